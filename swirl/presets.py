@@ -1,0 +1,111 @@
+"""Named starting points: each is a full set of settings with a sentence on what it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swirl.errors import UsageError
+from swirl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A preset's name, what it is for, what it needs, and its settings."""
+
+    name: str
+    title: str
+    needs: str
+    settings: Settings
+
+
+QWEN = {
+    "labels": None,
+    "warm_up_epochs": 5,
+    "max_action_tokens": 64,
+    "max_state_tokens": 1024,
+    "accumulation": 16,
+    "save_every": 25,
+}
+PAPER_TEXT = {
+    **QWEN,
+    "model": "Qwen/Qwen2.5-3B-Instruct",
+    "learning_rate": 5e-5,
+    "learning_rate_warmup": 25,
+    "scheduler": "cosine",
+    "batch_size": 128,
+    "accumulation": 128,
+    "beta": 0.1,
+    "temperature": 0.7,
+    "top_p": 0.96,
+    "group_size": 16,
+    "max_action_tokens": 4096,
+    "max_state_tokens": 4096,
+}
+AUTHORS = {
+    **QWEN,
+    "model": "Qwen/Qwen2.5-3B-Instruct",
+    "learning_rate": 1e-6,
+    "scheduler": "cosine",
+    "batch_size": 32,
+    "accumulation": 32,
+    "max_action_tokens": 128,
+    "max_state_tokens": 1024,
+    "forward.beta": 0.04,
+    "forward.group_size": 8,
+    "forward.temperature": 0.75,
+    "forward.top_p": 0.96,
+    "forward.top_k": 4096,
+    "inverse.beta": 0.1,
+    "inverse.group_size": 16,
+    "inverse.temperature": 0.7,
+    "inverse.top_p": 0.9,
+    "inverse.top_k": 50,
+    "inverse.max_grad_norm": 0.1,
+}
+
+
+def _preset(name: str, title: str, needs: str, **changes: object) -> Preset:
+    return Preset(name, title, needs, Settings().replace(changes))
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        _preset(
+            "tiny-household",
+            "A small text model on the Household world: minutes on a CPU.",
+            "any computer, about 1 GB of memory",
+            anchor=1.0,
+        ),
+        _preset(
+            "tiny-household-paper",
+            "The same, with the paper's loop and none of our extensions.",
+            "any computer, about 1 GB of memory",
+        ),
+        _preset(
+            "qwen2.5-0.5b",
+            "Qwen2.5-0.5B-Instruct on your own text sequences.",
+            "one GPU with 8 GB",
+            **{**QWEN, "model": "Qwen/Qwen2.5-0.5B-Instruct", "learning_rate": 5e-5, "temperature": 0.7, "top_p": 0.96},
+        ),
+        _preset(
+            "qwen2.5-3b-paper",
+            "Qwen2.5-3B-Instruct with the settings printed in the paper (text).",
+            "one GPU with 80 GB",
+            **PAPER_TEXT,
+        ),
+        _preset(
+            "qwen2.5-3b-authors",
+            "Qwen2.5-3B-Instruct with the settings of the authors' scripts.",
+            "one GPU with 80 GB",
+            **AUTHORS,
+        ),
+    )
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name; raises UsageError that lists the names."""
+    if name not in PRESETS:
+        raise UsageError(f"There is no preset {name!r}; the presets are: {', '.join(PRESETS)}.")
+    return PRESETS[name]

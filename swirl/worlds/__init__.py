@@ -1,0 +1,1 @@
+"""Small simulators and adapters to real ones."""
