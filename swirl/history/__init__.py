@@ -1,0 +1,44 @@
+"""The history: every run, figure and collection of a home, in one SQLite file. The only door to SQLite.
+
+>>> history = History(Path("runs"))
+>>> run_id = history.create_run(preset="tiny-household", settings={"data": "household"})
+"""
+
+from __future__ import annotations
+
+from swirl.history.evaluations import Evaluations
+from swirl.history.registry import Registry
+from swirl.history.rows import (
+    STATUSES,
+    Checkpoint,
+    Evaluation,
+    Metric,
+    Phase,
+    Request,
+    Rollout,
+    Run,
+    Status,
+)
+from swirl.history.training import Training
+
+__all__ = [
+    "STATUSES",
+    "Checkpoint",
+    "Evaluation",
+    "History",
+    "Metric",
+    "Phase",
+    "Request",
+    "Rollout",
+    "Run",
+    "Status",
+]
+
+
+class History(Training, Evaluations, Registry):
+    """The history of one home; `home/studio.db` is created and brought up to date when it is opened.
+
+    One object serves all threads of a process, and any number of processes may hold one: readers never wait, writers
+    wait for each other up to ten seconds. Every method raises SwirlError, in one sentence, for what a user can mend:
+    a damaged file, a newer program's file, a full or read-only disk, an unknown run.
+    """

@@ -1,0 +1,147 @@
+"""The schema, as named steps. A released step is never edited; a change of schema is a new step at the end.
+
+sqlite-utils records each applied name with its time in `_sqlite_migrations`, in the transaction that applies it.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+MIGRATIONS = Migrations("swirl")
+
+
+@MIGRATIONS()
+def m001_runs(db: Database) -> None:
+    """Runs, what is asked of them, and the notes on them. `number` orders runs that start in one millisecond."""
+    db.executescript("""
+        CREATE TABLE runs (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT,
+            preset TEXT,
+            settings TEXT NOT NULL,
+            status TEXT NOT NULL,
+            pid INTEGER,
+            pid_started REAL,
+            heartbeat TEXT,
+            phase TEXT,
+            phase_index INTEGER,
+            step INTEGER,
+            phase_steps INTEGER,
+            seconds_left REAL,
+            memory_bytes INTEGER,
+            device TEXT,
+            error TEXT,
+            warning TEXT,
+            parent TEXT REFERENCES runs (id) ON DELETE SET NULL,
+            created TEXT NOT NULL,
+            started TEXT,
+            finished TEXT
+        );
+        CREATE INDEX runs_parent ON runs (parent);
+        -- The last number given to a run of each data name: an id is never used twice, not even after a deletion.
+        CREATE TABLE run_counters (
+            stem TEXT PRIMARY KEY,
+            last INTEGER NOT NULL
+        );
+        CREATE TABLE requests (
+            id INTEGER PRIMARY KEY,
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            created TEXT NOT NULL,
+            UNIQUE (run, kind)
+        );
+        CREATE TABLE notes (
+            run TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+            text TEXT NOT NULL,
+            updated TEXT NOT NULL
+        );
+    """)
+
+
+@MIGRATIONS()
+def m002_training(db: Database) -> None:
+    """What a run leaves behind as it goes: phases, metrics, rollouts and checkpoints.
+
+    AUTOINCREMENT never reuses an id, and replacing a metric's row gives it a new one, so `id > after` finds all that
+    changed. An index on `run` ends in the id, which makes that a range look-up however many rows there are.
+    """
+    db.executescript("""
+        CREATE TABLE phases (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            "index" INTEGER NOT NULL,
+            iteration INTEGER NOT NULL,
+            direction TEXT NOT NULL,
+            steps INTEGER NOT NULL,
+            started TEXT NOT NULL,
+            finished TEXT,
+            PRIMARY KEY (run, "index")
+        );
+        CREATE TABLE metrics (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            phase INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            value REAL,
+            UNIQUE (run, name, phase, step)
+        );
+        CREATE INDEX metrics_run ON metrics (run);
+        CREATE TABLE rollouts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            phase INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            next_state TEXT NOT NULL,
+            action TEXT NOT NULL,
+            samples TEXT NOT NULL,
+            rewards TEXT NOT NULL,
+            advantages TEXT NOT NULL
+        );
+        CREATE INDEX rollouts_run ON rollouts (run, phase, step);
+        CREATE TABLE checkpoints (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            "index" INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            iteration INTEGER NOT NULL,
+            phase TEXT NOT NULL,
+            path TEXT NOT NULL,
+            scores TEXT NOT NULL,
+            best INTEGER NOT NULL DEFAULT 0,
+            created TEXT NOT NULL,
+            PRIMARY KEY (run, "index")
+        );
+    """)
+
+
+@MIGRATIONS()
+def m003_evaluations_and_collections(db: Database) -> None:
+    """Evaluations (of a run's checkpoints, or of others, whose `run` is empty) and the registered collections."""
+    db.executescript("""
+        CREATE TABLE evaluations (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            run TEXT REFERENCES runs (id) ON DELETE CASCADE,
+            checkpoint TEXT NOT NULL,
+            data TEXT NOT NULL,
+            metrics TEXT NOT NULL,
+            created TEXT NOT NULL
+        );
+        CREATE INDEX evaluations_run ON evaluations (run);
+        CREATE INDEX evaluations_checkpoint ON evaluations (checkpoint, data);
+        CREATE TABLE collections (
+            name TEXT PRIMARY KEY,
+            path TEXT NOT NULL,
+            source TEXT NOT NULL,
+            builtin INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL,
+            sequences INTEGER NOT NULL,
+            transitions INTEGER NOT NULL,
+            has_actions INTEGER NOT NULL,
+            created TEXT
+        );
+    """)
+
+
+# Every step's name: on an empty database all of them are pending.
+NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

@@ -1,0 +1,190 @@
+"""Runs: created, updated by their worker, listed, annotated, asked to stop, deleted."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, get_args
+
+from swirl.errors import SwirlError
+from swirl.history.rows import STATUSES, Request, Run
+from swirl.history.store import Store, now
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+COLUMNS = tuple(field.name for field in fields(Run) if field.name != "note")
+SELECT = (
+    f"SELECT {', '.join(f'runs.{column}' for column in COLUMNS)}, coalesce(notes.text, '') "
+    "FROM runs LEFT JOIN notes ON notes.run = runs.id"
+)
+CHANGEABLE = frozenset(COLUMNS) - {"id", "created"}
+ENDED = ("interrupted", "stopped", "finished", "failed")
+
+
+class Runs(Store):
+    """The tables `runs`, `requests` and `notes`."""
+
+    def create_run(
+        self, *, preset: str | None, settings: dict[str, Any], name: str | None = None, parent: str | None = None
+    ) -> str:
+        """Register a queued run and return its id, like `household-07`: the data's name and a number never reused.
+
+        The id is fit for a file name and a URL. Raises SwirlError if `parent` is given and unknown.
+        """
+        stem = slug(str(settings.get("data") or ""))
+        with self._writing() as db:
+            if parent is not None:
+                self._demand(db, parent)
+            run_id = self._next_id(db, stem)
+            db.table("runs").insert(
+                {
+                    "id": run_id,
+                    "name": name,
+                    "preset": preset,
+                    "settings": json.dumps(settings),
+                    "status": "queued",
+                    "parent": parent,
+                    "created": now(),
+                }
+            )
+        return run_id
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id. Raises SwirlError, naming the newest runs, if there is none."""
+        with self._reading() as db:
+            row = db.execute(f"{SELECT} WHERE runs.id = ?", [run_id]).fetchone()
+            if row is None:
+                raise self._unknown(db, run_id)
+        return as_run(row)
+
+    def runs(self, limit: int | None = None) -> list[Run]:
+        """All runs, or the newest `limit` of them, newest first."""
+        with self._reading() as db:
+            sql = f"{SELECT} ORDER BY runs.number DESC LIMIT ?"
+            return [as_run(row) for row in db.execute(sql, [-1 if limit is None else limit])]
+
+    def update_run(self, run_id: str, **columns: Any) -> None:
+        """Change columns of a run: `status`, `pid`, `name`, `error`, … as named in Run.
+
+        A new status also keeps the times: `running` sets `started` (once) and clears `finished`; an end sets
+        `finished`. Raises SwirlError for an unknown run, ValueError for an unknown column or status.
+        """
+        if wrong := sorted(set(columns) - CHANGEABLE):
+            raise ValueError(f"runs have no column {wrong[0]!r} to change")
+        status = columns.get("status")
+        if "status" in columns and status not in STATUSES:
+            raise ValueError(f"{status!r} is no status of a run")
+        if "settings" in columns:
+            columns["settings"] = json.dumps(columns["settings"])
+        assignments = [f"{column} = :{column}" for column in columns]
+        if status == "running" and "started" not in columns:
+            assignments.append("started = coalesce(started, :now)")
+        if status in (*ENDED, "running") and "finished" not in columns:
+            assignments.append("finished = " + ("NULL" if status == "running" else ":now"))
+        if assignments:
+            self._update(run_id, assignments, columns)
+
+    def heartbeat(
+        self,
+        run_id: str,
+        *,
+        phase: str,
+        phase_index: int,
+        step: int,
+        phase_steps: int,
+        seconds_left: float | None,
+        memory_bytes: int | None,
+    ) -> None:
+        """Say where a run stands; `seconds_left` is for the whole run. Raises SwirlError if it has been deleted."""
+        values = {
+            "phase": phase,
+            "phase_index": phase_index,
+            "step": step,
+            "phase_steps": phase_steps,
+            "seconds_left": seconds_left,
+            "memory_bytes": memory_bytes,
+        }
+        self._update(run_id, [*(f"{column} = :{column}" for column in values), "heartbeat = :now"], values)
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run and every row that belongs to it; files are not touched. Raises SwirlError if unknown."""
+        with self._writing() as db:
+            self._demand(db, run_id)
+            db.execute("DELETE FROM runs WHERE id = ?", [run_id])
+
+    def request(self, run_id: str, kind: Request) -> None:
+        """Ask a run for something; it looks at its next step. Asking twice is asking once."""
+        if kind not in get_args(Request):
+            raise ValueError(f"{kind!r} can't be asked of a run")
+        with self._writing() as db:
+            self._demand(db, run_id)
+            db.table("requests").insert({"run": run_id, "kind": kind, "created": now()}, ignore=True)
+
+    def pending_requests(self, run_id: str) -> list[str]:
+        """What has been asked of a run and not been cleared, oldest first."""
+        with self._reading() as db:
+            return [kind for (kind,) in db.execute("SELECT kind FROM requests WHERE run = ? ORDER BY id", [run_id])]
+
+    def clear_requests(self, run_id: str, kind: Request) -> None:
+        """Mark a request as answered."""
+        with self._writing() as db:
+            db.execute("DELETE FROM requests WHERE run = ? AND kind = ?", [run_id, kind])
+
+    def set_note(self, run_id: str, text: str) -> None:
+        """Keep a note on a run; an empty one removes it."""
+        with self._writing() as db:
+            self._demand(db, run_id)
+            if text.strip():
+                db.table("notes").insert({"run": run_id, "text": text, "updated": now()}, replace=True)
+            else:
+                db.execute("DELETE FROM notes WHERE run = ?", [run_id])
+
+    def note(self, run_id: str) -> str:
+        """The note on a run, or an empty text."""
+        with self._reading() as db:
+            row = db.execute("SELECT text FROM notes WHERE run = ?", [run_id]).fetchone()
+        return row[0] if row else ""
+
+    def _update(self, run_id: str, assignments: list[str], values: dict[str, Any]) -> None:
+        with self._writing() as db:
+            sql = f"UPDATE runs SET {', '.join(assignments)} WHERE id = :run_id"
+            if db.execute(sql, {**values, "now": now(), "run_id": run_id}).rowcount == 0:
+                raise self._unknown(db, run_id)
+
+    def _next_id(self, db: Database, stem: str) -> str:
+        row = db.execute("SELECT last FROM run_counters WHERE stem = ?", [stem]).fetchone()
+        number = row[0] if row else 0
+        while True:
+            number += 1
+            run_id = f"{stem}-{number:02d}"
+            # A folder may outlive a database that was moved away: its checkpoints must not fall to a new run.
+            if not (self.home / "runs" / run_id).exists():
+                break
+        db.execute("INSERT OR REPLACE INTO run_counters (stem, last) VALUES (?, ?)", [stem, number])
+        return run_id
+
+    def _demand(self, db: Database, run_id: str) -> None:
+        if db.execute("SELECT 1 FROM runs WHERE id = ?", [run_id]).fetchone() is None:
+            raise self._unknown(db, run_id)
+
+    def _unknown(self, db: Database, run_id: str) -> SwirlError:
+        newest = [name for (name,) in db.execute("SELECT id FROM runs ORDER BY number DESC LIMIT 5")]
+        known = f"the newest are {', '.join(newest)}" if newest else "there are none yet"
+        return SwirlError(f"There is no run {run_id!r} in {self.home}; {known}.")
+
+
+def as_run(row: tuple[Any, ...]) -> Run:
+    """A row of SELECT as a Run."""
+    values = dict(zip(COLUMNS, row[:-1], strict=True))
+    values["name"] = values["name"] or values["id"]
+    values["settings"] = json.loads(values["settings"])
+    return Run(**values, note=row[-1])
+
+
+def slug(text: str) -> str:
+    """The part of a data name or path that is fit for an id: lower-case letters, digits and single dashes."""
+    plain = re.sub(r"[^a-z0-9]+", "-", PurePath(text).stem.lower()).strip("-")
+    return plain[:40].rstrip("-") or "run"
