@@ -1,0 +1,161 @@
+"""Runs, requests and notes: ids, changes, order, deletion."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from swirl.errors import SwirlError
+from swirl.history import History
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path)
+
+
+def new_run(history: History, data: str = "household", **more: str) -> str:
+    return history.create_run(preset="tiny", settings={"data": data, "seed": 3}, **more)
+
+
+def test_a_new_run_is_queued_and_reads_back(history: History) -> None:
+    run = history.run(new_run(history, name="First"))
+    assert (run.id, run.name, run.preset, run.status) == ("household-01", "First", "tiny", "queued")
+    assert run.settings == {"data": "household", "seed": 3}
+    created = datetime.fromisoformat(run.created)
+    assert created.utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
+
+
+def test_an_unnamed_run_goes_by_its_id(history: History) -> None:
+    assert history.run(new_run(history)).name == "household-01"
+
+
+@pytest.mark.parametrize(
+    ("data", "stem"),
+    [
+        ("household", "household"),
+        ("My Data (2)!", "my-data-2"),
+        ("/home/me/sets/Kitchen.jsonl", "kitchen"),
+        ("../../etc/passwd", "passwd"),
+        ("家", "run"),
+        ("", "run"),
+        ("x" * 200, "x" * 40),
+    ],
+)
+def test_ids_are_fit_for_files_and_urls(history: History, data: str, stem: str) -> None:
+    assert new_run(history, data) == f"{stem}-01"
+
+
+def test_an_id_is_never_used_again(history: History, tmp_path: Path) -> None:
+    first = new_run(history)
+    history.delete_run(first)
+    assert new_run(history) == "household-02"
+    (tmp_path / "runs" / "household-03").mkdir(parents=True)
+    assert new_run(history) == "household-04"
+
+
+def test_runs_come_newest_first(history: History) -> None:
+    ids = [new_run(history, data) for data in ("zebra", "apple", "mango")]
+    assert [run.id for run in history.runs()] == ids[::-1]
+    assert [run.id for run in history.runs(limit=2)] == ids[:0:-1]
+
+
+def test_an_unknown_run_is_named_with_the_newest(history: History) -> None:
+    with pytest.raises(SwirlError, match=r"no run 'nope'.*there are none yet"):
+        history.run("nope")
+    new_run(history)
+    for call in (
+        lambda: history.run("nope"),
+        lambda: history.update_run("nope", status="running"),
+        lambda: history.delete_run("nope"),
+        lambda: history.request("nope", "stop"),
+        lambda: history.set_note("nope", "text"),
+        lambda: history.log_metrics("nope", 0, 1, {"reward": 1.0}),
+        lambda: history.create_run(preset=None, settings={}, parent="nope"),
+    ):
+        with pytest.raises(SwirlError, match=r"no run 'nope'.*household-01"):
+            call()
+
+
+def test_status_keeps_the_times(history: History) -> None:
+    run_id = new_run(history)
+    history.update_run(run_id, status="running", pid=7, pid_started=12.5)
+    started = history.run(run_id).started
+    assert started and history.run(run_id).finished is None
+    history.update_run(run_id, status="interrupted")
+    assert history.run(run_id).finished
+    history.update_run(run_id, status="running")
+    resumed = history.run(run_id)
+    assert (resumed.started, resumed.finished, resumed.pid, resumed.pid_started) == (started, None, 7, 12.5)
+
+
+def test_only_known_columns_and_statuses(history: History) -> None:
+    run_id = new_run(history)
+    with pytest.raises(ValueError, match="colour"):
+        history.update_run(run_id, colour="red")
+    with pytest.raises(ValueError, match="napping"):
+        history.update_run(run_id, status="napping")
+    with pytest.raises(ValueError, match="dance"):
+        history.request(run_id, "dance")  # type: ignore[arg-type]
+
+
+def test_a_heartbeat_says_where_the_run_stands(history: History) -> None:
+    run_id = new_run(history)
+    history.heartbeat(
+        run_id, phase="forward 1", phase_index=1, step=12, phase_steps=60, seconds_left=41.5, memory_bytes=1 << 31
+    )
+    run = history.run(run_id)
+    assert (run.phase, run.phase_index, run.step, run.phase_steps) == ("forward 1", 1, 12, 60)
+    assert (run.seconds_left, run.memory_bytes) == (41.5, 1 << 31)
+    assert run.heartbeat and run.heartbeat >= run.created
+
+
+def test_asking_twice_is_asking_once(history: History) -> None:
+    run_id, other = new_run(history), new_run(history)
+    history.request(run_id, "stop")
+    history.request(run_id, "sample")
+    history.request(run_id, "stop")
+    assert history.pending_requests(run_id) == ["stop", "sample"]
+    assert history.pending_requests(other) == []
+    history.clear_requests(run_id, "stop")
+    assert history.pending_requests(run_id) == ["sample"]
+
+
+def test_notes(history: History) -> None:
+    run_id = new_run(history)
+    assert history.note(run_id) == ""
+    history.set_note(run_id, "β too low")
+    assert history.note(run_id) == history.run(run_id).note == history.runs()[0].note == "β too low"
+    history.set_note(run_id, "  ")
+    assert history.note(run_id) == ""
+
+
+def test_deleting_a_run_deletes_its_rows_everywhere(history: History, tmp_path: Path) -> None:
+    kept, gone = new_run(history), new_run(history)
+    child = new_run(history, parent=gone)
+    for run_id in (kept, gone):
+        history.request(run_id, "stop")
+        history.set_note(run_id, "note")
+        history.start_phase(run_id, 0, 1, "forward", 10)
+        history.log_metrics(run_id, 0, 1, {"reward": 1.0})
+        rollout = {"state": "a", "next_state": "b", "action": "c", "samples": [], "rewards": [], "advantages": []}
+        history.log_rollouts(run_id, 0, 1, [rollout])
+        name = history.add_checkpoint(run_id, index=0, iteration=0, phase="warm-up", path="p", scores={})
+        history.add_evaluation(checkpoint=name, data="household", metrics={})
+    history.delete_run(gone)
+    connection = sqlite3.connect(tmp_path / "studio.db")
+    tables = [
+        table
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        if "run" in [column[1] for column in connection.execute(f"PRAGMA table_info({table})")]
+    ]
+    assert len(tables) == 7
+    for table in tables:
+        owners = [run for (run,) in connection.execute(f"SELECT run FROM {table}")]
+        assert owners == [kept], table
+    connection.close()
+    assert history.run(child).parent is None
