@@ -1,0 +1,75 @@
+// Shared by every page: filling parts of a page, the address as its state, the theme, the chosen checkpoint.
+window.studio ??= (() => {
+  const THEME = "swirl-theme", CHECKPOINT = "swirl-checkpoint";
+
+  const read = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const write = (key, value) => {
+    try { value ? localStorage.setItem(key, value) : localStorage.removeItem(key); }
+    catch { console.info("This browser keeps no settings for this page."); }
+  };
+
+  // Writes each html into the child marked data-part; untouched parts and equal html are left alone.
+  const fill = (element, parts) => {
+    for (const [name, html] of Object.entries(parts)) {
+      const part = element.querySelector(`[data-part="${name}"]`);
+      if (part && part.dataset.shown !== html) { part.innerHTML = html; part.dataset.shown = html; }
+    }
+  };
+
+  const query = () => Object.fromEntries(new URLSearchParams(location.search));
+  const setQuery = (values, { push = false } = {}) => {
+    const search = new URLSearchParams(location.search);
+    for (const [key, value] of Object.entries(values)) {
+      if (value === null || value === undefined || value === "") search.delete(key); else search.set(key, value);
+    }
+    const text = search.toString();
+    const url = location.pathname + (text ? "?" + text : "") + location.hash;
+    history[push ? "pushState" : "replaceState"](history.state, "", url);
+  };
+  const link = (path, values = {}) => {
+    const text = new URLSearchParams(Object.entries(values).filter(([, v]) => v !== null && v !== undefined)).toString();
+    return new URL(path.replace(/^\//, "") || ".", document.baseURI).pathname + (text ? "?" + text : "");
+  };
+
+  const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+  const dark = () => document.body.classList.contains("dark");
+  const applyTheme = () => {
+    const wanted = query().__theme || read(THEME);
+    if (wanted === "dark" || wanted === "light") document.body.classList.toggle("dark", wanted === "dark");
+    document.documentElement.style.colorScheme = dark() ? "dark" : "light";
+    window.dispatchEvent(new CustomEvent("studio:theme"));
+  };
+  const toggleTheme = () => {
+    write(THEME, dark() ? "light" : "dark");
+    setQuery({ __theme: null });
+    applyTheme();
+  };
+  // Gradio sets the class itself when it mounts and when the system changes: keep our say.
+  new MutationObserver(() => {
+    const wanted = query().__theme || read(THEME);
+    const expected = wanted === "dark" || wanted === "light" ? wanted === "dark" : dark();
+    if (expected !== dark()) applyTheme();
+    document.documentElement.style.colorScheme = dark() ? "dark" : "light";
+  }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(applyTheme));
+  applyTheme();
+
+  const checkpoint = () => read(CHECKPOINT) || "";
+  const chooseCheckpoint = (name) => {
+    if (name === checkpoint()) return;
+    write(CHECKPOINT, name);
+    window.dispatchEvent(new CustomEvent("studio:checkpoint", { detail: name }));
+  };
+
+  // True while the keys belong to a field, so that a page's own keys stay out of the way.
+  const typing = (event) => event.ctrlKey || event.metaKey || event.altKey
+    || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.isContentEditable;
+
+  // One server call, whose failure is a sentence and never an exception.
+  const call = async (fn, values = {}) => {
+    try { return await fn({ checkpoint: checkpoint(), ...values }); }
+    catch { return { error: "The studio's server does not answer. Is it still running? Nothing here was lost." }; }
+  };
+
+  return { fill, query, setQuery, link, colour, dark, toggleTheme, checkpoint, chooseCheckpoint, typing, call };
+})();

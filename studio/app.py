@@ -1,0 +1,59 @@
+"""The studio's five pages, each a route of one Gradio app, under one header."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# Gradio reads this when it is imported: the studio asks nothing of anyone outside this machine.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+import gradio as gr  # noqa: E402
+
+from studio.components import header  # noqa: E402
+from studio.components.logo import favicon  # noqa: E402
+from studio.pages import compare, explore, play, runs, train  # noqa: E402
+from studio.theme import head, theme  # noqa: E402
+
+PAGES = (explore, play, train, compare, runs)
+
+
+def build(home: Path) -> gr.Blocks:
+    """The app over one home folder, ready to launch; every page module brings `PAGE` and `render(home)`."""
+    names = [module.PAGE for module in PAGES]
+    app = gr.Blocks(title="SWIRL Studio", analytics_enabled=False, fill_width=True)
+    for module in PAGES:
+        page = module.PAGE
+        with app if page.path == "/" else app.route(page.title, page.path):
+            gr.Navbar(visible=False)
+            header.render(home, page, names)
+            module.render(home)
+    return app
+
+
+def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | None) -> None:
+    """Serve `app` in the background: no share link, no run history, no footer, nothing of Gradio's to be seen."""
+    icon = Path(tempfile.mkdtemp(prefix="swirl-")) / "favicon.svg"
+    icon.write_text(favicon(), encoding="utf-8")
+    app.launch(
+        server_name=host,
+        server_port=port,
+        auth=login,
+        auth_message="SWIRL Studio",
+        inbrowser=False,
+        prevent_thread_lock=True,
+        quiet=True,
+        share=False,
+        show_error=True,
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        favicon_path=icon,
+        theme=theme(),
+        head=head(),
+    )

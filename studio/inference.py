@@ -1,0 +1,137 @@
+"""The one place that holds loaded models: at most two, behind one lock, let go on request."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.store import history
+from swirl.errors import SwirlError
+from swirl.paths import assets
+from swirl.states import State
+
+if TYPE_CHECKING:
+    from swirl.models import Inference, WorldModel
+
+KEEP = 2  # loaded checkpoints: the one in use and the one it is compared with
+REMEMBER = 4096  # inferred transitions kept, so that walking back and forth costs nothing
+RUNS = 12  # newest runs whose checkpoints are offered
+
+
+@dataclass(frozen=True)
+class Available:
+    """A checkpoint that can be chosen; `note` is a word on it, `from_run` False for a shipped one."""
+
+    name: str
+    note: str
+    from_run: bool
+
+
+class Models:
+    """The checkpoints of one home: which there are, which are loaded, and the only way to use one."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._lock = threading.RLock()
+        self._loaded: OrderedDict[str, WorldModel] = OrderedDict()
+        self._inferred: OrderedDict[tuple[str, str, str], Inference] = OrderedDict()
+        self._device: str | None = None
+
+    def available(self) -> list[Available]:
+        """Shipped checkpoints by name, then those of the newest runs, the newest first."""
+        shipped = [
+            Available(folder.name, "", False)
+            for folder in sorted(assets().iterdir())
+            if folder.is_dir() and (folder / "config.json").is_file()
+        ]
+        past = history(self.home)
+        trained = [
+            Available(checkpoint.name, "best" if checkpoint.best else checkpoint.phase, True)
+            for run in past.runs(limit=RUNS)
+            for checkpoint in reversed(past.checkpoints(run.id))
+        ]
+        return shipped + trained
+
+    def choose(self, wanted: str = "") -> str | None:
+        """`wanted` if it is still there, else the first shipped, else the newest; None when there is none."""
+        names = [item.name for item in self.available()]
+        return wanted if wanted in names else next(iter(names), None)
+
+    def loaded(self) -> list[str]:
+        """The names of the loaded checkpoints, the one used last at the end."""
+        return list(self._loaded)
+
+    @contextmanager
+    def use(self, name: str) -> Iterator[WorldModel]:
+        """The model `name`, loaded if need be, for the caller alone; the one unused longest makes room.
+
+        Raises SwirlError when there is no such checkpoint or it cannot be loaded.
+        """
+        from swirl.models import load_world_model  # torch comes with it
+
+        with self._lock:
+            if name not in self._loaded:
+                while len(self._loaded) >= KEEP:
+                    self._loaded.popitem(last=False)[1].unload()
+                self._loaded[name] = load_world_model(self.home, name)
+            self._loaded.move_to_end(name)
+            model = self._loaded[name]
+            self._device = str(model.device)
+            yield model
+
+    def infer(self, name: str, transitions: Sequence[tuple[State, State]]) -> list[Inference]:
+        """The inferred action of each transition, each computed once for a checkpoint."""
+        keys = [(name, state.text, next_state.text) for state, next_state in transitions]
+        new = [index for index, key in enumerate(keys) if key not in self._inferred]
+        if new:
+            with self.use(name) as model:
+                for index, found in zip(new, model.infer([transitions[i] for i in new]), strict=True):
+                    self._inferred[keys[index]] = found
+        found = [self._inferred[key] for key in keys]
+        while len(self._inferred) > REMEMBER:
+            self._inferred.popitem(last=False)
+        return found
+
+    def known(self, name: str | None, state: State, next_state: State) -> Inference | None:
+        """What was already inferred for this transition, without asking the model."""
+        return self._inferred.get((name or "", state.text, next_state.text))
+
+    def unload(self) -> None:
+        """Let go of every model and of what they inferred, once the one at work is done."""
+        with self._lock:
+            while self._loaded:
+                self._loaded.popitem()[1].unload()
+            self._inferred.clear()
+
+    def device_words(self) -> str:
+        """`CPU · 2 cores` or `GPU`; before a model is loaded a guess that does not import torch."""
+        guess = "cuda" if shutil.which("nvidia-smi") and Path("/dev/nvidia0").exists() else "cpu"
+        device = self._device or guess
+        if device.startswith("cuda"):
+            return "GPU"
+        return "Apple GPU" if device.startswith("mps") else f"CPU · {os.cpu_count()} cores"
+
+
+_shared: dict[Path, Models] = {}
+_guard = threading.Lock()
+
+
+def shared(home: Path) -> Models:
+    """The models of `home`, one holder a process."""
+    with _guard:
+        return _shared.setdefault(home.resolve(), Models(home))
+
+
+def chosen(home: Path, wanted: str) -> str:
+    """The checkpoint to ask; SwirlError with the way out when there is none at all."""
+    name = shared(home).choose(wanted)
+    if name is None:
+        raise SwirlError("There is no model on this machine yet; train one on the Train page.")
+    return name
