@@ -1,0 +1,57 @@
+"""The command line: `swirl [--home DIR] COMMAND …`.
+
+Exit codes: 0 done, 1 failed for the reason on standard error, 2 wrong usage. Nothing heavy is imported before the
+command that needs it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import swirl
+from swirl.cli import checkpoints, collections, machine, runs
+from swirl.cli.output import Output
+from swirl.errors import SwirlError, UsageError
+from swirl.paths import home
+
+ROOMS = (collections, runs, checkpoints, machine)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser with every command; each sets `handler`, which takes the parsed arguments and an Output."""
+    top = argparse.ArgumentParser(
+        prog="swirl",
+        description="Two text models teach each other how a world works: one predicts the next state, one infers "
+        "the action. They learn from sequences of states alone.",
+        epilog="`python launch.py` opens the same in the browser. `swirl COMMAND --help` says more on each command.",
+    )
+    top.add_argument("--version", action="version", version=f"swirl {swirl.__version__}")
+    top.add_argument("--home", metavar="DIR", help="where runs and collections live (SWIRL_HOME, else runs/)")
+    commands = top.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    for room in ROOMS:
+        room.add_commands(commands)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; the reason of a failure is one line on standard error."""
+    try:
+        given = parser().parse_args(arguments)
+    except SystemExit as end:  # argparse has printed the help (0) or what is wrong with the usage (2)
+        return int(end.code or 0)
+    with Output(as_json=getattr(given, "json", False)) as out:
+        try:
+            given.home = home(given.home)
+            return given.handler(given, out) or 0
+        except UsageError as error:
+            out.error(str(error))
+            return 2
+        except SwirlError as error:
+            out.error(str(error))
+        except KeyboardInterrupt:
+            out.error("Interrupted.")
+        except BrokenPipeError:
+            return 1  # the reader, `head` for one, has seen enough: nothing to complain about
+        except OSError as error:
+            out.error(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        return 1

@@ -1,0 +1,162 @@
+"""`swirl evaluate`, `swirl infer`, `swirl imagine`, `swirl export`: what can be done with a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from swirl.cli.arguments import add_checkpoint, add_json, positive
+from swirl.cli.output import Output, table
+from swirl.errors import SwirlError, UsageError
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add this room's commands to the parser."""
+    evaluating = commands.add_parser("evaluate", help="every metric that the data allow, with 95 %% intervals")
+    add_checkpoint(evaluating)
+    evaluating.add_argument("--data", metavar="NAME", required=True, help="a collection")
+    evaluating.add_argument(
+        "--part", choices=("test", "selection", "train"), default="test", help="which sequences (default: test)"
+    )
+    evaluating.add_argument("--limit", metavar="N", type=positive, help="at most N transitions")
+    evaluating.add_argument("--seed", metavar="S", type=int, default=0)
+    add_json(evaluating)
+    evaluating.set_defaults(handler=evaluate_checkpoint)
+
+    inferring = commands.add_parser("infer", help="the latent action of each transition")
+    add_checkpoint(inferring)
+    inferring.add_argument("--data", metavar="NAME", required=True, help="a collection")
+    inferring.add_argument("--limit", metavar="N", type=positive, help="only the first N transitions")
+    inferring.add_argument("--alternatives", metavar="K", type=positive, default=4, help="actions shown for each")
+    inferring.add_argument("--seed", metavar="S", type=int, default=0)
+    add_json(inferring)
+    inferring.set_defaults(handler=infer_actions)
+
+    imagining = commands.add_parser("imagine", help="next states, each with the IDM's score of the action")
+    add_checkpoint(imagining)
+    imagining.add_argument("--state", metavar="S", required=True, help="the state, or @FILE to read it from a file")
+    imagining.add_argument("--action", metavar="A", required=True, help="what is done, in words")
+    imagining.add_argument("-n", metavar="N", type=positive, default=4, help="how many (default 4)")
+    imagining.add_argument("--temperature", metavar="T", type=float, default=1.0, help="0 takes the likeliest")
+    imagining.add_argument("--seed", metavar="S", type=int, default=0)
+    add_json(imagining)
+    imagining.set_defaults(handler=imagine_states)
+
+    exporting = commands.add_parser("export", help="a folder that runs as a Hugging Face Space")
+    exporting.add_argument("checkpoint", metavar="CHECKPOINT", help="a path, a shipped name or RUN[@iteration]")
+    exporting.add_argument("--space", metavar="DIR", type=Path, required=True, help="a new or empty folder")
+    add_json(exporting)
+    exporting.set_defaults(handler=export_checkpoint)
+
+
+def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
+    """Measure, keep the figures in the history, and print them."""
+    from swirl.evaluation import evaluate
+    from swirl.history import History
+    from swirl.models import load_world_model
+    from swirl.sources.collection import get_collection
+
+    get_collection(given.home, given.data)  # an unknown name fails before a model is loaded
+    model = load_world_model(given.home, given.checkpoint, device=given.device)
+    report = evaluate(
+        model, given.home, given.data, part=given.part, limit=given.limit, seed=given.seed, progress=out.progress
+    )
+    metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}
+    History(given.home).add_evaluation(checkpoint=given.checkpoint, data=given.data, metrics=metrics)
+    out.document(
+        {
+            "checkpoint": given.checkpoint,
+            "data": given.data,
+            "part": given.part,
+            "transitions": report.transitions,
+            "metrics": metrics,
+        }
+    )
+    rows = [[name, *(shown(value[key]) for key in ("value", "low", "high"))] for name, value in metrics.items()]
+    out.line(f"{given.checkpoint} on {report.transitions} transitions of {given.data} ({given.part})")
+    out.line(table(["METRIC", "VALUE", "LOW", "HIGH"], rows))
+    return 0
+
+
+def shown(value: float | None) -> str:
+    """A figure for people."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def infer_actions(given: argparse.Namespace, out: Output) -> int:
+    """The IDM's action for each transition of a collection, in the order of the data."""
+    from swirl.models import load_world_model
+    from swirl.sources.collection import load_sequences
+
+    transitions = [item for sequence in load_sequences(given.home, given.data) for item in sequence.transitions()]
+    transitions = transitions[: given.limit]
+    model = load_world_model(given.home, given.checkpoint, device=given.device)
+    pairs = [(item.state, item.next_state) for item in transitions]
+    inferences = model.infer(pairs, alternatives=given.alternatives, seed=given.seed, progress=out.progress)
+    rows = [
+        {
+            "sequence": transition.sequence_id,
+            "step": transition.step,
+            "action": inference.action,
+            "log_prob": inference.log_prob,
+            "alternatives": [{"action": a.action, "log_prob": a.log_prob} for a in inference.alternatives],
+        }
+        for transition, inference in zip(transitions, inferences, strict=True)
+    ]
+    out.document({"checkpoint": given.checkpoint, "data": given.data, "transitions": rows})
+    for row in rows:
+        out.line(f"{row['sequence']}\t{row['step']}\t{row['action']}\t{row['log_prob']:.3f}")
+    return 0
+
+
+def imagine_states(given: argparse.Namespace, out: Output) -> int:
+    """N next states after an action, best first by the IDM's log-probability of that action."""
+    if given.temperature < 0:
+        raise UsageError(f"--temperature takes a number from 0, not {given.temperature}.")
+    state_text = read_state(given.state)
+
+    from swirl.models import load_world_model
+    from swirl.states import State
+
+    model = load_world_model(given.home, given.checkpoint, device=given.device)
+    predictions = model.imagine(
+        State(state_text), given.action, n=given.n, temperature=given.temperature, seed=given.seed
+    )
+    out.document(
+        {
+            "predictions": [
+                {"state": prediction.state.text, "score": prediction.score, "log_prob": prediction.log_prob}
+                for prediction in predictions
+            ]
+        }
+    )
+    for prediction in predictions:
+        out.line(f"{prediction.score:.3f}\t{prediction.state.text}")
+    return 0
+
+
+def read_state(text: str) -> str:
+    """The state itself, or the text of the file after an @. Raises SwirlError for a file that cannot be read."""
+    if text.startswith("@"):
+        path = Path(text[1:])
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SwirlError(f"The state file {path} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise SwirlError(f"The state file {path} is not UTF-8 text (byte {error.start}).") from error
+    if not text.strip():
+        raise UsageError("--state is empty; give the state as text, or @FILE.")
+    return text
+
+
+def export_checkpoint(given: argparse.Namespace, out: Output) -> int:
+    """Write the Space's folder and say what to do with it."""
+    from swirl.export import export_space
+
+    files = export_space(given.home, given.checkpoint, given.space)
+    out.document({"space": str(given.space), "files": files})
+    out.line(f"Wrote {len(files)} files to {given.space}.")
+    out.note(f"To try it here: cd {given.space} && pip install -r requirements.txt && python app.py")
+    return 0

@@ -1,0 +1,87 @@
+"""`swirl worlds`, `swirl record`, `swirl import`: where sequences come from."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from swirl.cli.arguments import add_json, positive
+from swirl.cli.output import Output, table
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add this room's commands to the parser."""
+    worlds = commands.add_parser("worlds", help="list the worlds, which are ready and what the others need")
+    add_json(worlds)
+    worlds.set_defaults(handler=list_worlds)
+
+    record = commands.add_parser(
+        "record",
+        help="record state-only sequences from a world",
+        description="Plays a world and writes sequences.jsonl, states only; the true actions go to actions.jsonl "
+        "beside it, which only evaluation opens.",
+    )
+    record.add_argument("world", metavar="WORLD", help="a name from `swirl worlds`")
+    record.add_argument("--out", metavar="DIR", type=Path, required=True, help="a new or empty folder")
+    record.add_argument("--sequences", metavar="N", type=positive, default=100, help="how many (default 100)")
+    record.add_argument("--length", metavar="L", type=positive, default=12, help="actions in each (default 12)")
+    record.add_argument("--seed", metavar="S", type=int, default=0, help="the same seed, the same sequences")
+    add_json(record)
+    record.set_defaults(handler=record_world)
+
+    importing = commands.add_parser(
+        "import",
+        help="read, check and register your own sequences",
+        description="Reads JSONL, CSV, TSV or plain text, or a folder of them. What cannot be read is named with its "
+        "line and the reason; the good rest is imported.",
+    )
+    importing.add_argument("path", metavar="PATH", type=Path, help="a file or a folder")
+    importing.add_argument("--name", metavar="NAME", help="the collection's name (default: the file's)")
+    add_json(importing)
+    importing.set_defaults(handler=import_path)
+
+
+def list_worlds(given: argparse.Namespace, out: Output) -> int:
+    """Every world, whether it is ready, and what it needs if not."""
+    from swirl.worlds.registry import worlds
+
+    known = worlds()
+    out.document([dataclasses.asdict(world) for world in known])
+    rows = [[world.name, "ready" if world.ready else f"needs {world.needs}", world.description] for world in known]
+    out.line(table(["WORLD", "STATE", "WHAT IT IS"], rows))
+    return 0
+
+
+def record_world(given: argparse.Namespace, out: Output) -> int:
+    """Record sequences into a folder and say how to import them."""
+    from swirl.worlds.registry import record
+
+    report = record(given.world, given.out, given.sequences, given.length, given.seed, out.progress)
+    out.document(report)
+    out.line(f"Recorded {given.sequences} sequences of {given.world} in {given.out}.")
+    out.note(f"Next: swirl import {given.out} --name NAME")
+    return 0
+
+
+def import_path(given: argparse.Namespace, out: Output) -> int:
+    """Import sequences and report how many of each: read, and skipped with the reason."""
+    from swirl.sources.collection import import_collection
+
+    report = import_collection(given.home, given.path, given.name, out.progress)
+    skipped = [dataclasses.asdict(item) for item in report.skipped]
+    out.document(
+        {
+            "name": report.name,
+            "sequences": report.sequences,
+            "transitions": report.transitions,
+            "skipped": skipped,
+        }
+    )
+    for item in skipped:
+        out.note(f"skipped {item['where']}: {item['why']}")
+    out.line(
+        f"Imported {report.name}: {report.sequences} sequences, {report.transitions} transitions, "
+        f"{len(skipped)} skipped."
+    )
+    return 0

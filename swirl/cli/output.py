@@ -1,0 +1,105 @@
+"""What a command prints, and where: results on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import Any, TextIO
+
+PROGRESS_SECONDS = 1.0
+
+
+class Output:
+    """Keeps standard output clean: while a command runs, all that libraries print goes to standard error.
+
+    With `as_json` exactly one JSON document reaches standard output; otherwise the lines meant for people do.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self._shown = 0.0
+        self._line_open = False
+        self._saved: tuple[TextIO, int] | None = None
+        self._real: TextIO = sys.stdout
+
+    def __enter__(self) -> Output:
+        sys.stdout.flush()
+        self._real = sys.stdout
+        if self._is_fd_1(sys.stdout):
+            # Java and other child processes write to the descriptor, not to sys.stdout: move the descriptor.
+            descriptor = os.dup(1)
+            self._saved = (sys.stdout, descriptor)
+            self._real = os.fdopen(os.dup(descriptor), "w", encoding="utf-8")
+            os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_progress()
+        if self._saved is None:
+            sys.stdout = self._real
+            return
+        stdout, descriptor = self._saved
+        with suppress(BrokenPipeError):  # what a closed pipe did not take is not wanted
+            self._real.close()
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
+        sys.stdout = stdout
+
+    @staticmethod
+    def _is_fd_1(stream: TextIO) -> bool:
+        try:
+            return stream.fileno() == 1
+        except (OSError, ValueError, AttributeError):
+            return False
+
+    def line(self, text: str = "") -> None:
+        """A line of the result for people; silent with --json."""
+        if not self.as_json:
+            self._end_progress()
+            print(text, file=self._real, flush=True)
+
+    def document(self, value: Any) -> None:
+        """The result for scripts; silent without --json."""
+        if self.as_json:
+            self._end_progress()
+            print(json.dumps(value, ensure_ascii=False, allow_nan=False), file=self._real, flush=True)
+
+    def note(self, text: str) -> None:
+        """A remark that is no part of the result."""
+        self._end_progress()
+        print(text, file=sys.stderr, flush=True)
+
+    def error(self, text: str) -> None:
+        """Why the command failed, on one line."""
+        self.note("swirl: " + " ".join(text.split()))
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """How far the work is (0 to 1): one line that is rewritten on a terminal, a line a second elsewhere."""
+        now = time.monotonic()
+        if now - self._shown < (0.1 if sys.stderr.isatty() else PROGRESS_SECONDS) and fraction < 1:
+            return
+        self._shown = now
+        text = f"{fraction:4.0%} {message}".rstrip()
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            self._line_open = True
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def _end_progress(self) -> None:
+        if self._line_open:
+            print(file=sys.stderr, flush=True)
+            self._line_open = False
+
+
+def table(headings: list[str], rows: list[list[str]]) -> str:
+    """Rows under headings in aligned columns."""
+    widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+    lines = [headings, *rows]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

@@ -1,0 +1,182 @@
+"""`swirl train`, `swirl stop`, `swirl resume`, `swirl runs`: the life of a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from swirl.cli.arguments import add_json
+from swirl.cli.output import Output, table
+from swirl.cli.train import follow, result, settings_from
+from swirl.errors import UsageError
+from swirl.presets import PRESETS
+from swirl.settings import FIELDS, PER_PHASE
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add this room's commands to the parser."""
+    training = commands.add_parser(
+        "train",
+        help="warm up if asked, then let the two models teach each other",
+        description="Trains in this process (Ctrl-C once: save and stop; twice: abort) or, with --detach, in one that "
+        "outlives the terminal. Prints the run's id.",
+        epilog=settings_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    base = training.add_mutually_exclusive_group(required=True)
+    base.add_argument("--preset", metavar="NAME", help="one of " + ", ".join(PRESETS))
+    base.add_argument(
+        "--config", metavar="FILE", type=Path, help="settings as JSON or TOML, e.g. a run's settings.json"
+    )
+    training.add_argument("--data", metavar="NAME", help="a collection (default: the preset's)")
+    training.add_argument("--labels", metavar="FILE", help="JSONL of state, action, next_state for a warm-up")
+    training.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change settings")
+    training.add_argument("--name", help="a name for people (default: the run's id)")
+    training.add_argument("--detach", action="store_true", help="train in the background and return at once")
+    add_json(training)
+    training.set_defaults(handler=train_run)
+
+    stopping = commands.add_parser("stop", help="save a run and end it after its present step")
+    stopping.add_argument("run", metavar="RUN")
+    stopping.add_argument("--force", action="store_true", help="end the process if it does not obey within seconds")
+    add_json(stopping)
+    stopping.set_defaults(handler=stop_run)
+
+    resuming = commands.add_parser("resume", help="continue a stopped or interrupted run from its last checkpoint")
+    resuming.add_argument("run", metavar="RUN")
+    resuming.add_argument("--detach", action="store_true", help="train in the background and return at once")
+    add_json(resuming)
+    resuming.set_defaults(handler=resume_run)
+
+    listing = commands.add_parser("runs", help="list the runs, newest first")
+    add_json(listing)
+    listing.set_defaults(handler=list_runs)
+
+
+def settings_help() -> str:
+    """The settings that --set and a config file take, one a line."""
+    lines = [
+        f"  {name:<22}{'*' if name in PER_PHASE else ' '} {spec.metadata['help']} ({spec.default})"
+        for name, spec in FIELDS.items()
+    ]
+    return "\n".join(["settings, with their defaults; forward.NAME and inverse.NAME override those with a *:", *lines])
+
+
+def train_run(given: argparse.Namespace, out: Output) -> int:
+    """Create a run, then train it here or leave it to a process of its own."""
+    from swirl import jobs, ranks
+
+    settings = settings_from(given)
+    if given.detach and ranks.world_size() > 1:
+        raise UsageError("--detach cannot be combined with a launcher of several processes.")
+    if ranks.rank() > 0:
+        return train_as_helper_rank(given.home)
+    about: dict[str, Any] = {"preset": given.preset, "settings": settings, "name": given.name}
+    if given.detach:
+        run_id = jobs.start(given.home, **about)
+        out.document(result(given.home, run_id))
+        out.line(run_id)
+        return 0
+    run_id = jobs.create_here(given.home, **about)
+    return train_here(given.home, run_id, out)
+
+
+def train_here(home: Path, run_id: str, out: Output) -> int:
+    """Train a run that waits for this process; returns 0 when it finished or was stopped, else 1."""
+    from swirl import jobs, ranks
+
+    out.line(run_id)
+    if ranks.world_size() > 1:
+        ranks.announce(home, run_id)
+    try:
+        with follow(home, run_id, out):
+            jobs.run_here(home, run_id)
+    finally:
+        if ranks.world_size() > 1:
+            ranks.forget(home)
+    ended = result(home, run_id)
+    out.document(ended)
+    if ended["checkpoints"]:
+        names = [[item["name"], item["phase"], scores_in_words(item["scores"])] for item in ended["checkpoints"]]
+        out.line(table(["CHECKPOINT", "PHASE", "SCORES"], names))
+    if ended["status"] in ("failed", "interrupted"):
+        out.error(ended["error"] or f"Run {run_id} was interrupted; to continue it: swirl resume {run_id}")
+        return 1
+    out.note(f"Run {run_id} {ended['status']}." + (f" Best: {ended['best']}." if ended["best"] else ""))
+    return 0
+
+
+def train_as_helper_rank(home: Path) -> int:
+    """Train beside rank 0, which keeps the books."""
+    import signal
+
+    from swirl import ranks
+    from swirl.alternate import train
+
+    # Rank 0 alone answers signals, with a stop request that every rank obeys at the same step.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    train(home, ranks.announced(home))
+    return 0
+
+
+def scores_in_words(scores: dict[str, float]) -> str:
+    """Scores on one line, shortest useful form."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
+
+
+def stop_run(given: argparse.Namespace, out: Output) -> int:
+    """Ask a run to save and end."""
+    from swirl import jobs
+    from swirl.history import History
+
+    jobs.stop(given.home, given.run, force=given.force)
+    status = History(given.home).run(given.run).status
+    out.document({"run": given.run, "status": status})
+    out.line(f"Run {given.run} is {status}.")
+    return 0
+
+
+def resume_run(given: argparse.Namespace, out: Output) -> int:
+    """Continue a run, here or in a process of its own."""
+    from swirl import jobs, ranks
+
+    if ranks.rank() > 0:
+        return train_as_helper_rank(given.home)
+    jobs.resume(given.home, given.run, detach=given.detach)
+    if given.detach:
+        out.document(result(given.home, given.run))
+        out.line(given.run)
+        return 0
+    return train_here(given.home, given.run, out)
+
+
+def list_runs(given: argparse.Namespace, out: Output) -> int:
+    """The history, after a look at which processes still live."""
+    from swirl import jobs
+    from swirl.history import History
+
+    jobs.reconcile(given.home)
+    runs = History(given.home).runs()
+    out.document(
+        [
+            {
+                "run": run.id,
+                "name": run.name,
+                "status": run.status,
+                "pid": run.pid,
+                "phase": run.phase,
+                "step": run.step,
+                "preset": run.preset,
+                "created": run.created,
+                "error": run.error,
+            }
+            for run in runs
+        ]
+    )
+    rows = [
+        [run.id, run.status, run.phase or "", str(run.step or ""), run.preset or "", run.name or ""] for run in runs
+    ]
+    out.line(table(["RUN", "STATUS", "PHASE", "STEP", "PRESET", "NAME"], rows) if runs else "No runs yet.")
+    return 0
