@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+SEQUENCES_PER_SEED = 1_000_000
+"""A recording of seed S plays the episode seeds S × 1 000 000 + 0, 1, 2, …, so two recordings share no episode."""
+
+HELD_OUT_SEED = 1000
+"""Recordings of this seed and above come from the held-out games, tasks or variations of the worlds that have some."""
+
 
 @dataclass(frozen=True, slots=True)
 class Episode:
@@ -39,3 +45,13 @@ class World(Protocol):
 def episode_of(states: list[str], actions: list[str]) -> Episode:
     """The episode of these states and actions, with the actions that changed nothing visible marked as no-ops."""
     return Episode(states, actions, [before == after for before, after in pairwise(states)])
+
+
+def episode_seed(recording_seed: int, index: int) -> int:
+    """The episode seed of the sequence number `index` of a recording."""
+    return recording_seed * SEQUENCES_PER_SEED + index
+
+
+def held_out(seed: int) -> bool:
+    """Whether an episode seed belongs to a recording whose seed is HELD_OUT_SEED or above."""
+    return seed >= HELD_OUT_SEED * SEQUENCES_PER_SEED

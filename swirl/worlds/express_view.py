@@ -1,0 +1,124 @@
+"""TextWorldExpress's room descriptions read into data, and a whole game written as one short state.
+
+The simulator describes one room at a time and hides what is in closed containers, so no model could foresee what a
+move or an `open` shows. A `View` remembers every room and container it was shown, which makes the state complete.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+LEAD = re.compile(r"^(?:In (?:one|another) part of the room you see|There is also|You also see) ")
+ROOM = re.compile(r"^You are in (?:the )?(.+)$")
+EXIT = re.compile(r"^To the (\w+) you see (?:the )?(.+)$")
+ARTICLE = re.compile(r"^(?:an?|some|the) ", re.IGNORECASE)
+FORMS = (
+    (re.compile(r"^(.+?),? that (?:has nothing on it|is empty)$"), False),
+    (re.compile(r"^(.+?) that is closed$"), True),
+    (re.compile(r"^(.+?),? that (?:has|contains) (.+?)(?: on it)?$"), False),
+)
+
+
+@dataclass
+class Thing:
+    """A thing in a room; `contents` is None for what cannot hold anything or was never seen inside."""
+
+    name: str
+    closed: bool = False
+    openable: bool = False
+    contents: list[str] | None = None
+
+
+@dataclass
+class Room:
+    """A room: its exits as (direction, room name), and its things in the order in which they are described."""
+
+    name: str
+    exits: list[tuple[str, str]] = field(default_factory=list)
+    things: dict[str, Thing] = field(default_factory=dict)
+
+
+def bare(name: str) -> str:
+    """A thing's name without its article."""
+    return ARTICLE.sub("", name.strip())
+
+
+def listed(text: str) -> list[str]:
+    """The names in `a banana, and a cookbook`, sorted, because the simulator's order says nothing."""
+    return sorted(bare(part) for part in re.split(r", (?:and )?", text))
+
+
+def read_thing(sentence: str) -> Thing:
+    """A thing from the part of its sentence after the lead, e.g. `an open fridge, that contains some milk`."""
+    for pattern, closed in FORMS:
+        match = pattern.match(sentence)
+        if match:
+            name = bare(match[1])
+            openable = name.startswith("open ")
+            contents = None if closed else listed(match[2]) if pattern.groups == 2 else []
+            return Thing(name.removeprefix("open "), closed, openable, contents)
+    return Thing(bare(sentence))
+
+
+def read_room(look: str) -> Room:
+    """The room that TextWorldExpress's `look around` text describes. Raises ValueError when it names no room."""
+    room: Room | None = None
+    for sentence in re.split(r"\.\s+", look.strip().rstrip(".") + ". "):
+        sentence = sentence.strip()
+        if match := ROOM.match(sentence):
+            room = Room(match[1])
+        elif room is not None and (match := EXIT.match(sentence)):
+            room.exits.append((match[1].lower(), match[2]))
+        elif room is not None and sentence:
+            thing = read_thing(LEAD.sub("", sentence))
+            room.things[thing.name] = thing
+    if room is None:
+        raise ValueError(f"no room in {look!r}")
+    return room
+
+
+def read_inventory(text: str) -> list[str]:
+    """The carried things, sorted."""
+    lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
+    return sorted(bare(line) for line in lines if line != "Your inventory is currently empty.")
+
+
+class View:
+    """All rooms of a game as far as they were shown, where the player is and what it carries."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.here = ""
+        self.carried: list[str] = []
+
+    def update(self, look: str, inventory: str) -> None:
+        """Take in what is shown now; a closed container keeps the contents it was last seen with."""
+        room = read_room(look)
+        known = self.rooms.get(room.name)
+        for name, thing in room.things.items():
+            before = known.things.get(name) if known else None
+            if before is not None:
+                thing.openable = thing.openable or before.openable
+                if thing.closed:
+                    thing.contents = before.contents
+        self.rooms[room.name] = room
+        self.here = room.name
+        self.carried = read_inventory(inventory)
+
+    def text(self) -> str:
+        """The state in short plain English; rooms by name, so that a move changes only where the player is."""
+        carried = ", ".join(self.carried) or "nothing"
+        rooms = " ".join(described(self.rooms[name]) for name in sorted(self.rooms))
+        return f"You are in the {self.here}, carrying {carried}. {rooms}"
+
+
+def described(room: Room) -> str:
+    """`Kitchen (east: pantry): stove; fridge, closed: milk; counter: banana, cookbook.`"""
+    exits = f" ({', '.join(f'{way}: {name}' for way, name in sorted(room.exits))})" if room.exits else ""
+    things = []
+    for thing in room.things.values():
+        door = ", closed" if thing.closed else ", open" if thing.openable else ""
+        inside = f": {', '.join(thing.contents)}" if thing.contents else ""
+        things.append(thing.name + door + inside)
+    return f"{room.name.capitalize()}{exits}: {'; '.join(things) or 'nothing'}."

@@ -1,0 +1,184 @@
+"""The worlds by name: which are ready, and recording one into a collection's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swirl import __version__
+from swirl.errors import SwirlError, UsageError
+from swirl.worlds import java
+from swirl.worlds.base import Episode, World, episode_seed
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class WorldInfo:
+    """A world's name, what it is, whether it can be recorded now, and in one sentence what it still needs."""
+
+    name: str
+    title: str
+    description: str
+    ready: bool
+    needs: str
+
+
+@dataclass(frozen=True)
+class _Entry:
+    title: str
+    description: str
+    license: str
+    module: str | None = None
+    """The simulator's import name; None for worlds of our own."""
+
+
+WORLDS = {
+    "household": _Entry(
+        "Household",
+        "Rooms, doors, containers, things to carry and lamps, in plain English; everything is visible.",
+        "Apache-2.0",
+    ),
+    "textworld-express": _Entry(
+        "TextWorldExpress",
+        "Four games (tidying up, cooking, sorting, map reading), played half by their solutions and half at random.",
+        "Apache-2.0",
+        "textworld_express",
+    ),
+    "scienceworld": _Entry(
+        "ScienceWorld",
+        "A science lab in a house: heating, freezing, mixing paint, inclined planes; "
+        "seeds from 1000 on use other tasks than those below.",
+        "Apache-2.0",
+        "scienceworld",
+    ),
+}
+
+
+def worlds() -> list[WorldInfo]:
+    """All worlds; starts no simulator, so it is cheap."""
+    found = []
+    for name, entry in WORLDS.items():
+        needs = java.missing(entry.module) if entry.module else ""
+        found.append(WorldInfo(name, entry.title, entry.description, not needs, needs))
+    return found
+
+
+@contextmanager
+def opened(name: str) -> Iterator[World]:
+    """A running world, shut down on exit. Raises UsageError for an unknown name, SwirlError when it is not ready."""
+    if name not in WORLDS:
+        raise UsageError(f"There is no world {name!r}; the worlds are: {', '.join(WORLDS)}.")
+    entry = WORLDS[name]
+    needs = java.missing(entry.module) if entry.module else ""
+    if needs:
+        raise SwirlError(f"{entry.title} is not ready. {needs}")
+    if name == "household":
+        from swirl.worlds.household import Household
+
+        yield Household()
+    elif name == "textworld-express":
+        from textworld_express import TextWorldExpressEnv
+
+        from swirl.worlds.textworld_express import TextWorldExpress
+
+        with java.JavaSimulator(entry.title, TextWorldExpressEnv) as env:
+            yield TextWorldExpress(env)
+    else:
+        from scienceworld import ScienceWorldEnv
+
+        from swirl.worlds.scienceworld import ScienceWorld
+
+        with java.JavaSimulator(entry.title, ScienceWorldEnv) as env:
+            yield ScienceWorld(env)
+
+
+def record(
+    world: str, out: Path, *, sequences: int, length: int, seed: int, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Play `sequences` episodes of at most `length` actions and write them as a collection into the folder `out`.
+
+    Writes sequences.jsonl (states alone), actions.jsonl (the true actions and which changed nothing visible, for
+    evaluation) and collection.json; the folder appears whole or not at all. Seeds of 1000 and above
+    (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play. Returns `{"world", "path", "sequences",
+    "transitions", "no_ops"}`. Raises UsageError for an unknown world or numbers out of range, SwirlError when the
+    world is not ready or `out` already holds something.
+    """
+    for name, value, low in (("sequences", sequences, 1), ("length", length, 1), ("seed", seed, 0)):
+        if value < low:
+            raise UsageError(f"--{name} takes a whole number from {low} on, not {value}.")
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SwirlError(f"{out} already exists and is not empty; choose another folder with --out.")
+    with opened(world) as running, _appearing(out) as folder:
+        counts = _write(running, folder, sequences, length, seed, progress)
+        _describe(world, folder, sequences=counts["sequences"], length=length, seed=seed)
+    return {"world": world, "path": str(out), **counts}
+
+
+@contextmanager
+def _appearing(out: Path) -> Iterator[Path]:
+    """A temporary sibling of `out` that takes its place when the block ends well and vanishes when it does not."""
+    temporary: Path | None = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        yield temporary
+        temporary.chmod(0o755)  # mkdtemp makes it readable for its owner alone
+        os.replace(temporary, out)
+    except OSError as error:
+        raise SwirlError(f"{out} cannot be written ({error.strerror}); mend that or choose another --out.") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(
+    world: World, folder: Path, sequences: int, length: int, seed: int, progress: Progress | None
+) -> dict[str, int]:
+    transitions = no_ops = 0
+    with (
+        open(folder / "sequences.jsonl", "w", encoding="utf-8") as states,
+        open(folder / "actions.jsonl", "w", encoding="utf-8") as actions,
+    ):
+        for index in range(sequences):
+            episode = _played(world, episode_seed(seed, index), length)
+            name = f"{world.name}-{seed}-{index:05d}"
+            states.write(_line({"id": name, "states": episode.states}))
+            actions.write(_line({"id": name, "actions": episode.actions, "no_ops": episode.no_ops}))
+            transitions += len(episode.actions)
+            no_ops += sum(episode.no_ops)
+            if progress:
+                progress((index + 1) / sequences, f"{index + 1} of {sequences} sequences")
+    return {"sequences": sequences, "transitions": transitions, "no_ops": no_ops}
+
+
+def _played(world: World, seed: int, length: int) -> Episode:
+    episode = world.episode(seed, length)
+    if not episode.actions:
+        raise SwirlError(f"The world {world.name} played no action in episode {seed}; choose another --seed.")
+    return episode
+
+
+def _describe(world: str, folder: Path, *, sequences: int, length: int, seed: int) -> None:
+    entry = WORLDS[world]
+    card = {
+        "title": entry.title,
+        "description": entry.description,
+        "world": world,
+        "license": entry.license,
+        "recorded_with": f"swirl {__version__}: swirl record {world} --sequences {sequences} --length {length} "
+        f"--seed {seed}",
+    }
+    (folder / "collection.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"

@@ -1,0 +1,123 @@
+"""The list of worlds and recording one: whole or not at all, the same for the same seed, refused in one sentence."""
+
+import json
+import subprocess
+import sys
+from contextlib import nullcontext
+
+import pytest
+
+from swirl.errors import SwirlError, UsageError
+from swirl.worlds import java, registry
+from swirl.worlds.base import episode_of
+
+
+class Counter:
+    """A world that counts up; every third action does nothing."""
+
+    name = "counter"
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        self.breaks_at = breaks_at
+
+    def episode(self, seed, length):
+        if seed == self.breaks_at:
+            raise OSError(28, "No space left on device")
+        states, actions = [f"count {seed}"], []
+        for step in range(length):
+            number = int(states[-1].split()[1])
+            actions.append("wait" if step % 3 == 2 else "add one")
+            states.append(f"count {number + (step % 3 != 2)}")
+        return episode_of(states, actions)
+
+
+@pytest.fixture
+def counter(monkeypatch):
+    """The counting world in the household's place, so that recording is tested without a simulator."""
+
+    def use(world):
+
+        monkeypatch.setattr(registry, "opened", lambda name: nullcontext(world))
+
+    return use
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_record_writes_states_true_actions_and_the_card(tmp_path, counter):
+    counter(Counter())
+    seen = []
+    report = registry.record(
+        "household", tmp_path / "out", sequences=3, length=6, seed=2, progress=lambda share, text: seen.append(share)
+    )
+    sequences, actions = lines(tmp_path / "out" / "sequences.jsonl"), lines(tmp_path / "out" / "actions.jsonl")
+    assert report == {
+        "world": "household", "path": str(tmp_path / "out"), "sequences": 3, "transitions": 18, "no_ops": 6
+    }  # fmt: skip
+    assert sequences[0]["states"][:3] == ["count 2000000", "count 2000001", "count 2000002"]
+    assert [line["id"] for line in sequences] == [f"counter-2-{i:05d}" for i in range(3)]
+    assert [line["id"] for line in actions] == [line["id"] for line in sequences]
+    assert actions[0]["actions"] == ["add one", "add one", "wait"] * 2
+    assert actions[0]["no_ops"] == [False, False, True] * 2
+    assert json.loads((tmp_path / "out" / "collection.json").read_text())["world"] == "household"
+    assert seen == [1 / 3, 2 / 3, 1.0]
+
+
+def test_a_recording_that_fails_leaves_nothing_behind(tmp_path, counter):
+    counter(Counter(breaks_at=1))
+    with pytest.raises(SwirlError, match="No space left on device"):
+        registry.record("household", tmp_path / "out", sequences=3, length=4, seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path, counter):
+    counter(Counter())
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(SwirlError, match="not empty"):
+        registry.record("household", tmp_path, sequences=1, length=1, seed=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_an_empty_folder_is_filled(tmp_path, counter):
+    counter(Counter())
+    (tmp_path / "out").mkdir()
+    registry.record("household", tmp_path / "out", sequences=1, length=1, seed=0)
+    assert (tmp_path / "out" / "sequences.jsonl").exists()
+
+
+def test_an_unknown_world_lists_the_known_ones(tmp_path):
+    with pytest.raises(UsageError, match="household, textworld-express, scienceworld"):
+        registry.record("narnia", tmp_path / "out", sequences=1, length=1, seed=0)
+
+
+@pytest.mark.parametrize("changes", [{"sequences": 0}, {"length": 0}, {"seed": -1}])
+def test_numbers_out_of_range_are_wrong_usage(tmp_path, changes):
+    numbers = {"sequences": 1, "length": 1, "seed": 0} | changes
+    with pytest.raises(UsageError, match=f"--{next(iter(changes))}"):
+        registry.record("household", tmp_path / "out", **numbers)
+
+
+def test_a_world_without_java_says_what_it_needs(monkeypatch, tmp_path):
+    monkeypatch.setattr(java.shutil, "which", lambda name: None)
+    ready = {world.name: world for world in registry.worlds()}
+    assert ready["household"].ready and not ready["household"].needs
+    assert not ready["scienceworld"].ready and "Java runtime" in ready["scienceworld"].needs
+    with pytest.raises(SwirlError, match="Java runtime"):
+        registry.record("scienceworld", tmp_path / "out", sequences=1, length=1, seed=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_world_without_its_package_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(java, "find_spec", lambda name: None)
+    needs = {world.name: world.needs for world in registry.worlds()}
+    assert 'pip install "swirl-studio[worlds]"' in needs["textworld-express"]
+
+
+def test_listing_the_worlds_imports_neither_torch_nor_a_simulator():
+    script = (
+        "import sys; from swirl.worlds.registry import worlds; worlds(); "
+        "sys.exit(bool({'torch', 'py4j', 'scienceworld', 'textworld_express'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
