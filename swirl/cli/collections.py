@@ -57,7 +57,8 @@ def record_world(given: argparse.Namespace, out: Output) -> int:
     """Record sequences into a folder and say how to import them."""
     from swirl.worlds.registry import record
 
-    report = record(given.world, given.out, given.sequences, given.length, given.seed, out.progress)
+    wanted = {"sequences": given.sequences, "length": given.length, "seed": given.seed}
+    report = record(given.world, given.out, **wanted, progress=out.progress)
     out.document(report)
     out.line(f"Recorded {given.sequences} sequences of {given.world} in {given.out}.")
     out.note(f"Next: swirl import {given.out} --name NAME")
@@ -68,7 +69,7 @@ def import_path(given: argparse.Namespace, out: Output) -> int:
     """Import sequences and report how many of each: read, and skipped with the reason."""
     from swirl.sources.collection import import_collection
 
-    report = import_collection(given.home, given.path, given.name, out.progress)
+    report = import_collection(given.home, given.path, given.name, progress=out.progress)
     skipped = [dataclasses.asdict(item) for item in report.skipped]
     out.document(
         {

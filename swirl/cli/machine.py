@@ -25,7 +25,7 @@ def measure(given: argparse.Namespace, out: Output) -> int:
     """Measure and print one figure a line."""
     from swirl.benchmark import benchmark
 
-    figures = benchmark(given.model, device=given.device, progress=out.progress)
+    figures = benchmark(given.home, given.model, device=given.device, progress=out.progress)
     out.document(figures)
     out.line(table(["WHAT", "FIGURE"], [[name, str(value)] for name, value in figures.items()]))
     return 0

@@ -1,0 +1,170 @@
+"""What must never be, read from the source: who imports whom, what `swirl --help` loads, what files may say."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from swirl.cli import parser
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets"}
+# Modules that a browser page or a quick command imports; none may load torch.
+LIGHT = (
+    "swirl",
+    "swirl.benchmark",
+    "swirl.cli",
+    "swirl.export",
+    "swirl.history",
+    "swirl.jobs",
+    "swirl.models",
+    "swirl.paths",
+    "swirl.presets",
+    "swirl.settings",
+    "swirl.sources",
+    "swirl.sources.collection",
+    "swirl.states",
+    "swirl.worker",
+    "swirl.worlds",
+    "swirl.worlds.registry",
+    "studio.inference",
+)
+TRAINING = ("alternate", "phases", "rewards", "rollouts", "warmup", "supervised", "jobs", "worker", "queue")
+
+
+def sources(*packages: str) -> list[Path]:
+    """The Python files of the packages."""
+    found = [file for package in packages for file in sorted((ROOT / package).rglob("*.py"))]
+    assert found
+    return found
+
+
+def imports(file: Path, *, top_level_only: bool = False) -> set[str]:
+    """The dotted names of the modules that a file imports; those under TYPE_CHECKING do not count."""
+    tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+        if top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            node.body = [] if isinstance(node.body, list) else ast.Constant(None)
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative imports are hard to follow; write the full name"
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def within(names: set[str], *roots: str) -> set[str]:
+    """Those names that are one of the roots or lie below it."""
+    return {name for name in names for root in roots if name == root or name.startswith(root + ".")}
+
+
+def named(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("file", sources("swirl"), ids=named)
+def test_the_method_knows_no_screen(file: Path) -> None:
+    assert not within(imports(file), "gradio", "studio", "plotly")
+
+
+@pytest.mark.parametrize("file", sources("studio"), ids=named)
+def test_the_screen_knows_no_tensor(file: Path) -> None:
+    assert not within(imports(file, top_level_only=True), *HEAVY)
+
+
+@pytest.mark.parametrize("file", sources("studio/pages"), ids=named)
+def test_no_page_imports_a_page(file: Path) -> None:
+    assert not within(imports(file), "studio.pages")
+
+
+@pytest.mark.parametrize("file", [*sources("swirl", "studio"), ROOT / "launch.py"], ids=named)
+def test_the_history_is_the_only_door_to_sqlite(file: Path) -> None:
+    inside = (ROOT / "swirl" / "history") in file.parents
+    assert inside or not within(imports(file), "sqlite3", "sqlite_utils")
+
+
+@pytest.mark.parametrize("file", sources("swirl"), ids=named)
+def test_training_never_opens_true_actions(file: Path) -> None:
+    room = file.relative_to(ROOT / "swirl").parts[0].removesuffix(".py")
+    if room in TRAINING:
+        assert not within(imports(file), "swirl.evaluation.true_actions")
+        assert "actions.jsonl" not in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_torch_waits_until_a_model_is_needed(module: str) -> None:
+    code = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == []
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = project["dependencies"] + project["optional-dependencies"]["worlds"]
+    allowed = {re.split(r"[<>=~!\[; ]", name)[0].replace("-", "_").lower() for name in declared}
+    # Brought by those that need them: py4j by scienceworld, numpy by datasets, the others by transformers.
+    allowed |= {"swirl", "studio", "huggingface_hub", "numpy", "py4j", "tokenizers"} | set(sys.stdlib_module_names)
+    optional = {"bitsandbytes"}
+    used = {name.partition(".")[0] for file in sources("swirl", "studio") for name in imports(file)}
+    assert used - allowed - optional == set()
+
+
+def test_the_constraints_pin_every_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [name for group in project["optional-dependencies"].values() for name in group]
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9.-]+==[0-9][a-z0-9.]*", line) for line in lines), "exact versions only"
+    pinned = {line.partition("==")[0] for line in lines}
+    wanted = {re.split(r"[<>=~!\[; ]", name)[0] for name in project["dependencies"] + extras}
+    assert wanted - pinned == set()
+    assert "torch==2.13.0" in lines
+
+
+def commands() -> dict[str, object]:
+    """The command line's commands by name."""
+    return next(action.choices for action in parser()._actions if action.dest == "command")
+
+
+def test_the_readme_documents_every_command() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {name for name in commands() if f"`swirl {name}" not in text} == set()
+
+
+def test_the_readme_names_every_module_of_the_method() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rooms = [path for path in (ROOT / "swirl").iterdir() if not path.name.startswith("_")]
+    expected = {f"{path.name}/" if path.is_dir() else path.name for path in rooms}
+    assert {name for name in expected if name not in text} == set()
+
+
+def tracked() -> list[Path]:
+    """The text files in git, or, outside a clone, those that would be."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a git clone")
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file() and file.suffix not in {".png", ".safetensors"}]
+
+
+def test_no_file_tells_about_the_machine_it_was_written_on() -> None:
+    # Put together here, so that this file does not find itself.
+    hosts = "|".join(["files.pythonhosted", "pypi" + r"\.org", "download" + r"\.pytorch", "registry" + r"\.npmjs"])
+    told = re.compile(rf"{hosts}|/{'work'}/|/opt/{'venv'}|/{'root'}/")
+    found = [
+        f"{named(file)}:{number}: {line.strip()[:80]}"
+        for file in tracked()
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if told.search(line)
+    ]
+    assert found == []

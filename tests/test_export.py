@@ -1,0 +1,130 @@
+"""The exported Space: what is in it, what is not, and that it runs by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from swirl import paths
+from swirl.errors import SwirlError
+from swirl.export import ADAPTER_FILES, REQUIREMENTS, copy, export_space
+from swirl.models.checkpoints import MANIFEST
+
+ROOT = Path(__file__).parent.parent
+ASSET = "tiny-household"
+ALLOWED = re.compile(
+    r"README\.md|LICENSE|app\.py|requirements\.txt"
+    r"|(swirl|studio)/[\w/]+\.py"
+    r"|assets/[\w.-]+\.(css|js)"
+    r"|assets/collections/[\w-]+/(sequences|actions)\.jsonl|assets/collections/[\w-]+/collection\.json"
+    r"|assets/[\w.-]+/swirl\.json"
+    r"|assets/[\w.-]+/(fwm|idm)/(adapter_config\.json|adapter_model\.safetensors)"
+    r"|assets/[\w.-]+/base/[\w.-]+"
+)
+
+
+def run_checkpoint(folder: Path) -> Path:
+    """A checkpoint as a run leaves it: adapters of its own over the shipped base, with other things beside them."""
+    shipped = paths.assets() / ASSET
+    for adapter in ("fwm", "idm"):
+        for name in ADAPTER_FILES:
+            copy(shipped / adapter / name, folder / adapter / name)
+        config = folder / adapter / "adapter_config.json"
+        config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": "/secret/place"}))
+        (folder / adapter / "optimizer.pt").write_bytes(b"not to be shipped")
+    (folder / MANIFEST).write_text(json.dumps({"format": 1, "base": f"asset:{ASSET}", "shared": False}))
+    (folder / ".env").write_text("PASSWORD=1")
+    return folder
+
+
+def test_only_what_is_on_the_list_is_exported(tmp_path: Path) -> None:
+    files = export_space(tmp_path, str(run_checkpoint(tmp_path / "mine@2")), tmp_path / "space")
+    assert [name for name in files if not ALLOWED.fullmatch(name)] == []
+    on_disk = [path for path in (tmp_path / "space").rglob("*") if path.is_file()]
+    assert sorted(str(path.relative_to(tmp_path / "space")) for path in on_disk) == files
+    for wanted in ("app.py", "swirl/cli/__init__.py", "assets/mine-2/swirl.json", f"assets/{ASSET}/swirl.json"):
+        assert wanted in files
+    assert not any(b"/secret/place" in path.read_bytes() for path in on_disk)
+    assert list(tmp_path.glob(".space-*")) == []
+
+
+def test_a_base_from_a_folder_of_this_machine_comes_along(tmp_path: Path) -> None:
+    checkpoint = run_checkpoint(tmp_path / "mine")
+    base = tmp_path / "somewhere"
+    for file in (paths.assets() / ASSET / "base").iterdir():
+        copy(file, base / file.name)
+    (checkpoint / MANIFEST).write_text(json.dumps({"format": 1, "base": str(base), "shared": False}))
+    files = export_space(tmp_path, str(checkpoint), tmp_path / "space")
+    assert "assets/mine/base/config.json" in files
+    assert json.loads((tmp_path / "space/assets/mine" / MANIFEST).read_text())["base"] == "base"
+
+
+def test_the_readme_and_the_requirements_say_what_a_space_needs(tmp_path: Path) -> None:
+    export_space(tmp_path, ASSET, tmp_path / "space")
+    text = (tmp_path / "space" / "README.md").read_text()
+    front = dict(line.split(": ", 1) for line in text.split("---")[1].strip().splitlines())
+    pins = dict(line.split("==") for line in (tmp_path / "space" / "requirements.txt").read_text().splitlines())
+    assert front["sdk"] == "gradio"
+    assert front["sdk_version"] == pins["gradio"]
+    assert front["app_file"] == "app.py"
+    assert front["python_version"] == f'"{sys.version_info.major}.{sys.version_info.minor}"'
+    assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pins.values())
+
+
+def test_the_requirements_are_those_of_the_package() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert tuple(re.split(r"[<>=]", name)[0] for name in declared) == REQUIREMENTS
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "space").mkdir()
+    (tmp_path / "space" / "mine.txt").write_text("precious")
+    with pytest.raises(SwirlError, match="not empty; name a new folder"):
+        export_space(tmp_path, ASSET, tmp_path / "space")
+    assert [path.name for path in (tmp_path / "space").iterdir()] == ["mine.txt"]
+
+
+def test_a_plain_language_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SwirlError, match="is a plain language model"):
+        export_space(tmp_path, "owner/model", tmp_path / "space")
+    assert not (tmp_path / "space").exists()
+
+
+def test_the_space_runs_by_itself_and_asks_for_no_login(tmp_path: Path) -> None:
+    space = tmp_path / "space"
+    export_space(tmp_path, str(run_checkpoint(tmp_path / "mine")), space)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "PYTHONPATH": "", "SWIRL_HOME": str(tmp_path / "h")}
+    with subprocess.Popen([sys.executable, "app.py"], cwd=space, env=environment) as server:
+        try:
+            assert "SWIRL Studio" in page(f"http://127.0.0.1:{port}/", server)
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
+    assert not (tmp_path / "h").exists()
+
+
+def page(address: str, server: subprocess.Popen[bytes]) -> str:
+    """The page, as soon as the server answers."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return answer.read().decode()
+        except urllib.error.URLError:
+            time.sleep(0.2)
+    pytest.fail(f"no page; the server's exit code is {server.poll()}")
