@@ -1,0 +1,34 @@
+"""True actions, for evaluation and for showing them on request. Training code must not import this module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from swirl.errors import SwirlError
+from swirl.sources.collection import get_collection
+from swirl.sources.items import Unusable
+from swirl.sources.jsonl import records
+from swirl.sources.lines import Meter, open_text
+from swirl.sources.stored import ACTIONS
+
+
+def load_true_actions(home: Path, name: str) -> dict[str, list[str]]:
+    """The true actions of a collection by sequence id, one per transition; empty if none are known.
+
+    Raises SwirlError if the collection is unknown or its actions.jsonl is damaged.
+    """
+    collection = get_collection(home, name)
+    if not collection.has_actions:
+        return {}
+    path = collection.path / ACTIONS
+    actions: dict[str, list[str]] = {}
+    try:
+        with open_text(path, path.name, Meter(path.stat().st_size)) as source:
+            for where, record in records(source):
+                if not isinstance(record, dict) or not {"id", "actions"} <= record.keys():
+                    why = record if isinstance(record, Unusable) else 'needs "id" and "actions"'
+                    raise SwirlError(f"The true actions of {name} are damaged: {where} {why}.")
+                actions[record["id"]] = list(record["actions"])
+    except Unusable as problem:
+        raise SwirlError(f"The true actions of {name} are damaged: {path} {problem}.") from problem
+    return actions

@@ -1,0 +1,8 @@
+"""Reading state-only sequences: JSONL, CSV and TSV tables, plain text, and folders of these."""
+
+from __future__ import annotations
+
+from swirl.sources.items import Skipped
+from swirl.sources.reading import Reading, read_sequences
+
+__all__ = ["Reading", "Skipped", "read_sequences"]

@@ -1,0 +1,156 @@
+"""Importing: any readable path becomes a collection of the home, all of it or nothing."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from swirl import paths
+from swirl.errors import SwirlError, UsageError
+from swirl.history import History
+from swirl.sources.drafts import draft, install
+from swirl.sources.items import Found, Progress, Skipped
+from swirl.sources.reading import Report, nothing_in, stream
+from swirl.sources.sidecar import copy_actions
+from swirl.sources.stored import (
+    ABOUT,
+    ABOUT_KEYS,
+    ACTIONS,
+    SEQUENCES,
+    about,
+    builtin_folder,
+    fingerprint,
+    home_folder,
+    names_in,
+)
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What was imported under which name, and what was left out."""
+
+    name: str
+    sequences: int
+    transitions: int
+    skipped: tuple[Skipped, ...]
+
+
+def import_collection(
+    home: Path, path: Path, name: str | None = None, progress: Progress | None = None
+) -> ImportReport:
+    """Read a file or folder into the home's collections under `name`, else under a name made from the path.
+
+    The same source, or the same content, replaces what it imported before. True actions in an `actions.jsonl` beside
+    the file, or in the folder, come along. Raises SwirlError if nothing usable is there, if the name belongs to
+    another source, or if the home can't be written; then nothing has changed.
+    """
+    home = paths.home(home)
+    path = path.expanduser().absolute()
+    name = checked_name(path, name)
+    target = home_folder(home) / name
+    try:
+        with draft(target) as folder:
+            report, lengths = Report(), {}
+            digest = write_sequences(path, folder, lengths, report, progress)
+            beside = (path if path.is_dir() else path.parent) / ACTIONS
+            has_actions = beside.is_file() and copy_actions(beside, folder / ACTIONS, lengths, report)
+            transitions = sum(lengths.values()) - len(lengths)
+            described = description(path, name, digest)
+            refuse_taken(target, described)
+            (folder / ABOUT).write_text(json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            row = {
+                "path": str(target),
+                "source": described["source"],
+                "builtin": False,
+                "fingerprint": fingerprint(folder),
+                "sequences": len(lengths),
+                "transitions": transitions,
+                "has_actions": has_actions,
+                "created": described["created"],
+            }
+            install(folder, target, lambda: History(home).register_collection(name, **row))
+    except OSError as error:
+        raise unwritable(home, error) from error
+    return ImportReport(name, len(lengths), transitions, report.all(path.name))
+
+
+def checked_name(path: Path, name: str | None) -> str:
+    """The name to import under. Raises SwirlError if it can't name a folder or belongs to a built-in collection."""
+    if name is None:
+        stem = path.parent.name if path.name == SEQUENCES else path.name if path.is_dir() else path.stem
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "collection"
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} can't name a collection; use up to 60 letters, digits, dots, dashes and underscores."
+        )
+    if name.casefold() in (taken.casefold() for taken in names_in(builtin_folder())):
+        raise SwirlError(f"The name {name!r} belongs to a built-in collection; import under another.")
+    return name
+
+
+def write_sequences(
+    path: Path, folder: Path, lengths: dict[str, int], report: Report, progress: Progress | None
+) -> str:
+    """Stream the good sequences into the draft, note their lengths, and return the content's hash."""
+    digest = hashlib.sha256()
+    with (folder / SEQUENCES).open("wb") as file:
+        for item in stream(path, progress):
+            if isinstance(item, Skipped):
+                report.add(item)
+                continue
+            line = as_line(item)
+            digest.update(line)
+            file.write(line)
+            lengths[item.sequence.id] = len(item.sequence.states)
+    if not lengths:
+        raise nothing_in(path, report)
+    return digest.hexdigest()
+
+
+def as_line(found: Found) -> bytes:
+    """A sequence as its line of sequences.jsonl."""
+    record = {"id": found.sequence.id, "states": [state.text for state in found.sequence.states]}
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def description(path: Path, name: str, digest: str) -> dict[str, Any]:
+    """The draft's collection.json: what a recorded folder says of itself, and where this came from."""
+    folder = path if path.is_dir() else path.parent if path.name == SEQUENCES else None
+    said = about(folder) if folder else {}
+    return {
+        "title": name,
+        "description": f"Imported from {path.name}.",
+        **{key: said[key] for key in ABOUT_KEYS if isinstance(said.get(key), str)},
+        "source": str(path),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sha256": digest,
+    }
+
+
+def refuse_taken(target: Path, described: Mapping[str, Any]) -> None:
+    """Raise SwirlError if the name is in use for another source and other content."""
+    # Compared without case, for on some systems `Kitchen` and `kitchen` are one folder.
+    for name in names_in(target.parent):
+        if name.casefold() != target.name.casefold():
+            continue
+        there = about(target.parent / name)
+        same = any(there.get(key) == described[key] for key in ("source", "sha256"))
+        if name != target.name or not same:
+            source = there.get("source", "another source")
+            raise SwirlError(f"The name {name!r} is taken by {source}; delete that collection or use another name.")
+
+
+def unwritable(home: Path, error: OSError) -> SwirlError:
+    """A failed write as a sentence."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SwirlError(f"The disk that holds {home} is full; free some space and import again: nothing was kept.")
+    return SwirlError(f"{home} cannot be written ({error.strerror or error}); check its permissions and its disk.")

@@ -1,0 +1,74 @@
+"""What reading yields, and the checks that every format shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from swirl.states import State, StateSequence
+
+MAX_BYTES = 16 * 2**20
+"""The longest line that is read and the longest sequence that is kept, in bytes of UTF-8."""
+
+Progress = Callable[[float, str], None]
+"""Told the fraction done, 0 to 1, and what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something left out: `where` is `file` or `file:line`, `why` the reason and the mend, as its predicate."""
+
+    where: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.why}."
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A sequence and the place where it starts."""
+
+    where: str
+    sequence: StateSequence
+
+
+Item = Found | Skipped
+
+
+class Unusable(Exception):
+    """Why one record, or one whole file, can't be used; becomes a Skipped where the place is known."""
+
+
+def checked_text(value: object, what: str) -> str:
+    """`value` if it is a text with something in it that can be stored, else Unusable says what is wrong with `what`."""
+    if not isinstance(value, str):
+        raise Unusable(f"has {kind(value)} as {what}, where only text can be; correct it")
+    if not value.strip():
+        raise Unusable(f"has an empty text as {what}; fill it in or remove it")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise Unusable(f"has half a character ({value[error.start]!a}) in {what}; correct it") from None
+    return value
+
+
+def checked_sequence(identity: object, states: object) -> StateSequence:
+    """A sequence of two or more texts with an id, else Unusable says what is wrong with it."""
+    if isinstance(identity, int) and not isinstance(identity, bool):
+        identity = str(identity)
+    name = checked_text(identity, "the id")
+    if not isinstance(states, list):
+        raise Unusable(f'has {kind(states)} as "states", where a list of texts must be; correct it')
+    texts = [checked_text(state, f"state {index}") for index, state in enumerate(states, start=1)]
+    if len(texts) < 2:
+        raise Unusable(f"has {len(texts) or 'no'} state{'s' * (not texts)}; a sequence needs two or more")
+    if sum(map(len, texts)) > MAX_BYTES or sum(len(text.encode()) for text in texts) > MAX_BYTES:
+        raise Unusable(f"is longer than {MAX_BYTES >> 20} MB; divide it into shorter sequences")
+    return StateSequence(name, tuple(map(State, texts)))
+
+
+def kind(value: object) -> str:
+    """A JSON value's type in words."""
+    words = {dict: "an object", list: "a list", bool: "true or false", type(None): "null", str: "text"}
+    return words.get(type(value), "a number")

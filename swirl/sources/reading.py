@@ -1,0 +1,167 @@
+"""Which reader reads which file; what a whole path holds; the promise that ids are unique."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from swirl.errors import SwirlError
+from swirl.sources.items import Found, Item, Progress, Skipped, Unusable
+from swirl.sources.jsonl import read_json, read_jsonl
+from swirl.sources.lines import Meter, TextFile, is_regular, open_text
+from swirl.sources.plain import read_plain
+from swirl.sources.table import read_table
+from swirl.states import StateSequence
+
+READERS: dict[str, Callable[[TextFile], Iterator[Item]]] = {
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".json": read_json,
+    ".csv": read_table,
+    ".tsv": read_table,
+    ".txt": read_plain,
+    ".md": read_plain,
+    "": read_plain,
+}
+FORMATS = "JSONL, JSON, CSV, TSV, TXT, MD, or a folder of these"
+BESIDE = frozenset({"actions.jsonl", "collection.json", "labels.jsonl"})
+"""Files that belong to sequences without being any."""
+PAPERS = frozenset({"readme", "license", "licence", "changelog", "notice", "copying"})
+"""Names that mark a text about the data rather than data."""
+SHOWN = 1000
+"""How many skipped places are kept one by one."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a path held: its sequences, and what was left out and why."""
+
+    sequences: tuple[StateSequence, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass
+class Report:
+    """Collects what is skipped: the first SHOWN one by one, the rest as a number, for a broken file has millions."""
+
+    kept: list[Skipped] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, skipped: Skipped) -> None:
+        """Keep or count one."""
+        self.count += 1
+        if len(self.kept) < SHOWN:
+            self.kept.append(skipped)
+
+    def all(self, name: str) -> tuple[Skipped, ...]:
+        """All of them, those past the first SHOWN summed up under `name`."""
+        more = self.count - len(self.kept)
+        return (*self.kept, *([Skipped(name, f"has {more} more places like these")] if more else []))
+
+
+def read_sequences(path: Path, progress: Progress | None = None) -> Reading:
+    """Read every sequence of a file or folder. Raises SwirlError if it has none, or can't be read at all."""
+    report = Report()
+    sequences: list[StateSequence] = []
+    for item in stream(path, progress):
+        if isinstance(item, Found):
+            sequences.append(item.sequence)
+        else:
+            report.add(item)
+    if not sequences:
+        raise nothing_in(path, report)
+    return Reading(tuple(sequences), report.all(path.name))
+
+
+def stream(path: Path, progress: Progress | None = None) -> Iterator[Item]:
+    """Yield the sequences of a file or folder as they are read, ids unique, and what is skipped on the way.
+
+    Raises SwirlError if the path is missing, of no known format, unreadable, or a folder without a readable file.
+    """
+    skipped: list[Skipped] = []
+    files = find_files(path, skipped)
+    yield from skipped
+    meter = Meter(max(1, sum(size for _, _, size in files)), progress)
+    seen: dict[str, str] = {}
+    folder = path.is_dir()
+    for file, name, _ in files:
+        meter.text = f"Reading {name}"
+        try:
+            if folder and file.stem.lower() in PAPERS:
+                raise Unusable("is taken for a text about the data; rename it if it holds states")
+            with open_text(file, name, meter) as source:
+                for item in READERS[file.suffix.lower()](source):
+                    yield unique(item, seen)
+        except Unusable as problem:
+            if not folder:
+                raise SwirlError(f"{path} {problem}.") from problem
+            yield Skipped(name, str(problem))
+
+
+def nothing_in(path: Path, report: Report) -> SwirlError:
+    """The error for a path without a single usable sequence: the first reason stands for all."""
+    if not report.count:
+        return SwirlError(f"{path} holds no sequence; it needs lines with states ({FORMATS}).")
+    more = f" ({report.count - 1} more were left out like it)" if report.count > 1 else ""
+    first = report.kept[0]
+    return SwirlError(f"{path} holds no usable sequence: {first.where} {first.why}{more}.")
+
+
+def unique(item: Item, seen: dict[str, str]) -> Item:
+    """The item, or why it is skipped if its id has been seen before."""
+    if isinstance(item, Skipped):
+        return item
+    first = seen.setdefault(item.sequence.id, item.where)
+    if first == item.where:
+        return item
+    return Skipped(item.where, f"repeats the id {item.sequence.id!r} of {first}; give it an id of its own")
+
+
+def find_files(path: Path, skipped: list[Skipped]) -> list[tuple[Path, str, int]]:
+    """The files to read, each with the name that reports give it and its size in bytes, in natural order.
+
+    Folders within the folder that can't be opened are added to `skipped`.
+    """
+    try:
+        if path.is_dir():
+            files = [(file, shown(file.relative_to(path)), file.stat().st_size) for file in walk(path, skipped)]
+            if not files:
+                raise SwirlError(f"The folder {path} has no file that can be read ({FORMATS}).")
+            return sorted(files, key=lambda found: natural(found[1]))
+        if not path.exists():
+            raise SwirlError(f"There is no file or folder {path}; check the path.")
+        if not is_regular(path) or path.suffix.lower() not in READERS:
+            raise SwirlError(f"{path} is of no kind that can be read; choose {FORMATS}.")
+        return [(path, shown(Path(path.name)), path.stat().st_size)]
+    except OSError as error:
+        raise SwirlError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
+
+
+def walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
+    """The files below a folder whose suffix has a reader; hidden ones and those of BESIDE are passed over."""
+
+    def closed(error: OSError) -> None:
+        name = shown(Path(error.filename).relative_to(folder))
+        skipped.append(Skipped(name, f"cannot be opened ({error.strerror}); check its permissions"))
+
+    for parent, folders, names in os.walk(folder, onerror=closed):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            file = Path(parent, name)
+            known = file.suffix.lower() in READERS and name not in BESIDE and not name.startswith(".")
+            if known and file.exists() and is_regular(file):
+                yield file
+
+
+def shown(path: Path) -> str:
+    """A relative path as text that can be printed and stored, whatever bytes the file system has."""
+    return path.as_posix().encode(errors="replace").decode()
+
+
+def natural(name: str) -> list[tuple[int, str | int]]:
+    """A sort key that puts `day 2` before `day 10`."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(1, int(part)) if index % 2 else (0, part) for index, part in enumerate(parts)]
