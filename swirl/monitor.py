@@ -1,0 +1,148 @@
+"""What a run tells of itself while it trains: figures, rollouts, heartbeat; and how it hears that it should stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psutil
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from swirl.errors import SwirlError
+from swirl.history import History
+from swirl.plan import PlannedPhase
+
+# trl's names for what we keep, and ours.
+FIGURES = {
+    "loss": "loss",
+    "grad_norm": "grad_norm",
+    "learning_rate": "learning_rate",
+    "reward": "reward",
+    "reward_std": "reward_std",
+    "frac_reward_zero_std": "zero_variance",
+    "kl": "kl",
+    "entropy": "entropy",
+    "completions/mean_length": "completion_length",
+    "completions/clipped_ratio": "cut_short",
+    "anchor": "anchor",
+}
+
+
+class Diverged(SwirlError):
+    """The loss is no number any more; the message says what to change."""
+
+
+def memory_bytes() -> int:
+    """What this process holds on the accelerator, or in main memory when there is none."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_reserved())
+    return int(psutil.Process().memory_info().rss)
+
+
+class Monitor(TrainerCallback):
+    """Writes a phase's progress into the history and turns a stop request into save-and-stop. Rank 0 only writes.
+
+    `steps_after` are the optimiser steps of the phases still to come; `shown` gives the rollouts to keep.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        run_id: str,
+        phase: PlannedPhase,
+        steps_after: int,
+        shown: Callable[[], Sequence[dict[str, Any]]] = tuple,
+        offset: int = 0,
+    ) -> None:
+        self.history, self.run_id, self.phase, self.shown = history, run_id, phase, shown
+        self.steps_after, self.offset = steps_after, offset
+        self.stopped = False
+        self.last = 0.0
+        self.step_time = 0.0
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Start the clock and show the phase at once, before its first step is done."""
+        self.last = time.monotonic()
+        if state.is_world_process_zero:
+            self.beat(state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Beat, and obey a stop request: save, then leave. Every rank reads the same row, so all stop together."""
+        now = time.monotonic()
+        elapsed, self.last = now - self.last, now
+        self.step_time = elapsed if not self.step_time else 0.8 * self.step_time + 0.2 * elapsed
+        if state.is_world_process_zero:
+            self.beat(state.global_step)
+        if agreed("stop" in self.history.pending_requests(self.run_id)):
+            self.stopped = True
+            control.should_training_stop = control.should_save = True
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Keep the step's figures; raise Diverged when the loss is not a number."""
+        logs = logs or {}
+        if "loss" not in logs:
+            return  # the summary at the end
+        if not math.isfinite(float(logs["loss"])):
+            raise Diverged(
+                f"The loss of the {self.phase.kind} phase is no number at step {state.global_step}; "
+                "lower learning_rate or max_grad_norm, or set precision=float32, and start from the last checkpoint."
+            )
+        if not state.is_world_process_zero:
+            return
+        values = {name: float(logs[key]) for key, name in FIGURES.items() if isinstance(logs.get(key), int | float)}
+        if self.step_time:
+            values["step_time"] = self.step_time
+        if "partner_total" in logs:
+            values["bound"] = self.bound(logs)
+        step = state.global_step + self.offset
+        self.history.log_metrics(self.run_id, self.phase.index, step, values)
+        rows = self.shown()
+        if rows:
+            self.history.log_rollouts(self.run_id, self.phase.index, step, rows)
+
+    def bound(self, logs: dict[str, Any]) -> float:
+        """What the method maximises, in nats a transition.
+
+        Forward: E log Q(z | x, y'), the bound on I(Z; Y' | X) less its constant H(Z | X) (section 3.1). Inverse: the
+        ELBO, E log P(y | x, z) - KL(Q || reference), the KL summed over the action's tokens (section 3.2).
+        """
+        total = float(logs["partner_total"])
+        if self.phase.kind == "forward":
+            return total
+        return total - float(logs.get("kl") or 0.0) * float(logs.get("completions/mean_length") or 0.0)
+
+    def beat(self, step: int) -> None:
+        """Say that the run is alive and where it is."""
+        step += self.offset
+        left = None
+        if self.step_time:
+            left = self.step_time * (self.phase.steps - step + self.steps_after)
+        self.history.heartbeat(
+            self.run_id,
+            phase=self.phase.kind,
+            phase_index=self.phase.index,
+            step=step,
+            phase_steps=self.phase.steps,
+            seconds_left=left,
+            memory_bytes=memory_bytes(),
+        )
+
+
+def agreed(here: bool) -> bool:
+    """Whether any rank says so; ranks read the database at slightly different moments and must not part ways."""
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return here
+    device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
+    flag = torch.tensor([int(here)], device=device)
+    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+    return bool(flag.item())

@@ -1,0 +1,36 @@
+"""The order of a run's phases: the warm-up, then forward and inverse phases by turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from swirl.settings import Settings
+
+PhaseKind = Literal["warm-up", "forward", "inverse"]
+
+
+@dataclass(frozen=True)
+class PlannedPhase:
+    """Phase `index` of a run (0 is the warm-up), in `iteration`, with its optimiser steps."""
+
+    index: int
+    iteration: int
+    kind: PhaseKind
+    steps: int
+
+    @property
+    def folder(self) -> str:
+        """The name of its checkpoint folder, such as 03-forward."""
+        return f"{self.index:02d}-{self.kind}"
+
+
+def plan(settings: Settings, warm_up_steps: int) -> list[PlannedPhase]:
+    """All phases of a run. The SFT baseline has no inverse phases: its IDM stays as it is."""
+    phases = [PlannedPhase(0, 0, "warm-up", warm_up_steps)]
+    directions = ("forward",) if settings.method == "sft" else ("forward", "inverse")
+    for iteration in range(1, settings.iterations + 1):
+        for direction in directions:
+            steps = settings.for_phase(direction).steps_per_phase
+            phases.append(PlannedPhase(len(phases), iteration, direction, steps))
+    return phases

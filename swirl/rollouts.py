@@ -1,0 +1,59 @@
+"""What one GRPO step samples: in forward phases next states for an inferred action, in inverse phases actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from swirl.models.generation import Sampling
+from swirl.models.world_model import WorldModel
+from swirl.rewards import partner_adapter
+from swirl.settings import Direction, Settings
+from swirl.states import Transition
+from swirl.supervised import Pair
+
+
+@dataclass
+class Rollouts:
+    """The trainer's rollout function. `observed` holds this step's (prompt, observed next state) for the anchor."""
+
+    world: WorldModel
+    direction: Direction
+    transitions: Sequence[Transition]
+    settings: Settings
+    observed: list[Pair] = field(default_factory=list)
+
+    def __call__(self, prompts: list[list[int]], trainer: object) -> dict[str, Any]:
+        """`prompts` hold transition indices, each repeated G times in a run; returns one completion an entry."""
+        size = self.settings.group_size
+        rows = [self.transitions[prompt[0]] for prompt in prompts[::size]]
+        if self.direction == "forward":
+            actions = self.infer(rows)
+            asked = [self.world.layout.forward(row.state, z) for row, z in zip(rows, actions, strict=True)]
+            longest, role = self.settings.max_state_tokens, "fwm"
+        else:
+            actions = [""] * len(rows)
+            asked = [self.world.layout.inverse(row.state, row.next_state) for row in rows]
+            longest, role = self.settings.max_action_tokens, "idm"
+        how = Sampling(longest, self.settings.temperature, self.settings.top_p, self.settings.top_k)
+        completions = self.world.sample(self.world.adapter(role), asked, size, how)
+        if self.direction == "forward":
+            answers = [self.world.completion(row.next_state.text) for row in rows]
+            self.observed = list(zip(asked, answers, strict=True))
+            if self.settings.observed_in_group:
+                completions[size - 1 :: size] = answers
+        return {
+            "prompt_ids": [prompt for prompt in asked for _ in range(size)],
+            "completion_ids": completions,
+            "logprobs": None,
+            "action": [action for action in actions for _ in range(size)],
+        }
+
+    def infer(self, rows: Sequence[Transition]) -> list[str]:
+        """z ~ Q(z | x, y), one for each transition, from the frozen critic."""
+        asked = [self.world.layout.inverse(row.state, row.next_state) for row in rows]
+        phase = self.settings.for_phase("inverse")
+        how = Sampling(phase.max_action_tokens, phase.temperature, phase.top_p, phase.top_k)
+        drawn = self.world.sample(partner_adapter(self.world, "forward"), asked, 1, how)
+        return [self.world.codec.decode(ids) for ids in drawn]

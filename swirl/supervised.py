@@ -1,0 +1,105 @@
+"""Supervised fine-tuning on (prompt, completion) pairs, for the warm-up, the SFT baseline and pretraining."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+Pair = tuple[list[int], list[int]]  # prompt ids, completion ids
+
+
+def collate(pairs: Sequence[Pair], pad_id: int) -> dict[str, torch.Tensor]:
+    """Right-padded `input_ids`, `attention_mask` and `labels` (-100 outside completions), each (B, T)."""
+    width = max(len(prompt) + len(completion) for prompt, completion in pairs)
+    ids = torch.full((len(pairs), width), pad_id)
+    mask = torch.zeros((len(pairs), width), dtype=torch.long)
+    labels = torch.full((len(pairs), width), -100)
+    for row, (prompt, completion) in enumerate(pairs):
+        end = len(prompt) + len(completion)
+        ids[row, :end] = torch.tensor(prompt + completion)
+        mask[row, :end] = 1
+        labels[row, len(prompt) : end] = torch.tensor(completion)
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def mean_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean negative log-likelihood of the labelled tokens, nats a token; logits are computed for those alone."""
+    labels = batch["labels"]
+    keep = labels.shape[1] - int((labels != -100).int().argmax(dim=1).min()) + 1
+    out = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], logits_to_keep=keep)
+    return cross_entropy(out.logits[:, :-1].float().flatten(0, 1), labels[:, 1 - keep :].flatten(), ignore_index=-100)
+
+
+def negative_log_likelihood(
+    model: torch.nn.Module, pairs: Sequence[Pair], pad_id: int, device: torch.device
+) -> torch.Tensor:
+    """Mean negative log-likelihood of the completions, nats a token; a scalar with gradient."""
+    return mean_loss(model, {name: tensor.to(device) for name, tensor in collate(pairs, pad_id).items()})
+
+
+class PairTrainer(Trainer):
+    """transformers' trainer with the loss on completions only."""
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Mean negative log-likelihood of the completions, nats a token."""
+        return mean_loss(model, inputs)
+
+
+def supervised_trainer(
+    model: torch.nn.Module,
+    pairs: Sequence[Pair],
+    pad_id: int,
+    folder: Path,
+    *,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    rise: int,
+    seed: int,
+    save_every: int = 0,
+    accumulation: int = 1,
+    processes: int = 1,
+    max_grad_norm: float = 1.0,
+    scheduler: str = "cosine",
+    callbacks: Sequence[TrainerCallback] = (),
+) -> PairTrainer:
+    """A trainer of whatever in `model` requires a gradient. AdamW, betas 0.9/0.95, weight decay 0.01 (section 3)."""
+    device = next(model.parameters()).device
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        seed=seed,
+        max_steps=steps,
+        per_device_train_batch_size=max(1, batch_size // (accumulation * processes)),
+        gradient_accumulation_steps=accumulation,
+        learning_rate=learning_rate,
+        lr_scheduler_type=scheduler,
+        warmup_steps=rise,
+        weight_decay=0.01,
+        adam_beta2=0.95,
+        max_grad_norm=max_grad_norm,
+        bf16=device.type == "cuda" and torch.cuda.is_bf16_supported(),
+        use_cpu=device.type == "cpu",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps" if save_every else "no",
+        save_steps=save_every or 500,
+        save_total_limit=2,
+        remove_unused_columns=False,
+        report_to=[],
+        disable_tqdm=True,
+        ddp_find_unused_parameters=False,
+    )
+    return PairTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=list(pairs),
+        data_collator=lambda rows: collate(rows, pad_id),
+        callbacks=list(callbacks),
+    )

@@ -1,0 +1,200 @@
+"""Household: a small house in plain words, fully observable, deterministic, with side effects worth learning.
+
+Four rooms around a hall, a cellar door, a chest that stays where it is, a box that can be carried, three things to
+carry, and a lamp in every room but the hall. What you carry moves with you; the box moves with what is in it; the
+switch works the lamp of the room you stand in; a shut door, box or chest stops you. Standard library only.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+
+from swirl.worlds.base import Episode, episode_of
+
+ROOMS = ("hall", "kitchen", "cellar", "attic")
+THINGS = ("apple", "book", "coin", "cup", "key", "rope")
+LAMP_ROOMS = ("kitchen", "cellar", "attic")
+HANDS = 2  # how many things can be held at once, the box counting as one
+NO_OP_SHARE = 0.05
+# How often each verb is tried where it is possible: carrying and storing are what there is to learn.
+VERB_WEIGHTS = {"go": 4, "take": 4, "drop": 2, "put": 4, "open": 2, "shut": 1, "flip": 1}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A thing to carry: the room it is in, and how it is there: lying, held, boxed or chested."""
+
+    room: str
+    how: str
+
+
+@dataclass(frozen=True)
+class House:
+    """The whole state; `things` keeps the order in which the text names them."""
+
+    you: str
+    things: dict[str, Thing]
+    box: Thing
+    box_open: bool
+    chest_room: str
+    chest_open: bool
+    door_open: bool
+    lit: dict[str, bool] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The state in short plain English; says all that matters."""
+        facts = [f"you are in {self.you}."]
+        facts += [f"{name} in {thing.room}, {thing.how}." for name, thing in self.things.items()]
+        facts.append(f"box in {self.box.room}, {self.box.how}, {'open' if self.box_open else 'shut'}.")
+        facts.append(f"chest in {self.chest_room}, {'open' if self.chest_open else 'shut'}.")
+        facts.append(f"cellar door {'open' if self.door_open else 'shut'}.")
+        facts += [f"{room} {'lit' if lit else 'dark'}." for room, lit in self.lit.items()]
+        return " ".join(facts)
+
+    def held(self) -> int:
+        """How many hands are full."""
+        return sum(thing.how == "held" for thing in (*self.things.values(), self.box))
+
+
+def start(rng: random.Random) -> House:
+    """A random but sensible house."""
+    box = Thing(rng.choice(ROOMS), "lying")
+    chest_room = rng.choice(ROOMS)
+    things = {}
+    for name in rng.sample(THINGS, 3):
+        how = rng.choices(("lying", "boxed", "chested"), (3, 1, 1))[0]
+        things[name] = Thing({"boxed": box.room, "chested": chest_room}.get(how, rng.choice(ROOMS)), how)
+    return House(
+        you=rng.choice(ROOMS),
+        things=things,
+        box=box,
+        box_open=rng.random() < 0.5,
+        chest_room=chest_room,
+        chest_open=rng.random() < 0.5,
+        door_open=rng.random() < 0.7,
+        lit={room: rng.random() < 0.5 for room in LAMP_ROOMS},
+    )
+
+
+def act(house: House, action: str) -> House:
+    """The next state. An action that is impossible here leaves the house as it is.
+
+    Raises ValueError for words that are no action of this world.
+    """
+    verb, _, rest = action.partition(" ")
+    noun = rest.removeprefix("the ")
+    if action == "flip the switch":
+        lit = {room: on != (room == house.you) for room, on in house.lit.items()}
+        return replace(house, lit=lit)
+    if verb == "go" and rest.removeprefix("to the ") in ROOMS:
+        return go(house, rest.removeprefix("to the "))
+    if verb in ("open", "shut") and noun in ("box", "chest", "door"):
+        return open_or_shut(house, noun, verb == "open")
+    if verb == "take" and (noun == "box" or noun in THINGS):
+        return take(house, noun)
+    if verb == "drop" and (noun == "box" or noun in THINGS):
+        return drop(house, noun)
+    if verb == "put":
+        thing, _, place = noun.partition(" in the ")
+        if thing in THINGS and place in ("box", "chest"):
+            return put(house, thing, place)
+    raise ValueError(f"{action!r} is not an action of Household")
+
+
+def go(house: House, room: str) -> House:
+    """Walk; every room leads to the hall and back, the cellar through its door."""
+    if room == house.you or "hall" not in (room, house.you):
+        return house
+    if "cellar" in (room, house.you) and not house.door_open:
+        return house
+    box = replace(house.box, room=room) if house.box.how == "held" else house.box
+    things = {
+        name: replace(thing, room=room)
+        if thing.how == "held" or (thing.how == "boxed" and house.box.how == "held")
+        else thing
+        for name, thing in house.things.items()
+    }
+    return replace(house, you=room, things=things, box=box)
+
+
+def open_or_shut(house: House, noun: str, opened: bool) -> House:
+    """Work the box or chest in this room, or the cellar door from either side."""
+    if noun == "box" and house.box.room == house.you:
+        return replace(house, box_open=opened)
+    if noun == "chest" and house.chest_room == house.you:
+        return replace(house, chest_open=opened)
+    if noun == "door" and house.you in ("hall", "cellar"):
+        return replace(house, door_open=opened)
+    return house
+
+
+def take(house: House, name: str) -> House:
+    """Pick up what is within reach, if a hand is free."""
+    thing = house.box if name == "box" else house.things.get(name)
+    if thing is None or thing.room != house.you or thing.how == "held" or house.held() >= HANDS:
+        return house
+    if (thing.how == "boxed" and not house.box_open) or (thing.how == "chested" and not house.chest_open):
+        return house
+    return with_thing(house, name, replace(thing, how="held"))
+
+
+def drop(house: House, name: str) -> House:
+    """Put down what is held."""
+    thing = house.box if name == "box" else house.things.get(name)
+    if thing is None or thing.how != "held":
+        return house
+    return with_thing(house, name, replace(thing, how="lying"))
+
+
+def put(house: House, name: str, place: str) -> House:
+    """Put what is held into the open box or chest of this room."""
+    thing = house.things.get(name)
+    room, opened = (house.box.room, house.box_open) if place == "box" else (house.chest_room, house.chest_open)
+    if thing is None or thing.how != "held" or room != house.you or not opened:
+        return house
+    return with_thing(house, name, replace(thing, how="boxed" if place == "box" else "chested"))
+
+
+def with_thing(house: House, name: str, thing: Thing) -> House:
+    """The house with one thing, or the box, changed."""
+    return replace(house, box=thing) if name == "box" else replace(house, things={**house.things, name: thing})
+
+
+def actions(house: House) -> list[str]:
+    """Every action that the words allow here, possible or not."""
+    carried = [*house.things, "box"]
+    return [
+        *(f"go to the {room}" for room in ROOMS),
+        *(f"take the {name}" for name in carried),
+        *(f"drop the {name}" for name in carried),
+        *(f"put the {name} in the {place}" for name in house.things for place in ("box", "chest")),
+        *(f"{verb} the {noun}" for verb in ("open", "shut") for noun in ("box", "chest", "door")),
+        "flip the switch",
+    ]
+
+
+class Household:
+    """The world behind the common interface; an episode is a random walk that mostly changes something."""
+
+    name = "household"
+
+    def episode(self, seed: int, length: int) -> Episode:
+        """An episode of `length` actions, the same for the same seed."""
+        rng = random.Random(f"household-{seed}")
+        house = start(rng)
+        states, taken = [house.text()], []
+        for _ in range(length):
+            taken.append(self.choose(house, rng))
+            house = act(house, taken[-1])
+            states.append(house.text())
+        return episode_of(states, taken)
+
+    def choose(self, house: House, rng: random.Random) -> str:
+        """A verb first, then its object, so that rare verbs are seen as often as common ones."""
+        possible = actions(house)
+        effective = [action for action in possible if act(house, action) != house]
+        pool = effective if rng.random() >= NO_OP_SHARE else [a for a in possible if a not in effective]
+        verbs = sorted({action.split()[0] for action in pool})
+        verb = rng.choices(verbs, [VERB_WEIGHTS[verb] for verb in verbs])[0]
+        return rng.choice([action for action in pool if action.split()[0] == verb])
