@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.components.html import block
+from studio.components import run_view
 from studio.page import Page
 
 PAGE = Page(path="/train", title="Train", question="Is it helping?")
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`."""
-    block('<div class="studio"><section class="panel"><h2>Train</h2></section></div>')
+    """Draw the page over `home`: a run by its address, the one that trains, or the form that starts one."""
+    run_view.render(home)

@@ -1,0 +1,99 @@
+// The run view: asks for news while it is visible, draws what is new, carries out the buttons.
+const view = element.querySelector(".run-view"), charts = new LiveCharts(view), log = view.querySelector("details.log");
+const PAUSE = { running: 1000, stopping: 1000, queued: 2000 };
+let shown = null, after = 0, seen = {}, timer = null, asking = false, again = false;
+
+const trouble = (sentence) => {
+  const part = view.querySelector('[data-part="trouble"]');
+  part.innerHTML = "";
+  if (sentence) part.append(Object.assign(document.createElement("p"), { className: "error", textContent: sentence }));
+  delete part.dataset.shown;
+  delete seen.trouble;
+};
+
+// Shows the run (empty: the one that trains), or says that there is none to show.
+const open = async (run) => {
+  shown = run || null;
+  after = 0; seen = {};
+  charts.clear();
+  await refresh();
+};
+
+const refresh = async () => {
+  if (asking) { again = true; return; }
+  asking = true;
+  clearTimeout(timer);
+  let pause = 5000;
+  try { pause = await fetchNews(); } finally { asking = false; }
+  if (again) { again = false; return refresh(); }
+  if (pause && element.isConnected) timer = setTimeout(tick, pause);
+};
+const tick = () => (document.hidden ? (timer = setTimeout(tick, 1000)) : refresh());
+
+const fetchNews = async () => {
+  const asked = shown;
+  const news = await studio.call(server.news, { run: shown, after, seen, log: log.open });
+  if (asked !== shown) return 1;
+  if (!news || (news.error && !shown)) { offline(true); return 2000; }
+  offline(false);
+  if (news.error) {
+    view.hidden = false;
+    view.querySelector(".run-grid").hidden = true;
+    trouble(news.error);
+    return 5000;
+  }
+  if (news.run === null) { view.hidden = true; trigger("form", { query: studio.query() }); return 0; }
+  if (!shown) { shown = news.run; studio.setQuery({ run: shown }); }
+  view.hidden = false;
+  view.querySelector(".run-grid").hidden = false;
+  const pre = view.querySelector('[data-part="log"]'), atEnd = pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 20;
+  studio.fill(view, news.parts);
+  if ("log" in news.parts && atEnd) pre.scrollTop = pre.scrollHeight;
+  seen = news.seen;
+  after = news.after;
+  const points = Object.keys(news.points).length ? news.points : undefined;
+  charts.update({ points, bands: news.data.bands, scores: news.data.scores });
+  return PAUSE[news.status] ?? 5000;
+};
+
+// A server that is restarted loses nothing: the page waits for it and goes on.
+const offline = (lost) => {
+  view.classList.toggle("offline", lost);
+  const part = view.querySelector('[data-part="trouble"]');
+  if (lost) {
+    trouble("The studio's server does not answer. Training goes on without it; this page catches up when it is back.");
+  } else if (part.dataset.shown === undefined && part.firstChild) {
+    part.innerHTML = "";
+  }
+};
+
+view.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-do]");
+  if (!button) return;
+  if (button.dataset.do === "log") {
+    log.open = true;
+    log.scrollIntoView({ block: "center" });
+    return;
+  }
+  button.disabled = true;
+  const answer = await studio.call(server.act, { run: shown, do: button.dataset.do });
+  if (button.dataset.do === "sample" || answer?.error) button.disabled = false;
+  await refresh();
+  if (answer?.error) trouble(answer.error);
+});
+log.addEventListener("toggle", () => { if (log.open) refresh(); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden && shown) refresh(); });
+window.addEventListener("popstate", () => location.reload());
+
+// The start form hands over the run it has started.
+watch("value", () => {
+  const run = props.value?.run;
+  if (!run || run === shown) return;
+  studio.setQuery({ run, new: null, from: null, data: null }, { push: true });
+  open(run);
+});
+
+const query = studio.query();
+if (query.run) open(query.run);
+else if ("new" in query) trigger("form", { query });
+else open(null);

@@ -1,0 +1,89 @@
+"""What a run is trying: the samples of the newest rollouts with their rewards and advantages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studio.components.html import escape
+from studio.components.text_diff import changes, marked
+from studio.view_models.numbers import signed
+from swirl.history import Rollout
+
+GROUPS = 2
+SAMPLES = 4
+
+
+def rollout_table(rollouts: Sequence[Rollout], direction: str) -> str:
+    """The groups of one step as a table, the best sample of each first; a sentence when there are none yet."""
+    if not rollouts:
+        return '<p class="note">Sampled rollouts show here from the first step of a forward or inverse phase.</p>'
+    forward = direction == "forward"
+    sampled = "imagined next state" if forward else "sampled action"
+    reward = "log Q(action | imagined)" if forward else "log P(next | action)"
+    rows = "".join(_group(rollout, forward) for rollout in rollouts[:GROUPS])
+    return (
+        f'<table class="table rollouts"><thead><tr><th scope="col">transition</th><th scope="col">{sampled}</th>'
+        f'<th scope="col" class="number"><abbr title="{_reward_help(forward)}">{reward}</abbr></th>'
+        '<th scope="col" class="number"><abbr title="How far the reward lies from its group\'s mean, in standard '
+        'deviations of the group: (R − mean) / (std + 1e-4).">advantage</abbr></th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _reward_help(forward: bool) -> str:
+    if forward:
+        return (
+            "The frozen inverse model's log-probability of the action, given the imagined next state, in nats: "
+            "the reward of Phase I."
+        )
+    return (
+        "The frozen forward model's log-probability of the real next state under the sampled action, in nats: "
+        "the reward of Phase II."
+    )
+
+
+def _group(rollout: Rollout, forward: bool) -> str:
+    order = sorted(range(len(rollout.samples)), key=lambda k: rollout.rewards[k], reverse=True)
+    shown = order if len(order) <= SAMPLES else [*order[: SAMPLES - 1], order[-1]]
+    action = f'<span class="chip inverse">{escape(rollout.action)}</span>' if forward else ""
+    transition = (
+        f'<td rowspan="{len(shown)}" class="transition" data-label="transition">{action}{_transition(rollout)}</td>'
+    )
+    return "".join(
+        f"<tr>{transition if place == 0 else ''}<td data-label='sample'>{_sample(rollout, k, forward)}</td>"
+        f"<td class='number' data-label='reward'>{signed(rollout.rewards[k])}</td>"
+        f"<td class='number {_tone(rollout.advantages[k])}' data-label='advantage'>"
+        f"{signed(rollout.advantages[k], 1, plus=True)}</td></tr>"
+        for place, k in enumerate(shown)
+    )
+
+
+def _transition(rollout: Rollout) -> str:
+    """The sentences that changed, as they were and as they are; both states in full behind a fold."""
+    went, came = changes(rollout.state, rollout.next_state)
+    before = marked(rollout.state, {"del": went}) if went else ""
+    after = marked(rollout.next_state, {"ins": came}) if came or not went else ""
+    return (
+        f'<span class="pair">{before}{after}</span><details class="fold"><summary>both states in full</summary>'
+        f"<p>{escape(rollout.state)}</p><p>{escape(rollout.next_state)}</p></details>"
+    )
+
+
+def _sample(rollout: Rollout, k: int, forward: bool) -> str:
+    """A sampled action; or of an imagined state what it changes, and in red where it is not what was observed."""
+    sample = rollout.samples[k]
+    if not forward:
+        return escape(sample) or '<span class="muted">an empty action</span>'
+    if sample == rollout.next_state:
+        return '<span class="good-text">✓ as observed</span>'
+    _, came = changes(rollout.state, sample)
+    _, off = changes(rollout.next_state, sample)
+    return '<span class="wrong-text">✕</span> ' + marked(
+        sample, {"ins": came, "ins wrong": off}, nothing="leaves out what was observed"
+    )
+
+
+def _tone(advantage: float) -> str:
+    if advantage >= 0.5:
+        return "good-text"
+    return "wrong-text" if advantage <= -0.5 else "muted"

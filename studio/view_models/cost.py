@@ -1,0 +1,117 @@
+"""What a run will cost before it starts: steps, rollouts, and minutes from what past runs took on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from studio.view_models.numbers import counted, duration, seconds_a_step
+from swirl.errors import SwirlError
+from swirl.history import History, Run
+from swirl.settings import Direction, Settings
+
+DIRECTIONS: tuple[Direction, ...] = ("forward", "inverse")
+PAST_RUNS = 30
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a step took in one past run: seconds by direction, for so many rollouts a step of that model."""
+
+    run: str
+    model: str
+    data: str
+    rollouts: dict[str, int]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A run's size, and its seconds where a past run allows to tell; `measured_by` is that run."""
+
+    steps: int
+    rollouts: int
+    transitions: int
+    seconds: float | None
+    measured_by: str | None
+
+
+def past_paces(history: History) -> list[Pace]:
+    """The paces of this home's newest runs, newest first; runs without a measured step are left out."""
+    paces = (pace(run, history) for run in history.runs(limit=PAST_RUNS))
+    return [known for known in paces if known]
+
+
+def pace(run: Run, history: History) -> Pace | None:
+    """A run's median seconds a step in each direction; None where no step was measured or its settings don't read."""
+    try:
+        settings = Settings.from_dict(run.settings)
+    except SwirlError:
+        return None
+    direction_of = {phase.index: phase.direction for phase in history.phases(run.id)}
+    times: dict[str, list[float]] = {}
+    for metric in history.metrics(run.id, ["step_time"]):
+        times.setdefault(direction_of.get(metric.phase, ""), []).append(metric.value)
+    seconds = {direction: median(times[direction]) for direction in DIRECTIONS if times.get(direction)}
+    return Pace(run.id, settings.model, settings.data, step_rollouts(settings), seconds) if seconds else None
+
+
+def step_rollouts(settings: Settings) -> dict[str, int]:
+    """Rollouts in one step of each direction: prompts × G."""
+    per_phase = {direction: settings.for_phase(direction) for direction in DIRECTIONS}
+    return {direction: phase.batch_size * phase.group_size for direction, phase in per_phase.items()}
+
+
+def cost_estimate(settings: Settings, paces: Sequence[Pace]) -> Cost:
+    """The size of a run with `settings`; its seconds by the newest past run of the same model on the same data.
+
+    A run of the same model lends its time a rollout when its steps had another size: the cost of a step is, to a
+    good approximation, proportional to its rollouts.
+    """
+    steps = {direction: settings.iterations * settings.for_phase(direction).steps_per_phase for direction in DIRECTIONS}
+    rollouts = step_rollouts(settings)
+    known = nearest(settings, paces)
+    seconds = None
+    if known:
+        seconds = sum(
+            steps[direction] * rollouts[direction] * seconds_a_rollout(known, direction) for direction in DIRECTIONS
+        )
+    return Cost(
+        steps=sum(steps.values()),
+        rollouts=sum(steps[direction] * rollouts[direction] for direction in DIRECTIONS),
+        transitions=sum(steps[direction] * settings.for_phase(direction).batch_size for direction in DIRECTIONS),
+        seconds=seconds,
+        measured_by=known.run if known else None,
+    )
+
+
+def nearest(settings: Settings, paces: Iterable[Pace]) -> Pace | None:
+    """The newest past run of the same model on the same data, the same step size first."""
+    fitting = [known for known in paces if (known.model, known.data) == (settings.model, settings.data)]
+    rollouts = step_rollouts(settings)
+    same = (known for known in fitting if all(known.rollouts[way] == rollouts[way] for way in known.seconds))
+    return next(same, fitting[0] if fitting else None)
+
+
+def seconds_a_rollout(known: Pace, direction: Direction) -> float:
+    """Seconds per rollout; a direction that was never measured is taken to cost what the other does."""
+    measured = direction if direction in known.seconds else next(iter(known.seconds))
+    return known.seconds[measured] / known.rollouts[measured]
+
+
+def cost_words(settings: Settings, cost: Cost) -> tuple[str, str]:
+    """The cost as a claim and its reason: `About 4 min` and what it consists of."""
+    if not cost.steps:
+        return "No training steps", "With 0 iterations or 0 steps a phase only the warm-up runs."
+    size = (
+        f"{counted(settings.iterations, 'iteration')} of a forward and an inverse phase: "
+        f"{counted(cost.steps, 'step')}, {counted(cost.rollouts, 'rollout')}"
+    )
+    if cost.seconds is None:
+        return (
+            size,
+            "No run of this model on these data was timed here yet; the first steps will tell how long it takes.",
+        )
+    step = seconds_a_step(cost.seconds / cost.steps)
+    return f"About {duration(cost.seconds)}", f"{size}. Reckoned from {cost.measured_by}: {step}; scoring comes on top."

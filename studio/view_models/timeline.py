@@ -1,0 +1,62 @@
+"""A run as a line of phases: which are done, which goes on, which are planned, and where each lies on the step axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from swirl.history import Phase
+from swirl.plan import plan
+from swirl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Band:
+    """One phase on the axis of steps: it covers the steps from `start` to `start + steps`."""
+
+    index: int
+    iteration: int
+    direction: str
+    start: int
+    steps: int
+    state: str
+    """`done`, `now` or `planned`."""
+
+
+def bands(settings: Settings, phases: Sequence[Phase]) -> tuple[Band, ...]:
+    """All phases of a run in order: those it has begun as they were recorded, then those its settings plan.
+
+    The warm-up's steps depend on the labels and are known once it has begun; until then it has no width.
+    """
+    recorded = {phase.index: phase for phase in phases}
+    planned = {phase.index: phase for phase in plan(settings, warm_up_steps=0)}
+    result: list[Band] = []
+    start = 0
+    for index in sorted(recorded.keys() | planned.keys()):
+        if index in recorded:
+            phase = recorded[index]
+            iteration, direction, steps = phase.iteration, phase.direction, phase.steps
+            state = "done" if phase.finished else "now"
+        else:
+            iteration, direction, steps = planned[index].iteration, planned[index].kind, planned[index].steps
+            state = "planned"
+        result.append(Band(index, iteration, direction, start, steps, state))
+        start += steps
+    return tuple(result)
+
+
+def steps_done(line: Sequence[Band], phase_index: int | None, step: int | None) -> int:
+    """Steps behind a run, over all of its phases."""
+    done = sum(band.steps for band in line if band.state == "done")
+    current = next((band for band in line if band.state == "now" and band.index == phase_index), None)
+    return done + (min(step or 0, current.steps) if current else 0)
+
+
+def label(band: Band, step: int | None) -> str:
+    """What stands above the phase bar: `iteration 1 forward ✓`, `inverse 41 of 80`, `iteration 2 forward`."""
+    head = f"iteration {band.iteration} {band.direction}" if band.direction == "forward" else band.direction
+    if band.state == "done":
+        return f"{head} ✓"
+    if band.state == "now" and band.steps:
+        return f"{head} {min(step or 0, band.steps)} of {band.steps}"
+    return head
