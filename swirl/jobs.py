@@ -7,8 +7,10 @@ no server: whoever finishes, starts or looks at the runs launches the next.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ __all__ = ["create_here", "delete", "is_alive", "reconcile", "resume", "run_fold
 RESUMABLE = ("interrupted", "stopped", "failed")
 FORCE_GRACE_SECONDS = 10.0
 QUEUE_POLL_SECONDS = 0.5
+FULL_DISK_BYTES = 1 << 20
 
 log = logging.getLogger("swirl")
 
@@ -159,8 +162,16 @@ def _train(home: Path, run_id: str) -> tuple[str, str | None]:
             return "failed", str(error)
         except Exception as error:
             log.exception("Training failed.")
+            if disk_is_full(home, error):
+                return "failed", f"The disk that holds {home} is full; free some space, then resume the run."
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
             return "failed", f"{reason} (the traceback is in {path})"
+
+
+def disk_is_full(home: Path, error: Exception) -> bool:
+    """Whether that is why something failed: libraries wrap the system's word for it, or swallow it."""
+    said = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+    return said or shutil.disk_usage(home).free < FULL_DISK_BYTES
 
 
 def _wait_for_turn(home: Path, run_id: str) -> bool:

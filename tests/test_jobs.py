@@ -35,6 +35,8 @@ def train(home, run_id):
         raise SwirlError("The data are of no use.")
     if behaviour == "breaks":
         raise ZeroDivisionError("nobody foresaw this")
+    if behaviour == "fills the disk":
+        raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
     for step in range(settings["steps_per_phase"]):
         history.heartbeat(run_id, phase="forward", phase_index=1, step=step, phase_steps=1, seconds_left=None,
                           memory_bytes=None)
@@ -111,6 +113,11 @@ def test_an_unforeseen_error_leaves_its_traceback_in_the_log_alone(home: Path) -
     run = until(home, start(home, "breaks"), lambda run: run.status == "failed")
     assert run.error and run.error.startswith("ZeroDivisionError: nobody foresaw this") and "\n" not in run.error
     assert "Traceback" in (queue.run_folder(home, run.id) / "log.txt").read_text()
+
+
+def test_a_full_disk_is_named(home: Path) -> None:
+    run = until(home, start(home, "fills the disk"), lambda run: run.status == "failed")
+    assert run.error == f"The disk that holds {home} is full; free some space, then resume the run."
 
 
 def test_stop_and_resume(home: Path) -> None:
