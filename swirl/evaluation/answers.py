@@ -1,0 +1,124 @@
+"""A model's answers, each computed once: the metrics ask for many of the same predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from swirl.models.results import Inference, LogProb
+from swirl.states import State
+
+Progress = Callable[[float, str], None]
+Key = TypeVar("Key", bound=tuple[str, ...])
+Answer = TypeVar("Answer")
+
+ROWS_AT_ONCE = 256
+"""Rows that go to the model between two reports of progress; it makes its own batches of them."""
+
+
+class Answering(Protocol):
+    """What evaluation needs of a model; `swirl.models.WorldModel` has it."""
+
+    name: str
+
+    def infer(
+        self, transitions: Sequence[tuple[State, State]], *, alternatives: int = 4, seed: int = 0
+    ) -> list[Inference]: ...
+
+    def imagine_batch(
+        self, states: Sequence[State], actions: Sequence[str], temperature: float = 0.0
+    ) -> list[State]: ...
+
+    def forward_log_prob(
+        self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
+    ) -> list[LogProb]: ...
+
+    def inverse_log_prob(
+        self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
+    ) -> list[LogProb]: ...
+
+    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]: ...
+
+
+class Answers:
+    """Greedy answers and log-probabilities of one model, remembered by question.
+
+    Questions that were not asked before go to the model in one batch, short ones first, so that a batch holds rows of
+    like length. `progress` is told the name of what is computed and how far it is, from 0 to 1.
+    """
+
+    def __init__(self, model: Answering, seed: int = 0, progress: Progress | None = None) -> None:
+        self.model, self.seed, self.progress = model, seed, progress
+        self._actions: dict[tuple[str, str], str] = {}
+        self._states: dict[tuple[str, str], str] = {}
+        self._scores: dict[tuple[str, ...], LogProb] = {}
+
+    def actions(self, states: Sequence[State], next_states: Sequence[State]) -> list[str]:
+        """The action that the IDM decodes greedily for each pair (x, y)."""
+        asked = [(x.text, y.text) for x, y in zip(states, next_states, strict=True)]
+
+        def compute(pairs: Sequence[tuple[str, str]]) -> list[str]:
+            inferred = self.model.infer([(State(x), State(y)) for x, y in pairs], alternatives=1, seed=self.seed)
+            return [inference.action for inference in inferred]
+
+        return self._filled(self._actions, asked, compute, "inferring actions")
+
+    def next_states(self, states: Sequence[State], actions: Sequence[str]) -> list[State]:
+        """The next state that the FWM decodes greedily for each (x, z)."""
+        asked = [(x.text, z) for x, z in zip(states, actions, strict=True)]
+
+        def compute(pairs: Sequence[tuple[str, str]]) -> list[str]:
+            imagined = self.model.imagine_batch([State(x) for x, _ in pairs], [z for _, z in pairs], temperature=0.0)
+            return [state.text for state in imagined]
+
+        return [State(text) for text in self._filled(self._states, asked, compute, "imagining next states")]
+
+    def forward_log_prob(
+        self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
+    ) -> list[LogProb]:
+        """log P(y | x, z)."""
+        asked = [("forward", x.text, z, y.text) for x, z, y in zip(states, actions, next_states, strict=True)]
+
+        def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
+            return self.model.forward_log_prob(
+                [State(x) for _, x, _, _ in rows], [z for _, _, z, _ in rows], [State(y) for _, _, _, y in rows]
+            )
+
+        return self._filled(self._scores, asked, compute, "scoring next states")
+
+    def inverse_log_prob(
+        self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
+    ) -> list[LogProb]:
+        """log Q(z | x, y)."""
+        asked = [("inverse", x.text, y.text, z) for x, y, z in zip(states, next_states, actions, strict=True)]
+
+        def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
+            return self.model.inverse_log_prob(
+                [State(x) for _, x, _, _ in rows], [State(y) for _, _, y, _ in rows], [z for _, _, _, z in rows]
+            )
+
+        return self._filled(self._scores, asked, compute, "scoring actions")
+
+    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
+        """log P(y | z), the state left empty."""
+        asked = [("alone", z, y.text) for z, y in zip(actions, next_states, strict=True)]
+
+        def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
+            return self.model.without_state_log_prob([z for _, z, _ in rows], [State(y) for _, _, y in rows])
+
+        return self._filled(self._scores, asked, compute, "scoring next states without their state")
+
+    def _filled(
+        self,
+        known: dict[Key, Answer],
+        asked: Sequence[Key],
+        compute: Callable[[Sequence[Key]], list[Answer]],
+        what: str,
+    ) -> list[Answer]:
+        new = sorted((key for key in dict.fromkeys(asked) if key not in known), key=lambda key: sum(map(len, key)))
+        for start in range(0, len(new), ROWS_AT_ONCE):
+            rows = new[start : start + ROWS_AT_ONCE]
+            known.update(zip(rows, compute(rows), strict=True))
+            if self.progress is not None:
+                self.progress(min(1.0, (start + ROWS_AT_ONCE) / len(new)), what)
+        return [known[key] for key in asked]

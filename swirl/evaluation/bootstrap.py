@@ -1,0 +1,67 @@
+"""How sure a figure is: 95 % intervals over sequences, seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 1000
+LEVEL = 0.95
+NORMAL_QUANTILE = 1.959964
+
+
+@dataclass(frozen=True)
+class Value:
+    """A figure with the ends of its 95 % interval, in the figure's own unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+def grouped(rows: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """Rows (N, K) summed within their groups, (G, K). One lone group is no sample, so its rows then stand alone."""
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < 2:
+        return rows
+    sums = np.zeros((len(names), rows.shape[1]))
+    np.add.at(sums, index, rows)
+    return sums
+
+
+def of_sums(rows: np.ndarray, groups: Sequence[str], statistic: Callable[[np.ndarray], float], seed: int = 0) -> Value:
+    """The percentile bootstrap (Efron 1979) of a statistic of column sums, with its value on all rows.
+
+    `rows` is (N, K); `statistic` maps summed rows (K,) to a number. Whole groups (the sequences) are drawn with
+    replacement, since the transitions of one sequence resemble each other.
+    """
+    sums = grouped(rows, groups)
+    draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
+    spread = [statistic(row) for row in draws @ sums]
+    low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Value(float(statistic(rows.sum(axis=0))), float(low), float(high))
+
+
+def of_mean(values: Sequence[float | None], groups: Sequence[str], seed: int = 0) -> Value | None:
+    """The mean of the values that are not None, with its bootstrap interval; None when none is left."""
+    kept = [(value, group) for value, group in zip(values, groups, strict=True) if value is not None]
+    if not kept:
+        return None
+    rows = np.array([(value, 1.0) for value, _ in kept])
+    return of_sums(rows, [group for _, group in kept], lambda sums: sums[0] / sums[1] if sums[1] else 0.0, seed)
+
+
+def by_jackknife(items: Sequence[str], groups: Sequence[str], statistic: Callable[[Sequence[str]], float]) -> Value:
+    """The value with a normal interval from the delete-one-group jackknife (Tukey 1958).
+
+    For counts of distinct items, which drawing with replacement would bias downwards.
+    """
+    value = statistic(items)
+    names = sorted(set(groups))
+    if len(names) < 2:
+        return Value(value, value, value)
+    left_out = [statistic([item for item, group in zip(items, groups, strict=True) if group != name]) for name in names]
+    error = float(np.sqrt((len(names) - 1) * np.var(left_out)))
+    return Value(value, value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error)

@@ -1,0 +1,28 @@
+"""Both models in turn, without any true action: x, y → z → ŷ → z' (cycle consistency)."""
+
+from __future__ import annotations
+
+from swirl.evaluation.rows import Rows
+from swirl.evaluation.texts import exact_match
+
+
+def predicted(rows: Rows) -> list[str]:
+    """The FWM's greedy next state under the inferred action."""
+    return [state.text for state in rows.answers.next_states(rows.states, rows.inferred)]
+
+
+def state_exact_match(rows: Rows) -> list[float]:
+    """1 where the next state predicted from the inferred action is the observed one."""
+    return [exact_match(ours, y.text) for ours, y in zip(predicted(rows), rows.next_states, strict=True)]
+
+
+def action_exact_match(rows: Rows) -> list[float]:
+    """1 where the IDM, shown the state and the FWM's prediction, reads the action back that made it: z' = z."""
+    predictions = rows.answers.next_states(rows.states, rows.inferred)
+    read = rows.answers.actions(rows.states, predictions)
+    return [exact_match(again, action) for again, action in zip(read, rows.inferred, strict=True)]
+
+
+def log_prob(rows: Rows) -> list[float]:
+    """log P(y | x, z) of the observed next state under the inferred action, nats per token: the reward of Phase II."""
+    return [score.mean for score in rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)]

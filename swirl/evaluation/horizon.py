@@ -1,0 +1,31 @@
+"""How errors add up: several steps ahead on the model's own predictions.
+
+The paper's turns on the WorldPrediction benchmark, in a form for texts.
+"""
+
+from __future__ import annotations
+
+from swirl.evaluation.rows import Rows
+from swirl.evaluation.texts import exact_match
+
+STEPS = (1, 2, 3)
+
+
+def measured(rows: Rows) -> dict[str, list[float | None]]:
+    """exact_match@T for T = 1, 2, 3: the state predicted T steps ahead is the observed one.
+
+    From each real state the FWM goes T steps, each from its own last prediction, under the actions that the IDM
+    inferred from the real sequence. None for a transition with fewer than T − 1 transitions right after it.
+    """
+    place = {(t.sequence_id, t.step): i for i, t in enumerate(rows.transitions)}
+    reached = dict(enumerate(rows.states))
+    found: dict[str, list[float | None]] = {}
+    for ahead in STEPS:
+        # `reached` maps a starting transition to where the model is after ahead - 1 steps.
+        via = {i: place.get((rows.transitions[i].sequence_id, rows.transitions[i].step + ahead - 1)) for i in reached}
+        going = {i: j for i, j in via.items() if j is not None}
+        imagined = rows.answers.next_states([reached[i] for i in going], [rows.inferred[j] for j in going.values()])
+        reached = dict(zip(going, imagined, strict=True))
+        hits = {i: exact_match(reached[i].text, rows.next_states[j].text) for i, j in going.items()}
+        found[f"exact_match@{ahead}"] = [hits.get(i) for i in range(len(rows.transitions))]
+    return found

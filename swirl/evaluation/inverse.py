@@ -1,0 +1,25 @@
+"""The inverse dynamics model against the true actions; defined only where the data have them."""
+
+from __future__ import annotations
+
+from swirl.evaluation.rows import Rows
+from swirl.evaluation.texts import exact_match, rouge_l
+
+
+def measured(rows: Rows) -> dict[str, list[float]]:
+    """exact_match, rouge_l and log_prob for each transition; empty when the true actions are not known.
+
+    - exact_match: the greedy action is the true one, word for word. Where nothing changed, several actions may be
+      right and this counts only one of them.
+    - rouge_l: ROUGE-L of the greedy action against the true one (the paper's text metric).
+    - log_prob: log Q(z | x, y) of the true action, nats per token.
+    """
+    if rows.true_actions is None:
+        return {}
+    pairs = list(zip(rows.inferred, rows.true_actions, strict=True))
+    scores = rows.answers.inverse_log_prob(rows.states, rows.next_states, rows.true_actions)
+    return {
+        "exact_match": [exact_match(ours, theirs) for ours, theirs in pairs],
+        "rouge_l": [rouge_l(ours, theirs) for ours, theirs in pairs],
+        "log_prob": [score.mean for score in scores],
+    }

@@ -1,0 +1,50 @@
+"""Does the action carry the next state? An IDM that copies y into z looks perfect by every other measure.
+
+These tests are ours; the paper has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from swirl.evaluation.rows import Rows
+from swirl.evaluation.texts import n_grams
+
+N = 2
+"""Pairs of words: an honest action names a thing or a place of y, and seldom two new words side by side."""
+
+
+def stitch(rows: Rows, seed: int = 0) -> list[float]:
+    """The stitch test: by how much the prediction error rises, nats per token, when y comes from another sequence.
+
+    For y' of a random other sequence, z' = IDM(x, y'): log P(y | x, z) − log P(y' | x, z'). No single step leads from
+    x to y', so an honest action cannot explain it and the rise is large; near 0, the action carries the state.
+    """
+    strangers = [rows.next_states[i] for i in rows.elsewhere(seed)]
+    stitched = rows.answers.actions(rows.states, strangers)
+    own = rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)
+    foreign = rows.answers.forward_log_prob(rows.states, stitched, strangers)
+    return [a.mean - b.mean for a, b in zip(own, foreign, strict=True)]
+
+
+def state_ablation(rows: Rows) -> list[float]:
+    """log P(y | x, z) − log P(y | ∅, z), nats per token; z inferred.
+
+    What the state adds to the action. Large is healthy; near 0 the forward model needs no state, because the action
+    tells it the next one.
+    """
+    own = rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)
+    alone = rows.answers.without_state_log_prob(rows.inferred, rows.next_states)
+    return [a.mean - b.mean for a, b in zip(own, alone, strict=True)]
+
+
+def overlap(rows: Rows, actions: Sequence[str]) -> list[float | None]:
+    """The share of y's new n-grams (those that x lacks; n = 2) that stand in the action, 0 to 1; low is healthy.
+
+    None where y has no new n-gram.
+    """
+    shares: list[float | None] = []
+    for x, y, action in zip(rows.states, rows.next_states, actions, strict=True):
+        new = n_grams(y.text, N) - n_grams(x.text, N)
+        shares.append(len(new & n_grams(action, N)) / len(new) if new else None)
+    return shares

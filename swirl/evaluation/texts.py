@@ -1,0 +1,56 @@
+"""Comparing two texts: exactly, word by word, by longest common subsequence, by n-grams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu.metrics import BLEU
+
+
+def exact_match(candidate: str, reference: str) -> float:
+    """1 when both hold the same words in the same order (white space aside), else 0."""
+    return float(candidate.split() == reference.split())
+
+
+def token_accuracy(candidate: str, reference: str) -> float:
+    """The share of word positions, counted over the longer of the two, at which both hold the same word."""
+    ours, theirs = candidate.split(), reference.split()
+    longest = max(len(ours), len(theirs))
+    return sum(a == b for a, b in zip(ours, theirs, strict=False)) / longest if longest else 1.0
+
+
+@cache
+def _rouge() -> RougeScorer:
+    return RougeScorer(["rougeL"], use_stemmer=False)
+
+
+def rouge_l(candidate: str, reference: str) -> float:
+    """ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words, by the package rouge-score, 0 to 1."""
+    if candidate == reference:
+        return 1.0
+    return float(_rouge().score(reference, candidate)["rougeL"].fmeasure)
+
+
+def bleu_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """The sums of which corpus BLEU is made, (N, 10): matches and totals of 1- to 4-grams, both lengths."""
+    metric = BLEU()
+    rows = []
+    for candidate, reference in zip(candidates, references, strict=True):
+        score = metric.corpus_score([candidate], [[reference]])
+        rows.append([*score.counts, *score.totals, score.sys_len, score.ref_len])
+    return np.array(rows, dtype=float)
+
+
+def bleu(sums: np.ndarray) -> float:
+    """Corpus BLEU-4 (Papineni et al. 2002), 0 to 100, from summed `bleu_counts` (10,), as sacrebleu computes it."""
+    whole = [round(number) for number in sums]
+    return float(BLEU.compute_bleu(whole[:4], whole[4:8], whole[8], whole[9], smooth_method="exp").score)
+
+
+def n_grams(text: str, n: int) -> set[tuple[str, ...]]:
+    """The distinct n-grams of words, in lower case, punctuation at a word's ends dropped."""
+    words = [word for word in (part.strip(".,;:!?()[]\"'").lower() for part in text.split()) if word]
+    return set(zip(*(words[i:] for i in range(n)), strict=False))
