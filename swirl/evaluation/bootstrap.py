@@ -41,7 +41,8 @@ def of_sums(rows: np.ndarray, groups: Sequence[str], statistic: Callable[[np.nda
     draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
     spread = [statistic(row) for row in draws @ sums]
     low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Value(float(statistic(rows.sum(axis=0))), float(low), float(high))
+    value = float(statistic(rows.sum(axis=0)))
+    return Value(value, min(float(low), value), max(float(high), value))  # rounding must not put it outside
 
 
 def of_mean(values: Sequence[float | None], groups: Sequence[str], seed: int = 0) -> Value | None:

@@ -1,0 +1,139 @@
+"""Each metric tells a model that knows from one that copies and from one that leaks."""
+
+import math
+from statistics import fmean
+
+import pytest
+import toy
+
+from swirl.evaluation import controllability, copy, cycle, forward, health, horizon, inverse, leakage
+from swirl.evaluation.answers import Answers
+from swirl.evaluation.rows import Rows
+from swirl.states import State, Transition
+
+
+def mean(values):
+    return fmean(value for value in values if value is not None)
+
+
+def test_forward_is_right_for_the_knowing_and_wrong_for_the_copying(rows):
+    for model, expected in ((toy.Knowing(), 1.0), (toy.Copying(), 0.0)):
+        asked = rows(model)
+        compared = forward.compared(forward.predicted(asked), [y.text for y in asked.next_states])
+        assert mean(compared["exact_match"]) == expected
+        assert mean(compared["token_accuracy"]) == expected or 0.5 < mean(compared["token_accuracy"]) < 1.0
+
+
+def test_forward_log_prob_is_nats_per_token(rows):
+    assert mean(forward.log_prob(rows(toy.Knowing()))) == pytest.approx(math.log(0.9))
+    assert mean(forward.log_prob(rows(toy.Copying()))) == pytest.approx(math.log(0.01))
+
+
+def test_without_true_actions_there_is_no_forward_prediction_and_no_inverse_score(rows):
+    unknown = rows(toy.Knowing(), known=False)
+    assert forward.predicted(unknown) is None and inverse.measured(unknown) == {}
+    assert mean(forward.log_prob(unknown)) == pytest.approx(math.log(0.9))
+
+
+def test_copying_is_the_baseline_that_changes_nothing(rows):
+    measured = copy.measured(rows(toy.Knowing()))
+    assert mean(measured["exact_match"]) == 0.0
+    assert 0.5 < mean(measured["token_accuracy"]) < 1.0 and 0.5 < mean(measured["rouge_l"]) < 1.0
+
+
+def test_inverse_counts_the_true_actions(rows):
+    knowing, copying = inverse.measured(rows(toy.Knowing())), inverse.measured(rows(toy.Copying()))
+    assert mean(knowing["exact_match"]) == mean(knowing["rouge_l"]) == 1.0
+    assert mean(knowing["log_prob"]) == pytest.approx(math.log(0.9))
+    assert 0.0 < mean(copying["exact_match"]) < 0.6  # right where the switch was pressed, by chance
+
+
+def test_cycle_closes_for_the_knowing_and_the_leaking_but_not_for_the_copying(rows):
+    assert mean(cycle.state_exact_match(rows(toy.Knowing()))) == 1.0
+    assert mean(cycle.state_exact_match(rows(toy.Leaking()))) == 1.0
+    assert mean(cycle.state_exact_match(rows(toy.Copying()))) == 0.0
+    assert mean(cycle.action_exact_match(rows(toy.Knowing()))) == 1.0
+
+
+def test_an_action_that_cannot_be_read_back_breaks_the_cycle(rows):
+    class Forgetful(toy.Knowing):
+        def prediction(self, x, action):
+            return x if action == "press switch" else toy.step(x, action)
+
+    asked = rows(Forgetful())
+    broken = [action == "press switch" for action in asked.inferred]
+    assert [value == 0.0 for value in cycle.action_exact_match(asked)] == broken
+
+
+def test_controllability_is_zero_when_the_action_is_ignored(rows):
+    assert mean(controllability.log_prob_gain(rows(toy.Knowing()))) > 1.0
+    assert controllability.log_prob_gain(rows(toy.Copying())) == [0.0] * 96
+
+
+def test_health_sees_a_collapsed_action(rows):
+    collapsed, healthy = rows(toy.Copying()).inferred, rows(toy.Knowing()).inferred
+    assert health.effective_number(collapsed) == pytest.approx(1.0)
+    assert health.effective_number(["a", "b", "a", "b"]) == pytest.approx(2.0)
+    assert 3.0 < health.effective_number(healthy) <= len(toy.ACTIONS)
+    assert health.distinct(["a", "b", "a", "c"]) == 0.75
+    assert health.lengths(["press switch", "wait"]) == [2.0, 1.0]
+
+
+def test_leakage_tells_the_leaking_from_the_knowing(rows):
+    honest, leaky = rows(toy.Knowing()), rows(toy.Leaking())
+    assert mean(leakage.stitch(honest)) > 2.0 and mean(leakage.stitch(leaky)) == 0.0
+    assert mean(leakage.state_ablation(honest)) > 2.0 and mean(leakage.state_ablation(leaky)) == 0.0
+    assert mean(leakage.overlap(honest, honest.inferred)) < 0.1
+    assert mean(leakage.overlap(leaky, leaky.inferred)) == 1.0
+
+
+def test_overlap_is_undefined_where_nothing_is_new():
+    same = Transition("a", 0, State("you hall"), State("you hall"))
+    asked = Rows([same], None, Answers(toy.Leaking()))
+    assert leakage.overlap(asked, asked.inferred) == [None]
+
+
+def test_horizon_goes_on_from_the_models_own_predictions(rows):
+    class Slipping(toy.Knowing):
+        """Right from real states of the walk, but one wrong lamp is never mended."""
+
+        def prediction(self, x, action):
+            after = toy.step(x, action)
+            return after.replace("lamp off", "lamp on") if action.startswith("go") else after
+
+    measured = horizon.measured(rows(Slipping(), sequences=20, length=6))
+    first, second, third = (mean(measured[f"exact_match@{steps}"]) for steps in (1, 2, 3))
+    assert 1.0 > first > second > third > 0.0
+    right = horizon.measured(rows(toy.Knowing(), sequences=2, length=4))
+    assert right["exact_match@1"] == [1.0] * 8
+    assert right["exact_match@3"] == [1.0, 1.0, None, None] * 2
+
+
+def test_horizon_of_two_needs_a_next_transition_of_the_same_sequence():
+    x, y = State("you hall , lamp off , apple hand"), State("you hall , lamp on , apple hand")
+    transitions = [Transition("a", 0, x, y), Transition("b", 1, y, x)]
+    assert horizon.measured(Rows(transitions, None, Answers(toy.Knowing())))["exact_match@2"] == [None, None]
+
+
+@pytest.mark.parametrize("lengths", [(5, 5), (1, 9), (3, 3, 3), (1,), (4,), (2, 3, 9, 4)])
+def test_elsewhere_leads_into_another_sequence_wherever_it_can(lengths):
+    state = State("s")
+    transitions = [Transition(f"q{i}", k, state, state) for i, n in enumerate(lengths) for k in range(n)]
+    rows = Rows(transitions, None, Answers(toy.Knowing()))
+    partner = rows.elsewhere(seed=3)
+    assert sorted(partner) == list(range(len(transitions)))
+    own = sum(transitions[i].sequence_id == transitions[j].sequence_id for i, j in enumerate(partner))
+    assert own == max(0, 2 * max(lengths) - len(transitions))
+    assert len(transitions) == 1 or all(i != j for i, j in enumerate(partner))
+    assert rows.elsewhere(seed=3) == partner
+
+
+def test_each_question_is_put_to_the_model_once(rows):
+    model = toy.Knowing()
+    asked = rows(model)
+    for _ in range(2):
+        cycle.action_exact_match(asked)
+        horizon.measured(asked)
+        forward.predicted(asked)
+    pairs = {(x.text, y.text) for x, y in zip(asked.states, asked.next_states, strict=True)}
+    assert model.asked == 2 * len(pairs)  # one inference and one prediction for each distinct transition

@@ -1,0 +1,109 @@
+"""The whole report on a real collection folder, and the lean scores."""
+
+import json
+
+import pytest
+import toy
+
+from swirl.errors import SwirlError
+from swirl.evaluation import evaluate, held_out_scores
+from swirl.evaluation.report import aligned, drawn
+from swirl.sources.collection import import_collection
+from swirl.sources.split import part
+
+NEED_TRUE_ACTIONS = {
+    "forward/exact_match", "forward/token_accuracy", "forward/rouge_l", "forward/bleu", "inverse/exact_match",
+    "inverse/rouge_l", "inverse/log_prob", "health/distinct_true", "health/effective_number_true",
+    "health/mean_length_true", "leakage/overlap_true",
+}  # fmt: skip
+ALWAYS = {
+    "forward/log_prob", "copy/exact_match", "copy/token_accuracy", "copy/rouge_l", "copy/bleu", "cycle/exact_match",
+    "cycle/action_exact_match", "cycle/log_prob", "controllability/log_prob_gain", "health/distinct",
+    "health/effective_number", "health/mean_length", "leakage/stitch", "leakage/state_ablation", "leakage/overlap",
+    "horizon/exact_match@1", "horizon/exact_match@2", "horizon/exact_match@3",
+}  # fmt: skip
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """imported(sequences, known): a home with the toy world as the collection `toy`."""
+
+    def make(sequences=80, known=True):
+        states, actions = toy.collection(sequences)
+        source = tmp_path / "source"
+        source.mkdir()
+        with open(source / "sequences.jsonl", "w", encoding="utf-8") as file:
+            for sequence in states:
+                file.write(json.dumps({"id": sequence.id, "states": [s.text for s in sequence.states]}) + "\n")
+        if known:
+            with open(source / "actions.jsonl", "w", encoding="utf-8") as file:
+                for name, taken in actions.items():
+                    file.write(json.dumps({"id": name, "actions": taken}) + "\n")
+        home = tmp_path / "home"
+        home.mkdir()
+        import_collection(home, source / "sequences.jsonl", "toy")
+        return home
+
+    return make
+
+
+def test_every_metric_with_an_interval_on_the_test_part(imported):
+    home = imported()
+    seen = []
+    report = evaluate(toy.Knowing(), home, "toy", progress=lambda share, text: seen.append((share, text)))
+    held = [f"toy-{i}" for i in range(80) if part(f"toy-{i}") == "test"]
+    assert (report.transitions, report.sequences, report.part) == (8 * len(held), len(held), "test")
+    assert set(report.metrics) == NEED_TRUE_ACTIONS | ALWAYS
+    assert all(value.low <= value.value <= value.high for value in report.metrics.values())
+    right = [name for name in report.metrics if "exact_match" in name and not name.startswith("copy")]
+    assert {report.metrics[name].value for name in right} == {1.0}
+    assert report.metrics["forward/bleu"].value == pytest.approx(100.0)
+    assert report.examples[0].true_action == report.examples[0].action
+    assert all(0.0 <= share <= 1.0 for share, _ in seen) and seen
+
+
+def test_without_true_actions_what_needs_them_is_left_out(imported):
+    report = evaluate(toy.Knowing(), imported(known=False), "toy")
+    assert set(report.metrics) == ALWAYS
+    assert report.examples[0].true_action is None
+
+
+def test_a_limit_takes_whole_sequences_as_far_as_it_goes(imported):
+    home = imported()
+    report = evaluate(toy.Knowing(), home, "toy", part="train", limit=20)
+    assert (report.transitions, report.sequences) == (20, 3)
+    assert report.metrics["horizon/exact_match@3"].value == 1.0
+
+
+def test_a_collection_without_a_test_part_is_used_whole(imported):
+    assert part("toy-0") != "test"
+    report = evaluate(toy.Knowing(), imported(sequences=1), "toy")
+    assert (report.part, report.transitions) == ("all", 8)
+
+
+def test_the_same_seed_gives_the_same_report(imported):
+    home = imported()
+    assert evaluate(toy.Copying(), home, "toy", seed=5) == evaluate(toy.Copying(), home, "toy", seed=5)
+
+
+def test_an_unknown_collection_is_one_sentence(tmp_path):
+    with pytest.raises(SwirlError, match="narnia"):
+        evaluate(toy.Knowing(), tmp_path, "narnia")
+
+
+def test_true_actions_are_used_only_when_all_are_known():
+    states, actions = toy.collection(2)
+    transitions = drawn(states, None, 0)
+    assert aligned(transitions, actions) == [*actions["toy-0"], *actions["toy-1"]]
+    assert aligned(transitions, {"toy-0": actions["toy-0"]}) is None
+    assert aligned(transitions, {**actions, "toy-1": actions["toy-1"][:-1]}) is None
+
+
+def test_the_lean_scores(rows):
+    known, unknown = rows(toy.Knowing()), rows(toy.Copying(), known=False)
+    scores = held_out_scores(toy.Knowing(), known.transitions, known.true_actions)
+    assert scores["forward/exact_match"] == scores["inverse/exact_match"] == scores["cycle/exact_match"] == 1.0
+    assert scores["copy/exact_match"] == 0.0 and -0.2 < scores["forward/log_prob"] < 0.0
+    lean = held_out_scores(toy.Copying(), unknown.transitions, None)
+    assert set(lean) == {"cycle/exact_match", "copy/exact_match", "forward/log_prob"}
+    assert lean["cycle/exact_match"] == 0.0
