@@ -128,6 +128,8 @@ def find_files(path: Path, skipped: list[Skipped]) -> list[tuple[Path, str, int]
     try:
         if path.is_dir():
             files = [(file, shown(file.relative_to(path)), file.stat().st_size) for file in walk(path, skipped)]
+            if not files and skipped:
+                raise SwirlError(f"{path} holds no file that can be read: {skipped[0]}")
             if not files:
                 raise SwirlError(f"The folder {path} has no file that can be read ({FORMATS}).")
             return sorted(files, key=lambda found: natural(found[1]))

@@ -329,6 +329,7 @@ def test_files_and_folders_without_permission(tmp_path: Path) -> None:
     assert "cannot be read (Permission denied)" in refusal(closed)
     reading = read_sequences(tmp_path)
     assert set(places(reading)) == {"closed.jsonl", "inner"}
+    assert "cannot be opened (Permission denied)" in refusal(tmp_path / "inner")
     (tmp_path / "inner").chmod(0o700)
 
 
