@@ -7,6 +7,7 @@ command that needs it runs.
 from __future__ import annotations
 
 import argparse
+import warnings
 
 import swirl
 from swirl.cli import checkpoints, collections, machine, runs
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         given = parser().parse_args(arguments)
     except SystemExit as end:  # argparse has printed the help (0) or what is wrong with the usage (2)
         return int(end.code or 0)
+    # What the engines of this version will one day rename is for us to mind, not for the user.
+    warnings.simplefilter("ignore", FutureWarning)
     with Output(as_json=getattr(given, "json", False)) as out:
         try:
             given.home = home(given.home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -66,7 +67,7 @@ class Output:
         """The result for scripts; silent without --json."""
         if self.as_json:
             self._end_progress()
-            print(json.dumps(value, ensure_ascii=False, allow_nan=False), file=self._real, flush=True)
+            print(json.dumps(finite(value), ensure_ascii=False, allow_nan=False), file=self._real, flush=True)
 
     def note(self, text: str) -> None:
         """A remark that is no part of the result."""
@@ -94,6 +95,15 @@ class Output:
         if self._line_open:
             print(file=sys.stderr, flush=True)
             self._line_open = False
+
+
+def finite(value: Any) -> Any:
+    """The same value with null for every number that JSON cannot hold: a metric of nothing, log 0."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(headings: list[str], rows: list[list[str]]) -> str:

@@ -20,7 +20,7 @@ FOLLOW_SECONDS = 1.0
 
 
 def settings_from(given: argparse.Namespace) -> Settings:
-    """Preset or config file, then --data and --labels, then --set; checked, and the data known to be there."""
+    """Preset or config file, then --data and --labels, then --set; checked, with data, labels and model in place."""
     settings = preset(given.preset).settings if given.preset else Settings.from_dict(read_config(given.config))
     named = {"data": given.data, "labels": given.labels}
     settings = settings.replace({key: value for key, value in named.items() if value is not None})
@@ -31,9 +31,13 @@ def settings_from(given: argparse.Namespace) -> Settings:
             raise SwirlError(f"The labels file {labels} does not exist.")
         # Absolute, so that the run can be resumed from another folder.
         settings = settings.replace({"labels": str(labels)})
+    from swirl.models import resolve_checkpoint
     from swirl.sources.collection import get_collection
 
     get_collection(given.home, settings.data)
+    found = resolve_checkpoint(given.home, settings.model)
+    if isinstance(found, Path) and Path(settings.model).expanduser().is_dir():
+        settings = settings.replace({"model": str(found)})
     return settings
 
 
