@@ -30,11 +30,14 @@ const refresh = async () => {
 };
 const tick = () => (document.hidden ? (timer = setTimeout(tick, 1000)) : refresh());
 
+const ask = (query) => window.dispatchEvent(new CustomEvent("studio:form", { detail: query }));
+
 const fetchNews = async () => {
   const asked = shown;
-  const news = await studio.call(server.news, { run: shown, after, seen, log: log.open });
+  // Not studio.call: here silence is no error to be read once, but something to wait through.
+  const news = await Promise.resolve(server.news({ run: shown, after, seen, log: log.open })).catch(() => undefined);
   if (asked !== shown) return 1;
-  if (!news || (news.error && !shown)) { offline(true); return 2000; }
+  if (!news) { offline(true); return 2000; }
   offline(false);
   if (news.error) {
     view.hidden = false;
@@ -42,7 +45,7 @@ const fetchNews = async () => {
     trouble(news.error);
     return 5000;
   }
-  if (news.run === null) { view.hidden = true; trigger("form", { query: studio.query() }); return 0; }
+  if (news.run === null) { view.hidden = true; ask(studio.query()); return 0; }
   if (!shown) { shown = news.run; studio.setQuery({ run: shown }); }
   view.hidden = false;
   view.querySelector(".run-grid").hidden = false;
@@ -85,15 +88,7 @@ log.addEventListener("toggle", () => { if (log.open) refresh(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden && shown) refresh(); });
 window.addEventListener("popstate", () => location.reload());
 
-// The start form hands over the run it has started.
-watch("value", () => {
-  const run = props.value?.run;
-  if (!run || run === shown) return;
-  studio.setQuery({ run, new: null, from: null, data: null }, { push: true });
-  open(run);
-});
-
+// The start form opens itself when the address says new; it hands over the run it has started.
+window.addEventListener("studio:run", (event) => open(event.detail));
 const query = studio.query();
-if (query.run) open(query.run);
-else if ("new" in query) trigger("form", { query });
-else open(null);
+if (query.run || !("new" in query)) open(query.run);

@@ -60,7 +60,7 @@ TEMPLATE = f"""<div class="studio run-view" hidden>
 
 
 def render(home: Path) -> gr.HTML:
-    """The run view; hidden until a run is opened, by the address or by setting its value to {"run": ID}."""
+    """The run view; hidden until a run is opened, by the address or by the start form."""
 
     def news(request: dict[str, Any]) -> dict[str, Any]:
         return answered(lambda: run_news(home, request, METRICS))

@@ -9,13 +9,10 @@ from statistics import fmean
 
 from studio.view_models.numbers import counted, percent, signed
 from studio.view_models.timeline import Band
+from swirl.evaluation.verdict import HOPELESS_FORWARD, STRONG_INVERSE, WEAK_INVERSE
 from swirl.history import Checkpoint, Metric
 from swirl.settings import Settings
 
-WEAK_CRITIC = 0.75
-"""Below this share of actions read, the inverse model is too weak a critic: rewards rise while accuracy falls."""
-HOPELESS_FORWARD = 0.25
-"""Below this share of next states, the forward model ruins the inverse model when it is its critic."""
 SCORES = {"forward": ("forward/exact_match", "cycle/exact_match"), "inverse": ("inverse/exact_match",)}
 """What each model is held to; without true actions the forward model is, by the next state from the inferred one."""
 CHARTED = ("forward/exact_match", "inverse/exact_match", "cycle/exact_match", "copy/exact_match")
@@ -106,14 +103,16 @@ def critic(checkpoints: Sequence[Checkpoint], line: Sequence[Band]) -> Verdict |
     if name is None:
         return None
     score = [c.scores[name] for c in checkpoints if name in c.scores][-1]
-    floor = WEAK_CRITIC if partner == "inverse" else HOPELESS_FORWARD
+    strong, weak = (STRONG_INVERSE, WEAK_INVERSE) if partner == "inverse" else (HOPELESS_FORWARD, HOPELESS_FORWARD)
     does = f"the {partner} model " + ("reads" if partner == "inverse" else "predicts")
     what = "of actions" if partner == "inverse" else "of next states"
-    if score >= floor:
-        figures = f"{does} {percent(score)} {what}; below {percent(floor)} this run would be warned"
+    if score >= strong:
+        figures = f"{does} {percent(score)} {what}; below {percent(strong)} this run would be warned"
         return Verdict("good", "The critic is strong enough", figures)
-    advice = "warm it up on more labels first" if partner == "inverse" else "train the forward model further first"
-    figures = f"{does} only {percent(score)} {what} (wanted: {percent(floor)}); {advice}"
+    if score >= weak:
+        figures = f"{does} {percent(score)} {what}; from {percent(strong)} on the gains are larger"
+        return Verdict("neutral", "The critic is a fair one: expect a small gain", figures)
+    figures = f"{does} only {percent(score)} {what} (wanted: {percent(weak)}); warm up longer first"
     return Verdict("inverse", "The critic is too weak to be trusted", figures)
 
 

@@ -1,0 +1,90 @@
+// The start form: values from a preset or another run, checked as they change, started once.
+const form = element.querySelector(".start-form"), button = form.querySelector("[data-start]");
+const inputs = () => form.querySelectorAll("[name]:not([type=radio])");
+let presets = {}, labels = "", checks = 0, waiting = null;
+
+const errors = (found) => {
+  for (const line of form.querySelectorAll("[data-error]")) {
+    const name = line.dataset.error, sentence = found[name] ?? "";
+    if (line.textContent !== sentence) line.textContent = sentence;
+    form.querySelector(`[id="set-${name}"]`)?.toggleAttribute("aria-invalid", Boolean(sentence));
+    if (sentence) for (let fold = line.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  }
+};
+
+const put = (values) => {
+  for (const input of inputs()) {
+    const value = values[input.name];
+    if (input.type === "checkbox") input.checked = Boolean(value);
+    else if (value !== undefined || input.name.includes(".")) input.value = value ?? "";
+  }
+};
+const read = () => {
+  const values = { labels: labels || null };
+  for (const input of inputs()) values[input.name] = input.type === "checkbox" ? input.checked : input.value;
+  return values;
+};
+const preset = () => form.querySelector("[name=preset]:checked")?.value ?? "";
+
+const check = async () => {
+  const mine = ++checks;
+  const answer = await studio.call(server.check, { preset: preset(), values: read() });
+  if (mine !== checks || !answer) return;
+  studio.fill(form, answer.parts ?? {});
+  errors({ ...answer.errors, form: answer.error });
+};
+const soon = () => { clearTimeout(waiting); waiting = setTimeout(check, 250); };
+
+const show = async (query) => {
+  const answer = await studio.call(server.form, { query });
+  if (!answer || answer.error) { form.hidden = false; return errors({ form: answer?.error ?? "The studio's server does not answer." }); }
+  presets = answer.presets;
+  labels = answer.labels;
+  form.querySelector("#set-data").innerHTML = answer.data;
+  form.querySelector("#models").innerHTML = answer.models;
+  studio.fill(form, answer.parts);
+  const radio = form.querySelector(`[name=preset][value="${answer.preset}"]`);
+  if (radio) radio.checked = true;
+  put(answer.values);
+  form.hidden = false;
+  await check();
+};
+
+form.addEventListener("input", (event) => {
+  if (event.target.name === "preset") {
+    const kept = Object.fromEntries(["data", "seed"].map((name) => [name, form.querySelector(`[name=${name}]`).value]));
+    put({ ...presets[event.target.value], ...kept });
+    return check();
+  }
+  if (event.target.type !== "file") soon();
+});
+form.querySelector("#set-labels").addEventListener("change", async (event) => {
+  const file = event.target.files[0];
+  labels = "";
+  if (file) {
+    let answer;
+    try { answer = await studio.call(server.labels, { path: (await upload(file)).path, name: file.name }); }
+    catch (error) { answer = { error: "The file could not be sent; is it larger than the server allows?" }; }
+    if (answer?.error) { event.target.value = ""; return errors({ labels: answer.error }); }
+    labels = answer.path;
+    studio.fill(form, { "labels-note": studio.escape(answer.note) });
+  }
+  check();
+});
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (button.disabled) return;
+  button.disabled = true;
+  clearTimeout(waiting);
+  checks++;
+  const answer = await studio.call(server.start, { preset: preset(), name: form.querySelector("#run-name").value, values: read() });
+  button.disabled = false;
+  errors({ ...answer?.errors, form: answer?.error ?? (answer ? (answer.errors && "Correct the marked settings first.") : "The studio's server does not answer.") });
+  if (!answer?.run) return form.querySelector("[aria-invalid]")?.focus();
+  form.hidden = true;
+  studio.setQuery({ run: answer.run, new: null, from: null, data: null, model: null }, { push: true });
+  window.dispatchEvent(new CustomEvent("studio:run", { detail: answer.run }));
+});
+
+window.addEventListener("studio:form", (event) => show(event.detail));
+if ("new" in studio.query() && !studio.query().run) show(studio.query());

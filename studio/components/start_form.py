@@ -1,0 +1,206 @@
+"""The form that starts a run: preset, data, the few settings that matter, all others folded away, and what it costs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from studio.components.html import block, escape
+from studio.components.run_news import active_run, answered
+from studio.components.setting_field import error_line, setting_field
+from studio.components.verdict_list import verdict_list
+from studio.store import history
+from studio.view_models.cost import cost_estimate, cost_words, past_paces
+from studio.view_models.numbers import counted
+from studio.view_models.run_words import method
+from studio.view_models.start_form import (
+    EXTENSIONS,
+    GROUPS,
+    MAIN,
+    check_places,
+    field_values,
+    from_preset,
+    read_form,
+)
+from studio.view_models.start_row import start_verdict
+from studio.view_models.verdicts import Verdict
+from swirl import jobs
+from swirl.errors import SwirlError
+from swirl.paths import assets
+from swirl.presets import PRESETS
+from swirl.settings import Settings
+
+FIRST = next(iter(PRESETS))
+
+
+def render(home: Path) -> gr.HTML:
+    """The form; hidden until the address or the run view asks for it."""
+
+    def form(request: dict[str, Any]) -> dict[str, Any]:
+        return answered(lambda: opened(home, request.get("query") or {}))
+
+    def check(request: dict[str, Any]) -> dict[str, Any]:
+        return answered(lambda: checked(home, request))
+
+    def labels(request: dict[str, Any]) -> dict[str, Any]:
+        return answered(lambda: kept_labels(home, str(request.get("path")), str(request.get("name"))))
+
+    def start(request: dict[str, Any]) -> dict[str, Any]:
+        return answered(lambda: started(home, request))
+
+    return block(
+        template(),
+        js_on_load=(assets() / "start_form.js").read_text(encoding="utf-8"),
+        server_functions=[form, check, labels, start],
+    )
+
+
+def template() -> str:
+    """The form as HTML, without values."""
+    presets = "".join(
+        f'<label class="preset"><input type="radio" name="preset" value="{name}"><span><b>{name}</b>'
+        f"<small>{escape(preset.title)} Needs {escape(preset.needs)}.</small></span></label>"
+        for name, preset in PRESETS.items()
+    )
+    groups = "".join(
+        f'<fieldset><legend>{escape(title)}</legend><div class="settings">{"".join(map(setting_field, names))}</div>'
+        "</fieldset>"
+        for title, names in GROUPS.items()
+    )
+    return f"""<form class="studio start-form" hidden novalidate autocomplete="off">
+<div class="stack">
+<div data-part="notice"></div>
+<section class="panel"><h2 id="presets-title">Start from a preset</h2>
+<div class="presets" role="radiogroup" aria-labelledby="presets-title">{presets}</div></section>
+<section class="panel"><h2>What to learn from</h2><div class="settings two">
+<div class="setting"><label for="set-data">Sequences</label><select class="field" id="set-data" name="data"></select>
+<small class="note">State-only sequences; import your own on the Explore page.</small>{error_line("data")}</div>
+<div class="setting"><label for="set-labels">Labels for a warm-up, if you have some</label>
+<input class="field" type="file" id="set-labels" accept=".jsonl,.json">
+<small class="note" data-part="labels-note">JSONL with state, action and next_state in each line. Shipped models come
+warmed up and need none.</small>{error_line("labels")}</div></div></section>
+<section class="panel"><h2>The settings that matter</h2>
+<div class="settings three">{"".join(map(setting_field, MAIN))}</div>
+<h3>Extensions of ours; switched off, the run is the paper's method</h3>
+<div class="settings two">{"".join(map(setting_field, EXTENSIONS))}</div></section>
+<section class="panel"><details class="others"><summary><h2>All other settings</h2>
+<span class="muted small" data-part="changed"></span></summary>{groups}</details></section>
+</div>
+<aside class="stack"><section class="panel sticky"><h2>Before it starts</h2>
+<div data-part="before" aria-live="polite"></div>
+<div class="setting"><label for="run-name">Name, if you like</label>
+<input class="field" id="run-name" maxlength="80" autocomplete="off"></div>
+<button type="submit" class="button button-primary" data-start>Start training</button>
+<p class="error" data-error="form" role="alert"></p></section></aside>
+<datalist id="models"></datalist></form>"""
+
+
+def opened(home: Path, query: dict[str, str]) -> dict[str, Any]:
+    """What the form shows when it is opened: values, choices, and whether another run goes on.
+
+    `query` may name `data`, `model`, or a run (`from`) whose settings are taken over.
+    """
+    from swirl.sources.collection import list_collections
+
+    preset, settings = FIRST, PRESETS[FIRST].settings
+    past = history(home)
+    if query.get("from"):
+        run = past.run(query["from"])
+        preset, settings = run.preset if run.preset in PRESETS else "", Settings.from_dict(run.settings)
+    collections = list_collections(home)
+    values = field_values(settings) | {name: query[name] for name in ("data", "model") if query.get(name)}
+    options = "".join(
+        f'<option value="{escape(c.name)}">{escape(c.title or c.name)} · {counted(c.sequences, "sequence")}, '
+        f"{counted(c.transitions, 'transition')}</option>"
+        for c in collections
+    )
+    return {
+        "preset": preset,
+        "values": values,
+        "labels": settings.labels or "",
+        "presets": {name: field_values(known.settings) for name, known in PRESETS.items()},
+        "data": options,
+        "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
+        "parts": {"notice": notice(home)},
+    }
+
+
+def model_names(home: Path) -> list[str]:
+    """The models a run can start from: shipped ones, those of the presets, and this home's checkpoints."""
+    from swirl.models.checkpoints import asset_names
+
+    trained = [c.name for run in history(home).runs(limit=12) for c in reversed(history(home).checkpoints(run.id))]
+    return list(dict.fromkeys([*asset_names(), *(known.settings.model for known in PRESETS.values()), *trained]))
+
+
+def notice(home: Path) -> str:
+    """That another run goes on and this one would wait for it; empty otherwise."""
+    run = active_run(home)
+    if run is None:
+        return ""
+    return (
+        f'<p class="notice"><a href="train?run={escape(run.id)}">{escape(run.name)}</a> is {run.status}. '
+        "A run started now waits and begins by itself when that one ends.</p>"
+    )
+
+
+def checked(home: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """The form's errors by field, and what the run would cost, start from and use."""
+    reading = read_form(request.get("values") or {})
+    settings = reading.settings
+    errors = reading.errors or (check_places(home, settings) if settings else {})
+    if settings is None:
+        note = '<p class="note">Correct the marked settings to see what the run will cost.</p>'
+        return {"errors": errors, "parts": {"before": note}}
+    past = history(home)
+    cost = cost_estimate(settings, past_paces(past))
+    verdicts = [Verdict("neutral", *cost_words(settings, cost))]
+    if "model" not in errors and "data" not in errors:
+        verdicts.append(start_verdict(past, settings))
+    verdicts.append(Verdict("neutral", "How it trains", method(settings)))
+    differing = from_preset(str(request.get("preset")), settings)
+    changed = (
+        f"{counted(len(differing), 'setting')} changed: {', '.join(d.name for d in differing)}" if differing else ""
+    )
+    return {"errors": errors, "parts": {"before": verdict_list(verdicts), "changed": escape(changed)}}
+
+
+def kept_labels(home: Path, uploaded: str, name: str) -> dict[str, Any]:
+    """Check an uploaded labels file and keep it in the home, so that a run can be resumed; the path and a sentence.
+
+    Raises SwirlError when no line of it is usable; then nothing is kept.
+    """
+    from swirl.sources.labels import read_labels
+
+    source = Path(uploaded).resolve()
+    if not source.is_relative_to(Path(get_upload_folder()).resolve()) or not source.is_file():
+        raise SwirlError("The file did not arrive; choose it again.")
+    try:
+        labels, skipped = read_labels(source)
+    except SwirlError as error:
+        raise SwirlError(str(error).replace(str(source), Path(name).name)) from error
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    target = home / "labels" / f"{Path(name).stem[:60]}-{digest}.jsonl"
+    target.parent.mkdir(exist_ok=True)
+    draft = target.with_suffix(".part")
+    shutil.copyfile(source, draft)
+    os.replace(draft, target)
+    left_out = f" {counted(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
+    return {"path": str(target), "note": f"{counted(len(labels), 'labelled transition')}.{left_out}"}
+
+
+def started(home: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Start the run, or say what is wrong with it; the run's id, or errors by field."""
+    reading = read_form(request.get("values") or {})
+    errors = reading.errors or (check_places(home, reading.settings) if reading.settings else {})
+    if errors or reading.settings is None:
+        return {"errors": errors}
+    preset = str(request.get("preset") or "") or None
+    name = str(request.get("name") or "").strip()[:80] or None
+    return {"run": jobs.start(home, preset=preset, settings=reading.settings, name=name)}

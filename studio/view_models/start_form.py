@@ -1,0 +1,117 @@
+"""What the start form holds, turned into checked settings, or into one sentence for each field that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from studio.view_models.differences import Difference, settings_difference
+from swirl.errors import SwirlError, UsageError
+from swirl.presets import PRESETS
+from swirl.settings import FIELDS, PER_PHASE, Settings
+
+MAIN = ("iterations", "steps_per_phase", "seed")
+EXTENSIONS = ("anchor", "observed_in_group")
+GROUPS = {
+    "Model and machine": ("model", "method", "share_weights", "lora_rank", "device", "precision"),
+    "Rollouts": ("batch_size", "group_size", "accumulation", "temperature", "top_p", "top_k"),
+    "Objective": ("beta", "reward", "reward_clamp"),
+    "Optimiser": ("learning_rate", "learning_rate_warmup", "scheduler", "max_grad_norm"),
+    "Lengths": ("max_prompt_tokens", "max_action_tokens", "max_state_tokens"),
+    "Warm-up on labels": ("warm_up_epochs", "warm_up_learning_rate", "warm_up_batch_size"),
+    "Scores and saving": ("held_out", "save_every"),
+}
+"""Every setting that is not shown at once, by what it is about."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The form as settings; or, by field, why it is not. `settings` is None when there are errors."""
+
+    settings: Settings | None
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def read_form(values: Mapping[str, Any]) -> Reading:
+    """Check each field by itself, so that each error stands beside its field; an empty override is none."""
+    changes: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for name, value in values.items():
+        value = value.strip() if isinstance(value, str) else value
+        if "." in name and value in ("", None):
+            continue
+        try:
+            Settings().replace({name: value})
+        except UsageError as error:
+            errors[name] = plain(name, str(error))
+        else:
+            changes[name] = value
+    for name in ("model", "data"):
+        if not str(values.get(name) or "").strip():
+            errors[name] = "Choose one."
+    if errors:
+        return Reading(None, errors)
+    return Reading(Settings.from_dict(changes))
+
+
+def plain(name: str, sentence: str) -> str:
+    """An error of `Settings` as it reads beside its field: what it takes, without the name that stands there."""
+    tail = sentence.rpartition("; it takes ")[2] if "; it takes " in sentence else sentence.rpartition(" is not ")[2]
+    return f"Takes {tail}" if tail and tail != sentence else sentence
+
+
+def check_places(home: Path, settings: Settings) -> dict[str, str]:
+    """What the settings name and is not there: the collection, the model, the labels file."""
+    from swirl.models import resolve_checkpoint
+    from swirl.sources.collection import get_collection
+
+    errors = {}
+    for name, find in (("data", get_collection), ("model", resolve_checkpoint)):
+        try:
+            find(home, getattr(settings, name))
+        except SwirlError as error:
+            errors[name] = str(error)
+    if settings.labels and not Path(settings.labels).is_file():
+        errors["labels"] = f"The labels file {settings.labels} is no longer there; choose it again."
+    return errors
+
+
+def from_preset(preset: str, settings: Settings) -> list[Difference]:
+    """How `settings` differ from a preset's, but for what everybody chooses: data, labels and seed."""
+    if preset not in PRESETS:
+        return []
+    found = settings_difference(PRESETS[preset].settings.to_dict(), settings.to_dict())
+    return [difference for difference in found if difference.name not in ("data", "labels", "seed")]
+
+
+def field_values(settings: Settings) -> dict[str, Any]:
+    """The form's fields for these settings: texts as one types them, and bools."""
+    flat = settings.to_dict()
+    return {
+        name: value if isinstance(value, bool) else typed(value) for name, value in flat.items() if name != "labels"
+    }
+
+
+def typed(value: Any) -> str:
+    """A value as one types it: `2e-5` rather than `0.00002`, `none` for none."""
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:g}".replace("e-0", "e-").replace("e+0", "e")
+    return str(value)
+
+
+def range_words(name: str) -> str:
+    """What a setting takes, briefly: `1 to 65536`, `0 or more`; empty where the field itself shows it."""
+    meta = FIELDS[name].metadata
+    low, high = meta["low"], meta["high"]
+    if low is None:
+        return ""
+    return f"{typed(float(low))} or more" if high >= 1_000_000 else f"{typed(float(low))} to {typed(float(high))}"
+
+
+def is_per_phase(name: str) -> bool:
+    """Whether a setting can differ between forward and inverse phases."""
+    return name in PER_PHASE
