@@ -71,5 +71,8 @@ window.studio ??= (() => {
     catch { return { error: "The studio's server does not answer. Is it still running? Nothing here was lost." }; }
   };
 
-  return { fill, query, setQuery, link, colour, dark, toggleTheme, checkpoint, chooseCheckpoint, typing, call };
+  const escape = (text) => { const div = document.createElement("div"); div.textContent = text; return div.innerHTML; };
+  const error = (text) => `<p class="error" role="alert">${escape(text)}</p>`;
+
+  return { fill, escape, error, query, setQuery, link, colour, dark, toggleTheme, checkpoint, chooseCheckpoint, typing, call };
 })();

@@ -10,12 +10,12 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-import gradio as gr  # noqa: E402
+import gradio as gr
 
-from studio.components import header  # noqa: E402
-from studio.components.logo import favicon  # noqa: E402
-from studio.pages import compare, explore, play, runs, train  # noqa: E402
-from studio.theme import head, theme  # noqa: E402
+from studio.components import header
+from studio.components.logo import favicon
+from studio.pages import compare, explore, play, runs, train
+from studio.theme import head, theme
 
 PAGES = (explore, play, train, compare, runs)
 

@@ -10,18 +10,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio.store import history
 from swirl.errors import SwirlError
-from swirl.paths import assets
+from swirl.models.checkpoints import asset_names
 from swirl.states import State
 
 if TYPE_CHECKING:
     from swirl.models import Inference, WorldModel
 
 KEEP = 2  # loaded checkpoints: the one in use and the one it is compared with
-REMEMBER = 4096  # inferred transitions kept, so that walking back and forth costs nothing
+REMEMBER = 4096  # answers kept, so that walking back and forth costs nothing
 RUNS = 12  # newest runs whose checkpoints are offered
 
 
@@ -39,18 +39,15 @@ class Models:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # held while a model works
+        self._memory = threading.Lock()  # held for an instant
         self._loaded: OrderedDict[str, WorldModel] = OrderedDict()
-        self._inferred: OrderedDict[tuple[str, str, str], Inference] = OrderedDict()
+        self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._device: str | None = None
 
     def available(self) -> list[Available]:
         """Shipped checkpoints by name, then those of the newest runs, the newest first."""
-        shipped = [
-            Available(folder.name, "", False)
-            for folder in sorted(assets().iterdir())
-            if folder.is_dir() and (folder / "config.json").is_file()
-        ]
+        shipped = [Available(name, "", False) for name in asset_names()]
         past = history(self.home)
         trained = [
             Available(checkpoint.name, "best" if checkpoint.best else checkpoint.phase, True)
@@ -88,27 +85,40 @@ class Models:
 
     def infer(self, name: str, transitions: Sequence[tuple[State, State]]) -> list[Inference]:
         """The inferred action of each transition, each computed once for a checkpoint."""
-        keys = [(name, state.text, next_state.text) for state, next_state in transitions]
-        new = [index for index, key in enumerate(keys) if key not in self._inferred]
+        keys = [_key(name, state, next_state) for state, next_state in transitions]
+        found = {key: self.recall(key) for key in keys}
+        new = {key: pair for key, pair in zip(keys, transitions, strict=True) if found[key] is None}
         if new:
             with self.use(name) as model:
-                for index, found in zip(new, model.infer([transitions[i] for i in new]), strict=True):
-                    self._inferred[keys[index]] = found
-        found = [self._inferred[key] for key in keys]
-        while len(self._inferred) > REMEMBER:
-            self._inferred.popitem(last=False)
-        return found
+                answers = model.infer(list(new.values()))
+            for key, answer in zip(new, answers, strict=True):
+                self.remember(key, answer)
+                found[key] = answer
+        return [found[key] for key in keys]
 
     def known(self, name: str | None, state: State, next_state: State) -> Inference | None:
         """What was already inferred for this transition, without asking the model."""
-        return self._inferred.get((name or "", state.text, next_state.text))
+        return self.recall(_key(name or "", state, next_state))
+
+    def recall(self, key: tuple[Any, ...]) -> Any:
+        """An earlier answer, or None. Keys begin with the question's kind and the checkpoint's name."""
+        with self._memory:
+            return self._answers.get(key)
+
+    def remember(self, key: tuple[Any, ...], answer: Any) -> None:
+        """Keep an answer; the oldest makes room."""
+        with self._memory:
+            self._answers[key] = answer
+            while len(self._answers) > REMEMBER:
+                self._answers.popitem(last=False)
 
     def unload(self) -> None:
-        """Let go of every model and of what they inferred, once the one at work is done."""
+        """Let go of every model, and of what they answered, once the one at work is done."""
         with self._lock:
             while self._loaded:
                 self._loaded.popitem()[1].unload()
-            self._inferred.clear()
+        with self._memory:
+            self._answers.clear()
 
     def device_words(self) -> str:
         """`CPU · 2 cores` or `GPU`; before a model is loaded a guess that does not import torch."""
@@ -117,6 +127,10 @@ class Models:
         if device.startswith("cuda"):
             return "GPU"
         return "Apple GPU" if device.startswith("mps") else f"CPU · {os.cpu_count()} cores"
+
+
+def _key(name: str, state: State, next_state: State) -> tuple[str, ...]:
+    return ("inferred", name, state.text, next_state.text)
 
 
 _shared: dict[Path, Models] = {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import ipaddress
-import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
@@ -27,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     flags.add_argument("--port", type=int, help=f"port to listen on (default: {PORT}, or the next free one)")
     flags.add_argument("--no-browser", action="store_true", help="do not open the browser")
-    flags.add_argument("--auth", metavar="USER:PASSWORD", help="ask for this login; required, or made up, beyond this machine")
+    flags.add_argument(
+        "--auth", metavar="USER:PASSWORD", help="ask for this login; without it one is made up beyond this machine"
+    )
     flags.add_argument("--demo", action="store_true", help="use a throw-away home that is removed at the end")
     flags.add_argument("--version", action="version", version=f"SWIRL Studio {__version__}")
     return flags
@@ -66,12 +69,10 @@ def _is_free(host: str, port: int) -> bool:
             probe.bind((bare, port))
         except PermissionError as error:
             raise SwirlError(f"Port {port} needs more rights than you have; choose one from 1024 up.") from error
-        except socket.gaierror as error:
-            raise UsageError(f"--host {host} is not an address of this machine; try 127.0.0.1 or 0.0.0.0.") from error
         except OSError as error:
-            if error.errno in (getattr(os, "errno", None), 99):
-                raise UsageError(f"--host {host} is not an address of this machine; try 127.0.0.1.") from error
-            return False
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise UsageError(f"--host {host} is not an address of this machine; try 127.0.0.1 or 0.0.0.0.") from error
     return True
 
 
@@ -110,17 +111,24 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     if options.port is None and port != PORT:
         print(f"Port {PORT} is taken; using {port}.", flush=True)
 
-    from studio import app
+    from studio import app, watch
 
     studio = app.build(home)
-    app.launch(studio, host=options.host, port=port, login=account)
-    address = f"http://{'localhost' if options.host in ('0.0.0.0', '::') else options.host}:{port}"
+    try:
+        app.launch(studio, host=options.host, port=port, login=account)
+    except OSError as error:  # someone took the port between our look and Gradio's
+        raise SwirlError(f"Port {port} on {options.host} was taken meanwhile; start again.") from error
+    everywhere = options.host in ("0.0.0.0", "::")
+    address = f"http://{'localhost' if everywhere else options.host}:{port}"
     print(f"SWIRL Studio is at {address} with the home {home}. Stop it with Ctrl C.", flush=True)
     if account and not options.auth:
         print(f"Others can reach it, so it asks for a login: user {account[0]}, password {account[1]}", flush=True)
     if not options.no_browser:
         webbrowser.open(address)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        studio.block_thread()
+        watch.until_interrupted(home)
     finally:
         studio.close(verbose=False)
+        if options.demo:
+            watch.stop_all(home)

@@ -19,7 +19,7 @@ Classes (use them on `elem_classes` of Gradio blocks or in our own HTML):
   .chip                 a grey pill; with .forward .inverse .good .wrong it takes that colour
   .button               an outlined button; .button-primary teal; .button-danger red outline; .button-link a link
   .kbd (or <kbd>)       a key
-  .verdict              a judgement in words: <p class="verdict good|wrong|neutral|inverse"><b>claim</b><small>why</small>
+  .verdict              a judgement: <p class="verdict good|wrong|neutral|inverse"><b>claim</b><small>why</small></p>
   .bar                  a track with a part of it filled: <span class="bar inverse"><i style="width:86%"></i></span>
   .figure               a large number with its caption: <div class="figure forward"><small>…</small><b>…</b></div>
   .field                an input, select or textarea of ours, with a <label>

@@ -13,11 +13,13 @@ from studio.components.html import block, escape
 from studio.components.logo import logo
 from studio.page import Page
 from studio.store import history
+from studio.view_models.numbers import duration
 from swirl.paths import assets
 
 TOGGLE = (
     '<svg width="15" height="15" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.6" '
-    'aria-hidden="true"><circle cx="8" cy="8" r="5.6"/><path d="M8 2.4a5.6 5.6 0 0 1 0 11.2z" fill="currentColor"/></svg>'
+    'aria-hidden="true"><circle cx="8" cy="8" r="5.6"/><path d="M8 2.4a5.6 5.6 0 0 1 0 11.2z" fill="currentColor"/>'
+    "</svg>"
 )
 
 
@@ -42,7 +44,7 @@ def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
 <nav aria-label="Pages">{links}</nav>
 <div class="status" role="group" aria-label="Status">
 <span data-part="job"></span><span data-part="device"></span>
-<details><summary class="chip" title="The models that this page asks"><span data-part="checkpoint">model</span></summary>
+<details><summary class="chip" title="The model that the pages ask"><span data-part="checkpoint">model</span></summary>
 <div class="menu" data-part="menu"></div></details>
 <button type="button" class="theme-toggle" aria-label="Light or dark" title="Light or dark">{TOGGLE}</button>
 </div></header><h1 class="visually-hidden">{escape(page.title)}: {escape(page.question)}</h1>""",
@@ -88,14 +90,6 @@ def phase_words(phase: str | None, step: int | None, steps: int | None) -> str:
         return "starting"
     name = f"{phase} phase" if phase in ("forward", "inverse") else phase
     return f"{name} {step or 0}/{steps}" if steps else name
-
-
-def duration(seconds: float) -> str:
-    """A rough time in words: `40 s`, `2 min`, `1 h 20 min`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _menu(models: inference.Models, current: str | None) -> str:

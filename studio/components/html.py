@@ -1,18 +1,22 @@
-"""The small tools with which our components write HTML: escaping, plain numbers, a static block of Gradio."""
+"""The small tools with which our components write HTML: escaping, chances, a bare block of Gradio."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import gradio as gr
 
-__all__ = ["block", "escape", "nats", "percent", "plural"]
+from studio.answers import Answer, Request, answers
+from studio.view_models.numbers import THIN, percent
+from swirl.paths import assets
 
-MINUS = "−"
+__all__ = ["block", "chance", "escape", "scripted"]
 
 
-def block(template: str, *, classes: str = "", **options) -> gr.HTML:
+def block(template: str, *, classes: str = "", **options: Any) -> gr.HTML:
     """A `gr.HTML` without Gradio's prose styles and padding; `options` pass through (js_on_load, server_functions)."""
     options.setdefault("js_on_load", None)
     return gr.HTML(
@@ -20,24 +24,15 @@ def block(template: str, *, classes: str = "", **options) -> gr.HTML:
     )
 
 
-def nats(value: float) -> str:
-    """A log-probability with a true minus sign and two digits: −1.92."""
-    if math.isinf(value):
-        return f"{MINUS}∞"
-    text = f"{abs(value):.2f}"
-    return f"{MINUS}{text}" if value < 0 and float(text) else text
+def scripted(name: str, *functions: Callable[[Request], Answer]) -> gr.HTML:
+    """A block from `assets/NAME.html`, run by `assets/NAME.js`, which may ask the server these functions."""
+    template, script = ((assets() / f"{name}.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "js"))
+    return block(template, js_on_load=script, server_functions=answers(*functions))
 
 
-def percent(probability: float) -> str:
-    """A probability as whole percents; the ends are said as bounds, for nothing here is ever certain: 86 %."""
-    share = 100 * probability
-    if 0 < share < 1:
-        return "< 1 %"
-    if 99 < share < 100:
-        return "> 99 %"
-    return f"{share:.0f} %"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 sequence`, `240 sequences`, with thin-spaced thousands."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}".replace(",", " ")
+def chance(log_prob: float) -> str:
+    """A log-probability in nats as a percentage, its ends as bounds, for a model is never certain: `< 1 %`, `86 %`."""
+    share = math.exp(min(0.0, log_prob))
+    if share < 0.01:
+        return f"<{THIN}1{THIN}%"
+    return f">{THIN}99{THIN}%" if share > 0.99 else percent(share)

@@ -1,15 +1,155 @@
-"""Explore: What happened?"""
+"""Explore: what happened? The sequences, the action inferred for each step, what the forward model makes of it."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
-from studio.components.html import block
+from studio.answers import Answer, Request, number, text
+from studio.checking import TRANSITIONS, check, verdicts
+from studio.components.filmstrip import chip, filmstrip
+from studio.components.html import scripted
+from studio.components.imagined import imagined
+from studio.components.inferred import bars, happened, truth
+from studio.components.shelf import shelf
+from studio.components.verdict_list import verdict_list
+from studio.imagining import compare
+from studio.inference import chosen, shared
+from studio.library import sequences
 from studio.page import Page
+from studio.uploads import report, take
+from studio.view_models.numbers import counted
+from swirl.errors import SwirlError
+from swirl.evaluation.true_actions import load_true_actions
+from swirl.sources.collection import delete_collection, get_collection, list_collections
+from swirl.states import StateSequence
 
 PAGE = Page(path="/", title="Explore", question="What happened?")
 
+CHECK = (
+    '<p class="note">Do they mean something, do they differ, do they give the next state away?</p>'
+    f'<p><button type="button" class="button-link" data-check>Check up to {TRANSITIONS} transitions</button></p>'
+)
+
 
 def render(home: Path) -> None:
-    """Draw the page over `home`."""
-    block('<div class="studio"><section class="panel"><h2>Explore</h2></section></div>')
+    """Draw the page over `home`; `assets/explore.js` walks, these functions answer."""
+    page = Explorer(home)
+    walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
+    scripted("explore", *walk, page.check, page.receive, page.remove)
+
+
+class Explorer:
+    """The answers of the Explore page. Requests carry `data`, `sequence` and `step`, both counted from 1."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def collections(self, request: Request) -> Answer:
+        """The list of collections, and which one to open."""
+        found = list_collections(self.home)
+        names = [item.name for item in found]
+        wanted = text(request, "data")
+        gone = bool(wanted) and wanted not in names
+        problem = f"There is no collection {wanted!r} any more; showing another." if gone else ""
+        data = wanted if wanted in names else next(iter(names), None)
+        return {"parts": {"collections": shelf(found)}, "data": data, "problem": problem}
+
+    def place(self, request: Request) -> tuple[str, int, int, int, StateSequence]:
+        """The collection, how many sequences it has, and the sequence and step asked for, pulled into range."""
+        data = text(request, "data")
+        found = sequences(self.home, data)
+        if not found:
+            raise SwirlError(f"The collection {data} holds no sequence; import its file again.")
+        index = number(request, "sequence", 1, len(found))
+        sequence = found[index - 1]
+        return data, len(found), index, number(request, "step", 1, max(1, len(sequence.states) - 1)), sequence
+
+    def show(self, request: Request) -> Answer:
+        """A sequence and one of its steps, with whatever was inferred and imagined before."""
+        data, count, index, step, sequence = self.place(request)
+        states = sequence.states
+        state, next_state = states[step - 1], states[min(step, len(states) - 1)]
+        models = shared(self.home)
+        name = models.choose(text(request, "checkpoint"))
+        known = [models.known(name, x, y) for x, y in itertools.pairwise(states)]
+        has_actions = get_collection(self.home, data).has_actions
+        parts = {
+            "of": f"of {count}",
+            "count": f"{counted(len(states), 'state')}, {counted(len(states) - 1, 'step')}",
+            "film": filmstrip(states),
+            "between": f"What happened between {step} and {step + 1}",
+            "happened": happened(state, next_state),
+            "truth": 'The true action is hidden. <button type="button" class="button-link" data-truth>Show it</button>'
+            if has_actions
+            else "These data have no true actions.",
+        }
+        checked = models.recall(("checked", name, data))
+        parts["health"] = verdict_list(verdicts(checked)) if checked else CHECK
+        parts |= {f"chip-{i}": chip(found) for i, found in enumerate(known) if found}
+        if known and (here := known[step - 1]):
+            parts["inferred"] = bars(here)
+        return {
+            "parts": parts,
+            "at": {"data": data, "sequence": index, "step": step},
+            "sequences": count,
+            "steps": len(states) - 1,
+            "missing": [i for i, found in enumerate(known) if found is None],
+            "model": name,
+            "loaded": name in models.loaded(),
+        }
+
+    def infer(self, request: Request) -> Answer:
+        """The inferred actions of the steps in `steps` (0-based) of a sequence."""
+        _, _, _, step, sequence = self.place(request)
+        name = chosen(self.home, text(request, "checkpoint"))
+        pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
+        wanted = [i for i in request.get("steps", []) if isinstance(i, int) and 0 <= i < len(pairs)]
+        found = shared(self.home).infer(name, [pairs[i] for i in wanted])
+        parts = {f"chip-{i}": chip(inference) for i, inference in zip(wanted, found, strict=True)}
+        if step - 1 in wanted:
+            parts["inferred"] = bars(found[wanted.index(step - 1)])
+        return {"parts": parts}
+
+    def imagine(self, request: Request) -> Answer:
+        """What the forward model imagines for the step, from the inferred action and from another of the sequence."""
+        _, _, _, step, sequence = self.place(request)
+        name = chosen(self.home, text(request, "checkpoint"))
+        pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
+        models = shared(self.home)
+        action = models.infer(name, [pairs[step - 1]])[0].action
+        elsewhere = (models.known(name, *pairs[(step + i) % len(pairs)]) for i in range(len(pairs) - 1))
+        other = next((found.action for found in elsewhere if found and found.action != action), None)
+        comparison = compare(models, name, *pairs[step - 1], action, other)
+        return {"parts": {"imagined": imagined(comparison, *pairs[step - 1])}}
+
+    def truth(self, request: Request) -> Answer:
+        """The true action of the step, on request."""
+        data, _, _, step, sequence = self.place(request)
+        actions = load_true_actions(self.home, data).get(sequence.id, [])
+        if step > len(actions):
+            return {"parts": {"truth": "The true action of this step was not recorded."}}
+        models = shared(self.home)
+        name = models.choose(text(request, "checkpoint"))
+        found = models.known(name, sequence.states[step - 1], sequence.states[step])
+        return {"parts": {"truth": truth(actions[step - 1], found)}}
+
+    def check(self, request: Request) -> Answer:
+        """Judge the actions inferred for some transitions of the whole collection."""
+        data = text(request, "data")
+        name = chosen(self.home, text(request, "checkpoint"))
+        models = shared(self.home)
+        health = check(self.home, models, name, data)
+        models.remember(("checked", name, data), health)
+        return {"parts": {"health": verdict_list(verdicts(health))}}
+
+    def receive(self, request: Request) -> Answer:
+        """Import files that the browser has uploaded; the report in words."""
+        paths = [path for path in request.get("paths", []) if isinstance(path, str)]
+        done = take(self.home, paths, text(request, "name").strip())
+        return {"parts": {"import": report(done)}, "data": done.name}
+
+    def remove(self, request: Request) -> Answer:
+        """Delete one of your own collections."""
+        delete_collection(self.home, text(request, "data"))
+        return self.collections({})

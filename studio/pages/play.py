@@ -1,15 +1,146 @@
-"""Play: What if?"""
+"""Play: what if? A state, an action of yours, the next states the forward model imagines, and the path so far."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from studio.components.html import block
+from studio.answers import Answer, Request, number, text
+from studio.components.futures import Future, distinct, future_cards, title
+from studio.components.html import escape, scripted
+from studio.components.path_tree import path_tree
+from studio.components.pictures import branching_path, empty
+from studio.components.text_diff import changes, marked
+from studio.inference import chosen, shared
+from studio.library import sequences
 from studio.page import Page
+from studio.view_models.numbers import count
+from studio.view_models.path import read_path
+from swirl.errors import SwirlError
+from swirl.sources.collection import list_collections
+from swirl.states import State
 
 PAGE = Page(path="/play", title="Play", question="What if?")
+LONGEST_ACTION = 300  # characters; an action is a phrase
+LONGEST_STATE = 8000  # characters; about what the larger models read
+SUGGESTIONS = 6
+NO_FUTURES = "Say what to do, and the forward model imagines what comes of it."
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`."""
-    block('<div class="studio"><section class="panel"><h2>Play</h2></section></div>')
+    """Draw the page over `home`; the path itself lives in the browser, `assets/play.js` keeps it."""
+    page = Player(home)
+    scripted("play", page.begin, page.draw, page.suggest, page.imagine)
+
+
+class Player:
+    """The answers of the Play page; none of them keeps anything."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def begin(self, request: Request) -> Answer:
+        """The state to start from: `own` text, or that of `data`, `sequence` and `step` (from 1), else the first."""
+        found = list_collections(self.home)
+        options = "".join(f'<option value="{escape(c.name)}">{escape(c.title or c.name)}</option>' for c in found)
+        own = text(request, "own").strip()
+        if "own" in request:
+            return {"state": usable_state(own), "options": options}
+        data = text(request, "data") or next((c.name for c in found), "")
+        if not data:
+            button = '<a class="button button-primary" href="./">Import sequences</a>'
+            return {"parts": {"futures": empty(branching_path(), "There is no state to start from yet.", button)}}
+        chain = sequences(self.home, data)
+        if not chain:
+            raise SwirlError(f"The collection {data} holds no sequence; start from another, or from your own text.")
+        states = chain[number(request, "sequence", 1, len(chain)) - 1].states
+        return {"state": states[number(request, "step", 1, len(states)) - 1].text, "options": options, "data": data}
+
+    def draw(self, request: Request) -> Answer:
+        """The stage, the futures and the path as HTML, from what the browser kept."""
+        path = read_path(request.get("path"))
+        here = path.nodes[path.at]
+        before = path.before(path.at)
+        came = changes(before, here.state)[1] if before is not None else frozenset()
+        futures = [Future(item["state"], item["score"], item["times"]) for item in kept(request.get("futures"))]
+        parts = {
+            "stage": f'<div class="whole">{marked(here.state, {"ins forward": came}, nothing="")}</div>',
+            "where": f"state {path.at + 1}",
+            "path": path_tree(path),
+            "title": title(futures) if futures else "Imagined futures",
+            "futures": future_cards(here.state, text(request, "action"), futures)
+            if futures
+            else empty(branching_path(), NO_FUTURES, ""),
+            "start-error": "",
+            "action-error": "",
+        }
+        return {"parts": parts}
+
+    def suggest(self, request: Request) -> Answer:
+        """Actions that seem possible in the state."""
+        state = usable_state(text(request, "state"))
+        name = chosen(self.home, text(request, "checkpoint"))
+        models = shared(self.home)
+        key = ("suggested", name, state)
+        actions = models.recall(key)
+        if actions is None:
+            with models.use(name) as model:
+                actions = model.suggest_actions(State(state), n=SUGGESTIONS)
+            models.remember(key, actions)
+        chips = "".join(
+            f'<button type="button" class="chip" data-suggestion="{escape(action)}"><kbd>{index}</kbd>'
+            f"{escape(action)}</button>"
+            for index, action in enumerate(actions, start=1)
+        )
+        return {"parts": {"suggestions": chips or '<p class="note">The model has no suggestion for this state.</p>'}}
+
+    def imagine(self, request: Request) -> Answer:
+        """Next states of `state` under `action`, `n` samples with `seed`, equal ones as one, the best first."""
+        state = usable_state(text(request, "state"))
+        action = usable_action(text(request, "action"))
+        name = chosen(self.home, text(request, "checkpoint"))
+        samples, seed = number(request, "n", 1, 16), number(request, "seed", 0, 2**31 - 1)
+        with shared(self.home).use(name) as model:
+            predictions = model.imagine(State(state), action, n=samples, seed=seed)
+        futures = distinct(predictions)
+        return {
+            "action": action,
+            "futures": [{"state": f.state, "score": f.score, "times": f.times} for f in futures],
+            "parts": {"title": title(futures), "futures": future_cards(state, action, futures), "action-error": ""},
+        }
+
+
+def usable_action(action: str) -> str:
+    """The action without the space around it; SwirlError when it is empty or no phrase any more."""
+    action = " ".join(action.split())
+    if not action:
+        raise SwirlError("Say what to do first: type an action, or press 1 to 6 to pick one.")
+    if len(action) > LONGEST_ACTION:
+        raise SwirlError(
+            f"An action is a short phrase; this one has {count(len(action))} characters, keep it to {LONGEST_ACTION}."
+        )
+    return action
+
+
+def usable_state(state: str) -> str:
+    """The state; SwirlError when it is empty or longer than a model reads."""
+    if not state.strip():
+        raise SwirlError("Write or paste a state first.")
+    if len(state) > LONGEST_STATE:
+        raise SwirlError(
+            f"This state has {count(len(state))} characters; a model reads {count(LONGEST_STATE)}, so shorten it."
+        )
+    return state
+
+
+def kept(value: Any) -> list[dict[str, Any]]:
+    """The futures that the browser kept, leaving out what is none."""
+    items = value if isinstance(value, list) else []
+    return [
+        item
+        for item in items
+        if isinstance(item, dict)
+        and isinstance(item.get("state"), str)
+        and isinstance(item.get("score"), int | float)
+        and isinstance(item.get("times"), int)
+    ]

@@ -1,0 +1,150 @@
+// Explore: walking through a collection. The address holds where we are; the server draws; models answer after.
+const page = element.querySelector(".explore");
+const part = (name) => page.querySelector(`[data-part="${name}"]`);
+const CHUNK = 8;
+let at = { data: null, sequence: 1, step: 1 }, sequences = 1, steps = 1;
+let visit = 0; // grows with every move, so that late answers to an earlier one are dropped
+let settle = null;
+
+const problem = (text) => studio.fill(page, { problem: text ? studio.error(text) : "" });
+
+const mark = () => {
+  for (const item of page.querySelectorAll("[data-collection]")) {
+    item.setAttribute("aria-current", item.dataset.collection === at.data ? "true" : "false");
+  }
+  for (const item of page.querySelectorAll(".action-chip")) {
+    item.setAttribute("aria-current", Number(item.dataset.step) === at.step ? "step" : "false");
+  }
+  page.querySelectorAll(".frame").forEach((frame, index) => {
+    frame.classList.toggle("here", index === at.step - 1 || index === at.step);
+  });
+  const film = page.querySelector(".filmstrip"), chip = page.querySelector('.action-chip[aria-current="step"]');
+  if (film && chip) film.scrollLeft = chip.offsetLeft - (film.clientWidth - chip.offsetWidth) / 2;
+  page.querySelector("[data-goto]").value = at.sequence;
+  page.querySelector("[data-goto]").style.width = `${String(at.sequence).length + 2}ch`;
+  page.querySelector("[data-play]").href = studio.link("play", at);
+  page.querySelector("[data-train]").href = studio.link("train", { new: 1, data: at.data });
+};
+
+const waiting = (words) => `<p class="note">${words}</p>`;
+
+const go = async (where, { quiet = false } = {}) => {
+  const mine = ++visit;
+  clearTimeout(settle);
+  const answer = await studio.call(server.show, { ...at, ...where });
+  if (mine !== visit) return;
+  if (answer.error) return problem(answer.error);
+  ({ at, sequences, steps } = answer);
+  const ask = answer.model && steps > 0;
+  const words = !answer.model ? "No model is on this machine yet; train one on these data."
+    : answer.loaded ? `Asking ${studio.escape(answer.model)}` : `Loading ${studio.escape(answer.model)}; the first time takes a few seconds`;
+  studio.fill(page, { inferred: waiting(words), imagined: waiting(words), ...answer.parts });
+  problem("");
+  studio.setQuery({ data: at.data, sequence: at.sequence, step: at.step });
+  mark();
+  if (ask) settle = setTimeout(() => explain(mine, answer.missing), 90);
+};
+
+// First the steps around this one, then what is imagined here, then the rest of the sequence.
+const explain = async (mine, missing) => {
+  const near = missing.filter((i) => Math.abs(i - (at.step - 1)) <= CHUNK / 2);
+  const rest = missing.filter((i) => !near.includes(i));
+  const chunks = [near, ...Array.from({ length: Math.ceil(rest.length / CHUNK) }, (_, i) => rest.slice(i * CHUNK, (i + 1) * CHUNK))];
+  for (const [index, chunk] of chunks.entries()) {
+    if (chunk.length) {
+      const answer = await studio.call(server.infer, { ...at, steps: chunk });
+      if (mine !== visit) return;
+      if (answer.error) return studio.fill(page, { inferred: studio.error(answer.error), imagined: "" });
+      studio.fill(page, answer.parts);
+    }
+    if (index === 0) {
+      window.dispatchEvent(new Event("studio:models"));
+      const answer = await studio.call(server.imagine, at);
+      if (mine !== visit) return;
+      studio.fill(page, answer.error ? { imagined: studio.error(answer.error) } : answer.parts);
+    }
+  }
+};
+
+const move = (what, by) => {
+  if (what === "step") {
+    const step = at.step + by;
+    if (step >= 1 && step <= steps) { at = { ...at, step }; mark(); go({ step }); }
+  } else {
+    const sequence = at.sequence + by;
+    if (sequence >= 1 && sequence <= sequences) { at = { ...at, sequence, step: 1 }; go({ sequence, step: 1 }); }
+  }
+};
+
+const open = async (values = {}) => {
+  const wanted = { ...studio.query(), ...values };
+  const answer = await studio.call(server.collections, { data: wanted.data });
+  if (answer.error) return problem(answer.error);
+  studio.fill(page, answer.parts);
+  at.data = answer.data;
+  const same = answer.data === wanted.data;
+  await go({ data: answer.data, sequence: same ? wanted.sequence : 1, step: same ? wanted.step : 1 });
+  if (answer.problem) problem(answer.problem);
+};
+
+const receive = async (files, name = "") => {
+  if (!files.length) return;
+  studio.fill(page, { import: waiting(`Reading ${files.length === 1 ? studio.escape(files[0].name) : files.length + " files"}`) });
+  let paths;
+  try { paths = (await Promise.all([...files].map((file) => upload(file)))).map((sent) => sent.path); }
+  catch { return studio.fill(page, { import: studio.error("The file did not reach the studio. Is it still running?") }); }
+  const answer = await studio.call(server.receive, { paths, name });
+  if (!answer.error) { studio.fill(page, answer.parts); return open({ data: answer.data, sequence: 1, step: 1 }); }
+  studio.fill(page, { import: studio.error(answer.error) + (/name/.test(answer.error)
+    ? '<form class="rename row"><input class="field" name="name" placeholder="another name" aria-label="Another name"><button class="button">Import</button></form>' : "") });
+  const form = part("import").querySelector("form");
+  form?.addEventListener("submit", (event) => { event.preventDefault(); receive(files, form.elements.name.value); });
+};
+
+page.addEventListener("click", async (event) => {
+  const on = (selector) => event.target.closest(selector);
+  let hit;
+  if ((hit = on("[data-collection]"))) go({ data: hit.dataset.collection, sequence: 1, step: 1 });
+  else if ((hit = on("[data-step]"))) go({ step: Number(hit.dataset.step) });
+  else if ((hit = on("[data-move]"))) move(hit.dataset.move.split(" ")[0], Number(hit.dataset.move.split(" ")[1]));
+  else if ((hit = on("[data-whole]"))) {
+    const whole = page.querySelector(".explain").classList.toggle("whole");
+    hit.setAttribute("aria-pressed", whole);
+    hit.textContent = whole ? "Show only what changed" : "Show the whole states";
+  } else if (on("[data-truth]")) {
+    const mine = visit, answer = await studio.call(server.truth, at);
+    if (mine === visit) studio.fill(page, answer.error ? { truth: studio.error(answer.error) } : answer.parts);
+  } else if (on("[data-check]")) {
+    const data = at.data;
+    studio.fill(page, { health: waiting("Checking; this takes a few seconds") });
+    const answer = await studio.call(server.check, at);
+    if (at.data === data) studio.fill(page, answer.error ? { health: studio.error(answer.error) } : answer.parts);
+  } else if ((hit = on("[data-remove]"))) {
+    if (hit.dataset.sure) {
+      const answer = await studio.call(server.remove, { data: hit.dataset.remove });
+      if (answer.error) return studio.fill(page, { import: studio.error(answer.error) });
+      studio.fill(page, { import: "" });
+      open({ data: at.data === hit.dataset.remove ? answer.data : at.data, sequence: 1, step: 1 });
+    } else { hit.dataset.sure = "yes"; hit.textContent = "really remove"; }
+  }
+});
+page.addEventListener("change", (event) => {
+  if (event.target.matches("[data-files]")) { receive([...event.target.files]); event.target.value = ""; }
+  if (event.target.matches("[data-goto]")) go({ sequence: parseInt(event.target.value, 10) || 1, step: 1 });
+});
+
+const drop = page.querySelector(".drop");
+for (const name of ["dragenter", "dragover"]) {
+  drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+}
+for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+drop.addEventListener("drop", (event) => { event.preventDefault(); receive([...event.dataTransfer.files]); });
+
+const KEYS = { ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ArrowUp: ["sequence", -1], ArrowDown: ["sequence", 1] };
+document.addEventListener("keydown", (event) => {
+  if (!element.isConnected || !KEYS[event.key] || studio.typing(event)) return;
+  event.preventDefault();
+  move(...KEYS[event.key]);
+});
+window.addEventListener("studio:checkpoint", () => go({}));
+open();

@@ -1,0 +1,50 @@
+"""What a page's script may ask the server: plain functions of one dict, whose failures come back as sentences."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from swirl.errors import SwirlError
+
+log = logging.getLogger(__name__)
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+
+
+def answers(*functions: Callable[[Request], Answer]) -> list[Callable[[Request], Answer]]:
+    """The functions as `server_functions` of a `gr.HTML`; what they raise becomes `{"error": sentence}`."""
+    return [_answering(function) for function in functions]
+
+
+def _answering(function: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+    @functools.wraps(function)
+    def answer(request: Request) -> Answer:
+        try:
+            return function(request if isinstance(request, dict) else {})
+        except SwirlError as error:
+            return {"error": str(error)}
+        except Exception as error:
+            # Whatever it is, the page must say it and go on; the terminal gets the rest.
+            log.exception("the studio failed to answer %s", function.__name__)
+            return {"error": f"The studio failed here ({type(error).__name__}: {error}); its terminal says where."}
+
+    return answer
+
+
+def number(request: Request, key: str, low: int, high: int) -> int:
+    """A whole number of the request, pulled into [low, high]; `low` when it is none."""
+    try:
+        value = int(request.get(key) or low)
+    except (TypeError, ValueError):
+        value = low
+    return max(low, min(high, value))
+
+
+def text(request: Request, key: str) -> str:
+    """A text of the request, or ''."""
+    value = request.get(key)
+    return value if isinstance(value, str) else ""
