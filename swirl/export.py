@@ -60,16 +60,23 @@ CONFIGURATIONS = ("adapter_config.json", "config.json", "tokenizer_config.json")
 APP = '''"""Starts SWIRL Studio for all who visit: what they do lives in a folder that is thrown away at the end."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
-from studio import app
+from studio import app, watch
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="swirl-demo-") as home:
-        studio = app.build(Path(home))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="swirl-demo-") as scratch:
+        home = Path(scratch)
+        studio = app.build(home)
         app.launch(studio, host="0.0.0.0", port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")), login=None)
-        studio.block_thread()
+        try:
+            watch.until_interrupted(home)
+        finally:
+            studio.close(verbose=False)
+            watch.stop_all(home)
 '''
 README = """---
 title: SWIRL Studio

@@ -113,8 +113,8 @@ def test_the_space_runs_by_itself_and_asks_for_no_login(tmp_path: Path) -> None:
         try:
             assert "SWIRL Studio" in page(f"http://127.0.0.1:{port}/", server)
         finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(30)
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(30) == 0
     assert not (tmp_path / "h").exists()
 
 
