@@ -1,7 +1,7 @@
 // Explore: walking through a collection. The address holds where we are; the server draws; models answer after.
 const page = element.querySelector(".explore");
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
-const CHUNK = 8;
+const CHUNK = 8; // steps asked for at once, so that a move need not wait long
 let at = { data: null, sequence: 1, step: 1 }, sequences = 1, steps = 1;
 let visit = 0; // grows with every move, so that late answers to an earlier one are dropped
 let settle = null;
@@ -47,7 +47,7 @@ const go = async (where, { quiet = false } = {}) => {
 
 // First the steps around this one, then what is imagined here, then the rest of the sequence.
 const explain = async (mine, missing) => {
-  const near = missing.filter((i) => Math.abs(i - (at.step - 1)) <= CHUNK / 2);
+  const near = missing.filter((i) => Math.abs(i - (at.step - 1)) <= 1);
   const rest = missing.filter((i) => !near.includes(i));
   const chunks = [near, ...Array.from({ length: Math.ceil(rest.length / CHUNK) }, (_, i) => rest.slice(i * CHUNK, (i + 1) * CHUNK))];
   for (const [index, chunk] of chunks.entries()) {

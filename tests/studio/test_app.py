@@ -1,0 +1,105 @@
+"""The app as a whole: its pages, what is public, what it imports, what it asks of the outside."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from studio import app, theme
+from studio.components import header
+from studio.inference import shared
+from studio.store import history
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory):
+    return app.build(tmp_path_factory.mktemp("home"))
+
+
+def test_five_pages(built) -> None:
+    assert [page[0] for page in built.pages] == ["", "play", "train", "compare", "runs"]
+    assert [module.PAGE.title for module in app.PAGES] == ["Explore", "Play", "Train", "Compare", "Runs"]
+
+
+def test_no_handler_is_public_by_accident(built) -> None:
+    assert [fn.api_name for fn in built.fns.values() if fn.api_visibility == "public"] == []
+
+
+def test_the_studio_imports_no_tensors() -> None:
+    code = (
+        "import sys; from pathlib import Path; from studio import app, serve, watch;"
+        "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_look_and_scripts_ask_nothing_of_the_outside() -> None:
+    look = theme.theme()
+    assert look._stylesheets == [] and "fonts.googleapis" not in look._get_theme_css()
+    ours = look.custom_css + theme.head()
+    assert not re.search(r"url\(|@import|https?://", ours)
+
+
+def test_every_colour_has_a_light_and_a_dark_value() -> None:
+    css = theme.theme().custom_css
+    light, dark = (re.search(p, css, re.S | re.M) for p in (r"^:root \{(.*?)\n\}", r"^:root \.dark[^{]*\{(.*?)\n\}"))
+    assert light and dark
+    names = [set(re.findall(r"(--[\w-]+): #", block.group(1))) for block in (light, dark)]
+    assert names[0] == names[1] and {"--forward", "--inverse", "--accent", "--wrong"} <= names[0]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+@pytest.mark.parametrize("block", [0, 1])
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        ("--ink", "--paper"), ("--muted", "--paper"), ("--muted", "--soft"), ("--muted", "--panel"),
+        ("--forward", "--panel"), ("--forward", "--forward-soft"), ("--inverse", "--panel"),
+        ("--inverse", "--inverse-soft"), ("--on-inverse", "--inverse"), ("--on-forward", "--forward"),
+        ("--on-accent", "--accent"), ("--wrong", "--panel"), ("--wrong", "--wrong-soft"), ("--good", "--panel"),
+    ],
+)  # fmt: skip
+def test_text_reads_on_its_ground(block: int, text: str, ground: str) -> None:
+    css = theme.theme().custom_css
+    found = re.findall(r"^:root[^{]*\{(.*?)\n\}", css, re.S | re.M)[block]
+    colours = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", found))
+    high, low = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def test_the_strip_names_the_running_job_with_phase_and_time_left(home: Path, loaded: list) -> None:
+    past = history(home)
+    assert header.strip(home, "")["job"] == ""
+    run = past.create_run(preset=None, settings={"data": "walks"})
+    past.update_run(run, status="running")
+    assert "starting" in header.strip(home, "")["job"]
+    past.heartbeat(run, phase="inverse", phase_index=2, step=41, phase_steps=80, seconds_left=130, memory_bytes=None)
+    job = header.strip(home, "")["job"]
+    assert run in job and "inverse phase 41/80" in job and "2" in job and "left" in job and 'class="dot inverse"' in job
+
+
+def test_the_menu_marks_the_chosen_and_the_loaded(home: Path, loaded: list) -> None:
+    with shared(home).use("second"):
+        pass
+    parts = header.strip(home, "third")
+    assert parts["checkpoint"].strip() == "third"
+    assert re.search(r'data-checkpoint="third" aria-pressed="true"', parts["menu"])
+    assert re.search(r"second</span><small>loaded", parts["menu"]) and "data-unload" in parts["menu"]
+    shared(home).unload()
+    assert "data-unload" not in header.strip(home, "third")["menu"]
+
+
+def test_without_a_model_the_strip_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studio.inference.asset_names", lambda: [])
+    parts = header.strip(home, "")
+    assert "no model yet" in parts["checkpoint"] and "Train one" in parts["menu"]

@@ -1,0 +1,122 @@
+"""What the Explore page answers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from gradio.utils import get_upload_folder
+
+from studio.answers import answers
+from studio.checking import check, verdicts
+from studio.inference import shared
+from studio.pages.explore import Explorer
+from swirl.errors import SwirlError
+
+
+@pytest.fixture
+def page(home: Path, loaded: list) -> Explorer:
+    return Explorer(home)
+
+
+def at(sequence: int = 1, step: int = 1, **more: object) -> dict:
+    return {"data": "walks", "sequence": sequence, "step": step, **more}
+
+
+def test_collections_opens_the_wanted_one_or_says_that_it_is_gone(page: Explorer) -> None:
+    wanted = page.collections({"data": "walks"})
+    assert wanted["data"] == "walks" and not wanted["problem"]
+    assert 'data-collection="walks"' in wanted["parts"]["collections"]
+    gone = page.collections({"data": "lost"})
+    assert gone["data"] and "lost" in gone["problem"]
+
+
+def test_show_marks_the_changes_and_keeps_the_true_action_hidden(page: Explorer) -> None:
+    shown = page.show(at(1, 1))
+    assert shown["at"] == at(1, 1) and shown["sequences"] == 3 and shown["steps"] == 2
+    assert "<del>hall</del>" in shown["parts"]["happened"] and "<ins>attic</ins>" in shown["parts"]["happened"]
+    assert "hidden" in shown["parts"]["truth"] and "go to" not in shown["parts"]["truth"]
+    assert shown["missing"] == [0, 1]
+
+
+@pytest.mark.parametrize(("sequence", "step", "place"), [(99, 99, (3, 2)), (-4, 0, (1, 1)), ("x", None, (1, 1))])
+def test_an_address_out_of_range_is_pulled_in(page: Explorer, sequence: object, step: object, place: tuple) -> None:
+    shown = page.show({"data": "walks", "sequence": sequence, "step": step})
+    assert (shown["at"]["sequence"], shown["at"]["step"]) == place
+
+
+def test_infer_fills_the_chips_and_the_bars_and_show_remembers(page: Explorer) -> None:
+    answer = page.infer(at(1, 1, steps=[0, 7, "x"]))
+    assert set(answer["parts"]) == {"chip-0", "inferred"}
+    assert "go to attic" in answer["parts"]["chip-0"] and "90" in answer["parts"]["chip-0"]
+    assert "−2.50" in answer["parts"]["inferred"]
+    again = page.show(at(1, 1))
+    assert again["missing"] == [1] and "go to attic" in again["parts"]["inferred"]
+
+
+def test_imagine_compares_with_another_action_and_with_copying(page: Explorer) -> None:
+    page.infer(at(1, 1, steps=[0, 1]))
+    html = page.imagine(at(1, 1))["parts"]["imagined"]
+    assert "exact" in html and "−0.50" in html
+    assert "instead: go to hall" in html and "−9.00" in html and "1 word off" in html.replace(" ", " ")
+    assert "7 of 8" in html
+
+
+def test_the_truth_comes_on_request_alone(page: Explorer) -> None:
+    page.infer(at(1, 1, steps=[0]))
+    assert "<b>go to attic</b> · the same words" in page.truth(at(1, 1))["parts"]["truth"]
+    page.infer(at(2, 1, steps=[0]))
+    assert "other words" in page.truth(at(2, 1))["parts"]["truth"]
+
+
+def test_the_check_tells_sound_actions_from_collapsed_ones(page: Explorer, home: Path, loaded: list) -> None:
+    health = check(home, shared(home), "first", "walks")
+    assert health.transitions == 6 and health.shuffling_costs is not None and health.shuffling_costs > 5
+    assert [v.tone for v in verdicts(health)][0] == "good"
+    page.check(at())
+    assert "Meaningful" in page.show(at())["parts"]["health"]
+
+
+def test_without_a_model_the_states_are_still_shown(page: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studio.inference.asset_names", lambda: [])
+    shown = page.show(at())
+    assert shown["model"] is None and "filmstrip" in shown["parts"]["film"]
+    with pytest.raises(SwirlError, match="Train page"):
+        page.infer(at(steps=[0]))
+
+
+def test_an_upload_becomes_a_collection_with_its_report(page: Explorer) -> None:
+    folder = Path(get_upload_folder()) / "test-explore"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "mine.jsonl"
+    file.write_text('{"id": "a", "states": ["x.", "y."]}\nnope\n')
+    try:
+        done = page.receive({"paths": [str(file)]})
+    finally:
+        file.unlink()
+    assert done["data"] == "mine"
+    assert "mine.jsonl:2" in done["parts"]["import"] and "1 sequence" in re.sub(r"\s", " ", done["parts"]["import"])
+    assert "mine" not in page.remove({"data": "mine"})["parts"]["collections"]
+
+
+def test_files_that_were_not_uploaded_are_out_of_reach(page: Explorer, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("one\n\ntwo\n")
+    for path in (str(secret), f"{get_upload_folder()}/../{secret}", "/etc/hostname"):
+        with pytest.raises(SwirlError, match="not uploaded"):
+            page.receive({"paths": [path]})
+    with pytest.raises(SwirlError, match="No file"):
+        page.receive({"paths": []})
+
+
+def test_failures_reach_the_page_as_sentences(page: Explorer) -> None:
+    (show,) = answers(page.show)
+    assert "walks" in show({"data": "lost"})["error"] or "lost" in show({"data": "lost"})["error"]
+
+    def broken(request: dict) -> dict:
+        raise ZeroDivisionError("oops")
+
+    (answer,) = answers(broken)
+    assert "oops" in answer({})["error"]
+    assert answer.__name__ == "broken"

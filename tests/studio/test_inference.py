@@ -1,0 +1,98 @@
+"""The holder of loaded models."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from studio import inference
+from studio.inference import KEEP, Models, chosen
+from studio.store import history
+from swirl import models as swirl_models
+from swirl.errors import SwirlError
+from swirl.states import State
+
+PAIR = (State("you are in hall. x"), State("you are in attic. x"))
+
+
+def test_at_most_two_stay_loaded_and_the_oldest_goes(home: Path, loaded: list) -> None:
+    holder = Models(home)
+    for name in ("first", "second", "first", "third"):
+        with holder.use(name) as model:
+            assert model.name == name
+    assert KEEP == 2
+    assert holder.loaded() == ["first", "third"]
+    assert [(m.name, m.unloaded) for m in loaded] == [("first", False), ("second", True), ("third", False)]
+
+
+def test_unload_lets_go_of_models_and_answers(home: Path, loaded: list) -> None:
+    holder = Models(home)
+    holder.infer("first", [PAIR])
+    holder.unload()
+    assert holder.loaded() == [] and loaded[0].unloaded
+    assert holder.known("first", *PAIR) is None
+
+
+def test_a_transition_is_inferred_once_for_a_checkpoint(home: Path, loaded: list) -> None:
+    holder = Models(home)
+    again = (PAIR[1], PAIR[0])
+    assert holder.known("first", *PAIR) is None
+    first = holder.infer("first", [PAIR])
+    both = holder.infer("first", [PAIR, again, PAIR])
+    assert both[0] is first[0] is both[2]
+    assert holder.known("first", *PAIR) is first[0]
+    assert loaded[0].inferred == [PAIR, again]
+    holder.infer("second", [PAIR])
+    assert loaded[1].inferred == [PAIR]
+
+
+def test_one_at_a_time(home: Path, loaded: list) -> None:
+    holder = Models(home)
+    entered = threading.Event()
+
+    def enter() -> None:
+        with holder.use("first"):
+            entered.set()
+
+    with holder.use("first"):
+        other = threading.Thread(target=enter)
+        other.start()
+        assert not entered.wait(0.2)
+    assert entered.wait(5)
+    other.join()
+
+
+def test_a_checkpoint_that_fails_to_load_is_not_kept(
+    home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(home: Path, name: str) -> None:
+        raise SwirlError("The adapter is missing.")
+
+    monkeypatch.setattr(swirl_models, "load_world_model", refuse)
+    holder = Models(home)
+    with pytest.raises(SwirlError, match="adapter"), holder.use("first"):
+        pass
+    assert holder.loaded() == []
+
+
+def test_shipped_checkpoints_come_first_then_the_newest_runs(home: Path, loaded: list) -> None:
+    past = history(home)
+    run = past.create_run(preset=None, settings={"data": "walks"})
+    past.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="a", scores={})
+    past.add_checkpoint(run, index=1, iteration=1, phase="forward", path="b", scores={})
+    past.mark_best(run, 1)
+    found = Models(home).available()
+    assert [item.name for item in found[:3]] == ["first", "second", "third"]
+    assert [(item.name, item.note) for item in found[3:]] == [(f"{run}@1-forward", "best"), (f"{run}@0", "warm-up")]
+
+
+def test_a_wish_is_kept_while_it_can_be(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = Models(home)
+    assert holder.choose("second") == "second"
+    assert holder.choose("gone") == holder.choose() == "first"
+    monkeypatch.setattr(inference, "asset_names", lambda: [])
+    assert holder.choose() is None
+    with pytest.raises(SwirlError, match="Train page"):
+        chosen(home, "")

@@ -1,0 +1,79 @@
+"""What the Play page answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.components.futures import distinct
+from studio.pages.play import LONGEST_ACTION, LONGEST_STATE, Player
+from swirl.errors import SwirlError
+from swirl.models import Prediction
+from swirl.states import State
+
+STATE = "you are in hall. cup in hall, lying."
+
+
+@pytest.fixture
+def page(home: Path, loaded: list) -> Player:
+    return Player(home)
+
+
+def test_it_begins_where_explore_was(page: Player) -> None:
+    begun = page.begin({"data": "walks", "sequence": "1", "step": "2"})
+    assert begun["state"].startswith("you are in attic")
+    assert 'value="walks"' in begun["options"]
+    assert page.begin({"own": "  a state of mine. "})["state"] == "a state of mine."
+
+
+def test_imagine_merges_equal_samples_and_marks_the_best(page: Player) -> None:
+    answer = page.imagine({"state": STATE, "action": " go  to attic ", "n": 4, "seed": 0})
+    assert answer["action"] == "go to attic"
+    assert [(f["score"], f["times"]) for f in answer["futures"]] == [(-0.2, 3), (-3.0, 1)]
+    html = answer["parts"]["futures"]
+    assert html.count('class="future best"') == 1 and "3 of 4 samples" in html and "<ins class=forward>attic" in html
+    assert answer["parts"]["title"] == "Two imagined futures"
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"state": STATE, "action": "  "}, "type an action"),
+        ({"state": STATE, "action": "x" * (LONGEST_ACTION + 1)}, "short phrase"),
+        ({"state": "", "action": "go"}, "state first"),
+        ({"state": "x" * (LONGEST_STATE + 1), "action": "go"}, "shorten"),
+        ({}, "state first"),
+    ],
+)
+def test_mistakes_are_named(page: Player, request_: dict, words: str) -> None:
+    with pytest.raises(SwirlError, match=words):
+        page.imagine(request_)
+
+
+def test_suggestions_are_numbered_escaped_and_asked_once(page: Player, loaded: list, monkeypatch) -> None:
+    html = page.suggest({"state": STATE})["parts"]["suggestions"]
+    assert "<kbd>1</kbd>go to attic" in html and "&lt;hall&gt;" in html
+    monkeypatch.setattr(type(loaded[0]), "suggest_actions", lambda *a, **k: ["something else"])
+    assert page.suggest({"state": STATE})["parts"]["suggestions"] == html
+
+
+def test_draw_restores_a_kept_path_with_its_futures(page: Player) -> None:
+    path = {
+        "nodes": [
+            {"parent": None, "action": "", "state": STATE},
+            {"parent": 0, "action": "go to attic", "state": STATE.replace("hall", "attic", 1)},
+        ],
+        "at": 1,
+    }
+    futures = [{"state": STATE, "score": -0.1, "times": 2}, {"state": 3}, "junk"]
+    parts = page.draw({"path": path, "action": "go to hall", "futures": futures})["parts"]
+    assert parts["where"] == "state 2" and parts["title"] == "One imagined future"
+    assert "<ins class=forward>attic</ins>" in parts["stage"] and parts["path"].count('class="node"') == 2
+    assert "go to hall" in parts["futures"]
+    assert "Say what to do" in page.draw({"path": path})["parts"]["futures"]
+
+
+def test_distinct_futures_are_ranked_by_score() -> None:
+    found = distinct([Prediction(State("a"), -2.0, 0), Prediction(State("b"), -1.0, 0), Prediction(State("a"), -2.0, 0)])
+    assert [(f.state, f.times) for f in found] == [("b", 1), ("a", 2)]
