@@ -59,6 +59,7 @@ CONFIGURATIONS = ("adapter_config.json", "config.json", "tokenizer_config.json")
 
 APP = '''"""Starts SWIRL Studio for all who visit: what they do lives in a folder that is thrown away at the end."""
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -71,12 +72,11 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="swirl-demo-") as scratch:
         home = Path(scratch)
         studio = app.build(home)
-        app.launch(studio, host="0.0.0.0", port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")), login=None)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):  # also while it is still starting
+            app.launch(studio, host="0.0.0.0", port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")), login=None)
             watch.until_interrupted(home)
-        finally:
-            studio.close(verbose=False)
-            watch.stop_all(home)
+        studio.close(verbose=False)
+        watch.stop_all(home)
 '''
 README = """---
 title: SWIRL Studio
