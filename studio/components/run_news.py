@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from studio.answers import Answer, Request
 from studio.components.html import escape
 from studio.components.rollout_table import GROUPS, rollout_table
 from studio.components.run_header import head_parts
@@ -28,15 +29,7 @@ from swirl.settings import Settings
 LOG_BYTES = 40_000
 
 
-def answered(compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `compute` returns, or the sentence of an error that the user can mend."""
-    try:
-        return compute()
-    except SwirlError as error:
-        return {"error": str(error)}
-
-
-def do(home: Path, run_id: str, what: str) -> dict[str, Any]:
+def do(home: Path, run_id: str, what: str) -> Answer:
     """Carry out a button of the run's head. Raises SwirlError when the run's state does not allow it."""
     if what in ("stop", "cancel", "force"):
         jobs.stop(home, run_id, force=what == "force")
@@ -60,7 +53,7 @@ def current(home: Path, run_id: str) -> Run:
     return run
 
 
-def run_news(home: Path, request: dict[str, Any], metrics: Sequence[str]) -> dict[str, Any]:
+def run_news(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     """The parts and data that differ from what the page has seen, and the points above the last id it holds.
 
     `request`: run (an id, or empty for the one that trains), after (the last metric id), seen (name to checksum),

@@ -7,14 +7,14 @@ parts whose HTML differs from what it shows.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
+from studio.answers import Answer, Request, answers, text
 from studio.components import live_chart, run_header
 from studio.components.html import block
 from studio.components.live_chart import Chart
-from studio.components.run_news import answered, do, run_news
+from studio.components.run_news import do, run_news
 from swirl.paths import assets
 
 REWARDS = Chart(
@@ -62,16 +62,16 @@ TEMPLATE = f"""<div class="studio run-view" hidden>
 def render(home: Path) -> gr.HTML:
     """The run view; hidden until a run is opened, by the address or by the start form."""
 
-    def news(request: dict[str, Any]) -> dict[str, Any]:
-        return answered(lambda: run_news(home, request, METRICS))
+    def news(request: Request) -> Answer:
+        return run_news(home, request, METRICS)
 
-    def act(request: dict[str, Any]) -> dict[str, Any]:
-        return answered(lambda: do(home, str(request.get("run")), str(request.get("do"))))
+    def act(request: Request) -> Answer:
+        return do(home, text(request, "run"), text(request, "do"))
 
     style = (assets() / "train.css").read_text(encoding="utf-8")
     return block(
         TEMPLATE,
         head=f"<style>{style}</style>",
         js_on_load=live_chart.script(CHARTS) + (assets() / "run_view.js").read_text(encoding="utf-8"),
-        server_functions=[news, act],
+        server_functions=answers(news, act),
     )

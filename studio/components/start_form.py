@@ -6,13 +6,13 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from studio.answers import Answer, Request, answers, text
 from studio.components.html import block, escape
-from studio.components.run_news import active_run, answered
+from studio.components.run_news import active_run
 from studio.components.setting_field import error_line, setting_field
 from studio.components.verdict_list import verdict_list
 from studio.store import history
@@ -42,22 +42,22 @@ FIRST = next(iter(PRESETS))
 def render(home: Path) -> gr.HTML:
     """The form; hidden until the address or the run view asks for it."""
 
-    def form(request: dict[str, Any]) -> dict[str, Any]:
-        return answered(lambda: opened(home, request.get("query") or {}))
+    def form(request: Request) -> Answer:
+        return opened(home, request.get("query") or {})
 
-    def check(request: dict[str, Any]) -> dict[str, Any]:
-        return answered(lambda: checked(home, request))
+    def check(request: Request) -> Answer:
+        return checked(home, request)
 
-    def labels(request: dict[str, Any]) -> dict[str, Any]:
-        return answered(lambda: kept_labels(home, str(request.get("path")), str(request.get("name"))))
+    def labels(request: Request) -> Answer:
+        return kept_labels(home, text(request, "path"), text(request, "name"))
 
-    def start(request: dict[str, Any]) -> dict[str, Any]:
-        return answered(lambda: started(home, request))
+    def start(request: Request) -> Answer:
+        return started(home, request)
 
     return block(
         template(),
         js_on_load=(assets() / "start_form.js").read_text(encoding="utf-8"),
-        server_functions=[form, check, labels, start],
+        server_functions=answers(form, check, labels, start),
     )
 
 
@@ -101,7 +101,7 @@ warmed up and need none.</small>{error_line("labels")}</div></div></section>
 <datalist id="models"></datalist></form>"""
 
 
-def opened(home: Path, query: dict[str, str]) -> dict[str, Any]:
+def opened(home: Path, query: dict[str, str]) -> Answer:
     """What the form shows when it is opened: values, choices, and whether another run goes on.
 
     `query` may name `data`, `model`, or a run (`from`) whose settings are taken over.
@@ -150,7 +150,7 @@ def notice(home: Path) -> str:
     )
 
 
-def checked(home: Path, request: dict[str, Any]) -> dict[str, Any]:
+def checked(home: Path, request: Request) -> Answer:
     """The form's errors by field, and what the run would cost, start from and use."""
     reading = read_form(request.get("values") or {})
     settings = reading.settings
@@ -171,7 +171,7 @@ def checked(home: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {"errors": errors, "parts": {"before": verdict_list(verdicts), "changed": escape(changed)}}
 
 
-def kept_labels(home: Path, uploaded: str, name: str) -> dict[str, Any]:
+def kept_labels(home: Path, uploaded: str, name: str) -> Answer:
     """Check an uploaded labels file and keep it in the home, so that a run can be resumed; the path and a sentence.
 
     Raises SwirlError when no line of it is usable; then nothing is kept.
@@ -195,7 +195,7 @@ def kept_labels(home: Path, uploaded: str, name: str) -> dict[str, Any]:
     return {"path": str(target), "note": f"{counted(len(labels), 'labelled transition')}.{left_out}"}
 
 
-def started(home: Path, request: dict[str, Any]) -> dict[str, Any]:
+def started(home: Path, request: Request) -> Answer:
     """Start the run, or say what is wrong with it; the run's id, or errors by field."""
     reading = read_form(request.get("values") or {})
     errors = reading.errors or (check_places(home, reading.settings) if reading.settings else {})

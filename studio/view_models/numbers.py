@@ -55,7 +55,9 @@ def seconds_a_step(seconds: float) -> str:
 
 
 def memory(size: int) -> str:
-    """Bytes as `640 MB` or `1.4 GB` (powers of ten)."""
+    """Bytes as `12 kB`, `640 MB` or `1.4 GB` (powers of ten)."""
+    if size < 1e6:
+        return f"{max(1, round(size / 1e3))}{THIN}kB"
     return f"{size / 1e9:.1f}{THIN}GB" if size >= 1e9 else f"{size / 1e6:.0f}{THIN}MB"
 
 

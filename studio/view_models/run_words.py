@@ -58,6 +58,8 @@ def time_words(run: Run, now: datetime) -> str:
     if run.status == "stopping":
         return "saves after this step"
     if run.status == "running":
+        if run.phase is None:
+            return "loading model and data"
         return "measuring the pace" if run.seconds_left is None else f"{duration(run.seconds_left)} left"
     taken = run_seconds(run, now)
     took = f"took {duration(taken)}, " if taken is not None else ""
