@@ -120,9 +120,8 @@ class Settings:
             direction, _, name = key.rpartition(".")
             if direction:
                 if direction not in overrides or name not in PER_PHASE:
-                    raise UsageError(
-                        f"Unknown setting {key!r}; forward. and inverse. go before one of: {', '.join(sorted(PER_PHASE))}."
-                    )
+                    names = ", ".join(sorted(PER_PHASE))
+                    raise UsageError(f"Unknown setting {key!r}; forward. and inverse. go before one of: {names}.")
                 overrides[direction][name] = checked(key, FIELDS[name], value)
             else:
                 if name not in FIELDS:
@@ -205,5 +204,6 @@ def allowed(kind: type, meta: typing.Mapping[str, Any]) -> str:
     if kind is bool:
         return "true or false"
     if kind in (int, float):
-        return f"{'a whole number' if kind is int else 'a number'} from {json.dumps(meta['low'])} to {json.dumps(meta['high'])}"
+        number = "a whole number" if kind is int else "a number"
+        return f"{number} from {json.dumps(meta['low'])} to {json.dumps(meta['high'])}"
     return "text"

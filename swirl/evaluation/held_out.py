@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING
 
+from swirl.evaluation.report import held_out_scores
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collection import load_sequences
 from swirl.sources.split import part
-from swirl.states import Transition
 
 if TYPE_CHECKING:
     from swirl.models.world_model import WorldModel
@@ -21,31 +20,6 @@ HEADLINES = ("forward/exact_match", "cycle/exact_match")
 def headline(scores: dict[str, float]) -> float:
     """The one figure that checkpoints of a run are ranked by."""
     return next((scores[name] for name in HEADLINES if name in scores), float("-inf"))
-
-
-def held_out_scores(
-    model: WorldModel, transitions: list[Transition], true_actions: list[str] | None
-) -> dict[str, float]:
-    """Greedy scores on held-out transitions.
-
-    forward/exact_match: the next state from the true action is right to the letter. inverse/exact_match: the inferred
-    action is the true one. Both need true actions. cycle/exact_match: the next state from the inferred action is right.
-    forward/log_prob: log P(y | x, z inferred), nats a token. copy/exact_match: doing nothing is right.
-    """
-    states = [t.state for t in transitions]
-    following = [t.next_state for t in transitions]
-    inferred = [i.action for i in model.infer(list(zip(states, following, strict=True)), alternatives=1)]
-    cycle = model.imagine_batch(states, inferred)
-    scores = {
-        "cycle/exact_match": fmean(a == b for a, b in zip(cycle, following, strict=True)),
-        "forward/log_prob": fmean(score.mean for score in model.forward_log_prob(states, inferred, following)),
-        "copy/exact_match": fmean(a == b for a, b in zip(states, following, strict=True)),
-    }
-    if true_actions is not None:
-        imagined = model.imagine_batch(states, true_actions)
-        scores["forward/exact_match"] = fmean(a == b for a, b in zip(imagined, following, strict=True))
-        scores["inverse/exact_match"] = fmean(a == b for a, b in zip(inferred, true_actions, strict=True))
-    return scores
 
 
 class SelectionScorer:

@@ -61,7 +61,7 @@ def run_checkpoint(home: Path, run_id: str, wanted: str, name: str) -> Path | No
     if not checkpoints:
         raise SwirlError(f"The run {run_id} has no checkpoint yet; wait for its first phase to end.")
     if wanted:
-        fits = [c for c in checkpoints if c.name == name or f"{c.iteration}-{c.phase}" == wanted]
+        fits = [c for c in checkpoints if wanted in (str(c.iteration), f"{c.iteration}-{c.phase}")]
     else:
         fits = [c for c in checkpoints if c.best] or checkpoints
     if not fits:

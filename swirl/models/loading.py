@@ -9,11 +9,15 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from swirl.errors import SwirlError, UsageError
 from swirl.models.checkpoints import MANIFEST, base_source, read_manifest, resolve_checkpoint
 from swirl.models.world_model import WorldModel
+
+# What the engines raise for folders that are not what they should be.
+UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 
 
 def load_world_model(
@@ -45,7 +49,7 @@ def load_world_model(
         model = PeftModel.from_pretrained(base, str(source / "fwm"), adapter_name="fwm", is_trainable=True)
         if not shared:
             model.load_adapter(str(source / "idm"), adapter_name="idm", is_trainable=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except UNREADABLE as error:
         raise SwirlError(f"The adapters in {source} do not fit the model {base_from} ({first_line(error)}).") from error
     if shared and not share_weights:
         copy_adapter(model, "fwm", "idm")
@@ -63,7 +67,7 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
         model, report = AutoModelForCausalLM.from_pretrained(
             source, use_safetensors=True, output_loading_info=True, **options
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except UNREADABLE as error:
         raise SwirlError(
             f"The model {source} cannot be loaded ({first_line(error)}); name a folder with safetensors weights and a "
             "tokenizer, or a model id on the Hub that this machine can reach."

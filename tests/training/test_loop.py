@@ -1,0 +1,185 @@
+"""The whole loop in real processes: killed and resumed, on two ranks, as the SFT baseline, with a warm-up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swirl import jobs
+from swirl.history import History
+from swirl.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "iterations": 1,
+    "steps_per_phase": 4,
+    "batch_size": 4,
+    "group_size": 2,
+    "learning_rate": 0.01,
+    "max_action_tokens": 4,
+    "max_state_tokens": 400,
+    "held_out": 4,
+    "save_every": 2,
+}
+
+
+def start(home: Path, model: Path, **changes: Any) -> str:
+    settings = Settings().replace({**SMALL, "model": str(model), **changes})
+    return jobs.create_here(home, preset=None, settings=settings)
+
+
+def digest(home: Path, run_id: str) -> dict[str, str]:
+    """A hash of every weight file of every checkpoint."""
+    folder = home / "runs" / run_id / "checkpoints"
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*.safetensors"))
+    }
+
+
+def worker(home: Path, run_id: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "swirl.worker", "--home", str(home), run_id]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize(("phase", "step"), [(1, 3), (2, 2)])
+def test_killed_and_resumed_ends_like_uninterrupted(phase: int, step: int, tiny_base: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    changes = {"steps_per_phase": 6, "anchor": 0.5, "seed": 3}
+    first = start(whole, tiny_base, **changes)
+    jobs.run_here(whole, first)
+    second = start(broken, tiny_base, **changes)
+    history = History(broken)
+    process = worker(broken, second)
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        run = history.run(second)
+        if run.phase_index == phase and (run.step or 0) >= step:
+            break
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    saved = list((broken / "runs" / second / "trainer").glob("*/checkpoint-*"))
+    assert jobs.reconcile(broken) == [second]
+    assert history.run(second).status == "interrupted"
+    assert saved, "the run was killed before its first save, which tests nothing"
+    jobs.resume(broken, second, detach=False)
+    jobs.run_here(broken, second)
+    assert history.run(second).status == "finished"
+    assert digest(broken, second) == digest(whole, first)
+    assert len(digest(whole, first)) == 6
+
+
+def test_the_history_tells_what_happened(tiny_base: Path, tmp_path: Path) -> None:
+    run_id = start(tmp_path, tiny_base, iterations=2, steps_per_phase=2)
+    jobs.run_here(tmp_path, run_id)
+    history = History(tmp_path)
+    run = history.run(run_id)
+    assert run.status == "finished"
+    assert "critic" in (run.warning or "")
+    assert [(p.direction, p.steps, p.finished is not None) for p in history.phases(run_id)] == [
+        ("warm-up", 0, True),
+        *[("forward", 2, True), ("inverse", 2, True)] * 2,
+    ]
+    names = {m.name for m in history.metrics(run_id)}
+    assert {"reward", "reward_std", "zero_variance", "kl", "entropy", "loss", "bound", "step_time"} <= names
+    assert {(m.phase, m.step) for m in history.metrics(run_id, ["reward"])} == {
+        (phase, step) for phase in (1, 2, 3, 4) for step in (1, 2)
+    }
+    rollouts = history.rollouts(run_id)
+    assert {r.phase for r in rollouts} == {1, 2, 3, 4}
+    assert all(len(r.samples) == len(r.rewards) == len(r.advantages) == 2 for r in rollouts)
+    checkpoints = history.checkpoints(run_id)
+    assert [c.name.removeprefix(run_id) for c in checkpoints] == ["@0", "@1-forward", "@1", "@2-forward", "@2"]
+    assert sum(c.best for c in checkpoints) == 1
+    assert not (tmp_path / "runs" / run_id / "trainer").exists()
+
+
+def test_the_warm_up_teaches_both_models(tiny_base: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.jsonl"
+    row = {"state": "you are in hall.", "action": "go to the attic", "next_state": "you are in attic."}
+    labels.write_text("\n".join([json.dumps(row)] * 16 + ["broken"]))
+    run_id = start(
+        tmp_path,
+        tiny_base,
+        iterations=0,
+        labels=str(labels),
+        warm_up_epochs=30,
+        warm_up_batch_size=8,
+        warm_up_learning_rate=0.02,
+    )
+    jobs.run_here(tmp_path, run_id)
+    history = History(tmp_path)
+    losses = [m.value for m in history.metrics(run_id, ["loss"])]
+    assert len(losses) == 120
+    assert losses[59] < 0.2 * losses[0]
+    assert losses[119] < 0.2 * losses[60]
+
+
+def test_the_baseline_has_no_inverse_phase(tiny_base: Path, tmp_path: Path) -> None:
+    run_id = start(tmp_path, tiny_base, method="sft", iterations=2)
+    jobs.run_here(tmp_path, run_id)
+    history = History(tmp_path)
+    assert [p.direction for p in history.phases(run_id)] == ["warm-up", "forward", "forward"]
+    weights = digest(tmp_path, run_id)
+    assert len({value for name, value in weights.items() if "/idm/" in name}) == 1
+    assert len({value for name, value in weights.items() if "/fwm/" in name}) == 3
+
+
+def test_divergence_ends_in_advice(tiny_base: Path, tmp_path: Path) -> None:
+    run_id = start(tmp_path, tiny_base, learning_rate=1.0, max_grad_norm=1e6, anchor=1000.0, steps_per_phase=60)
+    jobs.run_here(tmp_path, run_id)
+    run = History(tmp_path).run(run_id)
+    assert run.status == "failed"
+    assert "lower learning_rate" in run.error
+
+
+RANKS = """
+import hashlib, os, sys
+from pathlib import Path
+from swirl.models import load_world_model
+from swirl.phases import build_phase
+from swirl.settings import Settings
+from swirl.states import State, Transition
+from swirl.worlds.household import Household
+
+home, base, direction = sys.argv[1:]
+world = load_world_model(Path(home), base, "cpu")
+states = [State(text) for text in Household().episode(5, 24).states]
+rows = [Transition("five", i, x, y) for i, (x, y) in enumerate(zip(states, states[1:]))]
+settings = Settings().replace(dict(steps_per_phase=3, batch_size=4, group_size=4, learning_rate=0.01,
+    max_action_tokens=6, max_state_tokens=8, anchor=1.0))
+build_phase(world, direction, rows, settings, Path(home) / "phase", 1).train()
+digest = hashlib.sha256()
+for name, parameter in world.model.named_parameters():
+    digest.update(parameter.detach().numpy().tobytes())
+Path(home, f"rank-{os.environ['RANK']}").write_text(digest.hexdigest())
+"""
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_two_ranks_end_with_equal_weights(direction: str, tiny_base: Path, tmp_path: Path) -> None:
+    script = tmp_path / "ranks.py"
+    script.write_text(RANKS)
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--main_process_port", "0", str(script)]
+    done = subprocess.run(
+        [*command, str(tmp_path), str(tiny_base), direction],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = ((tmp_path / f"rank-{rank}").read_text() for rank in (0, 1))
+    assert first == second

@@ -1,0 +1,143 @@
+"""One GRPO phase of a real, very small model through the real trainer."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PrinterCallback, TrainerCallback
+
+from swirl.errors import UsageError
+from swirl.models import load_world_model
+from swirl.models.world_model import WorldModel
+from swirl.phases import build_phase
+from swirl.settings import Settings
+from swirl.states import State, Transition
+from swirl.worlds.household import Household
+
+SMALL = {
+    "steps_per_phase": 3,
+    "batch_size": 4,
+    "group_size": 4,
+    "learning_rate": 0.01,
+    "max_action_tokens": 6,
+    "max_state_tokens": 8,
+    "reward_clamp": None,
+}
+
+
+class Figures(TrainerCallback):
+    """Keeps what the trainer logs."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def on_log(self, args, state, control, logs=None, **_) -> None:
+        if "loss" in logs:
+            self.rows.append(dict(logs))
+
+
+@pytest.fixture(scope="module")
+def transitions() -> list[Transition]:
+    states = [State(text) for text in Household().episode(5, 24).states]
+    return [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
+
+
+def weights(world: WorldModel, adapter: str) -> dict[str, torch.Tensor]:
+    return {n: p.detach().clone() for n, p in world.model.named_parameters() if f".{adapter}." in n}
+
+
+def run(world: WorldModel, direction: str, transitions: list[Transition], folder: Path, **changes) -> Figures:
+    figures = Figures()
+    settings = Settings().replace({**SMALL, **changes})
+    trainer = build_phase(world, direction, transitions, settings, folder, 1, [figures])
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return figures
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, b[name]) for name, value in a.items())
+
+
+@pytest.mark.parametrize("kind", ["tags", "chat"])
+@pytest.mark.parametrize(("direction", "trainee", "partner"), [("forward", "fwm", "idm"), ("inverse", "idm", "fwm")])
+def test_only_the_trainee_learns(
+    kind, direction, trainee, partner, tiny_base, tiny_qwen, transitions, tmp_path
+) -> None:
+    world = load_world_model(tmp_path, str(tiny_base if kind == "tags" else tiny_qwen), "cpu")
+    start, critic = weights(world, trainee), weights(world, partner)
+    base = {n: p.detach().clone() for n, p in world.model.named_parameters() if "lora_" not in n}
+    figures = run(world, direction, transitions, tmp_path / "phase")
+    assert not same(start, weights(world, trainee))
+    assert same(critic, weights(world, partner))
+    assert same(base, dict(world.model.named_parameters()))
+    reference = {name.replace(f".{trainee}.", ".ref."): value for name, value in start.items()}
+    assert same(reference, weights(world, "ref"))
+    assert figures.rows[0]["kl"] == pytest.approx(0.0, abs=1e-7)
+    assert figures.rows[-1]["kl"] > 0
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_shared_weights_are_judged_by_the_phase_start(direction, tiny_base, transitions, tmp_path) -> None:
+    world = load_world_model(tmp_path, str(tiny_base), "cpu", share_weights=True)
+    start = weights(world, "fwm")
+    run(world, direction, transitions, tmp_path / "phase")
+    assert not same(start, weights(world, "fwm"))
+    assert same({n.replace(".fwm.", ".ref."): v for n, v in start.items()}, weights(world, "ref"))
+
+
+def test_the_importance_ratio_is_one(tiny_base, transitions, tmp_path) -> None:
+    """Old and new policy are the same at each step, so nothing is clipped and the loss is -mean(A) + beta KL = 0."""
+    world = load_world_model(tmp_path, str(tiny_base), "cpu")
+    first = run(world, "forward", transitions, tmp_path / "phase", steps_per_phase=1).rows[0]
+    assert first["clip_ratio/region_mean"] == 0
+    assert first["loss"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_anchor_pulls_towards_the_observed_state(tiny_base, transitions, tmp_path) -> None:
+    world = load_world_model(tmp_path, str(tiny_base), "cpu")
+    figures = run(world, "forward", transitions, tmp_path / "phase", anchor=5.0, steps_per_phase=8, accumulation=2)
+    anchors = [row["anchor"] for row in figures.rows]
+    assert anchors[-1] < 0.8 * anchors[0]
+
+
+def test_the_observed_state_is_one_of_the_group(tiny_base, transitions, tmp_path) -> None:
+    world = load_world_model(tmp_path, str(tiny_base), "cpu")
+    settings = Settings().replace({**SMALL, "observed_in_group": True})
+    trainer = build_phase(world, "forward", transitions, settings, tmp_path / "phase", 1)
+    output = trainer.rollouts([[0]] * 4 + [[7]] * 4, trainer)
+    for run_start, index in ((0, 0), (4, 7)):
+        observed = world.completion(transitions[index].next_state.text)
+        group = output["completion_ids"][run_start : run_start + 4]
+        assert group[-1] == observed
+        assert observed not in group[:-1]
+
+
+def test_the_reward_is_the_partners_log_probability(tiny_base, transitions, tmp_path) -> None:
+    world = load_world_model(tmp_path, str(tiny_base), "cpu")
+    settings = Settings().replace({**SMALL, "reward": "sum", "reward_clamp": -30.0})
+    trainer = build_phase(world, "forward", transitions, settings, tmp_path / "phase", 1)
+    reward = trainer.reward_funcs[0]
+    predicted = [world.completion("you are in hall."), world.completion("you are in cellar.")]
+    actions = ["go to the hall", "take the cup and the key and the apple"]
+    got = reward([[0], [0]], predicted, lambda name, value: None, actions)
+    states = [transitions[0].state] * 2
+    seen = [State("you are in hall."), State("you are in cellar.")]
+    expected = [max(score.total, -30.0) for score in world.inverse_log_prob(states, seen, actions)]
+    assert got == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"batch_size": 25}, "batch_size=25 is more than the 24 training transitions"),
+        ({"batch_size": 4, "accumulation": 3}, "make it a multiple of 3"),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_refused(changes, said, tiny_base, transitions, tmp_path) -> None:
+    world = load_world_model(tmp_path, str(tiny_base), "cpu")
+    with pytest.raises(UsageError, match=said):
+        build_phase(world, "forward", transitions, Settings().replace({**SMALL, **changes}), tmp_path / "p", 1)
