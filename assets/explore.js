@@ -47,6 +47,7 @@ const go = async (where, { quiet = false } = {}) => {
 
 // First the steps around this one, then what is imagined here, then the rest of the sequence.
 const explain = async (mine, missing) => {
+  let later = true;
   const near = missing.filter((i) => Math.abs(i - (at.step - 1)) <= 1);
   const rest = missing.filter((i) => !near.includes(i));
   const chunks = [near, ...Array.from({ length: Math.ceil(rest.length / CHUNK) }, (_, i) => rest.slice(i * CHUNK, (i + 1) * CHUNK))];
@@ -62,7 +63,13 @@ const explain = async (mine, missing) => {
       const answer = await studio.call(server.imagine, at);
       if (mine !== visit) return;
       studio.fill(page, answer.error ? { imagined: studio.error(answer.error) } : answer.parts);
+      if (answer.error || answer.shuffled) later = false;
     }
+  }
+  // The neighbours had no other action to shuffle in; by now the rest of the sequence may have one.
+  if (later && rest.length) {
+    const answer = await studio.call(server.imagine, at);
+    if (mine === visit && !answer.error) studio.fill(page, answer.parts);
   }
 };
 

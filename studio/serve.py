@@ -101,6 +101,9 @@ def serve(arguments: list[str] | None = None) -> int:
     except SwirlError as error:
         print(f"launch.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("The studio was stopped before it was ready.", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -111,6 +114,7 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     if options.port is None and port != PORT:
         print(f"Port {PORT} is taken; using {port}.", flush=True)
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # from here on it means the same as Ctrl C
     from studio import app, watch
 
     studio = app.build(home)
@@ -125,10 +129,11 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         print(f"Others can reach it, so it asks for a login: user {account[0]}, password {account[1]}", flush=True)
     if not options.no_browser:
         webbrowser.open(address)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         watch.until_interrupted(home)
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second one must not cut the closing short
+            signal.signal(number, signal.SIG_IGN)
         studio.close(verbose=False)
         if options.demo:
             watch.stop_all(home)

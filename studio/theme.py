@@ -111,6 +111,7 @@ def theme() -> gr.themes.Base:
         button_secondary_shadow_hover="none",
         button_secondary_shadow_active="none",
         button_transition="none",
+        input_border_width="1px",
         input_shadow="none",
         input_shadow_focus="none",
         input_radius="8px",

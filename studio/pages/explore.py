@@ -121,7 +121,8 @@ class Explorer:
         elsewhere = (models.known(name, *pairs[(step + i) % len(pairs)]) for i in range(len(pairs) - 1))
         other = next((found.action for found in elsewhere if found and found.action != action), None)
         comparison = compare(models, name, *pairs[step - 1], action, other)
-        return {"parts": {"imagined": imagined(comparison, *pairs[step - 1])}}
+        parts = {"imagined": imagined(comparison, *pairs[step - 1])}
+        return {"parts": parts, "shuffled": other is not None}
 
     def truth(self, request: Request) -> Answer:
         """The true action of the step, on request."""

@@ -14,7 +14,7 @@ from swirl.models import Alternative, Inference, LogProb, Prediction
 from swirl.sources.collection import import_collection
 from swirl.states import State
 
-WALK = ["you are in hall. cup in hall, lying.", "you are in attic. cup in hall, lying.", "you are in hall. cup in hall, lying."]
+WALK = [f"you are in {room}. cup in hall, lying." for room in ("hall", "attic", "hall")]
 
 
 class TableModel:

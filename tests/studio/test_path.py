@@ -12,7 +12,8 @@ from swirl.errors import SwirlError
 
 
 def tree(*parents: int | None, at: int = 0) -> dict[str, Any]:
-    return {"nodes": [{"parent": p, "action": f"do {i}", "state": f"state {i}."} for i, p in enumerate(parents)], "at": at}
+    nodes = [{"parent": p, "action": f"do {i}", "state": f"state {i}."} for i, p in enumerate(parents)]
+    return {"nodes": nodes, "at": at}
 
 
 def test_the_line_leads_from_the_start_to_here() -> None:

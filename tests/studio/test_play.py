@@ -75,5 +75,6 @@ def test_draw_restores_a_kept_path_with_its_futures(page: Player) -> None:
 
 
 def test_distinct_futures_are_ranked_by_score() -> None:
-    found = distinct([Prediction(State("a"), -2.0, 0), Prediction(State("b"), -1.0, 0), Prediction(State("a"), -2.0, 0)])
+    drawn = [("a", -2.0), ("b", -1.0), ("a", -2.0)]
+    found = distinct([Prediction(State(text), score, 0.0) for text, score in drawn])
     assert [(f.state, f.times) for f in found] == [("b", 1), ("a", 2)]

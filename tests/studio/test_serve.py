@@ -53,7 +53,8 @@ def test_no_port_and_no_address_are_wrong_usage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "local"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("10.1.2.3", False)]
+    ("host", "local"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("10.1.2.3", False)],
 )
 def test_only_loopback_is_local(host: str, local: bool) -> None:
     assert is_local(host) is local
