@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,6 +15,12 @@ from swirl.errors import SwirlError
 SHUTDOWN_SECONDS = 10
 PACKAGE_NEEDS = 'pip install "swirl-studio[worlds]"'
 JAVA_NEEDS = "a Java runtime, version 8 or newer, on the PATH (Debian: apt-get install openjdk-17-jre-headless)"
+
+# The simulators walk through hash tables of their objects. An object's own hash differs from run to run, and with it
+# ScienceWorld's gold paths; a constant one makes Java's tables keep the order in which they were filled.
+CONSTANT_HASHES = (
+    "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockExperimentalVMOptions -XX:+UnlockDiagnosticVMOptions -XX:hashCode=2"
+)
 
 
 def missing(module: str) -> str:
@@ -37,7 +45,8 @@ class JavaSimulator:
 
     def __enter__(self) -> Any:
         try:
-            self._env = self._start()
+            with java_options(CONSTANT_HASHES):
+                self._env = self._start()
         except Exception as error:  # py4j raises bare Exceptions, OSErrors and kinds of its own when a JVM won't start
             raise SwirlError(f"{self.title} cannot start Java ({error}); check that `java -version` works.") from error
         return self._env
@@ -50,3 +59,17 @@ class JavaSimulator:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def java_options(options: str) -> Iterator[None]:
+    """Options for every JVM started within, after those that the user has set; the simulators take none themselves."""
+    before = os.environ.get("JAVA_TOOL_OPTIONS")
+    os.environ["JAVA_TOOL_OPTIONS"] = f"{before or ''} {options}".strip()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JAVA_TOOL_OPTIONS"]
+        else:
+            os.environ["JAVA_TOOL_OPTIONS"] = before

@@ -1,0 +1,156 @@
+"""ScienceWorld (Wang et al. 2022, Apache-2.0) as a world: its tasks' gold paths mixed with random valid actions.
+
+A state is the agent's room and what it carries, not the whole house, so what an action reveals (a room entered, a
+cupboard opened) must be learned from other sequences; see `science_view` for what else is left out. Only tasks whose
+gold path and outcome are the same on every run are played. Recordings of seed 1000 and above play HELD_OUT_TASKS,
+which smaller seeds never play.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import chain
+from typing import Any
+
+from swirl.worlds.base import Episode, episode_of, held_out
+from swirl.worlds.science_view import Item, Scene, read_scene
+
+TASKS = (
+    "boil",
+    "freeze",
+    "chemistry-mix-paint-secondary-color",
+    "find-non-living-thing",
+    "inclined-plane-determine-angle",
+    "measure-melting-point-unknown-substance",
+)
+HELD_OUT_TASKS = ("melt", "chemistry-mix-paint-tertiary-color", "inclined-plane-friction-named-surfaces")
+
+FOLLOW_GOLD = 0.6
+GOLD_VERBS = frozenset(
+    {"open", "close", "go", "pick", "move", "activate", "deactivate", "pour", "mix", "wait", "wait1"}
+)
+"""The gold paths' other verbs (look, examine, focus, use thermometer …) show something without changing it."""
+
+FIXED = frozenset(
+    {"ground", "picture", "painting", "drawing", "finger painting", "drain", "drawer", "mattress", "white pillow"}
+    | {"water", "salt water", "orange juice", "sodium chloride", "soapy water"}
+)
+"""Things without a switch or a door that cannot be carried all the same, and drawers, whose inside never shows."""
+
+VESSELS = frozenset({"cup", "pot", "jar", "jug", "bowl"})
+"""Last words of the names of things that hold something and can be carried."""
+
+POWERED = frozenset({"bulb", "motor", "buzzer", "generator", "panel"})
+"""Last words of the names of things that are off until a circuit powers them; `activate` does nothing to them."""
+
+
+class ScienceWorld:
+    """The world `scienceworld`; `env` is a running `ScienceWorldEnv`."""
+
+    name = "scienceworld"
+
+    def __init__(self, env: Any) -> None:
+        self.env = env
+
+    def episode(self, seed: int, length: int) -> Episode:
+        """Play at most `length` actions of a random variation of the task that `seed` chooses.
+
+        Actions that look or measure are left out, and an action that changed nothing is not tried again in its room,
+        so nearly every step changes the state.
+        """
+        rng = random.Random(seed)
+        tasks = HELD_OUT_TASKS if held_out(seed) else TASKS
+        task = tasks[seed % len(tasks)]
+        self.env.load(task, rng.randrange(self.env.get_max_variations(task)), "", generateGoldPath=True)
+        gold = [action for action in self.env.get_gold_action_sequence() if action.split()[0] in GOLD_VERBS]
+        self.env.server.reset()
+        self.env.server.step("wait1")  # fountains fill and drains shut in the first moment, whatever is done
+        scene = self._scene()
+        states, actions, vain = [scene.text()], [], set()
+        while len(actions) < length:
+            action = choose(rng, scene, gold, vain)
+            if action is None:
+                break
+            self.env.server.step(action)
+            after = self._scene()
+            if after == scene:
+                vain.add((scene.room, action))
+            scene = after
+            states.append(scene.text())
+            actions.append(action)
+        return episode_of(states, actions)
+
+    def _scene(self) -> Scene:
+        return read_scene(self.env.look(), self.env.inventory())
+
+
+def choose(rng: random.Random, scene: Scene, gold: list[str], vain: set[tuple[str, str]]) -> str | None:
+    """The next gold action that can still change something (taken off the list), or a random one; None: none left."""
+    while gold and (needless(scene, gold[0]) or (scene.room, gold[0]) in vain):
+        gold.pop(0)
+    if gold and rng.random() < FOLLOW_GOLD:
+        return gold.pop(0)
+    valid = [action for action in possible(scene, leave=not gold) if (scene.room, action) not in vain]
+    if not valid:
+        return gold.pop(0) if gold else None
+    kind = rng.choice(sorted({action.split()[0] for action in valid}))
+    return rng.choice([action for action in valid if action.split()[0] == kind])
+
+
+def needless(scene: Scene, action: str) -> bool:
+    """Whether the scene already is as a gold action would make it."""
+    verb, _, rest = action.partition(" ")
+    if rest.startswith("door to "):
+        return scene.doors.get(rest.removeprefix("door to ")) == {"open": "open", "close": "closed"}.get(verb)
+    statuses = {item.name: item.status for item in chain.from_iterable(thing.walk() for thing in scene.things)}
+    done = {"open": "open", "activate": "on", "deactivate": "off"}.get(verb)
+    if done is not None:
+        hidden = verb == "open" and rest.startswith(("drawer", "glass jar"))
+        return hidden or done in statuses.get(rest, ())
+    if verb == "pick":
+        return rest.removeprefix("up ") in {item.name for item in scene.carried}
+    source, _, target = rest.partition(" to " if verb == "move" else " into " if " into " in rest else " in ")
+    return source == target
+
+
+def possible(scene: Scene, *, leave: bool) -> list[str]:
+    """Actions that the scene's words promise to be possible, sorted; those that go elsewhere only when `leave`.
+
+    A name that two visible things share is left alone, since the simulator would ask which is meant.
+    """
+    seen = [item for thing in (*scene.things, *scene.carried) for item in thing.walk()]
+    counts = Counter(item.name for item in seen)
+    single = {item.name: item for item in seen if counts[item.name] == 1}
+    carried = [item.name for item in scene.carried if item.name in single]
+    actions = []
+    for room, how in scene.doors.items():
+        if leave:
+            actions.append(f"go to {room}" if how == "open" else f"open door to {room}")
+    for name, item in single.items():
+        if name not in FIXED:
+            actions += [f"close {name}"] * ("open" in item.status) + [f"open {name}"] * ("closed" in item.status)
+        if last_word(name) not in POWERED:
+            actions += [f"activate {name}"] * ("off" in item.status) + [f"deactivate {name}"] * ("on" in item.status)
+        if portable(item) and name not in carried:
+            actions.append(f"pick up {name}")
+    places = [thing.name for thing in scene.things if thing.name in single and roomy(thing)]
+    actions += [f"move {name} to {place}" for name in carried for place in places]
+    return sorted(actions)
+
+
+def portable(item: Item) -> bool:
+    """Whether a thing looks like one that can be carried: no furniture, no device, no liquid or powder, no tome."""
+    if item.status or item.name in FIXED or item.name.endswith(" paint") or item.name.startswith("book ("):
+        return False
+    return item.contents is None or last_word(item.name) in VESSELS
+
+
+def roomy(item: Item) -> bool:
+    """Whether anything can be put into or onto a thing: open, and larger than a vessel."""
+    return item.contents is not None and "closed" not in item.status and last_word(item.name) not in VESSELS
+
+
+def last_word(name: str) -> str:
+    """The last word of a name."""
+    return name.rpartition(" ")[2]
