@@ -6,11 +6,13 @@ started, and nothing is ever signalled unless both agree.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,8 @@ from swirl.errors import SwirlError
 
 # A clock that is set moves the start times read from the system by a little; a pid does not come back this fast.
 START_TOLERANCE_SECONDS = 1.0
+# A launcher passes a terminal's Ctrl-C on to its ranks, which have heard it already: an echo is no second press.
+ECHO_SECONDS = 1.0
 # What a launcher such as `accelerate launch` sets for its ranks; a process started from one of them must not
 # take itself for that rank and wait for the others.
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -108,10 +112,13 @@ def stop_on_signals(request_stop: Callable[[], None]) -> Iterator[None]:
         yield
         return
     asked, done = threading.Event(), threading.Event()
+    first = math.inf
 
     def on_signal(number: int, frame: object) -> None:
-        if number == signal.SIGINT and asked.is_set():
+        nonlocal first
+        if number == signal.SIGINT and time.monotonic() - first > ECHO_SECONDS:
             raise KeyboardInterrupt
+        first = min(first, time.monotonic())
         asked.set()
 
     def wait_and_request() -> None:

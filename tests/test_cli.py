@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -27,16 +27,18 @@ ROOT = Path(__file__).parent.parent
 def swirl(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
     command = [sys.executable, "-m", "swirl", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, **options)
 
 
 def test_help_is_quick_and_names_every_command() -> None:
     swirl("--help")
-    started = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = swirl("--help")
-    took = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Processor time, so that a busy machine changes nothing; a second on the clock is what is promised.
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert took < 0.5, f"{took:.2f} s"
     assert done.returncode == 0
-    assert took < 1.0, f"{took:.2f} s"
     listed = re.findall(r"^    ([a-z]+)", done.stdout, re.M)
     assert " ".join(listed) == "worlds record import train stop resume runs evaluate infer imagine export benchmark"
 
@@ -158,7 +160,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     for _ in range(3):
         history.update_run(history.create_run(preset=None, settings={"data": "d"}), status="finished")
     command = f"{sys.executable} -m swirl --home {tmp_path} runs | true"
-    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.stderr == ""
 
 
@@ -223,7 +225,7 @@ def test_only_results_reach_standard_output(tmp_path: Path) -> None:
         "    out.progress(0.5, 'half')\n    out.line('for people')\n"
         "    out.document({'is': 'ü', 'no': [float('nan')]})\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=240)
     assert json.loads(done.stdout) == {"is": "ü", "no": [None]} and done.stdout.count("\n") == 1
     assert "a library talks" in done.stderr and "a child process talks" in done.stderr
     assert "50% half" in done.stderr

@@ -33,7 +33,7 @@ def test_the_other_ranks_hear_which_run_is_theirs(tmp_path: Path) -> None:
         )
         for run in ("household-01", "household-02")
     ]  # fmt: skip
-    heard = [launch.communicate(timeout=60)[0].strip() for launch in launches]
+    heard = [launch.communicate(timeout=240)[0].strip() for launch in launches]
     assert heard == ["household-01", "household-02"]
 
 
