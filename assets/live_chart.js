@@ -144,7 +144,7 @@ class LiveCharts {
       hoverlabel: { bgcolor: colours("--panel"), bordercolor: colours("--line"), font: { ...font, color: colours("--ink") } },
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       xaxis: { range, showgrid: false, zeroline: false, showticklabels: false, fixedrange: false, showspikes: false },
-      yaxis: { visible: !chart.metric || traces.length > 0, fixedrange: true, gridcolor: colours("--line"), zeroline: false, nticks: 5, ticklabelstandoff: 5, automargin: true, tickfont: font,
+      yaxis: { visible: !chart.metric || traces.length > 0, fixedrange: true, gridcolor: colours("--line"), zeroline: false, nticks: 5, ticklabelstandoff: 5, exponentformat: "e", minexponent: 4, automargin: true, tickfont: font,
         rangemode: chart.from_zero ? "tozero" : "normal", ...(chart.metric ? {} : { range: [-0.03, 1.05], tickvals: [0, 0.25, 0.5, 0.75, 1], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] }) },
       shapes: this.shades(colours), annotations: [...this.names(range, box.clientWidth, font, colours), ...(chart.metric ? [] : this.labels(traces, range, font))],
       separators: ". ",
@@ -209,13 +209,16 @@ class LiveCharts {
     });
   }
 
-  // The name and the last value beside each curve's end; the higher curve's above, the lower one's below it.
+  // The name and the last value beside each curve's end: the higher curve's above, the lower one's below it, or both
+  // above where there is no room below.
   labels(traces, [from, to], font) {
     const shown = traces.filter((trace) => trace.visible && (trace.name === "next state" || trace.name === "action"));
     const top = shown.reduce((best, trace) => (!best || trace.y.at(-1) > best.y.at(-1) ? trace : best), null);
+    const low = (trace) => trace.y.at(-1) < 0.13, crowded = shown.length > 1 && shown.every(low);
     return shown.filter((trace) => trace.x.at(-1) >= from && trace.x.at(-1) <= to).map((trace) => {
+      const above = trace === top || low(trace), lift = crowded && trace === top ? 24 : 7;
       const share = (trace.x.at(-1) - from) / (to - from);
-      return { x: trace.x.at(-1), y: trace.y.at(-1), xanchor: share > 0.55 ? "right" : "left", yanchor: trace === top ? "bottom" : "top", yshift: trace === top ? 7 : -7,
+      return { x: trace.x.at(-1), y: trace.y.at(-1), xanchor: share > 0.55 ? "right" : "left", yanchor: above ? "bottom" : "top", yshift: above ? lift : -7,
         text: `${trace.name} ${trace.last}`, showarrow: false, bgcolor: studio.colour("--panel"), borderpad: 1, opacity: 0.92, font: { ...font, size: 12, color: trace.swatch } };
     });
   }

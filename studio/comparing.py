@@ -55,7 +55,9 @@ def told(models: Models, name: str, transitions: Sequence[Transition]) -> list[T
 
 
 def _key(name: str, transition: Transition) -> tuple[str, ...]:
-    return ("compared", name, transition.state.text, transition.next_state.text)
+    # The same two states may lie elsewhere with another true action, so the place belongs to the question.
+    place = (transition.sequence_id, str(transition.step))
+    return ("compared", name, *place, transition.state.text, transition.next_state.text)
 
 
 def canonical(home: Path, name: str) -> str:

@@ -67,6 +67,7 @@ def run_news(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     line = bands(settings, past.phases(run.id))
     checkpoints = past.checkpoints(run.id)
     rewards = past.metrics(run.id, ["reward"])
+    held_out = min(settings.held_out, selection_size(home, settings.data) or settings.held_out)
     parts = head_parts(
         run,
         settings,
@@ -75,7 +76,6 @@ def run_news(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
         step_seconds=recent_step_seconds(past.metrics(run.id, ["step_time"])),
         now=datetime.now(UTC),
     )
-    held_out = min(settings.held_out, selection_size(home, settings.data) or settings.held_out)
     parts["verdicts"] = verdict_list(helping_verdicts(settings, checkpoints, line, rewards, held_out, run.warning))
     parts["subtitle-reward"] = escape(run_words.reward_unit(settings))
     parts |= rollout_parts(home, run, line)

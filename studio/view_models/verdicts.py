@@ -40,14 +40,15 @@ def helping_verdicts(
 
     `held_out` is the number of transitions behind a score; a change within its 95 % interval counts as none.
     """
-    parted = parted_ways(settings, checkpoints, line, rewards, held_out)
-    verdicts = list(parted)
-    if warning and not parted:
+    verdicts = parted_ways(settings, checkpoints, line, rewards, held_out)
+    judged = critic(checkpoints, line) if settings.method == "swirl" else None
+    # Training warns of the same two things; it is quoted when they can no longer be seen from here.
+    if warning and not verdicts and (judged is None or judged.tone == "good"):
         verdicts.append(Verdict("inverse", "A warning from training", warning))
     found = (
         change("forward", checkpoints, held_out),
         change("inverse", checkpoints, held_out),
-        critic(checkpoints, line) if settings.method == "swirl" else None,
+        judged,
         best_so_far(checkpoints),
     )
     verdicts += [verdict for verdict in found if verdict]

@@ -1,0 +1,83 @@
+"""The Compare page with models that answer from a table: asked a few at a time, evaluated in the background."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from studio.pages.compare import ComparePage
+from swirl import evaluation
+from swirl.errors import SwirlError
+from swirl.evaluation.bootstrap import Value
+from swirl.history import History
+
+BOTH = {"a": "first", "b": "second", "data": "walks"}
+
+
+def test_two_checkpoints_are_asked_about_the_same_transitions(home: Path, loaded: list) -> None:
+    page = ComparePage(home)
+    waiting = page.show(BOTH)["parts"]
+    assert "not asked yet" in waiting["rows"] and "Asking both" in waiting["tally"]
+    asked = page.ask({**BOTH, "side": "a", "start": 0, "size": 4})
+    assert asked["done"] == min(4, asked["of"])
+    for side in ("a", "b"):
+        page.ask({**BOTH, "side": side, "start": 0, "size": 12})
+    assert [model.name for model in loaded] == ["first", "second"]
+    parts = page.show({**BOTH, "disputed": True})["parts"]
+    assert "not asked yet" not in parts["rows"] and "✓ right" in parts["rows"]
+    assert "Equal on next states" in parts["tally"] and "the true action" in parts["how"]
+    inferred = len(loaded[0].inferred)
+    page.ask({**BOTH, "side": "a", "start": 0, "size": 12})
+    assert len(loaded[0].inferred) == inferred
+
+
+def test_choices_name_a_run_by_its_best_checkpoint(home: Path, loaded: list) -> None:
+    assert ComparePage(home).choices({})["chosen"] == {"a": "first", "b": "third", "data": "household"}
+    history = History(home)
+    run = history.create_run(preset=None, settings={"data": "walks"})
+    for index, phase in enumerate(("warm-up", "forward")):
+        history.add_checkpoint(run, index=index, iteration=index, phase=phase, path="p", scores={})
+    history.mark_best(run, 1)
+    chosen = ComparePage(home).choices({"a": f"{run}@0", "b": run})["chosen"]
+    assert chosen == {"a": f"{run}@0", "b": f"{run}@1-forward", "data": "walks"}
+
+
+def test_without_a_choice_a_sentence_says_so(home: Path, loaded: list) -> None:
+    with pytest.raises(SwirlError, match="Choose a checkpoint"):
+        ComparePage(home).ask({"a": "", "b": "second", "data": "walks", "side": "a"})
+
+
+def test_an_evaluation_is_kept_in_the_history(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    def evaluate(model, home, data, *, limit, progress):
+        progress(0.5, "imagining")
+        return SimpleNamespace(metrics={"forward/exact_match": Value(0.5, 0.4, 0.6)})
+
+    monkeypatch.setattr(evaluation, "evaluate", evaluate, raising=False)
+    page = ComparePage(home)
+    answer = page.evaluate(BOTH)
+    for _ in range(200):
+        if not answer["running"]:
+            break
+        time.sleep(0.05)
+        answer = page.progress({})
+    assert answer == {"running": False, "parts": {"progress": ""}}
+    assert {row.checkpoint for row in History(home).evaluations(data="walks")} == {"first", "second"}
+    assert "50" in page.show(BOTH)["parts"]["metrics"]
+
+
+def test_a_failed_evaluation_says_why(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    def evaluate(*_, **__):
+        raise SwirlError("The collection is empty; import it again.")
+
+    monkeypatch.setattr(evaluation, "evaluate", evaluate, raising=False)
+    page = ComparePage(home)
+    answer = page.evaluate(BOTH)
+    for _ in range(200):
+        if not answer["running"]:
+            break
+        time.sleep(0.05)
+        answer = page.progress({})
+    assert "The collection is empty; import it again." in answer["parts"]["progress"]
