@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from swirl import jobs, paths
+from swirl import jobs
 from swirl.cli import main
 from swirl.history import History
 from swirl.sources.collection import load_sequences
@@ -199,7 +199,6 @@ def test_two_processes_train_one_run(config: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".launch-*"))
 
 
-@pytest.mark.skipif(not (paths.assets() / "tiny-household").is_dir(), reason="needs the shipped checkpoint")
 def test_benchmark_measures_this_machine(tmp_path: Path, capsys) -> None:
     assert main(["--home", str(tmp_path), "benchmark", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
