@@ -1,13 +1,13 @@
 // Compare: two checkpoints are asked about the same transitions, a few at a time; evaluating both is a button.
 const page = element.querySelector(".compare-page"), form = page.querySelector("form"), grid = page.querySelector(".compare-grid");
-const CHUNK = 4, LOST = "The studio's server does not answer. Is it still running?";
+const CHUNK = 4;
 let visit = 0; // grows with every comparison, so that late answers to an earlier one are dropped
 
 const tell = (sentence) => studio.fill(page, { problem: sentence ? studio.error(sentence) : "" });
 const chosen = () => Object.fromEntries(["a", "b", "data"].map((name) => [name, form.elements[name].value]));
 const show = async () => {
   const answer = await studio.call(server.show, { ...chosen(), disputed: page.querySelector("[data-disputed]").checked });
-  if (!answer || answer.error) { tell(answer?.error ?? LOST); return false; }
+  if (answer.error) { tell(answer.error); return false; }
   grid.hidden = false;
   studio.fill(page, answer.parts);
   return true;
@@ -22,7 +22,7 @@ const compare = async () => {
     for (const side of ["a", "b"]) {
       const answer = await studio.call(server.ask, { ...wanted, side, start, size: CHUNK });
       if (mine !== visit) return;
-      if (!answer || answer.error) { studio.fill(page, { tally: "" }); return tell(answer?.error ?? LOST); }
+      if (answer.error) { studio.fill(page, { tally: "" }); return tell(answer.error); }
       of = answer.of;
     }
     await show();
@@ -33,16 +33,16 @@ const compare = async () => {
 // While an evaluation goes on, its progress is asked for; it belongs to the server, so a reload finds it again.
 const follow = async (answer) => {
   const button = page.querySelector("[data-evaluate]");
-  while (answer && !answer.error && element.isConnected) {
+  while (!answer.error && element.isConnected) {
     studio.fill(page, answer.parts);
     button.disabled = answer.running;
     if (!answer.running) return;
     await new Promise((resolve) => setTimeout(resolve, 700));
     answer = await studio.call(server.progress);
-    if (answer && !answer.running && !answer.error) await show();
+    if (!answer.running && !answer.error) await show();
   }
   button.disabled = false;
-  studio.fill(page, { progress: studio.error(answer?.error ?? LOST) });
+  studio.fill(page, { progress: studio.error(answer.error) });
 };
 
 form.addEventListener("submit", (event) => { event.preventDefault(); compare(); });
@@ -56,7 +56,7 @@ page.querySelector("[data-evaluate]").addEventListener("click", async () => foll
 
 (async () => {
   const query = studio.query(), answer = await studio.call(server.choices, query);
-  if (!answer || answer.error) return tell(answer?.error ?? LOST);
+  if (answer.error) return tell(answer.error);
   for (const name of ["a", "b"]) form.elements[name].innerHTML = answer.checkpoints;
   form.elements.data.innerHTML = answer.collections;
   for (const [name, value] of Object.entries(answer.chosen)) form.elements[name].value = value;
@@ -64,5 +64,5 @@ page.querySelector("[data-evaluate]").addEventListener("click", async () => foll
   form.hidden = Boolean(answer.parts.empty);
   if (query.a && query.b && !form.hidden) compare();
   const now = await studio.call(server.progress);
-  if (now?.running) { await show(); follow(now); }
+  if (now.running) { await show(); follow(now); }
 })();

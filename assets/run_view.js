@@ -80,9 +80,9 @@ view.addEventListener("click", async (event) => {
   }
   button.disabled = true;
   const answer = await studio.call(server.act, { run: shown, do: button.dataset.do });
-  if (button.dataset.do === "sample" || answer?.error) button.disabled = false;
+  if (button.dataset.do === "sample" || answer.error) button.disabled = false;
   await refresh();
-  if (answer?.error) trouble(answer.error);
+  if (answer.error) trouble(answer.error);
 });
 log.addEventListener("toggle", () => { if (log.open) refresh(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden && shown) refresh(); });

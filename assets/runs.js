@@ -5,7 +5,7 @@ let picked = [], about = null, compared = "";
 const tell = (sentence) => studio.fill(page, { problem: sentence ? studio.error(sentence) : "" });
 
 const show = (answer) => {
-  if (!answer || answer.error) return tell(answer?.error ?? "The studio's server does not answer; the list is as it was.");
+  if (answer.error) return tell(answer.error);
   tell("");
   studio.fill(page, answer.parts);
   picked = picked.filter((id) => answer.ids.includes(id));
@@ -23,7 +23,7 @@ const compare = async () => {
   panel.hidden = picked.length < 2;
   if (panel.hidden || wanted === compared) return;
   const [left, right] = picked, answer = await studio.call(server.difference, { left, right });
-  if (!answer || answer.error) return tell(answer?.error ?? "The studio's server does not answer.");
+  if (answer.error) return tell(answer.error);
   compared = wanted;
   studio.fill(page, answer.parts);
 };
@@ -43,7 +43,7 @@ page.addEventListener("click", async (event) => {
   if (!kind) return;
   about = event.target.closest("tr").dataset.run;
   const answer = await studio.call(server.details, { run: about });
-  if (!answer || answer.error) return tell(answer?.error ?? "The studio's server does not answer.");
+  if (answer.error) return tell(answer.error);
   page.querySelector("#edit-name").value = answer.name === about ? "" : answer.name;
   page.querySelector("#edit-name").placeholder = about;
   page.querySelector("#edit-note").value = answer.note;
@@ -58,7 +58,7 @@ page.addEventListener("submit", async (event) => {
   const answer = dialog.dataset.dialog === "edit"
     ? await studio.call(server.rename, { run: about, name: page.querySelector("#edit-name").value, note: page.querySelector("#edit-note").value })
     : await studio.call(server.delete, { run: about });
-  if (!answer || answer.error) { dialog.querySelector("[data-error]").textContent = answer?.error ?? "The studio's server does not answer; nothing was changed."; return; }
+  if (answer.error) { dialog.querySelector("[data-error]").textContent = answer.error; return; }
   dialog.close();
   compared = "";
   show(answer);

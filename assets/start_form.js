@@ -29,7 +29,7 @@ const preset = () => form.querySelector("[name=preset]:checked")?.value ?? "";
 const check = async () => {
   const mine = ++checks;
   const answer = await studio.call(server.check, { preset: preset(), values: read() });
-  if (mine !== checks || !answer) return;
+  if (mine !== checks) return;
   studio.fill(form, answer.parts ?? {});
   errors({ ...answer.errors, form: answer.error });
 };
@@ -37,7 +37,7 @@ const soon = () => { clearTimeout(waiting); waiting = setTimeout(check, 250); };
 
 const show = async (query) => {
   const answer = await studio.call(server.form, { query });
-  if (!answer || answer.error) { form.hidden = false; return errors({ form: answer?.error ?? "The studio's server does not answer." }); }
+  if (answer.error) { form.hidden = false; return errors({ form: answer.error }); }
   presets = answer.presets;
   labels = answer.labels;
   form.querySelector("#set-data").innerHTML = answer.data;
@@ -65,7 +65,7 @@ form.querySelector("#set-labels").addEventListener("change", async (event) => {
     let answer;
     try { answer = await studio.call(server.labels, { path: (await upload(file)).path, name: file.name }); }
     catch (error) { answer = { error: "The file could not be sent; is it larger than the server allows?" }; }
-    if (answer?.error) { event.target.value = ""; return errors({ labels: answer.error }); }
+    if (answer.error) { event.target.value = ""; return errors({ labels: answer.error }); }
     labels = answer.path;
     studio.fill(form, { "labels-note": studio.escape(answer.note) });
   }
@@ -79,8 +79,8 @@ form.addEventListener("submit", async (event) => {
   checks++;
   const answer = await studio.call(server.start, { preset: preset(), name: form.querySelector("#run-name").value, values: read() });
   button.disabled = false;
-  errors({ ...answer?.errors, form: answer?.error ?? (answer ? (answer.errors && "Correct the marked settings first.") : "The studio's server does not answer.") });
-  if (!answer?.run) return form.querySelector("[aria-invalid]")?.focus();
+  errors({ ...answer.errors, form: answer.error ?? (answer.errors && "Correct the marked settings first.") });
+  if (!answer.run) return form.querySelector("[aria-invalid]")?.focus();
   form.hidden = true;
   studio.setQuery({ run: answer.run, new: null, from: null, data: null, model: null }, { push: true });
   window.dispatchEvent(new CustomEvent("studio:run", { detail: answer.run }));

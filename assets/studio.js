@@ -65,10 +65,10 @@ window.studio ??= (() => {
   const typing = (event) => event.ctrlKey || event.metaKey || event.altKey
     || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.target.isContentEditable;
 
-  // One server call, whose failure is a sentence and never an exception.
+  // One server call, whose failure is a sentence and never an exception. Gradio answers undefined when it reaches nobody.
+  const LOST = { error: "The studio's server does not answer. Is it still running? Nothing here was lost." };
   const call = async (fn, values = {}) => {
-    try { return await fn({ checkpoint: checkpoint(), ...values }); }
-    catch { return { error: "The studio's server does not answer. Is it still running? Nothing here was lost." }; }
+    try { return (await fn({ checkpoint: checkpoint(), ...values })) ?? LOST; } catch { return LOST; }
   };
 
   const escape = (text) => { const div = document.createElement("div"); div.textContent = text; return div.innerHTML; };
