@@ -42,7 +42,7 @@ def check(home: Path, models: Models, name: str, data: str) -> Health:
     if not pairs:
         raise SwirlError(f"The collection {data} has no transition to check.")
     pairs = random.Random(0).sample(pairs, min(TRANSITIONS, len(pairs)))
-    actions = [found.action for found in models.infer(name, pairs)]
+    actions = [found.action for found in models.infer(name, pairs, alternatives=False)]
     return Health(
         transitions=len(pairs),
         shuffling_costs=shuffling_costs(models, name, pairs, actions),

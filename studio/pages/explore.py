@@ -87,28 +87,31 @@ class Explorer:
         checked = models.recall(("checked", name, data))
         parts["health"] = verdict_list(verdicts(checked)) if checked else CHECK
         parts |= {f"chip-{i}": chip(found) for i, found in enumerate(known) if found}
-        if known and (here := known[step - 1]):
+        here = models.known(name, state, next_state, alternatives=True)
+        if here:
             parts["inferred"] = bars(here)
         return {
             "parts": parts,
             "at": {"data": data, "sequence": index, "step": step},
             "sequences": count,
             "steps": len(states) - 1,
-            "missing": [i for i, found in enumerate(known) if found is None],
+            "missing": [i for i, found in enumerate(known) if (here if i == step - 1 else found) is None],
             "model": name,
             "loaded": name in models.loaded(),
         }
 
     def infer(self, request: Request) -> Answer:
-        """The inferred actions of the steps in `steps` (0-based) of a sequence."""
+        """The inferred actions of the steps in `steps` (0-based) of a sequence; alternatives for the present step."""
         _, _, _, step, sequence = self.place(request)
         name = chosen(self.home, text(request, "checkpoint"))
         pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
         wanted = [i for i in request.get("steps", []) if isinstance(i, int) and 0 <= i < len(pairs)]
-        found = shared(self.home).infer(name, [pairs[i] for i in wanted])
-        parts = {f"chip-{i}": chip(inference) for i, inference in zip(wanted, found, strict=True)}
+        models = shared(self.home)
+        parts = {}
         if step - 1 in wanted:
-            parts["inferred"] = bars(found[wanted.index(step - 1)])
+            parts["inferred"] = bars(models.infer(name, [pairs[step - 1]])[0])
+        found = models.infer(name, [pairs[i] for i in wanted], alternatives=False)
+        parts |= {f"chip-{i}": chip(inference) for i, inference in zip(wanted, found, strict=True)}
         return {"parts": parts}
 
     def imagine(self, request: Request) -> Answer:

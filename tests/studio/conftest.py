@@ -27,11 +27,11 @@ class TableModel:
         self.unloaded = False
         self.inferred: list[tuple[State, State]] = []
 
-    def infer(self, transitions: Sequence[tuple[State, State]]) -> list[Inference]:
+    def infer(self, transitions: Sequence[tuple[State, State]], *, alternatives: int = 4) -> list[Inference]:
         self.inferred += transitions
         rooms = [y.text.split(".")[0].split()[-1] for _, y in transitions]
         options = [(Alternative(f"go to {room}", -0.1), Alternative("wait", -2.5)) for room in rooms]
-        return [Inference(pair[0].action, pair[0].log_prob, pair) for pair in options]
+        return [Inference(best.action, best.log_prob, (best, *rest)[:alternatives]) for best, *rest in options]
 
     def imagine_batch(self, states: Sequence[State], actions: Sequence[str]) -> list[State]:
         return [self._moved(state, action) for state, action in zip(states, actions, strict=True)]

@@ -48,6 +48,18 @@ def test_a_transition_is_inferred_once_for_a_checkpoint(home: Path, loaded: list
     assert loaded[1].inferred == [PAIR]
 
 
+def test_a_glance_is_enough_for_a_chip_but_not_for_the_alternatives(home: Path, loaded: list) -> None:
+    holder = Models(home)
+    glance = holder.infer("first", [PAIR], alternatives=False)[0]
+    assert len(glance.alternatives) == 1
+    assert holder.known("first", *PAIR) is glance
+    assert holder.known("first", *PAIR, alternatives=True) is None
+    full = holder.infer("first", [PAIR])[0]
+    assert len(full.alternatives) == 2
+    assert holder.infer("first", [PAIR], alternatives=False)[0] is full
+    assert len(loaded[0].inferred) == 2
+
+
 def test_one_at_a_time(home: Path, loaded: list) -> None:
     holder = Models(home)
     entered = threading.Event()
