@@ -74,11 +74,13 @@ def train(home: Path, run_id: str) -> str:
     transitions = training_transitions(home, settings)
     phases = plan(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
     done = completed(home, history, run_id)
-    world = load(home, settings, history, run_id, done)
-    transitions = fitting(world, transitions, settings, history, run_id)
+    world = load(home, settings, done)
+    transitions = fitting(world, transitions, settings)
     scorer = SelectionScorer(home, settings.data, settings.held_out)
     leader = int(os.environ.get("RANK", "0")) == 0
     run = Run(home, run_id, history, settings, world, transitions, scorer, leader)
+    if leader:
+        history.update_run(run_id, device=str(world.device))
     try:
         for phase in phases[len(done) :]:
             later = sum(p.steps for p in phases[phase.index + 1 :])
@@ -121,9 +123,7 @@ def training_transitions(home: Path, settings: Settings) -> list[Transition]:
     return transitions
 
 
-def fitting(
-    world: WorldModel, transitions: list[Transition], settings: Settings, history: History, run_id: str
-) -> list[Transition]:
+def fitting(world: WorldModel, transitions: list[Transition], settings: Settings) -> list[Transition]:
     """The transitions whose states fit the token limits; says how many were left out."""
     kept = []
     for transition in transitions:
@@ -152,7 +152,7 @@ def completed(home: Path, history: History, run_id: str) -> list[Path]:
     return folders
 
 
-def load(home: Path, settings: Settings, history: History, run_id: str, done: Sequence[Path]) -> WorldModel:
+def load(home: Path, settings: Settings, done: Sequence[Path]) -> WorldModel:
     """The model of the last finished phase, else the one the settings name."""
     world = load_world_model(
         home,
@@ -163,7 +163,6 @@ def load(home: Path, settings: Settings, history: History, run_id: str, done: Se
         share_weights=settings.share_weights,
     )
     world.max_action_tokens, world.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
-    history.update_run(run_id, device=str(world.device))
     return world
 
 

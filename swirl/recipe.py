@@ -111,10 +111,16 @@ def fit(world: WorldModel, pairs: list[Pair], stage: str, *, steps: int, learnin
         trainer.train()
 
 
-def train_base(world: WorldModel, trains: bool = True) -> None:
-    """Let the base model learn and the adapters rest, or the other way round."""
+def train_base(world: WorldModel) -> None:
+    """Let the base model learn and the adapters rest."""
     for name, parameter in world.model.named_parameters():
-        parameter.requires_grad_(("lora_" not in name) == trains)
+        parameter.requires_grad_("lora_" not in name)
+
+
+def train_adapter(world: WorldModel, adapter: str) -> None:
+    """Let one adapter learn and all else rest."""
+    world.model.requires_grad_(False)
+    world.model.set_adapter(adapter)
 
 
 def report(world: WorldModel, stage: str, transitions: int = 240) -> None:
@@ -143,7 +149,8 @@ def build(out: Path, options: argparse.Namespace) -> None:
     if options.base is None:
         train_base(world)
         fit(world, state_only, "pretraining", steps=options.pretraining_steps, learning_rate=2e-3, seed=options.seed)
-        world.save(out.with_name(f"{out.name}-pretrained"), with_base=True)
+        if options.keep_pretrained:
+            world.save(options.keep_pretrained, with_base=True)
     forward, inverse = (pairs_for(world, task, labelled) for task in ("forward", "inverse"))
     rehearsal = random.Random(options.seed).sample(state_only, len(forward))
     train_base(world)
@@ -155,7 +162,7 @@ def build(out: Path, options: argparse.Namespace) -> None:
         ("idm", inverse, options.inverse_steps),
     ):
         if steps:
-            world.model.set_adapter(adapter)
+            train_adapter(world, adapter)
             fit(world, pairs, adapter, steps=steps, learning_rate=1e-3, seed=options.seed + 2)
             report(world, f"after the warm-up of {adapter}")
     world.save(out, with_base=True)
@@ -166,6 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m swirl.recipe", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
     parser.add_argument("--base", help="take this pretrained base instead of pretraining one")
+    parser.add_argument("--keep-pretrained", type=Path, help="keep the pretrained base in this folder, for --base")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--vocabulary", type=int, default=2048)
     parser.add_argument("--layers", type=int, default=3)

@@ -252,11 +252,14 @@ class WorldModel:
                 self.tokenizer.save_pretrained(str(temporary / "base"))
             for card in temporary.rglob("README.md"):
                 card.unlink()
-            manifest = {
-                "format": 1,
-                "base": "base" if with_base else base_name(self.base),
-                "shared": self.shared,
-            }
+            base_from = "base" if with_base else base_name(self.base)
+            for config in temporary.glob("*/adapter_config.json"):
+                # peft writes the folder that the base happened to lie in, which means nothing elsewhere.
+                written = json.loads(config.read_text(encoding="utf-8"))
+                config.write_text(json.dumps({**written, "base_model_name_or_path": base_from}, indent=2) + "\n")
+            for weights in temporary.rglob("*.safetensors"):
+                weights.chmod(0o644)
+            manifest = {"format": 1, "base": base_from, "shared": self.shared}
             (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)
             temporary.rename(folder)
