@@ -86,7 +86,14 @@ class LiveCharts {
       this.points.add(points);
       for (const chart of CHARTS) if (chart.metric in points) this.stale.add(chart.key);
     }
-    if (bands) { this.bands = bands; CHARTS.forEach((chart) => this.stale.add(chart.key)); }
+    if (bands) {
+      this.bands = bands;
+      for (const chart of CHARTS) {
+        this.stale.add(chart.key);
+        // A run without supervised phases has no loss to show, the SFT baseline no rewards.
+        if (chart.metric) this.panel(chart).hidden = !this.mine(chart).length;
+      }
+    }
     if (scores) { this.scores = scores; CHARTS.filter((chart) => !chart.metric).forEach((chart) => this.stale.add(chart.key)); }
     return this.redraw();
   }
@@ -125,12 +132,13 @@ class LiveCharts {
     return [0, Math.max(1, last ? last.start + last.steps : 1)];
   }
 
+  panel(chart) { return this.root.querySelector(`[data-panel="${chart.key}"]`); }
+
   // The phases whose points a chart shows: rollouts and losses of supervised phases have no common scale.
   mine(chart) { return this.bands.filter((band) => band.steps && band.supervised === chart.supervised); }
 
   async draw(plotly, chart) {
-    const panel = this.root.querySelector(`[data-panel="${chart.key}"]`);
-    if (chart.metric) panel.hidden = this.bands.length > 0 && !this.mine(chart).length;
+    const panel = this.panel(chart);
     const box = this.root.querySelector(`[data-chart="${chart.key}"]`);
     if (!box?.isConnected || !box.clientWidth) return;
     const colours = (name) => studio.colour(name);
