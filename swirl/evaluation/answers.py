@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from swirl.models.results import Inference, LogProb
@@ -12,6 +13,9 @@ Progress = Callable[[float, str], None]
 Key = TypeVar("Key", bound=tuple[str, ...])
 Answer = TypeVar("Answer")
 
+ROOM = 8
+"""Tokens that a prediction may always have beyond the longest observed state, besides a quarter of it."""
+
 ROWS_AT_ONCE = 256
 """Rows that go to the model between two reports of progress; it makes its own batches of them."""
 
@@ -20,6 +24,9 @@ class Answering(Protocol):
     """What evaluation needs of a model; `swirl.models.WorldModel` has it."""
 
     name: str
+    max_state_tokens: int
+
+    def completion(self, text: str) -> list[int]: ...
 
     def infer(
         self, transitions: Sequence[tuple[State, State]], *, alternatives: int = 4, seed: int = 0
@@ -38,6 +45,21 @@ class Answering(Protocol):
     ) -> list[LogProb]: ...
 
     def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]: ...
+
+
+@contextmanager
+def no_longer_than(model: Answering, states: Sequence[State]) -> Iterator[None]:
+    """Let predictions grow a little longer than the longest of these observed states, and no further.
+
+    A prediction that has gone astray may never end, and would hold up its whole batch to the model's own limit.
+    """
+    limit = model.max_state_tokens
+    longest = max(len(model.completion(text)) for text in {state.text for state in states})
+    model.max_state_tokens = min(limit, longest + longest // 4 + ROOM)
+    try:
+        yield
+    finally:
+        model.max_state_tokens = limit
 
 
 class Answers:

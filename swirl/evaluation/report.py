@@ -11,7 +11,7 @@ import numpy as np
 
 from swirl.errors import SwirlError
 from swirl.evaluation import bootstrap, controllability, copy, cycle, forward, health, horizon, inverse, leakage
-from swirl.evaluation.answers import Answering, Answers, Progress
+from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
 from swirl.evaluation.bootstrap import Value
 from swirl.evaluation.rows import Rows
 from swirl.evaluation.texts import bleu, bleu_counts, exact_match
@@ -76,8 +76,10 @@ def evaluate(
         raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
     true_actions = aligned(transitions, load_true_actions(home, data))
     rows = Rows(transitions, true_actions, Answers(model, seed, progress))
-    metrics = measured(rows, seed)
-    return Report(len(transitions), len({t.sequence_id for t in transitions}), part, metrics, examples(rows))
+    with no_longer_than(model, rows.next_states):
+        metrics = measured(rows, seed)
+        shown = examples(rows)
+    return Report(len(transitions), len({t.sequence_id for t in transitions}), part, metrics, shown)
 
 
 def drawn(sequences: Sequence[StateSequence], limit: int | None, seed: int) -> list[Transition]:
@@ -172,12 +174,13 @@ def held_out_scores(
     """
     rows = Rows(list(transitions), true_actions, Answers(model, progress=progress))
     references = [y.text for y in rows.next_states]
-    scores = {
-        "cycle/exact_match": cycle.state_exact_match(rows),
-        "forward/log_prob": forward.log_prob(rows),
-        "copy/exact_match": [exact_match(x.text, y) for x, y in zip(rows.states, references, strict=True)],
-    }
-    predictions = forward.predicted(rows)
+    with no_longer_than(model, rows.next_states):
+        scores = {
+            "cycle/exact_match": cycle.state_exact_match(rows),
+            "forward/log_prob": forward.log_prob(rows),
+            "copy/exact_match": [exact_match(x.text, y) for x, y in zip(rows.states, references, strict=True)],
+        }
+        predictions = forward.predicted(rows)
     if predictions is not None and true_actions is not None:
         pairs = zip(rows.inferred, true_actions, strict=True)
         scores["forward/exact_match"] = [exact_match(p, y) for p, y in zip(predictions, references, strict=True)]

@@ -87,6 +87,12 @@ def test_leakage_tells_the_leaking_from_the_knowing(rows):
     assert mean(leakage.overlap(leaky, leaky.inferred)) == 1.0
 
 
+def test_only_so_many_transitions_are_stitched(rows, monkeypatch):
+    monkeypatch.setattr(leakage, "STITCHED", 10)
+    values = leakage.stitch(rows(toy.Knowing()))
+    assert len(values) == 96 and sum(value is not None for value in values) == 10
+
+
 def test_overlap_is_undefined_where_nothing_is_new():
     same = Transition("a", 0, State("you hall"), State("you hall"))
     asked = Rows([same], None, Answers(toy.Leaking()))

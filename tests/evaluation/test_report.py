@@ -10,6 +10,7 @@ from swirl.evaluation import evaluate, held_out_scores
 from swirl.evaluation.report import aligned, drawn
 from swirl.sources.collection import import_collection
 from swirl.sources.split import part
+from swirl.states import State
 
 NEED_TRUE_ACTIONS = {
     "forward/exact_match", "forward/token_accuracy", "forward/rouge_l", "forward/bleu", "inverse/exact_match",
@@ -107,3 +108,17 @@ def test_the_lean_scores(rows):
     lean = held_out_scores(toy.Copying(), unknown.transitions, None)
     assert set(lean) == {"cycle/exact_match", "copy/exact_match", "forward/log_prob"}
     assert lean["cycle/exact_match"] == 0.0
+
+
+def test_a_prediction_that_never_ends_is_cut_near_the_longest_observed_state(rows):
+    class Rambling(toy.Knowing):
+        """Goes on to its limit, one word a token."""
+
+        def imagine_batch(self, states, actions, temperature=0.0):
+            self.limits = {*getattr(self, "limits", ()), self.max_state_tokens}
+            return [State("more " * self.max_state_tokens) for _ in states]
+
+    model = Rambling()
+    assert held_out_scores(model, rows(toy.Knowing()).transitions, None)["cycle/exact_match"] == 0.0
+    assert model.limits == {9 + 9 // 4 + 8}  # eight words and an end mark in each toy state
+    assert model.max_state_tokens == 1024
