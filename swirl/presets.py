@@ -18,6 +18,7 @@ class Preset:
     settings: Settings
 
 
+TINY = {"forward.steps_per_phase": 45, "inverse.steps_per_phase": 20, "max_state_tokens": 128}
 QWEN = {
     "labels": None,
     "warm_up_epochs": 5,
@@ -75,12 +76,14 @@ PRESETS = {
             "tiny-household",
             "A small text model on the Household world: minutes on a CPU.",
             "any computer, about 1 GB of memory",
+            **TINY,
             anchor=1.0,
         ),
         _preset(
             "tiny-household-paper",
             "The same, with the paper's loop and none of our extensions.",
             "any computer, about 1 GB of memory",
+            **TINY,
         ),
         _preset(
             "qwen2.5-0.5b",
