@@ -54,8 +54,8 @@ WORLDS = {
     ),
     "scienceworld": _Entry(
         "ScienceWorld",
-        "A science lab in a house: heating, freezing, mixing paint, inclined planes; "
-        "seeds from 1000 on use other tasks than those below.",
+        "A science lab in a house: heating, freezing, mixing paint, inclined planes. "
+        "Seeds of 1000 and above play tasks that smaller seeds never do.",
         "Apache-2.0",
         "scienceworld",
     ),
