@@ -42,6 +42,8 @@ const fetchNews = async () => {
   if (news.error) {
     view.hidden = false;
     view.querySelector(".run-grid").hidden = true;
+    studio.fill(view, { title: "<h2>This run cannot be shown</h2>", actions: '<a class="button" href="runs">All runs</a> <a class="button" href="train?new=1">New run</a>' });
+    seen = {};
     trouble(news.error);
     return 5000;
   }

@@ -81,7 +81,8 @@ def _actions(run: Run) -> str:
         return buttons
     again = f'<a class="button" href="train?new=1&amp;from={escape(run.id)}">New run like this</a>'
     compare = (
-        f'<a class="button" href="compare?a={escape(run.id)}@0&amp;b={escape(run.id)}">Compare with the start</a>'
+        f'<a class="button" href="compare?a={escape(run.id)}@0&amp;b={escape(run.id)}" '
+        'title="Its start and its best checkpoint on the same inputs">Compare</a>'
         if run.status in ("finished", "stopped")
         else ""
     )
