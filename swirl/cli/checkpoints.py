@@ -68,13 +68,13 @@ def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
         {
             "checkpoint": given.checkpoint,
             "data": given.data,
-            "part": given.part,
+            "part": report.part,
             "transitions": report.transitions,
             "metrics": metrics,
         }
     )
     rows = [[name, *(shown(value[key]) for key in ("value", "low", "high"))] for name, value in metrics.items()]
-    out.line(f"{given.checkpoint} on {report.transitions} transitions of {given.data} ({given.part})")
+    out.line(f"{given.checkpoint} on {report.transitions} transitions of {given.data} ({report.part})")
     out.line(table(["METRIC", "VALUE", "LOW", "HIGH"], rows))
     return 0
 

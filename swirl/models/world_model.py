@@ -15,7 +15,7 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
-from swirl.models.checkpoints import MANIFEST, base_name
+from swirl.models.checkpoints import HUB_ID, MANIFEST, base_name
 from swirl.models.generation import Sampling, log_probs, sample
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
 from swirl.prompts import TagLayout, layout_for
@@ -42,6 +42,9 @@ class WorldModel:
         declared = declared if isinstance(declared, list) else [declared]
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
         self.max_action_tokens, self.max_state_tokens = 64, 1024
+        for config in model.peft_config.values():
+            # peft looks the base model's vocabulary up when it saves, on the Hub if this names no folder.
+            config.base_model_name_or_path = base if Path(base).is_dir() or HUB_ID.fullmatch(base) else None
         model.eval()
 
     # --- ids -------------------------------------------------------------------------------------------------
@@ -138,6 +141,12 @@ class WorldModel:
             lambda part: self.log_prob(adapter, prompts[part], completions[part]), len(prompts), None, "scoring"
         )
 
+    def room_for(self, states: Sequence[State]) -> int:
+        """Tokens that a next state may take: twice the longest state here and some, so that one answer that never ends
+        does not hold up the rest."""
+        longest = max((len(self.codec.encode(state.text)) for state in states), default=0)
+        return min(self.max_state_tokens, 2 * longest + 32)
+
     def imagine_batch(
         self,
         states: Sequence[State],
@@ -147,7 +156,7 @@ class WorldModel:
     ) -> list[State]:
         """One next state for each row; the likeliest tokens at temperature 0."""
         prompts = [self.layout.forward(x, z) for x, z in zip(states, actions, strict=True)]
-        how = Sampling(self.max_state_tokens, temperature)
+        how = Sampling(self.room_for(states), temperature)
 
         def compute(part: slice) -> list[State]:
             drawn = self.sample(self.adapter("fwm"), prompts[part], 1, how)
@@ -195,7 +204,7 @@ class WorldModel:
         """`n` sampled next states, ranked by how well the IDM reads the action back: log Q(z | x, y')."""
         generator = torch.Generator(self.device).manual_seed(seed)
         prompt = self.layout.forward(state, action)
-        drawn = self.sample(self.adapter("fwm"), [prompt], n, Sampling(self.max_state_tokens, temperature), generator)
+        drawn = self.sample(self.adapter("fwm"), [prompt], n, Sampling(self.room_for([state]), temperature), generator)
         states = [self.codec.state(self.codec.decode(ids)) for ids in drawn]
         scores = self.inverse_log_prob([state] * n, states, [action] * n)
         chances = self.log_prob(self.adapter("fwm"), [prompt] * n, drawn)
@@ -212,7 +221,7 @@ class WorldModel:
         generator = torch.Generator(self.device).manual_seed(seed)
         adapter = None if isinstance(self.layout, TagLayout) else self.adapter("fwm")
         drawn = self.sample(
-            adapter, [self.layout.forward(state, "")], 4 * n, Sampling(self.max_state_tokens), generator
+            adapter, [self.layout.forward(state, "")], 4 * n, Sampling(self.room_for([state])), generator
         )
         texts = dict.fromkeys(self.codec.decode(ids) for ids in drawn)
         pairs = [(state, State(text)) for text in texts if text != state.text] or [(state, state)]
