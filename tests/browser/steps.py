@@ -1,0 +1,48 @@
+"""What several browser tests do on the pages: drop a file, fill the start form, read a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from playwright.sync_api import Page, expect
+
+DROP = """([element, name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name));
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    element.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+  }
+}"""
+POINTS = """(chart) => (document.querySelector(`[data-chart="${chart}"]`)?.data ?? [])
+  .filter((trace) => trace.hoverinfo !== "skip").flatMap((trace) => trace.y).filter((y) => y !== null).length"""
+
+
+def drop(page: Page, name: str, text: str) -> None:
+    """Let a file of that name and content fall on Explore's drop field."""
+    page.evaluate(DROP, [page.locator(".drop").element_handle(), name, text])
+
+
+def fill_start_form(page: Page, settings: Mapping[str, object]) -> None:
+    """Open the start form and type settings, unfolding those that are folded away."""
+    page.goto("/train?new=1")
+    expect(page.locator(".start-form")).to_be_visible()
+    for name, value in settings.items():
+        field = page.locator(f'[id="set-{name}"]')
+        if not field.is_visible():
+            page.get_by_role("heading", name="All other settings").click()
+        field.fill(str(value))
+
+
+def expect_status(page: Page, words: str) -> None:
+    """The run view says so."""
+    expect(page.locator(".run-name .chip")).to_contain_text(words)
+
+
+def points(page: Page, chart: str) -> int:
+    """How many points the curves of a live chart have now."""
+    return page.evaluate(POINTS, chart)
+
+
+def wait_for_points(page: Page, chart: str, at_least: int) -> None:
+    """Wait until the curves of a live chart have so many points."""
+    page.wait_for_function(f"([chart, least]) => ({POINTS})(chart) >= least", arg=[chart, at_least])

@@ -1,0 +1,60 @@
+"""Dropped files are spoken of by the names they had, not by where uploads lie on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from studio.uploads import take
+from swirl.errors import SwirlError
+from swirl.sources.collection import load_sequences
+
+
+@pytest.fixture
+def uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of uploads, in which Gradio gives each file a folder of its own."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    return tmp_path / "uploads"
+
+
+def upload(uploads: Path, name: str, *texts: str, folder: str) -> str:
+    """An uploaded file of one sequence with these states, or an empty one; its path as the page hands it on."""
+    file = uploads / folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"id": folder, "states": texts}) + "\n" if texts else "", encoding="utf-8")
+    return str(file)
+
+
+def test_an_error_names_the_file_as_it_was_dropped(tmp_path: Path, uploads: Path) -> None:
+    with pytest.raises(SwirlError, match=r"^nothing\.jsonl is empty"):
+        take(tmp_path / "home", [upload(uploads, "nothing.jsonl", folder="0a1b")], "")
+
+
+def test_of_several_files_an_error_names_no_folder_either(tmp_path: Path, uploads: Path) -> None:
+    empty = [upload(uploads, f"{name}.jsonl", folder=name) for name in ("one", "two")]
+    with pytest.raises(SwirlError) as caught:
+        take(tmp_path / "home", empty, "")
+    assert str(uploads) not in str(caught.value) and "swirl-import" not in str(caught.value)
+
+
+def test_a_taken_name_is_told_without_the_folder(tmp_path: Path, uploads: Path) -> None:
+    home = tmp_path / "home"
+    take(home, [upload(uploads, "mine.jsonl", "a.", "b.", folder="0a")], "")
+    with pytest.raises(SwirlError, match=r"'mine' is taken by mine\.jsonl;"):
+        take(home, [upload(uploads, "mine.jsonl", "c.", "d.", folder="0b")], "")
+
+
+def test_several_files_become_one_collection(tmp_path: Path, uploads: Path) -> None:
+    files = [upload(uploads, f"{name}.jsonl", "a.", "b.", folder=name) for name in ("one", "two")]
+    done = take(tmp_path / "home", files, "both")
+    assert (done.name, done.sequences) == ("both", 2)
+    assert {sequence.id for sequence in load_sequences(tmp_path / "home", "both")} == {"one", "two"}
+
+
+def test_two_files_of_one_name_do_not_replace_each_other(tmp_path: Path, uploads: Path) -> None:
+    files = [upload(uploads, "same.jsonl", "a.", "b.", folder=folder) for folder in ("0a", "0b")]
+    with pytest.raises(SwirlError, match=r"Two of the files are called same\.jsonl"):
+        take(tmp_path / "home", files, "both")
+    assert not (tmp_path / "home" / "collections" / "both").exists()
