@@ -3,9 +3,9 @@
 1. A byte-level BPE tokenizer on Household texts and the shipped samples, so that any text runs through it.
 2. State-only pretraining of the base: the next state with the action slot left empty (copying), and which facts of the
    next state are new (comparing). No action is seen.
-3. Warm-up on labelled transitions. The inverse task first, on all weights, in two rounds, each with its own rise and
-   fall of the learning rate: what it learns stays in the base, and `idm` starts as the base itself. Then the forward
-   task, on the adapter `fwm` alone.
+3. Warm-up on labelled transitions. The inverse task first, on all weights, in rounds, each with its own rise and fall
+   of the learning rate: what it learns stays in the base, and `idm` starts as the base itself. Then the forward task,
+   on the adapter `fwm` alone.
 
 The forward warm-up is short on purpose: the loop teaches most from a reader of actions that is good and a forward model
 that makes real but not hopeless mistakes (docs/lab-notes.md). That start was chosen on episodes of its own, which
@@ -38,6 +38,8 @@ from swirl.worlds.household import Household
 # Episode seeds far from those of any recording (`base.episode_seed`).
 UNLABELLED, LABELLED, HELD_OUT = 10**15, 2 * 10**15, 3 * 10**15
 ACTIONS_AN_EPISODE = 8
+# Labels and optimiser steps of each round of the inverse warm-up; the forward one uses the last round's labels.
+INVERSE_ROUNDS = ((3000, 300), (3000, 300), (8000, 400))
 LORA_RANK = 16
 
 log = logging.getLogger("swirl")
@@ -138,7 +140,6 @@ def build(out: Path, options: argparse.Namespace) -> None:
     """Run all stages and write the checkpoint folder `out`."""
     set_seed(options.seed)
     unlabelled = episodes(UNLABELLED, options.unlabelled)
-    labelled = episodes(LABELLED, options.labels)
     if options.base is None:
         tokenizer = build_tokenizer(tokenizer_texts(unlabelled), options.vocabulary)
         base = build_model(tokenizer, layers=options.layers)
@@ -153,12 +154,14 @@ def build(out: Path, options: argparse.Namespace) -> None:
         fit(world, state_only, "pretraining", steps=options.pretraining_steps, learning_rate=2e-3, seed=options.seed)
         if options.keep_pretrained:
             world.save(options.keep_pretrained, with_base=True)
-    forward, inverse = (pairs_for(world, task, labelled) for task in ("forward", "inverse"))
     train_base(world)
-    for number in (1, 2):
+    for number, (labels, steps) in enumerate(INVERSE_ROUNDS, start=1):
+        labelled = episodes(LABELLED, labels)
         stage = f"inverse round {number}"
-        fit(world, inverse, stage, steps=options.inverse_steps, learning_rate=1e-3, seed=options.seed + 1)
+        inverse = pairs_for(world, "inverse", labelled)
+        fit(world, inverse, stage, steps=steps, learning_rate=1e-3, seed=options.seed + 1)
         report(world, f"after {stage}")
+    forward = pairs_for(world, "forward", labelled)
     train_adapter(world, "fwm")
     fit(world, forward, "forward", steps=options.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
     report(world, "after the forward warm-up")
@@ -175,10 +178,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--vocabulary", type=int, default=2048)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--unlabelled", type=int, default=60_000, help="state pairs for pretraining")
-    parser.add_argument("--labels", type=int, default=3000, help="labelled transitions for the warm-up")
     parser.add_argument("--pretraining-steps", type=int, default=1100)
-    parser.add_argument("--inverse-steps", type=int, default=300, help="in each of two rounds")
-    parser.add_argument("--forward-steps", type=int, default=100)
+    parser.add_argument("--forward-steps", type=int, default=150)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     build(options.out, options)
