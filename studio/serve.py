@@ -12,12 +12,14 @@ import sys
 import tempfile
 import webbrowser
 from pathlib import Path
+from types import FrameType
 
 from swirl import __version__
 from swirl.errors import SwirlError, UsageError
 from swirl.paths import home as home_folder
 
 PORT = 7860
+STOPS = (signal.SIGINT, signal.SIGTERM)
 TRIES = 100  # ports tried after the first
 
 
@@ -107,6 +109,13 @@ def serve(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _leave(number: int, frame: FrameType | None) -> None:
+    """SIGTERM means the same as Ctrl C, and a second of either must not cut the closing short."""
+    for stop in STOPS:
+        signal.signal(stop, lambda number, frame: None)  # not SIG_IGN: Python complains of one already on its way
+    raise KeyboardInterrupt
+
+
 def _serve(options: argparse.Namespace, home: Path) -> None:
     # What can be said without it is said before the slow import of Gradio.
     account = login(options.host, options.auth)
@@ -114,7 +123,8 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     if options.port is None and port != PORT:
         print(f"Port {PORT} is taken; using {port}.", flush=True)
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # from here on it means the same as Ctrl C
+    for number in STOPS:
+        signal.signal(number, _leave)
     from studio import app, watch
 
     studio = app.build(home)
@@ -132,8 +142,6 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     try:
         watch.until_interrupted(home)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):  # a second one must not cut the closing short
-            signal.signal(number, signal.SIG_IGN)
         studio.close(verbose=False)
         if options.demo:
             watch.stop_all(home)
