@@ -18,7 +18,14 @@ class Preset:
     settings: Settings
 
 
-TINY = {"forward.steps_per_phase": 45, "inverse.steps_per_phase": 20, "max_state_tokens": 128}
+TINY = {
+    "forward.steps_per_phase": 40,
+    "forward.learning_rate": 7e-4,
+    "inverse.steps_per_phase": 12,
+    "inverse.learning_rate": 3e-4,
+    "learning_rate_warmup": 8,
+    "max_state_tokens": 128,
+}
 QWEN = {
     "labels": None,
     "warm_up_epochs": 5,
@@ -76,8 +83,7 @@ PRESETS = {
             "tiny-household",
             "A small text model on the Household world: minutes on a CPU.",
             "any computer, about 1 GB of memory",
-            **TINY,
-            anchor=1.0,
+            **{**TINY, "forward.learning_rate": 1e-3, "anchor": 1.0},
         ),
         _preset(
             "tiny-household-paper",
