@@ -21,7 +21,7 @@ from swirl.errors import UsageError
 from swirl.models.loading import copy_adapter
 from swirl.models.world_model import WorldModel
 from swirl.rewards import PartnerReward
-from swirl.rollouts import Rollouts
+from swirl.rollouts import Rollouts, sampling
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 from swirl.supervised import negative_log_likelihood
@@ -71,6 +71,7 @@ def build_phase(
     The reference policy is a copy of the trainee, taken here (section 3.3). Raises UsageError when the batch does not
     fit the data or the processes.
     """
+    inference = sampling(settings.for_phase("inverse"), settings.max_action_tokens)
     settings = settings.for_phase(direction)
     trainee = world.adapter("fwm" if direction == "forward" else "idm")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -87,7 +88,7 @@ def build_phase(
         )
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)
-    rollouts = Rollouts(world, direction, transitions, settings)
+    rollouts = Rollouts(world, direction, transitions, settings, inference)
     trainer = PhaseTrainer(
         anchor=settings.anchor if direction == "forward" else 0.0,
         rollouts=rollouts,

@@ -22,6 +22,9 @@ class Rollouts:
     direction: Direction
     transitions: Sequence[Transition]
     settings: Settings
+    """Those of this phase."""
+    inference: Sampling
+    """How the critic's actions are drawn in forward phases: as inverse phases draw them."""
     observed: list[Pair] = field(default_factory=list)
 
     def __call__(self, prompts: list[list[int]], trainer: object) -> dict[str, Any]:
@@ -36,8 +39,7 @@ class Rollouts:
             actions = [""] * len(rows)
             asked = [self.world.layout.inverse(row.state, row.next_state) for row in rows]
             longest, role = self.settings.max_action_tokens, "idm"
-        how = Sampling(longest, self.settings.temperature, self.settings.top_p, self.settings.top_k)
-        completions = self.world.sample(self.world.adapter(role), asked, size, how)
+        completions = self.world.sample(self.world.adapter(role), asked, size, sampling(self.settings, longest))
         if self.direction == "forward":
             answers = [self.world.completion(row.next_state.text) for row in rows]
             self.observed = list(zip(asked, answers, strict=True))
@@ -53,7 +55,10 @@ class Rollouts:
     def infer(self, rows: Sequence[Transition]) -> list[str]:
         """z ~ Q(z | x, y), one for each transition, from the frozen critic."""
         asked = [self.world.layout.inverse(row.state, row.next_state) for row in rows]
-        phase = self.settings.for_phase("inverse")
-        how = Sampling(phase.max_action_tokens, phase.temperature, phase.top_p, phase.top_k)
-        drawn = self.world.sample(partner_adapter(self.world, "forward"), asked, 1, how)
+        drawn = self.world.sample(partner_adapter(self.world, "forward"), asked, 1, self.inference)
         return [self.world.codec.decode(ids) for ids in drawn]
+
+
+def sampling(settings: Settings, longest: int) -> Sampling:
+    """How a phase draws its rollouts."""
+    return Sampling(longest, settings.temperature, settings.top_p, settings.top_k)
