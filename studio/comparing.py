@@ -38,7 +38,7 @@ def tell(models: Models, name: str, transitions: Sequence[Transition], truths: S
     new = [i for i, t in enumerate(transitions) if models.recall(_key(name, t)) is None]
     if not new:
         return
-    inferred = models.infer(name, [(transitions[i].state, transitions[i].next_state) for i in new])
+    inferred = models.infer(name, [(transitions[i].state, transitions[i].next_state) for i in new], alternatives=False)
     actions = [truths[i] or found.action for i, found in zip(new, inferred, strict=True)]
     with models.use(name) as model:
         imagined = model.imagine_batch([transitions[i].state for i in new], actions)

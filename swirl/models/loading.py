@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
 
 from swirl.errors import SwirlError, UsageError
 from swirl.models.checkpoints import MANIFEST, base_source, read_manifest, resolve_checkpoint
 from swirl.models.world_model import WorldModel
+
+# Our own progress says enough, and peft calls what transformers has just renamed.
+disable_progress_bar()
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 # What the engines raise for folders that are not what they should be.
 UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
