@@ -1,0 +1,101 @@
+"""Every page fits wide and narrow screens, in light and in dark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from stage import furnish
+from steps import wait_for_points
+from studio_server import StudioServer
+from visitor import Visitor
+
+pytestmark = pytest.mark.timeout(900)
+OVERFLOWING = """() => {
+  const width = document.documentElement.clientWidth, root = document.documentElement;
+  const found = root.scrollWidth > width + 1 ? [`the page itself: ${root.scrollWidth} px in ${width}`] : [];
+  // Inside a panel that scrolls by itself anything may be wide; what merely cuts off its content is no excuse.
+  const scrolls = (element) => {
+    for (let above = element.parentElement; above && above !== document.body; above = above.parentElement) {
+      if (!/auto|scroll/.test(getComputedStyle(above).overflowX)) continue;
+      return above.getBoundingClientRect().right <= width + 1;
+    }
+    return false;
+  };
+  for (const element of document.body.querySelectorAll("*")) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || !box.height || element.closest("svg svg, [aria-hidden=true], .js-plotly-plot")) continue;
+    if (!element.checkVisibility({ visibilityProperty: true })) continue;
+    if ((box.right > width + 1 || box.left < -1) && !scrolls(element)) {
+      const extent = `${Math.round(box.left)} to ${Math.round(box.right)} px`;
+      found.push(`${element.tagName.toLowerCase()}.${element.className}: ${extent}`);
+    }
+  }
+  return found;
+}"""
+
+
+def explore_is_ready(page: Page) -> None:
+    expect(page.locator(".alternatives")).to_be_visible()
+    expect(page.locator('[data-part="imagined"] .state').first).to_be_visible()
+
+
+def play_is_ready(page: Page) -> None:
+    expect(page.locator("[data-suggestion]").first).to_be_visible()
+
+
+def form_is_ready(page: Page) -> None:
+    expect(page.locator('[data-part="before"] .verdict').first).to_be_visible()
+
+
+def run_is_ready(page: Page) -> None:
+    wait_for_points(page, "reward", 2)
+    expect(page.locator("table.rollouts")).to_be_visible()
+
+
+def comparison_is_ready(page: Page) -> None:
+    expect(page.locator("table.compared tbody tr").first).to_be_visible()
+    expect(page.locator("table.metrics")).to_be_visible()
+    expect(page.locator("table.compared")).not_to_contain_text("not asked yet")
+
+
+def runs_are_ready(page: Page) -> None:
+    expect(page.locator("table.runs tbody tr").first).to_be_visible()
+    for box in page.locator("[data-pick]").all():
+        box.check()
+    expect(page.locator("table.differences")).to_be_visible()
+
+
+PAGES = {
+    "explore": ("/", "Explore", explore_is_ready),
+    "explore-long": ("/?data=long-words&sequence=1&step=1", "Explore", explore_is_ready),
+    "play": ("/play", "Play", play_is_ready),
+    "train-form": ("/train?new=1", "Train", form_is_ready),
+    "train-run": ("/train?run={run}", "Train", run_is_ready),
+    "compare": ("/compare?a={run}@0&b={run}@1", "Compare", comparison_is_ready),
+    "runs": ("/runs", "Runs", runs_are_ready),
+}
+
+
+@pytest.fixture(scope="module")
+def run(studio: StudioServer) -> str:
+    """A home with something on every page; the id of the run to show."""
+    return furnish(studio.home)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits(visit: Callable[..., Visitor], run: str, tmp_path: Path, name: str, width: int) -> None:
+    address, title, ready = PAGES[name]
+    page = visit(width=width).open(address.format(run=run))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+    ready(page)
+    for theme in ("light", "dark"):
+        if theme == "dark":
+            page.get_by_role("button", name="Light or dark").click()
+            expect(page.locator("body")).to_have_class(re.compile(r"\bdark\b"))
+        page.screenshot(path=tmp_path / f"{name}-{width}-{theme}.png", full_page=True)
+        assert page.evaluate(OVERFLOWING) == []
