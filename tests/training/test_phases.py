@@ -94,7 +94,7 @@ def test_the_importance_ratio_is_one(tiny_base, transitions, tmp_path) -> None:
     world = load_world_model(tmp_path, str(tiny_base), "cpu")
     first = run(world, "forward", transitions, tmp_path / "phase", steps_per_phase=1).rows[0]
     assert first["clip_ratio/region_mean"] == 0
-    assert first["loss"] == pytest.approx(0.0, abs=1e-6)
+    assert first["loss"] == pytest.approx(0.0, abs=1e-4)
 
 
 def test_the_anchor_pulls_towards_the_observed_state(tiny_base, transitions, tmp_path) -> None:
