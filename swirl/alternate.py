@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import PrinterCallback, Trainer
+from transformers import PrinterCallback, Trainer, set_seed
 
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.held_out import SelectionScorer, headline
@@ -74,6 +74,7 @@ def train(home: Path, run_id: str) -> str:
     transitions = training_transitions(home, settings)
     phases = plan(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
     done = completed(home, history, run_id)
+    set_seed(settings.seed)  # new adapters begin at random
     world = load(home, settings, done)
     transitions = fitting(world, transitions, settings)
     scorer = SelectionScorer(home, settings.data, settings.held_out)

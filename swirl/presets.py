@@ -83,7 +83,7 @@ PRESETS = {
             "tiny-household",
             "A small text model on the Household world: minutes on a CPU.",
             "any computer, about 1 GB of memory",
-            **{**TINY, "forward.learning_rate": 1e-3, "anchor": 1.0},
+            **{**TINY, "forward.learning_rate": 1e-3, "anchor": 4.0},
         ),
         _preset(
             "tiny-household-paper",
