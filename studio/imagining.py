@@ -29,9 +29,7 @@ class Comparison:
     copied_words: int
 
 
-def compare(
-    models: Models, name: str, state: State, next_state: State, action: str, other: str | None
-) -> Comparison:
+def compare(models: Models, name: str, state: State, next_state: State, action: str, other: str | None) -> Comparison:
     """Imagine the transition under the inferred `action` and under `other`; computed once for a checkpoint.
 
     Raises SwirlError when the checkpoint cannot be used.

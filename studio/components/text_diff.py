@@ -118,7 +118,7 @@ def _sentence(words: Sequence[str], span: Span, style: Mapping[int, str]) -> str
         chunk = escape("".join(words[index:end]))
         if name:
             tag, _, extra = name.partition(" ")
-            chunk = f'<{tag}{f" class={extra}" if extra else ""}>{chunk}</{tag}>'
+            chunk = f"<{tag}{f' class={extra}' if extra else ''}>{chunk}</{tag}>"
         html.append(chunk)
         index = end
     return "".join(html)

@@ -76,9 +76,7 @@ def test_one_at_a_time(home: Path, loaded: list) -> None:
     other.join()
 
 
-def test_a_checkpoint_that_fails_to_load_is_not_kept(
-    home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_that_fails_to_load_is_not_kept(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(home: Path, name: str) -> None:
         raise SwirlError("The adapter is missing.")
 
