@@ -18,6 +18,8 @@ const put = (values) => {
     if (input.type === "checkbox") input.checked = Boolean(value);
     else if (value !== undefined || input.name.includes(".")) input.value = value ?? "";
   }
+  // What overrides the field above it must be seen.
+  for (const fold of form.querySelectorAll(".overrides")) fold.open = [...fold.querySelectorAll("[name]")].some((input) => input.value);
 };
 const read = () => {
   const values = { labels: labels || null };
@@ -55,6 +57,11 @@ form.addEventListener("input", (event) => {
     const kept = Object.fromEntries(["data", "seed"].map((name) => [name, form.querySelector(`[name=${name}]`).value]));
     put({ ...presets[event.target.value], ...kept });
     return check();
+  }
+  // A value for both phases is one for both: it ends those of a single phase, as it does on the command line.
+  for (const way of ["forward", "inverse"]) {
+    const own = form.querySelector(`[id="set-${way}.${event.target.name}"]`);
+    if (own) own.value = "";
   }
   if (event.target.type !== "file") soon();
 });

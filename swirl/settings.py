@@ -113,7 +113,11 @@ class Settings:
         return cls().replace(flat)
 
     def replace(self, changes: dict[str, Any]) -> Settings:
-        """These settings with checked changes; a value may be a string, as typed on a command line."""
+        """These settings with checked changes; a value may be a string, as typed on a command line.
+
+        A value without a direction holds for both phases: overrides that were there before end, unless `changes`
+        gives them too.
+        """
         plain: dict[str, Any] = {}
         overrides = {direction: dict(values) for direction, values in self.overrides.items()}
         for key, value in changes.items():
@@ -127,6 +131,10 @@ class Settings:
                 if name not in FIELDS:
                     raise UsageError(f"Unknown setting {key!r}; the settings are: {', '.join(sorted(FIELDS))}.")
                 plain[name] = checked(key, FIELDS[name], value)
+        for direction, values in overrides.items():
+            for name in plain:
+                if f"{direction}.{name}" not in changes:
+                    values.pop(name, None)
         return dataclasses.replace(self, **plain, overrides=overrides)
 
 
