@@ -153,7 +153,7 @@ class LiveCharts {
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
       xaxis: { range, showgrid: false, zeroline: false, showticklabels: false, fixedrange: false, showspikes: false },
       yaxis: { visible: !chart.metric || traces.length > 0, fixedrange: true, gridcolor: colours("--line"), zeroline: false, nticks: 5, ticklabelstandoff: 5, exponentformat: "e", minexponent: 4, automargin: true, tickfont: font,
-        rangemode: chart.from_zero ? "tozero" : "normal", ...(chart.metric ? {} : { range: [-0.03, 1.05], tickvals: [0, 0.25, 0.5, 0.75, 1], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] }) },
+        rangemode: chart.from_zero ? "tozero" : "normal", ...(chart.metric ? {} : { range: [-0.03, 1.17], tickvals: [0, 0.25, 0.5, 0.75, 1], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] }) },
       shapes: this.shades(colours), annotations: [...this.names(range, box.clientWidth, font, colours), ...(chart.metric ? [] : this.labels(traces, range, font))],
       separators: ". ",
     };

@@ -16,6 +16,7 @@ Classes (use them on `elem_classes` of Gradio blocks or in our own HTML):
   .panel                a panel: 12 px corners, 16 px inside; its title is an <h2>, a smaller one an <h3>
   .row .between .spread flex rows: items side by side; pushed to both ends; wrapping with a gap
   .grid-2 .grid-3       equal columns that stack on a narrow screen
+  .scroll               what may be wider than its panel scrolls within it
   .chip                 a grey pill; with .forward .inverse .good .wrong it takes that colour
   .button               an outlined button; .button-primary teal; .button-danger red outline; .button-link a link
   .kbd (or <kbd>)       a key

@@ -56,7 +56,7 @@ def finished_run(home: Path, history: History, settings: Settings) -> str:
             scores=scores | {"copy/exact_match": 0.07},
         )
     history.mark_best(run, phase.index)
-    transition = load_sequences(home, settings.data)[0].transitions()[0]
+    transition = next(next(iter(load_sequences(home, settings.data))).transitions())
     row = {"state": transition.state.text, "next_state": transition.next_state.text, "action": ""}
     samples = {"samples": ["take the book", LONG_WORD], "rewards": [-0.1, -7.2], "advantages": [1.0, -1.0]}
     history.log_rollouts(run, phase.index, phase.steps, [row | samples])

@@ -16,6 +16,30 @@ DROP = """([element, name, text]) => {
 POINTS = """(chart) => (document.querySelector(`[data-chart="${chart}"]`)?.data ?? [])
   .filter((trace) => trace.hoverinfo !== "skip").flatMap((trace) => trace.y).filter((y) => y !== null).length"""
 
+OVERFLOWING = """() => {
+  const width = document.documentElement.clientWidth, root = document.documentElement;
+  const found = root.scrollWidth > width + 1 ? [`the page itself: ${root.scrollWidth} px in ${width}`] : [];
+  // Inside a panel that scrolls by itself anything may be wide; what merely cuts off its content is no excuse.
+  const scrolls = (element) => {
+    for (let above = element.parentElement; above && above !== document.body; above = above.parentElement) {
+      if (!/auto|scroll/.test(getComputedStyle(above).overflowX)) continue;
+      return above.getBoundingClientRect().right <= width + 1;
+    }
+    return false;
+  };
+  for (const element of document.body.querySelectorAll("*")) {
+    const box = element.getBoundingClientRect();
+    if (!box.width || !box.height || element.closest("svg svg, [aria-hidden=true], .js-plotly-plot, #js-plotly-tester")) continue;
+    if (!element.checkVisibility({ visibilityProperty: true })) continue;
+    if ((box.right > width + 1 || box.left < -1) && !scrolls(element)) {
+      const extent = `${Math.round(box.left)} to ${Math.round(box.right)} px`;
+      found.push(`${element.tagName.toLowerCase()}.${element.className}: ${extent}`);
+    }
+  }
+  return found;
+}"""
+"""What stands out of the window, in words; nothing when the page fits."""
+
 
 def drop(page: Page, name: str, text: str) -> None:
     """Let a file of that name and content fall on Explore's drop field."""

@@ -9,33 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 from stage import furnish
-from steps import wait_for_points
+from steps import OVERFLOWING, wait_for_points
 from studio_server import StudioServer
 from visitor import Visitor
 
 pytestmark = pytest.mark.timeout(900)
-OVERFLOWING = """() => {
-  const width = document.documentElement.clientWidth, root = document.documentElement;
-  const found = root.scrollWidth > width + 1 ? [`the page itself: ${root.scrollWidth} px in ${width}`] : [];
-  // Inside a panel that scrolls by itself anything may be wide; what merely cuts off its content is no excuse.
-  const scrolls = (element) => {
-    for (let above = element.parentElement; above && above !== document.body; above = above.parentElement) {
-      if (!/auto|scroll/.test(getComputedStyle(above).overflowX)) continue;
-      return above.getBoundingClientRect().right <= width + 1;
-    }
-    return false;
-  };
-  for (const element of document.body.querySelectorAll("*")) {
-    const box = element.getBoundingClientRect();
-    if (!box.width || !box.height || element.closest("svg svg, [aria-hidden=true], .js-plotly-plot")) continue;
-    if (!element.checkVisibility({ visibilityProperty: true })) continue;
-    if ((box.right > width + 1 || box.left < -1) && !scrolls(element)) {
-      const extent = `${Math.round(box.left)} to ${Math.round(box.right)} px`;
-      found.push(`${element.tagName.toLowerCase()}.${element.className}: ${extent}`);
-    }
-  }
-  return found;
-}"""
 
 
 def explore_is_ready(page: Page) -> None:
@@ -97,5 +75,5 @@ def test_a_page_fits(visit: Callable[..., Visitor], run: str, tmp_path: Path, na
         if theme == "dark":
             page.get_by_role("button", name="Light or dark").click()
             expect(page.locator("body")).to_have_class(re.compile(r"\bdark\b"))
-        page.screenshot(path=tmp_path / f"{name}-{width}-{theme}.png", full_page=True)
         assert page.evaluate(OVERFLOWING) == []
+        page.screenshot(path=tmp_path / f"{name}-{width}-{theme}.png", full_page=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
-from steps import expect_status, wait_for_points
+from steps import OVERFLOWING, expect_status, wait_for_points
 from studio_server import SHORT_RUN, StudioServer, until
 from visitor import Visitor
 
@@ -29,6 +29,7 @@ def test_a_run_of_the_command_line_shows_live(studio: StudioServer, visit: Calla
     expect(page.locator(".run-name h2")).to_have_text(run)
     expect_status(page, "running")
     wait_for_points(page, "reward", 2)
+    assert page.evaluate(OVERFLOWING) == []
     page.goto("/runs")
     expect(page.locator(f'tr[data-run="{run}"]')).to_contain_text("running")
     assert [line["status"] for line in studio.swirl("runs")] == ["running"]

@@ -28,7 +28,12 @@ def chromium_path() -> str | None:
 def open_chromium(playwright: Playwright, path: str) -> Iterator[Browser]:
     """A running Chromium that asks nobody for updates."""
     root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *root], timeout=1000 * PATIENCE)
+    browser = playwright.chromium.launch(
+        executable_path=path,
+        args=[*FLAGS, *root],
+        ignore_default_args=["--hide-scrollbars"],  # most people see them, and they take room
+        timeout=1000 * PATIENCE,
+    )
     try:
         yield browser
     finally:

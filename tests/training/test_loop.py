@@ -173,7 +173,7 @@ Path(home, f"rank-{os.environ['RANK']}").write_text(digest.hexdigest())
 def test_two_ranks_end_with_equal_weights(direction: str, tiny_base: Path, tmp_path: Path) -> None:
     script = tmp_path / "ranks.py"
     script.write_text(RANKS)
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     command += ["--num_machines", "1", "--mixed_precision", "no", "--main_process_port", "0", str(script)]
     done = subprocess.run(
         [*command, str(tmp_path), str(tiny_base), direction],
