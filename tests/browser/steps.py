@@ -29,7 +29,8 @@ OVERFLOWING = """() => {
   };
   for (const element of document.body.querySelectorAll("*")) {
     const box = element.getBoundingClientRect();
-    if (!box.width || !box.height || element.closest("svg svg, [aria-hidden=true], .js-plotly-plot, #js-plotly-tester")) continue;
+    const beside = "svg svg, [aria-hidden=true], .js-plotly-plot, #js-plotly-tester";
+    if (!box.width || !box.height || element.closest(beside)) continue;
     if (!element.checkVisibility({ visibilityProperty: true })) continue;
     if ((box.right > width + 1 || box.left < -1) && !scrolls(element)) {
       const extent = `${Math.round(box.left)} to ${Math.round(box.right)} px`;
