@@ -185,8 +185,8 @@ def test_a_missing_model_leaves_no_run(tmp_path: Path, capsys) -> None:
 def test_two_processes_train_one_run(config: Path, tmp_path: Path) -> None:
     accelerate = shutil.which("accelerate", path=str(Path(sys.executable).parent))
     assert accelerate, "accelerate is installed with the package"
-    launch = [accelerate, "launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
-    launch += ["--main_process_port", "0", "-m", "swirl", "--home", str(tmp_path)]
+    launch = [accelerate, "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--main_process_port", "0", "-m", "swirl", "--home", str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*launch, "train", "--config", str(config), "--json"],

@@ -48,7 +48,11 @@ def pick(logits: torch.Tensor, how: Sampling, generator: torch.Generator | None)
         outside = kept.cumsum(dim=-1) - kept >= how.top_p  # the first token always stays
         outside[:, 0] = False
         logits = logits.masked_fill(outside.scatter(-1, order, outside), -torch.inf)
-    return torch.multinomial(softmax(logits, dim=-1), 1, generator=generator).squeeze(-1)
+    # One uniform number a row against the running sum: torch.multinomial draws one for each token of the vocabulary.
+    # It stays clear of 1, so that rounding cannot carry it past the last token that has any probability.
+    reached = softmax(logits, dim=-1).cumsum(dim=-1)
+    drawn = torch.rand(len(logits), 1, device=logits.device, generator=generator).clamp(max=1 - 1e-6)
+    return torch.searchsorted(reached, drawn * reached[:, -1:], right=True).squeeze(-1)
 
 
 @torch.no_grad()
