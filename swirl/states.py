@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded image (PNG, JPEG or WebP): a file, a member of a zip file, or the bytes themselves.
+
+    Nothing is read or decoded here: `swirl.pictures` does that.
+    """
+
+    file: Path | None = None
+    member: str = ""
+    encoded: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One observable state of a world, as text."""
+    """One observable state of a world: a text, or a picture."""
 
-    text: str
+    text: str = ""
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)

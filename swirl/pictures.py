@@ -1,0 +1,83 @@
+"""Pictures and pixels: the one place where an image is read, decoded, measured or written."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from swirl.errors import SwirlError
+from swirl.states import Picture, State
+
+Pixels = np.ndarray
+"""uint8, (height, width, 3), RGB."""
+
+SMALL = 128
+"""Frames up to this many pixels a side are drawn art: kept lossless, and enlarged by whole factors."""
+
+
+def encoded(picture: Picture) -> bytes:
+    """The bytes of the image file. Raises SwirlError that names the file when it cannot be read."""
+    if picture.file is None:
+        return picture.encoded
+    try:
+        if not picture.member:
+            return picture.file.read_bytes()
+        return _archive(picture.file, picture.file.stat().st_mtime_ns).read(picture.member)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise SwirlError(f"The frame {said(picture)} cannot be read ({error}); import the collection again.") from error
+
+
+@functools.lru_cache(maxsize=8)
+def _archive(file: Path, stamp: int) -> zipfile.ZipFile:
+    """An open zip file; reading its members is safe from several threads. `stamp` makes a replaced file a new one."""
+    return zipfile.ZipFile(file)
+
+
+def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Pixels:
+    """The image as RGB, upright, scaled to `size` (width, height) if given: nearest for drawn art, else Lanczos.
+
+    Raises SwirlError when it is no image.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded(picture))) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SwirlError(f"The frame {said(picture)} is not a whole image ({error}); replace or remove it.") from error
+    if size is not None and upright.size != size:
+        drawn = max(upright.size) <= SMALL and size[0] % upright.width == 0 and size[1] % upright.height == 0
+        upright = upright.resize(size, Image.Resampling.NEAREST if drawn else Image.Resampling.LANCZOS)
+    return np.asarray(upright)
+
+
+def from_pixels(array: Pixels) -> Picture:
+    """A picture in memory, as PNG; equal pixels give equal pictures."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG")
+    return Picture(encoded=buffer.getvalue())
+
+
+def said(picture: Picture) -> str:
+    """A picture's place, for people."""
+    if picture.file is None:
+        return "in memory"
+    return f"{picture.file}/{picture.member}" if picture.member else str(picture.file)
+
+
+def key(state: State) -> str:
+    """What a state shows, as a short text: states with equal keys look the same. A text state is its own key."""
+    if state.picture is None:
+        return state.text
+    file = state.picture.file
+    return _digest(state.picture, file.stat().st_mtime_ns if file is not None and file.is_file() else 0)
+
+
+@functools.lru_cache(maxsize=65536)
+def _digest(picture: Picture, stamp: int) -> str:
+    """The hash of a picture's bytes; `stamp` makes a replaced file a new one."""
+    return "picture:" + hashlib.sha256(encoded(picture)).hexdigest()

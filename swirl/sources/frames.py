@@ -1,0 +1,43 @@
+"""Where a collection of pictures keeps them: `frames.zip`, one member a frame, named in sequences.jsonl."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from swirl.states import Picture, State
+
+FRAMES = "frames.zip"
+
+
+class FrameWriter:
+    """Writes the frames of a collection's folder, one after the other; used as a context manager.
+
+    Members are stored as they are (PNG and JPEG are compressed already), with a fixed date, so that equal frames make
+    equal files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.zip = zipfile.ZipFile(folder / FRAMES, "w", zipfile.ZIP_STORED)
+        self.sequences = 0
+
+    def __enter__(self) -> FrameWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.zip.close()
+
+    def add(self, frames: Sequence[tuple[bytes, str]]) -> list[str]:
+        """Write one sequence's frames, each its bytes and its suffix (`.png`, `.jpg`, `.webp`); returns the members."""
+        members = [f"{self.sequences:05d}/{index:05d}{suffix}" for index, (_, suffix) in enumerate(frames)]
+        for member, (data, _) in zip(members, frames, strict=True):
+            self.zip.writestr(zipfile.ZipInfo(member), data)
+        self.sequences += 1
+        return members
+
+
+def stored_state(folder: Path, member: str) -> State:
+    """The state of a stored frame; the frame is not read."""
+    return State(picture=Picture(file=folder / FRAMES, member=member))
