@@ -51,7 +51,7 @@ def episodes(first: int, transitions: int) -> list[LabelledTransition]:
     while len(rows) < transitions:
         episode = world.episode(seed, ACTIONS_AN_EPISODE)
         pairs = zip(pairwise(episode.states), episode.actions, strict=True)
-        rows += [LabelledTransition(State(x), z, State(y)) for (x, y), z in pairs]
+        rows += [LabelledTransition(x, z, y) for (x, y), z in pairs]
         seed += 1
     return rows[:transitions]
 

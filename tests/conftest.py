@@ -20,7 +20,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny") / "base"
     episodes = [Household().episode(seed, 8) for seed in range(60)]
-    texts = [text for episode in episodes for text in (*episode.states, *episode.actions)]
+    texts = [text for episode in episodes for text in (*(state.text for state in episode.states), *episode.actions)]
     tokenizer = build_tokenizer(texts, 400)
     torch.manual_seed(0)
     build_model(tokenizer, width=32, layers=2, heads=2, inner=48).save_pretrained(folder)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from swirl.states import State
+
 SEQUENCES_PER_SEED = 1_000_000
 """A recording of seed S plays the episode seeds S × 1 000 000 + 0, 1, 2, …, so two recordings share no episode."""
 
@@ -20,7 +22,7 @@ class Episode:
     `no_ops[i]` is True when `states[i + 1]` equals `states[i]`. Raises ValueError when the lengths disagree.
     """
 
-    states: list[str]
+    states: list[State]
     actions: list[str]
     no_ops: list[bool]
 
@@ -33,7 +35,7 @@ class Episode:
 
 
 class World(Protocol):
-    """A simulator whose states are short, fully visible texts."""
+    """A simulator whose states are short texts or small pictures that show all there is."""
 
     name: str
 
@@ -42,7 +44,7 @@ class World(Protocol):
         ...
 
 
-def episode_of(states: list[str], actions: list[str]) -> Episode:
+def episode_of(states: list[State], actions: list[str]) -> Episode:
     """The episode of these states and actions, with the actions that changed nothing visible marked as no-ops."""
     return Episode(states, actions, [before == after for before, after in pairwise(states)])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
+from swirl.states import State
 from swirl.worlds.base import Episode, episode_of
 
 ROOMS = ("hall", "kitchen", "cellar", "attic")
@@ -183,11 +184,11 @@ class Household:
         """An episode of `length` actions, the same for the same seed."""
         rng = random.Random(f"household-{seed}")
         house = start(rng)
-        states, taken = [house.text()], []
+        states, taken = [State(house.text())], []
         for _ in range(length):
             taken.append(self.choose(house, rng))
             house = act(house, taken[-1])
-            states.append(house.text())
+            states.append(State(house.text()))
         return episode_of(states, taken)
 
     def choose(self, house: House, rng: random.Random) -> str:

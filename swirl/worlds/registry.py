@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,8 @@ from typing import Any
 from swirl import __version__
 from swirl.errors import SwirlError, UsageError
 from swirl.worlds import java
-from swirl.worlds.base import Episode, World, episode_seed
-
-Progress = Callable[[float, str], None]
+from swirl.worlds.base import World
+from swirl.worlds.recording import Progress, write_episodes
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class _Entry:
     title: str
     description: str
     license: str
+    kind: str = "text"
+    """Whether its states are texts or images."""
     module: str | None = None
     """The simulator's import name; None for worlds of our own."""
 
@@ -50,14 +51,20 @@ WORLDS = {
         "TextWorldExpress",
         "Four games (tidying up, cooking, sorting, map reading), played half by their solutions and half at random.",
         "Apache-2.0",
-        "textworld_express",
+        module="textworld_express",
     ),
     "scienceworld": _Entry(
         "ScienceWorld",
         "A science lab in a house: heating, freezing, mixing paint, inclined planes. "
         "Seeds of 1000 and above play tasks that smaller seeds never do.",
         "Apache-2.0",
-        "scienceworld",
+        module="scienceworld",
+    ),
+    "blocks": _Entry(
+        "Blocks",
+        "Coloured shapes on a board, seen as small pictures: moved, pushed, painted, removed and swapped.",
+        "Apache-2.0",
+        kind="image",
     ),
 }
 
@@ -84,6 +91,10 @@ def opened(name: str) -> Iterator[World]:
         from swirl.worlds.household import Household
 
         yield Household()
+    elif name == "blocks":
+        from swirl.worlds.blocks import Blocks
+
+        yield Blocks()
     elif name == "textworld-express":
         from textworld_express import TextWorldExpressEnv
 
@@ -105,11 +116,11 @@ def record(
 ) -> dict[str, Any]:
     """Play `sequences` episodes of at most `length` actions and write them as a collection into the folder `out`.
 
-    Writes sequences.jsonl (states alone), actions.jsonl (the true actions and which changed nothing visible, for
-    evaluation) and collection.json; the folder appears whole or not at all. Seeds of 1000 and above
-    (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play. Returns `{"world", "path", "sequences",
-    "transitions", "no_ops"}`. Raises UsageError for an unknown world or numbers out of range, SwirlError when the
-    world is not ready or `out` already holds something.
+    Writes sequences.jsonl (states alone; pictures are named there and lie in frames.zip), actions.jsonl (the true
+    actions and which changed nothing visible, for evaluation) and collection.json; the folder appears whole or not at
+    all. Seeds of 1000 and above (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play. Returns
+    `{"world", "path", "sequences", "transitions", "no_ops"}`. Raises UsageError for an unknown world or numbers out of
+    range, SwirlError when the world is not ready or `out` already holds something.
     """
     for name, value, low in (("sequences", sequences, 1), ("length", length, 1), ("seed", seed, 0)):
         if value < low:
@@ -118,7 +129,7 @@ def record(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SwirlError(f"{out} already exists and is not empty; choose another folder with --out.")
     with opened(world) as running, _appearing(out) as folder:
-        counts = _write(running, folder, sequences, length, seed, progress)
+        counts = write_episodes(running, WORLDS[world].kind, folder, sequences, length, seed, progress)
         _describe(world, folder, sequences=counts["sequences"], length=length, seed=seed)
     return {"world": world, "path": str(out), **counts}
 
@@ -140,45 +151,15 @@ def _appearing(out: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write(
-    world: World, folder: Path, sequences: int, length: int, seed: int, progress: Progress | None
-) -> dict[str, int]:
-    transitions = no_ops = 0
-    with (
-        open(folder / "sequences.jsonl", "w", encoding="utf-8") as states,
-        open(folder / "actions.jsonl", "w", encoding="utf-8") as actions,
-    ):
-        for index in range(sequences):
-            episode = _played(world, episode_seed(seed, index), length)
-            name = f"{world.name}-{seed}-{index:05d}"
-            states.write(_line({"id": name, "states": episode.states}))
-            actions.write(_line({"id": name, "actions": episode.actions, "no_ops": episode.no_ops}))
-            transitions += len(episode.actions)
-            no_ops += sum(episode.no_ops)
-            if progress:
-                progress((index + 1) / sequences, f"{index + 1} of {sequences} sequences")
-    return {"sequences": sequences, "transitions": transitions, "no_ops": no_ops}
-
-
-def _played(world: World, seed: int, length: int) -> Episode:
-    episode = world.episode(seed, length)
-    if not episode.actions:
-        raise SwirlError(f"The world {world.name} played no action in episode {seed}; choose another --seed.")
-    return episode
-
-
 def _describe(world: str, folder: Path, *, sequences: int, length: int, seed: int) -> None:
     entry = WORLDS[world]
     card = {
         "title": entry.title,
         "description": entry.description,
+        "kind": entry.kind,
         "world": world,
         "license": entry.license,
         "recorded_with": f"swirl {__version__}: swirl record {world} --sequences {sequences} --length {length} "
         f"--seed {seed}",
     }
     (folder / "collection.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _line(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"

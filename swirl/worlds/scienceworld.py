@@ -13,6 +13,7 @@ from collections import Counter
 from itertools import chain
 from typing import Any
 
+from swirl.states import State
 from swirl.worlds.base import Episode, episode_of, held_out
 from swirl.worlds.science_view import Item, Scene, read_scene
 
@@ -67,7 +68,7 @@ class ScienceWorld:
         self.env.server.reset()
         self.env.server.step("wait1")  # fountains fill and drains shut in the first moment, whatever is done
         scene = self._scene()
-        states, actions, vain = [scene.text()], [], set()
+        states, actions, vain = [State(scene.text())], [], set()
         while len(actions) < length:
             action = choose(rng, scene, gold, vain)
             if action is None:
@@ -77,7 +78,7 @@ class ScienceWorld:
             if after == scene:
                 vain.add((scene.room, action))
             scene = after
-            states.append(scene.text())
+            states.append(State(scene.text()))
             actions.append(action)
         return episode_of(states, actions)
 

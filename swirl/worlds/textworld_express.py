@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from swirl.states import State
 from swirl.worlds.base import Episode, episode_of, held_out
 from swirl.worlds.express_view import View
 
@@ -48,13 +49,13 @@ class TextWorldExpress:
         _, shown = self.env.reset(**start, generateGoldPath=True)
         gold = [action for action in self.env.getGoldActionSequence() if verb(action) in ACTING | GOLD_ONLY]
         view.update(shown["look"], shown["inventory"])
-        states, actions = [view.text()], []
+        states, actions = [State(view.text())], []
         while len(actions) < length and not shown["tasksuccess"]:
             action = choose(rng, sorted(shown["validActions"]), gold)
             if action is None:
                 break
             shown = self._step(view, action)
-            states.append(view.text())
+            states.append(State(view.text()))
             actions.append(action)
         return episode_of(states, actions)
 

@@ -152,12 +152,12 @@ from pathlib import Path
 from swirl.models import load_world_model
 from swirl.phases import build_phase
 from swirl.settings import Settings
-from swirl.states import State, Transition
+from swirl.states import Transition
 from swirl.worlds.household import Household
 
 home, base, direction = sys.argv[1:]
 world = load_world_model(Path(home), base, "cpu")
-states = [State(text) for text in Household().episode(5, 24).states]
+states = Household().episode(5, 24).states
 rows = [Transition("five", i, x, y) for i, (x, y) in enumerate(zip(states, states[1:]))]
 settings = Settings().replace(dict(steps_per_phase=3, batch_size=4, group_size=4, learning_rate=0.01,
     max_action_tokens=6, max_state_tokens=8, anchor=1.0))

@@ -41,7 +41,7 @@ class Figures(TrainerCallback):
 
 @pytest.fixture(scope="module")
 def transitions() -> list[Transition]:
-    states = [State(text) for text in Household().episode(5, 24).states]
+    states = Household().episode(5, 24).states
     return [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
 
 

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from swirl.errors import SwirlError, UsageError
+from swirl.states import State
 from swirl.worlds import java, registry
 from swirl.worlds.base import episode_of
 
@@ -28,7 +29,7 @@ class Counter:
             number = int(states[-1].split()[1])
             actions.append("wait" if step % 3 == 2 else "add one")
             states.append(f"count {number + (step % 3 != 2)}")
-        return episode_of(states, actions)
+        return episode_of([State(text) for text in states], actions)
 
 
 @pytest.fixture

@@ -1,0 +1,172 @@
+"""Blocks: coloured shapes on a board of 4 × 4 cells, seen as 64 × 64 pixels, with actions in plain English.
+
+A shape moves to an empty neighbouring cell, pushes what is in front of it (one object or two, if the cell behind them
+is free), is painted, removed, or swapped with another. Pads lie on the floor and never move; an object hides the middle
+of the pad it stands on. No two objects of a board look alike, so one sentence means one object.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from swirl.pictures import Pixels, from_pixels
+from swirl.states import State
+from swirl.worlds.base import Episode, episode_of
+from swirl.worlds.blocks_art import COLOURS, PADS, SHAPES, cell_picture
+
+SIDE = 4
+"""Cells a side of the board."""
+
+WAYS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
+"""Each direction's step in rows and columns."""
+
+NO_OP_SHARE = 0.05
+VERB_WEIGHTS = {"move": 45, "push": 20, "paint": 12, "remove": 8, "swap": 15}
+PUSHED_AT_MOST = 2
+FEWEST = 2  # no object is removed from a board with as few as these
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """An object on the board."""
+
+    shape: str
+    colour: str
+
+    def __str__(self) -> str:
+        return f"{self.colour} {self.shape}"
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The whole state: each cell's pad and object, or None, row by row; SIDE × SIDE of either."""
+
+    pads: tuple[str | None, ...]
+    things: tuple[Thing | None, ...]
+
+    def cells(self) -> dict[Thing, int]:
+        """Where each object is, in reading order."""
+        return {thing: cell for cell, thing in enumerate(self.things) if thing is not None}
+
+    def with_things(self, changes: dict[int, Thing | None]) -> Board:
+        """The board with the objects of some cells changed."""
+        return replace(self, things=tuple(changes.get(cell, thing) for cell, thing in enumerate(self.things)))
+
+
+def draw(board: Board) -> Pixels:
+    """The board's frame, (64, 64, 3) uint8; equal boards give equal frames, different boards different ones."""
+    pictures = [
+        cell_picture(pad, thing and thing.shape, thing and thing.colour)
+        for pad, thing in zip(board.pads, board.things, strict=True)
+    ]
+    return np.vstack([np.hstack(pictures[row : row + SIDE]) for row in range(0, SIDE * SIDE, SIDE)])
+
+
+def start(rng: random.Random) -> Board:
+    """A random board of three to five objects and two to four pads."""
+    pads: list[str | None] = [None] * SIDE**2
+    for cell in rng.sample(range(SIDE**2), rng.randint(2, 4)):
+        pads[cell] = rng.choice(list(PADS))
+    things: list[Thing | None] = [None] * SIDE**2
+    known = [Thing(shape, colour) for shape in SHAPES for colour in COLOURS]
+    chosen = rng.sample(known, rng.randint(3, 5))
+    for cell, thing in zip(rng.sample(range(SIDE**2), len(chosen)), chosen, strict=True):
+        things[cell] = thing
+    return Board(tuple(pads), tuple(things))
+
+
+def act(board: Board, action: str) -> Board:
+    """The next board. An action that is impossible here leaves it as it is.
+
+    Raises ValueError for words that are no action of this world.
+    """
+    cells = board.cells()
+    match action.split():
+        case ["move" | "push" as verb, "the", colour, shape, way] if way in WAYS:
+            after = shift(board, verb, _named(colour, shape), way)
+        case ["paint", "the", old, shape, new] if new in COLOURS:
+            thing, painted = _named(old, shape), _named(new, shape)
+            possible = thing in cells and painted not in cells
+            after = board.with_things({cells[thing]: painted}) if possible else board
+        case ["remove", "the", colour, shape]:
+            thing = _named(colour, shape)
+            after = board.with_things({cells[thing]: None}) if thing in cells else board
+        case ["swap", "the", colour, shape, "and", "the", other_colour, other_shape]:
+            one, other = _named(colour, shape), _named(other_colour, other_shape)
+            possible = one in cells and other in cells
+            after = board.with_things({cells[one]: other, cells[other]: one}) if possible else board
+        case _:
+            raise ValueError(f"{action!r} is not an action of Blocks")
+    return after
+
+
+def _named(colour: str, shape: str) -> Thing:
+    if colour not in COLOURS or shape not in SHAPES:
+        raise ValueError(f"There is no {colour} {shape} in Blocks")
+    return Thing(shape, colour)
+
+
+def shift(board: Board, verb: str, thing: Thing, way: str) -> Board:
+    """Move an object one cell, alone (`move`) or together with what touches it in front (`push`)."""
+    if thing not in board.cells():
+        return board
+    line = cells_ahead(board.cells()[thing], way)
+    ahead = [board.things[cell] for cell in line]
+    moving = ahead.index(None) if None in ahead else 0
+    if not (moving == 1 if verb == "move" else 1 < moving <= 1 + PUSHED_AT_MOST):
+        return board
+    return board.with_things(dict(zip(line, [None, *ahead[:moving]], strict=False)))
+
+
+def cells_ahead(cell: int, way: str) -> list[int]:
+    """A cell and those before it in a direction, up to the edge."""
+    (row, column), (down, right) = divmod(cell, SIDE), WAYS[way]
+    line = []
+    while 0 <= row < SIDE and 0 <= column < SIDE:
+        line.append(row * SIDE + column)
+        row, column = row + down, column + right
+    return line
+
+
+def actions(board: Board) -> list[str]:
+    """Every action that names objects of this board, possible or not; a swap names them in reading order."""
+    things = list(board.cells())
+    return [
+        *(f"{verb} the {thing} {way}" for verb in ("move", "push") for thing in things for way in WAYS),
+        *(f"paint the {thing} {colour}" for thing in things for colour in COLOURS),
+        *(f"remove the {thing}" for thing in things if len(things) > FEWEST),
+        *(f"swap the {one} and the {other}" for one, other in combinations(things, 2)),
+    ]
+
+
+def choose(board: Board, rng: random.Random) -> str:
+    """A verb first, then the rest; mostly one that changes the board, now and then one that does not."""
+    wanted = rng.random() >= NO_OP_SHARE
+    pool = [action for action in actions(board) if (act(board, action) != board) == wanted]
+    verbs = sorted({action.split()[0] for action in pool})
+    verb = rng.choices(verbs, [VERB_WEIGHTS[verb] for verb in verbs])[0]
+    return rng.choice([action for action in pool if action.split()[0] == verb])
+
+
+class Blocks:
+    """The world behind the common interface; an episode is a random walk that mostly changes something."""
+
+    name = "blocks"
+
+    def episode(self, seed: int, length: int) -> Episode:
+        """An episode of `length` actions as pictures, the same for the same seed."""
+        boards, taken = self.play(seed, length)
+        return episode_of([State(picture=from_pixels(draw(board))) for board in boards], taken)
+
+    def play(self, seed: int, length: int) -> tuple[list[Board], list[str]]:
+        """The same episode's length + 1 boards, and the actions between them."""
+        rng = random.Random(f"blocks-{seed}")
+        boards, taken = [start(rng)], []
+        for _ in range(length):
+            taken.append(choose(boards[-1], rng))
+            boards.append(act(boards[-1], taken[-1]))
+        return boards, taken

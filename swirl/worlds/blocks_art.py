@@ -1,0 +1,95 @@
+"""How a cell of Blocks looks: 16 × 16 pixels of flat colours without antialiasing, 75 pictures in all.
+
+Every cell draws its own share of the thin lines, so that its picture is the same wherever it lies on the board.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+CELL = 16
+"""Pixels a side of one cell."""
+
+# Told apart by lightness too, so that they stay different to people who see red and green alike.
+COLOURS = {
+    "red": (196, 30, 42),
+    "green": (0, 158, 100),
+    "blue": (30, 84, 200),
+    "yellow": (248, 220, 40),
+    "purple": (160, 90, 205),
+    "orange": (245, 140, 30),
+}
+PADS = {"sky": ((196, 226, 250), (116, 176, 228)), "sand": ((240, 224, 188), (196, 164, 104))}
+"""Each pad's floor and rim; no object has these colours."""
+
+BOARD, LINE = (251, 249, 245), (226, 221, 211)
+OUTLINE = 0.62  # how dark an object's outline is, as a share of its colour
+SIZE = 10  # pixels a side of an object; the pad's rim stays visible around it
+
+
+def circle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Where a circle is, in the object's square of SIZE × SIZE pixels."""
+    middle = (SIZE - 1) / 2
+    return (x - middle) ** 2 + (y - middle) ** 2 < (SIZE / 2 + 0.1) ** 2
+
+
+def square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Where a square is."""
+    return (x >= 0) & (y >= 0)
+
+
+def triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Where a triangle with its point up is."""
+    return np.abs(x - (SIZE - 1) / 2) <= y / 2 + 0.5
+
+
+def cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Where an upright cross is."""
+    arms = [(axis > 2) & (axis < SIZE - 3) for axis in (x, y)]
+    return arms[0] | arms[1]
+
+
+SHAPES = {"circle": circle, "square": square, "triangle": triangle, "cross": cross}
+
+
+@cache
+def cell_picture(pad: str | None, shape: str | None, colour: str | None) -> np.ndarray:
+    """One cell's pixels, (CELL, CELL, 3) uint8, not to be written to: a pad or none, and an object or none."""
+    picture = np.full((CELL, CELL, 3), LINE, np.uint8)
+    picture[1:-1, 1:-1] = BOARD
+    if pad is not None:
+        _draw_pad(picture, pad)
+    if shape is not None and colour is not None:
+        _draw_object(picture, shape, COLOURS[colour])
+    picture.setflags(write=False)
+    return picture
+
+
+def _draw_pad(picture: np.ndarray, pad: str) -> None:
+    """A floor mark with round corners, and a small mark in the middle that an object on it hides."""
+    floor, rim = PADS[pad]
+    inside = np.zeros((CELL, CELL), bool)
+    inside[1:-1, 1:-1] = True
+    inside[[1, 1, -2, -2], [1, -2, 1, -2]] = False
+    picture[inside] = floor
+    picture[edge(inside)] = rim
+    picture[7:9, 6:10] = picture[6:10, 7:9] = rim
+
+
+def _draw_object(picture: np.ndarray, shape: str, colour: tuple[int, int, int]) -> None:
+    y, x = np.mgrid[:SIZE, :SIZE]
+    inside = np.zeros((CELL, CELL), bool)
+    start = (CELL - SIZE) // 2
+    inside[start : start + SIZE, start : start + SIZE] = SHAPES[shape](x, y)
+    picture[inside] = colour
+    picture[edge(inside)] = [round(part * OUTLINE) for part in colour]
+
+
+def edge(inside: np.ndarray) -> np.ndarray:
+    """The pixels of a figure that touch what is outside it, by a side or a corner."""
+    wide = np.pad(inside, 1)
+    height, width = inside.shape
+    around = [wide[y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    return inside & ~np.logical_and.reduce(around)
