@@ -18,6 +18,7 @@ from swirl.sources.stored import (
     count,
     fingerprint,
     home_folder,
+    kind_of,
     names_in,
     strict,
 )
@@ -107,4 +108,5 @@ def described(history: History, folder: Path, row: dict[str, Any] | None, builti
         created=said.get("created"),
         license=said.get("license"),
         world=said.get("world"),
+        kind=kind_of(folder),
     )

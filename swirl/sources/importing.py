@@ -18,6 +18,7 @@ from swirl.history import History
 from swirl.sources.drafts import draft, install
 from swirl.sources.items import Found, Progress, Skipped
 from swirl.sources.reading import Report, nothing_in, stream
+from swirl.sources.recorded import recorded_file
 from swirl.sources.sidecar import copy_actions
 from swirl.sources.stored import (
     ABOUT,
@@ -30,6 +31,7 @@ from swirl.sources.stored import (
     home_folder,
     names_in,
 )
+from swirl.sources.storing import Stored, copy_recorded
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
@@ -60,11 +62,11 @@ def import_collection(
     try:
         with draft(target) as folder:
             report, lengths = Report(), {}
-            digest = write_sequences(path, folder, lengths, report, progress)
+            stored = write(path, folder, lengths, report, progress)
             beside = (path if path.is_dir() else path.parent) / ACTIONS
             has_actions = beside.is_file() and copy_actions(beside, folder / ACTIONS, lengths, report)
             transitions = sum(lengths.values()) - len(lengths)
-            described = description(path, name, digest)
+            described = description(path, name, stored)
             refuse_taken(target, described)
             (folder / ABOUT).write_text(json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             row = {
@@ -97,10 +99,15 @@ def checked_name(path: Path, name: str | None) -> str:
     return name
 
 
-def write_sequences(
-    path: Path, folder: Path, lengths: dict[str, int], report: Report, progress: Progress | None
-) -> str:
-    """Stream the good sequences into the draft, note their lengths, and return the content's hash."""
+def write(path: Path, folder: Path, lengths: dict[str, int], report: Report, progress: Progress | None) -> Stored:
+    """Stream the good sequences into the draft, texts or pictures, and note their lengths."""
+    if recorded := recorded_file(path):
+        return copy_recorded(recorded, folder, lengths, report, progress)
+    return write_texts(path, folder, lengths, report, progress)
+
+
+def write_texts(path: Path, folder: Path, lengths: dict[str, int], report: Report, progress: Progress | None) -> Stored:
+    """Stream the good sequences of texts into the draft."""
     digest = hashlib.sha256()
     with (folder / SEQUENCES).open("wb") as file:
         for item in stream(path, progress):
@@ -113,7 +120,7 @@ def write_sequences(
             lengths[item.sequence.id] = len(item.sequence.states)
     if not lengths:
         raise nothing_in(path, report)
-    return digest.hexdigest()
+    return Stored(digest.hexdigest())
 
 
 def as_line(found: Found) -> bytes:
@@ -122,7 +129,7 @@ def as_line(found: Found) -> bytes:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def description(path: Path, name: str, digest: str) -> dict[str, Any]:
+def description(path: Path, name: str, stored: Stored) -> dict[str, Any]:
     """The draft's collection.json: what a recorded folder says of itself, and where this came from."""
     folder = path if path.is_dir() else path.parent if path.name == SEQUENCES else None
     said = about(folder) if folder else {}
@@ -132,7 +139,8 @@ def description(path: Path, name: str, digest: str) -> dict[str, Any]:
         **{key: said[key] for key in ABOUT_KEYS if isinstance(said.get(key), str)},
         "source": str(path),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "sha256": digest,
+        "sha256": stored.digest,
+        **({"kind": "image", "size": list(stored.size)} if stored.size else {}),
     }
 
 
