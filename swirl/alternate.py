@@ -126,9 +126,10 @@ def training_transitions(home: Path, settings: Settings) -> list[Transition]:
 
 def fitting(world: WorldModel, transitions: list[Transition], settings: Settings) -> list[Transition]:
     """The transitions whose states fit the token limits; says how many were left out."""
+    world.codec.prepare([state for t in transitions for state in (t.state, t.next_state)])
     kept = []
     for transition in transitions:
-        longest = max(len(world.completion(s.text)) for s in (transition.state, transition.next_state))
+        longest = max(len(world.state_completion(s)) for s in (transition.state, transition.next_state))
         prompt = len(world.layout.inverse(transition.state, transition.next_state))
         if longest <= settings.max_state_tokens and prompt + settings.max_action_tokens <= settings.max_prompt_tokens:
             kept.append(transition)

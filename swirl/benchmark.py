@@ -66,7 +66,7 @@ def answering(model: WorldModel, pairs: list[tuple[State, State]], tell: Progres
     inferring = seconds(lambda: model.infer(pairs, alternatives=1))
     tell(0.3, "sampling next states")
     imagined = model.imagine_batch(states, actions)
-    sampled = sum(len(model.completion(state.text)) for state in imagined)
+    sampled = sum(len(model.state_completion(state)) for state in imagined)
     sampling = seconds(lambda: model.imagine_batch(states, actions))
     tell(0.5, "scoring next states")
     scored = sum(score.tokens for score in model.forward_log_prob(states, actions, next_states))

@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from swirl.errors import UsageError
+from swirl.models.head import forget_scoring, score_needed_tokens
 from swirl.models.loading import copy_adapter
 from swirl.models.world_model import WorldModel
 from swirl.rewards import PartnerReward
@@ -89,6 +90,7 @@ def build_phase(
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)
     rollouts = Rollouts(world, direction, transitions, settings, inference)
+    forget_scoring(world.model)
     trainer = PhaseTrainer(
         anchor=settings.anchor if direction == "forward" else 0.0,
         rollouts=rollouts,
@@ -101,6 +103,8 @@ def build_phase(
     )
     # Given at construction trl would look for an adapter called "default" to copy; ours is already there as "ref".
     trainer.beta = settings.beta
+    answer = "state" if direction == "forward" else "action"
+    score_needed_tokens(world.model, world.support(answer), settings.temperature)
     return trainer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import io
@@ -81,3 +82,36 @@ def key(state: State) -> str:
 def _digest(picture: Picture, stamp: int) -> str:
     """The hash of a picture's bytes; `stamp` makes a replaced file a new one."""
     return "picture:" + hashlib.sha256(encoded(picture)).hexdigest()
+
+
+def thumbnail(picture: Picture, longest: int = 128) -> Picture:
+    """A small version whose longer side is at most `longest` pixels; small frames as they are."""
+    array = pixels(picture)
+    scale = longest / max(array.shape[:2])
+    if scale >= 1:
+        return from_pixels(array)
+    size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
+    buffer = io.BytesIO()
+    Image.fromarray(array).resize(size, Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)
+    return Picture(encoded=buffer.getvalue())
+
+
+def data_uri(picture: Picture) -> str:
+    """The picture as a `data:` address for a page."""
+    data = encoded(picture)
+    kind = "png" if data.startswith(b"\x89PNG") else "webp" if data[8:12] == b"WEBP" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def shown(state: State) -> str:
+    """A state as a short string for a history: its text, or its thumbnail as a `data:` address."""
+    return state.text if state.picture is None else data_uri(thumbnail(state.picture))
+
+
+def size(picture: Picture) -> tuple[int, int]:
+    """(width, height) in pixels, read from the image's head. Raises SwirlError when it is no image."""
+    try:
+        with Image.open(io.BytesIO(encoded(picture))) as image:
+            return image.size
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SwirlError(f"The frame {said(picture)} is not a whole image ({error}); replace or remove it.") from error

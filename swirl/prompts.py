@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from swirl.codecs import TextCodec
+from swirl.codecs import Codec, Observed, TextCodec
 from swirl.states import State
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    pass
 
 STATE, NEXT, ACTION, END, PAD = "<|state|>", "<|next|>", "<|action|>", "<|end|>", "<|pad|>"
 TAGS = (PAD, END, STATE, NEXT, ACTION)
@@ -35,11 +35,11 @@ class Layout(Protocol):
 
     end_id: int
 
-    def forward(self, state: State, action: str) -> list[int]:
+    def forward(self, state: Observed, action: str) -> list[int]:
         """The prompt of P(y | x, z)."""
         ...
 
-    def inverse(self, state: State, next_state: State) -> list[int]:
+    def inverse(self, state: Observed, next_state: Observed) -> list[int]:
         """The prompt of Q(z | x, y)."""
         ...
 
@@ -52,26 +52,28 @@ class Layout(Protocol):
 class TagLayout:
     """Tags around the parts: <|action|> z <|state|> x <|next|> y and <|state|> x <|next|> y <|action|> z."""
 
-    codec: TextCodec
+    codec: Codec
 
     def __post_init__(self) -> None:
         to_id = self.codec.tokenizer.convert_tokens_to_ids
         self.state_id, self.next_id, self.action_id = to_id(STATE), to_id(NEXT), to_id(ACTION)
         self.end_id = to_id(END)
 
-    def forward(self, state: State, action: str) -> list[int]:
+    def forward(self, state: Observed, action: str) -> list[int]:
         """The prompt of P(y | x, z); an empty action is the state-only pretraining's empty slot."""
-        encode = self.codec.encode
-        return [self.action_id, *encode(action), self.state_id, *encode(state.text), self.next_id]
+        return self._forward(self.codec.encode_state(state), action)
 
-    def inverse(self, state: State, next_state: State) -> list[int]:
+    def _forward(self, state: list[int], action: str) -> list[int]:
+        return [self.action_id, *self.codec.encode(action), self.state_id, *state, self.next_id]
+
+    def inverse(self, state: Observed, next_state: Observed) -> list[int]:
         """The prompt of Q(z | x, y)."""
-        encode = self.codec.encode
-        return [self.state_id, *encode(state.text), self.next_id, *encode(next_state.text), self.action_id]
+        encode = self.codec.encode_state
+        return [self.state_id, *encode(state), self.next_id, *encode(next_state), self.action_id]
 
     def without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""
-        return self.forward(State(""), action)
+        return self._forward([], action)
 
 
 @dataclass
@@ -83,18 +85,22 @@ class ChatLayout:
     def __post_init__(self) -> None:
         self.end_id = self.codec.tokenizer.eos_token_id
 
+    def _text(self, state: Observed) -> str:
+        """The words of a state, as it is or from its ids."""
+        return (state if isinstance(state, State) else self.codec.decode_state(state)).text
+
     def _ask(self, question: str) -> list[int]:
         messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
         text = self.codec.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return self.codec.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def forward(self, state: State, action: str) -> list[int]:
+    def forward(self, state: Observed, action: str) -> list[int]:
         """The prompt of P(y | x, z)."""
-        return self._ask(FORWARD.format(state=state.text, action=action))
+        return self._ask(FORWARD.format(state=self._text(state), action=action))
 
-    def inverse(self, state: State, next_state: State) -> list[int]:
+    def inverse(self, state: Observed, next_state: Observed) -> list[int]:
         """The prompt of Q(z | x, y)."""
-        return self._ask(INVERSE.format(state=state.text, next_state=next_state.text))
+        return self._ask(INVERSE.format(state=self._text(state), next_state=self._text(next_state)))
 
     def without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""
@@ -109,9 +115,9 @@ class PlainLayout(ChatLayout):
         return self.codec.encode(f"{question}\n\nAnswer:\n")
 
 
-def layout_for(tokenizer: PreTrainedTokenizerBase) -> Layout:
-    """The layout that fits a tokenizer: our tags if it has them, else its chat template, else plain text."""
-    codec = TextCodec(tokenizer)
+def layout_for(codec: Codec) -> Layout:
+    """The layout that fits a codec's tokenizer: our tags if it has them, else its chat template, else plain text."""
+    tokenizer = codec.tokenizer
     if STATE in tokenizer.get_vocab():
         return TagLayout(codec)
     return ChatLayout(codec) if tokenizer.chat_template else PlainLayout(codec)

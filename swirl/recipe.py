@@ -66,7 +66,7 @@ def pretraining_pairs(world: WorldModel, rows: Iterable[LabelledTransition]) -> 
     """Copying and comparing, from states alone; the rows' actions are not looked at."""
     pairs = []
     for row in rows:
-        pairs.append((world.layout.forward(row.state, ""), world.completion(row.next_state.text)))
+        pairs.append((world.layout.forward(row.state, ""), world.state_completion(row.next_state)))
         difference = new_facts(row.state, row.next_state)
         pairs.append((world.layout.inverse(row.state, row.next_state), world.completion(difference)))
     return pairs

@@ -8,6 +8,7 @@ from typing import Any
 
 from swirl.models.results import LogProb
 from swirl.models.world_model import WorldModel
+from swirl.pictures import shown
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 
@@ -29,16 +30,16 @@ def partner_log_probs(
     Forward phases (Phase I): log Q(z | x, y') of the predicted state y' in `completions`, for the action z of its row.
     Inverse phases (Phase II): log P(y | x, z') of the observed next state y, for the sampled action z'.
     """
-    answers = [world.codec.decode(list(ids)) for ids in completions]
+    layout = world.layout
     if direction == "forward":
-        prompts = [
-            world.layout.inverse(t.state, world.codec.state(text)) for t, text in zip(transitions, answers, strict=True)
-        ]
-        wanted = [world.completion(action) for action in actions]
+        seen = [world.codec.observed(ids) for ids in completions]
+        prompts = [layout.inverse(t.state, y) for t, y in zip(transitions, seen, strict=True)]
+        wanted, answer = [world.completion(action) for action in actions], "action"
     else:
-        prompts = [world.layout.forward(t.state, text) for t, text in zip(transitions, answers, strict=True)]
-        wanted = [world.completion(t.next_state.text) for t in transitions]
-    return world.log_prob(partner_adapter(world, direction), prompts, wanted)
+        sampled = [world.codec.decode(ids) for ids in completions]
+        prompts = [layout.forward(t.state, z) for t, z in zip(transitions, sampled, strict=True)]
+        wanted, answer = [world.state_completion(t.next_state) for t in transitions], "state"
+    return world.log_prob(partner_adapter(world, direction), prompts, wanted, answer=answer)
 
 
 def reward(score: LogProb, settings: Settings) -> float:
@@ -88,12 +89,18 @@ class PartnerReward:
         size = self.settings.group_size
         self.shown = [
             {
-                "state": rows[start].state.text,
-                "next_state": rows[start].next_state.text,
+                "state": shown(rows[start].state),
+                "next_state": shown(rows[start].next_state),
                 "action": action[start],
-                "samples": [self.world.codec.decode(ids) for ids in completion_ids[start : start + size]],
+                "samples": [self.sample(ids) for ids in completion_ids[start : start + size]],
                 "rewards": rewards[start : start + size],
                 "advantages": advantages(rewards[start : start + size]),
             }
             for start in range(0, min(len(rows), self.SHOWN * size), size)
         ]
+
+    def sample(self, ids: list[int]) -> str:
+        """One rollout for people: a text, or a thumbnail."""
+        if self.direction == "forward":
+            return shown(self.world.codec.decode_state(ids))
+        return self.world.codec.decode(ids)

@@ -34,14 +34,15 @@ class Rollouts:
         if self.direction == "forward":
             actions = self.infer(rows)
             asked = [self.world.layout.forward(row.state, z) for row, z in zip(rows, actions, strict=True)]
-            longest, role = self.settings.max_state_tokens, "fwm"
+            longest, role, answer = self.settings.max_state_tokens, "fwm", "state"
         else:
             actions = [""] * len(rows)
             asked = [self.world.layout.inverse(row.state, row.next_state) for row in rows]
-            longest, role = self.settings.max_action_tokens, "idm"
-        completions = self.world.sample(self.world.adapter(role), asked, size, sampling(self.settings, longest))
+            longest, role, answer = self.settings.max_action_tokens, "idm", "action"
+        how = sampling(self.settings, longest)
+        completions = self.world.sample(self.world.adapter(role), asked, size, how, answer=answer)
         if self.direction == "forward":
-            answers = [self.world.completion(row.next_state.text) for row in rows]
+            answers = [self.world.state_completion(row.next_state) for row in rows]
             self.observed = list(zip(asked, answers, strict=True))
             if self.settings.observed_in_group:
                 completions[size - 1 :: size] = answers
@@ -55,7 +56,7 @@ class Rollouts:
     def infer(self, rows: Sequence[Transition]) -> list[str]:
         """z ~ Q(z | x, y), one for each transition, from the frozen critic."""
         asked = [self.world.layout.inverse(row.state, row.next_state) for row in rows]
-        drawn = self.world.sample(partner_adapter(self.world, "forward"), asked, 1, self.inference)
+        drawn = self.world.sample(partner_adapter(self.world, "forward"), asked, 1, self.inference, answer="action")
         return [self.world.codec.decode(ids) for ids in drawn]
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from swirl.models.head import WHOLE, Support, forget_scoring, score_needed_tokens
 
 Pair = tuple[list[int], list[int]]  # prompt ids, completion ids
 
@@ -28,11 +29,12 @@ def collate(pairs: Sequence[Pair], pad_id: int) -> dict[str, torch.Tensor]:
 
 
 def mean_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Mean negative log-likelihood of the labelled tokens, nats a token; logits are computed for those alone."""
-    labels = batch["labels"]
-    keep = labels.shape[1] - int((labels != -100).int().argmax(dim=1).min()) + 1
-    out = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], logits_to_keep=keep)
-    return cross_entropy(out.logits[:, :-1].float().flatten(0, 1), labels[:, 1 - keep :].flatten(), ignore_index=-100)
+    """Mean negative log-likelihood of the labelled tokens at temperature 1, nats a token.
+
+    The call goes through the model itself, so that what wraps it (data parallel, sharded) sees it.
+    """
+    scores = model(**batch, fused_lm_head=True, scoring_temperature=1.0).log_probs
+    return -scores.sum() / (batch["labels"][:, 1:] != -100).sum()
 
 
 def negative_log_likelihood(
@@ -69,9 +71,15 @@ def supervised_trainer(
     max_grad_norm: float = 1.0,
     scheduler: str = "cosine",
     callbacks: Sequence[TrainerCallback] = (),
+    support: Support = WHOLE,
 ) -> PairTrainer:
-    """A trainer of whatever in `model` requires a gradient. AdamW, betas 0.9/0.95, weight decay 0.01 (section 3)."""
+    """A trainer of whatever in `model` requires a gradient. AdamW, betas 0.9/0.95, weight decay 0.01 (section 3).
+
+    `support` holds the ids that a completion may have.
+    """
     device = next(model.parameters()).device
+    forget_scoring(model)
+    score_needed_tokens(model, support)
     arguments = TrainingArguments(
         output_dir=str(folder),
         seed=seed,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
+from swirl.models.head import WHOLE
 from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import LabelledTransition
@@ -18,7 +19,7 @@ from swirl.supervised import Pair, PairTrainer, supervised_trainer
 def pairs_for(world: WorldModel, direction: Direction, rows: Sequence[LabelledTransition]) -> list[Pair]:
     """Labelled transitions as prompts and answers: next states for the FWM, actions for the IDM."""
     if direction == "forward":
-        return [(world.layout.forward(r.state, r.action), world.completion(r.next_state.text)) for r in rows]
+        return [(world.layout.forward(r.state, r.action), world.state_completion(r.next_state)) for r in rows]
     return [(world.layout.inverse(r.state, r.next_state), world.completion(r.action)) for r in rows]
 
 
@@ -40,6 +41,8 @@ def build_warm_up(
     if world.shared:
         pairs = [pair for task in ("forward", "inverse") for pair in pairs_for(world, task, labels)]
     world.model.set_adapter(world.adapter("fwm" if direction == "forward" else "idm"))
+    # Mixed answers may hold any id.
+    support = WHOLE if world.shared else world.support("state" if direction == "forward" else "action")
     steps = settings.warm_up_epochs * math.ceil(len(pairs) / settings.warm_up_batch_size)
     return supervised_trainer(
         world.model,
@@ -54,6 +57,7 @@ def build_warm_up(
         save_every=settings.save_every,
         processes=int(os.environ.get("WORLD_SIZE", "1")),
         callbacks=callbacks,
+        support=support,
     )
 
 
@@ -84,4 +88,5 @@ def build_pseudo_label_phase(
         max_grad_norm=settings.max_grad_norm,
         scheduler=settings.scheduler,
         callbacks=callbacks,
+        support=world.support("state"),
     )

@@ -1,8 +1,9 @@
 """What a checkpoint is on disk, and how a name becomes one. Nothing here needs torch.
 
-A checkpoint is a folder with `swirl.json` (`{"format": 1, "base": ..., "shared": bool}`) and the adapters `fwm/` and
-`idm/` as ordinary peft folders (safetensors). `base` is "base" for a model inside the folder, else what the base model
-was loaded from: "asset:NAME" for a shipped one, a folder, or a model id on the Hub.
+A checkpoint is a folder with `swirl.json` (`{"format": 1, "base": ..., "shared": bool, "kind": "text" or "image"}`)
+and the adapters `fwm/` and `idm/` as ordinary peft folders (safetensors). `base` is "base" for a model in the folder
+(a model of pictures has its image codec in `base/codec/`), else what the base model was loaded from: "asset:NAME" for a
+shipped one, a folder, or a model id on the Hub.
 """
 
 from __future__ import annotations
@@ -89,6 +90,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if not weights.is_file():
             raise SwirlError(f"{folder} has no adapter {adapter!r}: {weights} is missing; take another checkpoint.")
     return manifest
+
+
+def kind_of(folder: Path | str) -> str:
+    """What a checkpoint's states are, "text" or "image"; a plain model, on disk or on the Hub, is taken for text."""
+    if isinstance(folder, str) or not (folder / MANIFEST).is_file():
+        return "text"
+    return str(read_manifest(folder).get("kind", "text"))
 
 
 def base_source(folder: Path, manifest: dict[str, Any]) -> str:

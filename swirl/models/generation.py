@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import log_softmax, softmax
+from torch.nn.functional import softmax
 
-# Tokens that one forward pass holds, and numbers in one block of logits: bounds on memory, not on speed.
+from swirl.models.head import WHOLE, Support, backbone_states, project, token_scores
+
+# Tokens that one forward pass holds: a bound on memory, not on speed.
 TOKENS_AT_ONCE = 32_768
-LOGITS_AT_ONCE = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,11 @@ def sample(
     end_ids: set[int],
     pad_id: int,
     generator: torch.Generator | None = None,
+    support: Support = WHOLE,
 ) -> list[list[int]]:
-    """`n` completions for each prompt, in contiguous runs; each ends with its end id unless it was cut short.
+    """`n` completions for each prompt, in contiguous runs, of ids within the support.
+
+    Each ends with its end id unless it was cut short; without end ids all have `how.max_tokens` tokens.
 
     The prompts are computed once and their cache is repeated n times. Without a generator torch's own is used, which
     the trainer saves and restores.
@@ -73,8 +77,8 @@ def sample(
     device = next(model.parameters()).device
     ids, mask = left_pad(prompts, pad_id, device)
     positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
-    out = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1)
-    cache, logits = out.past_key_values, out.logits[:, -1]
+    out = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True)
+    cache, logits = out.past_key_values, project(model, out.last_hidden_state[:, -1], support)
     if n > 1:
         cache.batch_repeat_interleave(n)
         logits, mask = logits.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
@@ -83,21 +87,22 @@ def sample(
     done = torch.zeros(len(logits), dtype=torch.bool, device=device)
     position, drawn = positions[:, -1:], []
     for step in range(how.max_tokens):
-        token = pick(logits, how, generator).masked_fill(done, pad_id)
+        token = (pick(logits, how, generator) + support.low).masked_fill(done, pad_id)
         drawn.append(token)
         done = done | torch.isin(token, ends)
         if step + 1 == how.max_tokens or bool(done.all()):
             break
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
         position = position + 1
-        out = model(
+        out = backbone_states(
+            model,
             input_ids=token.unsqueeze(1),
             attention_mask=mask,
             position_ids=position,
             past_key_values=cache,
             use_cache=True,
         )
-        logits = out.logits[:, -1]
+        logits = project(model, out.last_hidden_state[:, -1], support)
     return [until_end(row, end_ids) for row in torch.stack(drawn, dim=1).tolist()]
 
 
@@ -115,30 +120,30 @@ def log_probs(
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
     pad_id: int,
+    support: Support = WHOLE,
 ) -> list[torch.Tensor]:
     """log P of each token of each completion given its prompt, at temperature 1: tensors of (len(completion),)."""
     device = next(model.parameters()).device
-    vocabulary = model.get_output_embeddings().weight.shape[0]
     rows = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
     result: list[torch.Tensor] = []
-    for start, end in chunks([len(row) for row in rows], max(len(c) for c in completions) * vocabulary):
+    for start, end in chunks([len(row) for row in rows]):
         ids, mask = left_pad(rows[start:end], pad_id, device)
         positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
-        keep = max(len(completion) for completion in completions[start:end])
-        out = model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=keep + 1)
-        scores = log_softmax(out.logits[:, :-1].float(), dim=-1)
-        picked = scores.gather(-1, ids[:, -keep:].unsqueeze(-1)).squeeze(-1)
-        result += [picked[i, keep - len(completion) :] for i, completion in enumerate(completions[start:end])]
+        hidden = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions).last_hidden_state
+        lengths = torch.tensor([len(completion) for completion in completions[start:end]], device=device)
+        # The states that answer for a completion are those one place before its tokens.
+        scored = torch.arange(ids.shape[1], device=device) >= ids.shape[1] - lengths.unsqueeze(1)
+        scores, _ = token_scores(model, hidden[:, :-1][scored[:, 1:]], ids[scored], support)
+        result += scores.split(lengths.tolist())
     return result
 
 
-def chunks(lengths: Sequence[int], logits_per_row: int) -> Iterator[tuple[int, int]]:
-    """Runs of rows that together stay within the bounds on tokens and logits; at least one row each."""
+def chunks(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Runs of rows that together stay within the bound on tokens; at least one row each."""
     start, widest = 0, 0
     for i, length in enumerate(lengths):
         widest = max(widest, length)
-        rows = i - start + 1
-        if rows > 1 and (rows * widest > TOKENS_AT_ONCE or rows * logits_per_row > LOGITS_AT_ONCE):
+        if i > start and (i - start + 1) * widest > TOKENS_AT_ONCE:
             yield start, i
             start, widest = i, length
     yield start, len(lengths)

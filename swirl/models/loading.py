@@ -14,8 +14,10 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
+from swirl.codecs import Codec, ImageCodec
 from swirl.errors import SwirlError, UsageError
-from swirl.models.checkpoints import MANIFEST, base_source, read_manifest, resolve_checkpoint
+from swirl.models import vq as vq_models
+from swirl.models.checkpoints import MANIFEST, base_source, kind_of, read_manifest, resolve_checkpoint
 from swirl.models.world_model import WorldModel
 
 # Our own progress says enough, and peft calls what transformers has just renamed.
@@ -49,8 +51,9 @@ def load_world_model(
     shared = bool(manifest.get("shared"))
     base_from = base_source(source, manifest)
     base, tokenizer = load_base(base_from, place, precision)
+    codec = load_codec(base_from, base, tokenizer) if kind_of(source) == "image" else None
     if share_weights and not shared:
-        return with_new_adapters(base, tokenizer, name, base_from, lora_rank, share_weights=True)
+        return with_new_adapters(base, tokenizer, name, base_from, lora_rank, share_weights=True, codec=codec)
     try:
         model = PeftModel.from_pretrained(base, str(source / "fwm"), adapter_name="fwm", is_trainable=True)
         if not shared:
@@ -59,7 +62,19 @@ def load_world_model(
         raise SwirlError(f"The adapters in {source} do not fit the model {base_from} ({first_line(error)}).") from error
     if shared and not share_weights:
         copy_adapter(model, "fwm", "idm")
-    return WorldModel(model, tokenizer, name=name, base=base_from, shared=shared and share_weights)
+    return WorldModel(model, tokenizer, name=name, base=base_from, shared=shared and share_weights, codec=codec)
+
+
+def load_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec:
+    """The image codec beside a base model whose vocabulary ends with its codes. Raises SwirlError if it does not."""
+    vq = vq_models.load(Path(source) / vq_models.CODEC, base.device)
+    offset = base.config.get_text_config().vocab_size - vq.config.num_vq_embeddings
+    if offset < len(tokenizer):
+        raise SwirlError(
+            f"The model {source} has {base.config.vocab_size} ids, too few for the {len(tokenizer)} of its tokenizer "
+            f"and the {vq.config.num_vq_embeddings} of its codec; take another checkpoint."
+        )
+    return ImageCodec(tokenizer, vq, offset)
 
 
 def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -98,6 +113,7 @@ def with_new_adapters(
     source: str,
     lora_rank: int,
     share_weights: bool,
+    codec: Codec | None = None,
 ) -> WorldModel:
     """Fresh LoRA adapters on every linear layer but the head; they start as the base model itself (B = 0)."""
     config = LoraConfig(
@@ -106,7 +122,7 @@ def with_new_adapters(
     model = get_peft_model(base, config, adapter_name="fwm")
     if not share_weights:
         model.add_adapter("idm", config)
-    return WorldModel(model, tokenizer, name=name, base=source, shared=share_weights)
+    return WorldModel(model, tokenizer, name=name, base=source, shared=share_weights, codec=codec)
 
 
 def copy_adapter(model: PeftModel, source: str, target: str) -> None:

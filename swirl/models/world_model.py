@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,13 +16,18 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
+from swirl.codecs import Codec, ImageCodec, TextCodec
 from swirl.models.checkpoints import HUB_ID, MANIFEST, base_name
 from swirl.models.generation import Sampling, log_probs, sample
+from swirl.models.head import WHOLE, Support
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
+from swirl.models.vq import CODEC
+from swirl.pictures import key
 from swirl.prompts import TagLayout, layout_for
 from swirl.states import State
 
 Role = Literal["fwm", "idm"]
+Answer = Literal["state", "action"]
 Progress = Callable[[float, str], None]
 ROWS_AT_ONCE = 128
 
@@ -33,11 +39,18 @@ class WorldModel:
     """
 
     def __init__(
-        self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, *, name: str, base: str, shared: bool = False
+        self,
+        model: PeftModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        name: str,
+        base: str,
+        shared: bool = False,
+        codec: Codec | None = None,
     ) -> None:
         self.model, self.tokenizer, self.name, self.base, self.shared = model, tokenizer, name, base, shared
-        self.layout = layout_for(tokenizer)
-        self.codec = self.layout.codec
+        self.codec = codec or TextCodec(tokenizer)
+        self.layout = layout_for(self.codec)
         declared = model.generation_config.eos_token_id
         declared = declared if isinstance(declared, list) else [declared]
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
@@ -48,6 +61,18 @@ class WorldModel:
         model.eval()
 
     # --- ids -------------------------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        """What its states are: "text" or "image"."""
+        return self.codec.kind
+
+    def support(self, answer: Answer) -> Support:
+        """The ids that an answer may hold: of a picture codes alone, of an action beside pictures words alone."""
+        if not isinstance(self.codec, ImageCodec):
+            return WHOLE
+        first = self.codec.offset
+        return Support(first, first + self.codec.codes) if answer == "state" else Support(0, first)
 
     @property
     def device(self) -> torch.device:
@@ -84,23 +109,37 @@ class WorldModel:
         n: int,
         how: Sampling,
         generator: torch.Generator | None = None,
+        *,
+        answer: Answer,
     ) -> list[list[int]]:
-        """`n` completions (token ids) for each prompt, in contiguous runs."""
-        pad_id = self.tokenizer.pad_token_id
+        """`n` completions (token ids) for each prompt, in contiguous runs; a picture has as many ids as every frame."""
+        pad_id, end_ids = self.tokenizer.pad_token_id, self.end_ids
+        if answer == "state" and isinstance(self.codec, ImageCodec):
+            how, end_ids = replace(how, max_tokens=self.codec.length), set()
         with self.playing(adapter) as model:
-            return sample(model, prompts, n, how, self.end_ids, pad_id, generator)
+            return sample(model, prompts, n, how, end_ids, pad_id, generator, self.support(answer))
 
     def log_prob(
-        self, adapter: str | None, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
+        self,
+        adapter: str | None,
+        prompts: Sequence[Sequence[int]],
+        completions: Sequence[Sequence[int]],
+        *,
+        answer: Answer,
     ) -> list[LogProb]:
-        """log P(completion | prompt) under one adapter, at temperature 1 over the full vocabulary."""
+        """log P(completion | prompt) under one adapter, at temperature 1, over the ids that the answer may hold."""
         with self.playing(adapter) as model:
-            scores = log_probs(model, prompts, completions, self.tokenizer.pad_token_id)
+            scores = log_probs(model, prompts, completions, self.tokenizer.pad_token_id, self.support(answer))
         return [LogProb(float(score.sum()), len(score)) for score in scores]
 
     def completion(self, text: str) -> list[int]:
-        """The token ids of an answer, closed with the end mark."""
+        """The token ids of an answer in words, closed with the end mark."""
         return [*self.codec.encode(text), self.layout.end_id]
+
+    def state_completion(self, state: State) -> list[int]:
+        """The token ids of a state as an answer; a picture has a fixed number of them and needs no end mark."""
+        ids = self.codec.encode_state(state)
+        return ids if isinstance(self.codec, ImageCodec) else [*ids, self.layout.end_id]
 
     def batched(
         self, compute: Callable[[slice], list[Any]], rows: int, progress: Progress | None, what: str
@@ -119,32 +158,40 @@ class WorldModel:
         self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
     ) -> list[LogProb]:
         """log P(y | x, z) for each row."""
+        self.codec.prepare([*states, *next_states])
         prompts = [self.layout.forward(x, z) for x, z in zip(states, actions, strict=True)]
-        return self.scored(self.adapter("fwm"), prompts, [y.text for y in next_states])
+        return self.scored("fwm", prompts, [self.state_completion(y) for y in next_states], "state")
 
     def inverse_log_prob(
         self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
     ) -> list[LogProb]:
         """log Q(z | x, y) for each row."""
+        self.codec.prepare([*states, *next_states])
         prompts = [self.layout.inverse(x, y) for x, y in zip(states, next_states, strict=True)]
-        return self.scored(self.adapter("idm"), prompts, actions)
+        return self.scored("idm", prompts, [self.completion(z) for z in actions], "action")
 
     def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
         """log P(y | z) with the state left empty; what an action alone says of the next state."""
+        self.codec.prepare(next_states)
         prompts = [self.layout.without_state(z) for z in actions]
-        return self.scored(self.adapter("fwm"), prompts, [y.text for y in next_states])
+        return self.scored("fwm", prompts, [self.state_completion(y) for y in next_states], "state")
 
-    def scored(self, adapter: str, prompts: Sequence[Sequence[int]], answers: Sequence[str]) -> list[LogProb]:
-        """log P of each answer given its prompt, in slices."""
-        completions = [self.completion(text) for text in answers]
+    def scored(
+        self, role: Role, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], answer: Answer
+    ) -> list[LogProb]:
+        """log P of each completion given its prompt, in slices."""
+        adapter = self.adapter(role)
         return self.batched(
-            lambda part: self.log_prob(adapter, prompts[part], completions[part]), len(prompts), None, "scoring"
+            lambda part: self.log_prob(adapter, prompts[part], completions[part], answer=answer),
+            len(prompts),
+            None,
+            "scoring",
         )
 
     def room_for(self, states: Sequence[State]) -> int:
         """Tokens that a next state may take: twice the longest state here and some, so that one answer that never ends
         does not hold up the rest."""
-        longest = max((len(self.codec.encode(state.text)) for state in states), default=0)
+        longest = max((len(self.codec.encode_state(state)) for state in states), default=0)
         return min(self.max_state_tokens, 2 * longest + 32)
 
     def imagine_batch(
@@ -155,12 +202,13 @@ class WorldModel:
         progress: Progress | None = None,
     ) -> list[State]:
         """One next state for each row; the likeliest tokens at temperature 0."""
+        self.codec.prepare(states)
         prompts = [self.layout.forward(x, z) for x, z in zip(states, actions, strict=True)]
         how = Sampling(self.room_for(states), temperature)
 
         def compute(part: slice) -> list[State]:
-            drawn = self.sample(self.adapter("fwm"), prompts[part], 1, how)
-            return [self.codec.state(self.codec.decode(ids)) for ids in drawn]
+            drawn = self.sample(self.adapter("fwm"), prompts[part], 1, how, answer="state")
+            return [self.codec.decode_state(ids) for ids in drawn]
 
         return self.batched(compute, len(prompts), progress, "imagining next states")
 
@@ -177,19 +225,21 @@ class WorldModel:
         With `alternatives=1` only the greedy answer is computed.
         """
         generator = torch.Generator(self.device).manual_seed(seed)
+        self.codec.prepare([state for pair in transitions for state in pair])
         prompts = [self.layout.inverse(x, y) for x, y in transitions]
         adapter, longest = self.adapter("idm"), self.max_action_tokens
 
         def compute(part: slice) -> list[Inference]:
             here = prompts[part]
-            drawn = [[ids] for ids in self.sample(adapter, here, 1, Sampling(longest, 0.0))]
+            drawn = [[ids] for ids in self.sample(adapter, here, 1, Sampling(longest, 0.0), answer="action")]
             if alternatives > 1:
                 n = 2 * alternatives
-                more = self.sample(adapter, here, n, Sampling(longest), generator)
+                more = self.sample(adapter, here, n, Sampling(longest), generator, answer="action")
                 drawn = [first + more[i * n : (i + 1) * n] for i, first in enumerate(drawn)]
             found = [list(dict.fromkeys(self.codec.decode(ids) for ids in group)) for group in drawn]
             rows = [(prompt, action) for prompt, group in zip(here, found, strict=True) for action in group]
-            scores = iter(self.log_prob(adapter, [p for p, _ in rows], [self.completion(a) for _, a in rows]))
+            asked, answers = [p for p, _ in rows], [self.completion(a) for _, a in rows]
+            scores = iter(self.log_prob(adapter, asked, answers, answer="action"))
             ranked = [
                 sorted((Alternative(a, next(scores).total) for a in group), key=lambda a: -a.log_prob)[:alternatives]
                 for group in found
@@ -204,10 +254,11 @@ class WorldModel:
         """`n` sampled next states, ranked by how well the IDM reads the action back: log Q(z | x, y')."""
         generator = torch.Generator(self.device).manual_seed(seed)
         prompt = self.layout.forward(state, action)
-        drawn = self.sample(self.adapter("fwm"), [prompt], n, Sampling(self.room_for([state]), temperature), generator)
-        states = [self.codec.state(self.codec.decode(ids)) for ids in drawn]
+        how, adapter = Sampling(self.room_for([state]), temperature), self.adapter("fwm")
+        drawn = self.sample(adapter, [prompt], n, how, generator, answer="state")
+        states = [self.codec.decode_state(ids) for ids in drawn]
         scores = self.inverse_log_prob([state] * n, states, [action] * n)
-        chances = self.log_prob(self.adapter("fwm"), [prompt] * n, drawn)
+        chances = self.log_prob(adapter, [prompt] * n, drawn, answer="state")
         predictions = [
             Prediction(s, score.total, chance.total) for s, score, chance in zip(states, scores, chances, strict=True)
         ]
@@ -220,11 +271,11 @@ class WorldModel:
         """
         generator = torch.Generator(self.device).manual_seed(seed)
         adapter = None if isinstance(self.layout, TagLayout) else self.adapter("fwm")
-        drawn = self.sample(
-            adapter, [self.layout.forward(state, "")], 4 * n, Sampling(self.room_for([state])), generator
-        )
-        texts = dict.fromkeys(self.codec.decode(ids) for ids in drawn)
-        pairs = [(state, State(text)) for text in texts if text != state.text] or [(state, state)]
+        prompt, how = self.layout.forward(state, ""), Sampling(self.room_for([state]))
+        drawn = self.sample(adapter, [prompt], 4 * n, how, generator, answer="state")
+        imagined = {key(found): found for found in map(self.codec.decode_state, drawn)}
+        imagined.pop(key(state), None)
+        pairs = [(state, found) for found in imagined.values()] or [(state, state)]
         read = self.infer(pairs, alternatives=1)
         ranked = sorted(read, key=lambda inference: -inference.log_prob)
         return list(dict.fromkeys(inference.action for inference in ranked if inference.action))[:n]
@@ -259,6 +310,8 @@ class WorldModel:
                 weights = {k.replace(".base_layer.", "."): v for k, v in base.state_dict().items() if ".lora_" not in k}
                 base.save_pretrained(str(temporary / "base"), state_dict=weights)
                 self.tokenizer.save_pretrained(str(temporary / "base"))
+                if isinstance(self.codec, ImageCodec):
+                    self.codec.vq.save_pretrained(str(temporary / "base" / CODEC))
             for card in temporary.rglob("README.md"):
                 card.unlink()
             base_from = "base" if with_base else base_name(self.base)
@@ -268,7 +321,7 @@ class WorldModel:
                 config.write_text(json.dumps({**written, "base_model_name_or_path": base_from}, indent=2) + "\n")
             for weights in temporary.rglob("*.safetensors"):
                 weights.chmod(0o644)
-            manifest = {"format": 1, "base": base_from, "shared": self.shared}
+            manifest = {"format": 1, "base": base_from, "shared": self.shared, "kind": self.kind}
             (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)
             temporary.rename(folder)

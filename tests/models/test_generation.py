@@ -24,7 +24,7 @@ def ids(world: WorldModel, *texts: str) -> list[list[int]]:
 
 def test_greedy_sampling_equals_transformers_own(world: WorldModel) -> None:
     prompts = ids(world, "you are in hall.", "a rather longer prompt than the other one", "x")
-    ours = world.sample("fwm", prompts, 1, Sampling(12, temperature=0.0))
+    ours = world.sample("fwm", prompts, 1, Sampling(12, temperature=0.0), answer="state")
     for prompt, completion in zip(prompts, ours, strict=True):
         theirs = world.model.generate(
             input_ids=torch.tensor([prompt]),
@@ -40,18 +40,20 @@ def test_greedy_sampling_equals_transformers_own(world: WorldModel) -> None:
 def test_completions_come_in_runs_and_end_at_the_first_end(world: WorldModel) -> None:
     prompts = ids(world, "you are in hall.", "the lamp is on")
     generator = torch.Generator().manual_seed(0)
-    drawn = world.sample("fwm", prompts, 20, Sampling(6, temperature=3.0), generator)
+    drawn = world.sample("fwm", prompts, 20, Sampling(6, temperature=3.0), generator, answer="state")
     assert len(drawn) == 40
     assert all(1 <= len(row) <= 6 for row in drawn)
     assert all(token not in world.end_ids for row in drawn for token in row[:-1])
-    again = world.sample("fwm", prompts, 20, Sampling(6, temperature=3.0), torch.Generator().manual_seed(0))
+    again = world.sample(
+        "fwm", prompts, 20, Sampling(6, temperature=3.0), torch.Generator().manual_seed(0), answer="state"
+    )
     assert again == drawn
 
 
 def test_log_probs_equal_a_plain_forward_pass(world: WorldModel) -> None:
     prompts = ids(world, "you are in hall.", "a rather longer prompt than the other one")
     completions = ids(world, "kitchen", "the lamp is off, and more")
-    found = world.log_prob("idm", prompts, completions)
+    found = world.log_prob("idm", prompts, completions, answer="action")
     for prompt, completion, score in zip(prompts, completions, found, strict=True):
         with world.playing("idm") as model, torch.no_grad():
             logits = model(input_ids=torch.tensor([prompt + completion])).logits[0].log_softmax(-1)
@@ -72,7 +74,7 @@ def test_top_k_and_top_p_keep_only_the_likeliest() -> None:
 
 def test_chunks_cover_every_row_once_within_the_bounds() -> None:
     lengths = [30_000, 10, 10, 40_000, 5, 5]
-    runs = list(chunks(lengths, logits_per_row=1))
+    runs = list(chunks(lengths))
     assert [i for start, end in runs for i in range(start, end)] == list(range(6))
     assert runs == [(0, 1), (1, 3), (3, 4), (4, 6)]
 

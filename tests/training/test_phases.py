@@ -118,7 +118,7 @@ def test_the_observed_state_is_one_of_the_group(tiny_base, transitions, tmp_path
     trainer = build_phase(world, "forward", transitions, settings, tmp_path / "phase", 1)
     output = trainer.rollouts([[0]] * 4 + [[7]] * 4, trainer)
     for run_start, index in ((0, 0), (4, 7)):
-        observed = world.completion(transitions[index].next_state.text)
+        observed = world.state_completion(transitions[index].next_state)
         group = output["completion_ids"][run_start : run_start + 4]
         assert group[-1] == observed
         assert observed not in group[:-1]
