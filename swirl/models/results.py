@@ -39,8 +39,11 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One imagined next state: `score` is log Q(z | x, y'), how well the action can be read back from it."""
+    """One imagined next state: `score` is log Q(z | x, y'), how well the action can be read back from it.
+
+    Both figures are None where the model that drew it has no log-probabilities (a diffusion editor).
+    """
 
     state: State
-    score: float
-    log_prob: float
+    score: float | None
+    log_prob: float | None
