@@ -69,8 +69,9 @@ def estimate(
     `parameters` counts the base model with its embeddings, at `bits` a weight (32, 16, 8, or 4 for NF4); `outside`
     counts what stays in 16 bits beside it (an image tokenizer, a vision tower). `vocabulary` is how many ids an answer
     may hold: the codes of a picture, not the whole head. `key_value_width` is heads x head size of the keys, where it
-    is not `hidden` (grouped queries), `inner` the feed-forward's width where it is not 8/3 hidden. A step draws `group_size` completions for each of `prompts` at once, and learns
-    from them in `micro_batches` parts, one after the other. Raises ValueError for other bits.
+    is not `hidden` (grouped queries), `inner` the feed-forward's width where it is not 8/3 hidden. A step draws
+    `group_size` completions for each of `prompts` at once, and learns from them in `micro_batches` parts, one after
+    the other. Raises ValueError for other bits.
 
     - weights: parameters x bits / 8, and `outside` x 2
     - adapters: three of them in float32, and gradient and two moments for the one that is trained: (3 + 3) x 4 bytes a
