@@ -6,7 +6,9 @@ import base64
 import functools
 import hashlib
 import io
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +59,35 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Pixels:
 
 
 def from_pixels(array: Pixels) -> Picture:
-    """A picture in memory, as PNG; equal pixels give equal pictures."""
+    """A picture in memory, as PNG; equal pixels give equal pictures. A fourth channel is opacity.
+
+    Drawn art of up to 256 colours is stored with a palette, which loses nothing and halves the file.
+    """
+    if max(array.shape[:2]) <= SMALL and array.shape[2] == 3:
+        packed = array.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+        colours, indices = np.unique(packed, return_inverse=True)
+        if len(colours) <= 256:
+            return Picture(encoded=_palette_png(indices.reshape(packed.shape), colours))
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG")
     return Picture(encoded=buffer.getvalue())
+
+
+def _palette_png(indices: np.ndarray, colours: np.ndarray) -> bytes:
+    """A PNG of one byte a pixel. Pillow would filter its rows, which nearly doubles the size of flat drawings."""
+    height, width = indices.shape
+    palette = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1).astype(np.uint8)
+    rows = np.pad(indices.astype(np.uint8), ((0, 0), (1, 0)))  # each row begins with its filter: 0, none
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),  # 8 bits, palette, not interlaced
+        (b"PLTE", palette.tobytes()),
+        (b"IDAT", zlib.compress(rows.tobytes(), 9)),
+        (b"IEND", b""),
+    )
+    chunks = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def said(picture: Picture) -> str:

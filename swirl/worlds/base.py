@@ -15,6 +15,10 @@ HELD_OUT_SEED = 1000
 """Recordings of this seed and above come from the held-out games, tasks or variations of the worlds that have some."""
 
 
+PACKAGE_NEEDS = 'pip install "swirl-studio[worlds]"'
+"""What brings the simulators that are other people's packages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Episode:
     """One played episode: L + 1 visible states, the L actions between them, and which of those changed nothing.

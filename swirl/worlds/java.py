@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from swirl.errors import SwirlError
+from swirl.worlds.base import PACKAGE_NEEDS
 
 SHUTDOWN_SECONDS = 10
-PACKAGE_NEEDS = 'pip install "swirl-studio[worlds]"'
 JAVA_NEEDS = "a Java runtime, version 8 or newer, on the PATH (Debian: apt-get install openjdk-17-jre-headless)"
 
 # The simulators walk through hash tables of their objects. An object's own hash differs from run to run, and with it

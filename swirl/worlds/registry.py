@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from swirl import __version__
 from swirl.errors import SwirlError, UsageError
 from swirl.worlds import java
-from swirl.worlds.base import World
+from swirl.worlds.base import PACKAGE_NEEDS, World
 from swirl.worlds.recording import Progress, write_episodes
 
 
@@ -39,6 +40,8 @@ class _Entry:
     """Whether its states are texts or images."""
     module: str | None = None
     """The simulator's import name; None for worlds of our own."""
+    java: bool = False
+    """Whether the simulator runs in Java."""
 
 
 WORLDS = {
@@ -52,6 +55,7 @@ WORLDS = {
         "Four games (tidying up, cooking, sorting, map reading), played half by their solutions and half at random.",
         "Apache-2.0",
         module="textworld_express",
+        java=True,
     ),
     "scienceworld": _Entry(
         "ScienceWorld",
@@ -59,12 +63,21 @@ WORLDS = {
         "Seeds of 1000 and above play tasks that smaller seeds never do.",
         "Apache-2.0",
         module="scienceworld",
+        java=True,
     ),
     "blocks": _Entry(
         "Blocks",
         "Coloured shapes on a board, seen as small pictures: moved, pushed, painted, removed and swapped.",
         "Apache-2.0",
         kind="image",
+    ),
+    "minigrid": _Entry(
+        "MiniGrid",
+        "Small rooms with keys, doors and things to carry, seen from above as small pictures. "
+        "Seeds of 1000 and above play layouts that smaller seeds never do.",
+        "MIT",
+        kind="image",
+        module="minigrid",
     ),
 }
 
@@ -73,9 +86,18 @@ def worlds() -> list[WorldInfo]:
     """All worlds; starts no simulator, so it is cheap."""
     found = []
     for name, entry in WORLDS.items():
-        needs = java.missing(entry.module) if entry.module else ""
+        needs = missing(entry)
         found.append(WorldInfo(name, entry.title, entry.description, not needs, needs))
     return found
+
+
+def missing(entry: _Entry) -> str:
+    """One sentence on what a world still needs, empty when nothing is; starts nothing."""
+    if entry.module is None:
+        return ""
+    if entry.java:
+        return java.missing(entry.module)
+    return "" if find_spec(entry.module) else f"It needs {PACKAGE_NEEDS}."
 
 
 @contextmanager
@@ -84,7 +106,7 @@ def opened(name: str) -> Iterator[World]:
     if name not in WORLDS:
         raise UsageError(f"There is no world {name!r}; the worlds are: {', '.join(WORLDS)}.")
     entry = WORLDS[name]
-    needs = java.missing(entry.module) if entry.module else ""
+    needs = missing(entry)
     if needs:
         raise SwirlError(f"{entry.title} is not ready. {needs}")
     if name == "household":
@@ -95,6 +117,10 @@ def opened(name: str) -> Iterator[World]:
         from swirl.worlds.blocks import Blocks
 
         yield Blocks()
+    elif name == "minigrid":
+        from swirl.worlds.minigrid import MiniGrid
+
+        yield MiniGrid()
     elif name == "textworld-express":
         from textworld_express import TextWorldExpressEnv
 

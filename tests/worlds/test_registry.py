@@ -8,9 +8,12 @@ from contextlib import nullcontext
 import pytest
 
 from swirl.errors import SwirlError, UsageError
+from swirl.pictures import encoded
+from swirl.sources.frames import stored_state
 from swirl.states import State
 from swirl.worlds import java, registry
-from swirl.worlds.base import episode_of
+from swirl.worlds.base import episode_of, episode_seed
+from swirl.worlds.blocks import Blocks
 
 
 class Counter:
@@ -66,6 +69,22 @@ def test_record_writes_states_true_actions_and_the_card(tmp_path, counter):
     assert seen == [1 / 3, 2 / 3, 1.0]
 
 
+def test_pictures_are_recorded_beside_the_sequences(tmp_path):
+    out = tmp_path / "out"
+    report = registry.record("blocks", out, sequences=2, length=3, seed=2)
+    assert (report["sequences"], report["transitions"]) == (2, 6)
+    assert json.loads((out / "collection.json").read_text())["kind"] == "image"
+    sequences = lines(out / "sequences.jsonl")
+    assert sequences[1] == {"id": "blocks-2-00001", "frames": [f"00001/0000{step}.png" for step in range(4)]}
+    for index, sequence in enumerate(sequences):
+        episode = Blocks().episode(episode_seed(2, index), 3)
+        frames = [encoded(stored_state(out, member).picture) for member in sequence["frames"]]
+        assert frames == [state.picture.encoded for state in episode.states]
+        assert lines(out / "actions.jsonl")[index]["actions"] == episode.actions
+    registry.record("blocks", tmp_path / "again", sequences=2, length=3, seed=2)
+    assert (tmp_path / "again" / "frames.zip").read_bytes() == (out / "frames.zip").read_bytes()
+
+
 def test_a_recording_that_fails_leaves_nothing_behind(tmp_path, counter):
     counter(Counter(breaks_at=1))
     with pytest.raises(SwirlError, match="No space left on device"):
@@ -116,9 +135,18 @@ def test_a_world_without_its_package_says_how_to_install_it(monkeypatch):
     assert 'pip install "swirl-studio[worlds]"' in needs["textworld-express"]
 
 
+def test_a_world_without_its_package_does_not_ask_for_java(monkeypatch, tmp_path):
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    monkeypatch.setattr(java.shutil, "which", lambda name: None)
+    needs = {world.name: world.needs for world in registry.worlds()}
+    assert needs["minigrid"] == 'It needs pip install "swirl-studio[worlds]".' and not needs["blocks"]
+    with pytest.raises(SwirlError, match="MiniGrid is not ready"):
+        registry.record("minigrid", tmp_path / "out", sequences=1, length=1, seed=0)
+
+
 def test_listing_the_worlds_imports_neither_torch_nor_a_simulator():
     script = (
         "import sys; from swirl.worlds.registry import worlds; worlds(); "
-        "sys.exit(bool({'torch', 'py4j', 'scienceworld', 'textworld_express'} & set(sys.modules)))"
+        "sys.exit(bool({'torch', 'py4j', 'scienceworld', 'textworld_express', 'minigrid', 'pygame'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

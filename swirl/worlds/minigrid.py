@@ -1,0 +1,95 @@
+"""MiniGrid (Chevalier-Boisvert et al. 2023, MIT) as a world of pictures: small rooms, keys, doors, things to carry.
+
+The whole grid is drawn at 8 pixels a tile, in the middle of 64 × 64, without the lit view cone, which moves with the
+agent. What the agent carries, which MiniGrid does not draw, is shown in the upper left corner, always a wall otherwise.
+So a frame shows all there is. Recordings of seed 1000 and above use other, larger layouts.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from swirl.pictures import Pixels, from_pixels
+from swirl.states import State
+from swirl.worlds.base import Episode, episode_of, held_out
+from swirl.worlds.minigrid_walk import Walker
+
+if TYPE_CHECKING:
+    from minigrid.minigrid_env import MiniGridEnv
+
+TILES, TILE = 8, 8
+"""Tiles a side of a frame, and pixels a side of a tile."""
+
+Layout = tuple[str, dict[str, Any]]
+"""An environment's class in `minigrid.envs`, and its arguments."""
+
+LAYOUTS: tuple[Layout, ...] = (
+    ("DoorKeyEnv", {"size": 5}),
+    ("GoToObjectEnv", {"size": 6, "numObjs": 2}),
+    ("KeyCorridorEnv", {"room_size": 3, "num_rows": 2}),
+    ("PutNearEnv", {"size": 6, "numObjs": 2}),
+    ("DoorKeyEnv", {"size": 6}),
+    ("FetchEnv", {"size": 7, "numObjs": 3}),
+    ("KeyCorridorEnv", {"room_size": 3, "num_rows": 1}),
+    ("EmptyEnv", {"size": 6, "agent_start_pos": None}),
+)
+HELD_OUT_LAYOUTS: tuple[Layout, ...] = (
+    ("DoorKeyEnv", {"size": 8}),
+    ("PutNearEnv", {"size": 8, "numObjs": 3}),
+    ("KeyCorridorEnv", {"room_size": 3, "num_rows": 3}),
+    ("FetchEnv", {"size": 8, "numObjs": 3}),
+    ("DoorKeyEnv", {"size": 7}),
+)
+
+
+class MiniGrid:
+    """The world `minigrid`; needs the package of that name."""
+
+    name = "minigrid"
+
+    def episode(self, seed: int, length: int) -> Episode:
+        """An episode of `length` actions in the layout number `seed` mod their count, the same for the same seed."""
+        layouts = HELD_OUT_LAYOUTS if held_out(seed) else LAYOUTS
+        env = built(layouts[seed % len(layouts)], seed)
+        walker = Walker(env, random.Random(f"minigrid-{seed}"))
+        states, taken = [seen(env)], []
+        for _ in range(length):
+            taken.append(walker.step())
+            states.append(seen(env))
+        return episode_of(states, taken)
+
+
+def built(layout: Layout, seed: int) -> MiniGridEnv:
+    """A new environment, at its start."""
+    # MiniGrid draws with pygame, which would greet on standard output, where --json promises nothing but JSON.
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    from minigrid import envs
+
+    name, arguments = layout
+    env = getattr(envs, name)(**arguments)
+    env.reset(seed=seed)
+    return env
+
+
+def seen(env: MiniGridEnv) -> State:
+    """What the environment looks like now."""
+    return State(picture=from_pixels(draw(env)))
+
+
+def draw(env: MiniGridEnv) -> Pixels:
+    """The frame, (64, 64, 3) uint8: the grid amid walls, and what is carried in the upper left corner."""
+    from minigrid.core.grid import Grid
+    from minigrid.core.world_object import Wall
+
+    frame = np.tile(Grid.render_tile(Wall(), tile_size=TILE).astype(np.uint8), (TILES, TILES, 1))
+    grid = env.get_frame(highlight=False, tile_size=TILE)
+    height, width = grid.shape[:2]
+    top, left = (TILES - env.height) // 2 * TILE, (TILES - env.width) // 2 * TILE
+    frame[top : top + height, left : left + width] = grid
+    if env.carrying is not None:
+        frame[:TILE, :TILE] = Grid.render_tile(env.carrying, tile_size=TILE)
+    return frame

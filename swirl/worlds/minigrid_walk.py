@@ -1,0 +1,135 @@
+"""An agent for MiniGrid that mostly does what makes sense: it walks to things, picks them up and opens doors."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minigrid.minigrid_env import MiniGridEnv
+
+TURN_LEFT, TURN_RIGHT, FORWARD, PICK_UP, PUT_DOWN, TOGGLE = range(6)
+STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
+"""What one step forward adds to the column and row, by the agent's direction."""
+
+TO_A_THING = 0.75  # how often the next place to go to is a thing or a door, and not just a free cell
+IN_VAIN = 0.15  # how often what is impossible here is tried, where there is something impossible to try
+KEEP_WALKING = 0.5  # how often what is carried is kept on reaching a free cell
+
+Cell = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An action in words, its number in MiniGrid, and whether it changes anything here."""
+
+    words: str
+    action: int
+    effective: bool
+
+
+def choices(env: MiniGridEnv) -> list[Choice]:
+    """What can be tried here, in words; those that name a thing mean the one in front of the agent."""
+    ahead = env.grid.get(*env.front_pos)
+    found = [
+        Choice("turn left", TURN_LEFT, True),
+        Choice("turn right", TURN_RIGHT, True),
+        Choice("go forward", FORWARD, passable(ahead)),
+    ]
+    if ahead is not None and ahead.can_pickup():
+        found.append(Choice(f"pick up the {named(ahead)}", PICK_UP, env.carrying is None))
+    if ahead is not None and ahead.type == "door":
+        verb = "close" if ahead.is_open else "unlock" if ahead.is_locked and has_key(env, ahead) else "open"
+        found.append(Choice(f"{verb} the {named(ahead)}", TOGGLE, not ahead.is_locked or has_key(env, ahead)))
+    if env.carrying is not None and ahead is None:
+        found.append(Choice(f"put down the {named(env.carrying)}", PUT_DOWN, True))
+    return found
+
+
+def passable(thing: Any) -> bool:
+    """Whether the agent can step onto what is in a cell (None: nothing)."""
+    return thing is None or thing.can_overlap()
+
+
+def named(thing: Any) -> str:
+    """A thing in words."""
+    return f"{thing.color} {thing.type}"
+
+
+def has_key(env: MiniGridEnv, door: Any) -> bool:
+    """Whether the agent carries the door's key."""
+    return env.carrying is not None and env.carrying.type == "key" and env.carrying.color == door.color
+
+
+def useful(env: MiniGridEnv, thing: Any) -> bool:
+    """Whether something can be done with a thing as things stand."""
+    if thing.type == "door":
+        return not thing.is_locked or has_key(env, thing)
+    return thing.can_pickup() and env.carrying is None
+
+
+class Walker:
+    """Plays an environment: picks a place, walks there by a shortest way, does what can be done there."""
+
+    def __init__(self, env: MiniGridEnv, rng: random.Random) -> None:
+        self.env = env
+        self.rng = rng
+        self.target: Cell | None = None
+        self.turns = rng.sample(((TURN_LEFT, -1), (TURN_RIGHT, 1)), 2)  # which way round comes first when equally far
+
+    def step(self) -> str:
+        """Play one action and say it in words."""
+        known = choices(self.env)
+        vain = [choice for choice in known if not choice.effective]
+        if vain and self.rng.random() < IN_VAIN:
+            chosen = self.rng.choice(vain)
+        else:
+            chosen = self._sensible([choice for choice in known if choice.effective])
+        self.env.step(chosen.action)
+        return chosen.words
+
+    def _sensible(self, known: list[Choice]) -> Choice:
+        """Something with what is in front if that is where the agent wanted to be, else the next step of the way."""
+        if self.target is not None and self.target == tuple(self.env.front_pos):
+            left, self.target = self.target, None
+            deeds = [choice for choice in known if choice.action in (PICK_UP, PUT_DOWN, TOGGLE)]
+            if deeds and (self.env.grid.get(*left) is not None or self.rng.random() >= KEEP_WALKING):
+                return self.rng.choice(deeds)
+        first = self._way(self.target)
+        if first is None:
+            self.target = self._new_target()
+            first = self._way(self.target)
+        wanted = [choice for choice in known if choice.action == first]
+        return wanted[0] if wanted else self.rng.choice([choice for choice in known if choice.action <= FORWARD])
+
+    def _new_target(self) -> Cell | None:
+        """A random place that can be faced from here, mostly one where something can be done."""
+        grid = self.env.grid
+        ahead = tuple(self.env.front_pos)
+        places = [(x, y) for y in range(grid.height) for x in range(grid.width) if (x, y) != ahead]
+        reachable = [place for place in places if self._way(place) is not None]
+        things = [place for place in reachable if grid.get(*place) and useful(self.env, grid.get(*place))]
+        free = [place for place in reachable if passable(grid.get(*place))]
+        pool = things if things and self.rng.random() < TO_A_THING else free
+        return self.rng.choice(pool) if pool else None
+
+    def _way(self, target: Cell | None) -> int | None:
+        """The first action of a shortest way to face the target; None if there is no way, or none is needed."""
+        here = (*map(int, self.env.agent_pos), int(self.env.agent_dir))
+        queue: deque[tuple[tuple[int, int, int], int | None]] = deque([(here, None)])
+        seen = {here}
+        while target is not None and queue:
+            (x, y, way), first = queue.popleft()
+            front = (x + STEPS[way][0], y + STEPS[way][1])
+            if front == target:
+                return first
+            following = [((x, y, (way + turned) % 4), turn) for turn, turned in self.turns]
+            if passable(self.env.grid.get(*front)):
+                following.append(((*front, way), FORWARD))
+            for place, action in following:
+                if place not in seen:
+                    seen.add(place)
+                    queue.append((place, action if first is None else first))
+        return None
