@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+from swirl import pictures
 from swirl.models.results import Inference, LogProb
 from swirl.states import State
 
 Progress = Callable[[float, str], None]
-Key = TypeVar("Key", bound=tuple[str, ...])
+Question = TypeVar("Question", bound=tuple[str, ...])
 Answer = TypeVar("Answer")
 
 ROOM = 8
@@ -51,10 +52,15 @@ class Answering(Protocol):
 def no_longer_than(model: Answering, states: Sequence[State]) -> Iterator[None]:
     """Let predictions grow a little longer than the longest of these observed states, and no further.
 
-    A prediction that has gone astray may never end, and would hold up its whole batch to the model's own limit.
+    A prediction that has gone astray may never end, and would hold up its whole batch to the model's own limit. A
+    picture has as many tokens as every other, and needs no limit.
     """
+    texts = {state.text for state in states if state.picture is None}
+    if not texts:
+        yield
+        return
     limit = model.max_state_tokens
-    longest = max(len(model.completion(text)) for text in {state.text for state in states})
+    longest = max(len(model.completion(text)) for text in texts)
     model.max_state_tokens = min(limit, longest + longest // 4 + ROOM)
     try:
         yield
@@ -63,7 +69,7 @@ def no_longer_than(model: Answering, states: Sequence[State]) -> Iterator[None]:
 
 
 class Answers:
-    """Greedy answers and log-probabilities of one model, remembered by question.
+    """Greedy answers and log-probabilities of one model, remembered by question; states are told apart by their keys.
 
     Questions that were not asked before go to the model in one batch, short ones first, so that a batch holds rows of
     like length. `progress` is told the name of what is computed and how far it is, from 0 to 1.
@@ -71,40 +77,52 @@ class Answers:
 
     def __init__(self, model: Answering, seed: int = 0, progress: Progress | None = None) -> None:
         self.model, self.seed, self.progress = model, seed, progress
+        self._known: dict[str, State] = {}
         self._actions: dict[tuple[str, str], str] = {}
-        self._states: dict[tuple[str, str], str] = {}
+        self._states: dict[tuple[str, str], State] = {}
         self._scores: dict[tuple[str, ...], LogProb] = {}
+
+    def key(self, state: State) -> str:
+        """A state's key (a text is its own), under which `state` finds it again."""
+        key = pictures.key(state)
+        self._known.setdefault(key, state)
+        return key
+
+    def state(self, key: str) -> State:
+        """The state that `key` was asked for."""
+        return self._known[key]
 
     def actions(self, states: Sequence[State], next_states: Sequence[State]) -> list[str]:
         """The action that the IDM decodes greedily for each pair (x, y)."""
-        asked = [(x.text, y.text) for x, y in zip(states, next_states, strict=True)]
+        asked = [(self.key(x), self.key(y)) for x, y in zip(states, next_states, strict=True)]
 
         def compute(pairs: Sequence[tuple[str, str]]) -> list[str]:
-            inferred = self.model.infer([(State(x), State(y)) for x, y in pairs], alternatives=1, seed=self.seed)
+            inferred = self.model.infer(
+                [(self.state(x), self.state(y)) for x, y in pairs], alternatives=1, seed=self.seed
+            )
             return [inference.action for inference in inferred]
 
         return self._filled(self._actions, asked, compute, "inferring actions")
 
     def next_states(self, states: Sequence[State], actions: Sequence[str]) -> list[State]:
         """The next state that the FWM decodes greedily for each (x, z)."""
-        asked = [(x.text, z) for x, z in zip(states, actions, strict=True)]
+        asked = [(self.key(x), z) for x, z in zip(states, actions, strict=True)]
 
-        def compute(pairs: Sequence[tuple[str, str]]) -> list[str]:
-            imagined = self.model.imagine_batch([State(x) for x, _ in pairs], [z for _, z in pairs], temperature=0.0)
-            return [state.text for state in imagined]
+        def compute(pairs: Sequence[tuple[str, str]]) -> list[State]:
+            return self.model.imagine_batch([self.state(x) for x, _ in pairs], [z for _, z in pairs], temperature=0.0)
 
-        return [State(text) for text in self._filled(self._states, asked, compute, "imagining next states")]
+        return self._filled(self._states, asked, compute, "imagining next states")
 
     def forward_log_prob(
         self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
     ) -> list[LogProb]:
         """log P(y | x, z)."""
-        asked = [("forward", x.text, z, y.text) for x, z, y in zip(states, actions, next_states, strict=True)]
+        rows = zip(states, actions, next_states, strict=True)
+        asked = [("forward", self.key(x), z, self.key(y)) for x, z, y in rows]
 
         def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
-            return self.model.forward_log_prob(
-                [State(x) for _, x, _, _ in rows], [z for _, _, z, _ in rows], [State(y) for _, _, _, y in rows]
-            )
+            _, x, z, y = zip(*rows, strict=True)
+            return self.model.forward_log_prob([*map(self.state, x)], z, [*map(self.state, y)])
 
         return self._filled(self._scores, asked, compute, "scoring next states")
 
@@ -112,35 +130,35 @@ class Answers:
         self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
     ) -> list[LogProb]:
         """log Q(z | x, y)."""
-        asked = [("inverse", x.text, y.text, z) for x, y, z in zip(states, next_states, actions, strict=True)]
+        rows = zip(states, next_states, actions, strict=True)
+        asked = [("inverse", self.key(x), self.key(y), z) for x, y, z in rows]
 
         def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
-            return self.model.inverse_log_prob(
-                [State(x) for _, x, _, _ in rows], [State(y) for _, _, y, _ in rows], [z for _, _, _, z in rows]
-            )
+            _, x, y, z = zip(*rows, strict=True)
+            return self.model.inverse_log_prob([*map(self.state, x)], [*map(self.state, y)], z)
 
         return self._filled(self._scores, asked, compute, "scoring actions")
 
     def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
         """log P(y | z), the state left empty."""
-        asked = [("alone", z, y.text) for z, y in zip(actions, next_states, strict=True)]
+        asked = [("alone", z, self.key(y)) for z, y in zip(actions, next_states, strict=True)]
 
         def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
-            return self.model.without_state_log_prob([z for _, z, _ in rows], [State(y) for _, _, y in rows])
+            return self.model.without_state_log_prob([z for _, z, _ in rows], [self.state(y) for _, _, y in rows])
 
         return self._filled(self._scores, asked, compute, "scoring next states without their state")
 
     def _filled(
         self,
-        known: dict[Key, Answer],
-        asked: Sequence[Key],
-        compute: Callable[[Sequence[Key]], list[Answer]],
+        known: dict[Question, Answer],
+        asked: Sequence[Question],
+        compute: Callable[[Sequence[Question]], list[Answer]],
         what: str,
     ) -> list[Answer]:
-        new = sorted((key for key in dict.fromkeys(asked) if key not in known), key=lambda key: sum(map(len, key)))
+        new = sorted((row for row in dict.fromkeys(asked) if row not in known), key=lambda row: sum(map(len, row)))
         for start in range(0, len(new), ROWS_AT_ONCE):
             rows = new[start : start + ROWS_AT_ONCE]
             known.update(zip(rows, compute(rows), strict=True))
             if self.progress is not None:
                 self.progress(min(1.0, (start + ROWS_AT_ONCE) / len(new)), what)
-        return [known[key] for key in asked]
+        return [known[row] for row in asked]

@@ -1,7 +1,8 @@
-"""Does the action steer the prediction? Genie's ΔPSNR (Bruce et al. 2024), in a form for texts."""
+"""Does the action steer the prediction? Genie's ΔPSNR (Bruce et al. 2024), and a form of it for all states."""
 
 from __future__ import annotations
 
+from swirl.evaluation import cycle
 from swirl.evaluation.rows import Rows
 
 
@@ -14,3 +15,14 @@ def log_prob_gain(rows: Rows, seed: int = 0) -> list[float]:
     own = rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)
     foreign = rows.answers.forward_log_prob(rows.states, others, rows.next_states)
     return [a.mean - b.mean for a, b in zip(own, foreign, strict=True)]
+
+
+def delta_psnr(rows: Rows, seed: int = 0) -> list[float]:
+    """PSNR(y, ŷ | z) − PSNR(y, ŷ | z of a random other transition), dB; z inferred. For pictures alone.
+
+    Near 0 the forward model ignores its action.
+    """
+    others = [rows.inferred[i] for i in rows.elsewhere(seed)]
+    strangers = rows.keys(rows.answers.next_states(rows.states, others))
+    foreign = map(rows.measures["psnr"], strangers, rows.next_keys)
+    return [own - other for own, other in zip(cycle.measured(rows, "psnr"), foreign, strict=True)]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from swirl.evaluation.forward import compared
 from swirl.evaluation.rows import Rows
 from swirl.evaluation.texts import exact_match
 
 
 def predicted(rows: Rows) -> list[str]:
-    """The FWM's greedy next state under the inferred action."""
-    return [state.text for state in rows.answers.next_states(rows.states, rows.inferred)]
+    """The key of the FWM's greedy next state under the inferred action."""
+    return rows.keys(rows.answers.next_states(rows.states, rows.inferred))
 
 
 def state_exact_match(rows: Rows) -> list[float]:
     """1 where the next state predicted from the inferred action is the observed one."""
-    return [exact_match(ours, y.text) for ours, y in zip(predicted(rows), rows.next_states, strict=True)]
+    return measured(rows, "exact_match")
+
+
+def measured(rows: Rows, measure: str) -> list[float]:
+    """One of the rows' measures, of the next state predicted from the inferred action against the observed one."""
+    return compared(predicted(rows), rows.next_keys, {measure: rows.measures[measure]})[measure]
 
 
 def action_exact_match(rows: Rows) -> list[float]:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from swirl.evaluation import texts
+from swirl.evaluation.comparing import Measure
 from swirl.evaluation.rows import Rows
-from swirl.evaluation.texts import exact_match, rouge_l, token_accuracy
-
-COMPARISONS = {"exact_match": exact_match, "token_accuracy": token_accuracy, "rouge_l": rouge_l}
 
 
-def compared(candidates: Sequence[str], references: Sequence[str]) -> dict[str, list[float]]:
-    """exact_match, token_accuracy and rouge_l of each candidate; each is 0 to 1 and defined in `texts`."""
+def compared(
+    candidates: Sequence[str], references: Sequence[str], measures: Mapping[str, Measure] = texts.MEASURES
+) -> dict[str, list[float]]:
+    """Each measure of each candidate, the states given by their keys.
+
+    Texts: exact_match, token_accuracy and rouge_l, 0 to 1, defined in `texts`; pictures: see `comparing.Frames`.
+    """
     pairs = list(zip(candidates, references, strict=True))
-    return {name: [compare(ours, theirs) for ours, theirs in pairs] for name, compare in COMPARISONS.items()}
+    return {name: [measure(ours, theirs) for ours, theirs in pairs] for name, measure in measures.items()}
 
 
 def predicted(rows: Rows) -> list[str] | None:
-    """The FWM's greedy next state under the true action; None when the true actions are not known."""
+    """The key of the FWM's greedy next state under the true action; None when the true actions are not known."""
     if rows.true_actions is None:
         return None
-    return [state.text for state in rows.answers.next_states(rows.states, rows.true_actions)]
+    return rows.keys(rows.answers.next_states(rows.states, rows.true_actions))
 
 
 def log_prob(rows: Rows) -> list[float]:

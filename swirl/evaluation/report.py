@@ -9,21 +9,26 @@ from pathlib import Path
 
 import numpy as np
 
+from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation import bootstrap, controllability, copy, cycle, forward, health, horizon, inverse, leakage
+from swirl.evaluation import copy, cycle, forward
 from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
 from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.metrics import measured
 from swirl.evaluation.rows import Rows
-from swirl.evaluation.texts import bleu, bleu_counts, exact_match
+from swirl.evaluation.texts import exact_match
 from swirl.states import StateSequence, Transition
 
 SHOWN = 20
 """Examples kept with a report."""
 
+LEAN = ("exact_match", "psnr")
+"""The measures of a predicted state that follow every training phase, where the states have them."""
+
 
 @dataclass(frozen=True)
 class Example:
-    """One evaluated transition: what the models said of it."""
+    """One evaluated transition: what the models said of it; a picture as the `data:` address of its thumbnail."""
 
     sequence_id: str
     step: int
@@ -98,52 +103,6 @@ def aligned(transitions: Sequence[Transition], actions: dict[str, list[str]]) ->
     return [actions[t.step] for t, actions in zip(transitions, known, strict=True)]
 
 
-def measured(rows: Rows, seed: int = 0) -> dict[str, Value]:
-    """All metrics with their intervals. Each is defined where it is computed, in the module of its group."""
-    groups = [transition.sequence_id for transition in rows.transitions]
-    metrics: dict[str, Value] = {}
-    for name, values in per_transition(rows, seed).items():
-        value = bootstrap.of_mean(values, groups, seed)
-        if value is not None:
-            metrics[name] = value
-    references = [y.text for y in rows.next_states]
-    for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy.predicted(rows))):
-        if predictions is not None:
-            metrics[f"{name}/bleu"] = bootstrap.of_sums(bleu_counts(predictions, references), groups, bleu, seed)
-    for suffix, actions in (("", rows.inferred), ("_true", rows.true_actions)):
-        if actions is not None:
-            for measure in (health.distinct, health.effective_number):
-                metrics[f"health/{measure.__name__}{suffix}"] = bootstrap.by_jackknife(actions, groups, measure)
-    return {name: metrics[name] for name in sorted(metrics, key=lambda name: ORDER.index(name.split("/")[0]))}
-
-
-ORDER = ("forward", "copy", "inverse", "cycle", "controllability", "health", "leakage", "horizon")
-
-
-def per_transition(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
-    """The metrics that are means over transitions, as one number a transition."""
-    found: dict[str, Sequence[float | None]] = {"forward/log_prob": forward.log_prob(rows)}
-    predictions = forward.predicted(rows)
-    if predictions is not None:
-        compared = forward.compared(predictions, [y.text for y in rows.next_states])
-        found |= {f"forward/{name}": values for name, values in compared.items()}
-    found |= {f"copy/{name}": values for name, values in copy.measured(rows).items()}
-    found |= {f"inverse/{name}": values for name, values in inverse.measured(rows).items()}
-    found["cycle/exact_match"] = cycle.state_exact_match(rows)
-    found["cycle/action_exact_match"] = cycle.action_exact_match(rows)
-    found["cycle/log_prob"] = cycle.log_prob(rows)
-    found["controllability/log_prob_gain"] = controllability.log_prob_gain(rows, seed)
-    found["health/mean_length"] = health.lengths(rows.inferred)
-    found["leakage/stitch"] = leakage.stitch(rows, seed)
-    found["leakage/state_ablation"] = leakage.state_ablation(rows)
-    found["leakage/overlap"] = leakage.overlap(rows, rows.inferred)
-    if rows.true_actions is not None:
-        found["health/mean_length_true"] = health.lengths(rows.true_actions)
-        found["leakage/overlap_true"] = leakage.overlap(rows, rows.true_actions)
-    found |= {f"horizon/{name}": values for name, values in horizon.measured(rows).items()}
-    return found
-
-
 def examples(rows: Rows) -> tuple[Example, ...]:
     """The first transitions with the inferred action and the next state predicted from it."""
     shown = zip(rows.transitions, cycle.predicted(rows), rows.inferred, range(SHOWN), strict=False)
@@ -151,9 +110,9 @@ def examples(rows: Rows) -> tuple[Example, ...]:
         Example(
             t.sequence_id,
             t.step,
-            t.state.text,
-            t.next_state.text,
-            predicted,
+            pictures.shown(t.state),
+            pictures.shown(t.next_state),
+            pictures.shown(rows.answers.state(predicted)),
             action,
             None if rows.true_actions is None else rows.true_actions[i],
         )
@@ -170,19 +129,20 @@ def held_out_scores(
     """The few scores that follow every training phase; means over the transitions, greedy decoding.
 
     Always: `cycle/exact_match`, `forward/log_prob` (nats per token; under the true action where known, else the
-    inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`.
+    inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`. Of
+    pictures, wherever there is an exact match of states, `psnr` (dB) too.
     """
     rows = Rows(list(transitions), true_actions, Answers(model, progress=progress))
-    references = [y.text for y in rows.next_states]
+    scores: dict[str, list[float]] = {}
     with no_longer_than(model, rows.next_states):
-        scores = {
-            "cycle/exact_match": cycle.state_exact_match(rows),
-            "forward/log_prob": forward.log_prob(rows),
-            "copy/exact_match": [exact_match(x.text, y) for x, y in zip(rows.states, references, strict=True)],
-        }
-        predictions = forward.predicted(rows)
-    if predictions is not None and true_actions is not None:
+        scores["forward/log_prob"] = forward.log_prob(rows)
+        lean = {name: rows.measures[name] for name in LEAN if name in rows.measures}
+        predictions = {"cycle": cycle.predicted(rows), "copy": copy.predicted(rows), "forward": forward.predicted(rows)}
+    for group, predicted in predictions.items():
+        if predicted is not None:
+            compared = forward.compared(predicted, rows.next_keys, lean)
+            scores |= {f"{group}/{name}": values for name, values in compared.items()}
+    if true_actions is not None:
         pairs = zip(rows.inferred, true_actions, strict=True)
-        scores["forward/exact_match"] = [exact_match(p, y) for p, y in zip(predictions, references, strict=True)]
         scores["inverse/exact_match"] = [exact_match(ours, theirs) for ours, theirs in pairs]
     return {name: float(np.mean(values)) for name, values in scores.items()}

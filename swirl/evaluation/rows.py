@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
+from swirl.evaluation import texts
 from swirl.evaluation.answers import Answers
+from swirl.evaluation.comparing import Drawing, Frames, Measure
 from swirl.states import State, Transition
 
 
@@ -42,6 +45,30 @@ class Rows:
     def best_actions(self) -> Sequence[str]:
         """The true actions where they are known, else the inferred ones."""
         return self.inferred if self.true_actions is None else self.true_actions
+
+    @cached_property
+    def kind(self) -> str:
+        """What the states are: "text" or "image"."""
+        return "text" if self.transitions[0].state.picture is None else "image"
+
+    @cached_property
+    def frames(self) -> Frames:
+        """The frames as the model's codec sees them; for pictures alone."""
+        return Frames(cast(Drawing, self.answers.model).codec, self.answers.state)
+
+    @cached_property
+    def measures(self) -> Mapping[str, Measure]:
+        """How two states are compared, given by their keys: name by name, a number a pair."""
+        return texts.MEASURES if self.kind == "text" else self.frames.measures
+
+    @cached_property
+    def next_keys(self) -> list[str]:
+        """The keys of y."""
+        return self.keys(self.next_states)
+
+    def keys(self, states: Sequence[State]) -> list[str]:
+        """The keys of states; a text is its own."""
+        return [self.answers.key(state) for state in states]
 
     def elsewhere(self, seed: int) -> list[int]:
         """For each transition the index of a random one of another sequence; each index is used once.

@@ -34,6 +34,10 @@ def rouge_l(candidate: str, reference: str) -> float:
     return float(_rouge().score(reference, candidate)["rougeL"].fmeasure)
 
 
+MEASURES = {"exact_match": exact_match, "token_accuracy": token_accuracy, "rouge_l": rouge_l}
+"""What is told of each predicted text."""
+
+
 def bleu_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """The sums of which corpus BLEU is made, (N, 10): matches and totals of 1- to 4-grams, both lengths."""
     metric = BLEU()

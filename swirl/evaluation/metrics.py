@@ -1,0 +1,84 @@
+"""Every metric that the data allow, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from swirl.evaluation import bootstrap, codec, controllability, copy, cycle, forward, health, horizon, inverse, leakage
+from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.rows import Rows
+from swirl.evaluation.texts import bleu, bleu_counts
+
+ORDER = ("forward", "copy", "inverse", "cycle", "controllability", "health", "leakage", "horizon", "codec")
+
+
+def measured(rows: Rows, seed: int = 0) -> dict[str, Value]:
+    """All metrics with their intervals. Each is defined where it is computed, in the module of its group."""
+    groups = [transition.sequence_id for transition in rows.transitions]
+    metrics: dict[str, Value] = {}
+    for name, values in per_transition(rows, seed).items():
+        value = bootstrap.of_mean(values, groups, seed)
+        if value is not None:
+            metrics[name] = value
+    metrics |= of_texts_together(rows, groups, seed) if rows.kind == "text" else of_frames_together(rows)
+    for suffix, actions in (("", rows.inferred), ("_true", rows.true_actions)):
+        if actions is not None:
+            for measure in (health.distinct, health.effective_number):
+                metrics[f"health/{measure.__name__}{suffix}"] = bootstrap.by_jackknife(actions, groups, measure)
+    return {name: metrics[name] for name in sorted(metrics, key=lambda name: ORDER.index(name.split("/")[0]))}
+
+
+def of_texts_together(rows: Rows, groups: Sequence[str], seed: int) -> dict[str, Value]:
+    """Corpus BLEU of the predicted texts, and of copying."""
+    found: dict[str, Value] = {}
+    for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy.predicted(rows))):
+        if predictions is not None:
+            counts = bleu_counts(predictions, rows.next_keys)
+            found[f"{name}/bleu"] = bootstrap.of_sums(counts, groups, bleu, seed)
+    return found
+
+
+def of_frames_together(rows: Rows) -> dict[str, Value]:
+    """How many codes the observed frames take: counted, not estimated, so that the interval is the figure."""
+    codes = float(codec.codes_used(rows.frames.codec, list({*rows.states, *rows.next_states})))
+    return {"codec/codes_used": Value(codes, codes, codes)}
+
+
+def per_transition(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
+    """The metrics that are means over transitions, as one number a transition."""
+    found: dict[str, Sequence[float | None]] = {"forward/log_prob": forward.log_prob(rows)}
+    predictions = forward.predicted(rows)
+    if predictions is not None:
+        compared = forward.compared(predictions, rows.next_keys, rows.measures)
+        found |= {f"forward/{name}": values for name, values in compared.items()}
+    found |= {f"copy/{name}": values for name, values in copy.measured(rows).items()}
+    found |= {f"inverse/{name}": values for name, values in inverse.measured(rows).items()}
+    found["cycle/exact_match"] = cycle.state_exact_match(rows)
+    found["cycle/action_exact_match"] = cycle.action_exact_match(rows)
+    found["cycle/log_prob"] = cycle.log_prob(rows)
+    found["controllability/log_prob_gain"] = controllability.log_prob_gain(rows, seed)
+    found["health/mean_length"] = health.lengths(rows.inferred)
+    found["leakage/stitch"] = leakage.stitch(rows, seed)
+    found["leakage/state_ablation"] = leakage.state_ablation(rows)
+    if rows.true_actions is not None:
+        found["health/mean_length_true"] = health.lengths(rows.true_actions)
+    found |= {f"horizon/{name}": values for name, values in horizon.measured(rows).items()}
+    return found | (of_texts(rows) if rows.kind == "text" else of_frames(rows, seed))
+
+
+def of_texts(rows: Rows) -> dict[str, Sequence[float | None]]:
+    """What only texts have: an action that holds words of the next state leaks it."""
+    found: dict[str, Sequence[float | None]] = {"leakage/overlap": leakage.overlap(rows, rows.inferred)}
+    if rows.true_actions is not None:
+        found["leakage/overlap_true"] = leakage.overlap(rows, rows.true_actions)
+    return found
+
+
+def of_frames(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
+    """What only pictures have: distances in pixels, and what the codec alone loses."""
+    found: dict[str, Sequence[float | None]] = {
+        "cycle/psnr": cycle.measured(rows, "psnr"),
+        "controllability/delta_psnr": controllability.delta_psnr(rows, seed),
+    }
+    drawn = codec.measured(rows.frames.codec, rows.next_states, seed)
+    return found | {f"codec/{name}": values for name, values in drawn.items()}
