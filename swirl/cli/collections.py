@@ -8,6 +8,7 @@ from pathlib import Path
 
 from swirl.cli.arguments import add_json, positive
 from swirl.cli.output import Output, table
+from swirl.errors import UsageError
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -33,13 +34,33 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     importing = commands.add_parser(
         "import",
         help="read, check and register your own sequences",
-        description="Reads JSONL, CSV, TSV or plain text, or a folder of them. What cannot be read is named with its "
-        "line and the reason; the good rest is imported.",
+        description="Reads texts (JSONL, CSV, TSV, plain text, or a folder of them) or pictures (a folder of frames, "
+        "or of such folders; a zip file of either; videos). What cannot be read is named with its line or frame and "
+        "the reason; the good rest is imported.",
     )
     importing.add_argument("path", metavar="PATH", type=Path, help="a file or a folder")
     importing.add_argument("--name", metavar="NAME", help="the collection's name (default: the file's)")
+    importing.add_argument(
+        "--every", metavar="N", type=step, help="of videos, take every N-th frame, or one every 0.5s (default: 0.5s)"
+    )
+    importing.add_argument(
+        "--keep-duplicates", action="store_true", help="of videos, keep frames that look the same as the one before"
+    )
+    importing.add_argument(
+        "--keep-cuts", action="store_true", help="of videos, do not begin a new sequence where the scene changes"
+    )
     add_json(importing)
     importing.set_defaults(handler=import_path)
+
+
+def step(text: str) -> dict[str, int | float]:
+    """A step between a video's frames as arguments of PictureOptions, else argparse's usage error."""
+    from swirl.sources.picture_options import parse_every
+
+    try:
+        return parse_every(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 
 def list_worlds(given: argparse.Namespace, out: Output) -> int:
@@ -68,8 +89,11 @@ def record_world(given: argparse.Namespace, out: Output) -> int:
 def import_path(given: argparse.Namespace, out: Output) -> int:
     """Import sequences and report how many of each: read, and skipped with the reason."""
     from swirl.sources.collection import import_collection
+    from swirl.sources.picture_options import PictureOptions
 
-    report = import_collection(given.home, given.path, given.name, progress=out.progress)
+    kept = {"keep_duplicates": given.keep_duplicates, "keep_cuts": given.keep_cuts}
+    options = PictureOptions(**(given.every or {}), **kept)
+    report = import_collection(given.home, given.path, given.name, progress=out.progress, options=options)
     skipped = [dataclasses.asdict(item) for item in report.skipped]
     out.document(
         {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -29,11 +29,15 @@ class FrameWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.zip.close()
 
-    def add(self, frames: Sequence[tuple[bytes, str]]) -> list[str]:
-        """Write one sequence's frames, each its bytes and its suffix (`.png`, `.jpg`, `.webp`); returns the members."""
-        members = [f"{self.sequences:05d}/{index:05d}{suffix}" for index, (_, suffix) in enumerate(frames)]
-        for member, (data, _) in zip(members, frames, strict=True):
-            self.zip.writestr(zipfile.ZipInfo(member), data)
+    def add(self, frames: Iterable[tuple[bytes, str]]) -> list[str]:
+        """Write one sequence's frames, each its bytes and its suffix (`.png`, `.jpg`, `.webp`); returns the members.
+
+        They are written as they come, so that a long video need not fit into memory.
+        """
+        members = []
+        for index, (data, suffix) in enumerate(frames):
+            members.append(f"{self.sequences:05d}/{index:05d}{suffix}")
+            self.zip.writestr(zipfile.ZipInfo(members[-1]), data)
         self.sequences += 1
         return members
 

@@ -17,21 +17,25 @@ from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.sources.drafts import draft, install
 from swirl.sources.items import Found, Progress, Skipped
-from swirl.sources.reading import Report, nothing_in, stream
-from swirl.sources.recorded import recorded_file
+from swirl.sources.picture_options import PictureOptions
+from swirl.sources.picture_reading import FORMATS as PICTURE_FORMATS
+from swirl.sources.picture_reading import holds_pictures, picture_clips
+from swirl.sources.reading import FORMATS, READERS, Report, nothing_in, stream
+from swirl.sources.recorded import recorded_clips, recorded_file
 from swirl.sources.sidecar import copy_actions
 from swirl.sources.stored import (
     ABOUT,
     ABOUT_KEYS,
     ACTIONS,
     SEQUENCES,
+    Kind,
     about,
     builtin_folder,
     fingerprint,
     home_folder,
     names_in,
 )
-from swirl.sources.storing import Stored, copy_recorded
+from swirl.sources.storing import Stored, write_pictures
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
@@ -44,12 +48,19 @@ class ImportReport:
     sequences: int
     transitions: int
     skipped: tuple[Skipped, ...]
+    kind: Kind = "text"
 
 
 def import_collection(
-    home: Path, path: Path, name: str | None = None, progress: Progress | None = None
+    home: Path,
+    path: Path,
+    name: str | None = None,
+    progress: Progress | None = None,
+    options: PictureOptions | None = None,
 ) -> ImportReport:
     """Read a file or folder into the home's collections under `name`, else under a name made from the path.
+
+    Texts and pictures are told apart by their suffixes; `options` say which frames are taken from videos.
 
     The same source, or the same content, replaces what it imported before. True actions in an `actions.jsonl` beside
     the file, or in the folder, come along. Raises SwirlError if nothing usable is there, if the name belongs to
@@ -62,7 +73,7 @@ def import_collection(
     try:
         with draft(target) as folder:
             report, lengths = Report(), {}
-            stored = write(path, folder, lengths, report, progress)
+            stored = write(path, folder, lengths, report, options, progress)
             beside = (path if path.is_dir() else path.parent) / ACTIONS
             has_actions = beside.is_file() and copy_actions(beside, folder / ACTIONS, lengths, report)
             transitions = sum(lengths.values()) - len(lengths)
@@ -82,7 +93,7 @@ def import_collection(
             install(folder, target, lambda: History(home).register_collection(name, **row))
     except OSError as error:
         raise unwritable(home, error) from error
-    return ImportReport(name, len(lengths), transitions, report.all(path.name))
+    return ImportReport(name, len(lengths), transitions, report.all(path.name), "image" if stored.size else "text")
 
 
 def checked_name(path: Path, name: str | None) -> str:
@@ -99,10 +110,21 @@ def checked_name(path: Path, name: str | None) -> str:
     return name
 
 
-def write(path: Path, folder: Path, lengths: dict[str, int], report: Report, progress: Progress | None) -> Stored:
+def write(
+    path: Path,
+    folder: Path,
+    lengths: dict[str, int],
+    report: Report,
+    options: PictureOptions | None,
+    progress: Progress | None,
+) -> Stored:
     """Stream the good sequences into the draft, texts or pictures, and note their lengths."""
     if recorded := recorded_file(path):
-        return copy_recorded(recorded, folder, lengths, report, progress)
+        return write_pictures(path, recorded_clips(recorded, progress), folder, lengths, report)
+    if path.exists() and holds_pictures(path):
+        return write_pictures(path, picture_clips(path, options, progress), folder, lengths, report)
+    if path.is_file() and path.suffix.lower() not in READERS:
+        raise SwirlError(f"{path} is of no kind that can be read; choose {FORMATS}, or {PICTURE_FORMATS}.")
     return write_texts(path, folder, lengths, report, progress)
 
 

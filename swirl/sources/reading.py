@@ -143,7 +143,15 @@ def find_files(path: Path, skipped: list[Skipped]) -> list[tuple[Path, str, int]
 
 
 def walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
-    """The files below a folder whose suffix has a reader; hidden ones and those of BESIDE are passed over."""
+    """The files below a folder whose suffix has a reader."""
+    return (file for file in visible(folder, skipped) if file.suffix.lower() in READERS)
+
+
+def visible(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
+    """The files below a folder; hidden ones and those of BESIDE are passed over.
+
+    Folders that can't be opened are added to `skipped`.
+    """
 
     def closed(error: OSError) -> None:
         name = shown(Path(error.filename).relative_to(folder))
@@ -153,8 +161,7 @@ def walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             file = Path(parent, name)
-            known = file.suffix.lower() in READERS and name not in BESIDE and not name.startswith(".")
-            if known and file.exists() and is_regular(file):
+            if name not in BESIDE and not name.startswith(".") and file.exists() and is_regular(file):
                 yield file
 
 

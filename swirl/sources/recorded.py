@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from swirl.errors import SwirlError
+from swirl.sources.clips import Clip
+from swirl.sources.entries import Entry, trap
 from swirl.sources.frames import FRAMES, stored_state
-from swirl.sources.items import Found, Item, Skipped, Unusable, checked_text, kind
+from swirl.sources.items import Found, Item, Progress, Skipped, Unusable, checked_text, kind
 from swirl.sources.jsonl import records
 from swirl.sources.lines import Meter, open_text
 from swirl.sources.reading import unique
+from swirl.sources.stills import MAX_FILE, Frame, still
 from swirl.states import StateSequence
 
 
@@ -65,9 +70,44 @@ def recorded_file(path: Path) -> Path | None:
     file = path / "sequences.jsonl" if path.is_dir() else path
     if file.suffix != ".jsonl" or not file.is_file():
         return None
+    if file.name == "sequences.jsonl" and (file.parent / FRAMES).is_file():
+        return file
     try:
         with file.open("rb") as source:
             first = json.loads(source.readline(1 << 20))
     except (OSError, ValueError, RecursionError):
         return None
     return file if isinstance(first, dict) and "frames" in first else None
+
+
+def recorded_clips(file: Path, progress: Progress | None) -> Iterator[Clip | Skipped]:
+    """The sequences of a recorded file with their frames read and checked, to be stored elsewhere.
+
+    A sequence with a frame that can't be used is left out whole, for its actions would no longer fit. Raises
+    SwirlError if the file, or the frames beside it, cannot be read.
+    """
+    meter = Meter(max(1, file.stat().st_size), progress, f"Reading {file.name}")
+    try:
+        members_of(file.parent / FRAMES)
+        with zipfile.ZipFile(file.parent / FRAMES) as archive:
+            for item in read_frames(file, meter):
+                try:
+                    yield item if isinstance(item, Skipped) else Clip(item.where, item.sequence.id, read(archive, item))
+                except Unusable as problem:
+                    yield Skipped(item.where, str(problem))
+    except Unusable as problem:
+        raise SwirlError(f"{file.parent} {problem}; record it again.") from problem
+
+
+def read(archive: zipfile.ZipFile, found: Found) -> Iterator[Frame]:
+    """A sequence's frames. Raises Unusable that names the first one that is not fit to be stored."""
+    frames = []
+    for state in found.sequence.states:
+        info = archive.getinfo(state.picture.member if state.picture else "")
+        try:
+            if why := trap(info):
+                raise Unusable(why)
+            frames.append(still(Entry(info.filename, info.file_size, partial(archive.open, info)).read(MAX_FILE)))
+        except Unusable as problem:
+            raise Unusable(f"has the frame {info.filename!r}, which {problem}") from problem
+    return iter(frames)
