@@ -52,7 +52,7 @@ BASE_FILES = (
     "merges.txt",
     "chat_template.jinja",
 )
-ASSET_FILES = ("*.css", "*.js", "*.html", "collections/*/*.json", "collections/*/*.jsonl")
+ASSET_FILES = ("*.css", "*.js", "*.html", "collections/*/*.json", "collections/*/*.jsonl", "collections/*/frames.zip")
 # Where a model came from on this machine is nobody's business elsewhere.
 ORIGIN_KEYS = ("base_model_name_or_path", "_name_or_path", "name_or_path")
 CONFIGURATIONS = ("adapter_config.json", "config.json", "tokenizer_config.json")

@@ -30,6 +30,7 @@ from swirl.models.loading import with_new_adapters
 from swirl.models.tiny import build_model, build_tokenizer
 from swirl.models.world_model import WorldModel
 from swirl.sources import read_sequences
+from swirl.sources.frames import FRAMES
 from swirl.states import LabelledTransition, State, Transition
 from swirl.supervised import Pair, supervised_trainer
 from swirl.warmup import pairs_for
@@ -73,13 +74,13 @@ def pretraining_pairs(world: WorldModel, rows: Iterable[LabelledTransition]) -> 
 
 
 def tokenizer_texts(rows: list[LabelledTransition]) -> Iterable[str]:
-    """Household's words, and those of the shipped samples of other worlds."""
+    """Household's words, and those of the shipped samples of other worlds of texts."""
     for row in rows[:4000]:
         yield row.state.text
     for row in rows:
         yield row.action
     for folder in sorted((paths.assets() / "collections").iterdir()):
-        if folder.name != "household":
+        if folder.name != "household" and not (folder / FRAMES).exists():
             for sequence in read_sequences(folder / "sequences.jsonl").sequences:
                 yield from (state.text for state in sequence.states)
 

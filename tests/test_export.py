@@ -28,7 +28,7 @@ ALLOWED = re.compile(
     r"README\.md|LICENSE|app\.py|requirements\.txt"
     r"|(swirl|studio)/[\w/]+\.py"
     r"|assets/[\w.-]+\.(css|js|html)"
-    r"|assets/collections/[\w-]+/(sequences|actions)\.jsonl|assets/collections/[\w-]+/collection\.json"
+    r"|assets/collections/[\w-]+/((sequences|actions)\.jsonl|collection\.json|frames\.zip)"
     r"|assets/[\w.-]+/swirl\.json"
     r"|assets/[\w.-]+/(fwm|idm)/(adapter_config\.json|adapter_model\.safetensors)"
     r"|assets/[\w.-]+/base/[\w.-]+"
