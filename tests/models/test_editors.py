@@ -113,6 +113,8 @@ def test_folders_are_recognised_without_torch(folder: Path, tiny_base: Path) -> 
     assert not is_editor(tiny_base)
     assert not is_editor("no such thing")
     assert not is_editor("nobody/nothing")  # tests are offline, and it is not in the cache
+    with pytest.raises(SwirlError, match=r"nobody/nothing has no model_index.json that this machine can reach"):
+        load_editor("nobody/nothing", "cpu")
     code = "import sys, swirl.models.editors; print(*sorted({'torch', 'diffusers', 'transformers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
