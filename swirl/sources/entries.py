@@ -133,4 +133,4 @@ def hidden(name: str) -> bool:
 
 def reason(error: BaseException) -> str:
     """What went wrong, without the paths of this machine."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error).partition("\n")[0][:160] or "damaged"
+    return getattr(error, "strerror", None) or str(error).partition("\n")[0][:160] or "damaged"

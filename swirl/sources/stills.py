@@ -17,7 +17,7 @@ from swirl.sources.items import Unusable
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 """The suffixes of pictures."""
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 """The only kinds of image that are looked for in a file, whatever its suffix says."""
 LOSSLESS = frozenset({"PNG", "BMP", "GIF"})
 LONGEST = 512
