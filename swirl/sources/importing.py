@@ -15,6 +15,8 @@ from typing import Any
 from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History
+from swirl.sources.aurora import is_aurora
+from swirl.sources.aurora_clips import as_sequences, write_instructions
 from swirl.sources.drafts import draft, install
 from swirl.sources.items import Found, Progress, Skipped
 from swirl.sources.picture_options import PictureOptions
@@ -74,8 +76,7 @@ def import_collection(
         with draft(target) as folder:
             report, lengths = Report(), {}
             stored = write(path, folder, lengths, report, options, progress)
-            beside = (path if path.is_dir() else path.parent) / ACTIONS
-            has_actions = beside.is_file() and copy_actions(beside, folder / ACTIONS, lengths, report)
+            has_actions = bring_actions(path, folder, lengths, report)
             transitions = sum(lengths.values()) - len(lengths)
             described = description(path, name, stored)
             refuse_taken(target, described)
@@ -121,6 +122,8 @@ def write(
     """Stream the good sequences into the draft, texts or pictures, and note their lengths."""
     if recorded := recorded_file(path):
         return write_pictures(path, recorded_clips(recorded, progress), folder, lengths, report)
+    if is_aurora(path):
+        return write_pictures(path, as_sequences(path, progress), folder, lengths, report)
     if path.exists() and holds_pictures(path):
         return write_pictures(path, picture_clips(path, options, progress), folder, lengths, report)
     if path.is_file() and path.suffix.lower() not in READERS:
@@ -143,6 +146,14 @@ def write_texts(path: Path, folder: Path, lengths: dict[str, int], report: Repor
     if not lengths:
         raise nothing_in(path, report)
     return Stored(digest.hexdigest())
+
+
+def bring_actions(path: Path, folder: Path, lengths: dict[str, int], report: Report) -> bool:
+    """Bring the true actions of the sequences along, and say whether there were any."""
+    if is_aurora(path):
+        return write_instructions(path, folder / ACTIONS, lengths)
+    beside = (path if path.is_dir() else path.parent) / ACTIONS
+    return beside.is_file() and copy_actions(beside, folder / ACTIONS, lengths, report)
 
 
 def as_line(found: Found) -> bytes:
