@@ -163,7 +163,9 @@ def build_janus(folder: Path) -> Path:
         image_token_id=tokenizer.convert_tokens_to_ids("<image_placeholder>"),
         tie_word_embeddings=False,  # its language model has a head of its own
     )
-    JanusForConditionalGeneration(config).save_pretrained(folder)
+    model = JanusForConditionalGeneration(config)
+    model.generation_config.generation_kwargs = {"boi_token_id": tokenizer.convert_tokens_to_ids("<begin_of_image>")}
+    model.save_pretrained(folder)
     pictures = JanusImageProcessorPil(
         size={"height": side, "width": side}, image_mean=[0.5] * 3, image_std=[0.5] * 3, do_resize=True
     )
