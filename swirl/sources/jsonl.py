@@ -71,11 +71,11 @@ def as_item(where: str, record: Any) -> Item:
         return Skipped(where, str(problem))
 
 
-def whole_document(source: TextFile) -> dict[str, Any] | list[Any] | None:
-    """The file as one JSON document; None, with the file at its start again, if it is none."""
-    text = source.file.read(WHOLE_JSON + 1)
+def whole_document(source: TextFile, most: int = WHOLE_JSON) -> dict[str, Any] | list[Any] | None:
+    """The file as one JSON document; None, with the file at its start again, if it is none or above `most` bytes."""
+    text = source.file.read(most + 1)
     source.file.seek(0)
-    if len(text) > WHOLE_JSON:
+    if len(text) > most:
         return None
     try:
         document = json.loads(text.decode("utf-8-sig"))

@@ -1,22 +1,28 @@
-"""Labelled transitions for the supervised warm-up: JSONL `{"state", "action", "next_state"}` a line."""
+"""Labelled transitions for the supervised warm-up, of texts or of pictures, in any of the forms of `layouts`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.sources.items import Skipped, Unusable, checked_text, kind
-from swirl.sources.jsonl import records
-from swirl.sources.lines import Meter, is_regular, open_text
+from swirl.sources.items import Skipped, Unusable
+from swirl.sources.jsonl import records, whole_document
+from swirl.sources.layouts import KEYS, labels_in
+from swirl.sources.lines import Meter, TextFile, is_regular, open_text
 from swirl.sources.reading import Report, nothing_in
-from swirl.states import LabelledTransition, State
+from swirl.states import LabelledTransition
 
-KEYS = ("state", "action", "next_state")
+LONGEST = 2**29
+"""The largest `.json` file of labels, in bytes."""
 
 
 def read_labels(path: Path) -> tuple[list[LabelledTransition], list[Skipped]]:
-    """The labelled transitions of a file and what was left out of it. Raises SwirlError if there is none at all."""
+    """The labelled transitions of a file and what was left out of it. Raises SwirlError if there is none at all.
+
+    Paths of pictures are relative to the file; of a picture only the head is read.
+    """
     report = Report()
     labels: list[LabelledTransition] = []
     try:
@@ -25,9 +31,13 @@ def read_labels(path: Path) -> tuple[list[LabelledTransition], list[Skipped]]:
         if not is_regular(path):
             raise SwirlError(f"{path} is no file; labels are a JSONL file with {', '.join(KEYS)} in each line.")
         with open_text(path, path.name, Meter(path.stat().st_size)) as source:
-            for where, record in records(source):
+            for where, record in entries(source):
                 try:
-                    labels.append(as_label(record))
+                    for label in labels_in(record, path.parent):
+                        if isinstance(label, Unusable):
+                            report.add(Skipped(where, str(label)))
+                        else:
+                            labels.append(label)
                 except Unusable as problem:
                     report.add(Skipped(where, str(problem)))
     except OSError as error:
@@ -39,13 +49,10 @@ def read_labels(path: Path) -> tuple[list[LabelledTransition], list[Skipped]]:
     return labels, list(report.all(path.name))
 
 
-def as_label(record: Any) -> LabelledTransition:
-    """One line's transition, or Unusable says what is wrong with it."""
-    if isinstance(record, Unusable):
-        raise record
-    if not isinstance(record, dict):
-        raise Unusable(f"is {kind(record)}, not an object with {', '.join(KEYS)}; correct it")
-    if missing := [key for key in KEYS if key not in record]:
-        raise Unusable(f'has no "{missing[0]}"; each line needs {", ".join(KEYS)}')
-    state, action, next_state = (checked_text(record[key], f'"{key}"') for key in KEYS)
-    return LabelledTransition(State(state), action, State(next_state))
+def entries(source: TextFile) -> Iterator[tuple[str, Any]]:
+    """Each record's place and value: a `.json` file is a list of them, any other has one a line."""
+    document = whole_document(source, LONGEST) if source.name.lower().endswith(".json") else None
+    if isinstance(document, list):
+        yield from ((f"{source.name}[{index}]", record) for index, record in enumerate(document))
+    else:
+        yield from records(source)

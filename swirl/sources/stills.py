@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -47,7 +48,7 @@ def still(data: bytes, size: Size | None = None) -> Frame:
 
     A file that is fit as it is keeps its bytes, so that nothing is lost by compressing it twice.
     """
-    with opened(data) as image:
+    with opened(io.BytesIO(data), len(data)) as image:
         kind, turned = image.format, image.getexif().get(ORIENTATION, 1) != 1
         # JPEG can be decoded at a fraction of its size, which spares most of the work for a photograph.
         image.draft("RGB", (2 * LONGEST, 2 * LONGEST))
@@ -92,27 +93,30 @@ def opaque(image: Image.Image) -> Image.Image:
 def moves(data: bytes) -> bool:
     """Whether an image file is an animation; a broken one is not."""
     try:
-        with opened(data) as image:
+        with opened(io.BytesIO(data), len(data)) as image:
             return bool(getattr(image, "is_animated", False))
     except Unusable:
         return False
 
 
-def head(data: bytes) -> Size:
-    """The size an image file says it has; nothing is decoded. Raises Unusable if it is no image or too large."""
-    with opened(data) as image:
+def head(file: IO[bytes], length: int) -> Size:
+    """The size that an image file of `length` bytes says it has; nothing is decoded.
+
+    Raises Unusable if it is no image or too large.
+    """
+    with opened(file, length) as image:
         return image.size
 
 
 @contextmanager
-def opened(data: bytes) -> Iterator[Image.Image]:
+def opened(file: IO[bytes], length: int) -> Iterator[Image.Image]:
     """An image of which only the head has been read. Raises Unusable for what cannot, or must not, be decoded."""
-    if len(data) > MAX_FILE:
+    if length > MAX_FILE:
         raise Unusable(f"is a file above {MAX_FILE >> 20} MB; save it smaller")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(file, formats=FORMATS)
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise Unusable(f"has {image.width}×{image.height} pixels, {TOO_MANY}")
