@@ -48,7 +48,8 @@ class Frames:
     def measures(self) -> Mapping[str, Measure]:
         """exact_match, token_accuracy, psnr and ssim, and with weights at hand lpips and clip_similarity.
 
-        - exact_match: 1 when all of a frame's tokens are those of the observed frame.
+        - exact_match: 1 when all of a frame's tokens are those of the observed frame. A codec that draws different
+          frames with the same tokens takes them for equal, so read it beside `codec/psnr` and `copy/exact_match`.
         - token_accuracy: the share of token positions at which both have the same code, 0 to 1.
         - psnr (dB) and ssim against the observed frame itself, at the codec's size: see `images`.
         """

@@ -26,7 +26,10 @@ CHOICES = ("valid.json", "itm_test.json")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One instruction: what should become of `input`; `output` is None where there is no target picture."""
+    """One instruction: what should become of `input`; `output` is None where there is no target picture.
+
+    `where` is its place in test.json.
+    """
 
     task: str
     id: str
