@@ -1,6 +1,7 @@
 // Compare: two checkpoints are asked about the same transitions, a few at a time; evaluating both is a button.
 const page = element.querySelector(".compare-page"), form = page.querySelector("form"), grid = page.querySelector(".compare-grid");
 const CHUNK = 4;
+let options = {}, pairs = {}, kinds = {}, kind = "text"; // the checkpoints to choose from, by the kind of states they read
 let visit = 0; // grows with every comparison, so that late answers to an earlier one are dropped
 
 const tell = (sentence) => studio.fill(page, { problem: sentence ? studio.error(sentence) : "" });
@@ -9,6 +10,7 @@ const show = async () => {
   const answer = await studio.call(server.show, { ...chosen(), disputed: page.querySelector("[data-disputed]").checked });
   if (answer.error) { tell(answer.error); return false; }
   grid.hidden = false;
+  page.dataset.kind = answer.kind;
   studio.fill(page, answer.parts);
   return true;
 };
@@ -45,11 +47,26 @@ const follow = async (answer) => {
   studio.fill(page, { progress: studio.error(answer.error) });
 };
 
+// Other states may need other models.
+form.elements.data.addEventListener("change", () => {
+  const now = kinds[form.elements.data.value] ?? "text";
+  if (now === kind) return;
+  kind = now;
+  for (const name of ["a", "b"]) {
+    form.elements[name].innerHTML = options[kind];
+    form.elements[name].value = pairs[kind][name];
+  }
+  tell(options[kind] ? "" : `No model of ${kind === "image" ? "pictures" : "texts"} is on this machine yet; train one on the Train page.`);
+});
 form.addEventListener("submit", (event) => { event.preventDefault(); compare(); });
 page.querySelector("[data-swap]").addEventListener("click", () => {
   const { a, b } = chosen();
   [form.elements.a.value, form.elements.b.value] = [b, a];
   if (!grid.hidden) compare();
+});
+page.addEventListener("click", (event) => {
+  const hit = event.target.closest("[data-mark]");
+  if (hit) studio.mark(hit);
 });
 page.querySelector("[data-disputed]").addEventListener("change", show);
 page.querySelector("[data-evaluate]").addEventListener("click", async () => follow(await studio.call(server.evaluate, chosen())));
@@ -57,7 +74,9 @@ page.querySelector("[data-evaluate]").addEventListener("click", async () => foll
 (async () => {
   const query = studio.query(), answer = await studio.call(server.choices, query);
   if (answer.error) return tell(answer.error);
-  for (const name of ["a", "b"]) form.elements[name].innerHTML = answer.checkpoints;
+  ({ checkpoints: options, pairs, kinds } = answer);
+  kind = kinds[answer.chosen.data] ?? kind;
+  for (const name of ["a", "b"]) form.elements[name].innerHTML = options[kind];
   form.elements.data.innerHTML = answer.collections;
   for (const [name, value] of Object.entries(answer.chosen)) form.elements[name].value = value;
   studio.fill(page, answer.parts);

@@ -5,6 +5,7 @@ const CHUNK = 8; // steps asked for at once, so that a move need not wait long
 let at = { data: null, sequence: 1, step: 1 }, sequences = 1, steps = 1;
 let visit = 0; // grows with every move, so that late answers to an earlier one are dropped
 let settle = null;
+let importing = null; // the ticket of the import that goes on
 
 const problem = (text) => studio.fill(page, { problem: text ? studio.error(text) : "" });
 
@@ -35,6 +36,8 @@ const go = async (where, { quiet = false } = {}) => {
   if (mine !== visit) return;
   if (answer.error) return problem(answer.error);
   ({ at, sequences, steps } = answer);
+  page.dataset.kind = answer.kind;
+  studio.chooseKind(answer.kind);
   const ask = answer.model && steps > 0;
   const words = !answer.model ? "No model is on this machine yet; train one on these data."
     : answer.loaded ? `Asking ${studio.escape(answer.model)}` : `Loading ${studio.escape(answer.model)}; the first time takes a few seconds`;
@@ -94,18 +97,67 @@ const open = async (values = {}) => {
   if (answer.problem) problem(answer.problem);
 };
 
-const receive = async (files, name = "") => {
+// While the server reads what was sent, it is asked how far it is.
+const follow = async (ticket) => {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    if (importing !== ticket) return;
+    const answer = await studio.call(server.importing, { ticket });
+    if (importing === ticket && answer.parts?.progress) studio.fill(page, { import: waiting(answer.parts.progress) });
+  }
+};
+
+const size = (bytes) => bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${Math.round(bytes / 1e6)} MB`;
+
+// Files of a dropped folder bring their place in it along, as `place`.
+const receive = async (files, name = "", sent = null) => {
   if (!files.length) return;
-  studio.fill(page, { import: waiting(`Reading ${files.length === 1 ? studio.escape(files[0].name) : files.length + " files"}`) });
-  let paths;
-  try { paths = (await Promise.all([...files].map((file) => upload(file)))).map((sent) => sent.path); }
-  catch { return studio.fill(page, { import: studio.error("The file did not reach the studio. Is it still running?") }); }
-  const answer = await studio.call(server.receive, { paths, name });
+  const said = files.length === 1 ? studio.escape(files[0].name) : files.length + " files";
+  const ticket = importing = Math.random().toString(36).slice(2);
+  const failed = (html) => { importing = null; studio.fill(page, { import: html }); };
+  if (!sent) {
+    let done = 0;
+    const total = size(files.reduce((sum, file) => sum + file.size, 0)), queue = [...files.entries()];
+    const tell = () => studio.fill(page, { import: waiting(`Sending ${said}, ${total}` + (files.length > 1 ? `, ${done} sent` : "")) });
+    sent = [];
+    const one = async () => {
+      for (let next; (next = queue.shift());) { sent[next[0]] = (await upload(next[1])).path; done += 1; tell(); }
+    };
+    tell();
+    try { await Promise.all(Array.from({ length: 6 }, one)); }
+    catch { return failed(studio.error("The file did not reach the studio. Is it still running?")); }
+  }
+  studio.fill(page, { import: waiting(`Reading ${said}`) });
+  follow(ticket);
+  const places = files.some((file) => file.place) ? files.map((file) => file.place || file.name) : [];
+  const answer = await studio.call(server.receive, { paths: sent, names: places, name, ticket });
+  if (importing === ticket) importing = null;
   if (!answer.error) { studio.fill(page, answer.parts); return open({ data: answer.data, sequence: 1, step: 1 }); }
-  studio.fill(page, { import: studio.error(answer.error) + (/name/.test(answer.error)
-    ? '<form class="rename row"><input class="field" name="name" placeholder="another name" aria-label="Another name"><button class="button">Import</button></form>' : "") });
+  failed(studio.error(answer.error) + (/name/.test(answer.error)
+    ? '<form class="rename row"><input class="field" name="name" placeholder="another name" aria-label="Another name"><button class="button">Import</button></form>' : ""));
   const form = part("import").querySelector("form");
-  form?.addEventListener("submit", (event) => { event.preventDefault(); receive(files, form.elements.name.value); });
+  form?.addEventListener("submit", (event) => { event.preventDefault(); receive(files, form.elements.name.value, sent); });
+};
+
+// What was dropped, folders opened; hidden files stay where they are.
+const dropped = async (data) => {
+  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some((entry) => entry.isDirectory)) return [...data.files];
+  const files = [];
+  const open = async (entry) => {
+    if (entry.name.startsWith(".")) return;
+    if (entry.isFile) {
+      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      files.push(Object.assign(file, { place: entry.fullPath.replace(/^\//, "") }));
+      return;
+    }
+    const reader = entry.createReader();
+    for (let some; (some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length;) {
+      for (const child of some) await open(child);
+    }
+  };
+  for (const entry of entries) await open(entry);
+  return files;
 };
 
 page.addEventListener("click", async (event) => {
@@ -118,6 +170,8 @@ page.addEventListener("click", async (event) => {
     const whole = page.querySelector(".explain").classList.toggle("whole");
     hit.setAttribute("aria-pressed", whole);
     hit.textContent = whole ? "Show only what changed" : "Show the whole states";
+  } else if ((hit = on("[data-mark]"))) {
+    studio.mark(hit);
   } else if (on("[data-truth]")) {
     const mine = visit, answer = await studio.call(server.truth, at);
     if (mine === visit) studio.fill(page, answer.error ? { truth: studio.error(answer.error) } : answer.parts);
@@ -145,7 +199,7 @@ for (const name of ["dragenter", "dragover"]) {
   drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
 }
 for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-drop.addEventListener("drop", (event) => { event.preventDefault(); receive([...event.dataTransfer.files]); });
+drop.addEventListener("drop", async (event) => { event.preventDefault(); receive(await dropped(event.dataTransfer)); });
 
 const KEYS = { ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ArrowUp: ["sequence", -1], ArrowDown: ["sequence", 1] };
 document.addEventListener("keydown", (event) => {

@@ -8,7 +8,7 @@ const refresh = async () => {
 element.addEventListener("click", async (event) => {
   const choice = event.target.closest("[data-checkpoint]");
   if (choice) {
-    studio.chooseCheckpoint(choice.dataset.checkpoint);
+    studio.chooseCheckpoint(choice.dataset.checkpoint, choice.dataset.kind);
     menu.open = false;
     await refresh();
   } else if (event.target.closest("[data-unload]")) {

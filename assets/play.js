@@ -24,7 +24,9 @@ const draw = async () => {
   save();
   const answer = await studio.call(server.draw, { path: { nodes: game.nodes, at: game.at }, action: game.action, futures: game.futures });
   if (mine !== turn) return;
-  if (answer.error) return tell("start-error", answer.error);
+  if (answer.error) { page.querySelector(".elsewhere").open = true; return tell("start-error", answer.error); }
+  page.dataset.kind = answer.kind;
+  studio.chooseKind(answer.kind);
   studio.fill(page, answer.parts);
   page.querySelector("[data-undo]").disabled = !game.undo.length;
   const here = page.querySelector('.node[aria-current="true"]'), frame = page.querySelector(".tree-frame");
@@ -108,13 +110,20 @@ const imagine = async () => {
 
 const pick = (action) => { field.value = action; imagine(); };
 
-const download = () => {
-  const line = [];
-  for (let index = game.at; index !== null; index = game.nodes[index].parent) line.unshift(game.nodes[index].state);
-  const file = new Blob([JSON.stringify({ id: "path-" + id, states: line }) + "\n"], { type: "application/x-ndjson" });
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: `path-${id}.jsonl` });
+const offer = (file, name) => {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href));
+};
+const download = async () => {
+  if (page.dataset.kind === "image") {
+    const answer = await studio.call(server.animate, { path: { nodes: game.nodes, at: game.at } });
+    if (answer.error) return tell("start-error", answer.error);
+    return offer(await (await fetch(answer.address)).blob(), `path-${id}.gif`);
+  }
+  const line = [];
+  for (let index = game.at; index !== null; index = game.nodes[index].parent) line.unshift(game.nodes[index].state);
+  offer(new Blob([JSON.stringify({ id: "path-" + id, states: line }) + "\n"], { type: "application/x-ndjson" }), `path-${id}.jsonl`);
 };
 
 page.addEventListener("submit", (event) => { event.preventDefault(); imagine(); });
@@ -129,6 +138,9 @@ page.addEventListener("click", (event) => {
   else if ((hit = on("[data-node]"))) goTo(Number(hit.dataset.node));
   else if (on("[data-undo]")) undo();
   else if (on("[data-save]")) download();
+  else if ((hit = on("[data-mark]"))) {
+    studio.mark(hit);
+  }
 });
 document.addEventListener("keydown", (event) => {
   if (!element.isConnected || !game) return;

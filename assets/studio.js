@@ -54,12 +54,33 @@ window.studio ??= (() => {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(applyTheme));
   applyTheme();
 
-  const checkpoint = () => read(CHECKPOINT) || "";
-  const chooseCheckpoint = (name) => {
-    if (name === checkpoint()) return;
+  // The chosen model is remembered for each kind of state, for one that reads texts reads no pictures.
+  let kind = "";
+  const checkpoint = () => (kind && read(`${CHECKPOINT}-${kind}`)) || read(CHECKPOINT) || "";
+  const checkpoints = () => ({ text: read(`${CHECKPOINT}-text`) || "", image: read(`${CHECKPOINT}-image`) || "" });
+  const chooseCheckpoint = (name, its = kind) => {
+    const before = checkpoint();
     write(CHECKPOINT, name);
-    window.dispatchEvent(new CustomEvent("studio:checkpoint", { detail: name }));
+    if (its) write(`${CHECKPOINT}-${its}`, name);
+    if (name !== before) window.dispatchEvent(new CustomEvent("studio:checkpoint", { detail: name }));
   };
+  // A page says which kind of states it shows: "text" or "image".
+  const chooseKind = (now) => {
+    if (now === kind) return;
+    kind = now;
+    window.dispatchEvent(new Event("studio:models"));
+  };
+
+  // Outline, heat or nothing on the pictures of the panel in which `button` was pressed.
+  const mark = (button) => {
+    button.closest("[data-marks]").dataset.marks = button.dataset.mark;
+    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", other === button);
+  };
+
+  // The divider between two pictures follows its range input, wherever a page has one.
+  document.addEventListener("input", (event) => {
+    if (event.target.matches?.("[data-ab]")) event.target.parentElement.style.setProperty("--cut", `${event.target.value}%`);
+  });
 
   // True while the keys belong to a field, so that a page's own keys stay out of the way.
   const typing = (event) => event.ctrlKey || event.metaKey || event.altKey
@@ -68,11 +89,11 @@ window.studio ??= (() => {
   // One server call, whose failure is a sentence and never an exception. Gradio answers undefined when it reaches nobody.
   const LOST = { error: "The studio's server does not answer. Is it still running? Nothing here was lost." };
   const call = async (fn, values = {}) => {
-    try { return (await fn({ checkpoint: checkpoint(), ...values })) ?? LOST; } catch { return LOST; }
+    try { return (await fn({ checkpoint: checkpoint(), checkpoints: checkpoints(), kind, ...values })) ?? LOST; } catch { return LOST; }
   };
 
   const escape = (text) => { const div = document.createElement("div"); div.textContent = text; return div.innerHTML; };
   const error = (text) => `<p class="error" role="alert">${escape(text)}</p>`;
 
-  return { fill, escape, error, query, setQuery, link, colour, dark, toggleTheme, checkpoint, chooseCheckpoint, typing, call };
+  return { fill, escape, error, query, setQuery, link, colour, dark, toggleTheme, checkpoint, chooseCheckpoint, chooseKind, mark, typing, call };
 })();

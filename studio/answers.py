@@ -48,3 +48,9 @@ def text(request: Request, key: str) -> str:
     """A text of the request, or ''."""
     value = request.get(key)
     return value if isinstance(value, str) else ""
+
+
+def texts(request: Request, key: str) -> list[str]:
+    """The texts in a list of the request, or none."""
+    value = request.get(key)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

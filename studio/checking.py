@@ -26,14 +26,14 @@ MEANINGFUL = 1.0  # nats: below, the forward model hardly listens to the action
 class Health:
     """`shuffling_costs`: mean nats that log P(y | x, z) loses with another transition's action, None without another.
 
-    `overlap`: mean share of the next state's new word pairs that the action repeats, 0 to 1.
+    `overlap`: mean share of the next state's new word pairs that the action repeats, 0 to 1; None of pictures.
     """
 
     transitions: int
     shuffling_costs: float | None
     distinct: int
     effective: float
-    overlap: float
+    overlap: float | None
 
 
 def check(home: Path, models: Models, name: str, data: str) -> Health:
@@ -67,8 +67,13 @@ def shuffling_costs(
     return (sum(totals[: len(rows)]) - sum(totals[len(rows) :])) / len(rows)
 
 
-def mean_overlap(pairs: Sequence[tuple[State, State]], actions: Sequence[str]) -> float:
-    """How much of what is new in the next states stands in the actions, as `leakage/overlap` measures it."""
+def mean_overlap(pairs: Sequence[tuple[State, State]], actions: Sequence[str]) -> float | None:
+    """How much of what is new in the next states stands in the actions, as `leakage/overlap` measures it.
+
+    None of pictures, whose words are not known.
+    """
+    if pairs[0][1].picture is not None:
+        return None
     from swirl.evaluation.leakage import N  # they bring scoring packages that take seconds to import
     from swirl.evaluation.texts import n_grams
 
@@ -92,6 +97,9 @@ def verdicts(health: Health) -> list[Verdict]:
     spread = f"{health.effective:.0f} effective actions, {health.distinct} distinct"
     diverse = health.effective >= min(FEW, 0.5 * health.transitions)
     differ = Verdict("good", "Not collapsed", spread) if diverse else Verdict("wrong", "Nearly collapsed", spread)
+    examined = Verdict("neutral", counted(health.transitions, "transition"), "chosen at random")
+    if health.overlap is None:
+        return [meaning, differ, examined]
     copied = f"{percent(health.overlap)} of what is new in the next states stands in them"
     leak = Verdict("inverse", "Possible leak", copied) if health.overlap > LEAKY else Verdict("good", "No leak", copied)
-    return [meaning, differ, leak, Verdict("neutral", counted(health.transitions, "transition"), "chosen at random")]
+    return [meaning, differ, leak, examined]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from studio.inference import Models
 from studio.library import sequences
+from studio.likeness import likeness
 from studio.store import history
 from studio.view_models.comparison import Told, sample
 from studio.view_models.metric_rows import Figure, figures
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
+from swirl.pictures import key
 from swirl.states import Transition
 
 SHOWN = 12
@@ -42,11 +45,19 @@ def tell(models: Models, name: str, transitions: Sequence[Transition], truths: S
     actions = [truths[i] or found.action for i, found in zip(new, inferred, strict=True)]
     with models.use(name) as model:
         imagined = model.imagine_batch([transitions[i].state for i in new], actions)
+        pictured = [i for i in new if transitions[i].next_state.picture is not None]
+        like = {
+            i: likeness(model, transitions[i].next_state, [state])[0]
+            for i, state in zip(new, imagined, strict=True)
+            if i in pictured
+        }
     for i, found, state in zip(new, inferred, imagined, strict=True):
         truth = truths[i]
         right = None if truth is None else found.action == truth
-        same = state.text == transitions[i].next_state.text
-        models.remember(_key(name, transitions[i]), Told(found.action, found.log_prob, state.text, right, same))
+        answer = Told(found.action, found.log_prob, key(state), right, key(state) == key(transitions[i].next_state))
+        if i in like:
+            answer = replace(answer, state_right=like[i].exact, frame=state, likeness=like[i])
+        models.remember(_key(name, transitions[i]), answer)
 
 
 def told(models: Models, name: str, transitions: Sequence[Transition]) -> list[Told | None]:
@@ -57,7 +68,7 @@ def told(models: Models, name: str, transitions: Sequence[Transition]) -> list[T
 def _key(name: str, transition: Transition) -> tuple[str, ...]:
     # The same two states may lie elsewhere with another true action, so the place belongs to the question.
     place = (transition.sequence_id, str(transition.step))
-    return ("compared", name, *place, transition.state.text, transition.next_state.text)
+    return ("compared", name, *place, key(transition.state), key(transition.next_state))
 
 
 def canonical(home: Path, name: str) -> str:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.store import history
+from swirl import paths
 from swirl.errors import SwirlError
-from swirl.models.checkpoints import asset_names
+from swirl.models.checkpoints import asset_names, kind_of
+from swirl.pictures import key
 from swirl.states import State
 
 if TYPE_CHECKING:
@@ -27,11 +29,15 @@ RUNS = 12  # newest runs whose checkpoints are offered
 
 @dataclass(frozen=True)
 class Available:
-    """A checkpoint that can be chosen; `note` is a word on it, `from_run` False for a shipped one."""
+    """A checkpoint that can be chosen; `note` is a word on it, `from_run` False for a shipped one.
+
+    `kind` says what its states are: "text" or "image".
+    """
 
     name: str
     note: str
     from_run: bool
+    kind: str = "text"
 
 
 class Models:
@@ -45,21 +51,31 @@ class Models:
         self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._device: str | None = None
 
-    def available(self) -> list[Available]:
-        """Shipped checkpoints by name, then those of the newest runs, the newest first."""
-        shipped = [Available(name, "", False) for name in asset_names()]
+    def available(self, kind: str = "") -> list[Available]:
+        """Shipped checkpoints by name, then those of the newest runs, the newest first; all, or those of one kind."""
+        shipped = [Available(name, "", False, _kind(paths.assets() / name)) for name in asset_names()]
         past = history(self.home)
         trained = [
-            Available(checkpoint.name, "best" if checkpoint.best else checkpoint.phase, True)
+            Available(
+                checkpoint.name,
+                "best" if checkpoint.best else checkpoint.phase,
+                True,
+                _kind(self.home / checkpoint.path),
+            )
             for run in past.runs(limit=RUNS)
             for checkpoint in reversed(past.checkpoints(run.id))
         ]
-        return shipped + trained
+        return [item for item in shipped + trained if not kind or item.kind == kind]
 
-    def choose(self, wanted: str = "") -> str | None:
-        """`wanted` if it is still there, else the first shipped, else the newest; None when there is none."""
-        names = [item.name for item in self.available()]
-        return wanted if wanted in names else next(iter(names), None)
+    def choose(self, wanted: str = "", kind: str = "") -> str | None:
+        """`wanted` if it is still there and of that kind, else the first shipped, else the newest; None when none is.
+
+        Without a kind a model of texts comes before one of pictures.
+        """
+        found = self.available(kind)
+        if any(item.name == wanted for item in found):
+            return wanted
+        return next((item.name for item in sorted(found, key=lambda item: item.kind != "text")), None)
 
     def loaded(self) -> list[str]:
         """The names of the loaded checkpoints, the one used last at the end."""
@@ -96,7 +112,7 @@ class Models:
             with self.use(name) as model:
                 answers = model.infer(new) if alternatives else model.infer(new, alternatives=1)
             for (x, y), answer in zip(new, answers, strict=True):
-                self.remember(("weighed" if alternatives else "read", name, x.text, y.text), answer)
+                self.remember(("weighed" if alternatives else "read", name, key(x), key(y)), answer)
             fresh = dict(zip(new, answers, strict=True))
             found = [known or fresh[pair] for pair, known in zip(transitions, found, strict=True)]
         return found
@@ -106,7 +122,7 @@ class Models:
     ) -> Inference | None:
         """What was already inferred for this transition, without asking the model."""
         for kind in ("weighed",) if alternatives else ("weighed", "read"):
-            found = self.recall((kind, name, state.text, next_state.text))
+            found = self.recall((kind, name, key(state), key(next_state)))
             if found is not None:
                 return found
         return None
@@ -150,9 +166,22 @@ def shared(home: Path) -> Models:
         return _shared.setdefault(home.resolve(), Models(home))
 
 
-def chosen(home: Path, wanted: str) -> str:
-    """The checkpoint to ask; SwirlError with the way out when there is none at all."""
-    name = shared(home).choose(wanted)
+def chosen(home: Path, wanted: str, kind: str = "") -> str:
+    """The checkpoint to ask about states of a kind; SwirlError with the way out when there is none at all."""
+    name = shared(home).choose(wanted, kind)
     if name is None:
-        raise SwirlError("There is no model on this machine yet; train one on the Train page.")
+        raise SwirlError(missing(kind))
     return name
+
+
+def missing(kind: str) -> str:
+    """What to do where no model is of that kind."""
+    what = {"image": "model of pictures", "text": "model of texts"}.get(kind, "model")
+    return f"There is no {what} on this machine yet; train one on the Train page."
+
+
+def _kind(folder: Path) -> str:
+    try:
+        return kind_of(folder)
+    except SwirlError:
+        return "text"  # a damaged checkpoint; loading it says what is wrong

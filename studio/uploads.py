@@ -6,43 +6,91 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gradio.utils import get_upload_folder
 
 from studio.components.html import escape
-from studio.view_models.numbers import counted
+from studio.view_models.numbers import counted, percent
 from swirl.errors import SwirlError
 from swirl.sources.collection import ImportReport, import_collection
+from swirl.sources.items import Progress
 
 SCRATCH = "swirl-import-"
 SKIPS = 8  # skipped places that are listed; the rest are counted
 
 
-def take(home: Path, paths: Sequence[str], name: str) -> ImportReport:
-    """Import uploaded files as one collection, called `name` or after the first file.
+class Imports:
+    """The imports of one home that go on now, each under the ticket its page gave it, and how far it is."""
 
-    Raises SwirlError, in the names that the files had, for one that was not uploaded here or cannot be read, and for
-    two of the same name.
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._words: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def take(self, paths: Sequence[str], names: Sequence[str], name: str, ticket: str) -> ImportReport:
+        """`take`, while `progress` tells how far it is."""
+
+        def tell(share: float, words: str) -> None:
+            with self._lock:
+                self._words[ticket] = f"{words}, {percent(share)}"
+
+        try:
+            return take(self.home, paths, name, names, tell)
+        finally:
+            with self._lock:
+                self._words.pop(ticket, None)
+
+    def progress(self, ticket: str) -> str:
+        """How far an import is, as HTML; '' while it has not begun and when it is over."""
+        with self._lock:
+            return escape(self._words.get(ticket, ""))
+
+
+def take(
+    home: Path, paths: Sequence[str], name: str, names: Sequence[str] = (), progress: Progress | None = None
+) -> ImportReport:
+    """Import uploaded files as one collection, called `name`, else after the folder or the first file.
+
+    `names` are their places in a dropped folder, such as `clip/0001.png`. Raises SwirlError, in the names that the
+    files had, for one that was not uploaded here or cannot be read, and for two of the same name.
     """
     files = [_uploaded(path) for path in paths]
     if not files:
-        raise SwirlError("No file arrived; drop a .jsonl, .csv, .tsv or .txt file.")
-    twice = next((file.name for i, file in enumerate(files) if file.name in {f.name for f in files[:i]}), None)
+        raise SwirlError("No file arrived; drop pictures, a video, a zip, or a .jsonl, .csv, .tsv or .txt file.")
+    places = [_place(own, file) for own, file in zip(names, files, strict=True)] if names else [f.name for f in files]
+    twice = next((place for i, place in enumerate(places) if place in places[:i]), None)
     if twice:
         raise SwirlError(f"Two of the files are called {twice}; rename one of them, or drop them one by one.")
     try:
-        if len(files) == 1:
-            return import_collection(home, files[0], name or None)
+        if len(files) == 1 and "/" not in places[0]:
+            return import_collection(home, files[0], name or None, progress)
         with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
+            tops = {place.partition("/")[0] for place in places}
             folder = Path(scratch) / "dropped files"
-            folder.mkdir()
-            for file in files:
-                shutil.copy(file, folder / file.name)
-            return import_collection(home, folder, name or files[0].stem)
+            for place, file in zip(places, files, strict=True):
+                target = folder / place
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, target)
+            whole = len(tops) == 1 and "/" in places[0]
+            return import_collection(home, folder / tops.pop() if whole else folder, name or named(places), progress)
     except SwirlError as error:
         raise SwirlError(_as_dropped(str(error))) from error
+
+
+def named(places: Sequence[str]) -> str:
+    """A collection's name for several dropped files: the folder they lay in, else the first file's."""
+    top = places[0].partition("/")[0]
+    stem = top if "/" in places[0] else Path(top).stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "dropped"
+
+
+def _place(own: str, file: Path) -> str:
+    """Where a file lay in what was dropped, with nothing in it that could lead elsewhere."""
+    parts = [part for part in PurePosixPath(own.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+    return "/".join([*parts[:-1], file.name] if parts else [file.name])
 
 
 def _as_dropped(sentence: str) -> str:

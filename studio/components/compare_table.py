@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from studio.components.frame import framed
 from studio.components.html import chance, escape
 from studio.components.text_diff import changes, marked, words_off
 from studio.view_models.comparison import SIDES, Told
 from studio.view_models.metric_rows import MetricRow
-from studio.view_models.numbers import counted
-from swirl.states import Transition
+from studio.view_models.numbers import counted, decibels
+from studio.view_models.picture_difference import difference
+from swirl.states import State, Transition
+
+SMALL = 84  # pixels: the room for a frame in a table
 
 
 def compare_table(
@@ -31,28 +35,50 @@ def compare_table(
 
 
 def _row(transition: Transition, truth: str | None, answers: Sequence[Told | None]) -> str:
-    state, following = transition.state.text, transition.next_state.text
-    went, came = changes(state, following)
-    before = marked(state, {"del": went}) if went else ""
-    after = marked(following, {"ins": came}) if came or not went else ""
     action = f'<span class="chip">{escape(truth)}</span>' if truth is not None else ""
     cells = "".join(
-        f'<td data-label="{side.upper()}">{_told(state, following, found)}</td>'
+        f'<td data-label="{side.upper()}">{_told(transition.state, transition.next_state, found)}</td>'
         for side, found in zip(SIDES, answers, strict=True)
     )
-    whole = f"<summary>both states in full</summary><p>{escape(state)}</p><p>{escape(following)}</p>"
-    return (
-        f'<tr><td class="transition">{action}<span class="pair">{before}{after}</span>'
-        f'<details class="fold">{whole}</details></td>{cells}</tr>'
-    )
+    happened = both(transition.state, transition.next_state)
+    return f'<tr><td class="transition">{action}{happened}</td>{cells}</tr>'
 
 
-def _told(state: str, following: str, found: Told | None) -> str:
+def both(state: State, following: State) -> str:
+    """A transition in a table: two frames; or the sentences that changed, and both texts in full behind a fold."""
+    if state.picture is not None:
+        marks = difference(state, following)
+        return (
+            f'<span class="frames">{framed(state, "The state", SMALL)}<span class="muted" aria-hidden="true">→</span>'
+            f"{framed(following, 'The next state', SMALL, marks=marks)}</span>"
+        )
+    went, came = changes(state.text, following.text)
+    before = marked(state.text, {"del": went}) if went else ""
+    after = marked(following.text, {"ins": came}) if came or not went else ""
+    whole = f"<summary>both states in full</summary><p>{escape(state.text)}</p><p>{escape(following.text)}</p>"
+    return f'<span class="pair">{before}{after}</span><details class="fold">{whole}</details>'
+
+
+def _told(state: State, following: State, found: Told | None) -> str:
     if found is None:
         return '<span class="muted small">not asked yet</span>'
     wording = escape(found.action) or "(no words)"
     said = f'<span class="chip inverse">{wording}</span> <span class="muted small">{chance(found.log_prob)}</span>'
-    return f"<p>{_mark(found.action_right)} {said}</p><p>{_imagined(state, following, found)}</p>"
+    if found.frame is not None:
+        return f"<p>{_mark(found.action_right)} {said}</p>{_frame(following, found)}"
+    return f"<p>{_mark(found.action_right)} {said}</p><p>{_imagined(state.text, following.text, found)}</p>"
+
+
+def _frame(following: State, found: Told) -> str:
+    """An imagined frame with its errors marked, how many cells are wrong, and its distance in decibels."""
+    like = found.likeness
+    right = '<span class="good-text">✓ right</span>'
+    wrong = "" if like is None else f"✕ {like.cells - like.right} of {like.cells} cells off"
+    off = f'<span class="wrong-text">{wrong}</span>'
+    psnr = "" if like is None else f'<span class="muted small">{decibels(like.psnr)}</span>'
+    marks = None if found.state_right else difference(following, found.frame)
+    picture = framed(found.frame, "The imagined next state", SMALL, marks=marks, tone="wrong")
+    return f'<div class="told">{picture}<span>{right if found.state_right else off}<br>{psnr}</span></div>'
 
 
 def _mark(right: bool | None) -> str:

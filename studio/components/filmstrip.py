@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from studio.components.frame import FILM, image
 from studio.components.html import chance, escape
 from studio.components.text_diff import changes, marked, opening
 from swirl.models import Inference
@@ -13,7 +14,7 @@ from swirl.states import State
 def filmstrip(states: Sequence[State]) -> str:
     """The strip of a sequence; the actions' places are parts named `chip-STEP` (0-based), filled as they are inferred.
 
-    A text state shows what changed since the one before it, the first how it begins.
+    A picture is shown; a text state shows what changed since the one before it, the first how it begins.
     """
     items = []
     for number, state in enumerate(states, start=1):
@@ -24,17 +25,21 @@ def filmstrip(states: Sequence[State]) -> str:
                 f'aria-label="Step {step}: what happened between {step} and {number}">'
                 f'<span data-part="chip-{step - 1}"></span></button></li>'
             )
+        before = states[number - 2] if number > 1 else None
         items.append(
             f'<li class="frame"><button type="button" data-step="{min(number, len(states) - 1)}" '
-            f'aria-label="State {number}">{card(states[number - 2].text if number > 1 else None, state.text)}</button>'
+            f'aria-label="State {number}">{card(before, state)}</button>'
             f"<span>{number}</span></li>"
         )
-    return f'<ol class="filmstrip">{"".join(items)}</ol>'
+    pictured = " pictured" if states and states[0].picture is not None else ""
+    return f'<ol class="filmstrip{pictured}">{"".join(items)}</ol>'
 
 
-def card(before: str | None, state: str, mark: str = "ins") -> str:
-    """A small text state: what changed since `before`, or how it begins; `mark` names the tag and its class."""
-    return opening(state) if before is None else marked(state, {mark: changes(before, state)[1]})
+def card(before: State | None, state: State, mark: str = "ins", box: int = FILM) -> str:
+    """A small state: a picture; or of a text what changed since `before`, or how it begins, in the tag `mark`."""
+    if state.picture is not None:
+        return image(state, "", box, wide=box * 3 // 2, lazy=True)
+    return opening(state.text) if before is None else marked(state.text, {mark: changes(before.text, state.text)[1]})
 
 
 def chip(found: Inference) -> str:

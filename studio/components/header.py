@@ -9,8 +9,10 @@ from typing import Any
 import gradio as gr
 
 from studio import inference
+from studio.answers import text
 from studio.components.html import block, escape
 from studio.components.logo import logo
+from studio.fitting import READS, wanted
 from studio.page import Page
 from studio.store import history
 from studio.view_models.numbers import duration
@@ -27,7 +29,8 @@ def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
     """Draw the header of `page`; its status strip asks the server for news every few seconds while it is visible."""
 
     def status(request: dict[str, Any]) -> dict[str, Any]:
-        return {"parts": strip(home, str(request.get("checkpoint") or ""))}
+        kind = text(request, "kind")
+        return {"parts": strip(home, wanted(request, kind), kind)}
 
     def unload(request: dict[str, Any]) -> dict[str, Any]:
         inference.shared(home).unload()
@@ -59,15 +62,18 @@ def _address(page: Page) -> str:
     return page.path.strip("/") or "./"
 
 
-def strip(home: Path, wanted: str) -> dict[str, str]:
-    """The strip's parts as HTML: the job, the device, the checkpoint's name and the menu of checkpoints."""
+def strip(home: Path, asked: str, kind: str = "") -> dict[str, str]:
+    """The strip's parts as HTML: the job, the device, the checkpoint's name and the menu of checkpoints.
+
+    On a page that shows states of one kind, the menu offers the models that read it.
+    """
     models = inference.shared(home)
-    current = models.choose(wanted)
+    current = models.choose(asked, kind)
     return {
         "job": _job(home),
         "device": f'<span class="chip">{escape(models.device_words())}</span>',
         "checkpoint": escape(current or "no model yet") + " ",
-        "menu": _menu(models, current),
+        "menu": _menu(models, current, kind),
     }
 
 
@@ -92,15 +98,18 @@ def phase_words(phase: str | None, step: int | None, steps: int | None) -> str:
     return f"{name} {step or 0}/{steps}" if steps else name
 
 
-def _menu(models: inference.Models, current: str | None) -> str:
-    available = models.available()
+def _menu(models: inference.Models, current: str | None, kind: str) -> str:
+    available = models.available(kind)
+    mixed = len({item.kind for item in available}) > 1
     loaded = set(models.loaded())
 
     def entry(item: inference.Available) -> str:
         note = "loaded" if item.name in loaded else item.note
+        note = ", ".join(filter(None, [note, READS[item.kind] if mixed else ""]))
         pressed = "true" if item.name == current else "false"
         return (
-            f'<button type="button" data-checkpoint="{escape(item.name)}" aria-pressed="{pressed}">'
+            f'<button type="button" data-checkpoint="{escape(item.name)}" aria-pressed="{pressed}" '
+            f'data-kind="{item.kind}">'
             f"<span>{escape(item.name)}</span><small>{escape(note)}</small></button>"
         )
 
@@ -112,7 +121,8 @@ def _menu(models: inference.Models, current: str | None) -> str:
     if trained:
         parts.append("<h3>From your runs</h3>" + "".join(trained))
     if not available:
-        parts.append('<p class="note">No model is on this machine yet. Train one first.</p>')
+        said = inference.missing(kind) if kind else "No model is on this machine yet. Train one first."
+        parts.append(f'<p class="note">{escape(said)}</p>')
     if loaded:
         parts.append('<h3>Memory</h3><button type="button" data-unload><span>Unload the models</span></button>')
     return "".join(parts)

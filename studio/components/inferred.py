@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 
+from studio.components.frame import framed
 from studio.components.html import chance, escape
 from studio.components.text_diff import changes, marked
 from studio.view_models.numbers import signed
+from studio.view_models.picture_difference import difference
 from swirl.models import Inference
 from swirl.states import State
 
 
 def happened(state: State, next_state: State) -> str:
-    """Both states side by side, showing only the sentences that changed."""
+    """Both states side by side: pictures, with what changed marked; or the sentences that changed."""
+    if state.picture is not None:
+        marks = difference(state, next_state)
+        said = "changes marked" if marks.marked else "nothing changed"
+        return (
+            f'<div class="states"><figure class="state">{framed(state, "The state")}'
+            "<figcaption>state</figcaption></figure>"
+            f'<figure class="state">{framed(next_state, "The next state", marks=marks)}'
+            f"<figcaption>next state, {said}</figcaption></figure></div>"
+        )
     went, came = changes(state.text, next_state.text)
     same = not went and not came
     gone, new = ("nothing changed", "nothing changed") if same else ("nothing went", "nothing came")

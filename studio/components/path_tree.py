@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from studio.components.filmstrip import card
 from studio.components.html import escape
 from studio.view_models.path import Path, places
+from swirl.states import State
 
-CARD, STEP, ROW, HEIGHT = 158, 330, 104, 78  # pixels: a card's width, column to column, row to row, a card's height
+THUMBNAIL = 64
 
 
-def path_tree(path: Path) -> str:
-    """The whole tree; cards are buttons with `data-node`, the line to where the player stands is darker."""
+@dataclass(frozen=True)
+class Measures:
+    """In pixels: a card's width, column to column, row to row, a card's height."""
+
+    card: int
+    step: int
+    row: int
+    height: int
+
+
+TEXTS = Measures(158, 330, 104, 78)
+FRAMES = Measures(84, 256, 104, 78)
+
+
+def path_tree(path: Path, look: Callable[[str], State] = State) -> str:
+    """The whole tree; cards are buttons with `data-node`, the line to where the player stands is darker.
+
+    `look` finds the state of a node.
+    """
+    states = [look(node.state) for node in path.nodes]
+    pictured = states[0].picture is not None
+    of = FRAMES if pictured else TEXTS
     spots = places(path.nodes)
     line = set(path.line())
-    width = STEP * max(column for column, _ in spots) + CARD
-    height = ROW * max(row for _, row in spots) + HEIGHT
+    width = of.step * max(column for column, _ in spots) + of.card
+    height = of.row * max(row for _, row in spots) + of.height
     lines, cards = [], []
     for index, node in enumerate(path.nodes):
         column, row = spots[index]
-        x, y = column * STEP, row * ROW
+        x, y = column * of.step, row * of.row
         if node.parent is not None:
-            lines.append(_edge(spots[node.parent], (column, row), index in line))
+            lines.append(_edge(of, spots[node.parent], (column, row), index in line))
             cards.append(
-                f'<span class="edge" style="left:{x - STEP + CARD + 10}px;top:{y}px;width:{STEP - CARD - 20}px;'
-                f'height:{HEIGHT // 2 - 2}px"><span title="{escape(node.action)}">{escape(node.action)}</span></span>'
+                f'<span class="edge" style="left:{x - of.step + of.card + 10}px;top:{y}px;'
+                f'width:{of.step - of.card - 20}px;height:{of.height // 2 - 2}px">'
+                f'<span title="{escape(node.action)}">{escape(node.action)}</span></span>'
             )
-        text = card(path.before(index), node.state, "ins forward")
+        before = None if node.parent is None else states[node.parent]
+        shown = card(before, states[index], "ins forward", THUMBNAIL)
         here = ' aria-current="true"' if index == path.at else ""
         cards.append(
             f'<button type="button" class="node" data-node="{index}"{here} style="left:{x}px;top:{y}px" '
-            f'aria-label="Go to state {index + 1}">{text}</button>'
+            f'aria-label="Go to state {index + 1}">{shown}</button>'
         )
     return (
-        f'<div class="tree" style="width:{width}px;height:{height}px"><svg width="{width}" height="{height}" '
-        f'aria-hidden="true">{"".join(lines)}</svg>{"".join(cards)}</div>'
+        f'<div class="tree{" pictured" if pictured else ""}" style="width:{width}px;height:{height}px">'
+        f'<svg width="{width}" height="{height}" aria-hidden="true">{"".join(lines)}</svg>{"".join(cards)}</div>'
     )
 
 
-def _edge(parent: tuple[int, int], child: tuple[int, int], current: bool) -> str:
-    x1, y1 = parent[0] * STEP + CARD, parent[1] * ROW + HEIGHT // 2
-    x2, y2 = child[0] * STEP, child[1] * ROW + HEIGHT // 2
+def _edge(of: Measures, parent: tuple[int, int], child: tuple[int, int], current: bool) -> str:
+    x1, y1 = parent[0] * of.step + of.card, parent[1] * of.row + of.height // 2
+    x2, y2 = child[0] * of.step, child[1] * of.row + of.height // 2
     curve = "" if y1 == y2 else f"C{x1 + 44} {y1} {x1 + 4} {y2} {x1 + 56} {y2}"
-    return f'<path d="M{x1} {y1}{curve}L{x2} {y2}"{" class=current" if current else ""}/>'
+    return f'<path d="M{x1} {y1}{curve}L{x2} {y2}"{" class=current" if current else ""} />'

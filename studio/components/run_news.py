@@ -120,7 +120,7 @@ def rollout_parts(home: Path, run: Run, line: Sequence[Band]) -> dict[str, str]:
     place = f", iteration {band.iteration}, {direction} phase" if band else ""
     return {
         "rollouts-title": f'What it is trying, step {step}<span class="muted small">{place}</span>',
-        "rollouts": rollout_table(rows, direction),
+        "rollouts": rollout_table(rows, direction, jobs.run_folder(home, run.id)),
     }
 
 

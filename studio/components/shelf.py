@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
+from studio.components.frame import THUMB, image
 from studio.components.html import escape
 from studio.view_models.numbers import counted
 from swirl.sources.collection import Collection
+from swirl.states import State
+
+VIDEOS = frozenset({".mp4", ".avi", ".webm", ".mov", ".mkv", ".gif"})
 
 
-def shelf(collections: Sequence[Collection]) -> str:
-    """The list of collections, the shipped ones first, each with what it holds."""
-    return f'<ul class="shelf">{"".join(_entry(item) for item in collections)}</ul>'
+def shelf(collections: Sequence[Collection], covers: Mapping[str, State] | None = None) -> str:
+    """The list of collections, the shipped ones first, each with what it holds and, of pictures, its first frame."""
+    return f'<ul class="shelf">{"".join(_entry(item, (covers or {}).get(item.name)) for item in collections)}</ul>'
 
 
-def _entry(item: Collection) -> str:
+def _entry(item: Collection, cover: State | None) -> str:
     about = item.description or item.title or item.name
     remove = (
         ""
@@ -23,6 +28,18 @@ def _entry(item: Collection) -> str:
     )
     return (
         f'<li><button type="button" class="collection" data-collection="{escape(item.name)}" title="{escape(about)}">'
-        f'<span class="kind" aria-hidden="true">txt</span><span><b>{escape(item.title or item.name)}</b>'
-        f"<small>{counted(item.sequences, 'sequence')} · text</small></span></button>{remove}</li>"
+        f"{_sign(item, cover)}<span><b>{escape(item.title or item.name)}</b>"
+        f"<small>{counted(item.sequences, 'sequence')} · {_what(item)}</small></span></button>{remove}</li>"
     )
+
+
+def _sign(item: Collection, cover: State | None) -> str:
+    if cover is not None:
+        return f'<span class="kind cover" aria-hidden="true">{image(cover, "", THUMB)}</span>'
+    return f'<span class="kind" aria-hidden="true">{"txt" if item.kind == "text" else "img"}</span>'
+
+
+def _what(item: Collection) -> str:
+    if item.kind == "text":
+        return "text"
+    return "video" if PurePath(item.source).suffix.lower() in VIDEOS else "images"

@@ -12,6 +12,7 @@ from studio.components.pictures import empty
 from studio.components.verdict_list import verdict_list
 from studio.evaluating import Evaluator
 from studio.inference import shared
+from studio.library import first_shown
 from studio.page import Page
 from studio.store import history
 from studio.view_models.comparison import SIDES, order, tallies
@@ -54,12 +55,14 @@ class ComparePage:
 
     def choices(self, request: Request) -> Answer:
         """The checkpoints and collections to choose from, and which of them at first."""
-        names = [item.name for item in self.models.available()]
-        a, b = (canonical(self.home, text(request, side)) for side in SIDES)
-        a, b = self.first_pair(names) if not (a or b) else (a or b, b or a)
         collections = list_collections(self.home)
-        data = text(request, "data") or self.data_of(b, collections[0].name if collections else "")
-        found = list(dict.fromkeys([*names, *(name for name in (a, b) if name)]))
+        a, b = (canonical(self.home, text(request, side)) for side in SIDES)
+        data = text(request, "data") or self.data_of(b or a or self.newest(), first_shown(collections) or "")
+        kinds = {c.name: c.kind for c in collections}
+        a, b = (a or b, b or a) if a or b else self.first_pair(kinds.get(data, "text"))
+        options = {kind: [item.name for item in self.models.available(kind)] for kind in ("text", "image")}
+        given = options[kinds.get(data, "text")]
+        given += [name for name in (a, b) if name and name not in given]
         titles = {data: data} | {c.name: c.title or c.name for c in collections}
         picture = empty(
             PICTURE,
@@ -67,19 +70,30 @@ class ComparePage:
             '<a class="button button-primary" href="train?new=1">Start a run</a>',
         )
         return {
-            "checkpoints": "".join(f'<option value="{escape(n)}">{escape(n)}</option>' for n in found),
+            "checkpoints": {
+                kind: "".join(f'<option value="{escape(n)}">{escape(n)}</option>' for n in names)
+                for kind, names in options.items()
+            },
             "collections": "".join(f'<option value="{escape(n)}">{escape(t)}</option>' for n, t in titles.items()),
             "chosen": {"a": a, "b": b, "data": data},
-            "parts": {"empty": picture if len(found) < 2 else ""},
+            "pairs": {kind: dict(zip(SIDES, self.first_pair(kind), strict=True)) for kind in options},
+            "kinds": kinds,
+            "parts": {"empty": picture if sum(map(len, options.values())) < 2 else ""},
             "count": SHOWN,
         }
 
-    def first_pair(self, names: list[str]) -> tuple[str, str]:
-        """The newest run's start and best checkpoint; else the first two there are."""
+    def newest(self) -> str:
+        """The newest run with more than one checkpoint, or ''."""
+        runs = history(self.home).runs()
+        return next((run.id for run in runs if len(history(self.home).checkpoints(run.id)) > 1), "")
+
+    def first_pair(self, kind: str) -> tuple[str, str]:
+        """The start and the best checkpoint of the newest run on such states; else the first and last there are."""
+        names = [item.name for item in self.models.available(kind)]
         for run in history(self.home).runs():
             checkpoints = history(self.home).checkpoints(run.id)
             best = canonical(self.home, run.id)
-            if len(checkpoints) > 1:
+            if len(checkpoints) > 1 and checkpoints[0].name in names:
                 return checkpoints[0].name, best if best != checkpoints[0].name else checkpoints[-1].name
         return (names[0], names[-1]) if names else ("", "")
 
@@ -111,13 +125,14 @@ class ComparePage:
         from_truth = all(truth is not None for truth in truths)
         how = "the true action" if from_truth else "each one's own inferred action"
         return {
+            "kind": "image" if transitions[0].state.picture else "text",
             "parts": {
                 "rows": compare_table(names, transitions, truths, found, ordered),
                 "tally": verdict_list(tallies(names, found)) if complete else '<p class="note">Asking both.</p>',
                 "how": f"{counted(len(transitions), 'transition')} of the test part; next states imagined from {how}",
                 "metrics": metrics_table(metric_rows(a, b), names),
                 "source": escape(source or ("measured on different parts: evaluate both" if a and b else "")),
-            }
+            },
         }
 
     def evaluate(self, request: Request) -> Answer:

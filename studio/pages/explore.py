@@ -5,19 +5,22 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from studio.answers import Answer, Request, number, text
+from studio.answers import Answer, Request, number, text, texts
 from studio.checking import TRANSITIONS, check, verdicts
+from studio.components.depth_note import depth_note
 from studio.components.filmstrip import chip, filmstrip
 from studio.components.html import scripted
 from studio.components.imagined import imagined
 from studio.components.inferred import bars, happened, truth
 from studio.components.shelf import shelf
 from studio.components.verdict_list import verdict_list
+from studio.fitting import fit_note, wanted
 from studio.imagining import compare
 from studio.inference import chosen, shared
-from studio.library import sequences
+from studio.library import covers, first_shown, sequences
+from studio.likeness import depth
 from studio.page import Page
-from studio.uploads import report, take
+from studio.uploads import Imports, report
 from studio.view_models.numbers import counted
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
@@ -36,7 +39,7 @@ def render(home: Path) -> None:
     """Draw the page over `home`; `assets/explore.js` walks, these functions answer."""
     page = Explorer(home)
     walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
-    scripted("explore", *walk, page.check, page.receive, page.remove)
+    scripted("explore", *walk, page.check, page.receive, page.importing, page.remove)
 
 
 class Explorer:
@@ -44,16 +47,17 @@ class Explorer:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.imports = Imports(home)
 
     def collections(self, request: Request) -> Answer:
         """The list of collections, and which one to open."""
         found = list_collections(self.home)
         names = [item.name for item in found]
-        wanted = text(request, "data")
-        gone = bool(wanted) and wanted not in names
-        problem = f"There is no collection {wanted!r} any more; showing another." if gone else ""
-        data = wanted if wanted in names else next(iter(names), None)
-        return {"parts": {"collections": shelf(found)}, "data": data, "problem": problem}
+        asked = text(request, "data")
+        gone = bool(asked) and asked not in names
+        problem = f"There is no collection {asked!r} any more; showing another." if gone else ""
+        data = asked if asked in names else first_shown(found)
+        return {"parts": {"collections": shelf(found, covers(self.home, found))}, "data": data, "problem": problem}
 
     def place(self, request: Request) -> tuple[str, int, int, int, StateSequence]:
         """The collection, how many sequences it has, and the sequence and step asked for, pulled into range."""
@@ -70,10 +74,10 @@ class Explorer:
         data, count, index, step, sequence = self.place(request)
         states = sequence.states
         state, next_state = states[step - 1], states[min(step, len(states) - 1)]
+        collection = get_collection(self.home, data)
         models = shared(self.home)
-        name = models.choose(text(request, "checkpoint"))
+        name = models.choose(wanted(request, collection.kind), collection.kind)
         known = [models.known(name, x, y) for x, y in itertools.pairwise(states)]
-        has_actions = get_collection(self.home, data).has_actions
         parts = {
             "of": f"of {count}",
             "count": f"{counted(len(states), 'state')}, {counted(len(states) - 1, 'step')}",
@@ -81,9 +85,10 @@ class Explorer:
             "between": f"What happened between {step} and {step + 1}",
             "happened": happened(state, next_state),
             "truth": 'The true action is hidden. <button type="button" class="button-link" data-truth>Show it</button>'
-            if has_actions
+            if collection.has_actions
             else "These data have no true actions.",
         }
+        parts["fit"] = fit_note(self.home, request, collection.kind)
         checked = models.recall(("checked", name, data))
         parts["health"] = verdict_list(verdicts(checked)) if checked else CHECK
         parts |= {f"chip-{i}": chip(found) for i, found in enumerate(known) if found}
@@ -98,33 +103,42 @@ class Explorer:
             "missing": [i for i, found in enumerate(known) if (here if i == step - 1 else found) is None],
             "model": name,
             "loaded": name in models.loaded(),
+            "kind": collection.kind,
         }
+
+    def asked(self, request: Request, data: str) -> str:
+        """The checkpoint to ask about a collection. Raises SwirlError when none reads its kind."""
+        kind = get_collection(self.home, data).kind
+        return chosen(self.home, wanted(request, kind), kind)
 
     def infer(self, request: Request) -> Answer:
         """The inferred actions of the steps in `steps` (0-based) of a sequence; alternatives for the present step."""
-        _, _, _, step, sequence = self.place(request)
-        name = chosen(self.home, text(request, "checkpoint"))
+        data, _, _, step, sequence = self.place(request)
+        name = self.asked(request, data)
         pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
-        wanted = [i for i in request.get("steps", []) if isinstance(i, int) and 0 <= i < len(pairs)]
+        steps = [i for i in request.get("steps", []) if isinstance(i, int) and 0 <= i < len(pairs)]
         models = shared(self.home)
         parts = {}
-        if step - 1 in wanted:
+        if step - 1 in steps:
             parts["inferred"] = bars(models.infer(name, [pairs[step - 1]])[0])
-        found = models.infer(name, [pairs[i] for i in wanted], alternatives=False)
-        parts |= {f"chip-{i}": chip(inference) for i, inference in zip(wanted, found, strict=True)}
+        found = models.infer(name, [pairs[i] for i in steps], alternatives=False)
+        parts |= {f"chip-{i}": chip(inference) for i, inference in zip(steps, found, strict=True)}
         return {"parts": parts}
 
     def imagine(self, request: Request) -> Answer:
         """What the forward model imagines for the step, from the inferred action and from another of the sequence."""
-        _, _, _, step, sequence = self.place(request)
-        name = chosen(self.home, text(request, "checkpoint"))
+        data, _, _, step, sequence = self.place(request)
+        name = self.asked(request, data)
         pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
         models = shared(self.home)
         action = models.infer(name, [pairs[step - 1]])[0].action
         elsewhere = (models.known(name, *pairs[(step + i) % len(pairs)]) for i in range(len(pairs) - 1))
         other = next((found.action for found in elsewhere if found and found.action != action), None)
         comparison = compare(models, name, *pairs[step - 1], action, other)
-        parts = {"imagined": imagined(comparison, *pairs[step - 1])}
+        state = pairs[step - 1][0]
+        known = depth(models, name, state)
+        lost = known is not None and bool(known.sentence)
+        parts = {"imagined": depth_note(state, known) + imagined(comparison, *pairs[step - 1], lost=lost)}
         return {"parts": parts, "shuffled": other is not None}
 
     def truth(self, request: Request) -> Answer:
@@ -133,25 +147,32 @@ class Explorer:
         actions = load_true_actions(self.home, data).get(sequence.id, [])
         if step > len(actions):
             return {"parts": {"truth": "The true action of this step was not recorded."}}
-        models = shared(self.home)
-        name = models.choose(text(request, "checkpoint"))
+        models, kind = shared(self.home), get_collection(self.home, data).kind
+        name = models.choose(wanted(request, kind), kind)
         found = models.known(name, sequence.states[step - 1], sequence.states[step])
         return {"parts": {"truth": truth(actions[step - 1], found)}}
 
     def check(self, request: Request) -> Answer:
         """Judge the actions inferred for some transitions of the whole collection."""
         data = text(request, "data")
-        name = chosen(self.home, text(request, "checkpoint"))
+        name = self.asked(request, data)
         models = shared(self.home)
         health = check(self.home, models, name, data)
         models.remember(("checked", name, data), health)
         return {"parts": {"health": verdict_list(verdicts(health))}}
 
     def receive(self, request: Request) -> Answer:
-        """Import files that the browser has uploaded; the report in words."""
-        paths = [path for path in request.get("paths", []) if isinstance(path, str)]
-        done = take(self.home, paths, text(request, "name").strip())
+        """Import files that the browser has uploaded, `names` telling where each lay; the report in words.
+
+        `ticket` is the browser's name for this import, by which `importing` tells how far it is.
+        """
+        paths, names = (texts(request, key) for key in ("paths", "names"))
+        done = self.imports.take(paths, names, text(request, "name").strip(), text(request, "ticket"))
         return {"parts": {"import": report(done)}, "data": done.name}
+
+    def importing(self, request: Request) -> Answer:
+        """How far an import is, in words; empty when it has not begun or is done."""
+        return {"parts": {"progress": self.imports.progress(text(request, "ticket"))}}
 
     def remove(self, request: Request) -> Answer:
         """Delete one of your own collections."""

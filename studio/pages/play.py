@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
+from studio.animation import gif
 from studio.answers import Answer, Request, number, text
+from studio.components.depth_note import depth_note
 from studio.components.futures import Future, distinct, future_cards, title
 from studio.components.html import escape, scripted
 from studio.components.path_tree import path_tree
 from studio.components.pictures import branching_path, empty
-from studio.components.text_diff import changes, marked
+from studio.components.stage import stage
+from studio.fitting import fit_note, wanted
 from studio.inference import chosen, shared
-from studio.library import sequences
+from studio.kept import Kept, is_picture
+from studio.library import first_shown, sequences
+from studio.likeness import depth
 from studio.page import Page
 from studio.view_models.numbers import count
 from studio.view_models.path import read_path
 from swirl.errors import SwirlError
 from swirl.sources.collection import list_collections
-from swirl.states import State
 
 PAGE = Page(path="/play", title="Play", question="What if?")
 LONGEST_ACTION = 300  # characters; an action is a phrase
@@ -30,14 +35,18 @@ NO_FUTURES = "Say what to do, and the forward model imagines what comes of it."
 def render(home: Path) -> None:
     """Draw the page over `home`; the path itself lives in the browser, `assets/play.js` keeps it."""
     page = Player(home)
-    scripted("play", page.begin, page.draw, page.suggest, page.imagine)
+    scripted("play", page.begin, page.draw, page.suggest, page.imagine, page.animate)
 
 
 class Player:
-    """The answers of the Play page; none of them keeps anything."""
+    """The answers of the Play page; none of them keeps anything but the frames of paths.
+
+    A state travels as its text, or as the key of a kept frame.
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.kept = Kept(home)
 
     def begin(self, request: Request) -> Answer:
         """The state to start from: `own` text, or that of `data`, `sequence` and `step` (from 1), else the first."""
@@ -46,7 +55,7 @@ class Player:
         own = text(request, "own").strip()
         if "own" in request:
             return {"state": usable_state(own), "options": options}
-        data = text(request, "data") or next((c.name for c in found), "")
+        data = text(request, "data") or first_shown(found) or ""
         if not data:
             button = '<a class="button button-primary" href="./">Import sequences</a>'
             return {"parts": {"futures": empty(branching_path(), "There is no state to start from yet.", button)}}
@@ -54,60 +63,89 @@ class Player:
         if not chain:
             raise SwirlError(f"The collection {data} holds no sequence; start from another, or from your own text.")
         states = chain[number(request, "sequence", 1, len(chain)) - 1].states
-        return {"state": states[number(request, "step", 1, len(states)) - 1].text, "options": options, "data": data}
+        state = states[number(request, "step", 1, len(states)) - 1]
+        return {"state": self.kept.keep(state), "options": options, "data": data}
 
     def draw(self, request: Request) -> Answer:
         """The stage, the futures and the path as HTML, from what the browser kept."""
         path = read_path(request.get("path"))
-        here = path.nodes[path.at]
-        before = path.before(path.at)
-        came = changes(before, here.state)[1] if before is not None else frozenset()
+        here, before = path.nodes[path.at].state, path.before(path.at)
         futures = [Future(item["state"], item["score"], item["times"]) for item in kept(request.get("futures"))]
+        look = self.kept.state
         parts = {
-            "stage": f'<div class="whole">{marked(here.state, {"ins forward": came}, nothing="")}</div>',
+            "stage": stage(None if before is None else look(before), look(here), path.at + 1),
             "where": f"state {path.at + 1}",
-            "path": path_tree(path),
+            "path": path_tree(path, look),
             "title": title(futures) if futures else "Imagined futures",
-            "futures": future_cards(here.state, text(request, "action"), futures)
+            "futures": future_cards(here, text(request, "action"), futures, look)
             if futures
             else empty(branching_path(), NO_FUTURES, ""),
             "start-error": "",
             "action-error": "",
         }
-        return {"parts": parts}
+        return {"parts": parts, "kind": kind_of(here)}
 
     def suggest(self, request: Request) -> Answer:
         """Actions that seem possible in the state."""
         state = usable_state(text(request, "state"))
-        name = chosen(self.home, text(request, "checkpoint"))
-        models = shared(self.home)
+        name = self.asked(request, state)
+        models, seen = shared(self.home), self.kept.state(state)
         key = ("suggested", name, state)
         actions = models.recall(key)
         if actions is None:
             with models.use(name) as model:
-                actions = model.suggest_actions(State(state), n=SUGGESTIONS)
+                actions = model.suggest_actions(seen, n=SUGGESTIONS)
             models.remember(key, actions)
         chips = "".join(
             f'<button type="button" class="chip" data-suggestion="{escape(action)}"><kbd>{index}</kbd>'
             f"{escape(action)}</button>"
             for index, action in enumerate(actions, start=1)
         )
-        return {"parts": {"suggestions": chips or '<p class="note">The model has no suggestion for this state.</p>'}}
+        parts = {
+            "suggestions": chips or '<p class="note">The model has no suggestion for this state.</p>',
+            "depth": depth_note(seen, depth(models, name, seen)),
+            "fit": fit_note(self.home, request, kind_of(state)),
+        }
+        return {"parts": parts}
+
+    def asked(self, request: Request, state: str) -> str:
+        """The checkpoint to ask about a state. Raises SwirlError when none reads its kind."""
+        kind = kind_of(state)
+        return chosen(self.home, wanted(request, kind), kind)
 
     def imagine(self, request: Request) -> Answer:
         """Next states of `state` under `action`, `n` samples with `seed`, equal ones as one, the best first."""
         state = usable_state(text(request, "state"))
         action = usable_action(text(request, "action"))
-        name = chosen(self.home, text(request, "checkpoint"))
+        name = self.asked(request, state)
         samples, seed = number(request, "n", 1, 16), number(request, "seed", 0, 2**31 - 1)
         with shared(self.home).use(name) as model:
-            predictions = model.imagine(State(state), action, n=samples, seed=seed)
+            predictions = model.imagine(self.kept.state(state), action, n=samples, seed=seed)
         futures = distinct(predictions)
+        for prediction in predictions:
+            self.kept.keep(prediction.state)
         return {
             "action": action,
             "futures": [{"state": f.state, "score": f.score, "times": f.times} for f in futures],
-            "parts": {"title": title(futures), "futures": future_cards(state, action, futures), "action-error": ""},
+            "parts": {
+                "title": title(futures),
+                "futures": future_cards(state, action, futures, self.kept.state),
+                "action-error": "",
+            },
         }
+
+    def animate(self, request: Request) -> Answer:
+        """The frames from the start to where the player stands, as an animated GIF in a `data:` address."""
+        path = read_path(request.get("path"))
+        frames = [self.kept.state(path.nodes[index].state) for index in path.line()]
+        if any(frame.picture is None for frame in frames):
+            raise SwirlError("This path holds texts; save it as JSONL.")
+        return {"address": f"data:image/gif;base64,{base64.b64encode(gif(frames)).decode()}"}
+
+
+def kind_of(state: str) -> str:
+    """Whether what the browser kept stands for a picture or is a text."""
+    return "image" if is_picture(state) else "text"
 
 
 def usable_action(action: str) -> str:

@@ -6,23 +6,30 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from studio.view_models.likeness import Likeness
 from studio.view_models.numbers import counted
 from studio.view_models.verdicts import Verdict
 from swirl.sources.split import part
-from swirl.states import StateSequence, Transition
+from swirl.states import State, StateSequence, Transition
 
 SIDES = ("a", "b")
 
 
 @dataclass(frozen=True)
 class Told:
-    """What one checkpoint said of a transition; `action_right` is None where the true action is not known."""
+    """What one checkpoint said of a transition; `action_right` is None where the true action is not known.
+
+    `imagined` is the key of the next state it imagined: a text itself. A picture comes along as `frame`, with how like
+    the truth it is.
+    """
 
     action: str
     log_prob: float
     imagined: str
     action_right: bool | None
     state_right: bool
+    frame: State | None = None
+    likeness: Likeness | None = None
 
 
 def sample(sequences: Sequence[StateSequence], limit: int, seed: int = 0) -> list[Transition]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from studio.view_models.numbers import THIN, percent, signed
+from studio.view_models.numbers import THIN, decibels, percent, signed
 
 WORDS = {
     "forward/exact_match": ("Next state right", "The next state from the true action matches to the letter."),
@@ -22,10 +23,20 @@ WORDS = {
     "health/distinct": ("Distinct actions", "Share of inferred actions that differ from one another."),
     "health/effective_number": ("Effective number of actions", "exp(entropy) of the inferred actions."),
     "leakage/overlap": ("Next state's words in the action", "Share of y's new n-grams that stand in z; low is good."),
+    "forward/psnr": ("Next frame, PSNR", "10 log10(255² / mean squared error) of imagined and true next frame, dB."),
+    "copy/psnr": ("Baseline: copying the frame, PSNR", "The same of the frame before and the true next frame, dB."),
+    "forward/ssim": ("Next frame, SSIM", "Structural similarity of imagined and true next frame, at most 1."),
+    "copy/ssim": ("Baseline: copying the frame, SSIM", "The same of the frame before and the true next frame."),
+    "forward/token_accuracy": ("Cells of the next frame right", "Share of the frame's tokens that are the true ones."),
+    "forward/lpips": ("Next frame, LPIPS", "Learned perceptual distance of imagined and true next frame; low is good."),
+    "copy/lpips": ("Baseline: copying the frame, LPIPS", "The same of the frame before and the true next frame."),
+    "forward/clip_similarity": ("Next frame, CLIP similarity", "Cosine of the two frames' CLIP embeddings."),
+    "copy/clip_similarity": ("Baseline: copying the frame, CLIP similarity", "The same of the frame before."),
+    "copy/token_accuracy": ("Baseline: copying the frame, cells right", "Share of tokens that do not change."),
     "copy/exact_match": ("Baseline: copying the state", "How often doing nothing is right."),
 }
-SHARES = ("exact_match", "rouge_l", "overlap", "distinct", "share")
-LOW_IS_GOOD = ("leakage/overlap",)
+SHARES = ("exact_match", "rouge_l", "overlap", "distinct", "share", "accuracy")
+LOW_IS_GOOD = ("leakage/overlap", "forward/lpips")
 NO_CONTEST = ("copy/", "health/effective_number_true", "health/distinct_true")
 
 
@@ -78,11 +89,12 @@ def shown(name: str, figure: Figure | None) -> str:
     """`73 % (70 % to 76 %)`, `−0.21`; a dash where it was not measured."""
     if figure is None:
         return "–"
-    share = any(word in name.rpartition("/")[2] for word in SHARES)
-    say = percent if share else (lambda value: signed(value, 2))
+    what = name.rpartition("/")[2]
+    say = percent if any(word in what for word in SHARES) else decibels if what == "psnr" else signed
     if figure.low is None or figure.high is None:
         return say(figure.value)
-    return f"{say(figure.value)} ({say(figure.low).removesuffix(THIN + '%')} to {say(figure.high)})"
+    low = re.sub(rf"{THIN}(%|dB)$", "", say(figure.low))
+    return f"{say(figure.value)} ({low} to {say(figure.high)})"
 
 
 def better(name: str, a: Mapping[str, Figure], b: Mapping[str, Figure]) -> str:

@@ -84,3 +84,8 @@ def ago(text: str | None, now: datetime) -> str:
     if seconds < 48 * 3600:
         return "yesterday"
     return f"{moment.day} {moment:%b %Y}"
+
+
+def decibels(value: float) -> str:
+    """A PSNR as `34.2 dB`; from 60 on, where no eye and no 8-bit pixel tells two frames apart, as `≥60 dB`."""
+    return f"≥60{THIN}dB" if value >= 60 else f"{value:.1f}{THIN}dB"

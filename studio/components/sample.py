@@ -1,0 +1,33 @@
+"""States as a run's history stores them: a text, or a picture as a `data:` address or a file in the run's `media`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+
+from swirl.states import Picture, State
+
+INLINE = "data:image/"
+FILE = "frame:"
+MEDIA = "media"
+
+
+def stored_state(stored: str, run_folder: Path | None = None) -> State:
+    """The state that a history stores as a string.
+
+    A picture is `data:image/...;base64,...`, or `frame:` with a file's place in `run_folder`/media, or that place as
+    `media/...`. A string that is neither, or leads out of that folder or to no file, is a text.
+    """
+    if stored.startswith(INLINE):
+        try:
+            return State(picture=Picture(encoded=base64.b64decode(stored.partition(",")[2], validate=True)))
+        except binascii.Error:
+            return State(stored)
+    if run_folder is not None and stored.startswith((FILE, f"{MEDIA}/")):
+        media = (run_folder / MEDIA).resolve()
+        place = stored.removeprefix(FILE).removeprefix(f"{MEDIA}/")
+        file = (media / place).resolve()
+        if file.is_relative_to(media) and file.is_file():
+            return State(picture=Picture(file=file))
+    return State(stored)
