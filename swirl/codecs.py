@@ -11,8 +11,9 @@ from swirl.errors import SwirlError
 from swirl.states import State
 
 if TYPE_CHECKING:
-    from diffusers import VQModel
     from transformers import PreTrainedTokenizerBase
+
+    from swirl.models.vq import ImageTokenizer
 
 Observed = State | Sequence[int]
 """A state as a prompt takes it: itself, or its ids where they are known already."""
@@ -97,13 +98,11 @@ class ImageCodec(TextCodec):
 
     kind = "image"
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, vq: VQModel, offset: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, images: ImageTokenizer, offset: int) -> None:
         super().__init__(tokenizer)
-        self.vq, self.offset = vq.eval().requires_grad_(False), offset
-        side = int(vq.config.sample_size)
-        factor = 2 ** (len(vq.config.block_out_channels) - 1)
-        self.size, self.grid = (side, side), (side // factor, side // factor)
-        self.codes, self.length = int(vq.config.num_vq_embeddings), self.grid[0] * self.grid[1]
+        self.images, self.offset = images, offset
+        self.size, self.grid, self.codes = (images.size, images.size), images.grid, images.codes
+        self.length = self.grid[0] * self.grid[1]
         self._known: OrderedDict[str, list[int]] = OrderedDict()
 
     def encode_state(self, state: Observed) -> list[int]:
@@ -122,13 +121,11 @@ class ImageCodec(TextCodec):
 
     def prepare(self, states: Sequence[State]) -> None:
         """Encode the frames that are not known yet, in batches."""
-        from swirl.models.vq import encode
-
         new = {self._key(state): state for state in states if self._key(state) not in self._known}
         rows = list(new.items())
         for start in range(0, len(rows), FRAMES_AT_ONCE):
             part = rows[start : start + FRAMES_AT_ONCE]
-            found = encode(self.vq, [pictures.pixels(state.picture, self.size) for _, state in part])
+            found = self.images.encode([pictures.pixels(state.picture, self.size) for _, state in part])
             for (key, _), codes in zip(part, found, strict=True):
                 self._known[key] = [self.offset + code for code in codes]
         while len(self._known) > max(REMEMBERED, len(rows)):
@@ -136,11 +133,9 @@ class ImageCodec(TextCodec):
 
     def decode_state(self, ids: Sequence[int]) -> State:
         """The picture of `length` ids; an id that is no code of this model counts as code 0."""
-        from swirl.models.vq import decode
-
         codes = [token - self.offset if 0 <= token - self.offset < self.codes else 0 for token in ids]
         codes = (codes + [0] * self.length)[: self.length]
-        state = State(picture=pictures.from_pixels(decode(self.vq, [codes], self.grid)[0]))
+        state = State(picture=pictures.from_pixels(self.images.decode([codes])[0]))
         # What was just drawn is read as what it was drawn from.
         self._known[pictures.key(state)] = [self.offset + code for code in codes]
         return state

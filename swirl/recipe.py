@@ -1,8 +1,9 @@
-"""How the shipped tiny model is made, from nothing: `python -m swirl.recipe --out assets/tiny-household`.
+"""How the shipped tiny models are made, from nothing: `python -m swirl.recipe tiny-household --out DIR`.
 
-1. A byte-level BPE tokenizer on Household texts and the shipped samples, so that any text runs through it.
-2. State-only pretraining of the base: the next state with the action slot left empty (copying), and which facts of the
-   next state are new (comparing). No action is seen.
+1. A byte-level BPE tokenizer on the world's words (and the shipped samples of texts, so that any text runs through it);
+   for pictures an image codec on frames of the world, its codes after the words in the vocabulary.
+2. State-only pretraining of the base: the next state with the action slot left empty (copying), and what of the next
+   state is new (comparing). No action is seen.
 3. Warm-up on labelled transitions. The inverse task first, on all weights, in rounds, each with its own rise and fall
    of the learning rate: what it learns stays in the base, and `idm` starts as the base itself. Then the forward task,
    on the adapter `fwm` alone.
@@ -18,15 +19,20 @@ import argparse
 import logging
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback, set_seed
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback, set_seed
 
-from swirl import paths
+from swirl import paths, pictures
+from swirl.codec_training import CodecShape, train_codec
+from swirl.codecs import Codec, ImageCodec
 from swirl.evaluation.report import held_out_scores
-from swirl.models.loading import with_new_adapters
+from swirl.models import vq
+from swirl.models.loading import load_base, load_codec, with_new_adapters
 from swirl.models.tiny import build_model, build_tokenizer
 from swirl.models.world_model import WorldModel
 from swirl.sources import read_sequences
@@ -34,21 +40,67 @@ from swirl.sources.frames import FRAMES
 from swirl.states import LabelledTransition, State, Transition
 from swirl.supervised import Pair, supervised_trainer
 from swirl.warmup import pairs_for
+from swirl.worlds.base import World
+from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
 # Episode seeds far from those of any recording (`base.episode_seed`).
 UNLABELLED, LABELLED, HELD_OUT = 10**15, 2 * 10**15, 3 * 10**15
 ACTIONS_AN_EPISODE = 8
-# Labels and optimiser steps of each round of the inverse warm-up; the forward one uses the last round's labels.
-INVERSE_ROUNDS = ((3000, 300), (3000, 300), (8000, 400))
 LORA_RANK = 16
 
 log = logging.getLogger("swirl")
 
 
-def episodes(first: int, transitions: int) -> list[LabelledTransition]:
-    """Household transitions of consecutive episode seeds."""
-    world, rows, seed = Household(), [], first
+@dataclass(frozen=True)
+class Recipe:
+    """What differs between the shipped models. `codec` is None for texts."""
+
+    world: Callable[[], World]
+    codec: CodecShape | None
+    vocabulary: int
+    layers: int
+    unlabelled: int
+    """State pairs for pretraining."""
+    pretraining_steps: int
+    inverse_rounds: tuple[tuple[int, int], ...]
+    """Labels and optimiser steps of each round of the inverse warm-up; the forward one uses the last round's labels."""
+    forward_steps: int
+    longest_action: int
+    longest_state: int
+
+
+RECIPES = {
+    "tiny-household": Recipe(
+        world=Household,
+        codec=None,
+        vocabulary=2048,
+        layers=3,
+        unlabelled=60_000,
+        pretraining_steps=1100,
+        inverse_rounds=((3000, 300), (3000, 300), (8000, 400)),
+        forward_steps=130,
+        longest_action=12,
+        longest_state=48,
+    ),
+    "tiny-blocks": Recipe(
+        world=Blocks,
+        codec=CodecShape(size=64, tile=16, down=4, codes=128),
+        vocabulary=512,
+        layers=3,
+        unlabelled=60_000,
+        pretraining_steps=1100,
+        inverse_rounds=((3000, 300), (8000, 400)),
+        forward_steps=150,
+        longest_action=12,
+        longest_state=16,
+    ),
+}
+
+
+def episodes(world: World, first: int, transitions: int) -> list[LabelledTransition]:
+    """A world's transitions of consecutive episode seeds."""
+    rows, seed = [], first
     while len(rows) < transitions:
         episode = world.episode(seed, ACTIONS_AN_EPISODE)
         pairs = zip(pairwise(episode.states), episode.actions, strict=True)
@@ -57,28 +109,36 @@ def episodes(first: int, transitions: int) -> list[LabelledTransition]:
     return rows[:transitions]
 
 
-def new_facts(state: State, next_state: State) -> str:
-    """The sentences of the next state that the state does not have; what a comparison finds."""
+def difference(world: WorldModel, state: State, next_state: State) -> list[int]:
+    """What a comparison finds, as ids: the sentences of the next state that the state does not have; for pictures the
+    codes that changed, each with what it became."""
+    if world.kind == "image":
+        pairs = zip(world.codec.encode_state(state), world.codec.encode_state(next_state), strict=True)
+        return [*(code for before, after in pairs if before != after for code in (before, after)), world.layout.end_id]
     before = set(state.text.split(". "))
-    return ". ".join(fact for fact in next_state.text.split(". ") if fact not in before)
+    return world.completion(". ".join(fact for fact in next_state.text.split(". ") if fact not in before))
 
 
-def pretraining_pairs(world: WorldModel, rows: Iterable[LabelledTransition]) -> list[Pair]:
+def pretraining_pairs(world: WorldModel, rows: Sequence[LabelledTransition]) -> list[Pair]:
     """Copying and comparing, from states alone; the rows' actions are not looked at."""
+    world.codec.prepare([state for row in rows for state in (row.state, row.next_state)])
     pairs = []
     for row in rows:
         pairs.append((world.layout.forward(row.state, ""), world.state_completion(row.next_state)))
-        difference = new_facts(row.state, row.next_state)
-        pairs.append((world.layout.inverse(row.state, row.next_state), world.completion(difference)))
+        asked = world.layout.inverse(row.state, row.next_state)
+        pairs.append((asked, difference(world, row.state, row.next_state)))
     return pairs
 
 
 def tokenizer_texts(rows: list[LabelledTransition]) -> Iterable[str]:
-    """Household's words, and those of the shipped samples of other worlds of texts."""
+    """The world's words and, beside text states, those of the shipped samples of other worlds."""
     for row in rows[:4000]:
-        yield row.state.text
+        if row.state.picture is None:
+            yield row.state.text
     for row in rows:
         yield row.action
+    if rows[0].state.picture is not None:
+        return
     for folder in sorted((paths.assets() / "collections").iterdir()):
         if folder.name != "household" and not (folder / FRAMES).exists():
             for sequence in read_sequences(folder / "sequences.jsonl").sequences:
@@ -128,62 +188,81 @@ def train_adapter(world: WorldModel, adapter: str) -> None:
     world.model.set_adapter(adapter)
 
 
-def report(world: WorldModel, stage: str, transitions: int = 240) -> None:
+def report(world: WorldModel, recipe: Recipe, stage: str, transitions: int = 240) -> None:
     """Held-out scores of one stage."""
-    rows = episodes(HELD_OUT, transitions)
+    rows = episodes(recipe.world(), HELD_OUT, transitions)
     scores = held_out_scores(
         world, [Transition("held-out", 0, r.state, r.next_state) for r in rows], [r.action for r in rows]
     )
     log.info("%s: %s", stage, ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
 
 
-def build(out: Path, options: argparse.Namespace) -> None:
+def new_base(
+    recipe: Recipe, rows: list[LabelledTransition], trained: Path | None, seed: int
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Codec | None]:
+    """A fresh language model with its tokenizer and, for pictures, a trained codec behind its words."""
+    tokenizer = build_tokenizer(tokenizer_texts(rows), recipe.vocabulary)
+    if recipe.codec is None:
+        return build_model(tokenizer, layers=recipe.layers), tokenizer, None
+    if trained is not None:
+        images = vq.load(trained, "cpu")
+    else:
+        frames = [pictures.pixels(row.state.picture) for row in rows[:2500]]
+        images = train_codec(frames, recipe.codec, seed=seed, progress=lambda _, text: log.info(text))
+    base = build_model(tokenizer, layers=recipe.layers, codes=recipe.codec.codes)
+    return base, tokenizer, ImageCodec(tokenizer, images, len(tokenizer))
+
+
+def build(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
     """Run all stages and write the checkpoint folder `out`."""
     set_seed(options.seed)
-    unlabelled = episodes(UNLABELLED, options.unlabelled)
+    unlabelled = episodes(recipe.world(), UNLABELLED, recipe.unlabelled)
     if options.base is None:
-        tokenizer = build_tokenizer(tokenizer_texts(unlabelled), options.vocabulary)
-        base = build_model(tokenizer, layers=options.layers)
+        base, tokenizer, codec = new_base(recipe, unlabelled, options.codec, options.seed)
     else:
-        tokenizer = AutoTokenizer.from_pretrained(options.base)
-        base = AutoModelForCausalLM.from_pretrained(options.base)
-    world = with_new_adapters(base, tokenizer, out.name, "base", LORA_RANK, share_weights=False)
-    world.max_action_tokens, world.max_state_tokens = 12, 48
-    state_only = pretraining_pairs(world, unlabelled)
+        base, tokenizer = load_base(str(options.base), torch.device("cpu"), "float32")
+        codec = load_codec(str(options.base), base, tokenizer) if recipe.codec else None
+    world = with_new_adapters(base, tokenizer, out.name, "base", LORA_RANK, share_weights=False, codec=codec)
+    world.max_action_tokens, world.max_state_tokens = recipe.longest_action, recipe.longest_state
     if options.base is None:
+        state_only = pretraining_pairs(world, unlabelled)
         train_base(world)
-        fit(world, state_only, "pretraining", steps=options.pretraining_steps, learning_rate=2e-3, seed=options.seed)
+        steps = recipe.pretraining_steps
+        fit(world, state_only, "pretraining", steps=steps, learning_rate=2e-3, seed=options.seed)
         if options.keep_pretrained:
             world.save(options.keep_pretrained, with_base=True)
     train_base(world)
-    for number, (labels, steps) in enumerate(INVERSE_ROUNDS, start=1):
-        labelled = episodes(LABELLED, labels)
+    labelled: list[LabelledTransition] = []
+    for number, (labels, steps) in enumerate(recipe.inverse_rounds, start=1):
+        labelled = episodes(recipe.world(), LABELLED, labels)
         stage = f"inverse round {number}"
+        world.codec.prepare([state for row in labelled for state in (row.state, row.next_state)])
         inverse = pairs_for(world, "inverse", labelled)
         fit(world, inverse, stage, steps=steps, learning_rate=1e-3, seed=options.seed + 1)
-        report(world, f"after {stage}")
+        report(world, recipe, f"after {stage}")
     forward = pairs_for(world, "forward", labelled)
     train_adapter(world, "fwm")
-    fit(world, forward, "forward", steps=options.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
-    report(world, "after the forward warm-up")
+    fit(world, forward, "forward", steps=recipe.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
+    report(world, recipe, "after the forward warm-up")
     world.save(out, with_base=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; the defaults rebuild what ships."""
     parser = argparse.ArgumentParser(prog="python -m swirl.recipe", description=__doc__.splitlines()[0])
+    parser.add_argument("model", choices=sorted(RECIPES), help="which shipped model to make")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
-    parser.add_argument("--base", help="take this pretrained base instead of pretraining one")
+    parser.add_argument("--base", type=Path, help="take this pretrained base instead of pretraining one")
+    parser.add_argument("--codec", type=Path, help="take this trained image codec instead of training one")
     parser.add_argument("--keep-pretrained", type=Path, help="keep the pretrained base in this folder, for --base")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--vocabulary", type=int, default=2048)
-    parser.add_argument("--layers", type=int, default=3)
-    parser.add_argument("--unlabelled", type=int, default=60_000, help="state pairs for pretraining")
-    parser.add_argument("--pretraining-steps", type=int, default=1100)
-    parser.add_argument("--forward-steps", type=int, default=150)
+    names = ("unlabelled", "pretraining_steps", "forward_steps", "layers")
+    for name in names:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help="instead of the recipe's")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    build(options.out, options)
+    changed = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    build(replace(RECIPES[options.model], **changed), options.out, options)
     return 0
 
 

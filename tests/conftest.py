@@ -67,3 +67,26 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Qwen2ForCausalLM(config).save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of an untrained image world model: words, a random VQ codec of 32 codes, 4 × 4 codes a frame."""
+    import torch
+
+    from swirl.codec_training import CodecShape, new_codec
+    from swirl.codecs import ImageCodec
+    from swirl.models.loading import with_new_adapters
+    from swirl.models.tiny import build_model, build_tokenizer
+    from swirl.worlds.blocks import Blocks
+
+    folder = tmp_path_factory.mktemp("pictures") / "tiny-pictures"
+    tokenizer = build_tokenizer([action for seed in range(60) for action in Blocks().episode(seed, 8).actions], 320)
+    torch.manual_seed(0)
+    images = new_codec(CodecShape(codes=32, width=4, channels=8))
+    base = build_model(tokenizer, width=32, layers=2, heads=2, inner=48, codes=32)
+    codec = ImageCodec(tokenizer, images, len(tokenizer))
+    with_new_adapters(base, tokenizer, "tiny-pictures", "base", 4, share_weights=False, codec=codec).save(
+        folder, with_base=True
+    )
+    return folder

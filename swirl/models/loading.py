@@ -16,7 +16,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from swirl.codecs import Codec, ImageCodec
 from swirl.errors import SwirlError, UsageError
-from swirl.models import vq as vq_models
+from swirl.models import vq
 from swirl.models.checkpoints import MANIFEST, base_source, kind_of, read_manifest, resolve_checkpoint
 from swirl.models.world_model import WorldModel
 
@@ -67,14 +67,14 @@ def load_world_model(
 
 def load_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec:
     """The image codec beside a base model whose vocabulary ends with its codes. Raises SwirlError if it does not."""
-    vq = vq_models.load(Path(source) / vq_models.CODEC, base.device)
-    offset = base.config.get_text_config().vocab_size - vq.config.num_vq_embeddings
+    images = vq.load(Path(source) / vq.CODEC, base.device)
+    offset = base.config.get_text_config().vocab_size - images.codes
     if offset < len(tokenizer):
         raise SwirlError(
             f"The model {source} has {base.config.vocab_size} ids, too few for the {len(tokenizer)} of its tokenizer "
-            f"and the {vq.config.num_vq_embeddings} of its codec; take another checkpoint."
+            f"and the {images.codes} of its codec; take another checkpoint."
         )
-    return ImageCodec(tokenizer, vq, offset)
+    return ImageCodec(tokenizer, images, offset)
 
 
 def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -36,11 +36,17 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> PreTrainedT
 
 
 def build_model(
-    tokenizer: PreTrainedTokenizerFast, *, width: int = 128, layers: int = 4, heads: int = 4, inner: int = 256
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    width: int = 128,
+    layers: int = 4,
+    heads: int = 4,
+    inner: int = 256,
+    codes: int = 0,
 ) -> LlamaForCausalLM:
-    """A freshly initialised model over the tokenizer's vocabulary; embeddings are tied."""
+    """A freshly initialised model over the tokenizer's vocabulary and `codes` image codes; embeddings are tied."""
     config = LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=len(tokenizer) + codes,
         hidden_size=width,
         intermediate_size=inner,
         num_hidden_layers=layers,

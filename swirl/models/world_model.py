@@ -311,7 +311,7 @@ class WorldModel:
                 base.save_pretrained(str(temporary / "base"), state_dict=weights)
                 self.tokenizer.save_pretrained(str(temporary / "base"))
                 if isinstance(self.codec, ImageCodec):
-                    self.codec.vq.save_pretrained(str(temporary / "base" / CODEC))
+                    self.codec.images.save(temporary / "base" / CODEC)
             for card in temporary.rglob("README.md"):
                 card.unlink()
             base_from = "base" if with_base else base_name(self.base)

@@ -15,6 +15,7 @@ from swirl.models.world_model import WorldModel
 from swirl.phases import build_phase
 from swirl.settings import Settings
 from swirl.states import State, Transition
+from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
 SMALL = {
@@ -45,6 +46,12 @@ def transitions() -> list[Transition]:
     return [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
 
 
+@pytest.fixture(scope="module")
+def frames() -> list[Transition]:
+    states = Blocks().episode(5, 24).states
+    return [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
+
+
 def weights(world: WorldModel, adapter: str) -> dict[str, torch.Tensor]:
     return {n: p.detach().clone() for n, p in world.model.named_parameters() if f".{adapter}." in n}
 
@@ -62,12 +69,12 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(value, b[name]) for name, value in a.items())
 
 
-@pytest.mark.parametrize("kind", ["tags", "chat"])
+@pytest.mark.parametrize("kind", ["tags", "chat", "pictures"])
 @pytest.mark.parametrize(("direction", "trainee", "partner"), [("forward", "fwm", "idm"), ("inverse", "idm", "fwm")])
-def test_only_the_trainee_learns(
-    kind, direction, trainee, partner, tiny_base, tiny_qwen, transitions, tmp_path
-) -> None:
-    world = load_world_model(tmp_path, str(tiny_base if kind == "tags" else tiny_qwen), "cpu")
+def test_only_the_trainee_learns(kind, direction, trainee, partner, request, tmp_path) -> None:
+    base = request.getfixturevalue({"tags": "tiny_base", "chat": "tiny_qwen", "pictures": "tiny_pictures"}[kind])
+    transitions = request.getfixturevalue("frames" if kind == "pictures" else "transitions")
+    world = load_world_model(tmp_path, str(base), "cpu")
     start, critic = weights(world, trainee), weights(world, partner)
     base = {n: p.detach().clone() for n, p in world.model.named_parameters() if "lora_" not in n}
     figures = run(world, direction, transitions, tmp_path / "phase")
@@ -89,9 +96,13 @@ def test_shared_weights_are_judged_by_the_phase_start(direction, tiny_base, tran
     assert same({n.replace(".fwm.", ".ref."): v for n, v in start.items()}, weights(world, "ref"))
 
 
-def test_the_importance_ratio_is_one(tiny_base, transitions, tmp_path) -> None:
+@pytest.mark.parametrize("kind", ["text", "pictures"])
+def test_the_importance_ratio_is_one(kind, request, tmp_path) -> None:
     """Old and new policy are the same at each step, so nothing is clipped and the loss is -mean(A) + beta KL = 0."""
-    world = load_world_model(tmp_path, str(tiny_base), "cpu")
+    world = load_world_model(
+        tmp_path, str(request.getfixturevalue("tiny_base" if kind == "text" else "tiny_pictures")), "cpu"
+    )
+    transitions = request.getfixturevalue("transitions" if kind == "text" else "frames")
     first = run(world, "forward", transitions, tmp_path / "phase", steps_per_phase=1).rows[0]
     assert first["clip_ratio/region_mean"] == 0
     assert first["loss"] == pytest.approx(0.0, abs=1e-4)
@@ -110,6 +121,29 @@ def test_the_anchor_pulls_towards_the_observed_state(tiny_base, transitions, tmp
         likelihood[anchor] = sum(score.total for score in scores) / sum(score.tokens for score in scores)
     # The base is random and frozen, so an adapter gains little; without the anchor it gains nothing.
     assert likelihood[5.0] > likelihood[0.0] + 0.1
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_the_sampler_and_the_trainer_agree_on_every_probability(direction, frames, tiny_pictures, tmp_path) -> None:
+    """Old, new and reference log-probabilities are those of the distribution that the rollouts were drawn from."""
+    world = load_world_model(tmp_path, str(tiny_pictures), "cpu")
+    settings = Settings().replace({**SMALL, "temperature": 0.7})
+    trainer = build_phase(world, direction, frames, settings, tmp_path / "phase", 1)
+    output = trainer.rollouts([[i] for i in range(4) for _ in range(4)], trainer)
+    prompts, answers = output["prompt_ids"], output["completion_ids"]
+    role = "fwm" if direction == "forward" else "idm"
+    answer = "state" if direction == "forward" else "action"
+    support = world.support(answer)
+    assert all(support.low <= token < support.high for row in answers for token in row)
+    for prompt, ids in zip(prompts, answers, strict=True):
+        row = torch.tensor([prompt + ids])
+        labels = row.clone()
+        labels[:, : len(prompt)] = -100
+        with world.playing(role) as model, torch.no_grad():
+            seen = model(input_ids=row, labels=labels, fused_lm_head=True).log_probs[0, -len(ids) :]
+            logits = model(input_ids=row).logits[0, len(prompt) - 1 : -1, support.low : support.high] / 0.7
+        expected = logits.log_softmax(-1)[torch.arange(len(ids)), torch.tensor(ids) - support.low]
+        assert seen.tolist() == pytest.approx(expected.tolist(), abs=1e-4)
 
 
 def test_the_observed_state_is_one_of_the_group(tiny_base, transitions, tmp_path) -> None:
