@@ -19,10 +19,13 @@ class Preset:
 
 
 TINY = {
-    "forward.steps_per_phase": 40,
-    "forward.learning_rate": 7e-4,
+    "batch_size": 32,
+    "group_size": 4,
+    "temperature": 0.8,
+    "forward.steps_per_phase": 50,
+    "forward.learning_rate": 4e-4,
     "inverse.steps_per_phase": 12,
-    "inverse.learning_rate": 3e-4,
+    "inverse.learning_rate": 1e-4,
     "learning_rate_warmup": 8,
     "max_state_tokens": 128,
 }
@@ -83,7 +86,7 @@ PRESETS = {
             "tiny-household",
             "A small text model on the Household world: minutes on a CPU.",
             "any computer, about 1 GB of memory",
-            **{**TINY, "forward.learning_rate": 1e-3, "anchor": 4.0},
+            **{**TINY, "forward.learning_rate": 1.5e-3, "anchor": 4.0},
         ),
         _preset(
             "tiny-household-paper",
