@@ -51,7 +51,8 @@ def still(data: bytes, size: Size | None = None) -> Frame:
     with opened(io.BytesIO(data), len(data)) as image:
         kind, turned = image.format, image.getexif().get(ORIENTATION, 1) != 1
         # JPEG can be decoded at a fraction of its size, which spares most of the work for a photograph.
-        image.draft("RGB", (2 * LONGEST, 2 * LONGEST))
+        width, height = fitted(image.size)
+        image.draft("RGB", (width * 3 // 2, height * 3 // 2))
         upright = ImageOps.exif_transpose(image)
         wanted = size or fitted(upright.size)
         suffix = ".png" if kind in LOSSLESS or max(wanted) <= SMALL else ".jpg"
@@ -64,7 +65,7 @@ def still(data: bytes, size: Size | None = None) -> Frame:
 def stored(image: Image.Image, size: Size, suffix: str) -> Frame:
     """An RGB image as a frame of that size, as PNG or as JPEG."""
     if image.size != size:
-        image = image.resize(size, Image.Resampling.LANCZOS)
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     buffer = io.BytesIO()
     if suffix == ".png":
         # Level 2 is a third of the default's time for a few per cent more bytes.

@@ -413,3 +413,15 @@ def test_importing_again_replaces_and_other_content_is_refused(tmp_path: Path, h
     with pytest.raises(SwirlError, match="'walk' is taken"):
         import_collection(home, frames(tmp_path / "two" / "walk", 2))
     assert shapes(home, "walk") == {"walk": 4}
+
+
+def test_an_exception_of_any_kind_stops_the_import(tmp_path: Path, home: Path) -> None:
+    # Reading catches errors of many kinds; what the caller raises must not be taken for one of these.
+    def stop(fraction: float, text: str) -> None:
+        raise ValueError("enough")
+
+    video(tmp_path / "film.mp4", [scene(8 * i) for i in range(30)])
+    for path in (frames(tmp_path / "many", 30), tmp_path / "film.mp4"):
+        with pytest.raises(ValueError, match="enough"):
+            import_collection(home, path, progress=stop)
+    assert list((home / "collections").iterdir()) == []
