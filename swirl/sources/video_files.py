@@ -65,6 +65,8 @@ def picture_stream(container: InputContainer) -> VideoStream:
         has = "only sound" if container.streams.audio else "nothing"
         raise Unusable(f"has no pictures in it, {has}; choose a video")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise Unusable("is packed in a way that cannot be read here; save it as MP4 with H.264")
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MAX_PIXELS:
         raise Unusable(f"has frames of {width}×{height} pixels, more than can be decoded; scale it down")

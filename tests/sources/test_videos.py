@@ -177,6 +177,12 @@ def test_a_video_without_pictures(tmp_path: Path, home: Path) -> None:
     assert "sound.mp4 has no pictures in it, only sound; choose a video" in refusal(home, sound(tmp_path / "sound.mp4"))
 
 
+def test_a_video_of_an_unknown_codec(tmp_path: Path, home: Path) -> None:
+    path = video(tmp_path / "odd.mp4", moving(8))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
+    assert "odd.mp4 is packed in a way that cannot be read here" in refusal(home, path)
+
+
 def test_a_gif_of_one_frame(tmp_path: Path, home: Path) -> None:
     assert "one.gif has one frame; a sequence needs two." in refusal(home, gif(tmp_path / "one.gif", 1))
 
