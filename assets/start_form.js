@@ -1,7 +1,7 @@
 // The start form: values from a preset or another run, checked as they change, started once.
 const form = element.querySelector(".start-form"), button = form.querySelector("[data-start]");
 const inputs = () => form.querySelectorAll("[name]:not([type=radio])");
-let presets = {}, labels = "", checks = 0, waiting = null;
+let presets = {}, kinds = {}, labels = "", checks = 0, waiting = null;
 
 const errors = (found) => {
   for (const line of form.querySelectorAll("[data-error]")) {
@@ -40,7 +40,7 @@ const soon = () => { clearTimeout(waiting); waiting = setTimeout(check, 250); };
 const show = async (query) => {
   const answer = await studio.call(server.form, { query });
   if (answer.error) { form.hidden = false; return errors({ form: answer.error }); }
-  presets = answer.presets;
+  ({ presets, kinds } = answer);
   labels = answer.labels;
   form.querySelector("#set-data").innerHTML = answer.data;
   form.querySelector("#models").innerHTML = answer.models;
@@ -55,7 +55,10 @@ const show = async (query) => {
 form.addEventListener("input", (event) => {
   if (event.target.name === "preset") {
     const kept = Object.fromEntries(["data", "seed"].map((name) => [name, form.querySelector(`[name=${name}]`).value]));
-    put({ ...presets[event.target.value], ...kept });
+    const its = presets[event.target.value];
+    // A preset for pictures learns from no texts: then it brings its own sequences.
+    if (kinds[kept.data] !== kinds[its.data] && its.data in kinds) delete kept.data;
+    put({ ...its, ...kept });
     return check();
   }
   // A value for both phases is one for both: it ends those of a single phase, as it does on the command line.

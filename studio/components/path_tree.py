@@ -11,6 +11,7 @@ from studio.view_models.path import Path, places
 from swirl.states import State
 
 THUMBNAIL = 64
+BEND = 40  # pixels that a branch takes to reach its row
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ def path_tree(path: Path, look: Callable[[str], State] = State) -> str:
         x, y = column * of.step, row * of.row
         if node.parent is not None:
             lines.append(_edge(of, spots[node.parent], (column, row), index in line))
+            aside = BEND if spots[node.parent][1] != row else 0
             cards.append(
-                f'<span class="edge" style="left:{x - of.step + of.card + 10}px;top:{y}px;'
-                f'width:{of.step - of.card - 20}px;height:{of.height // 2 - 2}px">'
+                f'<span class="edge" style="left:{x - of.step + of.card + 10 + aside}px;top:{y}px;'
+                f'width:{of.step - of.card - 20 - aside}px;height:{of.height // 2 - 2}px">'
                 f'<span title="{escape(node.action)}">{escape(node.action)}</span></span>'
             )
         before = None if node.parent is None else states[node.parent]

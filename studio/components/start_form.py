@@ -26,6 +26,7 @@ from studio.view_models.start_form import (
     check_places,
     field_values,
     from_preset,
+    preset_kind,
     read_form,
 )
 from studio.view_models.start_row import start_verdict
@@ -114,6 +115,11 @@ def opened(home: Path, query: dict[str, str]) -> Answer:
         run = past.run(query["from"])
         preset, settings = run.preset if run.preset in PRESETS else "", Settings.from_dict(run.settings)
     collections = list_collections(home)
+    kinds = {c.name: c.kind for c in collections}
+    wanted = kinds.get(query.get("data", ""))
+    if wanted and preset and preset_kind(PRESETS[preset]) != wanted:
+        preset = next((name for name, known in PRESETS.items() if preset_kind(known) == wanted), preset)
+        settings = PRESETS[preset].settings
     values = field_values(settings) | {name: query[name] for name in ("data", "model") if query.get(name)}
     options = "".join(
         f'<option value="{escape(c.name)}">{escape(c.title or c.name)} · {counted(c.sequences, "sequence")}, '
@@ -126,6 +132,7 @@ def opened(home: Path, query: dict[str, str]) -> Answer:
         "labels": settings.labels or "",
         "presets": {name: field_values(known.settings) for name, known in PRESETS.items()},
         "data": options,
+        "kinds": kinds,
         "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
         "parts": {"notice": notice(home)},
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.view_models.differences import Difference, settings_difference
 from swirl.errors import SwirlError, UsageError
-from swirl.presets import PRESETS
+from swirl.presets import PRESETS, Preset
 from swirl.settings import FIELDS, PER_PHASE, Settings
 
 MAIN = ("iterations", "steps_per_phase", "seed")
@@ -65,17 +65,36 @@ def plain(name: str, sentence: str) -> str:
 def check_places(home: Path, settings: Settings) -> dict[str, str]:
     """What the settings name and is not there: the collection, the model, the labels file."""
     from swirl.models import resolve_checkpoint
+    from swirl.models.checkpoints import kind_of
     from swirl.sources.collection import get_collection
 
-    errors = {}
+    errors: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for name, find in (("data", get_collection), ("model", resolve_checkpoint)):
         try:
-            find(home, getattr(settings, name))
+            found[name] = find(home, getattr(settings, name))
         except SwirlError as error:
             errors[name] = str(error)
+    if not errors and kind_of(found["model"]) != found["data"].kind:
+        errors["model"] = mismatch(settings, found["data"].kind)
     if settings.labels and not Path(settings.labels).is_file():
         errors["labels"] = f"The labels file {settings.labels} is no longer there; choose it again."
     return errors
+
+
+def mismatch(settings: Settings, kind: str) -> str:
+    """The sentence for a model that cannot read the chosen sequences, with one that can."""
+    reads, holds = ("texts", "pictures") if kind == "image" else ("pictures", "texts")
+    fits = next((known.settings.model for known in PRESETS.values() if preset_kind(known) == kind), None)
+    mend = f"choose {fits}" if fits else f"choose a model of {holds}"
+    return f"{settings.model} reads {reads}, and {settings.data} holds {holds}; {mend}."
+
+
+def preset_kind(preset: Preset) -> str:
+    """What the states of a preset's sequences are: of a shipped collection what it says, else texts."""
+    from swirl.sources.stored import builtin_folder, kind_of
+
+    return kind_of(builtin_folder() / preset.settings.data)
 
 
 def from_preset(preset: str, settings: Settings) -> list[Difference]:

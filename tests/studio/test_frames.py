@@ -1,0 +1,106 @@
+"""Frames on their way to a page: what an address leads to, and who may follow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from gradio.routes import App
+
+from studio import app, frames
+from studio.kept import Kept, is_picture
+from swirl import pictures
+from swirl.errors import SwirlError
+from swirl.states import Picture, State
+
+
+def noise(seed: int, side: int = 200) -> Picture:
+    """A picture too large to go along in the HTML."""
+    return pictures.from_pixels(np.random.default_rng(seed).integers(0, 255, (side, side, 3), np.uint8))
+
+
+def test_small_pictures_in_memory_go_along_and_others_get_an_address(tmp_path: Path) -> None:
+    small = pictures.from_pixels(np.zeros((8, 8, 3), np.uint8))
+    assert frames.address(small).startswith("data:image/png;base64,")
+    file = tmp_path / "a.png"
+    file.write_bytes(pictures.encoded(small))
+    there = frames.address(Picture(file=file))
+    assert there.startswith("frame/") and frames.find(there.removeprefix("frame/")) == file.read_bytes()
+    assert frames.address(Picture(file=file)) == there
+
+
+def test_only_what_was_shown_can_be_asked_for(tmp_path: Path) -> None:
+    hidden = noise(1)
+    digest = pictures.key(State(picture=hidden)).partition(":")[2]
+    assert frames.find(digest) is None
+    for other in ("", "../../etc/hostname", "/etc/hostname", "0" * 63, "G" * 64):
+        assert frames.find(other) is None
+
+
+def test_imagined_pictures_make_room_for_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "HELD", 2)
+    first, *others = [frames.address(noise(seed)).removeprefix("frame/") for seed in (10, 11, 12)]
+    assert frames.find(first) is None and all(frames.find(digest) for digest in others)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> App:
+    built = app.build(tmp_path_factory.mktemp("home"))
+    built.theme_css = ""
+    return App.create_app(built, app_kwargs={"routes": [frames.route()]})
+
+
+def test_a_frame_is_sent_once_and_for_all(served: App) -> None:
+    picture = noise(2)
+    served.auth = None
+    answer = TestClient(served).get(f"/{frames.address(picture)}")
+    assert answer.status_code == 200 and answer.content == pictures.encoded(picture)
+    assert answer.headers["content-type"] == "image/png" and "immutable" in answer.headers["cache-control"]
+    assert TestClient(served).get("/frame/" + "0" * 64).status_code == 404
+    assert TestClient(served).get("/frame/..%2F..%2Fetc%2Fhostname").status_code == 404
+
+
+def test_where_a_login_is_asked_for_frames_need_it_too(served: App) -> None:
+    there = f"/{frames.address(noise(3))}"
+    served.auth = {"swirl": "secret"}
+    assert TestClient(served).get(there).status_code == 401
+    served.tokens["abc"] = "swirl"
+    name = f"access-token-unsecure-{served.cookie_id}"
+    assert TestClient(served, cookies={name: "abc"}).get(there).status_code == 200
+    assert TestClient(served, cookies={name: "other"}).get(there).status_code == 401
+    served.auth = None
+
+
+def test_a_frame_whose_file_is_gone_is_missed_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(pictures.encoded(noise(4)))
+    digest = frames.address(Picture(file=file)).removeprefix("frame/")
+    file.unlink()
+    request = SimpleNamespace(app=SimpleNamespace(auth=None), cookies={})
+    answer = frames.send(digest, request)
+    assert answer.status_code == 404 and b"cannot be read" in answer.body
+
+
+def test_kept_states_survive_and_texts_stay_texts(tmp_path: Path) -> None:
+    picture = State(picture=noise(5))
+    key = Kept(tmp_path).keep(picture)
+    assert is_picture(key) and not is_picture("picture: a hall") and Kept(tmp_path).keep(State("a hall")) == "a hall"
+    found = Kept(tmp_path).state(key)
+    assert pictures.encoded(found.picture) == pictures.encoded(picture.picture)
+    assert Kept(tmp_path).state("a hall") == State("a hall")
+    with pytest.raises(SwirlError, match="no longer kept"):
+        Kept(tmp_path).state("picture:" + "0" * 64)
+
+
+def test_kept_frames_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, data = Kept(tmp_path), pictures.encoded(noise(6))
+    monkeypatch.setattr("studio.kept.MOST_BYTES", int(2.5 * len(data)))
+    first, second = (kept.keep(State(picture=noise(seed))) for seed in (6, 7))
+    kept.state(first)  # asked for later than the second
+    third = kept.keep(State(picture=noise(8)))
+    assert kept.state(first) and kept.state(third)
+    with pytest.raises(SwirlError):
+        kept.state(second)
