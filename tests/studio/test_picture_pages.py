@@ -1,0 +1,170 @@
+"""The pages over a collection of pictures, with a model that knows Blocks but not what a push does."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from conftest import TableModel
+from picture_home import ACTIONS, add_boards, offer_both
+from picture_model import PictureModel
+
+from studio.components import header
+from studio.components.start_form import opened
+from studio.fitting import fit_note, wanted
+from studio.inference import chosen, shared
+from studio.likeness import depth
+from studio.pages.compare import ComparePage
+from studio.pages.explore import Explorer
+from studio.pages.play import Player
+from studio.uploads import take
+from studio.view_models.start_form import check_places
+from swirl import pictures
+from swirl.errors import SwirlError
+from swirl.settings import Settings
+from swirl.sources.collection import list_collections, load_sequences
+from swirl.states import State
+
+AT = {"data": "boards", "sequence": 1, "step": 1}
+
+
+@pytest.fixture
+def both(monkeypatch: pytest.MonkeyPatch) -> list[TableModel | PictureModel]:
+    return offer_both(monkeypatch)
+
+
+@pytest.fixture
+def boards(home: Path, tmp_path: Path, both: list) -> Path:
+    """The home with the texts `walks` and the pictures `boards`."""
+    add_boards(home, tmp_path / "recorded")
+    return home
+
+
+def test_explore_shows_frames_actions_and_what_is_wrong(boards: Path) -> None:
+    page = Explorer(boards)
+    shelf = page.collections({"data": "boards"})["parts"]["collections"]
+    assert 'class="kind cover"' in shelf and "1 sequence · images" in shelf
+    shown = page.show(AT)
+    assert shown["kind"] == "image" and shown["model"] == "seer" and shown["parts"]["fit"] == ""
+    assert shown["parts"]["film"].count("<img") == 4 and "outline inverse" in shown["parts"]["happened"]
+    page.infer({**AT, "steps": [0, 1, 2]})
+    html = page.imagine(AT)["parts"]["imagined"]
+    assert html.count("data-ab") == 2 and "1 of 16 cells off" in html and "13 of 16" in html and "PSNR" in html
+    assert 'class="depth"' not in html
+    right = page.imagine({**AT, "step": 2})["parts"]["imagined"]
+    assert '<b class="good-text">exact</b>' in right
+
+
+def test_the_check_of_pictures_asks_for_no_words(boards: Path) -> None:
+    said = Explorer(boards).check(AT)["parts"]["health"]
+    assert "Meaningful" in said and "leak" not in said.lower()
+
+
+def test_a_model_out_of_its_depth_says_so_beside_its_own_copy(boards: Path) -> None:
+    grey = State(picture=pictures.from_pixels(255 - pictures.pixels(first(boards).picture)))
+    known = depth(shared(boards), "seer", grey)
+    assert known is not None and known.psnr < 20 and "never seen pictures like these" in known.sentence
+    home = depth(shared(boards), "seer", first(boards))
+    assert home is not None and home.sentence == ""
+    assert depth(shared(boards), "reader", State("a hall")) is None
+
+
+def first(home: Path) -> State:
+    return load_sequences(home, "boards")[0].states[0]
+
+
+def test_play_walks_and_branches_over_frames(boards: Path) -> None:
+    page = Player(boards)
+    begun = page.begin(AT)
+    state = begun["state"]
+    assert state == pictures.key(first(boards))
+    suggested = page.suggest({"state": state})["parts"]
+    assert "<kbd>1</kbd>" in suggested["suggestions"] and suggested["depth"] == suggested["fit"] == ""
+    answer = page.imagine({"state": state, "action": ACTIONS[1], "n": 4, "seed": 0})
+    assert [(f["score"], f["times"]) for f in answer["futures"]] == [(-0.05, 3), (-2.3, 1)]
+    assert answer["parts"]["futures"].count("<img") == 2 and "futures pictured" in answer["parts"]["futures"]
+    nodes = [
+        {"parent": None, "action": "", "state": state},
+        {"parent": 0, "action": ACTIONS[1], "state": answer["futures"][0]["state"]},
+    ]
+    path = {"nodes": nodes, "at": 1}
+    drawn = Player(boards).draw({"path": path, "futures": answer["futures"], "action": "again"})
+    assert drawn["kind"] == "image" and 'width="320"' in drawn["parts"]["stage"]
+    assert drawn["parts"]["path"].count("<img") == 2 and "tree pictured" in drawn["parts"]["path"]
+    address = page.animate({"path": path})["address"]
+    assert base64.b64decode(address.removeprefix("data:image/gif;base64,")).startswith(b"GIF8")
+    texts = {"nodes": [{"parent": None, "action": "", "state": "a hall."}], "at": 0}
+    with pytest.raises(SwirlError, match="JSONL"):
+        page.animate({"path": texts})
+
+
+def test_compare_shows_what_each_imagined(boards: Path) -> None:
+    page = ComparePage(boards)
+    sides = {"a": "seer", "b": "seer", "data": "boards"}
+    for side in ("a", "b"):
+        page.ask({**sides, "side": side, "start": 0, "size": 12})
+    answer = page.show(sides)
+    rows = answer["parts"]["rows"]
+    assert answer["kind"] == "image" and rows.count("1 of 16 cells off") == 2 and rows.count("≥60") == 4
+    choices = page.choices({"data": "boards"})
+    assert choices["chosen"] == sides and choices["kinds"]["boards"] == "image"
+    assert "seer" in choices["checkpoints"]["image"] and "seer" not in choices["checkpoints"]["text"]
+
+
+def test_models_are_offered_to_the_states_they_read(boards: Path) -> None:
+    assert chosen(boards, "reader", "image") == "seer" and chosen(boards, "", "text") == "reader"
+    assert shared(boards).choose("") == "reader" and shared(boards).choose("seer") == "seer"
+    parts = header.strip(boards, "", "image")
+    assert parts["checkpoint"].strip() == "seer" and "reader" not in parts["menu"]
+    assert "pictures" in header.strip(boards, "")["menu"]
+
+
+def test_another_model_answers_and_says_so(boards: Path) -> None:
+    said = fit_note(boards, {"checkpoint": "reader"}, "image")
+    assert "reader reads texts; these are pictures, so seer answers here." in said
+    assert fit_note(boards, {"checkpoint": "seer"}, "image") == fit_note(boards, {}, "image") == ""
+    remembered = {"checkpoint": "reader", "checkpoints": {"image": "seer", "text": ""}}
+    assert wanted(remembered, "image") == "seer" and wanted(remembered, "text") == "reader"
+    assert fit_note(boards, remembered, "image") == ""
+
+
+def test_without_a_model_of_pictures_the_way_out_is_named(boards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studio.inference.asset_names", lambda: ["reader"])
+    shown = Explorer(boards).show(AT)
+    assert shown["model"] is None and "no model of pictures" in shown["parts"]["fit"]
+    assert shown["parts"]["film"].count("<img") == 4
+    with pytest.raises(SwirlError, match="Train page"):
+        Explorer(boards).infer({**AT, "steps": [0]})
+
+
+def test_training_pairs_models_and_sequences_of_one_kind(boards: Path) -> None:
+    errors = check_places(boards, Settings(model="tiny-household", data="boards"))
+    assert "tiny-household reads texts, and boards holds pictures" in errors["model"]
+    assert check_places(boards, Settings(model="tiny-household", data="walks")) == {}
+    assert opened(boards, {})["kinds"]["boards"] == "image"
+
+
+def test_a_dropped_folder_keeps_its_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    paths, names = [], []
+    for clip in ("one", "two"):
+        for index in range(3):
+            file = tmp_path / "uploads" / f"{clip}{index}" / f"{index}.png"
+            file.parent.mkdir(parents=True)
+            shade = pictures.from_pixels(pixel_frame(90 * index, clip == "two"))
+            file.write_bytes(pictures.encoded(shade))
+            paths.append(str(file))
+            names.append(f"../trip/{clip}/{index}.png")
+    told: list[str] = []
+    done = take(home, paths, "", names, lambda share, words: told.append(words))
+    assert (done.name, done.sequences, done.transitions) == ("trip", 2, 4)
+    assert next(c.kind for c in list_collections(home) if c.name == "trip") == "image"
+
+
+def pixel_frame(shade: int, flipped: bool):
+    import numpy as np
+
+    frame = np.full((48, 48, 3), 30, np.uint8)
+    frame[8:24, 8:24] = (shade, 255 - shade, 128)
+    return frame[::-1] if flipped else frame
