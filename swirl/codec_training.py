@@ -6,16 +6,24 @@ latents, and with unused codes moved to new places, it uses nearly all (docs/lab
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.functional import l1_loss, mse_loss
 
-from swirl.errors import UsageError
+from swirl import pictures
+from swirl.errors import SwirlError, UsageError
+from swirl.evaluation.images import psnr, ssim
 from swirl.models.vq import ImageTokenizer, cut, scaled
 from swirl.pictures import Pixels
+from swirl.sources.collection import get_collection, load_sequences
+from swirl.sources.split import part
 
 Progress = Callable[[float, str], None]
 TILES_AT_MOST = 20_000
@@ -23,21 +31,29 @@ TILES_AT_MOST = 20_000
 
 @dataclass(frozen=True)
 class CodecShape:
-    """A codec: frames of `size` pixels a side in tiles of `tile`, halved `down` times, `codes` vectors of `width`."""
+    """A codec: frames of `size` pixels a side in tiles of `tile`, halved `down` times, `codes` vectors of `width`.
+
+    Patches of `patch` pixels enter as one place each (see `ImageTokenizer`).
+    """
 
     size: int = 64
     tile: int = 16
-    down: int = 4
+    patch: int = 4
+    down: int = 2
     codes: int = 128
     width: int = 16
-    channels: int = 24
+    channels: int = 48
 
     def check(self) -> None:
         """Raises UsageError when the numbers do not fit each other."""
         if self.size % self.tile:
             raise UsageError(f"size={self.size} cannot be cut into tiles of tile={self.tile} pixels; take a divisor.")
-        if self.tile % 2**self.down:
-            raise UsageError(f"tile={self.tile} cannot be halved {self.down} times; take a multiple of {2**self.down}.")
+        step = self.patch * 2**self.down
+        if self.tile % step:
+            raise UsageError(
+                f"tile={self.tile} cannot be cut into patches of patch={self.patch} pixels and halved down={self.down} "
+                f"times; take a multiple of {step}."
+            )
 
 
 def new_codec(shape: CodecShape) -> ImageTokenizer:
@@ -46,28 +62,29 @@ def new_codec(shape: CodecShape) -> ImageTokenizer:
 
     shape.check()
     levels = shape.down + 1
-    channels = [min(shape.channels * 2**level, 4 * shape.channels) for level in range(levels)]
     vq = VQModel(
+        in_channels=3 * shape.patch**2,
+        out_channels=3 * shape.patch**2,
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
-        block_out_channels=tuple(channels),
+        block_out_channels=(shape.channels,) * levels,
         latent_channels=shape.width,
         vq_embed_dim=shape.width,
         num_vq_embeddings=shape.codes,
         norm_num_groups=8,
-        sample_size=shape.tile,
+        sample_size=shape.tile // shape.patch,
         mid_block_add_attention=False,
     )
-    return ImageTokenizer(vq, shape.size, shape.tile)
+    return ImageTokenizer(vq, shape.size, shape.tile, shape.patch)
 
 
 def train_codec(
     frames: Sequence[Pixels],
     shape: CodecShape,
     *,
-    steps: tuple[int, int] = (500, 700),
+    steps: tuple[int, int] = (800, 1000),
     batch: int = 64,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 4e-3,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> ImageTokenizer:
@@ -119,18 +136,18 @@ def reconstruction_loss(
     codec: ImageTokenizer, tiles: torch.Tensor, *, quantised: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """How far redrawn tiles are off, plus the codebook's own loss, and the codes used (none without a codebook)."""
-    latents = codec.vq.encode(tiles).latents
+    latents = codec.latents(tiles)
     codes, codebook = torch.zeros(0, dtype=torch.long), torch.zeros(())
     if quantised:
         latents, codebook, (_, _, codes) = codec.vq.quantize(latents)
-    drawn = codec.vq.decode(latents, force_not_quantize=True).sample
+    drawn = codec.drawn(latents)
     return mse_loss(drawn, tiles) + 0.2 * l1_loss(drawn, tiles) + codebook, codes.flatten()
 
 
 @torch.no_grad()
 def all_latents(codec: ImageTokenizer, tiles: torch.Tensor) -> torch.Tensor:
     """The encoder's latents of the tiles, (N, width)."""
-    parts = [codec.vq.encode(part).latents for part in tiles.split(512)]
+    parts = [codec.latents(part) for part in tiles.split(512)]
     return torch.cat(parts).permute(0, 2, 3, 1).flatten(0, 2)
 
 
@@ -141,7 +158,9 @@ def start_codebook(codec: ImageTokenizer, tiles: torch.Tensor, seed: int) -> Non
     latents = all_latents(codec, tiles).numpy()
     centres = np.unique(latents, axis=0)
     if len(centres) > codec.codes:
-        centres = kmeans2(latents, codec.codes, minit="++", seed=seed)[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # an empty cluster is a code for `restart_unused`
+            centres = kmeans2(latents, codec.codes, minit="++", seed=seed)[0]
     with torch.no_grad():
         codec.vq.quantize.embedding.weight[: len(centres)] = torch.from_numpy(centres)
         # Codes that no cluster claims wait far away, until `restart_unused` finds them a place.
@@ -157,3 +176,42 @@ def restart_unused(codec: ImageTokenizer, tiles: torch.Tensor, used: torch.Tenso
     worst = off.topk(min(4 * len(unused), len(off))).indices
     chosen = worst[torch.randperm(len(worst), generator=generator)[: len(unused)]]
     codec.vq.quantize.embedding.weight[unused[: len(chosen)]] = latents[chosen]
+
+
+def train_on_collection(
+    home: Path, name: str, shape: CodecShape, out: Path, *, seed: int = 0, progress: Progress | None = None, **how: Any
+) -> ImageTokenizer:
+    """Train a codec on a collection's training frames, measure it on the held-out ones and write the folder `out`.
+
+    Raises SwirlError for a collection without pictures, or when `out` already holds something.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SwirlError(f"{out} already holds something; name a new folder.")
+    if get_collection(home, name).kind != "image":
+        raise SwirlError(f"The collection {name!r} holds texts; a codec is trained on pictures.")
+    frames: dict[bool, list[Pixels]] = {True: [], False: []}
+    for sequence in load_sequences(home, name):
+        rows = frames[part(sequence.id) == "train"]
+        rows += [pictures.pixels(state.picture, (shape.size, shape.size)) for state in sequence.states]
+    if not frames[True]:
+        raise SwirlError(f"The collection {name!r} has no training frames; import more sequences.")
+    codec = train_codec(frames[True], shape, seed=seed, progress=progress, **how)
+    codec.quality = {"data": name, **quality(codec, frames[False] or frames[True])}
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    codec.save(temporary)
+    if out.exists():
+        out.rmdir()
+    temporary.rename(out)
+    return codec
+
+
+def quality(codec: ImageTokenizer, frames: Sequence[Pixels]) -> dict[str, Any]:
+    """Means over (at most 200) frames of the PSNR in dB and the SSIM of what the codec draws again."""
+    frames = frames[:: max(1, len(frames) // 200)]
+    drawn = codec.decode(codec.encode(frames))
+    pairs = list(zip(drawn, frames, strict=True))
+    return {
+        "frames": len(frames),
+        "psnr": round(float(np.mean([psnr(a, b) for a, b in pairs])), 2),
+        "ssim": round(float(np.mean([ssim(a, b) for a, b in pairs])), 4),
+    }

@@ -85,7 +85,7 @@ RECIPES = {
     ),
     "tiny-blocks": Recipe(
         world=Blocks,
-        codec=CodecShape(size=64, tile=16, down=4, codes=128),
+        codec=CodecShape(size=64, tile=16, codes=128, channels=48),
         vocabulary=512,
         layers=3,
         unlabelled=60_000,
