@@ -1,8 +1,10 @@
 // The status strip: news every 3 s while the tab is visible, the menu of checkpoints, the theme's switch.
 const menu = element.querySelector("details");
+let asked = 0; // grows with every question, so that a late answer to an earlier one is dropped
 const refresh = async () => {
+  const mine = ++asked;
   const answer = await studio.call(server.status);
-  if (answer.parts) studio.fill(element, answer.parts);
+  if (answer.parts && mine === asked) studio.fill(element, answer.parts);
 };
 
 element.addEventListener("click", async (event) => {
