@@ -11,15 +11,42 @@ from swirl.errors import SwirlError
 from swirl.states import State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from transformers import PreTrainedTokenizerBase
 
-    from swirl.models.vq import ImageTokenizer
+    from swirl.pictures import Pixels
 
 Observed = State | Sequence[int]
 """A state as a prompt takes it: itself, or its ids where they are known already."""
 
 REMEMBERED = 65_536
 FRAMES_AT_ONCE = 64
+
+
+class ImageTokenizer(Protocol):
+    """Pixels to codes and back; `size` in pixels a side, `grid` in codes (rows, columns), `codes` to choose from."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def grid(self) -> tuple[int, int]: ...
+
+    @property
+    def codes(self) -> int: ...
+
+    def encode(self, frames: Sequence[Pixels]) -> list[list[int]]:
+        """The codes of each frame in reading order; the frames have the tokenizer's size."""
+        ...
+
+    def decode(self, codes: Sequence[Sequence[int]]) -> list[Pixels]:
+        """The frames of codes in reading order."""
+        ...
+
+    def save_with(self, base: Path) -> None:
+        """Write what the base model's own files in the folder do not hold."""
+        ...
 
 
 class Codec(Protocol):
@@ -90,20 +117,48 @@ class TextCodec:
 
 
 class ImageCodec(TextCodec):
-    """Pictures through a VQ image tokenizer whose codes follow the words in the vocabulary; actions as text.
+    """Pictures through an image tokenizer whose codes are ids beside the words; actions as text.
 
     A frame is `length` = rows x columns ids in reading order, `offset` + code. Frames of another size are scaled to
-    the codec's; encoded frames are remembered.
+    the codec's; encoded frames are remembered. `family` says how the model is asked (swirl.prompts). `row_end` closes
+    each row of a frame where it stands in a sequence; `reading` is the offset of the ids by which a picture is read,
+    where they are not those by which it is drawn.
     """
 
     kind = "image"
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, images: ImageTokenizer, offset: int) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        images: ImageTokenizer,
+        offset: int,
+        *,
+        family: str = "liquid",
+        row_end: int | None = None,
+        reading: int | None = None,
+    ) -> None:
         super().__init__(tokenizer)
-        self.images, self.offset = images, offset
+        self.images, self.offset, self.family, self.row_end = images, offset, family, row_end
+        self.reading = offset if reading is None else reading
         self.size, self.grid, self.codes = (images.size, images.size), images.grid, images.codes
         self.length = self.grid[0] * self.grid[1]
         self._known: OrderedDict[str, list[int]] = OrderedDict()
+
+    def answer(self, ids: Sequence[int]) -> list[int]:
+        """The ids of a frame as a model draws them: each row with its end, if it has one."""
+        if self.row_end is None:
+            return list(ids)
+        columns = self.grid[1]
+        return [token for at in range(0, len(ids), columns) for token in (*ids[at : at + columns], self.row_end)]
+
+    def read(self, ids: Sequence[int]) -> list[int]:
+        """The ids of a frame as a prompt holds them."""
+        return self.answer([token - self.offset + self.reading for token in ids])
+
+    @property
+    def answer_length(self) -> int:
+        """How many ids a drawn frame has, row ends included."""
+        return self.length + (0 if self.row_end is None else self.grid[0])
 
     def encode_state(self, state: Observed) -> list[int]:
         """The `length` ids of a picture. Raises SwirlError for a text, or a file that is no image."""
@@ -132,8 +187,9 @@ class ImageCodec(TextCodec):
             self._known.popitem(last=False)
 
     def decode_state(self, ids: Sequence[int]) -> State:
-        """The picture of `length` ids; an id that is no code of this model counts as code 0."""
-        codes = [token - self.offset if 0 <= token - self.offset < self.codes else 0 for token in ids]
+        """The picture of `length` ids, row ends aside; an id that is no code of this model counts as code 0."""
+        codes = [token - self.offset for token in self.observed(ids)]
+        codes = [code if 0 <= code < self.codes else 0 for code in codes]
         codes = (codes + [0] * self.length)[: self.length]
         state = State(picture=pictures.from_pixels(self.images.decode([codes])[0]))
         # What was just drawn is read as what it was drawn from.
@@ -141,8 +197,8 @@ class ImageCodec(TextCodec):
         return state
 
     def observed(self, ids: Sequence[int]) -> Sequence[int]:
-        """A sampled frame by its ids: no pixel is needed to read it again."""
-        return list(ids)
+        """A sampled frame by its ids, without row ends: no pixel is needed to read it again."""
+        return [token for token in ids if token != self.row_end]
 
     def reconstruct(self, state: State) -> State:
         """The frame as the codec draws it again; how far it is off bounds what the model can show."""

@@ -2,19 +2,18 @@
 
 A model with a chat template is asked in words (section 3 of method.md: state, instruction, action). A model without
 one, such as the tiny ones we train, is asked with tags, the action first in the forward task: so the two states stand
-side by side at the same distance in both tasks, and one circuit of copying and comparing serves both.
+side by side at the same distance in both tasks, and one circuit of copying and comparing serves both. A unified model
+is asked about pictures in the manner it was trained with.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from swirl.codecs import Codec, Observed, TextCodec
+from swirl.codecs import Codec, ImageCodec, Observed, TextCodec
+from swirl.errors import SwirlError
 from swirl.states import State
-
-if TYPE_CHECKING:
-    pass
 
 STATE, NEXT, ACTION, END, PAD = "<|state|>", "<|next|>", "<|action|>", "<|end|>", "<|pad|>"
 TAGS = (PAD, END, STATE, NEXT, ACTION)
@@ -115,9 +114,87 @@ class PlainLayout(ChatLayout):
         return self.codec.encode(f"{question}\n\nAnswer:\n")
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a family of unified models is spoken to: what stands around a question, and around a picture's ids."""
+
+    before: str
+    after: str
+    opening: str
+    closing: str
+    end: str | None = None
+    """What closes an answer in words; the tokenizer's end of text if None."""
+
+
+MANNERS = {
+    "liquid": Manner(
+        "<start_of_turn>user\n", "<end_of_turn>\n<start_of_turn>model\n", "<boi>", "<eoi>", "<end_of_turn>"
+    ),
+    "janus": Manner("<|User|>: ", "\n\n<|Assistant|>:", "<begin_of_image>", "<end_of_image>"),
+    "emu3": Manner(
+        "You are a helpful assistant. USER: ",
+        " ASSISTANT:",
+        "<|image start|>{rows}*{columns}<|image token|>",
+        "<|extra_201|><|image end|>",
+    ),
+}
+DRAW = "Show the picture after this action: {action}"
+TELL = "Which single action leads from the first picture to the second one? Answer in a few words."
+
+
+@dataclass
+class PictureLayout:
+    """x, newline, instruction and z, for the picture y; x and y, newline, instruction, for the words z.
+
+    One wording, not one drawn from many anew for each rollout, which would add noise within a group.
+    """
+
+    codec: ImageCodec
+    manner: Manner
+
+    def __post_init__(self) -> None:
+        tokenizer, (rows, columns) = self.codec.tokenizer, self.codec.grid
+        self.opening = self.codec.encode(self.manner.opening.format(rows=rows, columns=columns))
+        self.closing = self.codec.encode(self.manner.closing)
+        begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+        self.before = [*begin, *self.codec.encode(self.manner.before)]
+        end = self.manner.end
+        self.end_id = tokenizer.eos_token_id if end is None else tokenizer.convert_tokens_to_ids(end)
+
+    def _ask(self, states: list[Observed], question: str) -> list[int]:
+        shown = [
+            token
+            for state in states
+            for token in (*self.opening, *self.codec.read(self.codec.encode_state(state)), *self.closing)
+        ]
+        text = f"\n{question}" if states else question
+        return [*self.before, *shown, *self.codec.encode(text + self.manner.after)]
+
+    def forward(self, state: Observed, action: str) -> list[int]:
+        """The prompt of P(y | x, z); ends where a picture begins."""
+        return [*self._ask([state], DRAW.format(action=action)), *self.opening]
+
+    def inverse(self, state: Observed, next_state: Observed) -> list[int]:
+        """The prompt of Q(z | x, y)."""
+        return self._ask([state, next_state], TELL)
+
+    def without_state(self, action: str) -> list[int]:
+        """The prompt of P(y | z)."""
+        return [*self._ask([], DRAW.format(action=action)), *self.opening]
+
+
 def layout_for(codec: Codec) -> Layout:
-    """The layout that fits a codec's tokenizer: our tags if it has them, else its chat template, else plain text."""
-    tokenizer = codec.tokenizer
-    if STATE in tokenizer.get_vocab():
+    """The layout that fits a codec's tokenizer: our tags, a unified model's manner, its chat template, plain text.
+
+    Raises SwirlError for a model of pictures whose tokenizer has no word that opens a picture.
+    """
+    known = codec.tokenizer.get_vocab()
+    if STATE in known:
         return TagLayout(codec)
-    return ChatLayout(codec) if tokenizer.chat_template else PlainLayout(codec)
+    if isinstance(codec, ImageCodec):
+        manner = MANNERS[codec.family]
+        opening = manner.opening.partition("{")[0]
+        if opening not in known:
+            raise SwirlError(f"The model's tokenizer has no {opening}, which opens a picture; take a model that has.")
+        return PictureLayout(codec, manner)
+    return ChatLayout(codec) if codec.tokenizer.chat_template else PlainLayout(codec)

@@ -33,8 +33,11 @@ def mean_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.T
 
     The call goes through the model itself, so that what wraps it (data parallel, sharded) sees it.
     """
-    scores = model(**batch, fused_lm_head=True, scoring_temperature=1.0).log_probs
-    return -scores.sum() / (batch["labels"][:, 1:] != -100).sum()
+    output = model(**batch, fused_lm_head=True, scoring_temperature=1.0)
+    # trl's own pass, for sharded heads, scores every labelled token.
+    tokens = getattr(output, "tokens", None)
+    tokens = (batch["labels"][:, 1:] != -100).sum() if tokens is None else tokens
+    return -output.log_probs.sum() / tokens
 
 
 def negative_log_likelihood(

@@ -4,6 +4,9 @@ A checkpoint is a folder with `swirl.json` (`{"format": 1, "base": ..., "shared"
 and the adapters `fwm/` and `idm/` as ordinary peft folders (safetensors). `base` is "base" for a model in the folder
 (a model of pictures has its image codec in `base/codec/`), else what the base model was loaded from: "asset:NAME" for a
 shipped one, a folder, or a model id on the Hub.
+
+A plain model can be named too: a causal language model, one that reads and draws pictures (Janus, Emu3, or a causal
+language model with an image codec in its folder `codec/`), or a diffusion editor (`model_index.json`).
 """
 
 from __future__ import annotations
@@ -18,7 +21,13 @@ from swirl.errors import SwirlError
 
 MANIFEST = "swirl.json"
 ADAPTERS = ("fwm", "idm")
+INDEX = "model_index.json"
+CODEC = "codec"
+"""The image codec's folder beside its language model."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+UNIFIED = ("emu3", "janus")
+"""Kinds of model, as their config.json says, that have their image codec within."""
+JANUS_1B, JANUS_7B, EMU3 = "deepseek-community/Janus-Pro-1B", "deepseek-community/Janus-Pro-7B", "BAAI/Emu3-Gen-hf"
 
 
 def asset_names() -> list[str]:
@@ -33,7 +42,7 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
     RUN alone means its best checkpoint, or the newest while none is marked. Raises SwirlError in one sentence.
     """
     folder = Path(name).expanduser()
-    if (folder / MANIFEST).is_file() or (folder / "config.json").is_file():
+    if any((folder / file).is_file() for file in (MANIFEST, "config.json", INDEX)):
         return folder.resolve()
     if folder.is_dir():
         raise SwirlError(f"{name} holds neither a checkpoint ({MANIFEST}) nor a model (config.json); name its folder.")
@@ -93,10 +102,44 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def kind_of(folder: Path | str) -> str:
-    """What a checkpoint's states are, "text" or "image"; a plain model, on disk or on the Hub, is taken for text."""
-    if isinstance(folder, str) or not (folder / MANIFEST).is_file():
-        return "text"
-    return str(read_manifest(folder).get("kind", "text"))
+    """What the states of a checkpoint, or of a plain model, are: "text" or "image".
+
+    Of an id on the Hub that is none of the presets' it costs a look at small files; out of reach it is taken for text.
+    """
+    if isinstance(folder, str):
+        return "image" if folder in (JANUS_1B, JANUS_7B, EMU3) or hub_draws(folder) else "text"
+    if (folder / MANIFEST).is_file():
+        return str(read_manifest(folder).get("kind", "text"))
+    pictures = (folder / INDEX).is_file() or (folder / CODEC / "config.json").is_file()
+    return "image" if pictures or model_type(folder / "config.json") in UNIFIED else "text"
+
+
+def model_type(config: Path) -> str:
+    """What a model's config.json says it is; nothing where it cannot be read, for loading says what is wrong."""
+    try:
+        said = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(said.get("model_type", "")) if isinstance(said, dict) else ""
+
+
+def hub_draws(model_id: str) -> bool:
+    """Whether a model on the Hub is one of pictures."""
+    config = hub_file(model_id, "config.json")
+    if config is None:
+        return hub_file(model_id, INDEX) is not None
+    return model_type(config) in UNIFIED or hub_file(model_id, f"{CODEC}/config.json") is not None
+
+
+def hub_file(model_id: str, name: str) -> Path | None:
+    """One small file of a model on the Hub; None when it has none of that name or cannot be reached."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return Path(hf_hub_download(model_id, name))
+    except (EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled, OSError):
+        return None
 
 
 def base_source(folder: Path, manifest: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.models.checkpoints import HUB_ID
+from swirl.models.checkpoints import HUB_ID, INDEX, hub_file
 from swirl.models.results import Prediction
 from swirl.states import State
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import torch
     from diffusers import DiffusionPipeline
 
-INDEX = "model_index.json"
 SIDE = 512  # pixels on a frame's long side while it is edited: frames are not stored any larger
 SHORTEST = 64  # and on its short side: Flux2 Klein takes no less, and an eighth of 512 is what it takes at most
 Progress = Callable[[float, str], None]
@@ -58,18 +57,7 @@ def is_editor(source: Path | str) -> bool:
     """Whether a folder, or a model id on the Hub, is a diffusers pipeline. A Hub id costs a look at one small file."""
     if isinstance(source, Path) or Path(source).expanduser().is_dir():
         return (Path(source).expanduser() / INDEX).is_file()
-    return bool(HUB_ID.fullmatch(source)) and hub_index(source) is not None
-
-
-def hub_index(model_id: str) -> Path | None:
-    """The pipeline index of a model on the Hub; None when it has none or cannot be reached."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        return Path(hf_hub_download(model_id, INDEX))
-    except (EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled, OSError):
-        return None
+    return bool(HUB_ID.fullmatch(source)) and hub_file(source, INDEX) is not None
 
 
 def load_editor(source: Path | str, device: str = "auto", precision: str = "auto", *, side: int = SIDE) -> Editor:
@@ -123,7 +111,7 @@ def load_pipeline(source: str, kind: str, dtype: torch.dtype) -> DiffusionPipeli
 def pipeline_class(source: str) -> str:
     """The class that a pipeline's index names. Raises SwirlError unless it is one that edits a picture by words."""
     folder = Path(source)
-    file = folder / INDEX if folder.is_dir() else hub_index(source)
+    file = folder / INDEX if folder.is_dir() else hub_file(source, INDEX)
     if file is None or not file.is_file():
         raise SwirlError(f"{source} has no {INDEX} that this machine can reach; name a diffusers pipeline.")
     try:

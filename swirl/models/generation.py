@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import softmax
 
-from swirl.models.head import WHOLE, Support, backbone_states, project, token_scores
+from swirl.models.body import WHOLE, Support, unwrapped
+from swirl.models.head import backbone_states, project, token_scores
+from swirl.models.memory import CACHE_AT_ONCE
 
 # Tokens that one forward pass holds: a bound on memory, not on speed.
 TOKENS_AT_ONCE = 32_768
@@ -71,23 +73,62 @@ def sample(
 
     Each ends with its end id unless it was cut short; without end ids all have `how.max_tokens` tokens.
 
-    The prompts are computed once and their cache is repeated n times. Without a generator torch's own is used, which
-    the trainer saves and restores.
+    The prompts are computed once and their cache is repeated n times; as many are drawn at once as the cache has room
+    for. Without a generator torch's own is used, which the trainer saves and restores.
     """
+    longest = max(len(prompt) for prompt in prompts) + how.max_tokens
+    rows = max(1, CACHE_AT_ONCE // (longest * cache_bytes(model)))
+    drawn: list[list[int]] = []
+    for some, each in portions(prompts, n, rows):
+        drawn += draw(model, some, each, how, end_ids, pad_id, generator, support)
+    return drawn
+
+
+def cache_bytes(model: torch.nn.Module) -> int:
+    """Bytes that the keys and values of one token take."""
+    base = unwrapped(model)
+    config = base.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * heads * size * base.get_input_embeddings().weight.element_size()
+
+
+def portions(prompts: Sequence[Sequence[int]], n: int, rows: int) -> Iterator[tuple[Sequence[Sequence[int]], int]]:
+    """Some prompts and how many completions to draw for each, in order, so that no portion has more than `rows`."""
+    if n <= rows:
+        for start in range(0, len(prompts), rows // n):
+            yield prompts[start : start + rows // n], n
+        return
+    for prompt in prompts:
+        for start in range(0, n, rows):
+            yield [prompt], min(rows, n - start)
+
+
+def draw(
+    model: torch.nn.Module,
+    prompts: Sequence[Sequence[int]],
+    n: int,
+    how: Sampling,
+    end_ids: set[int],
+    pad_id: int,
+    generator: torch.Generator | None,
+    support: Support,
+) -> list[list[int]]:
+    """`sample`, of all prompts at once."""
     device = next(model.parameters()).device
     ids, mask = left_pad(prompts, pad_id, device)
     positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
     out = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True)
-    cache, logits = out.past_key_values, project(model, out.last_hidden_state[:, -1], support)
+    cache, hidden = out.past_key_values, out.last_hidden_state[:, -1]
     if n > 1:
         cache.batch_repeat_interleave(n)
-        logits, mask = logits.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
+        hidden, mask = hidden.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
         positions = positions.repeat_interleave(n, dim=0)
     ends = torch.tensor(sorted(end_ids), device=device)
-    done = torch.zeros(len(logits), dtype=torch.bool, device=device)
+    done = torch.zeros(len(hidden), dtype=torch.bool, device=device)
     position, drawn = positions[:, -1:], []
     for step in range(how.max_tokens):
-        token = (pick(logits, how, generator) + support.low).masked_fill(done, pad_id)
+        token = following(model, hidden, support, step, how, generator).masked_fill(done, pad_id)
         drawn.append(token)
         done = done | torch.isin(token, ends)
         if step + 1 == how.max_tokens or bool(done.all()):
@@ -102,8 +143,22 @@ def sample(
             past_key_values=cache,
             use_cache=True,
         )
-        logits = project(model, out.last_hidden_state[:, -1], support)
+        hidden = out.last_hidden_state[:, -1]
     return [until_end(row, end_ids) for row in torch.stack(drawn, dim=1).tolist()]
+
+
+def following(
+    model: torch.nn.Module,
+    hidden: torch.Tensor,
+    support: Support,
+    step: int,
+    how: Sampling,
+    generator: torch.Generator | None,
+) -> torch.Tensor:
+    """The next id (B,) after hidden states (B, D): drawn from the support, or the one that must stand there."""
+    if (given := support.given(step)) is not None:
+        return torch.full(hidden.shape[:1], given, device=hidden.device)
+    return pick(project(model, hidden, support), how, generator) + support.low
 
 
 def until_end(ids: list[int], end_ids: set[int]) -> list[int]:
@@ -122,19 +177,24 @@ def log_probs(
     pad_id: int,
     support: Support = WHOLE,
 ) -> list[torch.Tensor]:
-    """log P of each token of each completion given its prompt, at temperature 1: tensors of (len(completion),)."""
+    """log P of each token of each completion given its prompt, at temperature 1; of those that were a choice.
+
+    Tensors of (len(completion),), but for pictures whose rows have an end.
+    """
     device = next(model.parameters()).device
     rows = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
     result: list[torch.Tensor] = []
     for start, end in chunks([len(row) for row in rows]):
         ids, mask = left_pad(rows[start:end], pad_id, device)
         positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
-        hidden = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions).last_hidden_state
+        out = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
+        hidden = out.last_hidden_state
         lengths = torch.tensor([len(completion) for completion in completions[start:end]], device=device)
         # The states that answer for a completion are those one place before its tokens.
         scored = torch.arange(ids.shape[1], device=device) >= ids.shape[1] - lengths.unsqueeze(1)
+        scored = scored & support.chosen(ids)
         scores, _ = token_scores(model, hidden[:, :-1][scored[:, 1:]], ids[scored], support)
-        result += scores.split(lengths.tolist())
+        result += scores.split(scored.sum(dim=1).tolist())
     return result
 
 

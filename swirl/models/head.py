@@ -11,42 +11,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
 from transformers.utils import ModelOutput
+
+from swirl.models.body import WHOLE, Support, body_of, unwrapped
 
 # Numbers in one block of logits: a bound on memory, not on speed.
 LOGITS_AT_ONCE = 64_000_000
 
 
-@dataclass(frozen=True)
-class Support:
-    """The ids [low, high) that an answer may hold; `high=None` is the vocabulary's end."""
-
-    low: int = 0
-    high: int | None = None
-
-
-WHOLE = Support()
-
-
-def backbone_states(model: torch.nn.Module, **inputs: Any) -> Any:
+def backbone_states(model: torch.nn.Module, *, input_ids: torch.Tensor, **inputs: Any) -> Any:
     """The output of the layers below the head, with the active adapter; has `last_hidden_state` (B, T, D)."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return base.base_model(**inputs)
+    base = unwrapped(model)
+    return base.base_model(**body_of(base).inputs(base, input_ids), **inputs)
 
 
 def project(model: torch.nn.Module, hidden: torch.Tensor, support: Support) -> torch.Tensor:
     """Logits (…, high - low) of hidden states (…, D), in float32."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    head, config = base.get_output_embeddings(), base.config.get_text_config()
-    bias = None if head.bias is None else head.bias[support.low : support.high]
-    logits = linear(hidden, head.weight[support.low : support.high], bias).float()
-    if (scale := getattr(config, "logits_scaling", None)) is not None:
-        logits = logits / scale
-    if (cap := getattr(config, "final_logit_softcapping", None)) is not None:
-        logits = cap * torch.tanh(logits / cap)
-    return logits
+    base = unwrapped(model)
+    return body_of(base).logits(base, hidden, support)
 
 
 def token_scores(
@@ -64,9 +47,8 @@ def token_scores(
         entropy = -(scores.detach().exp() * scores.detach()).sum(dim=-1)
         return scores.gather(-1, (ids - support.low).unsqueeze(-1)).squeeze(-1), entropy
 
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    vocabulary = len(base.get_output_embeddings().weight[support.low : support.high])
-    rows = max(1, LOGITS_AT_ONCE // vocabulary)
+    base = unwrapped(model)
+    rows = max(1, LOGITS_AT_ONCE // body_of(base).width(base, support))
     if len(ids) <= rows:
         return block(hidden, ids)
     # Several blocks: each is computed again in the backward pass, so that only one is ever in memory.
@@ -79,11 +61,15 @@ def token_scores(
 
 @dataclass
 class ScoredOutput(ModelOutput):
-    """What trl's trainer reads of a scoring pass: (B, T - 1) each, 0 where the label is -100."""
+    """What trl's trainer reads of a scoring pass: (B, T - 1) each, 0 where the label is -100 or was no choice.
+
+    `tokens` counts those that were scored.
+    """
 
     log_probs: torch.Tensor | None = None
     entropy: torch.Tensor | None = None
     aux_loss: torch.Tensor | None = None
+    tokens: torch.Tensor | None = None
 
 
 def score_needed_tokens(model: torch.nn.Module, support: Support = WHOLE, temperature: float = 1.0) -> None:
@@ -94,7 +80,7 @@ def score_needed_tokens(model: torch.nn.Module, support: Support = WHOLE, temper
     as well; it stays in use where the head is sharded over several GPUs and nothing is restricted. Any other call goes
     to the model's own forward.
     """
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = unwrapped(model)
     engine = base.forward
 
     def scoring(
@@ -109,12 +95,15 @@ def score_needed_tokens(model: torch.nn.Module, support: Support = WHOLE, temper
         weight = base.get_output_embeddings().weight
         if support == WHOLE and scoring_temperature == temperature and (hasattr(weight, "ds_id") or is_sharded(weight)):
             return engine(*args, labels=labels, fused_lm_head=True, **inputs)
-        hidden = base.base_model(*args, **inputs, use_cache=False).last_hidden_state[:, :-1]
+        inputs.pop("inputs_embeds", None)  # peft passes all names on, given or not
+        hidden = backbone_states(base, **inputs, use_cache=False).last_hidden_state[:, :-1]
         labels = labels[:, 1:]
-        needed = labels != -100
+        needed = (labels != -100) & support.chosen(labels)
         log_probs, entropy = token_scores(base, hidden[needed], labels[needed], support, scoring_temperature)
         empty = log_probs.new_zeros(needed.shape)
-        return ScoredOutput(empty.masked_scatter(needed, log_probs), empty.masked_scatter(needed, entropy))
+        return ScoredOutput(
+            empty.masked_scatter(needed, log_probs), empty.masked_scatter(needed, entropy), tokens=needed.sum()
+        )
 
     base.forward = scoring
 
@@ -126,5 +115,4 @@ def is_sharded(weight: torch.Tensor) -> bool:
 
 def forget_scoring(model: torch.nn.Module) -> None:
     """Give the model its own forward back."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    base.__dict__.pop("forward", None)
+    unwrapped(model).__dict__.pop("forward", None)

@@ -1,4 +1,13 @@
-"""From a checkpoint's name to a WorldModel: any causal language model that transformers loads, plus two adapters."""
+"""From a checkpoint's name to a WorldModel: a language model that transformers loads, plus two adapters.
+
+What a plain model needs to be one of pictures:
+
+- Janus and Emu3, in transformers' form: nothing more.
+- Liquid, or another causal language model with the codes of a VQModel behind its words and the words `<boi>` and
+  `<eoi>`: the VQModel's folder, called `codec`, in the model's own. Liquid's published weights come without theirs:
+  `python -m swirl.models.vqgan FOLDER_OF_THE_VQGAN LIQUID/codec` writes it from the original `vqgan.yaml` and
+  `vqgan.ckpt`.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +20,32 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from swirl.codecs import Codec, ImageCodec
 from swirl.errors import SwirlError, UsageError
 from swirl.models import vq
-from swirl.models.checkpoints import MANIFEST, base_source, kind_of, read_manifest, resolve_checkpoint
+from swirl.models.checkpoints import CODEC, MANIFEST, UNIFIED, base_source, kind_of, read_manifest, resolve_checkpoint
+from swirl.models.editors import Editor, is_editor, load_editor
 from swirl.models.world_model import WorldModel
+from swirl.prompts import MANNERS
 
 # Our own progress says enough, and peft calls what transformers has just renamed.
 disable_progress_bar()
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
+# The language model's layers of a unified model.
+LAYERS = r".*(language_model|text_model)\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
+# What is never quantised to four bits.
+WHOLE_PARTS = ["lm_head", "vqmodel", "vision_model", "aligner", "generation_head", "generation_aligner"]
 # What the engines raise for folders that are not what they should be.
 UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 
@@ -36,8 +58,8 @@ def load_world_model(
     *,
     lora_rank: int = 16,
     share_weights: bool = False,
-) -> WorldModel:
-    """Load a checkpoint, or a plain language model that gets new adapters.
+) -> WorldModel | Editor:
+    """Load a checkpoint, or a plain model that gets new adapters; a diffusion editor where that is what is named.
 
     Raises SwirlError in one sentence for what is missing or does not fit. Loading never executes code from a
     checkpoint: weights are safetensors and remote code is off.
@@ -45,8 +67,11 @@ def load_world_model(
     source = resolve_checkpoint(home, name)
     place = pick_device(device)
     if isinstance(source, str) or not (source / MANIFEST).is_file():
+        if is_editor(source):
+            return load_editor(source, device, precision)
         base, tokenizer = load_base(str(source), place, precision)
-        return with_new_adapters(base, tokenizer, name, str(source), lora_rank, share_weights)
+        codec = found_codec(str(source), base, tokenizer)
+        return with_new_adapters(base, tokenizer, name, str(source), lora_rank, share_weights, codec)
     manifest = read_manifest(source)
     shared = bool(manifest.get("shared"))
     base_from = base_source(source, manifest)
@@ -65,9 +90,35 @@ def load_world_model(
     return WorldModel(model, tokenizer, name=name, base=base_from, shared=shared and share_weights, codec=codec)
 
 
+def found_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec | None:
+    """The image codec of a plain model; None for a model of texts.
+
+    Raises SwirlError for a model whose words are those of pictures and which has no codec beside it.
+    """
+    if base.config.model_type in UNIFIED or (Path(source) / CODEC).is_dir():
+        return load_codec(source, base, tokenizer)
+    opening = MANNERS["liquid"].opening
+    if opening not in tokenizer.get_vocab():
+        return None
+    raise SwirlError(
+        f"The model {source} draws pictures ({opening}) and has no image codec; name a folder that holds its weights, "
+        f"and in its folder {CODEC} its codec (python -m swirl.models.vqgan writes one)."
+    )
+
+
 def load_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec:
-    """The image codec beside a base model whose vocabulary ends with its codes. Raises SwirlError if it does not."""
-    images = vq.load(Path(source) / vq.CODEC, base.device)
+    """The image codec within a unified model, or beside a base model whose vocabulary ends with its codes.
+
+    Raises SwirlError if it does not.
+    """
+    if base.config.model_type in UNIFIED:
+        try:
+            return inner_codec(source, base, tokenizer)
+        except UNREADABLE as error:
+            raise SwirlError(
+                f"The model {source} does not say how its pictures are scaled ({first_line(error)}); fetch it again."
+            ) from error
+    images = vq.load(Path(source) / CODEC, base.device)
     offset = base.config.get_text_config().vocab_size - images.codes
     if offset < len(tokenizer):
         raise SwirlError(
@@ -77,6 +128,17 @@ def load_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenize
     return ImageCodec(tokenizer, images, offset)
 
 
+def inner_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec:
+    """The image codec within a Janus or an Emu3."""
+    if base.config.model_type == "janus":
+        from swirl.models.janus import janus_codec
+
+        return janus_codec(source, base, tokenizer)
+    from swirl.models.emu3 import emu3_codec
+
+    return emu3_codec(source, base, tokenizer)
+
+
 def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The language model and tokenizer of a folder or Hub id, frozen, on the device."""
     options: dict[str, Any] = {"dtype": pick_dtype(device, precision), "trust_remote_code": False}
@@ -84,9 +146,10 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
         options["quantization_config"] = four_bit()
         options["device_map"] = {"": device}
     try:
+        config = without_dropout(AutoConfig.from_pretrained(source, trust_remote_code=False))
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        model, report = AutoModelForCausalLM.from_pretrained(
-            source, use_safetensors=True, output_loading_info=True, **options
+        model, report = loader(config).from_pretrained(
+            source, config=config, use_safetensors=True, output_loading_info=True, **options
         )
     except UNREADABLE as error:
         raise SwirlError(
@@ -106,6 +169,23 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
     return model, tokenizer
 
 
+def loader(config: PreTrainedConfig) -> Any:
+    """The class that loads a model; the automatic ones know unified models only as models of texts."""
+    if config.model_type not in UNIFIED:
+        return AutoModelForCausalLM
+    from transformers import Emu3ForConditionalGeneration, JanusForConditionalGeneration
+
+    return {"emu3": Emu3ForConditionalGeneration, "janus": JanusForConditionalGeneration}[config.model_type]
+
+
+def without_dropout(config: PreTrainedConfig) -> PreTrainedConfig:
+    """Without the attention's dropout: a trainer's passes, in train mode, must give the sampler's probabilities."""
+    text = config.get_text_config()
+    if getattr(text, "attention_dropout", 0.0):
+        text.attention_dropout = 0.0
+    return config
+
+
 def with_new_adapters(
     base: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -115,9 +195,16 @@ def with_new_adapters(
     share_weights: bool,
     codec: Codec | None = None,
 ) -> WorldModel:
-    """Fresh LoRA adapters on every linear layer but the head; they start as the base model itself (B = 0)."""
+    """Fresh LoRA adapters on every linear layer but the head; they start as the base model itself (B = 0).
+
+    Of a unified model the language model alone gets them, not what reads or draws pictures.
+    """
     config = LoraConfig(
-        task_type="CAUSAL_LM", r=lora_rank, lora_alpha=2 * lora_rank, lora_dropout=0.0, target_modules="all-linear"
+        task_type="CAUSAL_LM",
+        r=lora_rank,
+        lora_alpha=2 * lora_rank,
+        lora_dropout=0.0,
+        target_modules=LAYERS if base.config.model_type in UNIFIED else "all-linear",
     )
     model = get_peft_model(base, config, adapter_name="fwm")
     if not share_weights:
@@ -154,12 +241,17 @@ def pick_dtype(device: torch.device, precision: str) -> torch.dtype:
 
 
 def four_bit() -> Any:
-    """The NF4 configuration of QLoRA; needs bitsandbytes."""
+    """The NF4 configuration of QLoRA; needs bitsandbytes. Heads and what reads or draws pictures stay as they are."""
     if importlib.util.find_spec("bitsandbytes") is None:
         raise UsageError("precision=4bit needs the package bitsandbytes; install it or take precision=auto.")
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        llm_int8_skip_modules=WHOLE_PARTS,
+    )
 
 
 def first_line(error: BaseException) -> str:

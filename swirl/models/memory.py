@@ -16,6 +16,7 @@ ADAPTERS = 3  # fwm, idm, and the reference copied at the start of a phase
 # three: the normed inputs of its two halves, queries, keys, values, the attention's answer and its projection, the sum.
 LAYER = 8
 LOGITS_AT_ONCE = 64_000_000  # numbers in one block of logits; as in swirl.models.head
+CACHE_AT_ONCE = 8_000_000_000  # bytes of keys and values of all completions that are drawn at once
 COPIES = 3  # of a block: the logits, their log-softmax, and the gradient
 OVERHEAD = 0.08  # of everything: the allocator's gaps
 CONTEXT = 750_000_000  # bytes: the CUDA context and its kernels
@@ -80,7 +81,8 @@ def estimate(
     - activations: with checkpointing each layer keeps its input, and one layer at a time is computed again and keeps
       8 hidden + 3 inner numbers a token; without it every layer keeps as much. 2 bytes each
     - logits: scored tokens x allowed ids, at most one block of 64 million, three copies of 4 bytes
-    - cache: keys and values of the longest time, when all completions are drawn: 2 x layers x width x 2 bytes a token
+    - cache: keys and values of the longest time, when completions are drawn: 2 x layers x width x 2 bytes a token, as
+      many at once as 8 GB have room for, one at the least
 
     Drawing and learning are not done at once, and what needs more counts: either activations and logits or the cache
     is given as 0.
@@ -96,7 +98,8 @@ def estimate(
     layer = LAYER * hidden + 3 * inner
     kept = layers * hidden + layer if checkpointing else layers * layer
     activations = rows * length * kept * HALF
-    cache = drawn * length * 2 * layers * (key_value_width or hidden) * HALF
+    cached = length * 2 * layers * (key_value_width or hidden) * HALF
+    cache = min(drawn, max(1, CACHE_AT_ONCE // cached)) * cached
     logits = min(rows * completion_tokens * vocabulary, max(LOGITS_AT_ONCE, vocabulary)) * COPIES * FLOAT
     if activations + logits >= cache:
         cache = 0

@@ -17,13 +17,12 @@ import torch
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from swirl.errors import SwirlError
+from swirl.models.checkpoints import CODEC
 from swirl.pictures import Pixels
 
 if TYPE_CHECKING:
     from diffusers import VQModel
 
-CODEC = "codec"
-"""The codec's folder beside its language model."""
 FRAMES = "frames.json"
 """What the codec's folder says of whole frames: their size in pixels, and the tiles they are cut into."""
 
@@ -74,6 +73,8 @@ class ImageTokenizer:
         places: dict[bytes, int] = {}
         which = [places.setdefault(tile.tobytes(), len(places)) for tile in tiles.numpy()]
         first = [which.index(number) for number in range(len(places))]
+        if len(first) == 1:
+            first *= 2  # group norms refuse a single value a channel: a frame of one colour, in tiles of one code
         new = scaled(tiles[first].to(self.vq.device), self.vq.dtype)
         codes = self.vq.quantize(self.latents(new))[2][2].view(len(new), -1)[which]
         return join(codes.view(-1, 1, self.side, self.side), len(frames)).flatten(1).tolist()
@@ -133,6 +134,7 @@ def load(folder: Path, device: torch.device | str) -> ImageTokenizer:
 
     try:
         vq = VQModel.from_pretrained(str(folder), use_safetensors=True, local_files_only=True).to(device)
+        vq.register_to_config(lookup_from_codebook=False)  # its decoder gets latents, looked up here
         said = json.loads((folder / FRAMES).read_text("utf-8")) if (folder / FRAMES).is_file() else {}
         size = int(said.get("size", vq.config.sample_size))
         quality = dict(said.get("quality", {}))

@@ -4,14 +4,18 @@ The original is a taming-transformers VQGAN: `vqgan.yaml` with the sizes and `vq
 are the same in both, so the conversion is a matter of names: levels of the decoder are counted from the highest
 resolution there and from the lowest here, and the middle's attention is four 1×1 convolutions there and four linear
 layers here.
+
+`python -m swirl.models.vqgan SOURCE OUT` converts from the command line.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import pickle
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -172,3 +176,21 @@ def reason(error: BaseException) -> str:
     """An error in a few words."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}".rstrip(".: ")[:200] if text else type(error).__name__
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; 1 with one sentence where the original cannot be converted."""
+    parser = argparse.ArgumentParser(prog="python -m swirl.models.vqgan", description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path, help=f"the folder that holds {CONFIG} and {WEIGHTS}")
+    parser.add_argument("out", type=Path, help="the folder to write: codec/ in that of the language model")
+    options = parser.parse_args(arguments)
+    try:
+        convert(options.source, options.out)
+    except SwirlError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,11 +17,10 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from swirl.codecs import Codec, ImageCodec, TextCodec
+from swirl.models.body import WHOLE, Support
 from swirl.models.checkpoints import HUB_ID, MANIFEST, base_name
 from swirl.models.generation import Sampling, log_probs, sample
-from swirl.models.head import WHOLE, Support
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
-from swirl.models.vq import CODEC
 from swirl.pictures import key
 from swirl.prompts import TagLayout, layout_for
 from swirl.states import State
@@ -71,8 +70,10 @@ class WorldModel:
         """The ids that an answer may hold: of a picture codes alone, of an action beside pictures words alone."""
         if not isinstance(self.codec, ImageCodec):
             return WHOLE
-        first = self.codec.offset
-        return Support(first, first + self.codec.codes) if answer == "state" else Support(0, first)
+        first, codec = self.codec.offset, self.codec
+        if answer == "action":
+            return Support(0, first)
+        return Support(first, first + codec.codes, codec.grid[1], codec.row_end)
 
     @property
     def device(self) -> torch.device:
@@ -115,7 +116,7 @@ class WorldModel:
         """`n` completions (token ids) for each prompt, in contiguous runs; a picture has as many ids as every frame."""
         pad_id, end_ids = self.tokenizer.pad_token_id, self.end_ids
         if answer == "state" and isinstance(self.codec, ImageCodec):
-            how, end_ids = replace(how, max_tokens=self.codec.length), set()
+            how, end_ids = replace(how, max_tokens=self.codec.answer_length), set()
         with self.playing(adapter) as model:
             return sample(model, prompts, n, how, end_ids, pad_id, generator, self.support(answer))
 
@@ -139,7 +140,7 @@ class WorldModel:
     def state_completion(self, state: State) -> list[int]:
         """The token ids of a state as an answer; a picture has a fixed number of them and needs no end mark."""
         ids = self.codec.encode_state(state)
-        return ids if isinstance(self.codec, ImageCodec) else [*ids, self.layout.end_id]
+        return self.codec.answer(ids) if isinstance(self.codec, ImageCodec) else [*ids, self.layout.end_id]
 
     def batched(
         self, compute: Callable[[slice], list[Any]], rows: int, progress: Progress | None, what: str
@@ -311,7 +312,7 @@ class WorldModel:
                 base.save_pretrained(str(temporary / "base"), state_dict=weights)
                 self.tokenizer.save_pretrained(str(temporary / "base"))
                 if isinstance(self.codec, ImageCodec):
-                    self.codec.images.save(temporary / "base" / CODEC)
+                    self.codec.images.save_with(temporary / "base")
             for card in temporary.rglob("README.md"):
                 card.unlink()
             base_from = "base" if with_base else base_name(self.base)
