@@ -29,11 +29,15 @@ Classes (use them on `elem_classes` of Gradio blocks or in our own HTML):
   .muted .small .mono .number (tabular, right) .forward-text .inverse-text .visually-hidden
   table.table           a plain table; numbers in <td class="number">
   .diff ins, .diff del  words that came, words that went
+  .picture .framed .ab  a frame; with marks laid over it; two of them with a divider (studio/components/frame.py)
+  .marks                outline, heat or none: its buttons set data-marks on the panel above, `studio.mark` does it
+  .for-text .for-image  seen only where data-kind above says that the page shows texts, or pictures
 
 `window.studio` (assets/studio.js): `fill(element, {name: html})` writes each html into the child with
 `data-part="name"`; `query()` and `setQuery({key: value})` read and write the address without a reload; `checkpoint()`
-is the checkpoint chosen in the header; a `studio:checkpoint` and a `studio:theme` event on `window` say that it, or
-the colours, changed; `colour("--forward")` reads a variable; `link(path, query)` builds an address on this server.
+is the checkpoint chosen in the header, `chooseKind("image")` tells it which kind of states the page shows; a
+`studio:checkpoint` and a `studio:theme` event on `window` say that it, or the colours, changed; `colour("--forward")` reads a
+variable; `link(path, query)` builds an address on this server.
 """
 
 from __future__ import annotations
