@@ -36,8 +36,8 @@ Classes (use them on `elem_classes` of Gradio blocks or in our own HTML):
 `window.studio` (assets/studio.js): `fill(element, {name: html})` writes each html into the child with
 `data-part="name"`; `query()` and `setQuery({key: value})` read and write the address without a reload; `checkpoint()`
 is the checkpoint chosen in the header, `chooseKind("image")` tells it which kind of states the page shows; a
-`studio:checkpoint` and a `studio:theme` event on `window` say that it, or the colours, changed; `colour("--forward")` reads a
-variable; `link(path, query)` builds an address on this server.
+`studio:checkpoint` and a `studio:theme` event on `window` say that it, or the colours, changed;
+`colour("--forward")` reads a variable; `link(path, query)` builds an address on this server.
 """
 
 from __future__ import annotations
