@@ -29,6 +29,7 @@ TINY = {
     "learning_rate_warmup": 8,
     "max_state_tokens": 128,
 }
+BLOCKS = {"model": "tiny-blocks", "data": "blocks", "max_action_tokens": 16}
 QWEN = {
     "labels": None,
     "warm_up_epochs": 5,
@@ -93,6 +94,18 @@ PRESETS = {
             "The same, with the paper's loop and none of our extensions.",
             "any computer, about 1 GB of memory",
             **TINY,
+        ),
+        _preset(
+            "tiny-blocks",
+            "A small model of pictures on the Blocks world: minutes on a CPU.",
+            "any computer, about 1 GB of memory",
+            **{**TINY, **BLOCKS, "forward.learning_rate": 1.5e-3, "anchor": 4.0},
+        ),
+        _preset(
+            "tiny-blocks-paper",
+            "The same, with the paper's loop and none of our extensions.",
+            "any computer, about 1 GB of memory",
+            **{**TINY, **BLOCKS},
         ),
         _preset(
             "qwen2.5-0.5b",

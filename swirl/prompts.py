@@ -16,7 +16,8 @@ from swirl.errors import SwirlError
 from swirl.states import State
 
 STATE, NEXT, ACTION, END, PAD = "<|state|>", "<|next|>", "<|action|>", "<|end|>", "<|pad|>"
-TAGS = (PAD, END, STATE, NEXT, ACTION)
+SAME = "<|same|>"
+TAGS = (PAD, END, STATE, NEXT, ACTION, SAME)
 
 SYSTEM = "You are the model of a world. Answer with nothing but what is asked for."
 FORWARD = (
@@ -49,7 +50,11 @@ class Layout(Protocol):
 
 @dataclass
 class TagLayout:
-    """Tags around the parts: <|action|> z <|state|> x <|next|> y and <|state|> x <|next|> y <|action|> z."""
+    """Tags around the parts: <|action|> z <|state|> x <|next|> y and <|state|> x <|next|> y <|action|> z.
+
+    Of a picture's next state the inverse prompt holds the codes that changed, and <|same|> for each that did not: what
+    a small model takes thousands of steps to find out by comparing is said at once.
+    """
 
     codec: Codec
 
@@ -57,6 +62,8 @@ class TagLayout:
         to_id = self.codec.tokenizer.convert_tokens_to_ids
         self.state_id, self.next_id, self.action_id = to_id(STATE), to_id(NEXT), to_id(ACTION)
         self.end_id = to_id(END)
+        if self.codec.kind == "image":
+            self.same_id = to_id(SAME)
 
     def forward(self, state: Observed, action: str) -> list[int]:
         """The prompt of P(y | x, z); an empty action is the state-only pretraining's empty slot."""
@@ -67,8 +74,10 @@ class TagLayout:
 
     def inverse(self, state: Observed, next_state: Observed) -> list[int]:
         """The prompt of Q(z | x, y)."""
-        encode = self.codec.encode_state
-        return [self.state_id, *encode(state), self.next_id, *encode(next_state), self.action_id]
+        before, after = self.codec.encode_state(state), self.codec.encode_state(next_state)
+        if self.codec.kind == "image":
+            after = [self.same_id if x == y else y for x, y in zip(before, after, strict=True)]
+        return [self.state_id, *before, self.next_id, *after, self.action_id]
 
     def without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""

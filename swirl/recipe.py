@@ -3,7 +3,7 @@
 1. A byte-level BPE tokenizer on the world's words (and the shipped samples of texts, so that any text runs through it);
    for pictures an image codec on frames of the world, its codes after the words in the vocabulary.
 2. State-only pretraining of the base: the next state with the action slot left empty (copying), and what of the next
-   state is new (comparing). No action is seen.
+   state is new (comparing); for pictures first on frames of random codes. No action is seen.
 3. Warm-up on labelled transitions. The inverse task first, on all weights, in rounds, each with its own rise and fall
    of the learning rate: what it learns stays in the base, and `idm` starts as the base itself. Then the forward task,
    on the adapter `fwm` alone.
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -68,6 +69,8 @@ class Recipe:
     forward_steps: int
     longest_action: int
     longest_state: int
+    random_board_steps: int = 0
+    """Steps on frames of random codes, before those on the world's own."""
 
 
 RECIPES = {
@@ -88,12 +91,13 @@ RECIPES = {
         codec=CodecShape(size=64, tile=16, codes=128, channels=48),
         vocabulary=512,
         layers=3,
-        unlabelled=60_000,
-        pretraining_steps=1100,
+        unlabelled=20_000,
+        pretraining_steps=500,
         inverse_rounds=((3000, 300), (8000, 400)),
         forward_steps=150,
         longest_action=12,
         longest_state=16,
+        random_board_steps=400,
     ),
 }
 
@@ -127,6 +131,25 @@ def pretraining_pairs(world: WorldModel, rows: Sequence[LabelledTransition]) -> 
         pairs.append((world.layout.forward(row.state, ""), world.state_completion(row.next_state)))
         asked = world.layout.inverse(row.state, row.next_state)
         pairs.append((asked, difference(world, row.state, row.next_state)))
+    return pairs
+
+
+def random_boards(world: WorldModel, count: int, seed: int) -> list[Pair]:
+    """Copying and comparing on frames of random codes, of which one or two change.
+
+    Most cells of a real board look alike, so that little is lost by not looking back; here every code must be copied
+    from its own place, and the circuit that does it forms at once.
+    """
+    rng, pairs = random.Random(seed), []
+    first, end = world.codec.offset, world.layout.end_id
+    for _ in range(count):
+        before = [first + rng.randrange(world.codec.codes) for _ in range(world.codec.length)]
+        after = list(before)
+        for place in rng.sample(range(len(after)), rng.randint(1, 2)):
+            after[place] = first + rng.randrange(world.codec.codes)
+        changed = [code for pair in zip(before, after, strict=True) if pair[0] != pair[1] for code in pair]
+        pairs.append((world.layout.forward(before, ""), after))
+        pairs.append((world.layout.inverse(before, after), [*changed, end]))
     return pairs
 
 
@@ -227,6 +250,9 @@ def build(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
     if options.base is None:
         state_only = pretraining_pairs(world, unlabelled)
         train_base(world)
+        if recipe.random_board_steps:
+            boards, steps = random_boards(world, 20_000, options.seed), recipe.random_board_steps
+            fit(world, boards, "random boards", steps=steps, learning_rate=2e-3, seed=options.seed + 1)
         steps = recipe.pretraining_steps
         fit(world, state_only, "pretraining", steps=steps, learning_rate=2e-3, seed=options.seed)
         if options.keep_pretrained:
