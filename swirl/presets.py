@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from swirl.errors import UsageError
+from swirl.models.checkpoints import EMU3, JANUS_1B, JANUS_7B
+from swirl.models.shapes import EMU3_8B, JANUS_PRO_1B, JANUS_PRO_7B, LIQUID_7B, Shape, needed
 from swirl.settings import Settings
 
 
@@ -74,10 +77,23 @@ AUTHORS = {
     "inverse.top_k": 50,
     "inverse.max_grad_norm": 0.1,
 }
+# The authors' image column; a frame's number of tokens is the model's own.
+UNIFIED = {
+    **{name: value for name, value in AUTHORS.items() if name != "model"},
+    "data": "blocks",
+    "max_state_tokens": 1024,
+}
 
 
 def _preset(name: str, title: str, needs: str, **changes: object) -> Preset:
     return Preset(name, title, needs, Settings().replace(changes))
+
+
+def _unified(name: str, title: str, shape: Shape, **changes: object) -> Preset:
+    """A preset of a unified model, with the GPU memory that it is estimated to need."""
+    settings = Settings().replace({**UNIFIED, **changes})
+    gigabytes = math.ceil(needed(shape, settings).gigabytes)
+    return Preset(name, title, f"one GPU with {gigabytes} GB (estimated), and labels for the warm-up", settings)
 
 
 PRESETS = {
@@ -124,6 +140,22 @@ PRESETS = {
             "Qwen2.5-3B-Instruct with the settings of the authors' scripts.",
             "one GPU with 80 GB",
             **AUTHORS,
+        ),
+        _unified(
+            "liquid-7b",
+            "Liquid-7B on pictures: its weights in the folder liquid-7b, its converted VQGAN in liquid-7b/codec.",
+            LIQUID_7B,
+            model="liquid-7b",
+        ),
+        _unified("janus-pro-1b", "Janus-Pro-1B on pictures.", JANUS_PRO_1B, model=JANUS_1B),
+        _unified("janus-pro-7b", "Janus-Pro-7B on pictures.", JANUS_PRO_7B, model=JANUS_7B),
+        _unified(
+            "emu3-8b",
+            "Emu3-8B on pictures of 512 × 512 pixels.",
+            EMU3_8B,
+            model=EMU3,
+            max_state_tokens=4160,
+            max_prompt_tokens=9216,
         ),
     )
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 import subprocess
 import sys
 
 import pytest
 
-from swirl.models import memory
+from swirl.models import memory, shapes
 from swirl.models.memory import estimate
+from swirl.presets import PRESETS
 
 # Liquid's shape: Gemma 7B with 8192 codes, 512 x 512 frames of 1024 tokens.
 LIQUID = {
@@ -81,6 +84,65 @@ def test_liquid_in_full_by_hand() -> None:
     assert found.gigabytes == pytest.approx(1.08 * (17.2 + 1.16 + 7.8) + 0.75, abs=0.1)
     quantised = estimate(**LIQUID, bits=4)
     assert found.weights - quantised.weights == pytest.approx(8.6e9 * (16 - 4.127) / 8)
+
+
+def test_no_more_is_drawn_at_once_than_there_is_room_for() -> None:
+    many = estimate(**{**LIQUID, "prompts": 32, "micro_batches": 32})
+    assert many.cache == 8 * 2124 * 2 * 28 * 4096 * 2  # eight rows again, for a ninth would be beyond 8 GB
+    assert many.total == estimate(**LIQUID).total
+    one = estimate(**{**LIQUID, "prompts": 1, "group_size": 2, "completion_tokens": 40_000, "micro_batches": 2})
+    assert one.cache == 41_100 * 2 * 28 * 4096 * 2  # a single row is drawn, however long
+
+
+UNIFIED = {
+    "liquid-7b": shapes.LIQUID_7B,
+    "janus-pro-1b": shapes.JANUS_PRO_1B,
+    "janus-pro-7b": shapes.JANUS_PRO_7B,
+    "emu3-8b": shapes.EMU3_8B,
+}
+
+
+@pytest.mark.parametrize("name", UNIFIED)
+def test_a_presets_sentence_follows_from_the_estimate(name: str) -> None:
+    preset, shape = PRESETS[name], UNIFIED[name]
+    phases = {way: preset.settings.for_phase(way) for way in ("forward", "inverse")}
+    by_hand = [
+        estimate(
+            parameters=shape.parameters,
+            layers=shape.layers,
+            hidden=shape.hidden,
+            vocabulary=vocabulary,
+            prompts=32,
+            group_size=group,
+            prompt_tokens=prompt + 64,
+            completion_tokens=answer,
+            micro_batches=32,
+            key_value_width=shape.key_value_width,
+            inner=shape.inner,
+            outside=shape.outside,
+        ).gigabytes
+        for vocabulary, group, prompt, answer in (
+            (shape.codes, 8, shape.frame, shape.frame),
+            (shape.words, 16, 2 * shape.frame, 128),
+        )
+    ]
+    assert re.search(r"(\d+) GB", preset.needs)[1] == str(math.ceil(max(by_hand)))
+    assert preset.settings.max_state_tokens >= shape.frame
+    assert preset.settings.max_prompt_tokens >= 2 * shape.frame + 64 + 128
+    said = {way: (p.group_size, p.beta, p.temperature, p.top_p, p.top_k, p.max_grad_norm) for way, p in phases.items()}
+    assert said == {"forward": (8, 0.04, 0.75, 0.96, 4096, 1.0), "inverse": (16, 0.1, 0.7, 0.9, 50, 0.1)}
+    assert (preset.settings.learning_rate, preset.settings.max_action_tokens) == (1e-6, 128)
+
+
+def test_the_shapes_count_their_weights() -> None:
+    for shape in UNIFIED.values():
+        attention = 2 * shape.hidden * max(shape.hidden, shape.key_value_width if shape is shapes.LIQUID_7B else 0)
+        attention += 2 * shape.hidden * shape.key_value_width
+        layers = shape.layers * (attention + 3 * shape.hidden * shape.inner)
+        tables = 1 if shape is shapes.LIQUID_7B else 2  # Gemma's embeddings are its head
+        # Janus's codes are not in its vocabulary.
+        vocabulary = shape.words + (0 if shape in (shapes.JANUS_PRO_1B, shapes.JANUS_PRO_7B) else shape.codes)
+        assert layers + tables * vocabulary * shape.hidden == pytest.approx(shape.parameters, rel=0.01)
 
 
 def test_with_grouped_queries_learning_needs_more() -> None:

@@ -169,6 +169,6 @@ def test_the_warm_up_imitates_labels(shared, folder, frames, tmp_path) -> None:
         assert loss.item() == pytest.approx(before, abs=1e-3)  # nats a token that is a choice
     trainer.train()
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
-    assert losses[-1] < losses[0] - 0.01
+    assert losses[-1] < losses[0] - 0.005
     # With shared weights both answers are learnt mixed, over the ids of words and codes alike.
-    assert shared or missing() < before - 0.01
+    assert shared or missing() < before - 0.005
