@@ -164,6 +164,8 @@ def load(home: Path, settings: Settings, done: Sequence[Path]) -> WorldModel:
         lora_rank=settings.lora_rank,
         share_weights=settings.share_weights,
     )
+    if not world.trainable:
+        world.without_log_probs()  # a diffusion editor says what it cannot do, and what can
     world.max_action_tokens, world.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
     return world
 

@@ -132,7 +132,8 @@ def imagine_states(given: argparse.Namespace, out: Output) -> int:
         }
     )
     for prediction in predictions:
-        out.line(f"{prediction.score:.3f}\t{prediction.state.text}")
+        score = "–" if prediction.score is None else f"{prediction.score:.3f}"
+        out.line(f"{score}\t{prediction.state.text}")
     return 0
 
 

@@ -37,6 +37,8 @@ class WorldModel:
     `sample` and `log_prob` speak token ids; the other methods speak states and actions.
     """
 
+    trainable = True
+
     def __init__(
         self,
         model: PeftModel,

@@ -16,8 +16,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from swirl import pictures
+from swirl.alternate import load as load_for_training
+from swirl.cli import main
 from swirl.errors import SwirlError
+from swirl.models import Prediction, load_world_model, resolve_checkpoint
+from swirl.models.checkpoints import kind_of
 from swirl.models.editors import Editor, is_editor, load_editor
+from swirl.settings import Settings
 from swirl.states import State
 
 WIDE = State(picture=pictures.from_pixels(np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)))
@@ -118,6 +123,33 @@ def test_folders_are_recognised_without_torch(folder: Path, tiny_base: Path) -> 
     code = "import sys, swirl.models.editors; print(*sorted({'torch', 'diffusers', 'transformers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_it_is_found_by_name_like_any_model(folder: Path, tmp_path: Path) -> None:
+    assert resolve_checkpoint(tmp_path, str(folder)) == folder.resolve()
+    assert kind_of(folder) == "image"
+    found = load_world_model(tmp_path, str(folder), "cpu")
+    assert isinstance(found, Editor) and not found.trainable
+
+
+def test_a_run_that_would_train_it_is_refused(folder: Path, tmp_path: Path) -> None:
+    settings = Settings().replace({"model": str(folder), "device": "cpu"})
+    with pytest.raises(SwirlError, match="is a diffusion editor: it can show next states but has no log-prob"):
+        load_for_training(tmp_path, settings, [])
+
+
+def test_a_missing_score_is_a_dash(monkeypatch, tmp_path: Path, capsys) -> None:
+    class Scoreless:
+        def imagine(self, state: State, action: str, **_: object) -> list[Prediction]:
+            return [Prediction(State(f"{state.text}, {action}"), None, None)]
+
+    monkeypatch.setattr("swirl.models.loading.load_world_model", lambda *_, **__: Scoreless())
+    asked = ["--home", str(tmp_path), "imagine", "any", "--state", "hall", "--action", "go"]
+    assert main(asked) == 0
+    assert capsys.readouterr().out == "–\thall, go\n"
+    assert main([*asked, "--json"]) == 0
+    (prediction,) = json.loads(capsys.readouterr().out)["predictions"]
+    assert prediction == {"state": "hall, go", "score": None, "log_prob": None}
 
 
 def test_a_safety_checker_is_left_where_it_is(tmp_path: Path) -> None:
