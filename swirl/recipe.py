@@ -6,7 +6,7 @@
    state is new (comparing); for pictures first on frames of random codes. No action is seen.
 3. Warm-up on labelled transitions. The inverse task first, on all weights, in rounds, each with its own rise and fall
    of the learning rate: what it learns stays in the base, and `idm` starts as the base itself. Then the forward task,
-   on the adapter `fwm` alone.
+   for texts on the adapter `fwm` alone, for pictures together with the inverse one on all weights.
 
 The forward warm-up is short on purpose: the loop teaches most from a reader of actions that is good and a forward model
 that makes real but not hopeless mistakes (docs/lab-notes.md). That start was chosen on episodes of its own, which
@@ -66,7 +66,10 @@ class Recipe:
     pretraining_steps: int
     inverse_rounds: tuple[tuple[int, int], ...]
     """Labels and optimiser steps of each round of the inverse warm-up; the forward one uses the last round's labels."""
+    mixed_rounds: tuple[int, ...]
+    """Steps of rounds that train both tasks at once on all weights, after the inverse ones."""
     forward_steps: int
+    """Steps of the forward task on the adapter `fwm` alone, at the end."""
     longest_action: int
     longest_state: int
     random_board_steps: int = 0
@@ -82,6 +85,7 @@ RECIPES = {
         unlabelled=60_000,
         pretraining_steps=1100,
         inverse_rounds=((3000, 300), (3000, 300), (8000, 400)),
+        mixed_rounds=(),
         forward_steps=130,
         longest_action=12,
         longest_state=48,
@@ -94,7 +98,8 @@ RECIPES = {
         unlabelled=20_000,
         pretraining_steps=500,
         inverse_rounds=((3000, 300), (8000, 400)),
-        forward_steps=150,
+        mixed_rounds=(250, 200, 150, 150, 150, 120, 120),
+        forward_steps=0,
         longest_action=12,
         longest_state=16,
         random_board_steps=400,
@@ -259,6 +264,7 @@ def build(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
             world.save(options.keep_pretrained, with_base=True)
     train_base(world)
     labelled: list[LabelledTransition] = []
+    inverse: list[Pair] = []
     for number, (labels, steps) in enumerate(recipe.inverse_rounds, start=1):
         labelled = episodes(recipe.world(), LABELLED, labels)
         stage = f"inverse round {number}"
@@ -267,9 +273,14 @@ def build(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
         fit(world, inverse, stage, steps=steps, learning_rate=1e-3, seed=options.seed + 1)
         report(world, recipe, f"after {stage}")
     forward = pairs_for(world, "forward", labelled)
-    train_adapter(world, "fwm")
-    fit(world, forward, "forward", steps=recipe.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
-    report(world, recipe, "after the forward warm-up")
+    for number, steps in enumerate(recipe.mixed_rounds, start=1):
+        stage = f"mixed round {number}"
+        fit(world, inverse + forward, stage, steps=steps, learning_rate=1e-3, seed=options.seed + 1 + number)
+        report(world, recipe, f"after {stage}")
+    if recipe.forward_steps:
+        train_adapter(world, "fwm")
+        fit(world, forward, "forward", steps=recipe.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
+        report(world, recipe, "after the forward warm-up")
     world.save(out, with_base=True)
 
 
