@@ -270,7 +270,9 @@ class WorldModel:
     def suggest_actions(self, state: State, n: int = 6, seed: int = 0) -> list[str]:
         """Plausible actions here: next states drawn without an action, and what the IDM reads from them.
 
-        A tag model draws them from its base, which learned P(y | x) with the action slot left empty.
+        A tag model draws them from its base, which learned P(y | x) with the action slot left empty. The base of a
+        model of pictures was warmed up with actions alone since, and draws things that are not there: what the forward
+        model makes of the actions read from them names what is.
         """
         generator = torch.Generator(self.device).manual_seed(seed)
         adapter = None if isinstance(self.layout, TagLayout) else self.adapter("fwm")
@@ -280,6 +282,11 @@ class WorldModel:
         imagined.pop(key(state), None)
         pairs = [(state, found) for found in imagined.values()] or [(state, state)]
         read = self.infer(pairs, alternatives=1)
+        if self.kind == "image":
+            actions = list(dict.fromkeys(inference.action for inference in read))
+            again = self.imagine_batch([state] * len(actions), actions)
+            pairs = [(state, found) for found in again if key(found) != key(state)]
+            read = self.infer(pairs, alternatives=1) if pairs else []
         ranked = sorted(read, key=lambda inference: -inference.log_prob)
         return list(dict.fromkeys(inference.action for inference in ranked if inference.action))[:n]
 
