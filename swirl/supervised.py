@@ -97,6 +97,7 @@ def supervised_trainer(
         max_grad_norm=max_grad_norm,
         bf16=device.type == "cuda" and torch.cuda.is_bf16_supported(),
         use_cpu=device.type == "cpu",
+        gradient_checkpointing=device.type == "cuda",
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_strategy="steps" if save_every else "no",

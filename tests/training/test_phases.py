@@ -105,7 +105,8 @@ def test_the_importance_ratio_is_one(kind, request, tmp_path) -> None:
     transitions = request.getfixturevalue("transitions" if kind == "text" else "frames")
     first = run(world, "forward", transitions, tmp_path / "phase", steps_per_phase=1).rows[0]
     assert first["clip_ratio/region_mean"] == 0
-    assert first["loss"] == pytest.approx(0.0, abs=1e-4)
+    # Advantages sum to 0, up to the rounding of rewards that differ by little.
+    assert first["loss"] == pytest.approx(0.0, abs=1e-3)
 
 
 def test_the_anchor_pulls_towards_the_observed_state(tiny_base, transitions, tmp_path) -> None:

@@ -172,3 +172,20 @@ def test_the_warm_up_imitates_labels(shared, folder, frames, tmp_path) -> None:
     assert losses[-1] < losses[0] - 0.005
     # With shared weights both answers are learnt mixed, over the ids of words and codes alike.
     assert shared or missing() < before - 0.005
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_half_precision_and_checkpointing_as_on_a_gpu(direction, folder, frames, tmp_path) -> None:
+    world = load_world_model(tmp_path, str(folder), "cpu", "bfloat16", lora_rank=4)
+    world.max_action_tokens = 5
+    assert next(iter(world.codec.images.vq.parameters())).dtype == torch.float32
+    prediction = world.imagine(frames[0].state, "go up", n=1)[0]
+    assert prediction.score < 0 and prediction.log_prob < 0
+    trainee = ROLES[direction][0]
+    start = weights(world, trainee)
+    trainer = build_phase(world, direction, frames, Settings().replace(SMALL), tmp_path / "phase", 1)
+    trainer.remove_callback(PrinterCallback)
+    world.model.gradient_checkpointing_enable({"use_reentrant": False})
+    trainer.train()
+    now = weights(world, trainee)
+    assert sum("lora_B" in name and not torch.equal(value, now[name]) for name, value in start.items()) == 2 * 7
