@@ -57,6 +57,11 @@ BASE_FILES = (
     "vocab.json",
     "merges.txt",
     "chat_template.jinja",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "codec/config.json",
+    "codec/diffusion_pytorch_model.safetensors",
+    "codec/frames.json",
 )
 ASSET_FILES = ("*.css", "*.js", "*.html", "collections/*/*.json", "collections/*/*.jsonl", "collections/*/frames.zip")
 # Where a model came from on this machine is nobody's business elsewhere.
@@ -179,7 +184,7 @@ def write_checkpoint(source: Path, target: Path) -> None:
             copy(file, target / adapter / file.name)
     if not manifest["base"].startswith("asset:") and Path(base).is_dir():
         for file in matching(Path(base), BASE_FILES):
-            copy(file, target / "base" / file.name)
+            copy(file, target / "base" / file.relative_to(base))
         manifest = {**manifest, "base": "base"}
     (target / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 

@@ -130,6 +130,24 @@ def test_evaluate_measures_and_remembers(trained: tuple[Path, dict[str, Any]], c
     assert kept.metrics == report["metrics"]
 
 
+def test_pictures_are_imagined_from_a_file_into_files(tmp_path: Path, capsys) -> None:
+    from swirl.pictures import from_pixels, pixels
+    from swirl.states import Picture
+    from swirl.worlds.blocks import Blocks, draw
+
+    board = draw(Blocks().play(4, 1)[0][0])
+    (tmp_path / "board.png").write_bytes(from_pixels(board).encoded)
+    asked = ["--home", str(tmp_path), "imagine", "tiny-blocks", "--action", "move the red circle up", "--json"]
+    assert main([*asked, "--state", str(tmp_path / "board.png"), "-n", "2"]) == 0
+    predictions = json.loads(capsys.readouterr().out)["predictions"]
+    assert len(predictions) == 2
+    assert all(pixels(Picture(file=Path(found["state"]))).shape == (64, 64, 3) for found in predictions)
+    assert main([*asked, "--state", str(tmp_path / "none.png")]) == 1
+    assert "There is no picture" in capsys.readouterr().err
+    assert main([*asked, "--state", "a text"]) == 1
+    assert "reads pictures" in capsys.readouterr().err
+
+
 def test_what_is_missing_is_named(trained: tuple[Path, dict[str, Any]], capsys) -> None:
     home, document = trained
     run = document["run"]

@@ -31,7 +31,7 @@ ALLOWED = re.compile(
     r"|assets/collections/[\w-]+/((sequences|actions)\.jsonl|collection\.json|frames\.zip)"
     r"|assets/[\w.-]+/swirl\.json"
     r"|assets/[\w.-]+/(fwm|idm)/(adapter_config\.json|adapter_model\.safetensors)"
-    r"|assets/[\w.-]+/base/[\w.-]+"
+    r"|assets/[\w.-]+/base/(codec/)?[\w.-]+"
 )
 
 
@@ -86,6 +86,12 @@ def test_the_readme_and_the_requirements_say_what_a_space_needs(tmp_path: Path) 
 def test_the_requirements_are_those_of_the_package() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert tuple(re.split(r"[<>=]", name)[0] for name in declared) == REQUIREMENTS
+
+
+def test_a_model_of_pictures_takes_its_codec_along(tmp_path: Path) -> None:
+    files = export_space(tmp_path, "tiny-blocks", tmp_path / "space")
+    codec = {f"assets/tiny-blocks/base/codec/{name}" for name in ("config.json", "frames.json")}
+    assert codec | {"assets/tiny-blocks/base/codec/diffusion_pytorch_model.safetensors"} <= set(files)
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 from pathlib import Path
 
 from swirl.cli.arguments import add_checkpoint, add_json, positive
 from swirl.cli.output import Output, table
 from swirl.errors import SwirlError, UsageError
+from swirl.states import Picture, State
+
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"}
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -35,7 +39,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
     imagining = commands.add_parser("imagine", help="next states, each with the IDM's score of the action")
     add_checkpoint(imagining)
-    imagining.add_argument("--state", metavar="S", required=True, help="the state, or @FILE to read it from a file")
+    imagining.add_argument("--state", metavar="S", required=True, help="a text, @FILE to read one, or a picture's path")
     imagining.add_argument("--action", metavar="A", required=True, help="what is done, in words")
     imagining.add_argument("-n", metavar="N", type=positive, default=4, help="how many (default 4)")
     imagining.add_argument("--temperature", metavar="T", type=float, default=1.0, help="0 takes the likeliest")
@@ -114,31 +118,32 @@ def imagine_states(given: argparse.Namespace, out: Output) -> int:
     """N next states after an action, best first by the IDM's log-probability of that action."""
     if given.temperature < 0:
         raise UsageError(f"--temperature takes a number from 0, not {given.temperature}.")
-    state_text = read_state(given.state)
+    state = read_state(given.state)
 
     from swirl.models import load_world_model
-    from swirl.states import State
 
     model = load_world_model(given.home, given.checkpoint, device=given.device)
-    predictions = model.imagine(
-        State(state_text), given.action, n=given.n, temperature=given.temperature, seed=given.seed
-    )
+    predictions = model.imagine(state, given.action, n=given.n, temperature=given.temperature, seed=given.seed)
+    states = [stored(given.home, prediction.state) for prediction in predictions]
     out.document(
         {
             "predictions": [
-                {"state": prediction.state.text, "score": prediction.score, "log_prob": prediction.log_prob}
-                for prediction in predictions
+                {"state": said, "score": prediction.score, "log_prob": prediction.log_prob}
+                for said, prediction in zip(states, predictions, strict=True)
             ]
         }
     )
-    for prediction in predictions:
+    for said, prediction in zip(states, predictions, strict=True):
         score = "–" if prediction.score is None else f"{prediction.score:.3f}"
-        out.line(f"{score}\t{prediction.state.text}")
+        out.line(f"{score}\t{said}")
     return 0
 
 
-def read_state(text: str) -> str:
-    """The state itself, or the text of the file after an @. Raises SwirlError for a file that cannot be read."""
+def read_state(text: str) -> State:
+    """A text, the text of the file after an @, or the picture that a path names.
+
+    Raises SwirlError for a file that cannot be read.
+    """
     if text.startswith("@"):
         path = Path(text[1:])
         try:
@@ -148,8 +153,29 @@ def read_state(text: str) -> str:
         except UnicodeDecodeError as error:
             raise SwirlError(f"The state file {path} is not UTF-8 text (byte {error.start}).") from error
     if not text.strip():
-        raise UsageError("--state is empty; give the state as text, or @FILE.")
-    return text
+        raise UsageError("--state is empty; give the state as text, @FILE, or a picture's path.")
+    if Path(text).suffix.lower() in PICTURES:
+        from swirl.pictures import pixels
+
+        file = Path(text).expanduser()
+        if not file.is_file():
+            raise SwirlError(f"There is no picture {file}; check the path.")
+        pixels(Picture(file=file))  # what is no picture is said before a model is loaded
+        return State(picture=Picture(file=file))
+    return State(text)
+
+
+def stored(home: Path, state: State) -> str:
+    """An imagined text, or the path of the imagined picture's file in the home."""
+    if state.picture is None:
+        return state.text
+    from swirl.pictures import encoded
+
+    data = encoded(state.picture)
+    file = home / "imagined" / f"{hashlib.sha256(data).hexdigest()[:16]}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return str(file)
 
 
 def export_checkpoint(given: argparse.Namespace, out: Output) -> int:
