@@ -27,12 +27,12 @@ WORDS = {
     "copy/psnr": ("Baseline: copying the frame, PSNR", "The same of the frame before and the true next frame, dB."),
     "forward/ssim": ("Next frame, SSIM", "Structural similarity of imagined and true next frame, at most 1."),
     "copy/ssim": ("Baseline: copying the frame, SSIM", "The same of the frame before and the true next frame."),
-    "forward/token_accuracy": ("Cells of the next frame right", "Share of the frame's tokens that are the true ones."),
+    "forward/token_accuracy": ("Tokens of the next state right", "Share of its tokens that are the true ones."),
     "forward/lpips": ("Next frame, LPIPS", "Learned perceptual distance of imagined and true next frame; low is good."),
     "copy/lpips": ("Baseline: copying the frame, LPIPS", "The same of the frame before and the true next frame."),
     "forward/clip_similarity": ("Next frame, CLIP similarity", "Cosine of the two frames' CLIP embeddings."),
     "copy/clip_similarity": ("Baseline: copying the frame, CLIP similarity", "The same of the frame before."),
-    "copy/token_accuracy": ("Baseline: copying the frame, cells right", "Share of tokens that do not change."),
+    "copy/token_accuracy": ("Baseline: copying, tokens right", "Share of tokens that do not change."),
     "copy/exact_match": ("Baseline: copying the state", "How often doing nothing is right."),
 }
 SHARES = ("exact_match", "rouge_l", "overlap", "distinct", "share", "accuracy")

@@ -92,7 +92,7 @@ def train(page: Page, server: StudioServer, run: str, settings: Settings) -> Non
     """The run in the midst of its last phase."""
     page.goto(f"/train?run={run}")
     last = plan(settings, warm_up_steps=0)[-1]
-    while (server.run().phase_index, server.run().step or 0) < (last.index, last.steps // 2):
+    while (server.run().phase_index or 0, server.run().step or 0) < (last.index, last.steps // 2):
         assert server.run().status == "running", server.run().error
         page.wait_for_timeout(1000)
     wait_for_points(page, "reward", 2)
