@@ -20,7 +20,7 @@ from torch.nn.functional import l1_loss, mse_loss
 from swirl import pictures
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.images import psnr, ssim
-from swirl.models.vq import ImageTokenizer, cut, scaled
+from swirl.models.vq import ImageTokenizer, cut, distinct, scaled
 from swirl.pictures import Pixels
 from swirl.sources.collection import get_collection, load_sequences
 from swirl.sources.split import part
@@ -96,7 +96,7 @@ def train_codec(
     torch.manual_seed(seed)
     codec = new_codec(shape)
     whole = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
-    tiles = scaled(distinct(cut(whole, shape.tile), generator))
+    tiles = scaled(some_distinct(cut(whole, shape.tile), generator))
     codec.vq.train().requires_grad_(True)
     total, done = sum(steps), 0
     for quantised, count in zip((False, True), steps, strict=True):
@@ -123,13 +123,10 @@ def train_codec(
     return codec
 
 
-def distinct(tiles: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def some_distinct(tiles: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Each tile once, at most TILES_AT_MOST of them by lot."""
-    order = torch.randperm(len(tiles), generator=generator)[: 20 * TILES_AT_MOST]
-    first: dict[bytes, int] = {}
-    for place in order.tolist():
-        first.setdefault(tiles[place].numpy().tobytes(), place)
-    return tiles[sorted(first.values())[:TILES_AT_MOST]]
+    tiles = tiles[torch.randperm(len(tiles), generator=generator)[: 20 * TILES_AT_MOST]]
+    return tiles[distinct(tiles)[0][:TILES_AT_MOST]]
 
 
 def reconstruction_loss(

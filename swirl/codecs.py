@@ -176,8 +176,8 @@ class ImageCodec(TextCodec):
 
     def prepare(self, states: Sequence[State]) -> None:
         """Encode the frames that are not known yet, in batches."""
-        new = {self._key(state): state for state in states if self._key(state) not in self._known}
-        rows = list(new.items())
+        asked = {self._key(state): state for state in states}
+        rows = [(key, state) for key, state in asked.items() if key not in self._known]
         for start in range(0, len(rows), FRAMES_AT_ONCE):
             part = rows[start : start + FRAMES_AT_ONCE]
             found = self.images.encode([pictures.pixels(state.picture, self.size) for _, state in part])

@@ -9,6 +9,8 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -42,16 +44,23 @@ def _archive(file: Path, stamp: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(file)
 
 
+@contextmanager
+def _opened(picture: Picture) -> Iterator[Image.Image]:
+    """The image, decoded as far as it is asked for. Raises SwirlError when it is none, or not a whole one."""
+    try:
+        with Image.open(io.BytesIO(encoded(picture))) as image:
+            yield image
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SwirlError(f"The frame {said(picture)} is not a whole image ({error}); replace or remove it.") from error
+
+
 def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Pixels:
     """The image as RGB, upright, scaled to `size` (width, height) if given: nearest for drawn art, else Lanczos.
 
     Raises SwirlError when it is no image.
     """
-    try:
-        with Image.open(io.BytesIO(encoded(picture))) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SwirlError(f"The frame {said(picture)} is not a whole image ({error}); replace or remove it.") from error
+    with _opened(picture) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
     if size is not None and upright.size != size:
         drawn = max(upright.size) <= SMALL and size[0] % upright.width == 0 and size[1] % upright.height == 0
         upright = upright.resize(size, Image.Resampling.NEAREST if drawn else Image.Resampling.LANCZOS)
@@ -137,8 +146,5 @@ def shown(state: State) -> str:
 
 def size(picture: Picture) -> tuple[int, int]:
     """(width, height) in pixels, read from the image's head. Raises SwirlError when it is no image."""
-    try:
-        with Image.open(io.BytesIO(encoded(picture))) as image:
-            return image.size
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SwirlError(f"The frame {said(picture)} is not a whole image ({error}); replace or remove it.") from error
+    with _opened(picture) as image:
+        return image.size

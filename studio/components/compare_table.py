@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from studio.components.frame import framed
 from studio.components.html import chance, escape
 from studio.components.text_diff import changes, marked, words_off
+from studio.components.transition import both
 from studio.view_models.comparison import SIDES, Told
 from studio.view_models.metric_rows import MetricRow
 from studio.view_models.numbers import counted, decibels
@@ -40,23 +41,8 @@ def _row(transition: Transition, truth: str | None, answers: Sequence[Told | Non
         f'<td data-label="{side.upper()}">{_told(transition.state, transition.next_state, found)}</td>'
         for side, found in zip(SIDES, answers, strict=True)
     )
-    happened = both(transition.state, transition.next_state)
+    happened = both(transition.state, transition.next_state, SMALL)
     return f'<tr><td class="transition">{action}{happened}</td>{cells}</tr>'
-
-
-def both(state: State, following: State) -> str:
-    """A transition in a table: two frames; or the sentences that changed, and both texts in full behind a fold."""
-    if state.picture is not None:
-        marks = difference(state, following)
-        return (
-            f'<span class="frames">{framed(state, "The state", SMALL)}<span class="muted" aria-hidden="true">→</span>'
-            f"{framed(following, 'The next state', SMALL, marks=marks)}</span>"
-        )
-    went, came = changes(state.text, following.text)
-    before = marked(state.text, {"del": went}) if went else ""
-    after = marked(following.text, {"ins": came}) if came or not went else ""
-    whole = f"<summary>both states in full</summary><p>{escape(state.text)}</p><p>{escape(following.text)}</p>"
-    return f'<span class="pair">{before}{after}</span><details class="fold">{whole}</details>'
 
 
 def _told(state: State, following: State, found: Told | None) -> str:

@@ -9,6 +9,7 @@ from studio.components.frame import framed
 from studio.components.html import escape
 from studio.components.sample import stored_state
 from studio.components.text_diff import changes, marked
+from studio.components.transition import both
 from studio.view_models.numbers import signed
 from studio.view_models.picture_difference import difference
 from swirl.history import Rollout
@@ -55,32 +56,14 @@ def _group(rollout: Rollout, forward: bool, folder: Path | None) -> str:
     order = sorted(range(len(rollout.samples)), key=lambda k: rollout.rewards[k], reverse=True)
     shown = order if len(order) <= SAMPLES else [*order[: SAMPLES - 1], order[-1]]
     action = f'<span class="chip inverse">{escape(rollout.action)}</span>' if forward else ""
-    both = _transition(rollout, folder)
-    transition = f'<td rowspan="{len(shown)}" class="transition" data-label="transition">{action}{both}</td>'
+    happened = both(stored_state(rollout.state, folder), stored_state(rollout.next_state, folder), THUMBNAIL)
+    transition = f'<td rowspan="{len(shown)}" class="transition" data-label="transition">{action}{happened}</td>'
     return "".join(
         f"<tr>{transition if place == 0 else ''}<td data-label='sample'>{_sample(rollout, k, forward, folder)}</td>"
         f"<td class='number' data-label='reward'>{signed(rollout.rewards[k])}</td>"
         f"<td class='number {_tone(rollout.advantages[k])}' data-label='advantage'>"
         f"{signed(rollout.advantages[k], 1, plus=True)}</td></tr>"
         for place, k in enumerate(shown)
-    )
-
-
-def _transition(rollout: Rollout, folder: Path | None) -> str:
-    """Both frames; or the sentences that changed, as they were and as they are, both texts in full behind a fold."""
-    state, following = stored_state(rollout.state, folder), stored_state(rollout.next_state, folder)
-    if state.picture is not None and following.picture is not None:
-        marks = difference(state, following)
-        return (
-            f'<span class="frames">{framed(state, "The state", THUMBNAIL)}<span aria-hidden="true">→</span>'
-            f"{framed(following, 'The next state', THUMBNAIL, marks=marks)}</span>"
-        )
-    went, came = changes(rollout.state, rollout.next_state)
-    before = marked(rollout.state, {"del": went}) if went else ""
-    after = marked(rollout.next_state, {"ins": came}) if came or not went else ""
-    return (
-        f'<span class="pair">{before}{after}</span><details class="fold"><summary>both states in full</summary>'
-        f"<p>{escape(rollout.state)}</p><p>{escape(rollout.next_state)}</p></details>"
     )
 
 

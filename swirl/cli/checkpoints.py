@@ -12,8 +12,6 @@ from swirl.cli.output import Output, table
 from swirl.errors import SwirlError, UsageError
 from swirl.states import Picture, State
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"}
-
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add this room's commands to the parser."""
@@ -154,9 +152,10 @@ def read_state(text: str) -> State:
             raise SwirlError(f"The state file {path} is not UTF-8 text (byte {error.start}).") from error
     if not text.strip():
         raise UsageError("--state is empty; give the state as text, @FILE, or a picture's path.")
-    if Path(text).suffix.lower() in PICTURES:
-        from swirl.pictures import pixels
+    from swirl.pictures import pixels
+    from swirl.sources.stills import PICTURES
 
+    if Path(text).suffix.lower() in PICTURES:
         file = Path(text).expanduser()
         if not file.is_file():
             raise SwirlError(f"There is no picture {file}; check the path.")

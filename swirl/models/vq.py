@@ -70,9 +70,7 @@ class ImageTokenizer:
         """The codes of each frame in reading order; the frames have the codec's size."""
         tiles = cut(torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2), self.tile)
         # Boards repeat a few tiles many times, and equal tiles have equal codes.
-        places: dict[bytes, int] = {}
-        which = [places.setdefault(tile.tobytes(), len(places)) for tile in tiles.numpy()]
-        first = [which.index(number) for number in range(len(places))]
+        first, which = distinct(tiles)
         if len(first) == 1:
             first *= 2  # group norms refuse a single value a channel: a frame of one colour, in tiles of one code
         new = scaled(tiles[first].to(self.vq.device), self.vq.dtype)
@@ -97,6 +95,19 @@ class ImageTokenizer:
         self.vq.save_pretrained(str(folder))
         said = {"size": self.size, "tile": self.tile, "patch": self.patch, "quality": self.quality}
         (folder / FRAMES).write_text(json.dumps(said) + "\n", encoding="utf-8")
+
+
+def distinct(tiles: torch.Tensor) -> tuple[list[int], list[int]]:
+    """Where each distinct tile comes first, and for every tile which of those it is."""
+    first: list[int] = []
+    known: dict[bytes, int] = {}
+    which = []
+    for place, tile in enumerate(tiles.numpy()):
+        number = known.setdefault(tile.tobytes(), len(first))
+        if number == len(first):
+            first.append(place)
+        which.append(number)
+    return first, which
 
 
 def cut(images: torch.Tensor, tile: int) -> torch.Tensor:

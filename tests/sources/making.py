@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from swirl.pictures import pixels as pixels_of
+from swirl.sources.collection import load_sequences
+from swirl.states import State
+
 
 def scene(at: int, size: tuple[int, int] = (96, 64), colour: tuple[int, int, int] = (40, 60, 90)) -> np.ndarray:
     """A frame (height, width, 3): a white square, `at` pixels from the left, before two shades of a colour."""
@@ -89,3 +93,14 @@ def head_of_png(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", start) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def shapes(home: Path, name: str) -> dict[str, int]:
+    """How many frames each sequence of a collection has, in order."""
+    return {sequence.id: len(sequence.states) for sequence in load_sequences(home, name)}
+
+
+def shown(state: State) -> np.ndarray:
+    """The pixels of a picture state."""
+    assert state.picture is not None
+    return pixels_of(state.picture)

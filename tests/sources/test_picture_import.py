@@ -9,38 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import frames, gif, head_of_png, picture, scene, sound, video, write
+from making import frames, gif, head_of_png, picture, scene, shapes, shown, sound, video, write
 from PIL import Image
 
-from swirl import paths
 from swirl.errors import SwirlError
-from swirl.pictures import encoded, pixels
+from swirl.pictures import encoded
 from swirl.sources import entries as entries_module
 from swirl.sources.collection import ImportReport, get_collection, import_collection, load_sequences
 from swirl.sources.entries import trap
 from swirl.sources.items import Unusable
 from swirl.sources.stills import MAX_PIXELS, still
-from swirl.states import State
 
-
-@pytest.fixture(autouse=True)
-def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "assets", lambda: tmp_path / "assets")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-def shapes(home: Path, name: str) -> dict[str, int]:
-    """How many frames each sequence has, in order."""
-    return {sequence.id: len(sequence.states) for sequence in load_sequences(home, name)}
-
-
-def shown(state: State) -> np.ndarray:
-    assert state.picture is not None
-    return pixels(state.picture)
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
 
 def said(report: ImportReport) -> dict[str, str]:

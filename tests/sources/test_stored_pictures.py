@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from swirl import paths
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.pictures import encoded, from_pixels, pixels
@@ -17,15 +16,7 @@ from swirl.sources.collection import get_collection, import_collection, load_seq
 from swirl.sources.frames import FRAMES, FrameWriter
 from swirl.states import Picture, State
 
-
-@pytest.fixture(autouse=True)
-def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "assets", lambda: tmp_path / "assets")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
 
 def frame(shade: int) -> bytes:

@@ -9,37 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making import gif, scene, sound, video, write
+from making import gif, scene, shapes, shown, sound, video, write
 
-from swirl import paths
 from swirl.cli import main
 from swirl.errors import SwirlError, UsageError
-from swirl.pictures import pixels
 from swirl.sources.clips import frames_at
 from swirl.sources.collection import ImportReport, get_collection, import_collection, load_sequences
 from swirl.sources.picture_options import PictureOptions, parse_every
-from swirl.states import State
 
 GREEN, RED = (30, 160, 40), (190, 20, 20)
 
 
-@pytest.fixture(autouse=True)
-def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "assets", lambda: tmp_path / "assets")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-def shapes(home: Path, name: str) -> dict[str, int]:
-    return {sequence.id: len(sequence.states) for sequence in load_sequences(home, name)}
-
-
-def shown(state: State) -> np.ndarray:
-    assert state.picture is not None
-    return pixels(state.picture)
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
 
 def lines(report: ImportReport) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import PrinterCallback, TrainerCallback
+from figures import Figures
+from transformers import PrinterCallback
 
 from swirl.errors import UsageError
 from swirl.models import load_world_model
@@ -27,17 +28,6 @@ SMALL = {
     "max_state_tokens": 8,
     "reward_clamp": None,
 }
-
-
-class Figures(TrainerCallback):
-    """Keeps what the trainer logs."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
-
-    def on_log(self, args, state, control, logs=None, **_) -> None:
-        if "loss" in logs:
-            self.rows.append(dict(logs))
 
 
 @pytest.fixture(scope="module")

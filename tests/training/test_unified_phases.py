@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import PrinterCallback, TrainerCallback
+from figures import Figures
+from transformers import PrinterCallback
 
 from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
@@ -35,17 +36,6 @@ SMALL = {
     "temperature": 0.7,
 }
 ROLES = {"forward": ("fwm", "idm"), "inverse": ("idm", "fwm")}
-
-
-class Figures(TrainerCallback):
-    """Keeps what the trainer logs."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
-
-    def on_log(self, args, state, control, logs=None, **_) -> None:
-        if "loss" in logs:
-            self.rows.append(dict(logs))
 
 
 @pytest.fixture(scope="module", params=sorted(BUILDERS))

@@ -1,15 +1,13 @@
 """Blocks: the same for the same seed, what each action does, and pictures that say all and nothing else."""
 
-import json
 from collections import Counter
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from shipped import assert_sample_is_of
 
-from swirl.paths import assets
 from swirl.pictures import pixels
-from swirl.sources.collection import load_sequences
 from swirl.worlds.base import episode_seed
 from swirl.worlds.blocks import SIDE, Blocks, Board, Thing, act, actions, draw
 from swirl.worlds.blocks_art import CELL, COLOURS, PADS, SHAPES, cell_picture
@@ -151,17 +149,4 @@ def test_a_pad_stays_where_it_is_and_its_rim_is_seen_around_what_stands_on_it():
 
 
 def test_the_shipped_sample_is_this_worlds(tmp_path):
-    """The sample's card says the command; its first sequences, played again, look the same and were done the same."""
-    folder = assets() / "collections" / "blocks"
-    card = json.loads((folder / "collection.json").read_text(encoding="utf-8"))
-    assert (card["world"], card["kind"], card["license"]) == ("blocks", "image", "Apache-2.0")
-    assert "--sequences 400 --length 8 --seed 7" in card["recorded_with"]
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 2_000_000
-    shipped = load_sequences(tmp_path, "blocks")
-    assert len(shipped) == 400
-    taken = (folder / "actions.jsonl").read_text(encoding="utf-8").splitlines()
-    for index in range(4):
-        episode = Blocks().episode(episode_seed(7, index), 8)
-        assert json.loads(taken[index])["actions"] == episode.actions
-        for stored, played in zip(shipped[index].states, episode.states, strict=True):
-            assert np.array_equal(pixels(stored.picture), pixels(played.picture))
+    assert_sample_is_of(Blocks(), "Apache-2.0", sequences=400, length=8, home=tmp_path)

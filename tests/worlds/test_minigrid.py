@@ -7,10 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from shipped import assert_sample_is_of
 
-from swirl.paths import assets
 from swirl.pictures import pixels
-from swirl.sources.collection import load_sequences
 from swirl.worlds import registry
 from swirl.worlds.base import HELD_OUT_SEED, episode_seed
 from swirl.worlds.minigrid import HELD_OUT_LAYOUTS, LAYOUTS, TILE, MiniGrid, built, draw
@@ -102,17 +101,4 @@ def test_held_out_layouts_are_never_played_by_small_seeds(episodes):
 
 
 def test_the_shipped_sample_is_this_worlds(tmp_path):
-    """The sample's card says the command; its first sequences, played again, look the same and were done the same."""
-    folder = assets() / "collections" / "minigrid"
-    card = json.loads((folder / "collection.json").read_text(encoding="utf-8"))
-    assert (card["world"], card["kind"], card["license"]) == ("minigrid", "image", "MIT")
-    assert "--sequences 60 --length 12 --seed 7" in card["recorded_with"]
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 2_000_000
-    shipped = load_sequences(tmp_path, "minigrid")
-    assert len(shipped) == 60
-    taken = (folder / "actions.jsonl").read_text(encoding="utf-8").splitlines()
-    for index in range(4):
-        episode = MiniGrid().episode(episode_seed(7, index), 12)
-        assert json.loads(taken[index])["actions"] == episode.actions
-        for stored, played in zip(shipped[index].states, episode.states, strict=True):
-            assert np.array_equal(pixels(stored.picture), pixels(played.picture))
+    assert_sample_is_of(MiniGrid(), "MIT", sequences=60, length=12, home=tmp_path)
