@@ -109,6 +109,10 @@ const follow = async (ticket) => {
 
 const size = (bytes) => bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${Math.round(bytes / 1e6)} MB`;
 
+// How videos are to be read: what the fields under the drop area say.
+const how = () => Object.fromEntries([...page.querySelectorAll("[data-how] input")]
+  .map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]));
+
 // Files of a dropped folder bring their place in it along, as `place`.
 const receive = async (files, name = "", sent = null) => {
   if (!files.length) return;
@@ -130,7 +134,7 @@ const receive = async (files, name = "", sent = null) => {
   studio.fill(page, { import: waiting(`Reading ${said}`) });
   follow(ticket);
   const places = files.some((file) => file.place) ? files.map((file) => file.place || file.name) : [];
-  const answer = await studio.call(server.receive, { paths: sent, names: places, name, ticket });
+  const answer = await studio.call(server.receive, { paths: sent, names: places, name, ticket, ...how() });
   if (importing === ticket) importing = null;
   if (!answer.error) { studio.fill(page, answer.parts); return open({ data: answer.data, sequence: 1, step: 1 }); }
   failed(studio.error(answer.error) + (/name/.test(answer.error)

@@ -17,6 +17,7 @@ from studio.view_models.numbers import counted, percent
 from swirl.errors import SwirlError
 from swirl.sources.collection import ImportReport, import_collection
 from swirl.sources.items import Progress
+from swirl.sources.picture_options import PictureOptions
 
 SCRATCH = "swirl-import-"
 SKIPS = 8  # skipped places that are listed; the rest are counted
@@ -30,7 +31,9 @@ class Imports:
         self._words: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def take(self, paths: Sequence[str], names: Sequence[str], name: str, ticket: str) -> ImportReport:
+    def take(
+        self, paths: Sequence[str], names: Sequence[str], name: str, ticket: str, options: PictureOptions | None = None
+    ) -> ImportReport:
         """`take`, while `progress` tells how far it is."""
 
         def tell(share: float, words: str) -> None:
@@ -38,7 +41,7 @@ class Imports:
                 self._words[ticket] = f"{words}, {percent(share)}"
 
         try:
-            return take(self.home, paths, name, names, tell)
+            return take(self.home, paths, name, names, tell, options)
         finally:
             with self._lock:
                 self._words.pop(ticket, None)
@@ -50,12 +53,18 @@ class Imports:
 
 
 def take(
-    home: Path, paths: Sequence[str], name: str, names: Sequence[str] = (), progress: Progress | None = None
+    home: Path,
+    paths: Sequence[str],
+    name: str,
+    names: Sequence[str] = (),
+    progress: Progress | None = None,
+    options: PictureOptions | None = None,
 ) -> ImportReport:
     """Import uploaded files as one collection, called `name`, else after the folder or the first file.
 
-    `names` are their places in a dropped folder, such as `clip/0001.png`. Raises SwirlError, in the names that the
-    files had, for one that was not uploaded here or cannot be read, and for two of the same name.
+    `options` say how videos are read. `names` are their places in a dropped folder, such as `clip/0001.png`. Raises
+    SwirlError, in the names that the files had, for one that was not uploaded here or cannot be read, and for two of
+    the same name.
     """
     files = [_uploaded(path) for path in paths]
     if not files:
@@ -66,7 +75,7 @@ def take(
         raise SwirlError(f"Two of the files are called {twice}; rename one of them, or drop them one by one.")
     try:
         if len(files) == 1 and "/" not in places[0]:
-            return import_collection(home, files[0], name or None, progress)
+            return import_collection(home, files[0], name or None, progress, options)
         with tempfile.TemporaryDirectory(prefix=SCRATCH) as scratch:
             tops = {place.partition("/")[0] for place in places}
             folder = Path(scratch) / "dropped files"
@@ -75,7 +84,8 @@ def take(
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, target)
             whole = len(tops) == 1 and "/" in places[0]
-            return import_collection(home, folder / tops.pop() if whole else folder, name or named(places), progress)
+            source = folder / tops.pop() if whole else folder
+            return import_collection(home, source, name or named(places), progress, options)
     except SwirlError as error:
         raise SwirlError(_as_dropped(str(error))) from error
 

@@ -25,6 +25,7 @@ from studio.view_models.numbers import counted
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collection import delete_collection, get_collection, list_collections
+from swirl.sources.picture_options import PictureOptions, parse_every
 from swirl.states import StateSequence
 
 PAGE = Page(path="/", title="Explore", question="What happened?")
@@ -164,10 +165,14 @@ class Explorer:
     def receive(self, request: Request) -> Answer:
         """Import files that the browser has uploaded, `names` telling where each lay; the report in words.
 
-        `ticket` is the browser's name for this import, by which `importing` tells how far it is.
+        `ticket` is the browser's name for this import, by which `importing` tells how far it is; `every`,
+        `keep_duplicates` and `keep_cuts` say how videos are read.
         """
         paths, names = (texts(request, key) for key in ("paths", "names"))
-        done = self.imports.take(paths, names, text(request, "name").strip(), text(request, "ticket"))
+        every = text(request, "every").strip()
+        kept = {key: request.get(key) is True for key in ("keep_duplicates", "keep_cuts")}
+        options = PictureOptions(**(parse_every(every) if every else {}), **kept)
+        done = self.imports.take(paths, names, text(request, "name").strip(), text(request, "ticket"), options)
         return {"parts": {"import": report(done)}, "data": done.name}
 
     def importing(self, request: Request) -> Answer:

@@ -46,10 +46,10 @@ class Taken:
     def left_out(self, name: str) -> Iterator[Skipped]:
         """The report on it."""
         if self.same:
-            why = f"look{'s' * (len(self.same) == 1)} the same as the frame before; --keep-duplicates keeps such frames"
+            why = f'look{"s" * (len(self.same) == 1)} the same as the frame before; "keep duplicates" keeps such frames'
             yield Skipped(frames_at(name, self.same, self.step), why)
         if self.cuts:
-            why = f"begin{'s' * (len(self.cuts) == 1)} another scene, and so another sequence; --keep-cuts keeps one"
+            why = f'begin{"s" * (len(self.cuts) == 1)} another scene, and so another sequence; "keep cuts" keeps one'
             yield Skipped(frames_at(name, self.cuts), why)
         if self.count + 2 < 0.95 * self.said:
             self.note(f"it breaks off after {self.count} of {self.said} frames")

@@ -82,7 +82,7 @@ def test_frames_that_look_the_same_are_left_out_and_said(tmp_path: Path, home: P
     report = import_collection(home, path, options=PictureOptions(every=1))
     assert shapes(home, "slow") == {"slow": 3}
     assert lines(report) == [
-        "slow.mp4: frames 2-5, 7-10, 12-15 look the same as the frame before; --keep-duplicates keeps such frames."
+        'slow.mp4: frames 2-5, 7-10, 12-15 look the same as the frame before; "keep duplicates" keeps such frames.'
     ]
     report = import_collection(home, path, options=PictureOptions(every=1, keep_duplicates=True))
     assert (shapes(home, "slow"), report.skipped) == ({"slow": 15}, ())
@@ -97,7 +97,7 @@ def test_a_cut_begins_another_sequence(tmp_path: Path, home: Path) -> None:
     report = import_collection(home, path, options=PictureOptions(every=3))
     assert shapes(home, "film") == {"film": 4, "film#11": 4}
     assert lines(report) == [
-        "film.mp4: frames 11, 21 begin another scene, and so another sequence; --keep-cuts keeps one.",
+        'film.mp4: frames 11, 21 begin another scene, and so another sequence; "keep cuts" keeps one.',
         "film.mp4: frame 21 is a scene of one frame; a sequence needs two.",
     ]
     before, after = load_sequences(home, "film")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from studio.pages.explore import Explorer
 from studio.uploads import take
 from swirl.errors import SwirlError
 from swirl.sources.collection import load_sequences
+from tests.sources.making import scene, video
 
 
 @pytest.fixture
@@ -58,3 +60,16 @@ def test_two_files_of_one_name_do_not_replace_each_other(tmp_path: Path, uploads
     with pytest.raises(SwirlError, match=r"Two of the files are called same\.jsonl"):
         take(tmp_path / "home", files, "both")
     assert not (tmp_path / "home" / "collections" / "both").exists()
+
+
+def test_the_fields_under_the_drop_area_say_how_videos_are_read(tmp_path: Path, uploads: Path) -> None:
+    (uploads / "0a").mkdir(parents=True)
+    path = video(uploads / "0a" / "slow.mp4", [*[scene(0)] * 5, *[scene(40)] * 5])
+    explorer = Explorer(tmp_path / "home")
+    asked = {"paths": [str(path)], "names": [], "name": "", "ticket": "t", "every": "1", "keep_cuts": False}
+    assert "skipped" in explorer.receive({**asked, "keep_duplicates": False})["parts"]["import"]
+    assert "9 transitions" in explorer.receive({**asked, "keep_duplicates": True})["parts"]["import"].replace(
+        "\u202f", " "
+    )
+    with pytest.raises(SwirlError, match="is no step"):
+        explorer.receive({**asked, "every": "often"})
