@@ -6,36 +6,46 @@
 
 from __future__ import annotations
 
+from swirl.history.beside import Beside
+from swirl.history.curves import Curves
 from swirl.history.evaluations import Evaluations
 from swirl.history.registry import Registry
 from swirl.history.rows import (
     STATUSES,
+    Bin,
     Checkpoint,
     Evaluation,
     Metric,
+    Origin,
     Phase,
     Request,
+    Resumption,
     Rollout,
     Run,
     Status,
 )
 from swirl.history.training import Training
+from swirl.history.waiting import Waiting
+from swirl.history.whole import Whole
 
 __all__ = [
     "STATUSES",
+    "Bin",
     "Checkpoint",
     "Evaluation",
     "History",
     "Metric",
+    "Origin",
     "Phase",
     "Request",
+    "Resumption",
     "Rollout",
     "Run",
     "Status",
 ]
 
 
-class History(Training, Evaluations, Registry):
+class History(Training, Waiting, Curves, Beside, Whole, Evaluations, Registry):
     """The history of one home; `home/studio.db` is created and brought up to date when it is opened.
 
     One object serves all threads of a process, and any number of processes may hold one: readers never wait, writers

@@ -143,5 +143,76 @@ def m003_evaluations_and_collections(db: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def m004_control_room(db: Database) -> None:
+    """A run's place in the queue, and which rollouts were drawn because somebody asked."""
+    db.executescript("""
+        ALTER TABLE runs ADD COLUMN place REAL;
+        ALTER TABLE rollouts ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+    """)
+
+
+@MIGRATIONS()
+def metric_bins(db: Database) -> None:
+    """Figures counted into bins of steps as they are inserted, those that are there already once and for all."""
+    from swirl.history.curves import FOLD, OF_NEW_ROW, OF_TABLE
+
+    db.executescript(f"""
+        CREATE TABLE metric_bins (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            width INTEGER NOT NULL,
+            phase INTEGER NOT NULL,
+            bin INTEGER NOT NULL,
+            points INTEGER NOT NULL,
+            total REAL NOT NULL,
+            low REAL NOT NULL,
+            high REAL NOT NULL,
+            last INTEGER NOT NULL,
+            PRIMARY KEY (run, name, width, phase, bin)
+        ) WITHOUT ROWID;
+        {FOLD.format(source=OF_TABLE)};
+        CREATE TRIGGER metrics_into_bins AFTER INSERT ON metrics BEGIN
+            {FOLD.format(source=OF_NEW_ROW)};
+        END;
+        CREATE INDEX runs_status ON runs (status);
+    """)
+
+
+@MIGRATIONS()
+def tags_resumptions_origins(db: Database) -> None:
+    """What the table of runs shows beside them: tags, when each was resumed, and where an imported one came from.
+
+    `hidden` holds the runs that are being deleted or imported: rows by the million come and go in slices, and until
+    all are there, or gone, nobody sees the run. The process is named, so that others can clear up after a dead one.
+    """
+    db.executescript("""
+        CREATE TABLE tags (
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            tag TEXT NOT NULL,
+            PRIMARY KEY (run, tag)
+        ) WITHOUT ROWID;
+        CREATE TABLE resumptions (
+            id INTEGER PRIMARY KEY,
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            phase TEXT,
+            step INTEGER,
+            created TEXT NOT NULL
+        );
+        CREATE INDEX resumptions_run ON resumptions (run);
+        CREATE TABLE origins (
+            run TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+            file TEXT NOT NULL,
+            id TEXT NOT NULL,
+            created TEXT NOT NULL
+        );
+        CREATE TABLE hidden (
+            run TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+            pid INTEGER NOT NULL,
+            pid_started REAL NOT NULL
+        );
+    """)
+
+
 # Every step's name: on an empty database all of them are pending.
 NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

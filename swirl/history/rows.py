@@ -12,7 +12,10 @@ STATUSES: tuple[str, ...] = get_args(Status)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training run. `name` is its id until it is renamed; `phase` is in words, `phase_index` counts from 0."""
+    """One training run. `name` is its id until it is renamed; `phase` is in words, `phase_index` counts from 0.
+
+    `parent` is the run it was started from, where one was named; `tags` come in alphabetical order.
+    """
 
     id: str
     name: str
@@ -36,6 +39,27 @@ class Run:
     started: str | None
     finished: str | None
     note: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """That a run was resumed, and the phase and step it had reached by then."""
+
+    run: str
+    phase: str | None
+    step: int | None
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an imported run came from: the file's name, and the id that the run had there."""
+
+    run: str
+    file: str
+    id: str
+    created: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +84,18 @@ class Metric:
     step: int
     name: str
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The figures of a stretch of steps that ends with step `last`: how many, mean, least and greatest."""
+
+    phase: int
+    last: int
+    points: int
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)

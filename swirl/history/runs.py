@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, get_args
 
+from swirl import processes
 from swirl.errors import SwirlError
 from swirl.history.rows import STATUSES, Request, Run
 from swirl.history.store import Store, now
@@ -15,10 +17,13 @@ from swirl.history.store import Store, now
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-COLUMNS = tuple(field.name for field in fields(Run) if field.name != "note")
+COLUMNS = tuple(field.name for field in fields(Run) if field.name not in ("note", "tags"))
+# Neither a run that is being deleted nor one whose import is not complete.
+VISIBLE = "runs.id NOT IN (SELECT run FROM hidden)"
 SELECT = (
-    f"SELECT {', '.join(f'runs.{column}' for column in COLUMNS)}, coalesce(notes.text, '') "
-    "FROM runs LEFT JOIN notes ON notes.run = runs.id"
+    f"SELECT {', '.join(f'runs.{column}' for column in COLUMNS)}, coalesce(notes.text, ''), "
+    "(SELECT json_group_array(tag) FROM tags WHERE tags.run = runs.id) "
+    f"FROM (SELECT * FROM runs WHERE {VISIBLE}) AS runs LEFT JOIN notes ON notes.run = runs.id"
 )
 CHANGEABLE = frozenset(COLUMNS) - {"id", "created"}
 SLICE = 20_000
@@ -61,17 +66,19 @@ class Runs(Store):
                 raise self._unknown(db, run_id)
         return as_run(row)
 
-    def runs(self, limit: int | None = None) -> list[Run]:
-        """All runs, or the newest `limit` of them, newest first."""
+    def runs(self, limit: int | None = None, ids: Sequence[str] | None = None) -> list[Run]:
+        """All runs, or those of `ids` that are there, or the newest `limit` of them; newest first."""
+        among = "" if ids is None else f" WHERE runs.id IN ({', '.join('?' * len(ids))})"
         with self._reading() as db:
-            sql = f"{SELECT} ORDER BY runs.number DESC LIMIT ?"
-            return [as_run(row) for row in db.execute(sql, [-1 if limit is None else limit])]
+            sql = f"{SELECT}{among} ORDER BY runs.number DESC LIMIT ?"
+            return [as_run(row) for row in db.execute(sql, [*(ids or ()), -1 if limit is None else limit])]
 
     def update_run(self, run_id: str, **columns: Any) -> None:
         """Change columns of a run: `status`, `pid`, `name`, `error`, … as named in Run.
 
-        A new status also keeps the times: `running` sets `started` (once) and clears `finished`; an end sets
-        `finished`. Raises SwirlError for an unknown run, ValueError for an unknown column or status.
+        A new status also keeps the times: `running` sets `started` (once; a later time it is a resumption) and clears
+        `finished`; an end sets `finished`. Raises SwirlError for an unknown run, ValueError for an unknown column or
+        status.
         """
         if wrong := sorted(set(columns) - CHANGEABLE):
             raise ValueError(f"runs have no column {wrong[0]!r} to change")
@@ -86,7 +93,7 @@ class Runs(Store):
         if status in (*ENDED, "running") and "finished" not in columns:
             assignments.append("finished = " + ("NULL" if status == "running" else ":now"))
         if assignments:
-            self._update(run_id, assignments, columns)
+            self._update(run_id, assignments, columns, resumption=status == "running")
 
     def heartbeat(
         self,
@@ -111,8 +118,17 @@ class Runs(Store):
         self._update(run_id, [*(f"{column} = :{column}" for column in values), "heartbeat = :now"], values)
 
     def delete_run(self, run_id: str) -> None:
-        """Delete a run and every row that belongs to it; files are not touched. Raises SwirlError if unknown."""
-        self.run(run_id)
+        """Delete a run and every row that belongs to it; files are not touched. Raises SwirlError if unknown.
+
+        It is out of sight at once or, when this raises, not deleted at all.
+        """
+        with self._writing() as db:
+            self._demand(db, run_id)
+            self._hide(db, run_id)
+        self.purge(run_id)
+
+    def purge(self, run_id: str) -> None:
+        """Delete the rows of a hidden run."""
         # A million metrics take seconds to delete; in slices, so that another run's worker need not wait that long.
         sql = "DELETE FROM metrics WHERE id IN (SELECT id FROM metrics WHERE run = ? LIMIT ?)"
         deleted = SLICE
@@ -121,6 +137,11 @@ class Runs(Store):
                 deleted = db.execute(sql, [run_id, SLICE]).rowcount
         with self._writing() as db:
             db.execute("DELETE FROM runs WHERE id = ?", [run_id])
+
+    def hidden(self) -> list[tuple[str, int, float]]:
+        """The runs that a process is deleting or importing, each with that process's id and starting time."""
+        with self._reading() as db:
+            return [tuple(row) for row in db.execute("SELECT run, pid, pid_started FROM hidden")]
 
     def request(self, run_id: str, kind: Request) -> None:
         """Ask a run for something; it looks at its next step. Asking twice is asking once."""
@@ -155,11 +176,21 @@ class Runs(Store):
             row = db.execute("SELECT text FROM notes WHERE run = ?", [run_id]).fetchone()
         return row[0] if row else ""
 
-    def _update(self, run_id: str, assignments: list[str], values: dict[str, Any]) -> None:
+    def _update(self, run_id: str, assignments: list[str], values: dict[str, Any], *, resumption: bool = False) -> None:
         with self._writing() as db:
+            self._demand(db, run_id)
+            if resumption:
+                db.execute(
+                    "INSERT INTO resumptions (run, phase, step, created) SELECT id, phase, step, ? FROM runs "
+                    "WHERE id = ? AND started IS NOT NULL AND status NOT IN ('running', 'stopping')",
+                    [now(), run_id],
+                )
             sql = f"UPDATE runs SET {', '.join(assignments)} WHERE id = :run_id"
-            if db.execute(sql, {**values, "now": now(), "run_id": run_id}).rowcount == 0:
-                raise self._unknown(db, run_id)
+            db.execute(sql, {**values, "now": now(), "run_id": run_id})
+
+    def _hide(self, db: Database, run_id: str) -> None:
+        pid, started = processes.myself()
+        db.execute("INSERT INTO hidden (run, pid, pid_started) VALUES (?, ?, ?)", [run_id, pid, started])
 
     def _next_id(self, db: Database, stem: str) -> str:
         row = db.execute("SELECT last FROM run_counters WHERE stem = ?", [stem]).fetchone()
@@ -174,21 +205,21 @@ class Runs(Store):
         return run_id
 
     def _demand(self, db: Database, run_id: str) -> None:
-        if db.execute("SELECT 1 FROM runs WHERE id = ?", [run_id]).fetchone() is None:
+        if db.execute(f"SELECT 1 FROM runs WHERE id = ? AND {VISIBLE}", [run_id]).fetchone() is None:
             raise self._unknown(db, run_id)
 
     def _unknown(self, db: Database, run_id: str) -> SwirlError:
-        newest = [name for (name,) in db.execute("SELECT id FROM runs ORDER BY number DESC LIMIT 5")]
+        newest = [name for (name,) in db.execute(f"SELECT id FROM runs WHERE {VISIBLE} ORDER BY number DESC LIMIT 5")]
         known = f"the newest are {', '.join(newest)}" if newest else "there are none yet"
         return SwirlError(f"There is no run {run_id!r} in {self.home}; {known}.")
 
 
 def as_run(row: tuple[Any, ...]) -> Run:
     """A row of SELECT as a Run."""
-    values = dict(zip(COLUMNS, row[:-1], strict=True))
+    values = dict(zip(COLUMNS, row[:-2], strict=True))
     values["name"] = values["name"] or values["id"]
     values["settings"] = json.loads(values["settings"])
-    return Run(**values, note=row[-1])
+    return Run(**values, note=row[-2], tags=tuple(sorted(json.loads(row[-1]))))
 
 
 def slug(text: str) -> str:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from swirl.history.curves import refold
 from swirl.history.rows import Checkpoint, Metric, Phase, Rollout
 from swirl.history.runs import Runs
 from swirl.history.store import now
@@ -47,33 +48,48 @@ class Training(Runs):
         row = {"run": run_id, "phase": phase, "step": step}
         with self._writing() as db:
             self._demand(db, run_id)
+            names = list(values)
+            here = f"run = ? AND phase = ? AND step = ? AND name IN ({', '.join('?' * len(names))})"
+            repeated = db.execute(f"DELETE FROM metrics WHERE {here}", [run_id, phase, step, *names]).rowcount
             db.table("metrics").insert_all(
-                ({**row, "name": name, "value": float(value)} for name, value in values.items()), replace=True
+                {**row, "name": name, "value": float(value)} for name, value in values.items()
             )
+            if repeated:
+                refold(db, run_id, phase, step, names)
 
-    def metrics(self, run_id: str, names: Iterable[str] | None = None, after: int = 0) -> list[Metric]:
+    def metrics(
+        self, run_id: str, names: Iterable[str] | None = None, after: int = 0, limit: int | None = None
+    ) -> list[Metric]:
         """The figures of a run with an id above `after`, by id; give the last one's id to fetch only what is new.
 
-        `names` keeps these metrics only. A figure that was not a number when logged comes back as NaN.
+        `names` keeps these metrics only, `limit` the oldest of them. A figure that was not a number when logged comes
+        back as NaN.
         """
         sql, values = "SELECT id, phase, step, name, value FROM metrics WHERE run = ? AND id > ?", [run_id, after]
         if names is not None:
             names = list(names)
-            sql += f" AND name IN ({', '.join('?' * len(names))})"
+            # The plus sign keeps SQLite from sorting all of a run where a short range of ids is asked for.
+            sql += f" AND {'+' if after else ''}name IN ({', '.join('?' * len(names))})"
             values += names
         with self._reading() as db:
-            rows = db.execute(f"{sql} ORDER BY id", values)
+            rows = db.execute(f"{sql} ORDER BY id LIMIT ?", [*values, -1 if limit is None else limit])
             # SQLite has no NaN and keeps it as NULL.
             return [Metric(*row[:-1], math.nan if row[-1] is None else row[-1]) for row in rows]
 
-    def log_rollouts(self, run_id: str, phase: int, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    def log_rollouts(
+        self, run_id: str, phase: int, step: int, rows: Sequence[Mapping[str, Any]], *, asked: bool = False
+    ) -> None:
         """Store the shown rollouts of one step in place of any that this step had before.
 
-        Each row has `state`, `next_state`, `action` (texts) and the lists `samples`, `rewards`, `advantages`.
+        Each row has `state`, `next_state`, `action` (texts) and the lists `samples`, `rewards`, `advantages`. With
+        `asked` they are kept beside those that training drew for itself.
         """
         with self._writing() as db:
             self._demand(db, run_id)
-            db.execute("DELETE FROM rollouts WHERE run = ? AND phase = ? AND step = ?", [run_id, phase, step])
+            db.execute(
+                "DELETE FROM rollouts WHERE run = ? AND phase = ? AND step = ? AND asked = ?",
+                [run_id, phase, step, asked],
+            )
             lists = ("samples", "rewards", "advantages")
             texts = ("state", "next_state", "action")
             db.table("rollouts").insert_all(
@@ -81,6 +97,7 @@ class Training(Runs):
                     "run": run_id,
                     "phase": phase,
                     "step": step,
+                    "asked": int(asked),
                     **{name: row[name] for name in texts},
                     **{name: json.dumps(list(row[name]), ensure_ascii=False) for name in lists},
                 }
@@ -88,10 +105,19 @@ class Training(Runs):
             )
 
     def rollouts(
-        self, run_id: str, phase: int | None = None, step: int | None = None, limit: int = 20
+        self,
+        run_id: str,
+        phase: int | None = None,
+        step: int | None = None,
+        limit: int = 20,
+        *,
+        asked: bool = False,
     ) -> list[Rollout]:
-        """The newest `limit` rollouts of a run, or of one phase or step of it, newest first."""
-        sql, values = f"SELECT {ROLLOUT_COLUMNS} FROM rollouts WHERE run = ?", [run_id]
+        """The newest `limit` rollouts of a run, or of one phase or step of it, newest first.
+
+        Those that training drew for itself, or with `asked` those that somebody asked for.
+        """
+        sql, values = f"SELECT {ROLLOUT_COLUMNS} FROM rollouts WHERE run = ? AND asked = ?", [run_id, int(asked)]
         for column, wanted in (("phase", phase), ("step", step)):
             if wanted is not None:
                 sql += f" AND {column} = ?"

