@@ -79,7 +79,7 @@ def picture_view(guess: State, truth: State, like: Likeness, caption: str, lost:
     off = f'<b class="wrong-text">{decibels(like.psnr)}</b>' if lost else cells_off(like)
     return (
         f'<figure class="state">{ab_view(guess, truth, NAMES, difference(truth, guess))}<figcaption>'
-        f"{escape(caption)}: {off}</figcaption></figure>"
+        f'<span class="clamped">{escape(caption)}:</span> {off}</figcaption></figure>'
     )
 
 

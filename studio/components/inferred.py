@@ -39,7 +39,7 @@ def bars(found: Inference) -> str:
     """The likeliest action and its runners-up, each with log Q(z | x, y) as a percentage and a bar."""
     rows = "".join(
         f'<tr title="log Q(z | x, y) = {signed(option.log_prob)} nats">'
-        f'<th scope="row">{escape(option.action) or "(no words)"}</th>'
+        f'<th scope="row"><span class="clamped">{escape(option.action) or "(no words)"}</span></th>'
         f'<td><span class="bar inverse"><i style="width:{width(option.log_prob)}"></i></span></td>'
         f'<td class="number">{chance(option.log_prob)}</td><td class="number muted">{signed(option.log_prob)}</td></tr>'
         for option in found.alternatives
