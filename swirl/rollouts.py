@@ -31,6 +31,7 @@ class Rollouts:
         """`prompts` hold transition indices, each repeated G times in a run; returns one completion an entry."""
         size = self.settings.group_size
         rows = [self.transitions[prompt[0]] for prompt in prompts[::size]]
+        self.world.codec.prepare([state for row in rows for state in (row.state, row.next_state)])
         if self.direction == "forward":
             actions = self.infer(rows)
             asked = [self.world.layout.forward(row.state, z) for row, z in zip(rows, actions, strict=True)]
