@@ -122,10 +122,19 @@ class Runs(Store):
 
         It is out of sight at once or, when this raises, not deleted at all.
         """
+        self.hide_run(run_id)
+        self.purge(run_id)
+
+    def hide_run(self, run_id: str) -> None:
+        """Let nobody see a run any more. Follow with `purge`, or with `reveal`, which undoes it."""
         with self._writing() as db:
             self._demand(db, run_id)
             self._hide(db, run_id)
-        self.purge(run_id)
+
+    def reveal(self, run_id: str) -> None:
+        """Show a hidden run."""
+        with self._writing() as db:
+            db.execute("DELETE FROM hidden WHERE run = ?", [run_id])
 
     def purge(self, run_id: str) -> None:
         """Delete the rows of a hidden run."""

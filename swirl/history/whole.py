@@ -16,7 +16,8 @@ from swirl.history.training import checkpoint_name
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-METRICS = "INSERT INTO metrics (run, phase, step, name, value) VALUES (?, ?, ?, ?, ?)"
+# A figure that a file names twice counts once; replacing it would count it twice into its bins.
+METRICS = "INSERT OR IGNORE INTO metrics (run, phase, step, name, value) VALUES (?, ?, ?, ?, ?)"
 DRAWN = "phase, step, state, next_state, action, samples, rewards, advantages"
 ROLLOUTS = f"INSERT INTO rollouts (run, {DRAWN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 PAST = frozenset(COLUMNS) - {"id", "pid", "pid_started", "seconds_left", "parent", "settings"}
@@ -89,12 +90,14 @@ class Whole(Runs):
         evaluations: Iterable[Mapping[str, Any]],
         rollouts: Iterable[Sequence[Any]],
         figures: Iterable[Figure],
+        resumptions: Iterable[Mapping[str, Any]],
         note: str,
         tags: Iterable[str],
     ) -> None:
         """Add all that belongs to a run whose import has begun; figures and rollouts by slices."""
         with self._writing() as db:
             db.table("phases").insert_all({"run": run_id, **phase} for phase in phases)
+            db.table("resumptions").insert_all({"run": run_id, **one} for one in resumptions)
             for checkpoint in checkpoints:
                 name = checkpoint_name(run_id, checkpoint["iteration"], checkpoint["phase"])
                 scores = json.dumps(checkpoint["scores"])
@@ -111,11 +114,6 @@ class Whole(Runs):
             while some := [(run_id, *row) for row in islice(remaining, SLICE)]:
                 with self._writing() as db:
                     db.conn.executemany(sql, some)
-
-    def reveal(self, run_id: str) -> None:
-        """Show a run whose import is complete."""
-        with self._writing() as db:
-            db.execute("DELETE FROM hidden WHERE run = ?", [run_id])
 
     def _free(self, db: Database, run_id: str) -> bool:
         """Whether an id was never given in this home; if so, its number is given now."""
