@@ -20,6 +20,7 @@ from pathlib import Path
 from swirl import processes, queue
 from swirl.errors import SwirlError
 from swirl.history import History
+from swirl.keeping.removal import delete
 from swirl.queue import is_alive, run_folder
 from swirl.settings import Settings
 
@@ -108,22 +109,6 @@ def reconcile(home: Path) -> list[str]:
         dead = queue.reconcile(history)
         queue.launch_next(history, home)
     return dead
-
-
-def delete(home: Path, run_id: str) -> None:
-    """Delete a run: its rows and its files. Raises SwirlError while a process trains it."""
-    with queue.locked(home) as history:
-        queue.reconcile(history)
-        run = history.run(run_id)
-        if is_alive(run):
-            raise SwirlError(f"Run {run_id} is {run.status}; stop it before deleting it.")
-        folder = run_folder(home, run_id)
-        # Out of sight in one step, so that a crash leaves no run with half of its files.
-        doomed = folder.with_name(f".deleted-{folder.name}")
-        if folder.is_dir():
-            folder.rename(doomed)
-        history.delete_run(run_id)
-    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def run_here(home: Path, run_id: str) -> None:
