@@ -154,14 +154,13 @@ def m004_control_room(db: Database) -> None:
 
 @MIGRATIONS()
 def metric_bins(db: Database) -> None:
-    """Figures counted into bins of steps as they are inserted, those that are there already once and for all."""
-    from swirl.history.curves import FOLD, OF_NEW_ROW, OF_TABLE
+    """Figures counted into bins of steps as they are inserted, and once those that are there already."""
+    from swirl.history.curves import COUNT_ALL, COUNT_NEW, FINITE
 
     db.executescript(f"""
         CREATE TABLE metric_bins (
             run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
             name TEXT NOT NULL,
-            width INTEGER NOT NULL,
             phase INTEGER NOT NULL,
             bin INTEGER NOT NULL,
             points INTEGER NOT NULL,
@@ -169,11 +168,11 @@ def metric_bins(db: Database) -> None:
             low REAL NOT NULL,
             high REAL NOT NULL,
             last INTEGER NOT NULL,
-            PRIMARY KEY (run, name, width, phase, bin)
+            PRIMARY KEY (run, name, phase, bin)
         ) WITHOUT ROWID;
-        {FOLD.format(source=OF_TABLE)};
-        CREATE TRIGGER metrics_into_bins AFTER INSERT ON metrics BEGIN
-            {FOLD.format(source=OF_NEW_ROW)};
+        {COUNT_ALL.format(which="")};
+        CREATE TRIGGER metrics_into_bins AFTER INSERT ON metrics WHEN NEW.value {FINITE} BEGIN
+            {COUNT_NEW};
         END;
         CREATE INDEX runs_status ON runs (status);
     """)

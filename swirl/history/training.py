@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from swirl.history.curves import refold
+from swirl.history.curves import recount
 from swirl.history.rows import Checkpoint, Metric, Phase, Rollout
 from swirl.history.runs import Runs
 from swirl.history.store import now
@@ -55,7 +55,7 @@ class Training(Runs):
                 {**row, "name": name, "value": float(value)} for name, value in values.items()
             )
             if repeated:
-                refold(db, run_id, phase, step, names)
+                recount(db, run_id, phase, step, names)
 
     def metrics(
         self, run_id: str, names: Iterable[str] | None = None, after: int = 0, limit: int | None = None
