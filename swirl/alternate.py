@@ -10,13 +10,15 @@ import gc
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers import PrinterCallback, Trainer, set_seed
 
+from swirl.asked import Asked
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.held_out import SelectionScorer, headline
 from swirl.evaluation.verdict import critic_verdict, parting_warning
@@ -26,18 +28,15 @@ from swirl.models.world_model import WorldModel
 from swirl.monitor import Monitor
 from swirl.phases import build_phase
 from swirl.plan import PlannedPhase, plan
-from swirl.settings import Settings
+from swirl.settings import Direction, Settings
 from swirl.sources.collection import load_sequences
 from swirl.sources.labels import read_labels
 from swirl.sources.split import part
 from swirl.states import LabelledTransition, Transition
+from swirl.trouble import memory_advice, out_of_memory
 from swirl.warmup import build_pseudo_label_phase, build_warm_up, warm_up_steps
 
 log = logging.getLogger("swirl")
-OUT_OF_MEMORY = (
-    "Out of memory in the {phase} phase; lower group_size, batch_size or max_state_tokens, raise accumulation, "
-    "or set precision=4bit, then resume."
-)
 
 
 class Stopped(Exception):
@@ -75,29 +74,41 @@ def train(home: Path, run_id: str) -> str:
     phases = plan(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
     done = completed(home, history, run_id)
     set_seed(settings.seed)  # new adapters begin at random
-    world = load(home, settings, done)
-    transitions = fitting(world, transitions, settings)
+    with advised(settings, None, history.run(run_id).device or settings.device):
+        world = load(home, settings, done)
+        transitions = fitting(world, transitions, settings)
     scorer = SelectionScorer(home, settings.data, settings.held_out)
     leader = int(os.environ.get("RANK", "0")) == 0
     run = Run(home, run_id, history, settings, world, transitions, scorer, leader)
-    if leader:
-        history.update_run(run_id, device=str(world.device))
+    if leader and not (history.run(run_id).device or "").startswith(world.device.type):
+        history.update_run(run_id, device=str(world.device))  # not the one that the queue took it to be
     try:
         for phase in phases[len(done) :]:
             later = sum(p.steps for p in phases[phase.index + 1 :])
             start_phase(run, phase)
-            if phase.kind == "warm-up":
-                warm_up(run, phase, labels, later)
-            elif settings.method == "sft":
-                imitate(run, phase, later)
-            else:
-                reinforce(run, phase, later)
-            keep(run, phase)
+            with advised(settings, phase.kind, str(world.device)):
+                if phase.kind == "warm-up":
+                    warm_up(run, phase, labels, later)
+                elif settings.method == "sft":
+                    imitate(run, phase, later)
+                else:
+                    reinforce(run, phase, later)
+                keep(run, phase)
     except Stopped:
         return "stopped"
-    except torch.OutOfMemoryError as error:
-        raise SwirlError(OUT_OF_MEMORY.format(phase=phase.kind)) from error
     return "finished"
+
+
+@contextmanager
+def advised(settings: Settings, kind: str | None, device: str) -> Iterator[None]:
+    """Where memory runs out inside, say in one sentence which settings need less."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        log.warning("Memory ran out: %s", str(error).partition("\n")[0])
+        raise SwirlError(memory_advice(settings, kind, device)) from error
 
 
 # --- what a run starts from ---------------------------------------------------------------------------------
@@ -193,9 +204,16 @@ def warm_up(run: Run, phase: PlannedPhase, labels: Sequence[LabelledTransition],
     each = phase.steps // 2
     for turn, direction in enumerate(directions):
         folder = run.folder / "trainer" / f"{phase.folder}-{direction}"
-        monitor = Monitor(run.history, run.id, phase, later, offset=turn * each)
+        monitor = watched(run, phase, later, direction, offset=turn * each)
         trainer = build_warm_up(run.world, direction, labels, run.settings, folder, [monitor])
         fit(run, trainer, monitor, folder)
+
+
+def watched(run: Run, phase: PlannedPhase, later: int, direction: Direction, offset: int = 0) -> Monitor:
+    """A phase's monitor; what it is asked for it draws from transitions that no training sees, where there are some."""
+    shown = run.scorer.transitions or run.transitions
+    asked = Asked(run.world, direction, shown, run.settings.for_phase(direction))
+    return Monitor(run.history, run.id, phase, later, offset=offset, asked=asked, settings=run.settings)
 
 
 def imitate(run: Run, phase: PlannedPhase, later: int) -> None:
@@ -204,7 +222,7 @@ def imitate(run: Run, phase: PlannedPhase, later: int) -> None:
     pairs = [(t.state, t.next_state) for t in run.transitions]
     inferred = run.world.infer(pairs, alternatives=1)
     rows = [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
-    monitor = Monitor(run.history, run.id, phase, later)
+    monitor = watched(run, phase, later, "forward")
     trainer = build_pseudo_label_phase(run.world, rows, run.settings, folder, phase.index, [monitor])
     fit(run, trainer, monitor, folder)
 
@@ -212,7 +230,7 @@ def imitate(run: Run, phase: PlannedPhase, later: int) -> None:
 def reinforce(run: Run, phase: PlannedPhase, later: int) -> None:
     """Phase I (forward) or Phase II (inverse): GRPO, rewarded by the frozen partner."""
     folder = run.folder / "trainer" / phase.folder
-    monitor = Monitor(run.history, run.id, phase, later)
+    monitor = watched(run, phase, later, phase.kind)
     trainer = build_phase(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
     monitor.shown = lambda: trainer.reward_funcs[0].shown
     fit(run, trainer, monitor, folder)

@@ -1,7 +1,7 @@
 """Training runs as processes: start, queue, stop, resume, reconcile and delete.
 
 The truth about a run is its row in the database; the truth about a process is the operating system's. `reconcile`
-brings the first in line with the second. One run trains at a time in a home; the others wait in a queue that needs
+brings the first in line with the second. One run trains at a time on each device; the others wait in a queue that needs
 no server: whoever finishes, starts or looks at the runs launches the next.
 """
 
@@ -17,14 +17,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from swirl import processes, queue
+from swirl import machine, processes, queue
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.keeping.removal import delete
 from swirl.queue import is_alive, run_folder
 from swirl.settings import Settings
 
-__all__ = ["create_here", "delete", "is_alive", "reconcile", "resume", "run_folder", "run_here", "start", "stop"]
+__all__ = [
+    "create_here", "delete", "is_alive", "move", "reconcile", "resume", "run_folder", "run_here", "sample", "start",
+    "stop",
+]  # fmt: skip
 
 RESUMABLE = ("interrupted", "stopped", "failed")
 FORCE_GRACE_SECONDS = 10.0
@@ -69,7 +72,8 @@ def resume(home: Path, run_id: str, *, detach: bool = True) -> None:
         if not folder.is_dir():
             raise SwirlError(f"The folder {folder} was deleted, so run {run_id} cannot be resumed; start a new run.")
         history.clear_requests(run_id, "stop")
-        history.update_run(run_id, status="queued", error=None, finished=None, pid=None, pid_started=None)
+        history.update_run(run_id, status="queued", error=None, finished=None, pid=None, pid_started=None, device=None)
+        history.queue_last(run_id)
         if detach:
             queue.launch_next(history, home)
         else:
@@ -103,6 +107,25 @@ def request_stop(history: History, run_id: str) -> None:
         history.update_run(run_id, status="stopping")
 
 
+def sample(home: Path, run_id: str) -> None:
+    """Ask a run for fresh rollouts, drawn after its present step. Raises SwirlError when it does not train."""
+    with queue.locked(home) as history:
+        queue.reconcile(history)
+        run = history.run(run_id)
+        if run.status != "running":
+            raise SwirlError(f"Run {run_id} is {run.status}; only a running one can draw samples.")
+        history.request(run_id, "sample")
+
+
+def move(home: Path, run_id: str, to: str) -> list[str]:
+    """Move a waiting run `up`, `down`, to be the `first` or the `last`; the ids of all that wait, in their new order.
+
+    Raises SwirlError when it does not wait.
+    """
+    with queue.locked(home) as history:
+        return queue.move(history, run_id, to)
+
+
 def reconcile(home: Path) -> list[str]:
     """Mark runs whose process has died as interrupted, start the next in the queue; returns the ids of the dead."""
     with queue.locked(home) as history:
@@ -126,6 +149,7 @@ def run_here(home: Path, run_id: str) -> None:
         status, error = "interrupted", None
     with queue.locked(home):  # or a stop that is just being asked for would mark an ended run as stopping
         history.clear_requests(run_id, "stop")
+        history.clear_requests(run_id, "sample")
         history.update_run(run_id, status=status, error=error, pid=None, pid_started=None)
         queue.launch_next(history, home)
 
@@ -139,6 +163,7 @@ def _train(home: Path, run_id: str) -> tuple[str, str | None]:
         return "failed", f"The log {path} cannot be written: {error.strerror}."
     with _logging_to(handler):
         try:
+            machine.confine(History(home).run(run_id).device)
             from swirl.alternate import train
 
             return train(home, run_id), None
@@ -178,6 +203,7 @@ def _create(
     """The run's row and its folder with settings.json: both or neither. Returns the run's id."""
     values = settings.to_dict()
     run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent)
+    history.queue_last(run_id)
     folder = run_folder(home, run_id)
     try:
         folder.mkdir(parents=True)

@@ -1,8 +1,8 @@
-"""What a run tells of itself while it trains: figures, rollouts, heartbeat; and how it hears that it should stop."""
+"""What a run tells of itself while it trains: figures, rollouts, heartbeat; and how it hears what is asked of it."""
 
 from __future__ import annotations
 
-import math
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,9 +11,14 @@ import psutil
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.plan import PlannedPhase
+from swirl.settings import Settings
+from swirl.trouble import Diverged, Watch, out_of_memory
+
+__all__ = ["FIGURES", "Diverged", "Monitor", "agreed", "memory_bytes"]
+
+log = logging.getLogger("swirl")
 
 # trl's names for what we keep, and ours.
 FIGURES = {
@@ -31,10 +36,6 @@ FIGURES = {
 }
 
 
-class Diverged(SwirlError):
-    """The loss is no number any more; the message says what to change."""
-
-
 def memory_bytes() -> int:
     """What this process holds on the accelerator, or in main memory when there is none."""
     if torch.cuda.is_available():
@@ -45,7 +46,8 @@ def memory_bytes() -> int:
 class Monitor(TrainerCallback):
     """Writes a phase's progress into the history and turns a stop request into save-and-stop. Rank 0 only writes.
 
-    `steps_after` are the optimiser steps of the phases still to come; `shown` gives the rollouts to keep.
+    `steps_after` are the optimiser steps of the phases still to come; `shown` gives the rollouts to keep, `asked` draws
+    fresh ones at a step when somebody asked for them; `settings` are the whole run's.
     """
 
     def __init__(
@@ -56,8 +58,11 @@ class Monitor(TrainerCallback):
         steps_after: int,
         shown: Callable[[], Sequence[dict[str, Any]]] = tuple,
         offset: int = 0,
+        asked: Callable[[int], Sequence[dict[str, Any]]] | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        self.history, self.run_id, self.phase, self.shown = history, run_id, phase, shown
+        self.history, self.run_id, self.phase, self.shown, self.asked = history, run_id, phase, shown, asked
+        self.watch = Watch(phase, settings or Settings())
         self.steps_after, self.offset = steps_after, offset
         self.stopped = False
         self.last = 0.0
@@ -74,11 +79,28 @@ class Monitor(TrainerCallback):
         now = time.monotonic()
         elapsed, self.last = now - self.last, now
         self.step_time = elapsed if not self.step_time else 0.8 * self.step_time + 0.2 * elapsed
+        requests = self.history.pending_requests(self.run_id)
         if state.is_world_process_zero:
             self.beat(state.global_step)
-        if agreed("stop" in self.history.pending_requests(self.run_id)):
+            if "sample" in requests:
+                self.draw(state.global_step + self.offset)
+                self.last = time.monotonic()  # what was drawn for people is no part of the next step
+        if agreed("stop" in requests):
             self.stopped = True
             control.should_training_stop = control.should_save = True
+
+    def draw(self, step: int) -> None:
+        """Draw the rollouts that were asked for. Memory that does not suffice for it costs the answer, not the run."""
+        try:
+            rows = self.asked(step) if self.asked else ()
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            log.warning("There is not enough memory to draw samples beside the training (%s).", error)
+            rows = ()
+        if rows:
+            self.history.log_rollouts(self.run_id, self.phase.index, step, rows, asked=True)
+        self.history.clear_requests(self.run_id, "sample")
 
     def on_log(
         self,
@@ -88,18 +110,14 @@ class Monitor(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        """Keep the step's figures; raise Diverged when the loss is not a number."""
+        """Keep the step's figures; raise Diverged when they lead nowhere any more."""
         logs = logs or {}
         if "loss" not in logs:
             return  # the summary at the end
-        if not math.isfinite(float(logs["loss"])):
-            raise Diverged(
-                f"The loss of the {self.phase.kind} phase is no number at step {state.global_step}; "
-                "lower learning_rate or max_grad_norm, or set precision=float32, and start from the last checkpoint."
-            )
+        values = {name: float(logs[key]) for key, name in FIGURES.items() if isinstance(logs.get(key), int | float)}
+        self.watch.look(state.global_step + self.offset, values)
         if not state.is_world_process_zero:
             return
-        values = {name: float(logs[key]) for key, name in FIGURES.items() if isinstance(logs.get(key), int | float)}
         if self.step_time:
             values["step_time"] = self.step_time
         if "partner_total" in logs:

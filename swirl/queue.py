@@ -1,8 +1,9 @@
-"""The queue of a home: which run trains, which wait, and which have lost their process.
+"""The queue of a home: which runs train, which wait and in which order, and which have lost their process.
 
-A waiting run has status `queued`. With no pid it will be given a process of its own; with one, that process (a
-terminal in which `swirl train` was typed) waits to train it. Every function but `locked`, `is_alive` and
-`run_folder` is called inside `locked`, so that two processes never start two runs at once.
+Each device of the machine trains one run at a time: every GPU, and the processor. A waiting run has status `queued`.
+With no pid it will be given a process of its own; with one, that process (a terminal in which `swirl train` was typed)
+waits to train it. Every function but `locked`, `is_alive` and `run_folder` is called inside `locked`, so that two
+processes never start two runs at once.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from swirl import processes
+from swirl import machine, processes, ranks
 from swirl.errors import SwirlError
 from swirl.history import History, Run
+from swirl.trouble import killed_advice
 
 ACTIVE = ("running", "stopping")
 LOCK_SECONDS = 60.0
@@ -45,24 +47,41 @@ def locked(home: Path) -> Iterator[History]:
 
 def reconcile(history: History) -> list[str]:
     """Mark as interrupted every run that a process should hold and none does."""
-    dead = [
-        run.id
-        for run in history.runs()
-        if (run.status in ACTIVE or (run.status == "queued" and run.pid is not None)) and not is_alive(run)
-    ]
-    for run_id in dead:
-        history.clear_requests(run_id, "stop")
-        history.update_run(run_id, status="interrupted", pid=None, pid_started=None)
-    return dead
+    held = [*history.active(), *(run for run in history.waiting() if run.pid is not None)]
+    dead = [run for run in held if not is_alive(run)]
+    for run in dead:
+        history.clear_requests(run.id, "stop")
+        history.clear_requests(run.id, "sample")
+        why = killed_advice(run, machine.memory()[1])
+        history.update_run(run.id, status="interrupted", error=why, pid=None, pid_started=None)
+    return [run.id for run in dead]
 
 
 def launch_next(history: History, home: Path) -> None:
-    """If nothing trains, let the run that has waited longest: in a process of its own, or in the one that waits."""
-    runs = history.runs()
-    waiting = [run for run in runs if run.status == "queued"]
-    if not waiting or any(run.status in ACTIVE for run in runs):
-        return
-    run = waiting[-1]
+    """Let waiting runs train on the devices that are free, in the queue's order.
+
+    A run passes one that came before it only onto a device that the other does not wait for.
+    """
+    taken = {slot for run in history.active() for slot in held(run)}
+    for run in history.waiting():
+        wanted = machine.slots(str(run.settings.get("device") or "auto"))
+        free = [slot for slot in wanted if slot not in taken]
+        spread = run.device == machine.EVERY_GPU and len(wanted) > 1
+        if not free or (spread and len(free) < len(wanted)):
+            taken.update(wanted)
+        elif begin(history, home, run, machine.EVERY_GPU if spread else free[0]):
+            taken.update(free if spread else free[:1])
+
+
+def held(run: Run) -> tuple[str, ...]:
+    """The devices that a run which trains keeps from others."""
+    if run.device == machine.EVERY_GPU:
+        return machine.gpu_slots()
+    return (run.device,) if run.device else machine.slots(str(run.settings.get("device") or "auto"))[:1]
+
+
+def begin(history: History, home: Path, run: Run, device: str) -> bool:
+    """Let a run train on a device: in a process of its own, or in the one that waits. False when that fails."""
     pid, started = run.pid, run.pid_started
     if pid is None:
         try:
@@ -71,8 +90,24 @@ def launch_next(history: History, home: Path) -> None:
         except OSError as error:
             reason = f"The training process could not be started: {error.strerror}: {error.filename}."
             history.update_run(run.id, status="failed", error=reason)
-            return
-    history.update_run(run.id, status="running", pid=pid, pid_started=started)
+            return False
+    history.update_run(run.id, status="running", pid=pid, pid_started=started, device=device)
+    return True
+
+
+def move(history: History, run_id: str, to: str) -> list[str]:
+    """Move a waiting run `up`, `down`, to be the `first` or the `last`; the ids of all that wait, in their new order.
+
+    Raises SwirlError when it does not wait.
+    """
+    order = [run.id for run in history.waiting()]
+    if run_id not in order:
+        raise SwirlError(f"Run {run_id} does not wait in the queue; it is {history.run(run_id).status}.")
+    place = order.index(run_id)
+    order.remove(run_id)
+    order.insert({"up": max(0, place - 1), "down": place + 1, "first": 0, "last": len(order)}[to], run_id)
+    history.reorder(order)
+    return order
 
 
 def claim(history: History, run_id: str) -> None:
@@ -88,5 +123,7 @@ def claim(history: History, run_id: str) -> None:
 
 
 def take(history: History, run_id: str) -> None:
+    """Note that this process trains the run, or will; one of several ranks needs every GPU."""
     pid, started = processes.myself()
-    history.update_run(run_id, pid=pid, pid_started=started)
+    spread = {"device": machine.EVERY_GPU} if ranks.world_size() > 1 else {}
+    history.update_run(run_id, pid=pid, pid_started=started, **spread)
