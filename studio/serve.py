@@ -10,7 +10,6 @@ import signal
 import socket
 import sys
 import tempfile
-import webbrowser
 from pathlib import Path
 from types import FrameType
 
@@ -29,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--home", help="where runs and collections lie (default: SWIRL_HOME, else runs/)")
     flags.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     flags.add_argument("--port", type=int, help=f"port to listen on (default: {PORT}, or the next free one)")
-    flags.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    opening = flags.add_mutually_exclusive_group()
+    opening.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    opening.add_argument("--window", action="store_true", help="open a window of its own, without tabs and address bar")
     flags.add_argument(
         "--auth", metavar="USER:PASSWORD", help="ask for this login; without it one is made up beyond this machine"
     )
@@ -125,7 +126,7 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
 
     for number in STOPS:
         signal.signal(number, _leave)
-    from studio import app, watch
+    from studio import app, watch, window
 
     studio = app.build(home)
     try:
@@ -138,7 +139,7 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     if account and not options.auth:
         print(f"Others can reach it, so it asks for a login: user {account[0]}, password {account[1]}", flush=True)
     if not options.no_browser:
-        webbrowser.open(address)
+        window.show(address, alone=options.window)
     try:
         watch.until_interrupted(home)
     finally:
