@@ -61,7 +61,5 @@ def show(address: str, *, alone: bool) -> None:
     if alone and open_window(address):
         return
     if alone:
-        print(
-            "No browser here knows such windows (Chrome, Edge, Brave do); opening the usual one.", flush=True
-        )
+        print("No browser here knows such windows (Chrome, Edge, Brave do); opening the usual one.", flush=True)
     webbrowser.open(address)

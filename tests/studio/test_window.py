@@ -27,9 +27,8 @@ def tabs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_window_without_tabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tabs: list[str]) -> None:
     program = tmp_path / "chromium"
-    program.write_text(
-        f'#!/bin/sh\necho "$@" > "{tmp_path}/asked.part"\nmv "{tmp_path}/asked.part" "{tmp_path}/asked"\n'
-    )
+    part, asked = tmp_path / "asked.part", tmp_path / "asked"
+    program.write_text(f'#!/bin/sh\necho "$@" > "{part}"\nmv "{part}" "{asked}"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setattr(window, "NAMES", ("chromium",))
