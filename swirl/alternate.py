@@ -28,6 +28,7 @@ from swirl.models.world_model import WorldModel
 from swirl.monitor import Monitor
 from swirl.phases import build_phase
 from swirl.plan import PlannedPhase, plan
+from swirl.reporting import reported
 from swirl.settings import Direction, Settings
 from swirl.sources.collection import load_sequences
 from swirl.sources.labels import read_labels
@@ -67,7 +68,7 @@ def train(home: Path, run_id: str) -> str:
 
     Raises SwirlError in one sentence for what the user can mend: data, settings, memory, divergence.
     """
-    history = History(home)
+    history = reported(home, run_id)
     settings = Settings.from_dict(history.run(run_id).settings)
     labels = load_labels(settings)
     transitions = training_transitions(home, settings)

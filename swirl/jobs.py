@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from swirl import machine, processes, queue
+from swirl import machine, processes, queue, reporting
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.keeping.removal import delete
@@ -201,6 +201,7 @@ def _create(
     history: History, home: Path, preset: str | None, settings: Settings, name: str | None, parent: str | None
 ) -> str:
     """The run's row and its folder with settings.json: both or neither. Returns the run's id."""
+    reporting.demand(settings.report_to)
     values = settings.to_dict()
     run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent)
     history.queue_last(run_id)

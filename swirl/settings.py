@@ -94,6 +94,9 @@ class Settings:
     warm_up_batch_size: int = setting(16, "Transitions in a step of the warm-up.", low=1, high=65536)
     held_out: int = setting(200, "Held-out transitions scored after each phase.", low=1, high=1_000_000)
     save_every: int = setting(10, "Steps between checkpoints for resuming.", low=1, high=1_000_000)
+    report_to: str = setting(
+        "none", "Where the figures go besides the history.", choices=("none", "trackio", "wandb", "tensorboard")
+    )
     overrides: dict[str, dict[str, Any]] = field(default_factory=lambda: {"forward": {}, "inverse": {}})
 
     def for_phase(self, direction: Direction) -> Settings:

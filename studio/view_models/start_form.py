@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.view_models.differences import Difference, settings_difference
+from swirl import reporting
 from swirl.errors import SwirlError, UsageError
 from swirl.presets import PRESETS, Preset
 from swirl.settings import FIELDS, PER_PHASE, Settings
@@ -21,7 +22,7 @@ GROUPS = {
     "Optimiser": ("learning_rate", "learning_rate_warmup", "scheduler", "max_grad_norm"),
     "Lengths": ("max_prompt_tokens", "max_action_tokens", "max_state_tokens"),
     "Warm-up on labels": ("warm_up_epochs", "warm_up_learning_rate", "warm_up_batch_size"),
-    "Scores and saving": ("held_out", "save_every"),
+    "Scores and saving": ("held_out", "save_every", "report_to"),
 }
 """Every setting that is not shown at once, by what it is about."""
 
@@ -79,6 +80,10 @@ def check_places(home: Path, settings: Settings) -> dict[str, str]:
         errors["model"] = mismatch(settings, found["data"].kind)
     if settings.labels and not Path(settings.labels).is_file():
         errors["labels"] = f"The labels file {settings.labels} is no longer there; choose it again."
+    try:
+        reporting.demand(settings.report_to)
+    except UsageError as error:
+        errors["report_to"] = str(error)
     return errors
 
 

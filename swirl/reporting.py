@@ -1,0 +1,116 @@
+"""`report_to`: the figures of a run also to trackio, Weights & Biases or TensorBoard, under the history's names.
+
+The trainers' own callbacks would send trl's names and begin at step 1 in each phase. So what the history is told is
+told here too: the same names, and steps counted through the whole run.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from swirl.errors import UsageError
+from swirl.history import History
+
+NONE = "none"
+TRACKERS = ("trackio", "wandb", "tensorboard")
+PROJECT = "swirl"
+
+
+def demand(tracker: str) -> None:
+    """Raise UsageError when the package of a tracker is not installed."""
+    if tracker != NONE and importlib.util.find_spec(tracker) is None:
+        raise UsageError(f"report_to={tracker} needs the package {tracker}: pip install {tracker}, or report_to=none.")
+
+
+def reported(home: Path, run_id: str) -> History:
+    """The history of a home; where the run is to be reported, one that reports its figures too.
+
+    Raises UsageError when the tracker's package is not installed.
+    """
+    history = History(home)
+    tracker = history.run(run_id).settings.get("report_to", NONE)
+    demand(tracker)
+    return history if tracker == NONE else Reporting(home, run_id, tracker)
+
+
+class Reporting(History):
+    """A history that sends one run's figures to a tracker as well; other runs are none of its business."""
+
+    def __init__(self, home: Path, run_id: str, tracker: str) -> None:
+        super().__init__(home)
+        self.run_id, self.tracker = run_id, tracker
+        self._sink: Any = None
+        self._earlier: dict[int, int] = {}
+
+    def log_metrics(self, run_id: str, phase: int, step: int, values: Mapping[str, float]) -> None:
+        """Store the figures of one step, then report them at the run's step, with the number of the phase."""
+        super().log_metrics(run_id, phase, step, values)
+        if run_id == self.run_id and values:
+            self._report({**values, "phase": phase}, self._steps_before(phase) + step)
+
+    def add_checkpoint(
+        self, run_id: str, *, index: int, iteration: int, phase: str, path: str, scores: Mapping[str, float]
+    ) -> str:
+        """Record a checkpoint, then report its held-out scores at the last step of its phase."""
+        name = super().add_checkpoint(run_id, index=index, iteration=iteration, phase=phase, path=path, scores=scores)
+        if run_id == self.run_id and scores:
+            self._report(dict(scores), self._steps_before(index + 1))
+        return name
+
+    def _steps_before(self, phase: int) -> int:
+        if phase not in self._earlier:
+            self._earlier[phase] = sum(p.steps for p in self.phases(self.run_id) if p.index < phase)
+        return self._earlier[phase]
+
+    def _report(self, values: dict[str, float], step: int) -> None:
+        if self._sink is None:  # not before there is something to say, so that only rank 0 opens one
+            run = self.run(self.run_id)
+            # A run's id is its home's own; with the time it is one of its kind, and the same after a resumption.
+            name = f"{run.id}-{run.created[:19].replace(':', '')}"
+            open_sink = TensorBoard if self.tracker == "tensorboard" else Tracker
+            self._sink = open_sink(self.tracker, name, run.settings, self.home / "runs" / run.id)
+            atexit.register(self._sink.close)  # a training process trains one run
+        self._sink.log(values, step)
+
+
+class Tracker:
+    """A run of trackio or wandb, which have one interface."""
+
+    def __init__(self, package: str, name: str, settings: dict[str, Any], folder: Path) -> None:
+        own = {"id": name, "dir": str(folder)} if package == "wandb" else {}
+        self.run = importlib.import_module(package).init(
+            project=PROJECT, name=name, config=settings, resume="allow", **own
+        )
+
+    def log(self, values: dict[str, float], step: int) -> None:
+        """Send the figures of one step."""
+        self.run.log(values, step=step)
+
+    def close(self) -> None:
+        """Send what is left."""
+        self.run.finish()
+
+
+class TensorBoard:
+    """An event file in the run's folder `tensorboard`."""
+
+    def __init__(self, package: str, name: str, settings: dict[str, Any], folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(folder / package))
+        self.writer.add_text("settings", "\n".join(f"- {key}: {value}" for key, value in settings.items()))
+
+    def log(self, values: dict[str, float], step: int) -> None:
+        """Write the figures of one step, to be seen at once."""
+        for key, value in values.items():
+            self.writer.add_scalar(key, value, step)
+        self.writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.writer.close()
