@@ -9,12 +9,14 @@ from __future__ import annotations
 from swirl.history.beside import Beside
 from swirl.history.curves import Curves
 from swirl.history.evaluations import Evaluations
+from swirl.history.hand_labels import HandLabels
 from swirl.history.registry import Registry
 from swirl.history.rows import (
     STATUSES,
     Bin,
     Checkpoint,
     Evaluation,
+    HandLabel,
     Metric,
     Origin,
     Phase,
@@ -33,6 +35,7 @@ __all__ = [
     "Bin",
     "Checkpoint",
     "Evaluation",
+    "HandLabel",
     "History",
     "Metric",
     "Origin",
@@ -45,7 +48,7 @@ __all__ = [
 ]
 
 
-class History(Training, Waiting, Curves, Beside, Whole, Evaluations, Registry):
+class History(Training, Waiting, Curves, Beside, Whole, Evaluations, HandLabels, Registry):
     """The history of one home; `home/studio.db` is created and brought up to date when it is opened.
 
     One object serves all threads of a process, and any number of processes may hold one: readers never wait, writers

@@ -213,5 +213,25 @@ def tags_resumptions_origins(db: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def hand_labels(db: Database) -> None:
+    """What a person said of a collection's transitions; `action` is empty where one was skipped.
+
+    They are the person's work and outlive the collection's row: imported again, it has them again.
+    """
+    db.executescript("""
+        CREATE TABLE hand_labels (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            data TEXT NOT NULL,
+            sequence TEXT NOT NULL,
+            step INTEGER NOT NULL,
+            shows TEXT NOT NULL,
+            action TEXT,
+            created TEXT NOT NULL,
+            UNIQUE (data, sequence, step)
+        );
+    """)
+
+
 # Every step's name: on an empty database all of them are pending.
 NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

@@ -140,3 +140,17 @@ class Evaluation:
     data: str
     metrics: dict[str, Any]
     created: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandLabel:
+    """What a person said of one transition: its action, or None where it was skipped.
+
+    `step` counts from 0; `shows` is a digest of both states as they were then.
+    """
+
+    sequence: str
+    step: int
+    shows: str
+    action: str | None
+    created: str
