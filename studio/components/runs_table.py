@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from studio.components.html import escape
 from studio.components.pictures import empty
 from studio.components.run_header import status_chip
-from studio.view_models.differences import Difference
 from studio.view_models.numbers import counted
 from studio.view_models.run_rows import RunRow
+from swirl.keeping.differences import Difference
 
 EMPTY_PICTURE = (
     '<svg viewBox="0 0 200 96" width="220" fill="none" stroke="var(--truth)" stroke-width="2" stroke-linecap="round" '
@@ -71,7 +71,7 @@ def difference_table(left: RunRow, right: RunRow, differences: Sequence[Differen
         return f'{head}<p class="note">No setting differs.</p>'
     rows = "".join(
         f'<tr><th scope="row"><abbr class="mono" title="{escape(d.help)}">{escape(d.name)}</abbr></th>'
-        f"<td>{escape(d.left)}</td><td>{escape(d.right)}</td></tr>"
+        f"<td>{escape(d.values[0])}</td><td>{escape(d.values[1])}</td></tr>"
         for d in differences
     )
     return (

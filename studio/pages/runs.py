@@ -10,10 +10,10 @@ from studio.components.html import block
 from studio.components.runs_table import difference_table, runs_table
 from studio.page import Page
 from studio.store import history
-from studio.view_models.differences import settings_difference
 from studio.view_models.run_rows import RunRow, deletion_words, run_row
 from swirl import jobs
 from swirl.history import Run
+from swirl.keeping.differences import settings_difference
 from swirl.paths import assets
 
 PAGE = Page(path="/runs", title="Runs", question="What did I do?")

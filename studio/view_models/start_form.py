@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.view_models.differences import Difference, settings_difference
 from swirl import reporting
 from swirl.errors import SwirlError, UsageError
+from swirl.keeping.differences import Difference, settings_difference
 from swirl.presets import PRESETS, Preset
 from swirl.settings import FIELDS, PER_PHASE, Settings
 

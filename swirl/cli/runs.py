@@ -1,4 +1,4 @@
-"""`swirl train`, `swirl stop`, `swirl resume`, `swirl runs`: the life of a run."""
+"""`swirl train`, `swirl stop`, `swirl resume`: the life of a run."""
 
 from __future__ import annotations
 
@@ -48,10 +48,6 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     resuming.add_argument("--detach", action="store_true", help="train in the background and return at once")
     add_json(resuming)
     resuming.set_defaults(handler=resume_run)
-
-    listing = commands.add_parser("runs", help="list the runs, newest first")
-    add_json(listing)
-    listing.set_defaults(handler=list_runs)
 
 
 def settings_help() -> str:
@@ -150,33 +146,3 @@ def resume_run(given: argparse.Namespace, out: Output) -> int:
         out.line(given.run)
         return 0
     return train_here(given.home, given.run, out)
-
-
-def list_runs(given: argparse.Namespace, out: Output) -> int:
-    """The history, after a look at which processes still live."""
-    from swirl import jobs
-    from swirl.history import History
-
-    jobs.reconcile(given.home)
-    runs = History(given.home).runs()
-    out.document(
-        [
-            {
-                "run": run.id,
-                "name": run.name,
-                "status": run.status,
-                "pid": run.pid,
-                "phase": run.phase,
-                "step": run.step,
-                "preset": run.preset,
-                "created": run.created,
-                "error": run.error,
-            }
-            for run in runs
-        ]
-    )
-    rows = [
-        [run.id, run.status, run.phase or "", str(run.step or ""), run.preset or "", run.name or ""] for run in runs
-    ]
-    out.line(table(["RUN", "STATUS", "PHASE", "STEP", "PRESET", "NAME"], rows) if runs else "No runs yet.")
-    return 0

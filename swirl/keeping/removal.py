@@ -51,6 +51,7 @@ def delete(home: Path, run_id: str) -> None:
     Raises SwirlError while a process trains it, while a queued or running run is about to start from it, and when
     its files cannot be taken away; then all of it is still there.
     """
+    clear_up(home)
     folder = queue.run_folder(home, run_id)
     doomed = folder.with_name(DELETED + folder.name)
     with queue.locked(home) as history:

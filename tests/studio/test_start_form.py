@@ -8,7 +8,7 @@ import pytest
 
 from studio.components import start_form as form
 from studio.view_models.cost import cost_estimate, cost_words, past_paces
-from studio.view_models.differences import settings_difference
+from swirl.keeping.differences import settings_difference
 from studio.view_models.start_form import EXTENSIONS, GROUPS, MAIN, field_values, from_preset, read_form, typed
 from studio.view_models.start_row import start_verdict
 from swirl.errors import SwirlError
@@ -63,7 +63,7 @@ def test_what_differs_from_the_preset_leaves_out_what_everybody_chooses() -> Non
 def test_settings_difference_shows_the_shared_value_against_an_override() -> None:
     left = Settings().replace({"forward.beta": 0.04}).to_dict()
     found = settings_difference(left, Settings(share_weights=True).to_dict())
-    assert [(d.name, d.left, d.right) for d in found] == [
+    assert [(d.name, *d.values) for d in found] == [
         ("forward.beta", "0.04", "0.1"),
         ("share_weights", "false", "true"),
     ]

@@ -1,0 +1,49 @@
+"""In which settings runs differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swirl.settings import FIELDS
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting with its value in each of the runs, as text; `help` says what it means."""
+
+    name: str
+    values: tuple[str, ...]
+    help: str
+
+
+def settings_difference(*settings: Mapping[str, Any]) -> list[Difference]:
+    """The settings (flat, as runs store them) in which not all are equal, in the order in which they are declared.
+
+    A phase's override stands after its setting; where only some runs override, the others' shared value is shown.
+    """
+    declared = (name for field in FIELDS for name in (field, f"forward.{field}", f"inverse.{field}"))
+    given = {name for one in settings for name in one}
+    names = [name for name in declared if name in given]
+    names += sorted(given - set(names))
+    found = []
+    for name in names:
+        values = tuple(shown(value_of(one, name)) for one in settings)
+        if len(set(values)) > 1:
+            field = FIELDS.get(name.rpartition(".")[2])
+            found.append(Difference(name, values, field.metadata["help"] if field else ""))
+    return found
+
+
+def value_of(settings: Mapping[str, Any], name: str) -> Any:
+    """A setting's value; an override that is not there is the shared value."""
+    return settings.get(name, settings.get(name.rpartition(".")[2]))
+
+
+def shown(value: Any) -> str:
+    """A value as one types it: `0.0001`, `true`, `none`."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)

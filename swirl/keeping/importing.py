@@ -1,0 +1,255 @@
+"""Taking in a run from a file: everything is checked, nothing is executed, and nothing is left of a failed import."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swirl import queue
+from swirl.errors import SwirlError, UsageError
+from swirl.history import History
+from swirl.keeping import checked
+from swirl.keeping import format as layout
+from swirl.keeping.checked import Wrong
+from swirl.keeping.exporting import CHUNK, Progress
+from swirl.keeping.lineage import owner_of
+from swirl.keeping.removal import IMPORTED, clear_up
+from swirl.models.checkpoints import MANIFEST, asset_names, read_manifest
+from swirl.settings import Settings
+from swirl.sources.entries import UNREADABLE, reason, trap
+
+ELSEWHERE = "elsewhere:"
+"""Stands before the name of a checkpoint that an imported run started from and that this home does not have."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A run that was taken in: its id here and in the file, and what it needs that this machine does not have."""
+
+    run: str
+    was: str
+    checkpoints: int
+    figures: int
+    size: int
+    lacks: tuple[str, ...]
+
+
+def import_run(
+    home: Path, file: Path, progress: Progress = lambda share, words: None, name: str | None = None
+) -> Imported:
+    """Add the run in `file` to a home, under its own id or, if that was ever given here, a new one.
+
+    `name` is what people call the file. Raises SwirlError, in one sentence that names it, for a file that is damaged
+    or none of ours; then nothing of it is stored.
+    """
+    name = name or file.name
+    clear_up(home)
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(file))
+            return Reader(home, archive, name, progress).take()
+        except UsageError as error:
+            raise SwirlError(f"{name} does not fit this version of SWIRL Studio: {error}") from error
+        except UNREADABLE as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise SwirlError(f"{name} cannot be read or unpacked ({error.strerror}).") from error
+            raise SwirlError(f"{name} is not a whole run file ({said(error)}); export the run again.") from error
+
+
+def said(error: Exception) -> str:
+    """What is wrong with a file, in words."""
+    return str(error) if isinstance(error, Wrong) else reason(error)
+
+
+class Reader:
+    """Reads one open zip file. Wrong is raised for whatever is not as it should be."""
+
+    def __init__(self, home: Path, archive: zipfile.ZipFile, name: str, progress: Progress) -> None:
+        self.home, self.archive, self.name, self.progress = home, archive, name, progress
+        self.history = History(home)
+        self.infos = self.listed()
+        self.about = self.document(layout.ABOUT)
+        self.members = checked.mapping(self.about.get("members"), "list of members")
+        self.done, self.all = 0, max(1, sum(info.file_size for info in self.infos.values()))
+
+    def take(self) -> Imported:
+        """Check, store and show the run."""
+        rows = self.rows()
+        settings, parent = self.settings()
+        columns = checked.run_columns(self.about.get("run"))
+        was = checked.text(self.about.get("id"), "id", 100)
+        if shutil.disk_usage(self.home).free < self.all:
+            raise SwirlError(f"{self.name} needs {self.all / 1e9:.1f} GB in {self.home}; free some space first.")
+        run_id = self.history.begin_import(was, columns, settings, parent, Path(self.name).name[:200])
+        final = queue.run_folder(self.home, run_id)
+        draft = final.with_name(IMPORTED + final.name)
+        try:
+            self.unpack(draft)
+            lacks = self.checkpoints(draft, rows["checkpoints"], run_id)
+            lacks += self.collection(settings)
+            figures = self.store(run_id, draft, rows)
+            (draft / layout.SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            draft.rename(final)
+            self.history.reveal(run_id)
+        except BaseException:
+            for folder in (draft, final):
+                shutil.rmtree(folder, ignore_errors=True)
+            self.history.purge(run_id)
+            raise
+        return Imported(run_id, was, len(rows["checkpoints"]), figures, self.all, tuple(dict.fromkeys(lacks)))
+
+    def listed(self) -> dict[str, zipfile.ZipInfo]:
+        """The members by name, if each may be there and none is too large."""
+        found: dict[str, zipfile.ZipInfo] = {}
+        infos = self.archive.infolist()
+        if layout.ABOUT not in (info.filename for info in infos):
+            raise Wrong(f"it has no {layout.ABOUT}")
+        if len(infos) > layout.MOST_MEMBERS:
+            raise Wrong(f"it has {len(infos)} members")
+        for info in infos:
+            most = layout.allowance(info.filename)
+            if most is None or info.filename in found:
+                raise Wrong(f"there is no place for {info.filename[:100]!a} in a run")
+            if trap(info) or info.file_size > most:
+                raise Wrong(f"{info.filename} would unpack to {info.file_size >> 20} MB")
+            found[info.filename] = info
+        if sum(info.file_size for info in infos) > layout.MOST_BYTES:
+            raise Wrong(f"it would unpack to more than {layout.MOST_BYTES >> 30} GB")
+        return found
+
+    def document(self, name: str) -> dict[str, Any]:
+        """A small member that is a JSON object; of run.json, one that we can read."""
+        if name not in self.infos:
+            raise Wrong(f"it has no {name}")
+        try:
+            found = json.loads(self.archive.read(self.infos[name]))
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            raise Wrong(f"its {name} is no JSON") from error
+        if not isinstance(found, dict) or (name == layout.ABOUT and found.get("kind") != layout.KIND):
+            raise Wrong(f"its {name} is not a run's")
+        if name == layout.ABOUT and found.get("format") != layout.FORMAT:
+            raise SwirlError(f"{self.name} was written by a newer SWIRL Studio; update this one to import it.")
+        return found
+
+    def rows(self) -> dict[str, Any]:
+        """The rows that run.json holds."""
+        about, kinds = self.about, ("phases", "checkpoints", "evaluations", "resumptions", "tags")
+        found: dict[str, Any] = {kind: getattr(checked, kind)(about.get(kind)) for kind in kinds}
+        return found | {"note": checked.text(about.get("note"), "note", checked.TEXT)}
+
+    def settings(self) -> tuple[dict[str, Any], str | None]:
+        """The run's settings and its parent, if that very run is here; a start from one that is not is marked so."""
+        values = self.document(layout.SETTINGS)
+        checked_settings = Settings.from_dict(values)
+        begun = self.about.get("from")
+        runs = {run.id: run for run in self.history.runs()}
+        parent = None
+        if begun is not None:
+            begun = checked.mapping(begun, "origin")
+            known = runs.get(str(begun.get("run")))
+            parent = known.id if known and known.created == begun.get("created") else None
+        model = checked_settings.model
+        foreign = owner_of(self.home, model) in runs or bool(begun and begun.get("checkpoint"))
+        if foreign and parent is None and not model.startswith(ELSEWHERE):
+            values = {**values, "model": ELSEWHERE + model}
+        return values, parent
+
+    def unpack(self, draft: Path) -> None:
+        """Write all members but run.json and settings.json, if each is what run.json says it is."""
+        draft.mkdir(parents=True)
+        for name, info in self.infos.items():
+            if name in (layout.ABOUT, layout.SETTINGS):
+                continue
+            digest = hashlib.sha256()
+            target = draft / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self.archive.open(info) as source, target.open("xb") as out:
+                while chunk := source.read(CHUNK):
+                    out.write(chunk)
+                    digest.update(chunk)
+                    self.done += len(chunk)
+                    self.progress(0.6 * min(1.0, self.done / self.all), f"Reading {name}")
+            if digest.hexdigest() != checked.mapping(self.members.get(name), f"hash of {name}").get("sha256"):
+                raise Wrong(f"{name} is not what it was when it was written")
+
+    def checkpoints(self, draft: Path, rows: list[dict[str, Any]], run_id: str) -> list[str]:
+        """Check the weights of every checkpoint and give each its path here; the base models that are missing."""
+        lacks = []
+        for row in rows:
+            place = layout.checkpoint_folder(row["index"], row["phase"])
+            try:
+                base = read_manifest(draft / place)["base"]
+            except SwirlError as error:
+                raise Wrong(f"{place} is no whole checkpoint") from error
+            for weights in sorted((draft / place).glob("*/adapter_model.safetensors")):
+                check_adapter(weights, f"{place}/{weights.parent.name}")
+            row["path"] = (queue.run_folder(Path(), run_id) / place).as_posix()
+            if base == "base" or (base.startswith("asset:") and base.removeprefix("asset:") not in asset_names()):
+                raise Wrong(f"{place} is built on a model that it does not bring")
+            if Path(base).is_absolute() and not Path(base).is_dir():
+                lacks.append(f"the base model {base}")
+        if set(rows_of(self.infos)) - {layout.checkpoint_folder(row["index"], row["phase"]) for row in rows}:
+            raise Wrong("it holds a checkpoint that the run does not name")
+        return lacks
+
+    def collection(self, settings: dict[str, Any]) -> list[str]:
+        """The collection that the run learnt from, if it is not here."""
+        from swirl.sources.collection import list_collections
+
+        data = str(settings.get("data") or "")
+        return [] if data in {c.name for c in list_collections(self.home)} else [f"the collection {data}"]
+
+    def store(self, run_id: str, draft: Path, rows: dict[str, Any]) -> int:
+        """Add the rows, those of the two large files as they are read; returns how many figures there are."""
+        figures, rollouts = draft / layout.METRICS, draft / layout.ROLLOUTS
+        self.progress(0.6, "Storing its figures")
+        self.history.add_rows(
+            run_id,
+            figures=self.lines(figures, checked.figure),
+            rollouts=self.lines(rollouts, checked.rollout),
+            **rows,
+        )
+        for file in (figures, rollouts):
+            file.unlink(missing_ok=True)
+        return self.history.counts(run_id)[0]
+
+    def lines(self, file: Path, read: Any) -> Iterator[Any]:
+        """The lines of a large member, each checked."""
+        if not file.is_file():
+            raise Wrong(f"it has no {file.name}")
+        size, done = max(1, file.stat().st_size), 0
+        with file.open("rb") as source:
+            for line in source:
+                done += len(line)
+                self.progress(0.6 + 0.4 * done / size, "Storing its figures")
+                yield read(line)
+
+
+def rows_of(infos: dict[str, zipfile.ZipInfo]) -> Iterator[str]:
+    """The folders of checkpoints among the members."""
+    return (name.removesuffix(f"/{MANIFEST}") for name in infos if name.endswith(f"/{MANIFEST}"))
+
+
+def check_adapter(weights: Path, place: str) -> None:
+    """Raise Wrong unless the weights are whole safetensors and their configuration is an ordinary LoRA adapter's."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, framework="numpy") as tensors:
+            found = len(tensors.keys())
+    except SafetensorError as error:
+        raise Wrong(f"the weights in {place} are no safetensors") from error
+    try:
+        config = json.loads(weights.with_name("adapter_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Wrong(f"{place} has no readable adapter_config.json") from error
+    plain = isinstance(config, dict) and config.get("peft_type") == "LORA" and not config.get("auto_mapping")
+    if not found or not plain:
+        raise Wrong(f"{place} is no ordinary LoRA adapter")
