@@ -15,11 +15,12 @@ import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from swirl import paths
 from swirl.errors import SwirlError
-from swirl.models import resolve_checkpoint
 from swirl.models.checkpoints import ADAPTERS, MANIFEST, asset_names, base_source, read_manifest
+from swirl.models.hub import ADAPTER_FILES, located
 from swirl.presets import PRESETS
 
 # What `pyproject.toml` requires to run; a test holds the two together.
@@ -45,7 +46,6 @@ REQUIREMENTS = (
     "transformers",
     "trl",
 )
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 BASE_FILES = (
     "config.json",
     "generation_config.json",
@@ -114,11 +114,7 @@ def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
     The folder appears complete or not at all. Raises SwirlError when the checkpoint cannot be found or is a plain
     language model, or when the folder holds something.
     """
-    source, folder = resolve_checkpoint(home, checkpoint), folder.expanduser().resolve()
-    if isinstance(source, str) or not (source / MANIFEST).is_file():
-        raise SwirlError(
-            f"{checkpoint} is a plain language model; name a trained checkpoint, a run's or a shipped one."
-        )
+    source, folder = trained(home, checkpoint), folder.expanduser().resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SwirlError(f"{folder} is there already and not empty; name a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +126,16 @@ def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
         write_texts(space, name)
         os.replace(space, folder)
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def trained(home: Path, checkpoint: str) -> Path:
+    """The folder of a trained checkpoint. Raises SwirlError for an unknown one, and for a plain language model."""
+    source = located(home, checkpoint)
+    if isinstance(source, str) or not (source / MANIFEST).is_file():
+        raise SwirlError(
+            f"{checkpoint} is a plain language model; name a trained checkpoint, a run's or a shipped one."
+        )
+    return source
 
 
 def asset_name(source: Path, checkpoint: str) -> str:
@@ -175,18 +181,23 @@ def write_assets(space: Path, checkpoints: dict[str, Path]) -> None:
         write_checkpoint(source, space / "assets" / name)
 
 
-def write_checkpoint(source: Path, target: Path) -> None:
-    """A checkpoint that needs nothing from this machine: its base lies inside, in a shipped asset or on the Hub."""
+def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict[str, Any]:
+    """A checkpoint that needs nothing from this machine; its manifest.
+
+    Its base lies inside, in a shipped asset or on the Hub; with `whole` never in a shipped asset, for whoever reads it
+    may not have those.
+    """
     manifest = read_manifest(source)
     base = base_source(source, manifest)
     for adapter in ADAPTERS:
         for file in matching(source / adapter, ADAPTER_FILES):
             copy(file, target / adapter / file.name)
-    if not manifest["base"].startswith("asset:") and Path(base).is_dir():
+    if (whole or not manifest["base"].startswith("asset:")) and Path(base).is_dir():
         for file in matching(Path(base), BASE_FILES):
             copy(file, target / "base" / file.relative_to(base))
         manifest = {**manifest, "base": "base"}
     (target / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return manifest
 
 
 def write_texts(space: Path, name: str) -> None:

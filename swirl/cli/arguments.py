@@ -13,7 +13,9 @@ def add_json(command: argparse.ArgumentParser) -> None:
 def add_checkpoint(command: argparse.ArgumentParser) -> None:
     """The trained model that a command works with, and where to compute."""
     command.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a path, a shipped name (tiny-household) or RUN[@iteration]"
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="a path, a shipped name (tiny-household), RUN[@iteration] or hub:OWNER/NAME",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute")
 

@@ -1,4 +1,4 @@
-"""`swirl evaluate`, `swirl infer`, `swirl imagine`, `swirl export`: what can be done with a trained model."""
+"""`swirl evaluate`, `infer`, `imagine`, `export` and `push`: what can be done with a trained model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from swirl.cli.arguments import add_checkpoint, add_json, positive
 from swirl.cli.output import Output, table
 from swirl.errors import SwirlError, UsageError
 from swirl.states import Picture, State
+
+NAMES = "a path, a shipped name, RUN[@iteration], or hub:OWNER/NAME"
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -46,10 +48,29 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     imagining.set_defaults(handler=imagine_states)
 
     exporting = commands.add_parser("export", help="a folder that runs as a Hugging Face Space")
-    exporting.add_argument("checkpoint", metavar="CHECKPOINT", help="a path, a shipped name or RUN[@iteration]")
+    exporting.add_argument("checkpoint", metavar="CHECKPOINT", help=NAMES)
     exporting.add_argument("--space", metavar="DIR", type=Path, required=True, help="a new or empty folder")
+    exporting.add_argument(
+        "--upload",
+        metavar="OWNER/NAME",
+        help="also put it on the Hub as this Space, with the token of HF_TOKEN or of `hf auth login`",
+    )
+    exporting.add_argument("--private", action="store_true", help="with --upload: seen by you alone")
     add_json(exporting)
     exporting.set_defaults(handler=export_checkpoint)
+
+    pushing = commands.add_parser(
+        "push",
+        help="put a checkpoint on the Hugging Face Hub",
+        description="Uploads the two adapters as peft has them, their base model unless it is on the Hub, and a model "
+        "card with the scores, with the token of HF_TOKEN or of `hf auth login`. Anywhere else the checkpoint is then "
+        "called hub:OWNER/NAME.",
+    )
+    pushing.add_argument("checkpoint", metavar="CHECKPOINT", help=NAMES)
+    pushing.add_argument("--to", metavar="OWNER/NAME", required=True, help="the repository, made if need be")
+    pushing.add_argument("--private", action="store_true", help="a new repository is seen by you alone")
+    add_json(pushing)
+    pushing.set_defaults(handler=push_checkpoint)
 
 
 def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
@@ -178,11 +199,32 @@ def stored(home: Path, state: State) -> str:
 
 
 def export_checkpoint(given: argparse.Namespace, out: Output) -> int:
-    """Write the Space's folder and say what to do with it."""
+    """Write the Space's folder, upload it if asked to, and say what to do with it."""
     from swirl.export import export_space
+    from swirl.models.hub import demand_target, upload
 
+    if given.private and not given.upload:
+        raise UsageError("--private says who sees an uploaded Space; it needs --upload OWNER/NAME.")
+    if given.upload:
+        demand_target(given.upload, None)  # before anything is written
     files = export_space(given.home, given.checkpoint, given.space)
-    out.document({"space": str(given.space), "files": files})
     out.line(f"Wrote {len(files)} files to {given.space}.")
+    address = None
+    if given.upload:
+        out.note(f"Uploading to {given.upload}.")
+        address = upload(given.space.expanduser(), given.upload, kind="space", token=None, private=given.private)
+        out.line(f"The Space is at {address}; it builds for some minutes before it starts.")
+    out.document({"space": str(given.space), "files": files, "address": address})
     out.note(f"To try it here: cd {given.space} && pip install -r requirements.txt && python app.py")
+    return 0
+
+
+def push_checkpoint(given: argparse.Namespace, out: Output) -> int:
+    """Upload the checkpoint and say how it is called from now on."""
+    from swirl.push import push
+
+    out.note(f"Uploading {given.checkpoint} to {given.to}.")
+    address = push(given.home, given.checkpoint, given.to, private=given.private)
+    out.document({"checkpoint": given.checkpoint, "address": address, "name": f"hub:{given.to}"})
+    out.line(f"{address}: anywhere else its name is hub:{given.to}")
     return 0

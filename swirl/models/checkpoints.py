@@ -24,6 +24,8 @@ ADAPTERS = ("fwm", "idm")
 INDEX = "model_index.json"
 CODEC = "codec"
 """The image codec's folder beside its language model."""
+HUB = "hub:"
+"""Before an id on the Hub it says that no folder of this machine is meant."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 UNIFIED = ("emu3", "janus")
 """Kinds of model, as their config.json says, that have their image codec within."""
@@ -38,9 +40,14 @@ def asset_names() -> list[str]:
 def resolve_checkpoint(home: Path, name: str) -> Path | str:
     """The folder of a checkpoint, or a model id on the Hub.
 
-    `name` is a folder, an asset name, RUN, RUN@iteration or RUN@iteration-phase, or a Hub id such as `owner/model`.
-    RUN alone means its best checkpoint, or the newest while none is marked. Raises SwirlError in one sentence.
+    `name` is a folder, an asset name, RUN, RUN@iteration or RUN@iteration-phase, or a Hub id such as `owner/model` or
+    `hub:owner/model`. RUN alone means its best checkpoint, or the newest while none is marked. Raises SwirlError in one
+    sentence.
     """
+    if name.startswith(HUB):
+        if not HUB_ID.fullmatch(name.removeprefix(HUB)):
+            raise SwirlError(f"{name} is not a name on the Hub; write it as hub:owner/name.")
+        return name.removeprefix(HUB)
     folder = Path(name).expanduser()
     if any((folder / file).is_file() for file in (MANIFEST, "config.json", INDEX)):
         return folder.resolve()
@@ -107,11 +114,23 @@ def kind_of(folder: Path | str) -> str:
     Of an id on the Hub that is none of the presets' it costs a look at small files; out of reach it is taken for text.
     """
     if isinstance(folder, str):
+        manifest = None if folder in (JANUS_1B, JANUS_7B, EMU3) else hub_file(folder, MANIFEST)
+        if manifest is not None:
+            return manifest_kind(manifest)
         return "image" if folder in (JANUS_1B, JANUS_7B, EMU3) or hub_draws(folder) else "text"
     if (folder / MANIFEST).is_file():
         return str(read_manifest(folder).get("kind", "text"))
     pictures = (folder / INDEX).is_file() or (folder / CODEC / "config.json").is_file()
     return "image" if pictures or model_type(folder / "config.json") in UNIFIED else "text"
+
+
+def manifest_kind(manifest: Path) -> str:
+    """What a `swirl.json` by itself says of the states; "text" where it says nothing."""
+    try:
+        said = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "text"  # loading says what is wrong
+    return "image" if isinstance(said, dict) and said.get("kind") == "image" else "text"
 
 
 def model_type(config: Path) -> str:
@@ -149,6 +168,13 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
         return str(folder / "base")
     if base.startswith("asset:"):
         return str(paths.assets() / base.removeprefix("asset:") / "base")
+    if base.startswith(HUB):
+        from swirl.models.hub import fetched
+
+        owner = fetched(base.removeprefix(HUB))
+        if owner is None:
+            raise SwirlError(f"{folder} builds on {base}, which cannot be reached on the Hub; try again later.")
+        return str(owner / "base")
     return base
 
 
@@ -160,4 +186,7 @@ def base_name(source: Path | str) -> str:
     source = source.resolve()
     if source.name == "base" and source.parent.parent == paths.assets().resolve():
         return f"asset:{source.parent.name}"
+    if source.name == "base" and (source.parent / MANIFEST).is_file() and source.parent.parent.name == "snapshots":
+        # Fetched from the Hub, into a folder that another machine has elsewhere: models--OWNER--NAME/snapshots/COMMIT
+        return HUB + source.parents[2].name.removeprefix("models--").replace("--", "/", 1)
     return str(source)

@@ -33,8 +33,9 @@ from transformers.utils.logging import disable_progress_bar
 from swirl.codecs import Codec, ImageCodec
 from swirl.errors import SwirlError, UsageError
 from swirl.models import vq
-from swirl.models.checkpoints import CODEC, MANIFEST, UNIFIED, base_source, kind_of, read_manifest, resolve_checkpoint
+from swirl.models.checkpoints import CODEC, MANIFEST, UNIFIED, base_source, kind_of, read_manifest
 from swirl.models.editors import Editor, is_editor, load_editor
+from swirl.models.hub import located
 from swirl.models.world_model import WorldModel
 from swirl.prompts import MANNERS
 
@@ -64,7 +65,7 @@ def load_world_model(
     Raises SwirlError in one sentence for what is missing or does not fit. Loading never executes code from a
     checkpoint: weights are safetensors and remote code is off.
     """
-    source = resolve_checkpoint(home, name)
+    source = located(home, name)
     place = pick_device(device)
     if isinstance(source, str) or not (source / MANIFEST).is_file():
         if is_editor(source):
