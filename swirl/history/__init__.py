@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from swirl.history.beside import Beside
+from swirl.history.comparisons import CHOICES, Choice, Comparisons, Look, Preference
 from swirl.history.curves import Curves
 from swirl.history.evaluations import Evaluations
 from swirl.history.hand_labels import HandLabels
@@ -31,15 +32,19 @@ from swirl.history.waiting import Waiting
 from swirl.history.whole import Whole
 
 __all__ = [
+    "CHOICES",
     "STATUSES",
     "Bin",
     "Checkpoint",
+    "Choice",
     "Evaluation",
     "HandLabel",
     "History",
+    "Look",
     "Metric",
     "Origin",
     "Phase",
+    "Preference",
     "Request",
     "Resumption",
     "Rollout",
@@ -48,7 +53,7 @@ __all__ = [
 ]
 
 
-class History(Training, Waiting, Curves, Beside, Whole, Evaluations, HandLabels, Registry):
+class History(Training, Waiting, Curves, Beside, Whole, Evaluations, Comparisons, HandLabels, Registry):
     """The history of one home; `home/studio.db` is created and brought up to date when it is opened.
 
     One object serves all threads of a process, and any number of processes may hold one: readers never wait, writers

@@ -233,5 +233,40 @@ def hand_labels(db: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def comparisons(db: Database) -> None:
+    """Blind votes, glances at a checkpoint's actions, and what an evaluation found of each transition."""
+    db.executescript("""
+        CREATE TABLE preferences (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            data TEXT NOT NULL,
+            sequence TEXT NOT NULL,
+            step INTEGER NOT NULL,
+            "left" TEXT NOT NULL,
+            "right" TEXT NOT NULL,
+            left_run TEXT REFERENCES runs (id) ON DELETE CASCADE,
+            right_run TEXT REFERENCES runs (id) ON DELETE CASCADE,
+            choice TEXT NOT NULL CHECK (choice IN ('left', 'right', 'tie', 'skip')),
+            created TEXT NOT NULL
+        );
+        CREATE INDEX preferences_data ON preferences (data, "left", "right");
+        CREATE INDEX preferences_left_run ON preferences (left_run);
+        CREATE INDEX preferences_right_run ON preferences (right_run);
+        CREATE TABLE looks (
+            checkpoint TEXT NOT NULL,
+            data TEXT NOT NULL,
+            run TEXT REFERENCES runs (id) ON DELETE CASCADE,
+            found TEXT NOT NULL,
+            created TEXT NOT NULL,
+            PRIMARY KEY (checkpoint, data)
+        );
+        CREATE INDEX looks_run ON looks (run);
+        CREATE TABLE evaluation_cases (
+            evaluation INTEGER PRIMARY KEY REFERENCES evaluations (id) ON DELETE CASCADE,
+            cases TEXT NOT NULL
+        );
+    """)
+
+
 # Every step's name: on an empty database all of them are pending.
 NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

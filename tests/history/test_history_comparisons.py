@@ -1,0 +1,47 @@
+"""Votes, glances and numbers per transition: kept, found again, and gone with their run."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from swirl.history import History
+
+PLACE = {"data": "walks", "sequence": "w0", "step": 2}
+
+
+def test_votes_are_found_by_collection_and_checkpoints(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    first = history.add_preference(**PLACE, left="tiny", right="other", choice="left")
+    history.add_preference(**PLACE, left="other", right="tiny", choice="tie")
+    history.add_preference(**PLACE, left="other", right="third", choice="skip")
+    history.add_preference(**{**PLACE, "data": "else"}, left="tiny", right="other", choice="right")
+    found = history.preferences("walks", ["tiny", "other"])
+    assert [(vote.left, vote.choice, vote.step) for vote in found] == [("tiny", "left", 2), ("other", "tie", 2)]
+    history.remove_preference(first)
+    assert [vote.choice for vote in history.preferences("walks", ["tiny", "other", "third"])] == ["tie", "skip"]
+
+
+def test_no_other_choice_is_kept(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    with pytest.raises(sqlite3.IntegrityError):
+        history.add_preference(**PLACE, left="a", right="b", choice="perhaps")
+    assert history.preferences("walks", ["a", "b"]) == []
+
+
+def test_all_goes_with_its_run(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    run = history.create_run(preset=None, settings={"data": "walks"})
+    history.add_preference(**PLACE, left="tiny", right=f"{run}@1", choice="left")
+    history.keep_look(checkpoint=f"{run}@1", data="walks", found={"a": 1})
+    history.keep_look(checkpoint=f"{run}@1", data="walks", found={"a": 2})
+    history.keep_look(checkpoint="tiny", data="walks", found={"a": 3})
+    assert [look.found for look in history.looks(checkpoint=f"{run}@1")] == [{"a": 2}]
+    evaluation = history.add_evaluation(checkpoint=f"{run}@1", data="walks", metrics={})
+    history.keep_cases(evaluation, {"places": [["w0", 0]]})
+    assert history.cases(evaluation) == {"places": [["w0", 0]]} and history.cases(evaluation + 1) is None
+    history.delete_run(run)
+    assert history.preferences("walks", ["tiny", f"{run}@1"]) == [] and history.cases(evaluation) is None
+    assert [look.checkpoint for look in history.looks(data="walks")] == ["tiny"]
