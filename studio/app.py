@@ -12,7 +12,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
-from studio import frames, installable
+from studio import frames, installable, run_files
 from studio.components import header
 from studio.components.logo import favicon
 from studio.pages import compare, explore, play, runs, train
@@ -57,5 +57,5 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         favicon_path=icon,
         theme=theme(),
         head=head(),
-        app_kwargs={"routes": [frames.route(), *installable.routes()]},
+        app_kwargs={"routes": [frames.route(), run_files.route(), *installable.routes()]},
     )

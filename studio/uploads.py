@@ -66,7 +66,7 @@ def take(
     SwirlError, in the names that the files had, for one that was not uploaded here or cannot be read, and for two of
     the same name.
     """
-    files = [_uploaded(path) for path in paths]
+    files = [uploaded(path) for path in paths]
     if not files:
         raise SwirlError("No file arrived; drop pictures, a video, a zip, or a .jsonl, .csv, .tsv or .txt file.")
     places = [_place(own, file) for own, file in zip(names, files, strict=True)] if names else [f.name for f in files]
@@ -110,7 +110,7 @@ def _as_dropped(sentence: str) -> str:
     return re.sub(rf"(?:{passed})[^{re.escape(os.sep)}]*{re.escape(os.sep)}", "", sentence)
 
 
-def _uploaded(path: str) -> Path:
+def uploaded(path: str) -> Path:
     """The file, if it lies where uploads lie: the page must not reach any other file of this machine."""
     file = Path(path).resolve()
     if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():

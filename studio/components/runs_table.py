@@ -1,15 +1,14 @@
-"""The history of runs as a table, and the settings in which two of them differ."""
+"""The history of runs as a table: its head, its filters, its pages; the rows are in `run_rows`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from studio.components.html import escape
 from studio.components.pictures import empty
-from studio.components.run_header import status_chip
-from studio.view_models.numbers import counted
-from studio.view_models.run_rows import RunRow
-from swirl.keeping.differences import Difference
+from studio.components.run_rows import table_row
+from studio.view_models.numbers import count
+from studio.view_models.run_rows import PAGE, RunRow, Wanted
 
 EMPTY_PICTURE = (
     '<svg viewBox="0 0 200 96" width="220" fill="none" stroke="var(--truth)" stroke-width="2" stroke-linecap="round" '
@@ -17,65 +16,91 @@ EMPTY_PICTURE = (
     'stroke-width="3"/><path d="M80 30c16-2 22-6 40-8" stroke="var(--inverse)" stroke-width="3"/>'
     '<path d="M126 22c16-4 30-4 52-10" stroke-dasharray="3 6"/></svg>'
 )
+COLUMNS = {
+    "run": ("Run", ""),
+    "status": ("Status", ""),
+    "preset": ("Preset", ""),
+    "data": ("Collection", ""),
+    "score": (
+        "Score",
+        "Held-out exact match of the best checkpoint: the next state from the true action, and the action. The line "
+        "is the next state's score after each phase.",
+    ),
+    "started": ("Started", ""),
+    "took": ("Took", ""),
+    "disk": ("Disk", "What the run's folder takes: checkpoints, log, saved steps."),
+}
+"""Columns that can be sorted by, with what their head says and its explanation."""
+ALL = {"status": "Any status", "preset": "Any preset", "data": "Any collection", "tag": "Any tag"}
 
 
-def runs_table(rows: Sequence[RunRow]) -> str:
-    """All runs as HTML; an empty page's picture, sentence and button when there are none."""
+def no_runs() -> str:
+    """What an empty history shows: a picture, a sentence and a button."""
+    button = '<a class="button button-primary" href="train?new=1">Start a run</a>'
+    return empty(EMPTY_PICTURE, "No run yet: train a model and its history is kept here.", button)
+
+
+def runs_table(rows: Sequence[RunRow], wanted: Wanted) -> str:
+    """One page of runs as HTML; a sentence when the filters leave none."""
     if not rows:
-        button = '<a class="button button-primary" href="train?new=1">Start a run</a>'
-        return empty(EMPTY_PICTURE, "No run yet: train a model and its history is kept here.", button)
-    body = "".join(map(_row, rows))
+        return (
+            '<p class="nothing-found">No run fits these filters. '
+            '<button type="button" class="button-link" data-clear>Show all runs</button></p>'
+        )
+    heads = "".join(_head(name, wanted) for name in COLUMNS)
     return (
-        '<table class="table runs"><thead><tr><th scope="col"><span class="visually-hidden">Choose two</span></th>'
-        '<th scope="col">Run</th><th scope="col">Status</th><th scope="col">Preset</th><th scope="col">Data</th>'
-        '<th scope="col"><abbr title="Held-out exact match of the best checkpoint: the next state from the true '
-        'action, and the action.">Best score</abbr></th><th scope="col">Started</th><th scope="col" class="number">'
-        f'Took</th><th scope="col"><span class="visually-hidden">Actions</span></th></tr></thead>'
-        f"<tbody>{body}</tbody></table>"
+        '<table class="table runs"><caption class="visually-hidden">Runs; the heads of columns sort them</caption>'
+        f'<thead><tr><th scope="col"><span class="visually-hidden">Choose</span></th>{heads}'
+        '<th scope="col"><span class="visually-hidden">Details</span></th></tr></thead>'
+        f"<tbody>{''.join(map(table_row, rows))}</tbody></table>"
     )
 
 
-def _row(row: RunRow) -> str:
-    name = escape(row.name)
-    identity = f' <span class="muted small">{escape(row.id)}</span>' if row.name != row.id else ""
-    note = f'<p class="note">{escape(row.note)}</p>' if row.note else ""
-    progress = f'<span class="muted small">{escape(row.progress)}</span>' if row.progress else ""
-    best = f'{escape(row.best)} <span class="muted small">{escape(row.best_checkpoint)}</span>' if row.best else "–"
-    delete = "disabled title='Stop it before deleting it'" if row.running else f'title="Delete {name}" data-delete'
-    cells = (
-        ("run", f'<a href="train?run={escape(row.id)}"><b>{name}</b></a>{identity}{note}'),
-        ("status", f"{status_chip(row.status)} {progress}"),
-        ("preset", escape(row.preset)),
-        ("data", escape(row.data)),
-        ("best", best),
-        ("started", escape(row.started)),
-        ("took", escape(row.duration)),
-    )
-    edit = f'<button type="button" class="button-link" data-edit title="Rename {name}">Rename, note</button>'
+def _head(name: str, wanted: Wanted) -> str:
+    words, help_text = COLUMNS[name]
+    here = wanted.sort == name
+    order = ("descending" if wanted.descending else "ascending") if here else "none"
+    arrow = ("↓" if wanted.descending else "↑") if here else ""
+    number = ' class="number"' if name in ("took", "disk") else ""
+    hint = f' title="{escape(help_text)}"' if help_text else ""
     return (
-        f'<tr data-run="{escape(row.id)}"><td><input type="checkbox" data-pick aria-label="Choose {name}"></td>'
-        + "".join(f'<td data-label="{label}">{html}</td>' for label, html in cells)
-        + f'<td class="actions">{edit} <button type="button" class="button-link" {delete}>Delete</button></td></tr>'
+        f'<th scope="col" aria-sort="{order}"{number}><button type="button" data-sort="{name}"{hint}>{words}'
+        f'<span aria-hidden="true">{arrow}</span></button></th>'
     )
 
 
-def difference_table(left: RunRow, right: RunRow, differences: Sequence[Difference]) -> str:
-    """The settings in which two runs differ, side by side, and a way to compare their best checkpoints."""
-    names = f"{escape(left.name)} and {escape(right.name)}"
-    link = ""
-    if left.best_checkpoint and right.best_checkpoint:
-        address = f"compare?a={escape(left.best_checkpoint)}&amp;b={escape(right.best_checkpoint)}"
-        link = f'<a class="button" href="{address}">Compare their best checkpoints</a>'
-    head = f'<div class="row between spread"><h2>What differs between {names}</h2>{link}</div>'
-    if not differences:
-        return f'{head}<p class="note">No setting differs.</p>'
-    rows = "".join(
-        f'<tr><th scope="row"><abbr class="mono" title="{escape(d.help)}">{escape(d.name)}</abbr></th>'
-        f"<td>{escape(d.values[0])}</td><td>{escape(d.values[1])}</td></tr>"
-        for d in differences
+def filter_options(choices: Mapping[str, Sequence[tuple[str, str, int]]], wanted: Wanted) -> dict[str, str]:
+    """The choices of each filter as HTML; the one that is asked for stays, even when no run has it."""
+    found, selected = {}, ("", " selected")
+    for name, options in choices.items():
+        asked = getattr(wanted, name)
+        missing = [(asked, asked, 0)] if asked and asked not in [value for value, _, _ in options] else []
+        found[f"{name}-options"] = f'<option value="">{ALL[name]}</option>' + "".join(
+            f'<option value="{escape(value)}"{selected[value == asked]}>{escape(words)} ({number})</option>'
+            for value, words, number in [*options, *missing]
+        )
+    return found
+
+
+def sort_options(wanted: Wanted) -> str:
+    """The choice of an order, for screens too narrow for the heads of columns."""
+    orders = [(name, down) for name in COLUMNS for down in (True, False)]
+    return "".join(
+        f'<option value="{name} {"down" if down else "up"}"'
+        f"{' selected' if (name, down) == (wanted.sort, wanted.descending) else ''}>"
+        f"{COLUMNS[name][0]} {'↓' if down else '↑'}</option>"
+        for name, down in orders
     )
-    return (
-        f'{head}<table class="table differences"><thead><tr><th scope="col">{counted(len(differences), "setting")}</th>'
-        f'<th scope="col">{escape(left.name)}</th><th scope="col">{escape(right.name)}</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+
+
+def pager(page: int, last: int, rows: int) -> str:
+    """Which rows are shown, and the ways to the others; nothing when they fit on one page."""
+    if last == 1:
+        return ""
+    first = PAGE * (page - 1) + 1
+    words = f"{count(first)} to {count(min(rows, first + PAGE - 1))} of {count(rows)}"
+    before, after = (
+        f'<button type="button" class="button" data-page="{to}"{"" if 1 <= to <= last else " disabled"}>{name}</button>'
+        for to, name in ((page - 1, "Previous"), (page + 1, "Next"))
     )
+    return f'{before}<span class="muted small">{words}</span>{after}'

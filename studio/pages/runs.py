@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from studio.answers import Answer, Request, answers, text
-from studio.components.html import block
-from studio.components.runs_table import difference_table, runs_table
+from studio.answers import Answer, Request, answers, number, text, texts
+from studio.components.html import block, escape
+from studio.components.run_details import details, leaving_words
+from studio.components.run_differences import difference_table
+from studio.components.run_rows import table_row
+from studio.components.runs_table import filter_options, no_runs, pager, runs_table, sort_options
 from studio.page import Page
+from studio.run_disk import RunDisk
+from studio.run_files import Transfers
 from studio.store import history
-from studio.view_models.run_rows import RunRow, deletion_words, run_row
+from studio.view_models.numbers import counted
+from studio.view_models.run_rows import PAGE as ROWS
+from studio.view_models.run_rows import SORTED_BY, RunRow, Wanted, choices, count_words, found, in_order, pages, run_row
 from swirl import jobs
+from swirl.errors import SwirlError
 from swirl.history import Run
 from swirl.keeping.differences import settings_difference
+from swirl.keeping.lineage import Branch, family, starts
+from swirl.keeping.removal import what_goes
 from swirl.paths import assets
 
 PAGE = Page(path="/runs", title="Runs", question="What did I do?")
+MOST_COMPARED = 12
 
 
 def render(home: Path) -> None:
@@ -25,55 +39,170 @@ def render(home: Path) -> None:
     template, style, script = (
         (assets() / f"runs.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
+    functions = (page.runs, page.changes, page.difference, page.details, page.change, page.leaving, page.delete)
     block(
         template,
         head=f"<style>{style}</style>",
         js_on_load=script,
-        server_functions=answers(page.runs, page.difference, page.details, page.rename, page.delete),
+        server_functions=answers(*functions, page.export, page.receive, page.moving),
     )
 
 
 class RunsPage:
-    """The answers of the Runs page. Requests carry the id of a `run`."""
+    """The answers of the Runs page. Requests carry the id of a `run`, or those of several `runs`."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.disk = RunDisk(home)
+        self.transfers = Transfers(home)
 
     def runs(self, request: Request) -> Answer:
-        """The table; a run whose process has died is marked so first."""
-        found = history(self.home).runs()
-        if any(run.status in ("running", "stopping") and not jobs.is_alive(run) for run in found):
-            jobs.reconcile(self.home)
-            found = history(self.home).runs()
-        return {"parts": {"runs": runs_table([self.row(run) for run in found])}, "ids": [run.id for run in found]}
+        """One page of the table as the filters and the order want it; a run whose process has died is marked first."""
+        wanted = read_wanted(request)
+        past = history(self.home)
+        runs = self.living(past.runs())
+        checkpoints, now = past.all_checkpoints(), datetime.now(UTC)
+        rows = [run_row(run, checkpoints.get(run.id, ()), now, len(runs) - i) for i, run in enumerate(runs)]
+        by_id = {run.id: run for run in runs}
+        if wanted.sort == "disk":
+            rows = [self.sized(row, by_id[row.id]) for row in rows]
+        fitting = in_order(found(rows, wanted), wanted.sort, wanted.descending)
+        last = pages(len(fitting))
+        page = min(wanted.page, last)
+        shown = [self.sized(row, by_id[row.id]) for row in fitting[ROWS * (page - 1) : ROWS * page]]
+        parts = {
+            "runs": runs_table(shown, wanted) if runs else no_runs(),
+            "count": count_words(len(fitting), len(rows), wanted) if runs else "",
+            "pager": pager(page, last, len(fitting)),
+            "sort-options": sort_options(wanted),
+            "tags": "".join(f'<option value="{escape(tag)}">' for tag in past.all_tags()),
+            **filter_options(choices(rows), wanted),
+        }
+        stamps = {row.id: stamp(table_row(row)) for row in shown}
+        return {"parts": parts, "all": len(runs), "page": page, "stamps": stamps, "census": past.census()}
 
-    def row(self, run: Run) -> RunRow:
-        """A run as a line of the table."""
-        return run_row(run, history(self.home).checkpoints(run.id), datetime.now(UTC))
+    def changes(self, request: Request) -> Answer:
+        """What changed in the rows that a page shows: `stamps` are those it has. `again` when the table is another."""
+        known = request.get("stamps")
+        known = known if isinstance(known, dict) else {}
+        past = history(self.home)
+        ids = [run_id for run_id in known if isinstance(run_id, str)][:ROWS]
+        runs = self.living(past.runs(ids=ids))
+        if [list(line) for line in past.census()] != request.get("census"):
+            return {"again": True}
+        checkpoints, now = past.all_checkpoints(ids), datetime.now(UTC)
+        rows = [self.sized(run_row(run, checkpoints.get(run.id, ()), now), run) for run in runs]
+        drawn = {row.id: table_row(row) for row in rows}
+        return {"rows": {run_id: [stamp(html), html] for run_id, html in drawn.items() if stamp(html) != known[run_id]}}
+
+    def living(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """The runs, after marking as interrupted what lost its process."""
+        if not any(run.status in ("running", "stopping") and not jobs.is_alive(run) for run in runs):
+            return runs
+        jobs.reconcile(self.home)
+        return history(self.home).runs(ids=[run.id for run in runs])
+
+    def sized(self, row: RunRow, run: Run) -> RunRow:
+        """The row with what its run takes on disk."""
+        return row.with_size(self.disk.used(run).size)
 
     def difference(self, request: Request) -> Answer:
-        """The settings in which the runs `left` and `right` differ."""
-        left, right = (history(self.home).run(text(request, side)) for side in ("left", "right"))
-        found = settings_difference(left.settings, right.settings)
-        return {"parts": {"differences": difference_table(self.row(left), self.row(right), found)}}
+        """The settings in which the `runs` differ."""
+        chosen = [history(self.home).run(run_id) for run_id in texts(request, "runs")[:MOST_COMPARED]]
+        if len(chosen) < 2:
+            raise SwirlError("Choose two or more runs to see which settings differ.")
+        differing = settings_difference(*(run.settings for run in chosen))
+        return {"parts": {"differences": difference_table(chosen, differing)}}
 
     def details(self, request: Request) -> Answer:
-        """A run's name and note, and in words what would go with it."""
-        run = history(self.home).run(text(request, "run"))
-        folder = jobs.run_folder(self.home, run.id)
-        files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
-        size = sum(file.stat().st_size for file in files)
-        kept = len(history(self.home).checkpoints(run.id))
-        return {"name": run.name, "note": run.note, "deletion": deletion_words(run, kept, len(files), size)}
+        """What unfolds below a run."""
+        past = history(self.home)
+        run = past.run(text(request, "run"))
+        runs = past.runs()
+        tree = family(run.id, starts(self.home, runs))
+        names = {other.id: other.name for other in runs if other.id in members(tree)}
+        origin, disk = past.origins().get(run.id), self.disk.used(run)
+        html = details(run, tree, names, past.resumptions(run.id), origin, disk, datetime.now(UTC))
+        return {"html": html}
 
-    def rename(self, request: Request) -> Answer:
-        """Give a run a name (its id, when empty) and a note."""
-        run_id = text(request, "run")
-        history(self.home).update_run(run_id, name=text(request, "name").strip()[:80] or None)
-        history(self.home).set_note(run_id, text(request, "note").strip())
-        return self.runs(request)
+    def change(self, request: Request) -> Answer:
+        """Change a run's `name` (its id, when empty), its `note`, or add or take off a `tag`; its row as it is then."""
+        past = history(self.home)
+        run = past.run(text(request, "run"))
+        field, value = text(request, "field"), text(request, "value").strip()
+        if field == "name":
+            past.update_run(run.id, name=value[:80] or None)
+        elif field == "note":
+            past.set_note(run.id, value[:4000])
+        elif field == "tag":
+            past.set_tags(run.id, [*run.tags, *value.split(",")])
+        elif field == "untag":
+            past.set_tags(run.id, [tag for tag in run.tags if tag != value])
+        else:
+            raise SwirlError("A run has a name, a note and tags to change.")
+        run = past.run(run.id)
+        row = self.sized(run_row(run, past.checkpoints(run.id), datetime.now(UTC)), run)
+        return {"rows": {run.id: [stamp(table_row(row)), table_row(row)]}}
+
+    def leaving(self, request: Request) -> Answer:
+        """What would go with `runs`, and what the button that deletes them says."""
+        going = [what_goes(self.home, run_id) for run_id in texts(request, "runs")]
+        for one in going:
+            if one.run.status in ("running", "stopping"):
+                raise SwirlError(f"Run {one.run.id} is {one.run.status}; stop it before deleting it.")
+        name = going[0].run.name if len(going) == 1 else counted(len(going), "run")
+        return {"parts": {"leaving": leaving_words(going)}, "title": f"Delete {name}?", "button": f"Delete {name}"}
 
     def delete(self, request: Request) -> Answer:
-        """Delete a run, its rows and its files."""
-        jobs.delete(self.home, text(request, "run"))
-        return self.runs(request)
+        """Delete `runs`, their rows and their files, one after the other; the first that stays says why."""
+        gone: list[str] = []
+        for run_id in texts(request, "runs"):
+            try:
+                jobs.delete(self.home, run_id)
+            except SwirlError as error:
+                before = f" {', '.join(gone)} {'is' if len(gone) == 1 else 'are'} deleted." if gone else ""
+                raise SwirlError(f"{error}{before}") from error
+            gone.append(run_id)
+        return {"gone": gone}
+
+    def export(self, request: Request) -> Answer:
+        """Write a run as a file; the address to fetch it from. `moving` tells of the `ticket` how far it is."""
+        return {"address": self.transfers.write(text(request, "run"), text(request, "ticket"))}
+
+    def receive(self, request: Request) -> Answer:
+        """Import an uploaded file at `path`, called `name`; what came of it in words."""
+        done = self.transfers.take(text(request, "path"), text(request, "name"), text(request, "ticket"))
+        renamed = f" It was {done.was}, an id that is taken here." if done.run != done.was else ""
+        lacks = f" This machine lacks {' and '.join(done.lacks)}." if done.lacks else ""
+        kept = f"{counted(done.checkpoints, 'checkpoint')}, {counted(done.figures, 'figure')} of its curves"
+        said = (
+            f'<p class="verdict good"><b>Imported {escape(done.run)}</b><small>{kept}.{escape(renamed + lacks)}</small>'
+        )
+        return {"parts": {"moving": f"{said}</p>"}, "run": done.run}
+
+    def moving(self, request: Request) -> Answer:
+        """How far an export or import is, in words; empty before and after it."""
+        return {"words": self.transfers.progress(text(request, "ticket"))}
+
+
+def read_wanted(request: Request) -> Wanted:
+    """The filters, order and page of a request; what makes no sense is left at its default."""
+    said: Any = request.get("wanted")
+    said = said if isinstance(said, dict) else {}
+    sort = text(said, "sort")
+    return Wanted(
+        **{name: text(said, name)[:200] for name in ("text", "status", "preset", "data", "tag")},
+        sort=sort if sort in SORTED_BY else "started",
+        descending=text(said, "order") != "up",
+        page=number(said, "page", 1, 1_000_000),
+    )
+
+
+def members(tree: Branch) -> set[str]:
+    """All runs of a tree."""
+    return {tree.run}.union(*(members(child) for child in tree.children))
+
+
+def stamp(html: str) -> int:
+    """Changes when the row does."""
+    return zlib.crc32(html.encode())

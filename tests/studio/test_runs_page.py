@@ -30,7 +30,7 @@ def run(history: History) -> str:
     run_id = history.create_run(preset="tiny-household", settings=Settings().to_dict())
     history.update_run(run_id, status="running")
     history.update_run(run_id, status="finished")
-    scores = {"forward/exact_match": 0.73, "inverse/exact_match": 0.92}
+    scores = {"forward/exact_match": 0.73, "inverse/exact_match": 0.92, "copy/exact_match": 0.07}
     history.add_checkpoint(run_id, index=0, iteration=0, phase="warm-up", path="p", scores=scores)
     history.mark_best(run_id, 0)
     folder = run_folder(history.home, run_id)
@@ -43,36 +43,113 @@ def test_a_row_says_what_the_run_was(history: History, run: str) -> None:
     row = run_row(history.run(run), history.checkpoints(run), datetime.now(UTC))
     assert (row.id, row.status, row.preset, row.data) == (run, "finished", "tiny-household", "household")
     assert plain(row.best) == "next state 73 %, action 92 %" and row.best_checkpoint == f"{run}@0"
+    assert plain(row.baseline) == "copying 7 %" and row.course == (0.73,) and row.score == 0.73
     assert row.started == "just now" and plain(row.duration) == "0 s"
+    assert row.disk == "" and plain(row.with_size(5000).disk) == "5 kB"
 
 
 def test_an_empty_history_says_what_to_do(tmp_path: Path) -> None:
-    assert "Start a run" in RunsPage(tmp_path).runs({})["parts"]["runs"]
+    answer = RunsPage(tmp_path).runs({})
+    assert "Start a run" in answer["parts"]["runs"] and answer["all"] == 0
 
 
-def test_renaming_and_noting(history: History, run: str) -> None:
+def ids(page: RunsPage, **wanted: str) -> list[str]:
+    """The runs of the first page, as filtered and sorted."""
+    return list(page.runs({"wanted": wanted})["stamps"])
+
+
+def test_filters_and_orders(history: History, run: str) -> None:
     page = RunsPage(history.home)
-    page.rename({"run": run, "name": " the <best> ", "note": "anchor on"})
-    assert (history.run(run).name, history.note(run)) == ("the <best>", "anchor on")
-    assert "the &lt;best&gt;" in page.runs({})["parts"]["runs"]
-    page.rename({"run": run, "name": "", "note": ""})
+    other = history.create_run(preset=None, settings=Settings(data="blocks", seed=5).to_dict(), name="Zebra <b>")
+    third = history.create_run(preset=None, settings=Settings(seed=6).to_dict(), name="an anchor")
+    history.set_tags(other, ["good"])
+    history.set_note(third, "KL is high")
+    assert ids(page) == [third, other, run] and ids(page, order="up") == [run, other, third]
+    assert ids(page, text="zebra GOOD") == [other] and ids(page, text="kl high") == [third]
+    assert ids(page, status="finished") == [run] and ids(page, preset="own settings") == [third, other]
+    assert ids(page, data="blocks") == ids(page, tag="good") == [other]
+    assert ids(page, sort="run", order="up") == [third, run, other]
+    assert ids(page, sort="score") == [run, third, other] and ids(page, sort="disk")[0] == run
+    answer = page.runs({"wanted": {"tag": "<gone>"}})
+    assert "Show all runs" in answer["parts"]["runs"] and "&lt;gone&gt; (0)" in answer["parts"]["tag-options"]
+    assert answer["parts"]["count"] == "0 of 3 runs"
+    assert "Zebra &lt;b&gt;" in page.runs({})["parts"]["runs"]
+
+
+def test_pages_of_the_table(history: History) -> None:
+    for _ in range(27):
+        history.create_run(preset=None, settings=Settings().to_dict())
+    page = RunsPage(history.home)
+    first, last = (page.runs({"wanted": {"page": number}}) for number in ("1", "99"))
+    assert (len(first["stamps"]), len(last["stamps"]), last["page"]) == (25, 2, 2)
+    assert plain(last["parts"]["pager"]).count("26 to 27 of 27") == 1
+
+
+def test_only_what_changed_is_sent(history: History, run: str) -> None:
+    page = RunsPage(history.home)
+    shown = page.runs({})
+    have = {"stamps": shown["stamps"], "census": [list(line) for line in shown["census"]]}
+    assert page.changes(have) == {"rows": {}}
+    history.set_note(run, "from the command line")
+    assert list(page.changes(have)["rows"]) == [run] and "command line" in page.changes(have)["rows"][run][1]
+    history.create_run(preset=None, settings=Settings().to_dict())
+    assert page.changes(have) == {"again": True}
+
+
+def test_a_dead_run_is_never_shown_as_running(history: History, run: str) -> None:
+    history.update_run(run, status="running", pid=1, pid_started=1.0)
+    assert "interrupted" in RunsPage(history.home).runs({})["parts"]["runs"]
+
+
+def test_changing_in_place(history: History, run: str) -> None:
+    page = RunsPage(history.home)
+
+    def change(field: str, value: str) -> str:
+        return page.change({"run": run, "field": field, "value": value})["rows"][run][1]
+
+    assert "the &lt;best&gt;" in change("name", " the <best> ") and history.run(run).name == "the <best>"
+    assert "anchor on" in change("note", "anchor on") and history.note(run) == "anchor on"
+    change("tag", "good, paper loop")
+    assert history.run(run).tags == ("good", "paper loop")
+    assert 'data-untag="good"' not in change("untag", "good")
+    change("name", "")
     assert history.run(run).name == run
+    with pytest.raises(SwirlError, match="at most 40 letters"):
+        change("tag", "x" * 41)
 
 
 def test_deleting_says_what_goes_and_takes_it(history: History, run: str) -> None:
     page = RunsPage(history.home)
-    words = plain(page.details({"run": run})["deletion"])
-    assert "its 1 checkpoint" in words and "1 file, 5 kB" in words and "cannot be undone" in words
-    assert page.delete({"run": run})["ids"] == []
+    child = history.create_run(preset=None, settings=Settings(model=f"{run}@0").to_dict(), name="a child")
+    history.update_run(child, status="finished")
+    answer = page.leaving({"runs": [run]})
+    words = plain(answer["parts"]["leaving"])
+    assert "1 checkpoint" in words and "1 file, 5 kB" in words and "cannot be undone" in words
+    assert "<b>a child</b> started from checkpoints of" in words and answer["button"] == f"Delete {run}"
+    assert page.delete({"runs": [run]}) == {"gone": [run]}
     assert not run_folder(history.home, run).exists()
     with pytest.raises(SwirlError):
-        page.delete({"run": run})
+        page.delete({"runs": [run]})
 
 
-def test_two_runs_are_told_apart_by_their_settings(history: History, run: str) -> None:
-    other = history.create_run(preset=None, settings=Settings(seed=5).to_dict(), name="five")
-    html = RunsPage(history.home).difference({"left": run, "right": other})["parts"]["differences"]
-    assert ">seed<" in html and "<td>0</td><td>5</td>" in html and ">beta<" not in html
+def test_details_draw_the_lineage(history: History, run: str) -> None:
+    page = RunsPage(history.home)
+    child = history.create_run(preset=None, settings=Settings(model=f"{run}@0").to_dict(), name="a <child>")
+    history.update_run(child, status="running")
+    history.update_run(child, status="stopped")
+    history.update_run(child, status="running")
+    html = plain(page.details({"run": child})["html"])
+    assert f'<a href="train?run={run}">{run}</a>' in html and "<b>a &lt;child&gt;</b> this run" in html
+    assert f"from {run}@0" in html and "Resumed just now" in html
+    assert "log <b>5 kB</b>" in plain(page.details({"run": run})["html"])
+
+
+def test_runs_are_told_apart_by_their_settings(history: History, run: str) -> None:
+    more = [history.create_run(preset=None, settings=Settings(seed=s).to_dict(), name=f"seed {s}") for s in (5, 6)]
+    html = RunsPage(history.home).difference({"runs": [run, *more]})["parts"]["differences"]
+    assert ">seed<" in html and "<td>0</td><td>5</td><td>6</td>" in html and ">beta<" not in html
+    with pytest.raises(SwirlError, match="two or more"):
+        RunsPage(history.home).difference({"runs": [run]})
 
 
 def test_figures_read_as_people_write_them() -> None:

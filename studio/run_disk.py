@@ -1,0 +1,36 @@
+"""The disk that each run of a home uses, looked at now and then and remembered in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from swirl.history import Run
+from swirl.keeping.disk import Disk, used
+from swirl.queue import run_folder
+
+FRESH_SECONDS = {True: 15.0, False: 600.0}
+"""How long a look holds good for a run that goes on, and for one that has ended."""
+
+
+class RunDisk:
+    """Remembers what the folders of one home's runs hold, so that a table of them walks through none twice."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._looks: dict[str, tuple[float, tuple[str, str | None], Disk]] = {}
+        self._guard = threading.Lock()
+
+    def used(self, run: Run) -> Disk:
+        """What a run's folder holds, as of a moment ago."""
+        stamp = (run.status, run.finished)
+        fresh = FRESH_SECONDS[run.status in ("running", "stopping")]
+        with self._guard:
+            known = self._looks.get(run.id)
+        if known and known[1] == stamp and time.monotonic() - known[0] < fresh:
+            return known[2]
+        disk = used(run_folder(self.home, run.id))
+        with self._guard:
+            self._looks[run.id] = (time.monotonic(), stamp, disk)
+        return disk
