@@ -86,7 +86,9 @@ def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
         model, given.home, given.data, part=given.part, limit=given.limit, seed=given.seed, progress=out.progress
     )
     metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}
-    History(given.home).add_evaluation(checkpoint=given.checkpoint, data=given.data, metrics=metrics)
+    history = History(given.home)
+    evaluation = history.add_evaluation(checkpoint=given.checkpoint, data=given.data, metrics=metrics)
+    history.keep_cases(evaluation, report.cases)
     out.document(
         {
             "checkpoint": given.checkpoint,

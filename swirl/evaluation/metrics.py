@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from swirl.evaluation import bootstrap, codec, controllability, copy, cycle, forward, health, horizon, inverse, leakage
 from swirl.evaluation.bootstrap import Value
@@ -12,11 +12,14 @@ from swirl.evaluation.texts import bleu, bleu_counts
 ORDER = ("forward", "copy", "inverse", "cycle", "controllability", "health", "leakage", "horizon", "codec")
 
 
-def measured(rows: Rows, seed: int = 0) -> dict[str, Value]:
-    """All metrics with their intervals. Each is defined where it is computed, in the module of its group."""
+def measured(rows: Rows, columns: Mapping[str, Sequence[float | None]], seed: int = 0) -> dict[str, Value]:
+    """All metrics with their intervals; `columns` are those of `per_transition`.
+
+    Each metric is defined where it is computed, in the module of its group.
+    """
     groups = [transition.sequence_id for transition in rows.transitions]
     metrics: dict[str, Value] = {}
-    for name, values in per_transition(rows, seed).items():
+    for name, values in columns.items():
         value = bootstrap.of_mean(values, groups, seed)
         if value is not None:
             metrics[name] = value

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from swirl.errors import SwirlError
 from swirl.evaluation import copy, cycle, forward
 from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
 from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.metrics import measured
+from swirl.evaluation.metrics import measured, per_transition
 from swirl.evaluation.rows import Rows
 from swirl.evaluation.texts import exact_match
 from swirl.states import StateSequence, Transition
@@ -43,7 +44,9 @@ class Example:
 class Report:
     """Metrics by name (`group/name`) with 95 % intervals over sequences, on `transitions` transitions.
 
-    `part` is the part of the collection that was used: "test", or "all" where that part was empty.
+    `part` is the part of the collection that was used: "test", or "all" where that part was empty. `cases` holds what
+    was found of each transition, as JSON: `places`, its sequence and step, and `values`, a list of numbers or None by
+    metric; two reports are compared transition by transition with `paired.differences`.
     """
 
     transitions: int
@@ -51,6 +54,7 @@ class Report:
     part: str
     metrics: dict[str, Value]
     examples: tuple[Example, ...]
+    cases: dict[str, Any]
 
 
 def evaluate(
@@ -82,9 +86,22 @@ def evaluate(
     true_actions = aligned(transitions, load_true_actions(home, data))
     rows = Rows(transitions, true_actions, Answers(model, seed, progress))
     with no_longer_than(model, rows.next_states):
-        metrics = measured(rows, seed)
+        columns = per_transition(rows, seed)
+        metrics = measured(rows, columns, seed)
         shown = examples(rows)
-    return Report(len(transitions), len({t.sequence_id for t in transitions}), part, metrics, shown)
+    sequences_used = len({t.sequence_id for t in transitions})
+    return Report(len(transitions), sequences_used, part, metrics, shown, cases(transitions, columns))
+
+
+def cases(transitions: Sequence[Transition], columns: Mapping[str, Sequence[float | None]]) -> dict[str, Any]:
+    """What was found of each transition, as a report keeps it; figures to six digits."""
+    return {
+        "places": [[t.sequence_id, t.step] for t in transitions],
+        "values": {
+            name: [None if value is None else float(f"{value:.6g}") for value in values]
+            for name, values in columns.items()
+        },
+    }
 
 
 def drawn(sequences: Sequence[StateSequence], limit: int | None, seed: int) -> list[Transition]:

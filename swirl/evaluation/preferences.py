@@ -1,0 +1,52 @@
+"""Votes between two models, and how sure the rate is at which one of them wins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from swirl.evaluation.bootstrap import NORMAL_QUANTILE, Value
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often each of two won; ties and skipped questions are counted apart and decide nothing."""
+
+    wins: int
+    losses: int
+    ties: int
+    skipped: int
+
+    @property
+    def decided(self) -> int:
+        """The votes for either of the two."""
+        return self.wins + self.losses
+
+    @property
+    def rate(self) -> Value | None:
+        """The first one's share of the decided votes with its Wilson interval; None while none is decided."""
+        return wilson(self.wins, self.decided) if self.decided else None
+
+
+def tally(votes: Iterable[tuple[str, str, str]], first: str, second: str) -> Tally:
+    """Count the votes (left, right, choice) between `first` and `second`, whichever side each stood on."""
+    counts = {"first": 0, "second": 0, "tie": 0, "skip": 0}
+    for left, right, choice in votes:
+        if {left, right} == {first, second}:
+            winner = {"left": left, "right": right}.get(choice)
+            counts[choice if winner is None else "first" if winner == first else "second"] += 1
+    return Tally(counts["first"], counts["second"], counts["tie"], counts["skip"])
+
+
+def wilson(successes: int, trials: int) -> Value:
+    """A share of `trials` with its 95 % score interval (Wilson 1927), which stays sound for few trials.
+
+    Raises ValueError without a trial.
+    """
+    if trials < 1:
+        raise ValueError("A share of no trials has no interval.")
+    share, z2 = successes / trials, NORMAL_QUANTILE**2
+    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = NORMAL_QUANTILE * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    return Value(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
