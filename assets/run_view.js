@@ -1,7 +1,12 @@
 // The run view: asks for news while it is visible, draws what is new, carries out the buttons.
-const view = element.querySelector(".run-view"), charts = new LiveCharts(view), log = view.querySelector("details.log");
+const view = element.querySelector(".run-view"), log = view.querySelector("details.log");
+const charts = new LiveCharts(view, CHARTS, {
+  detail: async (from, to, runs) => (await studio.call(server.detail, { from, to, runs })).curves,
+  ranged: () => tools.range(),
+});
+const tools = chartTools(view, charts, () => refresh());
 const PAUSE = { running: 1000, stopping: 1000, queued: 2000 };
-let shown = null, after = 0, seen = {}, timer = null, asking = false, again = false;
+let shown = null, after = {}, seen = {}, timer = null, asking = false, again = false;
 
 const trouble = (sentence) => {
   const part = view.querySelector('[data-part="trouble"]');
@@ -14,7 +19,7 @@ const trouble = (sentence) => {
 // Shows the run (empty: the one that trains), or says that there is none to show.
 const open = async (run) => {
   shown = run || null;
-  after = 0; seen = {};
+  after = {}; seen = {};
   charts.clear();
   await refresh();
 };
@@ -33,9 +38,9 @@ const tick = () => (document.hidden ? (timer = setTimeout(tick, 1000)) : refresh
 const ask = (query) => window.dispatchEvent(new CustomEvent("studio:form", { detail: query }));
 
 const fetchNews = async () => {
-  const asked = shown;
+  const asked = shown, laid = tools.beside();
   // Not studio.call: here silence is no error to be read once, but something to wait through.
-  const news = await Promise.resolve(server.news({ run: shown, after, seen, log: log.open })).catch(() => undefined);
+  const news = await Promise.resolve(server.news({ run: shown, after: after[shown], with: Object.fromEntries(laid.map((id) => [id, after[id] ?? 0])), seen, log: log.open })).catch(() => undefined);
   if (asked !== shown) return 1;
   if (!news) { offline(true); return 2000; }
   offline(false);
@@ -55,9 +60,14 @@ const fetchNews = async () => {
   studio.fill(view, news.parts);
   if ("log" in news.parts && atEnd) pre.scrollTop = pre.scrollHeight;
   seen = news.seen;
-  after = news.after;
-  const points = Object.keys(news.points).length ? news.points : undefined;
-  charts.update({ points, bands: news.data.bands, scores: news.data.scores });
+  // The run itself comes first: the others are drawn over its phases.
+  for (const id of [news.run, ...laid]) {
+    const found = news.curves[id];
+    if (!found) continue;
+    const own = id === news.run, bands = news.data[own ? "bands" : `bands ${id}`], scores = news.data[own ? "scores" : `scores ${id}`];
+    after[id] = charts.update(id, { ...found, bands, scores }) ? found.after : 0;
+  }
+  tools.settle(laid, Object.keys(news.curves), news.problems, (id) => { delete after[id]; delete seen[`bands ${id}`]; delete seen[`scores ${id}`]; });
   return PAUSE[news.status] ?? 5000;
 };
 

@@ -9,13 +9,14 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.store import history
 from swirl import paths
 from swirl.errors import SwirlError
-from swirl.models.checkpoints import asset_names, kind_of
+from swirl.models.checkpoints import MANIFEST, asset_names, kind_of
 from swirl.pictures import key
 from swirl.states import State
 
@@ -181,6 +182,16 @@ def missing(kind: str) -> str:
 
 
 def _kind(folder: Path) -> str:
+    """What a checkpoint's states are; its manifest is read once, for every page asks for all of them all the time."""
+    try:
+        written = (folder / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        written = 0
+    return _read_kind(folder, written)
+
+
+@lru_cache(maxsize=4096)
+def _read_kind(folder: Path, written: int) -> str:
     try:
         return kind_of(folder)
     except SwirlError:

@@ -78,7 +78,7 @@ def strip(home: Path, asked: str, kind: str = "") -> dict[str, str]:
 
 
 def _job(home: Path) -> str:
-    run = next((run for run in history(home).runs() if run.status in ("running", "stopping")), None)
+    run = next((run for run in history(home).active_runs() if run.status != "queued"), None)
     if run is None:
         return ""
     direction = next((name for name in ("forward", "inverse") if name in (run.phase or "")), "")

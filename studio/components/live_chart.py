@@ -1,8 +1,10 @@
 """Live charts: one panel a chart, drawn by plotly.js from points that arrive a few at a time.
 
-`assets/live_chart.js` keeps the points of a run by metric, phase and step, so that a step that a resumed run repeats
-replaces the old one; it smooths within a phase, shades the phases, draws at most 1000 points a trace and keeps zoom and
-hidden traces while points arrive. plotly.js is served from the Python package, so no page asks another host for it.
+`LiveCharts` in `assets/live_chart.js` keeps zoom and hidden traces while points arrive, draws at most 1000 points a
+trace and follows light and dark; `assets/curve_bins.js` keeps the points, in bins where they are many, and smooths them
+within a phase; `assets/chart_layout.js` shades and names the phases and labels the lines. It knows no server: who uses
+it hands it points and fetches a stretch in detail when asked. plotly.js is served from the Python package, so no page
+asks another host for it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import gradio as gr
 from studio.components.html import escape
 from swirl.errors import SwirlError
 from swirl.paths import assets
+
+SCRIPTS = ("curve_bins", "chart_layout", "live_chart")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,6 @@ def script(charts: Sequence[Chart]) -> str:
         (
             f"const CHARTS = {json.dumps([asdict(chart) for chart in charts])};",
             f"const PLOTLY = {json.dumps('gradio_api/file=' + file.as_posix())};",
-            (assets() / "live_chart.js").read_text(encoding="utf-8"),
+            *((assets() / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
         )
     )

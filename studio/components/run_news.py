@@ -14,11 +14,12 @@ from typing import Any
 from studio.answers import Answer, Request
 from studio.components.html import escape
 from studio.components.rollout_table import GROUPS, rollout_table
+from studio.components.run_curves import beside, beside_chips, curve_news, phase_rewards
 from studio.components.run_header import head_parts
 from studio.components.verdict_list import verdict_list
 from studio.store import history
 from studio.view_models import run_words
-from studio.view_models.points import band_data, columns, last_id, recent_step_seconds
+from studio.view_models.points import RECENT, band_data, recent_step_seconds
 from studio.view_models.timeline import Band, bands
 from studio.view_models.verdicts import helping_verdicts, score_points
 from swirl import jobs
@@ -40,7 +41,7 @@ def do(home: Path, run_id: str, what: str) -> Answer:
 
 def active_run(home: Path) -> Run | None:
     """The run that trains now, else the one that waits longest, else None."""
-    runs = [run for run in history(home).runs() if run.status in run_words.ACTIVE]
+    runs = history(home).active_runs()
     return next((run for run in runs if run.status != "queued"), runs[-1] if runs else None)
 
 
@@ -54,10 +55,10 @@ def current(home: Path, run_id: str) -> Run:
 
 
 def run_news(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
-    """The parts and data that differ from what the page has seen, and the points above the last id it holds.
+    """The parts and data that differ from what the page has seen, and the points above the cursors it holds.
 
-    `request`: run (an id, or empty for the one that trains), after (the last metric id), seen (name to checksum),
-    log (whether the log is unfolded). Raises SwirlError for an unknown run.
+    `request`: run (an id, or empty for the one that trains), after (its cursor), with (the runs laid over it, id to
+    cursor), seen (name to checksum), log (whether the log is unfolded). Raises SwirlError for an unknown run.
     """
     found = str(request.get("run") or "") or getattr(active_run(home), "id", None)
     if found is None:
@@ -66,14 +67,15 @@ def run_news(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     settings = Settings.from_dict(run.settings)
     line = bands(settings, past.phases(run.id))
     checkpoints = past.checkpoints(run.id)
-    rewards = past.metrics(run.id, ["reward"])
+    shortest = min((band.steps for band in line if band.steps), default=1)
+    rewards = phase_rewards(home, run.id, shortest, tuple(c.created for c in checkpoints))
     held_out = min(settings.held_out, selection_size(home, settings.data) or settings.held_out)
     parts = head_parts(
         run,
         settings,
         line,
         sequences=sequence_count(home, settings.data),
-        step_seconds=recent_step_seconds(past.metrics(run.id, ["step_time"])),
+        step_seconds=recent_step_seconds(past.latest(run.id, "step_time", RECENT)),
         now=datetime.now(UTC),
     )
     parts["verdicts"] = verdict_list(helping_verdicts(settings, checkpoints, line, rewards, held_out, run.warning))
@@ -81,15 +83,19 @@ def run_news(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     parts |= rollout_parts(home, run, line)
     if request.get("log"):
         parts["log"] = escape(log_tail(jobs.run_folder(home, run.id) / "log.txt"))
-    after = int(request.get("after") or 0)
-    fresh = past.metrics(run.id, metrics, after)
+    others, problems = beside(home, run.id, request, metrics)
+    parts["beside"] = beside_chips(run, others)
     data = {"bands": band_data(line, settings), "scores": score_points(checkpoints, line)}
+    for name, other in others.items():
+        data |= {f"bands {name}": other["bands"], f"scores {name}": other["scores"]}
+    curves = {name: {"name": other["name"], **other["curves"]} for name, other in others.items()}
+    curves[run.id] = {"name": run.name, **curve_news(home, run.id, line, metrics, int(request.get("after") or 0))}
     return {
         "run": run.id,
         "status": run.status,
         **unseen({"parts": parts, "data": data}, request.get("seen") or {}),
-        "points": columns(fresh),
-        "after": last_id(fresh, after),
+        "curves": curves,
+        "problems": problems,
     }
 
 

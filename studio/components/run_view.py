@@ -1,7 +1,7 @@
 """A run as it goes: what it does, whether it helps, its curves, its rollouts and its log.
 
-The page asks for news once a second and is sent only what is new: points above the last metric id it holds, and the
-parts whose HTML differs from what it shows.
+The page asks for news once a second and is sent only what is new: points above the cursor of each run it shows, and
+the parts whose HTML differs from what it shows. A stretch of a long curve is fetched again when it is zoomed into.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from pathlib import Path
 import gradio as gr
 
 from studio.answers import Answer, Request, answers, text
-from studio.components import live_chart, run_header
+from studio.components import chart_tools, live_chart, run_header
 from studio.components.html import block
 from studio.components.live_chart import Chart
+from studio.components.run_curves import curve_detail, other_runs
 from studio.components.run_news import do, run_news
 from swirl.paths import assets
 
@@ -48,6 +49,7 @@ CHARTS = (SCORES, REWARDS, BOUNDS, KL, ENTROPY, LOSS)
 METRICS = tuple(chart.metric for chart in CHARTS if chart.metric)
 TEMPLATE = f"""<div class="studio run-view" hidden>
 {run_header.SKELETON}
+{chart_tools.TOOLS}
 <div class="run-grid">
 <section class="panel"><h2>Is it helping?</h2><div data-part="verdicts" aria-live="polite"></div></section>
 {"".join(live_chart.panel(chart) for chart in CHARTS)}
@@ -65,13 +67,20 @@ def render(home: Path) -> gr.HTML:
     def news(request: Request) -> Answer:
         return run_news(home, request, METRICS)
 
+    def detail(request: Request) -> Answer:
+        return curve_detail(home, request, METRICS)
+
+    def others(request: Request) -> Answer:
+        return other_runs(home, request)
+
     def act(request: Request) -> Answer:
         return do(home, text(request, "run"), text(request, "do"))
 
+    script = (assets() / "run_view.js").read_text(encoding="utf-8")
     style = (assets() / "train.css").read_text(encoding="utf-8")
     return block(
         TEMPLATE,
         head=f"<style>{style}</style>",
-        js_on_load=live_chart.script(CHARTS) + (assets() / "run_view.js").read_text(encoding="utf-8"),
-        server_functions=answers(news, act),
+        js_on_load="\n".join((live_chart.script(CHARTS), chart_tools.script(), script)),
+        server_functions=answers(news, detail, others, act),
     )

@@ -1,35 +1,77 @@
-"""The points of a run's curves as compact columns, so that a page fetches only what is new."""
+"""The points of a run's curves as compact columns: a page fetches only what is new, and no more than it draws."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from studio.view_models.timeline import Band
-from swirl.history import Metric
+from swirl.history import Bin, Metric
+from swirl.history.curves import WIDTH, Place
 from swirl.settings import Settings
 
+BINS = 500
+"""Bins of steps in which a page is sent a longer curve: with the least and the greatest value of each 1000 points."""
 RECENT = 10
 """Steps over which the shown pace is taken."""
+Columns = dict[str, tuple[list[Any], ...]]
+"""METRIC to (phases, steps, values), or (phases, last steps, means, counts, least, greatest values)."""
 
 
-def columns(metrics: Iterable[Metric]) -> dict[str, tuple[list[int], list[int], list[float]]]:
-    """METRIC to (phases, steps, values), in the order written; what is not a number is left out."""
-    found: dict[str, tuple[list[int], list[int], list[float]]] = {}
+def columns(metrics: Iterable[Metric]) -> Columns:
+    """Single figures as columns, in the order written; what is not a number is left out."""
+    found: Columns = {}
     for metric in metrics:
         if math.isfinite(metric.value):
             phases, steps, values = found.setdefault(metric.name, ([], [], []))
             phases.append(metric.phase)
             steps.append(metric.step)
-            values.append(float(f"{metric.value:.6g}"))
+            values.append(short(metric.value))
     return found
 
 
-def last_id(metrics: Sequence[Metric], after: int) -> int:
-    """From where to ask next."""
-    return max((metric.id for metric in metrics), default=after)
+def bin_columns(curves: Mapping[str, Sequence[Bin]]) -> Columns:
+    """Bins as columns; a curve of single figures goes without counts and extremes."""
+    found: Columns = {}
+    for name, bins in curves.items():
+        parts: list[list[Any]] = [[b.phase for b in bins], [b.last for b in bins], [short(b.mean) for b in bins]]
+        if any(b.points > 1 for b in bins):
+            parts += [[b.points for b in bins], [short(b.low) for b in bins], [short(b.high) for b in bins]]
+        found[name] = tuple(parts)
+    return found
+
+
+def short(value: float) -> float:
+    """Six digits are more than a screen shows."""
+    return float(f"{value:.6g}")
+
+
+def bin_width(steps: int) -> int:
+    """How many steps to take together so that a curve over so many of them comes in about BINS bins."""
+    width = max(1, -(-steps // BINS))
+    # Kept bins cost a fraction of the steps they hold: from half their width on they are taken instead.
+    return WIDTH if WIDTH // 2 < width < WIDTH else width
+
+
+def begun(line: Sequence[Band]) -> int:
+    """Steps of the phases that have begun."""
+    return sum(band.steps for band in line if band.state != "planned")
+
+
+def stretch(line: Sequence[Band], start: float, end: float) -> tuple[Place, Place, int] | None:
+    """The first place and the place behind the last of a range of the step axis, and how many steps lie between.
+
+    None where no phase that has begun lies in it.
+    """
+    inside = [b for b in line if b.state != "planned" and b.steps and b.start < end and b.start + b.steps >= start]
+    if not inside:
+        return None
+    first, last = inside[0], inside[-1]
+    begin = max(0, math.floor(start) - first.start)
+    behind = min(last.steps, math.ceil(end) - last.start) + 1
+    return (first.index, begin), (last.index, behind), last.start + behind - first.start - begin
 
 
 def band_data(line: Sequence[Band], settings: Settings) -> list[dict[str, Any]]:
@@ -48,7 +90,6 @@ def band_data(line: Sequence[Band], settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def recent_step_seconds(step_times: Sequence[Metric]) -> float | None:
-    """The median of the last RECENT steps' seconds; None before the first step."""
-    newest = sorted(step_times, key=lambda metric: (metric.phase, metric.step))[-RECENT:]
-    return median(metric.value for metric in newest) if newest else None
+def recent_step_seconds(newest: Sequence[float]) -> float | None:
+    """The median of the last steps' seconds; None before the first step."""
+    return median(newest) if newest else None

@@ -27,6 +27,7 @@ SELECT = (
 )
 CHANGEABLE = frozenset(COLUMNS) - {"id", "created"}
 SLICE = 20_000
+ACTIVE = ("queued", "running", "stopping")
 ENDED = ("interrupted", "stopped", "finished", "failed")
 
 
@@ -72,6 +73,13 @@ class Runs(Store):
         with self._reading() as db:
             sql = f"{SELECT}{among} ORDER BY runs.number DESC LIMIT ?"
             return [as_run(row) for row in db.execute(sql, [*(ids or ()), -1 if limit is None else limit])]
+
+    def active_runs(self) -> list[Run]:
+        """The runs that train, stop or wait, newest first: what a status line asks for again and again."""
+        marks = ", ".join("?" * len(ACTIVE))
+        with self._reading() as db:
+            sql = f"{SELECT} WHERE runs.status IN ({marks}) ORDER BY runs.number DESC"
+            return [as_run(row) for row in db.execute(sql, ACTIVE)]
 
     def update_run(self, run_id: str, **columns: Any) -> None:
         """Change columns of a run: `status`, `pid`, `name`, `error`, … as named in Run.

@@ -41,8 +41,10 @@ def run(history: History) -> str:
 def test_the_first_news_are_everything(history: History, run: str) -> None:
     news = run_news(history.home, {}, METRICS)
     assert news["run"] == run and news["status"] == "running"
-    assert news["points"]["reward"] == ([1] * 5, [1, 2, 3, 4, 5], [-1.0, -0.5, -0.333333, -0.25, -0.2])
-    assert "loss" not in news["points"]
+    own = news["curves"][run]
+    assert own["whole"] and own["width"] == 1
+    assert own["points"]["reward"] == ([1] * 5, [1, 2, 3, 4, 5], [-1.0, -0.5, -0.333333, -0.25, -0.2])
+    assert "loss" not in own["points"]
     assert [band["direction"] for band in news["data"]["bands"]] == ["warm-up", "forward", "inverse"]
     assert "our extension anchor 1." in news["parts"]["title"]
     assert "forward 5 of 10" in news["parts"]["bar"]
@@ -53,12 +55,13 @@ def test_the_first_news_are_everything(history: History, run: str) -> None:
 
 def test_later_news_are_only_what_is_new(history: History, run: str) -> None:
     first = run_news(history.home, {"run": run}, METRICS)
-    again = run_news(history.home, {"run": run, "after": first["after"], "seen": first["seen"]}, METRICS)
-    assert again["points"] == {} and again["parts"] == {} and again["data"] == {}
+    cursor = first["curves"][run]["after"]
+    again = run_news(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)
+    assert again["curves"][run]["points"] == {} and again["parts"] == {} and again["data"] == {}
     history.log_metrics(run, 1, 5, {"reward": -0.1})  # a resumed run repeats its step
-    later = run_news(history.home, {"run": run, "after": first["after"], "seen": first["seen"]}, METRICS)
+    later = run_news(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)["curves"][run]
     assert later["points"] == {"reward": ([1], [5], [-0.1])}
-    assert later["after"] > first["after"]
+    assert later["after"] > cursor and "whole" not in later
 
 
 def test_a_dead_process_is_never_shown_as_running(history: History, run: str) -> None:
