@@ -6,14 +6,14 @@ import itertools
 from pathlib import Path
 
 from studio.answers import Answer, Request, number, text, texts
-from studio.checking import TRANSITIONS, check, verdicts
+from studio.checking import TRANSITIONS, check, checked, places
 from studio.components.depth_note import depth_note
 from studio.components.filmstrip import chip, filmstrip
+from studio.components.health import health
 from studio.components.html import scripted
 from studio.components.imagined import imagined
 from studio.components.inferred import bars, happened, truth
 from studio.components.shelf import shelf
-from studio.components.verdict_list import verdict_list
 from studio.fitting import fit_note, wanted
 from studio.imagining import compare
 from studio.inference import chosen, shared
@@ -34,6 +34,7 @@ CHECK = (
     '<p class="note">Do they mean something, do they differ, do they give the next state away?</p>'
     f'<p><button type="button" class="button-link" data-check>Check up to {TRANSITIONS} transitions</button></p>'
 )
+AGAIN = '<p><button type="button" class="button-link small" data-check>Check again</button></p>'
 
 
 def render(home: Path) -> None:
@@ -90,8 +91,8 @@ class Explorer:
             else "These data have no true actions.",
         }
         parts["fit"] = fit_note(self.home, request, collection.kind)
-        checked = models.recall(("checked", name, data))
-        parts["health"] = verdict_list(verdicts(checked)) if checked else CHECK
+        look = checked(self.home, name, data)
+        parts["health"] = health(look, places(self.home, data, look)) + AGAIN if look else CHECK
         parts |= {f"chip-{i}": chip(found) for i, found in enumerate(known) if found}
         here = models.known(name, state, next_state, alternatives=True)
         if here:
@@ -157,10 +158,8 @@ class Explorer:
         """Judge the actions inferred for some transitions of the whole collection."""
         data = text(request, "data")
         name = self.asked(request, data)
-        models = shared(self.home)
-        health = check(self.home, models, name, data)
-        models.remember(("checked", name, data), health)
-        return {"parts": {"health": verdict_list(verdicts(health))}}
+        look = check(self.home, shared(self.home), name, data)
+        return {"parts": {"health": health(look, places(self.home, data, look)) + AGAIN}}
 
     def receive(self, request: Request) -> Answer:
         """Import files that the browser has uploaded, `names` telling where each lay; the report in words.

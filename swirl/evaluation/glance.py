@@ -8,51 +8,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from swirl.evaluation import bootstrap, cycle, health, leakage
 from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
-from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.looks import Case, Glance
 from swirl.evaluation.rows import Rows
 from swirl.evaluation.texts import exact_match
 from swirl.states import StateSequence, Transition
 
 LOOKED_AT = 40
 """Transitions: enough to tell a collapsed model from a sound one, a few seconds on two cores."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What was found of one transition; None stands for what is not defined there.
-
-    `shuffling` is log P(y | x, z) − log P(y | x, `swapped`) in nats, with the action of another transition that was
-    given another; `stitch` and `ablation` are nats per token (see `leakage`), `overlap` a share from 0 to 1.
-    `read_back` says whether the action was inferred again from the state imagined with it.
-    """
-
-    sequence: str
-    step: int
-    action: str
-    true_action: str | None
-    swapped: str | None
-    shuffling: float | None
-    read_back: bool
-    stitch: float | None
-    ablation: float
-    overlap: float | None
-
-
-@dataclass(frozen=True)
-class Glance:
-    """The cases, and the figures over all of them with their 95 % intervals over sequences.
-
-    Of `figures`, `shuffling`, `stitch`, `ablation` and `overlap` are means of the cases' numbers, `read_back` and
-    `agreement` (with the true actions, where they are known) shares, `distinct` and `effective` counts of actions,
-    `length` words. What is defined nowhere is left out: `overlap` of pictures, `shuffling` where all actions are one.
-    """
-
-    cases: tuple[Case, ...]
-    figures: dict[str, Value]
 
 
 def glance(

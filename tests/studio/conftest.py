@@ -21,19 +21,25 @@ class TableModel:
     """Knows one rule: to be in ROOM, go to ROOM. The state's first word after `in ` is the room."""
 
     device = "cpu"
+    max_state_tokens = 64
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.unloaded = False
         self.inferred: list[tuple[State, State]] = []
 
-    def infer(self, transitions: Sequence[tuple[State, State]], *, alternatives: int = 4) -> list[Inference]:
+    def completion(self, text: str) -> list[int]:
+        return [0] * len(text.split())
+
+    def infer(
+        self, transitions: Sequence[tuple[State, State]], *, alternatives: int = 4, seed: int = 0
+    ) -> list[Inference]:
         self.inferred += transitions
         rooms = [y.text.split(".")[0].split()[-1] for _, y in transitions]
         options = [(Alternative(f"go to {room}", -0.1), Alternative("wait", -2.5)) for room in rooms]
         return [Inference(best.action, best.log_prob, (best, *rest)[:alternatives]) for best, *rest in options]
 
-    def imagine_batch(self, states: Sequence[State], actions: Sequence[str]) -> list[State]:
+    def imagine_batch(self, states: Sequence[State], actions: Sequence[str], temperature: float = 0.0) -> list[State]:
         return [self._moved(state, action) for state, action in zip(states, actions, strict=True)]
 
     def forward_log_prob(
@@ -41,6 +47,9 @@ class TableModel:
     ) -> list[LogProb]:
         rows = zip(states, actions, next_states, strict=True)
         return [LogProb(-0.5 if self._moved(x, z) == y else -9.0, 10) for x, z, y in rows]
+
+    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
+        return [LogProb(-9.0, 10)] * len(actions)
 
     def imagine(self, state: State, action: str, *, n: int, seed: int) -> list[Prediction]:
         wrong = Prediction(state, -3.0, -4.0)

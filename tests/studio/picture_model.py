@@ -58,7 +58,7 @@ class CellCodec:
 class PictureModel:
     """Answers as a world model of pictures does; `seen` are the transitions it was asked about."""
 
-    device, kind = "cpu", "image"
+    device, kind, max_state_tokens = "cpu", "image", 64
 
     def __init__(self, name: str) -> None:
         self.name, self.codec, self.unloaded = name, CellCodec(), False
@@ -68,7 +68,9 @@ class PictureModel:
         found = [LOOKS[CODES[i]] for i in self.codec.encode_state(state)]
         return blocks.Board(tuple(pad for pad, _ in found), tuple(thing for _, thing in found))
 
-    def infer(self, transitions: Sequence[tuple[State, State]], *, alternatives: int = 4) -> list[Inference]:
+    def infer(
+        self, transitions: Sequence[tuple[State, State]], *, alternatives: int = 4, seed: int = 0
+    ) -> list[Inference]:
         self.seen += transitions
         return [self._inferred(*pair, alternatives) for pair in transitions]
 
@@ -80,7 +82,7 @@ class PictureModel:
         found = tuple(Alternative(action, -0.15 - 2.2 * rank) for rank, action in enumerate(ranked))
         return Inference(found[0].action, found[0].log_prob, found[:alternatives])
 
-    def imagine_batch(self, states: Sequence[State], actions: Sequence[str]) -> list[State]:
+    def imagine_batch(self, states: Sequence[State], actions: Sequence[str], temperature: float = 0.0) -> list[State]:
         return [self._after(state, action) for state, action in zip(states, actions, strict=True)]
 
     def _after(self, state: State, action: str) -> State:
@@ -99,6 +101,9 @@ class PictureModel:
     ) -> list[LogProb]:
         rows = zip(states, actions, next_states, strict=True)
         return [LogProb(-0.04 if self._same(self._after(x, z), y) else -7.5, 16) for x, z, y in rows]
+
+    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
+        return [LogProb(-64.0, 16)] * len(actions)
 
     def _same(self, one: State, other: State) -> bool:
         return self.codec.encode_state(one) == self.codec.encode_state(other)

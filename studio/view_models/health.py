@@ -1,0 +1,166 @@
+"""Health at a glance: is the latent action meaningful, has it collapsed, does it leak the next state? With evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from studio.view_models.numbers import counted, percent, signed
+from studio.view_models.verdicts import Verdict
+from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.looks import Case, Glance
+
+MEANINGFUL = 1.0  # nats: below, the forward model hardly listens to the action
+FEW = 3  # effective actions below which they hardly differ
+LEAKY = 0.2  # share of the next state's new word pairs found in the action, above which it copies rather than names
+SHARP = 0.5  # nats a token: a smaller rise, or a smaller use of the state, and the action carries the next state
+SHOWN = 4  # examples
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure behind a verdict: what it is, its value with the interval, and what it is held to."""
+
+    what: str
+    value: str
+    bar: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One of the three verdicts with its evidence: how it was found, the figures, and the cases that show it best."""
+
+    name: str
+    verdict: Verdict
+    how: str
+    measures: tuple[Measure, ...]
+    cases: tuple[Case, ...]
+
+
+def findings(look: Glance) -> list[Finding]:
+    """The three findings: meaningful, collapsed, leaking."""
+    return [meaningful(look), collapsed(look), leaking(look)]
+
+
+def meaningful(look: Glance) -> Finding:
+    """Whether the forward model listens to the action: another transition's action must cost it."""
+    cost = look.figures.get("shuffling")
+    if cost is None:
+        verdict = Verdict("wrong", "Not meaningful", "every transition gets the same action")
+    elif cost.value >= MEANINGFUL and cost.low > 0:
+        verdict = Verdict("good", "Meaningful", f"shuffling the actions costs {signed(cost.value)} nats")
+    elif cost.value >= MEANINGFUL:
+        why = f"shuffling the actions costs {signed(cost.value)} nats, but the interval holds 0"
+        verdict = Verdict("inverse", "Perhaps meaningful", why)
+    else:
+        verdict = Verdict("wrong", "Hardly heard", f"shuffling the actions costs only {signed(cost.value)} nats")
+    measures = [
+        Measure(
+            "log P(y|x,z) − log P(y|x,z of another)", spread(cost, "nats"), f"at least {MEANINGFUL:.0f}, not by chance"
+        ),
+        Measure(
+            "action read back from the state imagined with it", shares(look.figures["read_back"]), "for comparison"
+        ),
+    ]
+    if "agreement" in look.figures:
+        truth = Measure("the inferred action is the true one", shares(look.figures["agreement"]), "for comparison")
+        measures.append(truth)
+    scored = [case for case in look.cases if case.shuffling is not None]
+    telling = sorted(scored, key=lambda case: case.shuffling, reverse=verdict.tone == "good")
+    how = (
+        "Each transition's next state is scored under its own action and under another transition's. If the actions "
+        "mean something, the wrong one makes what happened less likely."
+    )
+    return Finding("meaningful", verdict, how, tuple(measures), tuple(telling[:SHOWN]))
+
+
+def collapsed(look: Glance) -> Finding:
+    """Whether the actions differ at all."""
+    effective, distinct = look.figures["effective"], look.figures["distinct"]
+    total = len(look.cases)
+    bar = min(FEW, 0.5 * total)
+    why = f"{effective.value:.0f} effective actions, {distinct.value:.0f} distinct"
+    sound = effective.value >= bar
+    verdict = Verdict("good", "Not collapsed", why) if sound else Verdict("wrong", "Collapsed", why)
+    often, times = Counter(case.action for case in look.cases).most_common(1)[0]
+    measures = (
+        Measure("effective number of actions, exp(entropy)", number(effective), f"at least {bar:g}"),
+        Measure("distinct actions", f"{distinct.value:.0f} of {total}", "for comparison"),
+        Measure("the most frequent one", f"{times} of {total}: {often or '(no words)'}", "for comparison"),
+        Measure("length", f"{look.figures['length'].value:.1f} words", "for comparison"),
+    )
+    how = "The same few words for everything explain nothing: it is counted how many different actions there are."
+    frequent = {action: n for n, action in enumerate(action for action, _ in counts(look.cases))}
+    firsts = {case.action: case for case in reversed(look.cases)}
+    shown = sorted(firsts.values(), key=lambda case: frequent[case.action])[:SHOWN]
+    if not sound:
+        shown = [case for case in look.cases if case.action == often][:SHOWN]
+    return Finding("collapsed", verdict, how, measures, tuple(shown))
+
+
+def counts(cases: Sequence[Case]) -> list[tuple[str, int]]:
+    """The actions with how often each was inferred, the most frequent first."""
+    return Counter(case.action for case in cases).most_common()
+
+
+def leaking(look: Glance) -> Finding:
+    """Whether the action carries the next state instead of naming what was done."""
+    found = look.figures
+    copied, stitch, ablation = found.get("overlap"), found["stitch"], found["ablation"]
+    says_something = "shuffling" in found and found["shuffling"].value >= MEANINGFUL and found["shuffling"].low > 0
+    carried = stitch.value < SHARP and ablation.value < SHARP and says_something
+    if copied is not None and copied.value > LEAKY:
+        why = f"{percent(copied.value)} of what is new in the next states stands in the actions"
+        verdict = Verdict("wrong", "Leaking", why)
+    elif carried:
+        why = f"the action alone tells the next state: without x it loses only {signed(ablation.value)} nats a token"
+        verdict = Verdict("wrong", "Leaking", why)
+    elif not says_something:
+        verdict = Verdict("neutral", "No leak to find", "the actions tell the forward model nothing for certain")
+    else:
+        first = f"{percent(copied.value)} of what is new stands in the actions; " if copied is not None else ""
+        verdict = Verdict("good", "No leak", f"{first}another next state costs {signed(stitch.value)} nats a token")
+    measures = [
+        Measure("stitch test: loss when y comes from elsewhere", spread(stitch, "nats a token"), f"at least {SHARP:g}"),
+        Measure(
+            "loss without the state x", spread(ablation, "nats a token"), f"at least {SHARP:g}, or the stitch test"
+        ),
+    ]
+    if copied is not None:
+        new = Measure("new word pairs of y that stand in z", shares(copied), f"at most {percent(LEAKY)}")
+        measures.insert(0, new)
+    how = (
+        "An action that copies the next state looks perfect by every other measure. If it names what was done instead, "
+        "no single action leads to a state of another sequence, and the state is needed to foresee the next one."
+    )
+    suspicious = sorted(look.cases, key=lambda case: (-(case.overlap or 0.0), case.ablation))
+    return Finding("leaking", verdict, how, tuple(measures), tuple(suspicious[:SHOWN]))
+
+
+def marks(look: Glance) -> str:
+    """The three claims in one line: `meaningful · not collapsed · no leak`."""
+    return " · ".join(finding.verdict.claim.lower() for finding in findings(look))
+
+
+def basis(look: Glance) -> str:
+    """What the verdicts rest on."""
+    sequences = len({case.sequence for case in look.cases})
+    return f"{counted(len(look.cases), 'transition')} of {counted(sequences, 'sequence')}, drawn at random"
+
+
+def spread(value: Value | None, unit: str) -> str:
+    """A figure in nats with its interval."""
+    if value is None:
+        return "not defined: there is one action only"
+    return f"{signed(value.value)} ({signed(value.low)} to {signed(value.high)}) {unit}"
+
+
+def shares(value: Value) -> str:
+    """A share with its interval."""
+    return f"{percent(value.value)} ({round(100 * value.low)} to {percent(value.high)})"
+
+
+def number(value: Value) -> str:
+    """A count with its interval."""
+    return f"{value.value:.1f} ({value.low:.1f} to {value.high:.1f})"
