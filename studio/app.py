@@ -12,17 +12,22 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
-from studio import frames, installable, run_files
-from studio.components import header
+from studio import demo, frames, installable, run_files
+from studio.components import header, share
 from studio.components.logo import favicon
 from studio.pages import compare, explore, play, runs, train
+from studio.sharing import Sharing
 from studio.theme import head, theme
 
 PAGES = (explore, play, train, compare, runs)
 
 
-def build(home: Path) -> gr.Blocks:
-    """The app over one home folder, ready to launch; every page module brings `PAGE` and `render(home)`."""
+def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
+    """The app over one home folder, ready to launch; every page module brings `PAGE` and `render(home)`.
+
+    With `read_only` it is a demonstration, in which the server refuses whatever would write.
+    """
+    sharing = Sharing(home)
     names = [module.PAGE for module in PAGES]
     app = gr.Blocks(title="SWIRL Studio", analytics_enabled=False, fill_width=True)
     for module in PAGES:
@@ -30,11 +35,16 @@ def build(home: Path) -> gr.Blocks:
         with app if page.path == "/" else app.route(page.title, page.path):
             gr.Navbar(visible=False)
             header.render(home, page, names)
+            if read_only:
+                demo.banner(home)
+            share.render(home, sharing)
             module.render(home)
+    if read_only:
+        demo.close(app, home)
     return app
 
 
-def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | None) -> None:
+def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | None, read_only: bool = False) -> None:
     """Serve `app` in the background: no share link, no run history, no footer, nothing of Gradio's to be seen."""
     icon = Path(tempfile.mkdtemp(prefix="swirl-")) / "favicon.svg"
     icon.write_text(favicon(), encoding="utf-8")
@@ -57,5 +67,8 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         favicon_path=icon,
         theme=theme(),
         head=head(),
-        app_kwargs={"routes": [frames.route(), run_files.route(), *installable.routes()]},
+        app_kwargs={
+            "routes": [frames.route(), run_files.route(), *installable.routes()],
+            "middleware": demo.middleware() if read_only else [],
+        },
     )

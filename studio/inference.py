@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from studio.store import history
 from swirl import paths
 from swirl.errors import SwirlError
+from swirl.models import hub
 from swirl.models.checkpoints import MANIFEST, asset_names, kind_of
 from swirl.pictures import key
 from swirl.states import State
@@ -51,10 +52,13 @@ class Models:
         self._loaded: OrderedDict[str, WorldModel] = OrderedDict()
         self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._device: str | None = None
+        self.only_offered = False
+        """Whether a name that is not on the list is refused: a folder, or any model on the Hub."""
 
     def available(self, kind: str = "") -> list[Available]:
         """Shipped checkpoints by name, then those of the newest runs, the newest first; all, or those of one kind."""
         shipped = [Available(name, "", False, _kind(paths.assets() / name)) for name in asset_names()]
+        fetched = [Available(name, "from the Hub", False, _kind(hub.cached_folder(name))) for name in hub.cached()]
         past = history(self.home)
         trained = [
             Available(
@@ -66,7 +70,7 @@ class Models:
             for run in past.runs(limit=RUNS)
             for checkpoint in reversed(past.checkpoints(run.id))
         ]
-        return [item for item in shipped + trained if not kind or item.kind == kind]
+        return [item for item in shipped + fetched + trained if not kind or item.kind == kind]
 
     def choose(self, wanted: str = "", kind: str = "") -> str | None:
         """`wanted` if it is still there and of that kind, else the first shipped, else the newest; None when none is.
@@ -88,6 +92,8 @@ class Models:
 
         Raises SwirlError when there is no such checkpoint or it cannot be loaded.
         """
+        if self.only_offered and name not in {item.name for item in self.available()}:
+            raise SwirlError(f"{name!r} is not one of the checkpoints that are offered here; choose one in the header.")
         from swirl.models import load_world_model  # torch comes with it
 
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import ipaddress
+import os
 import secrets
 import signal
 import socket
@@ -34,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--auth", metavar="USER:PASSWORD", help="ask for this login; without it one is made up beyond this machine"
     )
-    flags.add_argument("--demo", action="store_true", help="use a throw-away home that is removed at the end")
+    flags.add_argument("--demo", action="store_true", help="a recorded run in a throw-away home, to look at only")
     flags.add_argument("--version", action="version", version=f"SWIRL Studio {__version__}")
     return flags
 
@@ -79,17 +80,17 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def login(host: str, wanted: str | None) -> tuple[str, str] | None:
+def login(host: str, wanted: str | None, read_only: bool = False) -> tuple[str, str] | None:
     """The login to ask for: the one wanted, or a made-up one beyond this machine, or None.
 
-    Raises UsageError when `wanted` is not USER:PASSWORD.
+    A studio in which nobody can change anything makes none up. Raises UsageError when `wanted` is not USER:PASSWORD.
     """
     if wanted:
         user, colon, password = wanted.partition(":")
         if not (user and colon and password):
             raise UsageError("--auth must read USER:PASSWORD, both not empty.")
         return user, password
-    return None if is_local(host) else ("swirl", secrets.token_urlsafe(9))
+    return None if read_only or is_local(host) else ("swirl", secrets.token_urlsafe(9))
 
 
 def serve(arguments: list[str] | None = None) -> int:
@@ -97,6 +98,9 @@ def serve(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="swirl-demo-") as scratch:
+            options.demo = options.demo or bool(os.environ.get("SPACE_ID"))  # a Space is for everybody who comes by
+            if options.demo and options.home:
+                raise UsageError("--demo shows a recorded run in a throw-away home; leave --home out.")
             _serve(options, Path(scratch) if options.demo else home_folder(options.home))
     except UsageError as error:
         print(f"launch.py: {error}", file=sys.stderr)
@@ -119,7 +123,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _serve(options: argparse.Namespace, home: Path) -> None:
     # What can be said without it is said before the slow import of Gradio.
-    account = login(options.host, options.auth)
+    account = login(options.host, options.auth, options.demo)
     port = free_port(options.host, options.port)
     if options.port is None and port != PORT:
         print(f"Port {PORT} is taken; using {port}.", flush=True)
@@ -128,14 +132,19 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         signal.signal(number, _leave)
     from studio import app, watch, window
 
-    studio = app.build(home)
+    if options.demo:
+        from studio import demo
+
+        demo.furnish(home)
+    studio = app.build(home, read_only=options.demo)
     try:
-        app.launch(studio, host=options.host, port=port, login=account)
+        app.launch(studio, host=options.host, port=port, login=account, read_only=options.demo)
     except OSError as error:  # someone took the port between our look and Gradio's
         raise SwirlError(f"Port {port} on {options.host} was taken meanwhile; start again.") from error
     everywhere = options.host in ("0.0.0.0", "::")
     address = f"http://{'localhost' if everywhere else options.host}:{port}"
-    print(f"SWIRL Studio is at {address} with the home {home}. Stop it with Ctrl C.", flush=True)
+    what = "a demonstration: nothing can be changed, and nothing stays" if options.demo else f"the home {home}"
+    print(f"SWIRL Studio is at {address} with {what}. Stop it with Ctrl C.", flush=True)
     if account and not options.auth:
         print(f"Others can reach it, so it asks for a login: user {account[0]}, password {account[1]}", flush=True)
     if not options.no_browser:
@@ -144,5 +153,3 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         watch.until_interrupted(home)
     finally:
         studio.close(verbose=False)
-        if options.demo:
-            watch.stop_all(home)

@@ -26,14 +26,3 @@ def until_interrupted(home: Path) -> None:
     except KeyboardInterrupt:
         going = [run.id for run in history(home).runs() if run.status in ("running", "stopping")]
         print(f"The studio has stopped; {going[0]} trains on without it." if going else "The studio has stopped.")
-
-
-def stop_all(home: Path) -> None:
-    """Stop every run at once: the home of a demo is about to vanish."""
-    for status in ("queued", "running", "stopping"):  # the waiting ones first, so that none takes a freed place
-        for run in history(home).runs():
-            if run.status == status:
-                try:
-                    jobs.stop(home, run.id, force=True)
-                except SwirlError as error:
-                    log.info("%s", error)  # it ended by itself meanwhile

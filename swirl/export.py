@@ -63,31 +63,30 @@ BASE_FILES = (
     "codec/diffusion_pytorch_model.safetensors",
     "codec/frames.json",
 )
-ASSET_FILES = ("*.css", "*.js", "*.html", "collections/*/*.json", "collections/*/*.jsonl", "collections/*/frames.zip")
+ASSET_FILES = (
+    "*.css",
+    "*.js",
+    "*.html",
+    "icons/*.png",
+    "sample-run.zip",
+    "collections/*/*.json",
+    "collections/*/*.jsonl",
+    "collections/*/frames.zip",
+)
 # Where a model came from on this machine is nobody's business elsewhere.
 ORIGIN_KEYS = ("base_model_name_or_path", "_name_or_path", "name_or_path")
 CONFIGURATIONS = ("adapter_config.json", "config.json", "tokenizer_config.json")
 
-APP = '''"""Starts SWIRL Studio for all who visit: what they do lives in a folder that is thrown away at the end."""
+APP = '''"""SWIRL Studio as a demonstration, for all who visit: they look, play and compare, and change nothing."""
 
-import contextlib
 import os
-import signal
-import tempfile
-from pathlib import Path
+import sys
 
-from studio import app, watch
+from studio.serve import serve
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory(prefix="swirl-demo-") as scratch:
-        home = Path(scratch)
-        studio = app.build(home)
-        with contextlib.suppress(KeyboardInterrupt):  # also while it is still starting
-            app.launch(studio, host="0.0.0.0", port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")), login=None)
-            watch.until_interrupted(home)
-        studio.close(verbose=False)
-        watch.stop_all(home)
+    port = os.environ.get("GRADIO_SERVER_PORT", "7860")
+    sys.exit(serve(["--demo", "--host", "0.0.0.0", "--port", port, "--no-browser"]))
 '''
 README = """---
 title: SWIRL Studio
@@ -104,7 +103,8 @@ license: apache-2.0
 Two language models teach each other how a world works, from sequences of its states alone: one predicts the next
 state, one infers the action. This Space shows the checkpoint `{checkpoint}` in SWIRL Studio.
 
-To run it anywhere else: `pip install -r requirements.txt && python app.py`
+Visitors can look, play and compare; what would start, change or upload anything is refused on the server. To run it
+anywhere else: `pip install -r requirements.txt && python app.py`
 """
 
 

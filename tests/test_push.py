@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
-from fake_hub import TOKEN, FakeHub, fake_hub
+from fake_hub import COMMIT, TOKEN, FakeHub, fake_hub
 
 from swirl.card import score_table, scores
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.models.checkpoints import MANIFEST, base_name, resolve_checkpoint
-from swirl.models.hub import cached, demand_target, upload
+from swirl.models.hub import cached, cached_folder, demand_target, upload
 from swirl.paths import assets
 from swirl.push import prepare
 from swirl.settings import Settings
@@ -172,10 +172,15 @@ def test_names_on_the_hub(tmp_path: Path) -> None:
 def test_fetched_checkpoints_are_known_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     assert cached() == []
-    for repository in ("models--me--world/snapshots/abc", "models--gpt2/snapshots/abc"):
-        (tmp_path / repository).mkdir(parents=True)
-        (tmp_path / repository / MANIFEST).write_text("{}")
+    for repository in ("models--me--world", "models--gpt2", "models--me--half"):
+        folder = tmp_path / repository / "snapshots" / COMMIT
+        folder.mkdir(parents=True)
+        (folder / MANIFEST).write_text("{}")
+        if not repository.endswith("half"):
+            (tmp_path / repository / "refs").mkdir()
+            (tmp_path / repository / "refs" / "main").write_text(COMMIT)
     assert cached() == ["hub:me/world"]
+    assert cached_folder("hub:me/world") == tmp_path / "models--me--world" / "snapshots" / COMMIT
 
 
 def test_no_token_and_no_name_are_said_before_anything_is_asked(

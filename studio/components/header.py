@@ -16,6 +16,7 @@ from studio.fitting import READS, wanted
 from studio.page import Page
 from studio.store import history
 from studio.view_models.numbers import duration
+from swirl.models.checkpoints import HUB
 from swirl.paths import assets
 
 TOGGLE = (
@@ -113,16 +114,23 @@ def _menu(models: inference.Models, current: str | None, kind: str) -> str:
             f"<span>{escape(item.name)}</span><small>{escape(note)}</small></button>"
         )
 
-    shipped = [entry(item) for item in available if not item.from_run]
+    fetched = [entry(item) for item in available if item.name.startswith(HUB)]
+    shipped = [entry(item) for item in available if not item.from_run and not item.name.startswith(HUB)]
     trained = [entry(item) for item in available if item.from_run]
     parts = []
     if shipped:
         parts.append("<h3>Shipped</h3>" + "".join(shipped))
+    if fetched:
+        parts.append("<h3>From the Hub</h3>" + "".join(fetched))
     if trained:
         parts.append("<h3>From your runs</h3>" + "".join(trained))
     if not available:
         said = inference.missing(kind) if kind else "No model is on this machine yet. Train one first."
         parts.append(f'<p class="note">{escape(said)}</p>')
+    parts.append(
+        f'<h3>Exchange</h3><button type="button" data-share="{escape(current or "")}"><span>Share, or fetch one</span>'
+        "<small>Space, Hub</small></button>"
+    )
     if loaded:
         parts.append('<h3>Memory</h3><button type="button" data-unload><span>Unload the models</span></button>')
     return "".join(parts)

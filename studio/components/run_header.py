@@ -86,7 +86,13 @@ def _actions(run: Run) -> str:
         if run.status in ("finished", "stopped")
         else ""
     )
-    return buttons + compare + again
+    share = (
+        f'<button type="button" class="button" data-share="{escape(run.id)}" '
+        'title="As a Space, or on the Hugging Face Hub">Share</button>'
+        if run.status in ("finished", "stopped")
+        else ""
+    )
+    return buttons + compare + again + share
 
 
 def _trouble(run: Run) -> str:

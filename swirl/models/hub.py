@@ -57,7 +57,8 @@ def cached() -> list[str]:
 
     folders = {manifest.parents[2].name for manifest in Path(HF_HUB_CACHE).glob(f"models--*/snapshots/*/{MANIFEST}")}
     found = (SNAPSHOT.fullmatch(folder) for folder in sorted(folders))
-    return [f"{HUB}{match['owner']}/{match['name']}" for match in found if match]
+    names = [f"{HUB}{match['owner']}/{match['name']}" for match in found if match]
+    return [name for name in names if cached_folder(name)]
 
 
 def cached_folder(name: str) -> Path | None:

@@ -1,0 +1,148 @@
+"""A demonstration writes nothing: every function that is not known to read only is refused, on the server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from studio import app, demo, serve
+from studio.demo import READING, REFUSAL, name_of
+from studio.inference import shared
+from studio.store import history
+from swirl.errors import SwirlError
+from swirl.models.checkpoints import resolve_checkpoint
+from swirl.paths import assets
+from swirl.sample_run import FILE
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a demonstration."""
+    folder = tmp_path_factory.mktemp("demo") / "home"
+    folder.mkdir()
+    demo.furnish(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(home: Path) -> Iterator[gr.Blocks]:
+    yield app.build(home, read_only=True)
+    shared(home).only_offered = False
+
+
+def server_functions(built: gr.Blocks) -> list[tuple[Any, Callable[..., Any]]]:
+    """Every function that a page's script can call, with the component it belongs to."""
+    return [(c, function) for c in built.blocks.values() for function in getattr(c, "server_fns", None) or []]
+
+
+def contents(home: Path) -> dict[str, int]:
+    """The files of a home but for its database's, with their sizes."""
+    return {
+        str(file.relative_to(home)): file.stat().st_size
+        for file in home.rglob("*")
+        if file.is_file() and not file.name.startswith("studio.db")
+    }
+
+
+def test_whatever_is_not_on_the_list_is_refused_and_does_nothing(built: gr.Blocks, home: Path) -> None:
+    before, runs = contents(home), history(home).runs()
+    refused = set()
+    for component, function in server_functions(built):
+        if name_of(function) in READING:
+            continue
+        answer = getattr(component, function.__name__)
+        assert answer({"run": "household-01", "do": "stop", "data": "household"}) == {"error": REFUSAL}
+        assert answer._is_server_fn
+        refused.add(name_of(function))
+    writing = {
+        "start_form.start", "start_form.labels", "run_view.act", "runs.delete", "explore.receive", "explore.remove",
+        "header.unload", "share.share",
+    }  # fmt: skip
+    assert writing <= refused
+    assert contents(home) == before and history(home).runs() == runs
+
+
+def test_the_list_names_functions_that_there_are(built: gr.Blocks) -> None:
+    there = {name_of(function) for _, function in server_functions(built)}
+    there |= {name_of(event.fn) for event in built.fns.values() if event.fn is not None}
+    assert READING - there == set()
+
+
+def test_what_reads_still_answers(built: gr.Blocks) -> None:
+    functions = {name_of(function): getattr(c, function.__name__) for c, function in server_functions(built)}
+    assert "household" in functions["explore.collections"]({})["parts"]["collections"]
+    assert functions["run_view.news"]({"run": "household-01"})["status"] == "finished"
+    assert "household-01" in str(functions["runs.runs"]({}))
+
+
+def test_endpoints_for_programs_are_refused_in_the_same_sentence(built: gr.Blocks) -> None:
+    for event in built.fns.values():
+        if event.fn is not None and name_of(event.fn) not in READING:
+            with pytest.raises(gr.Error, match="This is a demonstration"):
+                event.fn("tiny-household", {}, "")
+
+
+def test_a_visitor_cannot_name_a_model_that_is_not_offered(built: gr.Blocks, home: Path) -> None:
+    for name in (str(assets() / "tiny-household"), "hub:me/world", "me/world"):
+        with pytest.raises(SwirlError, match="not one of the checkpoints that are offered"), shared(home).use(name):
+            pass
+
+
+def test_only_questions_pass_the_door() -> None:
+    inner = FastAPI()
+
+    @inner.post("/{path:path}")
+    @inner.get("/{path:path}")
+    def passed(path: str) -> str:
+        return "passed"
+
+    inner.add_middleware(demo.Door)
+    client = TestClient(inner)
+    for path in ("component_server", "queue/join", "call/infer"):
+        assert client.post(f"/gradio_api/{path}").json() == "passed"
+    assert client.get("/gradio_api/upload").json() == "passed"
+    for path in ("/gradio_api/upload", "/gradio_api/component_server/../upload", "/gradio_api/stream/x", "/anything"):
+        answer = client.post(path)
+        assert answer.status_code == 403 and answer.json() == {"detail": REFUSAL}
+    assert client.put("/gradio_api/queue/join").status_code in (403, 405)
+
+
+def test_the_recorded_run_is_small_and_whole(home: Path) -> None:
+    assert (assets() / FILE).stat().st_size < 300_000
+    (run,) = history(home).runs()
+    assert run.status == "finished" and run.pid is None and run.settings["model"] == "tiny-household"
+    checkpoints = history(home).checkpoints(run.id)
+    assert [c.name for c in checkpoints] == ["household-01@0", "household-01@1-forward", "household-01@1"]
+    first, last = checkpoints[0].scores["forward/exact_match"], checkpoints[-1].scores["forward/exact_match"]
+    assert last > first
+    assert len(history(home).metrics(run.id, ["reward"])) == 62 and history(home).rollouts(run.id)
+    weights = [resolve_checkpoint(home, c.name) / "fwm" / "adapter_model.safetensors" for c in checkpoints]
+    began = (assets() / "tiny-household" / "fwm" / "adapter_model.safetensors").read_bytes()
+    same = [file.read_bytes() == began for file in weights]
+    assert same == [True, False, False] and weights[1].read_bytes() == weights[2].read_bytes()
+
+
+def test_a_space_is_a_demonstration_by_itself_and_asks_for_no_login(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(serve, "_serve", lambda options, home: seen.append((options.demo, home)))
+    assert serve.serve(["--home", str(tmp_path)]) == 0
+    monkeypatch.setenv("SPACE_ID", "me/space")
+    assert serve.serve([]) == 0
+    assert [flag for flag, _ in seen] == [False, True]
+    assert seen[0][1] == tmp_path.resolve() and not seen[1][1].exists()
+    assert serve.login("0.0.0.0", None, read_only=True) is None
+    assert serve.login("0.0.0.0", "ann:secret", read_only=True) == ("ann", "secret")
+
+
+def test_a_demonstration_of_ones_own_home_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert serve.serve(["--demo", "--home", str(tmp_path)]) == 2
+    assert "leave --home out" in capsys.readouterr().err and os.listdir(tmp_path) == []

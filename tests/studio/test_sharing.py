@@ -1,0 +1,65 @@
+"""What the share window asks for: folders of Spaces, uploads, fetching; the token is passed on and kept nowhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from studio.sharing import Progress, Sharing, Wish
+from swirl.errors import SwirlError, UsageError
+
+SECRET = "hf_secretOfTheUser"
+
+
+def ended(sharing: Sharing) -> Progress:
+    """How it ended, once it has."""
+    while sharing.progress().running:
+        time.sleep(0.02)
+    return sharing.progress()
+
+
+def test_each_folder_is_a_new_one(tmp_path: Path) -> None:
+    sharing = Sharing(tmp_path)
+    for name in ("tiny-household", "tiny-household-2"):
+        sharing.start(Wish("folder", "tiny-household"), "")
+        assert str(tmp_path / "spaces" / name) in ended(sharing).result
+        assert (tmp_path / "spaces" / name / "app.py").is_file()
+
+
+def test_what_goes_wrong_is_a_sentence(tmp_path: Path) -> None:
+    sharing = Sharing(tmp_path)
+    sharing.start(Wish("folder", "nobody"), "")
+    assert "There is no checkpoint 'nobody'" in ended(sharing).error
+    with pytest.raises(UsageError, match="write it as owner/name"):
+        sharing.start(Wish("model", "tiny-household", "world"), SECRET)
+    with pytest.raises(UsageError, match="Choose what"):
+        sharing.start(Wish("everything", "tiny-household"), "")
+
+
+def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sharing = Sharing(tmp_path)
+    monkeypatch.setattr(sharing, "_progress", Progress(True, "Writing the folder"))
+    with pytest.raises(SwirlError, match="shared already"):
+        sharing.start(Wish("folder", "tiny-household"), "")
+
+
+def test_the_token_goes_to_the_upload_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given: list[str] = []
+
+    def push(home: Path, checkpoint: str, repository: str, *, token: str, private: bool) -> str:
+        given.append(token)
+        raise RuntimeError(f"a library that tells what it was given: {token}")
+
+    monkeypatch.setattr("swirl.push.push", push)
+    sharing = Sharing(tmp_path)
+    with caplog.at_level(logging.DEBUG):
+        sharing.start(Wish("model", "tiny-household", "me/world"), SECRET)
+        done = ended(sharing)
+    assert given == [SECRET] and "check the name" in done.error
+    assert SECRET not in f"{done}{caplog.text}{vars(sharing)}"
+    assert not any(SECRET.encode() in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
