@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from swirl.history import Run
@@ -21,6 +22,19 @@ class RunDisk:
         self.home = home
         self._looks: dict[str, tuple[float, tuple[str, str | None], Disk]] = {}
         self._guard = threading.Lock()
+        self._warmed = False
+
+    def warm(self, runs: Sequence[Run]) -> None:
+        """Look at all these runs in the background, once, so that sorting by disk finds every size known."""
+        if self._warmed:
+            return
+        self._warmed = True
+        threading.Thread(target=self._look, args=(list(runs),), daemon=True).start()
+
+    def _look(self, runs: Sequence[Run]) -> None:
+        time.sleep(1.0)  # the page that is being opened comes first
+        for run in runs:
+            self.used(run)
 
     def used(self, run: Run) -> Disk:
         """What a run's folder holds, as of a moment ago."""

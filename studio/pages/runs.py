@@ -79,6 +79,7 @@ class RunsPage:
             **filter_options(choices(rows), wanted),
         }
         stamps = {row.id: stamp(table_row(row)) for row in shown}
+        self.disk.warm(runs)
         return {"parts": parts, "all": len(runs), "page": page, "stamps": stamps, "census": past.census()}
 
     def changes(self, request: Request) -> Answer:
