@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ from swirl.history import History
 from swirl.keeping import checked
 from swirl.keeping import format as layout
 from swirl.keeping.checked import Wrong
-from swirl.keeping.exporting import CHUNK, Progress
+from swirl.keeping.exporting import Progress
 from swirl.keeping.lineage import owner_of
+from swirl.keeping.members import Members, check_adapter
 from swirl.keeping.removal import IMPORTED, clear_up
-from swirl.models.checkpoints import MANIFEST, asset_names, read_manifest
+from swirl.models.checkpoints import asset_names, read_manifest
 from swirl.settings import Settings
-from swirl.sources.entries import UNREADABLE, reason, trap
+from swirl.sources.entries import UNREADABLE, reason
 
 ELSEWHERE = "elsewhere:"
 """Stands before the name of a checkpoint that an imported run started from and that this home does not have."""
@@ -72,12 +72,10 @@ class Reader:
     """Reads one open zip file. Wrong is raised for whatever is not as it should be."""
 
     def __init__(self, home: Path, archive: zipfile.ZipFile, name: str, progress: Progress) -> None:
-        self.home, self.archive, self.name, self.progress = home, archive, name, progress
+        self.home, self.name, self.progress = home, name, progress
         self.history = History(home)
-        self.infos = self.listed()
-        self.about = self.document(layout.ABOUT)
-        self.members = checked.mapping(self.about.get("members"), "list of members")
-        self.done, self.all = 0, max(1, sum(info.file_size for info in self.infos.values()))
+        self.members = Members(archive, name)
+        self.about, self.all = self.members.about, self.members.size
 
     def take(self) -> Imported:
         """Check, store and show the run."""
@@ -91,7 +89,7 @@ class Reader:
         final = queue.run_folder(self.home, run_id)
         draft = final.with_name(IMPORTED + final.name)
         try:
-            self.unpack(draft)
+            self.members.unpack(draft, lambda share, words: self.progress(0.6 * share, words))
             lacks = self.checkpoints(draft, rows["checkpoints"], run_id)
             lacks += self.collection(settings)
             figures = self.store(run_id, draft, rows)
@@ -105,39 +103,6 @@ class Reader:
             raise
         return Imported(run_id, was, len(rows["checkpoints"]), figures, self.all, tuple(dict.fromkeys(lacks)))
 
-    def listed(self) -> dict[str, zipfile.ZipInfo]:
-        """The members by name, if each may be there and none is too large."""
-        found: dict[str, zipfile.ZipInfo] = {}
-        infos = self.archive.infolist()
-        if layout.ABOUT not in (info.filename for info in infos):
-            raise Wrong(f"it has no {layout.ABOUT}")
-        if len(infos) > layout.MOST_MEMBERS:
-            raise Wrong(f"it has {len(infos)} members")
-        for info in infos:
-            most = layout.allowance(info.filename)
-            if most is None or info.filename in found:
-                raise Wrong(f"there is no place for {info.filename[:100]!a} in a run")
-            if trap(info) or info.file_size > most:
-                raise Wrong(f"{info.filename} would unpack to {info.file_size >> 20} MB")
-            found[info.filename] = info
-        if sum(info.file_size for info in infos) > layout.MOST_BYTES:
-            raise Wrong(f"it would unpack to more than {layout.MOST_BYTES >> 30} GB")
-        return found
-
-    def document(self, name: str) -> dict[str, Any]:
-        """A small member that is a JSON object; of run.json, one that we can read."""
-        if name not in self.infos:
-            raise Wrong(f"it has no {name}")
-        try:
-            found = json.loads(self.archive.read(self.infos[name]))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise Wrong(f"its {name} is no JSON") from error
-        if not isinstance(found, dict) or (name == layout.ABOUT and found.get("kind") != layout.KIND):
-            raise Wrong(f"its {name} is not a run's")
-        if name == layout.ABOUT and found.get("format") != layout.FORMAT:
-            raise SwirlError(f"{self.name} was written by a newer SWIRL Studio; update this one to import it.")
-        return found
-
     def rows(self) -> dict[str, Any]:
         """The rows that run.json holds."""
         about, kinds = self.about, ("phases", "checkpoints", "evaluations", "resumptions", "tags")
@@ -146,7 +111,7 @@ class Reader:
 
     def settings(self) -> tuple[dict[str, Any], str | None]:
         """The run's settings and its parent, if that very run is here; a start from one that is not is marked so."""
-        values = self.document(layout.SETTINGS)
+        values = self.members.document(layout.SETTINGS)
         checked_settings = Settings.from_dict(values)
         begun = self.about.get("from")
         runs = {run.id: run for run in self.history.runs()}
@@ -160,24 +125,6 @@ class Reader:
         if foreign and parent is None and not model.startswith(ELSEWHERE):
             values = {**values, "model": ELSEWHERE + model}
         return values, parent
-
-    def unpack(self, draft: Path) -> None:
-        """Write all members but run.json and settings.json, if each is what run.json says it is."""
-        draft.mkdir(parents=True)
-        for name, info in self.infos.items():
-            if name in (layout.ABOUT, layout.SETTINGS):
-                continue
-            digest = hashlib.sha256()
-            target = draft / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with self.archive.open(info) as source, target.open("xb") as out:
-                while chunk := source.read(CHUNK):
-                    out.write(chunk)
-                    digest.update(chunk)
-                    self.done += len(chunk)
-                    self.progress(0.6 * min(1.0, self.done / self.all), f"Reading {name}")
-            if digest.hexdigest() != checked.mapping(self.members.get(name), f"hash of {name}").get("sha256"):
-                raise Wrong(f"{name} is not what it was when it was written")
 
     def checkpoints(self, draft: Path, rows: list[dict[str, Any]], run_id: str) -> list[str]:
         """Check the weights of every checkpoint and give each its path here; the base models that are missing."""
@@ -195,7 +142,7 @@ class Reader:
                 raise Wrong(f"{place} is built on a model that it does not bring")
             if Path(base).is_absolute() and not Path(base).is_dir():
                 lacks.append(f"the base model {base}")
-        if set(rows_of(self.infos)) - {layout.checkpoint_folder(row["index"], row["phase"]) for row in rows}:
+        if self.members.checkpoints() - {layout.checkpoint_folder(row["index"], row["phase"]) for row in rows}:
             raise Wrong("it holds a checkpoint that the run does not name")
         return lacks
 
@@ -220,7 +167,7 @@ class Reader:
             file.unlink(missing_ok=True)
         return self.history.counts(run_id)[0]
 
-    def lines(self, file: Path, read: Any) -> Iterator[Any]:
+    def lines(self, file: Path, read: Callable[[bytes], tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         """The lines of a large member, each checked."""
         if not file.is_file():
             raise Wrong(f"it has no {file.name}")
@@ -230,26 +177,3 @@ class Reader:
                 done += len(line)
                 self.progress(0.6 + 0.4 * done / size, "Storing its figures")
                 yield read(line)
-
-
-def rows_of(infos: dict[str, zipfile.ZipInfo]) -> Iterator[str]:
-    """The folders of checkpoints among the members."""
-    return (name.removesuffix(f"/{MANIFEST}") for name in infos if name.endswith(f"/{MANIFEST}"))
-
-
-def check_adapter(weights: Path, place: str) -> None:
-    """Raise Wrong unless the weights are whole safetensors and their configuration is an ordinary LoRA adapter's."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(weights, framework="numpy") as tensors:
-            found = len(tensors.keys())
-    except SafetensorError as error:
-        raise Wrong(f"the weights in {place} are no safetensors") from error
-    try:
-        config = json.loads(weights.with_name("adapter_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Wrong(f"{place} has no readable adapter_config.json") from error
-    plain = isinstance(config, dict) and config.get("peft_type") == "LORA" and not config.get("auto_mapping")
-    if not found or not plain:
-        raise Wrong(f"{place} is no ordinary LoRA adapter")
