@@ -17,6 +17,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 OWN_HOSTS = ("127.0.0.1", "localhost")
 LOCAL_SCHEMES = ("data", "blob", "about")
+SHOWN_AROUND = """try { localStorage["swirl-guide"] ??= '{"over": true}'; } catch { /* about:blank keeps nothing */ }"""
+"""What the browser of somebody remembers whom the studio need not show around any more."""
 
 
 def chromium_path() -> str | None:
@@ -51,11 +53,14 @@ class Visitor:
         width: int = 1440,
         height: int = 900,
         scheme: Literal["light", "dark"] = "light",
+        first_visit: bool = False,
     ) -> None:
         self.context = browser.new_context(
             base_url=url, viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
         )
         self.context.set_default_timeout(1000 * PATIENCE)
+        if not first_visit:
+            self.context.add_init_script(SHOWN_AROUND)
         self.outside: list[str] = []
         self.complaints: list[str] = []
         self.harmless: list[str] = []
