@@ -9,10 +9,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-from fastapi import Request
+from fastapi import BackgroundTasks, Request
 from fastapi.responses import FileResponse, Response
 from fastapi.routing import APIRoute
-from starlette.background import BackgroundTask
 
 from studio.frames import may_see
 from studio.uploads import uploaded
@@ -81,8 +80,9 @@ def send(token: str, request: Request) -> Response:
         file = _ready.pop(token, None)
     if file is None:
         return Response("This file was fetched already, or is too old; export the run again.", status_code=404)
-    remove = BackgroundTask(shutil.rmtree, file.parent, ignore_errors=True)
-    return FileResponse(file, filename=file.name, media_type="application/zip", background=remove)
+    afterwards = BackgroundTasks()
+    afterwards.add_task(shutil.rmtree, file.parent, ignore_errors=True)
+    return FileResponse(file, filename=file.name, media_type="application/zip", background=afterwards)
 
 
 def route() -> APIRoute:
