@@ -34,7 +34,7 @@ const endLabels = (ends, [from, to], [low, high], width, height, font) => {
 };
 
 // The names of runs to the right of the chart, each at the height at which its line ends, pushed apart where they meet.
-const MARGIN = 92;
+const MARGIN = 92, AXIS = 40;
 const runLabels = (ends, [low, high], height, font) => {
   const line = Math.min(14, height / Math.max(1, ends.length));
   const labels = ends.map((end) => ({ ...end, at: Math.min(height - 6, Math.max(6, (high - end.y) / (high - low) * height)) })).sort((a, b) => a.at - b.at);
@@ -62,8 +62,8 @@ const chartLayout = ({ box, font, range, values, bands, labels, several, shares,
   paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x",
   hoverlabel: { bgcolor: studio.colour("--panel"), bordercolor: studio.colour("--line"), font: { ...font, color: studio.colour("--ink") } },
   dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-  xaxis: { range, showgrid: false, zeroline: false, showticklabels: false, showspikes: false, unifiedhovertitle: { text: "step %{x}" } },
+  xaxis: { range, showgrid: false, zeroline: false, showticklabels: false, showspikes: false, tickprefix: "step ", hoverformat: ",.0f" },
   yaxis: { visible: drawsCurves, fixedrange: true, range: values, gridcolor: studio.colour("--line"), zeroline: false, nticks: 5, ticklabelstandoff: 5, exponentformat: "e", minexponent: 4, automargin: true, tickfont: font,
     ...(shares ? { tickvals: [0, 0.25, 0.5, 0.75, 1], ticktext: ["0 %", "25 %", "50 %", "75 %", "100 %"] } : {}) },
-  shapes: shades(bands), annotations: [...phaseNames(bands, range, box.clientWidth - (several ? MARGIN : 0), font), ...labels], separators: ". ",
+  shapes: shades(bands), annotations: [...phaseNames(bands, range, box.clientWidth - AXIS - (several ? MARGIN : 0), font), ...labels], separators: ". ",
 });
