@@ -77,7 +77,9 @@ class Sharing:
         except Exception as problem:
             # Not log.exception: a traceback may show what a function was given.
             log.error("sharing %s failed: %s", wish.checkpoint, type(problem).__name__)
-            self._progress = Progress(False, error=f"Sharing failed ({type(problem).__name__}); check the name and try again.")
+            self._progress = Progress(
+                False, error=f"Sharing failed ({type(problem).__name__}); check the name and try again."
+            )
 
     def _folder(self, wish: Wish, token: str) -> Progress:
         self._progress = Progress(True, "Writing the folder")

@@ -81,7 +81,7 @@ def unpacked() -> Iterator[Path]:
 
 
 def shipped(archive: zipfile.ZipFile, name: str) -> Path:
-    """The file of the weights that a member began as: those of the same adapter in the shipped checkpoint it builds on."""
+    """The file of the weights that a member began as: the same adapter's in the shipped checkpoint it builds on."""
     checkpoint, adapter, file = name.rsplit("/", 2)
     base = json.loads(archive.read(f"{checkpoint}/{MANIFEST}"))["base"].removeprefix("asset:")
     assert adapter in ADAPTERS

@@ -117,7 +117,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     allowed |= {"swirl", "studio", "huggingface_hub", "py4j", "scipy", "tokenizers", "yaml"}
     allowed |= {"PIL", "skimage"}  # import names of pillow and scikit-image
     allowed |= set(sys.stdlib_module_names)
-    optional = {"bitsandbytes", "lpips"}
+    optional = {"bitsandbytes", "lpips", "spaces"}
     used = {name.partition(".")[0] for file in sources("swirl", "studio") for name in imports(file)}
     assert used - allowed - optional == set()
 

@@ -1,0 +1,83 @@
+"""On ZeroGPU a model lives in a process of its own: what crosses to it and back are names and answers."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio import zero_gpu
+from studio.inference import shared
+from swirl.errors import SwirlError
+from swirl.states import State
+
+SPACES = """
+import sys
+
+tasks = []
+
+def GPU(duration):
+    def decorate(task):
+        tasks.append((task.__name__, duration, "torch" in sys.modules))
+        return task
+    return decorate
+"""
+LOOK = "import spaces; from studio import app; print(spaces.tasks)"
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Everything that is asked crosses as bytes, as to another process; the ways that were asked."""
+    asked: list[tuple[str, ...]] = []
+
+    def across(*arguments: Any) -> Any:
+        crossed = pickle.loads(pickle.dumps(arguments))
+        asked.append(crossed[2])
+        return pickle.loads(pickle.dumps(zero_gpu.work(*crossed)))
+
+    monkeypatch.setattr(zero_gpu, "PRESENT", True)
+    monkeypatch.setattr(zero_gpu, "_work", across)
+    return asked
+
+
+def test_answers_come_from_the_other_process_and_are_remembered_here(
+    home: Path, loaded: list[Any], elsewhere: list[tuple[str, ...]]
+) -> None:
+    models = shared(home)
+    pair = (State("you are in hall. cup in hall, lying."), State("you are in attic. cup in hall, lying."))
+    assert models.infer("first", [pair], alternatives=False)[0].action == "go to attic"
+    assert models.infer("first", [pair], alternatives=False)[0].action == "go to attic"
+    with models.use("first") as model:
+        assert str(model.device) == "cuda"
+        assert model.suggest_actions(pair[0], n=2) == ["go to attic", "go to <hall>"]
+        assert model.name == "first"
+    assert elsewhere == [("infer",), ("suggest_actions",), ("name",)]
+    models.unload()
+
+
+def test_a_mistake_there_is_its_sentence_here(
+    home: Path, elsewhere: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise SwirlError("There is no checkpoint 'nobody'.")
+
+    monkeypatch.setattr("swirl.models.load_world_model", refuse, raising=False)
+    with shared(home).use("nobody") as model, pytest.raises(SwirlError, match="There is no checkpoint 'nobody'"):
+        model.infer([])
+
+
+def test_nothing_is_decorated_without_the_package() -> None:
+    function: Callable[[], None] = lambda: None  # noqa: E731
+    assert zero_gpu.PRESENT is False and zero_gpu.decorated(function) is function
+
+
+def test_the_package_sees_its_function_at_the_start_and_before_torch(tmp_path: Path) -> None:
+    (tmp_path / "spaces.py").write_text(SPACES)
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {LOOK}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[('work', 60, False)]"
