@@ -1,7 +1,7 @@
 // The start form: values from a preset or another run, checked as they change, started once.
 const form = element.querySelector(".start-form"), button = form.querySelector("[data-start]");
 const inputs = () => form.querySelectorAll("[name]:not([type=radio])");
-let presets = {}, kinds = {}, labels = "", checks = 0, waiting = null;
+let presets = {}, kinds = {}, labels = "", like = "", checks = 0, waiting = null;
 
 const errors = (found) => {
   for (const line of form.querySelectorAll("[data-error]")) {
@@ -30,7 +30,7 @@ const preset = () => form.querySelector("[name=preset]:checked")?.value ?? "";
 
 const check = async () => {
   const mine = ++checks;
-  const answer = await studio.call(server.check, { preset: preset(), values: read() });
+  const answer = await studio.call(server.check, { preset: preset(), from: like, values: read() });
   if (mine !== checks) return;
   studio.fill(form, answer.parts ?? {});
   errors({ ...answer.errors, form: answer.error });
@@ -42,6 +42,7 @@ const show = async (query) => {
   if (answer.error) { form.hidden = false; return errors({ form: answer.error }); }
   ({ presets, kinds } = answer);
   labels = answer.labels;
+  like = query.from ?? "";
   form.querySelector("#set-data").innerHTML = answer.data;
   form.querySelector("#models").innerHTML = answer.models;
   studio.fill(form, answer.parts);
@@ -81,18 +82,29 @@ form.querySelector("#set-labels").addEventListener("change", async (event) => {
   }
   check();
 });
+// The settings that make a run fit are taken over as if they had been typed.
+form.addEventListener("click", (event) => {
+  const use = event.target.closest("[data-use]");
+  if (!use) return;
+  for (const [name, value] of Object.entries(JSON.parse(use.dataset.use))) {
+    const input = form.querySelector(`[id="set-${name}"]`);
+    input.value = value;
+    for (let fold = input.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  }
+  check();
+});
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (button.disabled) return;
   button.disabled = true;
   clearTimeout(waiting);
   checks++;
-  const answer = await studio.call(server.start, { preset: preset(), name: form.querySelector("#run-name").value, values: read() });
+  const answer = await studio.call(server.start, { preset: preset(), from: like, name: form.querySelector("#run-name").value, values: read() });
   button.disabled = false;
   errors({ ...answer.errors, form: answer.error ?? (answer.errors && "Correct the marked settings first.") });
   if (!answer.run) return form.querySelector("[aria-invalid]")?.focus();
   form.hidden = true;
-  studio.setQuery({ run: answer.run, new: null, from: null, data: null, model: null }, { push: true });
+  studio.setQuery({ run: answer.run, new: null, from: null, data: null, model: null, set: null, labels: null }, { push: true });
   window.dispatchEvent(new CustomEvent("studio:run", { detail: answer.run }));
 });
 

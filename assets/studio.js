@@ -71,6 +71,12 @@ window.studio ??= (() => {
     window.dispatchEvent(new Event("studio:models"));
   };
 
+  // Whether a desktop notification is wanted when a run ends; asked for on the Train page, shown by the header.
+  const notify = (now) => {
+    if (now !== undefined) write("swirl-notify", now ? "yes" : "");
+    return read("swirl-notify") === "yes";
+  };
+
   // Outline, heat or nothing on the pictures of the panel in which `button` was pressed.
   const mark = (button) => {
     button.closest("[data-marks]").dataset.marks = button.dataset.mark;
@@ -95,5 +101,5 @@ window.studio ??= (() => {
   const escape = (text) => { const div = document.createElement("div"); div.textContent = text; return div.innerHTML; };
   const error = (text) => `<p class="error" role="alert">${escape(text)}</p>`;
 
-  return { fill, escape, error, query, setQuery, link, colour, dark, toggleTheme, checkpoint, chooseCheckpoint, chooseKind, mark, typing, call };
+  return { fill, escape, error, query, setQuery, link, colour, dark, toggleTheme, checkpoint, chooseCheckpoint, chooseKind, notify, mark, typing, call };
 })();

@@ -13,9 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio import zero_gpu
 from studio.store import history
-from swirl import paths
+from swirl import machine, paths
 from swirl.errors import SwirlError
 from swirl.models import hub
 from swirl.models.checkpoints import MANIFEST, asset_names, kind_of
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from swirl.models import Inference, WorldModel
 
 KEEP = 2  # loaded checkpoints: the one in use and the one it is compared with
+SHORT = 0.8  # share of main memory in use from which a run's start lets go of the models
 REMEMBER = 4096  # answers kept, so that walking back and forth costs nothing
 RUNS = 12  # newest runs whose checkpoints are offered
 
@@ -95,22 +95,13 @@ class Models:
         """
         if self.only_offered and name not in {item.name for item in self.available()}:
             raise SwirlError(f"{name!r} is not one of the checkpoints that are offered here; choose one in the header.")
-        if zero_gpu.PRESENT:
-            yield zero_gpu.Borrowed(self.home, name)
-            return
-        with self.held(name) as model:
-            yield model
-
-    @contextmanager
-    def held(self, name: str) -> Iterator[WorldModel]:
-        """`use` in the very process that computes, and without asking whether the model is offered."""
         from swirl.models import load_world_model  # torch comes with it
 
         with self._lock:
             if name not in self._loaded:
                 while len(self._loaded) >= KEEP:
                     self._loaded.popitem(last=False)[1].unload()
-                self._loaded[name] = load_world_model(self.home, name)
+                self._loaded[name] = load_world_model(self.home, name, **self._place())
             self._loaded.move_to_end(name)
             model = self._loaded[name]
             self._device = str(model.device)
@@ -163,6 +154,25 @@ class Models:
                 self._loaded.popitem()[1].unload()
         with self._memory:
             self._answers.clear()
+
+    def make_room(self, wanted: str) -> None:
+        """Let go of the models where a run with the setting `device=wanted` needs what they hold, before it begins.
+
+        That is the GPU if they are on it; else main memory when it is short.
+        """
+        if not self._loaded:
+            return
+        used, total = machine.memory()
+        on_gpu = not (self._device or "cpu").startswith("cpu")
+        asked_for_gpu = machine.slots(wanted)[0] != "cpu"
+        if on_gpu == asked_for_gpu and (on_gpu or used > SHORT * total):
+            self.unload()
+
+    def _place(self) -> dict[str, str]:
+        """Where to load a model: on the processor while a run holds the GPU."""
+        gpu = machine.slots("auto")[0]
+        held = gpu != "cpu" and any(run.device in (gpu, machine.EVERY_GPU) for run in history(self.home).active())
+        return {"device": "cpu"} if held else {}
 
     def device_words(self) -> str:
         """`CPU · 2 cores` or `GPU`; before a model is loaded a guess that does not import torch."""

@@ -9,9 +9,10 @@ from typing import Any
 import gradio as gr
 
 from studio import inference
-from studio.answers import text
+from studio.answers import text, texts
 from studio.components.html import block, escape
 from studio.components.logo import logo
+from studio.components.pulse import ends, machine_chip
 from studio.fitting import READS, wanted
 from studio.page import Page
 from studio.store import history
@@ -31,7 +32,7 @@ def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
 
     def status(request: dict[str, Any]) -> dict[str, Any]:
         kind = text(request, "kind")
-        return {"parts": strip(home, wanted(request, kind), kind)}
+        return {"parts": strip(home, wanted(request, kind), kind), **ends(home, texts(request, "watched"))}
 
     def unload(request: dict[str, Any]) -> dict[str, Any]:
         inference.shared(home).unload()
@@ -72,7 +73,7 @@ def strip(home: Path, asked: str, kind: str = "") -> dict[str, str]:
     current = models.choose(asked, kind)
     return {
         "job": _job(home),
-        "device": f'<span class="chip">{escape(models.device_words())}</span>',
+        "device": machine_chip(models.device_words()),
         "checkpoint": escape(current or "no model yet") + " ",
         "menu": _menu(models, current, kind),
     }

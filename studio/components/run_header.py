@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 from studio.components.html import escape
 from studio.components.phase_bar import phase_bar
@@ -20,6 +21,7 @@ SKELETON = """<section class="panel run-head" aria-label="The run">
 <div class="run-trouble" data-part="trouble" role="status"></div>
 </section>"""
 BUTTONS = {
+    "sample": ("Sample now", "", "Draws fresh rollouts of held-out transitions after the present step"),
     "stop": ("Stop and save", "button-danger", "Ends after the present step and keeps a checkpoint to go on from"),
     "force": ("Force stop", "button-danger", "Ends the process at once; steps since the last checkpoint are lost"),
     "cancel": ("Take out of the queue", "button-danger", "The run keeps its settings and can be resumed later"),
@@ -27,7 +29,7 @@ BUTTONS = {
 }
 ALLOWED = {
     "queued": ("cancel",),
-    "running": ("stop",),
+    "running": ("sample", "stop"),
     "stopping": ("force",),
     "interrupted": ("resume",),
     "stopped": ("resume",),
@@ -77,8 +79,6 @@ def _actions(run: Run) -> str:
         for name, (words, tone, title) in BUTTONS.items()
         if name in ALLOWED[run.status]
     )
-    if run.status in run_words.ACTIVE:
-        return buttons
     again = f'<a class="button" href="train?new=1&amp;from={escape(run.id)}">New run like this</a>'
     compare = (
         f'<a class="button" href="compare?a={escape(run.id)}@0&amp;b={escape(run.id)}" '
@@ -101,4 +101,8 @@ def _trouble(run: Run) -> str:
         return ""
     tone, sentence = found
     log = '<button type="button" class="button-link" data-do="log">Show the log</button>' if tone == "error" else ""
-    return f'<p class="{"error" if tone == "error" else "notice"}">{escape(sentence)} {log}</p>'
+    changes = ",".join(f"{name}={value}" for name, value in run_words.advised_changes(sentence).items())
+    address = f"train?new=1&from={quote(run.id)}&set={quote(changes, safe='=.,')}"
+    words = f"Start another with {escape(changes)}"
+    again = f'<p><a class="button" href="{escape(address)}">{words}</a></p>' if changes else ""
+    return f'<p class="{"error" if tone == "error" else "notice"}">{escape(sentence)} {log}</p>{again}'

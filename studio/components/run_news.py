@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.answers import Answer, Request
+from studio.components.asked_rollouts import asked_rollouts
 from studio.components.html import escape
 from studio.components.rollout_table import GROUPS, rollout_table
 from studio.components.run_curves import beside, beside_chips, curve_news, phase_rewards
@@ -34,6 +35,8 @@ def do(home: Path, run_id: str, what: str) -> Answer:
     """Carry out a button of the run's head. Raises SwirlError when the run's state does not allow it."""
     if what in ("stop", "cancel", "force"):
         jobs.stop(home, run_id, force=what == "force")
+    elif what == "sample":
+        jobs.sample(home, run_id)
     elif what == "resume":
         jobs.resume(home, run_id)
     return {"done": what}
@@ -118,7 +121,8 @@ def rollout_parts(home: Path, run: Run, line: Sequence[Band]) -> dict[str, str]:
     """The newest rollouts as a table, and its heading with the step they were sampled in."""
     newest = history(home).rollouts(run.id, limit=1)
     if not newest:
-        return {"rollouts-title": "What it is trying", "rollouts": rollout_table([], "forward")}
+        own = rollout_table([], "forward")
+        return {"rollouts-title": "What it is trying", "rollouts": asked_rollouts(home, run, line) or own}
     phase, step = newest[0].phase, newest[0].step
     band = next((band for band in line if band.index == phase), None)
     direction = band.direction if band else ("inverse" if not newest[0].action else "forward")
@@ -126,7 +130,7 @@ def rollout_parts(home: Path, run: Run, line: Sequence[Band]) -> dict[str, str]:
     place = f", iteration {band.iteration}, {direction} phase" if band else ""
     return {
         "rollouts-title": f'What it is trying, step {step}<span class="muted small">{place}</span>',
-        "rollouts": rollout_table(rows, direction, jobs.run_folder(home, run.id)),
+        "rollouts": asked_rollouts(home, run, line) + rollout_table(rows, direction, jobs.run_folder(home, run.id)),
     }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -15,8 +17,10 @@ from studio.components.html import block, escape
 from studio.components.run_news import active_run
 from studio.components.setting_field import error_line, setting_field
 from studio.components.verdict_list import verdict_list
+from studio.inference import shared
 from studio.store import history
 from studio.view_models.cost import cost_estimate, cost_words, past_paces
+from studio.view_models.fit_words import assignments, fit_verdict
 from studio.view_models.numbers import counted
 from studio.view_models.run_words import method
 from studio.view_models.start_form import (
@@ -28,14 +32,18 @@ from studio.view_models.start_form import (
     from_preset,
     preset_kind,
     read_form,
+    typed,
 )
 from studio.view_models.start_row import start_verdict
 from studio.view_models.verdicts import Verdict
 from swirl import jobs
 from swirl.errors import SwirlError
+from swirl.history import History
+from swirl.keeping.differences import Difference, settings_difference
 from swirl.paths import assets
+from swirl.preflight import Fit, preflight
 from swirl.presets import PRESETS
-from swirl.settings import Settings
+from swirl.settings import Settings, parse_assignment
 
 FIRST = next(iter(PRESETS))
 
@@ -94,7 +102,9 @@ warmed up and need none.</small>{error_line("labels")}</div></div></section>
 <span class="muted small" data-part="changed"></span></summary>{groups}</details></section>
 </div>
 <aside class="stack"><section class="panel sticky"><h2>Before it starts</h2>
+<div data-part="unlike" class="unlike small"></div>
 <div data-part="before" aria-live="polite"></div>
+<div data-part="fitting"></div>
 <div class="setting"><label for="run-name">Name, if you like</label>
 <input class="field" id="run-name" maxlength="80" autocomplete="off"></div>
 <button type="submit" class="button button-primary" data-start>Start training</button>
@@ -105,7 +115,8 @@ warmed up and need none.</small>{error_line("labels")}</div></div></section>
 def opened(home: Path, query: dict[str, str]) -> Answer:
     """What the form shows when it is opened: values, choices, and whether another run goes on.
 
-    `query` may name `data`, `model`, or a run (`from`) whose settings are taken over.
+    `query` may name `data`, `model`, a run (`from`) whose settings are taken over, and changes to them
+    (`set`, as NAME=VALUE with commas between).
     """
     from swirl.sources.collection import list_collections
 
@@ -114,6 +125,8 @@ def opened(home: Path, query: dict[str, str]) -> Answer:
     if query.get("from"):
         run = past.run(query["from"])
         preset, settings = run.preset if run.preset in PRESETS else "", Settings.from_dict(run.settings)
+    if query.get("set"):
+        settings = settings.replace(dict(parse_assignment(part) for part in query["set"].split(",")))
     collections = list_collections(home)
     kinds = {c.name: c.kind for c in collections}
     wanted = kinds.get(query.get("data", ""))
@@ -168,14 +181,46 @@ def checked(home: Path, request: Request) -> Answer:
     past = history(home)
     cost = cost_estimate(settings, past_paces(past))
     verdicts = [Verdict("neutral", *cost_words(settings, cost))]
+    fitting = ""
     if "model" not in errors and "data" not in errors:
+        fit = preflight(home, settings)
+        verdicts.append(fit_verdict(fit))
+        fitting = use_button(fit)
         verdicts.append(start_verdict(past, settings))
     verdicts.append(Verdict("neutral", "How it trains", method(settings)))
-    differing = from_preset(str(request.get("preset")), settings)
-    changed = (
-        f"{counted(len(differing), 'setting')} changed: {', '.join(d.name for d in differing)}" if differing else ""
+    parts = {
+        "before": verdict_list(verdicts),
+        "fitting": fitting,
+        "changed": escape(changed_words(from_preset(str(request.get("preset")), settings))),
+        "unlike": unlike(past, text(request, "from"), settings),
+    }
+    return {"errors": errors, "parts": parts}
+
+
+def changed_words(differing: Sequence[Difference]) -> str:
+    """`2 settings changed: anchor, beta`; empty when none is."""
+    return f"{counted(len(differing), 'setting')} changed: {', '.join(d.name for d in differing)}" if differing else ""
+
+
+def use_button(fit: Fit | None) -> str:
+    """The button that takes over the settings which make a run fit; empty where none are needed or none help."""
+    if fit is None or not fit.mended:
+        return ""
+    changes = json.dumps({name: typed(value) for name, value in fit.changes.items()})
+    return f'<button type="button" class="button" data-use="{escape(changes)}">Set {escape(assignments(fit))}</button>'
+
+
+def unlike(past: History, run_id: str, settings: Settings) -> str:
+    """How the form differs from the run it was opened from, as HTML; empty when it was opened from none."""
+    known = next((run for run in past.runs() if run.id == run_id), None) if run_id else None
+    if known is None:
+        return ""
+    found = settings_difference(known.settings, settings.to_dict())
+    rows = "".join(
+        f"<li><code>{escape(d.name)}</code> {escape(d.values[0])} → <b>{escape(d.values[1])}</b></li>" for d in found
     )
-    return {"errors": errors, "parts": {"before": verdict_list(verdicts), "changed": escape(changed)}}
+    name = f'<a href="train?run={escape(known.id)}">{escape(known.name)}</a>'
+    return f"<p>Like {name}, but for</p><ul>{rows}</ul>" if rows else f"<p>The same settings as {name}, so far.</p>"
 
 
 def kept_labels(home: Path, uploaded: str, name: str) -> Answer:
@@ -210,4 +255,6 @@ def started(home: Path, request: Request) -> Answer:
         return {"errors": errors}
     preset = str(request.get("preset") or "") or None
     name = str(request.get("name") or "").strip()[:80] or None
-    return {"run": jobs.start(home, preset=preset, settings=reading.settings, name=name)}
+    parent = next((run.id for run in history(home).runs() if run.id == text(request, "from")), None)
+    shared(home).make_room(reading.settings.device)
+    return {"run": jobs.start(home, preset=preset, settings=reading.settings, name=name, parent=parent)}

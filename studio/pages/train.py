@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.components import run_view, start_form
+from studio.components import control_room, run_view, start_form
 from studio.page import Page
 
 PAGE = Page(path="/train", title="Train", question="Is it helping?")
@@ -12,5 +12,6 @@ PAGE = Page(path="/train", title="Train", question="Is it helping?")
 
 def render(home: Path) -> None:
     """Draw the page over `home`: a run by its address, the one that trains, or the form that starts one."""
+    control_room.render(home)
     start_form.render(home)
     run_view.render(home)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 
 from studio.view_models.numbers import THIN, ago, counted, duration, memory, parse_time, seconds_a_step, signed
 from swirl.history import Run
-from swirl.settings import Settings
+from swirl.settings import FIELDS, Settings
+from swirl.trouble import AGAIN
 
 STATUS = {
     "queued": ("○", "waiting", ""),
@@ -80,10 +82,25 @@ def trouble(run: Run) -> tuple[str, str] | None:
     """What went wrong with a run as a tone and a sentence that says what to do; None when nothing did."""
     if run.status == "failed":
         return "error", run.error or "The run failed without saying why; its log may tell."
+    if run.status == "stopped" and run.started is None:
+        return "notice", "It was taken out of the queue before it began. Resume puts it back, at the end."
     if run.status == "interrupted":
         why = run.error or "Its process ended without saving, because it was killed or the machine stopped."
         return "notice", f"{why} Resume goes on from the last checkpoint."
     return None
+
+
+def end_words(run: Run) -> dict[str, str]:
+    """The end of a run as a notification's title and body."""
+    taken = run_seconds(run, datetime.now(UTC))
+    took = f"It took {duration(taken)}." if taken is not None else ""
+    return {"title": f"{run.name}: {STATUS[run.status][1]}", "body": run.error or took}
+
+
+def advised_changes(sentence: str) -> dict[str, str]:
+    """The settings that an advice names as NAME=VALUE, which together are worth a new run; none in other sentences."""
+    found = re.findall(r"\b((?:forward\.|inverse\.)?[a-z_]+)=([\w.+-]*\w)", sentence)
+    return {name: value for name, value in found if name.rpartition(".")[2] in FIELDS} if AGAIN in sentence else {}
 
 
 def reward_unit(settings: Settings) -> str:
