@@ -10,12 +10,11 @@ import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi.middleware import Middleware
+from fastapi.responses import JSONResponse
 
 from studio.answers import Answer
 from studio.components.html import block, escape
@@ -23,6 +22,9 @@ from studio.inference import shared
 from studio.store import history
 from swirl.keeping.importing import import_run
 from swirl.sample_run import unpacked
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 REFUSAL = (
     "This is a demonstration: nothing can be started, changed or uploaded here. Install SWIRL Studio to do it on your "
@@ -95,6 +97,13 @@ def raising(function: Callable[..., Any]) -> Callable[..., Any]:
     return refuse
 
 
+STYLE = (
+    ".demo-banner { margin: 0; padding: 9px 12px; border: 1px solid var(--line); border-radius: 8px; font-size: 14px; "
+    "background: var(--panel); color: var(--ink); } .demo-banner a { color: var(--accent); margin-left: 6px; "
+    "text-decoration: underline; text-underline-offset: 2px; }"
+)
+
+
 class Door:
     """Lets questions pass and nothing else: no upload, and no route by which somebody may ever write."""
 
@@ -118,8 +127,9 @@ def middleware() -> list[Middleware]:
 def banner(home: Path) -> gr.HTML:
     """What every page says first: that one can look, play and compare, and where the recorded run is."""
     run = next(iter(history(home).runs(limit=1)), None)
-    link = f' <a href="train?run={escape(run.id)}">Look at a recorded run.</a>' if run else ""
+    link = f' <a href="train?run={escape(run.id)}">Look at a recorded run</a>' if run else ""
     return block(
-        '<p class="notice demo-banner" role="note">A demonstration: look, play and compare. Nothing can be started, '
-        f"changed or uploaded here.{link}</p>"
+        '<p class="demo-banner" role="note"><b>A demonstration.</b> Look, play and compare; nothing can be started, '
+        f"changed or uploaded here.{link}</p>",
+        head=f"<style>{STYLE}</style>",
     )

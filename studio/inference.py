@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio import zero_gpu
 from studio.store import history
 from swirl import machine, paths
 from swirl.errors import SwirlError
@@ -95,6 +96,15 @@ class Models:
         """
         if self.only_offered and name not in {item.name for item in self.available()}:
             raise SwirlError(f"{name!r} is not one of the checkpoints that are offered here; choose one in the header.")
+        if zero_gpu.PRESENT:
+            yield zero_gpu.Borrowed(self.home, name)
+            return
+        with self.held(name) as model:
+            yield model
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[WorldModel]:
+        """`use` in the very process that computes, and without asking whether the model is offered."""
         from swirl.models import load_world_model  # torch comes with it
 
         with self._lock:
