@@ -86,7 +86,7 @@ class RunCurves {
         const bin = { last: steps[i], n: counts?.[i] ?? 1, mean: means[i], low: lows?.[i] ?? means[i], high: highs?.[i] ?? means[i], calm: means[i] };
         whole = this.put(bins, bin) && whole;
       }
-      for (const bins of byPhase.values()) if (bins.length > KEPT) this.halve(bins);
+      for (const bins of byPhase.values()) if (bins.length > KEPT) this.thin(bins);
     }
     return whole;
   }
@@ -100,11 +100,11 @@ class RunCurves {
     return true;
   }
 
-  halve(bins) {
-    const pairs = [];
-    for (let i = 0; i < bins.length; i += 2) pairs.push(bins[i + 1] ? merged(bins[i], bins[i + 1]) : bins[i]);
-    bins.splice(0, bins.length, ...pairs);
-    this.width *= 2;
+  // Neighbours are taken together, all over the phase, until half of the room is free.
+  thin(bins) {
+    const width = Math.ceil(2 * bins.at(-1).last / KEPT), found = together(bins.map((bin) => ({ ...bin, x: bin.last })), width);
+    bins.splice(0, bins.length, ...found);
+    this.width = Math.max(this.width, width);
   }
 
   bins(metric, phase) { return this.metrics.get(metric)?.get(phase) ?? []; }
