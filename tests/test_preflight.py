@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from swirl import machine, preflight
+from swirl.cli.output import Output
+from swirl.cli.train import warn_of_size
 from swirl.history import History
 from swirl.models import shapes
 from swirl.paths import assets
@@ -111,3 +113,13 @@ def test_a_model_of_unknown_size_is_not_guessed(tmp_path: Path) -> None:
 def test_it_needs_no_torch() -> None:
     code = "import sys, swirl.preflight, swirl.trouble, swirl.machine; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_the_command_line_warns_and_names_the_settings(tmp_path: Path, gpu, capsys: pytest.CaptureFixture[str]) -> None:
+    gpu(24)
+    settings = Settings().replace({"model": "Qwen/Qwen2.5-3B-Instruct", "batch_size": 64, "max_state_tokens": 1024})
+    warn_of_size(tmp_path, settings, Output(as_json=True))
+    said = capsys.readouterr()
+    assert said.out == "" and "and there are 24.0 GB for it on cuda:0; --set accumulation=" in said.err
+    warn_of_size(tmp_path, Settings(), Output(as_json=True))
+    assert capsys.readouterr().err == ""

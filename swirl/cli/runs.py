@@ -8,7 +8,7 @@ from typing import Any
 
 from swirl.cli.arguments import add_json
 from swirl.cli.output import Output, table
-from swirl.cli.train import follow, result, settings_from
+from swirl.cli.train import follow, result, settings_from, warn_of_size
 from swirl.errors import UsageError
 from swirl.presets import PRESETS
 from swirl.settings import FIELDS, PER_PHASE
@@ -68,6 +68,7 @@ def train_run(given: argparse.Namespace, out: Output) -> int:
         raise UsageError("--detach cannot be combined with a launcher of several processes.")
     if ranks.rank() > 0:
         return train_as_helper_rank(given.home)
+    warn_of_size(given.home, settings, out)
     about: dict[str, Any] = {"preset": given.preset, "settings": settings, "name": given.name}
     if given.detach:
         run_id = jobs.start(given.home, **about)

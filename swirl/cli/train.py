@@ -41,6 +41,19 @@ def settings_from(given: argparse.Namespace) -> Settings:
     return settings
 
 
+def warn_of_size(home: Path, settings: Settings, out: Output) -> None:
+    """Say on standard error when a run will not fit, or hardly, and which settings bring it down; it may still start."""
+    from swirl.preflight import preflight
+
+    fit = preflight(home, settings)
+    if fit is None or (fit.fits and not fit.tight):
+        return
+    changes = " ".join(f"{name}={value}" for name, value in fit.changes.items())
+    down = f"; --set {changes} brings it down to {fit.after / 1e9:.1f} GB" if fit.after is not None else ""
+    needed, room = fit.needed.total / 1e9, fit.room / 1e9
+    out.note(f"warning: this run may need {needed:.1f} GB, and there are {room:.1f} GB for it on {fit.device}{down}.")
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """The settings in a JSON or TOML file, flat; a table `forward` or `inverse` becomes `forward.NAME`.
 
