@@ -42,7 +42,7 @@ def settings_from(given: argparse.Namespace) -> Settings:
 
 
 def warn_of_size(home: Path, settings: Settings, out: Output) -> None:
-    """Say on standard error when a run will not fit, or hardly, and which settings bring it down; it may still start."""
+    """Say on standard error when a run will hardly fit, and which settings bring it down; it may still start."""
     from swirl.preflight import preflight
 
     fit = preflight(home, settings)
