@@ -25,6 +25,7 @@ const mark = () => {
   page.querySelector("[data-goto]").style.width = `${String(at.sequence).length + 2}ch`;
   page.querySelector("[data-play]").href = studio.link("play", at);
   page.querySelector("[data-train]").href = studio.link("train", { new: 1, data: at.data });
+  page.querySelector("[data-label]").href = studio.link("label", { data: at.data });
 };
 
 const waiting = (words) => `<p class="note">${words}</p>`;

@@ -108,5 +108,15 @@ form.addEventListener("submit", async (event) => {
   window.dispatchEvent(new CustomEvent("studio:run", { detail: answer.run }));
 });
 
+form.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-label]");
+  if (link) link.href = studio.link("label", { data: form.querySelector("#set-data").value });
+  if (!event.target.closest("[data-no-labels]")) return;
+  labels = "";
+  studio.fill(form, { "labels-note": "The run starts without a warm-up on labels." });
+  form.querySelector("#set-labels").focus();
+  check();
+});
+
 window.addEventListener("studio:form", (event) => show(event.detail));
 if ("new" in studio.query() && !studio.query().run) show(studio.query());

@@ -1,4 +1,4 @@
-"""The studio's five pages, each a route of one Gradio app, under one header."""
+"""The studio's pages, each a route of one Gradio app, under one header; and its endpoints for programs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
-from studio import demo, frames, installable, run_files
+from studio import api, demo, frames, installable, run_files
 from studio.components import header, share
 from studio.components.logo import favicon
-from studio.pages import compare, explore, play, runs, train
+from studio.pages import compare, explore, label, play, runs, train
 from studio.sharing import Sharing
 from studio.theme import head, theme
 
 PAGES = (explore, play, train, compare, runs)
+ASIDE = (label,)  # pages that others lead to; the navigation leaves them out
 
 
 def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
@@ -30,7 +31,7 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
     sharing = Sharing(home)
     names = [module.PAGE for module in PAGES]
     app = gr.Blocks(title="SWIRL Studio", analytics_enabled=False, fill_width=True)
-    for module in PAGES:
+    for module in (*PAGES, *ASIDE):
         page = module.PAGE
         with app if page.path == "/" else app.route(page.title, page.path):
             gr.Navbar(visible=False)
@@ -39,6 +40,8 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
                 demo.banner(home)
             share.render(home, sharing)
             module.render(home)
+    with app:
+        api.render(home)
     if read_only:
         demo.close(app, home)
     return app

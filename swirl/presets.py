@@ -31,6 +31,8 @@ TINY = {
     "inverse.learning_rate": 1e-4,
     "learning_rate_warmup": 8,
     "max_state_tokens": 128,
+    "warm_up_learning_rate": 2e-3,
+    "warm_up_epochs": 20,
 }
 # A frame has 16 tokens, so more of them fit in a minute; falling rates end each phase on firm ground.
 BLOCKS = {

@@ -46,6 +46,12 @@ from swirl.presets import PRESETS
 from swirl.settings import Settings, parse_assignment
 
 FIRST = next(iter(PRESETS))
+BY_HAND = "by-hand"
+"""What the address names as `labels` for those that were given on the Label page."""
+LABELS_NOTE = (
+    "JSONL with state, action and next_state in each line. Shipped models come warmed up and need none; "
+    'in your own words, <a href="label" data-label>label a few by hand</a>.'
+)
 
 
 def render(home: Path) -> gr.HTML:
@@ -92,8 +98,7 @@ def template() -> str:
 <small class="note">State-only sequences; import your own on the Explore page.</small>{error_line("data")}</div>
 <div class="setting"><label for="set-labels">Labels for a warm-up, if you have some</label>
 <input class="field" type="file" id="set-labels" accept=".jsonl,.json">
-<small class="note" data-part="labels-note">JSONL with state, action and next_state in each line. Shipped models come
-warmed up and need none.</small>{error_line("labels")}</div></div></section>
+<small class="note" data-part="labels-note">{LABELS_NOTE}</small>{error_line("labels")}</div></div></section>
 <section class="panel"><h2>The settings that matter</h2>
 <div class="settings three">{"".join(map(setting_field, MAIN))}</div>
 <h3>Extensions of ours; switched off, the run is the paper's method</h3>
@@ -115,10 +120,12 @@ warmed up and need none.</small>{error_line("labels")}</div></div></section>
 def opened(home: Path, query: dict[str, str]) -> Answer:
     """What the form shows when it is opened: values, choices, and whether another run goes on.
 
-    `query` may name `data`, `model`, a run (`from`) whose settings are taken over, and changes to them
-    (`set`, as NAME=VALUE with commas between).
+    `query` may name `data`, `model`, a run (`from`) whose settings are taken over, changes to them (`set`, as
+    NAME=VALUE with commas between), and as `labels` those BY_HAND.
     """
     from swirl.sources.collection import list_collections
+    from swirl.sources.labelling import labels_by_hand
+    from swirl.sources.writing_labels import write_labels
 
     preset, settings = FIRST, PRESETS[FIRST].settings
     past = history(home)
@@ -127,6 +134,9 @@ def opened(home: Path, query: dict[str, str]) -> Answer:
         preset, settings = run.preset if run.preset in PRESETS else "", Settings.from_dict(run.settings)
     if query.get("set"):
         settings = settings.replace(dict(parse_assignment(part) for part in query["set"].split(",")))
+    labels = settings.labels or ""
+    if query.get("labels") == BY_HAND:
+        labels = str(write_labels(home, query.get("data", ""), labels_by_hand(home, query.get("data", ""))))
     collections = list_collections(home)
     kinds = {c.name: c.kind for c in collections}
     wanted = kinds.get(query.get("data", ""))
@@ -142,13 +152,21 @@ def opened(home: Path, query: dict[str, str]) -> Answer:
     return {
         "preset": preset,
         "values": values,
-        "labels": settings.labels or "",
+        "labels": labels,
         "presets": {name: field_values(known.settings) for name, known in PRESETS.items()},
         "data": options,
         "kinds": kinds,
         "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
-        "parts": {"notice": notice(home)},
+        "parts": {"notice": notice(home), "labels-note": labels_note(labels) if labels else LABELS_NOTE},
     }
+
+
+def labels_note(path: str) -> str:
+    """Which labels the form holds, and the way to leave them out."""
+    return (
+        f"The warm-up learns from {escape(Path(path).name)}. "
+        '<button type="button" class="button-link" data-no-labels>Leave them out</button>'
+    )
 
 
 def model_names(home: Path) -> list[str]:

@@ -1,0 +1,178 @@
+// Label: one transition after the other, by the keyboard. The server chooses and keeps; nothing is kept here.
+const page = element.querySelector(".label-page");
+const part = (name) => page.querySelector(`[data-part="${name}"]`);
+const field = page.querySelector("[data-action]"), list = page.querySelector("[role=listbox]");
+const select = page.querySelector("[data-collection]"), warmUp = page.querySelector("[data-warm-up]");
+const OFFERED = 6; // completions shown at once
+let at = {}, used = [], count = 0;
+let visit = 0; // grows with every transition, so that late suggestions for an earlier one are dropped
+let busy = false; // a key held down must not answer for the transition after
+let picked = -1; // the completion that the arrow keys are at
+
+const room = () => (innerWidth < 560 ? 160 : innerWidth < 1300 ? 200 : 256);
+const note = (words) => `<p class="note">${words}</p>`;
+const said = (words) => { page.querySelector("[data-said]").textContent = words; };
+const problem = (words) => studio.fill(page, { error: words ? studio.error(words) : "" });
+const finished = () => at.sequence === undefined;
+
+const write = (words) => {
+  field.value = words;
+  for (const one of page.querySelectorAll("[data-suggestion]")) one.setAttribute("aria-pressed", one.dataset.suggestion === words);
+  offer(false);
+};
+
+const draw = (answer) => {
+  ({ at, used, count } = answer);
+  page.dataset.kind = answer.kind;
+  studio.chooseKind(answer.kind);
+  const words = !answer.model ? "No model reads these states yet; use your own words."
+    : answer.loaded ? "Asking" : `Loading ${studio.escape(answer.model)}; the first time takes a few seconds. You need not wait.`;
+  const waiting = { suggestions: finished() ? "" : note(words), place: "", fit: "" };
+  studio.fill(page, { ...waiting, ...answer.parts });
+  for (const control of [field, ...page.querySelectorAll("[data-keep], [data-skip]")]) control.disabled = finished();
+  page.querySelector("[data-undo]").disabled = !answer.parts.recent;
+  page.querySelector("[data-save]").disabled = count === 0;
+  if (count) { warmUp.removeAttribute("aria-disabled"); warmUp.href = studio.link("train", { new: 1, data: at.data, labels: "by-hand" }); }
+  else { warmUp.setAttribute("aria-disabled", "true"); warmUp.removeAttribute("href"); }
+  studio.setQuery({ data: at.data });
+  if (answer.model && !finished()) suggest(answer.known);
+};
+
+// The guesses for this transition, then those for the next, so that they are there when it comes.
+const suggest = async (known) => {
+  const mine = ++visit;
+  if (!known) {
+    const answer = await studio.call(server.suggest, { data: at.data });
+    if (mine !== visit) return;
+    studio.fill(page, answer.error ? { suggestions: studio.error(answer.error) } : answer.parts);
+    if (field.value) write(field.value);
+    window.dispatchEvent(new Event("studio:models"));
+    if (answer.error) return;
+  }
+  await studio.call(server.suggest, { data: at.data, ahead: 1 });
+};
+
+const ask = async (fn, values, words) => {
+  if (busy) return null;
+  busy = true;
+  const typed = document.activeElement === field;
+  const answer = await studio.call(fn, { ...at, room: room(), ...values });
+  busy = false;
+  if (answer.error) { problem(answer.error); return null; }
+  visit++;
+  draw(answer);
+  write(answer.undone ?? (fn === server.show ? field.value : ""));
+  if (typed && !finished()) field.focus();
+  if (words) said(`${words} ${count} labelled.`);
+  return answer;
+};
+
+const keep = () => {
+  if (finished()) return;
+  const action = field.value.trim();
+  if (!action && document.activeElement !== field) return field.focus();
+  ask(server.keep, { action }, `Kept: ${action}.`);
+};
+const skip = () => { if (!finished()) ask(server.skip, {}, "Skipped."); };
+const undo = () => { if (!page.querySelector("[data-undo]").disabled) ask(server.undo, {}, "Undone."); };
+const take = (number) => {
+  const one = page.querySelectorAll("[data-suggestion]")[number - 1];
+  if (one) { write(one.dataset.suggestion); problem(""); }
+  return Boolean(one);
+};
+
+// Words used before that fit what is typed, those that begin so first.
+const offer = (open, all = false) => {
+  const typed = field.value.trim().toLowerCase();
+  const fits = open && (typed || all)
+    ? [...used.filter((one) => one.toLowerCase().startsWith(typed)), ...used.filter((one) => one.toLowerCase().indexOf(typed) > 0)]
+      .filter((one) => one !== field.value.trim()).slice(0, OFFERED) : [];
+  picked = -1;
+  list.innerHTML = fits.map((one, index) => `<li role="option" id="label-completion-${index}" aria-selected="false">${studio.escape(one)}</li>`).join("");
+  list.hidden = !fits.length;
+  field.setAttribute("aria-expanded", String(Boolean(fits.length)));
+  field.removeAttribute("aria-activedescendant");
+};
+const pick = (by) => {
+  const options = [...list.children];
+  if (!options.length) return;
+  picked = (picked + by + options.length + (picked < 0 && by < 0 ? 1 : 0)) % options.length;
+  options.forEach((one, index) => one.setAttribute("aria-selected", String(index === picked)));
+  field.value = options[picked].textContent;
+  field.setAttribute("aria-activedescendant", options[picked].id);
+};
+
+const open = async (data) => {
+  const begun = await studio.call(server.begin, { data });
+  page.hidden = false;
+  if (begun.error) return problem(begun.error);
+  if (select.dataset.shown !== begun.options) { select.innerHTML = begun.options; select.dataset.shown = begun.options; }
+  select.value = begun.data;
+  const answer = await studio.call(server.show, { data: begun.data, room: room() });
+  if (answer.error) return problem(answer.error);
+  visit++;
+  studio.fill(page, { saved: "" });
+  draw(answer);
+  write("");
+  if (begun.problem) problem(begun.problem);
+};
+
+const save = async () => {
+  const answer = await studio.call(server.save, { data: at.data });
+  if (answer.error) return problem(answer.error);
+  studio.fill(page, answer.parts);
+  if (!answer.address) return;
+  const link = Object.assign(document.createElement("a"), { href: answer.address, download: answer.name });
+  link.click();
+};
+
+const whole = () => {
+  const button = page.querySelector("[data-whole]"), now = part("transition").classList.toggle("whole");
+  button.setAttribute("aria-pressed", now);
+  button.lastChild.textContent = now ? " Show only what changed" : " Show the whole states";
+};
+
+page.querySelector("[data-form]").addEventListener("submit", (event) => { event.preventDefault(); keep(); });
+page.addEventListener("click", (event) => {
+  const on = (selector) => event.target.closest(selector);
+  let hit;
+  // After a click the keys belong to the page again; whoever pressed the button by the keyboard stays on it.
+  if (event.detail > 0) on("[data-keep], [data-skip], [data-undo]")?.blur();
+  if (on("[data-skip]")) skip();
+  else if (on("[data-undo]")) undo();
+  else if (on("[data-save]")) save();
+  else if (on("[data-whole]")) whole();
+  else if ((hit = on("[data-suggestion], [data-used]"))) { write(hit.dataset.suggestion ?? hit.dataset.used); problem(""); field.focus(); }
+});
+// Before the field loses the focus, or the list would be gone when the press ends.
+list.addEventListener("mousedown", (event) => {
+  event.preventDefault();
+  const hit = event.target.closest("[role=option]");
+  if (hit) write(hit.textContent);
+});
+field.addEventListener("input", () => { problem(""); offer(true); });
+field.addEventListener("blur", () => offer(false));
+select.addEventListener("change", () => open(select.value));
+
+field.addEventListener("keydown", (event) => {
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") { event.preventDefault(); if (list.hidden) field.blur(); else offer(false); }
+  else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    if (list.hidden) offer(true, true);
+    pick(event.key === "ArrowDown" ? 1 : -1);
+  } else if (/^[1-9]$/.test(event.key) && !field.value && take(Number(event.key))) event.preventDefault();
+});
+document.addEventListener("keydown", (event) => {
+  if (!element.isConnected || studio.typing(event) || event.repeat) return;
+  const pressed = event.target.closest?.("button, a, summary");
+  const key = event.key.toLowerCase();
+  if (/^[1-9]$/.test(key)) { if (take(Number(key))) event.preventDefault(); }
+  else if (key === "enter" && !pressed) { event.preventDefault(); keep(); }
+  else if (key === "/") { event.preventDefault(); field.focus(); }
+  else if (key === "s") { event.preventDefault(); skip(); }
+  else if (key === "u") { event.preventDefault(); undo(); }
+  else if (key === "w" && page.dataset.kind === "text") { event.preventDefault(); whole(); }
+});
+window.addEventListener("studio:checkpoint", () => { if (!finished() && at.data) ask(server.show, {}); });
+open(studio.query().data);

@@ -1,0 +1,160 @@
+"""Label: what was done here? A few transitions labelled by hand, for the warm-up."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+from studio.answers import Answer, Request, answers, number, text
+from studio.components.enough import enough, progress
+from studio.components.html import block, escape
+from studio.components.pictures import empty, states_without_actions
+from studio.components.to_label import recent, suggestions, to_label, used
+from studio.fitting import fit_note, wanted
+from studio.inference import chosen, shared
+from studio.library import first_shown, sequences
+from studio.page import Page
+from swirl.errors import SwirlError
+from swirl.paths import assets
+from swirl.sources.collection import get_collection, list_collections
+from swirl.sources.labelling import Labelled, keep, labelled, trainable, undo, upcoming
+from swirl.sources.writing_labels import packed, write_labels
+from swirl.states import StateSequence, Transition
+
+PAGE = Page(path="/label", title="Label", question="What was done here?")
+MOST_BYTES = 64 * 2**20  # a larger file is not sent through the page
+ROOM = (96, 320)  # pixels for a frame, as the window allows
+
+
+def render(home: Path) -> None:
+    """Draw the page over `home`; `assets/label.js` listens to the keys, these functions answer."""
+    page = Labeller(home)
+    template, style, script = (
+        (assets() / f"label.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    )
+    block(
+        template,
+        head=f"<style>{style}</style>",
+        js_on_load=script,
+        server_functions=answers(page.begin, page.show, page.suggest, page.keep, page.skip, page.undo, page.save),
+    )
+
+
+class Labeller:
+    """The answers of the page. Requests carry `data`, and `sequence` and `step` for the transition that they mean."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._orders: dict[str, tuple[Sequence[StateSequence], list[Transition]]] = {}
+
+    def order(self, data: str) -> list[Transition]:
+        """The transitions to label, in their order, worked out anew when the collection has changed."""
+        chain = sequences(self.home, data)
+        known = self._orders.get(data)
+        if known is None or known[0] is not chain:
+            known = self._orders[data] = (chain, trainable(chain))
+        return known[1]
+
+    def begin(self, request: Request) -> Answer:
+        """The collections to choose from, and which of them is asked for."""
+        found = list_collections(self.home)
+        names = [item.name for item in found]
+        asked = text(request, "data")
+        options = "".join(f'<option value="{escape(c.name)}">{escape(c.title or c.name)}</option>' for c in found)
+        problem = f"There is no collection {asked!r} any more; showing another." if asked and asked not in names else ""
+        return {"options": options, "data": asked if asked in names else first_shown(found), "problem": problem}
+
+    def show(self, request: Request) -> Answer:
+        """The next transition to label, and how far the labelling is."""
+        data = text(request, "data")
+        transitions = self.order(data)
+        so_far = labelled(self.home, data, transitions)
+        collection = get_collection(self.home, data)
+        parts = self.panels(data, so_far, len(transitions))
+        answer: Answer = {
+            "parts": parts,
+            "at": {"data": data},
+            "kind": collection.kind,
+            "used": so_far.actions(),
+            "count": len(so_far.labels),
+        }
+        transition = next(upcoming(transitions, so_far), None)
+        if transition is None:
+            said = "Every transition of the training part is labelled or skipped."
+            if not transitions:
+                said = "This collection has no transition in its training part; import more sequences."
+            button = '<a class="button" href="./">Back to Explore</a>'
+            return answer | {"parts": parts | {"transition": empty(states_without_actions(), said, button)}}
+        parts["transition"] = to_label(transition, number(request, "room", *ROOM))
+        parts["place"] = f"{escape(transition.sequence_id)}, step {transition.step + 1}"
+        parts["fit"] = fit_note(self.home, request, collection.kind)
+        name = shared(self.home).choose(wanted(request, collection.kind), collection.kind)
+        known = shared(self.home).known(name, transition.state, transition.next_state, alternatives=True)
+        if known:
+            parts["suggestions"] = suggestions(known)
+        answer["at"] = {"data": data, "sequence": transition.sequence_id, "step": transition.step}
+        return answer | {"model": name, "known": known is not None, "loaded": name in shared(self.home).loaded()}
+
+    def panels(self, data: str, so_far: Labelled, transitions: int) -> dict[str, str]:
+        """How far the labelling is, and what was said so far."""
+        collection = get_collection(self.home, data)
+        labels = [label.action for label in so_far.labels]
+        return {
+            "progress": progress(so_far, transitions, collection.kind),
+            "enough": enough(len(labels), collection.kind),
+            "used": used(labels),
+            "recent": recent(so_far.said),
+            "error": "",
+        }
+
+    def suggest(self, request: Request) -> Answer:
+        """What the chosen checkpoint takes to have happened in the next transition, or in the one `ahead` of it."""
+        data = text(request, "data")
+        transitions = self.order(data)
+        ahead = number(request, "ahead", 0, 1)
+        coming = upcoming(transitions, labelled(self.home, data, transitions))
+        following = [transition for _, transition in zip(range(ahead + 1), coming, strict=False)]
+        if len(following) <= ahead:
+            return {"parts": {}}
+        kind = get_collection(self.home, data).kind
+        name = chosen(self.home, wanted(request, kind), kind)
+        transition = following[ahead]
+        found = shared(self.home).infer(name, [(transition.state, transition.next_state)])[0]
+        return {"parts": {"suggestions": suggestions(found)}}
+
+    def keep(self, request: Request) -> Answer:
+        """Keep `action` as the transition's label; then the next transition."""
+        keep(self.home, text(request, "data"), self.meant(request), text(request, "action"))
+        return self.show(request)
+
+    def skip(self, request: Request) -> Answer:
+        """Leave the transition out; then the next one."""
+        keep(self.home, text(request, "data"), self.meant(request), None)
+        return self.show(request)
+
+    def undo(self, request: Request) -> Answer:
+        """Take back the newest label or skip; its transition comes again, with its action."""
+        data = text(request, "data")
+        _, said = undo(self.home, data, labelled(self.home, data, self.order(data)))
+        return self.show(request) | {"undone": said.action or ""}
+
+    def save(self, request: Request) -> Answer:
+        """The labels written into the home, and, where they are not too large, as a file for the browser."""
+        data = text(request, "data")
+        labels = labelled(self.home, data, self.order(data)).labels
+        path = write_labels(self.home, data, labels)
+        name, content = packed(data, labels)
+        answer: Answer = {"parts": {"saved": f'<p class="note">Kept in <code>{escape(str(path))}</code></p>'}}
+        if len(content) > MOST_BYTES:
+            return answer
+        kind = "application/zip" if name.endswith(".zip") else "application/jsonl"
+        return answer | {"name": name, "address": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
+
+    def meant(self, request: Request) -> Transition:
+        """The transition that the page shows. Raises SwirlError when it is not one to be labelled."""
+        place = (text(request, "sequence"), request.get("step"))
+        found = next((t for t in self.order(text(request, "data")) if (t.sequence_id, t.step) == place), None)
+        if found is None:
+            raise SwirlError("This transition is no longer in the collection; reload the page.")
+        return found

@@ -1,0 +1,77 @@
+"""How many labels are enough for a warm-up: what was measured, what is known, and where it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.view_models.numbers import count, percent
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a shipped model got right after a warm-up on so many labels in words that were new to it.
+
+    `actions` and `next_states` are shares of held-out transitions, exact match.
+    """
+
+    labels: int
+    actions: float
+    next_states: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What so many labels brought, and where that is written."""
+
+    labels: str
+    brought: str
+    source: str
+
+
+MEASURED = {
+    "text": (Learned(0, 0.0, 0.275), Learned(100, 0.235, 0.625), Learned(200, 0.61, 0.79), Learned(400, 0.89, 0.91)),
+    "image": (Learned(0, 0.0, 0.0), Learned(200, 0.445, 0.0)),
+}
+"""The experiment of docs/lab-notes.md, "Labels by hand": 200 held-out transitions, one seed."""
+MODELS = {"text": "tiny-household", "image": "tiny-blocks"}
+NOTES = "docs/lab-notes.md, Labels by hand"
+PAPER = "arXiv 2602.06130"
+OTHERS = {
+    "text": (
+        Finding("8 000", "the shipped model's own warm-up, from a base without words: 92 %", "docs/lab-notes.md"),
+        Finding("half of all", "the paper's text worlds: half of each one's episodes", PAPER),
+    ),
+    "image": (Finding("over 400 000", "the paper's 7 B model: Pico-Banana-400K and AURORA", PAPER),),
+}
+
+
+def aim(kind: str) -> int:
+    """The labels to aim at: the most that were measured."""
+    return MEASURED[kind][-1].labels
+
+
+def findings(kind: str) -> list[Finding]:
+    """What is known for states of a kind, from few labels to many."""
+    measured = [
+        Finding(
+            count(row.labels),
+            f"{MODELS[kind]}, in words new to it: {percent(row.actions)} of the actions right, "
+            f"{percent(row.next_states)} of the next states",
+            NOTES,
+        )
+        for row in MEASURED[kind]
+    ]
+    return [*measured, *OTHERS[kind]]
+
+
+def standing(labels: int, kind: str) -> str:
+    """What so many labels are good for, in a sentence."""
+    reached = next((row for row in reversed(MEASURED[kind]) if 0 < row.labels <= labels), None)
+    following = next((row for row in MEASURED[kind] if row.labels > labels), None)
+    if reached is None and following is not None:
+        share = percent(following.actions)
+        return f"Too few for new words yet: after {following.labels} a tiny model says {share} of the actions right."
+    if reached is None:
+        return ""
+    said = f"As many as taught a tiny model to say {percent(reached.actions)} of the actions in new words."
+    return said if following is None else f"{said} {following.labels} bring {percent(following.actions)}."

@@ -1,0 +1,116 @@
+"""What the Label page answers."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from studio.components import start_form
+from studio.components.to_label import used
+from studio.inference import shared
+from studio.pages.label import Labeller
+from studio.view_models.enough import MEASURED, aim, standing
+from swirl.errors import SwirlError
+from swirl.sources.labels import read_labels
+
+DATA = {"data": "walks"}
+
+
+@pytest.fixture
+def page(home: Path, loaded: list) -> Labeller:
+    return Labeller(home)
+
+
+def labelled(page: Labeller, *actions: str) -> dict:
+    """The page after these labels."""
+    answer = page.show(DATA)
+    for action in actions:
+        answer = page.keep({**answer["at"], "action": action})
+    return answer
+
+
+def test_a_transition_is_shown_with_its_changes_and_no_true_action(page: Labeller) -> None:
+    answer = page.show(DATA)
+    assert "<del>" in answer["parts"]["transition"] and "<ins>" in answer["parts"]["transition"]
+    assert "go to" not in str(answer["parts"])
+    assert answer["count"] == 0 and not answer["known"]
+
+
+def test_the_guesses_come_numbered_and_those_of_the_next_transition_beforehand(page: Labeller, loaded: list) -> None:
+    first = page.show(DATA)
+    html = page.suggest(DATA)["parts"]["suggestions"]
+    assert re.search(r'data-suggestion="go to \w+"><kbd>1</kbd>', html) and "<kbd>2</kbd>" in html
+    page.suggest({**DATA, "ahead": 1})
+    following = page.keep({**first["at"], "action": "walk"})
+    assert following["known"] and "data-suggestion" in following["parts"]["suggestions"]
+    assert len(loaded) == 1 and len(loaded[0].inferred) == 2
+    assert shared(page.home).loaded() == ["first"]
+
+
+def test_keeping_skipping_and_undoing_change_the_figures(page: Labeller) -> None:
+    answer = labelled(page, "walk up")
+    assert answer["count"] == 1 and answer["used"] == ["walk up"]
+    skipped = page.skip(answer["at"])
+    assert "1 skipped" in skipped["parts"]["progress"] and skipped["count"] == 1
+    assert page.undo(DATA)["undone"] == ""
+    back = page.undo(DATA)
+    assert back["undone"] == "walk up" and back["count"] == 0
+    with pytest.raises(SwirlError, match="nothing to undo"):
+        page.undo(DATA)
+
+
+def test_another_studio_over_the_same_home_goes_on(page: Labeller, home: Path) -> None:
+    answer = labelled(page, "walk up")
+    assert Labeller(home).show(DATA)["at"] == answer["at"]
+
+
+@pytest.mark.parametrize("place", [{"sequence": "w9", "step": 0}, {"sequence": "w0", "step": 7}, {"step": "0"}, {}])
+def test_a_transition_that_is_not_there_is_not_labelled(page: Labeller, place: dict) -> None:
+    with pytest.raises(SwirlError, match="no longer in the collection"):
+        page.keep({**DATA, **place, "action": "walk"})
+    assert page.show(DATA)["count"] == 0
+
+
+def test_at_the_end_it_says_so(page: Labeller) -> None:
+    answer = page.show(DATA)
+    while "step" in answer["at"]:
+        answer = page.skip(answer["at"])
+    assert "labelled or skipped" in answer["parts"]["transition"]
+    assert page.suggest(DATA) == {"parts": {}}
+
+
+def test_saved_labels_are_those_that_training_reads(page: Labeller, home: Path) -> None:
+    with pytest.raises(SwirlError, match="No transition is labelled"):
+        page.save(DATA)
+    labelled(page, "walk up", "walk down")
+    answer = page.save(DATA)
+    (kept,) = (home / "labels").glob("*.jsonl")
+    assert str(kept) in answer["parts"]["saved"] and answer["name"] == "walks-labels.jsonl"
+    assert base64.b64decode(urlsplit(answer["address"]).path.partition(",")[2]) == kept.read_bytes()
+    assert [label.action for label in read_labels(kept)[0]] == ["walk up", "walk down"]
+
+
+def test_the_start_form_takes_them_over(page: Labeller, home: Path) -> None:
+    labelled(page, "walk up")
+    form = start_form.opened(home, {"data": "walks", "labels": start_form.BY_HAND})
+    assert len(read_labels(Path(form["labels"]))[0]) == 1
+    assert Path(form["labels"]).name in form["parts"]["labels-note"] and form["values"]["data"] == "walks"
+    assert start_form.opened(home, {"data": "walks", "labels": "/etc/hostname"})["labels"] == ""
+
+
+def test_what_is_said_of_enough_follows_what_was_measured() -> None:
+    for kind, rows in MEASURED.items():
+        assert [row.labels for row in rows] == sorted(row.labels for row in rows) and aim(kind) == rows[-1].labels
+        sentences = [standing(row.labels, kind) for row in rows]
+        assert len(set(sentences)) == len(rows) and all(sentences)
+        assert standing(rows[-1].labels + 1, kind) == sentences[-1]
+
+
+def test_the_words_used_are_escaped_and_the_rare_ones_counted() -> None:
+    html = used(["<b>", *(f"word {index}" for index in range(20)), "word 3"])
+    assert "&lt;b&gt;" in html and "<b>" not in html
+    assert html.index("word 3<") < html.index("&lt;b&gt;") and "and 9 more" in html
