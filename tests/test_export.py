@@ -16,6 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from fake_hub import TOKEN, fake_hub
 
 from swirl import paths
 from swirl.errors import SwirlError
@@ -28,6 +29,8 @@ ALLOWED = re.compile(
     r"README\.md|LICENSE|app\.py|requirements\.txt"
     r"|(swirl|studio)/[\w/]+\.py"
     r"|assets/[\w.-]+\.(css|js|html)"
+    r"|assets/sample-run\.zip"
+    r"|assets/icons/\w+\.png"
     r"|assets/collections/[\w-]+/((sequences|actions)\.jsonl|collection\.json|frames\.zip)"
     r"|assets/[\w.-]+/swirl\.json"
     r"|assets/[\w.-]+/(fwm|idm)/(adapter_config\.json|adapter_model\.safetensors)"
@@ -54,7 +57,13 @@ def test_only_what_is_on_the_list_is_exported(tmp_path: Path) -> None:
     assert [name for name in files if not ALLOWED.fullmatch(name)] == []
     on_disk = [path for path in (tmp_path / "space").rglob("*") if path.is_file()]
     assert sorted(str(path.relative_to(tmp_path / "space")) for path in on_disk) == files
-    for wanted in ("app.py", "swirl/cli/__init__.py", "assets/mine-2/swirl.json", f"assets/{ASSET}/swirl.json"):
+    for wanted in (
+        "app.py",
+        "assets/sample-run.zip",
+        "swirl/cli/__init__.py",
+        "assets/mine-2/swirl.json",
+        f"assets/{ASSET}/swirl.json",
+    ):
         assert wanted in files
     assert not any(b"/secret/place" in path.read_bytes() for path in on_disk)
     assert list(tmp_path.glob(".space-*")) == []
@@ -88,6 +97,36 @@ def test_the_requirements_are_those_of_the_package() -> None:
     assert tuple(re.split(r"[<>=]", name)[0] for name in declared) == REQUIREMENTS
 
 
+def test_the_requirements_name_versions_and_no_place_to_get_them(tmp_path: Path) -> None:
+    export_space(tmp_path, ASSET, tmp_path / "space")
+    text = (tmp_path / "space" / "requirements.txt").read_text()
+    assert "torch==2.13.0\n" in text
+    assert not re.search(r"https?:|--|@|\+", text)
+
+
+def test_the_space_is_uploaded_when_asked_to_be_and_not_before(tmp_path: Path) -> None:
+    with fake_hub() as hub:
+        command = [sys.executable, "-m", "swirl", "--home", str(tmp_path / "home"), "export", ASSET, "--json"]
+        environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+        environment |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": TOKEN}
+
+        def swirl(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+        done = swirl("--space", str(tmp_path / "quiet"))
+        assert done.returncode == 0 and hub.asked == []
+        done = swirl("--space", str(tmp_path / "space"), "--upload", "me/space", "--private")
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        assert said["address"] == f"{hub.url}/spaces/me/space" and TOKEN not in done.stdout + done.stderr
+        assert hub.made == [hub.made[0] | {"type": "space", "sdk": "gradio", "visibility": "private"}]
+        assert sorted(hub.repositories["spaces/me/space"]) == said["files"]
+        done = swirl("--space", str(tmp_path / "third"), "--upload", "space")
+        assert done.returncode == 2 and "write it as owner/name" in done.stderr and not (tmp_path / "third").exists()
+        done = swirl("--space", str(tmp_path / "third"), "--private")
+        assert done.returncode == 2 and "needs --upload" in done.stderr
+
+
 def test_a_model_of_pictures_takes_its_codec_along(tmp_path: Path) -> None:
     files = export_space(tmp_path, "tiny-blocks", tmp_path / "space")
     codec = {f"assets/tiny-blocks/base/codec/{name}" for name in ("config.json", "frames.json")}
@@ -115,16 +154,20 @@ def test_the_space_runs_by_itself_and_asks_for_no_login(tmp_path: Path) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "PYTHONPATH": "", "SWIRL_HOME": str(tmp_path / "h")}
-    with subprocess.Popen([sys.executable, "app.py"], cwd=space, env=environment) as server:
+    command = [sys.executable, "app.py"]
+    with subprocess.Popen(command, cwd=space, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
-            assert "SWIRL Studio" in page(f"http://127.0.0.1:{port}/", server)
+            assert server.stdout is not None
+            assert "a demonstration: nothing can be changed" in server.stdout.readline()
+            shown = page(f"http://127.0.0.1:{port}/", server)
+            assert "SWIRL Studio" in shown and "A demonstration." in shown
         finally:
             server.send_signal(signal.SIGTERM)
             assert server.wait(120) == 0
     assert not (tmp_path / "h").exists()
 
 
-def page(address: str, server: subprocess.Popen[bytes]) -> str:
+def page(address: str, server: subprocess.Popen[str]) -> str:
     """The page, as soon as the server answers."""
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and server.poll() is None:
