@@ -1,40 +1,71 @@
-// Compare: two checkpoints are asked about the same transitions, a few at a time; evaluating both is a button.
+// Compare: up to four checkpoints are asked about the same transitions, one after the other, a few at a time.
 const page = element.querySelector(".compare-page"), form = page.querySelector("form"), grid = page.querySelector(".compare-grid");
-const CHUNK = 4;
+const voting = page.querySelector(".voting"), looks = page.querySelector("[data-looks]"), SIDES = ["a", "b", "c", "d"], CHUNK = 6;
+const part = (name) => page.querySelector(`[data-${name}]`);
 let options = {}, pairs = {}, kinds = {}, kind = "text"; // the checkpoints to choose from, by the kind of states they read
 let visit = 0; // grows with every comparison, so that late answers to an earlier one are dropped
+let shown = {}; // what the page shows: the checkpoints, the collection, how many inputs
 
 const tell = (sentence) => studio.fill(page, { problem: sentence ? studio.error(sentence) : "" });
-const chosen = () => Object.fromEntries(["a", "b", "data"].map((name) => [name, form.elements[name].value]));
+const note = (sentence) => `<p class="note">${studio.escape(sentence)}</p>`;
+const chosen = () => Object.fromEntries([...SIDES, "data", "count"].map((name) => [name, form.elements[name].value]));
+const present = () => SIDES.filter((side) => shown[side]);
+const titled = (name) => [...form.elements.a.options].find((option) => option.value === name)?.textContent ?? name;
+
 const show = async () => {
-  const answer = await studio.call(server.show, { ...chosen(), disputed: page.querySelector("[data-disputed]").checked });
+  const answer = await studio.call(server.show, { ...shown, disputed: part("disputed").checked });
   if (answer.error) { tell(answer.error); return false; }
   grid.hidden = false;
   page.dataset.kind = answer.kind;
+  for (const name of ["start-voting", "report"]) part(name).disabled = !answer.complete;
   studio.fill(page, answer.parts);
+  for (const side of present()) offerLook(side);
   return true;
 };
 
 const compare = async () => {
-  const mine = ++visit, wanted = chosen();
-  tell(wanted.a && wanted.a === wanted.b ? "A and B are the same checkpoint; choose two." : "");
+  const mine = ++visit, wanted = chosen(), names = SIDES.map((side) => wanted[side]).filter(Boolean);
+  shown = wanted;
+  stopVoting();
+  tell(new Set(names).size < names.length ? "One checkpoint stands there twice; choose different ones." : "");
   studio.setQuery(wanted);
+  placeLooks();
   if (!(await show())) return;
-  for (let start = 0, of = Infinity; start < of; start += CHUNK) {
-    for (const side of ["a", "b"]) {
-      const answer = await studio.call(server.ask, { ...wanted, side, start, size: CHUNK });
+  for (const side of present()) {
+    for (let first = 0, of = Infinity; first < of; first += CHUNK) {
+      const done = of === Infinity ? "" : `: ${first} of ${of} inputs`;
+      studio.fill(page, { asking: studio.escape(`Asking ${side.toUpperCase()}${done} …`) });
+      const answer = await studio.call(server.ask, { ...wanted, side, first, size: CHUNK });
       if (mine !== visit) return;
-      if (answer.error) { studio.fill(page, { tally: "" }); return tell(answer.error); }
+      if (answer.error) { studio.fill(page, { tally: "", asking: "" }); return tell(answer.error); }
       of = answer.of;
+      if (of <= 2 * CHUNK) { await show(); if (mine !== visit) return; }
     }
     await show();
     if (mine !== visit) return;
   }
+  studio.fill(page, { asking: "" });
+};
+
+// The three verdicts of each checkpoint; one that was not looked at has a button.
+const placeLooks = () => {
+  looks.innerHTML = present().map((side) => `<section data-look="${side}"><h3>${side.toUpperCase()} ${studio.escape(titled(shown[side]))}</h3><div data-part="health-${side}"></div></section>`).join("");
+};
+const offerLook = (side) => {
+  const place = looks.querySelector(`[data-part="health-${side}"]`);
+  if (place.innerHTML) return;
+  place.innerHTML = `${note("Do they mean something, have they collapsed, do they leak the next state?")}<button type="button" class="button" data-check="${side}">Check up to 40 transitions</button>`;
+};
+const look = async (side) => {
+  const mine = visit, part = `health-${side}`;
+  studio.fill(page, { [part]: note("Checking; this takes some seconds.") });
+  const answer = await studio.call(server.look, { ...shown, side });
+  if (mine === visit) studio.fill(page, answer.error ? { [part]: studio.error(answer.error) } : answer.parts);
 };
 
 // While an evaluation goes on, its progress is asked for; it belongs to the server, so a reload finds it again.
 const follow = async (answer) => {
-  const button = page.querySelector("[data-evaluate]");
+  const button = part("evaluate");
   while (!answer.error && element.isConnected) {
     studio.fill(page, answer.parts);
     button.disabled = answer.running;
@@ -47,41 +78,117 @@ const follow = async (answer) => {
   studio.fill(page, { progress: studio.error(answer.error) });
 };
 
+// Blind votes: while they go on, nothing on the page says who made what.
+let busy = false;
+const asked = (answer) => {
+  busy = false;
+  studio.fill(page, answer.error ? { question: studio.error(answer.error) } : answer.parts);
+};
+const startVoting = async () => {
+  voting.hidden = false;
+  grid.hidden = true;
+  studio.fill(page, { revealed: "", question: note("Drawing a question.") });
+  voting.scrollIntoView({ block: "nearest" });
+  part("stop-voting").focus();
+  asked(await studio.call(server.question, shown));
+};
+const stopVoting = () => {
+  if (voting.hidden) return;
+  voting.hidden = true;
+  grid.hidden = false;
+  part("start-voting").focus();
+};
+const vote = async (choice) => {
+  const ticket = voting.querySelector("[data-ticket]")?.dataset.ticket;
+  if (busy || !ticket) return;
+  busy = true;
+  asked(await studio.call(server.vote, { ...shown, ticket, choice }));
+};
+const KEYS = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "tie", s: "skip", S: "skip" };
+const onKey = (event) => {
+  if (!element.isConnected) return document.removeEventListener("keydown", onKey);
+  if (voting.hidden || studio.typing(event) || event.repeat) return;
+  if (event.key === "Escape") return stopVoting();
+  if (!KEYS[event.key]) return;
+  event.preventDefault();
+  vote(KEYS[event.key]);
+};
+document.addEventListener("keydown", onKey);
+
+const save = async () => {
+  const button = part("report");
+  button.disabled = true;
+  const answer = await studio.call(server.report, shown);
+  button.disabled = false;
+  if (answer.error) return tell(answer.error);
+  const file = new Blob([answer.html], { type: "text/html" });
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: answer.name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+};
+
+// A model beside the list goes into the first place that is free.
+const add = async () => {
+  const answer = await studio.call(server.offer, { name: page.querySelector("#other-model").value });
+  if (answer.error) return tell(answer.error);
+  if (!options[answer.kind].includes(answer.option)) options[answer.kind] += answer.option;
+  if (answer.kind !== kind) {
+    return tell(`${answer.name} is a model of ${answer.kind === "image" ? "pictures" : "texts"}; choose such a collection first, then it is in the lists.`);
+  }
+  const values = chosen();
+  fillSides(values);
+  const free = SIDES.find((side) => !values[side]) ?? "d";
+  form.elements[free].value = answer.name;
+  tell("");
+};
+const fillSides = (values) => {
+  for (const side of SIDES) {
+    const nobody = side === "c" || side === "d" ? '<option value="">none</option>' : "";
+    form.elements[side].innerHTML = nobody + options[kind];
+    form.elements[side].value = values[side] ?? "";
+  }
+};
+
 // Other states may need other models.
 form.elements.data.addEventListener("change", () => {
   const now = kinds[form.elements.data.value] ?? "text";
   if (now === kind) return;
   kind = now;
-  for (const name of ["a", "b"]) {
-    form.elements[name].innerHTML = options[kind];
-    form.elements[name].value = pairs[kind][name];
-  }
+  fillSides(pairs[kind]);
   tell(options[kind] ? "" : `No model of ${kind === "image" ? "pictures" : "texts"} is on this machine yet; train one on the Train page.`);
 });
 form.addEventListener("submit", (event) => { event.preventDefault(); compare(); });
-page.querySelector("[data-swap]").addEventListener("click", () => {
-  const { a, b } = chosen();
-  [form.elements.a.value, form.elements.b.value] = [b, a];
-  if (!grid.hidden) compare();
+page.querySelector("#other-model").addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); add(); } });
+page.addEventListener("click", async (event) => {
+  const on = (selector) => event.target.closest(selector);
+  if (on("[data-swap]")) {
+    const { a, b } = chosen();
+    [form.elements.a.value, form.elements.b.value] = [b, a];
+    if (shown.a) compare();
+  } else if (on("[data-mark]")) studio.mark(on("[data-mark]"));
+  else if (on("[data-offer]")) add();
+  else if (on("[data-check]")) look(on("[data-check]").dataset.check);
+  else if (on("[data-evaluate]")) follow(await studio.call(server.evaluate, shown));
+  else if (on("[data-start-voting]")) startVoting();
+  else if (on("[data-stop-voting]")) stopVoting();
+  else if (on("[data-vote]")) vote(on("[data-vote]").dataset.vote);
+  else if (on("[data-take-back]")) asked(await studio.call(server.take_back, { ...shown, vote: on("[data-take-back]").dataset.takeBack }));
+  else if (on("[data-report]")) save();
 });
-page.addEventListener("click", (event) => {
-  const hit = event.target.closest("[data-mark]");
-  if (hit) studio.mark(hit);
-});
-page.querySelector("[data-disputed]").addEventListener("change", show);
-page.querySelector("[data-evaluate]").addEventListener("click", async () => follow(await studio.call(server.evaluate, chosen())));
+part("disputed").addEventListener("change", show);
 
 (async () => {
   const query = studio.query(), answer = await studio.call(server.choices, query);
   if (answer.error) return tell(answer.error);
   ({ checkpoints: options, pairs, kinds } = answer);
   kind = kinds[answer.chosen.data] ?? kind;
-  for (const name of ["a", "b"]) form.elements[name].innerHTML = options[kind];
+  fillSides(answer.chosen);
   form.elements.data.innerHTML = answer.collections;
-  for (const [name, value] of Object.entries(answer.chosen)) form.elements[name].value = value;
+  form.elements.count.innerHTML = answer.counts;
+  for (const name of ["data", "count"]) form.elements[name].value = answer.chosen[name];
   studio.fill(page, answer.parts);
   form.hidden = Boolean(answer.parts.empty);
   if (query.a && query.b && !form.hidden) compare();
   const now = await studio.call(server.progress);
-  if (now.running) { await show(); follow(now); }
+  if (now.running) { shown = chosen(); placeLooks(); await show(); follow(now); }
 })();

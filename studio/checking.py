@@ -31,14 +31,17 @@ def check(home: Path, models: Models, name: str, data: str) -> Glance:
         if not transitions:
             raise SwirlError(f"The collection {data} has no transition to check.")
         look = glance(model, transitions, aligned(transitions, known))
-    history(home).keep_look(checkpoint=name, data=data, found=to_json(look))
+    if models.only_offered:  # a demonstration keeps nothing
+        models.remember(("looked", name, data), look)
+    else:
+        history(home).keep_look(checkpoint=name, data=data, found=to_json(look))
     return look
 
 
-def checked(home: Path, name: str | None, data: str) -> Glance | None:
+def checked(home: Path, models: Models, name: str | None, data: str) -> Glance | None:
     """What was found of a checkpoint on a collection the last time; None before it was looked at."""
     newest = next(iter(history(home).looks(checkpoint=name, data=data)), None) if name else None
-    return from_json(newest.found) if newest else None
+    return from_json(newest.found) if newest else models.recall(("looked", name, data))
 
 
 def places(home: Path, data: str, look: Glance) -> dict[tuple[str, int], Transition]:

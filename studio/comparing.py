@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studio.inference import Models
 from studio.library import sequences
 from studio.likeness import likeness
 from studio.store import history
 from studio.view_models.comparison import Told, sample
-from studio.view_models.metric_rows import Figure, figures
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.pictures import key
-from swirl.states import Transition
+from swirl.states import State, Transition
 
-SHOWN = 12
+if TYPE_CHECKING:
+    from swirl.models import Inference
+
+SHOWN = (12, 48, 96)
+"""How many transitions can be compared at once; the smaller samples are the beginnings of the larger."""
 
 
-def sampled(home: Path, data: str) -> tuple[list[Transition], list[str | None]]:
+def sampled(home: Path, data: str, count: int) -> tuple[list[Transition], list[str | None]]:
     """The compared transitions of a collection, and their true actions where known. Raises SwirlError for none."""
-    transitions = sample(sequences(home, data), SHOWN)
+    transitions = sample(sequences(home, data), count)
     if not transitions:
         raise SwirlError(f"The collection {data} has no transition to compare on; import longer sequences.")
     known = load_true_actions(home, data)
@@ -32,32 +36,73 @@ def sampled(home: Path, data: str) -> tuple[list[Transition], list[str | None]]:
     ]
 
 
-def tell(models: Models, name: str, transitions: Sequence[Transition], truths: Sequence[str | None]) -> None:
+def tell(
+    models: Models,
+    name: str,
+    transitions: Sequence[Transition],
+    truths: Sequence[str | None],
+    others: Sequence[str] = (),
+) -> None:
     """Ask a checkpoint about transitions it was not asked about before: the action, then the next state.
 
     The next state is imagined from the true action where it is known, so that one model's error is not laid at the
-    other's door; else from the action inferred.
+    other's door; else from the action inferred. A model that infers none takes that of the first of `others` that does.
     """
     new = [i for i, t in enumerate(transitions) if models.recall(_key(name, t)) is None]
     if not new:
         return
-    inferred = models.infer(name, [(transitions[i].state, transitions[i].next_state) for i in new], alternatives=False)
-    actions = [truths[i] or found.action for i, found in zip(new, inferred, strict=True)]
+    asked = [(transitions[i].state, transitions[i].next_state) for i in new]
+    speaks = infers(models, name)
+    inferred = models.infer(name, asked, alternatives=False) if speaks else None
+    lent = inferred if inferred or all(truths[i] for i in new) else _lent(models, name, asked, others)
+    actions = [truths[i] or lent[k].action for k, i in enumerate(new)]
     with models.use(name) as model:
-        imagined = model.imagine_batch([transitions[i].state for i in new], actions)
-        pictured = [i for i in new if transitions[i].next_state.picture is not None]
-        like = {
-            i: likeness(model, transitions[i].next_state, [state])[0]
-            for i, state in zip(new, imagined, strict=True)
-            if i in pictured
-        }
-    for i, found, state in zip(new, inferred, imagined, strict=True):
-        truth = truths[i]
-        right = None if truth is None else found.action == truth
-        answer = Told(found.action, found.log_prob, key(state), right, key(state) == key(transitions[i].next_state))
-        if i in like:
-            answer = replace(answer, state_right=like[i].exact, frame=state, likeness=like[i])
+        imagined = model.imagine_batch([state for state, _ in asked], actions)
+        like = [
+            likeness(model, wanted, [state])[0] if wanted.picture is not None else None
+            for (_, wanted), state in zip(asked, imagined, strict=True)
+        ]
+    for k, i in enumerate(new):
+        found, state, truth = inferred[k] if inferred else None, imagined[k], truths[i]
+        right = None if truth is None or found is None else found.action == truth
+        answer = Told(
+            found.action if found else None,
+            found.log_prob if found else None,
+            key(state),
+            right,
+            key(state) == key(transitions[i].next_state),
+            given=actions[k],
+        )
+        if like[k] is not None:
+            answer = replace(answer, state_right=like[k].exact, frame=state, likeness=like[k])
         models.remember(_key(name, transitions[i]), answer)
+
+
+def infers(models: Models, name: str) -> bool:
+    """Whether a model infers actions; a diffusion editor only shows next states. Loads it the first time."""
+    known = models.recall(("infers", name))
+    if known is None:
+        with models.use(name) as model:
+            known = bool(getattr(model, "trainable", True))
+        models.remember(("infers", name), known)
+    return known
+
+
+def _lent(
+    models: Models, name: str, asked: Sequence[tuple[State, State]], others: Sequence[str]
+) -> Sequence[Inference]:
+    for other in others:
+        if infers(models, other):
+            return models.infer(other, asked, alternatives=False)
+    raise SwirlError(
+        f"{short(name)} only shows next states and infers no action, and these data have no true ones; compare it "
+        "with a checkpoint that infers them."
+    )
+
+
+def short(name: str) -> str:
+    """A checkpoint's name for people: of a folder its last part."""
+    return Path(name).name if Path(name).is_dir() else name
 
 
 def told(models: Models, name: str, transitions: Sequence[Transition]) -> list[Told | None]:
@@ -76,29 +121,3 @@ def canonical(home: Path, name: str) -> str:
     run = next((run for run in history(home).runs() if run.id == name), None)
     checkpoints = history(home).checkpoints(run.id) if run else []
     return next((c.name for c in checkpoints if c.best), checkpoints[-1].name) if checkpoints else name
-
-
-def known_figures(home: Path, names: Sequence[str], data: str) -> tuple[list[dict[str, Figure]], str]:
-    """The figures of checkpoints on a collection, alike for all of them, and where they come from.
-
-    Evaluations if all have one, else the held-out scores of training if all have those, else what there is.
-    """
-    evaluated = [_evaluation(home, name, data) for name in names]
-    if all(evaluated):
-        return evaluated, "test part, with 95 % intervals"
-    scored = [_scores(home, name, data) for name in names]
-    if all(scored):
-        return scored, "selection part, as scored during training"
-    return [first or second for first, second in zip(evaluated, scored, strict=True)], ""
-
-
-def _evaluation(home: Path, name: str, data: str) -> dict[str, Figure]:
-    newest = next(iter(history(home).evaluations(checkpoint=name, data=data)), None)
-    return figures(newest.metrics) if newest else {}
-
-
-def _scores(home: Path, name: str, data: str) -> dict[str, Figure]:
-    run = next((run for run in history(home).runs() if run.id == name.partition("@")[0]), None)
-    if run is None or run.settings.get("data") != data:
-        return {}
-    return figures(next((c.scores for c in history(home).checkpoints(run.id) if c.name == name), {}))

@@ -70,4 +70,5 @@ class Evaluator:
 
             report = evaluate(model, self.home, data, limit=TRANSITIONS, progress=tell)
         metrics = {metric: dataclasses.asdict(value) for metric, value in report.metrics.items()}
-        history(self.home).add_evaluation(checkpoint=name, data=data, metrics=metrics)
+        evaluation = history(self.home).add_evaluation(checkpoint=name, data=data, metrics=metrics)
+        history(self.home).keep_cases(evaluation, report.cases)

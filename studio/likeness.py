@@ -26,7 +26,10 @@ class Depth:
 
 
 def likeness(model: WorldModel, truth: State, guesses: Sequence[State]) -> list[Likeness]:
-    """Each guess against the truth, at the size of the model's frames."""
+    """Each guess against the truth, at the size of the model's frames; without a codec in pixels alone."""
+    if not hasattr(model, "codec"):
+        size = pictures.size(truth.picture)
+        return [Likeness(0, 0, psnr(truth, guess, size)) for guess in guesses]
     wanted = model.codec.encode_state(truth)
     found = []
     for guess in guesses:

@@ -1,4 +1,4 @@
-"""Two checkpoints side by side: what each said of the same transitions, and their metrics."""
+"""Checkpoints side by side: what each said of the same transitions, and where they part."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from studio.components.frame import framed
 from studio.components.html import chance, escape
 from studio.components.text_diff import changes, marked, words_off
 from studio.components.transition import both
-from studio.view_models.comparison import SIDES, Told
-from studio.view_models.metric_rows import MetricRow
+from studio.view_models.comparison import Told, parting
 from studio.view_models.numbers import counted, decibels
 from studio.view_models.picture_difference import difference
 from swirl.states import State, Transition
 
 SMALL = 84  # pixels: the room for a frame in a table
+PREVIEW = "preview only, cannot be trained here"
 
 
 def compare_table(
@@ -24,42 +24,56 @@ def compare_table(
     told: Mapping[str, Sequence[Told | None]],
     order: Sequence[int],
 ) -> str:
-    """The transitions in `order`; a side that was not asked yet is left waiting."""
-    rows = "".join(_row(transitions[i], truths[i], [told[side][i] for side in SIDES]) for i in order)
-    heads = "".join(
-        f'<th scope="col"><span class="chip"><b>{side.upper()}</b> {escape(names[side])}</span></th>' for side in SIDES
-    )
+    """The transitions in `order`; a side that was not asked yet is left waiting. Where all were, how they part."""
+    rows = "".join(_row(transitions[i], truths[i], {side: told[side][i] for side in names}) for i in order)
+    heads = "".join(_head(side, name, told[side]) for side, name in names.items())
     return (
-        f'<table class="table compared"><thead><tr><th scope="col">what happened</th>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        f'<table class="table compared sides-{len(names)}"><thead><tr><th scope="col">what happened</th>{heads}</tr>'
+        f"</thead><tbody>{rows}</tbody></table>"
     )
 
 
-def _row(transition: Transition, truth: str | None, answers: Sequence[Told | None]) -> str:
+def _head(side: str, name: str, answers: Sequence[Told | None]) -> str:
+    only_shows = any(found is not None and found.preview for found in answers)
+    note = f'<small class="preview">{PREVIEW}</small>' if only_shows else ""
+    return f'<th scope="col"><span class="chip"><b>{side.upper()}</b> {escape(name)}</span>{note}</th>'
+
+
+def _row(transition: Transition, truth: str | None, answers: Mapping[str, Told | None]) -> str:
     action = f'<span class="chip">{escape(truth)}</span>' if truth is not None else ""
     cells = "".join(
-        f'<td data-label="{side.upper()}">{_told(transition.state, transition.next_state, found)}</td>'
-        for side, found in zip(SIDES, answers, strict=True)
+        f'<td data-label="{side.upper()}">{_told(transition.state, transition.next_state, found, truth is None)}</td>'
+        for side, found in answers.items()
     )
     happened = both(transition.state, transition.next_state, SMALL)
-    return f'<tr><td class="transition">{action}{happened}</td>{cells}</tr>'
+    known = {side: found for side, found in answers.items() if found is not None}
+    apart = f'<p class="parting small">{escape(parting(known))}</p>' if len(known) == len(answers) > 1 else ""
+    return f'<tr><td class="transition">{action}{happened}{apart}</td>{cells}</tr>'
 
 
-def _told(state: State, following: State, found: Told | None) -> str:
+def _told(state: State, following: State, found: Told | None, by_its_own: bool) -> str:
     if found is None:
         return '<span class="muted small">not asked yet</span>'
+    imagined = (
+        _frame(following, found)
+        if found.frame is not None
+        else f"<p>{_imagined(state.text, following.text, found)}</p>"
+    )
+    if found.preview:
+        given = f'<p class="small muted">from “{escape(found.given)}”</p>' if by_its_own else ""
+        return given + imagined
     wording = escape(found.action) or "(no words)"
     said = f'<span class="chip inverse">{wording}</span> <span class="muted small">{chance(found.log_prob)}</span>'
-    if found.frame is not None:
-        return f"<p>{_mark(found.action_right)} {said}</p>{_frame(following, found)}"
-    return f"<p>{_mark(found.action_right)} {said}</p><p>{_imagined(state.text, following.text, found)}</p>"
+    return f"<p>{_mark(found.action_right)} {said}</p>{imagined}"
 
 
 def _frame(following: State, found: Told) -> str:
     """An imagined frame with its errors marked, how many cells are wrong, and its distance in decibels."""
     like = found.likeness
     right = '<span class="good-text">✓ right</span>'
-    wrong = "" if like is None else f"✕ {like.cells - like.right} of {like.cells} cells off"
+    wrong = (
+        "" if like is None else f"✕ {like.cells - like.right} of {like.cells} cells off" if like.cells else "✕ not it"
+    )
     off = f'<span class="wrong-text">{wrong}</span>'
     psnr = "" if like is None else f'<span class="muted small">{decibels(like.psnr)}</span>'
     marks = None if found.state_right else difference(following, found.frame)
@@ -82,24 +96,3 @@ def _imagined(state: str, following: str, found: Told) -> str:
     _, wrong = changes(following, found.imagined)
     text = marked(found.imagined, {"ins forward": came, "ins wrong": wrong}, nothing="leaves out what happened")
     return f'<span class="wrong-text">✕ {extent}</span> {text}'
-
-
-def metrics_table(rows: Sequence[MetricRow], names: Mapping[str, str]) -> str:
-    """The metrics of both; where the intervals part, the better one is marked."""
-    if not rows:
-        return '<p class="note">Neither was measured on these data yet.</p>'
-    body = "".join(
-        f'<tr><th scope="row"><abbr title="{escape(f"{row.help} ({row.name})")}">{escape(row.words)}</abbr></th>'
-        f"{_figure(row.a, row.better == 'a')}{_figure(row.b, row.better == 'b')}</tr>"
-        for row in rows
-    )
-    heads = "".join(
-        f'<th scope="col" class="number" title="{escape(names[side])}">{side.upper()}</th>' for side in SIDES
-    )
-    head = f'<thead><tr><th scope="col">metric</th>{heads}</tr></thead>'
-    return f'<table class="table metrics">{head}<tbody>{body}</tbody></table>'
-
-
-def _figure(text: str, better: bool) -> str:
-    mark = ' <span class="good-text" title="Better beyond doubt: the intervals do not meet">✓</span>' if better else ""
-    return f'<td class="number">{escape(text)}{mark}</td>'

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from studio.answers import Answer, Request, answers, number, text
-from studio.comparing import SHOWN, canonical, known_figures, sampled, tell, told
-from studio.components.compare_table import compare_table, metrics_table
+from studio.checking import check
+from studio.choosing import KINDS, first_pair, offers, options, start
+from studio.compared import Compared, compared
+from studio.comparing import SHOWN, tell
 from studio.components.html import block, escape
-from studio.components.pictures import empty
-from studio.components.verdict_list import verdict_list
+from studio.components.pictures import empty, two_answers
+from studio.components.vote_panel import question, reveal
 from studio.evaluating import Evaluator
 from studio.inference import shared
-from studio.library import first_shown
+from studio.offering import offer
 from studio.page import Page
 from studio.store import history
-from studio.view_models.comparison import SIDES, order, tallies
-from studio.view_models.metric_rows import metric_rows
-from studio.view_models.numbers import counted, percent
+from studio.view_models.comparison import SIDES
+from studio.view_models.numbers import percent
+from studio.voting import Votes
 from swirl.errors import SwirlError
 from swirl.paths import assets
 from swirl.sources.collection import list_collections
 
 PAGE = Page(path="/compare", title="Compare", question="Which is better?")
-PICTURE = (
-    '<svg viewBox="0 0 200 96" width="220" fill="none" stroke="var(--truth)" stroke-width="2" stroke-linecap="round" '
-    'aria-hidden="true"><rect x="20" y="14" width="66" height="68" rx="8"/><rect x="114" y="14" width="66" height="68" '
-    'rx="8"/><path d="M34 34h38M34 48h26M34 62h32M128 34h38M128 62h32"/><path d="M128 48h26" stroke="var(--forward)" '
-    'stroke-width="3"/><path d="M95 48h10" stroke-dasharray="2 5"/></svg>'
-)
 
 
 def render(home: Path) -> None:
@@ -37,108 +34,125 @@ def render(home: Path) -> None:
     template, style, script = (
         (assets() / f"compare.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
+    asked = (page.choices, page.offer, page.ask, page.show, page.evaluate, page.progress, page.look)
     block(
         template,
         head=f"<style>{style}</style>",
         js_on_load=script,
-        server_functions=answers(page.choices, page.ask, page.show, page.evaluate, page.progress),
+        server_functions=answers(*asked, page.question, page.vote, page.take_back, page.report),
     )
 
 
 class ComparePage:
-    """The answers of the Compare page. Requests carry the checkpoints `a` and `b`, and `data`."""
+    """The answers of the Compare page. Requests carry the checkpoints `a` to `d`, `data`, and how many (`count`)."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.models = shared(home)
         self.evaluator = Evaluator(home)
+        self.votes = Votes(home)
 
     def choices(self, request: Request) -> Answer:
         """The checkpoints and collections to choose from, and which of them at first."""
+        asked = {side: text(request, side) for side in SIDES}
+        chosen = start(self.home, self.models, asked, text(request, "data"))
         collections = list_collections(self.home)
-        a, b = (canonical(self.home, text(request, side)) for side in SIDES)
-        data = text(request, "data") or self.data_of(b or a or self.newest(), first_shown(collections) or "")
-        kinds = {c.name: c.kind for c in collections}
-        a, b = (a or b, b or a) if a or b else self.first_pair(kinds.get(data, "text"))
-        options = {kind: [item.name for item in self.models.available(kind)] for kind in ("text", "image")}
-        given = options[kinds.get(data, "text")]
-        given += [name for name in (a, b) if name and name not in given]
-        titles = {data: data} | {c.name: c.title or c.name for c in collections}
+        titles = {chosen["data"]: chosen["data"]} | {c.name: c.title or c.name for c in collections}
         picture = empty(
-            PICTURE,
+            two_answers(),
             "Two checkpoints are needed to compare them; a run leaves one after each phase.",
             '<a class="button button-primary" href="train?new=1">Start a run</a>',
         )
+        beside = offers(self.home, self.models, [chosen[side] for side in SIDES])
         return {
-            "checkpoints": {
-                kind: "".join(f'<option value="{escape(n)}">{escape(n)}</option>' for n in names)
-                for kind, names in options.items()
-            },
+            "checkpoints": options(self.models, beside),
             "collections": "".join(f'<option value="{escape(n)}">{escape(t)}</option>' for n, t in titles.items()),
-            "chosen": {"a": a, "b": b, "data": data},
-            "pairs": {kind: dict(zip(SIDES, self.first_pair(kind), strict=True)) for kind in options},
-            "kinds": kinds,
-            "parts": {"empty": picture if sum(map(len, options.values())) < 2 else ""},
-            "count": SHOWN,
+            "chosen": chosen | {"count": str(self.count(request))},
+            "pairs": {kind: dict(zip(SIDES, first_pair(self.home, self.models, kind), strict=False)) for kind in KINDS},
+            "kinds": {c.name: c.kind for c in collections},
+            "counts": "".join(f'<option value="{n}">{n}</option>' for n in SHOWN),
+            "parts": {"empty": picture if len(self.models.available()) + len(beside) < 2 else ""},
         }
 
-    def newest(self) -> str:
-        """The newest run with more than one checkpoint, or ''."""
-        runs = history(self.home).runs()
-        return next((run.id for run in runs if len(history(self.home).checkpoints(run.id)) > 1), "")
+    def offer(self, request: Request) -> Answer:
+        """A model that the list does not have: a folder or a model on the Hub."""
+        name = text(request, "name").strip()
+        if not name:
+            raise SwirlError("Name a folder with a model, or a model id on the Hub such as owner/model.")
+        found = offer(self.home, self.models, name)
+        option = f'<option value="{escape(found.name)}">{escape(found.words)}</option>'
+        return {"kind": found.kind, "name": found.name, "option": option}
 
-    def first_pair(self, kind: str) -> tuple[str, str]:
-        """The start and the best checkpoint of the newest run on such states; else the first and last there are."""
-        names = [item.name for item in self.models.available(kind)]
-        for run in history(self.home).runs():
-            checkpoints = history(self.home).checkpoints(run.id)
-            best = canonical(self.home, run.id)
-            if len(checkpoints) > 1 and checkpoints[0].name in names:
-                return checkpoints[0].name, best if best != checkpoints[0].name else checkpoints[-1].name
-        return (names[0], names[-1]) if names else ("", "")
+    def count(self, request: Request) -> int:
+        """How many transitions are compared: one of SHOWN."""
+        wanted = number(request, "count", SHOWN[0], SHOWN[-1])
+        return wanted if wanted in SHOWN else SHOWN[0]
 
-    def data_of(self, checkpoint: str, otherwise: str) -> str:
-        """The collection that a checkpoint's run learned from."""
-        run_id = checkpoint.partition("@")[0]
-        run = next((run for run in history(self.home).runs() if run.id == run_id), None)
-        return str(run.settings.get("data")) if run else otherwise
+    def present(self, request: Request) -> Compared:
+        """The comparison that the request is about. Raises SwirlError unless A and B are chosen."""
+        names = {side: text(request, side) for side in SIDES if text(request, side)}
+        if not {"a", "b"} <= names.keys():
+            raise SwirlError("Choose a checkpoint for A and one for B.")
+        return compared(self.home, self.models, names, text(request, "data"), self.count(request))
 
     def ask(self, request: Request) -> Answer:
-        """Ask the checkpoint of `side` about the transitions from `start` on, `size` of them."""
-        transitions, truths = sampled(self.home, text(request, "data"))
-        start, size = number(request, "start", 0, SHOWN), number(request, "size", 1, SHOWN)
-        name = text(request, text(request, "side"))
-        if not name:
+        """Ask the checkpoint of `side` about the transitions from `first` on, `size` of them."""
+        now = self.present(request)
+        first, size = number(request, "first", 0, SHOWN[-1]), number(request, "size", 1, SHOWN[-1])
+        side = text(request, "side")
+        if side not in now.names:
             raise SwirlError("Choose a checkpoint for each side.")
-        tell(self.models, name, transitions[start : start + size], truths[start : start + size])
-        return {"done": min(start + size, len(transitions)), "of": len(transitions)}
+        others = [name for other, name in now.names.items() if other != side]
+        part = slice(first, first + size)
+        tell(self.models, now.names[side], now.transitions[part], now.truths[part], others)
+        return {"done": min(first + size, len(now.transitions)), "of": len(now.transitions)}
 
     def show(self, request: Request) -> Answer:
-        """The table of what was told so far, who was right how often, and the metrics."""
-        names = {side: text(request, side) for side in SIDES}
-        data = text(request, "data")
-        transitions, truths = sampled(self.home, data)
-        found = {side: told(self.models, names[side], transitions) for side in SIDES}
-        complete = all(answer is not None for side in SIDES for answer in found[side])
-        ordered = order(found, complete and bool(request.get("disputed"))) if complete else range(len(transitions))
-        (a, b), source = known_figures(self.home, [names[side] for side in SIDES], data)
-        from_truth = all(truth is not None for truth in truths)
-        how = "the true action" if from_truth else "each one's own inferred action"
-        return {
-            "kind": "image" if transitions[0].state.picture else "text",
-            "parts": {
-                "rows": compare_table(names, transitions, truths, found, ordered),
-                "tally": verdict_list(tallies(names, found)) if complete else '<p class="note">Asking both.</p>',
-                "how": f"{counted(len(transitions), 'transition')} of the test part; next states imagined from {how}",
-                "metrics": metrics_table(metric_rows(a, b), names),
-                "source": escape(source or ("measured on different parts: evaluate both" if a and b else "")),
-            },
-        }
+        """The page's parts as far as the checkpoints were asked."""
+        now = self.present(request)
+        kind = "image" if now.transitions[0].state.picture else "text"
+        return {"kind": kind, "complete": now.complete, "parts": now.parts(bool(request.get("disputed")))}
+
+    def look(self, request: Request) -> Answer:
+        """Look at the actions of the checkpoint of `side`."""
+        now, side = self.present(request), text(request, "side")
+        if side not in now.names:
+            raise SwirlError("Choose a checkpoint for each side.")
+        check(self.home, self.models, now.names[side], now.data)
+        return {"parts": {f"health-{side}": now.health(side)}}
+
+    def question(self, request: Request) -> Answer:
+        """A blind question, and the win rates so far."""
+        now = self.present(request)
+        asked = self.votes.ask(list(now.names.values()), now.data, now.transitions, list(now.told.values()))
+        return {"parts": {"question": question(asked, now.by_truth), "rates": now.rates()}}
+
+    def vote(self, request: Request) -> Answer:
+        """Keep a vote, tell who was who, and ask the next question."""
+        kept = self.votes.vote(text(request, "ticket"), text(request, "choice"))
+        now = self.present(request)
+        sides = {name: side.upper() for side, name in now.names.items()}
+        answer = self.question(request)
+        answer["parts"]["revealed"] = reveal(kept, sides)
+        return answer
+
+    def take_back(self, request: Request) -> Answer:
+        """Forget a vote."""
+        history(self.home).remove_preference(number(request, "vote", 0, 2**53))
+        answer = self.question(request)
+        answer["parts"]["revealed"] = '<p class="revealed">Taken back.</p>'
+        return answer
+
+    def report(self, request: Request) -> Answer:
+        """The comparison as one HTML file."""
+        now = self.present(request)
+        name = "-".join(["compare", now.data, *now.short_names.values()])
+        safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+        return {"html": now.report(datetime.now()), "name": f"{safe[:120]}.html"}
 
     def evaluate(self, request: Request) -> Answer:
-        """Start the full evaluation of both."""
-        names = list(dict.fromkeys(text(request, side) for side in SIDES))
-        self.evaluator.start(names, text(request, "data"))
+        """Start the full evaluation of all."""
+        self.evaluator.start(list(dict.fromkeys(self.present(request).names.values())), text(request, "data"))
         return self.progress(request)
 
     def progress(self, request: Request) -> Answer:

@@ -91,7 +91,7 @@ class Explorer:
             else "These data have no true actions.",
         }
         parts["fit"] = fit_note(self.home, request, collection.kind)
-        look = checked(self.home, name, data)
+        look = checked(self.home, models, name, data)
         parts["health"] = health(look, places(self.home, data, look)) + AGAIN if look else CHECK
         parts |= {f"chip-{i}": chip(found) for i, found in enumerate(known) if found}
         here = models.known(name, state, next_state, alternatives=True)

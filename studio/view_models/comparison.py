@@ -1,10 +1,11 @@
-"""Two checkpoints on the same transitions: what each made of them, where they disagree, and which did better."""
+"""Up to four checkpoints on the same transitions: what each made of them, where they part, and which did better."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from studio.view_models.likeness import Likeness
 from studio.view_models.numbers import counted
@@ -12,7 +13,7 @@ from studio.view_models.verdicts import Verdict
 from swirl.sources.split import part
 from swirl.states import State, StateSequence, Transition
 
-SIDES = ("a", "b")
+SIDES = ("a", "b", "c", "d")
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,23 @@ class Told:
     """What one checkpoint said of a transition; `action_right` is None where the true action is not known.
 
     `imagined` is the key of the next state it imagined: a text itself. A picture comes along as `frame`, with how like
-    the truth it is.
+    the truth it is. A model that only shows next states (`preview`) names no action: then `action` and `log_prob` are
+    None. `given` is the action that the next state was imagined from.
     """
 
-    action: str
-    log_prob: float
+    action: str | None
+    log_prob: float | None
     imagined: str
     action_right: bool | None
     state_right: bool
     frame: State | None = None
     likeness: Likeness | None = None
+    given: str = ""
+
+    @property
+    def preview(self) -> bool:
+        """Whether it comes from a model that only shows next states."""
+        return self.action is None
 
 
 def sample(sequences: Sequence[StateSequence], limit: int, seed: int = 0) -> list[Transition]:
@@ -51,49 +59,88 @@ def sample(sequences: Sequence[StateSequence], limit: int, seed: int = 0) -> lis
     return found
 
 
-def disagreement(a: Told, b: Told) -> int:
-    """How much two answers part: 4 where one next state is right and the other wrong, then actions, then wordings."""
-    score = 4 * (a.state_right != b.state_right)
-    score += 2 * (a.action_right != b.action_right if a.action_right is not None else a.action != b.action)
-    return score + (a.imagined != b.imagined)
+def disagreement(answers: Sequence[Told]) -> int:
+    """How much the answers to one transition part, summed over all pairs of them.
+
+    4 where one next state is right and the other wrong, 2 for actions of which that is so (or, without true ones, that
+    are not the same), 1 for another next state.
+    """
+    return sum(_parted(one, other) for one, other in combinations(answers, 2))
+
+
+def _parted(a: Told, b: Told) -> int:
+    score = 4 * (a.state_right != b.state_right) + (a.imagined != b.imagined)
+    if a.preview or b.preview:
+        return score
+    return score + 2 * (a.action_right != b.action_right if a.action_right is not None else a.action != b.action)
 
 
 def order(told: Mapping[str, Sequence[Told]], by_disagreement: bool) -> list[int]:
     """The transitions' indices as they come, or the most disputed first."""
-    indices = list(range(len(told["a"])))
+    rows = list(zip(*told.values(), strict=True))
+    indices = list(range(len(rows)))
     if by_disagreement:
-        indices.sort(key=lambda i: -disagreement(told["a"][i], told["b"][i]))
+        indices.sort(key=lambda i: -disagreement(rows[i]))
     return indices
+
+
+def parting(answers: Mapping[str, Told]) -> str:
+    """Where the answers to one transition part, in words: `only B has the next state right`."""
+    right = [side.upper() for side, told in answers.items() if told.state_right]
+    if 0 < len(right) < len(answers):
+        return f"only {listed(right)} {'has' if len(right) == 1 else 'have'} the next state right"
+    spoken = [told for told in answers.values() if not told.preview]
+    known = [told.action_right for told in spoken if told.action_right is not None]
+    if known and len(set(known)) > 1:
+        named = [side.upper() for side, told in answers.items() if told.action_right]
+        return f"only {listed(named)} {'names' if len(named) == 1 else 'name'} the true action"
+    if len({told.imagined for told in answers.values()}) > 1:
+        return "they differ, and none is right" if not right else "they differ in marks or spaces"
+    agreed = "they agree" if right else "they agree, and are wrong"
+    return "other actions, one next state" if len({told.action for told in spoken}) > 1 else agreed
+
+
+def listed(sides: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`."""
+    return " and ".join(filter(None, [", ".join(sides[:-1]), sides[-1]]))
 
 
 def tallies(names: Mapping[str, str], told: Mapping[str, Sequence[Told]]) -> list[Verdict]:
     """Who was right how often on the shown transitions, in words; a difference of few is no verdict."""
-    verdicts = [tally("next states", names, {side: [t.state_right for t in told[side]] for side in SIDES})]
-    if all(t.action_right is not None for t in told["a"]):
-        verdicts.append(tally("actions", names, {side: [bool(t.action_right) for t in told[side]] for side in SIDES}))
+    verdicts = [tally("next states", names, {side: [t.state_right for t in answers] for side, answers in told.items()})]
+    spoken = {side: answers for side, answers in told.items() if not any(t.preview for t in answers)}
+    if len(spoken) < 2:
+        return verdicts
+    if all(t.action_right is not None for answers in spoken.values() for t in answers):
+        right = {side: [bool(t.action_right) for t in answers] for side, answers in spoken.items()}
+        verdicts.append(tally("actions", names, right))
     else:
-        same = sum(a.action == b.action for a, b in zip(told["a"], told["b"], strict=True))
-        why = "These data have no true actions, so neither can be called right."
-        verdicts.append(Verdict("neutral", f"They name the same action in {same} of {len(told['a'])}", why))
+        rows = list(zip(*spoken.values(), strict=True))
+        same = sum(len({t.action for t in row}) == 1 for row in rows)
+        why = "These data have no true actions, so none can be called right."
+        verdicts.append(Verdict("neutral", f"They name the same action in {same} of {len(rows)}", why))
     return verdicts
 
 
 def tally(what: str, names: Mapping[str, str], right: Mapping[str, Sequence[bool]]) -> Verdict:
-    """One line of the tally: counts, and on how many only one of the two was right."""
-    total = len(right["a"])
-    counts = {side: sum(right[side]) for side in SIDES}
-    only = {
-        side: sum(mine and not theirs for mine, theirs in zip(right[side], right[other], strict=True))
-        for side, other in (("a", "b"), ("b", "a"))
-    }
-    figures = f"{counts['a']} and {counts['b']} of {total} {what} right; only A {only['a']}, only B {only['b']}"
-    if counts["a"] == counts["b"]:
-        return Verdict("neutral", f"Equal on {what}", figures)
-    better = max(SIDES, key=lambda side: counts[side])
-    claim = f"{better.upper()} is right on {counted(abs(counts['a'] - counts['b']), what[:-1], what)} more"
-    if not decided(only["a"], only["b"]):
-        return Verdict("neutral", claim, f"{figures}: too few to tell them apart; evaluate both to know")
-    return Verdict("good", claim, f"{figures}: {names[better]} is better here")
+    """One line of the tally: counts, and, of the best and the next best, on how many only one was right."""
+    counts = {side: sum(row) for side, row in right.items()}
+    total = len(next(iter(right.values())))
+    best, second = sorted(counts, key=lambda side: -counts[side])[:2]
+    figures = ", ".join(f"{side.upper()} {count}" for side, count in counts.items()) + f" of {total} {what} right"
+    if counts[best] == counts[second]:
+        equal = [side.upper() for side in counts if counts[side] == counts[best]]
+        together = "" if len(counts) == 2 else f": {listed(equal)}"
+        return Verdict("neutral", f"Equal on {what}{together}", figures)
+    only = [
+        sum(x and not y for x, y in zip(right[i], right[j], strict=True)) for i, j in ((best, second), (second, best))
+    ]
+    figures += f"; only {best.upper()} {only[0]}, only {second.upper()} {only[1]}"
+    ahead = "" if len(counts) == 2 else f" than {second.upper()}, the next best"
+    claim = f"{best.upper()} is right on {counted(counts[best] - counts[second], what[:-1], what)} more{ahead}"
+    if not decided(*only):
+        return Verdict("neutral", claim, f"{figures}: too few to tell them apart; evaluate them to know")
+    return Verdict("good", claim, f"{figures}: {names[best]} is better here")
 
 
 def decided(only_a: int, only_b: int) -> bool:

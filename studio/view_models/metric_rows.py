@@ -1,9 +1,9 @@
-"""The metrics of two checkpoints side by side, like with like: evaluations with evaluations, scores with scores."""
+"""The metrics of checkpoints side by side, like with like: evaluations with evaluations, scores with scores."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,15 +50,27 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """One checkpoint's figure as text; `apart` is its difference from the first one's, `better` who is better of both.
+
+    `better` is "this", "first" or "", where nobody is beyond doubt. `paired` says that the difference was taken over
+    the same transitions, one by one.
+    """
+
+    text: str
+    apart: str = ""
+    better: str = ""
+    paired: bool = False
+
+
+@dataclass(frozen=True)
 class MetricRow:
-    """One metric of both; `better` is a or b where the intervals part, else empty."""
+    """One metric of all checkpoints."""
 
     name: str
     words: str
     help: str
-    a: str
-    b: str
-    better: str
+    cells: tuple[Cell, ...]
 
 
 def figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
@@ -73,16 +85,37 @@ def figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     return found
 
 
-def metric_rows(a: Mapping[str, Figure], b: Mapping[str, Figure]) -> list[MetricRow]:
-    """The metrics that either has, the best known first."""
-    order = [name for name in WORDS if name in a or name in b]
-    order += sorted((a.keys() | b.keys()) - set(order))
+def metric_rows(
+    found: Sequence[Mapping[str, Figure]], differences: Sequence[Mapping[str, Figure]] = ()
+) -> list[MetricRow]:
+    """The metrics that any has, the best known first; `differences` of all but the first from the first."""
+    known = set().union(*found)
+    order = [name for name in WORDS if name in known]
+    order += sorted(known - set(order))
+    apart = [{}, *differences] if differences else [{} for _ in found]
     return [
         MetricRow(
-            name, *WORDS.get(name, (name, "")), shown(name, a.get(name)), shown(name, b.get(name)), better(name, a, b)
+            name,
+            *WORDS.get(name, (name, "")),
+            tuple(_cell(name, found[0], mine, gap) for mine, gap in zip(found, apart, strict=True)),
         )
         for name in order
     ]
+
+
+def _cell(name: str, first: Mapping[str, Figure], mine: Mapping[str, Figure], gap: Mapping[str, Figure]) -> Cell:
+    text = shown(name, mine.get(name))
+    if name in gap and not name.startswith("copy/"):
+        return Cell(text, shown_difference(name, gap[name]), _sure(name, gap[name]), paired=True)
+    better_of = better(name, first, mine) if mine is not first else ""
+    return Cell(text, "", {"a": "first", "b": "this"}.get(better_of, ""))
+
+
+def _sure(name: str, gap: Figure) -> str:
+    """Who is better beyond doubt: the interval of the paired difference leaves 0 out."""
+    if name.startswith(NO_CONTEST) or gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
+        return ""
+    return "this" if (gap.low > 0) != (name in LOW_IS_GOOD) else "first"
 
 
 def shown(name: str, figure: Figure | None) -> str:
@@ -95,6 +128,16 @@ def shown(name: str, figure: Figure | None) -> str:
         return say(figure.value)
     low = re.sub(rf"{THIN}(%|dB)$", "", say(figure.low))
     return f"{say(figure.value)} ({low} to {say(figure.high)})"
+
+
+def shown_difference(name: str, gap: Figure) -> str:
+    """`+3 points (+1 to +5)`, `−0.21 (−0.30 to −0.12)`, `+1.2 dB (…)`."""
+    what = name.rpartition("/")[2]
+    share = any(word in what for word in SHARES)
+    scale, digits = (100, 0) if share else (1, 1 if what == "psnr" else 2)
+    unit = f"{THIN}points" if share else f"{THIN}dB" if what == "psnr" else ""
+    value, low, high = (signed(scale * (end or 0.0), digits, plus=True) for end in (gap.value, gap.low, gap.high))
+    return f"{value}{unit} ({low} to {high})"
 
 
 def better(name: str, a: Mapping[str, Figure], b: Mapping[str, Figure]) -> str:

@@ -15,34 +15,35 @@ from swirl.evaluation.bootstrap import Value
 from swirl.history import History
 
 BOTH = {"a": "first", "b": "second", "data": "walks"}
+CHOSEN = {"a": "", "b": "", "c": "", "d": "", "data": "household", "count": "12"}
 
 
 def test_two_checkpoints_are_asked_about_the_same_transitions(home: Path, loaded: list) -> None:
     page = ComparePage(home)
     waiting = page.show(BOTH)["parts"]
-    assert "not asked yet" in waiting["rows"] and "Asking both" in waiting["tally"]
-    asked = page.ask({**BOTH, "side": "a", "start": 0, "size": 4})
+    assert "not asked yet" in waiting["rows"] and "Asking them" in waiting["tally"]
+    asked = page.ask({**BOTH, "side": "a", "first": 0, "size": 4})
     assert asked["done"] == min(4, asked["of"])
     for side in ("a", "b"):
-        page.ask({**BOTH, "side": side, "start": 0, "size": 12})
+        page.ask({**BOTH, "side": side, "first": 0, "size": 12})
     assert [model.name for model in loaded] == ["first", "second"]
     parts = page.show({**BOTH, "disputed": True})["parts"]
     assert "not asked yet" not in parts["rows"] and "✓ right" in parts["rows"]
     assert "Equal on next states" in parts["tally"] and "the true action" in parts["how"]
     inferred = len(loaded[0].inferred)
-    page.ask({**BOTH, "side": "a", "start": 0, "size": 12})
+    page.ask({**BOTH, "side": "a", "first": 0, "size": 12})
     assert len(loaded[0].inferred) == inferred
 
 
 def test_choices_name_a_run_by_its_best_checkpoint(home: Path, loaded: list) -> None:
-    assert ComparePage(home).choices({})["chosen"] == {"a": "first", "b": "third", "data": "household"}
+    assert ComparePage(home).choices({"data": "household"})["chosen"] == CHOSEN | {"a": "first", "b": "third"}
     history = History(home)
     run = history.create_run(preset=None, settings={"data": "walks"})
     for index, phase in enumerate(("warm-up", "forward")):
         history.add_checkpoint(run, index=index, iteration=index, phase=phase, path="p", scores={})
     history.mark_best(run, 1)
     chosen = ComparePage(home).choices({"a": f"{run}@0", "b": run})["chosen"]
-    assert chosen == {"a": f"{run}@0", "b": f"{run}@1-forward", "data": "walks"}
+    assert chosen == CHOSEN | {"a": f"{run}@0", "b": f"{run}@1-forward", "data": "walks"}
 
 
 def test_without_a_choice_a_sentence_says_so(home: Path, loaded: list) -> None:
@@ -53,7 +54,9 @@ def test_without_a_choice_a_sentence_says_so(home: Path, loaded: list) -> None:
 def test_an_evaluation_is_kept_in_the_history(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
     def evaluate(model, home, data, *, limit, progress):
         progress(0.5, "imagining")
-        return SimpleNamespace(metrics={"forward/exact_match": Value(0.5, 0.4, 0.6)})
+        return SimpleNamespace(
+            metrics={"forward/exact_match": Value(0.5, 0.4, 0.6)}, cases={"places": [], "values": {}}
+        )
 
     monkeypatch.setattr(evaluation, "evaluate", evaluate, raising=False)
     page = ComparePage(home)

@@ -1,12 +1,14 @@
-"""Two checkpoints side by side: the same transitions, fair verdicts, like figures with like."""
+"""Checkpoints side by side: the same transitions, fair verdicts, like figures with like."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from studio.comparing import canonical, known_figures
-from studio.components.compare_table import compare_table, metrics_table
-from studio.view_models.comparison import Told, decided, disagreement, order, sample, tallies
+from studio.comparing import canonical
+from studio.components.compare_table import PREVIEW, compare_table
+from studio.components.metrics_table import metrics_table
+from studio.measuring import known_figures
+from studio.view_models.comparison import Told, decided, disagreement, order, parting, sample, tallies
 from studio.view_models.metric_rows import Figure, better, figures, metric_rows, shown
 from swirl.history import History
 from swirl.sources.split import part
@@ -42,7 +44,20 @@ def test_the_most_disputed_come_first() -> None:
     }
     assert order(answers, True) == [2, 1, 0]
     assert order(answers, False) == [0, 1, 2]
-    assert disagreement(told(None, True), told(None, True)) == 0
+    assert disagreement([told(None, True), told(None, True)]) == 0
+    third = {**answers, "c": [told(True, True), told(False, True, "z"), told(True, True)]}
+    assert order(third, True) == [2, 1, 0]
+
+
+def test_where_answers_part_is_said_in_words() -> None:
+    right, wrong, other = told(True, True), told(False, False, "z"), told(False, False, "q")
+    assert parting({"a": right, "b": wrong}) == "only A has the next state right"
+    assert parting({"a": right, "b": wrong, "c": right}) == "only A and C have the next state right"
+    assert parting({"a": right, "b": told(False, True)}) == "only A names the true action"
+    assert parting({"a": wrong, "b": other}) == "they differ, and none is right"
+    assert parting({"a": right, "b": right}) == "they agree"
+    preview = Told(None, None, "y", None, True, given="go")
+    assert parting({"a": right, "b": preview}) == "they agree"
 
 
 def test_a_few_transitions_do_not_decide() -> None:
@@ -52,6 +67,10 @@ def test_a_few_transitions_do_not_decide() -> None:
     many = {"a": [told(True, True)] * 12, "b": [told(True, False)] * 12}
     assert tallies(NAMES, many)[0].tone == "good"
     assert tallies(NAMES, many)[1].claim == "Equal on actions"
+    three = {**many, "c": [told(True, True)] * 11 + [told(True, False)]}
+    best = tallies({**NAMES, "c": "x@2"}, three)[0]
+    assert best.claim == "A is right on 1 next state more than C, the next best" and best.tone == "neutral"
+    assert "A 12, B 0, C 11 of 12" in best.why
     assert not decided(5, 0) and decided(6, 0) and not decided(0, 0)
 
 
@@ -88,14 +107,19 @@ def test_like_is_compared_with_like(tmp_path: Path) -> None:
         scores = {"forward/exact_match": 0.5 + 0.1 * index}
         history.add_checkpoint(run, index=index, iteration=iteration, phase=phase, path="p", scores=scores)
     names = [f"{run}@0", f"{run}@1-forward"]
-    (a, b), source = known_figures(tmp_path, names, "household")
-    assert (a["forward/exact_match"].value, b["forward/exact_match"].value) == (0.5, 0.6)
-    assert source.startswith("selection part")
-    for name in names:
-        metrics = {"forward/exact_match": {"value": 0.4, "low": 0.3, "high": 0.5}}
-        history.add_evaluation(checkpoint=name, data="household", metrics=metrics)
-    assert known_figures(tmp_path, names, "household")[1].startswith("test part")
-    assert known_figures(tmp_path, names, "other") == ([{}, {}], "")
+    known = known_figures(tmp_path, names, "household")
+    assert [found["forward/exact_match"].value for found in known.figures] == [0.5, 0.6]
+    assert known.source.startswith("selection part") and known.differences == [{}]
+    places = [[f"s{i}", 0] for i in range(20)]
+    for share, name in enumerate(names):
+        metrics = {"forward/exact_match": {"value": float(share), "low": 0.3, "high": 0.5}}
+        evaluation = history.add_evaluation(checkpoint=name, data="household", metrics=metrics)
+        values = {"forward/exact_match": [float(share)] * 20}
+        history.keep_cases(evaluation, {"places": places, "values": values})
+    known = known_figures(tmp_path, names, "household")
+    assert known.source.startswith("test part")
+    assert known.differences == [{"forward/exact_match": Figure(1.0, 1.0, 1.0)}]
+    assert known_figures(tmp_path, names, "other").figures == [{}, {}]
     assert canonical(tmp_path, run) == f"{run}@1-forward"
     history.mark_best(run, 0)
     assert canonical(tmp_path, run) == f"{run}@0"
@@ -110,5 +134,27 @@ def test_right_and_wrong_are_told_in_words_and_texts_are_escaped() -> None:
     html = compare_table(NAMES, [transition], ["go <b>"], answers, [0])
     assert "✓ right" in html and "✕ wrong" in html and "✕ 1 word off" in html
     assert "<b>you" not in html and "&lt;hall&gt;" in html and "go &lt;b&gt;" in html
-    rows = metric_rows({"forward/exact_match": Figure(0.5)}, {})
+    rows = metric_rows([{"forward/exact_match": Figure(0.5)}, {}])
     assert "Next state right" in metrics_table(rows, NAMES)
+
+
+def test_a_paired_difference_says_who_is_better() -> None:
+    name, leak = "forward/exact_match", "leakage/overlap"
+    both = {name: Figure(0.5, 0.4, 0.6), leak: Figure(0.1, 0.0, 0.2)}
+    gaps = {name: Figure(0.03, 0.01, 0.05), leak: Figure(0.05, 0.01, 0.09)}
+    exact, overlap = metric_rows([both, both], [gaps])
+    said = exact.cells[1].apart.replace("\N{NO-BREAK SPACE}", " ")
+    assert said == "+3 points (+1 to +5)" and exact.cells[1].better == "this" and exact.cells[0].apart == ""
+    assert overlap.cells[1].better == "first"
+    assert metric_rows([both, both], [{name: Figure(0.03, -0.01, 0.05)}])[0].cells[1].better == ""
+    html = metrics_table([exact, overlap], NAMES)
+    assert "✓ better" in html and "✕ worse" in html and "one by one" in html
+
+
+def test_a_model_that_only_shows_next_states_is_marked() -> None:
+    transition = sample([StateSequence("s", (State("you in hall."), State("you in kitchen.")))], 1)[0]
+    preview = Told(None, None, "you in kitchen.", None, True, given="go <there>")
+    answers = {"a": [told(None, False, "no")], "b": [preview]}
+    html = compare_table(NAMES, [transition], [None], answers, [0])
+    assert html.count(PREVIEW) == 1 and "go &lt;there&gt;" in html
+    assert len(tallies(NAMES, answers)) == 1
