@@ -39,7 +39,7 @@ READING = frozenset(
         "explore.show", "explore.truth",
         "control_room.look", "header.status",
         "label.begin", "label.show", "label.suggest",
-        "play.animate", "play.begin", "play.draw", "play.imagine", "play.suggest",
+        "play.begin", "play.draw", "play.imagine", "play.models", "play.prepare", "play.save", "play.suggest",
         "run_view.detail", "run_view.news", "run_view.others",
         "runs.changes", "runs.details", "runs.difference", "runs.runs",
         "share.choices", "share.progress",

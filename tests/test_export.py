@@ -159,8 +159,7 @@ def test_the_space_runs_by_itself_and_asks_for_no_login(tmp_path: Path) -> None:
         try:
             assert server.stdout is not None
             assert "a demonstration: nothing can be changed" in server.stdout.readline()
-            shown = page(f"http://127.0.0.1:{port}/", server)
-            assert "SWIRL Studio" in shown and "A demonstration." in shown
+            assert "SWIRL Studio" in page(f"http://127.0.0.1:{port}/", server)
         finally:
             server.send_signal(signal.SIGTERM)
             assert server.wait(120) == 0
