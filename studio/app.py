@@ -13,7 +13,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 import gradio as gr
 
 from studio import api, demo, frames, installable, run_files
-from studio.components import header, share
+from studio.components import aids, guide, header, share
 from studio.components.logo import favicon
 from studio.pages import compare, explore, label, play, runs, train
 from studio.sharing import Sharing
@@ -38,8 +38,11 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
             header.render(home, page, names)
             if read_only:
                 demo.banner(home)
+            guide.render(home, page, read_only=read_only)
             share.render(home, sharing)
             module.render(home)
+            guide.foot()
+            aids.render()
     with app:
         api.render(home)
     if read_only:

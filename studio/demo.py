@@ -37,7 +37,7 @@ READING = frozenset(
         "compare.show",
         "explore.check", "explore.collections", "explore.imagine", "explore.importing", "explore.infer",
         "explore.show", "explore.truth",
-        "control_room.look", "header.status",
+        "control_room.look", "guide.standing", "header.status",
         "label.begin", "label.show", "label.suggest",
         "play.begin", "play.draw", "play.imagine", "play.models", "play.prepare", "play.save", "play.suggest",
         "run_view.detail", "run_view.news", "run_view.others",

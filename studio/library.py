@@ -33,8 +33,8 @@ def covers(home: Path, collections: Sequence[Collection]) -> dict[str, State]:
 
 
 def first_shown(collections: Sequence[Collection]) -> str | None:
-    """The collection to open for somebody who named none: a text one, which every part of the studio knows."""
-    return next((c.name for c in sorted(collections, key=lambda c: c.kind != "text")), None)
+    """The collection to open for somebody who named none: the first of pictures, which are understood at a glance."""
+    return next((c.name for c in sorted(collections, key=lambda c: c.kind != "image")), None)
 
 
 def _stamp(collection: Collection) -> str:

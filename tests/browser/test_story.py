@@ -37,9 +37,11 @@ def test_the_whole_story(studio: StudioServer, visit: Callable[..., Visitor], ou
 
 
 def walk_through_a_sequence(page: Page) -> None:
-    """The shipped collection is there, the keys walk, each step gets an action."""
+    """Pictures are shown first; the shipped texts are there, the keys walk, each step gets an action."""
+    expect(page.locator('[data-collection="blocks"]')).to_have_attribute("aria-current", "true")
     household = page.locator('[data-collection="household"]')
     expect(household).to_contain_text("Household")
+    household.click()
     expect(household).to_have_attribute("aria-current", "true")
     likeliest = page.locator(".alternatives tbody tr").first
     expect(likeliest.get_by_role("rowheader")).to_have_text(re.compile(r"\w"))

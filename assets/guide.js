@@ -1,0 +1,97 @@
+// The guided path: this browser keeps which steps are done and whether it is over; the page is watched, never touched.
+const strip = element.querySelector(".guide"), here = strip.dataset.guide, KEY = "swirl-guide";
+const find = (selector) => strip.querySelector(selector);
+const keep = (state) => { try { localStorage.setItem(KEY, JSON.stringify(state)); } catch { /* then it begins anew on each page */ } };
+const kept = () => { try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { return {}; } };
+let state = { done: [], run: "", over: false, ...kept() };
+let first = "", asking = false;
+
+const change = (values) => { state = { ...state, ...values }; keep(state); draw(); };
+const done = () => state.done.includes(here);
+
+const draw = () => {
+  strip.hidden = state.over;
+  const next = find("[data-guide-next]"), start = find("[data-guide-start]");
+  find("[data-guide-noticed]").hidden = !done();
+  next?.classList.toggle("button-primary", done());
+  if (start) start.hidden = done() || Boolean(state.run && studio.query().run === state.run);
+};
+
+// What the page shows once its step was done.
+const place = () => { const { data, sequence, step } = studio.query(); return step && document.querySelector(".action-chip[aria-current=step]") ? `${data} ${sequence} ${step}` : ""; };
+const SEEN = {
+  explore: () => {
+    const now = place();
+    if (!first || now.split(" ")[0] !== first.split(" ")[0]) first = now;
+    return now && now !== first;
+  },
+  play: () => document.querySelector(".play [data-future]") || document.querySelectorAll(".play [data-node]").length > 1,
+  train: () => document.querySelector('.run-view:not([hidden]) [data-part="rollouts"] tbody tr'),
+  compare: () => document.querySelector(".compare-page .compare-grid:not([hidden]) [data-part=tally] .verdict"),
+};
+
+// The action of the step one stands on, once it was inferred.
+const quote = () => {
+  const part = find("[data-guide-quote]"), action = document.querySelector(".action-chip[aria-current=step] b")?.textContent;
+  const words = action ? `: the inverse model calls this step “${action}”` : "";
+  if (part && part.textContent !== words) part.textContent = words;
+};
+
+// On Compare: how far the run of this path is, and its two checkpoints as soon as there are two.
+const follow = async () => {
+  if (here !== "compare" || !state.run || done() || asking) return;
+  asking = true;
+  const answer = await studio.call(server.standing, { run: state.run });
+  const pair = find("[data-guide-pair]");
+  pair.hidden = !answer.pair;
+  if (answer.pair) pair.href = studio.link("compare", { a: answer.pair[0], b: answer.pair[1] });
+  studio.fill(strip, { "guide-news": answer.error ? studio.error(answer.error) : studio.escape(answer.words) });
+  asking = Boolean(answer.pair || answer.error); // then there is nothing more to ask
+};
+
+const look = () => {
+  if (state.over || document.hidden) return;
+  if (here === "explore") quote();
+  if (done()) return;
+  if (here === "train" && state.run && studio.query().run === state.run) {
+    studio.fill(strip, { "guide-news": "It has begun; its first rollouts appear below within a few seconds." });
+  }
+  if (SEEN[here]?.()) {
+    studio.fill(strip, { "guide-news": "" });
+    change({ done: [...state.done, here], run: here === "train" ? studio.query().run : state.run });
+  } else follow();
+};
+
+const start = async (button) => {
+  button.disabled = true;
+  const answer = await studio.call(server.begin);
+  button.disabled = false;
+  if (answer.error) return studio.fill(strip, { "guide-news": studio.error(answer.error) });
+  change({ run: answer.run });
+  location.href = studio.link("train", { run: answer.run });
+};
+
+strip.addEventListener("click", (event) => {
+  const hit = event.target.closest("[data-guide-start], [data-guide-next], [data-guide-finish]");
+  if (!hit) return;
+  if ("guideStart" in hit.dataset) start(hit);
+  else if ("guideFinish" in hit.dataset) {
+    change({ over: true });
+    if (!hit.href) document.querySelector("[data-guide-again]")?.focus({ preventScroll: true });
+  } else if (here === "explore") {
+    // The page's own link knows which state one stands on.
+    const link = document.querySelector(".explore [data-play]");
+    if (link) hit.href = link.href;
+  }
+});
+document.addEventListener("click", (event) => {
+  if (!element.isConnected || !event.target.closest?.("[data-guide-again]")) return;
+  first = "";
+  change({ done: [], run: "", over: false });
+  if (here !== "explore") { location.href = studio.link("./"); return; }
+  find("h2").focus();
+});
+window.addEventListener("storage", (event) => { if (event.key === KEY) { state = { ...state, ...kept() }; draw(); } });
+
+draw();
+const timer = setInterval(() => (element.isConnected ? look() : clearInterval(timer)), 400);
