@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from studio.inference import Models
 from studio.library import sequences
 from studio.store import history
+from studio.view_models.health import marks
 from swirl.errors import SwirlError
 from swirl.evaluation.looks import Glance, from_json, to_json
 from swirl.evaluation.true_actions import load_true_actions
@@ -50,3 +52,15 @@ def places(home: Path, data: str, look: Glance) -> dict[tuple[str, int], Transit
     names = {name for name, _ in wanted}
     found = [t for sequence in sequences(home, data) if sequence.id in names for t in sequence.transitions()]
     return {(t.sequence_id, t.step): t for t in found if (t.sequence_id, t.step) in wanted}
+
+
+def known_marks(home: Path) -> dict[str, str]:
+    """Checkpoints that were looked at, and the newest three claims on each with the collection: for a menu."""
+    return {name: _marks(home.resolve(), name, data, when) for name, data, when in history(home).newest_looks()}
+
+
+@lru_cache(maxsize=1024)
+def _marks(home: Path, name: str, data: str, when: str) -> str:
+    """`when` makes a newer glance another question."""
+    newest = next(iter(history(home).looks(checkpoint=name, data=data)), None)
+    return f"{marks(from_json(newest.found))} on {data}" if newest else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import gradio as gr
 
 from studio import inference
 from studio.answers import text, texts
+from studio.checking import known_marks
 from studio.components.html import block, escape
 from studio.components.logo import logo
 from studio.components.pulse import ends, machine_chip
@@ -75,7 +76,7 @@ def strip(home: Path, asked: str, kind: str = "") -> dict[str, str]:
         "job": _job(home),
         "device": machine_chip(models.device_words()),
         "checkpoint": escape(current or "no model yet") + " ",
-        "menu": _menu(models, current, kind),
+        "menu": _menu(models, current, kind, known_marks(home)),
     }
 
 
@@ -100,7 +101,7 @@ def phase_words(phase: str | None, step: int | None, steps: int | None) -> str:
     return f"{name} {step or 0}/{steps}" if steps else name
 
 
-def _menu(models: inference.Models, current: str | None, kind: str) -> str:
+def _menu(models: inference.Models, current: str | None, kind: str, marks: Mapping[str, str]) -> str:
     available = models.available(kind)
     mixed = len({item.kind for item in available}) > 1
     loaded = set(models.loaded())
@@ -109,10 +110,12 @@ def _menu(models: inference.Models, current: str | None, kind: str) -> str:
         note = "loaded" if item.name in loaded else item.note
         note = ", ".join(filter(None, [note, READS[item.kind] if mixed else ""]))
         pressed = "true" if item.name == current else "false"
+        said = marks.get(item.name, "")
+        health = f'<small class="health-marks">{escape(said)}</small>' if said else ""
         return (
             f'<button type="button" data-checkpoint="{escape(item.name)}" aria-pressed="{pressed}" '
             f'data-kind="{item.kind}">'
-            f"<span>{escape(item.name)}</span><small>{escape(note)}</small></button>"
+            f"<span>{escape(item.name)}{health}</span><small>{escape(note)}</small></button>"
         )
 
     fetched = [entry(item) for item in available if item.name.startswith(HUB)]

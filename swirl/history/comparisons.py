@@ -91,6 +91,12 @@ class Comparisons(Store):
             rows = db.execute(f"{sql} ORDER BY created DESC", values).fetchall()
         return [Look(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
 
+    def newest_looks(self) -> list[tuple[str, str, str]]:
+        """Checkpoint, collection and time of each checkpoint's newest glance, without what was found."""
+        sql = "SELECT checkpoint, data, max(created) FROM looks GROUP BY checkpoint"
+        with self._reading() as db:
+            return [tuple(row) for row in db.execute(sql)]
+
     def keep_cases(self, evaluation: int, cases: Mapping[str, Any]) -> None:
         """Keep an evaluation's numbers per transition, any JSON, as long as the evaluation is kept."""
         with self._writing() as db:

@@ -39,6 +39,7 @@ def test_all_goes_with_its_run(tmp_path: Path) -> None:
     history.keep_look(checkpoint=f"{run}@1", data="walks", found={"a": 2})
     history.keep_look(checkpoint="tiny", data="walks", found={"a": 3})
     assert [look.found for look in history.looks(checkpoint=f"{run}@1")] == [{"a": 2}]
+    assert {row[:2] for row in history.newest_looks()} == {(f"{run}@1", "walks"), ("tiny", "walks")}
     evaluation = history.add_evaluation(checkpoint=f"{run}@1", data="walks", metrics={})
     history.keep_cases(evaluation, {"places": [["w0", 0]]})
     assert history.cases(evaluation) == {"places": [["w0", 0]]} and history.cases(evaluation + 1) is None

@@ -1,0 +1,128 @@
+"""Blind votes, the three verdicts on Compare, a report that stands alone, models that the list does not have."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from studio.checking import known_marks
+from studio.pages.compare import ComparePage
+from studio.view_models.health import findings, marks
+from swirl import models
+from swirl.errors import SwirlError
+from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.looks import Case, Glance
+from swirl.history import History
+
+BOTH = {"a": "first", "b": "second", "data": "walks"}
+
+
+@pytest.fixture
+def compared(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> ComparePage:
+    """`second` thinks that nothing ever changes; both were asked about everything."""
+    page = ComparePage(home)
+    load = models.load_world_model
+
+    def stubborn(home: Path, name: str, **options: object) -> object:
+        model = load(home, name, **options)
+        if name == "second":
+            model.imagine_batch = lambda states, actions, temperature=0.0: list(states)
+        return model
+
+    monkeypatch.setattr(models, "load_world_model", stubborn, raising=False)
+    for side in ("a", "b"):
+        page.ask({**BOTH, "side": side, "first": 0, "size": 12})
+    return page
+
+
+def ticket(answer: dict) -> str:
+    return re.search(r'data-ticket="(\w+)"', answer["parts"]["question"])[1]
+
+
+def test_a_vote_is_blind_until_it_is_kept(compared: ComparePage, home: Path) -> None:
+    asked = compared.question(BOTH)
+    assert not re.search("first|second", asked["parts"]["question"])
+    answer = compared.vote({**BOTH, "ticket": ticket(asked), "choice": "left"})
+    kept = History(home).preferences("walks", ["first", "second"])
+    assert len(kept) == 1 and {kept[0].left, kept[0].right} == {"first", "second"}
+    assert kept[0].left in answer["parts"]["revealed"].split("right was")[0]
+    assert "1 decided vote" in answer["parts"]["rates"].replace("\N{NO-BREAK SPACE}", " ")
+    with pytest.raises(SwirlError, match="no longer open"):
+        compared.vote({**BOTH, "ticket": ticket(asked), "choice": "left"})
+    compared.take_back({**BOTH, "vote": kept[0].id})
+    assert History(home).preferences("walks", ["first", "second"]) == []
+
+
+def test_every_pair_that_differs_is_asked_once(compared: ComparePage, home: Path) -> None:
+    answer, votes = compared.question(BOTH), 0
+    while "data-ticket" in answer["parts"]["question"]:
+        choice = ("tie", "skip", "right")[votes % 3]
+        answer = compared.vote({**BOTH, "ticket": ticket(answer), "choice": choice})
+        votes += 1
+    places = {(vote.sequence, vote.step) for vote in History(home).preferences("walks", ["first", "second"])}
+    assert votes == len(places) == 3
+    assert "has your vote" in answer["parts"]["question"]
+    assert "1 tie, 1 skipped" in answer["parts"]["rates"].replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_vote_is_one_of_four(compared: ComparePage) -> None:
+    with pytest.raises(SwirlError, match="left, right, tie, skip"):
+        compared.vote({**BOTH, "ticket": ticket(compared.question(BOTH)), "choice": "both"})
+
+
+def test_the_verdicts_are_kept_and_their_evidence_is_there(compared: ComparePage, home: Path) -> None:
+    assert compared.show(BOTH)["parts"]["health-a"] == ""
+    said = compared.look({**BOTH, "side": "a"})["parts"]["health-a"]
+    assert [name for name in ("meaningful", "collapsed", "leaking") if f'data-finding="{name}"' in said] != []
+    assert "wanted" in said and "go to attic" in said and "at least" in said
+    again = ComparePage(home).show(BOTH)["parts"]
+    assert again["health-a"] == said and again["health-b"] == ""
+    assert known_marks(home)["first"].endswith("on walks")
+
+
+def test_the_report_stands_alone(compared: ComparePage, home: Path) -> None:
+    compared.look({**BOTH, "side": "a"})
+    answer = compared.report(BOTH)
+    html = answer["html"]
+    assert answer["name"] == "compare-walks-first-second.html"
+    assert "✓ right" in html and "has the next state right" in html and "Meaningful" in html
+    assert "prefers-color-scheme: dark" in html
+    assert not re.search(r"<script|<link|<button|<iframe|https?://|url\((?!data:)", html)
+    assert str(home) not in html and str(Path.home()) not in html
+
+
+def test_no_report_before_all_were_asked(home: Path, loaded: list) -> None:
+    with pytest.raises(SwirlError, match="Compare them first"):
+        ComparePage(home).report(BOTH)
+
+
+def glance_of(**figures: float) -> Glance:
+    sound = {"shuffling": 5.0, "read_back": 1.0, "stitch": 3.0, "ablation": 3.0, "overlap": 0.0}
+    counts = {"distinct": 4.0, "effective": 4.0, "length": 3.0}
+    values = {name: Value(v, v - 0.1, v + 0.1) for name, v in {**sound, **counts, **figures}.items()}
+    cases = tuple(Case("s", i, f"go {i % 4}", None, "stay", 5.0, True, 3.0, 3.0, 0.0) for i in range(8))
+    return Glance(cases, {name: value for name, value in values.items() if value.value is not None})
+
+
+def tones(look: Glance) -> list[str]:
+    return [finding.verdict.tone for finding in findings(look)]
+
+
+def test_the_three_verdicts_follow_their_thresholds() -> None:
+    assert tones(glance_of()) == ["good", "good", "good"]
+    assert marks(glance_of()) == "meaningful · not collapsed · no leak"
+    assert tones(glance_of(shuffling=0.4)) == ["wrong", "good", "neutral"]
+    assert tones(glance_of(effective=1.2)) == ["good", "wrong", "good"]
+    assert tones(glance_of(overlap=0.6)) == ["good", "good", "wrong"]
+    assert tones(glance_of(stitch=0.1, ablation=0.1)) == ["good", "good", "wrong"]
+    assert tones(glance_of(stitch=0.1)) == ["good", "good", "good"]
+
+
+def test_what_cannot_be_offered_is_told(home: Path, loaded: list) -> None:
+    page = ComparePage(home)
+    with pytest.raises(SwirlError, match="Name a folder"):
+        page.offer({"name": " "})
+    with pytest.raises(SwirlError, match="There is no checkpoint"):
+        page.offer({"name": "nowhere at all"})
