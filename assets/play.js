@@ -3,8 +3,12 @@ const page = element.querySelector(".play");
 const field = page.querySelector("[data-action]");
 const button = page.querySelector("[data-imagine]");
 const KEY = "swirl-play:", KEEP = 12;
-let game = null; // { nodes: [{ parent, action, state }], at, undo: [{ at, count }], action, futures, tries }
-let id = null, busy = false, turn = 0;
+const PACE = "swirl-play-pace";
+// { nodes: [{ parent, action, state }], at, undo: [{ at, count }], redo: [{ at, nodes }], action, futures, rivals, rival, tries }
+let game = null;
+let id = null, busy = false, turn = 0, marked = -1, running = false, waiting = null;
+const one = (selector) => page.querySelector(selector), all = (selector) => [...page.querySelectorAll(selector)];
+const samples = () => one("[data-n]").value;
 
 const tell = (part, words) => studio.fill(page, { [part]: words ? studio.error(words) : "" });
 const save = () => {
@@ -19,32 +23,67 @@ const load = (name) => {
   try { return JSON.parse(localStorage.getItem(KEY + name)); } catch { return null; }
 };
 
-const draw = async () => {
+// What may be chosen with the arrow keys: the futures where there are some, else the suggestions.
+const choices = () => { const futures = all("[data-future]"); return futures.length && game.futures.length ? futures : all("[data-suggestion]"); };
+const choose = (index) => {
+  const found = choices();
+  marked = found.length && index >= 0 ? (index + found.length) % found.length : -1;
+  all(".chosen").forEach((item) => item.classList.remove("chosen"));
+  if (marked < 0) return;
+  found[marked].classList.add("chosen");
+  found[marked].scrollIntoView({ block: "nearest" });
+};
+
+// What was there stays until the new is; `keep` leaves the futures of the last step to be looked at.
+const draw = async (keep = false) => {
   const mine = ++turn;
+  marked = -1;
   save();
-  const answer = await studio.call(server.draw, { path: { nodes: game.nodes, at: game.at }, action: game.action, futures: game.futures });
+  const path = { nodes: game.nodes, at: game.at }, { action, futures, rivals, rival } = game;
+  const answer = await studio.call(server.draw, { path, action, futures, rivals, rival, keep, best: one("[data-best]").checked });
   if (mine !== turn) return;
   if (answer.error) { page.querySelector(".elsewhere").open = true; return tell("start-error", answer.error); }
   page.dataset.kind = answer.kind;
   studio.chooseKind(answer.kind);
   studio.fill(page, answer.parts);
-  page.querySelector("[data-undo]").disabled = !game.undo.length;
+  one(".futures")?.parentElement.classList.toggle("past", keep);
+  one("[data-undo]").disabled = !game.undo.length;
+  one("[data-redo]").disabled = !game.redo?.length;
   const here = page.querySelector('.node[aria-current="true"]'), frame = page.querySelector(".tree-frame");
   if (here) frame.scrollTo({ left: here.offsetLeft - frame.clientWidth / 2, top: here.offsetTop - 40 });
 };
 
-const suggest = async () => {
-  const state = game.nodes[game.at].state;
-  studio.fill(page, { suggestions: '<p class="note">Looking for actions that fit</p>' });
+// The suggestions for the present state, then the futures of each imagined ahead, so that a key is answered at once.
+const suggest = () => (waiting = suggestions());
+const suggestions = async () => {
+  const state = game.nodes[game.at].state, place = one('[data-part="suggestions"]');
+  const still = () => element.isConnected && game.nodes[game.at].state === state;
+  if (place.textContent) place.classList.add("old");
+  else studio.fill(page, { suggestions: '<p class="note">Looking for actions that fit</p>' });
   const answer = await studio.call(server.suggest, { state });
-  if (state !== game.nodes[game.at].state) return;
+  if (!still()) return [];
+  place.classList.remove("old");
   studio.fill(page, answer.error ? { suggestions: studio.error(answer.error) } : answer.parts);
   window.dispatchEvent(new Event("studio:models"));
+  const actions = all("[data-suggestion]").map((chip) => chip.dataset.suggestion);
+  ahead(state, actions, still);
+  return actions;
+};
+const ahead = async (state, actions, still) => {
+  for (const action of actions) {
+    while (busy) await new Promise((done) => setTimeout(done, 50));
+    if (!still() || running || document.hidden) return;
+    await studio.call(server.prepare, { state, action, n: samples(), seed: 0 });
+  }
+};
+const listModels = async () => {
+  const answer = await studio.call(server.models, { kind: page.dataset.kind });
+  if (answer.options !== undefined) one("#play-models").innerHTML = answer.options;
 };
 
 const start = (state) => {
   id = Date.now().toString(36);
-  game = { nodes: [{ parent: null, action: "", state }], at: 0, undo: [], action: "", futures: [], tries: 0 };
+  game = { nodes: [{ parent: null, action: "", state }], at: 0, undo: [], redo: [], action: "", futures: [], rivals: [], rival: "", tries: 0 };
   studio.setQuery({ path: id });
   field.value = "";
   draw();
@@ -62,71 +101,121 @@ const begin = async (where) => {
   start(answer.state);
 };
 
+const NOTHING = { action: "", futures: [], rivals: [], tries: 0 };
 const goTo = (at) => {
   if (at === game.at || at === null || !game.nodes[at]) return;
-  game = { ...game, at, action: "", futures: [], tries: 0 };
+  game = { ...game, at, ...NOTHING };
   draw();
   suggest();
 };
 
-const proceed = (index) => {
-  const future = game.futures[index];
-  if (!future) return;
+const proceed = (index, { from = game.futures, keep = false } = {}) => {
+  const future = from[index];
+  if (!future) return null;
   const step = { at: game.at, count: game.nodes.length };
   const known = game.nodes.findIndex((n) => n.parent === game.at && n.action === game.action && n.state === future.state);
   const nodes = known >= 0 ? game.nodes : [...game.nodes, { parent: game.at, action: game.action, state: future.state }];
-  game = { ...game, nodes, at: known >= 0 ? known : nodes.length - 1, undo: [...game.undo, step], action: "", futures: [], tries: 0 };
+  game = { ...game, nodes, at: known >= 0 ? known : nodes.length - 1, undo: [...game.undo, step], redo: [], ...NOTHING };
   field.value = "";
-  draw();
-  suggest();
+  return Promise.all([draw(keep), suggest()]);
 };
 
 const undo = () => {
   const last = game.undo.at(-1);
   if (!last) return;
-  game = { ...game, nodes: game.nodes.slice(0, last.count), at: last.at, undo: game.undo.slice(0, -1), action: "", futures: [], tries: 0 };
+  const back = { at: game.at, nodes: game.nodes.slice(last.count) };
+  game = { ...game, nodes: game.nodes.slice(0, last.count), at: last.at, undo: game.undo.slice(0, -1), redo: [...(game.redo ?? []), back], ...NOTHING };
+  draw();
+  suggest();
+};
+const redo = () => {
+  const next = game.redo?.at(-1);
+  if (!next) return;
+  const step = { at: game.at, count: game.nodes.length };
+  game = { ...game, nodes: [...game.nodes, ...next.nodes], at: next.at, undo: [...game.undo, step], redo: game.redo.slice(0, -1), ...NOTHING };
   draw();
   suggest();
 };
 
+// The futures of the action in the field; true when they came.
 const imagine = async () => {
-  if (busy || !game) return;
+  if (busy || !game) return false;
   busy = true;
   button.disabled = true;
   const at = game.at, tries = field.value.trim() === game.action ? game.tries + 1 : 0;
   const answer = await studio.call(server.imagine, {
-    state: game.nodes[at].state, action: field.value, n: page.querySelector("[data-n]").value, seed: tries,
+    state: game.nodes[at].state, action: field.value, n: samples(), seed: tries,
+    best: one("[data-best]").checked, rival: one("[data-rival]").value,
   });
   busy = false;
   button.disabled = false;
-  if (at !== game.at) return;
+  if (at !== game.at) return false;
   tell("action-error", answer.error);
   field.setAttribute("aria-invalid", Boolean(answer.error));
-  if (answer.error) return;
-  game = { ...game, action: answer.action, futures: answer.futures, tries };
+  if (answer.error) return false;
+  game = { ...game, action: answer.action, futures: answer.futures, rivals: answer.rivals, rival: one("[data-rival]").value.trim(), tries };
+  marked = -1;
   studio.fill(page, answer.parts);
+  one(".futures")?.parentElement.classList.remove("past");
   save();
+  return true;
+};
+const act = async () => {
+  if (await imagine() && pace() === "go") proceed(0, { keep: true });
+};
+const pick = (action) => { field.value = action; act(); };
+
+const pace = () => { try { return localStorage.getItem(PACE) === "go" ? "go" : "choose"; } catch { return "choose"; } };
+const setPace = (now) => {
+  try { localStorage.setItem(PACE, now); } catch { console.info("This browser keeps no settings for this page."); }
+  all("[data-pace]").forEach((item) => item.setAttribute("aria-pressed", item.dataset.pace === now));
 };
 
-const pick = (action) => { field.value = action; imagine(); };
+// T steps on by themselves: each takes the first suggestion that leads to a state not seen on the way.
+const run = async () => {
+  if (running) { running = false; return; }
+  running = true;
+  const total = Number(one("[data-horizon]").value), trigger = one("[data-run]");
+  trigger.textContent = "Stop";
+  let done = 0;
+  for (; done < total && running; done++) {
+    studio.fill(page, { running: `step ${done + 1} of ${total}` });
+    const actions = await waiting, seen = new Set(line().map((index) => game.nodes[index].state));
+    let moved = false;
+    for (const action of actions ?? []) {
+      if (!running) break;
+      field.value = action;
+      if (!(await imagine())) continue;
+      if (seen.has(game.futures[0].state)) continue;
+      await proceed(0, { keep: true });
+      moved = true;
+      break;
+    }
+    if (!moved) break;
+  }
+  const why = done === total ? "" : running ? "no suggestion leads anywhere new" : "stopped";
+  running = false;
+  studio.fill(page, { running: why });
+  trigger.innerHTML = "Run <span data-steps></span>";
+  steps();
+};
+const steps = () => { const n = one("[data-horizon]").value; one("[data-steps]").textContent = n === "1" ? "1 step" : `${n} steps`; };
 
-const offer = (file, name) => {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: name });
+const line = () => {
+  const found = [];
+  for (let index = game.at; index !== null; index = game.nodes[index].parent) found.unshift(index);
+  return found;
+};
+const download = async (form) => {
+  const answer = await studio.call(server.save, { path: { nodes: game.nodes, at: game.at }, form, name: "path-" + id });
+  if (answer.error) return tell("start-error", answer.error), (page.querySelector(".elsewhere").open = true);
+  const file = await (await fetch(answer.address)).blob();
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: answer.name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href));
 };
-const download = async () => {
-  if (page.dataset.kind === "image") {
-    const answer = await studio.call(server.animate, { path: { nodes: game.nodes, at: game.at } });
-    if (answer.error) return tell("start-error", answer.error);
-    return offer(await (await fetch(answer.address)).blob(), `path-${id}.gif`);
-  }
-  const line = [];
-  for (let index = game.at; index !== null; index = game.nodes[index].parent) line.unshift(game.nodes[index].state);
-  offer(new Blob([JSON.stringify({ id: "path-" + id, states: line }) + "\n"], { type: "application/x-ndjson" }), `path-${id}.jsonl`);
-};
 
-page.addEventListener("submit", (event) => { event.preventDefault(); imagine(); });
+page.addEventListener("submit", (event) => { event.preventDefault(); act(); });
 page.addEventListener("click", (event) => {
   const on = (selector) => event.target.closest(selector);
   let hit;
@@ -134,33 +223,64 @@ page.addEventListener("click", (event) => {
   else if (on("[data-begin-own]")) begin({ own: page.querySelector("[data-own]").value });
   else if (!game) return;
   else if ((hit = on("[data-suggestion]"))) pick(hit.dataset.suggestion);
-  else if ((hit = on("[data-future]"))) proceed(Number(hit.dataset.future));
+  else if ((hit = on("[data-future]"))) proceed(Number(hit.dataset.future), { from: "by" in hit.dataset ? game.rivals : game.futures });
   else if ((hit = on("[data-node]"))) goTo(Number(hit.dataset.node));
   else if (on("[data-undo]")) undo();
-  else if (on("[data-save]")) download();
-  else if ((hit = on("[data-mark]"))) {
-    studio.mark(hit);
-  }
+  else if (on("[data-redo]")) redo();
+  else if ((hit = on("[data-save]"))) download(hit.dataset.save);
+  else if ((hit = on("[data-pace]"))) setPace(hit.dataset.pace);
+  else if (on("[data-run]")) run();
+  else if ((hit = on("[data-mark]"))) studio.mark(hit);
 });
+page.addEventListener("change", (event) => {
+  if (event.target.matches("[data-horizon]")) steps();
+  else if (game?.futures.length && event.target.matches("[data-best], [data-rival]")) { game.tries -= 1; imagine(); }
+});
+// Up and down belong to the page's scrolling until something in it has the focus.
+const within = () => page.contains(document.activeElement) && !one(".elsewhere").contains(document.activeElement);
+const walkTree = (key) => {
+  const at = game.at, parent = game.nodes[at].parent;
+  const children = (of) => game.nodes.flatMap((node, index) => (node.parent === of ? [index] : []));
+  if (key === "ArrowLeft") goTo(parent);
+  else if (key === "ArrowRight") { const [first] = children(at); if (first !== undefined) goTo(first); }
+  else {
+    const beside = parent === null ? [] : children(parent);
+    goTo(beside[beside.indexOf(at) + (key === "ArrowDown" ? 1 : -1)] ?? null);
+  }
+  setTimeout(() => page.querySelector('.node[aria-current="true"]')?.focus({ preventScroll: true }), 300);
+};
+const KEYS = {
+  u: undo,
+  Escape: () => { if (running) running = false; else choose(-1); },
+  ArrowLeft: () => goTo(game.nodes[game.at].parent),
+  ArrowRight: () => {
+    if (game.futures.length) return proceed(Math.max(0, marked));
+    const child = game.nodes.findIndex((node) => node.parent === game.at);
+    if (child > 0) goTo(child);
+  },
+};
 document.addEventListener("keydown", (event) => {
   if (!element.isConnected || !game) return;
   const free = !studio.typing(event), empty = event.target === field && !field.value && !event.ctrlKey && !event.metaKey;
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.shiftKey) {
+  const act = (what, ...given) => { event.preventDefault(); what(...given); };
+  const letter = event.key.toLowerCase(), command = (event.ctrlKey || event.metaKey) && "zy".includes(letter);
+  if (command) {
     // A field with words in it keeps its own undo.
     if (/^(INPUT|TEXTAREA)$/.test(event.target.tagName) && event.target.value) return;
-    event.preventDefault();
-    undo();
-  } else if ((free || empty) && /^[1-6]$/.test(event.key)) {
-    const chip = page.querySelectorAll("[data-suggestion]")[Number(event.key) - 1];
-    if (chip) { event.preventDefault(); pick(chip.dataset.suggestion); }
-  } else if (free && event.key === "ArrowLeft") { event.preventDefault(); goTo(game.nodes[game.at].parent); }
-  else if (free && event.key === "ArrowRight") {
-    event.preventDefault();
-    if (game.futures.length) proceed(0);
-    else { const child = game.nodes.findIndex((node) => node.parent === game.at); if (child > 0) goTo(child); }
-  }
+    act(letter === "y" || event.shiftKey ? redo : undo);
+  } else if ((free || empty) && /^[1-9]$/.test(event.key)) {
+    const chip = all("[data-suggestion]")[Number(event.key) - 1];
+    if (chip) act(pick, chip.dataset.suggestion);
+  } else if (!free) return;
+  else if (event.target.closest?.(".tree") && event.key.startsWith("Arrow")) act(walkTree, event.key);
+  else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && within()) act(choose, event.key === "ArrowDown" ? marked + 1 : marked <= 0 ? choices().length - 1 : marked - 1);
+  else if (event.key === "Enter" && marked >= 0 && !event.target.closest?.("button, a, summary")) act(() => choices()[marked].click());
+  else if (KEYS[event.key]) act(KEYS[event.key]);
 });
 window.addEventListener("studio:checkpoint", () => { if (game) suggest(); });
+one("[data-rival]").addEventListener("focus", listModels);
+setPace(pace());
+steps();
 
 const query = studio.query(), old = query.path && load(query.path);
 if (old) {
@@ -173,4 +293,5 @@ if (old) {
   });
   draw();
   suggest();
+  one("[data-rival]").value = game.rival ?? "";
 } else begin({ data: query.data, sequence: query.sequence, step: query.step });

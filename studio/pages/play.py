@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
-from studio.animation import gif
 from studio.answers import Answer, Request, number, text
 from studio.components.depth_note import depth_note
 from studio.components.futures import Future, distinct, future_cards, title
@@ -14,12 +12,14 @@ from studio.components.html import escape, scripted
 from studio.components.path_tree import path_tree
 from studio.components.pictures import branching_path, empty
 from studio.components.stage import stage
-from studio.fitting import fit_note, wanted
+from studio.fitting import READS, fit_note, wanted
 from studio.inference import chosen, shared
 from studio.kept import Kept, is_picture
 from studio.library import first_shown, sequences
 from studio.likeness import depth
+from studio.offering import offer
 from studio.page import Page
+from studio.trajectory import exported
 from studio.view_models.numbers import count
 from studio.view_models.path import read_path
 from swirl.errors import SwirlError
@@ -35,7 +35,7 @@ NO_FUTURES = "Say what to do, and the forward model imagines what comes of it."
 def render(home: Path) -> None:
     """Draw the page over `home`; the path itself lives in the browser, `assets/play.js` keeps it."""
     page = Player(home)
-    scripted("play", page.begin, page.draw, page.suggest, page.imagine, page.animate)
+    scripted("play", page.begin, page.draw, page.suggest, page.imagine, page.prepare, page.models, page.save)
 
 
 class Player:
@@ -67,23 +67,31 @@ class Player:
         return {"state": self.kept.keep(state), "options": options, "data": data}
 
     def draw(self, request: Request) -> Answer:
-        """The stage, the futures and the path as HTML, from what the browser kept."""
+        """The stage, the futures and the path as HTML, from what the browser kept; `keep` leaves the futures alone."""
         path = read_path(request.get("path"))
         here, before = path.nodes[path.at].state, path.before(path.at)
-        futures = [Future(item["state"], item["score"], item["times"]) for item in kept(request.get("futures"))]
         look = self.kept.state
         parts = {
             "stage": stage(None if before is None else look(before), look(here), path.at + 1),
             "where": f"state {path.at + 1}",
             "path": path_tree(path, look),
-            "title": title(futures) if futures else "Imagined futures",
-            "futures": future_cards(here, text(request, "action"), futures, look)
-            if futures
-            else empty(branching_path(), NO_FUTURES, ""),
             "start-error": "",
             "action-error": "",
         }
+        if request.get("keep") is not True:
+            parts |= self.futures(request, here, kept(request.get("futures")), kept(request.get("rivals")))
         return {"parts": parts, "kind": kind_of(here)}
+
+    def futures(self, request: Request, here: str, own: list[Future], rivals: list[Future]) -> dict[str, str]:
+        """The futures of `here` and, below them, those of a second model."""
+        if not own:
+            return {"title": "Imagined futures", "futures": empty(branching_path(), NO_FUTURES, "")}
+        action, ranked = text(request, "action"), request.get("best") is not False
+        shown = future_cards(here, action, own, self.kept.state, ranked=ranked)
+        if rivals:
+            by = text(request, "rival")
+            shown += future_cards(here, action, rivals, self.kept.state, ranked=ranked, by=by)
+        return {"title": title(own), "futures": shown}
 
     def suggest(self, request: Request) -> Answer:
         """Actions that seem possible in the state."""
@@ -114,33 +122,66 @@ class Player:
         return chosen(self.home, wanted(request, kind), kind)
 
     def imagine(self, request: Request) -> Answer:
-        """Next states of `state` under `action`, `n` samples with `seed`, equal ones as one, the best first."""
+        """Next states of `state` under `action`, `n` samples with `seed`, equal ones as one.
+
+        The best comes first, or with `best` false the one drawn first. `rival` names a second model, which gets the
+        same state, action and seed.
+        """
         state = usable_state(text(request, "state"))
         action = usable_action(text(request, "action"))
-        name = self.asked(request, state)
-        samples, seed = number(request, "n", 1, 16), number(request, "seed", 0, 2**31 - 1)
-        with shared(self.home).use(name) as model:
-            predictions = model.imagine(self.kept.state(state), action, n=samples, seed=seed)
-        futures = distinct(predictions)
-        for prediction in predictions:
-            self.kept.keep(prediction.state)
+        rival, ranked = text(request, "rival").strip(), request.get("best") is not False
+        own = self.drawn(self.asked(request, state), state, action, request, ranked)
+        rivals = self.drawn(self.rival(rival, state), state, action, request, ranked) if rival else []
+        told = {**request, "action": action, "rival": rival}
         return {
             "action": action,
-            "futures": [{"state": f.state, "score": f.score, "times": f.times} for f in futures],
-            "parts": {
-                "title": title(futures),
-                "futures": future_cards(state, action, futures, self.kept.state),
-                "action-error": "",
-            },
+            "futures": [vars(future) for future in own],
+            "rivals": [vars(future) for future in rivals],
+            "parts": self.futures(told, state, own, rivals) | {"action-error": ""},
         }
 
-    def animate(self, request: Request) -> Answer:
-        """The frames from the start to where the player stands, as an animated GIF in a `data:` address."""
+    def prepare(self, request: Request) -> Answer:
+        """Imagine ahead what `imagine` will probably be asked, so that the answer is at hand when it is."""
+        state, action = usable_state(text(request, "state")), usable_action(text(request, "action"))
+        self.drawn(self.asked(request, state), state, action, request, ranked=True)
+        return {}
+
+    def drawn(self, name: str, state: str, action: str, request: Request, ranked: bool) -> list[Future]:
+        """The distinct futures that a model draws; what was drawn before with the same seed is remembered."""
+        samples, seed = number(request, "n", 1, 16), number(request, "seed", 0, 2**31 - 1)
+        models, key = shared(self.home), ("imagined", name, state, action, samples, seed)
+        predictions = models.recall(key)
+        if predictions is None:
+            with models.use(name) as model:
+                predictions = model.imagine(self.kept.state(state), action, n=samples, seed=seed)
+            models.remember(key, predictions)
+        for prediction in predictions:
+            self.kept.keep(prediction.state)
+        return distinct(predictions, ranked=ranked)
+
+    def rival(self, name: str, state: str) -> str:
+        """The second model. Raises SwirlError when there is none of that name, or it does not read such states."""
+        models, kind = shared(self.home), kind_of(state)
+        known = {item.name: item.kind for item in models.available()}
+        its = known[name] if name in known else offer(self.home, models, name).kind
+        if its != kind:
+            raise SwirlError(f"{name} reads {READS[its]}, and this state is none; choose another model beside.")
+        return name
+
+    def models(self, request: Request) -> Answer:
+        """The names of the models that read such states, as options of a field."""
+        found = shared(self.home).available(text(request, "kind"))
+        return {"options": "".join(f'<option value="{escape(item.name)}"></option>' for item in found)}
+
+    def save(self, request: Request) -> Answer:
+        """The trajectory from the start to where the player stands as a file in a `data:` address."""
         path = read_path(request.get("path"))
-        frames = [self.kept.state(path.nodes[index].state) for index in path.line()]
-        if any(frame.picture is None for frame in frames):
-            raise SwirlError("This path holds texts; save it as JSONL.")
-        return {"address": f"data:image/gif;base64,{base64.b64encode(gif(frames)).decode()}"}
+        line = path.line()
+        states = [self.kept.state(path.nodes[index].state) for index in line]
+        actions = [path.nodes[index].action for index in line[1:]]
+        name = "".join(c for c in text(request, "name") if c.isalnum() or c == "-")[:40] or "path"
+        file, address = exported(text(request, "form"), name, states, actions)
+        return {"name": file, "address": address}
 
 
 def kind_of(state: str) -> str:
@@ -171,14 +212,14 @@ def usable_state(state: str) -> str:
     return state
 
 
-def kept(value: Any) -> list[dict[str, Any]]:
+def kept(value: Any) -> list[Future]:
     """The futures that the browser kept, leaving out what is none."""
     items = value if isinstance(value, list) else []
     return [
-        item
+        Future(item["state"], item["score"], item["times"])
         for item in items
         if isinstance(item, dict)
         and isinstance(item.get("state"), str)
-        and isinstance(item.get("score"), int | float)
+        and isinstance(item.get("score"), int | float | None)
         and isinstance(item.get("times"), int)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from studio.view_models.start_form import check_places
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.settings import Settings
-from swirl.sources.collection import list_collections, load_sequences
+from swirl.sources.collection import import_collection, list_collections, load_sequences
 from swirl.states import State
 
 AT = {"data": "boards", "sequence": 1, "step": 1}
@@ -92,11 +93,29 @@ def test_play_walks_and_branches_over_frames(boards: Path) -> None:
     drawn = Player(boards).draw({"path": path, "futures": answer["futures"], "action": "again"})
     assert drawn["kind"] == "image" and 'width="320"' in drawn["parts"]["stage"]
     assert drawn["parts"]["path"].count("<img") == 2 and "tree pictured" in drawn["parts"]["path"]
-    address = page.animate({"path": path})["address"]
-    assert base64.b64decode(address.removeprefix("data:image/gif;base64,")).startswith(b"GIF8")
+    saved = page.save({"path": path, "form": "gif", "name": "mine"})
+    assert saved["name"] == "mine.gif"
+    assert base64.b64decode(saved["address"].removeprefix("data:image/gif;base64,")).startswith(b"GIF8")
     texts = {"nodes": [{"parent": None, "action": "", "state": "a hall."}], "at": 0}
     with pytest.raises(SwirlError, match="JSONL"):
-        page.animate({"path": texts})
+        page.save({"path": texts, "form": "gif"})
+
+
+def test_a_played_path_can_be_imported_again(boards: Path, tmp_path: Path) -> None:
+    page = Player(boards)
+    state = page.begin({"data": "boards", "sequence": "1", "step": "1"})["state"]
+    after = page.imagine({"state": state, "action": ACTIONS[1], "n": 1, "seed": 0})["futures"][0]["state"]
+    nodes = [{"parent": None, "action": "", "state": state}, {"parent": 0, "action": ACTIONS[1], "state": after}]
+    saved = page.save({"path": {"nodes": nodes, "at": 1}, "form": "frames", "name": "p"})
+    file = tmp_path / saved["name"]
+    file.write_bytes(base64.b64decode(saved["address"].partition(",")[2]))
+    done = import_collection(boards, file, "played")
+    assert (done.sequences, done.transitions) == (1, 1)
+    played = load_sequences(boards, "played")[0].states
+    assert (pictures.pixels(played[1].picture) == pictures.pixels(page.kept.state(after).picture)).all()
+    line = page.save({"path": {"nodes": nodes, "at": 1}, "form": "jsonl", "name": "p"})["address"]
+    told = json.loads(base64.b64decode(line.partition(",")[2]))
+    assert told["actions"] == [ACTIONS[1]] and told["states"][1].startswith("data:image/png;base64,")
 
 
 def test_compare_shows_what_each_imagined(boards: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,35 @@ def test_distinct_futures_are_ranked_by_score() -> None:
     drawn = [("a", -2.0), ("b", -1.0), ("a", -2.0)]
     found = distinct([Prediction(State(text), score, 0.0) for text, score in drawn])
     assert [(f.state, f.times) for f in found] == [("b", 1), ("a", 2)]
+
+
+def test_without_best_of_n_the_first_drawn_comes_first(page: Player) -> None:
+    drawn = [Prediction(State(text), score, 0.0) for text, score in (("a", -2.0), ("b", -1.0), ("a", -2.0))]
+    assert [(f.state, f.times) for f in distinct(drawn, ranked=False)] == [("a", 2), ("b", 1)]
+    asked = {"state": STATE, "action": "go to attic", "n": 4, "seed": 0}
+    assert "best <kbd>" in page.imagine(asked)["parts"]["futures"]
+    assert "first <kbd>" in page.imagine(asked | {"best": False})["parts"]["futures"]
+
+
+def test_what_was_imagined_ahead_is_at_hand(page: Player, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"state": STATE, "action": "go to attic", "n": "4", "seed": 0}
+    assert page.prepare(asked) == {}
+    monkeypatch.setattr(type(loaded[0]), "imagine", None)
+    assert page.imagine(asked)["futures"]
+
+
+def test_a_second_model_gets_the_same_action_and_seed(page: Player, loaded: list) -> None:
+    name = page.models({"kind": "text"})["options"].split('"')[1]
+    answer = page.imagine({"state": STATE, "action": "go", "n": 2, "seed": 3, "rival": name})
+    assert answer["rivals"] == answer["futures"]
+    assert f'<h3 class="by">{name}</h3>' in answer["parts"]["futures"]
+
+
+def test_a_path_of_texts_is_saved_with_its_actions(page: Player) -> None:
+    nodes = [{"parent": None, "action": "", "state": STATE}, {"parent": 0, "action": "look", "state": "two."}]
+    saved = page.save({"path": {"nodes": nodes, "at": 1}, "form": "jsonl", "name": "../p"})
+    line = json.loads(base64.b64decode(saved["address"].partition(",")[2]))
+    assert saved["name"] == "p.jsonl"
+    assert line == {"id": "p", "states": [STATE, "two."], "actions": ["look"]}
+    with pytest.raises(SwirlError, match="no form"):
+        page.save({"path": {"nodes": nodes, "at": 1}, "form": "exe"})
