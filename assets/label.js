@@ -68,10 +68,8 @@ const ask = async (fn, values, words) => {
 };
 
 const keep = () => {
-  if (finished()) return;
   const action = field.value.trim();
-  if (!action && document.activeElement !== field) return field.focus();
-  ask(server.keep, { action }, `Kept: ${action}.`);
+  if (!finished()) ask(server.keep, { action }, `Kept: ${action}.`);
 };
 const skip = () => { if (!finished()) ask(server.skip, {}, "Skipped."); };
 const undo = () => { if (!page.querySelector("[data-undo]").disabled) ask(server.undo, {}, "Undone."); };
@@ -168,7 +166,7 @@ document.addEventListener("keydown", (event) => {
   const pressed = event.target.closest?.("button, a, summary");
   const key = event.key.toLowerCase();
   if (/^[1-9]$/.test(key)) { if (take(Number(key))) event.preventDefault(); }
-  else if (key === "enter" && !pressed) { event.preventDefault(); keep(); }
+  else if (key === "enter" && !pressed) { event.preventDefault(); if (field.value.trim()) keep(); else field.focus(); }
   else if (key === "/") { event.preventDefault(); field.focus(); }
   else if (key === "s") { event.preventDefault(); skip(); }
   else if (key === "u") { event.preventDefault(); undo(); }

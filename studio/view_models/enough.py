@@ -55,8 +55,7 @@ def findings(kind: str) -> list[Finding]:
     measured = [
         Finding(
             count(row.labels),
-            f"{MODELS[kind]}, in words new to it: {percent(row.actions)} of the actions right, "
-            f"{percent(row.next_states)} of the next states",
+            f"{MODELS[kind]}, in words new to it: {right(row)}",
             NOTES,
         )
         for row in MEASURED[kind]
@@ -68,10 +67,17 @@ def standing(labels: int, kind: str) -> str:
     """What so many labels are good for, in a sentence."""
     reached = next((row for row in reversed(MEASURED[kind]) if 0 < row.labels <= labels), None)
     following = next((row for row in MEASURED[kind] if row.labels > labels), None)
-    if reached is None and following is not None:
-        share = percent(following.actions)
-        return f"Too few for new words yet: after {following.labels} a tiny model says {share} of the actions right."
+    said = []
     if reached is None:
-        return ""
-    said = f"As many as taught a tiny model to say {percent(reached.actions)} of the actions in new words."
-    return said if following is None else f"{said} {following.labels} bring {percent(following.actions)}."
+        said.append("Too few for new words yet.")
+    else:
+        said.append(f"With {reached.labels}, {MODELS[kind]} got {right(reached)} in words new to it.")
+    if following is not None:
+        who = "it" if reached else MODELS[kind]
+        said.append(f"With {following.labels} {who} got {right(following)}.")
+    return " ".join(said)
+
+
+def right(row: Learned) -> str:
+    """The shares of a measurement in words."""
+    return f"{percent(row.actions)} of the actions and {percent(row.next_states)} of the next states right"

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from studio.components import start_form
+from studio.components import enough, start_form, to_label
 from studio.components.to_label import used
 from studio.inference import shared
+from studio.pages import label
 from studio.pages.label import Labeller
 from studio.view_models.enough import MEASURED, aim, standing
 from swirl.errors import SwirlError
+from swirl.sources import labelling, writing_labels
 from swirl.sources.labels import read_labels
 
 DATA = {"data": "walks"}
@@ -38,6 +40,12 @@ def test_a_transition_is_shown_with_its_changes_and_no_true_action(page: Labelle
     assert "<del>" in answer["parts"]["transition"] and "<ins>" in answer["parts"]["transition"]
     assert "go to" not in str(answer["parts"])
     assert answer["count"] == 0 and not answer["known"]
+
+
+def test_no_file_of_this_part_opens_true_actions() -> None:
+    for module in (labelling, writing_labels, label, to_label, enough):
+        text = Path(module.__file__).read_text(encoding="utf-8")
+        assert "true_actions" not in text and "sidecar" not in text
 
 
 def test_the_guesses_come_numbered_and_those_of_the_next_transition_beforehand(page: Labeller, loaded: list) -> None:
@@ -91,7 +99,7 @@ def test_saved_labels_are_those_that_training_reads(page: Labeller, home: Path) 
     (kept,) = (home / "labels").glob("*.jsonl")
     assert str(kept) in answer["parts"]["saved"] and answer["name"] == "walks-labels.jsonl"
     assert base64.b64decode(urlsplit(answer["address"]).path.partition(",")[2]) == kept.read_bytes()
-    assert [label.action for label in read_labels(kept)[0]] == ["walk up", "walk down"]
+    assert [row.action for row in read_labels(kept)[0]] == ["walk up", "walk down"]
 
 
 def test_the_start_form_takes_them_over(page: Labeller, home: Path) -> None:

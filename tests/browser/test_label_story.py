@@ -1,0 +1,123 @@
+"""A person labels a few transitions with the keyboard, and starts a warm-up from them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+from steps import OVERFLOWING
+from studio_server import StudioServer, until
+from visitor import Visitor
+
+from swirl.sources.labels import read_labels
+from swirl.sources.split import part
+
+OWN = "pick up whatever lies there"
+
+
+def counted(page: Page, labels: int) -> None:
+    """So many labels are kept, as the page says."""
+    expect(page.locator('[data-part="progress"] b')).to_have_text(re.compile(rf"^{labels} of about"))
+
+
+def place(page: Page) -> str:
+    """Which transition is shown."""
+    return page.locator('[data-part="place"]').inner_text()
+
+
+def guessed(page: Page) -> str:
+    """The model's first guess, once it is there."""
+    return page.locator("[data-suggestion] span").first.inner_text()
+
+
+def test_labels_by_keyboard_survive_a_crash_and_start_a_warm_up(
+    studio: StudioServer, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    visitor = visit()
+    visitor.harmless.append(
+        r"ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|Failed to fetch"
+    )  # while it is down
+    page = visitor.open("/?data=household")
+    link = page.get_by_role("link", name="Label a few by hand")
+    expect(link).to_have_attribute("href", re.compile("data=household"))
+    link.click()
+    expect(page).to_have_url(re.compile(r"/label\?data=household"))
+    expect(page.locator('[data-part="transition"] :is(ins, del)').first).to_be_visible()
+    expect(page.get_by_role("link", name="Warm up from them")).to_have_count(0)
+    counted(page, 0)
+    places = [place(page)]
+
+    first = guessed(page)
+    page.keyboard.press("1")
+    expect(page.locator("#label-action")).to_have_value(first)
+    page.keyboard.press("Enter")
+    counted(page, 1)
+    places.append(place(page))
+
+    page.keyboard.press("s")
+    expect(page.locator('[data-part="progress"]')).to_contain_text("1 skipped")
+    places.append(place(page))
+
+    page.keyboard.press("Enter")  # with nothing written it leads to the field
+    expect(page.locator("#label-action")).to_be_focused()
+    page.keyboard.type(OWN)
+    page.keyboard.press("Enter")
+    counted(page, 2)
+    places.append(place(page))
+
+    page.keyboard.type("whatever")  # the field keeps the focus of who types
+    expect(page.locator("#label-completions").get_by_role("option")).to_have_text([OWN])
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#label-action")).to_have_value(OWN)
+    page.keyboard.press("Enter")
+    counted(page, 3)
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    counted(page, 2)
+    assert place(page) == places[-1]
+    expect(page.locator("#label-action")).to_have_value(OWN)
+    page.keyboard.press("Enter")
+    counted(page, 3)
+    places.append(place(page))
+    assert len(set(places)) == len(places)
+    assert {part(shown.rpartition(", ")[0]) for shown in places} == {"train"}
+
+    studio.kill()
+    studio.start()
+    page.reload()
+    counted(page, 3)
+    assert place(page) == places[-1]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as JSONL").click()
+    download.value.save_as(tmp_path / "saved.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "saved.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["action"] for line in lines] == [first, OWN, OWN]
+
+    page.get_by_role("link", name="Warm up from them").click()
+    expect(page.locator(".start-form")).to_be_visible()
+    expect(page.locator('[data-part="labels-note"]')).to_contain_text("household-by-hand")
+    page.get_by_role("button", name="Start training").click()
+    run = until(lambda: next(iter(studio.history.runs()), None), "a run")
+    assert [label.action for label in read_labels(Path(run.settings["labels"]))[0]] == [first, OWN, OWN]
+    until(lambda: studio.history.run(run.id).phase == "warm-up", "its warm-up")
+
+
+def test_pictures_are_shown_before_after_and_as_a_difference(visit: Callable[..., Visitor]) -> None:
+    page = visit(width=390, height=844, scheme="dark").open("/label?data=blocks")
+    expect(page.locator(".before-after figure")).to_have_count(3)
+    expect(page.locator(".before-after img").first).to_be_visible()
+    expect(page.locator('[data-marks="outline"] .outline path')).to_be_visible()
+    expect(page.locator('[data-marks="heat"] .heat')).to_be_visible()
+    assert page.evaluate(OVERFLOWING) == []
+    before = place(page)
+    page.locator("[data-suggestion]").first.click()
+    page.get_by_role("button", name="Keep").click()
+    counted(page, 1)
+    assert place(page) != before
+    page.get_by_role("button", name="Keep").click()
+    expect(page.locator('[data-part="error"] .error')).to_contain_text("Say what was done first")
+    counted(page, 1)
