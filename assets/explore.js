@@ -16,13 +16,16 @@ const mark = () => {
   for (const item of page.querySelectorAll(".action-chip")) {
     item.setAttribute("aria-current", Number(item.dataset.step) === at.step ? "step" : "false");
   }
-  page.querySelectorAll(".frame").forEach((frame, index) => {
-    frame.classList.toggle("here", index === at.step - 1 || index === at.step);
-  });
+  for (const frame of page.querySelectorAll(".frame")) {
+    const number = Number(frame.dataset.state);
+    frame.classList.toggle("here", steps > 0 && (number === at.step || number === at.step + 1));
+  }
   const film = page.querySelector(".filmstrip"), chip = page.querySelector('.action-chip[aria-current="step"]');
   if (film && chip) film.scrollLeft = chip.offsetLeft - (film.clientWidth - chip.offsetWidth) / 2;
   page.querySelector("[data-goto]").value = at.sequence;
   page.querySelector("[data-goto]").style.width = `${String(at.sequence).length + 2}ch`;
+  const ends = { "step -1": at.step <= 1, "step 1": at.step >= steps, "sequence -1": at.sequence <= 1, "sequence 1": at.sequence >= sequences };
+  for (const key of page.querySelectorAll(".keys [data-move]")) key.disabled = ends[key.dataset.move];
   page.querySelector("[data-play]").href = studio.link("play", at);
   page.querySelector("[data-train]").href = studio.link("train", { new: 1, data: at.data });
   page.querySelector("[data-label]").href = studio.link("label", { data: at.data });
@@ -92,6 +95,8 @@ const open = async (values = {}) => {
   const answer = await studio.call(server.collections, { data: wanted.data });
   if (answer.error) return problem(answer.error);
   studio.fill(page, answer.parts);
+  const list = page.querySelector(".shelf"), chosen = list?.querySelector(`[data-collection="${CSS.escape(answer.data ?? "")}"]`);
+  if (chosen) list.scrollTo({ left: chosen.offsetLeft - list.offsetLeft - 8, top: chosen.offsetTop - list.offsetTop - 60 });
   at.data = answer.data;
   const same = answer.data === wanted.data;
   await go({ data: answer.data, sequence: same ? wanted.sequence : 1, step: same ? wanted.step : 1 });
@@ -193,6 +198,16 @@ page.addEventListener("click", async (event) => {
       open({ data: at.data === hit.dataset.remove ? answer.data : at.data, sequence: 1, step: 1 });
     } else { hit.dataset.sure = "yes"; hit.textContent = "really remove"; }
   }
+});
+page.addEventListener("input", (event) => {
+  if (!event.target.matches("[data-find]")) return;
+  const wanted = event.target.value.trim().toLowerCase();
+  let found = 0;
+  for (const item of page.querySelectorAll(".shelf li")) {
+    item.hidden = !item.querySelector("b").textContent.toLowerCase().includes(wanted);
+    found += !item.hidden;
+  }
+  page.querySelector("[data-nothing-found]").hidden = found > 0;
 });
 page.addEventListener("change", (event) => {
   if (event.target.matches("[data-files]")) { receive([...event.target.files]); event.target.value = ""; }

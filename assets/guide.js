@@ -14,6 +14,7 @@ const draw = () => {
   const next = find("[data-guide-next]"), start = find("[data-guide-start]");
   find("[data-guide-noticed]").hidden = !done();
   next?.classList.toggle("button-primary", done());
+  if (done() && here === "compare") find("[data-guide-pair]").hidden = true;
   if (start) start.hidden = done() || Boolean(state.run && studio.query().run === state.run);
 };
 

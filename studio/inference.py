@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import threading
@@ -88,6 +89,12 @@ class Models:
         """The names of the loaded checkpoints, the one used last at the end."""
         return list(self._loaded)
 
+    def prepare(self) -> None:
+        """Import what every model needs: that takes longer than loading a small one, and can be done beforehand."""
+        with self._lock:
+            importlib.import_module("swirl.models.loading")
+            importlib.import_module("diffusers.models.autoencoders.vq_model")
+
     @contextmanager
     def use(self, name: str) -> Iterator[WorldModel]:
         """The model `name`, loaded if need be, for the caller alone; the one unused longest makes room.
@@ -105,9 +112,9 @@ class Models:
     @contextmanager
     def held(self, name: str) -> Iterator[WorldModel]:
         """`use` in the very process that computes, and without asking whether the model is offered."""
-        from swirl.models import load_world_model  # torch comes with it
-
         with self._lock:
+            from swirl.models import load_world_model  # torch comes with it; no two threads may import it at once
+
             if name not in self._loaded:
                 while len(self._loaded) >= KEEP:
                     self._loaded.popitem(last=False)[1].unload()

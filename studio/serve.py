@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -130,7 +131,7 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
 
     for number in STOPS:
         signal.signal(number, _leave)
-    from studio import app, watch, window
+    from studio import app, inference, watch, window
 
     if options.demo:
         from studio import demo
@@ -148,6 +149,8 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     if account and not options.auth:
         print(f"Others can reach it, so it asks for a login: user {account[0]}, password {account[1]}", flush=True)
     if not options.no_browser:
+        # Somebody is about to look at Explore: what its first answer needs is imported while the browser opens.
+        threading.Thread(target=inference.shared(home).prepare, daemon=True).start()
         window.show(address, alone=options.window)
     try:
         watch.until_interrupted(home)

@@ -13,7 +13,7 @@ from swirl.states import State
 
 LOG_P = (
     "log P(y | x, z): how likely the forward model finds the true next state, given the state and the action, "
-    "in nats over all its {parts}. 0 is certainty. It is the inverse phase's reward."
+    "in nats over all its {parts}. 0 is certainty. It is the inverse phase's reward (section 3.2 of the paper)."
 )
 SHUFFLED = "The same with an action inferred elsewhere in this sequence; where actions mean something, this is worse."
 COPYING = "How many {parts} of the next state are right when the state is simply repeated: the baseline to beat."

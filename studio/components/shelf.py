@@ -11,12 +11,19 @@ from studio.view_models.numbers import counted
 from swirl.sources.collection import Collection
 from swirl.states import State
 
+MANY = 8  # collections; more of them scroll, and can be searched
 VIDEOS = frozenset({".mp4", ".avi", ".webm", ".mov", ".mkv", ".gif"})
 
 
 def shelf(collections: Sequence[Collection], covers: Mapping[str, State] | None = None) -> str:
     """The list of collections, the shipped ones first, each with what it holds and, of pictures, its first frame."""
-    return f'<ul class="shelf">{"".join(_entry(item, (covers or {}).get(item.name)) for item in collections)}</ul>'
+    entries = "".join(_entry(item, (covers or {}).get(item.name)) for item in collections)
+    find = (
+        '<input class="field find" type="search" data-find placeholder="find among '
+        f'{counted(len(collections), "collection")}" aria-label="Find a collection">'
+        '<p class="note" data-nothing-found hidden>No collection has these letters in its name.</p>'
+    )
+    return f'{find if len(collections) > MANY else ""}<ul class="shelf">{entries}</ul>'
 
 
 def _entry(item: Collection, cover: State | None) -> str:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
-from studio.answers import Answer, Request, number, text, texts
+from studio.answers import Answer, Request, answers, number, text, texts
 from studio.checking import TRANSITIONS, check, checked, places
 from studio.components.depth_note import depth_note
-from studio.components.filmstrip import chip, filmstrip
+from studio.components.filmstrip import chip, filmstrip, window
 from studio.components.health import health
-from studio.components.html import scripted
+from studio.components.html import block, escape
 from studio.components.imagined import imagined
 from studio.components.inferred import bars, happened, truth
+from studio.components.pictures import empty, step_between
 from studio.components.shelf import shelf
 from studio.fitting import fit_note, wanted
 from studio.imagining import compare
-from studio.inference import chosen, shared
+from studio.inference import chosen, missing, shared
 from studio.library import covers, first_shown, sequences
 from studio.likeness import depth
 from studio.page import Page
@@ -24,6 +24,7 @@ from studio.uploads import Imports, report
 from studio.view_models.numbers import counted
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
+from swirl.paths import assets
 from swirl.sources.collection import delete_collection, get_collection, list_collections
 from swirl.sources.picture_options import PictureOptions, parse_every
 from swirl.states import StateSequence
@@ -40,8 +41,16 @@ AGAIN = '<p><button type="button" class="button-link small" data-check>Check aga
 def render(home: Path) -> None:
     """Draw the page over `home`; `assets/explore.js` walks, these functions answer."""
     page = Explorer(home)
+    template, style, script = (
+        (assets() / f"explore.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    )
     walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
-    scripted("explore", *walk, page.check, page.receive, page.importing, page.remove)
+    block(
+        template,
+        head=f"<style>{style}</style>",
+        js_on_load=script,
+        server_functions=answers(*walk, page.check, page.receive, page.importing, page.remove),
+    )
 
 
 class Explorer:
@@ -79,11 +88,12 @@ class Explorer:
         collection = get_collection(self.home, data)
         models = shared(self.home)
         name = models.choose(wanted(request, collection.kind), collection.kind)
-        known = [models.known(name, x, y) for x, y in itertools.pairwise(states)]
+        shown = window(len(states), step)
+        known = {i - 1: models.known(name, states[i - 1], states[i]) for i in shown[:-1]}
         parts = {
             "of": f"of {count}",
             "count": f"{counted(len(states), 'state')}, {counted(len(states) - 1, 'step')}",
-            "film": filmstrip(states),
+            "film": filmstrip(states, shown),
             "between": f"What happened between {step} and {step + 1}",
             "happened": happened(state, next_state),
             "truth": 'The true action is hidden. <button type="button" class="button-link" data-truth>Show it</button>'
@@ -93,16 +103,19 @@ class Explorer:
         parts["fit"] = fit_note(self.home, request, collection.kind)
         look = checked(self.home, models, name, data)
         parts["health"] = health(look, places(self.home, data, look)) + AGAIN if look else CHECK
-        parts |= {f"chip-{i}": chip(found) for i, found in enumerate(known) if found}
+        parts |= {f"chip-{i}": chip(found) for i, found in known.items() if found}
         here = models.known(name, state, next_state, alternatives=True)
         if here:
             parts["inferred"] = bars(here)
+        if name is None:
+            parts |= {"inferred": "", "imagined": untaught(collection.kind, data)}
+        near = sorted(known, key=lambda i: abs(i - (step - 1)))
         return {
             "parts": parts,
             "at": {"data": data, "sequence": index, "step": step},
             "sequences": count,
             "steps": len(states) - 1,
-            "missing": [i for i, found in enumerate(known) if (here if i == step - 1 else found) is None],
+            "missing": [i for i in near if (here if i == step - 1 else known[i]) is None],
             "model": name,
             "loaded": name in models.loaded(),
             "kind": collection.kind,
@@ -182,3 +195,9 @@ class Explorer:
         """Delete one of your own collections."""
         delete_collection(self.home, text(request, "data"))
         return self.collections({})
+
+
+def untaught(kind: str, data: str) -> str:
+    """In place of what is imagined where no model reads such states."""
+    button = f'<a class="button button-primary" href="train?new=1&amp;data={escape(data)}">Train one on these</a>'
+    return empty(step_between(), missing(kind), button)
