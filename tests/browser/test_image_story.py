@@ -112,7 +112,7 @@ def play_one_step(page: Page) -> None:
         expect(page.locator(".tree .picture")).to_have_count(2)
         page.reload()
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as GIF").click()
+        page.get_by_role("button", name="GIF").click()
     assert Path(saved.value.path()).read_bytes().startswith(b"GIF8")
 
 
