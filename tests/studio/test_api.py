@@ -1,0 +1,120 @@
+"""The endpoints for programs: the examples of docs/api.md against a real server, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from studio import app
+from studio.api import Endpoints, read_state, write_state
+from swirl import jobs, pictures
+from swirl.errors import SwirlError
+from swirl.history import History
+from swirl.sources.collection import load_sequences
+
+NAMES = ["load", "infer", "imagine", "start", "status"]
+DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of a studio and its home; whatever it started is ended."""
+    home = tmp_path_factory.mktemp("api") / "home"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    built = app.build(home)
+    app.launch(built, host="127.0.0.1", port=port, login=None)
+    try:
+        yield f"http://127.0.0.1:{port}", home
+    finally:
+        built.close(verbose=False)
+        for run in History(home).runs():
+            if run.status in ("queued", "running", "stopping"):
+                jobs.stop(home, run.id, force=True)
+
+
+@pytest.fixture(scope="module")
+def client(served: tuple[str, Path]) -> Client:
+    return Client(served[0], verbose=False)
+
+
+def test_the_five_are_named_typed_and_described(served: tuple[str, Path]) -> None:
+    with urllib.request.urlopen(f"{served[0]}/gradio_api/info") as answer:
+        info = json.load(answer)
+    assert sorted(info["named_endpoints"]) == sorted(f"/{name}" for name in NAMES)
+    assert info["unnamed_endpoints"] == {}
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name in NAMES:
+        endpoint = info["named_endpoints"][f"/{name}"]
+        assert endpoint["description"] and all(value["type"] for value in endpoint["parameters"])
+        assert [value["type"]["type"] for value in endpoint["returns"]] == ["object"]
+        said = re.search(rf"^`{name}\((.*?)\)`", text, re.M)
+        assert said and re.findall(r"(\w+)(?:=[^,]+)?(?:, |$)", said.group(1)) == [
+            value["parameter_name"] for value in endpoint["parameters"]
+        ]
+
+
+def test_the_examples_of_the_document_run(served: tuple[str, Path]) -> None:
+    examples = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S)
+    assert len(examples) == 6
+    scope: dict[str, Any] = {}
+    for example in examples:
+        exec(example.replace("http://127.0.0.1:7860", served[0]), scope)
+    assert History(served[1]).run(scope["run"]).name == "from a program"
+
+
+def test_a_picture_goes_out_as_it_came_in(client: Client, served: tuple[str, Path]) -> None:
+    state, next_state = load_sequences(served[1], "blocks")[0].states[:2]
+    sent = [write_state(one) for one in (state, next_state)]
+    assert pictures.key(read_state(sent[0], "state")) == pictures.key(state)
+    found = client.predict(*sent, api_name="/infer")
+    assert found["checkpoint"] == "tiny-blocks" and found["transitions"][0]["action"]
+    futures = client.predict(sent[0], found["transitions"][0]["action"], n=1, api_name="/imagine")["predictions"]
+    assert futures[0]["state"].startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "sentence"),
+    [
+        ("/load", ["/etc"], "no checkpoint '/etc'"),
+        ("/load", ["owner/model"], "no checkpoint"),
+        ("/infer", ["", ""], "state is empty"),
+        ("/infer", ["a text.", "data:image/png;base64,AAAA"], "not a whole image"),
+        ("/infer", ["", "", "nowhere"], "nowhere"),
+        ("/imagine", ["a text.", " "], "action is empty"),
+        ("/imagine", ["a text.", "go", "", 65], "from 1 to 64"),
+        ("/imagine", ["a text.", "go", "", 1, -1.0], "temperature"),
+        ("/start", ["no-preset"], "no-preset"),
+        ("/start", ["tiny-household", {"iterations": -2}], "iterations"),
+        ("/start", ["tiny-household", {"data": "nowhere"}], "nowhere"),
+        ("/start", ["tiny-household", {"labels": "/etc/hostname"}], "keeps no labels hostname"),
+        ("/status", ["household-99"], "household-99"),
+    ],
+)
+def test_a_mistake_is_said_in_a_sentence(client: Client, endpoint: str, values: list[Any], sentence: str) -> None:
+    with pytest.raises(AppError, match=re.escape(sentence)):
+        client.predict(*values, api_name=endpoint)
+
+
+def test_a_run_may_learn_from_labels_of_the_home_alone(tmp_path: Path) -> None:
+    home, endpoints = tmp_path / "home", Endpoints(tmp_path / "home")
+    (home / "labels").mkdir(parents=True)
+    mine = home / "labels" / "mine.jsonl"
+    mine.write_text('{"state": "a.", "action": "go", "next_state": "b."}\n', encoding="utf-8")
+    endpoints.demand_own_labels(str(mine))
+    outside = tmp_path / "outside.jsonl"
+    outside.write_text(mine.read_text(encoding="utf-8"), encoding="utf-8")
+    (home / "labels" / "link.jsonl").symlink_to(outside)
+    for path in (outside, home / "labels" / ".." / ".." / "outside.jsonl", home / "labels" / "link.jsonl"):
+        with pytest.raises(SwirlError, match="keeps no labels"):
+            endpoints.demand_own_labels(str(path))
