@@ -8,11 +8,18 @@ window.studio ??= (() => {
     catch { console.info("This browser keeps no settings for this page."); }
   };
 
+  // A long state scrolls in its own box, and whoever has no mouse must be able to reach it.
+  const reachable = (part) => {
+    for (const text of part.querySelectorAll("figure.state > .state-text")) {
+      if (text.scrollHeight > text.clientHeight + 1) text.tabIndex = 0;
+    }
+  };
+
   // Writes each html into the child marked data-part; untouched parts and equal html are left alone.
   const fill = (element, parts) => {
     for (const [name, html] of Object.entries(parts)) {
       const part = element.querySelector(`[data-part="${name}"]`);
-      if (part && part.dataset.shown !== html) { part.innerHTML = html; part.dataset.shown = html; }
+      if (part && part.dataset.shown !== html) { part.innerHTML = html; part.dataset.shown = html; reachable(part); }
     }
   };
 

@@ -1,4 +1,4 @@
-"""Every page fits wide and narrow screens, in light and in dark."""
+"""Every page fits wide and narrow screens, in light and in dark, and axe finds nothing serious on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from stage import furnish
 from steps import OVERFLOWING, wait_for_points
@@ -47,10 +48,17 @@ def runs_are_ready(page: Page) -> None:
     expect(page.locator("table.differences")).to_be_visible()
 
 
+def label_is_ready(page: Page) -> None:
+    expect(page.locator(".label-page .state").first).to_be_visible()
+
+
 PAGES = {
-    "explore": ("/", "Explore", explore_is_ready),
+    "explore": ("/?data=household", "Explore", explore_is_ready),
+    "explore-blocks": ("/?data=blocks", "Explore", explore_is_ready),
     "explore-long": ("/?data=long-words&sequence=1&step=1", "Explore", explore_is_ready),
-    "play": ("/play", "Play", play_is_ready),
+    "play": ("/play?data=household", "Play", play_is_ready),
+    "play-blocks": ("/play?data=blocks", "Play", play_is_ready),
+    "label": ("/label?data=blocks", "Label", label_is_ready),
     "train-form": ("/train?new=1", "Train", form_is_ready),
     "train-run": ("/train?run={run}", "Train", run_is_ready),
     "compare": ("/compare?a={run}@0&b={run}@1", "Compare", comparison_is_ready),
@@ -62,6 +70,16 @@ PAGES = {
 def run(studio: StudioServer) -> str:
     """A home with something on every page; the id of the run to show."""
     return furnish(studio.home)
+
+
+def serious(page: Page) -> list[str]:
+    """What axe calls serious or critical: the rule, and where."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{broken['id']}: {', '.join(str(node['target'][0]) for node in broken['nodes'][:4])}"
+        for broken in found
+        if broken["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -76,4 +94,5 @@ def test_a_page_fits(visit: Callable[..., Visitor], run: str, tmp_path: Path, na
             page.get_by_role("button", name="Light or dark").click()
             expect(page.locator("body")).to_have_class(re.compile(r"\bdark\b"))
         assert page.evaluate(OVERFLOWING) == []
+        assert serious(page) == []
         page.screenshot(path=tmp_path / f"{name}-{width}-{theme}.png", full_page=True)
