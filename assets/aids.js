@@ -35,6 +35,7 @@ addEventListener("scroll", () => { if (shown) hide(); }, { capture: true, passiv
 // Past the header to what the page is about; the first thing that the keyboard reaches.
 const skip = element.querySelector("[data-skip]");
 document.body.prepend(skip);
+document.querySelector("main.contain").id = "content";
 skip.addEventListener("click", (event) => {
   event.preventDefault();
   const parts = [...document.querySelectorAll("main .studio")];
