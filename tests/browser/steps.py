@@ -29,7 +29,7 @@ OVERFLOWING = """() => {
   };
   for (const element of document.body.querySelectorAll("*")) {
     const box = element.getBoundingClientRect();
-    const beside = "svg svg, [aria-hidden=true], .js-plotly-plot, #js-plotly-tester";
+    const beside = ".visually-hidden, svg svg, [aria-hidden=true], .js-plotly-plot, #js-plotly-tester";
     if (!box.width || !box.height || element.closest(beside)) continue;
     if (!element.checkVisibility({ visibilityProperty: true })) continue;
     if ((box.right > width + 1 || box.left < -1) && !scrolls(element)) {
