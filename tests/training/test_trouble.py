@@ -1,4 +1,4 @@
-"""Memory that runs out and training that diverges end in one sentence with the settings to change; asked-for samples."""
+"""Memory that runs out and training that diverges end in a sentence with the settings to change; samples on request."""
 
 from __future__ import annotations
 
