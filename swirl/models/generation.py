@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch.nn.functional import softmax
 
 from swirl.models.body import WHOLE, Support, unwrapped
+from swirl.models.drafting import FEW, can_follow, follow
 from swirl.models.head import backbone_states, project, token_scores
 from swirl.models.memory import CACHE_AT_ONCE
+from swirl.models.picking import Sampling, pick
 
 # Tokens that one forward pass holds: a bound on memory, not on speed.
 TOKENS_AT_ONCE = 32_768
+Watch = Callable[[], None]
+"""Called before each pass of a draw; what it raises ends the draw."""
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How completions are drawn. Temperature 0 takes the likeliest token; top_p 1 and top_k 0 keep every token."""
-
-    max_tokens: int
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
+def unwatched() -> None:
+    """Nobody waits for the end of the draw."""
 
 
 def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -37,27 +33,6 @@ def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -
     return ids.to(device), mask.to(device)
 
 
-def pick(logits: torch.Tensor, how: Sampling, generator: torch.Generator | None) -> torch.Tensor:
-    """Draw one token id for each row of logits (B, V); returns (B,)."""
-    if how.temperature == 0:
-        return logits.argmax(dim=-1)
-    logits = logits.float() / how.temperature
-    if 0 < how.top_k < logits.shape[-1]:
-        floor = logits.topk(how.top_k, dim=-1).values[:, -1:]
-        logits = logits.masked_fill(logits < floor, -torch.inf)
-    if how.top_p < 1:
-        ordered, order = logits.sort(dim=-1, descending=True)
-        kept = softmax(ordered, dim=-1)
-        outside = kept.cumsum(dim=-1) - kept >= how.top_p  # the first token always stays
-        outside[:, 0] = False
-        logits = logits.masked_fill(outside.scatter(-1, order, outside), -torch.inf)
-    # One uniform number a row against the running sum: torch.multinomial draws one for each token of the vocabulary.
-    # It stays clear of 1, so that rounding cannot carry it past the last token that has any probability.
-    reached = softmax(logits, dim=-1).cumsum(dim=-1)
-    drawn = torch.rand(len(logits), 1, device=logits.device, generator=generator).clamp(max=1 - 1e-6)
-    return torch.searchsorted(reached, drawn * reached[:, -1:], right=True).squeeze(-1)
-
-
 @torch.no_grad()
 def sample(
     model: torch.nn.Module,
@@ -68,10 +43,14 @@ def sample(
     pad_id: int,
     generator: torch.Generator | None = None,
     support: Support = WHOLE,
+    drafts: Sequence[Sequence[int]] | None = None,
+    watch: Watch = unwatched,
 ) -> list[list[int]]:
     """`n` completions for each prompt, in contiguous runs, of ids within the support.
 
-    Each ends with its end id unless it was cut short; without end ids all have `how.max_tokens` tokens.
+    `drafts` are what the completions of each prompt will mostly be, if that is known: a few completions are then drawn
+    in fewer passes, with the same result. Each ends with its end id unless it was cut short; without end ids all have
+    `how.max_tokens` tokens.
 
     The prompts are computed once and their cache is repeated n times; as many are drawn at once as the cache has room
     for. Without a generator torch's own is used, which the trainer saves and restores.
@@ -79,8 +58,10 @@ def sample(
     longest = max(len(prompt) for prompt in prompts) + how.max_tokens
     rows = max(1, CACHE_AT_ONCE // (longest * cache_bytes(model)))
     drawn: list[list[int]] = []
+    if drafts is not None and len(prompts) * n > min(rows, FEW):
+        drafts = None
     for some, each in portions(prompts, n, rows):
-        drawn += draw(model, some, each, how, end_ids, pad_id, generator, support)
+        drawn += draw(model, some, each, how, end_ids, pad_id, generator, support, drafts, watch)
     return drawn
 
 
@@ -113,6 +94,8 @@ def draw(
     pad_id: int,
     generator: torch.Generator | None,
     support: Support,
+    drafts: Sequence[Sequence[int]] | None = None,
+    watch: Watch = unwatched,
 ) -> list[list[int]]:
     """`sample`, of all prompts at once."""
     device = next(model.parameters()).device
@@ -124,6 +107,9 @@ def draw(
         cache.batch_repeat_interleave(n)
         hidden, mask = hidden.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
         positions = positions.repeat_interleave(n, dim=0)
+    if drafts is not None and can_follow(model, cache):
+        begun, each = (cache, hidden, mask, positions[:, -1:]), [draft for draft in drafts for _ in range(n)]
+        return follow(model, begun, each, how, end_ids, pad_id, generator, support, watch)
     ends = torch.tensor(sorted(end_ids), device=device)
     done = torch.zeros(len(hidden), dtype=torch.bool, device=device)
     position, drawn = positions[:, -1:], []
@@ -133,6 +119,7 @@ def draw(
         done = done | torch.isin(token, ends)
         if step + 1 == how.max_tokens or bool(done.all()):
             break
+        watch()
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
         position = position + 1
         out = backbone_states(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,16 +21,17 @@ from transformers import PreTrainedTokenizerBase
 from swirl.codecs import Codec, ImageCodec, TextCodec
 from swirl.models.body import WHOLE, Support
 from swirl.models.checkpoints import HUB_ID, MANIFEST, base_name
-from swirl.models.generation import Sampling, log_probs, sample
+from swirl.models.generation import Sampling, Watch, log_probs, sample, unwatched
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
 from swirl.pictures import key
-from swirl.prompts import TagLayout, layout_for
+from swirl.prompts import layout_for
 from swirl.states import State
 
 Role = Literal["fwm", "idm"]
 Answer = Literal["state", "action"]
 Progress = Callable[[float, str], None]
 ROWS_AT_ONCE = 128
+UNSURE = math.log(0.5)
 
 
 class WorldModel:
@@ -56,6 +59,7 @@ class WorldModel:
         declared = declared if isinstance(declared, list) else [declared]
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
         self.max_action_tokens, self.max_state_tokens = 64, 1024
+        self.watch: Watch = unwatched
         for config in model.peft_config.values():
             # peft looks the base model's vocabulary up when it saves, on the Hub if this names no folder.
             config.base_model_name_or_path = base if Path(base).is_dir() or HUB_ID.fullmatch(base) else None
@@ -114,13 +118,18 @@ class WorldModel:
         generator: torch.Generator | None = None,
         *,
         answer: Answer,
+        along: Sequence[State] | None = None,
     ) -> list[list[int]]:
-        """`n` completions (token ids) for each prompt, in contiguous runs; a picture has as many ids as every frame."""
+        """`n` completions (token ids) for each prompt, in contiguous runs; a picture has as many ids as every frame.
+
+        `along` are states, one for each prompt, that the completions are mostly copies of: it saves time.
+        """
         pad_id, end_ids = self.tokenizer.pad_token_id, self.end_ids
         if answer == "state" and isinstance(self.codec, ImageCodec):
             how, end_ids = replace(how, max_tokens=self.codec.answer_length), set()
+        drafts = None if along is None else [self.state_completion(state) for state in along]
         with self.playing(adapter) as model:
-            return sample(model, prompts, n, how, end_ids, pad_id, generator, self.support(answer))
+            return sample(model, prompts, n, how, end_ids, pad_id, generator, self.support(answer), drafts, self.watch)
 
     def log_prob(
         self,
@@ -210,7 +219,7 @@ class WorldModel:
         how = Sampling(self.room_for(states), temperature)
 
         def compute(part: slice) -> list[State]:
-            drawn = self.sample(self.adapter("fwm"), prompts[part], 1, how, answer="state")
+            drawn = self.sample(self.adapter("fwm"), prompts[part], 1, how, answer="state", along=states[part])
             return [self.codec.decode_state(ids) for ids in drawn]
 
         return self.batched(compute, len(prompts), progress, "imagining next states")
@@ -258,8 +267,9 @@ class WorldModel:
         generator = torch.Generator(self.device).manual_seed(seed)
         prompt = self.layout.forward(state, action)
         how, adapter = Sampling(self.room_for([state]), temperature), self.adapter("fwm")
-        drawn = self.sample(adapter, [prompt], n, how, generator, answer="state")
-        states = [self.codec.decode_state(ids) for ids in drawn]
+        drawn = self.sample(adapter, [prompt], n, how, generator, answer="state", along=[state])
+        shown = self.shown(dict.fromkeys(map(tuple, drawn)))
+        states = [shown[tuple(ids)] for ids in drawn]
         scores = self.inverse_log_prob([state] * n, states, [action] * n)
         chances = self.log_prob(adapter, [prompt] * n, drawn, answer="state")
         predictions = [
@@ -270,25 +280,32 @@ class WorldModel:
     def suggest_actions(self, state: State, n: int = 6, seed: int = 0) -> list[str]:
         """Plausible actions here: next states drawn without an action, and what the IDM reads from them.
 
-        A tag model draws them from its base, which learned P(y | x) with the action slot left empty. The base of a
-        model of pictures was warmed up with actions alone since, and draws things that are not there: what the forward
-        model makes of the actions read from them names what is.
+        The actions that explain most of what was drawn come first: each draw counts with Q(z | x, y'), and a text not
+        at all where that is below a half. The pictures that a model draws without an action may show what is not
+        there: what it makes of the actions read from them, drawn anew, names what is.
         """
         generator = torch.Generator(self.device).manual_seed(seed)
-        adapter = None if isinstance(self.layout, TagLayout) else self.adapter("fwm")
         prompt, how = self.layout.forward(state, ""), Sampling(self.room_for([state]))
-        drawn = self.sample(adapter, [prompt], 4 * n, how, generator, answer="state")
-        imagined = {key(found): found for found in map(self.codec.decode_state, drawn)}
-        imagined.pop(key(state), None)
-        pairs = [(state, found) for found in imagined.values()] or [(state, state)]
-        read = self.infer(pairs, alternatives=1)
+        drawn = self.sample(self.adapter("fwm"), [prompt], 4 * n, how, generator, answer="state", along=[state])
+        times = Counter(map(tuple, drawn))
+        found = {key(shown): (shown, times[ids]) for ids, shown in self.shown(times).items()}
+        found.pop(key(state), None)
+        states, counts = [shown for shown, _ in found.values()], [count for _, count in found.values()]
+        read = self.infer([(state, shown) for shown in states], alternatives=1)
         if self.kind == "image":
             actions = list(dict.fromkeys(inference.action for inference in read))
             again = self.imagine_batch([state] * len(actions), actions)
-            pairs = [(state, found) for found in again if key(found) != key(state)]
-            read = self.infer(pairs, alternatives=1) if pairs else []
-        ranked = sorted(read, key=lambda inference: -inference.log_prob)
-        return list(dict.fromkeys(inference.action for inference in ranked if inference.action))[:n]
+            pairs = [(state, shown) for shown in again if key(shown) != key(state)]
+            read, counts = self.infer(pairs, alternatives=1), [1] * len(pairs)
+        weights: Counter[str] = Counter()
+        for inference, count in zip(read, counts, strict=True):
+            if self.kind == "image" or inference.log_prob >= UNSURE:
+                weights[inference.action] += count * math.exp(inference.log_prob)
+        return [action for action, _ in weights.most_common() if action][:n]
+
+    def shown(self, drawn: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], State]:
+        """The states of drawn ids, each decoded once."""
+        return {ids: self.codec.decode_state(ids) for ids in drawn}
 
     # --- life ------------------------------------------------------------------------------------------------
 
