@@ -45,7 +45,7 @@ def bars(found: Inference) -> str:
         for option in found.alternatives
     )
     return (
-        '<table class="alternatives"><thead class="visually-hidden"><tr><th>action</th><th>bar</th><th>probability</th>'
+        '<table class="alternatives"><thead class="visually-hidden"><tr><th>action</th><td></td><th>probability</th>'
         f"<th>log-probability, nats</th></tr></thead><tbody>{rows}</tbody></table>"
     )
 
