@@ -4,6 +4,7 @@ const find = (selector) => strip.querySelector(selector);
 const keep = (state) => { try { localStorage.setItem(KEY, JSON.stringify(state)); } catch { /* then it begins anew on each page */ } };
 const kept = () => { try { return JSON.parse(localStorage.getItem(KEY)) ?? {}; } catch { return {}; } };
 let state = { done: [], run: "", over: false, ...kept() };
+if (!Array.isArray(state.done)) state.done = []; // anything may lie in a browser's storage
 let first = "", asking = false;
 
 const change = (values) => { state = { ...state, ...values }; keep(state); draw(); };
