@@ -60,6 +60,7 @@ class WorldModel:
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
         self.max_action_tokens, self.max_state_tokens = 64, 1024
         self.watch: Watch = unwatched
+        self.bare = False  # whether the adapters are switched off at present
         for config in model.peft_config.values():
             # peft looks the base model's vocabulary up when it saves, on the Hub if this names no folder.
             config.base_model_name_or_path = base if Path(base).is_dir() or HUB_ID.fullmatch(base) else None
@@ -93,17 +94,22 @@ class WorldModel:
     @contextmanager
     def playing(self, adapter: str | None) -> Iterator[torch.nn.Module]:
         """The model with one adapter active (None: the bare base model), in eval mode; all of it is put back after."""
+        if not (self.bare or self.model.training) and adapter == self.model.active_adapter:
+            yield self.model  # as it is; walking through all its parameters takes as long as a small model's pass
+            return
         trained = {name for name, p in self.model.named_parameters() if p.requires_grad}
         before, mode = self.model.active_adapter, self.model.training
         self.model.eval()
         try:
             if adapter is None:
+                self.bare = True
                 with self.model.disable_adapter():
                     yield self.model
             else:
                 self.model.set_adapter(adapter)
                 yield self.model
         finally:
+            self.bare = self.bare and adapter is not None
             self.model.set_adapter(before)
             for name, parameter in self.model.named_parameters():
                 parameter.requires_grad_(name in trained)
