@@ -32,13 +32,13 @@ const compare = async () => {
   placeLooks();
   if (!(await show())) return;
   for (const side of present()) {
-    for (let first = 0, of = Infinity; first < of; first += CHUNK) {
+    for (let first = 0, of = Infinity; first < of;) {
       const done = of === Infinity ? "" : `: ${first} of ${of} inputs`;
       studio.fill(page, { asking: studio.escape(`Asking ${side.toUpperCase()}${done} …`) });
       const answer = await studio.call(server.ask, { ...wanted, side, first, size: CHUNK });
       if (mine !== visit) return;
       if (answer.error) { studio.fill(page, { tally: "", asking: "" }); return tell(answer.error); }
-      of = answer.of;
+      ({ done: first, of } = answer);
       if (of <= 2 * CHUNK) { await show(); if (mine !== visit) return; }
     }
     await show();

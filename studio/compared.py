@@ -8,7 +8,7 @@ from pathlib import Path
 
 from studio.checking import checked, places
 from studio.comparing import sampled, short, told
-from studio.components.compare_table import compare_table
+from studio.components.compare_table import PREVIEW, compare_table
 from studio.components.health import health
 from studio.components.html import escape
 from studio.components.metrics_table import metrics_table
@@ -68,6 +68,10 @@ class Compared:
             "rates": self.rates(),
         } | {f"health-{side}": self.health(side) for side in self.names}
 
+    def preview(self, side: str) -> bool:
+        """Whether it is known that a side only shows next states."""
+        return any(found is not None and found.preview for found in self.told[side])
+
     @property
     def how(self) -> str:
         """What was compared, in a sentence."""
@@ -80,6 +84,8 @@ class Compared:
 
     def health(self, side: str) -> str:
         """The three verdicts on a checkpoint, as found before; empty where it was not looked at."""
+        if self.preview(side):
+            return f'<p class="note">It infers no actions: {PREVIEW}.</p>'
         look = checked(self.home, self.models, self.names[side], self.data)
         return health(look, places(self.home, self.data, look)) if look else ""
 

@@ -54,8 +54,9 @@ def report_page(report: Report, now: datetime) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f"<title>{escape(report.title)}</title><style>{style()}</style></head>"
-        f'<body class="report"><main class="studio stack"><header class="panel"><h1>{logo()}{escape(report.title)}</h1>'
-        f'<p>{names}</p><ul class="facts">{facts}</ul></header>{alone(parts)}</main></body></html>\n'
+        f'<body class="report"><main class="studio"><div class="stack"><header class="panel">'
+        f"<h1>{logo()}{escape(report.title)}</h1>"
+        f'<p>{names}</p><ul class="facts">{facts}</ul></header>{alone(parts)}</div></main></body></html>\n'
     )
 
 

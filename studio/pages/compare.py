@@ -9,7 +9,7 @@ from studio.answers import Answer, Request, answers, number, text
 from studio.checking import check
 from studio.choosing import KINDS, first_pair, offers, options, start
 from studio.compared import Compared, compared
-from studio.comparing import SHOWN, tell
+from studio.comparing import SHOWN, infers, tell
 from studio.components.html import block, escape
 from studio.components.pictures import empty, two_answers
 from studio.components.vote_panel import question, reveal
@@ -103,9 +103,10 @@ class ComparePage:
         if side not in now.names:
             raise SwirlError("Choose a checkpoint for each side.")
         others = [name for other, name in now.names.items() if other != side]
-        part = slice(first, first + size)
-        tell(self.models, now.names[side], now.transitions[part], now.truths[part], others)
-        return {"done": min(first + size, len(now.transitions)), "of": len(now.transitions)}
+        # An editor takes its time for every picture, so that its progress is told after each.
+        end = first + (size if infers(self.models, now.names[side]) else 1)
+        tell(self.models, now.names[side], now.transitions[first:end], now.truths[first:end], others)
+        return {"done": min(end, len(now.transitions)), "of": len(now.transitions)}
 
     def show(self, request: Request) -> Answer:
         """The page's parts as far as the checkpoints were asked."""
@@ -151,8 +152,10 @@ class ComparePage:
         return {"html": now.report(datetime.now()), "name": f"{safe[:120]}.html"}
 
     def evaluate(self, request: Request) -> Answer:
-        """Start the full evaluation of all."""
-        self.evaluator.start(list(dict.fromkeys(self.present(request).names.values())), text(request, "data"))
+        """Start the full evaluation of all but those that only show next states."""
+        now = self.present(request)
+        names = [name for side, name in now.names.items() if not now.preview(side)]
+        self.evaluator.start(list(dict.fromkeys(names)), now.data)
         return self.progress(request)
 
     def progress(self, request: Request) -> Answer:

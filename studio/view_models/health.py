@@ -120,7 +120,9 @@ def leaking(look: Glance) -> Finding:
         verdict = Verdict("neutral", "No leak to find", "the actions tell the forward model nothing for certain")
     else:
         first = f"{percent(copied.value)} of what is new stands in the actions; " if copied is not None else ""
-        verdict = Verdict("good", "No leak", f"{first}another next state costs {signed(stitch.value)} nats a token")
+        verdict = Verdict(
+            "good", "No leak", f"{first}a next state from elsewhere costs {signed(stitch.value)} nats a token"
+        )
     measures = [
         Measure("stitch test: loss when y comes from elsewhere", spread(stitch, "nats a token"), f"at least {SHARP:g}"),
         Measure(

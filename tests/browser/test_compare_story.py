@@ -70,6 +70,7 @@ def test_the_story_of_a_comparison(
     vote_blind(page, studio, first, second)
     open_the_evidence(page)
     page.screenshot(path=tmp_path / "compare-light.png", full_page=True)
+    add_an_editor(page, tmp_path / "painter")
     file = save_the_report(page, tmp_path)
     read_it_offline(chromium, file, studio, first, tmp_path)
     fit_a_phone_in_the_dark(page, tmp_path)
@@ -134,6 +135,20 @@ def open_the_evidence(page: Page) -> None:
         expect(finding.locator("table")).to_contain_text(figure)
         expect(finding.locator("table")).to_contain_text("at least")
         expect(finding.locator(".cases .picture").first).to_be_visible()
+
+
+def add_an_editor(page: Page, folder: Path) -> None:
+    """A diffusion editor goes into the lists, and says there that it is for looking only; a wrong name is told."""
+    folder.mkdir()
+    (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionInstructPix2PixPipeline"}')
+    page.get_by_text("Another model: a folder").click()
+    for name in (str(folder / "gone"), str(folder)):
+        page.get_by_label("Folder or id of a model").fill(name)
+        page.get_by_role("button", name="Add it to the lists").click()
+        if name.endswith("gone"):
+            expect(page.locator('[data-part="problem"]')).to_contain_text("There is no checkpoint")
+    expect(page.locator("#side-c")).to_have_value(str(folder))
+    expect(page.locator("#side-c option:checked")).to_have_text("painter (preview only, cannot be trained here)")
 
 
 def save_the_report(page: Page, folder: Path) -> Path:

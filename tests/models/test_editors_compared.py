@@ -41,11 +41,16 @@ def test_an_editor_is_offered_marked_and_compared(editor: str, tmp_path: Path) -
     sides = {"a": "tiny-blocks", "b": editor, "data": "blocks"}
     assert PREVIEW in page.choices(sides)["checkpoints"]["image"]
     for side in ("b", "a"):  # the editor first: the collection has true actions, so it needs nobody's
-        page.ask({**sides, "side": side, "first": 0, "size": 12})
+        done, of = 0, 1
+        while done < of:
+            answer = page.ask({**sides, "side": side, "first": done, "size": 12})
+            assert answer["done"] == (done + 1 if side == "b" else answer["of"])
+            done, of = answer["done"], answer["of"]
     parts = page.show(sides)["parts"]
     assert parts["rows"].count(PREVIEW) == 1 and parts["rows"].count("✕ not it") == 12
     assert "next states right" in parts["tally"] and "actions right" not in parts["tally"]
     assert "data-ticket" in page.question(sides)["parts"]["question"]
+    assert PREVIEW in parts["health-b"] and not parts["health-a"]
     assert str(tmp_path) not in page.report(sides)["html"]
     with pytest.raises(SwirlError, match="only shows next states"):
         page.look({**sides, "side": "b"})
