@@ -23,7 +23,7 @@ const follow = async (answer) => {
   following = button.disabled = false;
   if (answer.error) return tell(studio.error(answer.error));
   if (answer.name) {
-    studio.chooseCheckpoint(answer.name);
+    studio.chooseCheckpoint(answer.name, answer.kind);
     window.dispatchEvent(new Event("studio:models"));
   }
 };
@@ -46,6 +46,8 @@ document.addEventListener("click", (event) => {
   if (opener) open(opener.dataset.share);
 });
 dialog.addEventListener("click", (event) => { if (event.target === dialog || event.target.closest("[data-close]")) dialog.close(); });
+// While the window is open the keys are its own: a page's shortcuts, and what they do to Escape, wait behind it.
+window.addEventListener("keydown", (event) => { if (dialog.open && element.isConnected) event.stopImmediatePropagation(); }, true);
 dialog.addEventListener("close", () => { form.elements.token.value = ""; });
 form.addEventListener("change", (event) => { if (event.target.name === "what") { arrange(); if (!following) tell(""); } });
 form.addEventListener("submit", async (event) => {

@@ -122,7 +122,7 @@ class Sharing:
         name = wish.repository if wish.repository.startswith("hub:") else f"hub:{wish.repository}"
         self._progress = Progress(True, f"Fetching {name}")
         located(self.home, name)
-        said = f"<p><b>{escape(name)} is here</b> and chosen in the header.</p>"
+        said = f"<p><b>{escape(name)} is here</b>, in the header's list of models.</p>"
         return Progress(False, result=said, name=name)
 
     def _written(self, wish: Wish) -> Path:

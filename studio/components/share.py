@@ -51,7 +51,8 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
         now = sharing.progress()
         said = f'<p class="note" role="status">{escape(now.words)} …</p>' if now.running else now.result
         failed = f'<p class="error" role="alert">{escape(now.error)}</p>' if now.error else ""
-        return {"running": now.running, "name": now.name, "parts": {"share-result": said + failed}}
+        kind = next((item.kind for item in shared(home).available() if item.name == now.name), "") if now.name else ""
+        return {"running": now.running, "name": now.name, "kind": kind, "parts": {"share-result": said + failed}}
 
     template, style, script = (
         (assets() / f"share.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")

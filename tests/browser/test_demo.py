@@ -127,14 +127,14 @@ def test_a_checkpoint_goes_to_the_hub_and_comes_back(
     studio: StudioServer, visit: Callable[..., Visitor], hub: FakeHub
 ) -> None:
     visitor = visit(width=390)
-    page = visitor.open("/play")
+    page = visitor.open("/play?data=household")
     expect(page.locator("[data-suggestion]").first).to_be_visible()
     assert hub.asked == []
     page.locator(".studio-header summary").click()
     page.locator(".studio-header [data-share]").click()
     window = page.get_by_role("dialog", name="Share a checkpoint")
     window.get_by_label("The checkpoint on the Hub").check()
-    expect(window.get_by_label("Checkpoint", exact=True)).to_have_value("tiny-household")
+    window.get_by_label("Checkpoint", exact=True).select_option("tiny-household")
     window.get_by_label("Name on the Hub").fill("me/world")
     window.get_by_role("button", name="Push the checkpoint").click()
     expect(window.locator(".error")).to_contain_text("There is no token")
