@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio import zero_gpu
 from studio.store import history
+from studio.turns import Turns
 from swirl import machine, paths
 from swirl.errors import SwirlError
 from swirl.models import hub
@@ -50,7 +51,7 @@ class Models:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._lock = threading.RLock()  # held while a model works
+        self.turns = Turns()  # held while a model works
         self._memory = threading.Lock()  # held for an instant
         self._loaded: OrderedDict[str, WorldModel] = OrderedDict()
         self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
@@ -91,7 +92,7 @@ class Models:
 
     def prepare(self) -> None:
         """Import what every model needs: that takes longer than loading a small one, and can be done beforehand."""
-        with self._lock:
+        with self.turns:
             importlib.import_module("swirl.models.loading")
             importlib.import_module("diffusers.models.autoencoders.vq_model")
 
@@ -112,7 +113,7 @@ class Models:
     @contextmanager
     def held(self, name: str) -> Iterator[WorldModel]:
         """`use` in the very process that computes, and without asking whether the model is offered."""
-        with self._lock:
+        with self.turns:
             from swirl.models import load_world_model  # torch comes with it; no two threads may import it at once
 
             if name not in self._loaded:
@@ -122,6 +123,8 @@ class Models:
             self._loaded.move_to_end(name)
             model = self._loaded[name]
             self._device = str(model.device)
+            if (small := getattr(model, "small", None)) is not None:
+                importlib.import_module("swirl.models.threads").suit(small)
             yield model
 
     def infer(
@@ -166,7 +169,7 @@ class Models:
 
     def unload(self) -> None:
         """Let go of every model, and of what they answered, once the one at work is done."""
-        with self._lock:
+        with self.turns:
             while self._loaded:
                 self._loaded.popitem()[1].unload()
         with self._memory:

@@ -20,6 +20,7 @@ from studio.likeness import depth
 from studio.offering import offer
 from studio.page import Page
 from studio.trajectory import exported
+from studio.turns import Asking, at_once, patiently
 from studio.view_models.numbers import count
 from studio.view_models.path import read_path
 from swirl.errors import SwirlError
@@ -101,8 +102,7 @@ class Player:
         key = ("suggested", name, state)
         actions = models.recall(key)
         if actions is None:
-            with models.use(name) as model:
-                actions = model.suggest_actions(seen, n=SUGGESTIONS)
+            actions = patiently(models, name, lambda model: model.suggest_actions(seen, n=SUGGESTIONS))
             models.remember(key, actions)
         chips = "".join(
             f'<button type="button" class="chip" data-suggestion="{escape(action)}"><kbd>{index}</kbd>'
@@ -143,17 +143,19 @@ class Player:
     def prepare(self, request: Request) -> Answer:
         """Imagine ahead what `imagine` will probably be asked, so that the answer is at hand when it is."""
         state, action = usable_state(text(request, "state")), usable_action(text(request, "action"))
-        self.drawn(self.asked(request, state), state, action, request, ranked=True)
+        self.drawn(self.asked(request, state), state, action, request, ranked=True, ask=patiently)
         return {}
 
-    def drawn(self, name: str, state: str, action: str, request: Request, ranked: bool) -> list[Future]:
+    def drawn(
+        self, name: str, state: str, action: str, request: Request, ranked: bool, ask: Asking = at_once
+    ) -> list[Future]:
         """The distinct futures that a model draws; what was drawn before with the same seed is remembered."""
         samples, seed = number(request, "n", 1, 16), number(request, "seed", 0, 2**31 - 1)
         models, key = shared(self.home), ("imagined", name, state, action, samples, seed)
         predictions = models.recall(key)
         if predictions is None:
-            with models.use(name) as model:
-                predictions = model.imagine(self.kept.state(state), action, n=samples, seed=seed)
+            seen = self.kept.state(state)
+            predictions = ask(models, name, lambda model: model.imagine(seen, action, n=samples, seed=seed))
             models.remember(key, predictions)
         for prediction in predictions:
             self.kept.keep(prediction.state)

@@ -134,6 +134,7 @@ class Editor:
 
     kind = "image"
     trainable = False
+    small = False
 
     def __init__(self, pipeline: DiffusionPipeline, *, name: str, side: int = SIDE) -> None:
         recipe = RECIPES[type(pipeline).__name__]

@@ -23,6 +23,7 @@ from swirl.models.body import WHOLE, Support
 from swirl.models.checkpoints import HUB_ID, MANIFEST, base_name
 from swirl.models.generation import Sampling, Watch, log_probs, sample, unwatched
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
+from swirl.models.threads import SMALL
 from swirl.pictures import key
 from swirl.prompts import layout_for
 from swirl.states import State
@@ -60,6 +61,7 @@ class WorldModel:
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
         self.max_action_tokens, self.max_state_tokens = 64, 1024
         self.watch: Watch = unwatched
+        self._small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
         self.bare = False  # whether the adapters are switched off at present
         for config in model.peft_config.values():
             # peft looks the base model's vocabulary up when it saves, on the Hub if this names no folder.
@@ -86,6 +88,11 @@ class WorldModel:
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.model.parameters()).device
+
+    @property
+    def small(self) -> bool:
+        """Whether one thread computes as fast as several."""
+        return self._small and self.device.type == "cpu"
 
     def adapter(self, role: Role) -> str:
         """The adapter that plays a role; one plays both when weights are shared."""

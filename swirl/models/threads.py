@@ -1,0 +1,17 @@
+"""How many threads to compute with: a small model is done before a second thread has woken up.
+
+With a training run beside it two threads wait for each other instead: an answer of the tiny models then takes several
+times as long as with one.
+"""
+
+from __future__ import annotations
+
+import torch
+
+SMALL = 20_000_000  # parameters; up to about here a pass for a few rows is overhead rather than work
+ALL = torch.get_num_threads()
+
+
+def suit(small: bool) -> None:
+    """Compute with one thread from here on, or with as many as torch took by itself; counts for the calling thread."""
+    torch.set_num_threads(1 if small else ALL)

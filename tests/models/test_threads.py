@@ -1,0 +1,22 @@
+"""As many threads as a model can use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from swirl.models import load_world_model, threads
+
+
+def test_a_small_model_computes_with_one_thread(tiny_base: Path, tmp_path: Path) -> None:
+    model = load_world_model(tmp_path, str(tiny_base), "cpu", "float32")
+    assert model.small
+    before = torch.get_num_threads()
+    try:
+        threads.suit(model.small)
+        assert torch.get_num_threads() == 1
+        threads.suit(False)
+        assert torch.get_num_threads() == threads.ALL
+    finally:
+        torch.set_num_threads(before)
