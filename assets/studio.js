@@ -105,6 +105,14 @@ window.studio ??= (() => {
     try { return (await fn({ checkpoint: checkpoint(), checkpoints: checkpoints(), kind, ...values })) ?? LOST; } catch { return LOST; }
   };
 
+  // The list of endpoints is Gradio's; it opens by the button of its footer, which our pages hide.
+  const openEndpoints = (tries = 100) => {
+    const button = document.querySelector("footer .show-api");
+    if (button) button.click();
+    else if (tries) setTimeout(() => openEndpoints(tries - 1), 200);
+  };
+  if ("api" in query()) openEndpoints();
+
   const escape = (text) => { const div = document.createElement("div"); div.textContent = text; return div.innerHTML; };
   const error = (text) => `<p class="error" role="alert">${escape(text)}</p>`;
 

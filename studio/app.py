@@ -31,6 +31,8 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
     sharing = Sharing(home)
     names = [module.PAGE for module in PAGES]
     app = gr.Blocks(title="SWIRL Studio", analytics_enabled=False, fill_width=True)
+    with app:
+        api.render(home)  # before the other pages: what comes after one of them counts as its own
     for module in (*PAGES, *ASIDE):
         page = module.PAGE
         with app if page.path == "/" else app.route(page.title, page.path):
@@ -43,15 +45,13 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
             module.render(home)
             guide.foot()
             aids.render()
-    with app:
-        api.render(home)
     if read_only:
         demo.close(app, home)
     return app
 
 
 def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | None, read_only: bool = False) -> None:
-    """Serve `app` in the background: no share link, no run history, no footer, nothing of Gradio's to be seen."""
+    """Serve `app` in the background: no share link, no run history, nothing of Gradio's to be seen."""
     icon = Path(tempfile.mkdtemp(prefix="swirl-")) / "favicon.svg"
     icon.write_text(favicon(), encoding="utf-8")
     app.launch(
@@ -64,7 +64,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         quiet=True,
         share=False,
         show_error=True,
-        footer_links=[],
+        footer_links=["api"],  # hidden; `?api` lists the endpoints
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,

@@ -1,4 +1,4 @@
-"""A person labels a few transitions with the keyboard, and starts a warm-up from them."""
+"""A person labels a few transitions with the keyboard and starts a warm-up; a program finds its endpoints."""
 
 from __future__ import annotations
 
@@ -121,3 +121,14 @@ def test_pictures_are_shown_before_after_and_as_a_difference(visit: Callable[...
     page.get_by_role("button", name="Keep").click()
     expect(page.locator('[data-part="error"] .error')).to_contain_text("Say what was done first")
     counted(page, 1)
+
+
+def test_the_endpoints_for_programs_are_listed_and_nothing_else(visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    visitor.harmless.append(r"status of 40[34]")  # Gradio's list asks for a code generator that is switched off
+    page = visitor.open("/?api")
+    expect(page.locator(".api-docs")).to_be_visible()
+    names = page.locator(".api-docs .api-name")
+    expect(names.first).to_be_visible()
+    shown = {name.strip('"') for name in names.all_inner_texts()} - {""}  # once as a heading, once in the example
+    assert shown == {"/load", "/infer", "/imagine", "/start", "/status"}
