@@ -293,9 +293,10 @@ class WorldModel:
     def suggest_actions(self, state: State, n: int = 6, seed: int = 0) -> list[str]:
         """Plausible actions here: next states drawn without an action, and what the IDM reads from them.
 
-        The actions that explain most of what was drawn come first: each draw counts with Q(z | x, y'), and a text not
-        at all where that is below a half. The pictures that a model draws without an action may show what is not
-        there: what it makes of the actions read from them, drawn anew, names what is.
+        The actions that explain most of what was drawn come first: each draw counts with Q(z | x, y'). Of texts,
+        actions that are nowhere read with a probability of a half are left out, unless all are. The pictures that a
+        model draws without an action may show what is not there: what it makes of the actions read from them, drawn
+        anew, names what is.
         """
         generator = torch.Generator(self.device).manual_seed(seed)
         prompt, how = self.layout.forward(state, ""), Sampling(self.room_for([state]))
@@ -311,10 +312,13 @@ class WorldModel:
             pairs = [(state, shown) for shown in again if key(shown) != key(state)]
             read, counts = self.infer(pairs, alternatives=1), [1] * len(pairs)
         weights: Counter[str] = Counter()
+        sure = set()
         for inference, count in zip(read, counts, strict=True):
+            weights[inference.action] += count * math.exp(inference.log_prob)
             if self.kind == "image" or inference.log_prob >= UNSURE:
-                weights[inference.action] += count * math.exp(inference.log_prob)
-        return [action for action, _ in weights.most_common() if action][:n]
+                sure.add(inference.action)
+        ranked = [action for action, _ in weights.most_common() if action]
+        return ([action for action in ranked if action in sure] or ranked)[:n]
 
     def shown(self, drawn: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], State]:
         """The states of drawn ids, each decoded once."""
