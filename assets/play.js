@@ -117,7 +117,7 @@ const proceed = (index, { from = game.futures, keep = false } = {}) => {
   const nodes = known >= 0 ? game.nodes : [...game.nodes, { parent: game.at, action: game.action, state: future.state }];
   game = { ...game, nodes, at: known >= 0 ? known : nodes.length - 1, undo: [...game.undo, step], redo: [], ...NOTHING };
   field.value = "";
-  return Promise.all([draw(keep), suggest()]);
+  return draw(keep).then(suggest); // the new state first: looking for suggestions would hold up its drawing
 };
 
 const undo = () => {

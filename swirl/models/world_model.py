@@ -60,7 +60,7 @@ class WorldModel:
         declared = declared if isinstance(declared, list) else [declared]
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
         self.max_action_tokens, self.max_state_tokens = 64, 1024
-        self.watch: Watch = unwatched
+        self.watch: Watch = unwatched  # what it raises ends the answer at work
         self._small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
         self.bare = False  # whether the adapters are switched off at present
         for config in model.peft_config.values():
@@ -153,6 +153,7 @@ class WorldModel:
         answer: Answer,
     ) -> list[LogProb]:
         """log P(completion | prompt) under one adapter, at temperature 1, over the ids that the answer may hold."""
+        self.watch()
         with self.playing(adapter) as model:
             scores = log_probs(model, prompts, completions, self.tokenizer.pad_token_id, self.support(answer))
         return [LogProb(float(score.sum()), len(score)) for score in scores]
