@@ -128,7 +128,7 @@ def test_tags_and_notes_are_kept_where_they_stand(
     line.get_by_role("button", name="Take the tag a off the parent").click()
     expect(line.locator(".tag")).to_have_count(3)
     studio.swirl("runs", "tag", parent, "from the terminal")  # seen here without a reload
-    expect(line.locator(".tag")).to_have_text(re.compile("from the terminal"))
+    expect(line.locator(".tag", has_text="from the terminal")).to_be_visible()
     page.reload()
     page.get_by_role("combobox", name="Tag").select_option("from the terminal")
     expect(page.locator("tr[data-run]")).to_have_count(1)
