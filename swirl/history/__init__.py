@@ -11,6 +11,7 @@ from swirl.history.comparisons import CHOICES, Choice, Comparisons, Look, Prefer
 from swirl.history.curves import Curves
 from swirl.history.evaluations import Evaluations
 from swirl.history.hand_labels import HandLabels
+from swirl.history.judgements import Judgements
 from swirl.history.registry import Registry
 from swirl.history.rows import (
     STATUSES,
@@ -53,7 +54,7 @@ __all__ = [
 ]
 
 
-class History(Training, Waiting, Curves, Beside, Whole, Evaluations, Comparisons, HandLabels, Registry):
+class History(Training, Waiting, Curves, Beside, Whole, Evaluations, Comparisons, HandLabels, Judgements, Registry):
     """The history of one home; `home/studio.db` is created and brought up to date when it is opened.
 
     One object serves all threads of a process, and any number of processes may hold one: readers never wait, writers

@@ -268,5 +268,18 @@ def comparisons(db: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def judgements(db: Database) -> None:
+    """What a judge answered, by the hash of what it was asked: nothing is paid for twice."""
+    db.executescript("""
+        CREATE TABLE judgements (
+            key TEXT PRIMARY KEY,
+            model TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            created TEXT NOT NULL
+        ) WITHOUT ROWID;
+    """)
+
+
 # Every step's name: on an empty database all of them are pending.
 NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))
