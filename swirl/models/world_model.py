@@ -238,6 +238,23 @@ class WorldModel:
 
         return self.batched(compute, len(prompts), progress, "imagining next states")
 
+    def draw_batch(
+        self, states: Sequence[State], actions: Sequence[str], n: int, *, temperature: float = 1.0, seed: int = 0
+    ) -> list[list[State]]:
+        """`n` sampled next states for each row, in the order drawn; the same for the same rows and seed."""
+        generator = torch.Generator(self.device).manual_seed(seed)
+        self.codec.prepare(states)
+        prompts = [self.layout.forward(x, z) for x, z in zip(states, actions, strict=True)]
+        how, adapter = Sampling(self.room_for(states), temperature), self.adapter("fwm")
+
+        def compute(part: slice) -> list[list[State]]:
+            drawn = self.sample(adapter, prompts[part], n, how, generator, answer="state", along=states[part])
+            shown = self.shown(dict.fromkeys(map(tuple, drawn)))
+            found = [shown[tuple(ids)] for ids in drawn]
+            return [found[at : at + n] for at in range(0, len(found), n)]
+
+        return self.batched(compute, len(prompts), None, "drawing next states")
+
     def infer(
         self,
         transitions: Sequence[tuple[State, State]],
