@@ -65,7 +65,8 @@ def per_transition(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
     found["leakage/state_ablation"] = leakage.state_ablation(rows)
     if rows.true_actions is not None:
         found["health/mean_length_true"] = health.lengths(rows.true_actions)
-    found |= {f"horizon/{name}": values for name, values in horizon.measured(rows).items()}
+    found |= {f"horizon/{name}": values for name, values in horizon.measured(rows, seed).items()}
+    found |= {f"copy/{name}": values for name, values in horizon.copied(rows, seed).items()}
     return found | (of_texts(rows) if rows.kind == "text" else of_frames(rows, seed))
 
 

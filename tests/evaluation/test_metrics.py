@@ -113,6 +113,29 @@ def test_horizon_goes_on_from_the_models_own_predictions(rows):
     right = horizon.measured(rows(toy.Knowing(), sequences=2, length=4))
     assert right["exact_match@1"] == [1.0] * 8
     assert right["exact_match@3"] == [1.0, 1.0, None, None] * 2
+    assert right["exact_match@5"] == [None] * 8
+
+
+def test_copying_the_start_stands_beside_the_horizon():
+    there, back = State("you hall , lamp on , apple hand"), State("you hall , lamp off , apple hand")
+    transitions = [Transition("a", 0, there, back), Transition("a", 1, back, there), Transition("a", 2, there, there)]
+    copied = horizon.copied(Rows(transitions, None, Answers(toy.Knowing())))
+    assert copied["exact_match@1"] == [0.0, 0.0, 1.0]
+    assert copied["exact_match@2"] == [1.0, 0.0, None]  # there and back again is where it began
+    assert copied["exact_match@3"] == [1.0, None, None]
+
+
+def test_the_horizon_goes_from_a_drawn_few_of_many_transitions(rows, monkeypatch):
+    monkeypatch.setattr(horizon, "STARTS", 10)
+    model = toy.Knowing()
+    asked = rows(model, sequences=12)
+    chosen, inferred = set(horizon.starts(asked, seed=1)), len(asked.inferred)
+    before = model.asked
+    measured, copied = horizon.measured(asked, seed=1), horizon.copied(asked, seed=1)
+    told = {i for i, value in enumerate(measured["exact_match@1"]) if value is not None}
+    assert told == chosen and len(chosen) == 10 and inferred == 96
+    assert [v is None for v in copied["exact_match@4"]] == [v is None for v in measured["exact_match@4"]]
+    assert model.asked - before <= 10 * len(horizon.STEPS)
 
 
 def test_horizon_of_two_needs_a_next_transition_of_the_same_sequence():

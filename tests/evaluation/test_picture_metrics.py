@@ -29,9 +29,15 @@ ALWAYS = {
     "forward/log_prob", "copy/exact_match", "copy/token_accuracy", "copy/psnr", "copy/ssim", "cycle/exact_match",
     "cycle/psnr", "cycle/action_exact_match", "cycle/log_prob", "controllability/log_prob_gain",
     "controllability/delta_psnr", "health/distinct", "health/effective_number", "health/mean_length", "leakage/stitch",
-    "leakage/state_ablation", "horizon/exact_match@1", "horizon/exact_match@2", "horizon/exact_match@3",
-    "horizon/psnr@1", "horizon/psnr@2", "horizon/psnr@3", "codec/psnr", "codec/ssim", "codec/codes_used",
+    "leakage/state_ablation", 
+    "codec/psnr", "codec/ssim", "codec/codes_used",
 }  # fmt: skip
+ALWAYS |= {
+    f"{group}/{name}@{steps}"
+    for group in ("horizon", "copy")
+    for name in ("exact_match", "psnr")
+    for steps in range(1, 7)
+}
 
 
 @pytest.fixture

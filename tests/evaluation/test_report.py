@@ -21,8 +21,9 @@ ALWAYS = {
     "forward/log_prob", "copy/exact_match", "copy/token_accuracy", "copy/rouge_l", "copy/bleu", "cycle/exact_match",
     "cycle/action_exact_match", "cycle/log_prob", "controllability/log_prob_gain", "health/distinct",
     "health/effective_number", "health/mean_length", "leakage/stitch", "leakage/state_ablation", "leakage/overlap",
-    "horizon/exact_match@1", "horizon/exact_match@2", "horizon/exact_match@3",
+    
 }  # fmt: skip
+ALWAYS |= {f"{group}/exact_match@{steps}" for group in ("horizon", "copy") for steps in range(1, 7)}
 
 
 @pytest.fixture
