@@ -1,0 +1,203 @@
+"""Logs of programs that call tools: tau-bench's trajectories and ToolBench's answer trees, as steps.
+
+A step is what was last seen, the call, and what the tool answered. The layouts are those of the benchmarks' own files:
+tau-bench (Yao et al. 2024), a list of `{"task_id", "trial", "traj": [{"role", "content", "tool_calls"?}]}`; ToolBench
+(Qin et al. 2023) and StableToolBench (Guo et al. 2024), one object a file with `answer_generation.query` and either
+`tree.tree`, nodes of `{"node_type", "description", "observation"?, "children"}`, or `trys`, each with a flat `chain`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swirl.errors import SwirlError
+
+LONGEST = 2**29
+"""The largest file of logs, in bytes; one is read at once."""
+FINISH = "Finish"
+"""ToolBench's call that ends an answer; it asks no tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStep:
+    """`context` is what was last seen before the call, `observation` the tool's answer, both as they were logged.
+
+    `call` is in words, `name(key="value")`; `earlier` are the calls and answers before it, from the first.
+    """
+
+    context: str
+    call: str
+    observation: str
+    earlier: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolLog:
+    """Steps that follow each other: each one's context is the observation before it. `task` is what the user asked."""
+
+    id: str
+    task: str
+    steps: tuple[ToolStep, ...]
+
+
+def read_tau_bench(path: Path) -> list[ToolLog]:
+    """The logs of a tau-bench file: each run of calls between two words of the user, which are its first context.
+
+    Calls that got no answer, or an empty one, are passed over, for they show nothing. Raises SwirlError if the file
+    cannot be read, has another layout, or has no call.
+    """
+    document = whole(path)
+    if not is_tau_bench(document):
+        raise SwirlError(f'{path} is no log of tau-bench; it needs a list of objects with "task_id" and "traj".')
+    logs = [log for record in document if isinstance(record, dict) for log in tau_bench_logs(record)]
+    return checked(path, logs)
+
+
+def read_answer_tree(path: Path) -> list[ToolLog]:
+    """The logs of one answer file of ToolBench or StableToolBench, each call of the tree in exactly one of them.
+
+    A log goes from a node to a leaf; a branch begins where it leaves the log before it. `Finish` is no call of a tool.
+    Raises SwirlError if the file cannot be read, has another layout, or has no call.
+    """
+    document = whole(path)
+    if not is_answer_tree(document):
+        raise SwirlError(f'{path} is no answer of ToolBench; it needs "answer_generation", and "tree" or "trys".')
+    return checked(path, answer_tree_logs(path.stem, document))
+
+
+def is_tau_bench(document: Any) -> bool:
+    """Whether a JSON document has tau-bench's layout."""
+    first = document[0] if isinstance(document, list) and document else None
+    return isinstance(first, dict) and "task_id" in first and isinstance(first.get("traj"), list)
+
+
+def is_answer_tree(document: Any) -> bool:
+    """Whether a JSON document has the layout of ToolBench's answers."""
+    if not isinstance(document, dict) or not isinstance(document.get("answer_generation"), dict):
+        return False
+    return isinstance(document.get("tree"), dict) or isinstance(document.get("trys"), list)
+
+
+def whole(path: Path) -> Any:
+    """A file's JSON document. Raises SwirlError if it cannot be read or is none."""
+    try:
+        if path.stat().st_size > LONGEST:
+            raise SwirlError(f"{path} is larger than {LONGEST >> 20} MB; divide it.")
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SwirlError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
+    except (ValueError, RecursionError) as error:
+        raise SwirlError(f"{path} is not valid JSON ({error}); copy it again.") from error
+
+
+def checked(path: Path, logs: list[ToolLog]) -> list[ToolLog]:
+    """The logs, if there is one."""
+    if not logs:
+        raise SwirlError(f"{path} has no call of a tool with an answer; choose another file.")
+    return logs
+
+
+def tau_bench_logs(record: dict[str, Any]) -> Iterator[ToolLog]:
+    """The runs of calls of one trajectory."""
+    traj = record.get("traj")
+    messages = [message for message in traj if isinstance(message, dict)] if isinstance(traj, list) else []
+    name = f"task-{record.get('task_id')}-trial-{record.get('trial', 0)}"
+    said = [text_of(message) for message in messages if message.get("role") == "user"]
+    answers = {message.get("tool_call_id"): text_of(message) for message in messages if message.get("role") == "tool"}
+    run, seen, number = Run(), "", 0
+    for message in messages:
+        if message.get("role") == "user":
+            if run.steps:
+                yield ToolLog(f"{name}-{number}", said[0], tuple(run.steps))
+                number += 1
+            run.steps, seen = [], text_of(message)
+        for call in listed(message, "tool_calls"):
+            function, answer = call.get("function", {}), answers.get(call.get("id"), "")
+            seen = run.add(seen, in_words(str(function.get("name")), function.get("arguments")), answer)
+    if run.steps:
+        yield ToolLog(f"{name}-{number}", said[0] if said else "", tuple(run.steps))
+
+
+class Run:
+    """The steps of one log as they are found."""
+
+    def __init__(self) -> None:
+        self.steps: list[ToolStep] = []
+        self.earlier: tuple[tuple[str, str], ...] = ()
+
+    def add(self, context: str, call: str, observation: str) -> str:
+        """Add a step if both sides have something in them; returns what is seen after it."""
+        before, self.earlier = self.earlier, (*self.earlier, (call, observation))
+        if not observation.strip():
+            return context
+        if context.strip():
+            self.steps.append(ToolStep(context, call, observation, before))
+        return observation
+
+
+def answer_tree_logs(name: str, document: dict[str, Any]) -> list[ToolLog]:
+    """The logs of one answer, in the tree's order, those of a `Finish` alone left out."""
+    query = str(document["answer_generation"].get("query") or "").strip() or "(no question was logged)"
+    tree = document.get("tree")
+    roots = [tree.get("tree")] if isinstance(tree, dict) else [chained(entry) for entry in listed(document, "trys")]
+    found = [steps for root in roots if isinstance(root, dict) for steps in branches(root, query)]
+    return [ToolLog(f"{name}-{number}", query, tuple(steps)) for number, steps in enumerate(found)]
+
+
+def chained(entry: dict[str, Any]) -> dict[str, Any]:
+    """A flat chain of nodes as a tree of one branch."""
+    below: list[dict[str, Any]] = []
+    for node in reversed(listed(entry, "chain")):
+        below = [{**node, "children": below}]
+    return {"node_type": "Action Input", "description": "", "children": below}
+
+
+def branches(root: dict[str, Any], query: str) -> list[list[ToolStep]]:
+    """The runs of steps of a tree; a node's first child continues its run, every other child begins one."""
+    found: list[list[ToolStep]] = []
+    waiting = [(root, "", query, (), None)]  # node, the tool named above it, last seen, earlier, the run it continues
+    while waiting:
+        node, tool, seen, earlier, run = waiting.pop()
+        kind, description = node.get("node_type"), str(node.get("description") or "")
+        if kind == "Action":
+            tool = description
+        elif kind == "Action Input" and tool and tool != FINISH:
+            call, observation = in_words(tool, description), str(node.get("observation") or "")
+            if observation.strip():
+                if run is None:
+                    found.append(run := [])
+                run.append(ToolStep(seen, call, observation, earlier))
+                seen = observation
+            tool, earlier = "", (*earlier, (call, observation))
+        children = listed(node, "children")
+        # A stack: what is pushed last is visited first, so the first child comes last and the order is the tree's.
+        waiting += [(child, tool, seen, earlier, run if at == 0 else None) for at, child in enumerate(children)][::-1]
+    return found
+
+
+def in_words(name: str, arguments: Any) -> str:
+    """A call as `name(key="value", other=3)`; arguments that are no JSON object stand as they were logged."""
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}")
+        except ValueError:
+            return f"{name}({arguments.strip()})"
+    if not isinstance(arguments, dict):
+        return f"{name}({json.dumps(arguments, ensure_ascii=False)})"
+    return f"{name}({', '.join(f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in arguments.items())})"
+
+
+def text_of(message: dict[str, Any]) -> str:
+    """What a message says; nothing if it only calls tools."""
+    content = message.get("content")
+    return content if isinstance(content, str) else ""
+
+
+def listed(record: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects in a list that may be missing."""
+    value = record.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
