@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from swirl.history import History
 from swirl.sources.aurora import is_aurora
 from swirl.sources.aurora_clips import as_sequences, write_instructions
 from swirl.sources.drafts import draft, install
-from swirl.sources.items import Found, Progress, Skipped
+from swirl.sources.items import Found, Item, Progress, Skipped
 from swirl.sources.picture_options import PictureOptions
 from swirl.sources.picture_reading import FORMATS as PICTURE_FORMATS
 from swirl.sources.picture_reading import holds_pictures, picture_clips
@@ -38,6 +38,7 @@ from swirl.sources.stored import (
     names_in,
 )
 from swirl.sources.storing import Stored, write_pictures
+from swirl.sources.tool_imports import is_tool_logs, tool_items, write_calls
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
@@ -128,14 +129,15 @@ def write(
         return write_pictures(path, picture_clips(path, options, progress), folder, lengths, report)
     if path.is_file() and path.suffix.lower() not in READERS:
         raise SwirlError(f"{path} is of no kind that can be read; choose {FORMATS}, or {PICTURE_FORMATS}.")
-    return write_texts(path, folder, lengths, report, progress)
+    found = tool_items(path, progress) if is_tool_logs(path) else stream(path, progress)
+    return write_texts(path, found, folder, lengths, report)
 
 
-def write_texts(path: Path, folder: Path, lengths: dict[str, int], report: Report, progress: Progress | None) -> Stored:
+def write_texts(path: Path, found: Iterator[Item], folder: Path, lengths: dict[str, int], report: Report) -> Stored:
     """Stream the good sequences of texts into the draft."""
     digest = hashlib.sha256()
     with (folder / SEQUENCES).open("wb") as file:
-        for item in stream(path, progress):
+        for item in found:
             if isinstance(item, Skipped):
                 report.add(item)
                 continue
@@ -152,6 +154,8 @@ def bring_actions(path: Path, folder: Path, lengths: dict[str, int], report: Rep
     """Bring the true actions of the sequences along, and say whether there were any."""
     if is_aurora(path):
         return write_instructions(path, folder / ACTIONS, lengths)
+    if is_tool_logs(path):
+        return write_calls(path, folder / ACTIONS, lengths)
     beside = (path if path.is_dir() else path.parent) / ACTIONS
     return beside.is_file() and copy_actions(beside, folder / ACTIONS, lengths, report)
 
