@@ -1,15 +1,19 @@
-"""Take the README's pictures: `python tests/browser/make_pictures.py [--steps N] [--seed S]`.
+"""Take the README's pictures: `python tests/browser/make_pictures.py [NAME …] [--steps N] [--seed S]`.
 
-Starts a studio on a throw-away home, trains the preset tiny-household with shorter phases, visits the pages meanwhile
-and afterwards, and writes assets/readme/{explore,play,train,compare}.png, 1440 px wide.
+Starts a studio on a throw-away home and writes into assets/readme: explore.png (Household), blocks.png (Explore on
+frames), play.gif (Blocks played with the keyboard), and, while and after the preset tiny-household trains with shorter
+phases, train.png and compare.png. 1440 px wide, the GIF 960.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from steps import expect_status, wait_for_points
 from studio_server import PATIENCE, ROOT, Outside, StudioServer, until
@@ -17,19 +21,25 @@ from visitor import Visitor, chromium_path, open_chromium
 
 from swirl.plan import plan
 from swirl.presets import preset
-from swirl.settings import Settings
 
 PRESET = "tiny-household"
 FOLDER = ROOT / "assets" / "readme"
 TALLEST = 1100  # pixels; a README shows the upper part of a longer page
+NAMES = ("explore", "blocks", "play", "train")
+KEYS = "1112"
+"""What is pressed on Play: each the number of a suggested action."""
+FREQUENT = 96
+"""Colours of the GIF that are taken by how often they occur; the other 160 by how far they lie apart."""
+SHOWN, LAST = 1100, 2500
+"""Milliseconds that the GIF shows a state, and its last one."""
 
 
 def main() -> None:
     """Train, visit, take the pictures."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("names", nargs="*", choices=[*NAMES, []], help="which of them (default: all)")
     flags.add_argument("--steps", type=int, default=40, help="optimiser steps in a phase (default: 40)")
     flags.add_argument("--seed", type=int, default=0)
-    flags.add_argument("--action", default="open the box", help="what Play imagines in the first state")
     given = flags.parse_args()
     path = chromium_path()
     if path is None:
@@ -42,54 +52,84 @@ def main() -> None:
         try:
             server.start()
             with sync_playwright() as playwright, open_chromium(playwright, path) as browser:
-                take_all(server, Visitor(browser, server.url), given.steps, given.seed, given.action)
+                visitor = Visitor(browser, server.url)
+                page = visitor.open("/")
+                for name in given.names or NAMES:
+                    TAKING[name](page, server, given)
         finally:
             server.close()
             outside.close()
 
 
-def take_all(server: StudioServer, visitor: Visitor, steps: int, seed: int, action: str) -> None:
-    """The four pictures, each when its page has something to show."""
-    page = visitor.open("/")
-    explore(page)
-    play(page, action)
-    wanted = {"steps_per_phase": steps, "seed": seed}
-    settings = preset(PRESET).settings.replace(wanted)
-    changes = [f"{name}={value}" for name, value in wanted.items()]
-    run = server.swirl("train", "--preset", PRESET, "--set", *changes, "--detach")["run"]
-    train(page, server, run, settings)
-    until_finished(page, server, run)
-    compare(page, run)
-
-
-def explore(page: Page) -> None:
+def explore(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
     """A step in the middle of the first sequence, its true action shown."""
-    page.goto("/?data=household&sequence=1&step=5")
+    page.goto("/?data=household&sequence=4&step=6")
     expect(page.locator('[data-part="imagined"] .state')).to_have_count(2)
     until(lambda: page.locator(".action-chip b").count() == page.locator(".action-chip").count(), "all actions")
-    page.locator("[data-check]").click()
-    expect(page.locator('[data-part="health"] .verdict')).to_have_count(4)
     page.locator("[data-truth]").click()
     expect(page.locator('[data-part="truth"] b')).to_be_visible()
     take(page, "explore")
 
 
-def play(page: Page, action: str) -> None:
-    """Two steps along a path, with the futures of a third action before their choice."""
-    page.goto("/play")
-    for number, words in enumerate((action, "go to the hall", "take the book")):
-        expect(page.locator("[data-suggestion]").first).to_be_visible()
-        page.get_by_label("Do something").fill(words)
-        page.keyboard.press("Enter")
-        expect(page.locator("[data-future]").first).to_be_visible()
-        if number < 2:
-            page.locator("[data-future]").first.click()
-            expect(page.locator("[data-node]")).to_have_count(number + 2)
-    take(page, "play")
+def blocks(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
+    """The same of frames."""
+    page.goto("/?data=blocks&sequence=1&step=5")
+    expect(page.locator('[data-part="imagined"] img').first).to_be_visible()
+    until(lambda: page.locator(".action-chip b").count() == page.locator(".action-chip").count(), "all actions")
+    take(page, "blocks")
 
 
-def train(page: Page, server: StudioServer, run: str, settings: Settings) -> None:
-    """The run in the midst of its last phase."""
+def play(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
+    """Blocks played with the number keys, a picture after each."""
+    page.set_viewport_size({"width": 1200, "height": 760})
+    page.goto("/play?data=blocks")
+    fresh(page)
+    page.get_by_role("button", name="go on at once").click()
+    pictures = []
+    for number, key in enumerate(KEYS, start=1):
+        fresh(page)
+        page.locator('[data-part="stage"]').focus()
+        pictures.append(page.screenshot())
+        page.keyboard.press(key)
+        expect(page.locator(".node")).to_have_count(number + 1)
+        expect(page.locator(".past [data-future]").first).to_be_visible()
+    fresh(page)
+    write_gif([*pictures, page.screenshot()], FOLDER / "play.gif")
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def palette_of(frames: list[Image.Image]) -> Image.Image:
+    """The most frequent colours as they are, for paper must stay paper, and others spread over all that occur."""
+    strip = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames]))
+    counted = sorted(strip.getcolors(maxcolors=strip.width * strip.height), reverse=True)
+    spread = strip.quantize(256 - FREQUENT, method=Image.Quantize.MAXCOVERAGE).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in counted[:FREQUENT] for part in colour] + spread)
+    return palette
+
+
+def fresh(page: Page) -> None:
+    """Wait until the suggestions are those of the present state."""
+    expect(page.locator(".suggestions:not(.old) [data-suggestion]").first).to_be_visible()
+
+
+def write_gif(pictures: list[bytes], path: Path) -> None:
+    """The pictures one after the other, 960 px wide, in 256 colours chosen from all of them."""
+    size = (960, 608)
+    frames = [Image.open(io.BytesIO(each)).convert("RGB").resize(size, Image.Resampling.LANCZOS) for each in pictures]
+    palette = palette_of(frames)
+    same = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    times = [SHOWN] * (len(same) - 1) + [LAST]
+    same[0].save(path, save_all=True, append_images=same[1:], duration=times, loop=0, optimize=True)
+    print(path)
+
+
+def train(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
+    """A run in the midst of its last phase; and Compare when it has ended."""
+    wanted = {"steps_per_phase": given.steps, "seed": given.seed}
+    settings = preset(PRESET).settings.replace(wanted)
+    changes = [f"{name}={value}" for name, value in wanted.items()]
+    run = server.swirl("train", "--preset", PRESET, "--set", *changes, "--detach")["run"]
     page.goto(f"/train?run={run}")
     last = plan(settings, warm_up_steps=0)[-1]
     while (server.run().phase_index or 0, server.run().step or 0) < (last.index, last.steps // 2):
@@ -98,6 +138,8 @@ def train(page: Page, server: StudioServer, run: str, settings: Settings) -> Non
     wait_for_points(page, "reward", 2)
     expect_status(page, "running")
     take(page, "train")
+    until_finished(page, server, run)
+    compare(page, run)
 
 
 def until_finished(page: Page, server: StudioServer, run: str) -> None:
@@ -113,7 +155,7 @@ def compare(page: Page, run: str) -> None:
     page.goto(f"/compare?a={run}@0&b={run}")
     expect(page.locator("table.compared tbody tr").first).to_be_visible()
     expect(page.locator("table.compared")).not_to_contain_text("not asked yet")
-    button = page.get_by_role("button", name="Evaluate both")
+    button = page.get_by_role("button", name="Evaluate them")
     button.click()
     expect(page.locator('[data-part="source"]')).to_contain_text("intervals")
     expect(button).to_be_enabled()
@@ -130,6 +172,8 @@ def take(page: Page, name: str) -> None:
     page.screenshot(path=FOLDER / f"{name}.png", clip=area, full_page=True)
     print(FOLDER / f"{name}.png")
 
+
+TAKING = {"explore": explore, "blocks": blocks, "play": play, "train": train}
 
 if __name__ == "__main__":
     main()
