@@ -50,6 +50,17 @@ class Row:
         self.place = self.place + 1 if copied else self._found()
         return copied and not self.done
 
+    def take(self, drawn: Sequence[int], guessed: int, support: Support, ends: set[int], most: int) -> int:
+        """Take of the ids drawn at `guessed` places and one after them what counts; returns how many guesses held."""
+        held = 0
+        while not self.done:
+            given = support.given(len(self.drawn))
+            copied = self.add(drawn[held] if given is None else given, ends, most)
+            if not copied or held == guessed:
+                break
+            held += 1
+        return held
+
     def _found(self) -> int:
         """Where the copy goes on after an id that was not its own: after the same two ids nearby, else one further."""
         following = self.place + 1
@@ -143,14 +154,7 @@ class Judge:
         tokens = pick(logits, self.how, None, self._chances(rows, width)) + self.support.low
         held = []
         for row, guess, drawn in zip(rows, guesses, tokens.view(batch, width).tolist(), strict=True):
-            count = 0
-            while not row.done:
-                given = self.support.given(len(row.drawn))
-                copied = row.add(drawn[count] if given is None else given, self.end_ids, self.how.max_tokens)
-                if not copied or count == len(guess):
-                    break
-                count += 1
-            held.append(count)
+            held.append(row.take(drawn, len(guess), self.support, self.end_ids, self.how.max_tokens))
         return held
 
     def _chances(self, rows: Sequence[Row], width: int) -> torch.Tensor | None:

@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerBase
 
 from swirl.codecs import Codec, ImageCodec, TextCodec
 from swirl.models.body import WHOLE, Support
+from swirl.models.checking import greedy_along
 from swirl.models.checkpoints import HUB_ID, MANIFEST, base_name
 from swirl.models.generation import Sampling, Watch, log_probs, sample, unwatched
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
@@ -290,6 +291,46 @@ class WorldModel:
             return [Inference(group[0].action, group[0].log_prob, tuple(group)) for group in ranked]
 
         return self.batched(compute, len(prompts), progress, "inferring actions")
+
+    def imagine_along(
+        self, states: Sequence[State], actions: Sequence[str], guesses: Sequence[State]
+    ) -> list[tuple[State, LogProb]]:
+        """What `imagine_batch` says at temperature 0, and log P(guess | x, z): fast where the guesses are right."""
+        self.codec.prepare([*states, *guesses])
+        prompts = [self.layout.forward(x, z) for x, z in zip(states, actions, strict=True)]
+        how, guessed = Sampling(self.room_for(states), 0.0), [self.state_completion(state) for state in guesses]
+        found = self.along("fwm", prompts, guessed, how, "state")
+        return [(self.codec.decode_state(ids), score) for ids, score in found]
+
+    def infer_along(
+        self, transitions: Sequence[tuple[State, State]], guesses: Sequence[str]
+    ) -> list[tuple[str, LogProb]]:
+        """The greedy action of each transition (x, y), and log Q(guess | x, y): fast where the guesses are right."""
+        self.codec.prepare([state for pair in transitions for state in pair])
+        prompts = [self.layout.inverse(x, y) for x, y in transitions]
+        how, guessed = Sampling(self.max_action_tokens, 0.0), [self.completion(action) for action in guesses]
+        return [(self.codec.decode(ids), score) for ids, score in self.along("idm", prompts, guessed, how, "action")]
+
+    def along(
+        self,
+        role: Role,
+        prompts: Sequence[Sequence[int]],
+        guesses: Sequence[Sequence[int]],
+        how: Sampling,
+        answer: Answer,
+    ) -> list[tuple[list[int], LogProb]]:
+        """The greedy completion (token ids) of each prompt, and log P of its guess."""
+        end_ids, adapter = self.end_ids, self.adapter(role)
+        if answer == "state" and isinstance(self.codec, ImageCodec):
+            how, end_ids = replace(how, max_tokens=self.codec.answer_length), set()
+
+        def compute(part: slice) -> list[tuple[list[int], LogProb]]:
+            about = (how, end_ids, self.tokenizer.pad_token_id, self.support(answer), self.watch)
+            with self.playing(adapter) as model:
+                drawn, scores = greedy_along(model, prompts[part], guesses[part], *about)
+            return [(ids, LogProb(float(s.sum()), len(s))) for ids, s in zip(drawn, scores, strict=True)]
+
+        return self.batched(compute, len(prompts), None, "checking guesses")
 
     def imagine(
         self, state: State, action: str, *, n: int = 4, temperature: float = 1.0, seed: int = 0
