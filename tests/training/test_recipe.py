@@ -24,7 +24,7 @@ def test_every_stage_runs_and_the_model_loads(name: str, kind: str, tmp_path: Pa
     small = CodecShape(codes=32, channels=16)
     short = {"forward_steps": 2}
     if kind == "image":
-        short = {"mixed_rounds": (2,), "random_board_steps": 2, "codec": small}
+        short = {"mixed": recipe.MixedRounds(steps=2, aim=1.0, most=2), "random_board_steps": 2, "codec": small}
     monkeypatch.setitem(recipe.RECIPES, name, replace(recipe.RECIPES[name], **FEW, **short))
     monkeypatch.setattr(recipe.report, "__defaults__", (4,))
     new_codec(small).save(tmp_path / "codec")
@@ -48,3 +48,12 @@ def test_random_boards_change_one_or_two_codes(tiny_pictures: Path, tmp_path: Pa
         changed = [code for pair in zip(before, after, strict=True) if pair[0] != pair[1] for code in pair]
         assert len(changed) <= 4
         assert inverse[1] == [*changed, world.layout.end_id]
+
+
+def test_the_mixed_rounds_end_when_the_aim_is_reached(monkeypatch) -> None:
+    seeds, scores = [], iter([0.1, 0.44, 0.9])
+    monkeypatch.setattr(recipe, "fit", lambda *_, seed, **__: seeds.append(seed))
+    monkeypatch.setattr(recipe, "report", lambda *_: {"forward/exact_match": next(scores)})
+    blocks = recipe.RECIPES["tiny-blocks"]
+    recipe.train_both(None, blocks, recipe.MixedRounds(steps=1, aim=0.43, most=9), [], seed=5)
+    assert seeds == [7, 8]
