@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from swirl import pictures
+from swirl.evaluation.best_of import best_of
+from swirl.evaluation.kept import Kept, digest
+from swirl.evaluation.pace import Pace
 from swirl.models.results import Inference, LogProb
-from swirl.states import State
+from swirl.states import State, Transition
 
 Progress = Callable[[float, str], None]
 Question = TypeVar("Question", bound=tuple[str, ...])
@@ -48,6 +51,19 @@ class Answering(Protocol):
     def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]: ...
 
 
+@runtime_checkable
+class Checking(Protocol):
+    """A model that answers the faster, the nearer a guess is to its greedy answer, and scores the guess on the way."""
+
+    def imagine_along(
+        self, states: Sequence[State], actions: Sequence[str], guesses: Sequence[State]
+    ) -> list[tuple[State, LogProb]]: ...
+
+    def infer_along(
+        self, transitions: Sequence[tuple[State, State]], guesses: Sequence[str]
+    ) -> list[tuple[str, LogProb]]: ...
+
+
 @contextmanager
 def no_longer_than(model: Answering, states: Sequence[State]) -> Iterator[None]:
     """Let predictions grow a little longer than the longest of these observed states, and no further.
@@ -72,15 +88,43 @@ class Answers:
     """Greedy answers and log-probabilities of one model, remembered by question; states are told apart by their keys.
 
     Questions that were not asked before go to the model in one batch, short ones first, so that a batch holds rows of
-    like length. `progress` is told the name of what is computed and how far it is, from 0 to 1.
+    like length. `progress` is told the name of what is computed and how far it is, from 0 to 1: of that kind of
+    question, or, given the number of all the questions `expected`, of the whole. With `kept` the answers of an earlier
+    attempt are taken from that file, and new ones written to it. `watch` is called before each batch; what it raises
+    ends the work.
     """
 
-    def __init__(self, model: Answering, seed: int = 0, progress: Progress | None = None) -> None:
-        self.model, self.seed, self.progress = model, seed, progress
+    def __init__(
+        self,
+        model: Answering,
+        seed: int = 0,
+        progress: Progress | None = None,
+        *,
+        kept: Kept | None = None,
+        expected: float | None = None,
+        watch: Callable[[], None] | None = None,
+    ) -> None:
+        self.model, self.seed, self.progress, self.kept, self.watch = model, seed, progress, kept, watch
+        self.pace = None if expected is None else Pace(progress, expected)
         self._known: dict[str, State] = {}
         self._actions: dict[tuple[str, str], str] = {}
         self._states: dict[tuple[str, str], State] = {}
+        self._best: dict[tuple[str, str, str], State] = {}
         self._scores: dict[tuple[str, ...], LogProb] = {}
+        self._after: dict[str, str] = {}
+        self._between: dict[tuple[str, str], str] = {}
+        self._beside: list[tuple[str, tuple[str, ...], Any]] = []
+
+    def observed(self, transitions: Sequence[Transition], actions: Sequence[str] | None) -> None:
+        """What was observed, and done where it is known: guesses, by which a model that can check them saves time.
+
+        They change no answer.
+        """
+        for index, transition in enumerate(transitions):
+            x, y = self.key(transition.state), self.key(transition.next_state)
+            self._after[x] = y
+            if actions is not None:
+                self._between[x, y] = actions[index]
 
     def key(self, state: State) -> str:
         """A state's key (a text is its own), under which `state` finds it again."""
@@ -96,22 +140,41 @@ class Answers:
         """The action that the IDM decodes greedily for each pair (x, y)."""
         asked = [(self.key(x), self.key(y)) for x, y in zip(states, next_states, strict=True)]
 
-        def compute(pairs: Sequence[tuple[str, str]]) -> list[str]:
-            inferred = self.model.infer(
-                [(self.state(x), self.state(y)) for x, y in pairs], alternatives=1, seed=self.seed
-            )
-            return [inference.action for inference in inferred]
+        def compute(rows: Sequence[tuple[str, str]]) -> list[str]:
+            guessed = [row for row in rows if row in self._between] if isinstance(self.model, Checking) else []
+            found = dict(zip(guessed, self._checked_actions(guessed), strict=True)) if guessed else {}
+            rest = [row for row in rows if row not in found]
+            pairs = [(self.state(x), self.state(y)) for x, y in rest]
+            inferred = self.model.infer(pairs, alternatives=1, seed=self.seed) if pairs else []
+            found |= {row: inference.action for row, inference in zip(rest, inferred, strict=True)}
+            return [found[row] for row in rows]
 
-        return self._filled(self._actions, asked, compute, "inferring actions")
+        return self._filled("actions", self._actions, asked, compute, "inferring actions")
 
     def next_states(self, states: Sequence[State], actions: Sequence[str]) -> list[State]:
         """The next state that the FWM decodes greedily for each (x, z)."""
         asked = [(self.key(x), z) for x, z in zip(states, actions, strict=True)]
 
-        def compute(pairs: Sequence[tuple[str, str]]) -> list[State]:
-            return self.model.imagine_batch([self.state(x) for x, _ in pairs], [z for _, z in pairs], temperature=0.0)
+        def compute(rows: Sequence[tuple[str, str]]) -> list[State]:
+            if isinstance(self.model, Checking):
+                return self._checked_states(rows)
+            return self.model.imagine_batch([self.state(x) for x, _ in rows], [z for _, z in rows], temperature=0.0)
 
-        return self._filled(self._states, asked, compute, "imagining next states")
+        found = self._filled("states", self._states, asked, compute, "imagining next states")
+        for (x, z), state in zip(asked, found, strict=True):
+            self._between.setdefault((x, self.key(state)), z)
+        return found
+
+    def best_states(self, states: Sequence[State], actions: Sequence[str], n: int) -> list[State]:
+        """The next state for each (x, z) that is the best of `n` draws by the IDM's score; see `best_of`."""
+        asked = [(str(n), self.key(x), z) for x, z in zip(states, actions, strict=True)]
+
+        def compute(rows: Sequence[tuple[str, ...]]) -> list[State]:
+            # Each batch draws other numbers, the same ones whenever it is asked.
+            seed = self.seed + int(digest("best", rows[0])[:8], 16)
+            return best_of(self.model, [self.state(x) for _, x, _ in rows], [z for _, _, z in rows], n, seed)
+
+        return self._filled("best", self._best, asked, compute, f"drawing the best of {n}", weight=n)
 
     def forward_log_prob(
         self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
@@ -124,7 +187,7 @@ class Answers:
             _, x, z, y = zip(*rows, strict=True)
             return self.model.forward_log_prob([*map(self.state, x)], z, [*map(self.state, y)])
 
-        return self._filled(self._scores, asked, compute, "scoring next states")
+        return self._filled("scores", self._scores, asked, compute, "scoring next states")
 
     def inverse_log_prob(
         self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
@@ -137,7 +200,7 @@ class Answers:
             _, x, y, z = zip(*rows, strict=True)
             return self.model.inverse_log_prob([*map(self.state, x)], [*map(self.state, y)], z)
 
-        return self._filled(self._scores, asked, compute, "scoring actions")
+        return self._filled("scores", self._scores, asked, compute, "scoring actions")
 
     def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
         """log P(y | z), the state left empty."""
@@ -146,19 +209,70 @@ class Answers:
         def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
             return self.model.without_state_log_prob([z for _, z, _ in rows], [self.state(y) for _, _, y in rows])
 
-        return self._filled(self._scores, asked, compute, "scoring next states without their state")
+        return self._filled("scores", self._scores, asked, compute, "scoring next states without their state")
+
+    def _checked_states(self, rows: Sequence[tuple[str, str]]) -> list[State]:
+        """The greedy next states, by checking what was observed after the state, or that nothing changes."""
+        guesses = [self._after.get(x, x) for x, _ in rows]
+        checked = self.model.imagine_along(
+            [self.state(x) for x, _ in rows], [z for _, z in rows], [*map(self.state, guesses)]
+        )
+        asked = [("forward", x, z, guess) for (x, z), guess in zip(rows, guesses, strict=True)]
+        self._learnt(asked, [score for _, score in checked])
+        return [state for state, _ in checked]
+
+    def _checked_actions(self, rows: Sequence[tuple[str, str]]) -> list[str]:
+        """The greedy actions, by checking the true one, or the one that the next state was predicted from."""
+        guesses = [self._between[row] for row in rows]
+        checked = self.model.infer_along([(self.state(x), self.state(y)) for x, y in rows], guesses)
+        asked = [("inverse", x, y, guess) for (x, y), guess in zip(rows, guesses, strict=True)]
+        self._learnt(asked, [score for _, score in checked])
+        return [action for action, _ in checked]
+
+    def _learnt(self, questions: Sequence[tuple[str, ...]], scores: Sequence[LogProb]) -> None:
+        """Remember log-probabilities that came with other answers."""
+        for question, score in zip(questions, scores, strict=True):
+            if question not in self._scores:
+                self._scores[question] = score
+                self._beside.append(("scores", question, score))
 
     def _filled(
         self,
+        kind: str,
         known: dict[Question, Answer],
         asked: Sequence[Question],
         compute: Callable[[Sequence[Question]], list[Answer]],
         what: str,
+        weight: float = 1.0,
     ) -> list[Answer]:
-        new = sorted((row for row in dict.fromkeys(asked) if row not in known), key=lambda row: sum(map(len, row)))
+        new = sorted(self._unknown(kind, known, asked, weight), key=lambda row: sum(map(len, row)))
         for start in range(0, len(new), ROWS_AT_ONCE):
+            if self.watch is not None:
+                self.watch()
             rows = new[start : start + ROWS_AT_ONCE]
-            known.update(zip(rows, compute(rows), strict=True))
-            if self.progress is not None:
-                self.progress(min(1.0, (start + ROWS_AT_ONCE) / len(new)), what)
+            answers = compute(rows)
+            known.update(zip(rows, answers, strict=True))
+            if self.kept is not None:
+                self.kept.add([*((kind, *pair) for pair in zip(rows, answers, strict=True)), *self._beside])
+            self._beside.clear()
+            self._tell(start + len(rows), len(new), weight * len(rows), weight, what)
         return [known[row] for row in asked]
+
+    def _unknown(
+        self, kind: str, known: dict[Question, Answer], asked: Sequence[Question], weight: float
+    ) -> list[Question]:
+        """The questions that were never answered; what an earlier attempt kept of them is taken over first."""
+        new = [row for row in dict.fromkeys(asked) if row not in known]
+        if self.kept is None:
+            return new
+        found = {row: answer for row in new if (answer := self.kept.get(kind, row)) is not None}
+        known.update(found)
+        if self.pace is not None:
+            self.pace.done += weight * len(found)
+        return [row for row in new if row not in found]
+
+    def _tell(self, done: int, total: int, gained: float, weight: float, what: str) -> None:
+        if self.pace is not None:
+            self.pace.passed(gained, weight * (total - done), what)
+        elif self.progress is not None:
+            self.progress(done / total, what)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation import copy, cycle, forward
+from swirl.evaluation import copy, cycle, forward, horizon, leakage, verification
 from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
 from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.kept import Kept
 from swirl.evaluation.metrics import measured, per_transition
 from swirl.evaluation.rows import Rows
 from swirl.evaluation.texts import exact_match
@@ -65,12 +67,18 @@ def evaluate(
     part: str = "test",
     limit: int | None = None,
     seed: int = 0,
+    best_of: int = 1,
     progress: Progress | None = None,
+    kept: Kept | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> Report:
     """Measure a model on a part of a collection, on at most `limit` transitions of randomly drawn whole sequences.
 
     Opens the hidden true actions if the collection has them; without them the metrics that need them are left out. A
-    collection too small to have such a part is used whole. Raises SwirlError when there is no transition at all.
+    collection too small to have such a part is used whole. With `best_of` above 1 the best of as many draws stands
+    beside the greedy predictions (`verification`). `kept` is a file of answers, from which an evaluation that was
+    stopped goes on (`keep_answers`); whoever gave it removes it. `watch` is called before each pass of the model; what
+    it raises ends the evaluation. Raises SwirlError when there is no transition at all.
     """
     from swirl.evaluation.true_actions import load_true_actions
     from swirl.sources.collection import load_sequences
@@ -84,13 +92,44 @@ def evaluate(
     if not transitions:
         raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
     true_actions = aligned(transitions, load_true_actions(home, data))
-    rows = Rows(transitions, true_actions, Answers(model, seed, progress))
-    with no_longer_than(model, rows.next_states):
-        columns = per_transition(rows, seed)
+    expected = questions(len(transitions), true_actions is not None, best_of)
+    answers = Answers(model, seed, progress, kept=kept, expected=expected, watch=watch)
+    answers.observed(transitions, true_actions)
+    rows = Rows(transitions, true_actions, answers)
+    with no_longer_than(model, rows.next_states), watched(model, watch):
+        foresee(rows)
+        columns = {**per_transition(rows, seed), **verification.measured(rows, best_of)}
         metrics = measured(rows, columns, seed)
         shown = examples(rows)
     sequences_used = len({t.sequence_id for t in transitions})
     return Report(len(transitions), sequences_used, part, metrics, shown, cases(transitions, columns))
+
+
+def questions(transitions: int, known: bool, best_of: int) -> float:
+    """About how many questions of the length of a transition an evaluation asks; for the time left."""
+    each = 5.0 if known else 5.5  # a prediction, an action and two tests of each, and what the wrong ones lead to
+    drawn = best_of * (1 + known) if best_of > 1 else 0
+    return (each + drawn) * transitions + 2 * min(transitions, leakage.STITCHED) + 3 * min(transitions, horizon.STARTS)
+
+
+def foresee(rows: Rows) -> None:
+    """Ask first for the answers that come with others: a prediction by checking the observed state scores it too."""
+    forward.predicted(rows)
+    cycle.predicted(rows)
+
+
+@contextmanager
+def watched(model: Answering, watch: Callable[[], None] | None) -> Iterator[None]:
+    """Let `watch` be called before each pass of the model too, where it knows how to."""
+    before = getattr(model, "watch", None)
+    if watch is None or before is None:
+        yield
+        return
+    model.watch = watch
+    try:
+        yield
+    finally:
+        model.watch = before
 
 
 def cases(transitions: Sequence[Transition], columns: Mapping[str, Sequence[float | None]]) -> dict[str, Any]:
@@ -150,8 +189,10 @@ def held_out_scores(
     pictures, wherever there is an exact match of states, `psnr` (dB) too.
     """
     rows = Rows(list(transitions), true_actions, Answers(model, progress=progress))
+    rows.answers.observed(transitions, true_actions)
     scores: dict[str, list[float]] = {}
     with no_longer_than(model, rows.next_states):
+        foresee(rows)
         scores["forward/log_prob"] = forward.log_prob(rows)
         lean = {name: rows.measures[name] for name in LEAN if name in rows.measures}
         predictions = {"cycle": cycle.predicted(rows), "copy": copy.predicted(rows), "forward": forward.predicted(rows)}
