@@ -1,0 +1,182 @@
+"""ByteMorph-Bench (Chang et al. 2025): motions of five kinds, from a source picture to a target picture."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swirl.errors import SwirlError
+from swirl.evaluation.benchmarks import paper, tasks
+from swirl.evaluation.benchmarks.clip import MISSING, Clip, clip_at_hand, cosines
+from swirl.evaluation.benchmarks.drawing import by_clip, by_pixels, shown
+from swirl.evaluation.benchmarks.figures import Column, means
+from swirl.evaluation.benchmarks.items import Gathered, Step, broken, some
+from swirl.evaluation.benchmarks.predicting import Means, imagined
+from swirl.evaluation.judge import Load, Question, numbers
+from swirl.states import Picture, State
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+PROJECT = "the ByteMorph project (ByteMorph-Bench)"
+FILES = ("data/test-*.parquet", "test-*.parquet", "*.parquet")
+WORDS = ("edit_type", "edit_prompt", "edit_prompt_rewrite_instruction", "tgt_img_caption")
+NEEDED = {"edit_type", "src_img", "tgt_img", "edit_prompt"}
+NAMES = {"camera_move": "camera_motion", "human_object_interaction": "interaction"}
+"""Other names of the same categories."""
+
+
+@dataclass
+class Motions(Gathered[Step]):
+    """The rows with both pictures, and the caption of each target by the row's id."""
+
+    captions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A row of a file before its pictures are read."""
+
+    id: str
+    split: str
+    file: Path
+    row: int
+    prompt: str
+    caption: str
+
+
+class ByteMorph:
+    """The benchmark's parquet files, in a folder or in its folder `data`."""
+
+    name, kind, title = "bytemorph", "image", "ByteMorph-Bench"
+    splits, paper = paper.BYTEMORPH_SPLITS, paper.BYTEMORPH
+    judged = True
+
+    def gather(self, folder: Path, limit: int | None, seed: int) -> Motions:
+        """Read the files. Raises SwirlError where there is none, or one has other columns."""
+        files = [folder] if folder.is_file() else next((f for f in (sorted(folder.glob(p)) for p in FILES) if f), [])
+        if not files:
+            raise SwirlError(f"{folder} has no data/test-*.parquet; get the files from {PROJECT}.")
+        gathered = Motions([], {})
+        places = [place for file in files for place in places_of(file, gathered.notes)]
+        gathered.of = dict(Counter(place.split for place in places))
+        usable = [place for place in places if place.prompt]
+        if len(usable) < len(places):
+            gathered.notes.append(f"{len(places) - len(usable)} rows are left out, for they have no instruction.")
+        for place, row in with_pictures(some(usable, limit, seed)):
+            source, target = (Picture(encoded=picture_bytes(row[name])) for name in ("src_img", "tgt_img"))
+            if why := broken(source, target):
+                gathered.notes.append(f"{place.id} is left out: {why}")
+                continue
+            gathered.captions[place.id] = place.caption
+            states = State(picture=source), State(picture=target)
+            gathered.items.append(Step(place.id, place.split, states[0], place.prompt, states[1], place.id))
+        return gathered
+
+    def loads(self, gathered: Motions, infers: bool) -> list[Load]:
+        """What a judge will be asked: each row once."""
+        return [Load(len(gathered.items), len(tasks.MOTION) + 120, 3)]
+
+    def measure(self, gathered: Motions, with_: Means) -> Iterator[Column]:
+        """CLIP similarities and directions, PSNR, and the judge's score from 0 to 100."""
+        steps, of = gathered.items, gathered.of
+        made = imagined(with_, [step.state for step in steps], [step.action for step in steps], "drawing the edits")
+        clip = clip_at_hand()
+        if clip is None:
+            with_.notes.append(MISSING)
+        else:
+            yield from by_clip(clip, steps, made, of)
+            yield from directions(clip, steps, made, gathered, with_)
+        yield from by_pixels(steps, made, of)
+        if with_.judge is not None:
+            questions = [
+                Question(s.id, tasks.MOTION, s.action, (s.state.picture, s.next_state.picture, drawing.picture))
+                for s, drawing in zip(steps, made, strict=True)
+            ]
+            scores = with_.judge.ask(questions, partial(numbers, key="Score", count=1, low=0, high=100), with_.progress)
+            splits, groups = [step.split for step in steps], [step.group for step in steps]
+            yield from means("judge/score", splits, groups, [score and score[0] for score in scores], of)
+
+
+def directions(
+    clip: Clip, steps: Sequence[Step], made: Sequence[State], gathered: Motions, with_: Means
+) -> Iterator[Column]:
+    """`clip_direction`: the cosine of (target − source) and (drawn − source); `clip_text`: drawn against the caption.
+
+    A drawing that is its source points nowhere: its direction counts 0.
+    """
+    splits, groups = [step.split for step in steps], [step.group for step in steps]
+    sources, targets, drawn = (
+        clip.of_pictures(shown(states)) for states in ([s.state for s in steps], [s.next_state for s in steps], made)
+    )
+    turned = cosines(targets - sources, drawn - sources)
+    yield from means("forward/clip_direction", splits, groups, turned, gathered.of)
+    captions = [gathered.captions[step.id] for step in steps]
+    words = clip.of_words([caption or " " for caption in captions])
+    if words is None:
+        with_.notes.append("CLIP's text similarity is left out, for the folder of the weights has no tokenizer.")
+        return
+    for name, vectors in (("forward/clip_text", drawn), ("copy/clip_text", sources)):
+        values = [near if said else None for near, said in zip(cosines(vectors, words), captions, strict=True)]
+        yield from means(name, splits, groups, values, gathered.of)
+
+
+def opened(file: Path) -> ParquetFile:
+    """A parquet file of the benchmark. Raises SwirlError for any other file."""
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        parquet = ParquetFile(file)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise SwirlError(f"{file} cannot be read as parquet ({str(error).splitlines()[0]}); copy it again.") from error
+    if missing := sorted(NEEDED - set(parquet.schema_arrow.names)):
+        raise SwirlError(f"{file} has no column {missing[0]}; it is no file of ByteMorph-Bench, get it from {PROJECT}.")
+    return parquet
+
+
+def places_of(file: Path, notes: list[str]) -> Iterator[_Place]:
+    """The rows of a file without their pictures; the prompt is the rewritten one, else the plain one."""
+    parquet = opened(file)
+    columns = [name for name in WORDS if name in parquet.schema_arrow.names]
+    for row, record in enumerate(parquet.read(columns=columns).to_pylist()):
+        prompt = said(record, "edit_prompt_rewrite_instruction") or said(record, "edit_prompt")
+        split, caption = category(said(record, "edit_type")), said(record, "tgt_img_caption")
+        yield _Place(f"{file.name}[{row}]", split, file, row, prompt, caption)
+
+
+def said(record: dict[str, Any], name: str) -> str:
+    """A column's text without white space around it; empty where it has none."""
+    value = record.get(name)
+    return str(value).strip() if value is not None else ""
+
+
+def category(edit_type: str) -> str:
+    """The category's name in one spelling: `Camera Zoom` and `camera-zoom` are `camera_zoom`."""
+    name = re.sub(r"[^a-z]+", "_", edit_type.lower()).strip("_")
+    return NAMES.get(name, name) or "unnamed"
+
+
+def with_pictures(places: Sequence[_Place]) -> Iterator[tuple[_Place, dict[str, Any]]]:
+    """Each place with its row's pictures, row group by row group, so that a large file is never in memory whole."""
+    by_file: dict[Path, dict[int, _Place]] = {}
+    for place in places:
+        by_file.setdefault(place.file, {})[place.row] = place
+    for file, wanted in by_file.items():
+        row = 0
+        for batch in opened(file).iter_batches(batch_size=16, columns=["src_img", "tgt_img"]):
+            for offset in range(batch.num_rows):
+                if place := wanted.get(row + offset):
+                    yield place, batch.slice(offset, 1).to_pylist()[0]
+            row += batch.num_rows
+
+
+def picture_bytes(value: Any) -> bytes:
+    """The encoded picture of a cell: bytes, or the object `{"bytes", "path"}` that datasets writes."""
+    found = value.get("bytes") if isinstance(value, dict) else value
+    return found if isinstance(found, bytes) else b""

@@ -1,0 +1,79 @@
+"""One benchmark from its files to its figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from swirl.errors import SwirlError, UsageError
+from swirl.evaluation.benchmarks.aurora_bench import AuroraBench
+from swirl.evaluation.benchmarks.bytemorph import ByteMorph
+from swirl.evaluation.benchmarks.figures import Figure, figures
+from swirl.evaluation.benchmarks.items import Gathered
+from swirl.evaluation.benchmarks.paper import Row
+from swirl.evaluation.benchmarks.predicting import Means
+from swirl.evaluation.benchmarks.text_benches import Mind2Web, ScienceWorld, StableToolBench
+from swirl.evaluation.benchmarks.worldprediction import WorldPrediction
+from swirl.evaluation.judge import Load
+
+
+class Benchmark(Protocol):
+    """What a benchmark has to do: read its files, say what a judge would be asked, and measure.
+
+    `kind` is what its states are, "text" or "image"; `splits` are the paper's columns with their headings.
+    """
+
+    name: str
+    kind: str
+    title: str
+    judged: bool
+    splits: dict[str, str]
+    paper: tuple[Row, ...]
+
+    def gather(self, folder: Path, limit: int | None, seed: int) -> Gathered[Any]: ...
+
+    def loads(self, gathered: Any, infers: bool) -> list[Load]: ...
+
+    def measure(self, gathered: Any, with_: Means) -> Any: ...
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    one.name: one
+    for one in (AuroraBench(), ByteMorph(), WorldPrediction(), StableToolBench(), ScienceWorld(), Mind2Web())
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """A benchmark's figures by metric and split, `notes` on what is not in them, and the judge's account."""
+
+    benchmark: Benchmark
+    figures: dict[str, dict[str, Figure]]
+    of: dict[str, int]
+    notes: tuple[str, ...]
+    judge: dict[str, Any] | None
+
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """The figures as the history keeps them: METRIC@SPLIT to value, interval and numbers of items."""
+        return {
+            f"{metric}@{split}": asdict(found)
+            for metric, splits in self.figures.items()
+            for split, found in splits.items()
+        }
+
+
+def run(benchmark: Benchmark, gathered: Gathered[Any], with_: Means) -> Result:
+    """Measure a model on what was gathered. Raises SwirlError where nothing at all could be scored."""
+    if with_.model.kind != benchmark.kind:
+        wanted = {"image": "pictures", "text": "texts"}[benchmark.kind]
+        raise UsageError(f"{benchmark.title} needs a model of {wanted}, and {with_.model.name} is none.")
+    if not gathered.items and not getattr(gathered, "choices", None):
+        why = f": {gathered.notes[0]}" if gathered.notes else "; check the folder."
+        raise SwirlError(f"Nothing of {benchmark.title} can be scored{why}")
+    found = figures(benchmark.measure(gathered, with_), with_.seed)
+    if not found:
+        raise SwirlError(f"Nothing of {benchmark.title} was scored: {' '.join([*gathered.notes, *with_.notes])}")
+    judge = with_.judge
+    notes = (*gathered.notes, *with_.notes, *(judge.complaints() if judge else ()))
+    return Result(benchmark, found, gathered.of, notes, judge.account() if judge else None)
