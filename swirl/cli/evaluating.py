@@ -49,6 +49,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
     """Measure, keep the figures in the history, and print them."""
+    if given.benchmark:
+        return benchmarks.evaluate_on_benchmark(given, out)
+    benchmarks.refuse_without_benchmark(given)
     from swirl.history import History
     from swirl.sources.collection import get_collection
 

@@ -18,7 +18,8 @@ MEAN = "mean"
 class Column:
     """The scored items of one split under one metric: sums of which `statistic` makes the figure.
 
-    `rows` is (n, K), `groups` the n names of what is drawn together, `of` the number of items that the split has.
+    `rows` is (n, K), `groups` the n names of what is drawn together, `of` the number of items that the split has, and
+    `total` that of all splits.
     """
 
     metric: str
@@ -26,6 +27,7 @@ class Column:
     rows: np.ndarray
     groups: Sequence[str]
     of: int
+    total: int
     statistic: Callable[[np.ndarray], float]
 
 
@@ -66,7 +68,7 @@ def means(
         ]
         if kept:
             rows = np.array([(value, 1.0) for value, _ in kept])
-            yield Column(metric, split, rows, [group for _, group in kept], of[split], mean_of)
+            yield Column(metric, split, rows, [group for _, group in kept], of[split], sum(of.values()), mean_of)
 
 
 def bleu_up_to(order: int) -> Callable[[np.ndarray], float]:
@@ -96,7 +98,8 @@ def bleus(
     counts = bleu_counts(candidates, references)
     for split in dict.fromkeys(splits):
         those = [place for place, own in enumerate(splits) if own == split]
-        yield Column(metric, split, counts[those], [groups[place] for place in those], of[split], bleu_up_to(order))
+        own, total = [groups[place] for place in those], sum(of.values())
+        yield Column(metric, split, counts[those], own, of[split], total, bleu_up_to(order))
 
 
 def figure(column: Column, seed: int) -> Figure:
@@ -119,10 +122,9 @@ def mean_figure(columns: Sequence[Column], seed: int) -> Figure:
         values.append(float(column.statistic(column.rows.sum(axis=0))))
     value = float(np.mean(values))
     low, high = np.quantile(np.mean(draws, axis=0), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    scored, of = sum(len(column.rows) for column in columns), sum(column.of for column in columns)
-    sure = scored >= 2
-    ends = (min(float(low), value), max(float(high), value)) if sure else (None, None)
-    return Figure(value, *ends, scored, of, len(columns))
+    scored = sum(len(column.rows) for column in columns)
+    ends = (min(float(low), value), max(float(high), value)) if scored >= 2 else (None, None)
+    return Figure(value, *ends, scored, columns[0].total, len(columns))
 
 
 def figures(columns: Iterable[Column], seed: int = 0) -> dict[str, dict[str, Figure]]:
