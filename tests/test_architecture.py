@@ -116,7 +116,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     # Brought by those that need them: httpx by the Hub's client, pyarrow by datasets.
     allowed |= {"httpx", "pyarrow"}
     # Likewise py4j by scienceworld, scipy by scikit-image, the others by transformers.
-    allowed |= {"swirl", "studio", "huggingface_hub", "py4j", "scipy", "tokenizers", "yaml"}
+    allowed |= {"swirl", "studio", "huggingface_hub", "py4j", "scipy", "selenium", "tokenizers", "yaml"}
     allowed |= {"PIL", "skimage"}  # import names of pillow and scikit-image
     allowed |= set(sys.stdlib_module_names)
     optional = {"bitsandbytes", "lpips", "spaces"}

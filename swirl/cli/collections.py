@@ -24,6 +24,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "beside it, which only evaluation opens.",
     )
     record.add_argument("world", metavar="WORLD", help="a name from `swirl worlds`")
+    record.add_argument("--from", metavar="PATH", type=Path, dest="source", help="the log, for tau-bench and toolbench")
     record.add_argument("--out", metavar="DIR", type=Path, required=True, help="a new or empty folder")
     record.add_argument("--sequences", metavar="N", type=positive, default=100, help="how many (default 100)")
     record.add_argument("--length", metavar="L", type=positive, default=12, help="actions in each (default 12)")
@@ -69,7 +70,7 @@ def list_worlds(given: argparse.Namespace, out: Output) -> int:
 
     known = worlds()
     out.document([dataclasses.asdict(world) for world in known])
-    rows = [[world.name, "ready" if world.ready else f"needs {world.needs}", world.description] for world in known]
+    rows = [[world.name, "ready" if world.ready else world.needs, world.description] for world in known]
     out.line(table(["WORLD", "STATE", "WHAT IT IS"], rows))
     return 0
 
@@ -78,7 +79,7 @@ def record_world(given: argparse.Namespace, out: Output) -> int:
     """Record sequences into a folder and say how to import them."""
     from swirl.worlds.registry import record
 
-    wanted = {"sequences": given.sequences, "length": given.length, "seed": given.seed}
+    wanted = {"sequences": given.sequences, "length": given.length, "seed": given.seed, "source": given.source}
     report = record(given.world, given.out, **wanted, progress=out.progress)
     out.document(report)
     out.line(f"Recorded {given.sequences} sequences of {given.world} in {given.out}.")

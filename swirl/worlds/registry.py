@@ -15,9 +15,12 @@ from typing import Any
 
 from swirl import __version__
 from swirl.errors import SwirlError, UsageError
-from swirl.worlds import java
+from swirl.worlds import java, miniwob, running
 from swirl.worlds.base import PACKAGE_NEEDS, World
 from swirl.worlds.recording import Progress, write_episodes
+
+BFCL_NEEDS = "pip install --no-deps bfcl-eval==2026.3.23"
+"""Without what it declares, which pins an old numpy and more: its tools need none of it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class _Entry:
     """The simulator's import name; None for worlds of our own."""
     java: bool = False
     """Whether the simulator runs in Java."""
+    browser: bool = False
+    """Whether it needs Chromium."""
+    log: str = ""
+    """What must be given as the place of a log; empty for worlds that are played."""
 
 
 WORLDS = {
@@ -79,6 +86,33 @@ WORLDS = {
         kind="image",
         module="minigrid",
     ),
+    "bfcl": _Entry(
+        "BFCL tools",
+        "Files, a vehicle, trading, travel, tickets, messages and posts, changed by calls of tools. "
+        "Seeds of 1000 and above play records that smaller seeds never do.",
+        "Apache-2.0",
+        module="bfcl_eval",
+    ),
+    "miniwob": _Entry(
+        "MiniWoB++",
+        "Small web pages with boxes, options, tabs, sections and fields, clicked and typed into in a browser. "
+        "Seeds of 1000 and above play tasks that smaller seeds never do.",
+        "MIT",
+        module="miniwob",
+        browser=True,
+    ),
+    "tau-bench": _Entry(
+        "tau-bench logs",
+        "An airline's tools as agents called them, shortened. Seeds of 1000 and above take other tasks.",
+        "MIT",
+        log="a tau-bench file, such as gpt-4o-airline.json of its repository's historical_trajectories",
+    ),
+    "toolbench": _Entry(
+        "ToolBench logs",
+        "Web services' tools as agents called them, shortened. Seeds of 1000 and above take other tasks.",
+        "Apache-2.0",
+        log="a folder of ToolBench's or StableToolBench's answers",
+    ),
 }
 
 
@@ -93,60 +127,55 @@ def worlds() -> list[WorldInfo]:
 
 def missing(entry: _Entry) -> str:
     """One sentence on what a world still needs, empty when nothing is; starts nothing."""
+    if entry.log:
+        return f"It needs --from PATH: {entry.log}."
     if entry.module is None:
         return ""
     if entry.java:
         return java.missing(entry.module)
+    if entry.browser:
+        return miniwob.missing()
+    if entry.module == "bfcl_eval":
+        return "" if find_spec(entry.module) else f"It needs {BFCL_NEEDS}."
     return "" if find_spec(entry.module) else f"It needs {PACKAGE_NEEDS}."
 
 
 @contextmanager
-def opened(name: str) -> Iterator[World]:
-    """A running world, shut down on exit. Raises UsageError for an unknown name, SwirlError when it is not ready."""
+def opened(name: str, source: Path | None = None) -> Iterator[World]:
+    """A running world, shut down on exit; `source` is the log of the worlds that are read from one.
+
+    Raises UsageError for an unknown name or a `source` that the world does not take, SwirlError when it is not ready.
+    """
     if name not in WORLDS:
         raise UsageError(f"There is no world {name!r}; the worlds are: {', '.join(WORLDS)}.")
     entry = WORLDS[name]
-    needs = missing(entry)
+    if source is not None and not entry.log:
+        raise UsageError(f"{entry.title} is played, not read from a file; leave --from out.")
+    needs = "" if source is not None else missing(entry)
     if needs:
         raise SwirlError(f"{entry.title} is not ready. {needs}")
-    if name == "household":
-        from swirl.worlds.household import Household
-
-        yield Household()
-    elif name == "blocks":
-        from swirl.worlds.blocks import Blocks
-
-        yield Blocks()
-    elif name == "minigrid":
-        from swirl.worlds.minigrid import MiniGrid
-
-        yield MiniGrid()
-    elif name == "textworld-express":
-        from textworld_express import TextWorldExpressEnv
-
-        from swirl.worlds.textworld_express import TextWorldExpress
-
-        with java.JavaSimulator(entry.title, TextWorldExpressEnv) as env:
-            yield TextWorldExpress(env)
-    else:
-        from scienceworld import ScienceWorldEnv
-
-        from swirl.worlds.scienceworld import ScienceWorld
-
-        with java.JavaSimulator(entry.title, ScienceWorldEnv) as env:
-            yield ScienceWorld(env)
+    with running.log(name, source) if source is not None else running.RUNNING[name]() as world:
+        yield world
 
 
 def record(
-    world: str, out: Path, *, sequences: int, length: int, seed: int, progress: Progress | None = None
+    world: str,
+    out: Path,
+    *,
+    sequences: int,
+    length: int,
+    seed: int,
+    source: Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Play `sequences` episodes of at most `length` actions and write them as a collection into the folder `out`.
 
     Writes sequences.jsonl (states alone; pictures are named there and lie in frames.zip), actions.jsonl (the true
     actions and which changed nothing visible, for evaluation) and collection.json; the folder appears whole or not at
-    all. Seeds of 1000 and above (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play. Returns
-    `{"world", "path", "sequences", "transitions", "no_ops"}`. Raises UsageError for an unknown world or numbers out of
-    range, SwirlError when the world is not ready or `out` already holds something.
+    all. Seeds of 1000 and above (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play. `source` is
+    the log that tau-bench and toolbench are read from. Returns `{"world", "path", "sequences", "transitions",
+    "no_ops"}`. Raises UsageError for an unknown world or numbers out of range, SwirlError when the world is not ready
+    or `out` already holds something.
     """
     for name, value, low in (("sequences", sequences, 1), ("length", length, 1), ("seed", seed, 0)):
         if value < low:
@@ -154,8 +183,8 @@ def record(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SwirlError(f"{out} already exists and is not empty; choose another folder with --out.")
-    with opened(world) as running, _appearing(out) as folder:
-        counts = write_episodes(running, WORLDS[world].kind, folder, sequences, length, seed, progress)
+    with opened(world, source) as played, _appearing(out) as folder:
+        counts = write_episodes(played, WORLDS[world].kind, folder, sequences, length, seed, progress)
         _describe(world, folder, sequences=counts["sequences"], length=length, seed=seed)
     return {"world": world, "path": str(out), **counts}
 

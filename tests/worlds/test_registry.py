@@ -41,7 +41,7 @@ def counter(monkeypatch):
 
     def use(world):
 
-        monkeypatch.setattr(registry, "opened", lambda name: nullcontext(world))
+        monkeypatch.setattr(registry, "opened", lambda name, source=None: nullcontext(world))
 
     return use
 

@@ -1,0 +1,153 @@
+"""MiniWoB++ (Liu et al. 2018, MIT) as a world of texts: small web pages with boxes, options, tabs, sections, fields.
+
+One headless Chromium plays all pages. The buttons and links that end a task are not pressed and the page's clock is
+stopped, so that an episode ends by its length. What the task asks for never changes and is no part of the state.
+Recordings of seed 1000 and above play other tasks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urljoin
+
+from swirl.errors import SwirlError
+from swirl.states import State
+from swirl.worlds.base import PACKAGE_NEEDS, Episode, episode_of, held_out
+from swirl.worlds.miniwob_page import Widget, page, widgets
+
+TASKS = ("click-checkboxes", "click-tab-2", "click-option", "enter-text", "login-user", "form-sequence-2",
+         "click-collapsible-2-nodelay")  # fmt: skip
+HELD_OUT_TASKS = ("click-checkboxes-soft", "click-tab-2-hard", "enter-password", "click-checkboxes-transfer",
+                  "enter-text-2")  # fmt: skip
+
+WORDS = ("ada", "ben", "cat", "dog", "eva", "fox", "42", "yes")
+LONGEST = 8
+"""Letters in a field from which on only deleting is tried."""
+IN_VAIN = 0.05  # how often something that shows no change is done all the same
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_NEEDS = "Chromium and its driver on the PATH (Debian: apt-get install chromium chromium-driver)"
+
+
+def missing() -> str:
+    """One sentence on what the world still needs, empty when nothing is; starts nothing."""
+    needs = [] if find_spec("miniwob") else [PACKAGE_NEEDS]
+    if not (binary() and shutil.which("chromedriver")):
+        needs.append(BROWSER_NEEDS)
+    return f"It needs {' and '.join(needs)}." if needs else ""
+
+
+def binary() -> str | None:
+    """Where Chromium is; None if it is not there."""
+    return next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Any]:
+    """A running `MiniWoBEnvironment`, its Chromium gone on exit. Raises SwirlError when that does not start."""
+    # Selenium must neither fetch a driver nor report home.
+    os.environ |= {"SE_OFFLINE": "true", "SE_AVOID_STATS": "true"}
+    os.environ.setdefault("MINIWOB_CHROME_BINARY", binary() or "")
+    os.environ.setdefault("MINIWOB_CHROMEDRIVER", shutil.which("chromedriver") or "")
+    from miniwob.environment import MiniWoBEnvironment
+    from selenium.common.exceptions import WebDriverException
+
+    try:
+        env = MiniWoBEnvironment(subdomain=TASKS[0])
+    except (WebDriverException, OSError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise SwirlError(f"MiniWoB++ cannot start Chromium ({said}); check that `chromium --version` works.") from error
+    try:
+        yield env
+    finally:
+        env.close()
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something to do: its words, the widget, and what to type or press there; None for a click."""
+
+    words: str
+    widget: Widget
+    keys: str | None = None
+
+
+class MiniWob:
+    """The world `miniwob`; `env` is a running `MiniWoBEnvironment`."""
+
+    name = "miniwob"
+
+    def __init__(self, env: Any) -> None:
+        self.env = env
+        env.set_record_screenshots(False)
+        # The tasks' own extractors read fields from the words of one task; a page is changed below theirs.
+        env.instance.field_extractor = lambda utterance: []
+
+    def episode(self, seed: int, length: int) -> Episode:
+        """Exactly `length` actions on the task number `seed` mod their count, the same for the same seed."""
+        rng = random.Random(f"miniwob-{seed}")
+        tasks = HELD_OUT_TASKS if held_out(seed) else TASKS
+        seen = self._open(tasks[seed % len(tasks)], rng.randrange(2**31))
+        states, actions = [State(page(seen))], []
+        for _ in range(length):
+            deed = rng.choice(deeds(seen, rng))
+            seen = self._do(deed)
+            states.append(State(page(seen)))
+            actions.append(deed.words)
+        return episode_of(states, actions)
+
+    def _open(self, task: str, seed: int) -> list[Widget]:
+        """The widgets of a task's page at its start."""
+        from miniwob.selenium_instance import DEFAULT_BASE_URL
+
+        driver = self.env.instance.driver
+        driver.get(urljoin(DEFAULT_BASE_URL, f"{task}.html"))
+        driver.execute_script("core.EPISODE_MAX_TIME = 1e9;")  # else a slow computer would end the task
+        observed, _ = self.env.reset(seed=seed)
+        return widgets(observed["dom_elements"])
+
+    def _do(self, deed: Deed) -> list[Widget]:
+        """The widgets after a deed."""
+        from miniwob.action import ActionTypes
+
+        observed, *_ = self.env.step(self.env.create_action(ActionTypes.CLICK_ELEMENT, ref=str(deed.widget.ref)))
+        if deed.keys is not None:
+            press(self.env.instance.driver, deed.keys)
+            observed, *_ = self.env.step(self.env.create_action(ActionTypes.NONE))
+        return widgets(observed["dom_elements"])
+
+
+def press(driver: Any, keys: str) -> None:
+    """Type at the end of the field that has the focus; an empty text presses Backspace."""
+    from selenium.webdriver.common.keys import Keys
+
+    driver.switch_to.active_element.send_keys(Keys.END + (keys or Keys.BACKSPACE))
+
+
+def deeds(found: list[Widget], rng: random.Random) -> list[Deed]:
+    """What makes sense on a page, once for each widget; mostly only what changes what is seen."""
+    vain = rng.random() < IN_VAIN
+    able = [
+        Deed(f'click the {widget.kind} "{widget.name}"', widget)
+        for widget in found
+        if widget.kind in ("checkbox", "section")
+        or (widget.kind == "option" and (vain or widget.state == "off"))
+        or (widget.kind == "tab" and (vain or widget.state == "closed"))
+    ]
+    for widget in found:
+        if widget.kind != "field":
+            continue
+        held = len(widget.state) - 2
+        if held:
+            able.append(Deed(f'press backspace in the field "{widget.name}"', widget, ""))
+        if held < LONGEST:
+            word = rng.choice(WORDS)
+            able.append(Deed(f'type "{word}" into the field "{widget.name}"', widget, word))
+    return able

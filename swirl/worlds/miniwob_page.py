@@ -1,0 +1,73 @@
+"""MiniWoB++'s pages read into widgets, from `dom_elements`, and written as one short line.
+
+What a page says besides its widgets is left out: what a closed tab or section hides, no model could foresee. The marks
+`data-wob_*` that the simulator puts on elements are no part of `dom_elements`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+KINDS = {"input_checkbox": "checkbox", "input_radio": "option", "input_text": "field", "input_password": "field"}
+Element = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Widget:
+    """Something to act on: `ref` is its element's number, `state` what it shows: `on`, `open`, `"abc"`."""
+
+    kind: str
+    name: str
+    ref: int
+    state: str
+
+    def text(self) -> str:
+        """`checkbox "zeaq": on`."""
+        return f'{self.kind} "{self.name}": {self.state}'
+
+
+def widgets(elements: Sequence[Element]) -> list[Widget]:
+    """The page's widgets in its order; a nameless one is called by its number among those of its kind."""
+    parents = {int(element["ref"]): element for element in elements}
+    found: list[Widget] = []
+    for place, element in enumerate(elements):
+        ref = int(element["ref"])
+        if ref < 0:
+            continue  # a text node: it belongs to its parent, and clicking it fails
+        parent = parents.get(int(element["parent"]), {})
+        kind, state = described(element, parent)
+        if kind:
+            number = sum(widget.kind == kind for widget in found) + 1
+            found.append(Widget(kind, label(elements, place) or str(number), ref, state))
+    return found
+
+
+def described(element: Element, parent: Element) -> tuple[str, str]:
+    """An element's kind in words, empty for one that is no widget, and its state."""
+    tag, classes = str(element["tag"]), str(element["classes"])
+    if tag in ("input_checkbox", "input_radio"):
+        return KINDS[tag], "on" if str(element["value"]) in ("True", "true", "on") else "off"
+    if tag in KINDS:
+        return KINDS[tag], f'"{element["value"]}"'
+    if "ui-tabs-anchor" in classes:
+        return "tab", "open" if "ui-tabs-active" in str(parent.get("classes", "")) else "closed"
+    if tag == "h3" and "ui-accordion-header" in classes:
+        return "section", "closed" if "collapsed" in classes else "open"
+    return "", ""
+
+
+def label(elements: Sequence[Element], place: int) -> str:
+    """What the element in a place is called: its own text, the text node after it, or the label right before it."""
+    element, after, before = elements[place], elements[place + 1 : place + 2], elements[place - 1]
+    if element["text"]:
+        return str(element["text"]).strip()
+    if after and int(after[0]["ref"]) < 0 and after[0]["parent"] == element["parent"]:
+        return str(after[0]["text"]).strip()
+    return str(before["text"]).strip() if before["tag"] == "label" else ""
+
+
+def page(found: Sequence[Widget]) -> str:
+    """The state of a page: its widgets, in its order."""
+    return "; ".join(widget.text() for widget in found) + "."
