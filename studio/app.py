@@ -12,7 +12,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
-from studio import api, demo, frames, installable, run_files
+from studio import api, demo, frames, installable, run_files, styles
 from studio.components import aids, guide, header, share
 from studio.components.logo import favicon
 from studio.pages import compare, explore, label, play, runs, train
@@ -74,7 +74,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         theme=theme(),
         head=head(),
         app_kwargs={
-            "routes": [frames.route(), run_files.route(), *installable.routes()],
+            "routes": [frames.route(), run_files.route(), styles.route(app), *installable.routes()],
             "middleware": demo.middleware() if read_only else [],
         },
     )
