@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ Progress = Callable[[float, str], None]
 
 
 def write_episodes(
-    world: World, kind: str, folder: Path, sequences: int, length: int, seed: int, progress: Progress | None = None
+    kind: str, folder: Path, episodes: Iterable[tuple[str, Episode]], count: int, progress: Progress | None = None
 ) -> dict[str, int]:
-    """Play and write the episodes of a world of `kind` text or image; returns `{"sequences", "transitions", "no_ops"}`.
+    """Write `count` named episodes of states of `kind` text or image; returns `{"sequences", "transitions", "no_ops"}`.
 
-    Raises SwirlError for an episode without an action, OSError when the folder cannot be written.
+    Raises OSError when the folder cannot be written.
     """
     transitions = no_ops = 0
     with (
@@ -30,16 +30,24 @@ def write_episodes(
         open(folder / "sequences.jsonl", "w", encoding="utf-8") as states,
         open(folder / "actions.jsonl", "w", encoding="utf-8") as actions,
     ):
-        for index in range(sequences):
-            episode = _played(world, episode_seed(seed, index), length)
-            name = f"{world.name}-{seed}-{index:05d}"
+        for index, (name, episode) in enumerate(episodes, start=1):
             states.write(_line({"id": name, **shown(episode.states)}))
             actions.write(_line({"id": name, "actions": episode.actions, "no_ops": episode.no_ops}))
             transitions += len(episode.actions)
             no_ops += sum(episode.no_ops)
             if progress:
-                progress((index + 1) / sequences, f"{index + 1} of {sequences} sequences")
-    return {"sequences": sequences, "transitions": transitions, "no_ops": no_ops}
+                progress(index / count, f"{index} of {count} sequences")
+    return {"sequences": count, "transitions": transitions, "no_ops": no_ops}
+
+
+def played(world: World, sequences: int, length: int, seed: int) -> Iterator[tuple[str, Episode]]:
+    """The episodes of a recording, named. Raises SwirlError for an episode without an action."""
+    for index in range(sequences):
+        episode = world.episode(episode_seed(seed, index), length)
+        if not episode.actions:
+            at = episode_seed(seed, index)
+            raise SwirlError(f"The world {world.name} played no action in episode {at}; choose another --seed.")
+        yield f"{world.name}-{seed}-{index:05d}", episode
 
 
 @contextmanager
@@ -56,13 +64,6 @@ def _png(state: State) -> tuple[bytes, str]:
     if state.picture is None:
         raise ValueError(f"a world of pictures showed the text {state.text!r}")
     return pictures.encoded(state.picture), ".png"
-
-
-def _played(world: World, seed: int, length: int) -> Episode:
-    episode = world.episode(seed, length)
-    if not episode.actions:
-        raise SwirlError(f"The world {world.name} played no action in episode {seed}; choose another --seed.")
-    return episode
 
 
 def _line(record: dict[str, Any]) -> str:

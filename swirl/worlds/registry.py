@@ -17,7 +17,7 @@ from swirl import __version__
 from swirl.errors import SwirlError, UsageError
 from swirl.worlds import java, miniwob, running
 from swirl.worlds.base import PACKAGE_NEEDS, World
-from swirl.worlds.recording import Progress, write_episodes
+from swirl.worlds.recording import Progress, played, write_episodes
 
 BFCL_NEEDS = "pip install --no-deps bfcl-eval==2026.3.23"
 """Without what it declares, which pins an old numpy and more: its tools need none of it."""
@@ -183,8 +183,9 @@ def record(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SwirlError(f"{out} already exists and is not empty; choose another folder with --out.")
-    with opened(world, source) as played, _appearing(out) as folder:
-        counts = write_episodes(played, WORLDS[world].kind, folder, sequences, length, seed, progress)
+    with opened(world, source) as running_world, _appearing(out) as folder:
+        episodes = played(running_world, sequences, length, seed)
+        counts = write_episodes(WORLDS[world].kind, folder, episodes, sequences, progress)
         _describe(world, folder, sequences=counts["sequences"], length=length, seed=seed)
     return {"world": world, "path": str(out), **counts}
 
