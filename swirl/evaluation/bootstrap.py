@@ -60,9 +60,12 @@ def by_jackknife(items: Sequence[str], groups: Sequence[str], statistic: Callabl
     For counts of distinct items, which drawing with replacement would bias downwards.
     """
     value = statistic(items)
-    names = sorted(set(groups))
-    if len(names) < 2:
+    order = sorted(range(len(items)), key=lambda index: groups[index])
+    laid = [items[index] for index in order]  # group by group, so that leaving one out is leaving out a slice
+    starts = [place for place, index in enumerate(order) if not place or groups[index] != groups[order[place - 1]]]
+    if len(starts) < 2:
         return Value(value, value, value)
-    left_out = [statistic([item for item, group in zip(items, groups, strict=True) if group != name]) for name in names]
-    error = float(np.sqrt((len(names) - 1) * np.var(left_out)))
+    ends = [*starts[1:], len(laid)]
+    left_out = [statistic(laid[:start] + laid[end:]) for start, end in zip(starts, ends, strict=True)]
+    error = float(np.sqrt((len(starts) - 1) * np.var(left_out)))
     return Value(value, value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error)

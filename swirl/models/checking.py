@@ -18,7 +18,7 @@ from swirl.models.generation import chunks, left_pad, sample
 from swirl.models.head import LOGITS_AT_ONCE, backbone_states, project
 from swirl.models.picking import Sampling
 
-ROUNDS = 3
+ROUNDS = 6
 """Checks of a row; what differs from its guess in more places is decoded one token a pass, from the beginning."""
 
 
@@ -41,6 +41,8 @@ def greedy_along(
     scores: list[torch.Tensor] = []
     for turn in range(ROUNDS):
         open_rows = [row for row in rows if not row.done]
+        if not open_rows:
+            break
         ahead = [list(guesses[row.number]) if turn == 0 else row.guesses(how.max_tokens) for row in open_rows]
         asked = [[*prompts[row.number], *row.drawn] for row in open_rows]
         likeliest, found = checked(model, asked, ahead, pad_id, support, watch)
@@ -70,7 +72,7 @@ def checked(
     rows = [[*prompt, *guess] for prompt, guess in zip(prompts, guesses, strict=True)]
     likeliest: list[list[int]] = []
     scores: list[torch.Tensor] = []
-    for start, end in chunks([len(row) for row in rows]) if rows else ():
+    for start, end in chunks([len(row) for row in rows]):
         watch()
         ids, mask = left_pad(rows[start:end], pad_id, device)
         positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)

@@ -22,6 +22,7 @@ from swirl.codecs import Codec, ImageCodec, TextCodec
 from swirl.models.body import WHOLE, Support
 from swirl.models.checking import greedy_along
 from swirl.models.checkpoints import HUB_ID, MANIFEST, base_name
+from swirl.models.folding import folded
 from swirl.models.generation import Sampling, Watch, log_probs, sample, unwatched
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
 from swirl.models.threads import SMALL
@@ -178,6 +179,15 @@ class WorldModel:
             if progress is not None:
                 progress(min(1.0, (start + ROWS_AT_ONCE) / rows), what)
         return gathered
+
+    @contextmanager
+    def folded(self) -> Iterator[None]:
+        """While inside, a small model answers faster, and must not be trained: see `swirl.models.folding`."""
+        if not self._small:
+            yield
+            return
+        with folded(self.model):
+            yield
 
     # --- states and actions ----------------------------------------------------------------------------------
 
