@@ -13,7 +13,7 @@ from PIL import Image
 SIZE = 32
 
 
-def square(place: int, colour: tuple[int, int, int] = (200, 40, 40)) -> np.ndarray:
+def square(place: int, colour: tuple[int, int, int] = (200, 40, 0)) -> np.ndarray:
     """A grey frame with a square in one of sixteen places."""
     array = np.full((SIZE, SIZE, 3), 128, np.uint8)
     row, column = divmod(place % 16, 4)
@@ -37,11 +37,11 @@ def write_png(path: Path, array: np.ndarray) -> None:
 def aurora(folder: Path, each: int = 2, tasks: tuple[str, ...] = ("kubric", "whatsup")) -> Path:
     """AURORA-Bench with `each` edits of some tasks, one of emu without a target, one of ag without its pictures."""
     rows: list[dict[str, Any]] = []
-    for task in tasks:
+    for number, task in enumerate(tasks):
         for i in range(each):
             names = [f"data/{task}/images/{i}/image{k}.png" for k in (0, 1)]
             for k, name in enumerate(names):
-                write_png(folder / name, square(i + k))
+                write_png(folder / name, square(i + k, (200, 40, 40 * number)))
             instruction = f"move the square to place {i + 1}"
             rows.append({"task": task, "input": names[0], "output": names[1], "instruction": instruction})
     rows.append({"task": "ag", "input": "data/ag/a.png", "output": "data/ag/b.png", "instruction": "close it"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,10 +39,9 @@ class Clip:
             raise SwirlError(
                 f"{CLIP} names {folder}, which holds no CLIP model; name a folder that does, or unset {CLIP}."
             ) from error
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError):
-            self.tokenizer = None
+        # Without the files transformers would make up a tokenizer that knows no words.
+        words = any((Path(folder) / name).is_file() for name in ("tokenizer.json", "vocab.json"))
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True) if words else None
 
     def of_pictures(self, shown: Sequence[Picture]) -> np.ndarray:
         """(N, D), each row of length 1."""

