@@ -9,6 +9,7 @@ from pathlib import Path
 from studio.checking import checked, places
 from studio.comparing import sampled, short, told
 from studio.components.compare_table import PREVIEW, compare_table
+from studio.components.decay import decay
 from studio.components.health import health
 from studio.components.html import escape
 from studio.components.metrics_table import metrics_table
@@ -24,6 +25,9 @@ from studio.view_models.numbers import counted
 from swirl.errors import SwirlError
 from swirl.sources.collection import get_collection
 from swirl.states import Transition
+
+DECAY = '<p class="note">Evaluate them, and it is drawn how the likeness decays over 1 to 6 steps.</p>'
+BANDS = "T steps on the model\u2019s own predictions; bands are 95\N{NO-BREAK SPACE}% intervals"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Compared:
             "tally": verdict_list(tallies(self.short_names, self.told)) if self.complete else waiting,
             "how": self.how,
             "metrics": metrics_table(rows, self.short_names),
+            "decay": decay(rows, self.short_names) or DECAY,
             "source": escape(known.source),
             "rates": self.rates(),
         } | {f"health-{side}": self.health(side) for side in self.names}
@@ -102,6 +107,7 @@ class Compared:
         sections = [
             Section("On these transitions", parts["tally"]),
             Section("Measured", parts["metrics"], parts["source"]),
+            Section("Several steps ahead", parts["decay"], BANDS) if parts["decay"] != DECAY else None,
             Section("Blind votes", parts["rates"]),
             Section("Are the actions any good?", f'<div class="looks">{looked}</div>') if looked else None,
             Section("The same inputs, side by side", parts["rows"], f"{self.how}; the most disputed first"),

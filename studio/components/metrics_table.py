@@ -1,38 +1,79 @@
-"""The metrics of all checkpoints in one table, with each one's difference from the first."""
+"""The metrics of all checkpoints: a row each, drawn as dots with their intervals beside what copying reaches."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
+from studio.components.dots import dots
 from studio.components.html import escape
-from studio.view_models.metric_rows import Cell, MetricRow
+from studio.view_models.metric_rows import Cell, Figure, MetricRow, said
+from studio.view_models.metric_words import FOLDED, GROUPS
+from studio.view_models.numbers import counted
 
 SURE = {
     "this": ('<span class="good-text">✓ better</span>', "Better beyond doubt"),
     "first": ('<span class="wrong-text">✕ worse</span>', "Worse beyond doubt"),
 }
+LEGEND = "Dots are values, lines their 95\N{NO-BREAK SPACE}% intervals, the grey line what copying the state reaches."
+NONE = '<p class="note">None was measured on these data yet.</p>'
 
 
-def metrics_table(rows: Sequence[MetricRow], names: Mapping[str, str]) -> str:
-    """The table; a difference beyond doubt says so in words."""
+def metrics_table(rows: Sequence[MetricRow], names: Mapping[str, str], note: str = "") -> str:
+    """The groups, the first of them open; a difference beyond doubt says so in words."""
     if not rows:
-        return '<p class="note">None was measured on these data yet.</p>'
-    sides = list(names)
-    body = "".join(
-        f'<tr><th scope="row"><abbr title="{escape(f"{row.help} ({row.name})")}">{escape(row.words)}</abbr></th>'
-        + "".join(_figure(side, cell) for side, cell in zip(sides, row.cells, strict=True))
-        + "</tr>"
-        for row in rows
-    )
+        return NONE
+    groups = {name: list(found) for name, found in groupby(rows, key=lambda row: row.group)}
+    shown = "".join(_body(GROUPS[name], found, names) for name, found in groups.items() if name not in FOLDED)
+    folded = "".join(_folded(name, found, names) for name, found in groups.items() if name in FOLDED)
+    told = [LEGEND]
+    if any(cell.paired for row in rows for cell in row.cells):
+        first = next(iter(names)).upper()
+        told.append(f"Below a figure stands its difference from {first}, over the same transitions one by one.")
+    notes = f'<p class="note">{" ".join(told)} {note}</p>'
+    main = f"{_table(shown, names, 'metrics')}{notes}" if shown else notes
+    return main + (f'<div class="folds">{folded}</div>' if folded else "")
+
+
+def _table(bodies: str, names: Mapping[str, str], label: str) -> str:
     heads = "".join(
         f'<th scope="col" class="number" title="{escape(name)}">{side.upper()}</th>' for side, name in names.items()
     )
-    head = f'<thead><tr><th scope="col">metric</th>{heads}</tr></thead>'
-    paired = any(cell.paired for row in rows for cell in row.cells)
-    first = sides[0].upper()
-    said = f"Below each figure its difference from {first}, over the same transitions one by one, with its interval."
-    note = f'<p class="note">{said}</p>' if paired else ""
-    return f'<table class="table metrics">{head}<tbody>{body}</tbody></table>{note}'
+    head = (
+        '<thead><tr><th scope="col">metric</th><th scope="col" class="plot"><span class="visually-hidden">drawn</span>'
+        f'</th>{heads}<th scope="col" class="number">copying</th></tr></thead>'
+    )
+    return f'<table class="table metrics sides-{len(names)}" aria-label="{label}">{head}{bodies}</table>'
+
+
+def _body(title: str, rows: Sequence[MetricRow], names: Mapping[str, str]) -> str:
+    heading = (
+        f'<tr class="group"><th scope="rowgroup" colspan="{len(names) + 3}">{escape(title)}</th></tr>' if title else ""
+    )
+    return f"<tbody>{heading}{''.join(_row(row, names) for row in rows)}</tbody>"
+
+
+def _folded(name: str, rows: Sequence[MetricRow], names: Mapping[str, str]) -> str:
+    count = f'<small class="muted">{counted(len(rows), "figure")}</small>'
+    table = _table(_body("", rows, names), names, GROUPS[name])
+    summary = f"<summary>{escape(GROUPS[name])} {count}</summary>"
+    return f'<details class="fold-group" data-group="{name}">{summary}{table}</details>'
+
+
+def _row(row: MetricRow, names: Mapping[str, str]) -> str:
+    sides = [(side, cell.figure) for side, cell in zip(names, row.cells, strict=True)]
+    tone = {"forward": "forward", "horizon": "forward", "inverse": "inverse"}.get(row.group, "")
+    cells = "".join(_figure(side, cell) for side, cell in zip(names, row.cells, strict=True))
+    title = escape(f"{row.meaning.help} ({row.name})".strip())
+    return (
+        f'<tr data-metric="{escape(row.name)}"><th scope="row"><abbr title="{title}">{escape(row.meaning.words)}</abbr>'
+        f'</th><td class="plot">{dots(sides, row.copied, row.axis, tone)}</td>{cells}'
+        f'<td class="number copied" data-label="copying">{_copied(row.name, row.copied)}</td></tr>'
+    )
+
+
+def _copied(name: str, copied: Figure | None) -> str:
+    return "" if copied is None else escape(said(name, copied.value))
 
 
 def _figure(side: str, cell: Cell) -> str:
@@ -40,4 +81,6 @@ def _figure(side: str, cell: Cell) -> str:
     why = "the interval of the difference leaves 0 out" if cell.paired else "the intervals do not meet"
     mark = f' <span title="{title}: {why}">{sure}</span>' if sure else ""
     apart = f'<small class="apart">{escape(cell.apart)}{mark}</small>' if cell.apart else mark
-    return f'<td class="number" data-label="{side.upper()}">{escape(cell.text)}{apart}</td>'
+    value, interval = escape(cell.value), escape(cell.text.removeprefix(cell.value).strip())
+    spread = f'<small class="interval">{interval}</small>' if interval else ""
+    return f'<td class="number" data-label="{side.upper()}"><b>{value}</b>{spread}{apart}</td>'

@@ -37,7 +37,7 @@ def render(home: Path) -> None:
     asked = (page.choices, page.offer, page.ask, page.show, page.evaluate, page.progress, page.look)
     block(
         template,
-        head=f"<style>{style}</style>",
+        head=f"<style>{style}{(assets() / 'measurements.css').read_text(encoding='utf-8')}</style>",
         js_on_load=script,
         server_functions=answers(*asked, page.question, page.vote, page.take_back, page.report),
     )

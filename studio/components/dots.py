@@ -1,0 +1,70 @@
+"""Values with their intervals as dots on short lines, one line a checkpoint, beside a grey line for copying."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studio.view_models.metric_rows import Figure
+
+WIDTH, LANE, EDGE = 200, 15, 9  # pixels of the drawing; LANE is the height of a checkpoint's line
+SHAPES = ("circle", "square", "diamond", "triangle")
+"""What stands for the first to the fourth checkpoint: told apart without colour."""
+
+
+def dots(
+    sides: Sequence[tuple[str, Figure | None]], copied: Figure | None, axis: tuple[float, float], tone: str = ""
+) -> str:
+    """One drawing for a metric; the table beside it holds the same figures, so that it is hidden from readers."""
+    height = LANE * len(sides) + 4
+    parts = [f'<line class="ground" x1="{EDGE}" x2="{WIDTH - EDGE}" y1="{height - 1}" y2="{height - 1}"/>']
+    if axis[0] < 0 < axis[1]:
+        parts.append(f'<line class="zero" x1="{place(0, axis)}" x2="{place(0, axis)}" y1="0" y2="{height}"/>')
+    if copied is not None:
+        parts.append(_baseline(copied, axis, height))
+    parts += [_dot(number, figure, axis) for number, (_, figure) in enumerate(sides) if figure is not None]
+    return (
+        f'<svg class="dots {tone}" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
+        f'aria-hidden="true">{"".join(parts)}</svg>'
+    )
+
+
+def place(value: float, axis: tuple[float, float]) -> float:
+    """Where a value lies, in pixels from the left."""
+    low, high = axis
+    share = (min(max(value, low), high) - low) / ((high - low) or 1.0)
+    return round(EDGE + share * (WIDTH - 2 * EDGE), 1)
+
+
+def _baseline(copied: Figure, axis: tuple[float, float], height: int) -> str:
+    x = place(copied.value, axis)
+    line = f'<line class="copying" x1="{x}" x2="{x}" y1="0" y2="{height}"/>'
+    if copied.low is None or copied.high is None:
+        return line
+    start, end = place(copied.low, axis), place(copied.high, axis)
+    return (
+        f'<rect class="copying" x="{start}" width="{max(0.0, round(end - start, 1))}" y="0" height="{height}"/>{line}'
+    )
+
+
+def _dot(number: int, figure: Figure, axis: tuple[float, float]) -> str:
+    y = LANE * number + LANE / 2 + 1
+    mark = marker(SHAPES[number % len(SHAPES)], place(figure.value, axis), y)
+    if figure.low is None or figure.high is None:
+        return mark
+    return (
+        f'<line class="spread" x1="{place(figure.low, axis)}" x2="{place(figure.high, axis)}" y1="{y}" y2="{y}"/>{mark}'
+    )
+
+
+def marker(shape: str, x: float, y: float, size: float = 4.5, more: str = "") -> str:
+    """A mark of one of SHAPES around a point."""
+    x, y = round(x, 1), round(y, 1)
+    points = {
+        "square": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
+        "diamond": [(0, -1.25), (1.25, 0), (0, 1.25), (-1.25, 0)],
+        "triangle": [(0, -1.15), (1.15, 0.9), (-1.15, 0.9)],
+    }.get(shape)
+    if points is None:
+        return f'<circle class="mark" cx="{x}" cy="{y}" r="{size}"{more}/>'
+    corners = " ".join(f"{round(x + size * a, 1)},{round(y + size * b, 1)}" for a, b in points)
+    return f'<polygon class="mark" points="{corners}"{more}/>'

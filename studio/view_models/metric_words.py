@@ -1,0 +1,185 @@
+"""What each metric is called here, what it says in a sentence, and its unit; `docs/metrics.md` says it in full."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+GROUPS = {
+    "forward": "The next state",
+    "inverse": "The action",
+    "cycle": "There and back",
+    "controllability": "Does the action matter?",
+    "horizon": "Several steps ahead",
+    "health": "Have the actions collapsed?",
+    "leakage": "Do they give the next state away?",
+    "codec": "What the image codec alone loses",
+    "copy": "Copying the state, the baseline",
+    "other": "Others",
+}
+"""The groups of metrics, in the order in which they are read."""
+
+FOLDED = ("horizon", "health", "leakage", "codec", "copy", "other")
+"""Groups that are read on request."""
+
+STEPS_AHEAD = re.compile(r"(?P<measure>.+)@(?P<steps>\d+)")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A metric in words; `unit` is one of "share", "dB", "nats", "index" (up to 1), "score" (0 to 100), "number".
+
+    `low` says that less is better. `contest` is False for what describes the data or the baseline, and no model.
+    """
+
+    words: str
+    help: str
+    unit: str = "share"
+    low: bool = False
+    contest: bool = True
+
+
+_COMPARED = {
+    "exact_match": ("right", "matches the true one to the letter, or in all its tokens if it is a picture", "share"),
+    "token_accuracy": ("tokens right", "has this share of its tokens as in the true one", "share"),
+    "rouge_l": ("ROUGE-L", "has the longest word sequence in common with the true one, as F1", "share"),
+    "bleu": ("BLEU", "shares 1- to 4-grams of words with the true one, over all texts together, 0 to 100", "score"),
+    "chrf": ("chrF", "shares n-grams of letters with the true one, as an F score, 0 to 100", "score"),
+    "bertscore": ("BERTScore", "is near the true one in a language model's embeddings, token by token, as F1", "share"),
+    "psnr": ("PSNR", "is this far from the true one: 10 log10(255² / mean squared error)", "dB"),
+    "ssim": ("SSIM", "is like the true one in structure, at most 1", "index"),
+    "lpips": ("LPIPS", "is this far from the true one in a network's eyes; low is good", "index"),
+    "clip_similarity": ("CLIP similarity", "has an embedding near the true one's: their cosine", "index"),
+}
+"""How a predicted state is compared: a name, the end of a sentence about it, the unit."""
+
+_MEANINGS = {
+    "forward/log_prob": Meaning("log P(y | x, z)", "Log-probability of the true next state, nats a token.", "nats"),
+    "inverse/exact_match": Meaning("Action right", "The inferred action is the true one, to the letter."),
+    "inverse/rouge_l": Meaning("Action, ROUGE-L", "Longest common word sequence of inferred and true action, F1."),
+    "inverse/log_prob": Meaning("log Q(z | x, y)", "Log-probability of the true action, nats a token.", "nats"),
+    "inverse/nmi": Meaning(
+        "Actions recovered, NMI",
+        "Normalised mutual information of clusters of inferred actions and kinds of true ones; 0 by chance alone.",
+    ),
+    "inverse/v_measure": Meaning(
+        "Actions recovered, V-measure",
+        "Harmonic mean of homogeneity and completeness of the clusters against the kinds of true actions.",
+    ),
+    "inverse/ari": Meaning(
+        "Actions recovered, adjusted Rand",
+        "Pairs that clusters and kinds of true actions put alike, less what chance would: 0 by chance, 1 at best.",
+        "index",
+    ),
+    "inverse/probe": Meaning(
+        "Kind read from the inferred action", "A linear probe on its words finds the kind of the true action."
+    ),
+    "inverse/probe_across": Meaning(
+        "Kind read from it in other contexts", "The same, the probe trained on other sequences' contexts."
+    ),
+    "cycle/exact_match": Meaning("Next state from the inferred action", "Infer the action, imagine with it, compare."),
+    "cycle/action_exact_match": Meaning(
+        "Action read back", "The action inferred from the imagined state is the one it was imagined with."
+    ),
+    "cycle/log_prob": Meaning(
+        "log P(y | x, inferred z)",
+        "The reconstruction term of the ELBO, nats a token (section 3 of the paper).",
+        "nats",
+    ),
+    "cycle/psnr": Meaning("Next frame from the inferred action, PSNR", "Infer, imagine, compare, in dB.", "dB"),
+    "controllability/log_prob_gain": Meaning(
+        "Gain over a shuffled action", "log P(y|x,z) less log P(y|x,z of another transition), nats a token.", "nats"
+    ),
+    "controllability/delta_psnr": Meaning(
+        "ΔPSNR over a shuffled action", "PSNR with the own action less PSNR with another transition's, dB.", "dB"
+    ),
+    "health/distinct": Meaning("Distinct actions", "Share of inferred actions that differ from one another."),
+    "health/distinct_true": Meaning("Distinct true actions", "The same of the true ones.", contest=False),
+    "health/effective_number": Meaning(
+        "Effective number of actions", "exp(entropy) of the inferred actions.", "number"
+    ),
+    "health/effective_number_true": Meaning(
+        "Effective number of true actions", "exp(entropy) of the true ones.", "number", contest=False
+    ),
+    "health/mean_length": Meaning("Length of an action", "Words in an inferred action.", "number", contest=False),
+    "health/mean_length_true": Meaning("Length of a true action", "Words in a true action.", "number", contest=False),
+    "health/perplexity_ratio": Meaning(
+        "Perplexity ratio",
+        "Perplexity of the next state with the inferred action, over that with the true one; 1 is as good.",
+        "number",
+        low=True,
+    ),
+    "health/zero_variance": Meaning(
+        "Groups without variance", "Share of sampled groups whose rewards are all equal and teach nothing.", low=True
+    ),
+    "leakage/overlap": Meaning(
+        "Next state's words in the action", "Share of y's new n-grams that stand in z; low is good.", low=True
+    ),
+    "leakage/overlap_true": Meaning(
+        "Next state's words in the true action", "The same of the true action.", contest=False
+    ),
+    "leakage/stitch": Meaning(
+        "Loss when y comes from elsewhere",
+        "Stitch test: what log P loses for a next state of another sequence; a leak loses little. Nats a token.",
+        "nats",
+    ),
+    "leakage/state_ablation": Meaning(
+        "Loss without the state", "What log P(y | z) loses without x; a leak loses little. Nats a token.", "nats"
+    ),
+    "leakage/foreign_context": Meaning(
+        "The action in another context", "How the action does in a state of another sequence.", "nats"
+    ),
+    "codec/codes_used": Meaning("Codes in use", "Different codes that the frames take.", "number", contest=False),
+}
+
+
+def meaning(name: str) -> Meaning:
+    """What a metric (`group/name`, perhaps with `@T`) means; one that is not known keeps its name."""
+    ahead = STEPS_AHEAD.fullmatch(name)
+    if ahead is not None:
+        return _ahead(ahead["measure"], int(ahead["steps"]))
+    return _MEANINGS.get(name) or _by_measure(name) or Meaning(name, "", "number", contest=False)
+
+
+def group(name: str) -> str:
+    """The group of GROUPS in which a metric is read; what copying reaches so many steps ahead is read there, too."""
+    found = "horizon" if STEPS_AHEAD.fullmatch(name) else name.partition("/")[0]
+    return found if found in GROUPS else "other"
+
+
+def baseline(name: str) -> str:
+    """The metric of copying that stands beside a metric: `copy/psnr` for `forward/psnr` and `cycle/psnr`."""
+    where, _, measure = name.partition("/")
+    return f"copy/{measure}" if where in ("forward", "cycle", "horizon") else ""
+
+
+def _by_measure(name: str) -> Meaning | None:
+    where, _, measure = name.partition("/")
+    if measure not in _COMPARED or where not in ("forward", "copy", "codec"):
+        return None
+    words, sentence, unit = _COMPARED[measure]
+    subject, title = {
+        "forward": ("The next state imagined from the true action", "Next state"),
+        "copy": ("The state before, taken for the next one,", "Copying the state"),
+        "codec": ("A frame that was encoded and drawn again", "Frame drawn again"),
+    }[where]
+    says = f"{subject} {sentence}."
+    return Meaning(
+        f"{title}{'' if words in ('right', 'tokens right') else ','} {words}",
+        says,
+        unit,
+        measure == "lpips",
+        where == "forward",
+    )
+
+
+def _ahead(name: str, steps: int) -> Meaning:
+    where, _, measure = name.partition("/")
+    words, sentence, unit = _COMPARED.get(measure, (measure, "", "number"))
+    far = f"{steps} step{'' if steps == 1 else 's'} ahead"
+    if where == "copy":
+        return Meaning(
+            f"Copying the start, {far}: {words}", f"The start in place of the state {far}.", unit, contest=False
+        )
+    says = f"The state imagined {far} on the model's own predictions, with inferred actions, {sentence}."
+    return Meaning(f"State {far} {words}", says, unit)
