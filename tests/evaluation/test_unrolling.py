@@ -1,0 +1,152 @@
+"""Rollouts on the model's own predictions, and best of N by the inverse model's score."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import toy
+import toy_pictures
+
+from swirl.cli import main
+from swirl.errors import SwirlError
+from swirl.evaluation import verification
+from swirl.evaluation.best_of import best_of
+from swirl.evaluation.images import CAP
+from swirl.evaluation.rollout import unroll
+from swirl.states import State, StateSequence
+
+
+class Slipping(toy.Knowing):
+    """Turns the lamp on whenever it goes somewhere; a lamp once wrong stays wrong."""
+
+    def prediction(self, x, action):
+        after = toy.step(x, action)
+        return after.replace("lamp off", "lamp on") if action.startswith("go") else after
+
+
+class Guessing(toy.Knowing):
+    """Draws the result of a random action, the right one among them; its inverse model knows which is which."""
+
+    def draw_batch(self, states, actions, n, *, temperature=1.0, seed=0):
+        assert temperature == 1.0
+        rng = random.Random(seed)
+        return [[State(toy.step(x.text, rng.choice(toy.ACTIONS))) for _ in range(n)] for x in states]
+
+    def prediction(self, x, action):
+        return x
+
+
+@pytest.fixture
+def walk() -> StateSequence:
+    lamp = "you {} , lamp {} , apple hand"
+    places = [("hall", "off"), ("kitchen", "off"), ("kitchen", "on"), ("hall", "on"), ("hall", "off")]
+    return StateSequence("walk", tuple(State(lamp.format(*place)) for place in places))
+
+
+def test_a_knowing_model_arrives_where_the_sequence_does(walk: StateSequence) -> None:
+    rollout = unroll(toy.Knowing(), walk, 1, 3)
+    assert rollout.start == walk.states[1] and rollout.states == rollout.truth == walk.states[2:]
+    assert rollout.actions == ("press switch", "go hall", "press switch") and not rollout.given
+    assert [step.exact_match for step in rollout.likeness] == [1.0] * 3
+    assert [step.exact_match for step in rollout.copied] == [0.0] * 3
+    assert [step.token_accuracy for step in rollout.copied] == pytest.approx([7 / 8, 6 / 8, 7 / 8])
+    assert rollout.likeness[0].psnr is None
+
+
+def test_an_error_is_carried_on_by_the_models_own_predictions(walk: StateSequence) -> None:
+    rollout = unroll(Slipping(), walk, 0, 4)
+    # The lamp is on too soon, the switch turns it off, going turns it on again, which is right by chance.
+    assert [step.exact_match for step in rollout.likeness] == [0.0, 0.0, 1.0, 1.0]
+    assert [state.text.split()[4] for state in rollout.states] == ["on", "off", "on", "off"]
+
+
+def test_given_actions_go_on_beyond_the_end(walk: StateSequence) -> None:
+    rollout = unroll(toy.Knowing(), walk, 3, 3, actions=["press switch", "go cellar", "drop apple"])
+    assert rollout.given and rollout.truth == walk.states[4:] and len(rollout.states) == 3
+    assert len(rollout.likeness) == len(rollout.copied) == 1
+    assert rollout.states[-1] == State("you cellar , lamp off , apple cellar")
+
+
+@pytest.mark.parametrize(
+    ("start", "steps", "actions", "said"),
+    [
+        (5, 1, None, "has the states 0 to 4"),
+        (-1, 1, None, "there is no start -1"),
+        (0, 0, None, "1 step or more"),
+        (2, 3, None, "has 2 steps after state 2"),
+        (0, 2, ["go hall"], "2 steps need 2 actions"),
+    ],
+)
+def test_what_cannot_be_gone_through_is_one_sentence(walk: StateSequence, start, steps, actions, said: str) -> None:
+    with pytest.raises(SwirlError, match=said):
+        unroll(toy.Knowing(), walk, start, steps, actions=actions)
+
+
+def test_pictures_are_compared_in_decibels_too() -> None:
+    boards, actions = toy_pictures.play(1, 4)
+    sequence = StateSequence("cells", tuple(map(toy_pictures.draw, boards)))
+    rollout = unroll(toy_pictures.Knowing(), sequence, 0, 4)
+    assert rollout.actions == tuple(actions)
+    assert [step.psnr for step in rollout.likeness] == [CAP] * 4
+    assert rollout.copied[0].psnr < 30 and rollout.copied[0].exact_match == 0.0
+    assert rollout.copied[0].token_accuracy == pytest.approx(5 / 6)
+
+
+def test_the_best_of_n_is_the_one_whose_action_is_read_back() -> None:
+    states, actions = [State("you hall , lamp off , apple cellar")] * 20, ["press switch", "go kitchen"] * 10
+    right = [State(toy.step(x.text, z)) for x, z in zip(states, actions, strict=True)]
+    shares = []
+    for n in (1, 4, 32):
+        found = best_of(Guessing(), states, actions, n, seed=3)
+        shares.append(sum(a == b for a, b in zip(found, right, strict=True)) / 20)
+    assert shares[0] < shares[1] < shares[2] == 1.0
+    assert best_of(Guessing(), states, actions, 4, seed=3) == best_of(Guessing(), states, actions, 4, seed=3)
+    assert best_of(Guessing(), [], [], 4) == []
+    with pytest.raises(ValueError, match="from 1"):
+        best_of(Guessing(), states, actions, 0)
+
+
+def test_best_of_n_stands_beside_the_greedy_prediction(rows) -> None:
+    asked = rows(Guessing())
+    told = verification.measured(asked, 32)
+    assert set(told) == {
+        f"{group}/{name}_best_of_32" for group in ("forward", "cycle") for name in ("exact_match", "token_accuracy")
+    }
+    assert sum(told["forward/exact_match_best_of_32"]) / 96 > 0.9  # greedy, it predicts no change at all
+    assert verification.measured(asked, 1) == {}
+    assert set(verification.measured(rows(Guessing(), known=False), 2)) == {
+        "cycle/exact_match_best_of_2",
+        "cycle/token_accuracy_best_of_2",
+    }
+
+
+def test_best_of_n_steers_a_rollout(walk: StateSequence) -> None:
+    assert unroll(Guessing(), walk, 0, 4).states[-1] == walk.states[0]
+    assert unroll(Guessing(), walk, 0, 4, best_of=64, seed=1).states == walk.states[1:]
+
+
+def test_unroll_from_the_shell(tmp_path: Path, capsys) -> None:
+    asked = ["--home", str(tmp_path), "unroll", "tiny-household", "--data", "household", "--json"]
+    assert main([*asked, "--start", "1", "--steps", "2"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["start"], told["given"], told["best_of"]) == (1, False, 1)
+    assert [row["step"] for row in told["steps"]] == [1, 2]
+    for row in told["steps"]:
+        assert set(row["likeness"]) == set(row["copy"]) == {"exact_match", "token_accuracy", "psnr"}
+        assert row["copy"]["exact_match"] == 0.0 and row["imagined"] and row["action"]
+    assert main([*asked, "--sequence", "nobody"]) == 2
+    assert "has no sequence 'nobody'" in capsys.readouterr().err
+    assert main([*asked, "--start", "700"]) == 1
+    assert "there is no start 700" in capsys.readouterr().err
+
+
+def test_pictures_are_unrolled_into_files_and_given_actions_beyond_the_truth(tmp_path: Path, capsys) -> None:
+    asked = ["--home", str(tmp_path), "unroll", "tiny-blocks", "--data", "blocks", "--start", "7", "--best-of", "2"]
+    assert main([*asked, "--action", "move the red square up", "--action", "move the red square down"]) == 0
+    told = capsys.readouterr().out
+    files = sorted((tmp_path / "imagined").glob("*.png"))
+    assert len(files) >= 2 and all(str(file) in told for file in files)
+    assert "as given" in told and "PSNR OF COPYING" in told
