@@ -1,25 +1,34 @@
 """What users of such studios complain about most, and that none of it is true of this one.
 
 Elsewhere: a run that outlives the server, a dead one that is never shown as running, stop and resume
-(test_life_of_a_run); a reload that keeps everything (test_story, test_play_story); the queue (test_control_room); ports
-(tests/studio/test_serve); advice when memory runs out (tests/training/test_trouble); and nothing is ever asked of
-another host (every browser test, by its visitor).
+(test_life_of_a_run); a reload that keeps everything (test_story, test_play_story); the queue (test_control_room); how
+memory that really runs out ends a run (tests/training/test_trouble); and nothing is ever asked of another host (every
+browser test, by its visitor).
 """
 
 from __future__ import annotations
 
+import re
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from playwright.sync_api import Page, Response, expect
 from steps import expect_status, points, wait_for_points
-from studio_server import SHORT_RUN, StudioServer, until
+from studio_server import ROOT, SHORT_RUN, StudioServer, until
 from visitor import Visitor
 
+from studio.serve import PORT
 from swirl.processes import myself
 from swirl.settings import Settings
+from swirl.trouble import memory_advice
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -98,6 +107,35 @@ def test_memory_is_freed_when_asked(visit: Callable[..., Visitor]) -> None:
     menu.click()
     expect(page.locator("[data-checkpoint]").first).to_be_visible()
     expect(page.locator(".studio-header .menu")).not_to_contain_text("loaded")
+
+
+def test_memory_that_ran_out_is_shown_with_advice(studio: StudioServer, visit: Callable[..., Visitor]) -> None:
+    settings = Settings(group_size=8)
+    run = studio.history.create_run(preset=None, settings=settings.to_dict())
+    studio.history.update_run(run, status="failed", error=memory_advice(settings, "forward", "cuda:0"))
+    page = visit().open(f"/train?run={run}")
+    expect_status(page, "failed")
+    expect(page.locator(".run-view")).to_contain_text("start another run like this with accumulation=4 (now 1;")
+    page.get_by_role("link", name="New run like this").click()
+    expect(page.locator('[id="set-group_size"]')).to_have_value("8")
+
+
+def test_a_taken_port_is_no_trouble(studio: StudioServer, visit: Callable[..., Visitor], tmp_path: Path) -> None:
+    command = [sys.executable, "launch.py", "--home", str(tmp_path / "home"), "--no-browser"]
+    with socket.socket() as other:
+        with suppress(OSError):  # then somebody else has it already
+            other.bind(("127.0.0.1", PORT))
+            other.listen()
+        second = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=studio.environment)
+        try:
+            lines = [second.stdout.readline() for _ in range(2)]
+            assert f"Port {PORT} is taken" in lines[0]
+            page = visit().open(re.search(r"http://\S+", lines[1]).group())
+            expect(page.locator(".studio-header")).to_be_visible()
+            page.close()
+        finally:
+            second.send_signal(signal.SIGINT)
+            second.communicate()
 
 
 def points_sent(page: Page) -> list[int]:
