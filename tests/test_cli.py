@@ -41,7 +41,7 @@ def test_help_is_quick_and_names_every_command() -> None:
     assert done.returncode == 0
     listed = re.findall(r"^    ([a-z]+)", done.stdout, re.M)
     runs = "train stop resume runs queue sample"
-    assert " ".join(listed) == f"worlds record import {runs} evaluate infer imagine export push benchmark codec"
+    assert " ".join(listed) == f"worlds record import trial {runs} evaluate infer imagine export push benchmark codec"
 
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:

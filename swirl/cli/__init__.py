@@ -10,12 +10,12 @@ import argparse
 import warnings
 
 import swirl
-from swirl.cli import checkpoints, collections, evaluating, history, machine, queueing, runs, unrolling
+from swirl.cli import checkpoints, collections, evaluating, history, machine, queueing, runs, trial, unrolling
 from swirl.cli.output import Output
 from swirl.errors import SwirlError, UsageError
 from swirl.paths import home
 
-ROOMS = (collections, runs, history, queueing, evaluating, unrolling, checkpoints, machine)
+ROOMS = (collections, trial, runs, history, queueing, evaluating, unrolling, checkpoints, machine)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -186,7 +186,7 @@ def record(
     with opened(world, source) as running_world, _appearing(out) as folder:
         episodes = played(running_world, sequences, length, seed)
         counts = write_episodes(WORLDS[world].kind, folder, episodes, sequences, progress)
-        _describe(world, folder, sequences=counts["sequences"], length=length, seed=seed)
+        describe(world, folder, f"swirl record {world} --sequences {sequences} --length {length} --seed {seed}")
     return {"world": world, "path": str(out), **counts}
 
 
@@ -207,15 +207,15 @@ def _appearing(out: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _describe(world: str, folder: Path, *, sequences: int, length: int, seed: int) -> None:
+def describe(world: str, folder: Path, command: str, title: str | None = None) -> None:
+    """Write a folder's collection.json: the world, its license, and the `command` that recorded it."""
     entry = WORLDS[world]
     card = {
-        "title": entry.title,
+        "title": title or entry.title,
         "description": entry.description,
         "kind": entry.kind,
         "world": world,
         "license": entry.license,
-        "recorded_with": f"swirl {__version__}: swirl record {world} --sequences {sequences} --length {length} "
-        f"--seed {seed}",
+        "recorded_with": f"swirl {__version__}: {command}",
     }
     (folder / "collection.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

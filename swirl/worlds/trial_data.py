@@ -19,7 +19,7 @@ from swirl.states import State
 from swirl.worlds.base import HELD_OUT_SEED, Episode, World, episode_seed
 from swirl.worlds.recording import Progress, write_episodes
 
-LENGTH = 10
+LENGTH = 8
 """Actions in an episode, at most."""
 CHOOSING = 8
 """Every eighth unlabelled episode is for choosing checkpoints."""
@@ -37,7 +37,7 @@ def write_trial(
     unseen = enough(world, seed + HELD_OUT_SEED, transitions // 2, progress)
     labelled, rest = training[::2], training[1::2]
     write_labels(folder, kind, labelled)
-    parts: list[Part] = ["selection" if index % CHOOSING == 0 else "train" for index in range(len(rest))]
+    parts: list[Part] = ["selection" if index % CHOOSING == CHOOSING - 1 else "train" for index in range(len(rest))]
     named = [(identity(world.name, seed, index, parts[index]), episode) for index, episode in enumerate(rest)]
     tests = [(identity(world.name, seed + HELD_OUT_SEED, i, "test"), episode) for i, episode in enumerate(unseen)]
     write_episodes(kind, folder, [*named, *tests], len(named) + len(tests))
@@ -45,7 +45,7 @@ def write_trial(
 
 
 def enough(world: World, seed: int, transitions: int, progress: Progress | None) -> list[Episode]:
-    """Episodes with at least so many transitions, or all that a log has. Raises UsageError if it has fewer than 4."""
+    """Episodes with at least so many transitions, or all that a log has. Raises UsageError if it has fewer than 2."""
     episodes: list[Episode] = []
     for episode in islice(endless(world, seed), transitions):
         episodes.append(episode)
@@ -54,8 +54,8 @@ def enough(world: World, seed: int, transitions: int, progress: Progress | None)
             progress(min(1.0, done / transitions), f"recording {world.name}: {done} of {transitions} transitions")
         if done >= transitions:
             break
-    if len(episodes) < 4:
-        raise UsageError(f"{world.name} has {len(episodes)} sequences for seed {seed}; a trial needs 4 or more.")
+    if len(episodes) < 2:
+        raise UsageError(f"{world.name} has {len(episodes)} sequences for seed {seed}; a trial needs 2 or more.")
     return episodes
 
 

@@ -1,0 +1,116 @@
+"""`swirl trial`: a world tried from recording to figures with one command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from swirl.cli.arguments import add_json, positive
+from swirl.cli.output import Output, table
+from swirl.errors import UsageError
+
+AT_LEAST = 20
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add this room's command to the parser."""
+    trial = commands.add_parser(
+        "trial",
+        help="record a world, train a few steps on it, and measure before and after",
+        description="Records N training transitions and half as many held-out ones, imports them, warms a small "
+        "shipped model up on the half that keeps its actions, trains a few steps of each phase on the other half, and "
+        "measures on the held-out ones before and after, beside copying the input. The collection trial-WORLD and the "
+        "run are kept in the home like any other.",
+    )
+    trial.add_argument("world", metavar="WORLD", help="a name from `swirl worlds`")
+    trial.add_argument("--transitions", metavar="N", type=positive, default=200, help="to learn from (default 200)")
+    trial.add_argument("--from", metavar="PATH", type=Path, dest="source", help="the log, for tau-bench and toolbench")
+    trial.add_argument("--seed", metavar="S", type=int, default=0, help="the same seed, the same transitions")
+    trial.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change settings")
+    add_json(trial)
+    trial.set_defaults(handler=try_world)
+
+
+def try_world(given: argparse.Namespace, out: Output) -> int:
+    """Run all steps and print the table."""
+    from swirl.cli.trying import Trial
+    from swirl.settings import parse_assignment
+    from swirl.worlds.base import HELD_OUT_SEED
+    from swirl.worlds.registry import WORLDS
+
+    if given.world not in WORLDS:
+        raise UsageError(f"There is no world {given.world!r}; the worlds are: {', '.join(WORLDS)}.")
+    if given.transitions < AT_LEAST:
+        raise UsageError(f"--transitions takes a whole number from {AT_LEAST} on, not {given.transitions}.")
+    if not 0 <= given.seed < HELD_OUT_SEED:
+        raise UsageError(f"--seed takes a whole number from 0 to {HELD_OUT_SEED - 1}; later ones are held out.")
+    trial = Trial(given.home, given.world, WORLDS[given.world].kind, out)
+    changes = dict(parse_assignment(text) for text in given.set)
+    settings = trial.settings(changes)  # a wrong setting is said before anything is recorded
+    with trial.timed("record"):
+        counts = trial.record(given.transitions, given.seed, given.source)
+    with trial.timed("import"):
+        bring_in(trial, out)
+    with trial.timed("measure before"):
+        before = trial.measure(settings.model, settings)
+    with trial.timed("train"):
+        run, warmed_up, last = trial.train(settings)
+    with trial.timed("measure after"):
+        columns = {
+            "before": before,
+            "warm-up": trial.measure(warmed_up, settings),
+            "after": trial.measure(last, settings),
+        }
+    with trial.timed("infer"):
+        inferred = trial.infer(last)
+    document = {
+        "world": given.world,
+        "collection": trial.name,
+        "run": run,
+        "model": settings.model,
+        "checkpoints": {"before": settings.model, "warm-up": warmed_up, "after": last},
+        "transitions": counts,
+        "seconds": trial.seconds,
+        "inferred": {"actions": len(inferred), "distinct": len(set(inferred))},
+        "metrics": columns,
+    }
+    out.document(document)
+    show(document, out)
+    return 0
+
+
+def bring_in(trial: Any, out: Output) -> None:
+    """Import what was recorded, under the trial's name."""
+    from swirl.sources.collection import import_collection
+
+    import_collection(trial.home, trial.folder, trial.name, progress=out.progress)
+
+
+def show(document: dict[str, Any], out: Output) -> None:
+    """The figures for people: what was learned from, how long it took, and the table."""
+    counts, seconds, columns = document["transitions"], document["seconds"], document["metrics"]
+    out.line(
+        f"{document['world']}: {counts['labelled']} transitions with their actions, {counts['unlabelled']} without, "
+        f"{counts['held_out']} held out; {document['model']}, {sum(seconds.values()):.0f} s in all."
+    )
+    names = [name.removeprefix("forward/") for name in columns["before"] if name.startswith("forward/")]
+    rows = []
+    for name in names:
+        learned = [cell(column, f"forward/{name}") for column in columns.values()]
+        rows.append([f"forward/{name}", cell(columns["before"], f"copy/{name}"), *learned])
+    rows.append(["inverse/exact_match", "–", *(cell(column, "inverse/exact_match") for column in columns.values())])
+    out.line(table(["METRIC", "COPY", "BEFORE", "WARM-UP", "AFTER"], rows))
+    out.line(
+        f"Inferred {document['inferred']['actions']} actions, {document['inferred']['distinct']} of them distinct."
+    )
+    out.note(f"Seconds: {', '.join(f'{step} {took:.1f}' for step, took in seconds.items())}.")
+    out.note(f"Next: swirl evaluate {document['checkpoints']['after']} --data {document['collection']}")
+
+
+def cell(column: dict[str, dict[str, float]], name: str) -> str:
+    """A figure with its 95 % interval."""
+    if name not in column:
+        return "–"
+    value = column[name]
+    return f"{value['value']:.3f} ({value['low']:.3f}–{value['high']:.3f})"
