@@ -45,20 +45,21 @@ def evaluate_on_benchmark(given: argparse.Namespace, out: Output) -> int:
     from swirl.history import History
     from swirl.models import load_world_model
 
+    if given.part != "test":
+        raise UsageError("--part chooses sequences of a collection; a benchmark has none.")
     benchmark = BENCHMARKS[given.benchmark]
     judge = wanted_judge(given, benchmark)
     folder = Path(given.data).expanduser()
     if not folder.exists():
         raise SwirlError(f"There is no {folder}; --data names the folder with the files of {benchmark.title}.")
     out.note(f"Reading {benchmark.title} from {folder}.")
-    gathered = benchmark.gather(folder, given.limit, given.seed)
+    gathered = benchmark.gather(folder, given.limit, given.seed, out.progress)
     model = load_world_model(given.home, given.checkpoint, device=given.device)
     if judge is not None:
         demand_consent(given, out, benchmark.loads(gathered, model.trainable), judge)
-    result = run(benchmark, gathered, Means(model, judge, given.seed, out.progress))
-    History(given.home).add_evaluation(
-        checkpoint=given.checkpoint, data=f"benchmark:{benchmark.name}", metrics=result.metrics()
-    )
+    result = run(benchmark, gathered, Means(model, judge, given.seed, out.progress, given.best_of))
+    data = f"benchmark:{benchmark.name}" + (f" best of {given.best_of}" if given.best_of > 1 else "")
+    History(given.home).add_evaluation(checkpoint=given.checkpoint, data=data, metrics=result.metrics())
     out.document(document(given, result))
     show(given, out, result)
     return 0
@@ -99,6 +100,7 @@ def document(given: argparse.Namespace, result: Result) -> dict[str, Any]:
         "data": str(given.data),
         "limit": given.limit,
         "seed": given.seed,
+        "best_of": given.best_of,
         "items": result.of,
         "figures": {
             metric: {split: asdict(figure) for split, figure in splits.items()}
@@ -114,7 +116,8 @@ def show(given: argparse.Namespace, out: Output, result: Result) -> None:
     """The table for people, and under it what is not in it."""
     from swirl.evaluation.benchmarks.tabling import rows
 
-    out.line(f"{given.checkpoint} on {result.benchmark.title}; the paper's rows are of its own models and judge")
+    how = f", best of {given.best_of}" if given.best_of > 1 else ""
+    out.line(f"{given.checkpoint} on {result.benchmark.title}{how}; the paper's rows are of its own models and judge")
     out.line(table(*rows(result)))
     for note in result.notes:
         out.line(f"- {note}")

@@ -107,6 +107,17 @@ def test_a_whole_run_of_texts(name, swirl, tmp_path):
 
 
 @SHIPPED["tiny-blocks"]
+def test_best_of_n_is_kept_apart(swirl, tmp_path):
+    folder = files.bytemorph(tmp_path / "bench", [files.motion("interaction", i) for i in range(2)])
+    asked = ("evaluate", "tiny-blocks", "--benchmark", "bytemorph", "--data", folder, "--best-of", 2)
+    code, out, err = swirl(*asked)
+    assert code == 0, err
+    assert "tiny-blocks on ByteMorph-Bench, best of 2; the paper's rows" in out
+    assert History(tmp_path / "home").evaluations("tiny-blocks", "benchmark:bytemorph") == []
+    assert len(History(tmp_path / "home").evaluations("tiny-blocks", "benchmark:bytemorph best of 2")) == 1
+
+
+@SHIPPED["tiny-blocks"]
 def test_a_judge_that_is_of_no_use_spoils_no_other_figure(swirl, judge, tmp_path):
     judge.answer = lambda request: "I cannot say."
     folder = files.bytemorph(tmp_path / "bench")
@@ -134,6 +145,7 @@ def test_on_a_terminal_the_cost_is_agreed_first(swirl, judge, tmp_path, monkeypa
     ("arguments", "code", "sentence"),
     [
         (["--data", "household", "--judge"], 2, "--judge, --judge-price and --yes belong to --benchmark NAME."),
+        (["--data", ".", "--benchmark", "mind2web", "--part", "train"], 2, "--part chooses sequences of a collection"),
         (["--data", ".", "--benchmark", "mind2web", "--judge"], 2, "Mind2Web is scored without a judge"),
         (["--data", ".", "--benchmark", "bytemorph", "--judge"], 2, "--judge needs SWIRL_JUDGE_URL and"),
         (["--data", "nowhere", "--benchmark", "bytemorph"], 1, "There is no nowhere; --data names the folder with"),

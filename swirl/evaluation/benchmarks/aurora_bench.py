@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from swirl.errors import SwirlError
+from swirl.evaluation.answers import Progress
 from swirl.evaluation.benchmarks import paper, tasks
 from swirl.evaluation.benchmarks.clip import MISSING, clip_at_hand, cosines
 from swirl.evaluation.benchmarks.drawing import by_clip, by_pixels
 from swirl.evaluation.benchmarks.figures import Column, bleus, means
-from swirl.evaluation.benchmarks.items import Gathered, Step, broken, some
+from swirl.evaluation.benchmarks.items import Gathered, Step, broken, counted, some
 from swirl.evaluation.benchmarks.predicting import Means, imagined
 from swirl.evaluation.benchmarks.words import NO_BERT, NO_CIDER, bert_scores, cider
 from swirl.evaluation.disc_edit import SAMPLES, drawn, pixel_distance
@@ -49,7 +50,7 @@ class AuroraBench:
     splits, paper = paper.AURORA_SPLITS, paper.AURORA
     judged = True
 
-    def gather(self, folder: Path, limit: int | None, seed: int) -> Edits:
+    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Edits:
         """Read the folder. Raises SwirlError where it is not the benchmark's."""
         if not is_aurora(folder):
             raise SwirlError(
@@ -66,14 +67,16 @@ class AuroraBench:
         notes = lacking(of, Counter(step.split for step in usable), "edits")
         notes += [str(item) for item in skipped if not item.why.startswith("cannot be")]
         gathered = Edits([], dict(of), notes)
-        for step in some(usable, limit, seed):
+        for step in counted(some(usable, limit, seed), progress, "reading the edits"):
             why = broken(step.state.picture, step.next_state.picture)
             gathered.items += [step] if why is None else []
             gathered.notes += [] if why is None else [f"{step.id} is left out: {why}"]
-        self._add_choices(gathered, folder, limit, seed)
+        self._add_choices(gathered, folder, limit, seed, progress)
         return gathered
 
-    def _add_choices(self, gathered: Edits, folder: Path, limit: int | None, seed: int) -> None:
+    def _add_choices(
+        self, gathered: Edits, folder: Path, limit: int | None, seed: int, progress: Progress | None
+    ) -> None:
         try:
             choices, skipped = read_choices(folder)
         except SwirlError as problem:
@@ -82,7 +85,8 @@ class AuroraBench:
         found = Counter(choice.task for choice in choices)
         gathered.of_choices = dict(found + Counter(item.where.split("/")[1] for item in skipped))
         gathered.notes += lacking(gathered.of_choices, found, "choices of DiscEdit")
-        for placed in some([_Placed(choice.id, choice.task, choice) for choice in choices], limit, seed):
+        placed_all = some([_Placed(choice.id, choice.task, choice) for choice in choices], limit, seed)
+        for placed in counted(placed_all, progress, "reading DiscEdit"):
             why = broken(placed.choice.input)
             gathered.choices += [(placed.split, placed.choice)] if why is None else []
             gathered.notes += [] if why is None else [f"DiscEdit's {placed.id} is left out: {why}"]

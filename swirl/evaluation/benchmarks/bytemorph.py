@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swirl.errors import SwirlError
+from swirl.evaluation.answers import Progress
 from swirl.evaluation.benchmarks import paper, tasks
 from swirl.evaluation.benchmarks.clip import MISSING, Clip, clip_at_hand, cosines
 from swirl.evaluation.benchmarks.drawing import by_clip, by_pixels, shown
 from swirl.evaluation.benchmarks.figures import Column, means
-from swirl.evaluation.benchmarks.items import Gathered, Step, broken, some
+from swirl.evaluation.benchmarks.items import Gathered, Step, broken, counted, some
 from swirl.evaluation.benchmarks.predicting import Means, imagined
 from swirl.evaluation.judge import Load, Question, numbers
 from swirl.states import Picture, State
@@ -57,7 +58,7 @@ class ByteMorph:
     splits, paper = paper.BYTEMORPH_SPLITS, paper.BYTEMORPH
     judged = True
 
-    def gather(self, folder: Path, limit: int | None, seed: int) -> Motions:
+    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Motions:
         """Read the files. Raises SwirlError where there is none, or one has other columns."""
         files = [folder] if folder.is_file() else next((f for f in (sorted(folder.glob(p)) for p in FILES) if f), [])
         if not files:
@@ -68,7 +69,7 @@ class ByteMorph:
         usable = [place for place in places if place.prompt]
         if len(usable) < len(places):
             gathered.notes.append(f"{len(places) - len(usable)} rows are left out, for they have no instruction.")
-        for place, row in with_pictures(some(usable, limit, seed)):
+        for place, row in with_pictures(some(usable, limit, seed), progress):
             source, target = (Picture(encoded=picture_bytes(row[name])) for name in ("src_img", "tgt_img"))
             if why := broken(source, target):
                 gathered.notes.append(f"{place.id} is left out: {why}")
@@ -162,12 +163,14 @@ def category(edit_type: str) -> str:
     return NAMES.get(name, name) or "unnamed"
 
 
-def with_pictures(places: Sequence[_Place]) -> Iterator[tuple[_Place, dict[str, Any]]]:
+def with_pictures(
+    places: Sequence[_Place], progress: Progress | None = None
+) -> Iterator[tuple[_Place, dict[str, Any]]]:
     """Each place with its row's pictures, row group by row group, so that a large file is never in memory whole."""
     by_file: dict[Path, dict[int, _Place]] = {}
     for place in places:
         by_file.setdefault(place.file, {})[place.row] = place
-    for file, wanted in by_file.items():
+    for file, wanted in counted(list(by_file.items()), progress, "reading the pictures"):
         row = 0
         for batch in opened(file).iter_batches(batch_size=16, columns=["src_img", "tgt_img"]):
             for offset in range(batch.num_rows):

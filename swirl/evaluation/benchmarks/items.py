@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from swirl import pictures
 from swirl.errors import SwirlError
+from swirl.evaluation.answers import Progress
 from swirl.states import Picture, State
 
 
@@ -61,6 +62,14 @@ def some(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
     for split, those in sorted(places.items()):
         kept += random.Random(f"{seed}/{split}").sample(those, min(limit, len(those)))
     return [items[place] for place in sorted(kept)]
+
+
+def counted(items: Sequence[Any], progress: Progress | None, what: str) -> Iterator[Any]:
+    """Yield the items and report how far the loop over them is."""
+    for done, item in enumerate(items, start=1):
+        yield item
+        if progress is not None:
+            progress(done / len(items), what)
 
 
 def broken(*shown: Picture) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from swirl.evaluation.answers import ROOM, Progress, no_longer_than
 from swirl.evaluation.benchmarks.items import Step
+from swirl.evaluation.best_of import best_of
 from swirl.evaluation.judge import Judge
 from swirl.states import State
 
@@ -17,12 +18,16 @@ AT_ONCE = 8
 
 @dataclass
 class Means:
-    """What a benchmark measures with; `notes` gathers what could not be measured and why, a sentence each."""
+    """What a benchmark measures with; `notes` gathers what could not be measured and why, a sentence each.
+
+    With `best_of` above 1 a next state is the one of so many draws whose action the inverse model scores highest.
+    """
 
     model: Any
     judge: Judge | None
     seed: int
     progress: Progress | None = None
+    best_of: int = 1
     notes: list[str] = field(default_factory=list)
 
     def tell(self, fraction: float, what: str) -> None:
@@ -32,12 +37,16 @@ class Means:
 
 
 def imagined(means: Means, states: Sequence[State], actions: Sequence[str], what: str) -> list[State]:
-    """One next state for each row, decoded greedily, short rows first so that a batch holds rows of like length."""
+    """One next state for each row, greedy or best of N; short rows first, so that a batch holds rows of like length."""
     order = sorted(range(len(states)), key=lambda place: len(states[place].text))
     found: dict[int, State] = {}
     for start in range(0, len(order), AT_ONCE):
         places = order[start : start + AT_ONCE]
-        answers = means.model.imagine_batch([states[p] for p in places], [actions[p] for p in places], temperature=0.0)
+        asked = [states[place] for place in places], [actions[place] for place in places]
+        if means.best_of > 1:
+            answers = best_of(means.model, *asked, means.best_of, means.seed)
+        else:
+            answers = means.model.imagine_batch(*asked, temperature=0.0)
         found.update(zip(places, answers, strict=True))
         means.tell(len(found) / len(order), what)
     return [found[place] for place in range(len(states))]

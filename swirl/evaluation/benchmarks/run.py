@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swirl.errors import SwirlError, UsageError
+from swirl.evaluation.answers import Progress
 from swirl.evaluation.benchmarks.aurora_bench import AuroraBench
 from swirl.evaluation.benchmarks.bytemorph import ByteMorph
 from swirl.evaluation.benchmarks.figures import Figure, figures
@@ -31,7 +32,7 @@ class Benchmark(Protocol):
     splits: dict[str, str]
     paper: tuple[Row, ...]
 
-    def gather(self, folder: Path, limit: int | None, seed: int) -> Gathered[Any]: ...
+    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Gathered[Any]: ...
 
     def loads(self, gathered: Any, infers: bool) -> list[Load]: ...
 
@@ -68,6 +69,8 @@ def run(benchmark: Benchmark, gathered: Gathered[Any], with_: Means) -> Result:
     if with_.model.kind != benchmark.kind:
         wanted = {"image": "pictures", "text": "texts"}[benchmark.kind]
         raise UsageError(f"{benchmark.title} needs a model of {wanted}, and {with_.model.name} is none.")
+    if with_.best_of > 1 and not with_.model.trainable:
+        raise UsageError(f"--best-of needs the inverse model's scores, and {with_.model.name} has none.")
     if not gathered.items and not getattr(gathered, "choices", None):
         why = f": {gathered.notes[0]}" if gathered.notes else "; check the folder."
         raise SwirlError(f"Nothing of {benchmark.title} can be scored{why}")

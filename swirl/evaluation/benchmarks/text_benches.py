@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from swirl.errors import SwirlError
+from swirl.evaluation.answers import Progress
 from swirl.evaluation.benchmarks import paper
 from swirl.evaluation.benchmarks.figures import Column, bleus, means
 from swirl.evaluation.benchmarks.items import Gathered, Step, some
@@ -27,10 +28,10 @@ class TextBench:
     splits: ClassVar[dict[str, str]] = {}
     paper: ClassVar[tuple[paper.Row, ...]] = ()
 
-    def gather(self, folder: Path, limit: int | None, seed: int) -> Gathered[Step]:
+    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Gathered[Step]:
         """Read the steps. Raises SwirlError where there are none."""
         gathered = Gathered[Step]([], {})
-        steps = self.read(folder, gathered.notes)
+        steps = self.read(folder, gathered.notes, progress)
         if not steps:
             why = f" ({gathered.notes[0].rstrip('.')})" if gathered.notes else ""
             raise SwirlError(f"{folder} has no step of {self.title}{why}; get its files from {self.project}.")
@@ -38,9 +39,9 @@ class TextBench:
         gathered.items = some(steps, limit, seed)
         return gathered
 
-    def read(self, folder: Path, notes: list[str]) -> list[Step]:
+    def read(self, folder: Path, notes: list[str], progress: Progress | None) -> list[Step]:
         """The steps of JSONL files of `{"state", "action", "next_state"}`."""
-        return read_lines(folder, notes)
+        return read_lines(folder, notes, progress)
 
     def loads(self, gathered: Gathered[Step], infers: bool) -> list[Load]:
         """Nothing."""
@@ -82,10 +83,12 @@ class StableToolBench(TextBench):
     project = "the StableToolBench project (THUNLP-MT/StableToolBench)"
     splits, paper = paper.TOOL_SPLITS, paper.STABLETOOLBENCH
 
-    def read(self, folder: Path, notes: list[str]) -> list[Step]:
+    def read(self, folder: Path, notes: list[str], progress: Progress | None) -> list[Step]:
         """The calls of the answer trees, or the steps of JSONL files where there are any."""
         lines = folder.suffix == ".jsonl" or any(folder.glob("*.jsonl"))
-        return read_lines(folder, notes) if lines else read_answers(folder, tuple(self.splits), notes)
+        if lines:
+            return read_lines(folder, notes, progress)
+        return read_answers(folder, tuple(self.splits), notes, progress)
 
     def measure(self, gathered: Gathered[Step], with_: Means) -> Iterator[Column]:
         """Corpus BLEU of the predicted responses and of a copy of what was seen last, ROUGE-L and exact match too."""

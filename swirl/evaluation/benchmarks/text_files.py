@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from swirl.errors import SwirlError
-from swirl.evaluation.benchmarks.items import Step
+from swirl.evaluation.answers import Progress
+from swirl.evaluation.benchmarks.items import Step, counted
 from swirl.sources.items import Unusable, checked_text, kind
 from swirl.sources.jsonl import records
 from swirl.sources.lines import Meter, open_text
@@ -18,14 +19,14 @@ OTHER = "other"
 """The split of files that lie in no folder with a split's name."""
 
 
-def read_lines(path: Path, notes: list[str]) -> list[Step]:
+def read_lines(path: Path, notes: list[str], progress: Progress | None = None) -> list[Step]:
     """The steps of a JSONL file, or of all in a folder: `{"state", "action", "next_state"}`, texts, one step a line.
 
     `split` defaults to the file's name, `episode` (steps that resemble each other) to the line. A line that cannot be
     used is noted, and the rest read.
     """
     files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
-    return [step for file in files for step in lines_of(file, notes)]
+    return [step for file in counted(files, progress, "reading the steps") for step in lines_of(file, notes)]
 
 
 def lines_of(file: Path, notes: list[str]) -> Iterator[Step]:
@@ -55,11 +56,11 @@ def as_step(where: str, split: str, record: object) -> Step:
     return Step(str(record.get("id", where)), own, State(state), action, State(next_state), group)
 
 
-def read_answers(path: Path, splits: tuple[str, ...], notes: list[str]) -> list[Step]:
+def read_answers(path: Path, splits: tuple[str, ...], notes: list[str], progress: Progress | None = None) -> list[Step]:
     """The calls of answer trees, of one file or of all `.json` files below a folder; a file that is none is noted."""
     files = [path] if path.is_file() else sorted(path.rglob("*.json"))
     steps: list[Step] = []
-    for file in files:
+    for file in counted(files, progress, "reading the answers"):
         name = file.name if path.is_file() else file.relative_to(path).as_posix()
         try:
             logs = read_answer_tree(file)

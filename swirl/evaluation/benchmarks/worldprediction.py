@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from swirl.errors import SwirlError
+from swirl.evaluation.answers import Progress
 from swirl.evaluation.benchmarks import paper, tasks
 from swirl.evaluation.benchmarks.clip import MISSING, clip_at_hand, cosines
 from swirl.evaluation.benchmarks.drawing import psnr_between, shown
 from swirl.evaluation.benchmarks.figures import Column, means
-from swirl.evaluation.benchmarks.items import Gathered, some
+from swirl.evaluation.benchmarks.items import Gathered, counted, some
 from swirl.evaluation.benchmarks.predicting import Means, imagined
 from swirl.evaluation.benchmarks.procedures import PROJECT, Procedure, procedures_of
 from swirl.evaluation.benchmarks.segment_frames import SegmentFrames
@@ -47,7 +48,7 @@ class WorldPrediction:
     splits, paper = paper.TURN_SPLITS, paper.WORLDPREDICTION
     judged = True
 
-    def gather(self, folder: Path, limit: int | None, seed: int) -> Gathered[Journey]:
+    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Gathered[Journey]:
         """Read the files and the frames. Raises SwirlError where there is no procedure."""
         files = [folder] if folder.is_file() else sorted(folder.glob("*.json"))
         if not files:
@@ -60,7 +61,7 @@ class WorldPrediction:
             if any(len(item.turns) >= int(turn) for item in found)
         }
         frames = SegmentFrames(folder if folder.is_dir() else folder.parent)
-        for item in some(found, limit, seed):
+        for item in counted(some(found, limit, seed), progress, "reading the frames"):
             journey = as_journey(item, frames)
             gathered.items += [] if journey is None else [journey]
         if frames.missing:
