@@ -169,6 +169,7 @@ page.addEventListener("click", async (event) => {
   else if (on("[data-offer]")) add();
   else if (on("[data-check]")) look(on("[data-check]").dataset.check);
   else if (on("[data-evaluate]")) follow(await studio.call(server.evaluate, shown));
+  else if (on("[data-stop-evaluation]")) studio.fill(page, (await studio.call(server.stop)).parts ?? {});
   else if (on("[data-start-voting]")) startVoting();
   else if (on("[data-stop-voting]")) stopVoting();
   else if (on("[data-vote]")) vote(on("[data-vote]").dataset.vote);

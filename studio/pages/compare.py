@@ -13,7 +13,7 @@ from studio.comparing import SHOWN, infers, tell
 from studio.components.html import block, escape
 from studio.components.pictures import empty, two_answers
 from studio.components.vote_panel import question, reveal
-from studio.evaluating import Evaluator
+from studio.evaluating import Evaluator, Progress
 from studio.inference import shared
 from studio.offering import offer
 from studio.page import Page
@@ -34,7 +34,7 @@ def render(home: Path) -> None:
     template, style, script = (
         (assets() / f"compare.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
-    asked = (page.choices, page.offer, page.ask, page.show, page.evaluate, page.progress, page.look)
+    asked = (page.choices, page.offer, page.ask, page.show, page.evaluate, page.stop, page.progress, page.look)
     block(
         template,
         head=f"<style>{style}{(assets() / 'measurements.css').read_text(encoding='utf-8')}</style>",
@@ -158,10 +158,25 @@ class ComparePage:
         self.evaluator.start(list(dict.fromkeys(names)), now.data)
         return self.progress(request)
 
+    def stop(self, request: Request) -> Answer:
+        """Ask the evaluation to stop."""
+        self.evaluator.stop()
+        return self.progress(request)
+
     def progress(self, request: Request) -> Answer:
         """How far the evaluation is."""
         now = self.evaluator.progress()
-        bar = f'<span class="bar"><i style="width:{100 * now.share:.0f}%"></i></span>'
-        words = f'<p class="note">{escape(now.words)}, {percent(now.share)}</p>{bar}' if now.running else ""
-        failed = f'<p class="error" role="alert">{escape(now.error)}</p>' if now.error else ""
-        return {"running": now.running, "parts": {"progress": words + failed}}
+        return {"running": now.running, "parts": {"progress": evaluation_bar(now)}}
+
+
+def evaluation_bar(now: Progress) -> str:
+    """How far an evaluation is, with the button that stops it; or how the last one ended, if not well."""
+    if now.running:
+        return (
+            f'<div class="row spread between"><p class="note">{escape(now.words)}, {percent(now.share)}</p>'
+            '<button type="button" class="button-link small" data-stop-evaluation>Stop</button></div>'
+            f'<span class="bar"><i style="width:{100 * now.share:.0f}%"></i></span>'
+        )
+    if now.error:
+        return f'<p class="error" role="alert">{escape(now.error)}</p>'
+    return f'<p class="note">{escape(now.note)}</p>' if now.note else ""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from studio import evaluating
 from studio.pages.compare import ComparePage
 from swirl import evaluation
 from swirl.errors import SwirlError
@@ -51,8 +52,35 @@ def test_without_a_choice_a_sentence_says_so(home: Path, loaded: list) -> None:
         ComparePage(home).ask({"a": "", "b": "second", "data": "walks", "side": "a"})
 
 
+class NothingKept:
+    """Answers of an evaluation that go nowhere."""
+
+    def remove(self) -> None:
+        """There is no file."""
+
+    def close(self) -> None:
+        """There is no file."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table models have no files from which a name for their answers could be made."""
+    monkeypatch.setattr(evaluating, "keep_answers", lambda *_: NothingKept())
+
+
+def ended(page: ComparePage, answer: dict) -> dict:
+    """How an evaluation ends."""
+    for _ in range(400):
+        if not answer["running"]:
+            break
+        time.sleep(0.05)
+        answer = page.progress({})
+    return answer
+
+
 def test_an_evaluation_is_kept_in_the_history(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
-    def evaluate(model, home, data, *, limit, progress):
+    def evaluate(model, home, data, *, limit, progress, kept, watch):
+        watch()
         progress(0.5, "imagining")
         return SimpleNamespace(
             metrics={"forward/exact_match": Value(0.5, 0.4, 0.6)}, cases={"places": [], "values": {}}
@@ -60,12 +88,7 @@ def test_an_evaluation_is_kept_in_the_history(home: Path, loaded: list, monkeypa
 
     monkeypatch.setattr(evaluation, "evaluate", evaluate, raising=False)
     page = ComparePage(home)
-    answer = page.evaluate(BOTH)
-    for _ in range(200):
-        if not answer["running"]:
-            break
-        time.sleep(0.05)
-        answer = page.progress({})
+    answer = ended(page, page.evaluate(BOTH))
     assert answer == {"running": False, "parts": {"progress": ""}}
     assert {row.checkpoint for row in History(home).evaluations(data="walks")} == {"first", "second"}
     assert "50" in page.show(BOTH)["parts"]["metrics"]
@@ -77,10 +100,30 @@ def test_a_failed_evaluation_says_why(home: Path, loaded: list, monkeypatch: pyt
 
     monkeypatch.setattr(evaluation, "evaluate", evaluate, raising=False)
     page = ComparePage(home)
-    answer = page.evaluate(BOTH)
-    for _ in range(200):
-        if not answer["running"]:
-            break
-        time.sleep(0.05)
-        answer = page.progress({})
+    answer = ended(page, page.evaluate(BOTH))
     assert "The collection is empty; import it again." in answer["parts"]["progress"]
+
+
+def test_an_evaluation_makes_way_and_can_be_stopped(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, begun = ComparePage(home), []
+
+    def evaluate(model, home, data, *, limit, progress, kept, watch):
+        begun.append(model.name)
+        for share in range(1000):
+            watch()
+            progress(share / 1000, "imagining")
+            time.sleep(0.02)
+        raise AssertionError("nobody stopped it")
+
+    monkeypatch.setattr(evaluation, "evaluate", evaluate, raising=False)
+    page.evaluate(BOTH)
+    while not begun:
+        time.sleep(0.01)
+    with page.models.turns:
+        assert page.progress({})["running"], "what somebody waits for comes first, and the evaluation waits"
+    while len(begun) < 2:
+        time.sleep(0.01)
+    assert "data-stop-evaluation" in page.progress({})["parts"]["progress"]
+    answer = ended(page, page.stop({}))
+    assert evaluating.STOPPED in answer["parts"]["progress"]
+    assert History(home).evaluations(data="walks") == []
