@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import toy
 import toy_pictures
 
+from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.evaluation import answers as asking
 from swirl.evaluation import evaluate
 from swirl.evaluation.kept import Kept, digest, keep_answers, plain, told
 from swirl.evaluation.pace import Pace, Stopped
+from swirl.history import History
 from swirl.models.results import LogProb
 from swirl.sources.collection import import_collection
 from swirl.states import State
@@ -146,3 +153,34 @@ def test_the_pace_never_goes_back_and_tells_the_time_left(monkeypatch: pytest.Mo
     assert shares == sorted(shares) and shares[:2] == [0.1, 0.2] and shares[-1] < 1.0
     assert told_[0][1] == "asking" and told_[1][1] == "asking, about 80 s left"
     assert math.isclose(shares[2], 0.2)
+
+
+def test_ctrl_c_keeps_what_was_answered_and_the_same_command_goes_on(tmp_path: Path, capsys) -> None:
+    asked = ["evaluate", "tiny-household", "--data", "household", "--limit", "12", "--json"]
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    process = subprocess.Popen(command(stopped, asked), stderr=subprocess.PIPE, text=True)
+    answered = stopped / "evaluating"
+    wait_for(lambda: sum(file.stat().st_size for file in answered.glob("*.jsonl")) > 0, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1 and "the same command goes on" in said and "Traceback" not in said
+    assert History(stopped).evaluations() == [] and len(list(answered.glob("*.jsonl"))) == 1
+    documents = []
+    for home, going_on in ((stopped, True), (whole, False)):
+        assert main(["--home", str(home), *asked]) == 0
+        out, said = capsys.readouterr()
+        assert ("Going on from" in said) == going_on
+        documents.append(json.loads(out))
+    assert documents[0] == documents[1]
+    assert not list(answered.iterdir()) and len(History(stopped).evaluations()) == 1
+
+
+def command(home: Path, asked: list[str]) -> list[str]:
+    return [sys.executable, "-m", "swirl", "--home", str(home), *asked]
+
+
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until something happened, which must be before the process ends."""
+    while not happened():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
