@@ -5,16 +5,22 @@ from __future__ import annotations
 from swirl.evaluation import cycle
 from swirl.evaluation.rows import Rows
 
+SWAPPED = 2000
+"""Transitions whose action is swapped at most: each costs a pass of its own, and this many tell enough."""
 
-def log_prob_gain(rows: Rows, seed: int = 0) -> list[float]:
+
+def log_prob_gain(rows: Rows, seed: int = 0) -> list[float | None]:
     """log P(y | x, z) − log P(y | x, z of a random other transition), nats per token; z inferred.
 
-    Near 0 the forward model ignores its action; below 0 a wrong action explains the step better than its own.
+    Near 0 the forward model ignores its action; below 0 a wrong action explains the step better than its own. None for
+    transitions that are not among the SWAPPED drawn ones.
     """
-    others = [rows.inferred[i] for i in rows.elsewhere(seed)]
+    chosen, partner = rows.drawn(SWAPPED, seed), rows.elsewhere(seed)
+    states, next_states = [rows.states[i] for i in chosen], [rows.next_states[i] for i in chosen]
+    others = [rows.inferred[partner[i]] for i in chosen]
     own = rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)
-    foreign = rows.answers.forward_log_prob(rows.states, others, rows.next_states)
-    return [a.mean - b.mean for a, b in zip(own, foreign, strict=True)]
+    foreign = dict(zip(chosen, rows.answers.forward_log_prob(states, others, next_states), strict=True))
+    return [score.mean - foreign[i].mean if i in foreign else None for i, score in enumerate(own)]
 
 
 def delta_psnr(rows: Rows, seed: int = 0) -> list[float]:

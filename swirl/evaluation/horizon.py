@@ -5,7 +5,6 @@ The paper's turns on the WorldPrediction benchmark, without a judge; `rollout` s
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 
 from swirl.evaluation.rows import Rows
@@ -27,7 +26,7 @@ def measured(rows: Rows, seed: int = 0) -> Columns:
     from the real sequence. None for a transition with fewer than T - 1 transitions right after it, and for those that
     are not among the STARTS drawn ones.
     """
-    reached = {i: rows.states[i] for i in starts(rows, seed)}
+    reached = {i: rows.states[i] for i in rows.drawn(STARTS, seed)}
     found: Columns = {}
     for ahead, after in windows(rows, seed).items():
         via = {i: j for i, j in after.items() if i in reached}
@@ -47,17 +46,11 @@ def copied(rows: Rows, seed: int = 0) -> Columns:
     return found
 
 
-def starts(rows: Rows, seed: int = 0) -> list[int]:
-    """The transitions from which the model goes ahead: all, or STARTS drawn ones."""
-    everyone = range(len(rows.transitions))
-    return sorted(random.Random(seed).sample(everyone, min(STARTS, len(everyone))))
-
-
 def windows(rows: Rows, seed: int = 0) -> dict[int, dict[int, int]]:
     """For each T the starts that have as many steps after them, each with its T-th transition; empty ones left out."""
     place = {(t.sequence_id, t.step): i for i, t in enumerate(rows.transitions)}
     found: dict[int, dict[int, int]] = {}
-    going = starts(rows, seed)
+    going = rows.drawn(STARTS, seed)
     for ahead in STEPS:
         ends = {i: place.get((rows.transitions[i].sequence_id, rows.transitions[i].step + ahead - 1)) for i in going}
         after = {i: j for i, j in ends.items() if j is not None}

@@ -18,6 +18,9 @@ N = 2
 STITCHED = 500
 """Transitions that are stitched at most: wrong pairs make long answers, and this many tell enough."""
 
+ABLATED = 2000
+"""Transitions whose state is left out at most."""
+
 
 def stitch(rows: Rows, seed: int = 0) -> list[float | None]:
     """The stitch test: by how much the prediction error rises, nats per token, when y comes from another sequence.
@@ -36,15 +39,17 @@ def stitch(rows: Rows, seed: int = 0) -> list[float | None]:
     return [own[i].mean - foreign[i].mean if i in foreign else None for i in everyone]
 
 
-def state_ablation(rows: Rows) -> list[float]:
+def state_ablation(rows: Rows, seed: int = 0) -> list[float | None]:
     """log P(y | x, z) − log P(y | ∅, z), nats per token; z inferred.
 
     What the state adds to the action. Large is healthy; near 0 the forward model needs no state, because the action
-    tells it the next one.
+    tells it the next one. None for transitions that are not among the ABLATED drawn ones.
     """
+    chosen = rows.drawn(ABLATED, seed)
+    actions, next_states = [rows.inferred[i] for i in chosen], [rows.next_states[i] for i in chosen]
     own = rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)
-    alone = rows.answers.without_state_log_prob(rows.inferred, rows.next_states)
-    return [a.mean - b.mean for a, b in zip(own, alone, strict=True)]
+    alone = dict(zip(chosen, rows.answers.without_state_log_prob(actions, next_states), strict=True))
+    return [score.mean - alone[i].mean if i in alone else None for i, score in enumerate(own)]
 
 
 def overlap(rows: Rows, actions: Sequence[str]) -> list[float | None]:

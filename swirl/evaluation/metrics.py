@@ -62,7 +62,7 @@ def per_transition(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
     found["controllability/log_prob_gain"] = controllability.log_prob_gain(rows, seed)
     found["health/mean_length"] = health.lengths(rows.inferred)
     found["leakage/stitch"] = leakage.stitch(rows, seed)
-    found["leakage/state_ablation"] = leakage.state_ablation(rows)
+    found["leakage/state_ablation"] = leakage.state_ablation(rows, seed)
     if rows.true_actions is not None:
         found["health/mean_length_true"] = health.lengths(rows.true_actions)
     found |= {f"horizon/{name}": values for name, values in horizon.measured(rows, seed).items()}

@@ -13,7 +13,7 @@ import numpy as np
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation import copy, cycle, forward, horizon, leakage, verification
+from swirl.evaluation import controllability, copy, cycle, forward, horizon, leakage, verification
 from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
 from swirl.evaluation.bootstrap import Value
 from swirl.evaluation.kept import Kept
@@ -107,9 +107,10 @@ def evaluate(
 
 def questions(transitions: int, known: bool, best_of: int) -> float:
     """About how many questions of the length of a transition an evaluation asks; for the time left."""
-    each = 5.0 if known else 5.5  # a prediction, an action and two tests of each, and what the wrong ones lead to
+    caps = (leakage.STITCHED, leakage.STITCHED, controllability.SWAPPED, leakage.ABLATED, *[horizon.STARTS] * 3)
+    each = 3.0 if known else 3.5  # a prediction, an action, and what the wrong ones of them lead to
     drawn = best_of * (1 + known) if best_of > 1 else 0
-    return (each + drawn) * transitions + 2 * min(transitions, leakage.STITCHED) + 3 * min(transitions, horizon.STARTS)
+    return (each + drawn) * transitions + sum(min(transitions, cap) for cap in caps)
 
 
 def foresee(rows: Rows) -> None:

@@ -70,6 +70,11 @@ class Rows:
         """The keys of states; a text is its own."""
         return [self.answers.key(state) for state in states]
 
+    def drawn(self, most: int, seed: int) -> list[int]:
+        """The indices of all transitions, or of `most` randomly drawn ones, in order."""
+        everyone = range(len(self.transitions))
+        return sorted(random.Random(seed).sample(everyone, min(most, len(everyone))))
+
     def elsewhere(self, seed: int) -> list[int]:
         """For each transition the index of a random one of another sequence; each index is used once.
 

@@ -129,13 +129,22 @@ def test_the_horizon_goes_from_a_drawn_few_of_many_transitions(rows, monkeypatch
     monkeypatch.setattr(horizon, "STARTS", 10)
     model = toy.Knowing()
     asked = rows(model, sequences=12)
-    chosen, inferred = set(horizon.starts(asked, seed=1)), len(asked.inferred)
+    chosen, inferred = set(asked.drawn(10, seed=1)), len(asked.inferred)
     before = model.asked
     measured, copied = horizon.measured(asked, seed=1), horizon.copied(asked, seed=1)
     told = {i for i, value in enumerate(measured["exact_match@1"]) if value is not None}
     assert told == chosen and len(chosen) == 10 and inferred == 96
     assert [v is None for v in copied["exact_match@4"]] == [v is None for v in measured["exact_match@4"]]
     assert model.asked - before <= 10 * len(horizon.STEPS)
+
+
+def test_costly_tests_take_a_drawn_few_of_many_transitions(rows, monkeypatch):
+    monkeypatch.setattr(controllability, "SWAPPED", 20)
+    monkeypatch.setattr(leakage, "ABLATED", 20)
+    asked = rows(toy.Knowing())
+    chosen = set(asked.drawn(20, seed=4))
+    for told in (controllability.log_prob_gain(asked, seed=4), leakage.state_ablation(asked, seed=4)):
+        assert {i for i, value in enumerate(told) if value is not None} == chosen and len(told) == 96
 
 
 def test_horizon_of_two_needs_a_next_transition_of_the_same_sequence():
