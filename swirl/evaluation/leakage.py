@@ -5,7 +5,6 @@ These tests are ours; the paper has none.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 from swirl.evaluation.rows import Rows
@@ -16,7 +15,8 @@ N = 2
 
 
 STITCHED = 500
-"""Transitions that are stitched at most: wrong pairs make long answers, and this many tell enough."""
+"""Transitions that are stitched at most: wrong pairs make long answers, and this many tell enough. As many actions are
+taken into a foreign context."""
 
 ABLATED = 2000
 """Transitions whose state is left out at most."""
@@ -29,14 +29,34 @@ def stitch(rows: Rows, seed: int = 0) -> list[float | None]:
     x to y', so an honest action cannot explain it and the rise is large; near 0, the action carries the state. None
     for transitions that are not among the STITCHED drawn ones.
     """
-    everyone = range(len(rows.transitions))
-    chosen = sorted(random.Random(seed).sample(everyone, min(STITCHED, len(everyone))))
+    chosen = rows.drawn(STITCHED, seed)
     partner = rows.elsewhere(seed)
     states, strangers = [rows.states[i] for i in chosen], [rows.next_states[partner[i]] for i in chosen]
     stitched = rows.answers.actions(states, strangers)
     own = rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)
     foreign = dict(zip(chosen, rows.answers.forward_log_prob(states, stitched, strangers), strict=True))
-    return [own[i].mean - foreign[i].mean if i in foreign else None for i in everyone]
+    return [own[i].mean - foreign[i].mean if i in foreign else None for i in range(len(rows.transitions))]
+
+
+def foreign_context(rows: Rows, seed: int = 0) -> list[float | None]:
+    """Where an action leads from the state x' of a random other sequence: to x' acted upon, or to its own y.
+
+    For ŷ = FWM(x', z), z inferred from (x, y): (s(ŷ, x') − s(ŷ, y)) / (1 − s(x', y)), s the token accuracy; −1 to 1.
+    1: nothing but x' is left, as a copy of it would have; a step changes little of a state, so an honest action stays
+    near 1. −1: the action brought its own next state along. None where x' and y are equal, and for transitions that
+    are not among the STITCHED drawn ones.
+    """
+    chosen = rows.drawn(STITCHED, seed)
+    partner, like = rows.elsewhere(seed), rows.measures["token_accuracy"]
+    strangers = [rows.states[partner[i]] for i in chosen]
+    imagined = rows.keys(rows.answers.next_states(strangers, [rows.inferred[i] for i in chosen]))
+    found: dict[int, float] = {}
+    for i, there, led in zip(chosen, rows.keys(strangers), imagined, strict=True):
+        apart = 1 - like(there, rows.next_keys[i])
+        if apart > 0:
+            nearer = (like(led, there) - like(led, rows.next_keys[i])) / apart
+            found[i] = max(-1.0, min(1.0, nearer))  # texts of unequal length are no metric space
+    return [found.get(i) for i in range(len(rows.transitions))]
 
 
 def state_ablation(rows: Rows, seed: int = 0) -> list[float | None]:

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from swirl.evaluation import bootstrap, codec, controllability, copy, cycle, forward, health, horizon, inverse, leakage
+from swirl.evaluation import (
+    bootstrap,
+    codec,
+    controllability,
+    copy,
+    cycle,
+    forward,
+    health,
+    horizon,
+    inverse,
+    leakage,
+    recovery,
+    semantic,
+    wording,
+)
 from swirl.evaluation.bootstrap import Value
 from swirl.evaluation.rows import Rows
-from swirl.evaluation.texts import bleu, bleu_counts
+from swirl.evaluation.texts import bleu, bleu_counts, chrf, chrf_counts
 
 ORDER = ("forward", "copy", "inverse", "cycle", "controllability", "health", "leakage", "horizon", "codec")
 
@@ -28,16 +42,20 @@ def measured(rows: Rows, columns: Mapping[str, Sequence[float | None]], seed: in
         if actions is not None:
             for measure in (health.distinct, health.effective_number):
                 metrics[f"health/{measure.__name__}{suffix}"] = bootstrap.by_jackknife(actions, groups, measure)
+    metrics |= {f"inverse/{name}": value for name, value in recovery.compared(rows, seed).items()}
+    if (ratio := wording.perplexity_ratio(rows, seed)) is not None:
+        metrics["health/perplexity_ratio"] = ratio
     return {name: metrics[name] for name in sorted(metrics, key=lambda name: ORDER.index(name.split("/")[0]))}
 
 
 def of_texts_together(rows: Rows, groups: Sequence[str], seed: int) -> dict[str, Value]:
-    """Corpus BLEU of the predicted texts, and of copying."""
+    """Corpus BLEU and chrF of the predicted texts, and of copying."""
     found: dict[str, Value] = {}
     for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy.predicted(rows))):
         if predictions is not None:
-            counts = bleu_counts(predictions, rows.next_keys)
-            found[f"{name}/bleu"] = bootstrap.of_sums(counts, groups, bleu, seed)
+            for score, counts in ((bleu, bleu_counts), (chrf, chrf_counts)):
+                sums = counts(predictions, rows.next_keys)
+                found[f"{name}/{score.__name__}"] = bootstrap.of_sums(sums, groups, score, seed)
     return found
 
 
@@ -56,25 +74,33 @@ def per_transition(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
         found |= {f"forward/{name}": values for name, values in compared.items()}
     found |= {f"copy/{name}": values for name, values in copy.measured(rows).items()}
     found |= {f"inverse/{name}": values for name, values in inverse.measured(rows).items()}
+    found |= {f"inverse/{name}": values for name, values in recovery.probed(rows, seed).items()}
     found["cycle/exact_match"] = cycle.state_exact_match(rows)
     found["cycle/action_exact_match"] = cycle.action_exact_match(rows)
     found["cycle/log_prob"] = cycle.log_prob(rows)
     found["controllability/log_prob_gain"] = controllability.log_prob_gain(rows, seed)
     found["health/mean_length"] = health.lengths(rows.inferred)
+    if groups := health.zero_variance(rows, seed):
+        found["health/zero_variance"] = groups
     found["leakage/stitch"] = leakage.stitch(rows, seed)
+    found["leakage/foreign_context"] = leakage.foreign_context(rows, seed)
     found["leakage/state_ablation"] = leakage.state_ablation(rows, seed)
     if rows.true_actions is not None:
         found["health/mean_length_true"] = health.lengths(rows.true_actions)
     found |= {f"horizon/{name}": values for name, values in horizon.measured(rows, seed).items()}
     found |= {f"copy/{name}": values for name, values in horizon.copied(rows, seed).items()}
-    return found | (of_texts(rows) if rows.kind == "text" else of_frames(rows, seed))
+    return found | (of_texts(rows, seed) if rows.kind == "text" else of_frames(rows, seed))
 
 
-def of_texts(rows: Rows) -> dict[str, Sequence[float | None]]:
-    """What only texts have: an action that holds words of the next state leaks it."""
+def of_texts(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
+    """What only texts have: embeddings of their words, and actions that hold words of the next state and so leak it."""
     found: dict[str, Sequence[float | None]] = {"leakage/overlap": leakage.overlap(rows, rows.inferred)}
     if rows.true_actions is not None:
         found["leakage/overlap_true"] = leakage.overlap(rows, rows.true_actions)
+    if semantic.folder() is not None:
+        for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy.predicted(rows))):
+            if predictions is not None:
+                found[f"{name}/bertscore"] = semantic.measured(rows, predictions, seed)
     return found
 
 

@@ -8,7 +8,6 @@ class, and for clusters the value that a constant action has, 0.
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -117,10 +116,9 @@ def probed(rows: Rows, seed: int = 0) -> dict[str, list[float | None]]:
     true actions or with one class; `probe_across` is left out where there is one sequence.
     """
     truth = None if rows.true_actions is None else classes(rows.true_actions)
-    everyone = range(len(rows.transitions))
-    if truth is None or len(everyone) < FOLDS:
+    if truth is None or len(truth) < FOLDS:
         return {}
-    chosen = sorted(random.Random(seed).sample(everyone, min(PROBED, len(everyone))))
+    chosen = rows.drawn(PROBED, seed)
     labels = [truth[i] for i in chosen]
     commonest = Counter(truth).most_common(1)[0][0]
     right = {
@@ -131,7 +129,7 @@ def probed(rows: Rows, seed: int = 0) -> dict[str, list[float | None]]:
     if len(set(groups)) > 1:
         right["probe_across"] = _right([rows.inferred[i] for i in chosen], labels, groups, seed)
     placed = {name: dict(zip(chosen, values, strict=True)) for name, values in right.items()}
-    return {name: [values.get(i) for i in everyone] for name, values in placed.items()}
+    return {name: [values.get(i) for i in range(len(truth))] for name, values in placed.items()}
 
 
 def _right(actions: Sequence[str], labels: Sequence[str], groups: Sequence[str], seed: int) -> list[float]:

@@ -1,4 +1,4 @@
-"""Comparing two texts: exactly, word by word, by longest common subsequence, by n-grams."""
+"""Comparing two texts: exactly, word by word, by longest common subsequence, by n-grams of words and of letters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import BLEU
+from sacrebleu.metrics import BLEU, CHRF
 
 
 def exact_match(candidate: str, reference: str) -> float:
@@ -52,6 +52,19 @@ def bleu(sums: np.ndarray) -> float:
     """Corpus BLEU-4 (Papineni et al. 2002), 0 to 100, from summed `bleu_counts` (10,), as sacrebleu computes it."""
     whole = [round(number) for number in sums]
     return float(BLEU.compute_bleu(whole[:4], whole[4:8], whole[8], whole[9], smooth_method="exp").score)
+
+
+def chrf_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """The sums of which corpus chrF is made, (N, 18): n-grams of ours, of theirs and in both, for n from 1 to 6."""
+    return np.array(CHRF()._extract_corpus_statistics(candidates, [references]), dtype=float)
+
+
+def chrf(sums: np.ndarray) -> float:
+    """Corpus chrF2 (Popović 2015), 0 to 100, from summed `chrf_counts` (18,), as sacrebleu computes it.
+
+    The F score, recall weighing twice as much, of n-grams of letters without white space, averaged over n = 1 to 6.
+    """
+    return float(CHRF()._compute_f_score([round(number) for number in sums]))
 
 
 def n_grams(text: str, n: int) -> set[tuple[str, ...]]:

@@ -266,6 +266,34 @@ class WorldModel:
 
         return self.batched(compute, len(prompts), None, "drawing next states")
 
+    def draw_actions(
+        self, transitions: Sequence[tuple[State, State]], n: int, *, temperature: float = 1.0, seed: int = 0
+    ) -> list[list[str]]:
+        """`n` sampled actions for each transition (x, y), in the order drawn; the same for the same rows and seed."""
+        generator = torch.Generator(self.device).manual_seed(seed)
+        self.codec.prepare([state for pair in transitions for state in pair])
+        prompts = [self.layout.inverse(x, y) for x, y in transitions]
+        how, adapter = Sampling(self.max_action_tokens, temperature), self.adapter("idm")
+
+        def compute(part: slice) -> list[list[str]]:
+            drawn = self.sample(adapter, prompts[part], n, how, generator, answer="action")
+            found = [self.codec.decode(ids) for ids in drawn]
+            return [found[at : at + n] for at in range(0, len(found), n)]
+
+        return self.batched(compute, len(prompts), None, "drawing actions")
+
+    def wording_log_prob(self, texts: Sequence[str]) -> list[LogProb]:
+        """log P of texts and their ends under the bare base model, its adapters off, after an end of text."""
+        answers = [self.completion(text) for text in texts]
+        return self.batched(
+            lambda part: self.log_prob(
+                None, [[self.layout.end_id]] * len(answers[part]), answers[part], answer="action"
+            ),
+            len(answers),
+            None,
+            "reading actions",
+        )
+
     def infer(
         self,
         transitions: Sequence[tuple[State, State]],

@@ -23,13 +23,14 @@ ONE_WHITE = (0, 0, 3, 0, 0, 0)
 NEED_TRUE_ACTIONS = {
     "forward/exact_match", "forward/token_accuracy", "forward/psnr", "forward/ssim", "inverse/exact_match",
     "inverse/rouge_l", "inverse/log_prob", "health/distinct_true", "health/effective_number_true",
-    "health/mean_length_true",
+    "health/mean_length_true", "inverse/nmi", "inverse/v_measure", "inverse/ari", "inverse/probe",
+    "inverse/probe_across", "inverse/probe_commonest", "health/perplexity_ratio",
 }  # fmt: skip
 ALWAYS = {
     "forward/log_prob", "copy/exact_match", "copy/token_accuracy", "copy/psnr", "copy/ssim", "cycle/exact_match",
     "cycle/psnr", "cycle/action_exact_match", "cycle/log_prob", "controllability/log_prob_gain",
     "controllability/delta_psnr", "health/distinct", "health/effective_number", "health/mean_length", "leakage/stitch",
-    "leakage/state_ablation", 
+    "leakage/state_ablation", "leakage/foreign_context", "health/zero_variance",
     "codec/psnr", "codec/ssim", "codec/codes_used",
 }  # fmt: skip
 ALWAYS |= {

@@ -6,7 +6,7 @@ import pytest
 import toy
 
 from swirl.errors import SwirlError
-from swirl.evaluation import evaluate, held_out_scores
+from swirl.evaluation import evaluate, held_out_scores, semantic
 from swirl.evaluation.report import aligned, drawn
 from swirl.sources.collection import import_collection
 from swirl.sources.split import part
@@ -15,15 +15,21 @@ from swirl.states import State
 NEED_TRUE_ACTIONS = {
     "forward/exact_match", "forward/token_accuracy", "forward/rouge_l", "forward/bleu", "inverse/exact_match",
     "inverse/rouge_l", "inverse/log_prob", "health/distinct_true", "health/effective_number_true",
-    "health/mean_length_true", "leakage/overlap_true",
+    "health/mean_length_true", "leakage/overlap_true", "forward/chrf", "inverse/nmi", "inverse/v_measure",
+    "inverse/ari", "inverse/probe", "inverse/probe_across", "inverse/probe_commonest", "health/perplexity_ratio",
 }  # fmt: skip
 ALWAYS = {
     "forward/log_prob", "copy/exact_match", "copy/token_accuracy", "copy/rouge_l", "copy/bleu", "cycle/exact_match",
     "cycle/action_exact_match", "cycle/log_prob", "controllability/log_prob_gain", "health/distinct",
     "health/effective_number", "health/mean_length", "leakage/stitch", "leakage/state_ablation", "leakage/overlap",
-    
+    "copy/chrf", "health/zero_variance", "leakage/foreign_context",
 }  # fmt: skip
 ALWAYS |= {f"{group}/exact_match@{steps}" for group in ("horizon", "copy") for steps in range(1, 7)}
+
+
+if semantic.folder() is not None:
+    NEED_TRUE_ACTIONS |= {"forward/bertscore"}
+    ALWAYS |= {"copy/bertscore"}
 
 
 @pytest.fixture

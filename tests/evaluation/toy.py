@@ -53,7 +53,7 @@ def collection(sequences: int, length: int = 8) -> tuple[list[StateSequence], di
 class Knowing:
     """Both models are right; 0.9 of the probability of each word lies on the right answer. Counts its questions."""
 
-    name = "knowing"
+    name, slip = "knowing", "something else"
 
     def __init__(self) -> None:
         self.asked = 0
@@ -77,6 +77,15 @@ class Knowing:
         found = [self.action(x.text, y.text) for x, y in transitions]
         return [Inference(action, -0.1, (Alternative(action, -0.1),)) for action in found]
 
+    def draw_actions(self, transitions, n, *, temperature=1.0, seed=0):
+        """Its own action and, every other time, one that slipped."""
+        found = [self.action(x.text, y.text) for x, y in transitions]
+        return [[self.slip if k % 2 else action for k in range(n)] for action in found]
+
+    def wording_log_prob(self, texts):
+        """Each word, and the end, has a probability of a half."""
+        return [LogProb(-(len(text.split()) + 1) * math.log(2), len(text.split()) + 1) for text in texts]
+
     def imagine_batch(self, states, actions, temperature=0.0):
         self.asked += len(states)
         return [State(self.prediction(x.text, z)) for x, z in zip(states, actions, strict=True)]
@@ -97,7 +106,7 @@ class Knowing:
 class Copying(Knowing):
     """The forward model ignores its action and says that nothing changes; the inverse model knows one action."""
 
-    name = "copying"
+    name, slip = "copying", "press switch"
 
     def action(self, x: str, y: str) -> str:
         return "press switch"

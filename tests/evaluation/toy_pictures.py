@@ -101,6 +101,7 @@ class Knowing:
     """Both models are right; 0.9 of the probability of each token lies on the right answer. Counts its questions."""
 
     name, kind = "knowing", "image"
+    slip = "something else"
 
     def __init__(self, off: int = 0) -> None:
         self.asked, self.codec, self.max_state_tokens = 0, Codec(off), 1024
@@ -122,6 +123,15 @@ class Knowing:
         self.asked += len(transitions)
         found = [self.action(self.codec.board(x), self.codec.board(y)) for x, y in transitions]
         return [Inference(action, -0.1, (Alternative(action, -0.1),)) for action in found]
+
+    def draw_actions(self, transitions, n, *, temperature=1.0, seed=0):
+        """Its own action and, every other time, one that slipped."""
+        found = [self.action(self.codec.board(x), self.codec.board(y)) for x, y in transitions]
+        return [[self.slip if k % 2 else action for k in range(n)] for action in found]
+
+    def wording_log_prob(self, texts):
+        """Each word, and the end, has a probability of a half."""
+        return [LogProb(-(len(text.split()) + 1) * math.log(2), len(text.split()) + 1) for text in texts]
 
     def imagine_batch(self, states, actions, temperature=0.0):
         self.asked += len(states)
@@ -145,7 +155,7 @@ class Knowing:
 class Copying(Knowing):
     """The forward model ignores its action and says that nothing changes; the inverse model knows one action."""
 
-    name = "copying"
+    name, slip = "copying", "paint 0 red"
 
     def action(self, x: Board, y: Board) -> str:
         return "paint 0 red"
@@ -157,7 +167,7 @@ class Copying(Knowing):
 class Leaking(Knowing):
     """The inverse model writes the whole next state into the action, and the forward model reads it out."""
 
-    name = "leaking"
+    name, slip = "leaking", " ".join(NAMES[:1] * CELLS)
 
     def action(self, x: Board, y: Board) -> str:
         return " ".join(NAMES[code] for code in y)
