@@ -49,7 +49,8 @@ const compare = async () => {
 
 // The three verdicts of each checkpoint; one that was not looked at has a button.
 const placeLooks = () => {
-  looks.innerHTML = present().map((side) => `<section data-look="${side}"><h3>${side.toUpperCase()} ${studio.escape(titled(shown[side]))}</h3><div data-part="health-${side}"></div></section>`).join("");
+  looks.innerHTML = present().map((side) => `<section data-look="${side}"><h3>${side.toUpperCase()} ${studio.escape(titled(shown[side]))}</h3><div data-part="health-${side}"></div>
+<p><a href="${studio.link("", { data: shown.data })}#map" data-atlas="${side}">Its actions on a map, against the true ones</a></p></section>`).join("");
 };
 const offerLook = (side) => {
   const place = looks.querySelector(`[data-part="health-${side}"]`);
@@ -174,6 +175,7 @@ page.addEventListener("click", async (event) => {
   else if (on("[data-stop-voting]")) stopVoting();
   else if (on("[data-vote]")) vote(on("[data-vote]").dataset.vote);
   else if (on("[data-take-back]")) asked(await studio.call(server.take_back, { ...shown, vote: on("[data-take-back]").dataset.takeBack }));
+  else if (on("[data-atlas]")) studio.chooseCheckpoint(shown[on("[data-atlas]").dataset.atlas], kind);
   else if (on("[data-report]")) save();
 });
 part("disputed").addEventListener("change", show);

@@ -49,6 +49,7 @@ const go = async (where, { quiet = false } = {}) => {
   problem("");
   studio.setQuery({ data: at.data, sequence: at.sequence, step: at.step });
   mark();
+  window.dispatchEvent(new CustomEvent("studio:at", { detail: { ...at, steps, kind: answer.kind, model: answer.model } }));
   if (ask) settle = setTimeout(() => explain(mine, answer.missing), 90);
 };
 
@@ -228,4 +229,8 @@ document.addEventListener("keydown", (event) => {
   move(...KEYS[event.key]);
 });
 window.addEventListener("studio:checkpoint", () => go({}));
+window.addEventListener("studio:go", (event) => {
+  go(event.detail);
+  page.querySelector(".walker").scrollIntoView({ block: "nearest" });
+});
 open();

@@ -12,7 +12,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
-from studio import api, demo, frames, installable, run_files, styles
+from studio import api, closer, demo, frames, installable, run_files, styles
 from studio.components import aids, guide, header, share
 from studio.components.logo import favicon
 from studio.pages import compare, explore, label, play, runs, train
@@ -43,6 +43,8 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
             guide.render(home, page, read_only=read_only)
             share.render(home, sharing)
             module.render(home)
+            if module is explore:
+                closer.render(home)
             guide.foot()
             aids.render()
     if read_only:

@@ -33,6 +33,7 @@ REFUSAL = (
 READING = frozenset(
     {
         "api.imagine", "api.infer", "api.load", "api.status",
+        "closer.ahead", "closer.ask", "closer.going", "closer.map", "closer.measured",
         "compare.ask", "compare.choices", "compare.look", "compare.progress", "compare.question", "compare.report",
         "compare.show",
         "explore.check", "explore.collections", "explore.imagine", "explore.importing", "explore.infer",
