@@ -102,22 +102,26 @@ def test_bleu_is_sacrebleus_of_every_order():
         assert figures([column])["x/bleu"]["s"].value == pytest.approx(reference)
 
 
-def test_cider_and_bertscore_when_their_packages_are_there(monkeypatch):
+def test_cider_and_what_is_said_without_packages(monkeypatch):
     pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed")
     true = ["open the door", "close the red box", "lift a stone"]
-    alike, none = words.cider(true, true), words.cider(["x", "y", ""], true)
+    alike, none = words.cider(true, true, []), words.cider(["x", "y", ""], true, [])
     assert alike == pytest.approx([7.5, 10.0, 7.5])  # three words have no 4-gram: 3 of 4 orders match
     assert none == [0.0, 0.0, 0.0]
-    monkeypatch.setenv(words.BERT, "/nowhere")
-    assert words.bert_scores(true, true) is None
+    notes: list[str] = []
+    monkeypatch.setattr(words.importlib.util, "find_spec", lambda name: None)
+    assert words.cider(true, true, notes) is None and words.bert_scores(true, ["x", "y", "z"], notes) is None
+    assert notes == [words.NO_CIDER, words.NO_BERT]
 
 
 def test_bertscore_of_equal_and_empty_texts():
-    if words.bert_scores([], []) is None:
+    notes: list[str] = []
+    if words.bert_scores([], [], notes) is None:
         pytest.skip("bert-score or its local model is not installed")
     same, near, far, empty = words.bert_scores(
-        ["open the door", "open a door", "seven green stones", ""], ["open the door"] * 4
+        ["open the door", "open a door", "seven green stones", ""], ["open the door"] * 4, notes
     )
+    assert len(notes) == 1 and notes[0].startswith("BERTScore is by ")
     assert same == pytest.approx(1.0, abs=1e-5) and same > near > far > empty == 0.0
 
 
@@ -304,14 +308,14 @@ def test_texts_against_the_observed_ones(monkeypatch):
         return items[:3], [items[0].next_state.text, "The door 1 is shut.", "", ""][:3]
 
     monkeypatch.setattr(text_benches, "predicted_texts", knowing)
-    monkeypatch.setattr(text_benches, "bert_scores", lambda ours, true: None)
+    monkeypatch.setattr(text_benches, "bert_scores", lambda ours, true, notes: notes.append(str(len(ours))))
     with_ = Means(None, None, 0)
     found = figures(BENCHMARKS["mind2web"].measure(Gathered(steps, {"test": 6}), with_))
     assert found["forward/exact_match"]["test"].value == pytest.approx(100 / 3)
     assert found["forward/rouge_l"]["test"].value == pytest.approx(100 * (1 + 0.8 + 0) / 3)
     assert found["copy/rouge_l"]["test"].value == pytest.approx(80)
     assert (found["copy/rouge_l"]["test"].scored, found["copy/rouge_l"]["test"].of) == (3, 6)
-    assert with_.notes == [words.NO_BERT] and "forward/bertscore" not in found
+    assert with_.notes == ["3", "3"] and "forward/bertscore" not in found
 
 
 def test_a_model_of_the_other_kind_is_refused(tmp_path):

@@ -16,7 +16,7 @@ from swirl.evaluation.benchmarks.drawing import by_clip, by_pixels
 from swirl.evaluation.benchmarks.figures import Column, bleus, means
 from swirl.evaluation.benchmarks.items import Gathered, Step, broken, counted, some
 from swirl.evaluation.benchmarks.predicting import Means, imagined
-from swirl.evaluation.benchmarks.words import NO_BERT, NO_CIDER, bert_scores, cider
+from swirl.evaluation.benchmarks.words import bert_scores, cider
 from swirl.evaluation.disc_edit import SAMPLES, drawn, pixel_distance
 from swirl.evaluation.judge import Load, Question, numbers
 from swirl.evaluation.texts import rouge_l
@@ -180,13 +180,11 @@ def inverse(steps: Sequence[Step], of: dict[str, int], with_: Means) -> Iterator
         yield from bleus(f"inverse/bleu_{order}", splits, groups, inferred, true, of, order)
     both = list(zip(inferred, true, strict=True))
     yield from means("inverse/rouge_l", splits, groups, [rouge_l(ours, theirs) for ours, theirs in both], of, 100)
-    for name, values, scale, missing in (
-        ("cider", cider(inferred, true), 1, NO_CIDER),
-        ("bertscore", bert_scores(inferred, true), 100, NO_BERT),
+    for name, values, scale in (
+        ("cider", cider(inferred, true, with_.notes), 1),
+        ("bertscore", bert_scores(inferred, true, with_.notes), 100),
     ):
-        if values is None:
-            with_.notes.append(missing)
-        else:
+        if values is not None:
             yield from means(f"inverse/{name}", splits, groups, values, of, scale)
     if with_.judge is not None:
         questions = [

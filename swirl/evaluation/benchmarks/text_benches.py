@@ -14,7 +14,7 @@ from swirl.evaluation.benchmarks.figures import Column, bleus, means
 from swirl.evaluation.benchmarks.items import Gathered, Step, some
 from swirl.evaluation.benchmarks.predicting import Means, predicted_texts
 from swirl.evaluation.benchmarks.text_files import read_answers, read_lines
-from swirl.evaluation.benchmarks.words import FOR_ORIENTATION, NO_BERT, bert_scores
+from swirl.evaluation.benchmarks.words import bert_scores
 from swirl.evaluation.judge import Load
 from swirl.evaluation.texts import exact_match, rouge_l
 
@@ -52,14 +52,11 @@ class TextBench:
         steps, predicted = predicted_texts(with_, gathered.items)
         if not steps:
             return
-        bert_known = True
         for side, candidates in (("forward", predicted), ("copy", copies(steps))):
             yield from compared(side, steps, candidates, gathered.of)
-            scores = bert_scores(candidates, [step.next_state.text for step in steps])
-            bert_known = scores is not None
+            scores = bert_scores(candidates, [step.next_state.text for step in steps], with_.notes)
             if scores is not None:
                 yield from means(f"{side}/bertscore", *places(steps), scores, gathered.of, 100)
-        with_.notes.append(FOR_ORIENTATION if bert_known else NO_BERT)
 
 
 class ScienceWorld(TextBench):
