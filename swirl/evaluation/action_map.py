@@ -113,12 +113,13 @@ def _telling(actions: Sequence[str], words: Sequence[set[str]], mine: Sequence[i
     inside = Counter(word for i in mine for word in words[i])
     # How much of the cluster has the word, times how much of the word's use lies in the cluster.
     telling = {word: inside[word] / len(mine) * inside[word] / everywhere[word] for word in inside}
-    best = sorted(telling, key=lambda word: (-telling[word], word))
+    commonest = Counter(actions[i] for i in mine).most_common(1)[0][0]
+    order = {word: place for place, word in reversed(list(enumerate(words_of([commonest])[0])))}
+    verb = kinds([commonest])[0]
+    best = sorted(telling, key=lambda word: (-telling[word], word != verb, order.get(word, len(order)), word))
     # A second word only where it tells about as much as the first: "go to", but "take".
     kept = [word for word in best[:NAMING_WORDS] if telling[word] >= 0.8 * telling[best[0]]]
-    commonest = Counter(actions[i] for i in mine).most_common(1)[0][0]
-    order = words_of([commonest])[0]
-    return " ".join(sorted(kept, key=lambda word: order.index(word) if word in order else len(order)))
+    return " ".join(sorted(kept, key=lambda word: order.get(word, len(order))))
 
 
 def confusion(found: Sequence[int], names: Sequence[str], true_actions: Sequence[str], most: int = 12) -> Confusion:
