@@ -117,7 +117,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     allowed |= {"httpx", "pyarrow"}
     # Likewise py4j by scienceworld, scipy by scikit-image, the others by transformers.
     allowed |= {"swirl", "studio", "huggingface_hub", "py4j", "scipy", "selenium", "tokenizers", "yaml"}
-    allowed |= {"PIL", "skimage"}  # import names of pillow and scikit-image
+    allowed |= {"PIL", "skimage", "sklearn"}  # import names of pillow, scikit-image and scikit-learn
     allowed |= set(sys.stdlib_module_names)
     optional = {"bitsandbytes", "lpips", "spaces"}
     used = {name.partition(".")[0] for file in sources("swirl", "studio") for name in imports(file)}
@@ -158,7 +158,7 @@ def tracked() -> list[Path]:
     if listed.returncode != 0:
         pytest.skip("not a git clone")
     files = [ROOT / name for name in listed.stdout.split("\0") if name]
-    return [file for file in files if file.is_file() and file.suffix not in {".png", ".safetensors", ".zip"}]
+    return [file for file in files if file.is_file() and file.suffix not in {".gif", ".png", ".safetensors", ".zip"}]
 
 
 def test_no_file_tells_about_the_machine_it_was_written_on() -> None:

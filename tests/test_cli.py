@@ -40,8 +40,9 @@ def test_help_is_quick_and_names_every_command() -> None:
     assert took < 0.5, f"{took:.2f} s"
     assert done.returncode == 0
     listed = re.findall(r"^    ([a-z]+)", done.stdout, re.M)
-    runs = "train stop resume runs queue sample"
-    assert " ".join(listed) == f"worlds record import trial {runs} evaluate infer imagine export push benchmark codec"
+    sources, runs = "worlds record import trial", "train stop resume runs queue sample"
+    models = "evaluate unroll infer imagine export push benchmark codec"
+    assert " ".join(listed) == f"{sources} {runs} {models}"
 
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
