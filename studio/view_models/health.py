@@ -10,11 +10,9 @@ from studio.view_models.numbers import counted, percent, signed
 from studio.view_models.verdicts import Verdict
 from swirl.evaluation.bootstrap import Value
 from swirl.evaluation.looks import Case, Glance
+from swirl.evaluation.soundness import LEAKY, SHARP, carried, copied, effective_number, few
 
 MEANINGFUL = 1.0  # nats: below, the forward model hardly listens to the action
-FEW = 3  # effective actions below which they hardly differ
-LEAKY = 0.2  # share of the next state's new word pairs found in the action, above which it copies rather than names
-SHARP = 0.5  # nats a token: a smaller rise, or a smaller use of the state, and the action carries the next state
 SHOWN = 4  # examples
 
 
@@ -79,13 +77,14 @@ def collapsed(look: Glance) -> Finding:
     """Whether the actions differ at all."""
     effective, distinct = look.figures["effective"], look.figures["distinct"]
     total = len(look.cases)
-    bar = min(FEW, 0.5 * total)
+    known = [case.true_action for case in look.cases if case.true_action is not None]
+    bar = few(total, effective_number(known) if known else None)
     why = f"{effective.value:.0f} effective actions, {distinct.value:.0f} distinct"
     sound = effective.value >= bar
     verdict = Verdict("good", "Not collapsed", why) if sound else Verdict("wrong", "Collapsed", why)
     often, times = Counter(case.action for case in look.cases).most_common(1)[0]
     measures = (
-        Measure("effective number of actions, exp(entropy)", number(effective), f"at least {bar:g}"),
+        Measure("effective number of actions, exp(entropy)", number(effective), f"at least {bar:.2g}"),
         Measure("distinct actions", f"{distinct.value:.0f} of {total}", "for comparison"),
         Measure("the most frequent one", f"{times} of {total}: {often or '(no words)'}", "for comparison"),
         Measure("length", f"{look.figures['length'].value:.1f} words", "for comparison"),
@@ -107,19 +106,18 @@ def counts(cases: Sequence[Case]) -> list[tuple[str, int]]:
 def leaking(look: Glance) -> Finding:
     """Whether the action carries the next state instead of naming what was done."""
     found = look.figures
-    copied, stitch, ablation = found.get("overlap"), found["stitch"], found["ablation"]
+    shared, stitch, ablation = found.get("overlap"), found["stitch"], found["ablation"]
     says_something = "shuffling" in found and found["shuffling"].value >= MEANINGFUL and found["shuffling"].low > 0
-    carried = stitch.value < SHARP and ablation.value < SHARP and says_something
-    if copied is not None and copied.value > LEAKY:
-        why = f"{percent(copied.value)} of what is new in the next states stands in the actions"
+    if shared is not None and copied(shared.value):
+        why = f"{percent(shared.value)} of what is new in the next states stands in the actions"
         verdict = Verdict("wrong", "Leaking", why)
-    elif carried:
+    elif carried(stitch.value, ablation.value, says_something):
         why = f"the action alone tells the next state: without x it loses only {signed(ablation.value)} nats a token"
         verdict = Verdict("wrong", "Leaking", why)
     elif not says_something:
         verdict = Verdict("neutral", "No leak to find", "the actions tell the forward model nothing for certain")
     else:
-        first = f"{percent(copied.value)} of what is new stands in the actions; " if copied is not None else ""
+        first = f"{percent(shared.value)} of what is new stands in the actions; " if shared is not None else ""
         verdict = Verdict(
             "good", "No leak", f"{first}a next state from elsewhere costs {signed(stitch.value)} nats a token"
         )
@@ -129,8 +127,8 @@ def leaking(look: Glance) -> Finding:
             "loss without the state x", spread(ablation, "nats a token"), f"at least {SHARP:g}, or the stitch test"
         ),
     ]
-    if copied is not None:
-        new = Measure("new word pairs of y that stand in z", shares(copied), f"at most {percent(LEAKY)}")
+    if shared is not None:
+        new = Measure("new word pairs of y that stand in z", shares(shared), f"at most {percent(LEAKY)}")
         measures.insert(0, new)
     how = (
         "An action that copies the next state looks perfect by every other measure. If it names what was done instead, "

@@ -71,6 +71,7 @@ def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
             "transitions": report.transitions,
             "best_of": given.best_of,
             "metrics": metrics,
+            "remarks": report.remarks,
         }
     )
     print_metrics(given, report, metrics, out)
@@ -121,6 +122,8 @@ def print_metrics(given: argparse.Namespace, report: Report, metrics: dict[str, 
     rows = [[name, *(shown(value[key]) for key in ("value", "low", "high"))] for name, value in metrics.items()]
     out.line(f"{given.checkpoint} on {report.transitions} transitions of {given.data} ({report.part})")
     out.line(table(["METRIC", "VALUE", "LOW", "HIGH"], rows))
+    for remark in report.remarks:
+        out.note(remark)
 
 
 def shown(value: float | None) -> str:

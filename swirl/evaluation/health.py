@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from swirl.evaluation.rows import Rows
+from swirl.evaluation.soundness import effective_number
 from swirl.states import State
+
+__all__ = ["distinct", "effective_number", "lengths", "zero_variance"]
 
 GROUP = 4
 """Actions that are drawn for a transition, as in a phase that trains the inverse model."""
@@ -32,15 +33,6 @@ class DrawingActions(Protocol):
 def distinct(actions: Sequence[str]) -> float:
     """The share of distinct actions, 0 to 1 (the paper reports above 0.94 for its images)."""
     return len(set(actions)) / len(actions)
-
-
-def effective_number(actions: Sequence[str]) -> float:
-    """exp(H) with H the entropy, in nats, of the actions' frequencies: as many equally frequent ones would do.
-
-    1 means that one action explains everything.
-    """
-    shares = [count / len(actions) for count in Counter(actions).values()]
-    return math.exp(-sum(share * math.log(share) for share in shares))
 
 
 def lengths(actions: Sequence[str]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -102,10 +103,14 @@ def _features(actions: Sequence[str]) -> csr_matrix:
 
 def _clustered(points: csr_matrix, weights: np.ndarray, count: int | None, seed: int) -> list[int]:
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import silhouette_score
 
     def fitted(k: int) -> KMeans:
-        return KMeans(k, n_init=RESTARTS, random_state=seed).fit(points[:FITTED], sample_weight=weights[:FITTED])
+        with warnings.catch_warnings():
+            # Different actions of the same words are one point, so that there may be fewer points than clusters.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return KMeans(k, n_init=RESTARTS, random_state=seed).fit(points[:FITTED], sample_weight=weights[:FITTED])
 
     if count is None:
         few = points[:COMPARED]

@@ -145,6 +145,6 @@ def _right(actions: Sequence[str], labels: Sequence[str], groups: Sequence[str],
         if len(set(wanted[trained])) == 1:
             told[tested] = wanted[trained][0]
             continue
-        probe = LogisticRegression(C=10.0, max_iter=200).fit(points[trained], wanted[trained])
+        probe = LogisticRegression(C=10.0, max_iter=1000).fit(points[trained], wanted[trained])
         told[tested] = probe.predict(points[tested])
     return [float(ours == theirs) for ours, theirs in zip(told, labels, strict=True)]

@@ -13,12 +13,13 @@ import numpy as np
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation import controllability, copy, cycle, forward, horizon, leakage, verification
+from swirl.evaluation import controllability, copy, cycle, forward, horizon, leakage, semantic, verification, wording
 from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
 from swirl.evaluation.bootstrap import Value
 from swirl.evaluation.kept import Kept
 from swirl.evaluation.metrics import measured, per_transition
 from swirl.evaluation.rows import Rows
+from swirl.evaluation.soundness import soundness
 from swirl.evaluation.texts import exact_match
 from swirl.states import StateSequence, Transition
 
@@ -48,7 +49,8 @@ class Report:
 
     `part` is the part of the collection that was used: "test", or "all" where that part was empty. `cases` holds what
     was found of each transition, as JSON: `places`, its sequence and step, and `values`, a list of numbers or None by
-    metric; two reports are compared transition by transition with `paired.differences`.
+    metric; two reports are compared transition by transition with `paired.differences`. `remarks` are sentences: what
+    the figures say of the inferred actions, and by which models some of the figures are.
     """
 
     transitions: int
@@ -57,6 +59,7 @@ class Report:
     metrics: dict[str, Value]
     examples: tuple[Example, ...]
     cases: dict[str, Any]
+    remarks: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -102,7 +105,15 @@ def evaluate(
         metrics = measured(rows, columns, seed)
         shown = examples(rows)
     sequences_used = len({t.sequence_id for t in transitions})
-    return Report(len(transitions), sequences_used, part, metrics, shown, cases(transitions, columns))
+    said = remarks(model, metrics, len(transitions))
+    return Report(len(transitions), sequences_used, part, metrics, shown, cases(transitions, columns), said)
+
+
+def remarks(model: Answering, metrics: Mapping[str, Value], transitions: int) -> tuple[str, ...]:
+    """What the figures say of the inferred actions, and whose models scored what was scored by another model."""
+    said = {"health/perplexity_ratio": wording.told(model), "copy/bertscore": semantic.told()}
+    found = soundness(metrics, transitions).sentence
+    return (found, *(sentence for name, sentence in said.items() if name in metrics and sentence))
 
 
 def questions(transitions: int, known: bool, best_of: int) -> float:

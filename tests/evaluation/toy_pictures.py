@@ -173,4 +173,5 @@ class Leaking(Knowing):
         return " ".join(NAMES[code] for code in y)
 
     def prediction(self, x: Board, action: str) -> Board:
-        return tuple(NAMES.index(word) for word in action.split())
+        told = [NAMES.index(word) for word in action.split() if word in NAMES]
+        return tuple(told) if len(told) == CELLS else x
