@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
 from swirl.cli import main
+from swirl.cli.small_base import make_base, random_states
 from swirl.cli.trying import Trial
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.history import History
+from swirl.models import load_world_model
 from swirl.sources.collection import get_collection, load_sequences
 from swirl.sources.labels import read_labels
 from swirl.sources.split import part
+from swirl.states import LabelledTransition, Transition
 from swirl.worlds import registry
 from swirl.worlds.trial_data import identity, write_trial
 
@@ -22,7 +26,7 @@ ONE_STEP = ["warm_up_epochs=1", "forward.steps_per_phase=1", "inverse.steps_per_
 
 def test_one_command_from_recording_to_figures(tmp_path, capsys):
     command = ["--home", str(tmp_path), "trial", "household", "--transitions", "32", "--json", "--set", *ONE_STEP]
-    assert main([*command, "forward.batch_size=4"]) == 0
+    assert main([*command, "forward.batch_size=4", "model=tiny-household"]) == 0
     said = capsys.readouterr()
     document = json.loads(said.out)
     assert document["transitions"] == {"labelled": 16, "unlabelled": 16, "held_out": 16}
@@ -53,6 +57,27 @@ def test_half_is_labelled_half_is_not_and_the_test_part_is_held_out(tmp_path):
     assert len(labels) == 80 and not skipped
     unlabelled = {state for line in lines for state in line["states"]}
     assert not {label.state.text for label in labels} & unlabelled
+
+
+def test_a_small_model_is_made_of_the_worlds_own_words(tmp_path):
+    with registry.opened("household") as world:
+        episode = world.episode(5, 8)
+    steps = list(zip(pairwise(episode.states), episode.actions, strict=True))
+    seen = [Transition("a", index, x, y) for index, ((x, y), _) in enumerate(steps)]
+    labels = [LabelledTransition(x, action, y) for (x, y), action in steps]
+    told = []
+    make_base(tmp_path / "base", seen, labels, 0, lambda share, text: told.append(share), steps=(2, 1))
+    assert told == sorted(told) and told[-1] == 1.0
+    model = load_world_model(tmp_path, str(tmp_path / "base"))
+    assert model.completion(episode.states[0].text)[:-1]  # any text runs through it
+    assert len(model.tokenizer) < 1024 and model.infer([(seen[0].state, seen[0].next_state)], alternatives=1)
+
+
+def test_random_states_differ_in_one_word():
+    for before, after in random_states(["a b c", "d e"], 40, seed=1):
+        pairs = list(zip(before.split(), after.split(), strict=True))
+        assert 3 <= len(pairs) <= 10 and sum(old != new for old, new in pairs) <= 1
+    assert random_states(["a b c"], 5, seed=1) == random_states(["a b c"], 5, seed=1)
 
 
 def test_pictures_are_labelled_by_files(tmp_path, capsys):

@@ -18,8 +18,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     trial = commands.add_parser(
         "trial",
         help="record a world, train a few steps on it, and measure before and after",
-        description="Records N training transitions and half as many held-out ones, imports them, warms a small "
-        "shipped model up on the half that keeps its actions, trains a few steps of each phase on the other half, and "
+        description="Records N training transitions and half as many held-out ones, imports them, makes a "
+        "small text model of the world's own states (pictures: takes tiny-blocks; --set model=NAME: takes that one), "
+        "warms it up on the half that keeps its actions, trains a few steps of each phase on the other half, and "
         "measures on the held-out ones before and after, beside copying the input. The collection trial-WORLD and the "
         "run are kept in the home like any other.",
     )
@@ -52,6 +53,9 @@ def try_world(given: argparse.Namespace, out: Output) -> int:
         counts = trial.record(given.transitions, given.seed, given.source)
     with trial.timed("import"):
         bring_in(trial, out)
+    if trial.kind == "text" and "model" not in changes:
+        with trial.timed("make a small model"):
+            settings = trial.base(settings)
     with trial.timed("measure before"):
         before = trial.measure(settings.model, settings)
     with trial.timed("train"):

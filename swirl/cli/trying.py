@@ -16,7 +16,7 @@ from swirl.errors import SwirlError
 from swirl.settings import Settings
 
 PRESETS = {"text": "tiny-household", "image": "tiny-blocks"}
-"""The preset, and with it the shipped model, for each kind of states."""
+"""The preset for each kind of states."""
 
 FEW_STEPS: dict[str, object] = {
     "iterations": 1,
@@ -86,6 +86,21 @@ class Trial:
         settings = preset(PRESETS[self.kind]).settings.replace(FEW_STEPS)
         labels = str((self.folder / "labels.jsonl").resolve())
         return settings.replace({"data": self.name, "labels": labels, **changes})
+
+    def base(self, settings: Settings) -> Settings:
+        """The settings with a small text model made of the world's own states, which lies beside the trial's folder."""
+        from swirl.cli.small_base import make_base
+        from swirl.sources.collection import load_sequences
+        from swirl.sources.labels import read_labels
+        from swirl.sources.split import part
+
+        folder = self.folder.with_name(f"{self.world}-base")
+        sequences = [sequence for sequence in load_sequences(self.home, self.name) if part(sequence.id) != "test"]
+        transitions = [t for sequence in sequences for t in sequence.transitions()]
+        labels, _ = read_labels(self.folder / "labels.jsonl")
+        shutil.rmtree(folder, ignore_errors=True)
+        make_base(folder, transitions, labels, settings.seed, self.out.progress)
+        return settings.replace({"model": str(folder.resolve())})
 
     def train(self, settings: Settings) -> tuple[str, str, str]:
         """Train an ordinary run here; returns its id, its warmed-up checkpoint and its last one.
