@@ -56,18 +56,20 @@ def bertscore(candidates: Sequence[str], references: Sequence[str]) -> list[floa
 
     Each token is matched with the one of the other text whose embedding (the model's last layer) has the nearest
     direction; precision and recall are the means of these cosines. No weighting by frequency, no rescaling. Texts that
-    are equal have 1 and are not computed. Raises SwirlError if SWIRL_BERT names a folder without a model.
+    are equal have 1, and an empty one against another has 0: neither is computed. Raises SwirlError if SWIRL_BERT names
+    a folder without a model.
     """
     where = folder()
     if where is None:
         raise ValueError("There is no model for BERTScore here.")
-    pairs = list(dict.fromkeys(pair for pair in zip(candidates, references, strict=True) if pair[0] != pair[1]))
-    known = {}
+    asked = list(zip(candidates, references, strict=True))
+    known = {(ours, theirs): float(ours == theirs) for ours, theirs in asked}
+    pairs = [pair for pair in known if pair[0] != pair[1] and all(text.strip() for text in pair)]
     if pairs:
         ours, theirs = zip(*pairs, strict=True)
         _, _, f1 = _scorer(where).score([*ours], [*theirs], batch_size=ROWS_AT_ONCE)
-        known = dict(zip(pairs, map(float, f1), strict=True))
-    return [known.get(pair, 1.0) for pair in zip(candidates, references, strict=True)]
+        known |= dict(zip(pairs, map(float, f1), strict=True))
+    return [known[pair] for pair in asked]
 
 
 def measured(rows: Rows, predictions: Sequence[str], seed: int) -> list[float | None]:

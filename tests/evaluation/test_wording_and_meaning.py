@@ -39,6 +39,7 @@ def test_bertscore_is_bert_scores():
     _, _, expected = package.score(OURS, THEIRS, model_type=str(semantic.folder()), num_layers=6)
     assert semantic.bertscore(OURS, THEIRS) == pytest.approx([float(f1) for f1 in expected], abs=1e-5)
     assert semantic.bertscore(["a lamp"], ["a lamp"]) == [1.0] and semantic.bertscore([], []) == []
+    assert semantic.bertscore(["", "a", ""], ["a", " ", ""]) == [0.0, 0.0, 1.0]
 
 
 @needs_bert

@@ -26,24 +26,13 @@ def bert_scores(candidates: Sequence[str], references: Sequence[str], notes: lis
     scores = None
     try:
         if semantic.folder() is not None:
-            scores = of_full(candidates, references)
+            scores = semantic.bertscore(candidates, references)
         note = semantic.told() or NO_BERT
     except SwirlError as problem:
         note = str(problem)
     if note not in notes:
         notes.append(note)
     return scores
-
-
-def of_full(candidates: Sequence[str], references: Sequence[str]) -> list[float]:
-    """BERTScore where both texts have words; an empty text is like another empty one and like nothing else."""
-    pairs = list(zip(candidates, references, strict=True))
-    full = [place for place, pair in enumerate(pairs) if all(text.strip() for text in pair)]
-    found = [float(ours.strip() == theirs.strip()) for ours, theirs in pairs]
-    scores = semantic.bertscore([pairs[place][0] for place in full], [pairs[place][1] for place in full])
-    for place, score in zip(full, scores, strict=True):
-        found[place] = score
-    return found
 
 
 def cider(candidates: Sequence[str], references: Sequence[str], notes: list[str]) -> list[float] | None:
