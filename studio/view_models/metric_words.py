@@ -60,7 +60,7 @@ _MEANINGS = {
     "inverse/log_prob": Meaning("log Q(z | x, y)", "Log-probability of the true action, nats a token.", "nats"),
     "inverse/nmi": Meaning(
         "Actions recovered, NMI",
-        "Normalised mutual information of clusters of inferred actions and kinds of true ones; 0 by chance alone.",
+        "Normalised mutual information of clusters of inferred actions and kinds of true ones; 0 for one action alone.",
     ),
     "inverse/v_measure": Meaning(
         "Actions recovered, V-measure",
@@ -76,6 +76,9 @@ _MEANINGS = {
     ),
     "inverse/probe_across": Meaning(
         "Kind read from it in other contexts", "The same, the probe trained on other sequences' contexts."
+    ),
+    "inverse/probe_commonest": Meaning(
+        "Commonest kind", "The share of the commonest kind: the probe's baseline without the action.", contest=False
     ),
     "cycle/exact_match": Meaning("Next state from the inferred action", "Infer the action, imagine with it, compare."),
     "cycle/action_exact_match": Meaning(
@@ -105,9 +108,9 @@ _MEANINGS = {
     "health/mean_length_true": Meaning("Length of a true action", "Words in a true action.", "number", contest=False),
     "health/perplexity_ratio": Meaning(
         "Perplexity ratio",
-        "Perplexity of the next state with the inferred action, over that with the true one; 1 is as good.",
+        "Perplexity of the inferred actions over that of the true ones under a language model; 1 is worded alike.",
         "number",
-        low=True,
+        contest=False,
     ),
     "health/zero_variance": Meaning(
         "Groups without variance", "Share of sampled groups whose rewards are all equal and teach nothing.", low=True
@@ -127,7 +130,9 @@ _MEANINGS = {
         "Loss without the state", "What log P(y | z) loses without x; a leak loses little. Nats a token.", "nats"
     ),
     "leakage/foreign_context": Meaning(
-        "The action in another context", "How the action does in a state of another sequence.", "nats"
+        "The action in another context",
+        "Taken to a state of another sequence: 1 leads to that state, -1 to the action's own next state, a leak.",
+        "index",
     ),
     "codec/codes_used": Meaning("Codes in use", "Different codes that the frames take.", "number", contest=False),
 }

@@ -8,6 +8,7 @@ class, and for clusters the value that a constant action has, 0.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -25,14 +26,23 @@ PROBED = 2000
 
 FOLDS = 5
 
+MOST_CLASSES = 30
+"""Classes that are told apart: of more, the commonest ones less one, and all others together."""
+
+OTHERS = "(others)"
+
 
 def classes(true_actions: Sequence[str]) -> list[str] | None:
     """What is to be recovered: the true actions' kinds, or where all are of one kind, the actions themselves.
 
-    None where even those are all one: then there is nothing to tell apart.
+    At most MOST_CLASSES; None where even the actions are all one: then there is nothing to tell apart.
     """
     for named in (kinds(true_actions), list(true_actions)):
-        if len(set(named)) > 1:
+        times = Counter(named)
+        if len(times) > MOST_CLASSES:
+            common = {name for name, _ in times.most_common(MOST_CLASSES - 1)}
+            return [name if name in common else OTHERS for name in named]
+        if len(times) > 1:
             return named
     return None
 
@@ -145,6 +155,8 @@ def _right(actions: Sequence[str], labels: Sequence[str], groups: Sequence[str],
         if len(set(wanted[trained])) == 1:
             told[tested] = wanted[trained][0]
             continue
-        probe = LogisticRegression(C=10.0, max_iter=1000).fit(points[trained], wanted[trained])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+            probe = LogisticRegression(C=10.0, max_iter=1000).fit(points[trained], wanted[trained])
         told[tested] = probe.predict(points[tested])
     return [float(ours == theirs) for ours, theirs in zip(told, labels, strict=True)]

@@ -130,6 +130,12 @@ def test_what_cannot_be_told_is_left_out(rows):
     assert "probe_across" not in recovery.probed(rows(toy.Knowing(), sequences=1))
 
 
+def test_rare_classes_of_very_many_are_one():
+    named = recovery.classes([f"verb{i} it" for i in range(40)] + ["go on"] * 2)
+    assert len(set(named)) == recovery.MOST_CLASSES and named.count("go") == 2
+    assert named.count(recovery.OTHERS) == 42 - 2 - (recovery.MOST_CLASSES - 2)
+
+
 def test_the_probe_looks_at_a_drawn_few(rows, monkeypatch):
     monkeypatch.setattr(recovery, "PROBED", 30)
     found = recovery.probed(rows(toy.Knowing()))

@@ -1,0 +1,84 @@
+"""Every metric that a report can have is defined in docs/metrics.md, and nothing else is."""
+
+import re
+from pathlib import Path
+
+import pytest
+import toy
+import toy_pictures
+
+from studio.view_models.metric_words import meaning
+from swirl.evaluation import comparing, semantic, verification
+from swirl.evaluation.answers import Answers
+from swirl.evaluation.metrics import ORDER, measured, per_transition
+from swirl.evaluation.report import aligned
+from swirl.evaluation.rows import Rows
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
+HEADER = ["metric", "what it is", "unit, range", "better", "source"]
+
+
+def documented() -> dict[str, list[str]]:
+    """The other four cells of each metric's row by its name, of all tables with the metrics' header."""
+    found: dict[str, list[str]] = {}
+    inside = False
+    for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        inside = cells == HEADER or (inside and len(cells) == len(HEADER))
+        if inside and cells != HEADER and not set(cells[0]) <= {"-"}:
+            for name in re.findall(r"`([^`]+)`", cells[0]):
+                assert name not in found, f"{name} is defined twice"
+                found[name] = cells[1:]
+    return found
+
+
+def pattern(name: str) -> str:
+    """How the document writes a name: @3 as @T, best_of_8 as best_of_N."""
+    return re.sub(r"best_of_\d+$", "best_of_N", re.sub(r"@\d$", "@T", name))
+
+
+class Choosing(toy.Knowing):
+    """Draws what it would predict."""
+
+    def draw_batch(self, states, actions, n, *, temperature=1.0, seed=0):
+        return [[state] * n for state in self.imagine_batch(states, actions)]
+
+
+class ChoosingPictures(toy_pictures.Knowing):
+    draw_batch = Choosing.draw_batch
+
+
+@pytest.fixture
+def told(monkeypatch) -> set[str]:
+    """The names in the reports of texts and of pictures, with all models at hand and a best of 2."""
+    monkeypatch.setattr(comparing, "perceptual_measures", lambda: dict.fromkeys(["lpips", "clip_similarity"], likeness))
+    monkeypatch.setattr(semantic, "folder", lambda: DOCUMENT)
+    monkeypatch.setattr(semantic, "bertscore", lambda ours, theirs: [1.0] * len(ours))
+    names: set[str] = set()
+    for world, model in ((toy, Choosing()), (toy_pictures, ChoosingPictures())):
+        sequences, actions = world.collection(4)
+        transitions = [transition for sequence in sequences for transition in sequence.transitions()]
+        rows = Rows(transitions, aligned(transitions, actions), Answers(model))
+        names |= measured(rows, {**per_transition(rows, 0), **verification.measured(rows, 2)}).keys()
+    return names
+
+
+def likeness(ours, theirs) -> float:
+    return 1.0
+
+
+def test_the_document_defines_what_reports_tell_and_nothing_else(told):
+    assert {"horizon/psnr@6", "forward/bertscore", "copy/lpips", "cycle/psnr_best_of_2"} < told
+    assert {pattern(name) for name in told} == documented().keys()
+
+
+def test_each_definition_is_whole():
+    for name, cells in documented().items():
+        assert all(cells), f"{name} lacks a cell"
+        assert len(cells[0].split()) >= 5 or cells[0].startswith("SSIM"), f"{name} is not defined"
+        assert name.split("/")[0] in ORDER
+
+
+def test_the_studio_has_words_for_each(told):
+    unnamed = {name for name in told if not meaning(name).help and "best_of" not in name}
+    assert unnamed == set()
