@@ -12,8 +12,8 @@ SWAPPED = 2000
 def log_prob_gain(rows: Rows, seed: int = 0) -> list[float | None]:
     """log P(y | x, z) − log P(y | x, z of a random other transition), nats per token; z inferred.
 
-    Near 0 the forward model ignores its action; below 0 a wrong action explains the step better than its own. None for
-    transitions that are not among the SWAPPED drawn ones.
+    Higher is better; the shuffle gap, ours. Near 0 the forward model ignores its action; below 0 a wrong action
+    explains the step better than its own. None for transitions that are not among the SWAPPED drawn ones.
     """
     chosen, partner = rows.drawn(SWAPPED, seed), rows.elsewhere(seed)
     states, next_states = [rows.states[i] for i in chosen], [rows.next_states[i] for i in chosen]
@@ -26,7 +26,7 @@ def log_prob_gain(rows: Rows, seed: int = 0) -> list[float | None]:
 def delta_psnr(rows: Rows, seed: int = 0) -> list[float]:
     """PSNR(y, ŷ | z) − PSNR(y, ŷ | z of a random other transition), dB; z inferred. For pictures alone.
 
-    Near 0 the forward model ignores its action.
+    Higher is better (Genie, Bruce et al. 2024). Near 0 the forward model ignores its action.
     """
     others = [rows.inferred[i] for i in rows.elsewhere(seed)]
     strangers = rows.keys(rows.answers.next_states(rows.states, others))

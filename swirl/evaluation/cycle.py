@@ -1,4 +1,7 @@
-"""Both models in turn, without any true action: x, y → z → ŷ → z' (cycle consistency)."""
+"""Both models in turn, without any true action: x, y → z → ŷ → z' (cycle consistency, section 3 of the paper).
+
+Higher is better throughout; but an action that leaks the next state closes the cycle perfectly (see `leakage`).
+"""
 
 from __future__ import annotations
 
@@ -30,5 +33,8 @@ def action_exact_match(rows: Rows) -> list[float]:
 
 
 def log_prob(rows: Rows) -> list[float]:
-    """log P(y | x, z) of the observed next state under the inferred action, nats per token: the reward of Phase II."""
+    """log P(y | x, z) of the observed next state under the inferred action, nats per token, up to 0.
+
+    The reward of an inverse phase (Phase II, section 3.2 of the paper).
+    """
     return [score.mean for score in rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)]

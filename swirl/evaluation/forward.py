@@ -14,7 +14,8 @@ def compared(
 ) -> dict[str, list[float]]:
     """Each measure of each candidate, the states given by their keys.
 
-    Texts: exact_match, token_accuracy and rouge_l, 0 to 1, defined in `texts`; pictures: see `comparing.Frames`.
+    Texts: exact_match, token_accuracy and rouge_l, 0 to 1, defined in `texts`; pictures: see `comparing.Frames`. Higher
+    is better but for lpips.
     """
     pairs = list(zip(candidates, references, strict=True))
     return {name: [measure(ours, theirs) for ours, theirs in pairs] for name, measure in measures.items()}
@@ -28,7 +29,7 @@ def predicted(rows: Rows) -> list[str] | None:
 
 
 def log_prob(rows: Rows) -> list[float]:
-    """log P(y | x, z) of the observed next state, nats per token.
+    """log P(y | x, z) of the observed next state, nats per token, up to 0; higher is better.
 
     z is the true action where the data have it, else the inferred one (then it is the reconstruction term of the
     ELBO, section 3 of the paper, a token).

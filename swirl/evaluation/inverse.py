@@ -7,12 +7,12 @@ from swirl.evaluation.texts import exact_match, rouge_l
 
 
 def measured(rows: Rows) -> dict[str, list[float]]:
-    """exact_match, rouge_l and log_prob for each transition; empty when the true actions are not known.
+    """exact_match, rouge_l and log_prob for each transition; empty without true actions. Higher is better.
 
-    - exact_match: the greedy action is the true one, word for word. Where nothing changed, several actions may be
-      right and this counts only one of them.
-    - rouge_l: ROUGE-L of the greedy action against the true one (the paper's text metric).
-    - log_prob: log Q(z | x, y) of the true action, nats per token.
+    - exact_match (0 or 1): the greedy action is the true one, word for word. Where nothing changed, several actions
+      may be right and this counts only one of them.
+    - rouge_l (0 to 1): ROUGE-L (Lin 2004) of the greedy action against the true one (the paper's text metric).
+    - log_prob: log Q(z | x, y) of the true action, nats per token, up to 0 (section 3 of the paper).
     """
     if rows.true_actions is None:
         return {}

@@ -26,8 +26,8 @@ def stitch(rows: Rows, seed: int = 0) -> list[float | None]:
     """The stitch test: by how much the prediction error rises, nats per token, when y comes from another sequence.
 
     For y' of a random other sequence, z' = IDM(x, y'): log P(y | x, z) − log P(y' | x, z'). No single step leads from
-    x to y', so an honest action cannot explain it and the rise is large; near 0, the action carries the state. None
-    for transitions that are not among the STITCHED drawn ones.
+    x to y', so an honest action cannot explain it and the rise is large; near 0, the action carries the state. Higher is
+    better. None for transitions that are not among the STITCHED drawn ones.
     """
     chosen = rows.drawn(STITCHED, seed)
     partner = rows.elsewhere(seed)
@@ -41,7 +41,8 @@ def stitch(rows: Rows, seed: int = 0) -> list[float | None]:
 def foreign_context(rows: Rows, seed: int = 0) -> list[float | None]:
     """Where an action leads from the state x' of a random other sequence: to x' acted upon, or to its own y.
 
-    For ŷ = FWM(x', z), z inferred from (x, y): (s(ŷ, x') − s(ŷ, y)) / (1 − s(x', y)), s the token accuracy; −1 to 1.
+    For ŷ = FWM(x', z), z inferred from (x, y): (s(ŷ, x') − s(ŷ, y)) / (1 − s(x', y)), s the token accuracy; −1 to 1,
+    higher is better; ours.
     1: nothing but x' is left, as a copy of it would have; a step changes little of a state, so an honest action stays
     near 1. −1: the action brought its own next state along. None where x' and y are equal, and for transitions that
     are not among the STITCHED drawn ones.

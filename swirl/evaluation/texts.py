@@ -11,12 +11,16 @@ from sacrebleu.metrics import BLEU, CHRF
 
 
 def exact_match(candidate: str, reference: str) -> float:
-    """1 when both hold the same words in the same order (white space aside), else 0."""
+    """1 when both hold the same words in the same order (white space aside), else 0; higher is better."""
     return float(candidate.split() == reference.split())
 
 
 def token_accuracy(candidate: str, reference: str) -> float:
-    """The share of word positions, counted over the longer of the two, at which both hold the same word."""
+    """The share of word positions, counted over the longer of the two, at which both hold the same word.
+
+    0 to 1, higher is better; 1 for two empty texts. Ours: a word too many shifts all that follow it, as in a state that
+    is read field by field.
+    """
     ours, theirs = candidate.split(), reference.split()
     longest = max(len(ours), len(theirs))
     return sum(a == b for a, b in zip(ours, theirs, strict=False)) / longest if longest else 1.0
@@ -28,7 +32,10 @@ def _rouge() -> RougeScorer:
 
 
 def rouge_l(candidate: str, reference: str) -> float:
-    """ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words, by the package rouge-score, 0 to 1."""
+    """ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words, by the package rouge-score.
+
+    0 to 1, higher is better; words in lower case without punctuation, not stemmed.
+    """
     if candidate == reference:
         return 1.0
     return float(_rouge().score(reference, candidate)["rougeL"].fmeasure)
@@ -49,7 +56,10 @@ def bleu_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndar
 
 
 def bleu(sums: np.ndarray) -> float:
-    """Corpus BLEU-4 (Papineni et al. 2002), 0 to 100, from summed `bleu_counts` (10,), as sacrebleu computes it."""
+    """Corpus BLEU-4 (Papineni et al. 2002), 0 to 100, from summed `bleu_counts` (10,), as sacrebleu computes it.
+
+    Higher is better.
+    """
     whole = [round(number) for number in sums]
     return float(BLEU.compute_bleu(whole[:4], whole[4:8], whole[8], whole[9], smooth_method="exp").score)
 
@@ -62,7 +72,8 @@ def chrf_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndar
 def chrf(sums: np.ndarray) -> float:
     """Corpus chrF2 (Popović 2015), 0 to 100, from summed `chrf_counts` (18,), as sacrebleu computes it.
 
-    The F score, recall weighing twice as much, of n-grams of letters without white space, averaged over n = 1 to 6.
+    The F score, recall weighing twice as much, of n-grams of letters without white space, averaged over n = 1 to 6. Higher
+    is better.
     """
     return float(CHRF()._compute_f_score([round(number) for number in sums]))
 
