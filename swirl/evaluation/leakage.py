@@ -26,8 +26,8 @@ def stitch(rows: Rows, seed: int = 0) -> list[float | None]:
     """The stitch test: by how much the prediction error rises, nats per token, when y comes from another sequence.
 
     For y' of a random other sequence, z' = IDM(x, y'): log P(y | x, z) − log P(y' | x, z'). No single step leads from
-    x to y', so an honest action cannot explain it and the rise is large; near 0, the action carries the state. Higher is
-    better. None for transitions that are not among the STITCHED drawn ones.
+    x to y', so an honest action cannot explain it and the rise is large; near 0, the action carries the state. Higher
+    is better. None for transitions that are not among the STITCHED drawn ones.
     """
     chosen = rows.drawn(STITCHED, seed)
     partner = rows.elsewhere(seed)

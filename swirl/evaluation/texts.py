@@ -72,8 +72,8 @@ def chrf_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndar
 def chrf(sums: np.ndarray) -> float:
     """Corpus chrF2 (Popović 2015), 0 to 100, from summed `chrf_counts` (18,), as sacrebleu computes it.
 
-    The F score, recall weighing twice as much, of n-grams of letters without white space, averaged over n = 1 to 6. Higher
-    is better.
+    The F score, recall weighing twice as much, of n-grams of letters without white space, averaged over n = 1 to 6.
+    Higher is better.
     """
     return float(CHRF()._compute_f_score([round(number) for number in sums]))
 
