@@ -25,6 +25,9 @@ from swirl.evaluation.texts import bleu, bleu_counts, chrf, chrf_counts
 
 ORDER = ("forward", "copy", "inverse", "cycle", "controllability", "health", "leakage", "horizon", "codec")
 
+LETTERED = 2000
+"""Transitions whose predicted texts are compared letter by letter at most."""
+
 
 def measured(rows: Rows, columns: Mapping[str, Sequence[float | None]], seed: int = 0) -> dict[str, Value]:
     """All metrics with their intervals; `columns` are those of `per_transition`.
@@ -53,9 +56,10 @@ def of_texts_together(rows: Rows, groups: Sequence[str], seed: int) -> dict[str,
     found: dict[str, Value] = {}
     for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy.predicted(rows))):
         if predictions is not None:
-            for score, counts in ((bleu, bleu_counts), (chrf, chrf_counts)):
-                sums = counts(predictions, rows.next_keys)
-                found[f"{name}/{score.__name__}"] = bootstrap.of_sums(sums, groups, score, seed)
+            found[f"{name}/bleu"] = bootstrap.of_sums(bleu_counts(predictions, rows.next_keys), groups, bleu, seed)
+            chosen = rows.drawn(LETTERED, seed)
+            sums = chrf_counts([predictions[i] for i in chosen], [rows.next_keys[i] for i in chosen])
+            found[f"{name}/chrf"] = bootstrap.of_sums(sums, [groups[i] for i in chosen], chrf, seed)
     return found
 
 

