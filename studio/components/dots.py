@@ -68,3 +68,9 @@ def marker(shape: str, x: float, y: float, size: float = 4.5, more: str = "") ->
         return f'<circle class="mark" cx="{x}" cy="{y}" r="{size}"{more}/>'
     corners = " ".join(f"{round(x + size * a, 1)},{round(y + size * b, 1)}" for a, b in points)
     return f'<polygon class="mark" points="{corners}"{more}/>'
+
+
+def key(number: int) -> str:
+    """The shape of a checkpoint's dots, as the head of its column shows it."""
+    shape = marker(SHAPES[number % len(SHAPES)], 6, 6)
+    return f'<svg class="shape" width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">{shape}</svg>'

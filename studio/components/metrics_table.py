@@ -1,11 +1,11 @@
-"""The metrics of all checkpoints: a row each, drawn as dots with their intervals beside what copying reaches."""
+"""The metrics of all checkpoints: a row each, drawn as dots with their intervals beside the baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from studio.components.dots import dots
+from studio.components.dots import dots, key
 from studio.components.html import escape
 from studio.view_models.metric_rows import Cell, Figure, MetricRow, said
 from studio.view_models.metric_words import FOLDED, GROUPS
@@ -15,7 +15,8 @@ SURE = {
     "this": ('<span class="good-text">✓ better</span>', "Better beyond doubt"),
     "first": ('<span class="wrong-text">✕ worse</span>', "Worse beyond doubt"),
 }
-LEGEND = "Dots are values, lines their 95\N{NO-BREAK SPACE}% intervals, the grey line what copying the state reaches."
+LEGEND = "Dots are values, lines their 95\N{NO-BREAK SPACE}% intervals, the grey line the baseline."
+BASELINE = "Copying the state; for a probe, always naming the commonest kind"
 NONE = '<p class="note">None was measured on these data yet.</p>'
 
 
@@ -36,14 +37,16 @@ def metrics_table(rows: Sequence[MetricRow], names: Mapping[str, str], note: str
 
 
 def _table(bodies: str, names: Mapping[str, str], label: str) -> str:
-    heads = "".join(
-        f'<th scope="col" class="number" title="{escape(name)}">{side.upper()}</th>' for side, name in names.items()
-    )
+    heads = "".join(_head(number, side, name, len(names) > 1) for number, (side, name) in enumerate(names.items()))
     head = (
         '<thead><tr><th scope="col">metric</th><th scope="col" class="plot"><span class="visually-hidden">drawn</span>'
-        f'</th>{heads}<th scope="col" class="number">copying</th></tr></thead>'
+        f'</th>{heads}<th scope="col" class="number"><abbr title="{BASELINE}">baseline</abbr></th></tr></thead>'
     )
     return f'<table class="table metrics sides-{len(names)}" aria-label="{label}">{head}{bodies}</table>'
+
+
+def _head(number: int, side: str, name: str, several: bool) -> str:
+    return f'<th scope="col" class="number" title="{escape(name)}">{key(number) if several else ""} {side.upper()}</th>'
 
 
 def _body(title: str, rows: Sequence[MetricRow], names: Mapping[str, str]) -> str:
@@ -68,7 +71,7 @@ def _row(row: MetricRow, names: Mapping[str, str]) -> str:
     return (
         f'<tr data-metric="{escape(row.name)}"><th scope="row"><abbr title="{title}">{escape(row.meaning.words)}</abbr>'
         f'</th><td class="plot">{dots(sides, row.copied, row.axis, tone)}</td>{cells}'
-        f'<td class="number copied" data-label="copying">{_copied(row.name, row.copied)}</td></tr>'
+        f'<td class="number copied" data-label="baseline">{_copied(row.name, row.copied)}</td></tr>'
     )
 
 

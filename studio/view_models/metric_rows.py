@@ -120,7 +120,9 @@ def _sure(name: str, gap: Figure) -> str:
 def said(name: str, value: float) -> str:
     """A value of a metric with its unit: `73 %`, `24.1 dB`, `−0.21`."""
     unit = meaning(name).unit
-    return percent(value) if unit == "share" else decibels(value) if unit == "dB" else signed(value)
+    if unit == "share":
+        return percent(value)
+    return decibels(value) if unit == "dB" else signed(value, 3 if unit == "index" else 2)
 
 
 def shown(name: str, figure: Figure | None) -> str:
@@ -136,7 +138,7 @@ def shown(name: str, figure: Figure | None) -> str:
 def shown_difference(name: str, gap: Figure) -> str:
     """`+3 points (+1 to +5)`, `−0.21 (−0.30 to −0.12)`, `+1.2 dB (…)`."""
     unit = meaning(name).unit
-    scale, digits = (100, 0) if unit == "share" else (1, 1 if unit == "dB" else 2)
+    scale, digits = (100 if unit == "share" else 1), {"share": 0, "dB": 1, "index": 3}.get(unit, 2)
     named = {"share": f"{THIN}points", "dB": f"{THIN}dB"}.get(unit, "")
     value, low, high = (signed(scale * (end or 0.0), digits, plus=True) for end in (gap.value, gap.low, gap.high))
     return f"{value}{named} ({low} to {high})"

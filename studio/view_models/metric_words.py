@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 GROUPS = {
     "forward": "The next state",
@@ -21,6 +21,9 @@ GROUPS = {
 
 FOLDED = ("horizon", "health", "leakage", "codec", "copy", "other")
 """Groups that are read on request."""
+
+BEST_OF = re.compile(r"_best_of_(\d+)$")
+"""Ends the name of a metric of the best of so many draws, by the inverse model's score."""
 
 STEPS_AHEAD = re.compile(r"(?P<measure>.+)@(?P<steps>\d+)")
 
@@ -45,7 +48,7 @@ _COMPARED = {
     "rouge_l": ("ROUGE-L", "has the longest word sequence in common with the true one, as F1", "share"),
     "bleu": ("BLEU", "shares 1- to 4-grams of words with the true one, over all texts together, 0 to 100", "score"),
     "chrf": ("chrF", "shares n-grams of letters with the true one, as an F score, 0 to 100", "score"),
-    "bertscore": ("BERTScore", "is near the true one in a language model's embeddings, token by token, as F1", "share"),
+    "bertscore": ("BERTScore", "is near the true one in a language model's embeddings, token by token, as F1", "index"),
     "psnr": ("PSNR", "is this far from the true one: 10 log10(255² / mean squared error)", "dB"),
     "ssim": ("SSIM", "is like the true one in structure, at most 1", "index"),
     "lpips": ("LPIPS", "is this far from the true one in a network's eyes; low is good", "index"),
@@ -140,6 +143,11 @@ _MEANINGS = {
 
 def meaning(name: str) -> Meaning:
     """What a metric (`group/name`, perhaps with `@T`) means; one that is not known keeps its name."""
+    drawn = BEST_OF.search(name)
+    if drawn is not None:
+        greedy = meaning(name[: drawn.start()])
+        says = f"{greedy.help} Of {drawn[1]} drawn next states the one whose action the inverse model scores highest."
+        return replace(greedy, words=f"{greedy.words}, best of {drawn[1]}", help=says)
     ahead = STEPS_AHEAD.fullmatch(name)
     if ahead is not None:
         return _ahead(ahead["measure"], int(ahead["steps"]))
@@ -153,8 +161,10 @@ def group(name: str) -> str:
 
 
 def baseline(name: str) -> str:
-    """The metric of copying that stands beside a metric: `copy/psnr` for `forward/psnr` and `cycle/psnr`."""
-    where, _, measure = name.partition("/")
+    """The metric that stands beside a metric as its baseline: `copy/psnr` for `forward/psnr` and `cycle/psnr`."""
+    where, _, measure = BEST_OF.sub("", name).partition("/")
+    if name in ("inverse/probe", "inverse/probe_across"):
+        return "inverse/probe_commonest"
     return f"copy/{measure}" if where in ("forward", "cycle", "horizon") else ""
 
 

@@ -37,7 +37,7 @@ def run_is_ready(page: Page) -> None:
 
 def comparison_is_ready(page: Page) -> None:
     expect(page.locator("table.compared tbody tr").first).to_be_visible()
-    expect(page.locator("table.metrics")).to_be_visible()
+    expect(page.locator("table.metrics").first).to_be_visible()
     expect(page.locator("table.compared")).not_to_contain_text("not asked yet")
 
 

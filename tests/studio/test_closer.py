@@ -13,7 +13,7 @@ from studio.components.metrics_table import metrics_table
 from studio.view_models.action_points import HEIGHT, WIDTH, looks, names, seeds
 from studio.view_models.decay import decays
 from studio.view_models.metric_rows import Figure, axis, metric_rows
-from studio.view_models.metric_words import group, meaning
+from studio.view_models.metric_words import baseline, group, meaning
 from swirl.errors import SwirlError
 
 
@@ -96,7 +96,7 @@ def test_decay_has_a_curve_a_checkpoint_and_copying_as_the_baseline() -> None:
 def test_a_metric_is_drawn_beside_copying_and_folded_groups_wait() -> None:
     both = {"forward/exact_match": Figure(0.5, 0.4, 0.6), "copy/exact_match": Figure(0.07, 0.0, 0.1)}
     html = metrics_table(metric_rows([both | {"health/distinct": Figure(0.1)}]), {"a": "x"})
-    assert 'class="copying"' in html and "copying</th>" in html
+    assert 'class="copying"' in html and "baseline</abbr></th>" in html
     shown, _, folded = html.partition('<div class="folds">')
     assert "Next state right" in shown and "Distinct actions" in folded and "Copying the state right" in folded
 
@@ -104,6 +104,9 @@ def test_a_metric_is_drawn_beside_copying_and_folded_groups_wait() -> None:
 def test_every_metric_has_words_a_group_and_an_axis() -> None:
     assert meaning("copy/psnr@3").unit == "dB" and group("copy/psnr@3") == "horizon"
     assert "2 steps ahead" in meaning("horizon/exact_match@2").words
+    best = meaning("forward/exact_match_best_of_4")
+    assert best.words == "Next state right, best of 4" and baseline("cycle/psnr_best_of_4") == "copy/psnr"
+    assert baseline("inverse/probe") == "inverse/probe_commonest"
     assert meaning("new/thing").words == "new/thing" and group("new/thing") == "other"
     assert axis("share", [Figure(0.2)]) == (0.0, 1.0)
     low, high = axis("nats", [Figure(-2.0, -3.0, -1.0)])
