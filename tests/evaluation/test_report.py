@@ -67,6 +67,8 @@ def test_every_metric_with_an_interval_on_the_test_part(imported):
     assert {report.metrics[name].value for name in right} == {1.0}
     assert report.metrics["forward/bleu"].value == pytest.approx(100.0)
     assert report.examples[0].true_action == report.examples[0].action
+    assert "do not leak" in report.remarks[0] and "adapters off" in report.remarks[1]
+    assert any("non-standard" in remark for remark in report.remarks) == ("forward/bertscore" in report.metrics)
     assert all(0.0 <= share <= 1.0 for share, _ in seen) and seen
 
 
@@ -74,6 +76,7 @@ def test_without_true_actions_what_needs_them_is_left_out(imported):
     report = evaluate(toy.Knowing(), imported(known=False), "toy")
     assert set(report.metrics) == ALWAYS
     assert report.examples[0].true_action is None
+    assert not any("perplexity" in remark for remark in report.remarks)
 
 
 def test_a_limit_takes_whole_sequences_as_far_as_it_goes(imported):
