@@ -19,7 +19,7 @@ from swirl.sources.tool_logs import ToolLog, whole
 from swirl.states import State
 from swirl.worlds.base import SEQUENCES_PER_SEED, Episode, episode_of, held_out
 
-SHOWN = 320
+SHOWN = 200
 """Characters of an answer that are kept."""
 UNSEEN = 4
 """One task in four is for held-out seeds."""

@@ -161,7 +161,7 @@ def test_logs_are_recorded_like_a_world_and_held_out_by_task(tmp_path, tau):
 def test_answers_are_shortened():
     assert shortened('{"a": {"b": 1, "c": true}, "d": [null, "x y"]}') == "a (b 1, c yes), d (none, x y)"
     assert shortened("two\n  words") == "two words"
-    assert len(shortened("word " * 500)) < 330
+    assert len(shortened("word " * 500)) < 210
 
 
 @pytest.mark.parametrize(
