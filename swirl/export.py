@@ -41,6 +41,7 @@ REQUIREMENTS = (
     "sacrebleu",
     "safetensors",
     "scikit-image",
+    "scikit-learn",
     "sqlite-utils",
     "torch",
     "transformers",
