@@ -1,8 +1,8 @@
-"""Take the README's pictures: `python tests/browser/make_pictures.py [NAME …] [--steps N] [--seed S]`.
+"""Take the README's pictures: `python tests/browser/make_pictures.py [NAME …]`.
 
 Starts a studio on a throw-away home and writes into assets/readme: explore.png (Household), blocks.png (Explore on
-frames), play.gif (Blocks played with the keyboard), and, while and after the preset tiny-household trains with shorter
-phases, train.png and compare.png. 1440 px wide, the GIF 960.
+frames), play.gif (Blocks played with the keyboard), and of the recorded run that a demonstration shows train.png and
+compare.png. 1440 px wide, the GIF 960.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from steps import expect_status, wait_for_points
 from studio_server import PATIENCE, ROOT, Outside, StudioServer, until
 from visitor import Visitor, chromium_path, open_chromium
 
-from swirl.plan import plan
-from swirl.presets import preset
+from swirl.keeping.importing import import_run
+from swirl.sample_run import unpacked
 
-PRESET = "tiny-household"
 FOLDER = ROOT / "assets" / "readme"
 TALLEST = 1100  # pixels; a README shows the upper part of a longer page
 NAMES = ("explore", "blocks", "play", "train")
@@ -38,8 +37,6 @@ def main() -> None:
     """Train, visit, take the pictures."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("names", nargs="*", choices=[*NAMES, []], help="which of them (default: all)")
-    flags.add_argument("--steps", type=int, default=40, help="optimiser steps in a phase (default: 40)")
-    flags.add_argument("--seed", type=int, default=0)
     given = flags.parse_args()
     path = chromium_path()
     if path is None:
@@ -55,13 +52,13 @@ def main() -> None:
                 visitor = Visitor(browser, server.url)
                 page = visitor.open("/")
                 for name in given.names or NAMES:
-                    TAKING[name](page, server, given)
+                    TAKING[name](page, server)
         finally:
             server.close()
             outside.close()
 
 
-def explore(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
+def explore(page: Page, server: StudioServer) -> None:
     """A step in the middle of the first sequence, its true action shown."""
     page.goto("/?data=household&sequence=4&step=6")
     expect(page.locator('[data-part="imagined"] .state')).to_have_count(2)
@@ -71,7 +68,7 @@ def explore(page: Page, server: StudioServer, given: argparse.Namespace) -> None
     take(page, "explore")
 
 
-def blocks(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
+def blocks(page: Page, server: StudioServer) -> None:
     """The same of frames."""
     page.goto("/?data=blocks&sequence=1&step=5")
     expect(page.locator('[data-part="imagined"] img').first).to_be_visible()
@@ -79,7 +76,7 @@ def blocks(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
     take(page, "blocks")
 
 
-def play(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
+def play(page: Page, server: StudioServer) -> None:
     """Blocks played with the number keys, a picture after each."""
     page.set_viewport_size({"width": 1200, "height": 760})
     page.goto("/play?data=blocks")
@@ -124,30 +121,15 @@ def write_gif(pictures: list[bytes], path: Path) -> None:
     print(path)
 
 
-def train(page: Page, server: StudioServer, given: argparse.Namespace) -> None:
-    """A run in the midst of its last phase; and Compare when it has ended."""
-    wanted = {"steps_per_phase": given.steps, "seed": given.seed}
-    settings = preset(PRESET).settings.replace(wanted)
-    changes = [f"{name}={value}" for name, value in wanted.items()]
-    run = server.swirl("train", "--preset", PRESET, "--set", *changes, "--detach")["run"]
+def train(page: Page, server: StudioServer) -> None:
+    """The recorded run of a demonstration, and its start beside its best checkpoint."""
+    with unpacked() as run_file:
+        run = import_run(server.home, run_file).run
     page.goto(f"/train?run={run}")
-    last = plan(settings, warm_up_steps=0)[-1]
-    while (server.run().phase_index or 0, server.run().step or 0) < (last.index, last.steps // 2):
-        assert server.run().status == "running", server.run().error
-        page.wait_for_timeout(1000)
-    wait_for_points(page, "reward", 2)
-    expect_status(page, "running")
-    take(page, "train")
-    until_finished(page, server, run)
-    compare(page, run)
-
-
-def until_finished(page: Page, server: StudioServer, run: str) -> None:
-    """Wait for the run's end, as long as its steps take."""
-    while server.run().status == "running":
-        page.wait_for_timeout(1000)
-    assert server.run().status == "finished", server.run().error
+    wait_for_points(page, "reward", 20)
     expect_status(page, "finished")
+    take(page, "train")
+    compare(page, run)
 
 
 def compare(page: Page, run: str) -> None:
