@@ -27,7 +27,7 @@ class Judge:
     """An endpoint with a memory, and an account of what was asked.
 
     `asked` counts the answers that came over the wire, `kept` those that were known; `tokens` are those the endpoint
-    counted, in and out; `failures` holds why a question got no score, with the first thing it happened to.
+    counted, in and out; `failures` holds why questions got no score, with what they were about, in their order.
     """
 
     def __init__(
@@ -63,28 +63,33 @@ class Judge:
         pool = ThreadPoolExecutor(self.at_once)
         with httpx.Client(timeout=self.timeout) as client:
             try:
-                for score in pool.map(lambda question: self._one(client, question, read), questions):
+                answers = pool.map(lambda question: self._one(client, question, read), questions)
+                for question, (score, why) in zip(questions, answers, strict=True):
                     scores.append(score)
+                    if why is not None:  # noted here and not where it happened: threads end in any order
+                        self.failures.setdefault(why, []).append(question.about)
                     if progress is not None:
                         progress(len(scores) / len(questions), "asking the judge")
             finally:
                 pool.shutdown(cancel_futures=True)  # after an interruption the questions in line are not asked
         return scores
 
-    def _one(self, client: httpx.Client, question: Question, read: Callable[[str], Score]) -> Score | None:
+    def _one(
+        self, client: httpx.Client, question: Question, read: Callable[[str], Score]
+    ) -> tuple[Score | None, str | None]:
+        """The score of one answer, or the reason why there is none."""
         try:
-            return self._answered(client, question, read)
+            return self._answered(client, question, read), None
         except NoAnswer as problem:
-            self._note(f"the judge {problem}", question)
             with self._lock:
                 self._silences = self._silences + 1 if problem.silent else 0
                 if problem.of_all or self._silences >= SILENCES:
                     self._given_up = self._given_up or f"was not asked any more, for it {problem}"
+            return None, f"the judge {problem}"
         except Nonsense as problem:
-            self._note(f"the judge's answer {problem}", question)
+            return None, f"the judge's answer {problem}"
         except SwirlError as problem:  # a picture that cannot be shown
-            self._note(str(problem).rstrip("."), question)
-        return None
+            return None, str(problem).rstrip(".")
 
     def _answered(self, client: httpx.Client, question: Question, read: Callable[[str], Score]) -> Score:
         if not question.instruction.strip():
@@ -112,10 +117,6 @@ class Judge:
         """The hash under which an answer is kept: of the endpoint, its model, the words and the pictures."""
         asked = {"url": self.endpoint.url, "model": self.endpoint.model, "messages": messages}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-    def _note(self, why: str, question: Question) -> None:
-        with self._lock:
-            self.failures.setdefault(why, []).append(question.about)
 
     def complaints(self) -> list[str]:
         """One sentence for each reason why something was not judged: how many, the reason, and the first of them."""
