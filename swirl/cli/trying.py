@@ -149,7 +149,8 @@ def figures(
 ) -> dict[str, dict[str, float]]:
     """Forward, copy and inverse figures of a model on the test part of a collection, greedy, under the true actions."""
     from swirl.evaluation import copy, forward
-    from swirl.evaluation.answers import Answers, no_longer_than
+    from swirl.evaluation.answering import no_longer_than
+    from swirl.evaluation.answers import Answers
     from swirl.evaluation.bootstrap import of_mean
     from swirl.evaluation.report import aligned
     from swirl.evaluation.rows import Rows

@@ -2,86 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from swirl import pictures
+from swirl.evaluation.answering import Answering, Checking, Progress
 from swirl.evaluation.best_of import best_of
 from swirl.evaluation.kept import Kept, digest
 from swirl.evaluation.pace import Pace
-from swirl.models.results import Inference, LogProb
+from swirl.models.results import LogProb
 from swirl.states import State, Transition
 
-Progress = Callable[[float, str], None]
 Question = TypeVar("Question", bound=tuple[str, ...])
 Answer = TypeVar("Answer")
 
-ROOM = 8
-"""Tokens that a prediction may always have beyond the longest observed state, besides a quarter of it."""
-
 ROWS_AT_ONCE = 256
 """Rows that go to the model between two reports of progress; it makes its own batches of them."""
-
-
-class Answering(Protocol):
-    """What evaluation needs of a model; `swirl.models.WorldModel` has it."""
-
-    name: str
-    max_state_tokens: int
-
-    def completion(self, text: str) -> list[int]: ...
-
-    def infer(
-        self, transitions: Sequence[tuple[State, State]], *, alternatives: int = 4, seed: int = 0
-    ) -> list[Inference]: ...
-
-    def imagine_batch(
-        self, states: Sequence[State], actions: Sequence[str], temperature: float = 0.0
-    ) -> list[State]: ...
-
-    def forward_log_prob(
-        self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
-    ) -> list[LogProb]: ...
-
-    def inverse_log_prob(
-        self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
-    ) -> list[LogProb]: ...
-
-    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]: ...
-
-
-@runtime_checkable
-class Checking(Protocol):
-    """A model that answers the faster, the nearer a guess is to its greedy answer, and scores the guess on the way."""
-
-    def imagine_along(
-        self, states: Sequence[State], actions: Sequence[str], guesses: Sequence[State]
-    ) -> list[tuple[State, LogProb]]: ...
-
-    def infer_along(
-        self, transitions: Sequence[tuple[State, State]], guesses: Sequence[str]
-    ) -> list[tuple[str, LogProb]]: ...
-
-
-@contextmanager
-def no_longer_than(model: Answering, states: Sequence[State]) -> Iterator[None]:
-    """Let predictions grow a little longer than the longest of these observed states, and no further.
-
-    A prediction that has gone astray may never end, and would hold up its whole batch to the model's own limit. A
-    picture has as many tokens as every other, and needs no limit.
-    """
-    texts = {state.text for state in states if state.picture is None}
-    if not texts:
-        yield
-        return
-    limit = model.max_state_tokens
-    longest = max(len(model.completion(text)) for text in texts)
-    model.max_state_tokens = min(limit, longest + longest // 4 + ROOM)
-    try:
-        yield
-    finally:
-        model.max_state_tokens = limit
 
 
 class Answers:

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Protocol
 
 from swirl import pictures
-from swirl.evaluation.answers import Answering
+from swirl.evaluation.answering import Answering
 from swirl.evaluation.images import psnr, ssim
 from swirl.evaluation.perceptual import perceptual_measures
 from swirl.pictures import Pixels

@@ -10,7 +10,8 @@ import random
 from collections.abc import Sequence
 
 from swirl.evaluation import bootstrap, cycle, health, leakage
-from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
+from swirl.evaluation.answering import Answering, Progress, no_longer_than
+from swirl.evaluation.answers import Answers
 from swirl.evaluation.looks import Case, Glance
 from swirl.evaluation.rows import Rows
 from swirl.evaluation.texts import exact_match

@@ -14,7 +14,8 @@ import numpy as np
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.evaluation import controllability, copy, cycle, forward, horizon, leakage, semantic, verification, wording
-from swirl.evaluation.answers import Answering, Answers, Progress, no_longer_than
+from swirl.evaluation.answering import Answering, Progress, no_longer_than
+from swirl.evaluation.answers import Answers
 from swirl.evaluation.bootstrap import Value
 from swirl.evaluation.kept import Kept
 from swirl.evaluation.metrics import measured, per_transition

@@ -13,7 +13,7 @@ from typing import cast
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.evaluation import texts
-from swirl.evaluation.answers import Answering, no_longer_than
+from swirl.evaluation.answering import Answering, no_longer_than
 from swirl.evaluation.best_of import Drawing, best_of
 from swirl.evaluation.comparing import Drawing as PictureModel
 from swirl.evaluation.comparing import Frames, Measure

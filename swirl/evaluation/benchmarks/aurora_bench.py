@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from swirl.errors import SwirlError
-from swirl.evaluation.answers import Progress
+from swirl.evaluation.answering import Progress
 from swirl.evaluation.benchmarks import paper, tasks
 from swirl.evaluation.benchmarks.clip import MISSING, clip_at_hand, cosines
 from swirl.evaluation.benchmarks.drawing import by_clip, by_pixels

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swirl.errors import SwirlError
-from swirl.evaluation.answers import Progress
+from swirl.evaluation.answering import Progress
 from swirl.evaluation.benchmarks import paper, tasks
 from swirl.evaluation.benchmarks.clip import MISSING, Clip, clip_at_hand, cosines
 from swirl.evaluation.benchmarks.drawing import by_clip, by_pixels, shown

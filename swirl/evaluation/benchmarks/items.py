@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation.answers import Progress
+from swirl.evaluation.answering import Progress
 from swirl.states import Picture, State
 
 

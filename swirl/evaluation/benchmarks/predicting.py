@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from swirl.evaluation.answers import ROOM, Progress, no_longer_than
+from swirl.evaluation.answering import ROOM, Progress, no_longer_than
 from swirl.evaluation.benchmarks.items import Step
 from swirl.evaluation.best_of import best_of
 from swirl.evaluation.judge import Judge

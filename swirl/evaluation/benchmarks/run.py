@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swirl.errors import SwirlError, UsageError
-from swirl.evaluation.answers import Progress
+from swirl.evaluation.answering import Progress
 from swirl.evaluation.benchmarks.aurora_bench import AuroraBench
 from swirl.evaluation.benchmarks.bytemorph import ByteMorph
 from swirl.evaluation.benchmarks.figures import Figure, figures

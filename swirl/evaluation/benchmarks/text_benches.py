@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from swirl.errors import SwirlError
-from swirl.evaluation.answers import Progress
+from swirl.evaluation.answering import Progress
 from swirl.evaluation.benchmarks import paper
 from swirl.evaluation.benchmarks.figures import Column, bleus, means
 from swirl.evaluation.benchmarks.items import Gathered, Step, some

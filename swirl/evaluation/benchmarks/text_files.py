@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from swirl.errors import SwirlError
-from swirl.evaluation.answers import Progress
+from swirl.evaluation.answering import Progress
 from swirl.evaluation.benchmarks.items import Step, counted
 from swirl.sources.items import Unusable, checked_text, kind
 from swirl.sources.jsonl import records
