@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swirl.cli.loaded import loaded
 from swirl.cli.output import Output, table
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.benchmarks import NAMES
@@ -43,7 +44,6 @@ def evaluate_on_benchmark(given: argparse.Namespace, out: Output) -> int:
     from swirl.evaluation.benchmarks.predicting import Means
     from swirl.evaluation.benchmarks.run import BENCHMARKS, run
     from swirl.history import History
-    from swirl.models import load_world_model
 
     if given.part != "test":
         raise UsageError("--part chooses sequences of a collection; a benchmark has none.")
@@ -54,10 +54,10 @@ def evaluate_on_benchmark(given: argparse.Namespace, out: Output) -> int:
         raise SwirlError(f"There is no {folder}; --data names the folder with the files of {benchmark.title}.")
     out.note(f"Reading {benchmark.title} from {folder}.")
     gathered = benchmark.gather(folder, given.limit, given.seed, out.progress)
-    model = load_world_model(given.home, given.checkpoint, device=given.device)
-    if judge is not None:
-        demand_consent(given, out, benchmark.loads(gathered, model.trainable), judge)
-    result = run(benchmark, gathered, Means(model, judge, given.seed, out.progress, given.best_of))
+    with loaded(given) as model:
+        if judge is not None:
+            demand_consent(given, out, benchmark.loads(gathered, model.trainable), judge)
+        result = run(benchmark, gathered, Means(model, judge, given.seed, out.progress, given.best_of))
     data = f"benchmark:{benchmark.name}" + (f" best of {given.best_of}" if given.best_of > 1 else "")
     History(given.home).add_evaluation(checkpoint=given.checkpoint, data=data, metrics=result.metrics())
     out.document(document(given, result))

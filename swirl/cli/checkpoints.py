@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 from swirl.cli.arguments import add_checkpoint, add_json, positive
+from swirl.cli.loaded import loaded
 from swirl.cli.output import Output
 from swirl.errors import SwirlError, UsageError
 from swirl.states import Picture, State
@@ -63,14 +64,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def infer_actions(given: argparse.Namespace, out: Output) -> int:
     """The IDM's action for each transition of a collection, in the order of the data."""
-    from swirl.models import load_world_model
     from swirl.sources.collection import load_sequences
 
     transitions = [item for sequence in load_sequences(given.home, given.data) for item in sequence.transitions()]
     transitions = transitions[: given.limit]
-    model = load_world_model(given.home, given.checkpoint, device=given.device)
     pairs = [(item.state, item.next_state) for item in transitions]
-    inferences = model.infer(pairs, alternatives=given.alternatives, seed=given.seed, progress=out.progress)
+    with loaded(given) as model:
+        inferences = model.infer(pairs, alternatives=given.alternatives, seed=given.seed, progress=out.progress)
     rows = [
         {
             "sequence": transition.sequence_id,
@@ -92,11 +92,8 @@ def imagine_states(given: argparse.Namespace, out: Output) -> int:
     if given.temperature < 0:
         raise UsageError(f"--temperature takes a number from 0, not {given.temperature}.")
     state = read_state(given.state)
-
-    from swirl.models import load_world_model
-
-    model = load_world_model(given.home, given.checkpoint, device=given.device)
-    predictions = model.imagine(state, given.action, n=given.n, temperature=given.temperature, seed=given.seed)
+    with loaded(given) as model:
+        predictions = model.imagine(state, given.action, n=given.n, temperature=given.temperature, seed=given.seed)
     states = [stored(given.home, prediction.state) for prediction in predictions]
     out.document(
         {

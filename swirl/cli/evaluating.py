@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from swirl.cli import benchmarks
 from swirl.cli.arguments import add_checkpoint, add_json, positive
+from swirl.cli.loaded import loaded
 from swirl.cli.output import Output, table
 from swirl.errors import SwirlError
 
@@ -95,7 +96,6 @@ def measured(given: argparse.Namespace, out: Output, kept: Kept) -> Report:
     """The report. Raises SwirlError that says how to go on when Ctrl-C or SIGTERM stops it before."""
     from swirl.evaluation import evaluate
     from swirl.evaluation.pace import Stopped
-    from swirl.models import load_world_model
     from swirl.processes import stop_on_signals
 
     asked = threading.Event()
@@ -104,11 +104,10 @@ def measured(given: argparse.Namespace, out: Output, kept: Kept) -> Report:
         if asked.is_set():
             raise Stopped
 
-    model = load_world_model(given.home, given.checkpoint, device=given.device)
     if kept.rows:
         out.note(f"Going on from {kept.rows} answers of the time before.")
     how = {name: getattr(given, name) for name in ("part", "limit", "seed", "best_of")}
-    with stop_on_signals(asked.set):
+    with loaded(given) as model, stop_on_signals(asked.set):
         try:
             return evaluate(model, given.home, given.data, **how, progress=out.progress, kept=kept, watch=watch)
         except Stopped as stopped:

@@ -122,12 +122,14 @@ class Trial:
     def infer(self, checkpoint: str) -> list[str]:
         """The actions that a model infers for the whole collection; kept beside the trial's folder, one a line."""
         from swirl.models import load_world_model
+        from swirl.models.threads import suited
         from swirl.sources.collection import load_sequences
 
         transitions = [t for sequence in load_sequences(self.home, self.name) for t in sequence.transitions()]
         model = load_world_model(self.home, checkpoint)
         pairs = [(t.state, t.next_state) for t in transitions]
-        found = [one.action for one in model.infer(pairs, alternatives=1, progress=self.out.progress)]
+        with suited(model.small):
+            found = [one.action for one in model.infer(pairs, alternatives=1, progress=self.out.progress)]
         # Not within the folder, for an import of that reads every text in it.
         self.folder.with_name(f"{self.world}-inferred.txt").write_text("\n".join(map(repr, found)) + "\n", "utf-8")
         return found
@@ -136,10 +138,12 @@ class Trial:
         """A model's figures on the held-out part, with 95 % intervals over sequences, kept in the history."""
         from swirl.history import History
         from swirl.models import load_world_model
+        from swirl.models.threads import suited
 
         model = load_world_model(self.home, checkpoint)
         model.max_action_tokens, model.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
-        metrics = figures(model, self.home, self.name, MEASURES[self.kind], self.out.progress)
+        with suited(model.small):
+            metrics = figures(model, self.home, self.name, MEASURES[self.kind], self.out.progress)
         History(self.home).add_evaluation(checkpoint=checkpoint, data=self.name, metrics=metrics)
         return metrics
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from swirl.cli.arguments import add_checkpoint, add_json, positive
 from swirl.cli.checkpoints import stored
+from swirl.cli.loaded import loaded
 from swirl.cli.output import Output, table
 from swirl.errors import SwirlError, UsageError
 from swirl.states import StateSequence
@@ -60,16 +61,15 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def unroll_sequence(given: argparse.Namespace, out: Output) -> int:
     """Imagine the steps and print each beside the truth."""
     from swirl.evaluation.rollout import demand_possible, unroll
-    from swirl.models import load_world_model
     from swirl.sources.collection import load_sequences
 
     sequence = chosen(load_sequences(given.home, given.data), given.sequence, given.data)
     ahead = max(1, len(sequence.states) - 1 - given.start)
     steps = given.steps or (len(given.actions) if given.actions else min(STEPS, ahead))
     demand_possible(sequence, given.start, steps, given.actions)  # before a model is loaded
-    model = load_world_model(given.home, given.checkpoint, device=given.device)
     told = {"actions": given.actions, "best_of": given.best_of, "seed": given.seed, "progress": out.progress}
-    rollout = unroll(model, sequence, given.start, steps, **told)
+    with loaded(given) as model:
+        rollout = unroll(model, sequence, given.start, steps, **told)
     rows = described(given.home, rollout)
     out.document(
         {

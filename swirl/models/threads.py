@@ -6,6 +6,9 @@ times as long as with one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 SMALL = 20_000_000  # parameters; up to about here a pass for a few rows is overhead rather than work
@@ -15,3 +18,14 @@ ALL = torch.get_num_threads()
 def suit(small: bool) -> None:
     """Compute with one thread from here on, or with as many as torch took by itself; counts for the calling thread."""
     torch.set_num_threads(1 if small else ALL)
+
+
+@contextmanager
+def suited(small: bool) -> Iterator[None]:
+    """`suit` while inside; afterwards as many threads as before."""
+    before = torch.get_num_threads()
+    suit(small)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

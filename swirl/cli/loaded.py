@@ -1,0 +1,19 @@
+"""The model that a command asks, with as many threads as it can use."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def loaded(given: argparse.Namespace) -> Iterator[Any]:
+    """The checkpoint that a command names, on its device. Raises SwirlError for one that cannot be loaded."""
+    from swirl.models import load_world_model
+    from swirl.models.threads import suited
+
+    model = load_world_model(given.home, given.checkpoint, device=given.device)
+    with suited(getattr(model, "small", False)):
+        yield model
