@@ -19,14 +19,13 @@ import argparse
 import logging
 import random
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback, set_seed
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from swirl import paths, pictures
 from swirl.codec_training import CodecShape, train_codec
@@ -38,7 +37,7 @@ from swirl.models.tiny import build_model, build_tokenizer
 from swirl.models.world_model import WorldModel
 from swirl.sources import read_sequences
 from swirl.states import LabelledTransition, State, Transition
-from swirl.supervised import Pair, supervised_trainer
+from swirl.supervised import EveryStep, Pair, fit
 from swirl.warmup import pairs_for
 from swirl.worlds.base import World
 from swirl.worlds.blocks import Blocks
@@ -48,6 +47,7 @@ from swirl.worlds.household import Household
 UNLABELLED, LABELLED, HELD_OUT = 10**15, 2 * 10**15, 3 * 10**15
 ACTIONS_AN_EPISODE = 8
 LORA_RANK = 16
+BATCH = 64
 OTHER_TEXTS = ("scienceworld", "textworld-express")
 """Samples whose words the text tokenizer knows; by name, for a sample added later must not change what is rebuilt."""
 
@@ -186,35 +186,16 @@ def tokenizer_texts(rows: list[LabelledTransition]) -> Iterable[str]:
             yield from (state.text for state in sequence.states)
 
 
-class Told(TrainerCallback):
-    """Writes the loss of every 50th step."""
+def learn(world: WorldModel, pairs: list[Pair], stage: str, *, steps: int, learning_rate: float, seed: int) -> None:
+    """Train whatever requires a gradient, and log the loss of every 50th step."""
 
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
+    def told(step: int, loss: float) -> None:
+        if step % 50 == 0:
+            log.info("%s %d: %.4f nats a token", stage, step, loss)
 
-    def on_log(self, args, state, control, logs=None, **_) -> None:  # type: ignore[no-untyped-def]
-        """Tell the step and its loss in nats a token."""
-        if state.global_step % 50 == 0 and "loss" in (logs or {}):
-            log.info("%s %d: %.4f nats a token", self.stage, state.global_step, float(logs["loss"]))
-
-
-def fit(world: WorldModel, pairs: list[Pair], stage: str, *, steps: int, learning_rate: float, seed: int) -> None:
-    """Train whatever requires a gradient; nothing is written to disk."""
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = supervised_trainer(
-            world.model,
-            pairs,
-            world.tokenizer.pad_token_id,
-            Path(folder),
-            steps=steps,
-            batch_size=64,
-            learning_rate=learning_rate,
-            rise=max(1, steps // 20),
-            seed=seed,
-            callbacks=[Told(stage)],
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
+    pad_id, callbacks = world.tokenizer.pad_token_id, [EveryStep(told)]
+    how = {"steps": steps, "batch_size": BATCH, "learning_rate": learning_rate, "seed": seed}
+    fit(world.model, pairs, pad_id, **how, callbacks=callbacks)
 
 
 def train_base(world: WorldModel) -> None:
@@ -259,7 +240,7 @@ def train_both(world: WorldModel, recipe: Recipe, mixed: MixedRounds, pairs: lis
     """Train both tasks on all weights, in rounds, until the forward one is good enough."""
     for number in range(1, mixed.most + 1):
         stage = f"mixed round {number}"
-        fit(world, pairs, stage, steps=mixed.steps, learning_rate=1e-3, seed=seed + 1 + number)
+        learn(world, pairs, stage, steps=mixed.steps, learning_rate=1e-3, seed=seed + 1 + number)
         if report(world, recipe, f"after {stage}")["forward/exact_match"] >= mixed.aim:
             return
     log.warning("after %d rounds the forward exact match is still below %.2f", mixed.most, mixed.aim)
@@ -281,9 +262,9 @@ def build(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
         train_base(world)
         if recipe.random_board_steps:
             boards, steps = random_boards(world, 20_000, options.seed), recipe.random_board_steps
-            fit(world, boards, "random boards", steps=steps, learning_rate=2e-3, seed=options.seed + 1)
+            learn(world, boards, "random boards", steps=steps, learning_rate=2e-3, seed=options.seed + 1)
         steps = recipe.pretraining_steps
-        fit(world, state_only, "pretraining", steps=steps, learning_rate=2e-3, seed=options.seed)
+        learn(world, state_only, "pretraining", steps=steps, learning_rate=2e-3, seed=options.seed)
         if options.keep_pretrained:
             world.save(options.keep_pretrained, with_base=True)
     train_base(world)
@@ -294,14 +275,14 @@ def build(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
         stage = f"inverse round {number}"
         world.codec.prepare([state for row in labelled for state in (row.state, row.next_state)])
         inverse = pairs_for(world, "inverse", labelled)
-        fit(world, inverse, stage, steps=steps, learning_rate=1e-3, seed=options.seed + 1)
+        learn(world, inverse, stage, steps=steps, learning_rate=1e-3, seed=options.seed + 1)
         report(world, recipe, f"after {stage}")
     forward = pairs_for(world, "forward", labelled)
     if recipe.mixed:
         train_both(world, recipe, recipe.mixed, inverse + forward, options.seed)
     if recipe.forward_steps:
         train_adapter(world, "fwm")
-        fit(world, forward, "forward", steps=recipe.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
+        learn(world, forward, "forward", steps=recipe.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
         report(world, recipe, "after the forward warm-up")
     world.save(out, with_base=True)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from swirl.models.head import WHOLE, Support, forget_scoring, score_needed_tokens
 
@@ -115,3 +116,44 @@ def supervised_trainer(
         data_collator=lambda rows: collate(rows, pad_id),
         callbacks=list(callbacks),
     )
+
+
+def fit(
+    model: torch.nn.Module,
+    pairs: Sequence[Pair],
+    pad_id: int,
+    *,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> None:
+    """Train whatever in `model` requires a gradient, with a short rise and a cosine's fall; nothing is kept on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = supervised_trainer(
+            model,
+            pairs,
+            pad_id,
+            Path(folder),
+            steps=steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            rise=max(1, steps // 20),
+            seed=seed,
+            callbacks=callbacks,
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+
+
+class EveryStep(TrainerCallback):
+    """Tells each step and its loss in nats a token."""
+
+    def __init__(self, told: Callable[[int, float], None]) -> None:
+        self.told = told
+
+    def on_log(self, args, state, control, logs=None, **_) -> None:  # type: ignore[no-untyped-def]
+        """Pass on what the trainer logs; what it says at the end has no loss."""
+        if "loss" in (logs or {}):
+            self.told(state.global_step, float(logs["loss"]))

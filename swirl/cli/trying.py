@@ -25,7 +25,7 @@ FEW_STEPS: dict[str, object] = {
     "batch_size": 12,
     "forward.batch_size": 12,
     "group_size": 4,
-    "warm_up_epochs": 5,
+    "warm_up_epochs": 15,
     "max_action_tokens": 48,
     "max_state_tokens": 256,
     "held_out": 16,

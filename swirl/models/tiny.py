@@ -45,8 +45,30 @@ def build_model(
     codes: int = 0,
 ) -> LlamaForCausalLM:
     """A freshly initialised model over the tokenizer's vocabulary and `codes` image codes; embeddings are tied."""
+    return llama(
+        len(tokenizer) + codes,
+        tokenizer.pad_token_id,
+        tokenizer.eos_token_id,
+        width=width,
+        layers=layers,
+        heads=heads,
+        inner=inner,
+    )
+
+
+def llama(
+    vocabulary: int,
+    pad_id: int,
+    end_id: int,
+    *,
+    width: int = 128,
+    layers: int = 4,
+    heads: int = 4,
+    inner: int = 256,
+) -> LlamaForCausalLM:
+    """A freshly initialised Llama-shaped model; embeddings are tied."""
     config = LlamaConfig(
-        vocab_size=len(tokenizer) + codes,
+        vocab_size=vocabulary,
         hidden_size=width,
         intermediate_size=inner,
         num_hidden_layers=layers,
@@ -54,7 +76,7 @@ def build_model(
         max_position_embeddings=4096,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=end_id,
+        pad_token_id=pad_id,
     )
     return LlamaForCausalLM(config)

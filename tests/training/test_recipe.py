@@ -52,7 +52,7 @@ def test_random_boards_change_one_or_two_codes(tiny_pictures: Path, tmp_path: Pa
 
 def test_the_mixed_rounds_end_when_the_aim_is_reached(monkeypatch) -> None:
     seeds, scores = [], iter([0.1, 0.44, 0.9])
-    monkeypatch.setattr(recipe, "fit", lambda *_, seed, **__: seeds.append(seed))
+    monkeypatch.setattr(recipe, "learn", lambda *_, seed, **__: seeds.append(seed))
     monkeypatch.setattr(recipe, "report", lambda *_: {"forward/exact_match": next(scores)})
     blocks = recipe.RECIPES["tiny-blocks"]
     recipe.train_both(None, blocks, recipe.MixedRounds(steps=1, aim=0.43, most=9), [], seed=5)
