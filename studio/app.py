@@ -12,12 +12,14 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 
-from studio import api, closer, demo, frames, installable, run_files, styles
-from studio.components import aids, guide, header, share
-from studio.components.logo import favicon
+from studio.components.explore import analysis
+from studio.components.shared import accessibility, guided_tour, header, share_window
+from studio.components.shared.logo import favicon
 from studio.pages import compare, explore, label, play, runs, train
-from studio.sharing import Sharing
-from studio.theme import head, theme
+from studio.server import api, demo, pwa, styles
+from studio.server.theme import head, theme
+from studio.services import frames, run_files
+from studio.services.sharing import Sharing
 
 PAGES = (explore, play, train, compare, runs)
 ASIDE = (label,)  # pages that others lead to; the navigation leaves them out
@@ -40,13 +42,13 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
             header.render(home, page, names)
             if read_only:
                 demo.banner(home)
-            guide.render(home, page, read_only=read_only)
-            share.render(home, sharing)
+            guided_tour.render(home, page, read_only=read_only)
+            share_window.render(home, sharing)
             module.render(home)
             if module is explore:
-                closer.render(home)
-            guide.foot()
-            aids.render()
+                analysis.render(home)
+            guided_tour.foot()
+            accessibility.render()
     if read_only:
         demo.close(app, home)
     return app
@@ -76,7 +78,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         theme=theme(),
         head=head(),
         app_kwargs={
-            "routes": [frames.route(), run_files.route(), styles.route(app), *installable.routes()],
+            "routes": [frames.route(), run_files.route(), styles.route(app), *pwa.routes()],
             "middleware": demo.middleware() if read_only else [],
         },
     )

@@ -15,9 +15,9 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from swirl import __version__
 from swirl.errors import SwirlError, UsageError
 from swirl.paths import home as home_folder
+from swirl.version import __version__
 
 PORT = 7860
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -131,10 +131,12 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
 
     for number in STOPS:
         signal.signal(number, _leave)
-    from studio import app, inference, watch, window
+    from studio import app
+    from studio.server import background, browser_window
+    from studio.services import inference
 
     if options.demo:
-        from studio import demo
+        from studio.server import demo
 
         demo.furnish(home)
     studio = app.build(home, read_only=options.demo)
@@ -151,8 +153,8 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     if not options.no_browser:
         # Somebody is about to look at Explore: what its first answer needs is imported while the browser opens.
         threading.Thread(target=inference.shared(home).prepare, daemon=True).start()
-        window.show(address, alone=options.window)
+        browser_window.show(address, alone=options.window)
     try:
-        watch.until_interrupted(home)
+        background.until_interrupted(home)
     finally:
         studio.close(verbose=False)

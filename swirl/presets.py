@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from swirl.errors import UsageError
-from swirl.models.checkpoints import EMU3, JANUS_1B, JANUS_7B
-from swirl.models.shapes import EMU3_8B, JANUS_PRO_1B, JANUS_PRO_7B, LIQUID_7B, Shape, needed
+from swirl.models.checkpoint_files import EMU3, JANUS_1B, JANUS_7B
+from swirl.models.model_sizes import EMU3_8B, JANUS_PRO_1B, JANUS_PRO_7B, LIQUID_7B, Shape, needed
 from swirl.settings import Settings
 
 

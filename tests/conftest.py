@@ -15,7 +15,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an untrained tag model of a few thousand weights and its tokenizer."""
     import torch
 
-    from swirl.models.tiny import build_model, build_tokenizer
+    from swirl.models.tiny_language_model import build_model, build_tokenizer
     from swirl.worlds.household import Household
 
     folder = tmp_path_factory.mktemp("tiny") / "base"
@@ -74,10 +74,10 @@ def tiny_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of an untrained image world model: words, a random VQ codec of 32 codes, 4 × 4 codes a frame."""
     import torch
 
-    from swirl.codec_training import CodecShape, new_codec
-    from swirl.codecs import ImageCodec
+    from swirl.codecs.state_codecs import ImageCodec
+    from swirl.codecs.vq_training import CodecShape, new_codec
     from swirl.models.loading import with_new_adapters
-    from swirl.models.tiny import build_model, build_tokenizer
+    from swirl.models.tiny_language_model import build_model, build_tokenizer
     from swirl.worlds.blocks import Blocks
 
     folder = tmp_path_factory.mktemp("pictures") / "tiny-pictures"

@@ -18,24 +18,111 @@ HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets"}
 # Modules that a browser page or a quick command imports; none may load torch.
 LIGHT = (
     "swirl",
-    "swirl.benchmark",
     "swirl.cli",
-    "swirl.export",
+    "swirl.devices",
     "swirl.history",
-    "swirl.jobs",
     "swirl.models",
+    "swirl.models.checkpoints",
     "swirl.paths",
     "swirl.presets",
+    "swirl.runs.jobs",
+    "swirl.runs.machine_benchmark",
+    "swirl.runs.worker",
     "swirl.settings",
+    "swirl.sharing.space",
     "swirl.sources",
-    "swirl.sources.collection",
+    "swirl.sources.collections.catalog",
     "swirl.states",
-    "swirl.worker",
+    "swirl.training.memory_check",
     "swirl.worlds",
     "swirl.worlds.registry",
-    "studio.inference",
+    "studio.services.inference",
 )
-TRAINING = ("alternate", "phases", "rewards", "rollouts", "warmup", "supervised", "jobs", "worker", "queue")
+KNOWN_TO_ALL = ("devices", "errors", "paths", "pictures", "processes", "settings", "states", "version")
+ROOMS = (
+    "history",
+    "sources",
+    "worlds",
+    "codecs",
+    "models",
+    "presets",
+    "training",
+    "evaluation",
+    "runs",
+    "library",
+    "sharing",
+    "recipes",
+    "cli",
+)
+"""The rooms of `swirl` in the order in which data flow: each imports from those before it, and from its own."""
+STUDIO_ROOMS = ("view_models", "services", "components", "pages", "server", "app", "serve")
+"""The same of `studio`, which may import all of `swirl`."""
+FORMER_NAMES = {
+    "alternate",
+    "answering",
+    "asked",
+    "beside",
+    "bring",
+    "card",
+    "checked",
+    "checking",
+    "checks",
+    "choosing",
+    "closer",
+    "codec_training",
+    "compared",
+    "comparing",
+    "copier",
+    "drafting",
+    "drafts",
+    "fitting",
+    "folding",
+    "front",
+    "glance",
+    "imagining",
+    "installable",
+    "items",
+    "keeping",
+    "kept",
+    "kinds",
+    "likeness",
+    "lines",
+    "looks",
+    "machine",
+    "measuring",
+    "members",
+    "monitor",
+    "offering",
+    "pace",
+    "picking",
+    "plan",
+    "practice",
+    "preflight",
+    "push",
+    "queue",
+    "ranks",
+    "recipe",
+    "recorded",
+    "removal",
+    "reporting",
+    "rows",
+    "running",
+    "shelf",
+    "sidecar",
+    "small_base",
+    "soundness",
+    "storing",
+    "trouble",
+    "turns",
+    "verdict",
+    "voting",
+    "waiting",
+    "warmup",
+    "watch",
+    "whole",
+    "wording",
+}
+"""Names that files had before they were given the field's words; none comes back."""
 
 
 def sources(*packages: str) -> list[Path]:
@@ -94,12 +181,92 @@ def test_the_history_is_the_only_door_to_sqlite(file: Path) -> None:
     assert inside or not within(imports(file), "sqlite3", "sqlite_utils")
 
 
-@pytest.mark.parametrize("file", sources("swirl"), ids=named)
-def test_training_never_opens_true_actions(file: Path) -> None:
-    room = file.relative_to(ROOT / "swirl").parts[0].removesuffix(".py")
-    if room in TRAINING:
-        assert not within(imports(file), "swirl.evaluation.true_actions")
-        assert "actions.jsonl" not in file.read_text(encoding="utf-8")
+def module_of(file: Path) -> str:
+    """The dotted name under which a file is imported."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(file): file for file in sources("swirl", "studio")}
+
+
+def imported_modules(file: Path) -> set[str]:
+    """The project's own modules that a file imports, at its top or inside a function."""
+    found = set()
+    for name in imports(file):
+        parts = name.split(".")
+        found |= {next((m for n in range(len(parts), 0, -1) if (m := ".".join(parts[:n])) in MODULES), "")}
+    return {name for name in found if name and name != module_of(file)}
+
+
+GRAPH = {module: imported_modules(file) for module, file in MODULES.items()}
+# A package's `__init__` is what its importer asked for something in it by, not a module that it needs as a whole.
+for wanted in GRAPH.values():
+    wanted -= {name for name in wanted if any(other.startswith(name + ".") for other in wanted)}
+
+
+def place(module: str) -> int:
+    """How far down the flow a module is: what all know comes first, then its room's number."""
+    package, _, rest = module.partition(".")
+    room = rest.partition(".")[0]
+    if package == "studio":
+        return STUDIO_ROOMS.index(room) if room else -1
+    return -1 if room in KNOWN_TO_ALL else ROOMS.index(room)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_data_flow_from_room_to_room_and_never_back(module: str) -> None:
+    if module in ("swirl", "swirl.__main__", "studio"):
+        return
+    package = module.partition(".")[0]
+    ahead = {name for name in GRAPH[module] if name.startswith(package + ".") and place(name) > place(module)}
+    assert not ahead
+
+
+def test_every_room_is_on_the_list_and_has_a_sentence() -> None:
+    for package, rooms in (("swirl", (*KNOWN_TO_ALL, *ROOMS)), ("studio", STUDIO_ROOMS)):
+        there = {
+            path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+        }
+        assert {name for name in there if not name.startswith("__")} == set(rooms)
+    for file in sources("swirl", "studio"):
+        assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), f"{named(file)} does not say what it is"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    state: dict[str, str] = {}
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert state.get(module) != "open", " -> ".join((*path[path.index(module) :], module))
+        if module in state:
+            return
+        state[module] = "open"
+        for name in sorted(GRAPH[module]):
+            visit(name, (*path, module))
+        state[module] = "done"
+
+    for module in sorted(GRAPH):
+        visit(module, ())
+
+
+def test_no_file_has_a_name_of_old() -> None:
+    assert {file.stem for file in sources("swirl", "studio")} & FORMER_NAMES == set()
+
+
+def reached(start: str) -> set[str]:
+    """Every module of the project that a module imports, and what those import, and so on."""
+    found, waiting = set(), [start]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += GRAPH[module]
+    return found
+
+
+@pytest.mark.parametrize("module", [name for name in sorted(MODULES) if name.startswith("swirl.training.")])
+def test_training_never_reaches_true_actions(module: str) -> None:
+    assert "swirl.evaluation.true_actions" not in reached(module)
+    assert "actions.jsonl" not in MODULES[module].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("module", LIGHT)

@@ -5,25 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from studio.answers import Answer, Request, answers, number, text
-from studio.checking import check
-from studio.choosing import KINDS, first_pair, offers, options, start
-from studio.compared import Compared, compared
-from studio.comparing import SHOWN, infers, tell
-from studio.components.html import block, escape
-from studio.components.pictures import empty, two_answers
-from studio.components.vote_panel import question, reveal
-from studio.evaluating import Evaluator, Progress
-from studio.inference import shared
-from studio.offering import offer
-from studio.page import Page
-from studio.store import history
+from studio.components.compare.comparison import Compared, compared
+from studio.components.compare.comparison_choices import KINDS, first_pair, offers, options, start
+from studio.components.compare.vote_panel import question, reveal
+from studio.components.shared.empty_pages import empty, two_answers
+from studio.components.shared.html import block, escape
+from studio.components.shared.page_requests import Answer, Request, answers, number, text
+from studio.services.comparison_predictions import SHOWN, infers, tell
+from studio.services.evaluations import Evaluator, Progress
+from studio.services.health_checks import check
+from studio.services.history_store import history
+from studio.services.inference import shared
+from studio.services.model_choices import offer
+from studio.services.votes import Votes
 from studio.view_models.comparison import SIDES
 from studio.view_models.numbers import percent
-from studio.voting import Votes
+from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.paths import assets
-from swirl.sources.collection import list_collections
+from swirl.sources.collections.catalog import list_collections
 
 PAGE = Page(path="/compare", title="Compare", question="Which is better?")
 

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.answers import Answer, Request, answers, number, text, texts
-from studio.checking import TRANSITIONS, check, checked, places
-from studio.components.depth_note import depth_note
-from studio.components.filmstrip import chip, filmstrip, window
-from studio.components.health import health
-from studio.components.html import block, escape
-from studio.components.imagined import imagined
-from studio.components.inferred import bars, happened, truth
-from studio.components.pictures import empty, step_between
-from studio.components.shelf import shelf
-from studio.fitting import fit_note, wanted
-from studio.imagining import compare
-from studio.inference import chosen, missing, shared
-from studio.library import covers, first_shown, sequences
-from studio.likeness import depth
-from studio.page import Page
-from studio.uploads import Imports, report
+from studio.components.explore.collection_list import shelf
+from studio.components.explore.prediction import imagined
+from studio.components.shared.empty_pages import empty, step_between
+from studio.components.shared.filmstrip import chip, filmstrip, window
+from studio.components.shared.health_verdicts import health
+from studio.components.shared.html import block, escape
+from studio.components.shared.inferred_action import bars, happened, truth
+from studio.components.shared.model_for_states import fit_note, wanted
+from studio.components.shared.out_of_domain_note import depth_note
+from studio.components.shared.page_requests import Answer, Request, answers, number, text, texts
+from studio.services.collections import covers, first_shown, sequences
+from studio.services.frame_likeness import depth
+from studio.services.health_checks import TRANSITIONS, check, checked, places
+from studio.services.inference import chosen, missing, shared
+from studio.services.transition_predictions import compare
+from studio.services.uploads import Imports, report
 from studio.view_models.numbers import counted
+from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.paths import assets
-from swirl.sources.collection import delete_collection, get_collection, list_collections
-from swirl.sources.picture_options import PictureOptions, parse_every
+from swirl.sources.collections.catalog import delete_collection, get_collection, list_collections
+from swirl.sources.formats.image_options import PictureOptions, parse_every
 from swirl.states import StateSequence
 
 PAGE = Page(path="/", title="Explore", question="What happened?")

@@ -6,20 +6,20 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.answers import Answer, Request, answers, number, text
-from studio.components.enough import enough, progress
-from studio.components.html import block, escape
-from studio.components.pictures import empty, states_without_actions
-from studio.components.to_label import recent, suggestions, to_label, used
-from studio.fitting import fit_note, wanted
-from studio.inference import chosen, shared
-from studio.library import first_shown, sequences
-from studio.page import Page
+from studio.components.label.label_progress import enough, progress
+from studio.components.label.labelling_card import recent, suggestions, to_label, used
+from studio.components.shared.empty_pages import empty, states_without_actions
+from studio.components.shared.html import block, escape
+from studio.components.shared.model_for_states import fit_note, wanted
+from studio.components.shared.page_requests import Answer, Request, answers, number, text
+from studio.services.collections import first_shown, sequences
+from studio.services.inference import chosen, shared
+from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.paths import assets
-from swirl.sources.collection import get_collection, list_collections
-from swirl.sources.labelling import Labelled, keep, labelled, trainable, undo, upcoming
-from swirl.sources.writing_labels import packed, write_labels
+from swirl.sources.collections.catalog import get_collection, list_collections
+from swirl.sources.labels.hand_labelling import Labelled, keep, labelled, trainable, undo, upcoming
+from swirl.sources.labels.writing import packed, write_labels
 from swirl.states import StateSequence, Transition
 
 PAGE = Page(path="/label", title="Label", question="What was done here?")

@@ -5,26 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from studio.answers import Answer, Request, number, text
-from studio.components.depth_note import depth_note
-from studio.components.futures import Future, distinct, future_cards, title
-from studio.components.html import escape, scripted
-from studio.components.path_tree import path_tree
-from studio.components.pictures import branching_path, empty
-from studio.components.stage import stage
-from studio.fitting import READS, fit_note, wanted
-from studio.inference import chosen, shared
-from studio.kept import Kept, is_picture
-from studio.library import first_shown, sequences
-from studio.likeness import depth
-from studio.offering import offer
-from studio.page import Page
-from studio.trajectory import exported
-from studio.turns import Asking, at_once, patiently
+from studio.components.play.current_state import stage
+from studio.components.play.futures import Future, distinct, future_cards, title
+from studio.components.play.path_tree import path_tree
+from studio.components.shared.empty_pages import branching_path, empty
+from studio.components.shared.html import escape, scripted
+from studio.components.shared.model_for_states import READS, fit_note, wanted
+from studio.components.shared.out_of_domain_note import depth_note
+from studio.components.shared.page_requests import Answer, Request, number, text
+from studio.services.collections import first_shown, sequences
+from studio.services.frame_likeness import depth
+from studio.services.inference import Asking, at_once, chosen, patiently, shared
+from studio.services.model_choices import offer
+from studio.services.stored_states import Kept, is_picture
+from studio.services.trajectory_export import exported
 from studio.view_models.numbers import count
-from studio.view_models.path import read_path
+from studio.view_models.page import Page
+from studio.view_models.play_path import read_path
 from swirl.errors import SwirlError
-from swirl.sources.collection import list_collections
+from swirl.sources.collections.catalog import list_collections
 
 PAGE = Page(path="/play", title="Play", question="What if?")
 LONGEST_ACTION = 300  # characters; an action is a phrase

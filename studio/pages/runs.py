@@ -8,26 +8,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from studio.answers import Answer, Request, answers, number, text, texts
-from studio.components.html import block, escape
-from studio.components.run_details import details, leaving_words
-from studio.components.run_differences import difference_table
-from studio.components.run_rows import table_row
-from studio.components.runs_table import filter_options, no_runs, pager, runs_table, sort_options
-from studio.page import Page
-from studio.run_disk import RunDisk
-from studio.run_files import Transfers
-from studio.store import history
+from studio.components.runs.run_details import details, leaving_words
+from studio.components.runs.run_row import table_row
+from studio.components.runs.runs_table import filter_options, no_runs, pager, runs_table, sort_options
+from studio.components.runs.settings_differences import difference_table
+from studio.components.shared.html import block, escape
+from studio.components.shared.page_requests import Answer, Request, answers, number, text, texts
+from studio.services.history_store import history
+from studio.services.run_disk_usage import RunDisk
+from studio.services.run_files import Transfers
 from studio.view_models.numbers import counted
+from studio.view_models.page import Page
 from studio.view_models.run_rows import PAGE as ROWS
 from studio.view_models.run_rows import SORTED_BY, RunRow, Wanted, choices, count_words, found, in_order, pages, run_row
-from swirl import jobs
 from swirl.errors import SwirlError
 from swirl.history import Run
-from swirl.keeping.differences import settings_difference
-from swirl.keeping.lineage import Branch, family, starts
-from swirl.keeping.removal import what_goes
 from swirl.paths import assets
+from swirl.runs import jobs
+from swirl.runs.archive.deletion import what_goes
+from swirl.runs.archive.lineage import Branch, family, starts
+from swirl.runs.archive.settings_differences import settings_difference
 
 PAGE = Page(path="/runs", title="Runs", question="What did I do?")
 MOST_COMPARED = 12

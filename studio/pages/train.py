@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.components import control_room, run_view, start_form
-from studio.page import Page
+from studio.components.train import control_room, run_view, start_form
+from studio.view_models.page import Page
 
 PAGE = Page(path="/train", title="Train", question="Is it helping?")
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from studio.view_models.likeness import Likeness
+from studio.view_models.frame_likeness import Likeness
 from studio.view_models.numbers import counted
-from studio.view_models.verdicts import Verdict
-from swirl.sources.split import part
+from studio.view_models.training_verdicts import Verdict
+from swirl.sources.collections.split import part
 from swirl.states import State, StateSequence, Transition
 
 SIDES = ("a", "b", "c", "d")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from studio.view_models.metric_descriptions import STEPS_AHEAD
 from studio.view_models.metric_rows import Figure, MetricRow
-from studio.view_models.metric_words import STEPS_AHEAD
 
 TITLES = {"exact_match": "States right", "psnr": "PSNR", "token_accuracy": "Tokens right"}
 

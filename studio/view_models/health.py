@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studio.view_models.numbers import counted, percent, signed
-from studio.view_models.verdicts import Verdict
+from studio.view_models.training_verdicts import Verdict
 from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.looks import Case, Glance
-from swirl.evaluation.soundness import LEAKY, SHARP, carried, copied, effective_number, few
+from swirl.evaluation.health_findings import Case, Glance
+from swirl.evaluation.health_rules import LEAKY, SHARP, carried, copied, effective_number, few
 
 MEANINGFUL = 1.0  # nats: below, the forward model hardly listens to the action
 SHOWN = 4  # examples

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studio.view_models.metric_words import GROUPS, Meaning, baseline, group, meaning
+from studio.view_models.metric_descriptions import GROUPS, Meaning, baseline, group, meaning
 from studio.view_models.numbers import THIN, decibels, percent, signed
 
 ROOM = 0.06

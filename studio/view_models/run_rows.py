@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from studio.view_models.numbers import ago, count, duration, memory, percent
-from studio.view_models.run_words import STATUS, best_score_words, run_seconds
+from studio.view_models.run_descriptions import STATUS, best_score_words, run_seconds
 from swirl.history import Checkpoint, Run
 
 MAIN_SCORES = ("forward/exact_match", "cycle/exact_match")

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from swirl import reporting
 from swirl.errors import SwirlError, UsageError
-from swirl.keeping.differences import Difference, settings_difference
 from swirl.presets import PRESETS, Preset
+from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import FIELDS, PER_PHASE, Settings
+from swirl.training import trackers
 
 MAIN = ("iterations", "steps_per_phase", "seed")
 EXTENSIONS = ("anchor", "observed_in_group")
@@ -67,7 +67,7 @@ def check_places(home: Path, settings: Settings) -> dict[str, str]:
     """What the settings name and is not there: the collection, the model, the labels file."""
     from swirl.models import resolve_checkpoint
     from swirl.models.checkpoints import kind_of
-    from swirl.sources.collection import get_collection
+    from swirl.sources.collections.catalog import get_collection
 
     errors: dict[str, str] = {}
     found: dict[str, Any] = {}
@@ -81,7 +81,7 @@ def check_places(home: Path, settings: Settings) -> dict[str, str]:
     if settings.labels and not Path(settings.labels).is_file():
         errors["labels"] = f"The labels file {settings.labels} is no longer there; choose it again."
     try:
-        reporting.demand(settings.report_to)
+        trackers.demand(settings.report_to)
     except UsageError as error:
         errors["report_to"] = str(error)
     return errors
@@ -97,7 +97,7 @@ def mismatch(settings: Settings, kind: str) -> str:
 
 def preset_kind(preset: Preset) -> str:
     """What the states of a preset's sequences are: of a shipped collection what it says, else texts."""
-    from swirl.sources.stored import builtin_folder, kind_of
+    from swirl.sources.collections.stored_collection import builtin_folder, kind_of
 
     return kind_of(builtin_folder() / preset.settings.data)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swirl.history import Phase
-from swirl.plan import plan
 from swirl.settings import Settings
+from swirl.training.schedule import plan
 
 
 @dataclass(frozen=True)

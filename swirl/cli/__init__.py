@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import warnings
 
-import swirl
-from swirl.cli import checkpoints, collections, evaluating, history, machine, queueing, runs, trial, unrolling
+from swirl.cli import checkpoints, collections, evaluate, history, machine, queueing, runs, trial, unroll
 from swirl.cli.output import Output
 from swirl.errors import SwirlError, UsageError
 from swirl.paths import home
+from swirl.version import __version__
 
-ROOMS = (collections, trial, runs, history, queueing, evaluating, unrolling, checkpoints, machine)
+ROOMS = (collections, trial, runs, history, queueing, evaluate, unroll, checkpoints, machine)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "the action. They learn from sequences of states alone.",
         epilog="`python launch.py` opens the same in the browser. `swirl COMMAND --help` says more on each command.",
     )
-    top.add_argument("--version", action="version", version=f"swirl {swirl.__version__}")
+    top.add_argument("--version", action="version", version=f"swirl {__version__}")
     top.add_argument("--home", metavar="DIR", help="where runs and collections live (SWIRL_HOME, else runs/)")
     commands = top.add_subparsers(metavar="COMMAND", required=True, dest="command")
     for room in ROOMS:

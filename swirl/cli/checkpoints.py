@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from swirl.cli.arguments import add_checkpoint, add_json, positive
-from swirl.cli.loaded import loaded
+from swirl.cli.model_loading import loaded
 from swirl.cli.output import Output
 from swirl.errors import SwirlError, UsageError
 from swirl.states import Picture, State
@@ -64,7 +64,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def infer_actions(given: argparse.Namespace, out: Output) -> int:
     """The IDM's action for each transition of a collection, in the order of the data."""
-    from swirl.sources.collection import load_sequences
+    from swirl.sources.collections.catalog import load_sequences
 
     transitions = [item for sequence in load_sequences(given.home, given.data) for item in sequence.transitions()]
     transitions = transitions[: given.limit]
@@ -125,7 +125,7 @@ def read_state(text: str) -> State:
     if not text.strip():
         raise UsageError("--state is empty; give the state as text, @FILE, or a picture's path.")
     from swirl.pictures import pixels
-    from swirl.sources.stills import PICTURES
+    from swirl.sources.formats.still_images import PICTURES
 
     if Path(text).suffix.lower() in PICTURES:
         file = Path(text).expanduser()
@@ -151,8 +151,8 @@ def stored(home: Path, state: State) -> str:
 
 def export_checkpoint(given: argparse.Namespace, out: Output) -> int:
     """Write the Space's folder, upload it if asked to, and say what to do with it."""
-    from swirl.export import export_space
     from swirl.models.hub import demand_target, upload
+    from swirl.sharing.space import export_space
 
     if given.private and not given.upload:
         raise UsageError("--private says who sees an uploaded Space; it needs --upload OWNER/NAME.")
@@ -172,7 +172,7 @@ def export_checkpoint(given: argparse.Namespace, out: Output) -> int:
 
 def push_checkpoint(given: argparse.Namespace, out: Output) -> int:
     """Upload the checkpoint and say how it is called from now on."""
-    from swirl.push import push
+    from swirl.sharing.hub_upload import push
 
     out.note(f"Uploading {given.checkpoint} to {given.to}.")
     address = push(given.home, given.checkpoint, given.to, private=given.private)

@@ -56,7 +56,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def step(text: str) -> dict[str, int | float]:
     """A step between a video's frames as arguments of PictureOptions, else argparse's usage error."""
-    from swirl.sources.picture_options import parse_every
+    from swirl.sources.formats.image_options import parse_every
 
     try:
         return parse_every(text)
@@ -89,8 +89,8 @@ def record_world(given: argparse.Namespace, out: Output) -> int:
 
 def import_path(given: argparse.Namespace, out: Output) -> int:
     """Import sequences and report how many of each: read, and skipped with the reason."""
-    from swirl.sources.collection import import_collection
-    from swirl.sources.picture_options import PictureOptions
+    from swirl.sources.collections.catalog import import_collection
+    from swirl.sources.formats.image_options import PictureOptions
 
     kept = {"keep_duplicates": given.keep_duplicates, "keep_cuts": given.keep_cuts}
     options = PictureOptions(**(given.every or {}), **kept)

@@ -51,7 +51,7 @@ def action(actions: argparse._SubParsersAction, name: str, words: str, handler: 
 
 def list_runs(given: argparse.Namespace, out: Output) -> int:
     """The history, after a look at which processes still live."""
-    from swirl import jobs
+    from swirl.runs import jobs
 
     jobs.reconcile(given.home)
     runs = [run for run in History(given.home).runs() if wanted(run, given)]
@@ -85,7 +85,7 @@ def as_document(run: Run) -> dict[str, object]:
 
 def export_runs(given: argparse.Namespace, out: Output) -> int:
     """A run as one file."""
-    from swirl.keeping.exporting import export_run
+    from swirl.runs.archive.exporting import export_run
 
     done = export_run(given.home, given.run, given.file, out.progress)
     out.document({"run": given.run, "file": str(done.file), "bytes": done.size, "left_out": list(done.left_out)})
@@ -97,7 +97,7 @@ def export_runs(given: argparse.Namespace, out: Output) -> int:
 
 def import_runs(given: argparse.Namespace, out: Output) -> int:
     """A run from a file."""
-    from swirl.keeping.importing import import_run
+    from swirl.runs.archive.importing import import_run
 
     done = import_run(given.home, given.file, out.progress)
     out.document(asdict(done))
@@ -111,8 +111,8 @@ def import_runs(given: argparse.Namespace, out: Output) -> int:
 
 def delete(given: argparse.Namespace, out: Output) -> int:
     """Delete a run, or say what would go and what began with it."""
-    from swirl.keeping.removal import delete as remove
-    from swirl.keeping.removal import what_goes
+    from swirl.runs.archive.deletion import delete as remove
+    from swirl.runs.archive.deletion import what_goes
 
     going = what_goes(given.home, given.run)
     if given.yes:
@@ -154,7 +154,7 @@ def tag(given: argparse.Namespace, out: Output) -> int:
 
 def diff(given: argparse.Namespace, out: Output) -> int:
     """Only what differs."""
-    from swirl.keeping.differences import settings_difference
+    from swirl.runs.archive.settings_differences import settings_difference
 
     if len(given.runs) < 2:
         raise UsageError("swirl runs diff takes two or more runs.")

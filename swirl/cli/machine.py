@@ -46,7 +46,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def measure(given: argparse.Namespace, out: Output) -> int:
     """Measure and print one figure a line."""
-    from swirl.benchmark import benchmark
+    from swirl.runs.machine_benchmark import benchmark
 
     figures = benchmark(given.home, given.model, device=given.device, progress=out.progress)
     out.document(figures)
@@ -56,7 +56,8 @@ def measure(given: argparse.Namespace, out: Output) -> int:
 
 def train_codec(given: argparse.Namespace, out: Output) -> int:
     """Train a codec and print how well it draws held-out frames."""
-    from swirl.codec_training import CodecShape, train_on_collection
+    from swirl.codecs.vq_training import CodecShape
+    from swirl.recipes.image_codec import train_on_collection
 
     names = ("size", "tile", "patch", "down", "codes", "channels")
     shape = CodecShape(**{name: getattr(given, name) for name in names})

@@ -32,9 +32,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def show_queue(given: argparse.Namespace, out: Output) -> int:
     """The runs that train, then those that wait, the next one first; after a move, if one was asked for."""
-    from swirl import jobs
     from swirl.errors import UsageError
     from swirl.history import History
+    from swirl.runs import jobs
 
     if (given.run is None) != (given.to is None):
         raise UsageError(f"swirl queue RUN takes where to move the run: {', '.join(MOVES)}.")
@@ -51,7 +51,7 @@ def show_queue(given: argparse.Namespace, out: Output) -> int:
 
 def ask_for_samples(given: argparse.Namespace, out: Output) -> int:
     """Leave the request that the run reads at its next step."""
-    from swirl import jobs
+    from swirl.runs import jobs
 
     jobs.sample(given.home, given.run)
     out.document({"run": given.run, "asked": "sample"})

@@ -8,7 +8,7 @@ from typing import Any
 
 from swirl.cli.arguments import add_json
 from swirl.cli.output import Output, table
-from swirl.cli.train import follow, result, settings_from, warn_of_size
+from swirl.cli.run_options import follow, result, settings_from, warn_of_size
 from swirl.errors import UsageError
 from swirl.presets import PRESETS
 from swirl.settings import FIELDS, PER_PHASE
@@ -61,12 +61,12 @@ def settings_help() -> str:
 
 def train_run(given: argparse.Namespace, out: Output) -> int:
     """Create a run, then train it here or leave it to a process of its own."""
-    from swirl import jobs, ranks
+    from swirl.runs import distributed, jobs
 
     settings = settings_from(given)
-    if given.detach and ranks.world_size() > 1:
+    if given.detach and distributed.world_size() > 1:
         raise UsageError("--detach cannot be combined with a launcher of several processes.")
-    if ranks.rank() > 0:
+    if distributed.rank() > 0:
         return train_as_helper_rank(given.home)
     warn_of_size(given.home, settings, out)
     about: dict[str, Any] = {"preset": given.preset, "settings": settings, "name": given.name}
@@ -81,17 +81,17 @@ def train_run(given: argparse.Namespace, out: Output) -> int:
 
 def train_here(home: Path, run_id: str, out: Output) -> int:
     """Train a run that waits for this process; returns 0 when it finished or was stopped, else 1."""
-    from swirl import jobs, ranks
+    from swirl.runs import distributed, jobs
 
     out.line(run_id)
-    if ranks.world_size() > 1:
-        ranks.announce(home, run_id)
+    if distributed.world_size() > 1:
+        distributed.announce(home, run_id)
     try:
         with follow(home, run_id, out):
             jobs.run_here(home, run_id)
     finally:
-        if ranks.world_size() > 1:
-            ranks.forget(home)
+        if distributed.world_size() > 1:
+            distributed.forget(home)
     ended = result(home, run_id)
     out.document(ended)
     if ended["checkpoints"]:
@@ -108,13 +108,14 @@ def train_as_helper_rank(home: Path) -> int:
     """Train beside rank 0, which keeps the books."""
     import signal
 
-    from swirl import ranks
-    from swirl.alternate import train
+    from swirl.evaluation.selection_scores import SelectionScorer
+    from swirl.runs import distributed
+    from swirl.training.loop import train
 
     # Rank 0 alone answers signals, with a stop request that every rank obeys at the same step.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    train(home, ranks.announced(home))
+    train(home, distributed.announced(home), SelectionScorer)
     return 0
 
 
@@ -125,8 +126,8 @@ def scores_in_words(scores: dict[str, float]) -> str:
 
 def stop_run(given: argparse.Namespace, out: Output) -> int:
     """Ask a run to save and end."""
-    from swirl import jobs
     from swirl.history import History
+    from swirl.runs import jobs
 
     jobs.stop(given.home, given.run, force=given.force)
     status = History(given.home).run(given.run).status
@@ -137,9 +138,9 @@ def stop_run(given: argparse.Namespace, out: Output) -> int:
 
 def resume_run(given: argparse.Namespace, out: Output) -> int:
     """Continue a run, here or in a process of its own."""
-    from swirl import jobs, ranks
+    from swirl.runs import distributed, jobs
 
-    if ranks.rank() > 0:
+    if distributed.rank() > 0:
         return train_as_helper_rank(given.home)
     jobs.resume(given.home, given.run, detach=given.detach)
     if given.detach:

@@ -35,7 +35,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def try_world(given: argparse.Namespace, out: Output) -> int:
     """Run all steps and print the table."""
-    from swirl.cli.trying import Trial
+    from swirl.cli.trial_steps import Trial
     from swirl.settings import parse_assignment
     from swirl.worlds.base import HELD_OUT_SEED
     from swirl.worlds.registry import WORLDS
@@ -86,7 +86,7 @@ def try_world(given: argparse.Namespace, out: Output) -> int:
 
 def bring_in(trial: Any, out: Output) -> None:
     """Import what was recorded, under the trial's name."""
-    from swirl.sources.collection import import_collection
+    from swirl.sources.collections.catalog import import_collection
 
     import_collection(trial.home, trial.folder, trial.name, progress=out.progress)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swirl.evaluation.kinds import clusters, kinds, words_of
-from swirl.evaluation.recovery import classes
+from swirl.evaluation.action_clusters import clusters, kinds, words_of
+from swirl.evaluation.action_recovery import classes
 
 OTHERS = "others"
 """The column of a confusion that holds the true actions too rare for one of their own."""

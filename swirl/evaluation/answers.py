@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from swirl import pictures
-from swirl.evaluation.answering import Answering, Checking, Progress
+from swirl.evaluation.answer_cache import Kept, digest
 from swirl.evaluation.best_of import best_of
-from swirl.evaluation.kept import Kept, digest
-from swirl.evaluation.pace import Pace
+from swirl.evaluation.progress import Pace
+from swirl.evaluation.protocols import Answering, Checking, Progress
 from swirl.models.results import LogProb
 from swirl.states import State, Transition
 

@@ -6,8 +6,8 @@ Higher is better throughout; but an action that leaks the next state closes the 
 from __future__ import annotations
 
 from swirl.evaluation.forward import compared
-from swirl.evaluation.rows import Rows
-from swirl.evaluation.texts import exact_match
+from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.text_metrics import exact_match
 
 
 def predicted(rows: Rows) -> list[str]:

@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from swirl import pictures
-from swirl.evaluation.comparing import in_pixels
+from swirl.evaluation.frame_comparison import in_pixels
 from swirl.models.results import Prediction
-from swirl.sources.aurora import Choice
+from swirl.sources.formats.aurora_bench import Choice
 from swirl.states import State
 
 SAMPLES = 4

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from swirl.evaluation import texts
-from swirl.evaluation.comparing import Measure
-from swirl.evaluation.rows import Rows
+from swirl.evaluation import text_metrics
+from swirl.evaluation.frame_comparison import Measure
+from swirl.evaluation.held_out_transitions import Rows
 
 
 def compared(
-    candidates: Sequence[str], references: Sequence[str], measures: Mapping[str, Measure] = texts.MEASURES
+    candidates: Sequence[str], references: Sequence[str], measures: Mapping[str, Measure] = text_metrics.MEASURES
 ) -> dict[str, list[float]]:
     """Each measure of each candidate, the states given by their keys.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from swirl.evaluation.rows import Rows
+from swirl.evaluation.held_out_transitions import Rows
 
 STEPS = (1, 2, 3, 4, 5, 6)
 TOLD = ("exact_match", "psnr")

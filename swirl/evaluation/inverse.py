@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from swirl.evaluation.rows import Rows
-from swirl.evaluation.texts import exact_match, rouge_l
+from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.text_metrics import exact_match, rouge_l
 
 
 def measured(rows: Rows) -> dict[str, list[float]]:

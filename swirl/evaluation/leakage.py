@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from swirl.evaluation.rows import Rows
-from swirl.evaluation.texts import n_grams
+from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.text_metrics import n_grams
 
 N = 2
 """Pairs of words: an honest action names a thing or a place of y, and seldom two new words side by side."""

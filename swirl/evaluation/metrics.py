@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from swirl.evaluation import (
+    action_health,
+    action_perplexity,
+    action_recovery,
+    bert_score,
     bootstrap,
-    codec,
+    codec_metrics,
     controllability,
-    copy,
+    copy_baseline,
     cycle,
     forward,
-    health,
     horizon,
     inverse,
     leakage,
-    recovery,
-    semantic,
-    wording,
 )
 from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.rows import Rows
-from swirl.evaluation.texts import bleu, bleu_counts, chrf, chrf_counts
+from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.text_metrics import bleu, bleu_counts, chrf, chrf_counts
 
 ORDER = ("forward", "copy", "inverse", "cycle", "controllability", "health", "leakage", "horizon", "codec")
 
@@ -43,10 +43,10 @@ def measured(rows: Rows, columns: Mapping[str, Sequence[float | None]], seed: in
     metrics |= of_texts_together(rows, groups, seed) if rows.kind == "text" else of_frames_together(rows)
     for suffix, actions in (("", rows.inferred), ("_true", rows.true_actions)):
         if actions is not None:
-            for measure in (health.distinct, health.effective_number):
+            for measure in (action_health.distinct, action_health.effective_number):
                 metrics[f"health/{measure.__name__}{suffix}"] = bootstrap.by_jackknife(actions, groups, measure)
-    metrics |= {f"inverse/{name}": value for name, value in recovery.compared(rows, seed).items()}
-    if (ratio := wording.perplexity_ratio(rows, seed)) is not None:
+    metrics |= {f"inverse/{name}": value for name, value in action_recovery.compared(rows, seed).items()}
+    if (ratio := action_perplexity.perplexity_ratio(rows, seed)) is not None:
         metrics["health/perplexity_ratio"] = ratio
     return {name: metrics[name] for name in sorted(metrics, key=lambda name: ORDER.index(name.split("/")[0]))}
 
@@ -54,7 +54,7 @@ def measured(rows: Rows, columns: Mapping[str, Sequence[float | None]], seed: in
 def of_texts_together(rows: Rows, groups: Sequence[str], seed: int) -> dict[str, Value]:
     """Corpus BLEU and chrF of the predicted texts, and of copying."""
     found: dict[str, Value] = {}
-    for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy.predicted(rows))):
+    for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy_baseline.predicted(rows))):
         if predictions is not None:
             found[f"{name}/bleu"] = bootstrap.of_sums(bleu_counts(predictions, rows.next_keys), groups, bleu, seed)
             chosen = rows.drawn(LETTERED, seed)
@@ -65,7 +65,7 @@ def of_texts_together(rows: Rows, groups: Sequence[str], seed: int) -> dict[str,
 
 def of_frames_together(rows: Rows) -> dict[str, Value]:
     """How many codes the observed frames take: counted, not estimated, so that the interval is the figure."""
-    codes = float(codec.codes_used(rows.frames.codec, list({*rows.states, *rows.next_states})))
+    codes = float(codec_metrics.codes_used(rows.frames.codec, list({*rows.states, *rows.next_states})))
     return {"codec/codes_used": Value(codes, codes, codes)}
 
 
@@ -76,21 +76,21 @@ def per_transition(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
     if predictions is not None:
         compared = forward.compared(predictions, rows.next_keys, rows.measures)
         found |= {f"forward/{name}": values for name, values in compared.items()}
-    found |= {f"copy/{name}": values for name, values in copy.measured(rows).items()}
+    found |= {f"copy/{name}": values for name, values in copy_baseline.measured(rows).items()}
     found |= {f"inverse/{name}": values for name, values in inverse.measured(rows).items()}
-    found |= {f"inverse/{name}": values for name, values in recovery.probed(rows, seed).items()}
+    found |= {f"inverse/{name}": values for name, values in action_recovery.probed(rows, seed).items()}
     found["cycle/exact_match"] = cycle.state_exact_match(rows)
     found["cycle/action_exact_match"] = cycle.action_exact_match(rows)
     found["cycle/log_prob"] = cycle.log_prob(rows)
     found["controllability/log_prob_gain"] = controllability.log_prob_gain(rows, seed)
-    found["health/mean_length"] = health.lengths(rows.inferred)
-    if groups := health.zero_variance(rows, seed):
+    found["health/mean_length"] = action_health.lengths(rows.inferred)
+    if groups := action_health.zero_variance(rows, seed):
         found["health/zero_variance"] = groups
     found["leakage/stitch"] = leakage.stitch(rows, seed)
     found["leakage/foreign_context"] = leakage.foreign_context(rows, seed)
     found["leakage/state_ablation"] = leakage.state_ablation(rows, seed)
     if rows.true_actions is not None:
-        found["health/mean_length_true"] = health.lengths(rows.true_actions)
+        found["health/mean_length_true"] = action_health.lengths(rows.true_actions)
     found |= {f"horizon/{name}": values for name, values in horizon.measured(rows, seed).items()}
     found |= {f"copy/{name}": values for name, values in horizon.copied(rows, seed).items()}
     return found | (of_texts(rows, seed) if rows.kind == "text" else of_frames(rows, seed))
@@ -101,10 +101,10 @@ def of_texts(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
     found: dict[str, Sequence[float | None]] = {"leakage/overlap": leakage.overlap(rows, rows.inferred)}
     if rows.true_actions is not None:
         found["leakage/overlap_true"] = leakage.overlap(rows, rows.true_actions)
-    if semantic.folder() is not None:
-        for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy.predicted(rows))):
+    if bert_score.folder() is not None:
+        for name, predictions in (("forward", forward.predicted(rows)), ("copy", copy_baseline.predicted(rows))):
             if predictions is not None:
-                found[f"{name}/bertscore"] = semantic.measured(rows, predictions, seed)
+                found[f"{name}/bertscore"] = bert_score.measured(rows, predictions, seed)
     return found
 
 
@@ -114,5 +114,5 @@ def of_frames(rows: Rows, seed: int) -> dict[str, Sequence[float | None]]:
         "cycle/psnr": cycle.measured(rows, "psnr"),
         "controllability/delta_psnr": controllability.delta_psnr(rows, seed),
     }
-    drawn = codec.measured(rows.frames.codec, rows.next_states, seed)
+    drawn = codec_metrics.measured(rows.frames.codec, rows.next_states, seed)
     return found | {f"codec/{name}": values for name, values in drawn.items()}

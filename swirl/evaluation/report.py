@@ -13,15 +13,25 @@ import numpy as np
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation import controllability, copy, cycle, forward, horizon, leakage, semantic, verification, wording
-from swirl.evaluation.answering import Answering, Progress, no_longer_than
+from swirl.evaluation import (
+    action_perplexity,
+    bert_score,
+    best_of_metrics,
+    controllability,
+    copy_baseline,
+    cycle,
+    forward,
+    horizon,
+    leakage,
+)
+from swirl.evaluation.answer_cache import Kept
 from swirl.evaluation.answers import Answers
 from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.kept import Kept
+from swirl.evaluation.health_rules import soundness
+from swirl.evaluation.held_out_transitions import Rows
 from swirl.evaluation.metrics import measured, per_transition
-from swirl.evaluation.rows import Rows
-from swirl.evaluation.soundness import soundness
-from swirl.evaluation.texts import exact_match
+from swirl.evaluation.protocols import Answering, Progress, no_longer_than
+from swirl.evaluation.text_metrics import exact_match
 from swirl.states import StateSequence, Transition
 
 SHOWN = 20
@@ -85,8 +95,8 @@ def evaluate(
     it raises ends the evaluation. Raises SwirlError when there is no transition at all.
     """
     from swirl.evaluation.true_actions import load_true_actions
-    from swirl.sources.collection import load_sequences
-    from swirl.sources.split import part as part_of
+    from swirl.sources.collections.catalog import load_sequences
+    from swirl.sources.collections.split import part as part_of
 
     sequences = load_sequences(home, data)
     chosen = [sequence for sequence in sequences if part_of(sequence.id) == part]
@@ -102,7 +112,7 @@ def evaluate(
     rows = Rows(transitions, true_actions, answers)
     with no_longer_than(model, rows.next_states), watched(model, watch), quickened(model):
         foresee(rows)
-        columns = {**per_transition(rows, seed), **verification.measured(rows, best_of)}
+        columns = {**per_transition(rows, seed), **best_of_metrics.measured(rows, best_of)}
         metrics = measured(rows, columns, seed)
         shown = examples(rows)
     sequences_used = len({t.sequence_id for t in transitions})
@@ -112,7 +122,7 @@ def evaluate(
 
 def remarks(model: Answering, metrics: Mapping[str, Value], transitions: int) -> tuple[str, ...]:
     """What the figures say of the inferred actions, and whose models scored what was scored by another model."""
-    said = {"health/perplexity_ratio": wording.told(model), "copy/bertscore": semantic.told()}
+    said = {"health/perplexity_ratio": action_perplexity.told(model), "copy/bertscore": bert_score.told()}
     found = soundness(metrics, transitions).sentence
     return (found, *(sentence for name, sentence in said.items() if name in metrics and sentence))
 
@@ -215,7 +225,11 @@ def held_out_scores(
         foresee(rows)
         scores["forward/log_prob"] = forward.log_prob(rows)
         lean = {name: rows.measures[name] for name in LEAN if name in rows.measures}
-        predictions = {"cycle": cycle.predicted(rows), "copy": copy.predicted(rows), "forward": forward.predicted(rows)}
+        predictions = {
+            "cycle": cycle.predicted(rows),
+            "copy": copy_baseline.predicted(rows),
+            "forward": forward.predicted(rows),
+        }
     for group, predicted in predictions.items():
         if predicted is not None:
             compared = forward.compared(predicted, rows.next_keys, lean)

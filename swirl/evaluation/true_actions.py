@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from swirl.errors import SwirlError
-from swirl.sources.collection import get_collection
-from swirl.sources.items import Unusable
-from swirl.sources.jsonl import records
-from swirl.sources.lines import Meter, open_text
-from swirl.sources.stored import ACTIONS
+from swirl.sources.collections.catalog import get_collection
+from swirl.sources.collections.stored_collection import ACTIONS
+from swirl.sources.formats.jsonl import records
+from swirl.sources.text_lines import Meter, open_text
+from swirl.sources.validation import Unusable
 
 
 def load_true_actions(home: Path, name: str) -> dict[str, list[str]]:

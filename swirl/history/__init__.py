@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
-from swirl.history.beside import Beside
-from swirl.history.comparisons import CHOICES, Choice, Comparisons, Look, Preference
+from swirl.history.annotations import Beside
+from swirl.history.checkpoint_comparisons import CHOICES, Choice, Comparisons, Look, Preference
+from swirl.history.collection_registry import Registry
 from swirl.history.curves import Curves
 from swirl.history.evaluations import Evaluations
 from swirl.history.hand_labels import HandLabels
-from swirl.history.judgements import Judgements
-from swirl.history.registry import Registry
-from swirl.history.rows import (
+from swirl.history.judge_answers import Judgements
+from swirl.history.queue_order import Waiting
+from swirl.history.records import (
     STATUSES,
     Bin,
     Checkpoint,
@@ -28,9 +29,8 @@ from swirl.history.rows import (
     Run,
     Status,
 )
-from swirl.history.training import Training
-from swirl.history.waiting import Waiting
-from swirl.history.whole import Whole
+from swirl.history.run_transfer import Whole
+from swirl.history.training_log import Training
 
 __all__ = [
     "CHOICES",

@@ -9,28 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from swirl.history.rows import Bin
+from swirl.history.metric_bins import COUNT_ALL, FINITE, WIDTH
+from swirl.history.records import Bin
 from swirl.history.store import Store
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-WIDTH = 32
-FINITE = "BETWEEN -1e308 AND 1e308"
-COUNT_ALL = f"""
-    INSERT INTO metric_bins (run, name, phase, bin, points, total, low, high, last)
-    SELECT run, name, phase, step / {WIDTH}, count(*), sum(value), min(value), max(value), max(step)
-    FROM metrics WHERE value {FINITE} {{which}} GROUP BY run, name, phase, step / {WIDTH}
-"""
-"""Counts the figures of `which`, whose bins must be empty."""
-COUNT_NEW = f"""
-    INSERT INTO metric_bins (run, name, phase, bin, points, total, low, high, last)
-    VALUES (NEW.run, NEW.name, NEW.phase, NEW.step / {WIDTH}, 1, NEW.value, NEW.value, NEW.value, NEW.step)
-    ON CONFLICT (run, name, phase, bin) DO UPDATE SET
-        points = points + 1, total = total + excluded.total,
-        low = min(low, excluded.low), high = max(high, excluded.high), last = max(last, excluded.last)
-"""
-"""Counts one inserted figure; the trigger's body."""
 FROM_STEPS = f"""
     SELECT phase, max(step), count(*), avg(value), min(value), max(value) FROM metrics
     WHERE run = ? AND name = ? AND (phase, step) >= (?, ?) AND (phase, step) < (?, ?) AND value {FINITE}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from swirl.history.rows import Evaluation
+from swirl.history.records import Evaluation
 from swirl.history.store import Store, now
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swirl.history.rows import HandLabel
+from swirl.history.records import HandLabel
 from swirl.history.store import Store, now
 
 COLUMNS = "sequence, step, shows, action, created"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from swirl.history.metric_bins import COUNT_ALL, COUNT_NEW, FINITE
+
 MIGRATIONS = Migrations("swirl")
 
 
@@ -155,8 +157,6 @@ def m004_control_room(db: Database) -> None:
 @MIGRATIONS()
 def metric_bins(db: Database) -> None:
     """Figures counted into bins of steps as they are inserted, and once those that are there already."""
-    from swirl.history.curves import COUNT_ALL, COUNT_NEW, FINITE
-
     db.executescript(f"""
         CREATE TABLE metric_bins (
             run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from swirl import processes
 from swirl.errors import SwirlError
-from swirl.history.rows import STATUSES, Request, Run
+from swirl.history.records import STATUSES, Request, Run
 from swirl.history.store import Store, now
 
 if TYPE_CHECKING:

@@ -106,7 +106,7 @@ class Store:
 
     def _migrate(self, db: Database) -> None:
         """Apply the steps that are missing. Raises SwirlError if a newer program has been here."""
-        from swirl.history.migrations import MIGRATIONS, NAMES
+        from swirl.history.migrations import MIGRATIONS, NAMES  # sqlite-utils comes with it, which takes a while
 
         applied = {step.name for step in MIGRATIONS.applied(db)}
         if unknown := sorted(applied - NAMES):

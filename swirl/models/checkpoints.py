@@ -1,35 +1,26 @@
-"""What a checkpoint is on disk, and how a name becomes one. Nothing here needs torch.
-
-A checkpoint is a folder with `swirl.json` (`{"format": 1, "base": ..., "shared": bool, "kind": "text" or "image"}`)
-and the adapters `fwm/` and `idm/` as ordinary peft folders (safetensors). `base` is "base" for a model in the folder
-(a model of pictures has its image codec in `base/codec/`), else what the base model was loaded from: "asset:NAME" for a
-shipped one, a folder, or a model id on the Hub.
-
-A plain model can be named too: a causal language model, one that reads and draws pictures (Janus, Emu3, or a causal
-language model with an image codec in its folder `codec/`), or a diffusion editor (`model_index.json`).
-"""
+"""How a name becomes a checkpoint's folder or a model id on the Hub, and what its states are. No torch needed."""
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
 from swirl import paths
+from swirl.codecs import CODEC
 from swirl.errors import SwirlError
-
-MANIFEST = "swirl.json"
-ADAPTERS = ("fwm", "idm")
-INDEX = "model_index.json"
-CODEC = "codec"
-"""The image codec's folder beside its language model."""
-HUB = "hub:"
-"""Before an id on the Hub it says that no folder of this machine is meant."""
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-UNIFIED = ("emu3", "janus")
-"""Kinds of model, as their config.json says, that have their image codec within."""
-JANUS_1B, JANUS_7B, EMU3 = "deepseek-community/Janus-Pro-1B", "deepseek-community/Janus-Pro-7B", "BAAI/Emu3-Gen-hf"
+from swirl.history import History
+from swirl.models.checkpoint_files import (
+    EMU3,
+    INDEX,
+    JANUS_1B,
+    JANUS_7B,
+    MANIFEST,
+    UNIFIED,
+    manifest_kind,
+    model_type,
+    read_manifest,
+)
+from swirl.models.hub import HUB, HUB_ID, fetched, hub_file
 
 
 def asset_names() -> list[str]:
@@ -69,8 +60,6 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
 
 def run_checkpoint(home: Path, run_id: str, wanted: str, name: str) -> Path | None:
     """The folder of a run's checkpoint, or None when there is no such run."""
-    from swirl.history import History
-
     history = History(home)
     if run_id not in {run.id for run in history.runs()}:
         return None
@@ -92,22 +81,6 @@ def run_checkpoint(home: Path, run_id: str, wanted: str, name: str) -> Path | No
     return folder
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The checked `swirl.json` of a checkpoint folder."""
-    file = folder / MANIFEST
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SwirlError(f"{file} cannot be read as JSON ({error}); take another checkpoint.") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != 1 or not isinstance(manifest.get("base"), str):
-        raise SwirlError(f"{file} is not a checkpoint of this version (format 1 with a base); take another checkpoint.")
-    for adapter in ADAPTERS:
-        weights = folder / adapter / "adapter_model.safetensors"
-        if not weights.is_file():
-            raise SwirlError(f"{folder} has no adapter {adapter!r}: {weights} is missing; take another checkpoint.")
-    return manifest
-
-
 def kind_of(folder: Path | str) -> str:
     """What the states of a checkpoint, or of a plain model, are: "text" or "image".
 
@@ -124,41 +97,12 @@ def kind_of(folder: Path | str) -> str:
     return "image" if pictures or model_type(folder / "config.json") in UNIFIED else "text"
 
 
-def manifest_kind(manifest: Path) -> str:
-    """What a `swirl.json` by itself says of the states; "text" where it says nothing."""
-    try:
-        said = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "text"  # loading says what is wrong
-    return "image" if isinstance(said, dict) and said.get("kind") == "image" else "text"
-
-
-def model_type(config: Path) -> str:
-    """What a model's config.json says it is; nothing where it cannot be read, for loading says what is wrong."""
-    try:
-        said = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    return str(said.get("model_type", "")) if isinstance(said, dict) else ""
-
-
 def hub_draws(model_id: str) -> bool:
     """Whether a model on the Hub is one of pictures."""
     config = hub_file(model_id, "config.json")
     if config is None:
         return hub_file(model_id, INDEX) is not None
     return model_type(config) in UNIFIED or hub_file(model_id, f"{CODEC}/config.json") is not None
-
-
-def hub_file(model_id: str, name: str) -> Path | None:
-    """One small file of a model on the Hub; None when it has none of that name or cannot be reached."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
-
-    try:
-        return Path(hf_hub_download(model_id, name))
-    except (EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled, OSError):
-        return None
 
 
 def base_source(folder: Path, manifest: dict[str, Any]) -> str:
@@ -169,8 +113,6 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
     if base.startswith("asset:"):
         return str(paths.assets() / base.removeprefix("asset:") / "base")
     if base.startswith(HUB):
-        from swirl.models.hub import fetched
-
         owner = fetched(base.removeprefix(HUB))
         if owner is None:
             raise SwirlError(f"{folder} builds on {base}, which cannot be reached on the Hub; try again later.")
@@ -190,3 +132,17 @@ def base_name(source: Path | str) -> str:
         # Fetched from the Hub, into a folder that another machine has elsewhere: models--OWNER--NAME/snapshots/COMMIT
         return HUB + source.parents[2].name.removeprefix("models--").replace("--", "/", 1)
     return str(source)
+
+
+def located(home: Path, name: str) -> Path | str:
+    """`resolve_checkpoint`, and a checkpoint on the Hub fetched; a plain model's id there is left as it is."""
+    found = resolve_checkpoint(home, name)
+    if isinstance(found, Path):
+        return found
+    folder = fetched(found)
+    if folder is None and name.startswith(HUB):
+        raise SwirlError(
+            f"{found} on the Hub is no checkpoint of SWIRL, or cannot be reached; check its name, and for a private "
+            "one that this machine is logged in (hf auth login)."
+        )
+    return folder or found

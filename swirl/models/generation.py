@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from swirl.models.body import WHOLE, Support, unwrapped
-from swirl.models.drafting import FEW, can_follow, follow
-from swirl.models.head import backbone_states, project, token_scores
-from swirl.models.memory import CACHE_AT_ONCE
-from swirl.models.picking import Sampling, pick
+from swirl.models.backbone import WHOLE, Support, unwrapped
+from swirl.models.memory_estimate import CACHE_AT_ONCE
+from swirl.models.scoring import backbone_states, project, token_scores
+from swirl.models.speculative_sampling import FEW, can_follow, follow
+from swirl.models.token_sampling import Sampling, pick
 
 # Tokens that one forward pass holds: a bound on memory, not on speed.
 TOKENS_AT_ONCE = 32_768

@@ -9,27 +9,16 @@ import re
 from pathlib import Path
 
 from swirl.errors import SwirlError, UsageError
-from swirl.models.checkpoints import ADAPTERS, HUB, HUB_ID, MANIFEST, hub_file, read_manifest, resolve_checkpoint
+from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
 
+HUB = "hub:"
+"""Before an id on the Hub it says that no folder of this machine is meant."""
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 WANTED = (MANIFEST, *(f"{adapter}/{file}" for adapter in ADAPTERS for file in ADAPTER_FILES), "base/*")
 UNWANTED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.py", "*.msgpack", "*.h5")
 """Weights come as safetensors only; nothing that could be executed is fetched."""
 SNAPSHOT = re.compile(r"models--(?P<owner>[\w.-]+?)--(?P<name>[\w.-]+)")
-
-
-def located(home: Path, name: str) -> Path | str:
-    """`resolve_checkpoint`, and a checkpoint on the Hub fetched; a plain model's id there is left as it is."""
-    found = resolve_checkpoint(home, name)
-    if isinstance(found, Path):
-        return found
-    folder = fetched(found)
-    if folder is None and name.startswith(HUB):
-        raise SwirlError(
-            f"{found} on the Hub is no checkpoint of SWIRL, or cannot be reached; check its name, and for a private "
-            "one that this machine is logged in (hf auth login)."
-        )
-    return folder or found
 
 
 def fetched(model_id: str) -> Path | None:
@@ -122,3 +111,14 @@ def reason(error: Exception, repository: str) -> str:
     if isinstance(error, LocalEntryNotFoundError | OSError) or "httpx" in type(error).__module__:
         return "the Hub cannot be reached; check the connection and try again."
     return f"something failed on the way ({type(error).__name__}); try again."
+
+
+def hub_file(model_id: str, name: str) -> Path | None:
+    """One small file of a model on the Hub; None when it has none of that name or cannot be reached."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
+
+    try:
+        return Path(hf_hub_download(model_id, name))
+    except (EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled, OSError):
+        return None

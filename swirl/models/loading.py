@@ -5,21 +5,18 @@ What a plain model needs to be one of pictures:
 - Janus and Emu3, in transformers' form: nothing more.
 - Liquid, or another causal language model with the codes of a VQModel behind its words and the words `<boi>` and
   `<eoi>`: the VQModel's folder, called `codec`, in the model's own. Liquid's published weights come without theirs:
-  `python -m swirl.models.vqgan FOLDER_OF_THE_VQGAN LIQUID/codec` writes it from the original `vqgan.yaml` and
-  `vqgan.ckpt`.
+  `python -m swirl.codecs.vqgan_conversion FOLDER_OF_THE_VQGAN LIQUID/codec` writes it from the original `vqgan.yaml`
+  and `vqgan.ckpt`.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -30,14 +27,16 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from swirl.codecs import Codec, ImageCodec
-from swirl.errors import SwirlError, UsageError
-from swirl.models import vq
-from swirl.models.checkpoints import CODEC, MANIFEST, UNIFIED, base_source, kind_of, read_manifest
-from swirl.models.editors import Editor, is_editor, load_editor
-from swirl.models.hub import located
+from swirl.codecs import CODEC, vq
+from swirl.codecs.state_codecs import Codec, ImageCodec
+from swirl.errors import SwirlError
+from swirl.models.checkpoint_files import MANIFEST, UNIFIED, read_manifest
+from swirl.models.checkpoints import base_source, kind_of, located
+from swirl.models.families.diffusion_editors import Editor, is_editor, load_editor
+from swirl.models.load_errors import UNREADABLE, first_line
+from swirl.models.placement import four_bit, pick_device, pick_dtype
+from swirl.models.prompts import MANNERS
 from swirl.models.world_model import WorldModel
-from swirl.prompts import MANNERS
 
 # Our own progress says enough, and peft calls what transformers has just renamed.
 disable_progress_bar()
@@ -45,10 +44,6 @@ warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprec
 
 # The language model's layers of a unified model.
 LAYERS = r".*(language_model|text_model)\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
-# What is never quantised to four bits.
-WHOLE_PARTS = ["lm_head", "vqmodel", "vision_model", "aligner", "generation_head", "generation_aligner"]
-# What the engines raise for folders that are not what they should be.
-UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 
 
 def load_world_model(
@@ -103,7 +98,7 @@ def found_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokeniz
         return None
     raise SwirlError(
         f"The model {source} draws pictures ({opening}) and has no image codec; name a folder that holds its weights, "
-        f"and in its folder {CODEC} its codec (python -m swirl.models.vqgan writes one)."
+        f"and in its folder {CODEC} its codec (python -m swirl.codecs.vqgan_conversion writes one)."
     )
 
 
@@ -132,10 +127,10 @@ def load_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenize
 def inner_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec:
     """The image codec within a Janus or an Emu3."""
     if base.config.model_type == "janus":
-        from swirl.models.janus import janus_codec
+        from swirl.models.families.janus import janus_codec
 
         return janus_codec(source, base, tokenizer)
-    from swirl.models.emu3 import emu3_codec
+    from swirl.models.families.emu3 import emu3_codec
 
     return emu3_codec(source, base, tokenizer)
 
@@ -221,41 +216,3 @@ def copy_adapter(model: PeftModel, source: str, target: str) -> None:
     for name, parameter in parameters.items():
         if f".{source}." in name:
             parameters[name.replace(f".{source}.", f".{target}.")].data.copy_(parameter.data)
-
-
-def pick_device(wanted: str) -> torch.device:
-    """CUDA, Apple's MPS or the CPU, found by itself unless named; LOCAL_RANK picks a process's own GPU."""
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        wanted = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
-    if not available.get(wanted, False):
-        usable = ", ".join(kind for kind, there in available.items() if there)
-        raise UsageError(f"device={wanted} is not to be had on this machine; it takes auto, {usable}.")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if wanted == "cuda" else torch.device(wanted)
-
-
-def pick_dtype(device: torch.device, precision: str) -> torch.dtype:
-    """float32 on a CPU and on MPS, bfloat16 on a GPU that has it, unless named."""
-    if precision in ("float32", "bfloat16"):
-        return getattr(torch, precision)
-    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
-
-
-def four_bit() -> Any:
-    """The NF4 configuration of QLoRA; needs bitsandbytes. Heads and what reads or draws pictures stay as they are."""
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise UsageError("precision=4bit needs the package bitsandbytes; install it or take precision=auto.")
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=WHOLE_PARTS,
-    )
-
-
-def first_line(error: BaseException) -> str:
-    """An error's first line, without a closing full stop."""
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__).rstrip(".")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from swirl.models.adapted import AdaptedModel, Progress
+from swirl.models.adapter_model import AdaptedModel, Progress
+from swirl.models.checkpoint_writer import save
 from swirl.models.generation import Sampling
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
-from swirl.models.saving import save
 from swirl.pictures import key
 from swirl.states import State
 
@@ -220,5 +220,5 @@ class WorldModel(AdaptedModel):
         return {ids: self.codec.decode_state(ids) for ids in drawn}
 
     def save(self, folder: Path, *, with_base: bool = False) -> None:
-        """Write a checkpoint, with the base model in it if asked; see `swirl.models.saving`."""
+        """Write a checkpoint, with the base model in it if asked; see `swirl.models.checkpoint_writer`."""
         save(self, folder, with_base=with_base)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swirl.sources.items import Skipped
 from swirl.sources.reading import Reading, read_sequences
+from swirl.sources.validation import Skipped
 
 __all__ = ["Reading", "Skipped", "read_sequences"]

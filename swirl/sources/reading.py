@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swirl.errors import SwirlError
-from swirl.sources.items import Found, Item, Progress, Skipped, Unusable
-from swirl.sources.jsonl import read_json, read_jsonl
-from swirl.sources.lines import Meter, TextFile, is_regular, open_text
-from swirl.sources.plain import read_plain
-from swirl.sources.table import read_table
+from swirl.sources.formats.jsonl import read_json, read_jsonl
+from swirl.sources.formats.plain_text import read_plain
+from swirl.sources.formats.table import read_table
+from swirl.sources.text_lines import Meter, TextFile, is_regular, open_text
+from swirl.sources.validation import Found, Item, Progress, Skipped, Unusable
 from swirl.states import StateSequence
 
 READERS: dict[str, Callable[[TextFile], Iterator[Item]]] = {

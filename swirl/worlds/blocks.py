@@ -16,7 +16,7 @@ import numpy as np
 from swirl.pictures import Pixels, from_pixels
 from swirl.states import State
 from swirl.worlds.base import Episode, episode_of
-from swirl.worlds.blocks_art import COLOURS, PADS, SHAPES, cell_picture
+from swirl.worlds.blocks_rendering import COLOURS, PADS, SHAPES, cell_picture
 
 SIDE = 4
 """Cells a side of the board."""

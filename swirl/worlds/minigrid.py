@@ -16,7 +16,7 @@ import numpy as np
 from swirl.pictures import Pixels, from_pixels
 from swirl.states import State
 from swirl.worlds.base import Episode, episode_of, held_out
-from swirl.worlds.minigrid_walk import Walker
+from swirl.worlds.minigrid_agent import Walker
 
 if TYPE_CHECKING:
     from minigrid.minigrid_env import MiniGridEnv

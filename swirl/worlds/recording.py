@@ -10,7 +10,7 @@ from typing import Any
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.sources.frames import FrameWriter
+from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.states import State
 from swirl.worlds.base import Episode, World, episode_seed
 

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from swirl import __version__
 from swirl.errors import SwirlError, UsageError
-from swirl.worlds import java, miniwob, running
+from swirl.version import __version__
+from swirl.worlds import java_simulators, launchers, miniwob
 from swirl.worlds.base import PACKAGE_NEEDS, World
 from swirl.worlds.recording import Progress, played, write_episodes
 
@@ -132,7 +132,7 @@ def missing(entry: _Entry) -> str:
     if entry.module is None:
         return ""
     if entry.java:
-        return java.missing(entry.module)
+        return java_simulators.missing(entry.module)
     if entry.browser:
         return miniwob.missing()
     if entry.module == "bfcl_eval":
@@ -154,7 +154,7 @@ def opened(name: str, source: Path | None = None) -> Iterator[World]:
     needs = "" if source is not None else missing(entry)
     if needs:
         raise SwirlError(f"{entry.title} is not ready. {needs}")
-    with running.log(name, source) if source is not None else running.RUNNING[name]() as world:
+    with launchers.log(name, source) if source is not None else launchers.RUNNING[name]() as world:
         yield world
 
 

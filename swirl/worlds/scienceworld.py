@@ -15,7 +15,7 @@ from typing import Any
 
 from swirl.states import State
 from swirl.worlds.base import Episode, episode_of, held_out
-from swirl.worlds.science_view import Item, Scene, read_scene
+from swirl.worlds.scienceworld_view import Item, Scene, read_scene
 
 TASKS = (
     "boil",

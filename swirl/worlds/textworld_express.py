@@ -11,7 +11,7 @@ from typing import Any
 
 from swirl.states import State
 from swirl.worlds.base import Episode, episode_of, held_out
-from swirl.worlds.express_view import View
+from swirl.worlds.textworld_express_view import View
 
 GAMES = {
     "twc": "numLocations=2,numItemsToPutAway=3,includeDoors=0,limitInventorySize=0",

@@ -14,7 +14,7 @@ from typing import Any
 
 from swirl import pictures
 from swirl.errors import UsageError
-from swirl.sources.split import Part, part
+from swirl.sources.collections.split import Part, part
 from swirl.states import State
 from swirl.worlds.base import HELD_OUT_SEED, Episode, World, episode_seed
 from swirl.worlds.recording import Progress, write_episodes

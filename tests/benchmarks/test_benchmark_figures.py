@@ -14,13 +14,13 @@ from fake_judge import KEY, said, shown
 from swirl import pictures
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.benchmarks import clip as clips
-from swirl.evaluation.benchmarks import text_benches, words
+from swirl.evaluation.benchmarks import text_benchmarks, text_scores
 from swirl.evaluation.benchmarks.clip import cosines
 from swirl.evaluation.benchmarks.figures import bleus, figures, means
-from swirl.evaluation.benchmarks.items import Gathered, Step
-from swirl.evaluation.benchmarks.predicting import Means, context_of, fit, predicted_texts
+from swirl.evaluation.benchmarks.predictions import Means, context_of, fit, predicted_texts
+from swirl.evaluation.benchmarks.result_table import rows
 from swirl.evaluation.benchmarks.run import BENCHMARKS, run
-from swirl.evaluation.benchmarks.tabling import rows
+from swirl.evaluation.benchmarks.splits import Gathered, Step
 from swirl.evaluation.judge import Endpoint, Judge
 from swirl.history import History
 from swirl.models.results import Alternative, Inference, Prediction
@@ -105,20 +105,22 @@ def test_bleu_is_sacrebleus_of_every_order():
 def test_cider_and_what_is_said_without_packages(monkeypatch):
     pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed")
     true = ["open the door", "close the red box", "lift a stone"]
-    alike, none = words.cider(true, true, []), words.cider(["x", "y", ""], true, [])
+    alike, none = text_scores.cider(true, true, []), text_scores.cider(["x", "y", ""], true, [])
     assert alike == pytest.approx([7.5, 10.0, 7.5])  # three words have no 4-gram: 3 of 4 orders match
     assert none == [0.0, 0.0, 0.0]
     notes: list[str] = []
-    monkeypatch.setattr(words.importlib.util, "find_spec", lambda name: None)
-    assert words.cider(true, true, notes) is None and words.bert_scores(true, ["x", "y", "z"], notes) is None
-    assert notes == [words.NO_CIDER, words.NO_BERT]
+    monkeypatch.setattr(text_scores.importlib.util, "find_spec", lambda name: None)
+    assert (
+        text_scores.cider(true, true, notes) is None and text_scores.bert_scores(true, ["x", "y", "z"], notes) is None
+    )
+    assert notes == [text_scores.NO_CIDER, text_scores.NO_BERT]
 
 
 def test_bertscore_of_equal_and_empty_texts():
     notes: list[str] = []
-    if words.bert_scores([], [], notes) is None:
+    if text_scores.bert_scores([], [], notes) is None:
         pytest.skip("bert-score or its local model is not installed")
-    same, near, far, empty = words.bert_scores(
+    same, near, far, empty = text_scores.bert_scores(
         ["open the door", "open a door", "seven green stones", ""], ["open the door"] * 4, notes
     )
     assert len(notes) == 1 and notes[0].startswith("BERTScore is by ")
@@ -307,8 +309,8 @@ def test_texts_against_the_observed_ones(monkeypatch):
     def knowing(with_, items):
         return items[:3], [items[0].next_state.text, "The door 1 is shut.", "", ""][:3]
 
-    monkeypatch.setattr(text_benches, "predicted_texts", knowing)
-    monkeypatch.setattr(text_benches, "bert_scores", lambda ours, true, notes: notes.append(str(len(ours))))
+    monkeypatch.setattr(text_benchmarks, "predicted_texts", knowing)
+    monkeypatch.setattr(text_benchmarks, "bert_scores", lambda ours, true, notes: notes.append(str(len(ours))))
     with_ = Means(None, None, 0)
     found = figures(BENCHMARKS["mind2web"].measure(Gathered(steps, {"test": 6}), with_))
     assert found["forward/exact_match"]["test"].value == pytest.approx(100 / 3)

@@ -14,7 +14,7 @@ from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.evaluation.benchmarks import NAMES
 from swirl.evaluation.benchmarks.run import BENCHMARKS
-from swirl.sources.aurora import is_aurora
+from swirl.sources.formats.aurora_bench import is_aurora
 
 ROOT = Path(__file__).parent.parent.parent
 REAL = Path(os.environ.get("SWIRL_BENCHMARKS") or ROOT.parent / "shared" / "data")

@@ -12,7 +12,7 @@ from fake_judge import KEY, said, shown
 
 from swirl import pictures
 from swirl.errors import UsageError
-from swirl.evaluation.judge import Endpoint, Judge, Load, Nonsense, Question, estimate, from_environment, numbers
+from swirl.evaluation.judge import Endpoint, Judge, Load, Nonsense, Question, cost_estimate, from_environment, numbers
 from swirl.history import History
 from swirl.states import Picture
 
@@ -178,11 +178,11 @@ def test_where_the_judge_is_and_what_it_costs(monkeypatch):
     monkeypatch.setenv("SWIRL_JUDGE_URL", "http://127.0.0.1:1/v1/")
     monkeypatch.setenv("SWIRL_JUDGE_MODEL", "wise")
     loads = [Load(100, 400, 2), Load(50, 200, 0)]
-    free = estimate(loads, from_environment())
+    free = cost_estimate(loads, from_environment())
     assert "up to 150 times: about 63500 tokens in and 9000 out" in free and "money is not known" in free
     monkeypatch.setenv("SWIRL_JUDGE_PRICE", "1")
     assert from_environment().price == (1.0, 1.0)
-    priced = estimate(loads, from_environment("2.5,10"))
+    priced = cost_estimate(loads, from_environment("2.5,10"))
     assert "about 0.25 at 2.5 and 10 a million tokens" in priced
     for wrong in ("cheap", "1,2,3", "-1", "nan"):
         with pytest.raises(UsageError, match="is not IN,OUT"):

@@ -19,8 +19,8 @@ from steps import expect_status, wait_for_points
 from studio_server import PATIENCE, ROOT, Outside, StudioServer, until
 from visitor import Visitor, chromium_path, open_chromium
 
-from swirl.keeping.importing import import_run
-from swirl.sample_run import unpacked
+from swirl.runs.archive.importing import import_run
+from swirl.sharing.sample_run import unpacked
 
 FOLDER = ROOT / "assets" / "readme"
 TALLEST = 1100  # pixels; a README shows the upper part of a longer page

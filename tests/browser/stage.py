@@ -8,9 +8,9 @@ from pathlib import Path
 
 from swirl.history import History
 from swirl.paths import assets
-from swirl.plan import plan
 from swirl.settings import Settings
-from swirl.sources.collection import import_collection, load_sequences
+from swirl.sources.collections.catalog import import_collection, load_sequences
+from swirl.training.schedule import plan
 
 LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrikantenwitwe" * 3
 

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from swirl import jobs, processes
+from swirl import processes
 from swirl.history import History, Run
+from swirl.runs import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300.0  # seconds; a busy machine is slow, not broken

@@ -28,7 +28,7 @@ from visitor import Visitor
 from studio.serve import PORT
 from swirl.processes import myself
 from swirl.settings import Settings
-from swirl.trouble import memory_advice
+from swirl.training.diagnostics import memory_advice
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -13,7 +13,7 @@ from steps import OVERFLOWING
 from studio_server import StudioServer
 from visitor import Visitor
 
-from swirl.sources.collection import import_collection
+from swirl.sources.collections.catalog import import_collection
 
 pytestmark = pytest.mark.timeout(900)
 STATES = 1000

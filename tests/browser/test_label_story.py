@@ -12,8 +12,8 @@ from steps import OVERFLOWING
 from studio_server import StudioServer, until
 from visitor import Visitor
 
-from swirl.sources.labels import read_labels
-from swirl.sources.split import part
+from swirl.sources.collections.split import part
+from swirl.sources.labels.reading import read_labels
 
 OWN = "pick up whatever lies there"
 

@@ -16,7 +16,7 @@ from visitor import Visitor
 
 from swirl.history import History
 from swirl.paths import assets
-from swirl.queue import run_folder
+from swirl.runs.scheduler import run_folder
 from swirl.settings import Settings
 
 pytestmark = pytest.mark.timeout(900)

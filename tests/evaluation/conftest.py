@@ -4,8 +4,8 @@ import pytest
 import toy
 
 from swirl.evaluation.answers import Answers
+from swirl.evaluation.held_out_transitions import Rows
 from swirl.evaluation.report import aligned
-from swirl.evaluation.rows import Rows
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import toy_pictures as toy
 
 from swirl.evaluation.disc_edit import Score, disc_edit, drawn, pixel_distance
 from swirl.models.results import Prediction
-from swirl.sources.aurora import Choice
+from swirl.sources.formats.aurora_bench import Choice
 
 SHOWN = toy.draw((0, 0, 3, 0, 0, 0))
 REDDER = toy.draw((1, 0, 3, 0, 0, 0))

@@ -7,12 +7,12 @@ import pytest
 import toy
 import toy_pictures
 
-from studio.view_models.metric_words import meaning
-from swirl.evaluation import comparing, semantic, verification
+from studio.view_models.metric_descriptions import meaning
+from swirl.evaluation import bert_score, best_of_metrics, frame_comparison
 from swirl.evaluation.answers import Answers
+from swirl.evaluation.held_out_transitions import Rows
 from swirl.evaluation.metrics import ORDER, measured, per_transition
 from swirl.evaluation.report import aligned
-from swirl.evaluation.rows import Rows
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
 HEADER = ["metric", "what it is", "unit, range", "better", "source"]
@@ -51,15 +51,17 @@ class ChoosingPictures(toy_pictures.Knowing):
 @pytest.fixture
 def told(monkeypatch) -> set[str]:
     """The names in the reports of texts and of pictures, with all models at hand and a best of 2."""
-    monkeypatch.setattr(comparing, "perceptual_measures", lambda: dict.fromkeys(["lpips", "clip_similarity"], likeness))
-    monkeypatch.setattr(semantic, "folder", lambda: DOCUMENT)
-    monkeypatch.setattr(semantic, "bertscore", lambda ours, theirs: [1.0] * len(ours))
+    monkeypatch.setattr(
+        frame_comparison, "perceptual_measures", lambda: dict.fromkeys(["lpips", "clip_similarity"], likeness)
+    )
+    monkeypatch.setattr(bert_score, "folder", lambda: DOCUMENT)
+    monkeypatch.setattr(bert_score, "bertscore", lambda ours, theirs: [1.0] * len(ours))
     names: set[str] = set()
     for world, model in ((toy, Choosing()), (toy_pictures, ChoosingPictures())):
         sequences, actions = world.collection(4)
         transitions = [transition for sequence in sequences for transition in sequence.transitions()]
         rows = Rows(transitions, aligned(transitions, actions), Answers(model))
-        names |= measured(rows, {**per_transition(rows, 0), **verification.measured(rows, 2)}).keys()
+        names |= measured(rows, {**per_transition(rows, 0), **best_of_metrics.measured(rows, 2)}).keys()
     return names
 
 

@@ -6,9 +6,9 @@ from statistics import fmean
 import pytest
 import toy
 
-from swirl.evaluation import controllability, copy, cycle, forward, health, horizon, inverse, leakage
+from swirl.evaluation import action_health, controllability, copy_baseline, cycle, forward, horizon, inverse, leakage
 from swirl.evaluation.answers import Answers
-from swirl.evaluation.rows import Rows
+from swirl.evaluation.held_out_transitions import Rows
 from swirl.states import State, Transition
 
 
@@ -36,7 +36,7 @@ def test_without_true_actions_there_is_no_forward_prediction_and_no_inverse_scor
 
 
 def test_copying_is_the_baseline_that_changes_nothing(rows):
-    measured = copy.measured(rows(toy.Knowing()))
+    measured = copy_baseline.measured(rows(toy.Knowing()))
     assert mean(measured["exact_match"]) == 0.0
     assert 0.5 < mean(measured["token_accuracy"]) < 1.0 and 0.5 < mean(measured["rouge_l"]) < 1.0
 
@@ -72,11 +72,11 @@ def test_controllability_is_zero_when_the_action_is_ignored(rows):
 
 def test_health_sees_a_collapsed_action(rows):
     collapsed, healthy = rows(toy.Copying()).inferred, rows(toy.Knowing()).inferred
-    assert health.effective_number(collapsed) == pytest.approx(1.0)
-    assert health.effective_number(["a", "b", "a", "b"]) == pytest.approx(2.0)
-    assert 3.0 < health.effective_number(healthy) <= len(toy.ACTIONS)
-    assert health.distinct(["a", "b", "a", "c"]) == 0.75
-    assert health.lengths(["press switch", "wait"]) == [2.0, 1.0]
+    assert action_health.effective_number(collapsed) == pytest.approx(1.0)
+    assert action_health.effective_number(["a", "b", "a", "b"]) == pytest.approx(2.0)
+    assert 3.0 < action_health.effective_number(healthy) <= len(toy.ACTIONS)
+    assert action_health.distinct(["a", "b", "a", "c"]) == 0.75
+    assert action_health.lengths(["press switch", "wait"]) == [2.0, 1.0]
 
 
 def test_leakage_tells_the_leaking_from_the_knowing(rows):

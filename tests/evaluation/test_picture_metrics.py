@@ -8,14 +8,13 @@ import pytest
 import toy_pictures as toy
 
 from swirl import pictures
-from swirl.evaluation import controllability, cycle, forward, horizon, leakage
-from swirl.evaluation import copy as copying
+from swirl.evaluation import codec_metrics, controllability, cycle, forward, horizon, leakage
+from swirl.evaluation import copy_baseline as copying
 from swirl.evaluation.answers import Answers
-from swirl.evaluation.codec import codec_quality
-from swirl.evaluation.images import CAP
+from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.image_metrics import CAP
 from swirl.evaluation.report import aligned, evaluate, held_out_scores
-from swirl.evaluation.rows import Rows
-from swirl.sources.collection import import_collection
+from swirl.sources.collections.catalog import import_collection
 from swirl.states import Picture, State, Transition
 
 ALL_BLACK = (0, 0, 0, 0, 0, 0)
@@ -172,20 +171,15 @@ def test_the_lean_scores_of_pictures(rows):
 
 
 def test_what_the_codec_alone_loses_by_hand():
-    frames = [toy.draw(ALL_BLACK), toy.draw(ALL_BLACK), toy.draw((3,) * 6)]
-    quality = codec_quality(toy.Knowing(off=5), frames)
-    assert quality["codec/psnr"] == pytest.approx((10 * math.log10(255**2 / 25) + CAP) / 2)  # equal frames count once
+    frames = [toy.draw(ALL_BLACK), toy.draw((3,) * 6)]
+    lost = codec_metrics.measured(toy.Knowing(off=5).codec, frames, seed=0)
+    assert lost["psnr"] == pytest.approx([10 * math.log10(255**2 / 25), CAP])
     c1 = (0.01 * 255) ** 2
-    assert quality["codec/ssim"] == pytest.approx((c1 / (25 + c1) + 1.0) / 2)
-    assert quality["codec/codes_used"] == 2.0
-    with pytest.raises(ValueError, match="none"):
-        codec_quality(toy.Knowing(), [])
+    assert lost["ssim"] == pytest.approx([c1 / (25 + c1), 1.0])
 
 
 def test_only_so_many_frames_are_drawn_again(rows, monkeypatch):
-    from swirl.evaluation import codec
-
-    monkeypatch.setattr(codec, "FRAMES", 10)
+    monkeypatch.setattr(codec_metrics, "FRAMES", 10)
     asked = rows(toy.Knowing())
-    values = codec.measured(asked.frames.codec, asked.next_states, seed=0)["psnr"]
+    values = codec_metrics.measured(asked.frames.codec, asked.next_states, seed=0)["psnr"]
     assert len(values) == 96 and [value for value in values if value is not None] == [CAP] * 10

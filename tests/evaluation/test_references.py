@@ -8,7 +8,7 @@ import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from swirl.evaluation import bootstrap, images, texts
+from swirl.evaluation import bootstrap, image_metrics, text_metrics
 
 WORDS = ["the", "lamp", "in", "hall", "is", "on", "off", "apple", "take", "key,", "door.", "Open", "chest"]
 
@@ -19,8 +19,8 @@ def random_texts(seed: int, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize(("counts", "score", "reference"), [
-    (texts.bleu_counts, texts.bleu, sacrebleu.corpus_bleu),
-    (texts.chrf_counts, texts.chrf, sacrebleu.corpus_chrf),
+    (text_metrics.bleu_counts, text_metrics.bleu, sacrebleu.corpus_bleu),
+    (text_metrics.chrf_counts, text_metrics.chrf, sacrebleu.corpus_chrf),
 ])  # fmt: skip
 def test_corpus_scores_of_any_draw_of_sequences_are_sacrebleus(counts, score, reference):
     ours, theirs = random_texts(0, 40), random_texts(1, 40)
@@ -36,9 +36,9 @@ def test_corpus_scores_of_any_draw_of_sequences_are_sacrebleus(counts, score, re
 def test_rouge_l_is_rouge_scores():
     scorer = RougeScorer(["rougeL"])
     for ours, theirs in zip(random_texts(2, 40), random_texts(3, 40), strict=True):
-        assert texts.rouge_l(ours, theirs) == pytest.approx(scorer.score(theirs, ours)["rougeL"].fmeasure)
+        assert text_metrics.rouge_l(ours, theirs) == pytest.approx(scorer.score(theirs, ours)["rougeL"].fmeasure)
     same = random_texts(4, 1)[0]
-    assert texts.rouge_l(same, same) == scorer.score(same, same)["rougeL"].fmeasure == 1.0
+    assert text_metrics.rouge_l(same, same) == scorer.score(same, same)["rougeL"].fmeasure == 1.0
 
 
 def test_psnr_and_ssim_are_scikit_images():
@@ -46,6 +46,6 @@ def test_psnr_and_ssim_are_scikit_images():
     for _ in range(5):
         a = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
         b = np.clip(a + rng.normal(0, 20, a.shape), 0, 255).astype(np.uint8)
-        assert images.psnr(a, b) == pytest.approx(peak_signal_noise_ratio(a, b, data_range=255))
+        assert image_metrics.psnr(a, b) == pytest.approx(peak_signal_noise_ratio(a, b, data_range=255))
         expected = structural_similarity(a, b, channel_axis=2, data_range=255)
-        assert images.ssim(a, b) == pytest.approx(expected)
+        assert image_metrics.ssim(a, b) == pytest.approx(expected)

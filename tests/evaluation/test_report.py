@@ -6,10 +6,10 @@ import pytest
 import toy
 
 from swirl.errors import SwirlError
-from swirl.evaluation import evaluate, held_out_scores, semantic
+from swirl.evaluation import bert_score, evaluate, held_out_scores
 from swirl.evaluation.report import aligned, drawn
-from swirl.sources.collection import import_collection
-from swirl.sources.split import part
+from swirl.sources.collections.catalog import import_collection
+from swirl.sources.collections.split import part
 from swirl.states import State
 
 NEED_TRUE_ACTIONS = {
@@ -27,7 +27,7 @@ ALWAYS = {
 ALWAYS |= {f"{group}/exact_match@{steps}" for group in ("horizon", "copy") for steps in range(1, 7)}
 
 
-if semantic.folder() is not None:
+if bert_score.folder() is not None:
     NEED_TRUE_ACTIONS |= {"forward/bertscore"}
     ALWAYS |= {"copy/bertscore"}
 

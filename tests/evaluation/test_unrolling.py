@@ -12,10 +12,10 @@ import toy_pictures
 
 from swirl.cli import main
 from swirl.errors import SwirlError
-from swirl.evaluation import verification
+from swirl.evaluation import best_of_metrics
 from swirl.evaluation.best_of import best_of
-from swirl.evaluation.images import CAP
-from swirl.evaluation.rollout import unroll
+from swirl.evaluation.image_metrics import CAP
+from swirl.evaluation.unrolling import unroll
 from swirl.states import State, StateSequence
 
 
@@ -111,13 +111,13 @@ def test_the_best_of_n_is_the_one_whose_action_is_read_back() -> None:
 
 def test_best_of_n_stands_beside_the_greedy_prediction(rows) -> None:
     asked = rows(Guessing())
-    told = verification.measured(asked, 32)
+    told = best_of_metrics.measured(asked, 32)
     assert set(told) == {
         f"{group}/{name}_best_of_32" for group in ("forward", "cycle") for name in ("exact_match", "token_accuracy")
     }
     assert sum(told["forward/exact_match_best_of_32"]) / 96 > 0.9  # greedy, it predicts no change at all
-    assert verification.measured(asked, 1) == {}
-    assert set(verification.measured(rows(Guessing(), known=False), 2)) == {
+    assert best_of_metrics.measured(asked, 1) == {}
+    assert set(best_of_metrics.measured(rows(Guessing(), known=False), 2)) == {
         "cycle/exact_match_best_of_2",
         "cycle/token_accuracy_best_of_2",
     }

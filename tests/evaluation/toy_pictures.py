@@ -11,7 +11,7 @@ import numpy as np
 
 from swirl import pictures
 from swirl.models.results import Alternative, Inference, LogProb
-from swirl.sources.frames import FrameWriter
+from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.states import State, StateSequence
 
 COLOURS = {"black": (0, 0, 0), "red": (255, 0, 0), "green": (0, 255, 0), "white": (255, 255, 255)}

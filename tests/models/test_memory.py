@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from swirl.models import memory, shapes
-from swirl.models.memory import estimate
+from swirl.models import memory_estimate, model_sizes
+from swirl.models.memory_estimate import estimate
 from swirl.presets import PRESETS
 
 # Liquid's shape: Gemma 7B with 8192 codes, 512 x 512 frames of 1024 tokens.
@@ -95,10 +95,10 @@ def test_no_more_is_drawn_at_once_than_there_is_room_for() -> None:
 
 
 UNIFIED = {
-    "liquid-7b": shapes.LIQUID_7B,
-    "janus-pro-1b": shapes.JANUS_PRO_1B,
-    "janus-pro-7b": shapes.JANUS_PRO_7B,
-    "emu3-8b": shapes.EMU3_8B,
+    "liquid-7b": model_sizes.LIQUID_7B,
+    "janus-pro-1b": model_sizes.JANUS_PRO_1B,
+    "janus-pro-7b": model_sizes.JANUS_PRO_7B,
+    "emu3-8b": model_sizes.EMU3_8B,
 }
 
 
@@ -136,23 +136,23 @@ def test_a_presets_sentence_follows_from_the_estimate(name: str) -> None:
 
 def test_the_shapes_count_their_weights() -> None:
     for shape in UNIFIED.values():
-        attention = 2 * shape.hidden * max(shape.hidden, shape.key_value_width if shape is shapes.LIQUID_7B else 0)
+        attention = 2 * shape.hidden * max(shape.hidden, shape.key_value_width if shape is model_sizes.LIQUID_7B else 0)
         attention += 2 * shape.hidden * shape.key_value_width
         layers = shape.layers * (attention + 3 * shape.hidden * shape.inner)
-        tables = 1 if shape is shapes.LIQUID_7B else 2  # Gemma's embeddings are its head
+        tables = 1 if shape is model_sizes.LIQUID_7B else 2  # Gemma's embeddings are its head
         # Janus's codes are not in its vocabulary.
-        vocabulary = shape.words + (0 if shape in (shapes.JANUS_PRO_1B, shapes.JANUS_PRO_7B) else shape.codes)
+        vocabulary = shape.words + (0 if shape in (model_sizes.JANUS_PRO_1B, model_sizes.JANUS_PRO_7B) else shape.codes)
         assert layers + tables * vocabulary * shape.hidden == pytest.approx(shape.parameters, rel=0.01)
 
 
 def test_with_grouped_queries_learning_needs_more() -> None:
     found = estimate(**{**LIQUID, "key_value_width": 1024})
     assert found.activations == 8 * 2124 * (28 * 3072 + 8 * 3072 + 3 * 24_576) * 2  # 6.3 GB
-    assert memory.LOGITS_AT_ONCE < 8 * 1024 * 8192
+    assert memory_estimate.LOGITS_AT_ONCE < 8 * 1024 * 8192
     assert found.logits == 64_000_000 * 3 * 4  # one block, whatever the step's size
     assert found.cache == 0
 
 
 def test_it_needs_no_torch() -> None:
-    code = "import sys, swirl.models.memory; print('torch' in sys.modules)"
+    code = "import sys, swirl.models.memory_estimate; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -226,7 +226,7 @@ def test_what_a_model_lacks_is_named(tmp_path: Path) -> None:
     liquid = unified.build_liquid(tmp_path / "liquid")
     shutil.rmtree(liquid / "codec")
     assert kind_of(liquid) == "text"
-    with pytest.raises(SwirlError, match=r"has no image codec; name a folder.*python -m swirl.models.vqgan"):
+    with pytest.raises(SwirlError, match=r"has no image codec; name a folder.*python -m swirl.codecs.vqgan_conversion"):
         load_world_model(tmp_path, str(liquid), "cpu")
     emu3 = unified.build_emu3(tmp_path / "emu3")
     config = json.loads((emu3 / "config.json").read_text())

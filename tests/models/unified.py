@@ -5,8 +5,9 @@ How each turns a picture into ids, and where the logits of picture ids come from
 Liquid (`build_liquid`): a plain `GemmaForCausalLM`. Words are ids below `len(tokenizer)` (256 000 in the original, with
     `<boi>` and `<eoi>` among them: their ids come from the tokenizer); the code c of the VQ tokenizer is the id
     `len(tokenizer) + c`, and `vocab_size` is the sum. `embed_tokens` and `lm_head` (tied) cover both. The VQ tokenizer
-    is a model of its own (`codec/` here; the original's is converted by `swirl.models.vqgan`): a frame is scaled to
-    512 x 512 and becomes 32 x 32 codes in reading order. The original pads to a square with (122, 116, 104) first.
+    is a model of its own (`codec/` here; the original's is converted by `swirl.codecs.vqgan_conversion`): a frame is
+    scaled to 512 x 512 and becomes 32 x 32 codes in reading order. The original pads to a square with (122, 116, 104)
+    first.
     Reading: `<bos><start_of_turn>user\\n<boi>` codes `<eoi>\\n` text `<end_of_turn>\\n<start_of_turn>model\\n`, answer
     up to `<end_of_turn>`. Drawing a picture: the prompt ends with `<boi>`, exactly 1024 codes follow, then `<eoi>`.
     Original sampling: classifier-free guidance 7 against `<unconditional><boi>`, temperature 0.99, top-k 4096, top-p

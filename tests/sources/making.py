@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from swirl.pictures import pixels as pixels_of
-from swirl.sources.collection import load_sequences
+from swirl.sources.collections.catalog import load_sequences
 from swirl.states import State
 
 

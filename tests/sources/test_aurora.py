@@ -11,8 +11,8 @@ from PIL import Image
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
-from swirl.sources.aurora import Choice, is_aurora, read_choices, read_edits
-from swirl.sources.collection import get_collection, import_collection, load_sequences
+from swirl.sources.collections.catalog import get_collection, import_collection, load_sequences
+from swirl.sources.formats.aurora_bench import Choice, is_aurora, read_choices, read_edits
 
 ROOT = Path(__file__).parent.parent.parent
 BENCHMARKS = Path(os.environ.get("SWIRL_BENCHMARKS") or ROOT.parent / "shared" / "data")

@@ -16,8 +16,9 @@ from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.history import History
-from swirl.sources import drafts, stored
-from swirl.sources.collection import (
+from swirl.sources import atomic_folder
+from swirl.sources.collections import stored_collection
+from swirl.sources.collections.catalog import (
     delete_collection,
     get_collection,
     import_collection,
@@ -103,7 +104,7 @@ def test_counts_are_remembered_and_counted_anew_when_the_file_changes(
         raise AssertionError("counted again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("swirl.sources.collection.count", forbidden)
+        patch.setattr("swirl.sources.collections.catalog.count", forbidden)
         assert [c.sequences for c in list_collections(home)] == [1, 1]
     lines(home / "collections" / "apple" / "sequences.jsonl", sequences("a", "b", "c"))
     assert get_collection(home, "apple").sequences == 3
@@ -244,7 +245,7 @@ def test_what_a_killed_import_left_is_cleared_by_the_next(tmp_path: Path, home: 
     folder = home / "collections"
     lines(folder / f".draft.{gone.pid}-0a1b2c3d.new" / "sequences.jsonl", sequences("a"))
     lines(folder / f".kitchen.{gone.pid}-0a1b2c3d.old" / "sequences.jsonl", sequences("a"))
-    mine = drafts.aside(folder / "busy", "new")
+    mine = atomic_folder.aside(folder / "busy", "new")
     mine.mkdir()
     assert names(home) == ["household"]
     import_collection(home, lines(tmp_path / "new.jsonl", sequences("b")))
@@ -273,13 +274,13 @@ def test_a_folder_deleted_by_hand_is_forgotten(tmp_path: Path, home: Path) -> No
 def test_a_damaged_collection_is_listed_but_not_loaded(tmp_path: Path, home: Path) -> None:
     import_collection(home, lines(tmp_path / "kitchen.jsonl", sequences("a", "b")))
     folder = home / "collections" / "kitchen"
-    (folder / stored.ABOUT).write_text("{broken")
-    with (folder / stored.SEQUENCES).open("a") as file:
+    (folder / stored_collection.ABOUT).write_text("{broken")
+    with (folder / stored_collection.SEQUENCES).open("a") as file:
         file.write("{broken\n")
     assert get_collection(home, "kitchen").sequences == 2
     with pytest.raises(SwirlError, match=r"kitchen is damaged: sequences\.jsonl:3 is not valid JSON"):
         load_sequences(home, "kitchen")
-    (folder / stored.ACTIONS).write_text('{"id": "a", "actions": ["go", "go"]}\n{"id": "b"}\n')
+    (folder / stored_collection.ACTIONS).write_text('{"id": "a", "actions": ["go", "go"]}\n{"id": "b"}\n')
     with pytest.raises(SwirlError, match=r"true actions of kitchen are damaged: actions\.jsonl:2"):
         load_true_actions(home, "kitchen")
 
@@ -290,7 +291,7 @@ def test_importing_needs_no_torch_and_shows_progress(tmp_path: Path, home: Path)
     assert import_collection(home, path, progress=lambda fraction, text: told.append(fraction)).sequences == 2000
     assert told == sorted(told) and told[-1] > 0.97
     code = (
-        "import sys, swirl.sources.collection, swirl.sources.labels, swirl.history; "
+        "import sys, swirl.sources.collections.catalog, swirl.sources.labels.reading, swirl.history; "
         "sys.exit(bool({'torch', 'gradio', 'pandas', 'sqlite_utils'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

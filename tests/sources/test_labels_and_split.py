@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from swirl.errors import SwirlError
-from swirl.sources.labels import read_labels
-from swirl.sources.split import part
+from swirl.sources.collections.split import part
+from swirl.sources.labels.reading import read_labels
 from swirl.states import LabelledTransition, State
 
 GOOD = {"state": "lamp off", "action": "switch on", "next_state": "lamp on"}

@@ -10,8 +10,8 @@ import pytest
 from making import head_of_png, picture, write
 
 from swirl.errors import SwirlError
-from swirl.sources.items import Skipped
-from swirl.sources.labels import read_labels
+from swirl.sources.labels.reading import read_labels
+from swirl.sources.validation import Skipped
 from swirl.states import LabelledTransition, State
 
 

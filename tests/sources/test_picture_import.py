@@ -14,11 +14,11 @@ from PIL import Image
 
 from swirl.errors import SwirlError
 from swirl.pictures import encoded
-from swirl.sources import entries as entries_module
-from swirl.sources.collection import ImportReport, get_collection, import_collection, load_sequences
-from swirl.sources.entries import trap
-from swirl.sources.items import Unusable
-from swirl.sources.stills import MAX_PIXELS, still
+from swirl.sources import archive_entries as entries_module
+from swirl.sources.archive_entries import trap
+from swirl.sources.collections.catalog import ImportReport, get_collection, import_collection, load_sequences
+from swirl.sources.formats.still_images import MAX_PIXELS, still
+from swirl.sources.validation import Unusable
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 

@@ -12,7 +12,7 @@ import pytest
 
 from swirl.errors import SwirlError
 from swirl.sources import Reading, read_sequences
-from swirl.sources.items import MAX_BYTES
+from swirl.sources.validation import MAX_BYTES
 
 GOOD = '{"id": "a", "states": ["one", "two"]}\n'
 

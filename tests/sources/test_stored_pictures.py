@@ -12,8 +12,8 @@ import pytest
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.pictures import encoded, from_pixels, pixels
-from swirl.sources.collection import get_collection, import_collection, load_sequences
-from swirl.sources.frames import FRAMES, FrameWriter
+from swirl.sources.collections.catalog import get_collection, import_collection, load_sequences
+from swirl.sources.collections.frame_archive import FRAMES, FrameWriter
 from swirl.states import Picture, State
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")

@@ -11,11 +11,11 @@ import pytest
 
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.true_actions import load_true_actions
-from swirl.sources.collection import import_collection, load_sequences
-from swirl.sources.tool_logs import read_answer_tree, read_tau_bench
+from swirl.sources.collections.catalog import import_collection, load_sequences
+from swirl.sources.formats.tool_logs import read_answer_tree, read_tau_bench
 from swirl.worlds import registry
 from swirl.worlds.base import episode_seed
-from swirl.worlds.tool_world import shortened
+from swirl.worlds.tool_log_world import shortened
 
 BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
 DATA = Path(os.environ.get("SWIRL_TOOL_LOGS", BESIDE))

@@ -13,9 +13,9 @@ from making import gif, scene, shapes, shown, sound, video, write
 
 from swirl.cli import main
 from swirl.errors import SwirlError, UsageError
-from swirl.sources.clips import frames_at
-from swirl.sources.collection import ImportReport, get_collection, import_collection, load_sequences
-from swirl.sources.picture_options import PictureOptions, parse_every
+from swirl.sources.collections.catalog import ImportReport, get_collection, import_collection, load_sequences
+from swirl.sources.formats.frame_clips import frames_at
+from swirl.sources.formats.image_options import PictureOptions, parse_every
 
 GREEN, RED = (30, 160, 40), (190, 20, 20)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from studio import inference
+from studio.services import inference
 from swirl import models
 from swirl.models import Alternative, Inference, LogProb, Prediction
-from swirl.sources.collection import import_collection
+from swirl.sources.collections.catalog import import_collection
 from swirl.states import State
 
 WALK = [f"you are in {room}. cup in hall, lying." for room in ("hall", "attic", "hall")]

@@ -9,10 +9,10 @@ import pytest
 from conftest import TableModel
 from picture_model import PictureModel, frame
 
-from studio import inference
+from studio.services import inference
 from swirl import models, pictures
-from swirl.sources.collection import import_collection
-from swirl.sources.frames import FrameWriter
+from swirl.sources.collections.catalog import import_collection
+from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.worlds.blocks import Board, Thing, act
 
 BOARD = Board(("sky", *[None] * 15), (None, Thing("circle", "red"), Thing("square", "blue"), *[None] * 13))

@@ -10,7 +10,7 @@ from swirl import pictures
 from swirl.models import Alternative, Inference, LogProb, Prediction
 from swirl.states import State
 from swirl.worlds import blocks
-from swirl.worlds.blocks_art import COLOURS, PADS, SHAPES, cell_picture
+from swirl.worlds.blocks_rendering import COLOURS, PADS, SHAPES, cell_picture
 
 CELL = 16
 

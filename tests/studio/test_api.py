@@ -15,11 +15,12 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from studio import app
-from studio.api import Endpoints, read_state, write_state
-from swirl import jobs, pictures
+from studio.server.api import Endpoints, read_state, write_state
+from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.history import History
-from swirl.sources.collection import load_sequences
+from swirl.runs import jobs
+from swirl.sources.collections.catalog import load_sequences
 
 NAMES = ["load", "infer", "imagine", "start", "status"]
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from studio import app, theme
-from studio.components import header
-from studio.inference import shared
-from studio.store import history
+from studio import app
+from studio.components.shared import header
+from studio.server import theme
+from studio.services.history_store import history
+from studio.services.inference import shared
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,6 @@ def test_the_menu_marks_the_chosen_and_the_loaded(home: Path, loaded: list) -> N
 
 
 def test_without_a_model_the_strip_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.inference.asset_names", lambda: [])
+    monkeypatch.setattr("studio.services.inference.asset_names", lambda: [])
     parts = header.strip(home, "")
     assert "no model yet" in parts["checkpoint"] and "Train one" in parts["menu"]

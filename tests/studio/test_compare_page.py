@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from studio import evaluating
 from studio.pages.compare import ComparePage
+from studio.services import evaluations
 from swirl import evaluation
 from swirl.errors import SwirlError
 from swirl.evaluation.bootstrap import Value
@@ -65,7 +65,7 @@ class NothingKept:
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table models have no files from which a name for their answers could be made."""
-    monkeypatch.setattr(evaluating, "keep_answers", lambda *_: NothingKept())
+    monkeypatch.setattr(evaluations, "keep_answers", lambda *_: NothingKept())
 
 
 def ended(page: ComparePage, answer: dict) -> dict:
@@ -125,5 +125,5 @@ def test_an_evaluation_makes_way_and_can_be_stopped(home: Path, loaded: list, mo
         time.sleep(0.01)
     assert "data-stop-evaluation" in page.progress({})["parts"]["progress"]
     answer = ended(page, page.stop({}))
-    assert evaluating.STOPPED in answer["parts"]["progress"]
+    assert evaluations.STOPPED in answer["parts"]["progress"]
     assert History(home).evaluations(data="walks") == []

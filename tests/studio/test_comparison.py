@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.comparing import canonical
-from studio.components.compare_table import PREVIEW, compare_table
-from studio.components.metrics_table import metrics_table
-from studio.measuring import known_figures
+from studio.components.compare.comparison_table import compare_table
+from studio.components.shared.metrics_table import metrics_table
+from studio.services.comparison_predictions import canonical
+from studio.services.comparison_scores import known_figures
+from studio.services.model_choices import PREVIEW
 from studio.view_models.comparison import Told, decided, disagreement, order, parting, sample, tallies
 from studio.view_models.metric_rows import Figure, better, figures, metric_rows, shown
 from swirl.history import History
-from swirl.sources.split import part
+from swirl.sources.collections.split import part
 from swirl.states import State, StateSequence
 
 NAMES = {"a": "x@0", "b": "x@1"}

@@ -7,23 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from studio import watch
-from studio.components import control_room, pulse, start_form
-from studio.components.asked_rollouts import asked_rollouts
-from studio.components.run_header import head_parts
-from studio.inference import Models, shared
-from studio.store import history
-from studio.view_models.fit_words import fit_verdict
-from studio.view_models.machine_words import in_short, meters
-from studio.view_models.run_words import advised_changes
+from studio.components.shared import machine_status
+from studio.components.shared.run_header import head_parts
+from studio.components.train import control_room, start_form
+from studio.components.train.requested_rollouts import asked_rollouts
+from studio.server import background
+from studio.services.history_store import history
+from studio.services.inference import Models, shared
+from studio.view_models.machine_load import in_short, meters
+from studio.view_models.memory_verdict import fit_verdict
+from studio.view_models.run_descriptions import advised_changes
 from studio.view_models.start_form import field_values
 from studio.view_models.timeline import Band
-from swirl import machine, preflight, processes
-from swirl.machine import Gpu, Load
-from swirl.models.memory import Memory
-from swirl.preflight import Fit
+from swirl import devices, processes
+from swirl.devices import Gpu, Load
+from swirl.models.memory_estimate import Memory
 from swirl.settings import Settings
-from swirl.trouble import memory_advice
+from swirl.training import memory_check
+from swirl.training.diagnostics import memory_advice
+from swirl.training.memory_check import Fit
 
 GIGABYTE = 10**9
 PLAIN = str.maketrans({"\N{NO-BREAK SPACE}": " "})
@@ -69,12 +71,12 @@ def test_a_watched_run_that_ended_is_told_once_it_is_over(home: Path) -> None:
     past = history(home)
     going, over = queued(home), queued(home)
     past.update_run(over, status="running")
-    assert pulse.ends(home, [going, over]) == {"going": [over, going], "ended": []}
+    assert machine_status.ends(home, [going, over]) == {"going": [over, going], "ended": []}
     past.update_run(over, status="failed", error="No space is left.")
-    found = pulse.ends(home, [going, over])
+    found = machine_status.ends(home, [going, over])
     assert found["going"] == [going]
     assert found["ended"] == [{"run": over, "title": f"{over}: failed", "body": "No space is left."}]
-    assert pulse.ends(home, [])["ended"] == []
+    assert machine_status.ends(home, [])["ended"] == []
 
 
 def test_a_failure_with_advice_offers_the_run_it_advises(home: Path) -> None:
@@ -108,10 +110,10 @@ def test_what_does_not_fit_is_said_with_the_settings_that_help(home: Path, monke
     assert "accumulation=8 brings it down to 40.0 GB." in verdict.why.translate(PLAIN)
     assert "data-use" in start_form.use_button(fit) and start_form.use_button(None) == ""
     assert fit_verdict(None).claim == "Whether it fits is not known yet"
-    monkeypatch.setattr(machine, "memory", lambda: (GIGABYTE, 2 * GIGABYTE))
+    monkeypatch.setattr(devices, "memory", lambda: (GIGABYTE, 2 * GIGABYTE))
     checked = start_form.checked(home, {"values": field_values(Settings(data="walks", batch_size=512))})
     assert "Too large for this machine" in checked["parts"]["before"]
-    assert preflight.preflight(home, Settings(data="walks")) is not None
+    assert memory_check.preflight(home, Settings(data="walks")) is not None
 
 
 def test_models_make_room_before_a_run_takes_the_gpu_or_scarce_memory(
@@ -120,13 +122,13 @@ def test_models_make_room_before_a_run_takes_the_gpu_or_scarce_memory(
     holder = Models(home)
     with holder.use("first"):
         pass
-    monkeypatch.setattr(machine, "memory", lambda: (GIGABYTE, 8 * GIGABYTE))
+    monkeypatch.setattr(devices, "memory", lambda: (GIGABYTE, 8 * GIGABYTE))
     holder.make_room("cpu")
     assert holder.loaded() == ["first"]
-    monkeypatch.setattr(machine, "memory", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
+    monkeypatch.setattr(devices, "memory", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
     holder.make_room("cpu")
     assert holder.loaded() == [] and loaded[0].unloaded
-    monkeypatch.setattr(machine, "_gpu_indices", lambda: ("0",))
+    monkeypatch.setattr(devices, "_gpu_indices", lambda: ("0",))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(type(loaded[0]), "device", "cuda:0")
     with holder.use("second"):
@@ -142,13 +144,13 @@ def test_models_make_room_before_a_run_takes_the_gpu_or_scarce_memory(
 def test_a_run_that_somebody_else_started_makes_room_too(
     home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "memory", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
+    monkeypatch.setattr(devices, "memory", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
     with shared(home).use("first"):
         pass
-    assert watch.make_room(home, set()) == set() and shared(home).loaded() == ["first"]
+    assert background.make_room(home, set()) == set() and shared(home).loaded() == ["first"]
     run = queued(home)
     history(home).update_run(run, status="running", device="cpu")
-    assert watch.make_room(home, set()) == {run} and shared(home).loaded() == []
+    assert background.make_room(home, set()) == {run} and shared(home).loaded() == []
 
 
 def test_asked_rollouts_stay_beside_those_of_training(home: Path) -> None:

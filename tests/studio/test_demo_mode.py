@@ -12,14 +12,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from studio import app, demo, serve
-from studio.demo import READING, REFUSAL, name_of
-from studio.inference import shared
-from studio.store import history
+from studio import app, serve
+from studio.server import demo
+from studio.server.demo import READING, REFUSAL, name_of
+from studio.services.history_store import history
+from studio.services.inference import shared
 from swirl.errors import SwirlError
 from swirl.models.checkpoints import resolve_checkpoint
 from swirl.paths import assets
-from swirl.sample_run import FILE
+from swirl.sharing.sample_run import FILE
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_whatever_is_not_on_the_list_is_refused_and_does_nothing(built: gr.Block
         refused.add(name_of(function))
     writing = {
         "start_form.start", "start_form.labels", "run_view.act", "runs.delete", "explore.receive", "explore.remove",
-        "header.unload", "share.share",
+        "header.unload", "share_window.share",
     }  # fmt: skip
     assert writing <= refused
     assert contents(home) == before and history(home).runs() == runs

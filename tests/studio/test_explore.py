@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from gradio.utils import get_upload_folder
 
-from studio.answers import answers
-from studio.checking import check
-from studio.inference import shared
+from studio.components.shared.page_requests import answers
 from studio.pages.explore import Explorer
+from studio.services.health_checks import check
+from studio.services.inference import shared
 from swirl.errors import SwirlError
 
 
@@ -78,7 +78,7 @@ def test_the_check_tells_sound_actions_from_collapsed_ones(page: Explorer, home:
 
 
 def test_without_a_model_the_states_are_still_shown(page: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.inference.asset_names", lambda: [])
+    monkeypatch.setattr("studio.services.inference.asset_names", lambda: [])
     shown = page.show(at())
     assert shown["model"] is None and "filmstrip" in shown["parts"]["film"]
     assert 'href="train?new=1&amp;data=walks">Train one on these' in shown["parts"]["imagined"]

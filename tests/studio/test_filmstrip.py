@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from studio.components.filmstrip import JUMP, LONGEST, filmstrip, window
-from studio.components.shelf import MANY, shelf
-from swirl.sources.collection import Collection
+from studio.components.explore.collection_list import MANY, shelf
+from studio.components.shared.filmstrip import JUMP, LONGEST, filmstrip, window
+from swirl.sources.collections.catalog import Collection
 from swirl.states import State
 
 

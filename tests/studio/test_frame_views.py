@@ -11,15 +11,16 @@ import pytest
 from picture_home import BOARD
 from picture_model import frame
 
-from studio.animation import gif
-from studio.components.ab_view import ab_view
-from studio.components.filmstrip import filmstrip
-from studio.components.frame import fitted, framed, image
-from studio.components.rollout_table import rollout_table
-from studio.components.sample import stored_state
-from studio.components.stage import stage
-from studio.view_models.depth import out_of_depth
+from studio.components.explore.image_divider import ab_view
+from studio.components.play.current_state import stage
+from studio.components.shared.filmstrip import filmstrip
+from studio.components.shared.frame import framed, image
+from studio.components.train.recorded_state import stored_state
+from studio.components.train.rollout_table import rollout_table
+from studio.services.animated_gif import gif
+from studio.view_models.frame_size import fitted
 from studio.view_models.numbers import decibels
+from studio.view_models.out_of_domain import out_of_depth
 from studio.view_models.picture_difference import difference, measured
 from swirl import pictures
 from swirl.history import Rollout

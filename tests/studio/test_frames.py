@@ -10,8 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from gradio.routes import App
 
-from studio import app, frames
-from studio.kept import Kept, is_picture
+from studio import app
+from studio.services import frames
+from studio.services.stored_states import Kept, is_picture
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.states import Picture, State
@@ -97,7 +98,7 @@ def test_kept_states_survive_and_texts_stay_texts(tmp_path: Path) -> None:
 
 def test_kept_frames_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, data = Kept(tmp_path), pictures.encoded(noise(6))
-    monkeypatch.setattr("studio.kept.MOST_BYTES", int(2.5 * len(data)))
+    monkeypatch.setattr("studio.services.stored_states.MOST_BYTES", int(2.5 * len(data)))
     first, second = (kept.keep(State(picture=noise(seed))) for seed in (6, 7))
     kept.state(first)  # asked for later than the second
     third = kept.keep(State(picture=noise(8)))

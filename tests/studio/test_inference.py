@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from studio import inference
-from studio.inference import KEEP, Models, chosen
-from studio.store import history
+from studio.services import inference
+from studio.services.history_store import history
+from studio.services.inference import Models, chosen
+from studio.services.loaded_models import KEEP
 from swirl import models as swirl_models
 from swirl.errors import SwirlError
 from swirl.states import State

@@ -9,15 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from studio.components import enough, start_form, to_label
-from studio.components.to_label import used
-from studio.inference import shared
+from studio.components.label import label_progress, labelling_card
+from studio.components.label.labelling_card import used
+from studio.components.train import start_form
 from studio.pages import label
 from studio.pages.label import Labeller
-from studio.view_models.enough import MEASURED, aim, standing
+from studio.services.inference import shared
+from studio.view_models.label_progress import MEASURED, aim, standing
 from swirl.errors import SwirlError
-from swirl.sources import labelling, writing_labels
-from swirl.sources.labels import read_labels
+from swirl.sources.labels import hand_labelling, writing
+from swirl.sources.labels.reading import read_labels
 
 DATA = {"data": "walks"}
 
@@ -43,7 +44,7 @@ def test_a_transition_is_shown_with_its_changes_and_no_true_action(page: Labelle
 
 
 def test_no_file_of_this_part_opens_true_actions() -> None:
-    for module in (labelling, writing_labels, label, to_label, enough):
+    for module in (hand_labelling, writing, label, labelling_card, label_progress):
         text = Path(module.__file__).read_text(encoding="utf-8")
         assert "true_actions" not in text and "sidecar" not in text
 

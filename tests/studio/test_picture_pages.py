@@ -11,20 +11,20 @@ from conftest import TableModel
 from picture_home import ACTIONS, add_boards, offer_both
 from picture_model import PictureModel
 
-from studio.components import header
-from studio.components.start_form import opened
-from studio.fitting import fit_note, wanted
-from studio.inference import chosen, shared
-from studio.likeness import depth
+from studio.components.shared import header
+from studio.components.shared.model_for_states import fit_note, wanted
+from studio.components.train.start_form import opened
 from studio.pages.compare import ComparePage
 from studio.pages.explore import Explorer
 from studio.pages.play import Player
-from studio.uploads import take
+from studio.services.frame_likeness import depth
+from studio.services.inference import chosen, shared
+from studio.services.uploads import take
 from studio.view_models.start_form import check_places
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.settings import Settings
-from swirl.sources.collection import import_collection, list_collections, load_sequences
+from swirl.sources.collections.catalog import import_collection, list_collections, load_sequences
 from swirl.states import State
 
 AT = {"data": "boards", "sequence": 1, "step": 1}
@@ -149,7 +149,7 @@ def test_another_model_answers_and_says_so(boards: Path) -> None:
 
 
 def test_without_a_model_of_pictures_the_way_out_is_named(boards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.inference.asset_names", lambda: ["reader"])
+    monkeypatch.setattr("studio.services.inference.asset_names", lambda: ["reader"])
     shown = Explorer(boards).show(AT)
     assert shown["model"] is None and "no model of pictures" in shown["parts"]["fit"]
     assert shown["parts"]["film"].count("<img") == 4

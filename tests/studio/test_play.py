@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.components.futures import distinct
+from studio.components.play.futures import distinct
 from studio.pages.play import LONGEST_ACTION, LONGEST_STATE, Player
 from swirl.errors import SwirlError
 from swirl.models import Prediction

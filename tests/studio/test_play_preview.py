@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from studio.components.futures import PREVIEW
+from studio.components.play.futures import PREVIEW
 from studio.pages.play import Player
 from swirl.errors import SwirlError
 from swirl.models import loading
-from swirl.models.editors import load_editor
+from swirl.models.families.diffusion_editors import load_editor
 from tests.models.editing import build_pix2pix
 
 ACTION = "move the red square up"

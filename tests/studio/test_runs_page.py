@@ -12,7 +12,7 @@ from studio.view_models.numbers import ago, count, counted, duration, memory, pe
 from studio.view_models.run_rows import run_row
 from swirl.errors import SwirlError
 from swirl.history import History
-from swirl.jobs import run_folder
+from swirl.runs.jobs import run_folder
 from swirl.settings import Settings
 
 

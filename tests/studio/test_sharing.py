@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.sharing import Progress, Sharing, Wish
+from studio.services.sharing import Progress, Sharing, Wish
 from swirl.errors import SwirlError, UsageError
 
 SECRET = "hf_secretOfTheUser"
@@ -55,7 +55,7 @@ def test_the_token_goes_to_the_upload_and_nowhere_else(
         given.append(token)
         raise RuntimeError(f"a library that tells what it was given: {token}")
 
-    monkeypatch.setattr("swirl.push.push", push)
+    monkeypatch.setattr("swirl.sharing.hub_upload.push", push)
     sharing = Sharing(tmp_path)
     with caplog.at_level(logging.DEBUG):
         sharing.start(Wish("model", "tiny-household", "me/world"), SECRET)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from studio.components import start_form as form
+from studio.components.train import start_form as form
 from studio.view_models.cost import cost_estimate, cost_words, past_paces
 from studio.view_models.start_form import EXTENSIONS, GROUPS, MAIN, field_values, from_preset, read_form, typed
-from studio.view_models.start_row import start_verdict
+from studio.view_models.start_verdict import start_verdict
 from swirl.errors import SwirlError
 from swirl.history import History
-from swirl.keeping.differences import settings_difference
 from swirl.presets import PRESETS
+from swirl.runs.archive.settings_differences import settings_difference
 from swirl.settings import FIELDS, PER_PHASE, Settings
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from studio import styles
+from studio.server import styles
 
 
 def test_browsers_keep_a_stylesheet_with_a_version() -> None:

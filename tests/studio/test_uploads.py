@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from studio.pages.explore import Explorer
-from studio.uploads import take
+from studio.services.uploads import take
 from swirl.errors import SwirlError
-from swirl.sources.collection import load_sequences
+from swirl.sources.collections.catalog import load_sequences
 from tests.sources.making import scene, video
 
 

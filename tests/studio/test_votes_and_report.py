@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from studio.checking import known_marks
 from studio.pages.compare import ComparePage
+from studio.services.health_checks import known_marks
 from studio.view_models.health import findings, marks
 from swirl import models
 from swirl.errors import SwirlError
 from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.looks import Case, Glance
+from swirl.evaluation.health_findings import Case, Glance
 from swirl.history import History
 
 BOTH = {"a": "first", "b": "second", "data": "walks"}

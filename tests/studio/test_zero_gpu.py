@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from studio import zero_gpu
-from studio.inference import shared
+from studio.services import zero_gpu
+from studio.services.inference import shared
 from swirl.errors import SwirlError
 from swirl.states import State
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from transformers import TrainerState
 
-from swirl import jobs
 from swirl.history import History
-from swirl.monitor import Diverged, Monitor
-from swirl.plan import PlannedPhase
+from swirl.runs import jobs
 from swirl.settings import Settings
+from swirl.training.callbacks import Diverged, Monitor
+from swirl.training.schedule import PlannedPhase
 
 ROOT = Path(__file__).parents[2]
 SMALL = {

@@ -13,9 +13,9 @@ from transformers import PrinterCallback
 from swirl.errors import UsageError
 from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
-from swirl.phases import build_phase
 from swirl.settings import Settings
 from swirl.states import State, Transition
+from swirl.training.grpo_phase import build_phase
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 

@@ -14,11 +14,11 @@ from transformers import PrinterCallback
 
 from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
-from swirl.phases import build_phase
 from swirl.settings import Settings
 from swirl.states import LabelledTransition, Transition
-from swirl.supervised import negative_log_likelihood
-from swirl.warmup import build_warm_up
+from swirl.training.grpo_phase import build_phase
+from swirl.training.supervised import negative_log_likelihood
+from swirl.training.warm_up import build_warm_up
 from swirl.worlds.blocks import Blocks
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "models"))

@@ -9,7 +9,7 @@ import numpy as np
 
 from swirl.paths import assets
 from swirl.pictures import pixels
-from swirl.sources.collection import load_sequences
+from swirl.sources.collections.catalog import load_sequences
 from swirl.worlds.base import World, episode_seed
 
 

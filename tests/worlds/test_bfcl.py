@@ -10,7 +10,7 @@ import pytest
 
 from swirl.errors import SwirlError
 from swirl.paths import assets
-from swirl.sources.collection import load_sequences
+from swirl.sources.collections.catalog import load_sequences
 from swirl.worlds import bfcl, registry
 from swirl.worlds.base import HELD_OUT_SEED, episode_seed
 

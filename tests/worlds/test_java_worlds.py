@@ -7,7 +7,7 @@ import pytest
 
 from swirl.errors import SwirlError
 from swirl.paths import assets
-from swirl.worlds import java, registry
+from swirl.worlds import java_simulators, registry
 from swirl.worlds.base import episode_seed
 from swirl.worlds.scienceworld import HELD_OUT_TASKS, TASKS
 
@@ -82,5 +82,5 @@ def test_a_java_that_does_not_start_is_one_sentence(name):
     def start():
         raise OSError("no java here")
 
-    with pytest.raises(SwirlError, match="java -version"), java.JavaSimulator(name, start):
+    with pytest.raises(SwirlError, match="java -version"), java_simulators.JavaSimulator(name, start):
         pytest.fail("it must not start")

@@ -13,7 +13,7 @@ from swirl.pictures import pixels
 from swirl.worlds import registry
 from swirl.worlds.base import HELD_OUT_SEED, episode_seed
 from swirl.worlds.minigrid import HELD_OUT_LAYOUTS, LAYOUTS, TILE, MiniGrid, built, draw
-from swirl.worlds.minigrid_walk import choices
+from swirl.worlds.minigrid_agent import choices
 
 NEEDS = {world.name: world.needs for world in registry.worlds()}["minigrid"]
 pytestmark = pytest.mark.skipif(bool(NEEDS), reason=NEEDS)

@@ -9,7 +9,7 @@ import pytest
 
 from swirl.errors import SwirlError
 from swirl.paths import assets
-from swirl.sources.collection import load_sequences
+from swirl.sources.collections.catalog import load_sequences
 from swirl.worlds import miniwob, registry
 from swirl.worlds.base import HELD_OUT_SEED, episode_seed
 from swirl.worlds.miniwob_page import Widget, page, widgets

@@ -9,9 +9,9 @@ import pytest
 
 from swirl.errors import SwirlError, UsageError
 from swirl.pictures import encoded
-from swirl.sources.frames import stored_state
+from swirl.sources.collections.frame_archive import stored_state
 from swirl.states import State
-from swirl.worlds import java, registry
+from swirl.worlds import java_simulators, registry
 from swirl.worlds.base import episode_of, episode_seed
 from swirl.worlds.blocks import Blocks
 
@@ -120,7 +120,7 @@ def test_numbers_out_of_range_are_wrong_usage(tmp_path, changes):
 
 
 def test_a_world_without_java_says_what_it_needs(monkeypatch, tmp_path):
-    monkeypatch.setattr(java.shutil, "which", lambda name: None)
+    monkeypatch.setattr(java_simulators.shutil, "which", lambda name: None)
     ready = {world.name: world for world in registry.worlds()}
     assert ready["household"].ready and not ready["household"].needs
     assert not ready["scienceworld"].ready and "Java runtime" in ready["scienceworld"].needs
@@ -130,14 +130,14 @@ def test_a_world_without_java_says_what_it_needs(monkeypatch, tmp_path):
 
 
 def test_a_world_without_its_package_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(java, "find_spec", lambda name: None)
+    monkeypatch.setattr(java_simulators, "find_spec", lambda name: None)
     needs = {world.name: world.needs for world in registry.worlds()}
     assert 'pip install "swirl-studio[worlds]"' in needs["textworld-express"]
 
 
 def test_a_world_without_its_package_does_not_ask_for_java(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "find_spec", lambda name: None)
-    monkeypatch.setattr(java.shutil, "which", lambda name: None)
+    monkeypatch.setattr(java_simulators.shutil, "which", lambda name: None)
     needs = {world.name: world.needs for world in registry.worlds()}
     assert needs["minigrid"] == 'It needs pip install "swirl-studio[worlds]".' and not needs["blocks"]
     with pytest.raises(SwirlError, match="MiniGrid is not ready"):

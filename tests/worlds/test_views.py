@@ -2,9 +2,9 @@
 
 import pytest
 
-from swirl.worlds.express_view import View, read_room
-from swirl.worlds.science_view import read_item, read_scene
 from swirl.worlds.scienceworld import needless, possible
+from swirl.worlds.scienceworld_view import read_item, read_scene
+from swirl.worlds.textworld_express_view import View, read_room
 
 KITCHEN = (
     "You are in the kitchen. In one part of the room you see a stove. There is also a fridge that is closed. You also "

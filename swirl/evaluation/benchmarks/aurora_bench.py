@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 
 from swirl.errors import SwirlError
-from swirl.evaluation.answering import Progress
-from swirl.evaluation.benchmarks import paper, tasks
+from swirl.evaluation.benchmarks import judge_instructions, paper_figures
 from swirl.evaluation.benchmarks.clip import MISSING, clip_at_hand, cosines
-from swirl.evaluation.benchmarks.drawing import by_clip, by_pixels
 from swirl.evaluation.benchmarks.figures import Column, bleus, means
-from swirl.evaluation.benchmarks.items import Gathered, Step, broken, counted, some
-from swirl.evaluation.benchmarks.predicting import Means, imagined
-from swirl.evaluation.benchmarks.words import bert_scores, cider
+from swirl.evaluation.benchmarks.image_scores import by_clip, by_pixels
+from swirl.evaluation.benchmarks.predictions import Means, imagined
+from swirl.evaluation.benchmarks.splits import Gathered, Step, broken, counted, some
+from swirl.evaluation.benchmarks.text_scores import bert_scores, cider
 from swirl.evaluation.disc_edit import SAMPLES, drawn, pixel_distance
 from swirl.evaluation.judge import Load, Question, numbers
-from swirl.evaluation.texts import rouge_l
-from swirl.sources.aurora import TEST, Choice, Edit, is_aurora, listed, read_choices, read_edits
+from swirl.evaluation.protocols import Progress
+from swirl.evaluation.text_metrics import rouge_l
+from swirl.sources.formats.aurora_bench import TEST, Choice, Edit, is_aurora, listed, read_choices, read_edits
 from swirl.states import State
 
 PROJECT = "the AURORA project (McGill-NLP/AURORA)"
@@ -47,7 +47,7 @@ class AuroraBench:
     """The benchmark's folder: `test.json`, `disc_edit_data/` and the pictures that they name."""
 
     name, kind, title = "aurora-bench", "image", "AURORA-Bench"
-    splits, paper = paper.AURORA_SPLITS, paper.AURORA
+    splits, paper = paper_figures.AURORA_SPLITS, paper_figures.AURORA
     judged = True
 
     def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Edits:
@@ -93,8 +93,8 @@ class AuroraBench:
 
     def loads(self, gathered: Edits, infers: bool) -> list[Load]:
         """What a judge will be asked: each edit, and where the model infers actions each of those."""
-        loads = [Load(len(gathered.items), len(tasks.EDIT) + 60, 2)]
-        return [*loads, Load(len(gathered.items), len(tasks.ACTION) + 120, 2)] if infers else loads
+        loads = [Load(len(gathered.items), len(judge_instructions.EDIT) + 60, 2)]
+        return [*loads, Load(len(gathered.items), len(judge_instructions.ACTION) + 120, 2)] if infers else loads
 
     def measure(self, gathered: Edits, with_: Means) -> Iterator[Column]:
         """Every figure: of the drawn pictures, of DiscEdit, of the inferred instructions, and the judge's of both."""
@@ -134,7 +134,7 @@ def judged_edits(steps: Sequence[Step], made: Sequence[State], of: dict[str, int
     if with_.judge is None:
         return
     questions = [
-        Question(step.id, tasks.EDIT, step.action, (step.state.picture, drawing.picture))
+        Question(step.id, judge_instructions.EDIT, step.action, (step.state.picture, drawing.picture))
         for step, drawing in zip(steps, made, strict=True)
     ]
     scores = with_.judge.ask(questions, partial(numbers, key="score", count=2, low=0, high=10), with_.progress)
@@ -188,7 +188,13 @@ def inverse(steps: Sequence[Step], of: dict[str, int], with_: Means) -> Iterator
             yield from means(f"inverse/{name}", splits, groups, values, of, scale)
     if with_.judge is not None:
         questions = [
-            Question(step.id, tasks.ACTION, step.action, (step.state.picture, step.next_state.picture), answer=ours)
+            Question(
+                step.id,
+                judge_instructions.ACTION,
+                step.action,
+                (step.state.picture, step.next_state.picture),
+                answer=ours,
+            )
             for step, ours in zip(steps, inferred, strict=True)
         ]
         scores = with_.judge.ask(questions, partial(numbers, key="score", count=1, low=1, high=5), with_.progress)

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swirl.errors import SwirlError
-from swirl.evaluation.answering import Progress
-from swirl.evaluation.benchmarks import paper, tasks
+from swirl.evaluation.benchmarks import judge_instructions, paper_figures
 from swirl.evaluation.benchmarks.clip import MISSING, Clip, clip_at_hand, cosines
-from swirl.evaluation.benchmarks.drawing import by_clip, by_pixels, shown
 from swirl.evaluation.benchmarks.figures import Column, means
-from swirl.evaluation.benchmarks.items import Gathered, Step, broken, counted, some
-from swirl.evaluation.benchmarks.predicting import Means, imagined
+from swirl.evaluation.benchmarks.image_scores import by_clip, by_pixels, shown
+from swirl.evaluation.benchmarks.predictions import Means, imagined
+from swirl.evaluation.benchmarks.splits import Gathered, Step, broken, counted, some
 from swirl.evaluation.judge import Load, Question, numbers
+from swirl.evaluation.protocols import Progress
 from swirl.states import Picture, State
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ByteMorph:
     """The benchmark's parquet files, in a folder or in its folder `data`."""
 
     name, kind, title = "bytemorph", "image", "ByteMorph-Bench"
-    splits, paper = paper.BYTEMORPH_SPLITS, paper.BYTEMORPH
+    splits, paper = paper_figures.BYTEMORPH_SPLITS, paper_figures.BYTEMORPH
     judged = True
 
     def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Motions:
@@ -81,7 +81,7 @@ class ByteMorph:
 
     def loads(self, gathered: Motions, infers: bool) -> list[Load]:
         """What a judge will be asked: each row once."""
-        return [Load(len(gathered.items), len(tasks.MOTION) + 120, 3)]
+        return [Load(len(gathered.items), len(judge_instructions.MOTION) + 120, 3)]
 
     def measure(self, gathered: Motions, with_: Means) -> Iterator[Column]:
         """CLIP similarities and directions, PSNR, and the judge's score from 0 to 100."""
@@ -96,7 +96,9 @@ class ByteMorph:
         yield from by_pixels(steps, made, of)
         if with_.judge is not None:
             questions = [
-                Question(s.id, tasks.MOTION, s.action, (s.state.picture, s.next_state.picture, drawing.picture))
+                Question(
+                    s.id, judge_instructions.MOTION, s.action, (s.state.picture, s.next_state.picture, drawing.picture)
+                )
                 for s, drawing in zip(steps, made, strict=True)
             ]
             scores = with_.judge.ask(questions, partial(numbers, key="Score", count=1, low=0, high=100), with_.progress)

@@ -12,7 +12,7 @@ import numpy as np
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation.perceptual import CLIP
+from swirl.evaluation.perceptual_metrics import CLIP
 from swirl.states import Picture
 
 if TYPE_CHECKING:

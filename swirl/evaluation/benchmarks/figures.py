@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from swirl.evaluation.bootstrap import LEVEL, RESAMPLES, grouped, of_sums
-from swirl.evaluation.texts import bleu_counts
+from swirl.evaluation.text_metrics import bleu_counts
 
 MEAN = "mean"
 """The column of the mean over the splits."""

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from swirl.errors import SwirlError, UsageError
-from swirl.evaluation.answering import Progress
 from swirl.evaluation.benchmarks.aurora_bench import AuroraBench
 from swirl.evaluation.benchmarks.bytemorph import ByteMorph
 from swirl.evaluation.benchmarks.figures import Figure, figures
-from swirl.evaluation.benchmarks.items import Gathered
-from swirl.evaluation.benchmarks.paper import Row
-from swirl.evaluation.benchmarks.predicting import Means
-from swirl.evaluation.benchmarks.text_benches import Mind2Web, ScienceWorld, StableToolBench
+from swirl.evaluation.benchmarks.paper_figures import Row
+from swirl.evaluation.benchmarks.predictions import Means
+from swirl.evaluation.benchmarks.splits import Gathered
+from swirl.evaluation.benchmarks.text_benchmarks import Mind2Web, ScienceWorld, StableToolBench
 from swirl.evaluation.benchmarks.worldprediction import WorldPrediction
 from swirl.evaluation.judge import Load
+from swirl.evaluation.protocols import Progress
 
 
 class Benchmark(Protocol):

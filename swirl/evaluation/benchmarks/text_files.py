@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from swirl.errors import SwirlError
-from swirl.evaluation.answering import Progress
-from swirl.evaluation.benchmarks.items import Step, counted
-from swirl.sources.items import Unusable, checked_text, kind
-from swirl.sources.jsonl import records
-from swirl.sources.lines import Meter, open_text
-from swirl.sources.tool_logs import ToolLog, ToolStep, read_answer_tree
+from swirl.evaluation.benchmarks.splits import Step, counted
+from swirl.evaluation.protocols import Progress
+from swirl.sources.formats.jsonl import records
+from swirl.sources.formats.tool_logs import ToolLog, ToolStep, read_answer_tree
+from swirl.sources.text_lines import Meter, open_text
+from swirl.sources.validation import Unusable, checked_text, kind
 from swirl.states import State
 
 OTHER = "other"

@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from swirl.errors import SwirlError
-from swirl.evaluation.answering import Progress
-from swirl.evaluation.benchmarks import paper, tasks
+from swirl.evaluation.benchmarks import judge_instructions, paper_figures
 from swirl.evaluation.benchmarks.clip import MISSING, clip_at_hand, cosines
-from swirl.evaluation.benchmarks.drawing import psnr_between, shown
 from swirl.evaluation.benchmarks.figures import Column, means
-from swirl.evaluation.benchmarks.items import Gathered, counted, some
-from swirl.evaluation.benchmarks.predicting import Means, imagined
-from swirl.evaluation.benchmarks.procedures import PROJECT, Procedure, procedures_of
-from swirl.evaluation.benchmarks.segment_frames import SegmentFrames
+from swirl.evaluation.benchmarks.image_scores import psnr_between, shown
+from swirl.evaluation.benchmarks.predictions import Means, imagined
+from swirl.evaluation.benchmarks.splits import Gathered, counted, some
+from swirl.evaluation.benchmarks.worldprediction_files import PROJECT, Procedure, procedures_of
+from swirl.evaluation.benchmarks.worldprediction_frames import SegmentFrames
 from swirl.evaluation.judge import Load, Question, numbers
+from swirl.evaluation.protocols import Progress
 from swirl.states import State
 
 
@@ -45,7 +45,7 @@ class WorldPrediction:
     """The benchmark's JSON files in a folder, with `videos/` or `frames/` beside them."""
 
     name, kind, title = "worldprediction", "image", "WorldPrediction"
-    splits, paper = paper.TURN_SPLITS, paper.WORLDPREDICTION
+    splits, paper = paper_figures.TURN_SPLITS, paper_figures.WORLDPREDICTION
     judged = True
 
     def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Gathered[Journey]:
@@ -74,7 +74,7 @@ class WorldPrediction:
     def loads(self, gathered: Gathered[Journey], infers: bool) -> list[Load]:
         """What a judge will be asked: every turn whose next state was observed."""
         turns = sum(observed is not None for item in gathered.items for _, observed in item.turns)
-        return [Load(turns, len(tasks.TURN) + 60, 2)]
+        return [Load(turns, len(judge_instructions.TURN) + 60, 2)]
 
     def measure(self, gathered: Gathered[Journey], with_: Means) -> Iterator[Column]:
         """PSNR and CLIP similarity beside those of the start copied, and the judge's 0 to 10, turn by turn."""
@@ -100,7 +100,7 @@ def travelled(journeys: Sequence[Journey], with_: Means) -> Iterator[list[Arriva
     Where a turn's frame is missing the model still goes on, but has not arrived anywhere that can be scored.
     """
     at = {journey.id: journey.start for journey in journeys}
-    for turn in range(paper.TURNS):
+    for turn in range(paper_figures.TURNS):
         going = [journey for journey in journeys if len(journey.turns) > turn]
         if not going:
             return
@@ -130,7 +130,9 @@ def told(turn: str, arrivals: Sequence[Arrival], of: dict[str, int], with_: Mean
         yield from means("copy/clip_image", splits, groups, cosines(starts, observed), of)
     if with_.judge is not None:
         questions = [
-            Question(f"{a.journey.id}, turn {turn}", tasks.TURN, a.action, (a.observed.picture, a.drawn.picture))
+            Question(
+                f"{a.journey.id}, turn {turn}", judge_instructions.TURN, a.action, (a.observed.picture, a.drawn.picture)
+            )
             for a in arrivals
         ]
         scores = with_.judge.ask(questions, partial(numbers, key="score", count=1, low=0, high=10), with_.progress)

@@ -1,0 +1,100 @@
+"""A comparison as one HTML file that opens anywhere: styles and pictures within, no scripts, nothing asked for.
+
+Names of folders are cut to their last part, so that the file says nothing of the machine it was made on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from studio.components.shared.html import escape
+from studio.components.shared.logo import logo
+from studio.services import frames
+from swirl import pictures
+from swirl.paths import assets
+from swirl.states import Picture
+
+ADDRESS = re.compile(rf"{frames.ROUTE}/([0-9a-f]{{64}})")
+DARK = re.compile(r":root \.dark, :root\.dark (\{[^}]*\})")
+CONTROLS = re.compile(r"<button\b.*?</button>", re.DOTALL)
+GONE = "data:,"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report: its heading, a sentence below it, its content as HTML."""
+
+    title: str
+    html: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What goes into the file. `names` maps A, B, … to checkpoints; `facts` are short lines about how it was made."""
+
+    title: str
+    names: Mapping[str, str]
+    facts: list[str]
+    sections: list[Section] = field(default_factory=list)
+
+
+def report_page(report: Report, now: datetime) -> str:
+    """The whole file."""
+    names = "".join(
+        f'<span class="chip"><b>{side.upper()}</b> {escape(name)}</span> ' for side, name in report.names.items()
+    )
+    facts = "".join(f"<li>{escape(fact)}</li>" for fact in (*report.facts, f"made on {now.day} {now:%B %Y}"))
+    parts = "".join(map(_section, report.sections))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f"<title>{escape(report.title)}</title><style>{style()}</style></head>"
+        f'<body class="report"><main class="studio"><div class="stack"><header class="panel">'
+        f"<h1>{logo()}{escape(report.title)}</h1>"
+        f'<p>{names}</p><ul class="facts">{facts}</ul></header>{alone(parts)}</div></main></body></html>\n'
+    )
+
+
+def _section(section: Section) -> str:
+    title = escape(section.title)
+    note = f'<p class="note">{escape(section.note)}</p>' if section.note else ""
+    content = f'<div class="scroll" tabindex="0" role="group" aria-label="{title}">{section.html}</div>'
+    return f'<section class="panel" data-marks="outline"><h2>{title}</h2>{note}{content}</section>'
+
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""Even what a state's text might smuggle in can ask nobody for anything."""
+
+
+SHEETS = ("studio.css", "compare.css", "measurements.css")
+
+
+def style() -> str:
+    """The studio's own style, dark where the reader's system is, without a script that would switch it."""
+    css = "".join((assets() / name).read_text(encoding="utf-8") for name in SHEETS)
+    return DARK.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", css) + REPORT_STYLE
+
+
+REPORT_STYLE = """
+body.report { margin: 0; padding: 24px; font: 14px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+.report main { max-width: 1384px; margin: 0 auto; } .report * { box-sizing: border-box; }
+.report h1 { display: flex; align-items: center; gap: 10px; font-size: 20px; margin: 0 0 12px; }
+.report .facts { margin: 8px 0 0; padding-left: 18px; color: var(--muted); font-size: 12.5px; }
+@media (max-width: 760px) { body.report { padding: 10px; } }
+@media print { .report .panel { break-inside: avoid-page; } }
+"""
+
+
+def alone(html: str) -> str:
+    """Parts of a page without its buttons, their pictures within."""
+    return ADDRESS.sub(_within, CONTROLS.sub("", html))
+
+
+def _within(address: re.Match[str]) -> str:
+    data = frames.find(address[1])
+    return GONE if data is None else pictures.data_uri(Picture(encoded=data))

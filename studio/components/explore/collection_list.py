@@ -1,0 +1,53 @@
+"""The collections, the shipped ones and your own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from studio.components.shared.frame import image
+from studio.components.shared.html import escape
+from studio.view_models.frame_size import THUMB
+from studio.view_models.numbers import counted
+from swirl.sources.collections.catalog import Collection
+from swirl.states import State
+
+MANY = 8  # collections; more of them scroll, and can be searched
+VIDEOS = frozenset({".mp4", ".avi", ".webm", ".mov", ".mkv", ".gif"})
+
+
+def shelf(collections: Sequence[Collection], covers: Mapping[str, State] | None = None) -> str:
+    """The list of collections, the shipped ones first, each with what it holds and, of pictures, its first frame."""
+    entries = "".join(_entry(item, (covers or {}).get(item.name)) for item in collections)
+    find = (
+        '<input class="field find" type="search" data-find placeholder="find among '
+        f'{counted(len(collections), "collection")}" aria-label="Find a collection">'
+        '<p class="note" data-nothing-found hidden>No collection has these letters in its name.</p>'
+    )
+    return f'{find if len(collections) > MANY else ""}<ul class="shelf">{entries}</ul>'
+
+
+def _entry(item: Collection, cover: State | None) -> str:
+    about = item.description or item.title or item.name
+    remove = (
+        ""
+        if item.builtin
+        else f'<button type="button" class="button-link small" data-remove="{escape(item.name)}">remove</button>'
+    )
+    return (
+        f'<li><button type="button" class="collection" data-collection="{escape(item.name)}" title="{escape(about)}">'
+        f"{_sign(item, cover)}<span><b>{escape(item.title or item.name)}</b>"
+        f"<small>{counted(item.sequences, 'sequence')} · {_what(item)}</small></span></button>{remove}</li>"
+    )
+
+
+def _sign(item: Collection, cover: State | None) -> str:
+    if cover is not None:
+        return f'<span class="kind cover" aria-hidden="true">{image(cover, "", THUMB)}</span>'
+    return f'<span class="kind" aria-hidden="true">{"txt" if item.kind == "text" else "img"}</span>'
+
+
+def _what(item: Collection) -> str:
+    if item.kind == "text":
+        return "text"
+    return "video" if PurePath(item.source).suffix.lower() in VIDEOS else "images"

@@ -1,0 +1,106 @@
+"""The history of runs as a table: its head, its filters, its pages; the rows are in `run_rows`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from studio.components.runs.run_row import table_row
+from studio.components.shared.empty_pages import empty
+from studio.components.shared.html import escape
+from studio.view_models.numbers import count
+from studio.view_models.run_rows import PAGE, RunRow, Wanted
+
+EMPTY_PICTURE = (
+    '<svg viewBox="0 0 200 96" width="220" fill="none" stroke="var(--truth)" stroke-width="2" stroke-linecap="round" '
+    'aria-hidden="true"><path d="M16 12v68h168"/><path d="M22 68c24 0 26-36 52-40" stroke="var(--forward)" '
+    'stroke-width="3"/><path d="M80 30c16-2 22-6 40-8" stroke="var(--inverse)" stroke-width="3"/>'
+    '<path d="M126 22c16-4 30-4 52-10" stroke-dasharray="3 6"/></svg>'
+)
+COLUMNS = {
+    "run": ("Run", ""),
+    "status": ("Status", ""),
+    "preset": ("Preset", ""),
+    "data": ("Collection", ""),
+    "score": (
+        "Score",
+        "Held-out exact match of the best checkpoint: the next state from the true action, and the action. The line "
+        "is the next state's score after each phase.",
+    ),
+    "started": ("Started", ""),
+    "took": ("Took", ""),
+    "disk": ("Disk", "What the run's folder takes: checkpoints, log, saved steps."),
+}
+"""Columns that can be sorted by, with what their head says and its explanation."""
+ALL = {"status": "Any status", "preset": "Any preset", "data": "Any collection", "tag": "Any tag"}
+
+
+def no_runs() -> str:
+    """What an empty history shows: a picture, a sentence and a button."""
+    button = '<a class="button button-primary" href="train?new=1">Start a run</a>'
+    return empty(EMPTY_PICTURE, "No run yet: train a model and its history is kept here.", button)
+
+
+def runs_table(rows: Sequence[RunRow], wanted: Wanted) -> str:
+    """One page of runs as HTML; a sentence when the filters leave none."""
+    if not rows:
+        return (
+            '<p class="nothing-found">No run fits these filters. '
+            '<button type="button" class="button-link" data-clear>Show all runs</button></p>'
+        )
+    heads = "".join(_head(name, wanted) for name in COLUMNS)
+    return (
+        '<table class="table runs"><caption class="visually-hidden">Runs; the heads of columns sort them</caption>'
+        f'<thead><tr><th scope="col"><span class="visually-hidden">Choose</span></th>{heads}'
+        '<th scope="col"><span class="visually-hidden">Details</span></th></tr></thead>'
+        f"<tbody>{''.join(map(table_row, rows))}</tbody></table>"
+    )
+
+
+def _head(name: str, wanted: Wanted) -> str:
+    words, help_text = COLUMNS[name]
+    here = wanted.sort == name
+    order = ("descending" if wanted.descending else "ascending") if here else "none"
+    arrow = ("↓" if wanted.descending else "↑") if here else ""
+    number = ' class="number"' if name in ("took", "disk") else ""
+    hint = f' title="{escape(help_text)}"' if help_text else ""
+    return (
+        f'<th scope="col" aria-sort="{order}"{number}><button type="button" data-sort="{name}"{hint}>{words}'
+        f'<span aria-hidden="true">{arrow}</span></button></th>'
+    )
+
+
+def filter_options(choices: Mapping[str, Sequence[tuple[str, str, int]]], wanted: Wanted) -> dict[str, str]:
+    """The choices of each filter as HTML; the one that is asked for stays, even when no run has it."""
+    found, selected = {}, ("", " selected")
+    for name, options in choices.items():
+        asked = getattr(wanted, name)
+        missing = [(asked, asked, 0)] if asked and asked not in [value for value, _, _ in options] else []
+        found[f"{name}-options"] = f'<option value="">{ALL[name]}</option>' + "".join(
+            f'<option value="{escape(value)}"{selected[value == asked]}>{escape(words)} ({number})</option>'
+            for value, words, number in [*options, *missing]
+        )
+    return found
+
+
+def sort_options(wanted: Wanted) -> str:
+    """The choice of an order, for screens too narrow for the heads of columns."""
+    orders = [(name, down) for name in COLUMNS for down in (True, False)]
+    return "".join(
+        f'<option value="{name} {"down" if down else "up"}"'
+        f"{' selected' if (name, down) == (wanted.sort, wanted.descending) else ''}>"
+        f"{COLUMNS[name][0]} {'↓' if down else '↑'}</option>"
+        for name, down in orders
+    )
+
+
+def pager(page: int, last: int, rows: int) -> str:
+    """Which rows are shown, and the ways to the others; nothing when they fit on one page."""
+    if last == 1:
+        return ""
+    first = PAGE * (page - 1) + 1
+    words = f"{count(first)} to {count(min(rows, first + PAGE - 1))} of {count(rows)}"
+    before, after = (
+        f'<button type="button" class="button" data-page="{to}"{"" if 1 <= to <= last else " disabled"}>{name}</button>'
+        for to, name in ((page - 1, "Previous"), (page + 1, "Next"))
+    )
+    return f'{before}<span class="muted small">{words}</span>{after}'

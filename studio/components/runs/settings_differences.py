@@ -1,0 +1,29 @@
+"""The settings in which runs differ, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studio.components.shared.html import escape
+from studio.view_models.numbers import counted
+from swirl.history import Run
+from swirl.runs.archive.settings_differences import Difference
+
+
+def difference_table(runs: Sequence[Run], differences: Sequence[Difference]) -> str:
+    """Only what differs, a column a run; a sentence when nothing does."""
+    names = [escape(run.name) for run in runs]
+    head = f"<h2>What differs between {', '.join(names[:-1])} and {names[-1]}</h2>"
+    if not differences:
+        return f'{head}<p class="note">No setting differs.</p>'
+    rows = "".join(
+        f'<tr><th scope="row"><abbr class="mono" title="{escape(d.help)}">{escape(d.name)}</abbr></th>'
+        f"{''.join(f'<td>{escape(value)}</td>' for value in d.values)}</tr>"
+        for d in differences
+    )
+    heads = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return (
+        f'{head}<div class="scroll" tabindex="0" role="region" aria-label="Settings that differ">'
+        f'<table class="table differences"><thead><tr><th scope="col">{counted(len(differences), "setting")}</th>'
+        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )

@@ -1,0 +1,34 @@
+"""A score's course in a line as small as a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studio.components.shared.html import escape
+from studio.view_models.numbers import percent
+
+WIDTH, HEIGHT, EDGE = 84, 26, 4
+
+
+def sparkline(shares: Sequence[float], what: str) -> str:
+    """Shares from 0 to 1 as a line, its best point marked; nothing for none.
+
+    The axis runs from the least to the greatest share, but spans at least a tenth, so that noise stays small.
+    """
+    if not shares:
+        return ""
+    low, high = min(shares), max(shares)
+    spare = max(0.0, 0.1 - (high - low)) / 2
+    low, span = low - spare, high - low + 2 * spare
+    step = (WIDTH - 2 * EDGE) / max(1, len(shares) - 1)
+    points = [
+        (EDGE + step * i, HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (share - low) / span) for i, share in enumerate(shares)
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = points[max(range(len(shares)), key=lambda i: shares[i])]
+    words = f"{what} after each phase: {', '.join(percent(share) for share in shares)}"
+    return (
+        f'<svg class="sparkline" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
+        f'aria-label="{escape(words)}"><title>{escape(words)}</title><polyline points="{line}"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/></svg>'
+    )

@@ -1,0 +1,17 @@
+"""Aids for the keyboard and for touch: the way past the header, and the explanations that a mouse finds by pointing."""
+
+from __future__ import annotations
+
+from studio.components.shared.html import block
+from swirl.paths import assets
+
+
+def render() -> None:
+    """Draw the skip link, which `assets/aids.js` puts before the header, and show titles without a mouse."""
+    style, script = ((assets() / f"aids.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    block(
+        '<a class="skip-link" href="#content" data-skip>Skip to the page</a>',
+        classes="aids-block",
+        head=f"<style>{style}</style>",
+        js_on_load=script,
+    )

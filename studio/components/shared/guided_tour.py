@@ -1,0 +1,136 @@
+"""The guided path of a first visit: on each page a strip that says what to try, and that notices when it was done.
+
+It covers nothing and can be left at any time; which steps are done, and whether it is over, the browser keeps
+(`assets/guide.js`). `foot` brings it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.components.shared.empty_pages import (
+    before_and_after,
+    branching_path,
+    list_of_runs,
+    rising_curve,
+    step_between,
+)
+from studio.components.shared.html import block, escape
+from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.services import practice_run
+from studio.services.history_store import history
+from studio.view_models.page import Page
+from swirl.paths import assets
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to try on a page, what to say once it was done (both HTML), and the page that comes next."""
+
+    picture: str
+    task: str
+    noticed: str
+    next_path: str
+    next_title: str
+
+
+START = '<button type="button" class="button button-primary" data-guide-start>Start a short run</button>'
+PAIR = '<a class="button button-primary" data-guide-pair hidden>Compare its start and its end</a>'
+OWN = '<a class="button" href="./" data-guide-finish>Bring my own data</a>'
+STEPS = {
+    "/": Step(
+        step_between(),
+        "This is a sequence of states that nobody labelled. Press <kbd>→</kbd> or pick a later step: the amber chip "
+        "between two states is the action that the inverse model inferred.",
+        "You stepped on<span data-guide-quote></span>.",
+        "play",
+        "Play",
+    ),
+    "/play": Step(
+        branching_path(),
+        "Now act yourself. Press <kbd>1</kbd> or pick one of the actions: the forward model imagines the state that "
+        "follows.",
+        "That state was never recorded: the forward model imagined it from your action.",
+        "train",
+        "Train",
+    ),
+    "/train": Step(
+        rising_curve(),
+        "Here each model teaches the other, still without labels. A short run of both phases takes about a minute, and "
+        "really trains.",
+        "These are its first rollouts, what one model tries; the numbers are the rewards that the other gives for it.",
+        "compare",
+        "Compare",
+    ),
+    "/compare": Step(
+        before_and_after(),
+        "Two checkpoints answer the same inputs, side by side: did training help?",
+        "Both have answered. After so short a run they differ little; what counts is how often each is right.",
+        "runs",
+        "Runs",
+    ),
+    "/runs": Step(
+        list_of_runs(),
+        "Every run stays here with its settings, scores and files. That was the whole way; now try it with your own "
+        "pictures, video or text.",
+        "",
+        "",
+        "",
+    ),
+}
+
+
+def render(home: Path, page: Page, *, read_only: bool = False) -> None:
+    """Draw the strip of `page`, hidden until the browser knows that the path is under way; nothing on pages aside."""
+    if page.path not in STEPS:
+        return
+
+    def begin(request: Request) -> Answer:
+        return {"run": practice_run.begin(home)}
+
+    def standing(request: Request) -> Answer:
+        found = practice_run.standing(home, text(request, "run"))
+        return {"words": found.words, "pair": found.pair}
+
+    style, script = ((assets() / f"guide.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    block(
+        strip(page, recorded(home) if read_only else ""),
+        classes="guide-block",
+        head=f"<style>{style}</style>",
+        js_on_load=script,
+        server_functions=answers(begin, standing),
+    )
+
+
+def recorded(home: Path) -> str:
+    """The link to the recorded run of a demonstration, in which nothing can be started; '' without one."""
+    link = '<a class="button button-primary" href="train?run={}">Look at a recorded run</a>'
+    return "".join(link.format(run.id) for run in history(home).runs(limit=1))
+
+
+def strip(page: Page, instead: str = "") -> str:
+    """The strip of a page as HTML; `instead` of the button that starts a run."""
+    step, number = STEPS[page.path], list(STEPS).index(page.path) + 1
+    own = {"/train": instead or START, "/compare": PAIR, "/runs": OWN}.get(page.path, "")
+    onward = (
+        f'<a class="button" data-guide-next href="{step.next_path}">Next: {step.next_title}</a>'
+        if step.next_path
+        else '<button type="button" class="button button-primary" data-guide-finish>Finish</button>'
+    )
+    leave = '<button type="button" class="button-link small" data-guide-finish>Leave the tour</button>'
+    return f"""<section class="studio guide" data-guide="{page.title.lower()}" aria-labelledby="guide-title" hidden>
+<div class="guide-picture">{step.picture}</div>
+<div class="guide-words"><h2 id="guide-title" tabindex="-1">{number} of {len(STEPS)} · {escape(page.title)}</h2>
+<p>{step.task}</p><div aria-live="polite"><p class="guide-noticed" data-guide-noticed hidden>{step.noticed}</p>
+<p class="note" data-part="guide-news"></p></div></div>
+<div class="guide-buttons">{own}{onward}{leave if step.next_path else ""}</div></section>"""
+
+
+def foot() -> None:
+    """The last line of every page, which brings the guided path back."""
+    block(
+        '<footer class="studio guide-foot"><button type="button" class="button-link small" data-guide-again '
+        'title="A two-minute path through Explore, Play, Train and Compare">Show me around</button></footer>',
+        classes="guide-foot-block",
+    )

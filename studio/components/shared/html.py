@@ -1,0 +1,38 @@
+"""The small tools with which our components write HTML: escaping, chances, a bare block of Gradio."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from studio.components.shared.page_requests import Answer, Request, answers
+from studio.view_models.numbers import THIN, percent
+from swirl.paths import assets
+
+__all__ = ["block", "chance", "escape", "scripted"]
+
+
+def block(template: str, *, classes: str = "", **options: Any) -> gr.HTML:
+    """A `gr.HTML` without Gradio's prose styles and padding; `options` pass through (js_on_load, server_functions)."""
+    options.setdefault("js_on_load", None)
+    return gr.HTML(
+        value="", html_template=template, apply_default_css=False, elem_classes=classes.split() or None, **options
+    )
+
+
+def scripted(name: str, *functions: Callable[[Request], Answer]) -> gr.HTML:
+    """A block from `assets/NAME.html`, run by `assets/NAME.js`, which may ask the server these functions."""
+    template, script = ((assets() / f"{name}.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "js"))
+    return block(template, js_on_load=script, server_functions=answers(*functions))
+
+
+def chance(log_prob: float) -> str:
+    """A log-probability in nats as a percentage, its ends as bounds, for a model is never certain: `< 1 %`, `86 %`."""
+    share = math.exp(min(0.0, log_prob))
+    if share < 0.01:
+        return f"<{THIN}1{THIN}%"
+    return f">{THIN}99{THIN}%" if share > 0.99 else percent(share)

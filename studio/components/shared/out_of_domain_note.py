@@ -1,0 +1,29 @@
+"""What is said, and shown, where a model is out of its depth."""
+
+from __future__ import annotations
+
+from studio.components.shared.frame import framed
+from studio.components.shared.html import escape
+from studio.services.frame_likeness import Depth
+from studio.view_models.numbers import decibels
+from swirl.states import State
+
+BOX = 96
+
+
+def depth_note(state: State, depth: Depth | None) -> str:
+    """The sentence, over the frame beside what the codec makes of it; empty where the model is at home."""
+    if depth is None or not depth.sentence:
+        return ""
+    pair = (
+        (state, "the frame", "The frame as it is"),
+        (depth.redrawn, f"redrawn, {decibels(depth.psnr)}", "The frame as the model's codec draws it again"),
+    )
+    figures = "".join(
+        f'<figure class="state">{framed(shown, alt, BOX, wide=2 * BOX)}'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        for shown, caption, alt in pair
+    )
+    return (
+        f'<div class="depth" role="note"><p>{escape(depth.sentence)}</p><div class="row spread">{figures}</div></div>'
+    )

@@ -1,0 +1,108 @@
+"""The head of the run view: name, status, phase bar, time left, and what can be done with the run now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from studio.components.shared.html import escape
+from studio.components.train.phase_bar import phase_bar
+from studio.view_models import run_descriptions
+from studio.view_models.timeline import Band
+from swirl.history import Run
+from swirl.settings import Settings
+
+SKELETON = """<section class="panel run-head" aria-label="The run">
+<div class="run-name" data-part="title"></div>
+<div class="run-bar" data-part="bar"></div>
+<div class="run-figures muted small" data-part="figures"></div>
+<div class="run-actions row" data-part="actions"></div>
+<div class="run-trouble" data-part="trouble" role="status"></div>
+</section>"""
+BUTTONS = {
+    "sample": ("Sample now", "", "Draws fresh rollouts of held-out transitions after the present step"),
+    "stop": ("Stop and save", "button-danger", "Ends after the present step and keeps a checkpoint to go on from"),
+    "force": ("Force stop", "button-danger", "Ends the process at once; steps since the last checkpoint are lost"),
+    "cancel": ("Take out of the queue", "button-danger", "The run keeps its settings and can be resumed later"),
+    "resume": ("Resume", "button-primary", "Goes on from the last checkpoint"),
+}
+ALLOWED = {
+    "queued": ("cancel",),
+    "running": ("sample", "stop"),
+    "stopping": ("force",),
+    "interrupted": ("resume",),
+    "stopped": ("resume",),
+    "failed": ("resume",),
+    "finished": (),
+}
+
+
+def head_parts(
+    run: Run,
+    settings: Settings,
+    line: Sequence[Band],
+    *,
+    sequences: int | None,
+    step_seconds: float | None,
+    now: datetime,
+) -> dict[str, str]:
+    """The parts of SKELETON as HTML."""
+    left, pace = run_descriptions.figures(run, step_seconds, now)
+    return {
+        "title": _title(run, settings, sequences),
+        "bar": phase_bar(line, run.phase_index, run.step),
+        "figures": f"<span>{escape(left)}</span><span>{escape(pace)}</span>",
+        "actions": _actions(run),
+        "trouble": _trouble(run),
+    }
+
+
+def status_chip(status: str) -> str:
+    """The status as a chip: a mark, a word, a tone."""
+    mark, word, tone = run_descriptions.STATUS[status]
+    return f'<span class="chip {tone}">{mark} {escape(word)}</span>'
+
+
+def _title(run: Run, settings: Settings, sequences: int | None) -> str:
+    identity = f'<span class="muted small">{escape(run.id)}</span>' if run.name != run.id else ""
+    return (
+        f'<div class="row spread"><h2>{escape(run.name)}</h2>{identity}{status_chip(run.status)}</div>'
+        f'<p class="muted small">{escape(run_descriptions.about(run, settings, sequences))}<br>'
+        f"{escape(run_descriptions.method(settings))}</p>"
+    )
+
+
+def _actions(run: Run) -> str:
+    buttons = "".join(
+        f'<button type="button" class="button {tone}" data-do="{name}" title="{escape(title)}">{words}</button>'
+        for name, (words, tone, title) in BUTTONS.items()
+        if name in ALLOWED[run.status]
+    )
+    again = f'<a class="button" href="train?new=1&amp;from={escape(run.id)}">New run like this</a>'
+    compare = (
+        f'<a class="button" href="compare?a={escape(run.id)}@0&amp;b={escape(run.id)}" '
+        'title="Its start and its best checkpoint on the same inputs">Compare</a>'
+        if run.status in ("finished", "stopped")
+        else ""
+    )
+    share = (
+        f'<button type="button" class="button" data-share="{escape(run.id)}" '
+        'title="As a Space, or on the Hugging Face Hub">Share</button>'
+        if run.status in ("finished", "stopped")
+        else ""
+    )
+    return buttons + compare + again + share
+
+
+def _trouble(run: Run) -> str:
+    found = run_descriptions.trouble(run)
+    if found is None:
+        return ""
+    tone, sentence = found
+    log = '<button type="button" class="button-link" data-do="log">Show the log</button>' if tone == "error" else ""
+    changes = ",".join(f"{name}={value}" for name, value in run_descriptions.advised_changes(sentence).items())
+    address = f"train?new=1&from={quote(run.id)}&set={quote(changes, safe='=.,')}"
+    words = f"Start another with {escape(changes)}"
+    again = f'<p><a class="button" href="{escape(address)}">{words}</a></p>' if changes else ""
+    return f'<p class="{"error" if tone == "error" else "notice"}">{escape(sentence)} {log}</p>{again}'

@@ -1,0 +1,66 @@
+"""Share: the window in which a checkpoint becomes a Space, goes to the Hub or comes from there.
+
+It lies on every page; whatever has `data-share="CHECKPOINT"` opens it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from studio.components.shared.html import block, escape
+from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.services.comparison_predictions import canonical
+from studio.services.inference import shared
+from studio.services.sharing import Sharing, Wish
+from swirl.paths import assets
+
+
+def render(home: Path, sharing: Sharing) -> gr.HTML:
+    """Draw the closed window; `assets/share.js` opens it, `sharing` is the home's one."""
+
+    def choices(request: Request) -> Answer:
+        """The checkpoints there are, the one to share first, and whether this machine is logged in to the Hub."""
+        from huggingface_hub import get_token
+
+        asked = canonical(home, text(request, "share") or text(request, "checkpoint"))
+        names = [item.name for item in shared(home).available()]
+        first = asked if asked in names else shared(home).choose() or ""
+        return {
+            "options": "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names),
+            "first": first,
+            "token": "the login of this machine" if get_token() else "hf_…",
+            **state(),
+        }
+
+    def share(request: Request) -> Answer:
+        """Begin to make or to fetch what was asked for."""
+        wish = Wish(
+            text(request, "what"), text(request, "share"), text(request, "repository").strip(),
+            request.get("private") is True,
+        )  # fmt: skip
+        sharing.start(wish, text(request, "token"))
+        return state()
+
+    def progress(request: Request) -> Answer:
+        """How far it is."""
+        return state()
+
+    def state() -> Answer:
+        now = sharing.progress()
+        said = f'<p class="note" role="status">{escape(now.words)} …</p>' if now.running else now.result
+        failed = f'<p class="error" role="alert">{escape(now.error)}</p>' if now.error else ""
+        kind = next((item.kind for item in shared(home).available() if item.name == now.name), "") if now.name else ""
+        return {"running": now.running, "name": now.name, "kind": kind, "parts": {"share-result": said + failed}}
+
+    template, style, script = (
+        (assets() / f"share.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    )
+    return block(
+        template,
+        classes="share-block",
+        head=f"<style>{style}</style>",
+        js_on_load=script,
+        server_functions=answers(choices, share, progress),
+    )

@@ -1,0 +1,25 @@
+"""A transition where there is little room, as in a row of a table."""
+
+from __future__ import annotations
+
+from studio.components.shared.frame import framed
+from studio.components.shared.html import escape
+from studio.components.shared.text_difference import marked
+from studio.view_models.picture_difference import difference
+from studio.view_models.text_difference import changes
+from swirl.states import State
+
+
+def both(state: State, following: State, room: int) -> str:
+    """Two frames of at most `room` pixels; or the sentences that changed, and both texts in full behind a fold."""
+    if state.picture is not None and following.picture is not None:
+        marks = difference(state, following)
+        return (
+            f'<span class="frames">{framed(state, "The state", room)}<span class="muted" aria-hidden="true">→</span>'
+            f"{framed(following, 'The next state', room, marks=marks)}</span>"
+        )
+    went, came = changes(state.text, following.text)
+    before = marked(state.text, {"del": went}) if went else ""
+    after = marked(following.text, {"ins": came}) if came or not went else ""
+    whole = f"<summary>both states in full</summary><p>{escape(state.text)}</p><p>{escape(following.text)}</p>"
+    return f'<span class="pair">{before}{after}</span><details class="fold">{whole}</details>'

@@ -1,0 +1,32 @@
+"""The rollouts that somebody asked for: they stay as they are until the next ones are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from studio.components.train.rollout_table import GROUPS, rollout_table
+from studio.services.history_store import history
+from studio.view_models.timeline import Band
+from swirl.history import Run
+from swirl.runs import jobs
+
+
+def asked_rollouts(home: Path, run: Run, line: Sequence[Band]) -> str:
+    """The newest of them as HTML under a heading, or that they are on their way; empty when none were asked for."""
+    past = history(home)
+    coming = run.status == "running" and "sample" in past.pending_requests(run.id)
+    note = '<p class="note" data-sampling>Samples are drawn after the present step.</p>' if coming else ""
+    newest = past.rollouts(run.id, limit=1, asked=True)
+    if not newest:
+        return note
+    phase, step = newest[0].phase, newest[0].step
+    band = next((band for band in line if band.index == phase), None)
+    direction = "forward" if newest[0].action else "inverse"
+    place = f", iteration {band.iteration}, {band.direction} phase" if band else ""
+    rows = past.rollouts(run.id, phase=phase, step=step, limit=GROUPS, asked=True)
+    return (
+        f'{note}<h3>Sampled on request, step {step}<span class="muted small">{place}, held-out transitions</span></h3>'
+        f'<div data-asked="{step}">{rollout_table(rows, direction, jobs.run_folder(home, run.id))}</div>'
+        "<h3>From training itself</h3>"
+    )

@@ -1,0 +1,72 @@
+"""One setting as a field of the start form, made from its declaration: label, meaning, range, and room for an error."""
+
+from __future__ import annotations
+
+from studio.components.shared.html import escape
+from studio.view_models.start_form import is_per_phase, range_words
+from swirl.settings import FIELDS, TYPES
+
+TITLES = {
+    "iterations": "Iterations",
+    "steps_per_phase": "Steps in a phase",
+    "seed": "Seed",
+    "anchor": "Anchor",
+    "observed_in_group": "Observed state in the group",
+}
+"""Names in words for the settings that everybody sees; the others go by the name that files and commands use."""
+
+
+def setting_field(name: str) -> str:
+    """The field with its meaning; a setting that can differ between the phases has two more, folded beside it."""
+    spec = FIELDS[name]
+    meaning = spec.metadata["help"]
+    if meaning.startswith("Extension: "):
+        meaning = meaning.removeprefix("Extension: ").capitalize()
+    span = range_words(name)
+    hint = f"{meaning} {span[:1].upper() + span[1:]}." if span else meaning
+    title = escape(TITLES.get(name, name))
+    shown = title if name in TITLES else f'<span class="mono">{title}</span>'
+    if TYPES[name] is bool:
+        body = f'<label class="check">{control(name, title)} {shown}</label>'
+    else:
+        body = f'<label for="set-{name}">{shown}</label>{control(name, title)}'
+    return (
+        f'<div class="setting" data-setting="{name}">{body}<small class="note" id="hint-{name}">{escape(hint)}</small>'
+        f"{error_line(name)}{overrides(name) if is_per_phase(name) else ''}</div>"
+    )
+
+
+def control(name: str, title: str, setting: str | None = None) -> str:
+    """The input of a setting, or of a phase's override of `setting`."""
+    spec, described = FIELDS[setting or name], f'aria-describedby="hint-{setting or name} error-{name}"'
+    if TYPES[setting or name] is bool:
+        return f'<input type="checkbox" id="set-{name}" name="{name}" {described}>'
+    if spec.metadata["choices"]:
+        empty = '<option value="">the same</option>' if setting else ""
+        options = "".join(
+            f'<option value="{escape(choice)}">{escape(choice)}</option>' for choice in spec.metadata["choices"]
+        )
+        return f'<select class="field" id="set-{name}" name="{name}" {described}>{empty}{options}</select>'
+    numeric = spec.metadata["low"] is not None
+    extra = 'inputmode="decimal" autocomplete="off"' if numeric else 'autocomplete="off" spellcheck="false"'
+    models = ' list="models"' if name == "model" else ""
+    placeholder = ' placeholder="the same"' if setting else ""
+    named = f'id="set-{name}" name="{name}" aria-label="{title}"'
+    return f'<input class="field" {named} {extra}{models}{placeholder} {described}>'
+
+
+def overrides(name: str) -> str:
+    """The two fields that give a setting another value in one direction."""
+    fields = "".join(
+        f'<div><label for="set-{way}.{name}" class="{way}-text">{way}</label>'
+        f"{control(f'{way}.{name}', f'{way} {name}', name)}{error_line(f'{way}.{name}')}</div>"
+        for way in ("forward", "inverse")
+    )
+    return (
+        f'<details class="overrides"><summary>other values by phase</summary><div class="row">{fields}</div></details>'
+    )
+
+
+def error_line(name: str) -> str:
+    """Where the sentence about a wrong value stands."""
+    return f'<p class="error" id="error-{name}" data-error="{name}" role="alert"></p>'

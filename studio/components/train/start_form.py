@@ -1,0 +1,278 @@
+"""The form that starts a run: preset, data, the few settings that matter, all others folded away, and what it costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from studio.components.shared.html import block, escape
+from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.components.shared.verdict_list import verdict_list
+from studio.components.train.run_updates import active_run
+from studio.components.train.setting_field import error_line, setting_field
+from studio.services.history_store import history
+from studio.services.inference import shared
+from studio.view_models.cost import cost_estimate, cost_words, past_paces
+from studio.view_models.memory_verdict import assignments, fit_verdict
+from studio.view_models.numbers import counted
+from studio.view_models.run_descriptions import method
+from studio.view_models.start_form import (
+    EXTENSIONS,
+    GROUPS,
+    MAIN,
+    check_places,
+    field_values,
+    from_preset,
+    preset_kind,
+    read_form,
+    typed,
+)
+from studio.view_models.start_verdict import start_verdict
+from studio.view_models.training_verdicts import Verdict
+from swirl.errors import SwirlError
+from swirl.history import History
+from swirl.paths import assets
+from swirl.presets import PRESETS
+from swirl.runs import jobs
+from swirl.runs.archive.settings_differences import Difference, settings_difference
+from swirl.settings import Settings, parse_assignment
+from swirl.training.memory_check import Fit, preflight
+
+FIRST = next(iter(PRESETS))
+BY_HAND = "by-hand"
+"""What the address names as `labels` for those that were given on the Label page."""
+LABELS_NOTE = (
+    "JSONL with state, action and next_state in each line. Shipped models come warmed up and need none; "
+    'in your own words, <a href="label" data-label>label a few by hand</a>.'
+)
+
+
+def render(home: Path) -> gr.HTML:
+    """The form; hidden until the address or the run view asks for it."""
+
+    def form(request: Request) -> Answer:
+        return opened(home, request.get("query") or {})
+
+    def check(request: Request) -> Answer:
+        return checked(home, request)
+
+    def labels(request: Request) -> Answer:
+        return kept_labels(home, text(request, "path"), text(request, "name"))
+
+    def start(request: Request) -> Answer:
+        return started(home, request)
+
+    return block(
+        template(),
+        js_on_load=(assets() / "start_form.js").read_text(encoding="utf-8"),
+        server_functions=answers(form, check, labels, start),
+    )
+
+
+def template() -> str:
+    """The form as HTML, without values."""
+    presets = "".join(
+        f'<label class="preset"><input type="radio" name="preset" value="{name}"><span><b>{name}</b>'
+        f"<small>{escape(preset.title)} Needs {escape(preset.needs)}.</small></span></label>"
+        for name, preset in PRESETS.items()
+    )
+    groups = "".join(
+        f'<fieldset><legend>{escape(title)}</legend><div class="settings">{"".join(map(setting_field, names))}</div>'
+        "</fieldset>"
+        for title, names in GROUPS.items()
+    )
+    return f"""<form class="studio start-form" hidden novalidate autocomplete="off">
+<div class="stack">
+<div data-part="notice"></div>
+<section class="panel"><h2 id="presets-title">Start from a preset</h2>
+<div class="presets" role="radiogroup" aria-labelledby="presets-title">{presets}</div></section>
+<section class="panel"><h2>What to learn from</h2><div class="settings two">
+<div class="setting"><label for="set-data">Sequences</label><select class="field" id="set-data" name="data"></select>
+<small class="note">State-only sequences; import your own on the Explore page.</small>{error_line("data")}</div>
+<div class="setting"><label for="set-labels">Labels for a warm-up, if you have some</label>
+<input class="field" type="file" id="set-labels" accept=".jsonl,.json">
+<small class="note" data-part="labels-note">{LABELS_NOTE}</small>{error_line("labels")}</div></div></section>
+<section class="panel"><h2>The settings that matter</h2>
+<div class="settings three">{"".join(map(setting_field, MAIN))}</div>
+<h3>Extensions of ours; switched off, the run is the paper's method</h3>
+<div class="settings two">{"".join(map(setting_field, EXTENSIONS))}</div></section>
+<section class="panel"><details class="others"><summary><h2>All other settings</h2>
+<span class="muted small" data-part="changed"></span></summary>{groups}</details></section>
+</div>
+<aside class="stack"><section class="panel sticky"><h2>Before it starts</h2>
+<div data-part="unlike" class="unlike small"></div>
+<div data-part="before" aria-live="polite"></div>
+<div data-part="fitting"></div>
+<div class="setting"><label for="run-name">Name, if you like</label>
+<input class="field" id="run-name" maxlength="80" autocomplete="off"></div>
+<button type="submit" class="button button-primary" data-start>Start training</button>
+<p class="error" data-error="form" role="alert"></p></section></aside>
+<datalist id="models"></datalist></form>"""
+
+
+def opened(home: Path, query: dict[str, str]) -> Answer:
+    """What the form shows when it is opened: values, choices, and whether another run goes on.
+
+    `query` may name `data`, `model`, a run (`from`) whose settings are taken over, changes to them (`set`, as
+    NAME=VALUE with commas between), and as `labels` those BY_HAND.
+    """
+    from swirl.sources.collections.catalog import list_collections
+    from swirl.sources.labels.hand_labelling import labels_by_hand
+    from swirl.sources.labels.writing import write_labels
+
+    preset, settings = FIRST, PRESETS[FIRST].settings
+    past = history(home)
+    if query.get("from"):
+        run = past.run(query["from"])
+        preset, settings = run.preset if run.preset in PRESETS else "", Settings.from_dict(run.settings)
+    if query.get("set"):
+        settings = settings.replace(dict(parse_assignment(part) for part in query["set"].split(",")))
+    labels = settings.labels or ""
+    if query.get("labels") == BY_HAND:
+        labels = str(write_labels(home, query.get("data", ""), labels_by_hand(home, query.get("data", ""))))
+    collections = list_collections(home)
+    kinds = {c.name: c.kind for c in collections}
+    wanted = kinds.get(query.get("data", ""))
+    if wanted and preset and preset_kind(PRESETS[preset]) != wanted:
+        preset = next((name for name, known in PRESETS.items() if preset_kind(known) == wanted), preset)
+        settings = PRESETS[preset].settings
+    values = field_values(settings) | {name: query[name] for name in ("data", "model") if query.get(name)}
+    options = "".join(
+        f'<option value="{escape(c.name)}">{escape(c.title or c.name)} · {counted(c.sequences, "sequence")}, '
+        f"{counted(c.transitions, 'transition')}</option>"
+        for c in collections
+    )
+    return {
+        "preset": preset,
+        "values": values,
+        "labels": labels,
+        "presets": {name: field_values(known.settings) for name, known in PRESETS.items()},
+        "data": options,
+        "kinds": kinds,
+        "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
+        "parts": {"notice": notice(home), "labels-note": labels_note(labels) if labels else LABELS_NOTE},
+    }
+
+
+def labels_note(path: str) -> str:
+    """Which labels the form holds, and the way to leave them out."""
+    return (
+        f"The warm-up learns from {escape(Path(path).name)}. "
+        '<button type="button" class="button-link" data-no-labels>Leave them out</button>'
+    )
+
+
+def model_names(home: Path) -> list[str]:
+    """The models a run can start from: shipped ones, those of the presets, and this home's checkpoints."""
+    from swirl.models.checkpoints import asset_names
+
+    trained = [c.name for run in history(home).runs(limit=12) for c in reversed(history(home).checkpoints(run.id))]
+    return list(dict.fromkeys([*asset_names(), *(known.settings.model for known in PRESETS.values()), *trained]))
+
+
+def notice(home: Path) -> str:
+    """That another run goes on and this one would wait for it; empty otherwise."""
+    run = active_run(home)
+    if run is None:
+        return ""
+    return (
+        f'<p class="notice"><a href="train?run={escape(run.id)}">{escape(run.name)}</a> is {run.status}. '
+        "A run started now waits and begins by itself when that one ends.</p>"
+    )
+
+
+def checked(home: Path, request: Request) -> Answer:
+    """The form's errors by field, and what the run would cost, start from and use."""
+    reading = read_form(request.get("values") or {})
+    settings = reading.settings
+    errors = reading.errors or (check_places(home, settings) if settings else {})
+    if settings is None:
+        note = '<p class="note">Correct the marked settings to see what the run will cost.</p>'
+        return {"errors": errors, "parts": {"before": note}}
+    past = history(home)
+    cost = cost_estimate(settings, past_paces(past))
+    verdicts = [Verdict("neutral", *cost_words(settings, cost))]
+    fitting = ""
+    if "model" not in errors and "data" not in errors:
+        fit = preflight(home, settings)
+        verdicts.append(fit_verdict(fit))
+        fitting = use_button(fit)
+        verdicts.append(start_verdict(past, settings))
+    verdicts.append(Verdict("neutral", "How it trains", method(settings)))
+    parts = {
+        "before": verdict_list(verdicts),
+        "fitting": fitting,
+        "changed": escape(changed_words(from_preset(str(request.get("preset")), settings))),
+        "unlike": unlike(past, text(request, "from"), settings),
+    }
+    return {"errors": errors, "parts": parts}
+
+
+def changed_words(differing: Sequence[Difference]) -> str:
+    """`2 settings changed: anchor, beta`; empty when none is."""
+    return f"{counted(len(differing), 'setting')} changed: {', '.join(d.name for d in differing)}" if differing else ""
+
+
+def use_button(fit: Fit | None) -> str:
+    """The button that takes over the settings which make a run fit; empty where none are needed or none help."""
+    if fit is None or not fit.mended:
+        return ""
+    changes = json.dumps({name: typed(value) for name, value in fit.changes.items()})
+    return f'<button type="button" class="button" data-use="{escape(changes)}">Set {escape(assignments(fit))}</button>'
+
+
+def unlike(past: History, run_id: str, settings: Settings) -> str:
+    """How the form differs from the run it was opened from, as HTML; empty when it was opened from none."""
+    known = next((run for run in past.runs() if run.id == run_id), None) if run_id else None
+    if known is None:
+        return ""
+    found = settings_difference(known.settings, settings.to_dict())
+    rows = "".join(
+        f"<li><code>{escape(d.name)}</code> {escape(d.values[0])} → <b>{escape(d.values[1])}</b></li>" for d in found
+    )
+    name = f'<a href="train?run={escape(known.id)}">{escape(known.name)}</a>'
+    return f"<p>Like {name}, but for</p><ul>{rows}</ul>" if rows else f"<p>The same settings as {name}, so far.</p>"
+
+
+def kept_labels(home: Path, uploaded: str, name: str) -> Answer:
+    """Check an uploaded labels file and keep it in the home, so that a run can be resumed; the path and a sentence.
+
+    Raises SwirlError when no line of it is usable; then nothing is kept.
+    """
+    from swirl.sources.labels.reading import read_labels
+
+    source = Path(uploaded).resolve()
+    if not source.is_relative_to(Path(get_upload_folder()).resolve()) or not source.is_file():
+        raise SwirlError("The file did not arrive; choose it again.")
+    try:
+        labels, skipped = read_labels(source)
+    except SwirlError as error:
+        raise SwirlError(str(error).replace(str(source), Path(name).name)) from error
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    target = home / "labels" / f"{Path(name).stem[:60]}-{digest}.jsonl"
+    target.parent.mkdir(exist_ok=True)
+    draft = target.with_suffix(".part")
+    shutil.copyfile(source, draft)
+    os.replace(draft, target)
+    left_out = f" {counted(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
+    return {"path": str(target), "note": f"{counted(len(labels), 'labelled transition')}.{left_out}"}
+
+
+def started(home: Path, request: Request) -> Answer:
+    """Start the run, or say what is wrong with it; the run's id, or errors by field."""
+    reading = read_form(request.get("values") or {})
+    errors = reading.errors or (check_places(home, reading.settings) if reading.settings else {})
+    if errors or reading.settings is None:
+        return {"errors": errors}
+    preset = str(request.get("preset") or "") or None
+    name = str(request.get("name") or "").strip()[:80] or None
+    parent = next((run.id for run in history(home).runs() if run.id == text(request, "from")), None)
+    shared(home).make_room(reading.settings.device)
+    return {"run": jobs.start(home, preset=preset, settings=reading.settings, name=name, parent=parent)}

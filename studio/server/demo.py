@@ -1,0 +1,136 @@
+"""A demonstration: the studio for everybody to look at, on a Space or with `launch.py --demo`.
+
+Its home is thrown away at the end and holds one recorded run. Whatever is not on the list of READING is refused here,
+on the server: a function that somebody adds is refused until it is put on the list.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from fastapi.middleware import Middleware
+from fastapi.responses import JSONResponse
+
+from studio.components.shared.html import block, escape
+from studio.components.shared.page_requests import Answer
+from studio.services.history_store import history
+from studio.services.inference import shared
+from swirl.runs.archive.importing import import_run
+from swirl.sharing.sample_run import unpacked
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+REFUSAL = (
+    "This is a demonstration: nothing can be started, changed or uploaded here. Install SWIRL Studio to do it on your "
+    "own machine."
+)
+READING = frozenset(
+    {
+        "api.imagine", "api.infer", "api.load", "api.status",
+        "analysis.ahead", "analysis.ask", "analysis.going", "analysis.map", "analysis.measured",
+        "compare.ask", "compare.choices", "compare.look", "compare.progress", "compare.question", "compare.report",
+        "compare.show",
+        "explore.check", "explore.collections", "explore.imagine", "explore.importing", "explore.infer",
+        "explore.show", "explore.truth",
+        "control_room.look", "guided_tour.standing", "header.status",
+        "label.begin", "label.show", "label.suggest",
+        "play.begin", "play.draw", "play.imagine", "play.models", "play.prepare", "play.save", "play.suggest",
+        "run_view.detail", "run_view.news", "run_view.others",
+        "runs.changes", "runs.details", "runs.difference", "runs.runs",
+        "share_window.choices", "share_window.progress",
+        "start_form.form",
+    }
+)  # fmt: skip
+"""What only looks, or asks a model that is offered: MODULE.FUNCTION. Checking a start form is not here, for it looks up
+whatever model or file a visitor names."""
+ASKING = re.compile(
+    r"/(gradio_api/(component_server|queue/(join|data)|call/.+|run/.+|heartbeat/.+|cancel|reset)|login)/?"
+)
+"""Where requests other than GET may go; what they call is checked by name."""
+
+
+def furnish(home: Path) -> None:
+    """Put the recorded run into a new home."""
+    with unpacked() as run_file:
+        import_run(home, run_file)
+
+
+def close(app: gr.Blocks, home: Path) -> None:
+    """Refuse every function of the app that is not on the list, and every model that is not offered."""
+    shared(home).only_offered = True
+    for component in app.blocks.values():
+        for function in getattr(component, "server_fns", None) or []:
+            if name_of(function) not in READING:
+                setattr(component, function.__name__, refusing(function))
+    for event in app.fns.values():
+        if event.fn is not None and name_of(event.fn) not in READING:
+            event.fn = raising(event.fn)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """`MODULE.FUNCTION` of a function or of what it wraps."""
+    return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+
+
+def refusing(function: Callable[..., Any]) -> Callable[..., Answer]:
+    """In place of a page's function: the sentence, as its script shows one."""
+
+    @functools.wraps(function)
+    def refuse(request: Any = None) -> Answer:
+        return {"error": REFUSAL}
+
+    return refuse
+
+
+def raising(function: Callable[..., Any]) -> Callable[..., Any]:
+    """In place of an endpoint: the sentence, as Gradio's clients get one."""
+
+    @functools.wraps(function)
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise gr.Error(REFUSAL, print_exception=False)
+
+    return refuse
+
+
+STYLE = (
+    ".demo-banner { margin: 0; padding: 9px 12px; border: 1px solid var(--line); border-radius: 8px; font-size: 14px; "
+    "background: var(--panel); color: var(--ink); } .demo-banner a { color: var(--accent); margin-left: 6px; "
+    "text-decoration: underline; text-underline-offset: 2px; }"
+)
+
+
+class Door:
+    """Lets questions pass and nothing else: no upload, and no route by which somebody may ever write."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or ASKING.fullmatch(path):
+            await self.app(scope, receive, send)
+        else:
+            await JSONResponse({"detail": REFUSAL}, status_code=403)(scope, receive, send)
+
+
+def middleware() -> list[Middleware]:
+    """The door, as a web app takes it."""
+    return [Middleware(Door)]
+
+
+def banner(home: Path) -> gr.HTML:
+    """What every page says first: that one can look, play and compare, and where the recorded run is."""
+    run = next(iter(history(home).runs(limit=1)), None)
+    link = f' <a href="train?run={escape(run.id)}">Look at a recorded run</a>' if run else ""
+    return block(
+        '<p class="demo-banner" role="note"><b>A demonstration.</b> Look, play and compare; nothing can be started, '
+        f"changed or uploaded here.{link}</p>",
+        head=f"<style>{STYLE}</style>",
+    )

@@ -1,0 +1,1 @@
+"""What the pages ask for: models and their answers, collections, comparisons, runs on disk, sharing."""

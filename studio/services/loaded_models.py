@@ -1,0 +1,95 @@
+"""The models that are loaded: at most two, behind one lock, let go on request or when a run needs the room."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studio.services.history_store import history
+from studio.services.model_lock import Turns
+from swirl import devices
+
+if TYPE_CHECKING:
+    from swirl.models import WorldModel
+
+KEEP = 2  # loaded checkpoints: the one in use and the one it is compared with
+SHORT = 0.8  # share of main memory in use from which a run's start lets go of the models
+
+
+class LoadedModels:
+    """The loaded checkpoints of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.turns = Turns()  # held while a model works
+        self._loaded: OrderedDict[str, WorldModel] = OrderedDict()
+        self._device: str | None = None
+
+    def loaded(self) -> list[str]:
+        """The names of the loaded checkpoints, the one used last at the end."""
+        return list(self._loaded)
+
+    def prepare(self) -> None:
+        """Import what every model needs: that takes longer than loading a small one, and can be done beforehand."""
+        with self.turns:
+            importlib.import_module("swirl.models.loading")
+            importlib.import_module("diffusers.models.autoencoders.vq_model")
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[WorldModel]:
+        """The model `name`, loaded if need be, for the caller alone; the one unused longest makes room.
+
+        Raises SwirlError when there is no such checkpoint or it cannot be loaded.
+        """
+        with self.turns:
+            from swirl.models import load_world_model  # torch comes with it; no two threads may import it at once
+
+            if name not in self._loaded:
+                while len(self._loaded) >= KEEP:
+                    self._loaded.popitem(last=False)[1].unload()
+                self._loaded[name] = load_world_model(self.home, name, **self._place())
+            self._loaded.move_to_end(name)
+            model = self._loaded[name]
+            self._device = str(model.device)
+            if (small := getattr(model, "small", None)) is not None:
+                importlib.import_module("swirl.models.threads").suit(small)
+            yield model
+
+    def unload(self) -> None:
+        """Let go of every model once the one at work is done."""
+        with self.turns:
+            while self._loaded:
+                self._loaded.popitem()[1].unload()
+
+    def make_room(self, wanted: str) -> None:
+        """Let go of the models where a run with the setting `device=wanted` needs what they hold, before it begins.
+
+        That is the GPU if they are on it; else main memory when it is short.
+        """
+        if not self._loaded:
+            return
+        used, total = devices.memory()
+        on_gpu = not (self._device or "cpu").startswith("cpu")
+        asked_for_gpu = devices.slots(wanted)[0] != "cpu"
+        if on_gpu == asked_for_gpu and (on_gpu or used > SHORT * total):
+            self.unload()
+
+    def _place(self) -> dict[str, str]:
+        """Where to load a model: on the processor while a run holds the GPU."""
+        gpu = devices.slots("auto")[0]
+        held = gpu != "cpu" and any(run.device in (gpu, devices.EVERY_GPU) for run in history(self.home).active())
+        return {"device": "cpu"} if held else {}
+
+    def device_words(self) -> str:
+        """`CPU · 2 cores` or `GPU`; before a model is loaded a guess that does not import torch."""
+        guess = "cuda" if shutil.which("nvidia-smi") and Path("/dev/nvidia0").exists() else "cpu"
+        device = self._device or guess
+        if device.startswith("cuda"):
+            return "GPU"
+        return "Apple GPU" if device.startswith("mps") else f"CPU · {os.cpu_count()} cores"

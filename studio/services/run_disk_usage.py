@@ -1,0 +1,50 @@
+"""The disk that each run of a home uses, looked at now and then and remembered in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from swirl.history import Run
+from swirl.runs.archive.disk_usage import Disk, used
+from swirl.runs.scheduler import run_folder
+
+FRESH_SECONDS = {True: 15.0, False: 600.0}
+"""How long a look holds good for a run that goes on, and for one that has ended."""
+
+
+class RunDisk:
+    """Remembers what the folders of one home's runs hold, so that a table of them walks through none twice."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._looks: dict[str, tuple[float, tuple[str, str | None], Disk]] = {}
+        self._guard = threading.Lock()
+        self._warmed = False
+
+    def warm(self, runs: Sequence[Run]) -> None:
+        """Look at all these runs in the background, once, so that sorting by disk finds every size known."""
+        if self._warmed:
+            return
+        self._warmed = True
+        threading.Thread(target=self._look, args=(list(runs),), daemon=True).start()
+
+    def _look(self, runs: Sequence[Run]) -> None:
+        time.sleep(1.0)  # the page that is being opened comes first
+        for run in runs:
+            self.used(run)
+
+    def used(self, run: Run) -> Disk:
+        """What a run's folder holds, as of a moment ago."""
+        stamp = (run.status, run.finished)
+        fresh = FRESH_SECONDS[run.status in ("running", "stopping")]
+        with self._guard:
+            known = self._looks.get(run.id)
+        if known and known[1] == stamp and time.monotonic() - known[0] < fresh:
+            return known[2]
+        disk = used(run_folder(self.home, run.id))
+        with self._guard:
+            self._looks[run.id] = (time.monotonic(), stamp, disk)
+        return disk

@@ -1,0 +1,56 @@
+"""Which kind of start a run would have, told before it starts: is each model fit to be the other's critic?"""
+
+from __future__ import annotations
+
+from studio.view_models.training_verdicts import Verdict
+from swirl.history import History
+from swirl.settings import Settings
+from swirl.training.critic_verdicts import critic_verdict
+
+CLAIMS = {
+    "good": ("good", "A good start: strong critic, room to learn"),
+    "modest": ("neutral", "A fair start: expect a small gain"),
+    "weak": ("inverse", "A weak critic: training may harm"),
+    "hopeless": ("wrong", "Too weak a forward model: training would harm"),
+}
+
+
+def start_verdict(history: History, settings: Settings) -> Verdict:
+    """Which of the four starts this is by the model's held-out scores; says so when they are not known yet."""
+    if settings.method == "sft":
+        return Verdict(
+            "neutral", "No critic is needed", "The baseline imitates pseudo-labels; no rewards are computed."
+        )
+    scores, source = known_scores(history, settings.model, settings.data)
+    if settings.labels:
+        why = "The models are scored after the warm-up, and you are warned if the critic is too weak."
+        return Verdict("neutral", "The warm-up decides where you start", why)
+    verdict = critic_verdict(scores)
+    if verdict is None:
+        why = f"{settings.model} was never scored on {settings.data}; the run scores it before its first phase."
+        return Verdict("neutral", "How good a start this is, is not known yet", why)
+    tone, claim = CLAIMS[verdict.level]
+    return Verdict(tone, claim, f"{verdict.sentence} Scored in {source}.")
+
+
+def known_scores(history: History, model: str, data: str) -> tuple[dict[str, float], str]:
+    """Held-out scores of `model` on `data` and where they were measured; nothing when it was never scored.
+
+    They come from the checkpoint itself, from a run that started from this model without a warm-up, or from an
+    evaluation, in this order.
+    """
+    run_id = model.partition("@")[0]
+    for run in history.runs():
+        if run.settings.get("data") != data:
+            continue
+        checkpoints = history.checkpoints(run.id)
+        if run.id == run_id:
+            own = [c for c in checkpoints if c.name == model] or [c for c in checkpoints if c.best and model == run.id]
+        else:
+            unwarmed = run.settings.get("model") == model and not run.settings.get("labels")
+            own = [c for c in checkpoints if c.index == 0 and unwarmed]
+        if own and own[0].scores:
+            return own[0].scores, own[0].name
+    for evaluation in history.evaluations(checkpoint=model, data=data):
+        return {name: value["value"] for name, value in evaluation.metrics.items()}, "its last evaluation"
+    return {}, ""

@@ -1,0 +1,83 @@
+"""The words in which two texts differ.
+
+Two texts are aligned sentence by sentence first, then word by word within the sentences that differ, so that a change
+in one sentence never smears over its neighbours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
+Span = tuple[int, int]
+
+
+def tokens(text: str) -> list[str]:
+    """Words, marks and the space between them; joined again they are the text."""
+    return TOKEN.findall(text)
+
+
+def sentences(words: Sequence[str]) -> list[Span]:
+    """The sentences of a token list as [start, end) spans, each with the space that follows it."""
+    spans, start = [], 0
+    for index, word in enumerate(words):
+        ends = word.isspace() and ("\n" in word or (index > 0 and words[index - 1] in ".!?;"))
+        if ends and index + 1 > start:
+            spans.append((start, index + 1))
+            start = index + 1
+    if start < len(words):
+        spans.append((start, len(words)))
+    return spans
+
+
+@lru_cache(maxsize=4096)
+def changes(before: str, after: str) -> tuple[frozenset[int], frozenset[int]]:
+    """The tokens of `before` that went and those of `after` that came, as indices; space alone never counts."""
+    left, right = tokens(before), tokens(after)
+    left_spans, right_spans = sentences(left), sentences(right)
+    went: set[int] = set()
+    came: set[int] = set()
+    rows = _texts(left, left_spans), _texts(right, right_spans)
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, *rows, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        pairs = min(i2 - i1, j2 - j1)
+        for offset in range(pairs):
+            gone, new = _word_changes(left, left_spans[i1 + offset], right, right_spans[j1 + offset])
+            went |= gone
+            came |= new
+        for span in left_spans[i1 + pairs : i2]:
+            went |= set(range(*span))
+        for span in right_spans[j1 + pairs : j2]:
+            came |= set(range(*span))
+    return frozenset(i for i in went if not left[i].isspace()), frozenset(i for i in came if not right[i].isspace())
+
+
+def _texts(words: Sequence[str], spans: Sequence[Span]) -> list[str]:
+    return ["".join(words[start:end]).strip() for start, end in spans]
+
+
+def _word_changes(left: Sequence[str], a: Span, right: Sequence[str], b: Span) -> tuple[set[int], set[int]]:
+    went: set[int] = set()
+    came: set[int] = set()
+    matcher = SequenceMatcher(None, left[a[0] : a[1]], right[b[0] : b[1]], autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            went |= set(range(a[0] + i1, a[0] + i2))
+            came |= set(range(b[0] + j1, b[0] + j2))
+    return went, came
+
+
+def words_off(truth: str, guess: str) -> int:
+    """How many words of `guess` are not as in `truth`: wrong, missing or too many."""
+    missing, extra = changes(truth, guess)
+    left, right = tokens(truth), tokens(guess)
+    return max(sum(left[i].isalnum() for i in missing), sum(right[i].isalnum() for i in extra))
+
+
+def word_count(text: str) -> int:
+    """How many words a text has."""
+    return sum(word.isalnum() for word in tokens(text))

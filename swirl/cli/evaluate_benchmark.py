@@ -1,0 +1,129 @@
+"""`swirl evaluate --benchmark`: one of the paper's benchmarks, shown as the paper shows it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swirl.cli.model_loading import loaded
+from swirl.cli.output import Output, table
+from swirl.errors import SwirlError, UsageError
+from swirl.evaluation.benchmarks import NAMES
+
+if TYPE_CHECKING:
+    from swirl.evaluation.benchmarks.run import Benchmark, Result
+    from swirl.evaluation.judge import Judge
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The options that a benchmark adds to `swirl evaluate`."""
+    benchmark = command.add_argument_group("the paper's benchmarks")
+    benchmark.add_argument(
+        "--benchmark", choices=NAMES, help="measure on its files; --data is their folder, --limit is of each split"
+    )
+    benchmark.add_argument(
+        "--judge",
+        action="store_true",
+        help="also ask the model at SWIRL_JUDGE_URL, called SWIRL_JUDGE_MODEL, with the key SWIRL_JUDGE_KEY",
+    )
+    benchmark.add_argument("--judge-price", metavar="IN,OUT", help="the judge's price of a million tokens")
+    benchmark.add_argument("--yes", action="store_true", help="ask the judge without asking back what it may cost")
+
+
+def refuse_without_benchmark(given: argparse.Namespace) -> None:
+    """Raise UsageError for a benchmark's options where no benchmark is named."""
+    if given.judge or given.judge_price or given.yes:
+        raise UsageError("--judge, --judge-price and --yes belong to --benchmark NAME.")
+
+
+def evaluate_on_benchmark(given: argparse.Namespace, out: Output) -> int:
+    """Read the benchmark, measure, keep the figures in the history, and print the table."""
+    from swirl.evaluation.benchmarks.predictions import Means
+    from swirl.evaluation.benchmarks.run import BENCHMARKS, run
+    from swirl.history import History
+
+    if given.part != "test":
+        raise UsageError("--part chooses sequences of a collection; a benchmark has none.")
+    benchmark = BENCHMARKS[given.benchmark]
+    judge = wanted_judge(given, benchmark)
+    folder = Path(given.data).expanduser()
+    if not folder.exists():
+        raise SwirlError(f"There is no {folder}; --data names the folder with the files of {benchmark.title}.")
+    out.note(f"Reading {benchmark.title} from {folder}.")
+    gathered = benchmark.gather(folder, given.limit, given.seed, out.progress)
+    with loaded(given) as model:
+        if judge is not None:
+            demand_consent(given, out, benchmark.loads(gathered, model.trainable), judge)
+        result = run(benchmark, gathered, Means(model, judge, given.seed, out.progress, given.best_of))
+    data = f"benchmark:{benchmark.name}" + (f" best of {given.best_of}" if given.best_of > 1 else "")
+    History(given.home).add_evaluation(checkpoint=given.checkpoint, data=data, metrics=result.metrics())
+    out.document(document(given, result))
+    show(given, out, result)
+    return 0
+
+
+def wanted_judge(given: argparse.Namespace, benchmark: Benchmark) -> Judge | None:
+    """The judge, if one was asked for. Raises UsageError where there is nothing to judge, or no endpoint is named."""
+    if not given.judge:
+        return None
+    if not benchmark.judged:
+        raise UsageError(f"{benchmark.title} is scored without a judge; leave --judge out.")
+    from swirl.evaluation.judge import Judge, from_environment
+    from swirl.history import History
+
+    return Judge(from_environment(given.judge_price), History(given.home))
+
+
+def demand_consent(given: argparse.Namespace, out: Output, loads: list[Any], judge: Judge) -> None:
+    """Say what the judge will cost, and on a terminal wait for a yes. Raises SwirlError for a no."""
+    from swirl.evaluation.judge import cost_estimate
+
+    out.note(cost_estimate(loads, judge.endpoint))
+    if given.yes or not sys.stdin.isatty():
+        return
+    try:
+        answer = input("Go on? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise SwirlError("Nothing was asked and nothing was measured; without --judge there is nothing to pay for.")
+
+
+def document(given: argparse.Namespace, result: Result) -> dict[str, Any]:
+    """Everything that was found, as JSON."""
+    return {
+        "checkpoint": given.checkpoint,
+        "benchmark": result.benchmark.name,
+        "data": str(given.data),
+        "limit": given.limit,
+        "seed": given.seed,
+        "best_of": given.best_of,
+        "items": result.of,
+        "figures": {
+            metric: {split: asdict(figure) for split, figure in splits.items()}
+            for metric, splits in result.figures.items()
+        },
+        "paper": [asdict(row) for row in result.benchmark.paper],
+        "notes": list(result.notes),
+        "judge": result.judge,
+    }
+
+
+def show(given: argparse.Namespace, out: Output, result: Result) -> None:
+    """The table for people, and under it what is not in it."""
+    from swirl.evaluation.benchmarks.result_table import rows
+
+    how = f", best of {given.best_of}" if given.best_of > 1 else ""
+    out.line(f"{given.checkpoint} on {result.benchmark.title}{how}; the paper's rows are of its own models and judge")
+    out.line(table(*rows(result)))
+    for note in result.notes:
+        out.line(f"- {note}")
+    if result.judge:
+        cost = "" if result.judge["cost"] is None else f", {result.judge['cost']:.2f} to pay"
+        out.line(
+            f"The judge {result.judge['model']} was asked {result.judge['asked']} times ({result.judge['tokens_in']} "
+            f"tokens in, {result.judge['tokens_out']} out{cost}); {result.judge['kept']} answers were kept from before."
+        )

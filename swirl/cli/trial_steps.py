@@ -1,0 +1,183 @@
+"""The steps of `swirl trial`: record, import, train a little, and measure before and after beside copy-the-input."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from swirl.cli.output import Output
+from swirl.cli.run_options import follow
+from swirl.errors import SwirlError
+from swirl.settings import Settings
+
+PRESETS = {"text": "tiny-household", "image": "tiny-blocks"}
+"""The preset for each kind of states."""
+
+FEW_STEPS: dict[str, object] = {
+    "iterations": 1,
+    "forward.steps_per_phase": 5,
+    "inverse.steps_per_phase": 3,
+    "batch_size": 12,
+    "forward.batch_size": 12,
+    "group_size": 4,
+    "warm_up_epochs": 15,
+    "max_action_tokens": 48,
+    "max_state_tokens": 256,
+    "held_out": 16,
+    "learning_rate_warmup": 1,
+}
+"""A few steps of each phase, on states longer than those of the preset."""
+
+MEASURES = {"text": ("exact_match", "token_accuracy"), "image": ("exact_match", "psnr")}
+
+
+class Trial:
+    """One trial of a world in a home; `seconds` grows by the time of each step."""
+
+    def __init__(self, home: Path, world: str, kind: str, out: Output) -> None:
+        self.home, self.world, self.kind, self.out = home, world, kind, out
+        self.name = f"trial-{world}"
+        self.folder = home / "trials" / world
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Note how long a step takes, in seconds, and say that it begins."""
+        self.out.note(f"{self.name}: {step}")
+        started = time.perf_counter()
+        yield
+        self.seconds[step] = round(time.perf_counter() - started, 1)
+
+    def record(self, transitions: int, seed: int, source: Path | None) -> dict[str, int]:
+        """Record anew into the trial's folder; returns the transitions by part. What was there is replaced at the end.
+
+        Raises SwirlError when the world is not ready or the home cannot be written.
+        """
+        from swirl.worlds.registry import WORLDS, describe, opened
+        from swirl.worlds.trial_data import write_trial
+
+        fresh = self.folder.with_name(f".{self.world}")
+        try:
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            with opened(self.world, source) as world:
+                counts = write_trial(world, WORLDS[self.world].kind, fresh, transitions, seed, self.out.progress)
+            said = f"swirl trial {self.world} --transitions {transitions} --seed {seed}"
+            describe(self.world, fresh, said, title=f"Trial of {WORLDS[self.world].title}")
+            shutil.rmtree(self.folder, ignore_errors=True)
+            fresh.rename(self.folder)
+        except OSError as error:
+            raise SwirlError(
+                f"{self.folder} cannot be written ({error.strerror}); mend that, and try again."
+            ) from error
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return counts
+
+    def settings(self, changes: dict[str, object]) -> Settings:
+        """The preset's settings with a few steps of each phase, and what the user changed."""
+        from swirl.presets import preset
+
+        settings = preset(PRESETS[self.kind]).settings.replace(FEW_STEPS)
+        labels = str((self.folder / "labels.jsonl").resolve())
+        return settings.replace({"data": self.name, "labels": labels, **changes})
+
+    def base(self, settings: Settings) -> Settings:
+        """The settings with a small text model made of the world's own states, which lies beside the trial's folder."""
+        from swirl.recipes.trial_base import make_base
+        from swirl.sources.collections.catalog import load_sequences
+        from swirl.sources.collections.split import part
+        from swirl.sources.labels.reading import read_labels
+
+        folder = self.folder.with_name(f"{self.world}-base")
+        sequences = [sequence for sequence in load_sequences(self.home, self.name) if part(sequence.id) != "test"]
+        transitions = [t for sequence in sequences for t in sequence.transitions()]
+        labels, _ = read_labels(self.folder / "labels.jsonl")
+        shutil.rmtree(folder, ignore_errors=True)
+        make_base(folder, transitions, labels, settings.seed, self.out.progress)
+        return settings.replace({"model": str(folder.resolve())})
+
+    def train(self, settings: Settings) -> tuple[str, str, str]:
+        """Train an ordinary run here; returns its id, its warmed-up checkpoint and its last one.
+
+        Raises SwirlError when the run does not finish.
+        """
+        from swirl.history import History
+        from swirl.runs import jobs
+
+        run = jobs.create_here(self.home, preset=None, settings=settings, name=self.name)
+        with follow(self.home, run, self.out):
+            jobs.run_here(self.home, run)
+        history = History(self.home)
+        status, checkpoints = history.run(run), history.checkpoints(run)
+        if status.status != "finished":
+            raise SwirlError(status.error or f"Run {run} was {status.status}; to continue it: swirl resume {run}")
+        return run, checkpoints[0].name, checkpoints[-1].name
+
+    def infer(self, checkpoint: str) -> list[str]:
+        """The actions that a model infers for the whole collection; kept beside the trial's folder, one a line."""
+        from swirl.models import load_world_model
+        from swirl.models.threads import suited
+        from swirl.sources.collections.catalog import load_sequences
+
+        transitions = [t for sequence in load_sequences(self.home, self.name) for t in sequence.transitions()]
+        model = load_world_model(self.home, checkpoint)
+        pairs = [(t.state, t.next_state) for t in transitions]
+        with suited(model.small):
+            found = [one.action for one in model.infer(pairs, alternatives=1, progress=self.out.progress)]
+        # Not within the folder, for an import of that reads every text in it.
+        self.folder.with_name(f"{self.world}-inferred.txt").write_text("\n".join(map(repr, found)) + "\n", "utf-8")
+        return found
+
+    def measure(self, checkpoint: str, settings: Settings) -> dict[str, dict[str, float]]:
+        """A model's figures on the held-out part, with 95 % intervals over sequences, kept in the history."""
+        from swirl.history import History
+        from swirl.models import load_world_model
+        from swirl.models.threads import suited
+
+        model = load_world_model(self.home, checkpoint)
+        model.max_action_tokens, model.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
+        with suited(model.small):
+            metrics = figures(model, self.home, self.name, MEASURES[self.kind], self.out.progress)
+        History(self.home).add_evaluation(checkpoint=checkpoint, data=self.name, metrics=metrics)
+        return metrics
+
+
+def figures(
+    model: Any, home: Path, data: str, measures: tuple[str, ...], progress: Callable[[float, str], None]
+) -> dict[str, dict[str, float]]:
+    """Forward, copy and inverse figures of a model on the test part of a collection, greedy, under the true actions."""
+    from swirl.evaluation import copy_baseline, forward
+    from swirl.evaluation.answers import Answers
+    from swirl.evaluation.bootstrap import of_mean
+    from swirl.evaluation.held_out_transitions import Rows
+    from swirl.evaluation.protocols import no_longer_than
+    from swirl.evaluation.report import aligned
+    from swirl.evaluation.text_metrics import exact_match
+    from swirl.evaluation.true_actions import load_true_actions
+    from swirl.sources.collections.catalog import load_sequences
+    from swirl.sources.collections.split import part
+
+    transitions = [t for s in load_sequences(home, data) if part(s.id) == "test" for t in s.transitions()]
+    truth = aligned(transitions, load_true_actions(home, data))
+    rows = Rows(transitions, truth, Answers(model, progress=progress))
+    with no_longer_than(model, rows.next_states):
+        predicted = {"copy": copy_baseline.predicted(rows), "forward": forward.predicted(rows)}
+        inferred = rows.inferred
+    chosen = {name: rows.measures[name] for name in measures}
+    columns = {
+        f"{group}/{name}": values
+        for group, states in predicted.items()
+        if states is not None
+        for name, values in forward.compared(states, rows.next_keys, chosen).items()
+    }
+    if truth is not None:
+        columns["inverse/exact_match"] = [exact_match(a, z) for a, z in zip(inferred, truth, strict=True)]
+    groups = [t.sequence_id for t in transitions]
+    found = {name: of_mean(values, groups) for name, values in columns.items()}
+    return {name: dataclasses.asdict(value) for name, value in found.items() if value is not None}

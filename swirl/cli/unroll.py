@@ -1,0 +1,138 @@
+"""`swirl unroll`: a sequence gone through again on the model's own predictions, beside what was observed."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from swirl.cli.arguments import add_checkpoint, add_json, positive
+from swirl.cli.checkpoints import stored
+from swirl.cli.model_loading import loaded
+from swirl.cli.output import Output, table
+from swirl.errors import SwirlError, UsageError
+from swirl.states import StateSequence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from swirl.evaluation.unrolling import Likeness, Rollout
+
+STEPS = 6
+"""Steps that are gone unless told otherwise; fewer where the sequence ends before."""
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add this room's command to the parser."""
+    unrolling = commands.add_parser(
+        "unroll",
+        help="several steps ahead on the model's own predictions, beside the truth",
+        description="Goes T steps from one state of a sequence. The forward model reads its own last prediction at "
+        "each step; the actions are inferred from the observed states, or given. Each imagined state is compared with "
+        "the observed one, beside a copy of the start. Pictures are written to imagined/ in the home.",
+    )
+    add_checkpoint(unrolling)
+    unrolling.add_argument("--data", metavar="NAME", required=True, help="a collection")
+    unrolling.add_argument("--sequence", metavar="ID", help="one of its sequences (default: the first)")
+    unrolling.add_argument("--start", metavar="K", type=int, default=0, help="the state to start from (default: 0)")
+    unrolling.add_argument(
+        "--steps", metavar="T", type=positive, help=f"how many (default: the actions given, else {STEPS} or to the end)"
+    )
+    unrolling.add_argument(
+        "--action",
+        metavar="A",
+        action="append",
+        dest="actions",
+        help="what is done at the next step, in words; once for each step (default: inferred from the sequence)",
+    )
+    unrolling.add_argument(
+        "--best-of",
+        metavar="N",
+        type=positive,
+        default=1,
+        help="at each step draw N states at temperature 1 and keep the one whose action the inverse model scores "
+        "highest (default: 1, the greedy state)",
+    )
+    unrolling.add_argument("--seed", metavar="S", type=int, default=0)
+    add_json(unrolling)
+    unrolling.set_defaults(handler=unroll_sequence)
+
+
+def unroll_sequence(given: argparse.Namespace, out: Output) -> int:
+    """Imagine the steps and print each beside the truth."""
+    from swirl.evaluation.unrolling import demand_possible, unroll
+    from swirl.sources.collections.catalog import load_sequences
+
+    sequence = chosen(load_sequences(given.home, given.data), given.sequence, given.data)
+    ahead = max(1, len(sequence.states) - 1 - given.start)
+    steps = given.steps or (len(given.actions) if given.actions else min(STEPS, ahead))
+    demand_possible(sequence, given.start, steps, given.actions)  # before a model is loaded
+    told = {"actions": given.actions, "best_of": given.best_of, "seed": given.seed, "progress": out.progress}
+    with loaded(given) as model:
+        rollout = unroll(model, sequence, given.start, steps, **told)
+    rows = described(given.home, rollout)
+    out.document(
+        {
+            "checkpoint": given.checkpoint,
+            "data": given.data,
+            "sequence": sequence.id,
+            "start": given.start,
+            "given": rollout.given,
+            "best_of": given.best_of,
+            "seed": given.seed,
+            "steps": rows,
+        }
+    )
+    told = "as given" if rollout.given else "inferred from the observed states"
+    out.line(f"{given.checkpoint} from state {given.start} of {sequence.id} in {given.data}; actions {told}")
+    print_rows(rows, rollout, out)
+    return 0
+
+
+def chosen(sequences: list[StateSequence], name: str | None, data: str) -> StateSequence:
+    """The sequence of that name, or the first. Raises SwirlError for an unknown name or an empty collection."""
+    found = next((sequence for sequence in sequences if name in (None, sequence.id)), None)
+    if found is not None:
+        return found
+    if not sequences:
+        raise SwirlError(f"The collection {data!r} has no sequence to go through.")
+    some = ", ".join(sequence.id for sequence in sequences[:3])
+    raise UsageError(f"The collection {data!r} has no sequence {name!r}; it has {len(sequences)}, such as {some}.")
+
+
+def described(home: Path, rollout: Rollout) -> list[dict[str, Any]]:
+    """One row a step; a picture is the path of its file."""
+    rows: list[dict[str, Any]] = []
+    for index, (action, state) in enumerate(zip(rollout.actions, rollout.states, strict=True)):
+        rows.append(
+            {
+                "step": index + 1,
+                "action": action,
+                "imagined": stored(home, state),
+                "observed": stored(home, rollout.truth[index]) if index < len(rollout.truth) else None,
+                "likeness": plain(rollout.likeness, index),
+                "copy": plain(rollout.copied, index),
+            }
+        )
+    return rows
+
+
+def plain(likeness: tuple[Likeness, ...], index: int) -> dict[str, float | None] | None:
+    """A step's likeness for JSON; None where nothing was observed."""
+    return dataclasses.asdict(likeness[index]) if index < len(likeness) else None
+
+
+def print_rows(rows: list[dict[str, Any]], rollout: Rollout, out: Output) -> None:
+    """The steps, then how near each came; copying the start beside it."""
+    for row in rows:
+        out.line(f"{row['step']}\t{row['action']}\n\timagined: {row['imagined']}\n\tobserved: {row['observed'] or '–'}")
+    if not rollout.likeness:
+        return
+    names = ["exact_match", "token_accuracy", *(["psnr"] if rollout.likeness[0].psnr is not None else [])]
+    headings = ["STEP", *(heading for name in names for heading in (name.upper(), f"{name.upper()} OF COPYING"))]
+    compared = [row for row in rows if row["likeness"] is not None]
+    cells = [
+        [str(row["step"]), *(f"{row[whose][name]:.3f}" for name in names for whose in ("likeness", "copy"))]
+        for row in compared
+    ]
+    out.line(table(headings, cells))

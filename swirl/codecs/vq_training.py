@@ -1,0 +1,168 @@
+"""Training an image codec: a plain autoencoder first, then a codebook set by k-means, then both together.
+
+A codebook that is trained from random vectors leaves most codes unused; set to the clusters of a trained encoder's
+latents, and with unused codes moved to new places, it uses nearly all (docs/lab-notes.md).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import l1_loss, mse_loss
+
+from swirl.codecs.vq import ImageTokenizer, cut, distinct, scaled
+from swirl.errors import UsageError
+from swirl.pictures import Pixels
+
+Progress = Callable[[float, str], None]
+TILES_AT_MOST = 20_000
+
+
+@dataclass(frozen=True)
+class CodecShape:
+    """A codec: frames of `size` pixels a side in tiles of `tile`, halved `down` times, `codes` vectors of `width`.
+
+    Patches of `patch` pixels enter as one place each (see `ImageTokenizer`).
+    """
+
+    size: int = 64
+    tile: int = 16
+    patch: int = 4
+    down: int = 2
+    codes: int = 128
+    width: int = 16
+    channels: int = 48
+
+    def check(self) -> None:
+        """Raises UsageError when the numbers do not fit each other."""
+        if self.size % self.tile:
+            raise UsageError(f"size={self.size} cannot be cut into tiles of tile={self.tile} pixels; take a divisor.")
+        step = self.patch * 2**self.down
+        if self.tile % step:
+            raise UsageError(
+                f"tile={self.tile} cannot be cut into patches of patch={self.patch} pixels and halved down={self.down} "
+                f"times; take a multiple of {step}."
+            )
+
+
+def new_codec(shape: CodecShape) -> ImageTokenizer:
+    """A freshly initialised codec."""
+    from diffusers import VQModel
+
+    shape.check()
+    levels = shape.down + 1
+    vq = VQModel(
+        in_channels=3 * shape.patch**2,
+        out_channels=3 * shape.patch**2,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        block_out_channels=(shape.channels,) * levels,
+        latent_channels=shape.width,
+        vq_embed_dim=shape.width,
+        num_vq_embeddings=shape.codes,
+        norm_num_groups=8,
+        sample_size=shape.tile // shape.patch,
+        mid_block_add_attention=False,
+    )
+    return ImageTokenizer(vq, shape.size, shape.tile, shape.patch)
+
+
+def train_codec(
+    frames: Sequence[Pixels],
+    shape: CodecShape,
+    *,
+    steps: tuple[int, int] = (800, 1000),
+    batch: int = 64,
+    learning_rate: float = 4e-3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> ImageTokenizer:
+    """A codec for frames (each `size` x `size` x 3, uint8): `steps` of the autoencoder, then with the codebook.
+
+    Every distinct tile counts once, however often it is seen, so that a rare object is drawn as well as the board.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    codec = new_codec(shape)
+    whole = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
+    tiles = scaled(some_distinct(cut(whole, shape.tile), generator))
+    codec.vq.train().requires_grad_(True)
+    total, done = sum(steps), 0
+    for quantised, count in zip((False, True), steps, strict=True):
+        if quantised:
+            start_codebook(codec, tiles, seed)
+        optimiser = torch.optim.AdamW(codec.vq.parameters(), lr=learning_rate, weight_decay=0.0)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=count)
+        used = torch.zeros(shape.codes, dtype=torch.long)
+        for step in range(count):
+            part = tiles[torch.randint(len(tiles), (batch,), generator=generator)]
+            loss, codes = reconstruction_loss(codec, part, quantised=quantised)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            used += torch.bincount(codes, minlength=shape.codes)
+            if quantised and step % 100 == 99 and step < 0.7 * count:
+                restart_unused(codec, tiles, used, generator)
+                used.zero_()
+            done += 1
+            if progress is not None and done % 20 == 0:
+                progress(done / total, f"codec: {done} of {total} steps, error {float(loss.detach()):.4f}")
+    codec.vq.eval().requires_grad_(False)
+    return codec
+
+
+def some_distinct(tiles: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Each tile once, at most TILES_AT_MOST of them by lot."""
+    tiles = tiles[torch.randperm(len(tiles), generator=generator)[: 20 * TILES_AT_MOST]]
+    return tiles[distinct(tiles)[0][:TILES_AT_MOST]]
+
+
+def reconstruction_loss(
+    codec: ImageTokenizer, tiles: torch.Tensor, *, quantised: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far redrawn tiles are off, plus the codebook's own loss, and the codes used (none without a codebook)."""
+    latents = codec.latents(tiles)
+    codes, codebook = torch.zeros(0, dtype=torch.long), torch.zeros(())
+    if quantised:
+        latents, codebook, (_, _, codes) = codec.vq.quantize(latents)
+    drawn = codec.drawn(latents)
+    return mse_loss(drawn, tiles) + 0.2 * l1_loss(drawn, tiles) + codebook, codes.flatten()
+
+
+@torch.no_grad()
+def all_latents(codec: ImageTokenizer, tiles: torch.Tensor) -> torch.Tensor:
+    """The encoder's latents of the tiles, (N, width)."""
+    parts = [codec.latents(part) for part in tiles.split(512)]
+    return torch.cat(parts).permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def start_codebook(codec: ImageTokenizer, tiles: torch.Tensor, seed: int) -> None:
+    """Set the codebook to the k-means centres of the latents."""
+    from scipy.cluster.vq import kmeans2
+
+    latents = all_latents(codec, tiles).numpy()
+    centres = np.unique(latents, axis=0)
+    if len(centres) > codec.codes:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # an empty cluster is a code for `restart_unused`
+            centres = kmeans2(latents, codec.codes, minit="++", seed=seed)[0]
+    with torch.no_grad():
+        codec.vq.quantize.embedding.weight[: len(centres)] = torch.from_numpy(centres)
+        # Codes that no cluster claims wait far away, until `restart_unused` finds them a place.
+        codec.vq.quantize.embedding.weight[len(centres) :] = 1e3
+
+
+@torch.no_grad()
+def restart_unused(codec: ImageTokenizer, tiles: torch.Tensor, used: torch.Tensor, generator: torch.Generator) -> None:
+    """Move codes that nothing was drawn with to the latents that are farthest from their codes."""
+    unused = (used == 0).nonzero().flatten()
+    latents = all_latents(codec, tiles)
+    off = torch.cdist(latents, codec.vq.quantize.embedding.weight).min(dim=1).values
+    worst = off.topk(min(4 * len(unused), len(off))).indices
+    chosen = worst[torch.randperm(len(worst), generator=generator)[: len(unused)]]
+    codec.vq.quantize.embedding.weight[unused[: len(chosen)]] = latents[chosen]

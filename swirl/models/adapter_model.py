@@ -1,0 +1,237 @@
+"""AdaptedModel: one base model in memory with the adapters `fwm` and `idm`, sampled and scored in token ids."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+
+from swirl.codecs.state_codecs import Codec, ImageCodec, TextCodec
+from swirl.models.backbone import WHOLE, Support
+from swirl.models.checkpoints import base_name
+from swirl.models.generation import Sampling, Watch, log_probs, sample, unwatched
+from swirl.models.hub import HUB_ID
+from swirl.models.lora_merge import folded
+from swirl.models.prompts import layout_for
+from swirl.models.results import LogProb
+from swirl.models.speculative_greedy import greedy_along
+from swirl.models.threads import SMALL
+from swirl.states import State
+
+Role = Literal["fwm", "idm"]
+Answer = Literal["state", "action"]
+Progress = Callable[[float, str], None]
+ROWS_AT_ONCE = 128
+
+
+class AdaptedModel:
+    """A language model with one adapter for each role, or one for both: token ids in, token ids and their scores out.
+
+    `codec` and `layout` say how states and actions become ids.
+    """
+
+    trainable = True
+
+    def __init__(
+        self,
+        model: PeftModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        name: str,
+        base: str,
+        shared: bool = False,
+        codec: Codec | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.name, self.base, self.shared = model, tokenizer, name, base, shared
+        self.codec = codec or TextCodec(tokenizer)
+        self.layout = layout_for(self.codec)
+        declared = model.generation_config.eos_token_id
+        declared = declared if isinstance(declared, list) else [declared]
+        self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
+        self.max_action_tokens, self.max_state_tokens = 64, 1024
+        self.watch: Watch = unwatched  # what it raises ends the answer at work
+        self._small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
+        self.bare = False  # whether the adapters are switched off at present
+        for config in model.peft_config.values():
+            # peft looks the base model's vocabulary up when it saves, on the Hub if this names no folder.
+            config.base_model_name_or_path = base if Path(base).is_dir() or HUB_ID.fullmatch(base) else None
+        model.eval()
+
+    @property
+    def kind(self) -> str:
+        """What its states are: "text" or "image"."""
+        return self.codec.kind
+
+    def support(self, answer: Answer) -> Support:
+        """The ids that an answer may hold: of a picture codes alone, of an action beside pictures words alone."""
+        if not isinstance(self.codec, ImageCodec):
+            return WHOLE
+        first, codec = self.codec.offset, self.codec
+        if answer == "action":
+            return Support(0, first)
+        return Support(first, first + codec.codes, codec.grid[1], codec.row_end)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    @property
+    def small(self) -> bool:
+        """Whether one thread computes as fast as several."""
+        return self._small and self.device.type == "cpu"
+
+    def adapter(self, role: Role) -> str:
+        """The adapter that plays a role; one plays both when weights are shared."""
+        return "fwm" if self.shared else role
+
+    @contextmanager
+    def playing(self, adapter: str | None) -> Iterator[torch.nn.Module]:
+        """The model with one adapter active (None: the bare base model), in eval mode; all of it is put back after."""
+        if not (self.bare or self.model.training) and adapter == self.model.active_adapter:
+            yield self.model  # as it is; walking through all its parameters takes as long as a small model's pass
+            return
+        trained = {name for name, p in self.model.named_parameters() if p.requires_grad}
+        before, mode = self.model.active_adapter, self.model.training
+        self.model.eval()
+        try:
+            if adapter is None:
+                self.bare = True
+                with self.model.disable_adapter():
+                    yield self.model
+            else:
+                self.model.set_adapter(adapter)
+                yield self.model
+        finally:
+            self.bare = self.bare and adapter is not None
+            self.model.set_adapter(before)
+            for name, parameter in self.model.named_parameters():
+                parameter.requires_grad_(name in trained)
+            self.model.train(mode)
+
+    def sample(
+        self,
+        adapter: str | None,
+        prompts: Sequence[Sequence[int]],
+        n: int,
+        how: Sampling,
+        generator: torch.Generator | None = None,
+        *,
+        answer: Answer,
+        along: Sequence[State] | None = None,
+    ) -> list[list[int]]:
+        """`n` completions (token ids) for each prompt, in contiguous runs; a picture has as many ids as every frame.
+
+        `along` are states, one for each prompt, that the completions are mostly copies of: it saves time.
+        """
+        pad_id, end_ids = self.tokenizer.pad_token_id, self.end_ids
+        if answer == "state" and isinstance(self.codec, ImageCodec):
+            how, end_ids = replace(how, max_tokens=self.codec.answer_length), set()
+        drafts = None if along is None else [self.state_completion(state) for state in along]
+        with self.playing(adapter) as model:
+            return sample(model, prompts, n, how, end_ids, pad_id, generator, self.support(answer), drafts, self.watch)
+
+    def log_prob(
+        self,
+        adapter: str | None,
+        prompts: Sequence[Sequence[int]],
+        completions: Sequence[Sequence[int]],
+        *,
+        answer: Answer,
+    ) -> list[LogProb]:
+        """log P(completion | prompt) under one adapter, at temperature 1, over the ids that the answer may hold."""
+        self.watch()
+        with self.playing(adapter) as model:
+            scores = log_probs(model, prompts, completions, self.tokenizer.pad_token_id, self.support(answer))
+        return [LogProb(float(score.sum()), len(score)) for score in scores]
+
+    def completion(self, text: str) -> list[int]:
+        """The token ids of an answer in words, closed with the end mark."""
+        return [*self.codec.encode(text), self.layout.end_id]
+
+    def state_completion(self, state: State) -> list[int]:
+        """The token ids of a state as an answer; a picture has a fixed number of them and needs no end mark."""
+        ids = self.codec.encode_state(state)
+        return self.codec.answer(ids) if isinstance(self.codec, ImageCodec) else [*ids, self.layout.end_id]
+
+    def batched(
+        self, compute: Callable[[slice], list[Any]], rows: int, progress: Progress | None, what: str
+    ) -> list[Any]:
+        """Run `compute` on slices of the rows and gather; tells the progress."""
+        gathered: list[Any] = []
+        for start in range(0, rows, ROWS_AT_ONCE):
+            gathered += compute(slice(start, start + ROWS_AT_ONCE))
+            if progress is not None:
+                progress(min(1.0, (start + ROWS_AT_ONCE) / rows), what)
+        return gathered
+
+    @contextmanager
+    def folded(self) -> Iterator[None]:
+        """While inside, a small model answers faster, and must not be trained: see `swirl.models.lora_merge`."""
+        if not self._small:
+            yield
+            return
+        with folded(self.model):
+            yield
+
+    def scored(
+        self, role: Role, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], answer: Answer
+    ) -> list[LogProb]:
+        """log P of each completion given its prompt, in slices."""
+        adapter = self.adapter(role)
+        return self.batched(
+            lambda part: self.log_prob(adapter, prompts[part], completions[part], answer=answer),
+            len(prompts),
+            None,
+            "scoring",
+        )
+
+    def along(
+        self,
+        role: Role,
+        prompts: Sequence[Sequence[int]],
+        guesses: Sequence[Sequence[int]],
+        how: Sampling,
+        answer: Answer,
+    ) -> list[tuple[list[int], LogProb]]:
+        """The greedy completion (token ids) of each prompt, and log P of its guess."""
+        end_ids, adapter = self.end_ids, self.adapter(role)
+        if answer == "state" and isinstance(self.codec, ImageCodec):
+            how, end_ids = replace(how, max_tokens=self.codec.answer_length), set()
+
+        def compute(part: slice) -> list[tuple[list[int], LogProb]]:
+            about = (how, end_ids, self.tokenizer.pad_token_id, self.support(answer), self.watch)
+            with self.playing(adapter) as model:
+                drawn, scores = greedy_along(model, prompts[part], guesses[part], *about)
+            return [(ids, LogProb(float(s.sum()), len(s))) for ids, s in zip(drawn, scores, strict=True)]
+
+        return self.batched(compute, len(prompts), None, "checking guesses")
+
+    def describe(self) -> dict[str, Any]:
+        """What was loaded, for people."""
+        adapter = sum(p.numel() for name, p in self.model.named_parameters() if f".{self.adapter('fwm')}." in name)
+        total = sum(p.numel() for name, p in self.model.named_parameters() if "lora_" not in name)
+        return {
+            "name": self.name,
+            "base": base_name(self.base),
+            "parameters": total,
+            "adapter_parameters": adapter,
+            "adapters": ["fwm"] if self.shared else ["fwm", "idm"],
+            "device": str(self.device),
+            "precision": str(next(self.model.parameters()).dtype).removeprefix("torch."),
+        }
+
+    def unload(self) -> None:
+        """Give the memory back; the object is of no use afterwards."""
+        device = self.device
+        del self.model
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()

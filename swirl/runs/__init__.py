@@ -1,0 +1,1 @@
+"""A run as a process: started, queued, stopped, resumed; and what becomes of it afterwards."""

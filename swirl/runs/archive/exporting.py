@@ -1,0 +1,172 @@
+"""Writing a run into one file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from swirl.errors import SwirlError, UsageError
+from swirl.history import Checkpoint, History, Rollout, Run
+from swirl.history.run_transfer import PAST
+from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
+from swirl.models.checkpoints import base_name, base_source
+from swirl.runs import scheduler
+from swirl.runs.archive import file_format as layout
+from swirl.runs.archive.lineage import starts
+from swirl.version import __version__
+
+CHUNK = 1 << 20
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+Progress = Callable[[float, str], None]
+"""Told the share that is done, from 0 to 1, and what is being done."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A written file, its size in bytes, and the checkpoints that were left out since their files are gone."""
+
+    file: Path
+    size: int
+    left_out: tuple[str, ...]
+
+
+def export_run(home: Path, run_id: str, target: Path, progress: Progress = lambda share, words: None) -> Exported:
+    """Write a run as one file, `target`, or into that folder under the run's id; all of it, or nothing.
+
+    Raises SwirlError for an unknown run or a file that cannot be written, UsageError for one that is there already.
+    """
+    history = History(home)
+    run = history.run(run_id)
+    file = target / f"{run_id}{layout.SUFFIX}" if target.is_dir() else target
+    if file.exists():
+        raise UsageError(f"{file} is there already; name another file.")
+    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(draft, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            left_out = Writer(home, history, run, archive, progress).write()
+        os.replace(draft, file)
+    except OSError as error:
+        raise SwirlError(f"{file} cannot be written ({error.strerror or error}); name another place.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return Exported(file, file.stat().st_size, left_out)
+
+
+class Writer:
+    """Puts one run into an open zip file, member by member, and remembers what each weighs and hashes to."""
+
+    def __init__(self, home: Path, history: History, run: Run, archive: zipfile.ZipFile, progress: Progress) -> None:
+        self.home, self.history, self.run, self.archive, self.progress = home, history, run, archive, progress
+        self.folder = scheduler.run_folder(home, run.id)
+        self.members: dict[str, dict[str, Any]] = {}
+        self.done, self.all = 0, 1
+
+    def write(self) -> tuple[str, ...]:
+        """Write all members, run.json last; the names of checkpoints whose files are gone."""
+        kept, left_out = self.checkpoints()
+        files = [*self.weights(kept), *self.others()]
+        self.all = max(1, sum(file.stat().st_size for _, file in files))
+        self.text(layout.SETTINGS, [json.dumps(self.run.settings, indent=2) + "\n"])
+        self.text(layout.METRICS, (json.dumps(row) + "\n" for row in self.history.figures(self.run.id)))
+        self.text(layout.ROLLOUTS, map(rollout_line, self.history.all_rollouts(self.run.id)))
+        for checkpoint, manifest in kept:
+            place = layout.checkpoint_folder(checkpoint.index, checkpoint.phase)
+            self.text(f"{place}/{MANIFEST}", [json.dumps(manifest, indent=1) + "\n"])
+        for name, file in files:
+            self.copy(name, file)
+        about = self.about([checkpoint for checkpoint, _ in kept])
+        self.archive.writestr(layout.ABOUT, json.dumps(about, ensure_ascii=False, indent=1))
+        return left_out
+
+    def checkpoints(self) -> tuple[list[tuple[Checkpoint, dict[str, Any]]], tuple[str, ...]]:
+        """The checkpoints whose files are whole, each with its swirl.json as another home needs it; the other names."""
+        kept, left_out = [], []
+        for checkpoint in self.history.checkpoints(self.run.id):
+            folder = self.home / checkpoint.path
+            try:
+                manifest = read_manifest(folder)
+            except SwirlError:
+                left_out.append(checkpoint.name)
+                continue
+            kept.append((checkpoint, {**manifest, "base": base_name(base_source(folder, manifest))}))
+        return kept, tuple(left_out)
+
+    def weights(self, kept: Iterable[tuple[Checkpoint, dict[str, Any]]]) -> Iterator[tuple[str, Path]]:
+        """The adapters' files of the checkpoints, by their names in the zip file."""
+        for checkpoint, _ in kept:
+            place = layout.checkpoint_folder(checkpoint.index, checkpoint.phase)
+            for name in (f"{adapter}/{file}" for adapter in ADAPTERS for file in ADAPTER_FILES):
+                yield f"{place}/{name}", self.home / checkpoint.path / name
+
+    def others(self) -> Iterator[tuple[str, Path]]:
+        """The log and the pictures of the run."""
+        for file in (self.folder / layout.LOG, *sorted((self.folder / "media").glob("*"))):
+            name = file.relative_to(self.folder).as_posix()
+            if layout.allowance(name) is not None and file.is_file() and not file.is_symlink():
+                yield name, file
+
+    def text(self, name: str, lines: Iterable[str]) -> None:
+        """A member made of lines, as they come."""
+        self.member(name, (line.encode() for line in lines), zipfile.ZIP_DEFLATED)
+
+    def copy(self, name: str, file: Path) -> None:
+        """A member that is a file of the run; weights would not get any smaller by packing."""
+        packing = zipfile.ZIP_STORED if name.endswith(".safetensors") else zipfile.ZIP_DEFLATED
+        with file.open("rb") as source:
+            self.member(name, iter(lambda: source.read(CHUNK), b""), packing, counted=True)
+
+    def member(self, name: str, chunks: Iterable[bytes], packing: int, *, counted: bool = False) -> None:
+        """Write one member, and note its size and hash."""
+        digest, size = hashlib.sha256(), 0
+        info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+        info.compress_type, info.external_attr = packing, 0o644 << 16
+        with self.archive.open(info, "w", force_zip64=True) as out:
+            for chunk in chunks:
+                out.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                self.done += len(chunk) if counted else 0
+                self.progress(min(1.0, self.done / self.all), f"Writing {name}")
+        self.members[name] = {"bytes": size, "sha256": digest.hexdigest()}
+
+    def about(self, kept: Iterable[Checkpoint]) -> dict[str, Any]:
+        """What run.json says."""
+        run_id, history = self.run.id, self.history
+        begun = starts(self.home, history.runs()).get(run_id)
+        came_from = None
+        if begun is not None:
+            parent = history.run(begun.parent)
+            came_from = {"run": parent.id, "created": parent.created, "checkpoint": begun.checkpoint}
+        columns = {name: value for name, value in asdict(self.run).items() if name in PAST}
+        return {
+            "format": layout.FORMAT,
+            "kind": layout.KIND,
+            "made_with": __version__,
+            "id": run_id,
+            "run": {**columns, "name": None if self.run.name == run_id else self.run.name},
+            "note": self.run.note,
+            "tags": list(self.run.tags),
+            "from": came_from,
+            "resumptions": [without(asdict(one), "run") for one in history.resumptions(run_id)],
+            "phases": [without(asdict(phase), "run") for phase in history.phases(run_id)],
+            "checkpoints": [without(asdict(checkpoint), "run", "name", "path") for checkpoint in kept],
+            "evaluations": [without(asdict(one), "id") for one in history.evaluations_of(run_id)],
+            "members": self.members,
+        }
+
+
+def rollout_line(drawn: Rollout) -> str:
+    """A rollout as a line of rollouts.jsonl."""
+    texts = (drawn.phase, drawn.step, drawn.state, drawn.next_state, drawn.action)
+    return json.dumps([*texts, drawn.samples, drawn.rewards, drawn.advantages], ensure_ascii=False) + "\n"
+
+
+def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A row without some of its columns."""
+    return {name: value for name, value in row.items() if name not in names}

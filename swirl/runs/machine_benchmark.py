@@ -1,0 +1,120 @@
+"""What this machine can do: throughput of sampling and scoring, the time of a real training step, and memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swirl.errors import SwirlError
+from swirl.history import History
+from swirl.presets import preset
+from swirl.runs import jobs
+from swirl.states import State
+
+if TYPE_CHECKING:
+    from swirl.models.world_model import WorldModel
+
+PRESET = "tiny-household"
+COLLECTION = "household"
+ROWS = 64  # transitions in one measured batch
+REPEATS = 3  # the median of as many is reported
+TRAINING_STEPS = 4  # in each of the two phases; the first of each pays for what is made once
+Progress = Callable[[float, str], None]
+
+
+def benchmark(home: Path, name: str, device: str = "auto", progress: Progress | None = None) -> dict[str, Any]:
+    """Measure with the checkpoint `name` on the Household sample. Seconds, bytes, and things a second.
+
+    The training steps are a real run, in a home of their own that is removed. Raises SwirlError when the model
+    cannot be loaded or the run fails.
+    """
+    from swirl.models import load_world_model, resolve_checkpoint
+    from swirl.sources.collections.catalog import load_sequences
+
+    tell = progress or (lambda fraction, message: None)
+    tell(0.0, "loading the model")
+    started = time.perf_counter()
+    model = load_world_model(home, name, device=device)
+    figures = {
+        **model.describe(),
+        "cores": os.cpu_count(),
+        "load_seconds": round(time.perf_counter() - started, 2),
+    }
+    transitions = [item for sequence in load_sequences(home, COLLECTION) for item in sequence.transitions()][:ROWS]
+    pairs = [(item.state, item.next_state) for item in transitions]
+    figures |= answering(model, pairs, tell)
+    model.unload()
+    tell(0.6, "training a few steps")
+    figures |= training(str(resolve_checkpoint(home, name)), device)
+    figures |= memory(figures["device"])
+    tell(1.0, "done")
+    return figures
+
+
+def answering(model: WorldModel, pairs: list[tuple[State, State]], tell: Progress) -> dict[str, float]:
+    """Rates of inferring, of sampling next states, and of scoring them."""
+    tell(0.2, "inferring actions")
+    actions = [found.action for found in model.infer(pairs, alternatives=1)]
+    states, next_states = [x for x, _ in pairs], [y for _, y in pairs]
+    inferring = seconds(lambda: model.infer(pairs, alternatives=1))
+    tell(0.3, "sampling next states")
+    imagined = model.imagine_batch(states, actions)
+    sampled = sum(len(model.state_completion(state)) for state in imagined)
+    sampling = seconds(lambda: model.imagine_batch(states, actions))
+    tell(0.5, "scoring next states")
+    scored = sum(score.tokens for score in model.forward_log_prob(states, actions, next_states))
+    scoring = seconds(lambda: model.forward_log_prob(states, actions, next_states))
+    return {
+        "inferred_actions_per_second": round(len(pairs) / inferring, 1),
+        "imagined_states_per_second": round(len(pairs) / sampling, 1),
+        "sampled_tokens_per_second": round(sampled / sampling, 1),
+        "scored_tokens_per_second": round(scored / scoring, 1),
+    }
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The median time of REPEATS calls; the caller has called it once already."""
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def training(model: str, device: str) -> dict[str, float]:
+    """Seconds of a training step and rollouts a second, from one short iteration of the loop."""
+    changes = {"model": model, "device": device, "iterations": 1, "steps_per_phase": TRAINING_STEPS, "held_out": 1}
+    settings = preset(PRESET).settings.replace(changes)
+    with tempfile.TemporaryDirectory(prefix="swirl-benchmark-") as folder:
+        home = Path(folder)
+        run_id = jobs.create_here(home, preset=PRESET, settings=settings)
+        jobs.run_here(home, run_id)
+        history = History(home)
+        run = history.run(run_id)
+        if run.status != "finished":
+            raise SwirlError(f"The training steps could not be measured: {run.error or 'the run was ' + run.status}.")
+        times = [row.value for row in history.metrics(run_id, ["step_time"]) if row.value is not None]
+    step = statistics.median(times)
+    return {
+        "training_step_seconds": round(step, 3),
+        "rollouts_per_second": round(settings.batch_size * settings.group_size / step, 1),
+    }
+
+
+def memory(device: str) -> dict[str, int]:
+    """The most memory this process has held, in bytes, and the most on its GPU."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    figures = {"peak_memory_bytes": peak if sys.platform == "darwin" else peak * 1024}
+    if device.startswith("cuda"):
+        import torch
+
+        figures["peak_gpu_memory_bytes"] = torch.cuda.max_memory_allocated()
+    return figures

@@ -1,0 +1,230 @@
+"""`swirl export CHECKPOINT --space DIR`: a folder that runs as a Hugging Face Space.
+
+Everything in it is on a list of what may be there: the two packages, the shipped assets, one checkpoint. A database,
+other runs, `.env` or whatever else lies about is never looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from swirl import paths
+from swirl.errors import SwirlError
+from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
+from swirl.models.checkpoints import asset_names, base_source, located
+from swirl.models.hub import ADAPTER_FILES
+from swirl.presets import PRESETS
+
+# What `pyproject.toml` requires to run; a test holds the two together.
+REQUIREMENTS = (
+    "accelerate",
+    "av",
+    "datasets",
+    "diffusers",
+    "fastapi",
+    "filelock",
+    "gradio",
+    "numpy",
+    "peft",
+    "pillow",
+    "plotly",
+    "psutil",
+    "rouge-score",
+    "sacrebleu",
+    "safetensors",
+    "scikit-image",
+    "scikit-learn",
+    "sqlite-utils",
+    "torch",
+    "transformers",
+    "trl",
+)
+BASE_FILES = (
+    "config.json",
+    "generation_config.json",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "codec/config.json",
+    "codec/diffusion_pytorch_model.safetensors",
+    "codec/frames.json",
+)
+ASSET_FILES = (
+    "*.css",
+    "*.js",
+    "*.html",
+    "icons/*.png",
+    "sample-run.zip",
+    "collections/*/*.json",
+    "collections/*/*.jsonl",
+    "collections/*/frames.zip",
+)
+# Where a model came from on this machine is nobody's business elsewhere.
+ORIGIN_KEYS = ("base_model_name_or_path", "_name_or_path", "name_or_path")
+CONFIGURATIONS = ("adapter_config.json", "config.json", "tokenizer_config.json")
+
+APP = '''"""SWIRL Studio as a demonstration, for all who visit: they look, play and compare, and change nothing."""
+
+import os
+import sys
+
+from studio.serve import serve
+
+if __name__ == "__main__":
+    port = os.environ.get("GRADIO_SERVER_PORT", "7860")
+    sys.exit(serve(["--demo", "--host", "0.0.0.0", "--port", port, "--no-browser"]))
+'''
+README = """---
+title: SWIRL Studio
+emoji: 🌀
+colorFrom: indigo
+colorTo: blue
+sdk: gradio
+sdk_version: {gradio}
+python_version: "{python}"
+app_file: app.py
+license: apache-2.0
+---
+
+Two language models teach each other how a world works, from sequences of its states alone: one predicts the next
+state, one infers the action. This Space shows the checkpoint `{checkpoint}` in SWIRL Studio.
+
+Visitors can look, play and compare; what would start, change or upload anything is refused on the server. To run it
+anywhere else: `pip install -r requirements.txt && python app.py`
+"""
+
+
+def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
+    """Write the Space into `folder`, which must be new or empty; returns the files in it, as paths relative to it.
+
+    The folder appears complete or not at all. Raises SwirlError when the checkpoint cannot be found or is a plain
+    language model, or when the folder holds something.
+    """
+    source, folder = trained(home, checkpoint), folder.expanduser().resolve()
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise SwirlError(f"{folder} is there already and not empty; name a new folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as unfinished:
+        space = Path(unfinished) / "space"
+        name = asset_name(source, checkpoint)
+        write_code(space)
+        write_assets(space, {name: source, **needed_assets(source)})
+        write_texts(space, name)
+        os.replace(space, folder)
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def trained(home: Path, checkpoint: str) -> Path:
+    """The folder of a trained checkpoint. Raises SwirlError for an unknown one, and for a plain language model."""
+    source = located(home, checkpoint)
+    if isinstance(source, str) or not (source / MANIFEST).is_file():
+        raise SwirlError(
+            f"{checkpoint} is a plain language model; name a trained checkpoint, a run's or a shipped one."
+        )
+    return source
+
+
+def asset_name(source: Path, checkpoint: str) -> str:
+    """The name under which the Space's visitors find the checkpoint."""
+    shipped = asset_names()
+    if source.parent == paths.assets() and source.name in shipped:
+        return source.name
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(checkpoint).name).strip("-.") or "checkpoint"
+    return f"{name}-exported" if name in shipped else name
+
+
+def needed_assets(source: Path) -> dict[str, Path]:
+    """The shipped checkpoints that the Space needs: the checkpoint's base, and what the presets start from."""
+    wanted = {preset.settings.model for preset in PRESETS.values()}
+    wanted.add(read_manifest(source)["base"].removeprefix("asset:"))
+    return {name: paths.assets() / name for name in asset_names() if name in wanted}
+
+
+def write_code(space: Path) -> None:
+    """The two packages, Python files only, and the licence."""
+    root = paths.PACKAGE.parent
+    for package in ("swirl", "studio"):
+        for file in (root / package).rglob("*.py"):
+            copy(file, space / file.relative_to(root))
+    beside = root / "LICENSE"
+    text = beside.read_text(encoding="utf-8") if beside.is_file() else installed_license()
+    (space / "LICENSE").write_text(text, encoding="utf-8")
+
+
+def installed_license() -> str:
+    """The licence as it was installed with the package."""
+    text = metadata.distribution("swirl-studio").read_text("licenses/LICENSE")
+    if text is None:
+        raise SwirlError("The installed swirl-studio has lost its LICENSE file; reinstall it.")
+    return text
+
+
+def write_assets(space: Path, checkpoints: dict[str, Path]) -> None:
+    """Style sheets, scripts, sample collections, and the named checkpoints."""
+    for file in matching(paths.assets(), ASSET_FILES):
+        copy(file, space / "assets" / file.relative_to(paths.assets()))
+    for name, source in checkpoints.items():
+        write_checkpoint(source, space / "assets" / name)
+
+
+def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict[str, Any]:
+    """A checkpoint that needs nothing from this machine; its manifest.
+
+    Its base lies inside, in a shipped asset or on the Hub; with `whole` never in a shipped asset, for whoever reads it
+    may not have those.
+    """
+    manifest = read_manifest(source)
+    base = base_source(source, manifest)
+    for adapter in ADAPTERS:
+        for file in matching(source / adapter, ADAPTER_FILES):
+            copy(file, target / adapter / file.name)
+    if (whole or not manifest["base"].startswith("asset:")) and Path(base).is_dir():
+        for file in matching(Path(base), BASE_FILES):
+            copy(file, target / "base" / file.relative_to(base))
+        manifest = {**manifest, "base": "base"}
+    (target / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    return manifest
+
+
+def write_texts(space: Path, name: str) -> None:
+    """app.py, requirements.txt with the versions at work here, and the README that a Space reads its settings from."""
+    versions = {package: metadata.version(package).partition("+")[0] for package in REQUIREMENTS}
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    pins = "".join(f"{package}=={version}\n" for package, version in versions.items())
+    (space / "requirements.txt").write_text(pins, encoding="utf-8")
+    (space / "app.py").write_text(APP, encoding="utf-8")
+    text = README.format(gradio=versions["gradio"], python=python, checkpoint=name)
+    (space / "README.md").write_text(text, encoding="utf-8")
+
+
+def matching(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
+    """The files in a folder that fit one of the patterns."""
+    for pattern in patterns:
+        yield from (file for file in sorted(folder.glob(pattern)) if file.is_file())
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file; from a JSON configuration drop the keys that tell where on this machine a model was."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.name not in CONFIGURATIONS:
+        shutil.copyfile(source, target)
+        return
+    values = json.loads(source.read_text(encoding="utf-8"))
+    told = {key: value for key, value in values.items() if key not in ORIGIN_KEYS}
+    target.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Stored collections of sequences: imported, listed, read and split."""

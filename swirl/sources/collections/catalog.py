@@ -1,0 +1,112 @@
+"""Collections by name: the built-in ones and the home's own. The one door to stored sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from swirl import paths
+from swirl.errors import SwirlError
+from swirl.history import History
+from swirl.sources.atomic_folder import discard
+from swirl.sources.collections.importing import ImportReport, import_collection, unwritable
+from swirl.sources.collections.stored_collection import (
+    ACTIONS,
+    Collection,
+    about,
+    builtin_folder,
+    count,
+    fingerprint,
+    home_folder,
+    kind_of,
+    names_in,
+    strict,
+)
+from swirl.states import StateSequence
+
+__all__ = [
+    "Collection",
+    "ImportReport",
+    "delete_collection",
+    "get_collection",
+    "import_collection",
+    "list_collections",
+    "load_sequences",
+]
+
+
+def list_collections(home: Path) -> list[Collection]:
+    """The built-in collections, then the home's own, each by name.
+
+    What lies on disk counts; the history remembers the counts, so that only a changed file is read.
+    """
+    home = paths.home(home)
+    history = History(home)
+    rows = {row["name"]: row for row in history.collections()}
+    own = [name for name in names_in(home_folder(home)) if name not in names_in(builtin_folder())]
+    found = [described(history, builtin_folder() / name, rows.get(name), True) for name in names_in(builtin_folder())]
+    found += [described(history, home_folder(home) / name, rows.get(name), False) for name in own]
+    for gone in rows.keys() - {collection.name for collection in found}:
+        history.remove_collection(gone)
+    return found
+
+
+def get_collection(home: Path, name: str) -> Collection:
+    """The collection of that name. Raises SwirlError that lists the names if there is none."""
+    collections = {collection.name: collection for collection in list_collections(home)}
+    if name not in collections:
+        raise SwirlError(f"There is no collection {name!r}; there are: {', '.join(collections) or 'none'}.")
+    return collections[name]
+
+
+def load_sequences(home: Path, name: str) -> list[StateSequence]:
+    """The sequences of a collection, in order. Raises SwirlError if it is unknown or its file is damaged."""
+    return [found.sequence for found in strict(get_collection(home, name).path)]
+
+
+def delete_collection(home: Path, name: str) -> None:
+    """Delete one of the home's own collections. Raises SwirlError if it is unknown or built in."""
+    home = paths.home(home)
+    collection = get_collection(home, name)
+    if collection.builtin:
+        raise SwirlError(f"The collection {name!r} is built in and can't be deleted.")
+    try:
+        discard(collection.path)
+    except OSError as error:
+        raise unwritable(home, error) from error
+    History(home).remove_collection(name)
+
+
+def described(history: History, folder: Path, row: dict[str, Any] | None, builtin: bool) -> Collection:
+    """A folder as a Collection; it is counted, and the history told, if `row` is not up to date."""
+    said = about(folder)
+    mark, has_actions = fingerprint(folder), (folder / ACTIONS).is_file()
+    source = said.get("recorded_with" if builtin else "source") or ""
+    if row is None or (row["path"], row["fingerprint"], row["has_actions"]) != (str(folder), mark, has_actions):
+        sequences, transitions = count(folder)
+        row = {
+            "path": str(folder),
+            "source": source,
+            "builtin": builtin,
+            "fingerprint": mark,
+            "sequences": sequences,
+            "transitions": transitions,
+            "has_actions": has_actions,
+            "created": said.get("created"),
+        }
+        history.register_collection(folder.name, **row)
+    return Collection(
+        name=folder.name,
+        title=said.get("title") or folder.name,
+        description=said.get("description") or "",
+        path=folder,
+        builtin=builtin,
+        sequences=row["sequences"],
+        transitions=row["transitions"],
+        has_actions=has_actions,
+        source=source,
+        created=said.get("created"),
+        license=said.get("license"),
+        world=said.get("world"),
+        kind=kind_of(folder),
+    )

@@ -1,0 +1,67 @@
+"""Sequences of frames on their way in: a Clip hands on its frames while they are read, and has two or more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+
+from swirl.sources.formats.still_images import Frame
+from swirl.sources.validation import Skipped
+
+LISTED = 4
+"""How many places a report names before it counts the rest."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A sequence: where it starts, its id, and its frames, among them what was left out on the way.
+
+    The frames are read as they are asked for, and before the next Clip is.
+    """
+
+    where: str
+    id: str
+    frames: Iterator[Frame | Skipped]
+
+
+def begun(frames: Iterable[Frame | Skipped]) -> tuple[Iterator[Frame | Skipped], int]:
+    """The same frames, and how many there are, 0, 1 or 2 for two or more; only these are read."""
+    coming = iter(frames)
+    pulled: list[Frame | Skipped] = []
+    count = 0
+    for item in coming:
+        pulled.append(item)
+        count += isinstance(item, Frame)
+        if count == 2:
+            break
+    return chain(pulled, coming), count
+
+
+def frames_at(name: str, numbers: Sequence[int], step: int = 1) -> str:
+    """A report's name for some frames of a file, as in `clip.mp4: frames 3-9, 20 and 2 more places`.
+
+    Numbers that are at most `step` apart are one place.
+    """
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), key=_Gaps(numbers, step))]
+    places = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
+    shown = places if len(places) <= LISTED + 1 else places[:LISTED]
+    rest = f" and {len(places) - LISTED} more places" if len(places) > len(shown) else ""
+    return f"{name}: frame{'s' * (len(numbers) > 1)} {', '.join(shown)}{rest}"
+
+
+def some(names: Sequence[str]) -> str:
+    """A report's name for some files: the first, and how many more."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+class _Gaps:
+    """A grouping key that changes after every gap wider than `step`."""
+
+    def __init__(self, numbers: Sequence[int], step: int) -> None:
+        self.numbers, self.step, self.gaps = numbers, step, 0
+
+    def __call__(self, item: tuple[int, int]) -> int:
+        index, number = item
+        self.gaps += index > 0 and number - self.numbers[index - 1] > self.step
+        return self.gaps

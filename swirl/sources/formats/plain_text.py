@@ -1,0 +1,41 @@
+"""Plain text: one file is one sequence, its states divided by blank lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from swirl.sources.text_lines import TOO_LONG, TextFile, decoded
+from swirl.sources.validation import MAX_BYTES, Found, Item, Skipped, Unusable, checked_sequence
+
+
+def read_plain(source: TextFile) -> Iterator[Item]:
+    """The file's one sequence; its id is the file's name, within its folder, without the suffix.
+
+    A line that can't be read spoils the sequence: without its state, a transition would be seen that never was.
+    """
+    states: list[str] = []
+    open_state: list[str] = []
+    size = 0
+    for number, line in source.lines():
+        size += len(line or b"")
+        try:
+            if line is None:
+                raise Unusable(TOO_LONG)
+            if size > MAX_BYTES:
+                raise Unusable(f"is where the sequence grows above {MAX_BYTES >> 20} MB; divide the file")
+            text = decoded(line)
+        except Unusable as problem:
+            yield Skipped(source.where(number), str(problem))
+            return
+        if text.strip():
+            open_state.append(text.rstrip())
+        elif open_state:
+            states.append("\n".join(open_state))
+            open_state = []
+    if open_state:
+        states.append("\n".join(open_state))
+    if len(states) < 2:
+        yield Skipped(source.name, f"has {len(states)} state; a sequence needs two or more, divided by blank lines")
+        return
+    yield Found(source.name, checked_sequence(str(PurePosixPath(source.name).with_suffix("")), states))

@@ -1,0 +1,146 @@
+"""Tables: CSV or TSV with the columns `sequence_id`, `step` and `state`, in any order, among any others."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from swirl.sources.text_lines import TOO_LONG, TextFile
+from swirl.sources.validation import MAX_BYTES, Found, Item, Skipped, Unusable, checked_sequence, checked_text
+
+COLUMNS = ("sequence_id", "step", "state")
+DELIMITERS = (",", "\t", ";", "|")
+HALF = re.compile("[\ud800-\udfff]")
+DROPPED = "\udfff"
+"""Stands for a line above MAX_BYTES, so that its row is dropped; decoding yields none above U+DCFF."""
+
+
+class Row(NamedTuple):
+    """One row: where it starts, which step of its sequence it is, and the state."""
+
+    where: str
+    step: int
+    state: str
+
+
+def read_table(source: TextFile) -> Iterator[Item]:
+    """The sequences of a table, in the order in which they first appear; their rows may be in any order.
+
+    A row that can't be used is skipped and said. Where steps are missing the sequence is divided, for the states on
+    both sides of a gap are no transition; the parts after it are named `ID#FIRST_STEP`.
+    """
+    csv.field_size_limit(MAX_BYTES)
+    sequences: dict[str, dict[int, Row]] = defaultdict(dict)
+    for item in rows(source):
+        if isinstance(item, Skipped):
+            yield item
+            continue
+        name, row = item
+        if row.step in sequences[name]:
+            first = sequences[name][row.step].where
+            yield Skipped(row.where, f"repeats step {row.step} of sequence {name!r}, which is at {first}; remove one")
+        else:
+            sequences[name][row.step] = row
+    for name in list(sequences):
+        # Popped, so that a large table is let go of as it is handed on.
+        yield from parts(name, sorted(sequences.pop(name).values(), key=lambda row: row.step))
+
+
+def rows(source: TextFile) -> Iterator[tuple[str, Row] | Skipped]:
+    """Each usable row with its sequence's id, or what is wrong with it. Raises Unusable without the needed header."""
+    feed = Feed(source)
+    positions, delimiter = header(feed)
+    reader = csv.reader(feed, delimiter=delimiter, strict=True)
+    while True:
+        where = source.where(feed.number + 1)
+        try:
+            fields = next(reader)
+            if fields and (item := as_row(fields, positions, where)):
+                yield item
+        except StopIteration:
+            yield from feed.taken()
+            return
+        except csv.Error as error:
+            yield Skipped(where, f"begins a row with a misplaced or unclosed quote ({error}); correct it")
+        except Unusable as problem:
+            yield Skipped(where, str(problem))
+        yield from feed.taken()
+
+
+class Feed:
+    """Lines for the csv reader. A broken byte is passed on as half a character, so that its whole row is dropped."""
+
+    def __init__(self, source: TextFile) -> None:
+        self.number = 0
+        self._lines = source.lines()
+        self._source = source
+        self._skipped: list[Skipped] = []
+
+    def __iter__(self) -> Feed:
+        return self
+
+    def __next__(self) -> str:
+        self.number, line = next(self._lines)
+        if line is None:
+            self._skipped.append(Skipped(self._source.where(self.number), TOO_LONG))
+            return f"{DROPPED}\n"
+        return line.decode(errors="surrogateescape") + "\n"
+
+    def taken(self) -> list[Skipped]:
+        """What was skipped since this was last asked."""
+        skipped, self._skipped = self._skipped, []
+        return skipped
+
+
+def header(feed: Feed) -> tuple[tuple[int, ...], str]:
+    """The positions of COLUMNS and the delimiter that makes the first line hold them all, else Unusable."""
+    line = next((line for line in feed if line.strip() and not line.startswith("sep=")), "").rstrip("\n")
+    names: list[str] = []
+    for delimiter in DELIMITERS:
+        found = [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        if set(COLUMNS) <= set(found):
+            return tuple(found.index(column) for column in COLUMNS), delimiter
+        names = max(names, found, key=len)
+    missing = ", ".join(column for column in COLUMNS if column not in names)
+    shown = ", ".join(names)[:200].encode(errors="replace").decode()
+    raise Unusable(f"lacks {missing} in its first line, which has: {shown}; name the columns {', '.join(COLUMNS)}")
+
+
+def as_row(fields: list[str], positions: tuple[int, ...], where: str) -> tuple[str, Row] | None:
+    """The row's sequence id and content; None if it was dropped before; Unusable if something is wrong with it."""
+    text = "".join(fields)
+    if DROPPED in text:
+        return None
+    if half := HALF.search(text):
+        # surrogateescape put byte b there as U+DC00 + b.
+        raise Unusable(f"is not valid UTF-8 (byte 0x{ord(half[0]) - 0xDC00:02x}); save the file as UTF-8")
+    if len(fields) <= max(positions):
+        raise Unusable(f"has {len(fields)} of the header's columns; fill in the row")
+    name, step, state = (fields[position] for position in positions)
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", step.strip()):
+        raise Unusable(f"has {step.strip()[:40]!r} as its step, where only a whole number can be; correct it")
+    return checked_text(name, "the sequence_id").strip(), Row(where, int(step), checked_text(state, "the state"))
+
+
+def parts(name: str, ordered: list[Row]) -> Iterator[Item]:
+    """One sequence's runs of consecutive steps."""
+    start = 0
+    for end in range(1, len(ordered) + 1):
+        if end < len(ordered) and ordered[end].step == ordered[end - 1].step + 1:
+            continue
+        part = ordered[start:end]
+        identity = name if start == 0 else f"{name}#{part[0].step}"
+        try:
+            yield Found(part[0].where, checked_sequence(identity, [row.state for row in part]))
+        except Unusable as problem:
+            yield Skipped(part[0].where, f"(sequence {identity!r}) {problem}")
+        if end < len(ordered):
+            yield Skipped(
+                ordered[end].where,
+                f"follows a gap in sequence {name!r}, from step {part[-1].step} to {ordered[end].step}; "
+                "it is divided there",
+            )
+        start = end

@@ -1,0 +1,1 @@
+"""Labelled transitions for the warm-up: read from files, made by hand, written."""

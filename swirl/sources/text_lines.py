@@ -1,0 +1,107 @@
+"""Lines of a text file, read one at a time, in memory that no file can exhaust."""
+
+from __future__ import annotations
+
+import codecs
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from swirl.sources.validation import MAX_BYTES, Progress, Unusable
+
+PEEK = 8192
+TOO_LONG = f"is longer than {MAX_BYTES >> 20} MB; divide it, or check that the file has line breaks"
+
+
+@dataclass
+class Meter:
+    """Counts the bytes read and tells the caller, about a hundred times in all."""
+
+    total: int
+    progress: Progress | None = None
+    text: str = "Reading"
+    done: int = 0
+    told: int = 0
+
+    def advance(self, size: int) -> None:
+        """Add `size` bytes."""
+        self.done += size
+        if self.progress and (self.done - self.told) * 100 >= self.total:
+            self.told = self.done
+            # A file may grow while it is read.
+            self.progress(min(self.done / self.total, 1.0), self.text)
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """An open text file, the name that reports give it, and the meter that reading it advances."""
+
+    name: str
+    file: BinaryIO
+    meter: Meter
+
+    def lines(self) -> Iterator[tuple[int, bytes | None]]:
+        """Yield each line's number, from 1, and its bytes without the line end; None for one above MAX_BYTES."""
+        number = 0
+        while line := self.file.readline(MAX_BYTES + 1):
+            number += 1
+            self.meter.advance(len(line))
+            if len(line) > MAX_BYTES and not line.endswith(b"\n"):
+                self._skip_line()
+                yield number, None
+                continue
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            yield number, line.rstrip(b"\r\n")
+
+    def where(self, line: int) -> str:
+        """How reports name a line."""
+        return f"{self.name}:{line}"
+
+    def _skip_line(self) -> None:
+        while rest := self.file.readline(1 << 20):
+            self.meter.advance(len(rest))
+            if rest.endswith(b"\n"):
+                return
+
+
+@contextmanager
+def open_text(path: Path, name: str, meter: Meter) -> Iterator[TextFile]:
+    """Open a file for its lines. Raises Unusable if it can't be read, is empty, or is no text."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(PEEK)
+            refuse_non_text(start)
+            file.seek(0)
+            yield TextFile(name, file, meter)
+    except OSError as error:
+        raise Unusable(f"cannot be read ({error.strerror or error}); check the file and its permissions") from error
+
+
+def refuse_non_text(start: bytes) -> None:
+    """Raise Unusable if a file that begins so is empty, in UTF-16, or not text at all."""
+    if not start.removeprefix(codecs.BOM_UTF8).strip():
+        if len(start) < PEEK:
+            raise Unusable("is empty; choose a file with states in it")
+        return
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Unusable("is in UTF-16; save it as UTF-8")
+    if b"\0" in start:
+        raise Unusable("is a binary file, not text; choose a JSONL, CSV, TSV or text file")
+
+
+def decoded(line: bytes) -> str:
+    """The line's text, or Unusable says where it is no UTF-8."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        at = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
+        raise Unusable(f"is not valid UTF-8 ({at}); save the file as UTF-8") from None
+
+
+def is_regular(path: Path) -> bool:
+    """Whether the path leads to an ordinary file: a pipe or a device might never end."""
+    return stat.S_ISREG(path.stat().st_mode)

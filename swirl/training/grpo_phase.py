@@ -1,0 +1,146 @@
+"""One GRPO phase through trl's trainer. Phase I and Phase II are the same builder with another direction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from swirl.errors import UsageError
+from swirl.models.loading import copy_adapter
+from swirl.models.scoring import forget_scoring, score_needed_tokens
+from swirl.models.world_model import WorldModel
+from swirl.settings import Direction, Settings
+from swirl.states import Transition
+from swirl.training.rewards import PartnerReward
+from swirl.training.rollouts import Rollouts, sampling
+from swirl.training.supervised import negative_log_likelihood
+
+
+class PhaseTrainer(GRPOTrainer):
+    """trl's trainer with the optional anchor: lambda times the negative log-likelihood of the observed next state."""
+
+    def __init__(self, *, anchor: float, rollouts: Rollouts, **arguments: Any) -> None:
+        super().__init__(rollout_func=rollouts, **arguments)
+        self.anchor, self.rollouts = anchor, rollouts
+        self.anchor_losses: list[float] = []
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The GRPO loss, plus the anchor's share of this micro-batch."""
+        loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if not self.anchor:
+            return loss
+        parts = self.args.gradient_accumulation_steps
+        size = len(self.rollouts.observed) // parts
+        pairs, self.rollouts.observed = self.rollouts.observed[:size], self.rollouts.observed[size:]
+        missing = negative_log_likelihood(model, pairs, self.processing_class.pad_token_id, loss.device)
+        self.anchor_losses.append(missing.item())
+        return loss + self.anchor * missing / parts
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """trl's figures, and the anchor's negative log-likelihood in nats a token."""
+        if self.anchor_losses:
+            logs["anchor"] = fmean(self.anchor_losses)
+            self.anchor_losses.clear()
+        super().log(logs, start_time)
+
+
+def build_phase(
+    world: WorldModel,
+    direction: Direction,
+    transitions: Sequence[Transition],
+    settings: Settings,
+    folder: Path,
+    index: int,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> PhaseTrainer:
+    """A trainer for one phase; `settings` are the whole run's, `index` counts phases and moves the seed.
+
+    The reference policy is a copy of the trainee, taken here (section 3.3). Raises UsageError when the batch does not
+    fit the data or the processes.
+    """
+    inference = sampling(settings.for_phase("inverse"), settings.max_action_tokens)
+    settings = settings.for_phase(direction)
+    trainee = world.adapter("fwm" if direction == "forward" else "idm")
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    parts = settings.accumulation * processes
+    if settings.batch_size % parts:
+        raise UsageError(
+            f"batch_size={settings.batch_size} cannot be split into accumulation={settings.accumulation} on "
+            f"{processes} process(es); make it a multiple of {parts}."
+        )
+    if settings.batch_size > len(transitions):
+        raise UsageError(
+            f"batch_size={settings.batch_size} is more than the {len(transitions)} training transitions; "
+            f"set it to {len(transitions)} or less, or import more sequences."
+        )
+    copy_adapter(world.model, trainee, "ref")
+    world.model.set_adapter(trainee)
+    rollouts = Rollouts(world, direction, transitions, settings, inference)
+    forget_scoring(world.model)
+    trainer = PhaseTrainer(
+        anchor=settings.anchor if direction == "forward" else 0.0,
+        rollouts=rollouts,
+        model=world.model,
+        reward_funcs=PartnerReward(world, direction, transitions, settings),
+        args=phase_arguments(world.device, direction, settings, folder, index, parts),
+        train_dataset=Dataset.from_dict({"prompt": [[i] for i in range(len(transitions))]}),
+        processing_class=world.tokenizer,
+        callbacks=list(callbacks),
+    )
+    # Given at construction trl would look for an adapter called "default" to copy; ours is already there as "ref".
+    trainer.beta = settings.beta
+    answer = "state" if direction == "forward" else "action"
+    score_needed_tokens(world.model, world.support(answer), settings.temperature)
+    return trainer
+
+
+def phase_arguments(
+    device: torch.device, direction: Direction, settings: Settings, folder: Path, index: int, parts: int
+) -> GRPOConfig:
+    """The method's settings in trl's words."""
+    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    longest = settings.max_state_tokens if direction == "forward" else settings.max_action_tokens
+    return GRPOConfig(
+        output_dir=str(folder),
+        seed=settings.seed + index,
+        max_steps=settings.steps_per_phase,
+        per_device_train_batch_size=settings.batch_size * settings.group_size // parts,
+        gradient_accumulation_steps=settings.accumulation,
+        num_generations=settings.group_size,
+        max_completion_length=longest,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.scheduler,
+        warmup_steps=settings.learning_rate_warmup,
+        max_grad_norm=settings.max_grad_norm,
+        temperature=settings.temperature,
+        beta=0.0,
+        loss_type="grpo",
+        scale_rewards="group",
+        use_bias_correction_kl=False,
+        num_iterations=1,
+        mask_truncated_completions=False,
+        bf16=half,
+        use_cpu=device.type == "cpu",
+        gradient_checkpointing=device.type == "cuda",
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=settings.save_every,
+        save_total_limit=2,
+        report_to=[],
+        disable_tqdm=True,
+        ddp_find_unused_parameters=False,
+    )

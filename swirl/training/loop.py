@@ -1,0 +1,304 @@
+"""The loop: warm up, then let the two models teach each other by turns (section 3 of the paper, Algorithm 1).
+
+Read `train` from top to bottom. After each phase a checkpoint is kept and scored on held-out transitions that no
+training sees; the best is marked. A phase that was cut short goes on where its last saved step was.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import PrinterCallback, Trainer, set_seed
+
+from swirl.errors import SwirlError, UsageError
+from swirl.history import History
+from swirl.models import load_world_model
+from swirl.models.world_model import WorldModel
+from swirl.settings import Direction, Settings
+from swirl.sources.collections.catalog import load_sequences
+from swirl.sources.collections.split import part
+from swirl.sources.labels.reading import read_labels
+from swirl.states import LabelledTransition, Transition
+from swirl.training.callbacks import Monitor
+from swirl.training.critic_verdicts import critic_verdict, parting_warning
+from swirl.training.diagnostics import memory_advice, out_of_memory
+from swirl.training.grpo_phase import build_phase
+from swirl.training.held_out import HeldOutScorer, MakeScorer, headline
+from swirl.training.on_demand_samples import Asked
+from swirl.training.schedule import PlannedPhase, plan
+from swirl.training.trackers import reported
+from swirl.training.warm_up import build_pseudo_label_phase, build_warm_up, warm_up_steps
+
+log = logging.getLogger("swirl")
+
+
+class Stopped(Exception):
+    """The user asked to stop, and all is saved."""
+
+
+@dataclass
+class Run:
+    """What one training run carries from phase to phase."""
+
+    home: Path
+    id: str
+    history: History
+    settings: Settings
+    world: WorldModel
+    transitions: list[Transition]
+    scorer: HeldOutScorer
+    leader: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files are."""
+        return self.home / "runs" / self.id
+
+
+def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
+    """Train a run to its end, or resume it where it was. Returns "finished" or "stopped".
+
+    `make_scorer` gives what scores each checkpoint on held-out transitions; training itself sees no true action.
+    Raises SwirlError in one sentence for what the user can mend: data, settings, memory, divergence.
+    """
+    history = reported(home, run_id)
+    settings = Settings.from_dict(history.run(run_id).settings)
+    labels = load_labels(settings)
+    transitions = training_transitions(home, settings)
+    phases = plan(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
+    done = completed(home, history, run_id)
+    set_seed(settings.seed)  # new adapters begin at random
+    with advised(settings, None, history.run(run_id).device or settings.device):
+        world = load(home, settings, done)
+        transitions = fitting(world, transitions, settings)
+    scorer = make_scorer(home, settings.data, settings.held_out)
+    leader = int(os.environ.get("RANK", "0")) == 0
+    run = Run(home, run_id, history, settings, world, transitions, scorer, leader)
+    if leader and not (history.run(run_id).device or "").startswith(world.device.type):
+        history.update_run(run_id, device=str(world.device))  # not the one that the queue took it to be
+    try:
+        for phase in phases[len(done) :]:
+            later = sum(p.steps for p in phases[phase.index + 1 :])
+            start_phase(run, phase)
+            with advised(settings, phase.kind, str(world.device)):
+                if phase.kind == "warm-up":
+                    warm_up(run, phase, labels, later)
+                elif settings.method == "sft":
+                    imitate(run, phase, later)
+                else:
+                    reinforce(run, phase, later)
+                keep(run, phase)
+    except Stopped:
+        return "stopped"
+    return "finished"
+
+
+@contextmanager
+def advised(settings: Settings, kind: str | None, device: str) -> Iterator[None]:
+    """Where memory runs out inside, say in one sentence which settings need less."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        log.warning("Memory ran out: %s", str(error).partition("\n")[0])
+        raise SwirlError(memory_advice(settings, kind, device)) from error
+
+
+# --- what a run starts from ---------------------------------------------------------------------------------
+
+
+def load_labels(settings: Settings) -> list[LabelledTransition]:
+    """The labelled transitions of the warm-up; none when the model comes warmed up."""
+    if settings.labels is None:
+        return []
+    labels, skipped = read_labels(Path(settings.labels).expanduser())
+    for row in skipped:
+        log.warning("%s left out: %s", row.where, row.why)
+    if not labels:
+        raise SwirlError(f"{settings.labels} has no usable label; each line needs state, action and next_state.")
+    return labels
+
+
+def training_transitions(home: Path, settings: Settings) -> list[Transition]:
+    """The transitions of the collection's training part; held-out sequences are never among them."""
+    sequences = [s for s in load_sequences(home, settings.data) if part(s.id) == "train"]
+    transitions = [transition for sequence in sequences for transition in sequence.transitions()]
+    if not transitions:
+        raise SwirlError(f"The collection {settings.data!r} has no training transitions; import more sequences.")
+    return transitions
+
+
+def fitting(world: WorldModel, transitions: list[Transition], settings: Settings) -> list[Transition]:
+    """The transitions whose states fit the token limits; says how many were left out."""
+    world.codec.prepare([state for t in transitions for state in (t.state, t.next_state)])
+    kept = []
+    for transition in transitions:
+        longest = max(len(world.state_completion(s)) for s in (transition.state, transition.next_state))
+        prompt = len(world.layout.inverse(transition.state, transition.next_state))
+        if longest <= settings.max_state_tokens and prompt + settings.max_action_tokens <= settings.max_prompt_tokens:
+            kept.append(transition)
+    if not kept:
+        raise UsageError(
+            f"No transition of {settings.data!r} fits max_state_tokens={settings.max_state_tokens} and "
+            f"max_prompt_tokens={settings.max_prompt_tokens}; raise them."
+        )
+    if len(kept) < len(transitions):
+        log.warning("%d of %d transitions are too long and left out", len(transitions) - len(kept), len(transitions))
+    return kept
+
+
+def completed(home: Path, history: History, run_id: str) -> list[Path]:
+    """The checkpoints of this run's finished phases, in order, as far as they are whole on disk."""
+    folders = []
+    for index, checkpoint in enumerate(history.checkpoints(run_id)):
+        folder = home / checkpoint.path
+        if checkpoint.index != index or not (folder / "swirl.json").is_file():
+            break
+        folders.append(folder)
+    return folders
+
+
+def load(home: Path, settings: Settings, done: Sequence[Path]) -> WorldModel:
+    """The model of the last finished phase, else the one the settings name."""
+    world = load_world_model(
+        home,
+        str(done[-1]) if done else settings.model,
+        settings.device,
+        settings.precision,
+        lora_rank=settings.lora_rank,
+        share_weights=settings.share_weights,
+    )
+    if not world.trainable:
+        world.without_log_probs()  # a diffusion editor says what it cannot do, and what can
+    world.max_action_tokens, world.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
+    return world
+
+
+# --- one phase ----------------------------------------------------------------------------------------------
+
+
+def start_phase(run: Run, phase: PlannedPhase) -> None:
+    """Say which phase begins, and warn when the critic is too weak for it (tiny-worlds' four rows)."""
+    log.info("phase %d: iteration %d, %s, %d steps", phase.index, phase.iteration, phase.kind, phase.steps)
+    if not run.leader:
+        return
+    run.history.start_phase(run.id, phase.index, phase.iteration, phase.kind, phase.steps)
+    if phase.index == 1:
+        verdict = critic_verdict(run.history.checkpoints(run.id)[-1].scores)
+        if verdict is not None and verdict.level != "good":
+            warn(run, verdict.sentence)
+
+
+def warm_up(run: Run, phase: PlannedPhase, labels: Sequence[LabelledTransition], later: int) -> None:
+    """Step 0: both models learn the form of an answer from labels; nothing to do for a model that comes warmed up."""
+    if not labels:
+        return
+    directions = ("forward",) if run.world.shared else ("forward", "inverse")
+    each = phase.steps // 2
+    for turn, direction in enumerate(directions):
+        folder = run.folder / "trainer" / f"{phase.folder}-{direction}"
+        monitor = watched(run, phase, later, direction, offset=turn * each)
+        trainer = build_warm_up(run.world, direction, labels, run.settings, folder, [monitor])
+        fit(run, trainer, monitor, folder)
+
+
+def watched(run: Run, phase: PlannedPhase, later: int, direction: Direction, offset: int = 0) -> Monitor:
+    """A phase's monitor; what it is asked for it draws from transitions that no training sees, where there are some."""
+    shown = run.scorer.transitions or run.transitions
+    asked = Asked(run.world, direction, shown, run.settings.for_phase(direction))
+    return Monitor(run.history, run.id, phase, later, offset=offset, asked=asked, settings=run.settings)
+
+
+def imitate(run: Run, phase: PlannedPhase, later: int) -> None:
+    """The SFT baseline: the FWM imitates the observed next states under the IDM's inferred actions."""
+    folder = run.folder / "trainer" / phase.folder
+    pairs = [(t.state, t.next_state) for t in run.transitions]
+    inferred = run.world.infer(pairs, alternatives=1)
+    rows = [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
+    monitor = watched(run, phase, later, "forward")
+    trainer = build_pseudo_label_phase(run.world, rows, run.settings, folder, phase.index, [monitor])
+    fit(run, trainer, monitor, folder)
+
+
+def reinforce(run: Run, phase: PlannedPhase, later: int) -> None:
+    """Phase I (forward) or Phase II (inverse): GRPO, rewarded by the frozen partner."""
+    folder = run.folder / "trainer" / phase.folder
+    monitor = watched(run, phase, later, phase.kind)
+    trainer = build_phase(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
+    monitor.shown = lambda: trainer.reward_funcs[0].shown
+    fit(run, trainer, monitor, folder)
+
+
+def fit(run: Run, trainer: Trainer, monitor: Monitor, folder: Path) -> None:
+    """Train to the end of a phase, from its newest whole saved step if there is one. Raises Stopped when asked to."""
+    trainer.remove_callback(PrinterCallback)
+    if trainer.args.max_steps == 0:
+        return
+    trainer.train(resume_from_checkpoint=newest_saved(folder))
+    finished = trainer.state.global_step >= trainer.args.max_steps
+    trainer.accelerator.free_memory()
+    gc.collect()
+    if monitor.stopped and not finished:
+        raise Stopped
+
+
+def newest_saved(folder: Path) -> str | None:
+    """The newest checkpoint that is whole: `trainer_state.json` is written last."""
+    saved = [f for f in folder.glob("checkpoint-*") if (f / "trainer_state.json").is_file()]
+    return str(max(saved, key=lambda f: int(f.name.rpartition("-")[2]))) if saved else None
+
+
+def keep(run: Run, phase: PlannedPhase) -> None:
+    """Save the phase's checkpoint, score it on held-out transitions, mark the best, compare reward and score."""
+    if run.leader:
+        folder = run.folder / "checkpoints" / phase.folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        run.world.save(folder)
+        scores = run.scorer(run.world)
+        before = run.history.checkpoints(run.id)
+        run.history.add_checkpoint(
+            run.id,
+            index=phase.index,
+            iteration=phase.iteration,
+            phase=phase.kind,
+            path=str(folder.relative_to(run.home)),
+            scores=scores,
+        )
+        run.history.finish_phase(run.id, phase.index)
+        kept = run.history.checkpoints(run.id)
+        run.history.mark_best(run.id, max(kept, key=lambda c: headline(c.scores)).index)
+        log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+        if before and phase.kind != "warm-up" and run.settings.method == "swirl":
+            compare(run, phase, before[-1].scores, scores)
+        shutil.rmtree(run.folder / "trainer", ignore_errors=True)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+
+
+def compare(run: Run, phase: PlannedPhase, before: dict[str, float], after: dict[str, float]) -> None:
+    """Warn when the phase's reward rose while the held-out score of what it trained fell."""
+    rewards = [m.value for m in run.history.metrics(run.id, ["reward"]) if m.phase == phase.index]
+    name = {"forward": "forward", "inverse": "inverse"}[phase.kind] + "/exact_match"
+    name = name if name in before and name in after else "cycle/exact_match"
+    tenth = max(1, len(rewards) // 10)
+    if rewards and name in before and name in after:
+        sentence = parting_warning(
+            sum(rewards[:tenth]) / tenth, sum(rewards[-tenth:]) / tenth, before[name], after[name]
+        )
+        if sentence:
+            warn(run, sentence)
+
+
+def warn(run: Run, sentence: str) -> None:
+    """Show a warning with the run; it does not stop it."""
+    log.warning(sentence)
+    run.history.update_run(run.id, warning=sentence)

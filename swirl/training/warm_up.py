@@ -1,0 +1,92 @@
+"""The supervised parts of training: the warm-up on labels (section 2, step 0), and the SFT baseline."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from transformers import TrainerCallback
+
+from swirl.models.scoring import WHOLE
+from swirl.models.world_model import WorldModel
+from swirl.settings import Direction, Settings
+from swirl.states import LabelledTransition
+from swirl.training.supervised import Pair, PairTrainer, supervised_trainer
+
+
+def pairs_for(world: WorldModel, direction: Direction, rows: Sequence[LabelledTransition]) -> list[Pair]:
+    """Labelled transitions as prompts and answers: next states for the FWM, actions for the IDM."""
+    if direction == "forward":
+        return [(world.layout.forward(r.state, r.action), world.state_completion(r.next_state)) for r in rows]
+    return [(world.layout.inverse(r.state, r.next_state), world.completion(r.action)) for r in rows]
+
+
+def warm_up_steps(labels: int, settings: Settings) -> int:
+    """Optimiser steps of one model's warm-up."""
+    return settings.warm_up_epochs * math.ceil(labels / settings.warm_up_batch_size)
+
+
+def build_warm_up(
+    world: WorldModel,
+    direction: Direction,
+    labels: Sequence[LabelledTransition],
+    settings: Settings,
+    folder: Path,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> PairTrainer:
+    """The trainer of one model's warm-up. With shared weights the first call trains both tasks, mixed."""
+    pairs = pairs_for(world, direction, labels)
+    if world.shared:
+        pairs = [pair for task in ("forward", "inverse") for pair in pairs_for(world, task, labels)]
+    world.model.set_adapter(world.adapter("fwm" if direction == "forward" else "idm"))
+    # Mixed answers may hold any id.
+    support = WHOLE if world.shared else world.support("state" if direction == "forward" else "action")
+    steps = settings.warm_up_epochs * math.ceil(len(pairs) / settings.warm_up_batch_size)
+    return supervised_trainer(
+        world.model,
+        pairs,
+        world.tokenizer.pad_token_id,
+        folder,
+        steps=steps,
+        batch_size=settings.warm_up_batch_size,
+        learning_rate=settings.warm_up_learning_rate,
+        rise=math.ceil(0.05 * steps),
+        seed=settings.seed,
+        save_every=settings.save_every,
+        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        callbacks=callbacks,
+        support=support,
+    )
+
+
+def build_pseudo_label_phase(
+    world: WorldModel,
+    rows: Sequence[LabelledTransition],
+    settings: Settings,
+    folder: Path,
+    index: int,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> PairTrainer:
+    """The paper's bootstrap baseline: the FWM imitates observed next states under the IDM's inferred actions."""
+    settings = settings.for_phase("forward")
+    world.model.set_adapter(world.adapter("fwm"))
+    return supervised_trainer(
+        world.model,
+        pairs_for(world, "forward", rows),
+        world.tokenizer.pad_token_id,
+        folder,
+        steps=settings.steps_per_phase,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        rise=settings.learning_rate_warmup,
+        seed=settings.seed + index,
+        save_every=settings.save_every,
+        accumulation=settings.accumulation,
+        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        max_grad_norm=settings.max_grad_norm,
+        scheduler=settings.scheduler,
+        callbacks=callbacks,
+        support=world.support("state"),
+    )

@@ -1,0 +1,83 @@
+"""How each world is started and shut down; nothing of a simulator is imported before its world runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from swirl.worlds import java_simulators, miniwob
+from swirl.worlds.base import World
+
+
+@contextmanager
+def household() -> Iterator[World]:
+    from swirl.worlds.household import Household
+
+    yield Household()
+
+
+@contextmanager
+def blocks() -> Iterator[World]:
+    from swirl.worlds.blocks import Blocks
+
+    yield Blocks()
+
+
+@contextmanager
+def minigrid() -> Iterator[World]:
+    from swirl.worlds.minigrid import MiniGrid
+
+    yield MiniGrid()
+
+
+@contextmanager
+def textworld_express() -> Iterator[World]:
+    from textworld_express import TextWorldExpressEnv
+
+    from swirl.worlds.textworld_express import TextWorldExpress
+
+    with java_simulators.JavaSimulator("TextWorldExpress", TextWorldExpressEnv) as env:
+        yield TextWorldExpress(env)
+
+
+@contextmanager
+def scienceworld() -> Iterator[World]:
+    from scienceworld import ScienceWorldEnv
+
+    from swirl.worlds.scienceworld import ScienceWorld
+
+    with java_simulators.JavaSimulator("ScienceWorld", ScienceWorldEnv) as env:
+        yield ScienceWorld(env)
+
+
+@contextmanager
+def bfcl() -> Iterator[World]:
+    from swirl.worlds.bfcl import Bfcl
+
+    yield Bfcl()
+
+
+@contextmanager
+def web_pages() -> Iterator[World]:
+    with miniwob.browser() as env:
+        yield miniwob.MiniWob(env)
+
+
+@contextmanager
+def log(name: str, source: Path) -> Iterator[World]:
+    from swirl.worlds.tool_log_world import ToolWorld
+
+    yield ToolWorld(name, source)
+
+
+RUNNING = {
+    "household": household,
+    "textworld-express": textworld_express,
+    "scienceworld": scienceworld,
+    "blocks": blocks,
+    "minigrid": minigrid,
+    "bfcl": bfcl,
+    "miniwob": web_pages,
+}
+"""How each played world is started; nothing of it is imported before."""

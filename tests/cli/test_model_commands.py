@@ -1,0 +1,226 @@
+"""The commands that need a model, with real training of a very small one: whole life of a run, from the shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swirl.cli import main
+from swirl.history import History
+from swirl.runs import jobs
+from swirl.sources.collections.catalog import load_sequences
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "data": "household",
+    "iterations": 1,
+    "steps_per_phase": 2,
+    "batch_size": 2,
+    "group_size": 2,
+    "held_out": 2,
+    "save_every": 1,
+    "max_action_tokens": 4,
+    "max_state_tokens": 200,
+}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config file that names an untrained language model of a few thousand weights."""
+    from swirl.models.tiny_language_model import build_model, build_tokenizer
+
+    folder = tmp_path_factory.mktemp("model")
+    texts = [state.text for sequence in load_sequences(folder / "home", "household") for state in sequence.states]
+    tokenizer = build_tokenizer(texts[:500], 400)
+    build_model(tokenizer, width=16, layers=1, heads=2, inner=32).save_pretrained(folder / "base")
+    tokenizer.save_pretrained(folder / "base")
+    file = folder / "config.json"
+    file.write_text(json.dumps({"model": str(folder / "base"), **SMALL}))
+    return file
+
+
+def command(home: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "swirl", "--home", str(home), *arguments]
+
+
+def swirl(home: Path, *arguments: str) -> Any:
+    """Run a command that must succeed; returns its JSON document."""
+    done = subprocess.run(command(home, *arguments, "--json"), cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def training(home: Path, step: int = 1, seconds: float = 300) -> str:
+    """The id of the newest run, as soon as it has done a step."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        runs = History(home).runs()
+        if runs and runs[0].status == "running" and (runs[0].step or 0) >= step:
+            return runs[0].id
+        time.sleep(0.05)
+    pytest.fail(f"no training: {History(home).runs()}")
+
+
+@pytest.fixture(scope="module")
+def trained(config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A home with one finished run, and what `train --json` printed."""
+    home = tmp_path_factory.mktemp("home")
+    return home, swirl(home, "train", "--config", str(config), "--name", "small one")
+
+
+def test_train_prints_its_checkpoints_and_the_best(trained: tuple[Path, dict[str, Any]]) -> None:
+    home, document = trained
+    run = document["run"]
+    assert document["status"] == "finished"
+    assert [(c["name"], c["iteration"], c["phase"]) for c in document["checkpoints"]] == [
+        (f"{run}@0", 0, "warm-up"),
+        (f"{run}@1-forward", 1, "forward"),
+        (f"{run}@1", 1, "inverse"),
+    ]
+    assert all(0.0 <= c["scores"]["forward/exact_match"] <= 1.0 for c in document["checkpoints"])
+    assert document["best"] in {c["name"] for c in document["checkpoints"]}
+    (row,) = swirl(home, "runs")
+    assert row | {"run": run, "name": "small one", "status": "finished", "pid": None, "step": 2} == row
+    log = (jobs.run_folder(home, run) / "log.txt").read_text()
+    assert "phase 1: iteration 1, forward, 2 steps" in log
+
+
+def test_infer_has_one_row_for_each_transition(trained: tuple[Path, dict[str, Any]], capsys) -> None:
+    home, document = trained
+    name = document["run"] + "@1"
+    asked = ["infer", name, "--data", "household", "--limit", "3", "--alternatives", "2", "--json"]
+    assert main(["--home", str(home), *asked]) == 0
+    rows = json.loads(capsys.readouterr().out)["transitions"]
+    first = load_sequences(home, "household")[0].id
+    assert [(row["sequence"], row["step"]) for row in rows] == [(first, 0), (first, 1), (first, 2)]
+    for row in rows:
+        assert row["log_prob"] <= 0.0 and 1 <= len(row["alternatives"]) <= 2
+        assert row["alternatives"][0] == {"action": row["action"], "log_prob": row["log_prob"]}
+
+
+def test_imagine_ranks_its_predictions(trained: tuple[Path, dict[str, Any]], tmp_path: Path, capsys) -> None:
+    home, document = trained
+    (tmp_path / "state.txt").write_text("You are in the kitchen.\n")
+    asked = ["imagine", document["run"], "--state", f"@{tmp_path / 'state.txt'}", "--action", "go north", "-n", "3"]
+    assert main(["--home", str(home), *asked, "--json"]) == 0
+    predictions = json.loads(capsys.readouterr().out)["predictions"]
+    scores = [prediction["score"] for prediction in predictions]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    assert all(isinstance(prediction["state"], str) for prediction in predictions)
+
+
+def test_evaluate_measures_and_remembers(trained: tuple[Path, dict[str, Any]], capsys) -> None:
+    home, document = trained
+    name = document["run"] + "@1"
+    assert main(["--home", str(home), "evaluate", name, "--data", "household", "--limit", "2", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["checkpoint"], report["data"], report["transitions"]) == (name, "household", 2)
+    for metric in ("forward/exact_match", "copy/exact_match", "inverse/exact_match", "health/distinct"):
+        assert set(report["metrics"][metric]) == {"value", "low", "high"}
+    (kept,) = History(home).evaluations(checkpoint=name)
+    assert kept.metrics == report["metrics"]
+
+
+def test_pictures_are_imagined_from_a_file_into_files(tmp_path: Path, capsys) -> None:
+    from swirl.pictures import from_pixels, pixels
+    from swirl.states import Picture
+    from swirl.worlds.blocks import Blocks, draw
+
+    board = draw(Blocks().play(4, 1)[0][0])
+    (tmp_path / "board.png").write_bytes(from_pixels(board).encoded)
+    asked = ["--home", str(tmp_path), "imagine", "tiny-blocks", "--action", "move the red circle up", "--json"]
+    assert main([*asked, "--state", str(tmp_path / "board.png"), "-n", "2"]) == 0
+    predictions = json.loads(capsys.readouterr().out)["predictions"]
+    assert len(predictions) == 2
+    assert all(pixels(Picture(file=Path(found["state"]))).shape == (64, 64, 3) for found in predictions)
+    assert main([*asked, "--state", str(tmp_path / "none.png")]) == 1
+    assert "There is no picture" in capsys.readouterr().err
+    assert main([*asked, "--state", "a text"]) == 1
+    assert "reads pictures" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_named(trained: tuple[Path, dict[str, Any]], capsys) -> None:
+    home, document = trained
+    run = document["run"]
+    assert main(["--home", str(home), "imagine", f"{run}@9", "--state", "s", "--action", "a"]) == 1
+    assert f"{run}@1-forward" in capsys.readouterr().err
+    assert main(["--home", str(home), "resume", run]) == 1
+    assert f"Run {run} is finished" in capsys.readouterr().err
+
+
+def test_a_run_is_killed_resumed_in_the_background_stopped_and_finished(config: Path, tmp_path: Path) -> None:
+    many = ["--config", str(config), "--set", "steps_per_phase=400"]
+    with subprocess.Popen(command(tmp_path, "train", *many), cwd=ROOT, stdout=subprocess.PIPE, text=True) as terminal:
+        run = training(tmp_path, step=2)
+        assert terminal.stdout is not None and terminal.stdout.readline().strip() == run
+        terminal.kill()
+    (row,) = swirl(tmp_path, "runs")
+    assert (row["status"], row["pid"]) == ("interrupted", None)
+
+    resumed = swirl(tmp_path, "resume", run, "--detach")
+    assert resumed["run"] == run and resumed["status"] in ("queued", "running")
+    training(tmp_path, step=3)
+    assert swirl(tmp_path, "stop", run)["status"] == "stopping"
+    deadline = time.monotonic() + 240
+    while (status := History(tmp_path).run(run).status) == "stopping" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert status == "stopped"
+
+    # The rest of it is cut short, so that the test ends: what counts is that it goes on where it was.
+    settings = {**History(tmp_path).run(run).settings, "iterations": 0}
+    History(tmp_path).update_run(run, settings=settings)
+    assert swirl(tmp_path, "resume", run)["status"] == "finished"
+
+
+def test_ctrl_c_saves_and_exits_with_0(config: Path, tmp_path: Path) -> None:
+    many = ["--config", str(config), "--set", "steps_per_phase=400", "--json"]
+    with subprocess.Popen(command(tmp_path, "train", *many), cwd=ROOT, stdout=subprocess.PIPE, text=True) as terminal:
+        run = training(tmp_path)
+        terminal.send_signal(signal.SIGINT)
+        document = json.loads(terminal.communicate(timeout=240)[0])
+        assert terminal.returncode == 0
+    assert (document["run"], document["status"]) == (run, "stopped")
+    saved = list((jobs.run_folder(tmp_path, run) / "trainer").rglob("trainer_state.json"))
+    assert saved
+
+
+def test_a_missing_model_leaves_no_run(tmp_path: Path, capsys) -> None:
+    wrong = ["train", "--preset", "tiny-household", "--set", f"model={tmp_path / 'nothing'}"]
+    assert main(["--home", str(tmp_path), *wrong]) == 1
+    assert "nothing" in capsys.readouterr().err
+    assert History(tmp_path).runs() == []
+
+
+def test_two_processes_train_one_run(config: Path, tmp_path: Path) -> None:
+    accelerate = shutil.which("accelerate", path=str(Path(sys.executable).parent))
+    assert accelerate, "accelerate is installed with the package"
+    launch = [accelerate, "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--main_process_port", "0", "-m", "swirl", "--home", str(tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launch, "train", "--config", str(config), "--json"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["status"] == "finished"
+    assert [run.id for run in History(tmp_path).runs()] == [document["run"]]
+    assert not list(tmp_path.glob(".launch-*"))
+
+
+def test_benchmark_measures_this_machine(tmp_path: Path, capsys) -> None:
+    assert main(["--home", str(tmp_path), "benchmark", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    for name in ("sampled_tokens_per_second", "scored_tokens_per_second", "training_step_seconds"):
+        assert figures[name] > 0
+    assert figures["peak_memory_bytes"] > 50e6
+    assert History(tmp_path).runs() == []

@@ -1,0 +1,109 @@
+"""`swirl trial`: one command from recording to figures; what it learns from and what it is measured on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from swirl.cli import main
+from swirl.cli.trial_steps import Trial
+from swirl.evaluation.true_actions import load_true_actions
+from swirl.history import History
+from swirl.models import load_world_model
+from swirl.recipes.trial_base import make_base
+from swirl.sources.collections.catalog import get_collection, load_sequences
+from swirl.sources.collections.split import part
+from swirl.sources.labels.reading import read_labels
+from swirl.states import LabelledTransition, Transition
+from swirl.worlds import registry
+from swirl.worlds.trial_data import identity, write_trial
+
+ONE_STEP = ["warm_up_epochs=1", "forward.steps_per_phase=1", "inverse.steps_per_phase=1", "batch_size=4", "held_out=4"]
+
+
+def test_one_command_from_recording_to_figures(tmp_path, capsys):
+    command = ["--home", str(tmp_path), "trial", "household", "--transitions", "32", "--json", "--set", *ONE_STEP]
+    assert main([*command, "forward.batch_size=4", "model=tiny-household"]) == 0
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert document["transitions"] == {"labelled": 16, "unlabelled": 16, "held_out": 16}
+    assert set(document["metrics"]) == {"before", "warm-up", "after"}
+    names = {f"{group}/{name}" for group in ("copy", "forward") for name in ("exact_match", "token_accuracy")}
+    for column in document["metrics"].values():
+        assert set(column) == names | {"inverse/exact_match"}
+        assert all(value["low"] <= value["value"] <= value["high"] for value in column.values())
+    assert document["inferred"]["actions"] == 32  # the collection's; the labelled half has its own
+    assert "100% recording household" in said.err and "measure after" in said.err
+    run = History(tmp_path).run(document["run"])
+    assert run.status == "finished" and run.settings["data"] == "trial-household"
+    kept = [checkpoint.phase for checkpoint in History(tmp_path).checkpoints(run.id)]
+    assert kept == ["warm-up", "forward", "inverse"]
+    assert get_collection(tmp_path, "trial-household").has_actions
+    assert len(History(tmp_path).evaluations()) == 3
+
+
+def test_half_is_labelled_half_is_not_and_the_test_part_is_held_out(tmp_path):
+    with registry.opened("household") as world:
+        counts = write_trial(world, "text", tmp_path, 160, seed=0)
+    assert counts == {"labelled": 80, "unlabelled": 80, "held_out": 80}
+    lines = [json.loads(line) for line in (tmp_path / "sequences.jsonl").read_text().splitlines()]
+    parts = Counter(part(line["id"]) for line in lines)
+    assert parts == {"train": 9, "selection": 1, "test": 10}
+    assert all((part(line["id"]) == "test") == line["id"].startswith("household-1000-") for line in lines)
+    labels, skipped = read_labels(tmp_path / "labels.jsonl")
+    assert len(labels) == 80 and not skipped
+    unlabelled = {state for line in lines for state in line["states"]}
+    assert not {label.state.text for label in labels} & unlabelled
+
+
+def test_a_small_model_is_made_of_the_worlds_own_words(tmp_path):
+    with registry.opened("household") as world:
+        episode = world.episode(5, 8)
+    steps = list(zip(pairwise(episode.states), episode.actions, strict=True))
+    seen = [Transition("a", index, x, y) for index, ((x, y), _) in enumerate(steps)]
+    labels = [LabelledTransition(x, action, y) for (x, y), action in steps]
+    told = []
+    make_base(tmp_path / "base", seen, labels, 0, lambda share, text: told.append(share), steps=2)
+    assert told == sorted(told) and told[-1] == 1.0
+    model = load_world_model(tmp_path, str(tmp_path / "base"))
+    assert model.completion(episode.states[0].text)[:-1]  # any text runs through it
+    assert len(model.tokenizer) < 1024 and model.infer([(seen[0].state, seen[0].next_state)], alternatives=1)
+
+
+def test_pictures_are_labelled_by_files(tmp_path, capsys):
+    trial = Trial(tmp_path, "blocks", "image", None)
+    with registry.opened("blocks") as world:
+        trial.folder.mkdir(parents=True)
+        write_trial(world, "image", trial.folder, 32, seed=0)
+    labels, skipped = read_labels(trial.folder / "labels.jsonl")
+    assert len(labels) == 16 and not skipped and labels[0].state.picture is not None
+    assert main(["--home", str(tmp_path), "import", str(trial.folder), "--name", "trial-blocks"]) == 0
+    assert get_collection(tmp_path, "trial-blocks").kind == "image"
+    assert len(load_true_actions(tmp_path, "trial-blocks")) == len(load_sequences(tmp_path, "trial-blocks"))
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("wanted", ["train", "selection", "test"])
+def test_ids_fall_into_the_part_they_are_for(wanted):
+    names = [identity("bfcl", 0, index, wanted) for index in range(30)]
+    assert len(set(names)) == 30 and {part(name) for name in names} == {wanted}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["narnia"], 2, "There is no world 'narnia'"),
+        (["household", "--transitions", "5"], 2, "from 20 on"),
+        (["household", "--seed", "1000"], 2, "held out"),
+        (["household", "--set", "speed=3"], 2, "speed"),
+        (["tau-bench"], 1, "It needs --from PATH"),
+        (["tau-bench", "--from", "nowhere.json"], 1, "holds no log of tau-bench"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_leave_nothing_behind(tmp_path, capsys, arguments, code, said):
+    assert main(["--home", str(tmp_path), "trial", *arguments]) == code
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob("trials/*")) and not list(tmp_path.glob("collections/*"))

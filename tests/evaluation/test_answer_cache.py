@@ -1,0 +1,186 @@
+"""An evaluation that is stopped goes on where it was, to the very same figures; its answers lie in a file meanwhile."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import toy
+import toy_pictures
+
+from swirl.cli import main
+from swirl.errors import SwirlError
+from swirl.evaluation import answers as asking
+from swirl.evaluation import evaluate
+from swirl.evaluation.answer_cache import Kept, digest, keep_answers, plain, told
+from swirl.evaluation.progress import Pace, Stopped
+from swirl.history import History
+from swirl.models.results import LogProb
+from swirl.sources.collections.catalog import import_collection
+from swirl.states import State
+
+IDENTITY = {"model": "toy", "part": "test"}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with the toy world as `toy`; batches of 16 questions."""
+    monkeypatch.setattr(asking, "ROWS_AT_ONCE", 16)
+    states, actions = toy.collection(60)
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, rows, known in (
+        ("sequences", [(s.id, [state.text for state in s.states]) for s in states], "states"),
+        ("actions", list(actions.items()), "actions"),
+    ):
+        lines = [json.dumps({"id": identity, known: values}) for identity, values in rows]
+        (source / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    home = tmp_path / "home"
+    home.mkdir()
+    import_collection(home, source / "sequences.jsonl", "toy")
+    return home
+
+
+class Drifting(toy.Knowing):
+    """Right most of the time, with log-probabilities that depend on how many were asked at once, as real ones do."""
+
+    def prediction(self, x, action):
+        return toy.step(x, action).replace("lamp off", "lamp on") if action.startswith("go") else toy.step(x, action)
+
+    def forward_log_prob(self, states, actions, next_states):
+        scores = super().forward_log_prob(states, actions, next_states)
+        return [LogProb(score.total + 1e-7 * len(states) + 1e-9 * i, score.tokens) for i, score in enumerate(scores)]
+
+
+def stop_after(batches: int):
+    """A watch that lets so many batches pass."""
+    left = iter(range(batches))
+
+    def watch() -> None:
+        if next(left, None) is None:
+            raise Stopped
+
+    return watch
+
+
+@pytest.mark.parametrize("batches", [1, 4, 9, 15])
+def test_a_stopped_evaluation_goes_on_to_the_very_same_figures(home: Path, batches: int) -> None:
+    whole = evaluate(Drifting(), home, "toy", part="train", limit=80)
+    kept = Kept(home, IDENTITY)
+    with pytest.raises(Stopped):
+        evaluate(Drifting(), home, "toy", part="train", limit=80, kept=kept, watch=stop_after(batches))
+    kept.close()
+    again, model = Kept(home, IDENTITY), Drifting()
+    assert again.rows > 8 * (batches - 1)
+    assert evaluate(model, home, "toy", part="train", limit=80, kept=again) == whole
+    unhindered = Drifting()
+    evaluate(unhindered, home, "toy", part="train", limit=80)
+    assert model.asked < unhindered.asked
+    again.remove()
+    assert not list((home / "evaluating").iterdir())
+
+
+def test_a_line_that_was_cut_short_is_asked_again(home: Path) -> None:
+    whole = evaluate(Drifting(), home, "toy", limit=30)
+    kept = Kept(home, IDENTITY)
+    evaluate(Drifting(), home, "toy", limit=30, kept=kept)
+    kept.close()
+    written = kept.file.read_bytes()
+    kept.file.write_bytes(written[: len(written) * 2 // 3])
+    again = Kept(home, IDENTITY)
+    assert again.file.read_bytes() == written[: again.file.stat().st_size]
+    assert again.file.read_bytes().endswith(b"\n") and again.rows > 0
+    assert evaluate(Drifting(), home, "toy", limit=30, kept=again) == whole
+    again.close()
+    assert again.file.read_bytes() == written
+
+
+def test_other_settings_have_another_file_and_one_process_works_at_each(home: Path) -> None:
+    first, other = Kept(home, IDENTITY), Kept(home, IDENTITY | {"part": "selection"})
+    assert first.file != other.file
+    with pytest.raises(SwirlError, match="already going on"):
+        Kept(home, IDENTITY)
+    for kept in (first, other):
+        kept.close()
+    assert not list((home / "evaluating").iterdir()), "nothing was answered, so nothing stays"
+
+
+def test_a_changed_collection_or_checkpoint_is_another_evaluation(home: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from swirl.paths import assets
+
+    checkpoint = tmp_path / "checkpoint"
+    shutil.copytree(assets() / "tiny-household", checkpoint)
+    files = []
+    for change in (None, checkpoint / "fwm" / "adapter_config.json", home / "collections" / "toy" / "sequences.jsonl"):
+        if change is not None:
+            change.write_text(change.read_text(encoding="utf-8").rstrip() + "\n\n", encoding="utf-8")
+        kept = keep_answers(home, str(checkpoint), "toy", {"seed": 0})
+        files.append(kept.file.name)
+        kept.close()
+    assert len(set(files)) == 3
+
+
+@pytest.mark.parametrize(
+    "answer", ["take the ä", State("you are in the hall."), LogProb(-0.1 - 2e-17, 3), toy_pictures.draw((0, 1, 2) * 2)]
+)
+def test_every_answer_comes_back_as_it_was(answer: str | State | LogProb) -> None:
+    assert told(json.loads(json.dumps(plain(answer)))) == answer
+
+
+def test_questions_of_other_kinds_or_words_have_other_names() -> None:
+    names = {digest("states", ("a", "b")), digest("actions", ("a", "b")), digest("states", ("a b",))}
+    assert len(names) == 3
+
+
+def test_the_pace_never_goes_back_and_tells_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("swirl.evaluation.progress.time.monotonic", lambda: now[0])
+    told_: list[tuple[float, str]] = []
+    pace = Pace(lambda share, words: told_.append((share, words)), expected=100)
+    for done, rest in ((10, 0), (10, 0), (10, 200), (10, 190)):
+        pace.passed(done, rest, "asking")
+        now[0] += 10.0
+    shares = [share for share, _ in told_]
+    assert shares == sorted(shares) and shares[:2] == [0.1, 0.2] and shares[-1] < 1.0
+    assert told_[0][1] == "asking" and told_[1][1] == "asking, about 80 s left"
+    assert math.isclose(shares[2], 0.2)
+
+
+def test_ctrl_c_keeps_what_was_answered_and_the_same_command_goes_on(tmp_path: Path, capsys) -> None:
+    asked = ["evaluate", "tiny-household", "--data", "household", "--limit", "12", "--json"]
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    process = subprocess.Popen(command(stopped, asked), stderr=subprocess.PIPE, text=True)
+    answered = stopped / "evaluating"
+    wait_for(lambda: sum(file.stat().st_size for file in answered.glob("*.jsonl")) > 0, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1 and "the same command goes on" in said and "Traceback" not in said
+    assert History(stopped).evaluations() == [] and len(list(answered.glob("*.jsonl"))) == 1
+    documents = []
+    for home, going_on in ((stopped, True), (whole, False)):
+        assert main(["--home", str(home), *asked]) == 0
+        out, said = capsys.readouterr()
+        assert ("Going on from" in said) == going_on
+        documents.append(json.loads(out))
+    assert documents[0] == documents[1]
+    assert not list(answered.iterdir()) and len(History(stopped).evaluations()) == 1
+
+
+def command(home: Path, asked: list[str]) -> list[str]:
+    return [sys.executable, "-m", "swirl", "--home", str(home), *asked]
+
+
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until something happened, which must be before the process ends."""
+    while not happened():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)

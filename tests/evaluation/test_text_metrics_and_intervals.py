@@ -1,0 +1,70 @@
+"""Text measures against known values, and intervals that hold what they promise."""
+
+import numpy as np
+import pytest
+import sacrebleu
+
+from swirl.evaluation import bootstrap, text_metrics
+
+
+def test_exact_match_ignores_white_space_alone():
+    assert text_metrics.exact_match("you hall ,  lamp on", "you hall , lamp on\n") == 1.0
+    assert text_metrics.exact_match("you hall , lamp on", "you hall , lamp off") == 0.0
+
+
+def test_token_accuracy_counts_positions_of_the_longer_text():
+    assert text_metrics.token_accuracy("a b c d", "a b x d") == 0.75
+    assert text_metrics.token_accuracy("a b", "a b c d") == 0.5
+    assert text_metrics.token_accuracy("", "") == 1.0
+
+
+def test_rouge_l_is_the_f1_of_the_longest_common_subsequence():
+    assert text_metrics.rouge_l("the cat sat", "the cat lay") == pytest.approx(2 / 3)
+    assert text_metrics.rouge_l("take apple", "take the red apple") == pytest.approx(2 * 1.0 * 0.5 / 1.5)
+
+
+def test_bleu_is_sacrebleus():
+    ours = ["the lamp in the hall is on", "you are in the cellar with an apple", "no"]
+    theirs = ["the lamp in the hall is off", "you are in the cellar with an old apple", "yes"]
+    counts = text_metrics.bleu_counts(ours, theirs)
+    assert text_metrics.bleu(counts.sum(axis=0)) == pytest.approx(sacrebleu.corpus_bleu(ours, [theirs]).score)
+
+
+def test_n_grams_drop_case_and_punctuation():
+    assert text_metrics.n_grams("You carry: a lamp.", 2) == {("you", "carry"), ("carry", "a"), ("a", "lamp")}
+    assert text_metrics.n_grams("one", 2) == set()
+
+
+def test_the_interval_of_a_mean_covers_it_about_95_times_in_100():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        values = rng.normal(1.0, 2.0, size=80)
+        interval = bootstrap.of_mean(list(values), [str(i) for i in range(80)], seed=trial)
+        covered += interval.low <= 1.0 <= interval.high
+    assert 180 <= covered <= 199
+
+
+def test_transitions_of_one_sequence_are_not_counted_as_independent():
+    values = [float(i // 20) for i in range(40)]  # two sequences, each all 0 or all 1
+    together = bootstrap.of_mean(values, ["a"] * 20 + ["b"] * 20)
+    apart = bootstrap.of_mean(values, [str(i) for i in range(40)])
+    assert together.high - together.low == 1.0 and apart.high - apart.low < 0.4
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values, groups = [0.0, 1.0, 1.0, 0.0, 1.0], list("abcde")
+    assert bootstrap.of_mean(values, groups, seed=1) == bootstrap.of_mean(values, groups, seed=1)
+
+
+def test_undefined_values_are_left_out_and_none_left_is_none():
+    assert bootstrap.of_mean([1.0, None, 0.0, None], list("abcd")).value == 0.5
+    assert bootstrap.of_mean([None], ["a"]) is None
+
+
+def test_the_jackknife_gives_the_textbook_error_of_a_mean():
+    items = ["1", "2", "3", "6"]
+    value = bootstrap.by_jackknife(items, list("abcd"), lambda chosen: sum(map(float, chosen)) / len(chosen))
+    error = np.std([1, 2, 3, 6], ddof=1) / 2
+    assert value.value == 3.0
+    assert value.high - value.value == pytest.approx(bootstrap.NORMAL_QUANTILE * error)

@@ -1,0 +1,108 @@
+"""Drawing along a draft: the very same completions as one token a step, in fewer passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from transformers.cache_utils import DynamicCache, StaticCache
+
+from swirl.models import load_world_model
+from swirl.models.backbone import WHOLE, Support
+from swirl.models.generation import sample
+from swirl.models.speculative_sampling import Row, can_follow
+from swirl.models.token_sampling import Sampling
+from swirl.models.world_model import WorldModel
+from swirl.states import State
+
+LENGTH = 20
+
+
+@pytest.fixture(scope="module", params=["tags", "chat"])
+def world(request, tiny_base: Path, tiny_qwen: Path, tmp_path_factory) -> WorldModel:
+    home = tmp_path_factory.mktemp("home")
+    return load_world_model(home, str(tiny_base if request.param == "tags" else tiny_qwen), "cpu", "float32")
+
+
+class Drawing:
+    """Completions of two prompts of different lengths, and how many passes each draw took."""
+
+    def __init__(self, world: WorldModel, temperature: float, support: Support = WHOLE, ends: set[int] | None = None):
+        self.world, self.support, self.ends = world, support, world.end_ids if ends is None else ends
+        self.prompts = [world.codec.encode(text) for text in ("you are in hall.", "a rather longer prompt")]
+        self.how, self.passes = Sampling(LENGTH, temperature), 0
+
+    def draw(self, drafts: Sequence[Sequence[int]] | None, n: int = 3) -> list[list[int]]:
+        self.passes = 0
+        generator = torch.Generator().manual_seed(5)
+        with self.world.playing("fwm") as model:
+            return sample(model, self.prompts, n, self.how, self.ends, 0, generator, self.support, drafts, self._count)
+
+    def _count(self) -> None:
+        self.passes += 1
+
+
+def spoilt(completion: list[int]) -> list[int]:
+    """A completion with an id replaced, one left out and one put in."""
+    return [*completion[:3], 7, *completion[4:8], *completion[9:13], 8, *completion[13:]]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_completions_are_the_same_whatever_the_drafts(world: WorldModel, temperature: float) -> None:
+    drawing = Drawing(world, temperature)
+    plain = drawing.draw(None)
+    slow = drawing.passes
+    right = [plain[0], plain[3]]
+    for drafts in (right, [spoilt(draft) for draft in right], [[], [1, 2, 3]], right[::-1]):
+        assert drawing.draw(drafts) == plain
+        assert drawing.passes <= slow
+    single = drawing.draw(None, n=1)
+    assert drawing.draw(single, n=1) == single
+    assert drawing.passes <= 3 < slow
+
+
+def test_row_ends_of_a_picture_stand_where_they_must(world: WorldModel) -> None:
+    drawing = Drawing(world, 1.0, Support(10, 40, row=3, row_end=50), ends=set())
+    plain = drawing.draw(None)
+    assert all(len(row) == LENGTH and row[3::4] == [50] * 5 for row in plain)
+    assert drawing.draw([plain[0], spoilt(plain[3])]) == plain
+
+
+def test_a_draft_is_found_again_after_words_came_or_went() -> None:
+    row = Row(0, [1, 2, 3, 4, 5, 6, 7], fixed=False)
+    assert row.guesses(3) == [1, 2, 3]
+    assert row.add(1, {0}, 99) and row.add(2, {0}, 99)
+    assert not row.add(9, {0}, 99) and row.guesses(2) == [4, 5]  # 3 became 9
+    assert not row.add(5, {0}, 99)  # 4 went
+    assert not row.add(6, {0}, 99) and row.guesses(2) == [7]
+    picture = Row(0, [1, 1, 2, 1, 1, 3], fixed=True)
+    assert picture.add(1, set(), 6) and not picture.add(2, set(), 6) and picture.guesses(9) == [2, 1, 1, 3]
+    assert not picture.add(0, {0}, 6) and picture.done and picture.guesses(9) == []
+
+
+def test_caches_without_room_for_gaps_are_left_alone(world: WorldModel) -> None:
+    assert can_follow(world.model, DynamicCache())
+    config = world.model.get_base_model().config
+    assert not can_follow(world.model, StaticCache(config, max_cache_len=8))
+    config._attn_implementation, before = "flash_attention_2", config._attn_implementation
+    try:
+        assert not can_follow(world.model, DynamicCache())
+    finally:
+        config._attn_implementation = before
+
+
+def test_a_draw_ends_when_its_watch_raises(world: WorldModel) -> None:
+    def enough() -> None:
+        raise TimeoutError
+
+    world.watch, before = enough, world.watch
+    try:
+        with pytest.raises(TimeoutError):
+            world.imagine(State("you are in hall."), "go", n=2)
+    finally:
+        world.watch = before
+    assert not world.model.training
+    first, second = (world.imagine(State("you are in hall."), "go", n=2, seed=1) for _ in range(2))
+    assert first == second

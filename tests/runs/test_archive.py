@@ -1,0 +1,153 @@
+"""Lineage, the disk used, deletion, and the command line's `swirl runs ACTION`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swirl import processes
+from swirl.cli import main
+from swirl.errors import SwirlError
+from swirl.history import History
+from swirl.runs import jobs
+from swirl.runs.archive import disk_usage
+from swirl.runs.archive.deletion import clear_up, what_goes
+from swirl.runs.archive.lineage import Branch, Start, family, starts
+from swirl.runs.scheduler import run_folder
+from swirl.settings import Settings
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path)
+
+
+def add(history: History, status: str = "finished", parent: str | None = None, **settings: Any) -> str:
+    """A run with a folder of one file of 1000 bytes."""
+    run = history.create_run(preset=None, settings=Settings().replace(settings).to_dict(), parent=parent)
+    history.update_run(run, status=status)
+    folder = run_folder(history.home, run)
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "weights").write_bytes(bytes(1000))
+    return run
+
+
+def test_lineage_is_read_from_models_and_parents(history: History) -> None:
+    first = add(history)
+    second = add(history, model=f"{first}@1")
+    third = add(history, model=str(run_folder(history.home, second) / "checkpoints/04-inverse"))
+    fourth = add(history, parent=first)
+    alone = add(history, model="elsewhere:household-01@1")
+    found = starts(history.home, history.runs())
+    assert found[second] == Start(second, first, f"{first}@1")
+    assert (found[third].parent, found[fourth]) == (second, Start(fourth, first, ""))
+    assert alone not in found and first not in found
+    tree = family(second, found)
+    assert tree.run == first and [child.run for child in tree.children] == [second, fourth]
+    assert [child.run for child in tree.children[0].children] == [third]
+    assert family(alone, found) == Branch(alone, None, ())
+
+
+def test_a_circle_of_starts_ends(history: History) -> None:
+    circle = {"a": Start("a", "b", "b@1"), "b": Start("b", "a", "a@1")}
+    assert family("a", circle).children[0].children == ()
+
+
+def test_disk_used_by_what_it_is(history: History) -> None:
+    folder = run_folder(history.home, add(history))
+    (folder / "log.txt").write_bytes(bytes(10))
+    (folder / "odd").write_bytes(bytes(5))
+    found = disk_usage.used(folder)
+    assert (found.files, found.size) == (3, 1015)
+    assert found.parts == {"checkpoints": 1000, "log": 10, "other files": 5}
+    assert disk_usage.used(folder / "not there").size == 0
+
+
+def test_what_goes_names_the_runs_that_began_with_it(history: History) -> None:
+    first = add(history)
+    done, cut = add(history, model=f"{first}@0"), add(history, "interrupted", model=f"{first}@0")
+    history.log_metrics(first, 0, 1, {"loss": 1.0})
+    going = what_goes(history.home, first)
+    assert (going.figures, going.rollouts, going.disk.size) == (1, 0, 1000)
+    assert {run.id for run in going.dependents} == {done, cut}
+    assert [run.id for run in going.stranded] == [cut]
+
+
+def test_a_run_that_another_waits_to_start_from_stays(history: History) -> None:
+    first = add(history)
+    waiting = add(history, "queued", model=f"{first}@0")
+    with pytest.raises(SwirlError, match=rf"Run {waiting} is queued and starts from {first}"):
+        jobs.delete(history.home, first)
+    assert run_folder(history.home, first).is_dir() and history.run(first)
+
+
+def test_a_running_run_stays(history: History) -> None:
+    run = add(history, "running")
+    pid, started = processes.myself()
+    history.update_run(run, pid=pid, pid_started=started)
+    with pytest.raises(SwirlError, match="stop it before deleting it"):
+        jobs.delete(history.home, run)
+    assert run_folder(history.home, run).is_dir() and history.run(run).status == "running"
+
+
+def test_rows_stay_when_the_files_cannot_go(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = add(history)
+
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(SwirlError, match=r"cannot be deleted .*nothing was"):
+        jobs.delete(history.home, run)
+    assert history.run(run) and history.hidden() == [] and disk_usage.used(run_folder(history.home, run)).files == 1
+
+
+def test_a_deletion_that_was_cut_off_is_finished(history: History) -> None:
+    kept, gone = add(history), add(history)
+    history.hide_run(gone)
+    clear_up(history.home)  # its process, this one, is alive: not ours to end
+    assert [run for run, _, _ in history.hidden()] == [gone]
+    with history._writing() as db:
+        db.execute("UPDATE hidden SET pid_started = 1.0")
+    clear_up(history.home)
+    assert history.hidden() == [] and os.listdir(history.home / "runs") == [kept]
+
+
+def swirl(home: Path, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
+    """What `swirl runs … --json` prints; on a failure, its one line of reason."""
+    assert main(["--home", str(home), "runs", *arguments, "--json"]) == code
+    said = capsys.readouterr()
+    return said.err.strip() if code else json.loads(said.out)
+
+
+def test_the_command_line_keeps_runs(history: History, capsys: pytest.CaptureFixture[str]) -> None:
+    home = history.home
+    first, second = add(history, seed=1), add(history, "stopped", seed=2)
+    assert swirl(home, capsys, "note", first, "looks good") == {"run": first, "note": "looks good"}
+    assert swirl(home, capsys, "tag", first, "good", "seed one")["tags"] == ["good", "seed one"]
+    assert [(run["run"], run["note"]) for run in swirl(home, capsys, "--tag", "good")] == [(first, "looks good")]
+    assert [run["run"] for run in swirl(home, capsys, "--status", "stopped")] == [second]
+    assert [run["run"] for run in swirl(home, capsys)] == [second, first]
+    assert swirl(home, capsys, "diff", first, second) == {"seed": {first: "1", second: "2"}}
+    file = home / "out" / f"{first}.swirl.zip"
+    file.parent.mkdir()
+    assert swirl(home, capsys, "export", first, str(file.parent))["file"] == str(file)
+    assert swirl(home, capsys, "import", str(file))["run"] == "household-03"
+    assert swirl(home, capsys, "delete", first)["deleted"] is False and history.run(first)
+    assert swirl(home, capsys, "delete", first, "--yes")["bytes"] == 1000
+    assert first not in {run["run"] for run in swirl(home, capsys)}
+
+
+def test_mistakes_on_the_command_line(history: History, capsys: pytest.CaptureFixture[str]) -> None:
+    run = add(history)
+    assert "no run 'nope'" in swirl(history.home, capsys, "delete", "nope", "--yes", code=1)
+    assert "two or more" in swirl(history.home, capsys, "diff", run, code=2)
+    assert "cannot be read" in swirl(history.home, capsys, "import", "nope.zip", code=1)
+    assert "no comma" in swirl(history.home, capsys, "tag", run, "a,b", code=2)
+    shutil.rmtree(run_folder(history.home, run))
+    assert swirl(history.home, capsys, "delete", run)["files"] == 0

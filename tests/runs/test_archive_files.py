@@ -1,0 +1,211 @@
+"""A run in one file: out of one home and into another, and what is refused on the way in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from swirl.errors import SwirlError, UsageError
+from swirl.history import History
+from swirl.models import resolve_checkpoint
+from swirl.paths import assets
+from swirl.runs.archive.exporting import export_run
+from swirl.runs.archive.importing import import_run
+from swirl.runs.scheduler import run_folder
+from swirl.settings import Settings
+
+
+def make_run(home: Path, **more: object) -> str:
+    """A finished run with one of everything, its checkpoint a copy of the shipped one."""
+    history = History(home)
+    settings = Settings().replace({"forward.beta": 0.2, **more}).to_dict()
+    run = history.create_run(preset="tiny-household", settings=settings, name="the <first>")
+    history.update_run(run, status="running")
+    history.start_phase(run, 0, 0, "warm-up", 0)
+    history.finish_phase(run, 0)
+    history.log_metrics(run, 0, 1, {"reward": -0.5, "loss": math.nan})
+    row = {"state": "a", "next_state": "b", "action": "", "samples": ["ü", "v"], "rewards": [-1.0, -2.0]}
+    history.log_rollouts(run, 0, 1, [row | {"advantages": [1.0, -1.0]}])
+    place = f"runs/{run}/checkpoints/00-warm-up"
+    for name in ("swirl.json", "fwm", "idm"):
+        source, target = assets() / "tiny-household" / name, home / place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
+    (home / place / "swirl.json").write_text('{"format": 1, "base": "asset:tiny-household", "shared": false}')
+    history.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path=place, scores={"forward/exact_match": 0.7})
+    history.mark_best(run, 0)
+    history.add_evaluation(checkpoint=f"{run}@0", data="household", metrics={"a/b": {"value": 1.0}})
+    history.set_note(run, "kept")
+    history.set_tags(run, ["seed 1", "good"])
+    folder = run_folder(home, run)
+    (folder / "log.txt").write_text("phase 0\n", encoding="utf-8")
+    (folder / "trainer").mkdir()
+    (folder / "trainer" / "optimizer.pt").write_bytes(b"a pickle")
+    history.update_run(run, status="finished")
+    return run
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def exported(home: Path, tmp_path: Path) -> Path:
+    """A whole file with a run in it."""
+    return export_run(home, make_run(home), tmp_path).file
+
+
+def holds(home: Path) -> tuple[object, ...]:
+    """All that a home has of runs."""
+    history = History(home)
+    folders = sorted(path.name for path in (home / "runs").glob("*")) if (home / "runs").exists() else []
+    return [run.id for run in history.runs()], history.hidden(), history.all_tags(), folders
+
+
+def test_a_run_survives_the_way_into_another_home(home: Path, exported: Path, tmp_path: Path) -> None:
+    there, here = tmp_path / "there", History(home)
+    done = import_run(there, exported)
+    assert (done.run, done.was, done.checkpoints, done.figures, done.lacks) == (*["household-01"] * 2, 1, 2, ())
+    found = History(there)
+    before, after = here.run(done.was), found.run(done.run)
+    assert replace(after, heartbeat=before.heartbeat) == before
+    assert found.phases(done.run) == here.phases(done.was)
+    assert found.checkpoints(done.run) == here.checkpoints(done.was)
+    assert [r.samples for r in found.all_rollouts(done.run)] == [("ü", "v")]
+    assert {m.name: m.value for m in found.metrics(done.run, ["reward"])} == {"reward": -0.5}
+    assert math.isnan(found.metrics(done.run, ["loss"])[0].value)
+    assert [(e.checkpoint, e.metrics) for e in found.evaluations_of(done.run)] == [
+        ("household-01@0", {"a/b": {"value": 1.0}})
+    ]
+    folder = run_folder(there, done.run)
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "log.txt", "settings.json"]
+    assert resolve_checkpoint(there, done.run) == folder / "checkpoints/00-warm-up"
+    assert found.origins()[done.run].file == exported.name
+
+
+def test_a_taken_id_gets_a_new_one_also_after_a_deletion(home: Path, exported: Path) -> None:
+    assert import_run(home, exported).run == "household-02"
+    History(home).delete_run("household-01")
+    done = import_run(home, exported)
+    assert (done.run, done.was) == ("household-03", "household-01")
+    history = History(home)
+    assert [c.name for c in history.checkpoints(done.run)] == ["household-03@0"]
+    assert [e.checkpoint for e in history.evaluations_of(done.run)] == ["household-03@0"]
+
+
+def test_a_start_from_another_run_is_only_believed_where_that_run_is(home: Path, tmp_path: Path) -> None:
+    parent = make_run(home)
+    child = make_run(home, model=f"{parent}@0")
+    file = export_run(home, child, tmp_path).file
+    again = History(home).run(import_run(home, file).run)
+    assert (again.parent, again.settings["model"]) == (parent, f"{parent}@0")
+    there = tmp_path / "there"
+    make_run(there)  # it has the parent's id and is another run
+    other = History(there).run(import_run(there, file).run)
+    assert (other.parent, other.settings["model"]) == (None, f"elsewhere:{parent}@0")
+
+
+def test_what_is_missing_here_is_named(home: Path, tmp_path: Path) -> None:
+    file = export_run(home, make_run(home, data="no-such-collection"), tmp_path).file
+    assert import_run(tmp_path / "there", file).lacks == ("the collection no-such-collection",)
+
+
+def test_a_file_that_is_there_is_not_overwritten(home: Path, exported: Path, tmp_path: Path) -> None:
+    before = exported.read_bytes()
+    with pytest.raises(UsageError, match="is there already"):
+        export_run(home, "household-01", exported)
+    with pytest.raises(SwirlError, match="no run 'nope'"):
+        export_run(home, "nope", tmp_path / "x.zip")
+    assert exported.read_bytes() == before and list(tmp_path.glob(".*.part")) == []
+
+
+def test_a_running_run_comes_in_as_interrupted(home: Path, tmp_path: Path) -> None:
+    run = make_run(home)
+    History(home).update_run(run, status="running", pid=1, pid_started=1.0)
+    done = import_run(tmp_path / "there", export_run(home, run, tmp_path).file)
+    found = History(tmp_path / "there").run(done.run)
+    assert (found.status, found.pid) == ("interrupted", None)
+
+
+def changed(members: dict[str, bytes], name: str, **values: object) -> None:
+    """Change the JSON object in a member."""
+    members[name] = json.dumps({**json.loads(members[name]), **values}).encode()
+
+
+def foreign_weights(members: dict[str, bytes]) -> None:
+    name = "checkpoints/00-warm-up/fwm/adapter_model.safetensors"
+    members[name] = b"\x80\x04 a pickle" * 20
+    digest = hashlib.sha256(members[name]).hexdigest()
+    about = json.loads(members["run.json"])
+    about["members"][name]["sha256"] = digest
+    members["run.json"] = json.dumps(about).encode()
+
+
+SPOILT: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
+    "no run.json": (lambda m: m.pop("run.json"), "it has no run.json"),
+    "another program's": (lambda m: changed(m, "run.json", kind="photos"), "not a run's"),
+    "a newer program's": (lambda m: changed(m, "run.json", format=2), "newer SWIRL Studio"),
+    "a way out": (lambda m: m.update({"../../evil.txt": b"x"}), "no place for"),
+    "an absolute path": (lambda m: m.update({"/etc/evil": b"x"}), "no place for"),
+    "a pickle": (lambda m: m.update({"trainer/optimizer.pt": b"x"}), "no place for"),
+    "a script": (lambda m: m.update({"checkpoints/00-warm-up/fwm/model.py": b"x"}), "no place for"),
+    "weights that are none": (foreign_weights, "no safetensors"),
+    "another log": (lambda m: m.update({"log.txt": b"other"}), "not what it was"),
+    "no weights": (lambda m: m.pop("checkpoints/00-warm-up/idm/adapter_model.safetensors"), "no whole checkpoint"),
+    "an unknown setting": (lambda m: changed(m, "settings.json", colour="red"), "Unknown setting 'colour'"),
+    "a setting out of range": (lambda m: changed(m, "settings.json", beta=-1), "out of range"),
+    "no phases": (lambda m: changed(m, "run.json", phases=None), "no list of phases"),
+    "too many tags": (lambda m: changed(m, "run.json", tags=["x"] * 99), "too many tags"),
+    "no figures": (lambda m: m.pop("metrics.jsonl"), "no metrics.jsonl"),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_bad_file_is_one_sentence_and_leaves_nothing(exported: Path, tmp_path: Path, spoilt: str) -> None:
+    spoil, why = SPOILT[spoilt]
+    with zipfile.ZipFile(exported) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    spoil(members)
+    bad = tmp_path / "bad.swirl.zip"
+    with zipfile.ZipFile(bad, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    there = tmp_path / "there"
+    with pytest.raises(SwirlError, match=why) as caught:
+        import_run(there, bad)
+    assert str(caught.value).startswith("bad.swirl.zip") and "\n" not in str(caught.value)
+    assert holds(there) == ([], [], [], [])
+    assert not (tmp_path / "evil.txt").exists()
+
+
+def test_truncated_foreign_and_missing_files(exported: Path, tmp_path: Path) -> None:
+    whole, there = exported.read_bytes(), tmp_path / "there"
+    bad = tmp_path / "bad.swirl.zip"
+    for content in (whole[: len(whole) // 2], whole[:-30], b"no zip", b""):
+        bad.write_bytes(content)
+        with pytest.raises(
+            SwirlError, match=r"^bad\.swirl\.zip is not a whole run file \(.+\); export the run again\.$"
+        ):
+            import_run(there, bad)
+    with pytest.raises(SwirlError, match="cannot be read"):
+        import_run(there, tmp_path / "gone.zip")
+    assert holds(there) == ([], [], [], [])
+
+
+def test_what_a_crash_left_is_cleared_up(home: Path, exported: Path) -> None:
+    there = home.parent / "there"
+    dead = History(there).begin_import("household-01", {"status": "finished", "created": "2026-01-01"}, {}, None, "f")
+    (run_folder(there, f".import-{dead}") / "checkpoints").mkdir(parents=True)
+    with History(there)._writing() as db:
+        db.execute("UPDATE hidden SET pid_started = 1.0")
+    done = import_run(there, exported)
+    assert holds(there) == ([done.run], [], ["good", "seed 1"], [done.run])

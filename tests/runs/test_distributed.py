@@ -1,0 +1,71 @@
+"""Several processes of one launcher: they agree on the run, and no other launch hears of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from swirl import processes
+from swirl.errors import SwirlError
+from swirl.runs import distributed
+
+ROOT = Path(__file__).parents[2]
+LISTEN = "import sys; from pathlib import Path; from swirl import ranks; print(ranks.announced(Path(sys.argv[1])))"
+ANNOUNCE = (
+    "import sys, time; from pathlib import Path; from swirl import ranks; time.sleep(0.5);"
+    "ranks.announce(Path(sys.argv[1]), sys.argv[2])"
+)
+# A launcher: starts rank 0 and rank 1 and waits for both.
+LAUNCH = (
+    "import subprocess, sys\n"
+    "started = [subprocess.Popen([sys.executable, '-c', code, *sys.argv[3:]]) for code in sys.argv[1:3]]\n"
+    "sys.exit(max(process.wait() for process in started))"
+)
+
+
+def test_the_other_ranks_hear_which_run_is_theirs(tmp_path: Path) -> None:
+    launches = [
+        subprocess.Popen(
+            [sys.executable, "-c", LAUNCH, LISTEN, ANNOUNCE, str(tmp_path), run],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )
+        for run in ("household-01", "household-02")
+    ]  # fmt: skip
+    heard = [launch.communicate(timeout=240)[0].strip() for launch in launches]
+    assert heard == ["household-01", "household-02"]
+
+
+def test_an_announcement_can_be_withdrawn(tmp_path: Path) -> None:
+    distributed.announce(tmp_path, "household-01")
+    assert distributed.announced(tmp_path) == "household-01"
+    distributed.forget(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_alone_there_is_one_rank_and_it_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in processes.RANK_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
+
+
+def test_several_machines_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
+    with pytest.raises(SwirlError, match="one machine"):
+        distributed.announce(tmp_path, "household-01")
+
+
+def test_a_worker_started_from_a_rank_is_no_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    code = (
+        "import os; print(sorted(name for name in os.environ if 'RANK' in name or 'WORLD' in name or 'TORCHE' in name))"
+    )
+    pid, started = processes.spawn(["-c", code], tmp_path / "log.txt")
+    process = processes.find(pid, started)
+    if process is not None:
+        process.wait(30)
+    assert (tmp_path / "log.txt").read_text() == "[]\n"

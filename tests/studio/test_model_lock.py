@@ -1,0 +1,86 @@
+"""One at a time with a model; what nobody waits for makes way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import TableModel
+
+from studio.services.inference import STARTS, Models, at_once, patiently
+
+
+@pytest.fixture
+def models(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> Models:
+    monkeypatch.setattr(TableModel, "watch", staticmethod(lambda: None), raising=False)
+    return Models(home)
+
+
+class Slow:
+    """A question of ten passes that counts how often it was begun; `seen` is set during each pass."""
+
+    def __init__(self) -> None:
+        self.begun, self.passing = 0, threading.Event()
+
+    def __call__(self, model: TableModel) -> str:
+        self.begun += 1
+        for _ in range(10):
+            self.passing.set()
+            time.sleep(0.02)
+            model.watch()
+        return model.name
+
+
+def started(what: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=what, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_question_without_haste_makes_way_and_is_answered_after(models: Models) -> None:
+    order: list[str] = []
+    slow = Slow()
+    patient = started(lambda: order.append(patiently(models, "first", slow)))
+    assert slow.passing.wait(10)
+    order.append(at_once(models, "second", lambda model: model.name))
+    patient.join(10)
+    assert order == ["second", "first"] and slow.begun == 2
+    assert models.turns.waiting == 0
+
+
+def test_questions_without_haste_leave_each_other_alone(models: Models) -> None:
+    questions = [Slow(), Slow()]
+    threads = [started(lambda question=question: patiently(models, "first", question)) for question in questions]
+    for thread in threads:
+        thread.join(10)
+    assert [question.begun for question in questions] == [1, 1]
+
+
+def test_it_is_answered_in_the_end_whoever_waits(models: Models) -> None:
+    slow, over = Slow(), threading.Event()
+
+    def impatient() -> None:
+        while not over.is_set():
+            slow.passing.wait(10)
+            slow.passing.clear()
+            at_once(models, "first", lambda model: model.name)
+
+    crowd = started(impatient)
+    try:
+        assert patiently(models, "first", slow) == "first"
+    finally:
+        over.set()
+        slow.passing.set()
+        crowd.join(10)
+    assert 1 < slow.begun <= STARTS + 1
+
+
+def test_the_lock_may_be_taken_again_and_is_left_after_an_error(models: Models) -> None:
+    with pytest.raises(ZeroDivisionError), models.turns, models.use("first"):
+        _ = 1 / 0
+    done = started(models.unload)
+    done.join(10)
+    assert not done.is_alive() and models.loaded() == []

@@ -1,0 +1,115 @@
+"""What the run view is sent: only what is new, in words, and never a dead process as running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.components.train.run_updates import active_run, do, log_tail, run_news
+from swirl.errors import SwirlError
+from swirl.history import History
+from swirl.processes import myself
+from swirl.settings import Settings
+
+METRICS = ("reward", "kl")
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path)
+
+
+@pytest.fixture
+def run(history: History) -> str:
+    """A run of this process, five steps into its first forward phase."""
+    settings = Settings(iterations=1, steps_per_phase=10, anchor=1.0)
+    run_id = history.create_run(preset=None, settings=settings.to_dict())
+    pid, started = myself()
+    history.update_run(run_id, status="running", pid=pid, pid_started=started)
+    history.start_phase(run_id, 0, 0, "warm-up", 0)
+    history.finish_phase(run_id, 0)
+    history.start_phase(run_id, 1, 1, "forward", 10)
+    for step in range(1, 6):
+        history.log_metrics(run_id, 1, step, {"reward": -1.0 / step, "kl": 0.1, "loss": 3.0, "step_time": 0.5})
+    history.heartbeat(
+        run_id, phase="forward", phase_index=1, step=5, phase_steps=10, seconds_left=130.0, memory_bytes=1_400_000_000
+    )
+    return run_id
+
+
+def test_the_first_news_are_everything(history: History, run: str) -> None:
+    news = run_news(history.home, {}, METRICS)
+    assert news["run"] == run and news["status"] == "running"
+    own = news["curves"][run]
+    assert own["whole"] and own["width"] == 1
+    assert own["points"]["reward"] == ([1] * 5, [1, 2, 3, 4, 5], [-1.0, -0.5, -0.333333, -0.25, -0.2])
+    assert "loss" not in own["points"]
+    assert [band["direction"] for band in news["data"]["bands"]] == ["warm-up", "forward", "inverse"]
+    assert "our extension anchor 1." in news["parts"]["title"]
+    assert "forward 5 of 10" in news["parts"]["bar"]
+    words = news["parts"]["figures"].replace("\N{NO-BREAK SPACE}", " ")
+    assert "2 min 10 s left" in words and "0.5 s a step · 1.4 GB" in words
+    assert "log" not in news["parts"]
+
+
+def test_later_news_are_only_what_is_new(history: History, run: str) -> None:
+    first = run_news(history.home, {"run": run}, METRICS)
+    cursor = first["curves"][run]["after"]
+    again = run_news(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)
+    assert again["curves"][run]["points"] == {} and again["parts"] == {} and again["data"] == {}
+    history.log_metrics(run, 1, 5, {"reward": -0.1})  # a resumed run repeats its step
+    later = run_news(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)["curves"][run]
+    assert later["points"] == {"reward": ([1], [5], [-0.1])}
+    assert later["after"] > cursor and "whole" not in later
+
+
+def test_a_dead_process_is_never_shown_as_running(history: History, run: str) -> None:
+    history.update_run(run, pid_started=1.0)
+    news = run_news(history.home, {"run": run}, METRICS)
+    assert news["status"] == "interrupted"
+    assert 'data-do="resume"' in news["parts"]["actions"] and "stop" not in news["parts"]["actions"]
+    assert "Resume goes on from the last checkpoint" in news["parts"]["trouble"]
+
+
+def test_stopping_is_a_request_and_shows_at_once(history: History, run: str) -> None:
+    assert do(history.home, run, "stop") == {"done": "stop"}
+    assert history.pending_requests(run) == ["stop"]
+    news = run_news(history.home, {"run": run}, METRICS)
+    assert news["status"] == "stopping" and 'data-do="force"' in news["parts"]["actions"]
+
+
+def test_texts_are_escaped(history: History, run: str) -> None:
+    history.update_run(run, name="<img src=x>", error="<b>", status="failed")
+    row = {
+        "state": "<i>a",
+        "next_state": "<i>b",
+        "action": "",
+        "samples": ["<u>"],
+        "rewards": [-1.0],
+        "advantages": [0.0],
+    }
+    history.log_rollouts(run, 1, 5, [row])
+    parts = run_news(history.home, {"run": run}, METRICS)["parts"]
+    assert all(tag not in "".join(parts.values()) for tag in ("<img", "<i>", "<u>", "<b>&lt;"))
+    assert "&lt;img src=x&gt;" in parts["title"] and "&lt;" in parts["rollouts"]
+
+
+def test_an_unknown_run_is_a_sentence_and_no_run_is_none(history: History) -> None:
+    assert run_news(history.home, {}, METRICS) == {"run": None}
+    with pytest.raises(SwirlError, match="There is no run"):
+        run_news(history.home, {"run": "nothing-01"}, METRICS)
+
+
+def test_the_running_one_comes_before_those_that_wait(history: History, run: str) -> None:
+    history.create_run(preset=None, settings=Settings().to_dict())
+    found = active_run(history.home)
+    assert found is not None and found.id == run
+
+
+def test_the_log_begins_with_a_whole_line(tmp_path: Path) -> None:
+    file = tmp_path / "log.txt"
+    assert log_tail(file) == "There is no log yet."
+    file.write_text("".join(f"line {i:05d}\n" for i in range(10_000)), encoding="utf-8")
+    tail = log_tail(file)
+    assert tail.startswith("line ") and tail.endswith("line 09999\n") and len(tail) < 50_000

@@ -1,0 +1,119 @@
+"""Is it helping? The judgements a run view makes from scores and rewards."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.view_models.timeline import bands, label, steps_done
+from studio.view_models.training_verdicts import helping_verdicts, score_points
+from swirl.history import Checkpoint, Metric, Phase
+from swirl.settings import Settings
+
+SETTINGS = Settings(iterations=1, steps_per_phase=20)
+
+
+def phase(index: int, direction: str, steps: int, finished: bool) -> Phase:
+    return Phase("r", index, (index + 1) // 2, direction, steps, "t0", "t1" if finished else None)
+
+
+def checkpoint(index: int, forward: float, inverse: float, best: bool = False) -> Checkpoint:
+    scores = {"forward/exact_match": forward, "inverse/exact_match": inverse, "copy/exact_match": 0.04}
+    names = {0: "warm-up", 1: "forward", 2: "inverse"}
+    return Checkpoint("r", index, f"r@{index}", (index + 1) // 2, names[index], "", scores, best, "t")
+
+
+def rewards(phase: int, first: float, last: float, steps: int = 20) -> list[Metric]:
+    rise = (last - first) / (steps - 1)
+    return [Metric(step, phase, step, "reward", first + rise * (step - 1)) for step in range(1, steps + 1)]
+
+
+def line(*phases: Phase):
+    return bands(SETTINGS, phases)
+
+
+def claims(*args, **kwargs) -> list[tuple[str, str]]:
+    return [(verdict.tone, verdict.claim) for verdict in helping_verdicts(*args, **kwargs)]
+
+
+def test_bands_keep_recorded_phases_and_plan_the_rest() -> None:
+    found = line(phase(0, "warm-up", 10, True), phase(1, "forward", 20, False))
+    assert [(b.direction, b.start, b.steps, b.state) for b in found] == [
+        ("warm-up", 0, 10, "done"),
+        ("forward", 10, 20, "now"),
+        ("inverse", 30, 20, "planned"),
+    ]
+    assert steps_done(found, 1, 7) == 17
+    assert label(found[1], 7) == "iteration 1 forward 7 of 20"
+    assert label(found[0], None) == "warm-up ✓"
+
+
+def test_the_sft_baseline_has_no_inverse_phases() -> None:
+    assert [b.direction for b in bands(Settings(iterations=2, method="sft"), [])] == ["warm-up", "forward", "forward"]
+
+
+def test_a_rise_beyond_noise_is_said_with_its_figures() -> None:
+    found = helping_verdicts(
+        SETTINGS,
+        [checkpoint(0, 0.5, 0.88), checkpoint(1, 0.73, 0.88, True)],
+        line(phase(1, "forward", 20, True)),
+        [],
+        300,
+    )
+    assert found[0].tone == "good"
+    assert found[0].claim == "Next-state accuracy is up 23 points since the start"
+    assert found[0].why.replace("\N{NO-BREAK SPACE}", " ") == "50 % → 73 % on 300 held-out transitions"
+
+
+def test_a_change_within_noise_is_no_change() -> None:
+    found = claims(SETTINGS, [checkpoint(0, 0.5, 0.88), checkpoint(1, 0.52, 0.88)], line(), [], 100)
+    assert ("neutral", "Next-state accuracy is about where it was at the start") in found
+
+
+def test_a_fall_is_named_wrong() -> None:
+    found = claims(SETTINGS, [checkpoint(0, 0.93, 0.61), checkpoint(1, 0.70, 0.61)], line(), [], 300)
+    assert ("wrong", "Next-state accuracy is down 23 points since the start") in found
+
+
+def test_reward_up_and_score_down_is_warned_of_first() -> None:
+    phases = line(phase(0, "warm-up", 0, True), phase(1, "forward", 20, True))
+    kept = [checkpoint(0, 0.93, 0.61), checkpoint(1, 0.75, 0.61)]
+    assert claims(SETTINGS, kept, phases, rewards(1, -0.49, -0.40), 300)[0][1].startswith(
+        "Reward and held-out score parted ways in iteration 1, forward phase"
+    )
+    falling = claims(SETTINGS, kept, phases, rewards(1, -0.40, -0.49), 300)
+    assert not any("parted" in claim for _, claim in falling)
+
+
+@pytest.mark.parametrize(
+    ("inverse", "claim"),
+    [(0.88, "strong enough"), (0.72, "fair one"), (0.61, "too weak")],
+)
+def test_the_critic_of_the_coming_phase_is_judged(inverse: float, claim: str) -> None:
+    found = claims(SETTINGS, [checkpoint(0, 0.5, inverse)], line(phase(0, "warm-up", 0, True)), [], 300)
+    assert any(claim in words for _, words in found)
+
+
+def test_without_true_actions_the_inferred_ones_speak() -> None:
+    kept = [
+        Checkpoint("r", i, f"r@{i}", i, "inverse", "", {"cycle/exact_match": score}, False, "t")
+        for i, score in enumerate((0.3, 0.6))
+    ]
+    found = helping_verdicts(SETTINGS, kept, line(), [], 200)
+    assert found[0].claim == "Next-state accuracy is up 30 points since the start"
+    assert "by inferred actions" in found[0].why
+
+
+def test_without_scores_nothing_is_claimed() -> None:
+    assert claims(SETTINGS, [], line(), [], 200) == [("neutral", "No held-out score yet")]
+
+
+def test_a_warning_of_training_is_passed_on() -> None:
+    found = helping_verdicts(SETTINGS, [], line(), [], 200, "the critic is being pleased")
+    assert found[0].tone == "inverse" and found[0].why == "the critic is being pleased"
+
+
+def test_scores_stand_at_the_ends_of_their_phases() -> None:
+    phases = line(phase(0, "warm-up", 10, True), phase(1, "forward", 20, True))
+    points = score_points([checkpoint(0, 0.5, 0.8), checkpoint(1, 0.7, 0.8)], phases)
+    assert points["forward/exact_match"] == [(10, 0.5), (30, 0.7)]
+    assert "cycle/exact_match" not in points

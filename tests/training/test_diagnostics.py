@@ -1,0 +1,154 @@
+"""Memory that runs out and training that diverges end in a sentence with the settings to change; samples on request."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from swirl.history import History, Run
+from swirl.runs import jobs
+from swirl.runs.scheduler import run_folder
+from swirl.settings import Settings
+from swirl.training.diagnostics import Diverged, Watch, killed_advice, memory_advice
+from swirl.training.rollouts import Rollouts
+from swirl.training.schedule import PlannedPhase
+
+SMALL = {
+    "iterations": 1,
+    "steps_per_phase": 3,
+    "batch_size": 4,
+    "group_size": 2,
+    "learning_rate": 0.01,
+    "max_action_tokens": 4,
+    "max_state_tokens": 48,
+    "held_out": 4,
+    "save_every": 10,
+}
+
+
+def train(home: Path, model: Path, *, ask: bool = False, **changes: Any) -> Run:
+    """Train a few steps here; the run as it ended."""
+    settings = Settings().replace({**SMALL, "model": str(model), **changes})
+    run_id = jobs.create_here(home, preset=None, settings=settings)
+    if ask:
+        History(home).request(run_id, "sample")
+    jobs.run_here(home, run_id)
+    return History(home).run(run_id)
+
+
+def beyond_all_memory() -> None:
+    """What the processor's allocator says for itself when it is asked for a petabyte."""
+    torch.empty(2**50, dtype=torch.uint8).fill_(1)
+
+
+def of_the_gpu() -> None:
+    raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def of_python() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("fail", [of_the_gpu, of_python, beyond_all_memory])
+def test_memory_that_runs_out_names_the_settings(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(Rollouts, "__call__", lambda *_: fail())
+    run = train(tmp_path, tiny_base)
+    assert run.status == "failed"
+    assert run.error == (
+        "Out of memory in the forward phase on cpu: start another run like this with accumulation=4 (now 1; it learns "
+        "the same); else lower group_size (2), batch_size (4), max_state_tokens (48)."
+    )
+    assert "Traceback" not in (run_folder(tmp_path, run.id) / "log.txt").read_text()
+
+
+def test_a_learning_rate_that_diverges_ends_in_advice(tmp_path: Path) -> None:
+    run = train(tmp_path, Path("tiny-household"), learning_rate=1.0, max_grad_norm=1e6, steps_per_phase=12)
+    assert run.status == "failed"
+    assert re.search(r" at step \d+: start another run like this with learning_rate=0\.2 \(now 1\); else ", run.error)
+    assert "Traceback" not in (run_folder(tmp_path, run.id) / "log.txt").read_text()
+    assert run.step < 12
+
+
+def test_the_advice_fits_the_phase_and_its_overrides() -> None:
+    settings = Settings().replace({"forward.batch_size": 6, "forward.accumulation": 2, "precision": "bfloat16"})
+    said = memory_advice(settings, "forward", "cuda:0")
+    assert "with forward.accumulation=6 (now 2; it learns the same); else" in said and "precision 4bit" in said
+    assert "with group_size=4 (now 8); else lower batch_size (1), " in memory_advice(
+        Settings(batch_size=1), "inverse", "cpu"
+    )
+    assert "warm_up_batch_size=8 (now 16)" in memory_advice(settings, "warm-up", "cpu")
+    assert "does not fit into the memory of cuda:0" in memory_advice(settings, None, "cuda:0")
+
+
+def test_a_process_killed_for_its_memory_is_told_so(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    run_id = history.create_run(preset=None, settings=Settings().to_dict())
+    history.update_run(run_id, status="interrupted", device="cpu", memory_bytes=13_000_000_000, phase="inverse")
+    said = killed_advice(history.run(run_id), 16_000_000_000)
+    assert said is not None and said.startswith("Its process was killed when it held 13.0 of 16.0 GB")
+    assert "accumulation=4" in said
+    assert killed_advice(history.run(run_id), 64_000_000_000) is None
+
+
+def watch(kind: str = "forward", **changes: Any) -> Watch:
+    return Watch(PlannedPhase(1, 1, kind, 100), Settings().replace(changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["loss", "grad_norm"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_ends_a_phase(name: str, value: float) -> None:
+    with pytest.raises(Diverged, match=r"forward phase is no number at step 7: .* learning_rate=2e-05 \(now 0\.0001\)"):
+        watch().look(7, {"loss": 0.1, "grad_norm": 1.0} | {name: value})
+    with pytest.raises(Diverged, match=r"warm_up_learning_rate=4e-06"):
+        watch("warm-up").look(7, {name: value})
+
+
+def test_a_distance_that_explodes_ends_a_phase_and_a_single_leap_does_not() -> None:
+    looking = watch(**{"forward.learning_rate": 0.5})
+    for step, kl in enumerate((0.1, 40.0, 0.2, 12.0, 13.0)):
+        looking.look(step, {"kl": kl})
+    with pytest.raises(Diverged, match=r"14 nats a token away .* with forward\.learning_rate=0\.1 .* beta \(0\.1\)"):
+        looking.look(5, {"kl": 14.0})
+
+
+def test_a_reward_that_collapses_ends_a_phase_and_a_noisy_one_does_not() -> None:
+    looking = watch("inverse")
+    for step in range(40):
+        looking.look(step, {"reward": -0.5 - 3.0 * (step % 2)})
+    with pytest.raises(Diverged, match=r"inverse phase's reward fell from -2\.0 to -7\.\d nats by step \d+"):
+        for step in range(40, 60):
+            looking.look(step, {"reward": -9.0})
+
+
+def test_rewards_that_all_stand_at_the_clamp_end_a_phase() -> None:
+    looking = watch()
+    for step in range(30):  # at the clamp, but with differences to learn from
+        looking.look(step, {"reward": -10.0, "zero_variance": 0.9})
+    with pytest.raises(Diverged, match=r"scored the clamp, -10, .* reward_clamp=none"):
+        for step in range(30, 45):
+            looking.look(step, {"reward": -10.0, "zero_variance": 1.0})
+
+
+def weights(home: Path, run: Run) -> list[str]:
+    files = sorted((run_folder(home, run.id) / "checkpoints").rglob("*.safetensors"))
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+
+
+def test_samples_that_were_asked_for_are_shown_and_change_nothing(tiny_base: Path, tmp_path: Path) -> None:
+    asked, plain = train(tmp_path / "a", tiny_base, ask=True), train(tmp_path / "b", tiny_base)
+    assert (asked.status, plain.status) == ("finished", "finished")
+    history = History(tmp_path / "a")
+    assert history.pending_requests(asked.id) == []
+    shown = history.rollouts(asked.id, asked=True)
+    assert len(shown) == 2 and {(r.phase, r.step) for r in shown} == {(1, 1)}
+    assert all(len(r.samples) == len(r.rewards) == 4 and r.action is not None for r in shown)
+    assert history.rollouts(asked.id, phase=1, step=1) != [] and not set(shown) & set(history.rollouts(asked.id))
+    assert weights(tmp_path / "a", asked) == weights(tmp_path / "b", plain) != []
