@@ -95,7 +95,7 @@ def card(
 
 A world model of {states}: one language model with two LoRA adapters. `fwm`, the forward world model, predicts the next
 state after an action; `idm`, the inverse dynamics model, says which action led from one state to the next. Trained
-with SWIRL Studio, after *Self-Improving World Models via Iterative Reinforcement Learning*
+with SWIRL Studio, after *Self-Improving World Modelling with Latent Actions*
 ([arXiv 2602.06130](https://arxiv.org/abs/2602.06130)).
 
 {where}
