@@ -22,7 +22,7 @@ from studio.services import frames, run_files
 from studio.services.sharing import Sharing
 
 PAGES = (explore, play, train, compare, runs)
-ASIDE = (label,)  # pages that others lead to; the navigation leaves them out
+UNLISTED_PAGES = (label,)  # pages that others lead to; the navigation leaves them out
 
 
 def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
@@ -35,7 +35,7 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
     app = gr.Blocks(title="SWIRL Studio", analytics_enabled=False, fill_width=True)
     with app:
         api.render(home)  # before the other pages: what comes after one of them counts as its own
-    for module in (*PAGES, *ASIDE):
+    for module in (*PAGES, *UNLISTED_PAGES):
         page = module.PAGE
         with app if page.path == "/" else app.route(page.title, page.path):
             gr.Navbar(visible=False)
@@ -47,10 +47,10 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
             module.render(home)
             if module is explore:
                 analysis.render(home)
-            guided_tour.foot()
+            guided_tour.render_footer()
             accessibility.render()
     if read_only:
-        demo.close(app, home)
+        demo.make_read_only(app, home)
     return app
 
 

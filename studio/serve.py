@@ -16,12 +16,12 @@ from pathlib import Path
 from types import FrameType
 
 from swirl.errors import SwirlError, UsageError
-from swirl.paths import home as home_folder
+from swirl.paths import resolve_home as home_folder
 from swirl.version import __version__
 
 PORT = 7860
-STOPS = (signal.SIGINT, signal.SIGTERM)
-TRIES = 100  # ports tried after the first
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PORT_ATTEMPTS = 100  # ports tried after the first
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,10 +60,12 @@ def free_port(host: str, named: int | None) -> int:
         if not _is_free(host, named):
             raise SwirlError(f"Port {named} is taken on {host}; name another with --port, or leave --port out.")
         return named
-    for port in range(PORT, PORT + TRIES):
+    for port in range(PORT, PORT + PORT_ATTEMPTS):
         if _is_free(host, port):
             return port
-    raise SwirlError(f"Ports {PORT} to {PORT + TRIES - 1} are all taken on {host}; name a free one with --port.")
+    raise SwirlError(
+        f"Ports {PORT} to {PORT + PORT_ATTEMPTS - 1} are all taken on {host}; name a free one with --port."
+    )
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -117,7 +119,7 @@ def serve(arguments: list[str] | None = None) -> int:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     """SIGTERM means the same as Ctrl C, and a second of either must not cut the closing short."""
-    for stop in STOPS:
+    for stop in STOP_SIGNALS:
         signal.signal(stop, lambda number, frame: None)  # not SIG_IGN: Python complains of one already on its way
     raise KeyboardInterrupt
 
@@ -129,7 +131,7 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     if options.port is None and port != PORT:
         print(f"Port {PORT} is taken; using {port}.", flush=True)
 
-    for number in STOPS:
+    for number in STOP_SIGNALS:
         signal.signal(number, _leave)
     from studio import app
     from studio.server import background, browser_window
@@ -138,7 +140,7 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     if options.demo:
         from studio.server import demo
 
-        demo.furnish(home)
+        demo.import_recorded_run(home)
     studio = app.build(home, read_only=options.demo)
     try:
         app.launch(studio, host=options.host, port=port, login=account, read_only=options.demo)
@@ -152,8 +154,8 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         print(f"Others can reach it, so it asks for a login: user {account[0]}, password {account[1]}", flush=True)
     if not options.no_browser:
         # Somebody is about to look at Explore: what its first answer needs is imported while the browser opens.
-        threading.Thread(target=inference.shared(home).prepare, daemon=True).start()
-        browser_window.show(address, alone=options.window)
+        threading.Thread(target=inference.shared_models(home).preload_imports, daemon=True).start()
+        browser_window.open_studio(address, alone=options.window)
     try:
         background.until_interrupted(home)
     finally:

@@ -30,19 +30,19 @@ class Gpu:
 
     index: str
     name: str
-    busy: float | None
-    used: int
-    total: int
+    utilization: float | None
+    memory_used: int
+    memory_total: int
 
 
 @dataclass(frozen=True)
-class Load:
+class MachineLoad:
     """How busy the machine is: the cores from 0 to 1 in the last second or so, memory in bytes, and its GPUs."""
 
     cores: int
-    busy: float
-    used: int
-    total: int
+    cpu_utilization: float
+    memory_used: int
+    memory_total: int
     gpus: tuple[Gpu, ...] = ()
 
 
@@ -56,10 +56,10 @@ def gpus() -> tuple[Gpu, ...]:
         said = subprocess.run(asked, capture_output=True, text=True, timeout=GPU_PATIENCE_SECONDS, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(found for line in said.splitlines() if (found := parsed(line)) is not None)
+    return tuple(found for line in said.splitlines() if (found := parse_gpu(line)) is not None)
 
 
-def parsed(line: str) -> Gpu | None:
+def parse_gpu(line: str) -> Gpu | None:
     """One line of the tool's table; None where it does not tell the memory, as of a GPU that is cut into slices."""
     parts = [part.strip() for part in line.split(",")]
     if len(parts) != len(QUERY) or not (parts[3].isdigit() and parts[4].isdigit()):
@@ -68,7 +68,7 @@ def parsed(line: str) -> Gpu | None:
     return Gpu(parts[0], parts[1], busy, int(parts[3]) * MEBIBYTE, int(parts[4]) * MEBIBYTE)
 
 
-def memory() -> tuple[int, int]:
+def memory_usage() -> tuple[int, int]:
     """Bytes of main memory in use and in all: the container's where it has a limit of its own, else the machine's."""
     whole = psutil.virtual_memory()
     used, total = whole.total - whole.available, whole.total
@@ -83,17 +83,17 @@ def memory() -> tuple[int, int]:
     return max(0, used), total
 
 
-class Meter:
+class LoadMeter:
     """The machine's load, cheap to ask for: measured at most once a second, the GPUs in a thread of their own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._load: Load | None = None
+        self._load: MachineLoad | None = None
         self._gpus: tuple[Gpu, ...] = ()
         self._measured = self._asked = -GPU_FRESH_SECONDS
         psutil.cpu_percent()  # from here on the first figure counts
 
-    def look(self) -> Load:
+    def current_load(self) -> MachineLoad:
         """The load as it is, or was a second ago."""
         with self._lock:
             now = time.monotonic()
@@ -102,7 +102,7 @@ class Meter:
                 threading.Thread(target=self._ask_gpus, daemon=True).start()
             if self._load is None or now - self._measured >= FRESH_SECONDS:
                 self._measured = now
-                self._load = Load(os.cpu_count() or 1, psutil.cpu_percent() / 100, *memory(), self._gpus)
+                self._load = MachineLoad(os.cpu_count() or 1, psutil.cpu_percent() / 100, *memory_usage(), self._gpus)
             return self._load
 
     def _ask_gpus(self) -> None:
@@ -110,9 +110,9 @@ class Meter:
 
 
 @cache
-def meter() -> Meter:
+def shared_load_meter() -> LoadMeter:
     """The meter of this process."""
-    return Meter()
+    return LoadMeter()
 
 
 @cache
@@ -120,7 +120,7 @@ def _gpu_indices() -> tuple[str, ...]:
     return tuple(gpu.index for gpu in gpus())
 
 
-def gpu_slots() -> tuple[str, ...]:
+def visible_gpu_devices() -> tuple[str, ...]:
     """The GPUs that this process may use, as `cuda:INDEX`; CUDA_VISIBLE_DEVICES has the last word."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     known = _gpu_indices()
@@ -129,18 +129,18 @@ def gpu_slots() -> tuple[str, ...]:
     return tuple(f"cuda:{index}" for index in known)
 
 
-def slots(wanted: str) -> tuple[str, ...]:
+def candidate_devices(wanted: str) -> tuple[str, ...]:
     """The devices on one of which a run with the setting `device=wanted` will train, the best first.
 
     What is asked for and not here is sent to the processor, where the run says so itself.
     """
-    if wanted in ("auto", "cuda") and gpu_slots():
-        return gpu_slots()
+    if wanted in ("auto", "cuda") and visible_gpu_devices():
+        return visible_gpu_devices()
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return ("mps",) if apple and wanted in ("auto", "mps") else ("cpu",)
 
 
-def confine(slot: str | None) -> None:
+def restrict_to_gpu(slot: str | None) -> None:
     """Let this process see the GPU of its slot alone. To be called before CUDA is first used."""
-    if slot is not None and slot.startswith("cuda:") and len(gpu_slots()) > 1:
+    if slot is not None and slot.startswith("cuda:") and len(visible_gpu_devices()) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = slot.removeprefix("cuda:")

@@ -22,11 +22,11 @@ from swirl.history import Checkpoint, History
 from swirl.states import State, StateSequence
 
 if TYPE_CHECKING:
-    from swirl.models.families.diffusion_editors import Editor
+    from swirl.models.families.diffusion_editors import DiffusionEditor
     from swirl.models.world_model import WorldModel
 
 POLL_SECONDS = 0.5
-AT_WORK = ("queued", "running", "stopping")
+ACTIVE_STATUSES = ("queued", "running", "stopping")
 
 Home = str | PathLike[str] | None
 """Where runs and collections lie: a folder, else SWIRL_HOME, else `runs/` in the current one."""
@@ -69,14 +69,14 @@ def load_collection(name: str, *, home: Home = None) -> LoadedCollection:
     """A collection by name, shipped or imported. Raises SwirlError if there is none."""
     from swirl.sources.collections.catalog import load_sequences
 
-    return LoadedCollection(name, tuple(load_sequences(paths.home(home), name)))
+    return LoadedCollection(name, tuple(load_sequences(paths.resolve_home(home), name)))
 
 
-def load_model(name: str, *, home: Home = None, device: str = "auto") -> WorldModel | Editor:
+def load_model(name: str, *, home: Home = None, device: str = "auto") -> WorldModel | DiffusionEditor:
     """A checkpoint: a shipped name, RUN[@index], or a path. Raises SwirlError if it cannot be loaded."""
     from swirl.models import load_world_model  # torch comes with it
 
-    return load_world_model(paths.home(home), name, device)
+    return load_world_model(paths.resolve_home(home), name, device)
 
 
 def train(preset: str, *, home: Home = None, name: str | None = None, wait: bool = True, **settings: Any) -> TrainedRun:
@@ -86,14 +86,14 @@ def train(preset: str, *, home: Home = None, name: str | None = None, wait: bool
     `wait=False`, or where the waiting is interrupted, the run goes on by itself. Raises SwirlError for what the user
     can mend, and when the run fails.
     """
-    from swirl.presets import preset as named_preset
+    from swirl.presets import get_preset as named_preset
     from swirl.runs import jobs
 
-    place = paths.home(home)
+    place = paths.resolve_home(home)
     run_id = jobs.start(place, preset=preset, settings=named_preset(preset).settings.replace(settings), name=name)
     if wait:
         _follow(History(place), run_id)
-    run = _ended(History(place), run_id)
+    run = _load_trained_run(History(place), run_id)
     if run.status == "failed":
         raise SwirlError(f"Run {run_id} failed: {History(place).run(run_id).error}")
     return run
@@ -111,12 +111,12 @@ def _follow(history: History, run_id: str) -> None:
         if now != said:
             print(now, file=sys.stderr, flush=True)
             said = now
-        if run.status not in AT_WORK:
+        if run.status not in ACTIVE_STATUSES:
             return
         time.sleep(POLL_SECONDS)
 
 
-def _ended(history: History, run_id: str) -> TrainedRun:
+def _load_trained_run(history: History, run_id: str) -> TrainedRun:
     run, checkpoints = history.run(run_id), history.checkpoints(run_id)
     best = next((item.name for item in checkpoints if item.best), None)
     return TrainedRun(run_id, run.status, tuple(checkpoints), best, run.warning)

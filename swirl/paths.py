@@ -18,7 +18,7 @@ def assets() -> Path:
     raise SwirlError(f"The assets folder is missing beside {PACKAGE}; reinstall swirl-studio.")
 
 
-def home(folder: str | os.PathLike[str] | None = None) -> Path:
+def resolve_home(folder: str | os.PathLike[str] | None = None) -> Path:
     """The home: `folder`, else SWIRL_HOME, else `runs/` in the current folder. It is created when first used."""
     path = Path(folder or os.environ.get("SWIRL_HOME") or "runs").expanduser().resolve()
     try:

@@ -22,11 +22,11 @@ from swirl.states import Picture, State
 Pixels = np.ndarray
 """uint8, (height, width, 3), RGB."""
 
-SMALL = 128
+MAX_PIXEL_ART_SIDE = 128
 """Frames up to this many pixels a side are drawn art: kept lossless, and enlarged by whole factors."""
 
 
-def encoded(picture: Picture) -> bytes:
+def read_picture_bytes(picture: Picture) -> bytes:
     """The bytes of the image file. Raises SwirlError that names the file when it cannot be read."""
     if picture.file is None:
         return picture.encoded
@@ -35,7 +35,9 @@ def encoded(picture: Picture) -> bytes:
             return picture.file.read_bytes()
         return _archive(picture.file, picture.file.stat().st_mtime_ns).read(picture.member)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise SwirlError(f"The frame {said(picture)} cannot be read ({error}); import the collection again.") from error
+        raise SwirlError(
+            f"The frame {describe_location(picture)} cannot be read ({error}); import the collection again."
+        ) from error
 
 
 @functools.lru_cache(maxsize=8)
@@ -48,10 +50,12 @@ def _archive(file: Path, stamp: int) -> zipfile.ZipFile:
 def _opened(picture: Picture) -> Iterator[Image.Image]:
     """The image, decoded as far as it is asked for. Raises SwirlError when it is none, or not a whole one."""
     try:
-        with Image.open(io.BytesIO(encoded(picture))) as image:
+        with Image.open(io.BytesIO(read_picture_bytes(picture))) as image:
             yield image
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SwirlError(f"The frame {said(picture)} is not a whole image ({error}); replace or remove it.") from error
+        raise SwirlError(
+            f"The frame {describe_location(picture)} is not a whole image ({error}); replace or remove it."
+        ) from error
 
 
 def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Pixels:
@@ -62,7 +66,9 @@ def pixels(picture: Picture, size: tuple[int, int] | None = None) -> Pixels:
     with _opened(picture) as image:
         upright = ImageOps.exif_transpose(image).convert("RGB")
     if size is not None and upright.size != size:
-        drawn = max(upright.size) <= SMALL and size[0] % upright.width == 0 and size[1] % upright.height == 0
+        drawn = (
+            max(upright.size) <= MAX_PIXEL_ART_SIDE and size[0] % upright.width == 0 and size[1] % upright.height == 0
+        )
         upright = upright.resize(size, Image.Resampling.NEAREST if drawn else Image.Resampling.LANCZOS)
     return np.asarray(upright)
 
@@ -72,7 +78,7 @@ def from_pixels(array: Pixels) -> Picture:
 
     Drawn art of up to 256 colours is stored with a palette, which loses nothing and halves the file.
     """
-    if max(array.shape[:2]) <= SMALL and array.shape[2] == 3:
+    if max(array.shape[:2]) <= MAX_PIXEL_ART_SIDE and array.shape[2] == 3:
         packed = array.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
         colours, indices = np.unique(packed, return_inverse=True)
         if len(colours) <= 256:
@@ -99,14 +105,14 @@ def _palette_png(indices: np.ndarray, colours: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def said(picture: Picture) -> str:
+def describe_location(picture: Picture) -> str:
     """A picture's place, for people."""
     if picture.file is None:
         return "in memory"
     return f"{picture.file}/{picture.member}" if picture.member else str(picture.file)
 
 
-def key(state: State) -> str:
+def state_key(state: State) -> str:
     """What a state shows, as a short text: states with equal keys look the same. A text state is its own key."""
     if state.picture is None:
         return state.text
@@ -117,7 +123,7 @@ def key(state: State) -> str:
 @functools.lru_cache(maxsize=65536)
 def _digest(picture: Picture, stamp: int) -> str:
     """The hash of a picture's bytes; `stamp` makes a replaced file a new one."""
-    return "picture:" + hashlib.sha256(encoded(picture)).hexdigest()
+    return "picture:" + hashlib.sha256(read_picture_bytes(picture)).hexdigest()
 
 
 def thumbnail(picture: Picture, longest: int = 128) -> Picture:
@@ -134,12 +140,12 @@ def thumbnail(picture: Picture, longest: int = 128) -> Picture:
 
 def data_uri(picture: Picture) -> str:
     """The picture as a `data:` address for a page."""
-    data = encoded(picture)
+    data = read_picture_bytes(picture)
     kind = "png" if data.startswith(b"\x89PNG") else "webp" if data[8:12] == b"WEBP" else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def shown(state: State) -> str:
+def state_preview(state: State) -> str:
     """A state as a short string for a history: its text, or its thumbnail as a `data:` address."""
     return state.text if state.picture is None else data_uri(thumbnail(state.picture))
 

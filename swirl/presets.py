@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from swirl.errors import UsageError
 from swirl.models.checkpoint_files import EMU3, JANUS_1B, JANUS_7B
-from swirl.models.model_sizes import EMU3_8B, JANUS_PRO_1B, JANUS_PRO_7B, LIQUID_7B, Shape, needed
+from swirl.models.model_sizes import EMU3_8B, JANUS_PRO_1B, JANUS_PRO_7B, LIQUID_7B, ModelShape, estimate_run_memory
 from swirl.settings import Settings
 
 
@@ -100,10 +100,10 @@ def _preset(name: str, title: str, needs: str, **changes: object) -> Preset:
     return Preset(name, title, needs, Settings().replace(changes))
 
 
-def _unified(name: str, title: str, shape: Shape, **changes: object) -> Preset:
+def _unified(name: str, title: str, shape: ModelShape, **changes: object) -> Preset:
     """A preset of a unified model, with the GPU memory that it is estimated to need."""
     settings = Settings().replace({**UNIFIED, **changes})
-    gigabytes = math.ceil(needed(shape, settings).gigabytes)
+    gigabytes = math.ceil(estimate_run_memory(shape, settings).gigabytes)
     return Preset(name, title, f"one GPU with {gigabytes} GB (estimated), and labels for the warm-up", settings)
 
 
@@ -172,7 +172,7 @@ PRESETS = {
 }
 
 
-def preset(name: str) -> Preset:
+def get_preset(name: str) -> Preset:
     """The preset of that name; raises UsageError that lists the names."""
     if name not in PRESETS:
         raise UsageError(f"There is no preset {name!r}; the presets are: {', '.join(PRESETS)}.")

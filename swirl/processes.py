@@ -31,7 +31,7 @@ RANK_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTE
 RANK_PREFIXES = ("TORCHELASTIC_", "ACCELERATE_", "GROUP_", "ROLE_")
 
 
-def myself() -> tuple[int, float]:
+def current_process() -> tuple[int, float]:
     """This process's pid and start time (seconds since the epoch)."""
     process = psutil.Process()
     return process.pid, process.create_time()
@@ -50,7 +50,7 @@ def find(pid: int | None, started: float | None) -> psutil.Process | None:
         return None
 
 
-def end(pid: int | None, started: float | None, grace: float) -> None:
+def terminate_process(pid: int | None, started: float | None, grace: float) -> None:
     """Ask the process to end (SIGTERM), and after `grace` seconds end it and its children (SIGKILL).
 
     Raises SwirlError when the process belongs to somebody else.

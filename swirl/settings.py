@@ -129,11 +129,11 @@ class Settings:
                 if direction not in overrides or name not in PER_PHASE:
                     names = ", ".join(sorted(PER_PHASE))
                     raise UsageError(f"Unknown setting {key!r}; forward. and inverse. go before one of: {names}.")
-                overrides[direction][name] = checked(key, FIELDS[name], value)
+                overrides[direction][name] = validate_value(key, SETTING_FIELDS[name], value)
             else:
-                if name not in FIELDS:
-                    raise UsageError(f"Unknown setting {key!r}; the settings are: {', '.join(sorted(FIELDS))}.")
-                plain[name] = checked(key, FIELDS[name], value)
+                if name not in SETTING_FIELDS:
+                    raise UsageError(f"Unknown setting {key!r}; the settings are: {', '.join(sorted(SETTING_FIELDS))}.")
+                plain[name] = validate_value(key, SETTING_FIELDS[name], value)
         for direction, values in overrides.items():
             for name in plain:
                 if f"{direction}.{name}" not in changes:
@@ -141,9 +141,9 @@ class Settings:
         return dataclasses.replace(self, **plain, overrides=overrides)
 
 
-FIELDS = {f.name: f for f in fields(Settings) if f.name != "overrides"}
-PER_PHASE = {name for name, f in FIELDS.items() if f.metadata["per_phase"]}
-TYPES = {name: hint for name, hint in typing.get_type_hints(Settings).items() if name in FIELDS}
+SETTING_FIELDS = {f.name: f for f in fields(Settings) if f.name != "overrides"}
+PER_PHASE = {name for name, f in SETTING_FIELDS.items() if f.metadata["per_phase"]}
+SETTING_TYPES = {name: hint for name, hint in typing.get_type_hints(Settings).items() if name in SETTING_FIELDS}
 
 
 def parse_assignment(text: str) -> tuple[str, str]:
@@ -154,26 +154,30 @@ def parse_assignment(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def checked(key: str, spec: dataclasses.Field[Any], value: Any) -> Any:
+def validate_value(key: str, spec: dataclasses.Field[Any], value: Any) -> Any:
     """`value` as the setting's type and within its range, else UsageError that says what is allowed."""
-    kinds = typing.get_args(TYPES[spec.name]) if isinstance(TYPES[spec.name], types.UnionType) else (TYPES[spec.name],)
+    kinds = (
+        typing.get_args(SETTING_TYPES[spec.name])
+        if isinstance(SETTING_TYPES[spec.name], types.UnionType)
+        else (SETTING_TYPES[spec.name],)
+    )
     if type(None) in kinds and (value is None or (isinstance(value, str) and value.lower() in {"none", "null", ""})):
         return None
     kind = kinds[0]
     meta = spec.metadata
     try:
-        value = converted(kind, value)
+        value = convert_value(kind, value)
     except (TypeError, ValueError):
-        raise UsageError(f"{key}={value!r} is not {allowed(kind, meta)}.") from None
+        raise UsageError(f"{key}={value!r} is not {describe_allowed_values(kind, meta)}.") from None
     outside = meta["choices"] and value not in meta["choices"]
     if kind in (int, float):
         outside = not (meta["low"] <= value <= meta["high"])
     if outside:
-        raise UsageError(f"{key}={value} is out of range; it takes {allowed(kind, meta)}.")
+        raise UsageError(f"{key}={value} is out of range; it takes {describe_allowed_values(kind, meta)}.")
     return value
 
 
-def converted(kind: type, value: Any) -> Any:
+def convert_value(kind: type, value: Any) -> Any:
     """`value` as `kind`, strictly: no fraction becomes an int, no word becomes a bool."""
     if kind is bool:
         words = {
@@ -208,7 +212,7 @@ def json_bool(value: Any) -> bool:
     return value
 
 
-def allowed(kind: type, meta: typing.Mapping[str, Any]) -> str:
+def describe_allowed_values(kind: type, meta: typing.Mapping[str, Any]) -> str:
     """What a setting takes, in words."""
     if meta["choices"]:
         return "one of " + ", ".join(meta["choices"])

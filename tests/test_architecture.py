@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from swirl.cli import parser
+from swirl.cli import build_parser
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets"}
@@ -304,7 +304,7 @@ def test_the_constraints_pin_every_dependency() -> None:
 
 def commands() -> dict[str, object]:
     """The command line's commands by name."""
-    return next(action.choices for action in parser()._actions if action.dest == "command")
+    return next(action.choices for action in build_parser()._actions if action.dest == "command")
 
 
 def test_the_readme_documents_every_command() -> None:

@@ -5,21 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from studio.components.compare.comparison import Compared, compared
-from studio.components.compare.comparison_choices import KINDS, first_pair, offers, options, start
-from studio.components.compare.vote_panel import question, reveal
-from studio.components.shared.empty_pages import empty, two_answers
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, number, text
-from studio.services.comparison_predictions import SHOWN, infers, tell
-from studio.services.evaluations import Evaluator, Progress
-from studio.services.health_checks import check
+from studio.components.compare.comparison import CheckpointComparison, load_comparison
+from studio.components.compare.comparison_choices import (
+    KINDS,
+    checkpoint_options,
+    first_pair,
+    initial_selection,
+    model_offers,
+)
+from studio.components.compare.vote_panel import reveal_vote, vote_question
+from studio.components.shared.empty_pages import empty_page, two_answers
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, request_handlers
+from studio.services.comparison_predictions import SAMPLE_SIZES, ask_checkpoint, infers_actions
+from studio.services.evaluations import EvaluationProgress, Evaluator
+from studio.services.health_checks import check_actions
 from studio.services.history_store import history
-from studio.services.inference import shared
-from studio.services.model_choices import offer
+from studio.services.inference import shared_models
+from studio.services.model_choices import inspect_model
 from studio.services.votes import Votes
 from studio.view_models.comparison import SIDES
-from studio.view_models.numbers import percent
+from studio.view_models.numbers import format_percent
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.paths import assets
@@ -35,11 +41,11 @@ def render(home: Path) -> None:
         (assets() / f"compare.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
     asked = (page.choices, page.offer, page.ask, page.show, page.evaluate, page.stop, page.progress, page.look)
-    block(
+    html_block(
         template,
         head=f"<style>{style}{(assets() / 'measurements.css').read_text(encoding='utf-8')}</style>",
         js_on_load=script,
-        server_functions=answers(*asked, page.question, page.vote, page.take_back, page.report),
+        server_functions=request_handlers(*asked, page.question, page.vote, page.take_back, page.report),
     )
 
 
@@ -48,113 +54,116 @@ class ComparePage:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.models = shared(home)
+        self.models = shared_models(home)
         self.evaluator = Evaluator(home)
         self.votes = Votes(home)
 
     def choices(self, request: Request) -> Answer:
         """The checkpoints and collections to choose from, and which of them at first."""
-        asked = {side: text(request, side) for side in SIDES}
-        chosen = start(self.home, self.models, asked, text(request, "data"))
+        asked = {side: get_text(request, side) for side in SIDES}
+        chosen = initial_selection(self.home, self.models, asked, get_text(request, "data"))
         collections = list_collections(self.home)
         titles = {chosen["data"]: chosen["data"]} | {c.name: c.title or c.name for c in collections}
-        picture = empty(
+        picture = empty_page(
             two_answers(),
             "Two checkpoints are needed to compare them; a run leaves one after each phase.",
             '<a class="button button-primary" href="train?new=1">Start a run</a>',
         )
-        beside = offers(self.home, self.models, [chosen[side] for side in SIDES])
+        beside = model_offers(self.home, self.models, [chosen[side] for side in SIDES])
         return {
-            "checkpoints": options(self.models, beside),
+            "checkpoints": checkpoint_options(self.models, beside),
             "collections": "".join(f'<option value="{escape(n)}">{escape(t)}</option>' for n, t in titles.items()),
-            "chosen": chosen | {"count": str(self.count(request))},
+            "chosen": chosen | {"count": str(self.sample_size(request))},
             "pairs": {kind: dict(zip(SIDES, first_pair(self.home, self.models, kind), strict=False)) for kind in KINDS},
             "kinds": {c.name: c.kind for c in collections},
-            "counts": "".join(f'<option value="{n}">{n}</option>' for n in SHOWN),
+            "counts": "".join(f'<option value="{n}">{n}</option>' for n in SAMPLE_SIZES),
             "parts": {"empty": picture if len(self.models.available()) + len(beside) < 2 else ""},
         }
 
     def offer(self, request: Request) -> Answer:
         """A model that the list does not have: a folder or a model on the Hub."""
-        name = text(request, "name").strip()
+        name = get_text(request, "name").strip()
         if not name:
             raise SwirlError("Name a folder with a model, or a model id on the Hub such as owner/model.")
-        found = offer(self.home, self.models, name)
+        found = inspect_model(self.home, self.models, name)
         option = f'<option value="{escape(found.name)}">{escape(found.words)}</option>'
         return {"kind": found.kind, "name": found.name, "option": option}
 
-    def count(self, request: Request) -> int:
+    def sample_size(self, request: Request) -> int:
         """How many transitions are compared: one of SHOWN."""
-        wanted = number(request, "count", SHOWN[0], SHOWN[-1])
-        return wanted if wanted in SHOWN else SHOWN[0]
+        wanted = get_integer(request, "count", SAMPLE_SIZES[0], SAMPLE_SIZES[-1])
+        return wanted if wanted in SAMPLE_SIZES else SAMPLE_SIZES[0]
 
-    def present(self, request: Request) -> Compared:
+    def requested_comparison(self, request: Request) -> CheckpointComparison:
         """The comparison that the request is about. Raises SwirlError unless A and B are chosen."""
-        names = {side: text(request, side) for side in SIDES if text(request, side)}
+        names = {side: get_text(request, side) for side in SIDES if get_text(request, side)}
         if not {"a", "b"} <= names.keys():
             raise SwirlError("Choose a checkpoint for A and one for B.")
-        return compared(self.home, self.models, names, text(request, "data"), self.count(request))
+        return load_comparison(self.home, self.models, names, get_text(request, "data"), self.sample_size(request))
 
     def ask(self, request: Request) -> Answer:
         """Ask the checkpoint of `side` about the transitions from `first` on, `size` of them."""
-        now = self.present(request)
-        first, size = number(request, "first", 0, SHOWN[-1]), number(request, "size", 1, SHOWN[-1])
-        side = text(request, "side")
+        now = self.requested_comparison(request)
+        first, size = (
+            get_integer(request, "first", 0, SAMPLE_SIZES[-1]),
+            get_integer(request, "size", 1, SAMPLE_SIZES[-1]),
+        )
+        side = get_text(request, "side")
         if side not in now.names:
             raise SwirlError("Choose a checkpoint for each side.")
         others = [name for other, name in now.names.items() if other != side]
         # An editor takes its time for every picture, so that its progress is told after each.
-        end = first + (size if infers(self.models, now.names[side]) else 1)
-        tell(self.models, now.names[side], now.transitions[first:end], now.truths[first:end], others)
+        end = first + (size if infers_actions(self.models, now.names[side]) else 1)
+        ask_checkpoint(self.models, now.names[side], now.transitions[first:end], now.truths[first:end], others)
         return {"done": min(end, len(now.transitions)), "of": len(now.transitions)}
 
     def show(self, request: Request) -> Answer:
         """The page's parts as far as the checkpoints were asked."""
-        now = self.present(request)
+        now = self.requested_comparison(request)
         kind = "image" if now.transitions[0].state.picture else "text"
-        return {"kind": kind, "complete": now.complete, "parts": now.parts(bool(request.get("disputed")))}
+        return {"kind": kind, "complete": now.is_complete, "parts": now.parts(bool(request.get("disputed")))}
 
     def look(self, request: Request) -> Answer:
         """Look at the actions of the checkpoint of `side`."""
-        now, side = self.present(request), text(request, "side")
+        now, side = self.requested_comparison(request), get_text(request, "side")
         if side not in now.names:
             raise SwirlError("Choose a checkpoint for each side.")
-        check(self.home, self.models, now.names[side], now.data)
+        check_actions(self.home, self.models, now.names[side], now.data)
         return {"parts": {f"health-{side}": now.health(side)}}
 
     def question(self, request: Request) -> Answer:
         """A blind question, and the win rates so far."""
-        now = self.present(request)
-        asked = self.votes.ask(list(now.names.values()), now.data, now.transitions, list(now.told.values()))
-        return {"parts": {"question": question(asked, now.by_truth), "rates": now.rates()}}
+        now = self.requested_comparison(request)
+        asked = self.votes.ask(list(now.names.values()), now.data, now.transitions, list(now.answers.values()))
+        return {"parts": {"question": vote_question(asked, now.has_true_actions), "rates": now.rates()}}
 
     def vote(self, request: Request) -> Answer:
         """Keep a vote, tell who was who, and ask the next question."""
-        kept = self.votes.vote(text(request, "ticket"), text(request, "choice"))
-        now = self.present(request)
+        kept = self.votes.vote(get_text(request, "ticket"), get_text(request, "choice"))
+        now = self.requested_comparison(request)
         sides = {name: side.upper() for side, name in now.names.items()}
         answer = self.question(request)
-        answer["parts"]["revealed"] = reveal(kept, sides)
+        answer["parts"]["revealed"] = reveal_vote(kept, sides)
         return answer
 
     def take_back(self, request: Request) -> Answer:
         """Forget a vote."""
-        history(self.home).remove_preference(number(request, "vote", 0, 2**53))
+        history(self.home).remove_preference(get_integer(request, "vote", 0, 2**53))
         answer = self.question(request)
         answer["parts"]["revealed"] = '<p class="revealed">Taken back.</p>'
         return answer
 
     def report(self, request: Request) -> Answer:
         """The comparison as one HTML file."""
-        now = self.present(request)
+        now = self.requested_comparison(request)
         name = "-".join(["compare", now.data, *now.short_names.values()])
         safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
         return {"html": now.report(datetime.now()), "name": f"{safe[:120]}.html"}
 
     def evaluate(self, request: Request) -> Answer:
         """Start the full evaluation of all but those that only show next states."""
-        now = self.present(request)
-        names = [name for side, name in now.names.items() if not now.preview(side)]
+        now = self.requested_comparison(request)
+        names = [name for side, name in now.names.items() if not now.is_preview(side)]
         self.evaluator.start(list(dict.fromkeys(names)), now.data)
         return self.progress(request)
 
@@ -166,16 +175,16 @@ class ComparePage:
     def progress(self, request: Request) -> Answer:
         """How far the evaluation is."""
         now = self.evaluator.progress()
-        return {"running": now.running, "parts": {"progress": evaluation_bar(now)}}
+        return {"running": now.is_running, "parts": {"progress": evaluation_bar(now)}}
 
 
-def evaluation_bar(now: Progress) -> str:
+def evaluation_bar(now: EvaluationProgress) -> str:
     """How far an evaluation is, with the button that stops it; or how the last one ended, if not well."""
-    if now.running:
+    if now.is_running:
         return (
-            f'<div class="row spread between"><p class="note">{escape(now.words)}, {percent(now.share)}</p>'
+            f'<div class="row spread between"><p class="note">{escape(now.words)}, {format_percent(now.fraction)}</p>'
             '<button type="button" class="button-link small" data-stop-evaluation>Stop</button></div>'
-            f'<span class="bar"><i style="width:{100 * now.share:.0f}%"></i></span>'
+            f'<span class="bar"><i style="width:{100 * now.fraction:.0f}%"></i></span>'
         )
     if now.error:
         return f'<p class="error" role="alert">{escape(now.error)}</p>'

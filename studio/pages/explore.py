@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.components.explore.collection_list import shelf
-from studio.components.explore.prediction import imagined
-from studio.components.shared.empty_pages import empty, step_between
-from studio.components.shared.filmstrip import chip, filmstrip, window
-from studio.components.shared.health_verdicts import health
-from studio.components.shared.html import block, escape
-from studio.components.shared.inferred_action import bars, happened, truth
-from studio.components.shared.model_for_states import fit_note, wanted
-from studio.components.shared.out_of_domain_note import depth_note
-from studio.components.shared.page_requests import Answer, Request, answers, number, text, texts
-from studio.services.collections import covers, first_shown, sequences
-from studio.services.frame_likeness import depth
-from studio.services.health_checks import TRANSITIONS, check, checked, places
-from studio.services.inference import chosen, missing, shared
-from studio.services.transition_predictions import compare
-from studio.services.uploads import Imports, report
-from studio.view_models.numbers import counted
+from studio.components.explore.collection_list import collection_list
+from studio.components.explore.prediction import imagined_states
+from studio.components.shared.empty_pages import empty_page, step_between
+from studio.components.shared.filmstrip import action_chip, filmstrip, visible_window
+from studio.components.shared.health_verdicts import health_report
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.inferred_action import action_bars, transition_changes, true_action_note
+from studio.components.shared.model_for_states import fit_note, requested_checkpoint
+from studio.components.shared.out_of_domain_note import out_of_distribution_note
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts, request_handlers
+from studio.services.collections import cover_frames, default_collection, sequences
+from studio.services.frame_likeness import measure_reconstruction
+from studio.services.health_checks import MAX_CHECKED_TRANSITIONS, check_actions, checked_transitions, load_last_check
+from studio.services.inference import choose_checkpoint, no_model_message, shared_models
+from studio.services.transition_predictions import compare_predictions
+from studio.services.uploads import Imports, import_report_html
+from studio.view_models.numbers import pluralize
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
@@ -31,29 +31,30 @@ from swirl.states import StateSequence
 
 PAGE = Page(path="/", title="Explore", question="What happened?")
 
-CHECK = (
+CHECK_PROMPT = (
     '<p class="note">Do they mean something, do they differ, do they give the next state away?</p>'
-    f'<p><button type="button" class="button-link" data-check>Check up to {TRANSITIONS} transitions</button></p>'
+    f'<p><button type="button" class="button-link" data-check>Check up to {MAX_CHECKED_TRANSITIONS} '
+    "transitions</button></p>"
 )
-AGAIN = '<p><button type="button" class="button-link small" data-check>Check again</button></p>'
+CHECK_AGAIN_BUTTON = '<p><button type="button" class="button-link small" data-check>Check again</button></p>'
 
 
 def render(home: Path) -> None:
     """Draw the page over `home`; `assets/explore.js` walks, these functions answer."""
-    page = Explorer(home)
+    page = ExplorePage(home)
     template, style, script = (
         (assets() / f"explore.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
     walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
-    block(
+    html_block(
         template,
         head=f"<style>{style}</style>",
         js_on_load=script,
-        server_functions=answers(*walk, page.check, page.receive, page.importing, page.remove),
+        server_functions=request_handlers(*walk, page.check, page.receive, page.importing, page.remove),
     )
 
 
-class Explorer:
+class ExplorePage:
     """The answers of the Explore page. Requests carry `data`, `sequence` and `step`, both counted from 1."""
 
     def __init__(self, home: Path) -> None:
@@ -64,51 +65,59 @@ class Explorer:
         """The list of collections, and which one to open."""
         found = list_collections(self.home)
         names = [item.name for item in found]
-        asked = text(request, "data")
+        asked = get_text(request, "data")
         gone = bool(asked) and asked not in names
         problem = f"There is no collection {asked!r} any more; showing another." if gone else ""
-        data = asked if asked in names else first_shown(found)
-        return {"parts": {"collections": shelf(found, covers(self.home, found))}, "data": data, "problem": problem}
+        data = asked if asked in names else default_collection(found)
+        return {
+            "parts": {"collections": collection_list(found, cover_frames(self.home, found))},
+            "data": data,
+            "problem": problem,
+        }
 
-    def place(self, request: Request) -> tuple[str, int, int, int, StateSequence]:
+    def read_position(self, request: Request) -> tuple[str, int, int, int, StateSequence]:
         """The collection, how many sequences it has, and the sequence and step asked for, pulled into range."""
-        data = text(request, "data")
+        data = get_text(request, "data")
         found = sequences(self.home, data)
         if not found:
             raise SwirlError(f"The collection {data} holds no sequence; import its file again.")
-        index = number(request, "sequence", 1, len(found))
+        index = get_integer(request, "sequence", 1, len(found))
         sequence = found[index - 1]
-        return data, len(found), index, number(request, "step", 1, max(1, len(sequence.states) - 1)), sequence
+        return data, len(found), index, get_integer(request, "step", 1, max(1, len(sequence.states) - 1)), sequence
 
     def show(self, request: Request) -> Answer:
         """A sequence and one of its steps, with whatever was inferred and imagined before."""
-        data, count, index, step, sequence = self.place(request)
+        data, count, index, step, sequence = self.read_position(request)
         states = sequence.states
         state, next_state = states[step - 1], states[min(step, len(states) - 1)]
         collection = get_collection(self.home, data)
-        models = shared(self.home)
-        name = models.choose(wanted(request, collection.kind), collection.kind)
-        shown = window(len(states), step)
-        known = {i - 1: models.known(name, states[i - 1], states[i]) for i in shown[:-1]}
+        models = shared_models(self.home)
+        name = models.choose(requested_checkpoint(request, collection.kind), collection.kind)
+        shown = visible_window(len(states), step)
+        known = {i - 1: models.cached_inference(name, states[i - 1], states[i]) for i in shown[:-1]}
         parts = {
             "of": f"of {count}",
-            "count": f"{counted(len(states), 'state')}, {counted(len(states) - 1, 'step')}",
+            "count": f"{pluralize(len(states), 'state')}, {pluralize(len(states) - 1, 'step')}",
             "film": filmstrip(states, shown),
             "between": f"What happened between {step} and {step + 1}",
-            "happened": happened(state, next_state),
+            "happened": transition_changes(state, next_state),
             "truth": 'The true action is hidden. <button type="button" class="button-link" data-truth>Show it</button>'
             if collection.has_actions
             else "These data have no true actions.",
         }
         parts["fit"] = fit_note(self.home, request, collection.kind)
-        look = checked(self.home, models, name, data)
-        parts["health"] = health(look, places(self.home, data, look)) + AGAIN if look else CHECK
-        parts |= {f"chip-{i}": chip(found) for i, found in known.items() if found}
-        here = models.known(name, state, next_state, alternatives=True)
+        look = load_last_check(self.home, models, name, data)
+        parts["health"] = (
+            health_report(look, checked_transitions(self.home, data, look)) + CHECK_AGAIN_BUTTON
+            if look
+            else CHECK_PROMPT
+        )
+        parts |= {f"chip-{i}": action_chip(found) for i, found in known.items() if found}
+        here = models.cached_inference(name, state, next_state, alternatives=True)
         if here:
-            parts["inferred"] = bars(here)
+            parts["inferred"] = action_bars(here)
         if name is None:
-            parts |= {"inferred": "", "imagined": untaught(collection.kind, data)}
+            parts |= {"inferred": "", "imagined": no_model_panel(collection.kind, data)}
         near = sorted(known, key=lambda i: abs(i - (step - 1)))
         return {
             "parts": parts,
@@ -121,58 +130,63 @@ class Explorer:
             "kind": collection.kind,
         }
 
-    def asked(self, request: Request, data: str) -> str:
+    def checkpoint_for_collection(self, request: Request, data: str) -> str:
         """The checkpoint to ask about a collection. Raises SwirlError when none reads its kind."""
         kind = get_collection(self.home, data).kind
-        return chosen(self.home, wanted(request, kind), kind)
+        return choose_checkpoint(self.home, requested_checkpoint(request, kind), kind)
 
     def infer(self, request: Request) -> Answer:
         """The inferred actions of the steps in `steps` (0-based) of a sequence; alternatives for the present step."""
-        data, _, _, step, sequence = self.place(request)
-        name = self.asked(request, data)
+        data, _, _, step, sequence = self.read_position(request)
+        name = self.checkpoint_for_collection(request, data)
         pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
         steps = [i for i in request.get("steps", []) if isinstance(i, int) and 0 <= i < len(pairs)]
-        models = shared(self.home)
+        models = shared_models(self.home)
         parts = {}
         if step - 1 in steps:
-            parts["inferred"] = bars(models.infer(name, [pairs[step - 1]])[0])
+            parts["inferred"] = action_bars(models.infer(name, [pairs[step - 1]])[0])
         found = models.infer(name, [pairs[i] for i in steps], alternatives=False)
-        parts |= {f"chip-{i}": chip(inference) for i, inference in zip(steps, found, strict=True)}
+        parts |= {f"chip-{i}": action_chip(inference) for i, inference in zip(steps, found, strict=True)}
         return {"parts": parts}
 
     def imagine(self, request: Request) -> Answer:
         """What the forward model imagines for the step, from the inferred action and from another of the sequence."""
-        data, _, _, step, sequence = self.place(request)
-        name = self.asked(request, data)
+        data, _, _, step, sequence = self.read_position(request)
+        name = self.checkpoint_for_collection(request, data)
         pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
-        models = shared(self.home)
+        models = shared_models(self.home)
         action = models.infer(name, [pairs[step - 1]])[0].action
-        elsewhere = (models.known(name, *pairs[(step + i) % len(pairs)]) for i in range(len(pairs) - 1))
+        elsewhere = (models.cached_inference(name, *pairs[(step + i) % len(pairs)]) for i in range(len(pairs) - 1))
         other = next((found.action for found in elsewhere if found and found.action != action), None)
-        comparison = compare(models, name, *pairs[step - 1], action, other)
+        comparison = compare_predictions(models, name, *pairs[step - 1], action, other)
         state = pairs[step - 1][0]
-        known = depth(models, name, state)
-        lost = known is not None and bool(known.sentence)
-        parts = {"imagined": depth_note(state, known) + imagined(comparison, *pairs[step - 1], lost=lost)}
+        known = measure_reconstruction(models, name, state)
+        lost = known is not None and bool(known.warning)
+        parts = {
+            "imagined": out_of_distribution_note(state, known)
+            + imagined_states(comparison, *pairs[step - 1], lost=lost)
+        }
         return {"parts": parts, "shuffled": other is not None}
 
     def truth(self, request: Request) -> Answer:
         """The true action of the step, on request."""
-        data, _, _, step, sequence = self.place(request)
+        data, _, _, step, sequence = self.read_position(request)
         actions = load_true_actions(self.home, data).get(sequence.id, [])
         if step > len(actions):
             return {"parts": {"truth": "The true action of this step was not recorded."}}
-        models, kind = shared(self.home), get_collection(self.home, data).kind
-        name = models.choose(wanted(request, kind), kind)
-        found = models.known(name, sequence.states[step - 1], sequence.states[step])
-        return {"parts": {"truth": truth(actions[step - 1], found)}}
+        models, kind = shared_models(self.home), get_collection(self.home, data).kind
+        name = models.choose(requested_checkpoint(request, kind), kind)
+        found = models.cached_inference(name, sequence.states[step - 1], sequence.states[step])
+        return {"parts": {"truth": true_action_note(actions[step - 1], found)}}
 
     def check(self, request: Request) -> Answer:
         """Judge the actions inferred for some transitions of the whole collection."""
-        data = text(request, "data")
-        name = self.asked(request, data)
-        look = check(self.home, shared(self.home), name, data)
-        return {"parts": {"health": health(look, places(self.home, data, look)) + AGAIN}}
+        data = get_text(request, "data")
+        name = self.checkpoint_for_collection(request, data)
+        look = check_actions(self.home, shared_models(self.home), name, data)
+        return {
+            "parts": {"health": health_report(look, checked_transitions(self.home, data, look)) + CHECK_AGAIN_BUTTON}
+        }
 
     def receive(self, request: Request) -> Answer:
         """Import files that the browser has uploaded, `names` telling where each lay; the report in words.
@@ -180,24 +194,26 @@ class Explorer:
         `ticket` is the browser's name for this import, by which `importing` tells how far it is; `every`,
         `keep_duplicates` and `keep_cuts` say how videos are read.
         """
-        paths, names = (texts(request, key) for key in ("paths", "names"))
-        every = text(request, "every").strip()
+        paths, names = (get_texts(request, key) for key in ("paths", "names"))
+        every = get_text(request, "every").strip()
         kept = {key: request.get(key) is True for key in ("keep_duplicates", "keep_cuts")}
         options = PictureOptions(**(parse_every(every) if every else {}), **kept)
-        done = self.imports.take(paths, names, text(request, "name").strip(), text(request, "ticket"), options)
-        return {"parts": {"import": report(done)}, "data": done.name}
+        done = self.imports.import_uploads(
+            paths, names, get_text(request, "name").strip(), get_text(request, "ticket"), options
+        )
+        return {"parts": {"import": import_report_html(done)}, "data": done.name}
 
     def importing(self, request: Request) -> Answer:
         """How far an import is, in words; empty when it has not begun or is done."""
-        return {"parts": {"progress": self.imports.progress(text(request, "ticket"))}}
+        return {"parts": {"progress": self.imports.progress(get_text(request, "ticket"))}}
 
     def remove(self, request: Request) -> Answer:
         """Delete one of your own collections."""
-        delete_collection(self.home, text(request, "data"))
+        delete_collection(self.home, get_text(request, "data"))
         return self.collections({})
 
 
-def untaught(kind: str, data: str) -> str:
+def no_model_panel(kind: str, data: str) -> str:
     """In place of what is imagined where no model reads such states."""
     button = f'<a class="button button-primary" href="train?new=1&amp;data={escape(data)}">Train one on these</a>'
-    return empty(step_between(), missing(kind), button)
+    return empty_page(step_between(), no_model_message(kind), button)

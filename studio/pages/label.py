@@ -6,42 +6,51 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.components.label.label_progress import enough, progress
-from studio.components.label.labelling_card import recent, suggestions, to_label, used
-from studio.components.shared.empty_pages import empty, states_without_actions
-from studio.components.shared.html import block, escape
-from studio.components.shared.model_for_states import fit_note, wanted
-from studio.components.shared.page_requests import Answer, Request, answers, number, text
-from studio.services.collections import first_shown, sequences
-from studio.services.inference import chosen, shared
+from studio.components.label.label_progress import label_guidance, label_progress
+from studio.components.label.labelling_card import labelling_card, recent_labels, suggested_actions, used_actions
+from studio.components.shared.empty_pages import empty_page, states_without_actions
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.model_for_states import fit_note, requested_checkpoint
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, request_handlers
+from studio.services.collections import default_collection, sequences
+from studio.services.inference import choose_checkpoint, shared_models
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.paths import assets
 from swirl.sources.collections.catalog import get_collection, list_collections
-from swirl.sources.labels.hand_labelling import Labelled, keep, labelled, trainable, undo, upcoming
-from swirl.sources.labels.writing import packed, write_labels
+from swirl.sources.labels.hand_labelling import (
+    LabellingProgress,
+    load_labelling_progress,
+    save_hand_label,
+    training_transitions,
+    undo_last_label,
+    unlabelled_transitions,
+)
+from swirl.sources.labels.writing import pack_labels, write_labels
 from swirl.states import StateSequence, Transition
 
 PAGE = Page(path="/label", title="Label", question="What was done here?")
-MOST_BYTES = 64 * 2**20  # a larger file is not sent through the page
-ROOM = (96, 320)  # pixels for a frame, as the window allows
+MAX_DOWNLOAD_BYTES = 64 * 2**20  # a larger file is not sent through the page
+FRAME_SIZE_RANGE = (96, 320)  # pixels for a frame, as the window allows
 
 
 def render(home: Path) -> None:
     """Draw the page over `home`; `assets/label.js` listens to the keys, these functions answer."""
-    page = Labeller(home)
+    page = LabelPage(home)
     template, style, script = (
         (assets() / f"label.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
-    block(
+    html_block(
         template,
         head=f"<style>{style}</style>",
         js_on_load=script,
-        server_functions=answers(page.begin, page.show, page.suggest, page.keep, page.skip, page.undo, page.save),
+        server_functions=request_handlers(
+            page.begin, page.show, page.suggest, page.keep, page.skip, page.undo, page.save
+        ),
     )
 
 
-class Labeller:
+class LabelPage:
     """The answers of the page. Requests carry `data`, and `sequence` and `step` for the transition that they mean."""
 
     def __init__(self, home: Path) -> None:
@@ -53,108 +62,112 @@ class Labeller:
         chain = sequences(self.home, data)
         known = self._orders.get(data)
         if known is None or known[0] is not chain:
-            known = self._orders[data] = (chain, trainable(chain))
+            known = self._orders[data] = (chain, training_transitions(chain))
         return known[1]
 
     def begin(self, request: Request) -> Answer:
         """The collections to choose from, and which of them is asked for."""
         found = list_collections(self.home)
         names = [item.name for item in found]
-        asked = text(request, "data")
+        asked = get_text(request, "data")
         options = "".join(f'<option value="{escape(c.name)}">{escape(c.title or c.name)}</option>' for c in found)
         problem = f"There is no collection {asked!r} any more; showing another." if asked and asked not in names else ""
-        return {"options": options, "data": asked if asked in names else first_shown(found), "problem": problem}
+        return {"options": options, "data": asked if asked in names else default_collection(found), "problem": problem}
 
     def show(self, request: Request) -> Answer:
         """The next transition to label, and how far the labelling is."""
-        data = text(request, "data")
+        data = get_text(request, "data")
         transitions = self.order(data)
-        so_far = labelled(self.home, data, transitions)
+        so_far = load_labelling_progress(self.home, data, transitions)
         collection = get_collection(self.home, data)
         parts = self.panels(data, so_far, len(transitions))
         answer: Answer = {
             "parts": parts,
             "at": {"data": data},
             "kind": collection.kind,
-            "used": so_far.actions(),
+            "used": so_far.used_actions(),
             "count": len(so_far.labels),
         }
-        transition = next(upcoming(transitions, so_far), None)
+        transition = next(unlabelled_transitions(transitions, so_far), None)
         if transition is None:
             said = "Every transition of the training part is labelled or skipped."
             if not transitions:
                 said = "This collection has no transition in its training part; import more sequences."
             button = '<a class="button" href="./">Back to Explore</a>'
-            return answer | {"parts": parts | {"transition": empty(states_without_actions(), said, button)}}
-        parts["transition"] = to_label(transition, number(request, "room", *ROOM))
+            return answer | {"parts": parts | {"transition": empty_page(states_without_actions(), said, button)}}
+        parts["transition"] = labelling_card(transition, get_integer(request, "room", *FRAME_SIZE_RANGE))
         parts["place"] = f"{escape(transition.sequence_id)}, step {transition.step + 1}"
         parts["fit"] = fit_note(self.home, request, collection.kind)
-        name = shared(self.home).choose(wanted(request, collection.kind), collection.kind)
-        known = shared(self.home).known(name, transition.state, transition.next_state, alternatives=True)
+        name = shared_models(self.home).choose(requested_checkpoint(request, collection.kind), collection.kind)
+        known = shared_models(self.home).cached_inference(
+            name, transition.state, transition.next_state, alternatives=True
+        )
         if known:
-            parts["suggestions"] = suggestions(known)
+            parts["suggestions"] = suggested_actions(known)
         answer["at"] = {"data": data, "sequence": transition.sequence_id, "step": transition.step}
-        return answer | {"model": name, "known": known is not None, "loaded": name in shared(self.home).loaded()}
+        return answer | {"model": name, "known": known is not None, "loaded": name in shared_models(self.home).loaded()}
 
-    def panels(self, data: str, so_far: Labelled, transitions: int) -> dict[str, str]:
+    def panels(self, data: str, so_far: LabellingProgress, transitions: int) -> dict[str, str]:
         """How far the labelling is, and what was said so far."""
         collection = get_collection(self.home, data)
         labels = [label.action for label in so_far.labels]
         return {
-            "progress": progress(so_far, transitions, collection.kind),
-            "enough": enough(len(labels), collection.kind),
-            "used": used(labels),
-            "recent": recent(so_far.said),
+            "progress": label_progress(so_far, transitions, collection.kind),
+            "enough": label_guidance(len(labels), collection.kind),
+            "used": used_actions(labels),
+            "recent": recent_labels(so_far.hand_labels),
             "error": "",
         }
 
     def suggest(self, request: Request) -> Answer:
         """What the chosen checkpoint takes to have happened in the next transition, or in the one `ahead` of it."""
-        data = text(request, "data")
+        data = get_text(request, "data")
         transitions = self.order(data)
-        ahead = number(request, "ahead", 0, 1)
-        coming = upcoming(transitions, labelled(self.home, data, transitions))
+        ahead = get_integer(request, "ahead", 0, 1)
+        coming = unlabelled_transitions(transitions, load_labelling_progress(self.home, data, transitions))
         following = [transition for _, transition in zip(range(ahead + 1), coming, strict=False)]
         if len(following) <= ahead:
             return {"parts": {}}
         kind = get_collection(self.home, data).kind
-        name = chosen(self.home, wanted(request, kind), kind)
+        name = choose_checkpoint(self.home, requested_checkpoint(request, kind), kind)
         transition = following[ahead]
-        found = shared(self.home).infer(name, [(transition.state, transition.next_state)])[0]
-        return {"parts": {"suggestions": suggestions(found)}}
+        found = shared_models(self.home).infer(name, [(transition.state, transition.next_state)])[0]
+        return {"parts": {"suggestions": suggested_actions(found)}}
 
     def keep(self, request: Request) -> Answer:
         """Keep `action` as the transition's label; then the next transition."""
-        keep(self.home, text(request, "data"), self.meant(request), text(request, "action"))
+        save_hand_label(
+            self.home, get_text(request, "data"), self.requested_transition(request), get_text(request, "action")
+        )
         return self.show(request)
 
     def skip(self, request: Request) -> Answer:
         """Leave the transition out; then the next one."""
-        keep(self.home, text(request, "data"), self.meant(request), None)
+        save_hand_label(self.home, get_text(request, "data"), self.requested_transition(request), None)
         return self.show(request)
 
     def undo(self, request: Request) -> Answer:
         """Take back the newest label or skip; its transition comes again, with its action."""
-        data = text(request, "data")
-        _, said = undo(self.home, data, labelled(self.home, data, self.order(data)))
+        data = get_text(request, "data")
+        _, said = undo_last_label(self.home, data, load_labelling_progress(self.home, data, self.order(data)))
         return self.show(request) | {"undone": said.action or ""}
 
     def save(self, request: Request) -> Answer:
         """The labels written into the home, and, where they are not too large, as a file for the browser."""
-        data = text(request, "data")
-        labels = labelled(self.home, data, self.order(data)).labels
+        data = get_text(request, "data")
+        labels = load_labelling_progress(self.home, data, self.order(data)).labels
         path = write_labels(self.home, data, labels)
-        name, content = packed(data, labels)
+        name, content = pack_labels(data, labels)
         answer: Answer = {"parts": {"saved": f'<p class="note">Kept in <code>{escape(str(path))}</code></p>'}}
-        if len(content) > MOST_BYTES:
+        if len(content) > MAX_DOWNLOAD_BYTES:
             return answer
         kind = "application/zip" if name.endswith(".zip") else "application/jsonl"
         return answer | {"name": name, "address": f"data:{kind};base64,{base64.b64encode(content).decode()}"}
 
-    def meant(self, request: Request) -> Transition:
+    def requested_transition(self, request: Request) -> Transition:
         """The transition that the page shows. Raises SwirlError when it is not one to be labelled."""
-        place = (text(request, "sequence"), request.get("step"))
-        found = next((t for t in self.order(text(request, "data")) if (t.sequence_id, t.step) == place), None)
+        place = (get_text(request, "sequence"), request.get("step"))
+        found = next((t for t in self.order(get_text(request, "data")) if (t.sequence_id, t.step) == place), None)
         if found is None:
             raise SwirlError("This transition is no longer in the collection; reload the page.")
         return found

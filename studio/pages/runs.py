@@ -8,25 +8,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from studio.components.runs.run_details import details, leaving_words
-from studio.components.runs.run_row import table_row
-from studio.components.runs.runs_table import filter_options, no_runs, pager, runs_table, sort_options
+from studio.components.runs.run_details import deletion_warning, run_details
+from studio.components.runs.run_row import run_table_row
+from studio.components.runs.runs_table import empty_history, filter_options, pager, runs_table, sort_options
 from studio.components.runs.settings_differences import difference_table
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, number, text, texts
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts, request_handlers
 from studio.services.history_store import history
 from studio.services.run_disk_usage import RunDisk
 from studio.services.run_files import Transfers
-from studio.view_models.numbers import counted
+from studio.view_models.numbers import pluralize
 from studio.view_models.page import Page
-from studio.view_models.run_rows import PAGE as ROWS
-from studio.view_models.run_rows import SORTED_BY, RunRow, Wanted, choices, count_words, found, in_order, pages, run_row
+from studio.view_models.run_rows import PAGE_SIZE as ROWS
+from studio.view_models.run_rows import (
+    SORT_KEYS,
+    RunQuery,
+    RunRow,
+    describe_count,
+    filter_choices,
+    filter_rows,
+    page_count,
+    run_row,
+    sort_rows,
+)
 from swirl.errors import SwirlError
 from swirl.history import Run
 from swirl.paths import assets
 from swirl.runs import jobs
-from swirl.runs.archive.deletion import what_goes
-from swirl.runs.archive.lineage import Branch, family, starts
+from swirl.runs.archive.deletion import preview_deletion
+from swirl.runs.archive.lineage import LineageNode, build_lineage_tree, find_parent_links
 from swirl.runs.archive.settings_differences import settings_difference
 
 PAGE = Page(path="/runs", title="Runs", question="What did I do?")
@@ -40,11 +50,11 @@ def render(home: Path) -> None:
         (assets() / f"runs.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
     functions = (page.runs, page.changes, page.difference, page.details, page.change, page.leaving, page.delete)
-    block(
+    html_block(
         template,
         head=f"<style>{style}</style>",
         js_on_load=script,
-        server_functions=answers(*functions, page.export, page.receive, page.moving),
+        server_functions=request_handlers(*functions, page.export, page.receive, page.moving),
     )
 
 
@@ -58,29 +68,29 @@ class RunsPage:
 
     def runs(self, request: Request) -> Answer:
         """One page of the table as the filters and the order want it; a run whose process has died is marked first."""
-        wanted = read_wanted(request)
+        wanted = read_table_query(request)
         past = history(self.home)
-        runs = self.living(past.runs())
+        runs = self.reconciled_runs(past.runs())
         checkpoints, now = past.all_checkpoints(), datetime.now(UTC)
         rows = [run_row(run, checkpoints.get(run.id, ()), now, len(runs) - i) for i, run in enumerate(runs)]
         by_id = {run.id: run for run in runs}
         if wanted.sort == "disk":
-            rows = [self.sized(row, by_id[row.id]) for row in rows]
-        fitting = in_order(found(rows, wanted), wanted.sort, wanted.descending)
-        last = pages(len(fitting))
+            rows = [self.with_disk_size(row, by_id[row.id]) for row in rows]
+        fitting = sort_rows(filter_rows(rows, wanted), wanted.sort, wanted.descending)
+        last = page_count(len(fitting))
         page = min(wanted.page, last)
-        shown = [self.sized(row, by_id[row.id]) for row in fitting[ROWS * (page - 1) : ROWS * page]]
+        shown = [self.with_disk_size(row, by_id[row.id]) for row in fitting[ROWS * (page - 1) : ROWS * page]]
         parts = {
-            "runs": runs_table(shown, wanted) if runs else no_runs(),
-            "count": count_words(len(fitting), len(rows), wanted) if runs else "",
+            "runs": runs_table(shown, wanted) if runs else empty_history(),
+            "count": describe_count(len(fitting), len(rows), wanted) if runs else "",
             "pager": pager(page, last, len(fitting)),
             "sort-options": sort_options(wanted),
             "tags": "".join(f'<option value="{escape(tag)}">' for tag in past.all_tags()),
-            **filter_options(choices(rows), wanted),
+            **filter_options(filter_choices(rows), wanted),
         }
-        stamps = {row.id: stamp(table_row(row)) for row in shown}
-        self.disk.warm(runs)
-        return {"parts": parts, "all": len(runs), "page": page, "stamps": stamps, "census": past.census()}
+        stamps = {row.id: stamp(run_table_row(row)) for row in shown}
+        self.disk.measure_in_background(runs)
+        return {"parts": parts, "all": len(runs), "page": page, "stamps": stamps, "census": past.status_counts()}
 
     def changes(self, request: Request) -> Answer:
         """What changed in the rows that a page shows: `stamps` are those it has. `again` when the table is another."""
@@ -88,28 +98,28 @@ class RunsPage:
         known = known if isinstance(known, dict) else {}
         past = history(self.home)
         ids = [run_id for run_id in known if isinstance(run_id, str)][:ROWS]
-        runs = self.living(past.runs(ids=ids))
-        if [list(line) for line in past.census()] != request.get("census"):
+        runs = self.reconciled_runs(past.runs(ids=ids))
+        if [list(line) for line in past.status_counts()] != request.get("census"):
             return {"again": True}
         checkpoints, now = past.all_checkpoints(ids), datetime.now(UTC)
-        rows = [self.sized(run_row(run, checkpoints.get(run.id, ()), now), run) for run in runs]
-        drawn = {row.id: table_row(row) for row in rows}
+        rows = [self.with_disk_size(run_row(run, checkpoints.get(run.id, ()), now), run) for run in runs]
+        drawn = {row.id: run_table_row(row) for row in rows}
         return {"rows": {run_id: [stamp(html), html] for run_id, html in drawn.items() if stamp(html) != known[run_id]}}
 
-    def living(self, runs: Sequence[Run]) -> Sequence[Run]:
+    def reconciled_runs(self, runs: Sequence[Run]) -> Sequence[Run]:
         """The runs, after marking as interrupted what lost its process."""
         if not any(run.status in ("running", "stopping") and not jobs.is_alive(run) for run in runs):
             return runs
         jobs.reconcile(self.home)
         return history(self.home).runs(ids=[run.id for run in runs])
 
-    def sized(self, row: RunRow, run: Run) -> RunRow:
+    def with_disk_size(self, row: RunRow, run: Run) -> RunRow:
         """The row with what its run takes on disk."""
-        return row.with_size(self.disk.used(run).size)
+        return row.with_size(self.disk.usage(run).size)
 
     def difference(self, request: Request) -> Answer:
         """The settings in which the `runs` differ."""
-        chosen = [history(self.home).run(run_id) for run_id in texts(request, "runs")[:MOST_COMPARED]]
+        chosen = [history(self.home).run(run_id) for run_id in get_texts(request, "runs")[:MOST_COMPARED]]
         if len(chosen) < 2:
             raise SwirlError("Choose two or more runs to see which settings differ.")
         differing = settings_difference(*(run.settings for run in chosen))
@@ -118,19 +128,19 @@ class RunsPage:
     def details(self, request: Request) -> Answer:
         """What unfolds below a run."""
         past = history(self.home)
-        run = past.run(text(request, "run"))
+        run = past.run(get_text(request, "run"))
         runs = past.runs()
-        tree = family(run.id, starts(self.home, runs))
-        names = {other.id: other.name for other in runs if other.id in members(tree)}
-        origin, disk = past.origins().get(run.id), self.disk.used(run)
-        html = details(run, tree, names, past.resumptions(run.id), origin, disk, datetime.now(UTC))
+        tree = build_lineage_tree(run.id, find_parent_links(self.home, runs))
+        names = {other.id: other.name for other in runs if other.id in family_run_ids(tree)}
+        origin, disk = past.origins().get(run.id), self.disk.usage(run)
+        html = run_details(run, tree, names, past.resumptions(run.id), origin, disk, datetime.now(UTC))
         return {"html": html}
 
     def change(self, request: Request) -> Answer:
         """Change a run's `name` (its id, when empty), its `note`, or add or take off a `tag`; its row as it is then."""
         past = history(self.home)
-        run = past.run(text(request, "run"))
-        field, value = text(request, "field"), text(request, "value").strip()
+        run = past.run(get_text(request, "run"))
+        field, value = get_text(request, "field"), get_text(request, "value").strip()
         if field == "name":
             past.update_run(run.id, name=value[:80] or None)
         elif field == "note":
@@ -142,24 +152,24 @@ class RunsPage:
         else:
             raise SwirlError("A run has a name, a note and tags to change.")
         run = past.run(run.id)
-        row = self.sized(run_row(run, past.checkpoints(run.id), datetime.now(UTC)), run)
-        return {"rows": {run.id: [stamp(table_row(row)), table_row(row)]}}
+        row = self.with_disk_size(run_row(run, past.checkpoints(run.id), datetime.now(UTC)), run)
+        return {"rows": {run.id: [stamp(run_table_row(row)), run_table_row(row)]}}
 
     def leaving(self, request: Request) -> Answer:
         """What would go with `runs`, and what the button that deletes them says."""
-        going = [what_goes(self.home, run_id) for run_id in texts(request, "runs")]
+        going = [preview_deletion(self.home, run_id) for run_id in get_texts(request, "runs")]
         for one in going:
             if one.run.status in ("running", "stopping"):
                 raise SwirlError(f"Run {one.run.id} is {one.run.status}; stop it before deleting it.")
-        name = going[0].run.name if len(going) == 1 else counted(len(going), "run")
-        return {"parts": {"leaving": leaving_words(going)}, "title": f"Delete {name}?", "button": f"Delete {name}"}
+        name = going[0].run.name if len(going) == 1 else pluralize(len(going), "run")
+        return {"parts": {"leaving": deletion_warning(going)}, "title": f"Delete {name}?", "button": f"Delete {name}"}
 
     def delete(self, request: Request) -> Answer:
         """Delete `runs`, their rows and their files, one after the other; the first that stays says why."""
         gone: list[str] = []
-        for run_id in texts(request, "runs"):
+        for run_id in get_texts(request, "runs"):
             try:
-                jobs.delete(self.home, run_id)
+                jobs.delete_run(self.home, run_id)
             except SwirlError as error:
                 before = f" {', '.join(gone)} {'is' if len(gone) == 1 else 'are'} deleted." if gone else ""
                 raise SwirlError(f"{error}{before}") from error
@@ -168,14 +178,16 @@ class RunsPage:
 
     def export(self, request: Request) -> Answer:
         """Write a run as a file; the address to fetch it from. `moving` tells of the `ticket` how far it is."""
-        return {"address": self.transfers.write(text(request, "run"), text(request, "ticket"))}
+        return {"address": self.transfers.export_run_file(get_text(request, "run"), get_text(request, "ticket"))}
 
     def receive(self, request: Request) -> Answer:
         """Import an uploaded file at `path`, called `name`; what came of it in words."""
-        done = self.transfers.take(text(request, "path"), text(request, "name"), text(request, "ticket"))
+        done = self.transfers.import_upload(
+            get_text(request, "path"), get_text(request, "name"), get_text(request, "ticket")
+        )
         renamed = f" It was {done.was}, an id that is taken here." if done.run != done.was else ""
         lacks = f" This machine lacks {' and '.join(done.lacks)}." if done.lacks else ""
-        kept = f"{counted(done.checkpoints, 'checkpoint')}, {counted(done.figures, 'figure')} of its curves"
+        kept = f"{pluralize(done.checkpoints, 'checkpoint')}, {pluralize(done.figures, 'figure')} of its curves"
         said = (
             f'<p class="verdict good"><b>Imported {escape(done.run)}</b><small>{kept}.{escape(renamed + lacks)}</small>'
         )
@@ -183,25 +195,25 @@ class RunsPage:
 
     def moving(self, request: Request) -> Answer:
         """How far an export or import is, in words; empty before and after it."""
-        return {"words": self.transfers.progress(text(request, "ticket"))}
+        return {"words": self.transfers.progress(get_text(request, "ticket"))}
 
 
-def read_wanted(request: Request) -> Wanted:
+def read_table_query(request: Request) -> RunQuery:
     """The filters, order and page of a request; what makes no sense is left at its default."""
     said: Any = request.get("wanted")
     said = said if isinstance(said, dict) else {}
-    sort = text(said, "sort")
-    return Wanted(
-        **{name: text(said, name)[:200] for name in ("text", "status", "preset", "data", "tag")},
-        sort=sort if sort in SORTED_BY else "started",
-        descending=text(said, "order") != "up",
-        page=number(said, "page", 1, 1_000_000),
+    sort = get_text(said, "sort")
+    return RunQuery(
+        **{name: get_text(said, name)[:200] for name in ("text", "status", "preset", "data", "tag")},
+        sort=sort if sort in SORT_KEYS else "started",
+        descending=get_text(said, "order") != "up",
+        page=get_integer(said, "page", 1, 1_000_000),
     )
 
 
-def members(tree: Branch) -> set[str]:
+def family_run_ids(tree: LineageNode) -> set[str]:
     """All runs of a tree."""
-    return {tree.run}.union(*(members(child) for child in tree.children))
+    return {tree.run}.union(*(family_run_ids(child) for child in tree.children))
 
 
 def stamp(html: str) -> int:

@@ -18,31 +18,31 @@ import gradio as gr
 
 from studio.services.collections import sequences
 from studio.services.history_store import history
-from studio.services.inference import chosen, shared
-from studio.view_models.start_form import check_places
+from studio.services.inference import choose_checkpoint, shared_models
+from studio.view_models.start_form import check_references
 from swirl import pictures
 from swirl.errors import SwirlError, UsageError
 from swirl.models.checkpoints import asset_names
-from swirl.presets import preset as named_preset
+from swirl.presets import get_preset as named_preset
 from swirl.runs import jobs
 from swirl.sources.collections.catalog import get_collection, list_collections
 from swirl.states import Picture, State
 
-MOST = 1000  # transitions inferred by one call
-SAMPLES = 64  # next states imagined by one call
+MAX_TRANSITIONS = 1000  # transitions inferred by one call
+MAX_SAMPLES = 64  # next states imagined by one call
 LONGEST_STATE = 32_000  # characters of a text
-LARGEST = 16 * 2**20  # bytes of a picture
-LISTED = 50  # runs
+MAX_PICTURE_BYTES = 16 * 2**20  # bytes of a picture
+MAX_LISTED_RUNS = 50  # runs
 
 
 def render(home: Path) -> None:
     """Declare the endpoints over `home`; to be called within the app's blocks."""
     endpoints = Endpoints(home)
     for function in (endpoints.load, endpoints.infer, endpoints.imagine, endpoints.start, endpoints.status):
-        gr.api(_sentences(function), api_name=function.__name__, api_visibility="public", concurrency_limit=4)
+        gr.api(_with_gradio_errors(function), api_name=function.__name__, api_visibility="public", concurrency_limit=4)
 
 
-def _sentences(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def _with_gradio_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """`function`, whose SwirlErrors reach the caller as the sentence they hold."""
 
     @functools.wraps(function)
@@ -68,10 +68,10 @@ class Endpoints:
         Without a name it loads none and lists only. Returns `checkpoint`, its `kind` ("text" or "image"), the names of
         all `checkpoints`, and the `collections`, each with its name, kind, sequences and transitions.
         """
-        models = shared(self.home)
+        models = shared_models(self.home)
         kind = None
         if checkpoint:
-            with models.use(known(self.home, checkpoint)) as model:
+            with models.use(require_known_checkpoint(self.home, checkpoint)) as model:
                 kind = model.kind
         return {
             "checkpoint": checkpoint or None,
@@ -99,16 +99,19 @@ class Endpoints:
         """
         if data:
             kind = get_collection(self.home, data).kind
-            start, size = whole(first, "first", 0, 2**31), whole(count, "count", 1, MOST)
+            start, size = (
+                validate_integer(first, "first", 0, 2**31),
+                validate_integer(count, "count", 1, MAX_TRANSITIONS),
+            )
             every = (t for sequence in sequences(self.home, data) for t in sequence.transitions())
             rows = [t for index, t in enumerate(every) if start <= index < start + size]
             pairs = [(t.state, t.next_state) for t in rows]
             places = [{"sequence": t.sequence_id, "step": t.step} for t in rows]
         else:
             pairs, places = [(read_state(state, "state"), read_state(next_state, "next_state"))], [{}]
-            kind = kind_of(*pairs[0])
-        name = asked(self.home, checkpoint, kind)
-        found = shared(self.home).infer(name, pairs) if pairs else []
+            kind = states_kind(*pairs[0])
+        name = checkpoint_or_default(self.home, checkpoint, kind)
+        found = shared_models(self.home).infer(name, pairs) if pairs else []
         return {
             "checkpoint": name,
             "transitions": [
@@ -134,9 +137,9 @@ class Endpoints:
             raise UsageError("The action is empty; say in words what is done.")
         if not 0 <= temperature <= 10:
             raise UsageError(f"temperature takes a number from 0 to 10, not {temperature}.")
-        samples, seed = whole(n, "n", 1, SAMPLES), whole(seed, "seed", 0, 2**31 - 1)
-        name = asked(self.home, checkpoint, kind_of(seen))
-        with shared(self.home).use(name) as model:
+        samples, seed = validate_integer(n, "n", 1, MAX_SAMPLES), validate_integer(seed, "seed", 0, 2**31 - 1)
+        name = checkpoint_or_default(self.home, checkpoint, states_kind(seen))
+        with shared_models(self.home).use(name) as model:
             found = model.imagine(seen, action.strip(), n=samples, temperature=temperature, seed=seed)
         return {
             "checkpoint": name,
@@ -152,12 +155,12 @@ class Endpoints:
         """
         changed = named_preset(preset).settings.replace(settings or {})
         if changed.labels is not None:
-            self.demand_own_labels(changed.labels)
-        if errors := check_places(self.home, changed):
+            self.require_home_labels(changed.labels)
+        if errors := check_references(self.home, changed):
             raise SwirlError(next(iter(errors.values())))
         return {"run": jobs.start(self.home, preset=preset, settings=changed, name=name.strip()[:80] or None)}
 
-    def demand_own_labels(self, path: str) -> None:
+    def require_home_labels(self, path: str) -> None:
         """SwirlError unless the file is one of the home's labels: no other file is read for a caller."""
         folder = (self.home / "labels").resolve()
         if not Path(path).resolve().is_relative_to(folder) or not Path(path).is_file():
@@ -170,7 +173,7 @@ class Endpoints:
         `seconds_left`, `error`, and `checkpoints` with their `name`, `iteration`, `phase`, `scores` and `best`.
         """
         past = history(self.home)
-        found = [past.run(run)] if run else past.runs(limit=LISTED)
+        found = [past.run(run)] if run else past.runs(limit=MAX_LISTED_RUNS)
         return {
             "runs": [
                 {
@@ -192,7 +195,7 @@ class Endpoints:
         }
 
 
-def known(home: Path, checkpoint: str) -> str:
+def require_known_checkpoint(home: Path, checkpoint: str) -> str:
     """A shipped checkpoint, or one of this home's runs. Raises SwirlError for any other: a path, a name on the Hub."""
     shipped = asset_names()
     if checkpoint not in shipped and all(run.id != checkpoint.partition("@")[0] for run in history(home).runs()):
@@ -200,12 +203,12 @@ def known(home: Path, checkpoint: str) -> str:
     return checkpoint
 
 
-def asked(home: Path, checkpoint: str, kind: str) -> str:
+def checkpoint_or_default(home: Path, checkpoint: str, kind: str) -> str:
     """`checkpoint`, else the first there is for states of that kind. Raises SwirlError when there is none."""
-    return known(home, checkpoint) if checkpoint else chosen(home, "", kind)
+    return require_known_checkpoint(home, checkpoint) if checkpoint else choose_checkpoint(home, "", kind)
 
 
-def kind_of(*states: State) -> str:
+def states_kind(*states: State) -> str:
     """Whether the states are texts or pictures. Raises UsageError for one of each."""
     kinds = {"text" if state.picture is None else "image" for state in states}
     if len(kinds) > 1:
@@ -213,7 +216,7 @@ def kind_of(*states: State) -> str:
     return kinds.pop()
 
 
-def whole(value: int, name: str, low: int, high: int) -> int:
+def validate_integer(value: int, name: str, low: int, high: int) -> int:
     """A whole number within its range. Raises UsageError for any other."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise UsageError(f"{name} takes a whole number from {low} to {high}, not {value!r}.")
@@ -232,8 +235,8 @@ def read_state(said: str, name: str) -> State:
         data = base64.b64decode(said.partition("base64,")[2], validate=True)
     except (binascii.Error, ValueError) as error:
         raise UsageError(f"{name} is no picture in base64 ({error}); encode its file.") from error
-    if not data or len(data) > LARGEST:
-        raise UsageError(f"{name} holds {len(data)} bytes; send a picture of 1 to {LARGEST} bytes.")
+    if not data or len(data) > MAX_PICTURE_BYTES:
+        raise UsageError(f"{name} holds {len(data)} bytes; send a picture of 1 to {MAX_PICTURE_BYTES} bytes.")
     picture = Picture(encoded=data)
     pictures.size(picture)  # what is no picture is said before a model is loaded
     return State(picture=picture)

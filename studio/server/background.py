@@ -9,20 +9,20 @@ import time
 from pathlib import Path
 
 from studio.services.history_store import history
-from studio.services.inference import shared
+from studio.services.inference import shared_models
 from swirl.errors import SwirlError
 from swirl.runs import jobs
 
 log = logging.getLogger(__name__)
-EVERY = 10  # seconds between two looks at the processes
+RECONCILE_SECONDS = 10  # seconds between two looks at the processes
 
 
-def make_room(home: Path, begun: set[str]) -> set[str]:
+def free_memory_for_new_runs(home: Path, begun: set[str]) -> set[str]:
     """Let go of loaded models for runs that were not among `begun`, whoever started them; those that train now."""
-    active = history(home).active()
+    active = history(home).training_runs()
     for run in active:
         if run.id not in begun:
-            shared(home).make_room(str(run.settings.get("device") or "auto"))
+            shared_models(home).free_memory_for_device(str(run.settings.get("device") or "auto"))
     return {run.id for run in active}
 
 
@@ -32,9 +32,9 @@ def until_interrupted(home: Path) -> None:
         begun: set[str] = set()
         for second in itertools.count():
             try:
-                if second % EVERY == 0:
+                if second % RECONCILE_SECONDS == 0:
                     jobs.reconcile(home)
-                begun = make_room(home, begun)
+                begun = free_memory_for_new_runs(home, begun)
             except SwirlError as error:
                 log.warning("%s", error)  # a full disk, say: it may be mended while we go on
             time.sleep(1.0)  # less than a run takes to import what it needs, before it takes any of the GPU

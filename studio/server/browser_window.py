@@ -9,7 +9,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-NAMES = (
+BROWSER_COMMANDS = (
     "google-chrome",
     "google-chrome-stable",
     "chromium",
@@ -20,11 +20,11 @@ NAMES = (
     "brave-browser",
     "chrome",
 )
-MAC = tuple(
+MAC_BROWSER_PATHS = tuple(
     f"/Applications/{name}.app/Contents/MacOS/{name}"
     for name in ("Google Chrome", "Chromium", "Microsoft Edge", "Brave Browser")
 )
-WINDOWS = (
+WINDOWS_BROWSER_PATHS = (
     r"Google\Chrome\Application\chrome.exe",
     r"Microsoft\Edge\Application\msedge.exe",
     r"BraveSoftware\Brave-Browser\Application\brave.exe",
@@ -33,12 +33,12 @@ WINDOWS = (
 
 def browser() -> str | None:
     """A browser that knows app windows, or None."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = next(filter(None, map(shutil.which, BROWSER_COMMANDS)), None)
     if found is None and sys.platform == "darwin":
-        found = next((path for path in MAC if Path(path).is_file()), None)
+        found = next((path for path in MAC_BROWSER_PATHS if Path(path).is_file()), None)
     if found is None and sys.platform == "win32":
         roots = [os.environ.get(name) for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")]
-        places = (Path(root, path) for root in roots if root for path in WINDOWS)
+        places = (Path(root, path) for root in roots if root for path in WINDOWS_BROWSER_PATHS)
         found = next((str(path) for path in places if path.is_file()), None)
     return found
 
@@ -56,7 +56,7 @@ def open_window(address: str) -> bool:
     return True
 
 
-def show(address: str, *, alone: bool) -> None:
+def open_studio(address: str, *, alone: bool) -> None:
     """Open `address`; `alone` asks for a window without tabs and address bar, for want of which a tab has to do."""
     if alone and open_window(address):
         return

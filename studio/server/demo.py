@@ -16,12 +16,12 @@ import gradio as gr
 from fastapi.middleware import Middleware
 from fastapi.responses import JSONResponse
 
-from studio.components.shared.html import block, escape
+from studio.components.shared.html import escape, html_block
 from studio.components.shared.page_requests import Answer
 from studio.services.history_store import history
-from studio.services.inference import shared
+from studio.services.inference import shared_models
 from swirl.runs.archive.importing import import_run
-from swirl.sharing.sample_run import unpacked
+from swirl.sharing.sample_run import unpack_sample_run
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,7 +30,7 @@ REFUSAL = (
     "This is a demonstration: nothing can be started, changed or uploaded here. Install SWIRL Studio to do it on your "
     "own machine."
 )
-READING = frozenset(
+ALLOWED_FUNCTIONS = frozenset(
     {
         "api.imagine", "api.infer", "api.load", "api.status",
         "analysis.ahead", "analysis.ask", "analysis.going", "analysis.map", "analysis.measured",
@@ -49,28 +49,28 @@ READING = frozenset(
 )  # fmt: skip
 """What only looks, or asks a model that is offered: MODULE.FUNCTION. Checking a start form is not here, for it looks up
 whatever model or file a visitor names."""
-ASKING = re.compile(
+ALLOWED_REQUEST_PATHS = re.compile(
     r"/(gradio_api/(component_server|queue/(join|data)|call/.+|run/.+|heartbeat/.+|cancel|reset)|login)/?"
 )
 """Where requests other than GET may go; what they call is checked by name."""
 
 
-def furnish(home: Path) -> None:
+def import_recorded_run(home: Path) -> None:
     """Put the recorded run into a new home."""
-    with unpacked() as run_file:
+    with unpack_sample_run() as run_file:
         import_run(home, run_file)
 
 
-def close(app: gr.Blocks, home: Path) -> None:
+def make_read_only(app: gr.Blocks, home: Path) -> None:
     """Refuse every function of the app that is not on the list, and every model that is not offered."""
-    shared(home).only_offered = True
+    shared_models(home).only_offered = True
     for component in app.blocks.values():
         for function in getattr(component, "server_fns", None) or []:
-            if name_of(function) not in READING:
-                setattr(component, function.__name__, refusing(function))
+            if name_of(function) not in ALLOWED_FUNCTIONS:
+                setattr(component, function.__name__, refusing_handler(function))
     for event in app.fns.values():
-        if event.fn is not None and name_of(event.fn) not in READING:
-            event.fn = raising(event.fn)
+        if event.fn is not None and name_of(event.fn) not in ALLOWED_FUNCTIONS:
+            event.fn = refusing_endpoint(event.fn)
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -78,7 +78,7 @@ def name_of(function: Callable[..., Any]) -> str:
     return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
 
 
-def refusing(function: Callable[..., Any]) -> Callable[..., Answer]:
+def refusing_handler(function: Callable[..., Any]) -> Callable[..., Answer]:
     """In place of a page's function: the sentence, as its script shows one."""
 
     @functools.wraps(function)
@@ -88,7 +88,7 @@ def refusing(function: Callable[..., Any]) -> Callable[..., Answer]:
     return refuse
 
 
-def raising(function: Callable[..., Any]) -> Callable[..., Any]:
+def refusing_endpoint(function: Callable[..., Any]) -> Callable[..., Any]:
     """In place of an endpoint: the sentence, as Gradio's clients get one."""
 
     @functools.wraps(function)
@@ -105,7 +105,7 @@ STYLE = (
 )
 
 
-class Door:
+class ReadOnlyMiddleware:
     """Lets questions pass and nothing else: no upload, and no route by which somebody may ever write."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -114,7 +114,11 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or ASKING.fullmatch(path):
+        if (
+            scope["type"] != "http"
+            or scope["method"] in ("GET", "HEAD", "OPTIONS")
+            or ALLOWED_REQUEST_PATHS.fullmatch(path)
+        ):
             await self.app(scope, receive, send)
         else:
             await JSONResponse({"detail": REFUSAL}, status_code=403)(scope, receive, send)
@@ -122,14 +126,14 @@ class Door:
 
 def middleware() -> list[Middleware]:
     """The door, as a web app takes it."""
-    return [Middleware(Door)]
+    return [Middleware(ReadOnlyMiddleware)]
 
 
 def banner(home: Path) -> gr.HTML:
     """What every page says first: that one can look, play and compare, and where the recorded run is."""
     run = next(iter(history(home).runs(limit=1)), None)
     link = f' <a href="train?run={escape(run.id)}">Look at a recorded run</a>' if run else ""
-    return block(
+    return html_block(
         '<p class="demo-banner" role="note"><b>A demonstration.</b> Look, play and compare; nothing can be started, '
         f"changed or uploaded here.{link}</p>",
         head=f"<style>{STYLE}</style>",

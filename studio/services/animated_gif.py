@@ -7,21 +7,23 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from studio.view_models.frame_size import STAGE, fitted
+from studio.view_models.frame_size import LARGE_SIZE, fit_size
 from swirl import pictures
 from swirl.states import State
 
-STILL = 900  # milliseconds a frame
+FRAME_MILLISECONDS = 900  # milliseconds a frame
 
 
-def gif(states: Sequence[State]) -> bytes:
+def encode_gif(states: Sequence[State]) -> bytes:
     """The frames of picture states, one after the other, without end; all of the first one's size.
 
     Raises SwirlError when a frame cannot be read.
     """
     width, height = pictures.size(states[0].picture)
-    size = fitted((width, height), STAGE)
+    size = fit_size((width, height), LARGE_SIZE)
     shown = [Image.fromarray(pictures.pixels(state.picture, size)) for state in states]
     buffer = io.BytesIO()
-    shown[0].save(buffer, "GIF", save_all=True, append_images=shown[1:], duration=STILL, loop=0, disposal=1)
+    shown[0].save(
+        buffer, "GIF", save_all=True, append_images=shown[1:], duration=FRAME_MILLISECONDS, loop=0, disposal=1
+    )
     return buffer.getvalue()

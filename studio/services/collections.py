@@ -17,7 +17,7 @@ def sequences(home: Path, name: str) -> list[StateSequence]:
     return _read(home, name, _stamp(get_collection(home, name)))
 
 
-def covers(home: Path, collections: Sequence[Collection]) -> dict[str, State]:
+def cover_frames(home: Path, collections: Sequence[Collection]) -> dict[str, State]:
     """The first frame of each collection of pictures, by name; one that cannot be read has none."""
     found = {}
     for collection in collections:
@@ -32,7 +32,7 @@ def covers(home: Path, collections: Sequence[Collection]) -> dict[str, State]:
     return found
 
 
-def first_shown(collections: Sequence[Collection]) -> str | None:
+def default_collection(collections: Sequence[Collection]) -> str | None:
     """The collection to open for somebody who named none: the first of pictures, which are understood at a glance."""
     return next((c.name for c in sorted(collections, key=lambda c: c.kind != "image")), None)
 

@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.services.collections import sequences
-from studio.services.frame_likeness import likeness
+from studio.services.frame_likeness import measure_likeness
 from studio.services.history_store import history
 from studio.services.inference import Models
-from studio.view_models.comparison import Told, sample
+from studio.view_models.comparison import CheckpointAnswer, sample_transitions
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
-from swirl.pictures import key
+from swirl.pictures import state_key
 from swirl.states import State, Transition
 
 if TYPE_CHECKING:
     from swirl.models import Inference
 
-SHOWN = (12, 48, 96)
+SAMPLE_SIZES = (12, 48, 96)
 """How many transitions can be compared at once; the smaller samples are the beginnings of the larger."""
 
 
-def sampled(home: Path, data: str, count: int) -> tuple[list[Transition], list[str | None]]:
+def sample_with_true_actions(home: Path, data: str, count: int) -> tuple[list[Transition], list[str | None]]:
     """The compared transitions of a collection, and their true actions where known. Raises SwirlError for none."""
-    transitions = sample(sequences(home, data), count)
+    transitions = sample_transitions(sequences(home, data), count)
     if not transitions:
         raise SwirlError(f"The collection {data} has no transition to compare on; import longer sequences.")
     known = load_true_actions(home, data)
@@ -36,7 +36,7 @@ def sampled(home: Path, data: str, count: int) -> tuple[list[Transition], list[s
     ]
 
 
-def tell(
+def ask_checkpoint(
     models: Models,
     name: str,
     transitions: Sequence[Transition],
@@ -52,60 +52,60 @@ def tell(
     if not new:
         return
     asked = [(transitions[i].state, transitions[i].next_state) for i in new]
-    speaks = infers(models, name)
+    speaks = infers_actions(models, name)
     inferred = models.infer(name, asked, alternatives=False) if speaks else None
-    lent = inferred if inferred or all(truths[i] for i in new) else _lent(models, name, asked, others)
+    lent = inferred if inferred or all(truths[i] for i in new) else _infer_with_other(models, name, asked, others)
     actions = [truths[i] or lent[k].action for k, i in enumerate(new)]
     with models.use(name) as model:
         imagined = model.imagine_batch([state for state, _ in asked], actions)
         like = [
-            likeness(model, wanted, [state])[0] if wanted.picture is not None else None
+            measure_likeness(model, wanted, [state])[0] if wanted.picture is not None else None
             for (_, wanted), state in zip(asked, imagined, strict=True)
         ]
     for k, i in enumerate(new):
         found, state, truth = inferred[k] if inferred else None, imagined[k], truths[i]
         right = None if truth is None or found is None else found.action == truth
-        answer = Told(
+        answer = CheckpointAnswer(
             found.action if found else None,
             found.log_prob if found else None,
-            key(state),
+            state_key(state),
             right,
-            key(state) == key(transitions[i].next_state),
-            given=actions[k],
+            state_key(state) == state_key(transitions[i].next_state),
+            given_action=actions[k],
         )
         if like[k] is not None:
-            answer = replace(answer, state_right=like[k].exact, frame=state, likeness=like[k])
+            answer = replace(answer, state_right=like[k].is_exact, frame=state, likeness=like[k])
         models.remember(_key(name, transitions[i]), answer)
 
 
-def infers(models: Models, name: str) -> bool:
+def infers_actions(models: Models, name: str) -> bool:
     """Whether a model infers actions; a diffusion editor only shows next states. Loads it the first time."""
     known = models.recall(("infers", name))
     if known is None:
         with models.use(name) as model:
-            known = bool(getattr(model, "trainable", True))
+            known = bool(getattr(model, "is_trainable", True))
         models.remember(("infers", name), known)
     return known
 
 
-def _lent(
+def _infer_with_other(
     models: Models, name: str, asked: Sequence[tuple[State, State]], others: Sequence[str]
 ) -> Sequence[Inference]:
     for other in others:
-        if infers(models, other):
+        if infers_actions(models, other):
             return models.infer(other, asked, alternatives=False)
     raise SwirlError(
-        f"{short(name)} only shows next states and infers no action, and these data have no true ones; compare it "
+        f"{short_name(name)} only shows next states and infers no action, and these data have no true ones; compare it "
         "with a checkpoint that infers them."
     )
 
 
-def short(name: str) -> str:
+def short_name(name: str) -> str:
     """A checkpoint's name for people: of a folder its last part."""
     return Path(name).name if Path(name).is_dir() else name
 
 
-def told(models: Models, name: str, transitions: Sequence[Transition]) -> list[Told | None]:
+def cached_answers(models: Models, name: str, transitions: Sequence[Transition]) -> list[CheckpointAnswer | None]:
     """What a checkpoint has said so far of each transition."""
     return [models.recall(_key(name, t)) for t in transitions]
 
@@ -113,10 +113,10 @@ def told(models: Models, name: str, transitions: Sequence[Transition]) -> list[T
 def _key(name: str, transition: Transition) -> tuple[str, ...]:
     # The same two states may lie elsewhere with another true action, so the place belongs to the question.
     place = (transition.sequence_id, str(transition.step))
-    return ("compared", name, *place, key(transition.state), key(transition.next_state))
+    return ("compared", name, *place, state_key(transition.state), state_key(transition.next_state))
 
 
-def canonical(home: Path, name: str) -> str:
+def resolve_run_id(home: Path, name: str) -> str:
     """A run's id as the name of its best checkpoint, or its newest; any other name as it is."""
     run = next((run for run in history(home).runs() if run.id == name), None)
     checkpoints = history(home).checkpoints(run.id) if run else []

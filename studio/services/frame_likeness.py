@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.services.inference import Models
-from studio.view_models.frame_likeness import Likeness
-from studio.view_models.out_of_domain import out_of_depth
+from studio.view_models.frame_likeness import FrameSimilarity
+from studio.view_models.out_of_domain import out_of_distribution_warning
 from swirl import pictures
 from swirl.states import State
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Depth:
+class CodecReconstruction:
     """A frame as the codec draws it again, its PSNR in dB, and the sentence to say if the model is out of its depth."""
 
-    redrawn: State
+    state: State
     psnr: float
-    sentence: str
+    warning: str
 
 
-def likeness(model: WorldModel, truth: State, guesses: Sequence[State]) -> list[Likeness]:
+def measure_likeness(model: WorldModel, truth: State, guesses: Sequence[State]) -> list[FrameSimilarity]:
     """Each guess against the truth, at the size of the model's frames; without a codec in pixels alone."""
     if not hasattr(model, "codec"):
         size = pictures.size(truth.picture)
-        return [Likeness(0, 0, psnr(truth, guess, size)) for guess in guesses]
+        return [FrameSimilarity(0, 0, psnr(truth, guess, size)) for guess in guesses]
     wanted = model.codec.encode_state(truth)
     found = []
     for guess in guesses:
         right = sum(a == b for a, b in zip(wanted, model.codec.encode_state(guess), strict=True))
-        found.append(Likeness(right, len(wanted), psnr(truth, guess, model.codec.size)))
+        found.append(FrameSimilarity(right, len(wanted), psnr(truth, guess, model.codec.size)))
     return found
 
 
@@ -45,16 +45,16 @@ def psnr(truth: State, guess: State, size: tuple[int, int]) -> float:
     return measure(pictures.pixels(truth.picture, size), pictures.pixels(guess.picture, size))
 
 
-def depth(models: Models, name: str, state: State) -> Depth | None:
+def measure_reconstruction(models: Models, name: str, state: State) -> CodecReconstruction | None:
     """How well the model's codec knows such a frame, measured once for a checkpoint; None for a text."""
     if state.picture is None:
         return None
-    key = ("depth", name, pictures.key(state))
+    key = ("depth", name, pictures.state_key(state))
     known = models.recall(key)
     if known is None:
         with models.use(name) as model:
             redrawn, size = model.codec.reconstruct(state), model.codec.size
         off = psnr(state, redrawn, size)
-        known = Depth(redrawn, off, out_of_depth(off, pictures.size(state.picture), size))
+        known = CodecReconstruction(redrawn, off, out_of_distribution_warning(off, pictures.size(state.picture), size))
         models.remember(key, known)
     return known

@@ -18,48 +18,48 @@ from swirl.errors import SwirlError
 from swirl.states import Picture, State
 
 ROUTE = "frame"
-INLINE = 12_000  # bytes; a smaller picture that lies in memory goes along in the page's HTML
-SHOWN = 65_536  # addresses known at a time; most lead into a collection's file
-HELD = 256  # of these, pictures held in memory: what models of large pictures imagined lately
+MAX_INLINE_BYTES = 12_000  # bytes; a smaller picture that lies in memory goes along in the page's HTML
+MAX_KNOWN_FRAMES = 65_536  # addresses known at a time; most lead into a collection's file
+MAX_FRAMES_IN_MEMORY = 256  # of these, pictures held in memory: what models of large pictures imagined lately
 DIGEST = re.compile(r"[0-9a-f]{64}")
 KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 
-_shown: OrderedDict[str, Picture] = OrderedDict()
-_held: OrderedDict[str, None] = OrderedDict()
+_known_frames: OrderedDict[str, Picture] = OrderedDict()
+_frames_in_memory: OrderedDict[str, None] = OrderedDict()
 _guard = threading.Lock()
 
 
 def address(picture: Picture) -> str:
     """Where a page finds the picture, relative to the app's base. Raises SwirlError when it cannot be read."""
-    if picture.file is None and len(picture.encoded) <= INLINE:
+    if picture.file is None and len(picture.encoded) <= MAX_INLINE_BYTES:
         return pictures.data_uri(picture)
-    digest = pictures.key(State(picture=picture)).partition(":")[2]
+    digest = pictures.state_key(State(picture=picture)).partition(":")[2]
     with _guard:
-        _shown[digest] = picture
-        _shown.move_to_end(digest)
+        _known_frames[digest] = picture
+        _known_frames.move_to_end(digest)
         if picture.file is None:
-            _held[digest] = None
-            _held.move_to_end(digest)
-        while len(_held) > HELD:
-            _shown.pop(_held.popitem(last=False)[0], None)
-        while len(_shown) > SHOWN:
-            _held.pop(_shown.popitem(last=False)[0], None)
+            _frames_in_memory[digest] = None
+            _frames_in_memory.move_to_end(digest)
+        while len(_frames_in_memory) > MAX_FRAMES_IN_MEMORY:
+            _known_frames.pop(_frames_in_memory.popitem(last=False)[0], None)
+        while len(_known_frames) > MAX_KNOWN_FRAMES:
+            _frames_in_memory.pop(_known_frames.popitem(last=False)[0], None)
     return f"{ROUTE}/{digest}"
 
 
-def find(digest: str) -> bytes | None:
+def read_frame(digest: str) -> bytes | None:
     """The encoded picture of an address that was given out, else None. Raises SwirlError when its file is gone."""
     with _guard:
-        picture = _shown.get(digest) if DIGEST.fullmatch(digest) else None
-    return None if picture is None else pictures.encoded(picture)
+        picture = _known_frames.get(digest) if DIGEST.fullmatch(digest) else None
+    return None if picture is None else pictures.read_picture_bytes(picture)
 
 
 def send(digest: str, request: Request) -> Response:
     """The answer to a page that asks for a frame; it never changes, so the browser may keep it."""
-    if not may_see(request):
+    if not is_authorized(request):
         return Response("Log in first.", status_code=401)
     try:
-        data = find(digest)
+        data = read_frame(digest)
     except SwirlError as error:
         return Response(str(error), status_code=404)
     if data is None:
@@ -69,7 +69,7 @@ def send(digest: str, request: Request) -> Response:
     return Response(data, media_type=kind, headers=headers)
 
 
-def may_see(request: Request) -> bool:
+def is_authorized(request: Request) -> bool:
     """Whether the request comes from somebody who has logged in, where a login is asked for."""
     app = request.app
     if app.auth is None:

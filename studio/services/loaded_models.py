@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.services.history_store import history
-from studio.services.model_lock import Turns
+from studio.services.model_lock import ModelLock
 from swirl import devices
 
 if TYPE_CHECKING:
     from swirl.models import WorldModel
 
-KEEP = 2  # loaded checkpoints: the one in use and the one it is compared with
-SHORT = 0.8  # share of main memory in use from which a run's start lets go of the models
+MAX_LOADED_MODELS = 2  # loaded checkpoints: the one in use and the one it is compared with
+LOW_MEMORY_SHARE = 0.8  # share of main memory in use from which a run's start lets go of the models
 
 
 class LoadedModels:
@@ -27,7 +27,7 @@ class LoadedModels:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.turns = Turns()  # held while a model works
+        self.lock = ModelLock()  # held while a model works
         self._loaded: OrderedDict[str, WorldModel] = OrderedDict()
         self._device: str | None = None
 
@@ -35,58 +35,60 @@ class LoadedModels:
         """The names of the loaded checkpoints, the one used last at the end."""
         return list(self._loaded)
 
-    def prepare(self) -> None:
+    def preload_imports(self) -> None:
         """Import what every model needs: that takes longer than loading a small one, and can be done beforehand."""
-        with self.turns:
+        with self.lock:
             importlib.import_module("swirl.models.loading")
             importlib.import_module("diffusers.models.autoencoders.vq_model")
 
     @contextmanager
-    def held(self, name: str) -> Iterator[WorldModel]:
+    def use_in_process(self, name: str) -> Iterator[WorldModel]:
         """The model `name`, loaded if need be, for the caller alone; the one unused longest makes room.
 
         Raises SwirlError when there is no such checkpoint or it cannot be loaded.
         """
-        with self.turns:
+        with self.lock:
             from swirl.models import load_world_model  # torch comes with it; no two threads may import it at once
 
             if name not in self._loaded:
-                while len(self._loaded) >= KEEP:
+                while len(self._loaded) >= MAX_LOADED_MODELS:
                     self._loaded.popitem(last=False)[1].unload()
-                self._loaded[name] = load_world_model(self.home, name, **self._place())
+                self._loaded[name] = load_world_model(self.home, name, **self._device_override())
             self._loaded.move_to_end(name)
             model = self._loaded[name]
             self._device = str(model.device)
-            if (small := getattr(model, "small", None)) is not None:
-                importlib.import_module("swirl.models.threads").suit(small)
+            if (small := getattr(model, "is_small", None)) is not None:
+                importlib.import_module("swirl.models.threads").set_threads_for_model_size(small)
             yield model
 
     def unload(self) -> None:
         """Let go of every model once the one at work is done."""
-        with self.turns:
+        with self.lock:
             while self._loaded:
                 self._loaded.popitem()[1].unload()
 
-    def make_room(self, wanted: str) -> None:
+    def free_memory_for_device(self, wanted: str) -> None:
         """Let go of the models where a run with the setting `device=wanted` needs what they hold, before it begins.
 
         That is the GPU if they are on it; else main memory when it is short.
         """
         if not self._loaded:
             return
-        used, total = devices.memory()
+        used, total = devices.memory_usage()
         on_gpu = not (self._device or "cpu").startswith("cpu")
-        asked_for_gpu = devices.slots(wanted)[0] != "cpu"
-        if on_gpu == asked_for_gpu and (on_gpu or used > SHORT * total):
+        asked_for_gpu = devices.candidate_devices(wanted)[0] != "cpu"
+        if on_gpu == asked_for_gpu and (on_gpu or used > LOW_MEMORY_SHARE * total):
             self.unload()
 
-    def _place(self) -> dict[str, str]:
+    def _device_override(self) -> dict[str, str]:
         """Where to load a model: on the processor while a run holds the GPU."""
-        gpu = devices.slots("auto")[0]
-        held = gpu != "cpu" and any(run.device in (gpu, devices.EVERY_GPU) for run in history(self.home).active())
+        gpu = devices.candidate_devices("auto")[0]
+        held = gpu != "cpu" and any(
+            run.device in (gpu, devices.EVERY_GPU) for run in history(self.home).training_runs()
+        )
         return {"device": "cpu"} if held else {}
 
-    def device_words(self) -> str:
+    def device_label(self) -> str:
         """`CPU · 2 cores` or `GPU`; before a model is loaded a guess that does not import torch."""
         guess = "cuda" if shutil.which("nvidia-smi") and Path("/dev/nvidia0").exists() else "cpu"
         device = self._device or guess

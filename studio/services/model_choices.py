@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.services.comparison_predictions import short
+from studio.services.comparison_predictions import short_name
 from studio.services.inference import Models
 from swirl.errors import SwirlError
-from swirl.models.checkpoint_files import INDEX
-from swirl.models.checkpoints import kind_of, resolve_checkpoint
+from swirl.models.checkpoint_files import PIPELINE_INDEX_FILE
+from swirl.models.checkpoints import checkpoint_kind, resolve_checkpoint
 from swirl.models.hub import HUB_ID, hub_file
 
-PREVIEW = "preview only, cannot be trained here"
+PREVIEW_NOTE = "preview only, cannot be trained here"
 """What is said beside a diffusion editor."""
 
 
@@ -22,19 +22,23 @@ class Offer:
 
     name: str
     kind: str
-    preview: bool
+    is_preview: bool
 
     @property
     def words(self) -> str:
         """The name for a menu."""
-        return f"{short(self.name)} ({PREVIEW})" if self.preview else short(self.name)
+        return f"{short_name(self.name)} ({PREVIEW_NOTE})" if self.is_preview else short_name(self.name)
 
 
-def offer(home: Path, models: Models, name: str) -> Offer:
+def inspect_model(home: Path, models: Models, name: str) -> Offer:
     """Look at a model without loading it. Raises SwirlError when there is none of that name."""
     if models.only_offered and name not in [item.name for item in models.available()]:
         raise SwirlError("This studio shows its own checkpoints alone; choose one from the list.")
     source = resolve_checkpoint(home, name)
     if isinstance(source, Path):
-        return Offer(name, kind_of(source), (source / INDEX).is_file())
-    return Offer(name, kind_of(source), bool(HUB_ID.fullmatch(source)) and hub_file(source, INDEX) is not None)
+        return Offer(name, checkpoint_kind(source), (source / PIPELINE_INDEX_FILE).is_file())
+    return Offer(
+        name,
+        checkpoint_kind(source),
+        bool(HUB_ID.fullmatch(source)) and hub_file(source, PIPELINE_INDEX_FILE) is not None,
+    )

@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-PAUSE = 0.005  # seconds between two looks at whether somebody waits
+POLL_SECONDS = 0.005  # seconds between two looks at whether somebody waits
 
 
-class Turns:
+class ModelLock:
     """A lock, which its holder may take again, that knows how many wait for it in haste."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._guard = threading.Lock()
-        self._own = threading.local()
-        self.waiting = 0
+        self._thread_state = threading.local()
+        self.urgent_waiters = 0
 
     def __enter__(self) -> None:
-        haste = 0 if getattr(self._own, "leisure", False) else 1
+        haste = 0 if getattr(self._thread_state, "leisure", False) else 1
         with self._guard:
-            self.waiting += haste
+            self.urgent_waiters += haste
         self._lock.acquire()
         with self._guard:
-            self.waiting -= haste
+            self.urgent_waiters -= haste
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -33,10 +33,10 @@ class Turns:
         self._lock.release()
 
     @contextmanager
-    def at_leisure(self) -> Iterator[None]:
+    def low_priority(self) -> Iterator[None]:
         """What this thread takes meanwhile, it takes without haste."""
-        self._own.leisure = True
+        self._thread_state.leisure = True
         try:
             yield
         finally:
-            self._own.leisure = False
+            self._thread_state.leisure = False

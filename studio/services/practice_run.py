@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.services.history_store import history
-from studio.services.inference import shared
+from studio.services.inference import shared_models
 from swirl.errors import SwirlError
 from swirl.history import Run
 from swirl.presets import PRESETS
@@ -14,8 +14,8 @@ from swirl.runs import jobs
 from swirl.settings import Settings
 
 PRESET = "tiny-blocks"
-NAME = "a short first run"
-SHORT = {
+RUN_NAME = "a short first run"
+SETTING_OVERRIDES = {
     "iterations": 1,
     "held_out": 32,
     "learning_rate_warmup": 2,
@@ -30,7 +30,7 @@ own rate of learning is made for a hundred steps; within eight it would only sha
 
 
 @dataclass(frozen=True)
-class Standing:
+class PracticeStatus:
     """How far a run is, in words; `pair` are the checkpoints it began and ended with, once they can be compared."""
 
     words: str
@@ -39,30 +39,30 @@ class Standing:
 
 def settings() -> Settings:
     """The settings of the short run."""
-    return PRESETS[PRESET].settings.replace(SHORT)
+    return PRESETS[PRESET].settings.replace(SETTING_OVERRIDES)
 
 
 def begin(home: Path) -> str:
     """Start the short run, unless one is under way; its id. Raises SwirlError when it cannot be started."""
-    going = next((run for run in history(home).active_runs() if run.name == NAME), None)
-    return going.id if going else jobs.start(home, preset=PRESET, settings=settings(), name=NAME)
+    going = next((run for run in history(home).unfinished_runs() if run.name == RUN_NAME), None)
+    return going.id if going else jobs.start(home, preset=PRESET, settings=settings(), name=RUN_NAME)
 
 
-def standing(home: Path, run_id: str) -> Standing:
+def practice_status(home: Path, run_id: str) -> PracticeStatus:
     """How far the run is. Raises SwirlError when there is none of that id any more."""
     run = history(home).run(run_id)
     if run.status == "queued":
-        return Standing(f"{run.name} waits until another run has ended.")
+        return PracticeStatus(f"{run.name} waits until another run has ended.")
     if run.status in ("running", "stopping"):
-        return Standing(f"{run.name} is still training{_place(run)}; it is compared when it is done.")
-    offered = {item.name for item in shared(home).available()}
+        return PracticeStatus(f"{run.name} is still training{_phase_suffix(run)}; it is compared when it is done.")
+    offered = {item.name for item in shared_models(home).available()}
     kept = [checkpoint.name for checkpoint in history(home).checkpoints(run_id) if checkpoint.name in offered]
     if len(kept) > 1:
-        return Standing(f"{run.name} is done.", (kept[0], kept[-1]))
+        return PracticeStatus(f"{run.name} is done.", (kept[0], kept[-1]))
     raise SwirlError(f"{run.name} has {run.status} without two checkpoints to compare; its page on Train says why.")
 
 
-def _place(run: Run) -> str:
+def _phase_suffix(run: Run) -> str:
     """`: forward phase, step 4 of 10`, or nothing while it starts."""
     if not run.phase or not run.phase_steps:
         return ""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swirl.history import Run
-from swirl.runs.archive.disk_usage import Disk, used
+from swirl.runs.archive.disk_usage import DiskUsage, measure_disk_usage
 from swirl.runs.scheduler import run_folder
 
 FRESH_SECONDS = {True: 15.0, False: 600.0}
@@ -20,31 +20,31 @@ class RunDisk:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._looks: dict[str, tuple[float, tuple[str, str | None], Disk]] = {}
+        self._measurements: dict[str, tuple[float, tuple[str, str | None], DiskUsage]] = {}
         self._guard = threading.Lock()
         self._warmed = False
 
-    def warm(self, runs: Sequence[Run]) -> None:
+    def measure_in_background(self, runs: Sequence[Run]) -> None:
         """Look at all these runs in the background, once, so that sorting by disk finds every size known."""
         if self._warmed:
             return
         self._warmed = True
-        threading.Thread(target=self._look, args=(list(runs),), daemon=True).start()
+        threading.Thread(target=self._measure_all, args=(list(runs),), daemon=True).start()
 
-    def _look(self, runs: Sequence[Run]) -> None:
+    def _measure_all(self, runs: Sequence[Run]) -> None:
         time.sleep(1.0)  # the page that is being opened comes first
         for run in runs:
-            self.used(run)
+            self.usage(run)
 
-    def used(self, run: Run) -> Disk:
+    def usage(self, run: Run) -> DiskUsage:
         """What a run's folder holds, as of a moment ago."""
         stamp = (run.status, run.finished)
         fresh = FRESH_SECONDS[run.status in ("running", "stopping")]
         with self._guard:
-            known = self._looks.get(run.id)
+            known = self._measurements.get(run.id)
         if known and known[1] == stamp and time.monotonic() - known[0] < fresh:
             return known[2]
-        disk = used(run_folder(self.home, run.id))
+        disk = measure_disk_usage(run_folder(self.home, run.id))
         with self._guard:
-            self._looks[run.id] = (time.monotonic(), stamp, disk)
+            self._measurements[run.id] = (time.monotonic(), stamp, disk)
         return disk

@@ -13,14 +13,14 @@ from fastapi import BackgroundTasks, Request
 from fastapi.responses import FileResponse, Response
 from fastapi.routing import APIRoute
 
-from studio.services.frames import may_see
-from studio.services.uploads import uploaded
-from studio.view_models.numbers import percent
+from studio.services.frames import is_authorized
+from studio.services.uploads import resolve_upload
+from studio.view_models.numbers import format_percent
 from swirl.runs.archive.exporting import Progress, export_run
-from swirl.runs.archive.importing import Imported, import_run
+from swirl.runs.archive.importing import ImportedRun, import_run
 
 ROUTE = "run-file"
-WAITING = 8  # written files that nobody fetched yet; the oldest makes room
+MAX_WAITING_FILES = 8  # written files that nobody fetched yet; the oldest makes room
 
 _ready: dict[str, Path] = {}
 _guard = threading.Lock()
@@ -33,12 +33,12 @@ class Transfers:
         self.home = home
         self._words: dict[str, str] = {}
 
-    def write(self, run_id: str, ticket: str) -> str:
+    def export_run_file(self, run_id: str, ticket: str) -> str:
         """Write a run as a file; the address, relative to the app's base, where it can be fetched once."""
         folder = Path(tempfile.mkdtemp(prefix="swirl-export-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         try:
-            file = export_run(self.home, run_id, folder, self._teller(ticket)).file
+            file = export_run(self.home, run_id, folder, self._progress_callback(ticket)).file
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -47,16 +47,16 @@ class Transfers:
         token = secrets.token_urlsafe(24)
         with _guard:
             _ready[token] = file
-            surplus = [_ready.pop(old) for old in list(_ready)[:-WAITING]]
+            surplus = [_ready.pop(old) for old in list(_ready)[:-MAX_WAITING_FILES]]
         for old in surplus:
             shutil.rmtree(old.parent, ignore_errors=True)
         return f"{ROUTE}/{token}"
 
-    def take(self, path: str, name: str, ticket: str) -> Imported:
+    def import_upload(self, path: str, name: str, ticket: str) -> ImportedRun:
         """Import an uploaded file, called `name` by its owner; the upload is removed."""
-        file = uploaded(path)
+        file = resolve_upload(path)
         try:
-            return import_run(self.home, file, self._teller(ticket), Path(name).name[:200] or file.name)
+            return import_run(self.home, file, self._progress_callback(ticket), Path(name).name[:200] or file.name)
         finally:
             self._words.pop(ticket, None)
             file.unlink(missing_ok=True)
@@ -65,16 +65,16 @@ class Transfers:
         """How far a transfer is, in words; '' before and after it."""
         return self._words.get(ticket, "")
 
-    def _teller(self, ticket: str) -> Progress:
+    def _progress_callback(self, ticket: str) -> Progress:
         def tell(share: float, words: str) -> None:
-            self._words[ticket] = f"{words}, {percent(share)}"
+            self._words[ticket] = f"{words}, {format_percent(share)}"
 
         return tell
 
 
 def send(token: str, request: Request) -> Response:
     """The file of an address that was given out, once; then it is removed."""
-    if not may_see(request):
+    if not is_authorized(request):
         return Response("Log in first.", status_code=401)
     with _guard:
         file = _ready.pop(token, None)

@@ -16,28 +16,28 @@ from pathlib import Path
 from swirl.errors import SwirlError, UsageError
 
 log = logging.getLogger(__name__)
-WHAT = ("folder", "space", "model", "fetch")
+SHARE_ACTIONS = ("folder", "space", "model", "fetch")
 
 
 @dataclass(frozen=True)
-class Wish:
+class ShareRequest:
     """What to do with which checkpoint: a Space's folder, a Space on the Hub, a model there, or one from there."""
 
-    what: str
+    action: str
     checkpoint: str = ""
     repository: str = ""
     private: bool = False
 
 
 @dataclass(frozen=True)
-class Progress:
+class SharingProgress:
     """What goes on, in words, or how the last one ended: `result` as HTML, `name` a checkpoint that is new here."""
 
-    running: bool
+    is_running: bool
     words: str = ""
     result: str = ""
     error: str = ""
-    name: str = ""
+    new_checkpoint: str = ""
 
 
 class Sharing:
@@ -46,86 +46,86 @@ class Sharing:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._lock = threading.Lock()
-        self._progress = Progress(False)
+        self._progress = SharingProgress(False)
 
-    def progress(self) -> Progress:
+    def progress(self) -> SharingProgress:
         """The present one, or how the last one ended."""
         return self._progress
 
-    def start(self, wish: Wish, token: str) -> None:
+    def start(self, wish: ShareRequest, token: str) -> None:
         """Begin. Raises UsageError for what is missing, SwirlError while another goes on."""
-        if wish.what not in WHAT:
+        if wish.action not in SHARE_ACTIONS:
             raise UsageError("Choose what to make of the checkpoint.")
-        if wish.what in ("space", "model"):
-            from swirl.models.hub import demand_target
+        if wish.action in ("space", "model"):
+            from swirl.models.hub import require_write_token
 
-            demand_target(wish.repository, token)
+            require_write_token(wish.repository, token)
         with self._lock:
-            if self._progress.running:
+            if self._progress.is_running:
                 raise SwirlError("Something is being shared already; wait until it is done.")
-            self._progress = Progress(True, "Starting")
+            self._progress = SharingProgress(True, "Starting")
         threading.Thread(target=self._run, args=(wish, token), daemon=True).start()
 
-    def _run(self, wish: Wish, token: str) -> None:
-        carry_out: dict[str, Callable[[Wish, str], Progress]] = {
+    def _run(self, wish: ShareRequest, token: str) -> None:
+        carry_out: dict[str, Callable[[ShareRequest, str], SharingProgress]] = {
             "folder": self._folder, "space": self._space, "model": self._model, "fetch": self._fetch
         }  # fmt: skip
         try:
-            self._progress = carry_out[wish.what](wish, token)
+            self._progress = carry_out[wish.action](wish, token)
         except SwirlError as problem:
-            self._progress = Progress(False, error=str(problem))
+            self._progress = SharingProgress(False, error=str(problem))
         except Exception as problem:
             # Not log.exception: a traceback may show what a function was given.
             log.error("sharing %s failed: %s", wish.checkpoint, type(problem).__name__)
-            self._progress = Progress(
+            self._progress = SharingProgress(
                 False, error=f"Sharing failed ({type(problem).__name__}); check the name and try again."
             )
 
-    def _folder(self, wish: Wish, token: str) -> Progress:
-        self._progress = Progress(True, "Writing the folder")
-        folder = self._written(wish)
-        return Progress(
+    def _folder(self, wish: ShareRequest, token: str) -> SharingProgress:
+        self._progress = SharingProgress(True, "Writing the folder")
+        folder = self._export_space(wish)
+        return SharingProgress(
             False,
             result=f"<p><b>The Space is in the folder</b> <code>{escape(str(folder))}</code></p>"
             f"<p class=note>To try it: <code>cd {escape(str(folder))} &amp;&amp; pip install -r requirements.txt "
             "&amp;&amp; python app.py</code></p>",
         )
 
-    def _space(self, wish: Wish, token: str) -> Progress:
+    def _space(self, wish: ShareRequest, token: str) -> SharingProgress:
         from swirl.models.hub import upload
 
-        self._progress = Progress(True, "Writing the folder")
-        folder = self._written(wish)
+        self._progress = SharingProgress(True, "Writing the folder")
+        folder = self._export_space(wish)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-        self._progress = Progress(True, f"Uploading {size:.0f} MB to {wish.repository}")
+        self._progress = SharingProgress(True, f"Uploading {size:.0f} MB to {wish.repository}")
         address = upload(folder, wish.repository, kind="space", token=token, private=wish.private)
-        return Progress(
+        return SharingProgress(
             False,
             result=f"<p><b>The Space is at</b> {link(address)}</p><p class=note>It builds for some minutes before it "
             "starts.</p>",
         )
 
-    def _model(self, wish: Wish, token: str) -> Progress:
-        from swirl.sharing.hub_upload import push
+    def _model(self, wish: ShareRequest, token: str) -> SharingProgress:
+        from swirl.sharing.hub_upload import push_to_hub
 
-        self._progress = Progress(True, f"Uploading {wish.checkpoint} to {wish.repository}")
-        address = push(self.home, wish.checkpoint, wish.repository, token=token, private=wish.private)
-        return Progress(
+        self._progress = SharingProgress(True, f"Uploading {wish.checkpoint} to {wish.repository}")
+        address = push_to_hub(self.home, wish.checkpoint, wish.repository, token=token, private=wish.private)
+        return SharingProgress(
             False,
             result=f"<p><b>The checkpoint is at</b> {link(address)}</p><p class=note>Anywhere else its name is "
             f"<code>hub:{escape(wish.repository)}</code></p>",
         )
 
-    def _fetch(self, wish: Wish, token: str) -> Progress:
-        from swirl.models.checkpoints import located
+    def _fetch(self, wish: ShareRequest, token: str) -> SharingProgress:
+        from swirl.models.checkpoints import locate_checkpoint
 
         name = wish.repository if wish.repository.startswith("hub:") else f"hub:{wish.repository}"
-        self._progress = Progress(True, f"Fetching {name}")
-        located(self.home, name)
+        self._progress = SharingProgress(True, f"Fetching {name}")
+        locate_checkpoint(self.home, name)
         said = f"<p><b>{escape(name)} is here</b>, in the header's list of models.</p>"
-        return Progress(False, result=said, name=name)
+        return SharingProgress(False, result=said, new_checkpoint=name)
 
-    def _written(self, wish: Wish) -> Path:
+    def _export_space(self, wish: ShareRequest) -> Path:
         """A Space's folder of its own in the home; none that is there is ever touched."""
         from swirl.sharing.space import export_space
 

@@ -20,24 +20,24 @@ MOST_BYTES = 256 * 2**20
 KEY = re.compile(r"picture:([0-9a-f]{64})")
 
 
-class Kept:
+class FrameStore:
     """The kept states of one home."""
 
     def __init__(self, home: Path) -> None:
         self.folder = home / FOLDER
 
-    def keep(self, state: State) -> str:
+    def store(self, state: State) -> str:
         """What stands for the state in a browser. Raises SwirlError when the frame cannot be stored."""
         if state.picture is None:
             return state.text
-        key = pictures.key(state)
+        key = pictures.state_key(state)
         if not self._touch(self._file(key)):
-            self._write(self._file(key), pictures.encoded(state.picture))
+            self._write(self._file(key), pictures.read_picture_bytes(state.picture))
         return key
 
-    def state(self, kept: str) -> State:
+    def load_state(self, kept: str) -> State:
         """The state that a browser kept. Raises SwirlError when its frame was let go."""
-        if not is_picture(kept):
+        if not is_picture_key(kept):
             return State(kept)
         file = self._file(kept)
         if not self._touch(file):
@@ -80,6 +80,6 @@ class Kept:
             over -= size
 
 
-def is_picture(kept: str) -> bool:
+def is_picture_key(kept: str) -> bool:
     """Whether what a browser kept stands for a picture."""
     return KEY.fullmatch(kept) is not None

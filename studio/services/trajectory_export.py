@@ -8,15 +8,15 @@ import json
 import zipfile
 from collections.abc import Sequence
 
-from studio.services.animated_gif import gif
+from studio.services.animated_gif import encode_gif
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.states import State
 
-FORMS = ("gif", "frames", "jsonl")
+EXPORT_FORMATS = ("gif", "frames", "jsonl")
 
 
-def exported(form: str, name: str, states: Sequence[State], actions: Sequence[str]) -> tuple[str, str]:
+def export_trajectory(form: str, name: str, states: Sequence[State], actions: Sequence[str]) -> tuple[str, str]:
     """A file's name, and its content as a `data:` address; `actions` lead from each state to the next.
 
     Raises SwirlError for a form that is none, for a GIF of texts, and when a frame can no longer be read.
@@ -24,16 +24,16 @@ def exported(form: str, name: str, states: Sequence[State], actions: Sequence[st
     if form == "gif":
         if any(state.picture is None for state in states):
             raise SwirlError("A GIF is made of pictures, and this path holds texts; save it as JSONL or as a zip.")
-        return f"{name}.gif", _address("image/gif", gif(states))
+        return f"{name}.gif", _data_uri("image/gif", encode_gif(states))
     if form == "frames":
-        return f"{name}.zip", _address("application/zip", zipped(states, actions))
+        return f"{name}.zip", _data_uri("application/zip", zip_trajectory(states, actions))
     if form == "jsonl":
         shown = [state.text if state.picture is None else pictures.data_uri(state.picture) for state in states]
-        return f"{name}.jsonl", _address("application/x-ndjson", _line(name, shown, actions))
-    raise SwirlError(f"{form!r} is no form to save in; take one of {', '.join(FORMS)}.")
+        return f"{name}.jsonl", _data_uri("application/x-ndjson", _line(name, shown, actions))
+    raise SwirlError(f"{form!r} is no form to save in; take one of {', '.join(EXPORT_FORMATS)}.")
 
 
-def zipped(states: Sequence[State], actions: Sequence[str]) -> bytes:
+def zip_trajectory(states: Sequence[State], actions: Sequence[str]) -> bytes:
     """The states as PNG or text files in order, and their actions in `actions.jsonl`; `swirl import` reads it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -53,5 +53,5 @@ def _line(name: str, states: Sequence[str], actions: Sequence[str]) -> bytes:
     return (json.dumps(line, ensure_ascii=False) + "\n").encode()
 
 
-def _address(kind: str, data: bytes) -> str:
+def _data_uri(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -13,14 +13,14 @@ from pathlib import Path, PurePosixPath
 
 from gradio.utils import get_upload_folder
 
-from studio.view_models.numbers import counted, percent
+from studio.view_models.numbers import format_percent, pluralize
 from swirl.errors import SwirlError
 from swirl.sources.collections.catalog import ImportReport, import_collection
 from swirl.sources.formats.image_options import PictureOptions
 from swirl.sources.validation import Progress
 
 SCRATCH = "swirl-import-"
-SKIPS = 8  # skipped places that are listed; the rest are counted
+MAX_LISTED_SKIPS = 8  # skipped places that are listed; the rest are counted
 
 
 class Imports:
@@ -31,17 +31,17 @@ class Imports:
         self._words: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def take(
+    def import_uploads(
         self, paths: Sequence[str], names: Sequence[str], name: str, ticket: str, options: PictureOptions | None = None
     ) -> ImportReport:
         """`take`, while `progress` tells how far it is."""
 
         def tell(share: float, words: str) -> None:
             with self._lock:
-                self._words[ticket] = f"{words}, {percent(share)}"
+                self._words[ticket] = f"{words}, {format_percent(share)}"
 
         try:
-            return take(self.home, paths, name, names, tell, options)
+            return import_uploads(self.home, paths, name, names, tell, options)
         finally:
             with self._lock:
                 self._words.pop(ticket, None)
@@ -52,7 +52,7 @@ class Imports:
             return escape(self._words.get(ticket, ""))
 
 
-def take(
+def import_uploads(
     home: Path,
     paths: Sequence[str],
     name: str,
@@ -66,10 +66,14 @@ def take(
     SwirlError, in the names that the files had, for one that was not uploaded here or cannot be read, and for two of
     the same name.
     """
-    files = [uploaded(path) for path in paths]
+    files = [resolve_upload(path) for path in paths]
     if not files:
         raise SwirlError("No file arrived; drop pictures, a video, a zip, or a .jsonl, .csv, .tsv or .txt file.")
-    places = [_place(own, file) for own, file in zip(names, files, strict=True)] if names else [f.name for f in files]
+    places = (
+        [_relative_path(own, file) for own, file in zip(names, files, strict=True)]
+        if names
+        else [f.name for f in files]
+    )
     twice = next((place for i, place in enumerate(places) if place in places[:i]), None)
     if twice:
         raise SwirlError(f"Two of the files are called {twice}; rename one of them, or drop them one by one.")
@@ -85,19 +89,19 @@ def take(
                 shutil.copy(file, target)
             whole = len(tops) == 1 and "/" in places[0]
             source = folder / tops.pop() if whole else folder
-            return import_collection(home, source, name or named(places), progress, options)
+            return import_collection(home, source, name or collection_name(places), progress, options)
     except SwirlError as error:
         raise SwirlError(_as_dropped(str(error))) from error
 
 
-def named(places: Sequence[str]) -> str:
+def collection_name(places: Sequence[str]) -> str:
     """A collection's name for several dropped files: the folder they lay in, else the first file's."""
     top = places[0].partition("/")[0]
     stem = top if "/" in places[0] else Path(top).stem
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "dropped"
 
 
-def _place(own: str, file: Path) -> str:
+def _relative_path(own: str, file: Path) -> str:
     """Where a file lay in what was dropped, with nothing in it that could lead elsewhere."""
     parts = [part for part in PurePosixPath(own.replace("\\", "/")).parts if part not in ("/", "..", ".")]
     return "/".join([*parts[:-1], file.name] if parts else [file.name])
@@ -110,7 +114,7 @@ def _as_dropped(sentence: str) -> str:
     return re.sub(rf"(?:{passed})[^{re.escape(os.sep)}]*{re.escape(os.sep)}", "", sentence)
 
 
-def uploaded(path: str) -> Path:
+def resolve_upload(path: str) -> Path:
     """The file, if it lies where uploads lie: the page must not reach any other file of this machine."""
     file = Path(path).resolve()
     if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
@@ -118,18 +122,20 @@ def uploaded(path: str) -> Path:
     return file
 
 
-def report(done: ImportReport) -> str:
+def import_report_html(done: ImportReport) -> str:
     """The import in words: what came in, what was skipped and why."""
     said = (
-        f'<p class="verdict good"><b>Imported {escape(done.name)}</b><small>{counted(done.sequences, "sequence")}, '
-        f"{counted(done.transitions, 'transition')}</small></p>"
+        f'<p class="verdict good"><b>Imported {escape(done.name)}</b><small>{pluralize(done.sequences, "sequence")}, '
+        f"{pluralize(done.transitions, 'transition')}</small></p>"
     )
     if not done.skipped:
         return said
-    lines = "".join(f"<li><b>{escape(skip.where)}</b> {escape(skip.why)}</li>" for skip in done.skipped[:SKIPS])
-    more = len(done.skipped) - SKIPS
-    rest = f"<li>and {counted(more, 'more place')}</li>" if more > 0 else ""
+    lines = "".join(
+        f"<li><b>{escape(skip.where)}</b> {escape(skip.why)}</li>" for skip in done.skipped[:MAX_LISTED_SKIPS]
+    )
+    more = len(done.skipped) - MAX_LISTED_SKIPS
+    rest = f"<li>and {pluralize(more, 'more place')}</li>" if more > 0 else ""
     return said + (
-        f'<p class="verdict inverse"><b>{counted(len(done.skipped), "place")} skipped</b></p>'
+        f'<p class="verdict inverse"><b>{pluralize(len(done.skipped), "place")} skipped</b></p>'
         f'<ul class="skips">{lines}{rest}</ul>'
     )

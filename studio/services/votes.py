@@ -12,12 +12,12 @@ from itertools import combinations
 from pathlib import Path
 
 from studio.services.history_store import history
-from studio.view_models.comparison import Told
+from studio.view_models.comparison import CheckpointAnswer
 from swirl.errors import SwirlError
-from swirl.history import CHOICES, Preference
+from swirl.history import PREFERENCE_CHOICES, Preference
 from swirl.states import Transition
 
-OPEN = 64  # questions that may be open at a time, in as many tabs
+MAX_OPEN_QUESTIONS = 64  # questions that may be open at a time, in as many tabs
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class Question:
     transition: Transition
     left: str
     right: str
-    answers: tuple[Told, Told]
+    answers: tuple[CheckpointAnswer, CheckpointAnswer]
 
 
 @dataclass(frozen=True)
-class Round:
+class VoteRound:
     """What is left to be voted on: `alike` pairs of equal next states are not asked."""
 
     question: Question | None
-    left: int
-    alike: int
+    remaining: int
+    identical_pairs: int
 
 
 class Votes:
@@ -51,8 +51,12 @@ class Votes:
         self._chance = random.SystemRandom()
 
     def ask(
-        self, names: Sequence[str], data: str, transitions: Sequence[Transition], told: Sequence[Sequence[Told | None]]
-    ) -> Round:
+        self,
+        names: Sequence[str],
+        data: str,
+        transitions: Sequence[Transition],
+        told: Sequence[Sequence[CheckpointAnswer | None]],
+    ) -> VoteRound:
         """A question that was not voted on yet, drawn at random; none when all are."""
         done = {
             (vote.sequence, vote.step, frozenset((vote.left, vote.right)))
@@ -68,21 +72,21 @@ class Votes:
                 elif (transition.sequence_id, transition.step, frozenset((one, other))) not in done:
                     open_.append((transition, (one, first), (other, second)))
         if not open_:
-            return Round(None, 0, alike)
+            return VoteRound(None, 0, alike)
         transition, *both = self._chance.choice(open_)
         self._chance.shuffle(both)
         (left, first), (right, second) = both
         question = Question(secrets.token_hex(8), data, transition, left, right, (first, second))
         with self._guard:
             self._open[question.ticket] = question
-            while len(self._open) > OPEN:
+            while len(self._open) > MAX_OPEN_QUESTIONS:
                 self._open.popitem(last=False)
-        return Round(question, len(open_), alike)
+        return VoteRound(question, len(open_), alike)
 
     def vote(self, ticket: str, choice: str) -> Preference:
         """Keep a vote and tell who was who. Raises SwirlError for a question that is no longer open."""
-        if choice not in CHOICES:
-            raise SwirlError(f"A vote is one of {', '.join(CHOICES)}, not {choice}.")
+        if choice not in PREFERENCE_CHOICES:
+            raise SwirlError(f"A vote is one of {', '.join(PREFERENCE_CHOICES)}, not {choice}.")
         with self._guard:
             question = self._open.pop(ticket, None)
         if question is None:

@@ -15,28 +15,28 @@ from typing import Any
 from studio.services.loaded_models import LoadedModels
 from swirl.errors import SwirlError
 
-PRESENT = find_spec("spaces") is not None
+HAS_SPACES = find_spec("spaces") is not None
 SECONDS = 60  # most of what one call takes: loading a model, and its answer
-PLAIN = frozenset({"kind", "name", "size", "grid"})
+PLAIN_ATTRIBUTES = frozenset({"kind", "name", "size", "grid"})
 """What is read of a model or its codec rather than called."""
 
-if PRESENT:
+if HAS_SPACES:
     import spaces  # before torch: it must be there when torch first looks for a GPU
 
 
 def decorated(function: Any) -> Any:
     """`spaces.GPU` around a function where the package is there; else the function."""
-    return spaces.GPU(duration=SECONDS)(function) if PRESENT else function
+    return spaces.GPU(duration=SECONDS)(function) if HAS_SPACES else function
 
 
-def work(home: str, name: str, way: tuple[str, ...], arguments: Any) -> tuple[str, Any]:
+def run_on_gpu(home: str, name: str, way: tuple[str, ...], arguments: Any) -> tuple[str, Any]:
     """In the process with the GPU: load the checkpoint, follow `way` from it, and call what is there.
 
     `arguments` are (args, kwargs), or None to read it. Returns (the sentence of a SwirlError or "", the answer), for an
     error would lose its class on the way back.
     """
     try:
-        with _loaded.setdefault(home, LoadedModels(Path(home))).held(name) as model:
+        with _loaded.setdefault(home, LoadedModels(Path(home))).use_in_process(name) as model:
             found = functools.reduce(getattr, way, model)
             return "", found if arguments is None else found(*arguments[0], **arguments[1])
     except SwirlError as error:
@@ -44,10 +44,10 @@ def work(home: str, name: str, way: tuple[str, ...], arguments: Any) -> tuple[st
 
 
 _loaded: dict[str, LoadedModels] = {}
-_work = decorated(work)
+_run_on_gpu = decorated(run_on_gpu)
 
 
-class Borrowed:
+class RemoteModel:
     """Stands for a model elsewhere: `borrowed.infer(pairs)` and `borrowed.codec.size` are asked there."""
 
     device = "cuda"
@@ -58,14 +58,14 @@ class Borrowed:
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("_"):
             raise AttributeError(attribute)
-        further = Borrowed(self._home, self._name, (*self._way, attribute))
-        return further._ask(None) if attribute in PLAIN else further
+        further = RemoteModel(self._home, self._name, (*self._way, attribute))
+        return further._ask(None) if attribute in PLAIN_ATTRIBUTES else further
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask((args, kwargs))
 
     def _ask(self, arguments: Any) -> Any:
-        sentence, answer = _work(str(self._home), self._name, self._way, arguments)
+        sentence, answer = _run_on_gpu(str(self._home), self._name, self._way, arguments)
         if sentence:
             raise SwirlError(sentence)
         return answer

@@ -19,7 +19,7 @@ LETTER = 6.6  # pixels of a name's letter, about
 
 
 @dataclass(frozen=True)
-class Name:
+class MapLabel:
     """A category's name on the map, centred above its points."""
 
     text: str
@@ -28,7 +28,7 @@ class Name:
     y: float
 
 
-def seeds(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def spread_points(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Points of [0, 1]² in pixels; those that lie in one place are spread around it, in their order."""
     seen: dict[tuple[float, float], int] = defaultdict(int)
     placed = []
@@ -42,28 +42,30 @@ def seeds(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return placed
 
 
-def looks(category: int) -> tuple[int, str]:
+def category_style(category: int) -> tuple[int, str]:
     """The colour (from 1) and the shape of a category; no two of the first forty have both in common."""
     return category % COLOURS + 1, SHAPES[category % len(SHAPES)]
 
 
-def names(texts: Sequence[str], categories: Sequence[int], placed: Sequence[tuple[float, float]]) -> list[Name]:
+def place_labels(
+    texts: Sequence[str], categories: Sequence[int], placed: Sequence[tuple[float, float]]
+) -> list[MapLabel]:
     """Each category's name above the largest crowd of its points, moved up or down where two would meet."""
-    found: list[Name] = []
+    found: list[MapLabel] = []
     for category, text in enumerate(texts):
         mine = [place for place, other in zip(placed, categories, strict=True) if other == category]
         if not mine:
             continue
-        top = min(crowd(mine), key=lambda place: place[1])
+        top = min(densest_crowd(mine), key=lambda place: place[1])
         half = len(text) * LETTER / 2
         x = min(max(top[0], half + 4), WIDTH - half - 4)
         y = max(14.0, top[1] - 10)
         while any(abs(y - n.y) < LINE and abs(x - n.x) < half + len(n.text) * LETTER / 2 for n in found):
             y = y - LINE if y - LINE >= 14 and y <= top[1] - 10 else max(y, top[1] - 10) + LINE
-        found.append(Name(text, category, round(x, 1), round(y, 1)))
+        found.append(MapLabel(text, category, round(x, 1), round(y, 1)))
     return found
 
 
-def crowd(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def densest_crowd(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """The points around the one that has the most of them near."""
     return max(([other for other in places if math.dist(place, other) < NEAR] for place in places), key=len)

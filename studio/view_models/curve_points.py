@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from studio.view_models.timeline import Band
-from swirl.history import Bin, Metric
-from swirl.history.curves import WIDTH, Place
+from studio.view_models.timeline import PhaseBand
+from swirl.history import Metric, MetricBin
+from swirl.history.curves import STEPS_PER_BIN, StepPosition
 from swirl.settings import Settings
 
 BINS = 500
 """Bins of steps in which a page is sent a longer curve: with the least and the greatest value of each 1000 points."""
-RECENT = 10
+RECENT_STEPS = 10
 """Steps over which the shown pace is taken."""
 Columns = dict[str, tuple[list[Any], ...]]
 """METRIC to (phases, steps, values), or (phases, last steps, means, counts, least, greatest values)."""
 
 
-def columns(metrics: Iterable[Metric]) -> Columns:
+def metric_columns(metrics: Iterable[Metric]) -> Columns:
     """Single figures as columns, in the order written; what is not a number is left out."""
     found: Columns = {}
     for metric in metrics:
@@ -28,22 +28,30 @@ def columns(metrics: Iterable[Metric]) -> Columns:
             phases, steps, values = found.setdefault(metric.name, ([], [], []))
             phases.append(metric.phase)
             steps.append(metric.step)
-            values.append(short(metric.value))
+            values.append(round_for_display(metric.value))
     return found
 
 
-def bin_columns(curves: Mapping[str, Sequence[Bin]]) -> Columns:
+def bin_columns(curves: Mapping[str, Sequence[MetricBin]]) -> Columns:
     """Bins as columns; a curve of single figures goes without counts and extremes."""
     found: Columns = {}
     for name, bins in curves.items():
-        parts: list[list[Any]] = [[b.phase for b in bins], [b.last for b in bins], [short(b.mean) for b in bins]]
+        parts: list[list[Any]] = [
+            [b.phase for b in bins],
+            [b.last for b in bins],
+            [round_for_display(b.mean) for b in bins],
+        ]
         if any(b.points > 1 for b in bins):
-            parts += [[b.points for b in bins], [short(b.low) for b in bins], [short(b.high) for b in bins]]
+            parts += [
+                [b.points for b in bins],
+                [round_for_display(b.low) for b in bins],
+                [round_for_display(b.high) for b in bins],
+            ]
         found[name] = tuple(parts)
     return found
 
 
-def short(value: float) -> float:
+def round_for_display(value: float) -> float:
     """Six digits are more than a screen shows."""
     return float(f"{value:.6g}")
 
@@ -52,15 +60,17 @@ def bin_width(steps: int) -> int:
     """How many steps to take together so that a curve over so many of them comes in about BINS bins."""
     width = max(1, -(-steps // BINS))
     # Kept bins cost a fraction of the steps they hold: from half their width on they are taken instead.
-    return WIDTH if WIDTH // 2 < width < WIDTH else width
+    return STEPS_PER_BIN if STEPS_PER_BIN // 2 < width < STEPS_PER_BIN else width
 
 
-def begun(line: Sequence[Band]) -> int:
+def begun_steps(line: Sequence[PhaseBand]) -> int:
     """Steps of the phases that have begun."""
     return sum(band.steps for band in line if band.state != "planned")
 
 
-def stretch(line: Sequence[Band], start: float, end: float) -> tuple[Place, Place, int] | None:
+def locate_step_range(
+    line: Sequence[PhaseBand], start: float, end: float
+) -> tuple[StepPosition, StepPosition, int] | None:
     """The first place and the place behind the last of a range of the step axis, and how many steps lie between.
 
     None where no phase that has begun lies in it.
@@ -74,7 +84,7 @@ def stretch(line: Sequence[Band], start: float, end: float) -> tuple[Place, Plac
     return (first.index, begin), (last.index, behind), last.start + behind - first.start - begin
 
 
-def band_data(line: Sequence[Band], settings: Settings) -> list[dict[str, Any]]:
+def band_data(line: Sequence[PhaseBand], settings: Settings) -> list[dict[str, Any]]:
     """The phases as the charts shade and name them; `supervised` ones have a loss but no rewards."""
     return [
         {

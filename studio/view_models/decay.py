@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studio.view_models.metric_descriptions import STEPS_AHEAD
-from studio.view_models.metric_rows import Figure, MetricRow
+from studio.view_models.metric_rows import MetricRow, MetricValue
 
 TITLES = {"exact_match": "States right", "psnr": "PSNR", "token_accuracy": "Tokens right"}
 
@@ -16,11 +16,11 @@ class Curve:
     """A measure at T steps ahead, by T; `side` is the checkpoint's letter, "" for copying the start."""
 
     side: str
-    points: dict[int, Figure]
+    points: dict[int, MetricValue]
 
 
 @dataclass(frozen=True)
-class Decay:
+class MeasureCurves:
     """One measure: its title, its unit, the curves of the checkpoints and, at the end, that of copying."""
 
     measure: str
@@ -38,9 +38,9 @@ class Decay:
         return sorted({step for curve in self.curves for step in curve.points})
 
 
-def decays(rows: Sequence[MetricRow], sides: Sequence[str]) -> list[Decay]:
+def curves_by_measure(rows: Sequence[MetricRow], sides: Sequence[str]) -> list[MeasureCurves]:
     """The measures of the rows of the group `horizon`, each with a curve for every side that has it."""
-    found: dict[str, dict[str, dict[int, Figure]]] = {}
+    found: dict[str, dict[str, dict[int, MetricValue]]] = {}
     units = {}
     for row in rows:
         ahead = STEPS_AHEAD.fullmatch(row.name)
@@ -48,8 +48,8 @@ def decays(rows: Sequence[MetricRow], sides: Sequence[str]) -> list[Decay]:
             continue
         where, _, measure = ahead["measure"].partition("/")
         curves, step = found.setdefault(measure, {}), int(ahead["steps"])
-        units[measure] = row.meaning.unit
-        figures = [cell.figure for cell in row.cells]
+        units[measure] = row.description.unit
+        figures = [cell.metric_value for cell in row.cells]
         if where == "copy":
             # The same for all that were measured on the same transitions: the first stands for all.
             copied = next((figure for figure in figures if figure), None)
@@ -60,7 +60,9 @@ def decays(rows: Sequence[MetricRow], sides: Sequence[str]) -> list[Decay]:
             if figure is not None:
                 curves.setdefault(side, {})[step] = figure
     return [
-        Decay(measure, units[measure], tuple(Curve(side, curves[side]) for side in (*sides, "") if side in curves))
+        MeasureCurves(
+            measure, units[measure], tuple(Curve(side, curves[side]) for side in (*sides, "") if side in curves)
+        )
         for measure, curves in found.items()
         if set(curves) - {""}
     ]

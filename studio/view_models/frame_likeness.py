@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ALIKE = 60.0  # dB: from here on no eye and no 8-bit pixel tells two frames apart
+INDISTINGUISHABLE_PSNR = 60.0  # dB: from here on no eye and no 8-bit pixel tells two frames apart
 
 
 @dataclass(frozen=True)
-class Likeness:
+class FrameSimilarity:
     """`right` of `cells` tokens are the truth's; `psnr` is in dB, at most 60. A model without tokens has no cells."""
 
-    right: int
-    cells: int
+    correct_cells: int
+    total_cells: int
     psnr: float
 
     @property
-    def exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether every cell is right; without cells, whether every pixel is."""
-        return self.right == self.cells if self.cells else self.psnr >= ALIKE
+        return self.correct_cells == self.total_cells if self.total_cells else self.psnr >= INDISTINGUISHABLE_PSNR

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-GROUPS = {
+METRIC_GROUPS = {
     "forward": "The next state",
     "inverse": "The action",
     "cycle": "There and back",
@@ -29,17 +29,17 @@ STEPS_AHEAD = re.compile(r"(?P<measure>.+)@(?P<steps>\d+)")
 
 
 @dataclass(frozen=True)
-class Meaning:
+class MetricDescription:
     """A metric in words; `unit` is one of "share", "dB", "nats", "index" (up to 1), "score" (0 to 100), "number".
 
     `low` says that less is better. `contest` is False for what describes the data or the baseline, and no model.
     """
 
-    words: str
+    title: str
     help: str
     unit: str = "share"
-    low: bool = False
-    contest: bool = True
+    lower_is_better: bool = False
+    is_comparable: bool = True
 
 
 _COMPARED = {
@@ -56,111 +56,135 @@ _COMPARED = {
 }
 """How a predicted state is compared: a name, the end of a sentence about it, the unit."""
 
-_MEANINGS = {
-    "forward/log_prob": Meaning("log P(y | x, z)", "Log-probability of the true next state, nats a token.", "nats"),
-    "inverse/exact_match": Meaning("Action right", "The inferred action is the true one, to the letter."),
-    "inverse/rouge_l": Meaning("Action, ROUGE-L", "Longest common word sequence of inferred and true action, F1."),
-    "inverse/log_prob": Meaning("log Q(z | x, y)", "Log-probability of the true action, nats a token.", "nats"),
-    "inverse/nmi": Meaning(
+_DESCRIPTIONS = {
+    "forward/log_prob": MetricDescription(
+        "log P(y | x, z)", "Log-probability of the true next state, nats a token.", "nats"
+    ),
+    "inverse/exact_match": MetricDescription("Action right", "The inferred action is the true one, to the letter."),
+    "inverse/rouge_l": MetricDescription(
+        "Action, ROUGE-L", "Longest common word sequence of inferred and true action, F1."
+    ),
+    "inverse/log_prob": MetricDescription(
+        "log Q(z | x, y)", "Log-probability of the true action, nats a token.", "nats"
+    ),
+    "inverse/nmi": MetricDescription(
         "Actions recovered, NMI",
         "Normalised mutual information of clusters of inferred actions and kinds of true ones; 0 for one action alone.",
     ),
-    "inverse/v_measure": Meaning(
+    "inverse/v_measure": MetricDescription(
         "Actions recovered, V-measure",
         "Harmonic mean of homogeneity and completeness of the clusters against the kinds of true actions.",
     ),
-    "inverse/ari": Meaning(
+    "inverse/ari": MetricDescription(
         "Actions recovered, adjusted Rand",
         "Pairs that clusters and kinds of true actions put alike, less what chance would: 0 by chance, 1 at best.",
         "index",
     ),
-    "inverse/probe": Meaning(
+    "inverse/probe": MetricDescription(
         "Kind read from the inferred action", "A linear probe on its words finds the kind of the true action."
     ),
-    "inverse/probe_across": Meaning(
+    "inverse/probe_across": MetricDescription(
         "Kind read from it in other contexts", "The same, the probe trained on other sequences' contexts."
     ),
-    "inverse/probe_commonest": Meaning(
-        "Commonest kind", "The share of the commonest kind: the probe's baseline without the action.", contest=False
+    "inverse/probe_commonest": MetricDescription(
+        "Commonest kind",
+        "The share of the commonest kind: the probe's baseline without the action.",
+        is_comparable=False,
     ),
-    "cycle/exact_match": Meaning("Next state from the inferred action", "Infer the action, imagine with it, compare."),
-    "cycle/action_exact_match": Meaning(
+    "cycle/exact_match": MetricDescription(
+        "Next state from the inferred action", "Infer the action, imagine with it, compare."
+    ),
+    "cycle/action_exact_match": MetricDescription(
         "Action read back", "The action inferred from the imagined state is the one it was imagined with."
     ),
-    "cycle/log_prob": Meaning(
+    "cycle/log_prob": MetricDescription(
         "log P(y | x, inferred z)",
         "The reconstruction term of the ELBO, nats a token (section 3 of the paper).",
         "nats",
     ),
-    "cycle/psnr": Meaning("Next frame from the inferred action, PSNR", "Infer, imagine, compare, in dB.", "dB"),
-    "controllability/log_prob_gain": Meaning(
+    "cycle/psnr": MetricDescription(
+        "Next frame from the inferred action, PSNR", "Infer, imagine, compare, in dB.", "dB"
+    ),
+    "controllability/log_prob_gain": MetricDescription(
         "Gain over a shuffled action", "log P(y|x,z) less log P(y|x,z of another transition), nats a token.", "nats"
     ),
-    "controllability/delta_psnr": Meaning(
+    "controllability/delta_psnr": MetricDescription(
         "ΔPSNR over a shuffled action", "PSNR with the own action less PSNR with another transition's, dB.", "dB"
     ),
-    "health/distinct": Meaning("Distinct actions", "Share of inferred actions that differ from one another."),
-    "health/distinct_true": Meaning("Distinct true actions", "The same of the true ones.", contest=False),
-    "health/effective_number": Meaning(
+    "health/distinct": MetricDescription("Distinct actions", "Share of inferred actions that differ from one another."),
+    "health/distinct_true": MetricDescription(
+        "Distinct true actions", "The same of the true ones.", is_comparable=False
+    ),
+    "health/effective_number": MetricDescription(
         "Effective number of actions", "exp(entropy) of the inferred actions.", "number"
     ),
-    "health/effective_number_true": Meaning(
-        "Effective number of true actions", "exp(entropy) of the true ones.", "number", contest=False
+    "health/effective_number_true": MetricDescription(
+        "Effective number of true actions", "exp(entropy) of the true ones.", "number", is_comparable=False
     ),
-    "health/mean_length": Meaning("Length of an action", "Words in an inferred action.", "number", contest=False),
-    "health/mean_length_true": Meaning("Length of a true action", "Words in a true action.", "number", contest=False),
-    "health/perplexity_ratio": Meaning(
+    "health/mean_length": MetricDescription(
+        "Length of an action", "Words in an inferred action.", "number", is_comparable=False
+    ),
+    "health/mean_length_true": MetricDescription(
+        "Length of a true action", "Words in a true action.", "number", is_comparable=False
+    ),
+    "health/perplexity_ratio": MetricDescription(
         "Perplexity ratio",
         "Perplexity of the inferred actions over that of the true ones under a language model; 1 is worded alike.",
         "number",
-        contest=False,
+        is_comparable=False,
     ),
-    "health/zero_variance": Meaning(
-        "Groups without variance", "Share of sampled groups whose rewards are all equal and teach nothing.", low=True
+    "health/zero_variance": MetricDescription(
+        "Groups without variance",
+        "Share of sampled groups whose rewards are all equal and teach nothing.",
+        lower_is_better=True,
     ),
-    "leakage/overlap": Meaning(
-        "Next state's words in the action", "Share of y's new n-grams that stand in z; low is good.", low=True
+    "leakage/overlap": MetricDescription(
+        "Next state's words in the action",
+        "Share of y's new n-grams that stand in z; low is good.",
+        lower_is_better=True,
     ),
-    "leakage/overlap_true": Meaning(
-        "Next state's words in the true action", "The same of the true action.", contest=False
+    "leakage/overlap_true": MetricDescription(
+        "Next state's words in the true action", "The same of the true action.", is_comparable=False
     ),
-    "leakage/stitch": Meaning(
+    "leakage/stitch": MetricDescription(
         "Loss when y comes from elsewhere",
         "Stitch test: what log P loses for a next state of another sequence; a leak loses little. Nats a token.",
         "nats",
     ),
-    "leakage/state_ablation": Meaning(
+    "leakage/state_ablation": MetricDescription(
         "Loss without the state", "What log P(y | z) loses without x; a leak loses little. Nats a token.", "nats"
     ),
-    "leakage/foreign_context": Meaning(
+    "leakage/foreign_context": MetricDescription(
         "The action in another context",
         "Taken to a state of another sequence: 1 leads to that state, -1 to the action's own next state, a leak.",
         "index",
     ),
-    "codec/codes_used": Meaning("Codes in use", "Different codes that the frames take.", "number", contest=False),
+    "codec/codes_used": MetricDescription(
+        "Codes in use", "Different codes that the frames take.", "number", is_comparable=False
+    ),
 }
 
 
-def meaning(name: str) -> Meaning:
+def describe_metric(name: str) -> MetricDescription:
     """What a metric (`group/name`, perhaps with `@T`) means; one that is not known keeps its name."""
     drawn = BEST_OF.search(name)
     if drawn is not None:
-        greedy = meaning(name[: drawn.start()])
+        greedy = describe_metric(name[: drawn.start()])
         says = f"{greedy.help} Of {drawn[1]} drawn next states the one whose action the inverse model scores highest."
-        return replace(greedy, words=f"{greedy.words}, best of {drawn[1]}", help=says)
+        return replace(greedy, words=f"{greedy.title}, best of {drawn[1]}", help=says)
     ahead = STEPS_AHEAD.fullmatch(name)
     if ahead is not None:
         return _ahead(ahead["measure"], int(ahead["steps"]))
-    return _MEANINGS.get(name) or _by_measure(name) or Meaning(name, "", "number", contest=False)
+    return _DESCRIPTIONS.get(name) or _by_measure(name) or MetricDescription(name, "", "number", is_comparable=False)
 
 
-def group(name: str) -> str:
+def metric_group(name: str) -> str:
     """The group of GROUPS in which a metric is read; what copying reaches so many steps ahead is read there, too."""
     found = "horizon" if STEPS_AHEAD.fullmatch(name) else name.partition("/")[0]
-    return found if found in GROUPS else "other"
+    return found if found in METRIC_GROUPS else "other"
 
 
-def baseline(name: str) -> str:
+def baseline_metric(name: str) -> str:
     """The metric that stands beside a metric as its baseline: `copy/psnr` for `forward/psnr` and `cycle/psnr`."""
     where, _, measure = BEST_OF.sub("", name).partition("/")
     if name in ("inverse/probe", "inverse/probe_across"):
@@ -168,7 +192,7 @@ def baseline(name: str) -> str:
     return f"copy/{measure}" if where in ("forward", "cycle", "horizon") else ""
 
 
-def _by_measure(name: str) -> Meaning | None:
+def _by_measure(name: str) -> MetricDescription | None:
     where, _, measure = name.partition("/")
     if measure not in _COMPARED or where not in ("forward", "copy", "codec"):
         return None
@@ -179,7 +203,7 @@ def _by_measure(name: str) -> Meaning | None:
         "codec": ("A frame that was encoded and drawn again", "Frame drawn again"),
     }[where]
     says = f"{subject} {sentence}."
-    return Meaning(
+    return MetricDescription(
         f"{title}{'' if words in ('right', 'tokens right') else ','} {words}",
         says,
         unit,
@@ -188,13 +212,13 @@ def _by_measure(name: str) -> Meaning | None:
     )
 
 
-def _ahead(name: str, steps: int) -> Meaning:
+def _ahead(name: str, steps: int) -> MetricDescription:
     where, _, measure = name.partition("/")
     words, sentence, unit = _COMPARED.get(measure, (measure, "", "number"))
     far = f"{steps} step{'' if steps == 1 else 's'} ahead"
     if where == "copy":
-        return Meaning(
-            f"Copying the start, {far}: {words}", f"The start in place of the state {far}.", unit, contest=False
+        return MetricDescription(
+            f"Copying the start, {far}: {words}", f"The start in place of the state {far}.", unit, is_comparable=False
         )
     says = f"The state imagined {far} on the model's own predictions, with inferred actions, {sentence}."
-    return Meaning(f"State {far} {words}", says, unit)
+    return MetricDescription(f"State {far} {words}", says, unit)

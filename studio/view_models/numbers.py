@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 MINUS = "\N{MINUS SIGN}"
-THIN = "\N{NO-BREAK SPACE}"
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
-def signed(value: float, digits: int = 2, plus: bool = False) -> str:
+def format_signed(value: float, digits: int = 2, plus: bool = False) -> str:
     """`value` with a true minus sign; `plus` also marks the positive ones."""
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0.0:
@@ -16,49 +16,53 @@ def signed(value: float, digits: int = 2, plus: bool = False) -> str:
     return f"{MINUS}{text}" if value < 0 else f"{'+' if plus else ''}{text}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share from 0 to 1 as `73 %`."""
-    return f"{round(100 * share)}{THIN}%"
+    return f"{round(100 * share)}{NO_BREAK_SPACE}%"
 
 
-def count(number: float) -> str:
+def format_count(number: float) -> str:
     """A whole number with thin gaps between the thousands: `15 360`."""
     return f"{round(number):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def pluralize(number: int, one: str, many: str | None = None) -> str:
     """`1 step`, `80 steps`."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+    return f"{format_count(number)} {one if number == 1 else many or one + 's'}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`40 s`, `2 min 10 s`, `12 min`, `1 h 20 min`, `3 d 4 h`; seconds are dropped from ten minutes on."""
     total = max(0, round(seconds))
     if total < 60:
-        return f"{total}{THIN}s"
+        return f"{total}{NO_BREAK_SPACE}s"
     if total < 600:
         minutes, rest = divmod(total, 60)
-        return f"{minutes}{THIN}min" + (f" {rest}{THIN}s" if rest else "")
+        return f"{minutes}{NO_BREAK_SPACE}min" + (f" {rest}{NO_BREAK_SPACE}s" if rest else "")
     minutes = round(total / 60)
     if minutes < 60:
-        return f"{minutes}{THIN}min"
+        return f"{minutes}{NO_BREAK_SPACE}min"
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
-        return f"{hours}{THIN}h" + (f" {minutes}{THIN}min" if minutes else "")
+        return f"{hours}{NO_BREAK_SPACE}h" + (f" {minutes}{NO_BREAK_SPACE}min" if minutes else "")
     days, hours = divmod(hours, 24)
-    return f"{days}{THIN}d" + (f" {hours}{THIN}h" if hours else "")
+    return f"{days}{NO_BREAK_SPACE}d" + (f" {hours}{NO_BREAK_SPACE}h" if hours else "")
 
 
-def seconds_a_step(seconds: float) -> str:
+def format_step_time(seconds: float) -> str:
     """`1.1 s a step`; short steps in milliseconds."""
-    return f"{seconds:.1f}{THIN}s a step" if seconds >= 0.095 else f"{seconds * 1000:.0f}{THIN}ms a step"
+    return (
+        f"{seconds:.1f}{NO_BREAK_SPACE}s a step"
+        if seconds >= 0.095
+        else f"{seconds * 1000:.0f}{NO_BREAK_SPACE}ms a step"
+    )
 
 
-def memory(size: int) -> str:
+def format_bytes(size: int) -> str:
     """Bytes as `12 kB`, `640 MB` or `1.4 GB` (powers of ten)."""
     if size < 1e6:
-        return f"{max(1, round(size / 1e3))}{THIN}kB"
-    return f"{size / 1e9:.1f}{THIN}GB" if size >= 1e9 else f"{size / 1e6:.0f}{THIN}MB"
+        return f"{max(1, round(size / 1e3))}{NO_BREAK_SPACE}kB"
+    return f"{size / 1e9:.1f}{NO_BREAK_SPACE}GB" if size >= 1e9 else f"{size / 1e6:.0f}{NO_BREAK_SPACE}MB"
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -69,7 +73,7 @@ def parse_time(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def ago(text: str | None, now: datetime) -> str:
+def format_time_ago(text: str | None, now: datetime) -> str:
     """When something was, seen from `now`: `just now`, `12 min ago`, `3 h ago`, `yesterday`, `4 Mar 2026`."""
     moment = parse_time(text)
     if moment is None:
@@ -78,14 +82,14 @@ def ago(text: str | None, now: datetime) -> str:
     if seconds < 60:
         return "just now"
     if seconds < 3600:
-        return f"{int(seconds // 60)}{THIN}min ago"
+        return f"{int(seconds // 60)}{NO_BREAK_SPACE}min ago"
     if seconds < 24 * 3600:
-        return f"{int(seconds // 3600)}{THIN}h ago"
+        return f"{int(seconds // 3600)}{NO_BREAK_SPACE}h ago"
     if seconds < 48 * 3600:
         return "yesterday"
     return f"{moment.day} {moment:%b %Y}"
 
 
-def decibels(value: float) -> str:
+def format_decibels(value: float) -> str:
     """A PSNR as `34.2 dB`; from 60 on, where no eye and no 8-bit pixel tells two frames apart, as `≥60 dB`."""
-    return f"≥60{THIN}dB" if value >= 60 else f"{value:.1f}{THIN}dB"
+    return f"≥60{NO_BREAK_SPACE}dB" if value >= 60 else f"{value:.1f}{NO_BREAK_SPACE}dB"

@@ -20,7 +20,7 @@ ACROSS = 32  # cells along the longer side of a filmed frame
 
 
 @dataclass(frozen=True)
-class Difference:
+class PictureDifference:
     """What differs between two frames of `size` (width, height).
 
     `marked` holds the (column, row) of cells of `cell` pixels. `heat` shows each pixel's difference as opacity, to be
@@ -28,15 +28,15 @@ class Difference:
     """
 
     size: tuple[int, int]
-    cell: int
-    marked: frozenset[tuple[int, int]]
+    cell_size: int
+    marked_cells: frozenset[tuple[int, int]]
     heat: Picture
 
     def outline(self) -> str:
         """The border of the marked cells as the `d` of an SVG path, in pixels of the frame."""
-        (width, height), cell = self.size, self.cell
+        (width, height), cell = self.size, self.cell_size
         lines = []
-        for column, row in sorted(self.marked):
+        for column, row in sorted(self.marked_cells):
             left, top = column * cell, row * cell
             right, bottom = min(width, left + cell), min(height, top + cell)
             sides = {
@@ -45,27 +45,27 @@ class Difference:
                 (column - 1, row): f"M{left} {top}V{bottom}",
                 (column + 1, row): f"M{right} {top}V{bottom}",
             }
-            lines += [line for beside, line in sides.items() if beside not in self.marked]
+            lines += [line for beside, line in sides.items() if beside not in self.marked_cells]
         return "".join(lines)
 
 
-def difference(before: State, after: State) -> Difference:
+def picture_difference(before: State, after: State) -> PictureDifference:
     """Where `after` differs from `before`, in pixels of the smaller of the two. Raises SwirlError for no pictures."""
-    return _difference(before, after, (pictures.key(before), pictures.key(after)))
+    return _difference(before, after, (pictures.state_key(before), pictures.state_key(after)))
 
 
 @lru_cache(maxsize=512)
-def _difference(before: State, after: State, keys: tuple[str, str]) -> Difference:
+def _difference(before: State, after: State, keys: tuple[str, str]) -> PictureDifference:
     """`keys` say what the two show now: a file may be replaced."""
     size = min(pictures.size(state.picture) for state in (before, after))
     left, right = (pictures.pixels(state.picture, size).astype(np.int16) for state in (before, after))
-    return measured(np.abs(left - right).max(axis=2).astype(np.uint8))
+    return difference_from_errors(np.abs(left - right).max(axis=2).astype(np.uint8))
 
 
-def measured(off: np.ndarray) -> Difference:
+def difference_from_errors(off: np.ndarray) -> PictureDifference:
     """The difference of which `off`, (height, width) uint8, tells how far each pixel is off."""
     height, width = off.shape
-    drawn = max(width, height) <= pictures.SMALL
+    drawn = max(width, height) <= pictures.MAX_PIXEL_ART_SIDE
     level, share = DRAWN if drawn else FILMED
     sizes = [c for c in CELLS if not (width % c or height % c)] or [4] if drawn else [-(-max(width, height) // ACROSS)]
     strong = off > level
@@ -75,7 +75,7 @@ def measured(off: np.ndarray) -> Difference:
         if cell == sizes[-1] or (hit.any() and shares[hit].mean() >= FILLED):
             break
     marked = frozenset((int(column), int(row)) for row, column in zip(*np.nonzero(hit), strict=True))
-    return Difference((width, height), cell, marked, heat(off))
+    return PictureDifference((width, height), cell, marked, heat(off))
 
 
 def cell_shares(strong: np.ndarray, cell: int) -> np.ndarray:

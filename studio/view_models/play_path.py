@@ -21,28 +21,28 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Path:
+class PlayPath:
     """Nodes in the order in which they were reached, and the one the player stands on."""
 
     nodes: tuple[Node, ...]
-    at: int
+    current_index: int
 
-    def line(self) -> list[int]:
+    def indices_to_current(self) -> list[int]:
         """The indices from the start to where the player stands."""
         line: list[int] = []
-        index: int | None = self.at
+        index: int | None = self.current_index
         while index is not None:
             line.append(index)
             index = self.nodes[index].parent
         return line[::-1]
 
-    def before(self, index: int) -> str | None:
+    def parent_state(self, index: int) -> str | None:
         """The state a node grew from."""
         parent = self.nodes[index].parent
         return None if parent is None else self.nodes[parent].state
 
 
-def read_path(value: Any) -> Path:
+def parse_path(value: Any) -> PlayPath:
     """A path as the browser kept it; SwirlError when it is not one, for anything may lie in a browser's storage."""
     broken = SwirlError("The path kept in this browser cannot be read; start a new one.")
     if not isinstance(value, Mapping) or not isinstance(value.get("nodes"), list) or not value["nodes"]:
@@ -61,10 +61,10 @@ def read_path(value: Any) -> Path:
     at = value.get("at")
     if not isinstance(at, int) or not 0 <= at < len(nodes):
         raise broken
-    return Path(tuple(nodes), at)
+    return PlayPath(tuple(nodes), at)
 
 
-def places(nodes: Sequence[Node]) -> list[tuple[int, int]]:
+def node_positions(nodes: Sequence[Node]) -> list[tuple[int, int]]:
     """(column, row) of each node: first children go on in their parent's row, later ones open a row below."""
     children: dict[int, list[int]] = {}
     for index, node in enumerate(nodes):

@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from studio.view_models.numbers import THIN, ago, counted, duration, memory, parse_time, seconds_a_step, signed
+from studio.view_models.numbers import (
+    NO_BREAK_SPACE,
+    format_bytes,
+    format_duration,
+    format_signed,
+    format_step_time,
+    format_time_ago,
+    parse_time,
+    pluralize,
+)
 from swirl.history import Run
-from swirl.settings import FIELDS, Settings
-from swirl.training.diagnostics import AGAIN
+from swirl.settings import SETTING_FIELDS, Settings
+from swirl.training.diagnostics import RESTART_PHRASE
 
-STATUS = {
+STATUS_LABELS = {
     "queued": ("○", "waiting", ""),
     "running": ("●", "running", "good"),
     "stopping": ("◐", "stopping", "inverse"),
@@ -20,16 +29,16 @@ STATUS = {
     "failed": ("✕", "failed", "wrong"),
 }
 """Status to its mark, its word and its tone."""
-ACTIVE = ("queued", "running", "stopping")
+ACTIVE_STATUSES = ("queued", "running", "stopping")
 
 
-def about(run: Run, settings: Settings, sequences: int | None) -> str:
+def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:
     """`tiny-household on household, 400 sequences, seed 11`."""
-    size = f", {counted(sequences, 'sequence')}" if sequences is not None else ""
+    size = f", {pluralize(sequences, 'sequence')}" if sequences is not None else ""
     return f"{settings.model} on {settings.data}{size}, seed {settings.seed}"
 
 
-def method(settings: Settings) -> str:
+def describe_method(settings: Settings) -> str:
     """Which method a run uses, and which of our extensions to it, said plainly."""
     if settings.method == "sft":
         return "Supervised fine-tuning on the inverse model's pseudo-labels: the baseline, not SWIRL."
@@ -45,15 +54,15 @@ def method(settings: Settings) -> str:
     return f"The paper's loop with our {word} {' and '.join(extensions)}.{shared}"
 
 
-def figures(run: Run, step_seconds: float | None, now: datetime) -> tuple[str, str]:
+def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple[str, str]:
     """The two lines beside the phase bar: time left or taken, then pace and memory."""
-    pace = [seconds_a_step(step_seconds)] if step_seconds is not None else []
+    pace = [format_step_time(step_seconds)] if step_seconds is not None else []
     if run.memory_bytes:
-        pace.append(memory(run.memory_bytes))
-    return time_words(run, now), " · ".join(pace)
+        pace.append(format_bytes(run.memory_bytes))
+    return describe_time(run, now), " · ".join(pace)
 
 
-def time_words(run: Run, now: datetime) -> str:
+def describe_time(run: Run, now: datetime) -> str:
     """`2 min 10 s left` while it runs, `took 4 min, ended 12 min ago` afterwards."""
     if run.status == "queued":
         return "starts when the running one ends"
@@ -62,10 +71,10 @@ def time_words(run: Run, now: datetime) -> str:
     if run.status == "running":
         if run.phase is None:
             return "loading model and data"
-        return "measuring the pace" if run.seconds_left is None else f"{duration(run.seconds_left)} left"
+        return "measuring the pace" if run.seconds_left is None else f"{format_duration(run.seconds_left)} left"
     taken = run_seconds(run, now)
-    took = f"took {duration(taken)}, " if taken is not None else ""
-    return f"{took}ended {ago(run.finished or run.heartbeat or run.created, now)}"
+    took = f"took {format_duration(taken)}, " if taken is not None else ""
+    return f"{took}ended {format_time_ago(run.finished or run.heartbeat or run.created, now)}"
 
 
 def run_seconds(run: Run, now: datetime) -> float | None:
@@ -74,11 +83,11 @@ def run_seconds(run: Run, now: datetime) -> float | None:
     if started is None:
         return None
     # A run that was killed has no end of its own: its last heartbeat is the last sign of life.
-    end = now if run.status in ACTIVE else parse_time(run.finished) or parse_time(run.heartbeat)
+    end = now if run.status in ACTIVE_STATUSES else parse_time(run.finished) or parse_time(run.heartbeat)
     return max(0.0, (end - started).total_seconds()) if end else None
 
 
-def trouble(run: Run) -> tuple[str, str] | None:
+def describe_problem(run: Run) -> tuple[str, str] | None:
     """What went wrong with a run as a tone and a sentence that says what to do; None when nothing did."""
     if run.status == "failed":
         return "error", run.error or "The run failed without saying why; its log may tell."
@@ -90,31 +99,41 @@ def trouble(run: Run) -> tuple[str, str] | None:
     return None
 
 
-def end_words(run: Run) -> dict[str, str]:
+def end_notification(run: Run) -> dict[str, str]:
     """The end of a run as a notification's title and body."""
     taken = run_seconds(run, datetime.now(UTC))
-    took = f"It took {duration(taken)}." if taken is not None else ""
-    return {"title": f"{run.name}: {STATUS[run.status][1]}", "body": run.error or took}
+    took = f"It took {format_duration(taken)}." if taken is not None else ""
+    return {"title": f"{run.name}: {STATUS_LABELS[run.status][1]}", "body": run.error or took}
 
 
 def advised_changes(sentence: str) -> dict[str, str]:
     """The settings that an advice names as NAME=VALUE, which together are worth a new run; none in other sentences."""
     found = re.findall(r"\b((?:forward\.|inverse\.)?[a-z_]+)=([\w.+-]*\w)", sentence)
-    return {name: value for name, value in found if name.rpartition(".")[2] in FIELDS} if AGAIN in sentence else {}
+    return (
+        {name: value for name, value in found if name.rpartition(".")[2] in SETTING_FIELDS}
+        if RESTART_PHRASE in sentence
+        else {}
+    )
 
 
-def reward_unit(settings: Settings) -> str:
+def describe_reward(settings: Settings) -> str:
     """What a reward is, for the chart's subtitle."""
     kinds = {settings.for_phase(direction).reward for direction in ("forward", "inverse")}
-    unit = "nats a token" if kinds == {"mean"} else "nats" if kinds == {"sum"} else f"nats{THIN}(a token in one phase)"
+    unit = (
+        "nats a token"
+        if kinds == {"mean"}
+        else "nats"
+        if kinds == {"sum"}
+        else f"nats{NO_BREAK_SPACE}(a token in one phase)"
+    )
     return f"mean log-probability under the frozen partner, {unit}"
 
 
-def best_score_words(scores: dict[str, float]) -> str:
+def describe_scores(scores: dict[str, float]) -> str:
     """The held-out accuracies of a checkpoint: `next state 73 %, action 92 %`."""
     names = {"forward/exact_match": "next state", "inverse/exact_match": "action", "cycle/exact_match": "cycle"}
-    parts = [f"{word} {round(100 * scores[name])}{THIN}%" for name, word in names.items() if name in scores]
+    parts = [f"{word} {round(100 * scores[name])}{NO_BREAK_SPACE}%" for name, word in names.items() if name in scores]
     if parts:
         return ", ".join(parts[:2])
     log_prob = scores.get("forward/log_prob")
-    return f"{signed(log_prob)} nats a token" if log_prob is not None else ""
+    return f"{format_signed(log_prob)} nats a token" if log_prob is not None else ""

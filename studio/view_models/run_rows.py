@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from studio.view_models.numbers import ago, count, duration, memory, percent
-from studio.view_models.run_descriptions import STATUS, best_score_words, run_seconds
+from studio.view_models.numbers import format_bytes, format_count, format_duration, format_percent, format_time_ago
+from studio.view_models.run_descriptions import STATUS_LABELS, describe_scores, run_seconds
 from swirl.history import Checkpoint, Run
 
 MAIN_SCORES = ("forward/exact_match", "cycle/exact_match")
 """What checkpoints are ranked by: the first of these that a run has."""
 OWN_SETTINGS = "own settings"
-PAGE = 25
+PAGE_SIZE = 25
 """Rows on a page."""
 
 
@@ -28,11 +28,11 @@ class RunRow:
     progress: str
     preset: str
     data: str
-    best: str
+    best_scores: str
     best_checkpoint: str
     baseline: str
     """What copying the state scores, in words; '' where it was not measured."""
-    course: tuple[float, ...]
+    score_history: tuple[float, ...]
     """The main score of each checkpoint, from 0 to 1, in order."""
     started: str
     duration: str
@@ -46,14 +46,14 @@ class RunRow:
     """Bytes on disk; None while nobody has looked."""
 
     @property
-    def score(self) -> float | None:
+    def best_score(self) -> float | None:
         """The best main score."""
-        return max(self.course, default=None)
+        return max(self.score_history, default=None)
 
     @property
     def disk(self) -> str:
         """Bytes on disk, in words."""
-        return "" if self.size is None else memory(self.size) if self.size else "nothing"
+        return "" if self.size is None else format_bytes(self.size) if self.size else "nothing"
 
     def with_size(self, size: int) -> RunRow:
         """The same row, its size known."""
@@ -70,15 +70,15 @@ def run_row(run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: 
         id=run.id,
         name=run.name,
         status=run.status,
-        progress=progress(run),
+        progress=describe_progress(run),
         preset=run.preset or OWN_SETTINGS,
         data=str(run.settings.get("data", "")),
-        best=best_score_words(best.scores) if best else "",
+        best_scores=describe_scores(best.scores) if best else "",
         best_checkpoint=best.name if best else "",
-        baseline=f"copying {percent(copied)}" if copied is not None else "",
-        course=tuple(c.scores[main] for c in checkpoints if main in c.scores),
-        started=ago(run.started, now),
-        duration=duration(taken) if taken is not None else "",
+        baseline=f"copying {format_percent(copied)}" if copied is not None else "",
+        score_history=tuple(c.scores[main] for c in checkpoints if main in c.scores),
+        started=format_time_ago(run.started, now),
+        duration=format_duration(taken) if taken is not None else "",
         note=run.note,
         tags=run.tags,
         running=run.status in ("running", "stopping"),
@@ -87,7 +87,7 @@ def run_row(run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: 
     )
 
 
-def progress(run: Run) -> str:
+def describe_progress(run: Run) -> str:
     """Where an unfinished run stands: `inverse 41 of 60`."""
     if run.status == "finished" or not run.phase:
         return ""
@@ -95,7 +95,7 @@ def progress(run: Run) -> str:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunQuery:
     """Which rows are asked for, and in which order; an empty text asks for all."""
 
     text: str = ""
@@ -108,17 +108,17 @@ class Wanted:
     page: int = 1
 
     @property
-    def filtered(self) -> bool:
+    def is_filtered(self) -> bool:
         """Whether any row may be left out."""
         return any((self.text.strip(), self.status, self.preset, self.data, self.tag))
 
 
-SORTED_BY: dict[str, Callable[[RunRow], Any]] = {
+SORT_KEYS: dict[str, Callable[[RunRow], Any]] = {
     "run": lambda row: row.name.casefold(),
-    "status": lambda row: list(STATUS).index(row.status),
+    "status": lambda row: list(STATUS_LABELS).index(row.status),
     "preset": lambda row: row.preset,
     "data": lambda row: row.data,
-    "score": lambda row: row.score,
+    "score": lambda row: row.best_score,
     "started": lambda row: row.number,
     "took": lambda row: row.seconds,
     "disk": lambda row: row.size,
@@ -126,43 +126,47 @@ SORTED_BY: dict[str, Callable[[RunRow], Any]] = {
 """Columns and what they are sorted by; rows without it come last either way."""
 
 
-def found(rows: Sequence[RunRow], wanted: Wanted) -> list[RunRow]:
+def filter_rows(rows: Sequence[RunRow], wanted: RunQuery) -> list[RunRow]:
     """The rows that pass the filters: every word of the text is in a row's name, id, note, tags, preset or data."""
     words = wanted.text.casefold().split()
-    return [row for row in rows if passes(row, wanted) and all(word in said(row) for word in words)]
+    return [row for row in rows if passes_filters(row, wanted) and all(word in searchable_text(row) for word in words)]
 
 
-def passes(row: RunRow, wanted: Wanted) -> bool:
+def passes_filters(row: RunRow, wanted: RunQuery) -> bool:
     """Whether a row passes the filters that are lists of choices."""
     pairs = ((wanted.status, row.status), (wanted.preset, row.preset), (wanted.data, row.data))
     return all(not asked or asked == has for asked, has in pairs) and (not wanted.tag or wanted.tag in row.tags)
 
 
-def said(row: RunRow) -> str:
+def searchable_text(row: RunRow) -> str:
     """What the text filter looks into."""
     return " ".join((row.name, row.id, row.note, row.preset, row.data, *row.tags)).casefold()
 
 
-def in_order(rows: Sequence[RunRow], column: str, descending: bool) -> list[RunRow]:
+def sort_rows(rows: Sequence[RunRow], column: str, descending: bool) -> list[RunRow]:
     """The rows by a column, equal ones newest first."""
-    key = SORTED_BY.get(column, SORTED_BY["started"])
+    key = SORT_KEYS.get(column, SORT_KEYS["started"])
     newest = sorted(rows, key=lambda row: row.number, reverse=True)
     known = [row for row in newest if key(row) is not None]
     return sorted(known, key=key, reverse=descending) + [row for row in newest if key(row) is None]
 
 
-def pages(rows: int) -> int:
+def page_count(rows: int) -> int:
     """How many pages so many rows take."""
-    return max(1, -(-rows // PAGE))
+    return max(1, -(-rows // PAGE_SIZE))
 
 
-def count_words(shown: int, all_rows: int, wanted: Wanted) -> str:
+def describe_count(shown: int, all_rows: int, wanted: RunQuery) -> str:
     """`500 runs`, `12 of 500 runs`."""
     noun = "run" if all_rows == 1 else "runs"
-    return f"{count(shown)} of {count(all_rows)} {noun}" if wanted.filtered else f"{count(all_rows)} {noun}"
+    return (
+        f"{format_count(shown)} of {format_count(all_rows)} {noun}"
+        if wanted.is_filtered
+        else f"{format_count(all_rows)} {noun}"
+    )
 
 
-def choices(rows: Sequence[RunRow]) -> Mapping[str, list[tuple[str, str, int]]]:
+def filter_choices(rows: Sequence[RunRow]) -> Mapping[str, list[tuple[str, str, int]]]:
     """For each filter its choices: the value, the words for it, and how many rows have it."""
     columns: dict[str, list[str]] = {
         "status": [row.status for row in rows],
@@ -171,7 +175,9 @@ def choices(rows: Sequence[RunRow]) -> Mapping[str, list[tuple[str, str, int]]]:
         "tag": [tag for row in rows for tag in row.tags],
     }
     return {
-        name: [(value, STATUS[value][1] if name == "status" else value, values.count(value)) for value in distinct]
+        name: [
+            (value, STATUS_LABELS[value][1] if name == "status" else value, values.count(value)) for value in distinct
+        ]
         for name, values in columns.items()
-        for distinct in [sorted(set(values), key=list(STATUS).index if name == "status" else None)]
+        for distinct in [sorted(set(values), key=list(STATUS_LABELS).index if name == "status" else None)]
     }

@@ -10,12 +10,12 @@ from typing import Any
 from swirl.errors import SwirlError, UsageError
 from swirl.presets import PRESETS, Preset
 from swirl.runs.archive.settings_differences import Difference, settings_difference
-from swirl.settings import FIELDS, PER_PHASE, Settings
+from swirl.settings import PER_PHASE, SETTING_FIELDS, Settings
 from swirl.training import trackers
 
-MAIN = ("iterations", "steps_per_phase", "seed")
-EXTENSIONS = ("anchor", "observed_in_group")
-GROUPS = {
+MAIN_SETTINGS = ("iterations", "steps_per_phase", "seed")
+EXTENSION_SETTINGS = ("anchor", "observed_in_group")
+SETTING_GROUPS = {
     "Model and machine": ("model", "method", "share_weights", "lora_rank", "device", "precision"),
     "Rollouts": ("batch_size", "group_size", "accumulation", "temperature", "top_p", "top_k"),
     "Objective": ("beta", "reward", "reward_clamp"),
@@ -28,14 +28,14 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedForm:
     """The form as settings; or, by field, why it is not. `settings` is None when there are errors."""
 
     settings: Settings | None
     errors: dict[str, str] = field(default_factory=dict)
 
 
-def read_form(values: Mapping[str, Any]) -> Reading:
+def parse_form(values: Mapping[str, Any]) -> ParsedForm:
     """Check each field by itself, so that each error stands beside its field; an empty override is none."""
     changes: dict[str, Any] = {}
     errors: dict[str, str] = {}
@@ -46,27 +46,27 @@ def read_form(values: Mapping[str, Any]) -> Reading:
         try:
             Settings().replace({name: value})
         except UsageError as error:
-            errors[name] = plain(name, str(error))
+            errors[name] = shorten_error(name, str(error))
         else:
             changes[name] = value
     for name in ("model", "data"):
         if not str(values.get(name) or "").strip():
             errors[name] = "Choose one."
     if errors:
-        return Reading(None, errors)
-    return Reading(Settings.from_dict(changes))
+        return ParsedForm(None, errors)
+    return ParsedForm(Settings.from_dict(changes))
 
 
-def plain(name: str, sentence: str) -> str:
+def shorten_error(name: str, sentence: str) -> str:
     """An error of `Settings` as it reads beside its field: what it takes, without the name that stands there."""
     tail = sentence.rpartition("; it takes ")[2] if "; it takes " in sentence else sentence.rpartition(" is not ")[2]
     return f"Takes {tail}" if tail and tail != sentence else sentence
 
 
-def check_places(home: Path, settings: Settings) -> dict[str, str]:
+def check_references(home: Path, settings: Settings) -> dict[str, str]:
     """What the settings name and is not there: the collection, the model, the labels file."""
     from swirl.models import resolve_checkpoint
-    from swirl.models.checkpoints import kind_of
+    from swirl.models.checkpoints import checkpoint_kind
     from swirl.sources.collections.catalog import get_collection
 
     errors: dict[str, str] = {}
@@ -76,18 +76,18 @@ def check_places(home: Path, settings: Settings) -> dict[str, str]:
             found[name] = find(home, getattr(settings, name))
         except SwirlError as error:
             errors[name] = str(error)
-    if not errors and kind_of(found["model"]) != found["data"].kind:
-        errors["model"] = mismatch(settings, found["data"].kind)
+    if not errors and checkpoint_kind(found["model"]) != found["data"].kind:
+        errors["model"] = kind_mismatch_error(settings, found["data"].kind)
     if settings.labels and not Path(settings.labels).is_file():
         errors["labels"] = f"The labels file {settings.labels} is no longer there; choose it again."
     try:
-        trackers.demand(settings.report_to)
+        trackers.require_tracker_package(settings.report_to)
     except UsageError as error:
         errors["report_to"] = str(error)
     return errors
 
 
-def mismatch(settings: Settings, kind: str) -> str:
+def kind_mismatch_error(settings: Settings, kind: str) -> str:
     """The sentence for a model that cannot read the chosen sequences, with one that can."""
     reads, holds = ("texts", "pictures") if kind == "image" else ("pictures", "texts")
     fits = next((known.settings.model for known in PRESETS.values() if preset_kind(known) == kind), None)
@@ -97,12 +97,12 @@ def mismatch(settings: Settings, kind: str) -> str:
 
 def preset_kind(preset: Preset) -> str:
     """What the states of a preset's sequences are: of a shipped collection what it says, else texts."""
-    from swirl.sources.collections.stored_collection import builtin_folder, kind_of
+    from swirl.sources.collections.stored_collection import builtin_collections_folder, collection_kind
 
-    return kind_of(builtin_folder() / preset.settings.data)
+    return collection_kind(builtin_collections_folder() / preset.settings.data)
 
 
-def from_preset(preset: str, settings: Settings) -> list[Difference]:
+def preset_differences(preset: str, settings: Settings) -> list[Difference]:
     """How `settings` differ from a preset's, but for what everybody chooses: data, labels and seed."""
     if preset not in PRESETS:
         return []
@@ -114,11 +114,13 @@ def field_values(settings: Settings) -> dict[str, Any]:
     """The form's fields for these settings: texts as one types them, and bools."""
     flat = settings.to_dict()
     return {
-        name: value if isinstance(value, bool) else typed(value) for name, value in flat.items() if name != "labels"
+        name: value if isinstance(value, bool) else format_setting(value)
+        for name, value in flat.items()
+        if name != "labels"
     }
 
 
-def typed(value: Any) -> str:
+def format_setting(value: Any) -> str:
     """A value as one types it: `2e-5` rather than `0.00002`, `none` for none."""
     if value is None:
         return "none"
@@ -127,13 +129,17 @@ def typed(value: Any) -> str:
     return str(value)
 
 
-def range_words(name: str) -> str:
+def describe_range(name: str) -> str:
     """What a setting takes, briefly: `1 to 65536`, `0 or more`; empty where the field itself shows it."""
-    meta = FIELDS[name].metadata
+    meta = SETTING_FIELDS[name].metadata
     low, high = meta["low"], meta["high"]
     if low is None:
         return ""
-    return f"{typed(float(low))} or more" if high >= 1_000_000 else f"{typed(float(low))} to {typed(float(high))}"
+    return (
+        f"{format_setting(float(low))} or more"
+        if high >= 1_000_000
+        else f"{format_setting(float(low))} to {format_setting(float(high))}"
+    )
 
 
 def is_per_phase(name: str) -> bool:

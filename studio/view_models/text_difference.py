@@ -15,12 +15,12 @@ TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 Span = tuple[int, int]
 
 
-def tokens(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Words, marks and the space between them; joined again they are the text."""
     return TOKEN.findall(text)
 
 
-def sentences(words: Sequence[str]) -> list[Span]:
+def sentence_spans(words: Sequence[str]) -> list[Span]:
     """The sentences of a token list as [start, end) spans, each with the space that follows it."""
     spans, start = [], 0
     for index, word in enumerate(words):
@@ -34,10 +34,10 @@ def sentences(words: Sequence[str]) -> list[Span]:
 
 
 @lru_cache(maxsize=4096)
-def changes(before: str, after: str) -> tuple[frozenset[int], frozenset[int]]:
+def changed_tokens(before: str, after: str) -> tuple[frozenset[int], frozenset[int]]:
     """The tokens of `before` that went and those of `after` that came, as indices; space alone never counts."""
-    left, right = tokens(before), tokens(after)
-    left_spans, right_spans = sentences(left), sentences(right)
+    left, right = tokenize(before), tokenize(after)
+    left_spans, right_spans = sentence_spans(left), sentence_spans(right)
     went: set[int] = set()
     came: set[int] = set()
     rows = _texts(left, left_spans), _texts(right, right_spans)
@@ -71,13 +71,13 @@ def _word_changes(left: Sequence[str], a: Span, right: Sequence[str], b: Span) -
     return went, came
 
 
-def words_off(truth: str, guess: str) -> int:
+def count_word_errors(truth: str, guess: str) -> int:
     """How many words of `guess` are not as in `truth`: wrong, missing or too many."""
-    missing, extra = changes(truth, guess)
-    left, right = tokens(truth), tokens(guess)
+    missing, extra = changed_tokens(truth, guess)
+    left, right = tokenize(truth), tokenize(guess)
     return max(sum(left[i].isalnum() for i in missing), sum(right[i].isalnum() for i in extra))
 
 
 def word_count(text: str) -> int:
     """How many words a text has."""
-    return sum(word.isalnum() for word in tokens(text))
+    return sum(word.isalnum() for word in tokenize(text))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from swirl.history import Phase
 from swirl.settings import Settings
-from swirl.training.schedule import plan
+from swirl.training.schedule import plan_phases
 
 
 @dataclass(frozen=True)
-class Band:
+class PhaseBand:
     """One phase on the axis of steps: it covers the steps from `start` to `start + steps`."""
 
     index: int
@@ -23,14 +23,14 @@ class Band:
     """`done`, `now` or `planned`."""
 
 
-def bands(settings: Settings, phases: Sequence[Phase]) -> tuple[Band, ...]:
+def phase_bands(settings: Settings, phases: Sequence[Phase]) -> tuple[PhaseBand, ...]:
     """All phases of a run in order: those it has begun as they were recorded, then those its settings plan.
 
     The warm-up's steps depend on the labels and are known once it has begun; until then it has no width.
     """
     recorded = {phase.index: phase for phase in phases}
-    planned = {phase.index: phase for phase in plan(settings, warm_up_steps=0)}
-    result: list[Band] = []
+    planned = {phase.index: phase for phase in plan_phases(settings, warm_up_steps=0)}
+    result: list[PhaseBand] = []
     start = 0
     for index in sorted(recorded.keys() | planned.keys()):
         if index in recorded:
@@ -40,19 +40,19 @@ def bands(settings: Settings, phases: Sequence[Phase]) -> tuple[Band, ...]:
         else:
             iteration, direction, steps = planned[index].iteration, planned[index].kind, planned[index].steps
             state = "planned"
-        result.append(Band(index, iteration, direction, start, steps, state))
+        result.append(PhaseBand(index, iteration, direction, start, steps, state))
         start += steps
     return tuple(result)
 
 
-def steps_done(line: Sequence[Band], phase_index: int | None, step: int | None) -> int:
+def steps_done(line: Sequence[PhaseBand], phase_index: int | None, step: int | None) -> int:
     """Steps behind a run, over all of its phases."""
     done = sum(band.steps for band in line if band.state == "done")
     current = next((band for band in line if band.state == "now" and band.index == phase_index), None)
     return done + (min(step or 0, current.steps) if current else 0)
 
 
-def label(band: Band, step: int | None) -> str:
+def phase_label(band: PhaseBand, step: int | None) -> str:
     """What stands above the phase bar: `iteration 1 forward ✓`, `inverse 41 of 80`, `iteration 2 forward`."""
     head = f"iteration {band.iteration} {band.direction}" if band.direction == "forward" else band.direction
     if band.state == "done":

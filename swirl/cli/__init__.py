@@ -12,13 +12,13 @@ import warnings
 from swirl.cli import checkpoints, collections, evaluate, history, machine, queueing, runs, trial, unroll
 from swirl.cli.output import Output
 from swirl.errors import SwirlError, UsageError
-from swirl.paths import home
+from swirl.paths import resolve_home
 from swirl.version import __version__
 
-ROOMS = (collections, trial, runs, history, queueing, evaluate, unroll, checkpoints, machine)
+COMMAND_MODULES = (collections, trial, runs, history, queueing, evaluate, unroll, checkpoints, machine)
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """The parser with every command; each sets `handler`, which takes the parsed arguments and an Output."""
     top = argparse.ArgumentParser(
         prog="swirl",
@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"swirl {__version__}")
     top.add_argument("--home", metavar="DIR", help="where runs and collections live (SWIRL_HOME, else runs/)")
     commands = top.add_subparsers(metavar="COMMAND", required=True, dest="command")
-    for room in ROOMS:
+    for room in COMMAND_MODULES:
         room.add_commands(commands)
     return top
 
@@ -37,24 +37,24 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; the reason of a failure is one line on standard error."""
     try:
-        given = parser().parse_args(arguments)
+        given = build_parser().parse_args(arguments)
     except SystemExit as end:  # argparse has printed the help (0) or what is wrong with the usage (2)
         return int(end.code or 0)
     # What the engines of this version will one day rename is for us to mind, not for the user.
     warnings.simplefilter("ignore", FutureWarning)
     with Output(as_json=getattr(given, "json", False)) as out:
         try:
-            given.home = home(given.home)
+            given.home = resolve_home(given.home)
             return given.handler(given, out) or 0
         except UsageError as error:
-            out.error(str(error))
+            out.print_error(str(error))
             return 2
         except SwirlError as error:
-            out.error(str(error))
+            out.print_error(str(error))
         except KeyboardInterrupt:
-            out.error("Interrupted.")
+            out.print_error("Interrupted.")
         except BrokenPipeError:
             return 1  # the reader, `head` for one, has seen enough: nothing to complain about
         except OSError as error:
-            out.error(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+            out.print_error(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
         return 1

@@ -20,7 +20,7 @@ def add_checkpoint(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute")
 
 
-def positive(text: str) -> int:
+def positive_integer(text: str) -> int:
     """A whole number above 0, else argparse's usage error."""
     number = int(text) if text.isascii() and text.isdigit() else 0
     if number < 1:

@@ -6,8 +6,8 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from swirl.cli.arguments import add_checkpoint, add_json, positive
-from swirl.cli.model_loading import loaded
+from swirl.cli.arguments import add_checkpoint, add_json, positive_integer
+from swirl.cli.model_loading import loaded_model
 from swirl.cli.output import Output
 from swirl.errors import SwirlError, UsageError
 from swirl.states import Picture, State
@@ -20,8 +20,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     inferring = commands.add_parser("infer", help="the latent action of each transition")
     add_checkpoint(inferring)
     inferring.add_argument("--data", metavar="NAME", required=True, help="a collection")
-    inferring.add_argument("--limit", metavar="N", type=positive, help="only the first N transitions")
-    inferring.add_argument("--alternatives", metavar="K", type=positive, default=4, help="actions shown for each")
+    inferring.add_argument("--limit", metavar="N", type=positive_integer, help="only the first N transitions")
+    inferring.add_argument(
+        "--alternatives", metavar="K", type=positive_integer, default=4, help="actions shown for each"
+    )
     inferring.add_argument("--seed", metavar="S", type=int, default=0)
     add_json(inferring)
     inferring.set_defaults(handler=infer_actions)
@@ -30,7 +32,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_checkpoint(imagining)
     imagining.add_argument("--state", metavar="S", required=True, help="a text, @FILE to read one, or a picture's path")
     imagining.add_argument("--action", metavar="A", required=True, help="what is done, in words")
-    imagining.add_argument("-n", metavar="N", type=positive, default=4, help="how many (default 4)")
+    imagining.add_argument("-n", metavar="N", type=positive_integer, default=4, help="how many (default 4)")
     imagining.add_argument("--temperature", metavar="T", type=float, default=1.0, help="0 takes the likeliest")
     imagining.add_argument("--seed", metavar="S", type=int, default=0)
     add_json(imagining)
@@ -69,8 +71,8 @@ def infer_actions(given: argparse.Namespace, out: Output) -> int:
     transitions = [item for sequence in load_sequences(given.home, given.data) for item in sequence.transitions()]
     transitions = transitions[: given.limit]
     pairs = [(item.state, item.next_state) for item in transitions]
-    with loaded(given) as model:
-        inferences = model.infer(pairs, alternatives=given.alternatives, seed=given.seed, progress=out.progress)
+    with loaded_model(given) as model:
+        inferences = model.infer(pairs, alternatives=given.alternatives, seed=given.seed, progress=out.show_progress)
     rows = [
         {
             "sequence": transition.sequence_id,
@@ -81,9 +83,9 @@ def infer_actions(given: argparse.Namespace, out: Output) -> int:
         }
         for transition, inference in zip(transitions, inferences, strict=True)
     ]
-    out.document({"checkpoint": given.checkpoint, "data": given.data, "transitions": rows})
+    out.print_document({"checkpoint": given.checkpoint, "data": given.data, "transitions": rows})
     for row in rows:
-        out.line(f"{row['sequence']}\t{row['step']}\t{row['action']}\t{row['log_prob']:.3f}")
+        out.print_line(f"{row['sequence']}\t{row['step']}\t{row['action']}\t{row['log_prob']:.3f}")
     return 0
 
 
@@ -92,10 +94,10 @@ def imagine_states(given: argparse.Namespace, out: Output) -> int:
     if given.temperature < 0:
         raise UsageError(f"--temperature takes a number from 0, not {given.temperature}.")
     state = read_state(given.state)
-    with loaded(given) as model:
+    with loaded_model(given) as model:
         predictions = model.imagine(state, given.action, n=given.n, temperature=given.temperature, seed=given.seed)
-    states = [stored(given.home, prediction.state) for prediction in predictions]
-    out.document(
+    states = [save_imagined_state(given.home, prediction.state) for prediction in predictions]
+    out.print_document(
         {
             "predictions": [
                 {"state": said, "score": prediction.score, "log_prob": prediction.log_prob}
@@ -105,7 +107,7 @@ def imagine_states(given: argparse.Namespace, out: Output) -> int:
     )
     for said, prediction in zip(states, predictions, strict=True):
         score = "–" if prediction.score is None else f"{prediction.score:.3f}"
-        out.line(f"{score}\t{said}")
+        out.print_line(f"{score}\t{said}")
     return 0
 
 
@@ -125,9 +127,9 @@ def read_state(text: str) -> State:
     if not text.strip():
         raise UsageError("--state is empty; give the state as text, @FILE, or a picture's path.")
     from swirl.pictures import pixels
-    from swirl.sources.formats.still_images import PICTURES
+    from swirl.sources.formats.still_images import PICTURE_SUFFIXES
 
-    if Path(text).suffix.lower() in PICTURES:
+    if Path(text).suffix.lower() in PICTURE_SUFFIXES:
         file = Path(text).expanduser()
         if not file.is_file():
             raise SwirlError(f"There is no picture {file}; check the path.")
@@ -136,13 +138,13 @@ def read_state(text: str) -> State:
     return State(text)
 
 
-def stored(home: Path, state: State) -> str:
+def save_imagined_state(home: Path, state: State) -> str:
     """An imagined text, or the path of the imagined picture's file in the home."""
     if state.picture is None:
         return state.text
-    from swirl.pictures import encoded
+    from swirl.pictures import read_picture_bytes
 
-    data = encoded(state.picture)
+    data = read_picture_bytes(state.picture)
     file = home / "imagined" / f"{hashlib.sha256(data).hexdigest()[:16]}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
@@ -151,31 +153,31 @@ def stored(home: Path, state: State) -> str:
 
 def export_checkpoint(given: argparse.Namespace, out: Output) -> int:
     """Write the Space's folder, upload it if asked to, and say what to do with it."""
-    from swirl.models.hub import demand_target, upload
+    from swirl.models.hub import require_write_token, upload
     from swirl.sharing.space import export_space
 
     if given.private and not given.upload:
         raise UsageError("--private says who sees an uploaded Space; it needs --upload OWNER/NAME.")
     if given.upload:
-        demand_target(given.upload, None)  # before anything is written
+        require_write_token(given.upload, None)  # before anything is written
     files = export_space(given.home, given.checkpoint, given.space)
-    out.line(f"Wrote {len(files)} files to {given.space}.")
+    out.print_line(f"Wrote {len(files)} files to {given.space}.")
     address = None
     if given.upload:
-        out.note(f"Uploading to {given.upload}.")
+        out.print_note(f"Uploading to {given.upload}.")
         address = upload(given.space.expanduser(), given.upload, kind="space", token=None, private=given.private)
-        out.line(f"The Space is at {address}; it builds for some minutes before it starts.")
-    out.document({"space": str(given.space), "files": files, "address": address})
-    out.note(f"To try it here: cd {given.space} && pip install -r requirements.txt && python app.py")
+        out.print_line(f"The Space is at {address}; it builds for some minutes before it starts.")
+    out.print_document({"space": str(given.space), "files": files, "address": address})
+    out.print_note(f"To try it here: cd {given.space} && pip install -r requirements.txt && python app.py")
     return 0
 
 
 def push_checkpoint(given: argparse.Namespace, out: Output) -> int:
     """Upload the checkpoint and say how it is called from now on."""
-    from swirl.sharing.hub_upload import push
+    from swirl.sharing.hub_upload import push_to_hub
 
-    out.note(f"Uploading {given.checkpoint} to {given.to}.")
-    address = push(given.home, given.checkpoint, given.to, private=given.private)
-    out.document({"checkpoint": given.checkpoint, "address": address, "name": f"hub:{given.to}"})
-    out.line(f"{address}: anywhere else its name is hub:{given.to}")
+    out.print_note(f"Uploading {given.checkpoint} to {given.to}.")
+    address = push_to_hub(given.home, given.checkpoint, given.to, private=given.private)
+    out.print_document({"checkpoint": given.checkpoint, "address": address, "name": f"hub:{given.to}"})
+    out.print_line(f"{address}: anywhere else its name is hub:{given.to}")
     return 0

@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from swirl.cli.arguments import add_json, positive
-from swirl.cli.output import Output, table
+from swirl.cli.arguments import add_json, positive_integer
+from swirl.cli.output import Output, format_table
 from swirl.errors import UsageError
 
 
@@ -26,8 +26,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     record.add_argument("world", metavar="WORLD", help="a name from `swirl worlds`")
     record.add_argument("--from", metavar="PATH", type=Path, dest="source", help="the log, for tau-bench and toolbench")
     record.add_argument("--out", metavar="DIR", type=Path, required=True, help="a new or empty folder")
-    record.add_argument("--sequences", metavar="N", type=positive, default=100, help="how many (default 100)")
-    record.add_argument("--length", metavar="L", type=positive, default=12, help="actions in each (default 12)")
+    record.add_argument("--sequences", metavar="N", type=positive_integer, default=100, help="how many (default 100)")
+    record.add_argument("--length", metavar="L", type=positive_integer, default=12, help="actions in each (default 12)")
     record.add_argument("--seed", metavar="S", type=int, default=0, help="the same seed, the same sequences")
     add_json(record)
     record.set_defaults(handler=record_world)
@@ -42,7 +42,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     importing.add_argument("path", metavar="PATH", type=Path, help="a file or a folder")
     importing.add_argument("--name", metavar="NAME", help="the collection's name (default: the file's)")
     importing.add_argument(
-        "--every", metavar="N", type=step, help="of videos, take every N-th frame, or one every 0.5s (default: 0.5s)"
+        "--every",
+        metavar="N",
+        type=frame_step,
+        help="of videos, take every N-th frame, or one every 0.5s (default: 0.5s)",
     )
     importing.add_argument(
         "--keep-duplicates", action="store_true", help="of videos, keep frames that look the same as the one before"
@@ -54,7 +57,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     importing.set_defaults(handler=import_path)
 
 
-def step(text: str) -> dict[str, int | float]:
+def frame_step(text: str) -> dict[str, int | float]:
     """A step between a video's frames as arguments of PictureOptions, else argparse's usage error."""
     from swirl.sources.formats.image_options import parse_every
 
@@ -66,12 +69,12 @@ def step(text: str) -> dict[str, int | float]:
 
 def list_worlds(given: argparse.Namespace, out: Output) -> int:
     """Every world, whether it is ready, and what it needs if not."""
-    from swirl.worlds.registry import worlds
+    from swirl.worlds.registry import world_infos
 
-    known = worlds()
-    out.document([dataclasses.asdict(world) for world in known])
+    known = world_infos()
+    out.print_document([dataclasses.asdict(world) for world in known])
     rows = [[world.name, "ready" if world.ready else world.needs, world.description] for world in known]
-    out.line(table(["WORLD", "STATE", "WHAT IT IS"], rows))
+    out.print_line(format_table(["WORLD", "STATE", "WHAT IT IS"], rows))
     return 0
 
 
@@ -80,10 +83,10 @@ def record_world(given: argparse.Namespace, out: Output) -> int:
     from swirl.worlds.registry import record
 
     wanted = {"sequences": given.sequences, "length": given.length, "seed": given.seed, "source": given.source}
-    report = record(given.world, given.out, **wanted, progress=out.progress)
-    out.document(report)
-    out.line(f"Recorded {given.sequences} sequences of {given.world} in {given.out}.")
-    out.note(f"Next: swirl import {given.out} --name NAME")
+    report = record(given.world, given.out, **wanted, progress=out.show_progress)
+    out.print_document(report)
+    out.print_line(f"Recorded {given.sequences} sequences of {given.world} in {given.out}.")
+    out.print_note(f"Next: swirl import {given.out} --name NAME")
     return 0
 
 
@@ -94,9 +97,9 @@ def import_path(given: argparse.Namespace, out: Output) -> int:
 
     kept = {"keep_duplicates": given.keep_duplicates, "keep_cuts": given.keep_cuts}
     options = PictureOptions(**(given.every or {}), **kept)
-    report = import_collection(given.home, given.path, given.name, progress=out.progress, options=options)
+    report = import_collection(given.home, given.path, given.name, progress=out.show_progress, options=options)
     skipped = [dataclasses.asdict(item) for item in report.skipped]
-    out.document(
+    out.print_document(
         {
             "name": report.name,
             "sequences": report.sequences,
@@ -105,8 +108,8 @@ def import_path(given: argparse.Namespace, out: Output) -> int:
         }
     )
     for item in skipped:
-        out.note(f"skipped {item['where']}: {item['why']}")
-    out.line(
+        out.print_note(f"skipped {item['where']}: {item['why']}")
+    out.print_line(
         f"Imported {report.name}: {report.sequences} sequences, {report.transitions} transitions, "
         f"{len(skipped)} skipped."
     )

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from swirl.cli import evaluate_benchmark
-from swirl.cli.arguments import add_checkpoint, add_json, positive
-from swirl.cli.model_loading import loaded
-from swirl.cli.output import Output, table
+from swirl.cli.arguments import add_checkpoint, add_json, positive_integer
+from swirl.cli.model_loading import loaded_model
+from swirl.cli.output import Output, format_table
 from swirl.errors import SwirlError
 
 if TYPE_CHECKING:
     from swirl.evaluation import Report
-    from swirl.evaluation.answer_cache import Kept
+    from swirl.evaluation.answer_cache import AnswerCache
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -33,11 +33,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     evaluating.add_argument(
         "--part", choices=("test", "selection", "train"), default="test", help="which sequences (default: test)"
     )
-    evaluating.add_argument("--limit", metavar="N", type=positive, help="at most N transitions")
+    evaluating.add_argument("--limit", metavar="N", type=positive_integer, help="at most N transitions")
     evaluating.add_argument(
         "--best-of",
         metavar="N",
-        type=positive,
+        type=positive_integer,
         default=1,
         help="beside the greedy prediction, draw N next states at temperature 1 and take the one whose action the "
         "inverse model scores highest (default: 1, greedy alone)",
@@ -52,19 +52,19 @@ def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
     """Measure, keep the figures in the history, and print them."""
     if given.benchmark:
         return evaluate_benchmark.evaluate_on_benchmark(given, out)
-    evaluate_benchmark.refuse_without_benchmark(given)
+    evaluate_benchmark.reject_benchmark_options(given)
     from swirl.history import History
     from swirl.sources.collections.catalog import get_collection
 
     get_collection(given.home, given.data)  # an unknown name fails before a model is loaded
-    with answers_kept(given) as kept:
-        report = measured(given, out, kept)
+    with open_saved_answers(given) as kept:
+        report = run_evaluation(given, out, kept)
         metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}
         history = History(given.home)
         evaluation = history.add_evaluation(checkpoint=given.checkpoint, data=given.data, metrics=metrics)
-        history.keep_cases(evaluation, report.cases)
+        history.save_evaluation_cases(evaluation, report.cases)
         kept.remove()
-    out.document(
+    out.print_document(
         {
             "checkpoint": given.checkpoint,
             "data": given.data,
@@ -80,37 +80,37 @@ def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
 
 
 @contextmanager
-def answers_kept(given: argparse.Namespace) -> Iterator[Kept]:
+def open_saved_answers(given: argparse.Namespace) -> Iterator[AnswerCache]:
     """The file from which this very command goes on when it is given again."""
-    from swirl.evaluation.answer_cache import keep_answers
+    from swirl.evaluation.answer_cache import open_answer_cache
 
     settings = {name: getattr(given, name) for name in ("part", "limit", "seed", "best_of", "device")}
-    kept = keep_answers(given.home, given.checkpoint, given.data, settings)
+    kept = open_answer_cache(given.home, given.checkpoint, given.data, settings)
     try:
         yield kept
     finally:
         kept.close()
 
 
-def measured(given: argparse.Namespace, out: Output, kept: Kept) -> Report:
+def run_evaluation(given: argparse.Namespace, out: Output, kept: AnswerCache) -> Report:
     """The report. Raises SwirlError that says how to go on when Ctrl-C or SIGTERM stops it before."""
     from swirl.evaluation import evaluate
-    from swirl.evaluation.progress import Stopped
+    from swirl.evaluation.progress import EvaluationStopped
     from swirl.processes import stop_on_signals
 
     asked = threading.Event()
 
     def watch() -> None:
         if asked.is_set():
-            raise Stopped
+            raise EvaluationStopped
 
-    if kept.rows:
-        out.note(f"Going on from {kept.rows} answers of the time before.")
+    if kept.answers_loaded:
+        out.print_note(f"Going on from {kept.answers_loaded} answers of the time before.")
     how = {name: getattr(given, name) for name in ("part", "limit", "seed", "best_of")}
-    with loaded(given) as model, stop_on_signals(asked.set):
+    with loaded_model(given) as model, stop_on_signals(asked.set):
         try:
-            return evaluate(model, given.home, given.data, **how, progress=out.progress, kept=kept, watch=watch)
-        except Stopped as stopped:
+            return evaluate(model, given.home, given.data, **how, progress=out.show_progress, kept=kept, watch=watch)
+        except EvaluationStopped as stopped:
             raise SwirlError(
                 "Stopped. What was answered so far is kept, and the same command goes on from there."
             ) from stopped
@@ -118,13 +118,13 @@ def measured(given: argparse.Namespace, out: Output, kept: Kept) -> Report:
 
 def print_metrics(given: argparse.Namespace, report: Report, metrics: dict[str, Any], out: Output) -> None:
     """The figures as a table."""
-    rows = [[name, *(shown(value[key]) for key in ("value", "low", "high"))] for name, value in metrics.items()]
-    out.line(f"{given.checkpoint} on {report.transitions} transitions of {given.data} ({report.part})")
-    out.line(table(["METRIC", "VALUE", "LOW", "HIGH"], rows))
+    rows = [[name, *(format_figure(value[key]) for key in ("value", "low", "high"))] for name, value in metrics.items()]
+    out.print_line(f"{given.checkpoint} on {report.transitions} transitions of {given.data} ({report.part})")
+    out.print_line(format_table(["METRIC", "VALUE", "LOW", "HIGH"], rows))
     for remark in report.remarks:
-        out.note(remark)
+        out.print_note(remark)
 
 
-def shown(value: float | None) -> str:
+def format_figure(value: float | None) -> str:
     """A figure for people."""
     return "–" if value is None else f"{value:.4f}"

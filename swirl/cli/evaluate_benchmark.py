@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swirl.cli.model_loading import loaded
-from swirl.cli.output import Output, table
+from swirl.cli.model_loading import loaded_model
+from swirl.cli.output import Output, format_table
 from swirl.errors import SwirlError, UsageError
-from swirl.evaluation.benchmarks import NAMES
+from swirl.evaluation.benchmarks import BENCHMARK_NAMES
 
 if TYPE_CHECKING:
-    from swirl.evaluation.benchmarks.run import Benchmark, Result
+    from swirl.evaluation.benchmarks.run import Benchmark, BenchmarkResult
     from swirl.evaluation.judge import Judge
 
 
@@ -22,7 +22,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """The options that a benchmark adds to `swirl evaluate`."""
     benchmark = command.add_argument_group("the paper's benchmarks")
     benchmark.add_argument(
-        "--benchmark", choices=NAMES, help="measure on its files; --data is their folder, --limit is of each split"
+        "--benchmark",
+        choices=BENCHMARK_NAMES,
+        help="measure on its files; --data is their folder, --limit is of each split",
     )
     benchmark.add_argument(
         "--judge",
@@ -33,7 +35,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     benchmark.add_argument("--yes", action="store_true", help="ask the judge without asking back what it may cost")
 
 
-def refuse_without_benchmark(given: argparse.Namespace) -> None:
+def reject_benchmark_options(given: argparse.Namespace) -> None:
     """Raise UsageError for a benchmark's options where no benchmark is named."""
     if given.judge or given.judge_price or given.yes:
         raise UsageError("--judge, --judge-price and --yes belong to --benchmark NAME.")
@@ -41,47 +43,49 @@ def refuse_without_benchmark(given: argparse.Namespace) -> None:
 
 def evaluate_on_benchmark(given: argparse.Namespace, out: Output) -> int:
     """Read the benchmark, measure, keep the figures in the history, and print the table."""
-    from swirl.evaluation.benchmarks.predictions import Means
-    from swirl.evaluation.benchmarks.run import BENCHMARKS, run
+    from swirl.evaluation.benchmarks.predictions import MeasurementContext
+    from swirl.evaluation.benchmarks.run import BENCHMARKS, run_benchmark
     from swirl.history import History
 
     if given.part != "test":
         raise UsageError("--part chooses sequences of a collection; a benchmark has none.")
     benchmark = BENCHMARKS[given.benchmark]
-    judge = wanted_judge(given, benchmark)
+    judge = build_judge(given, benchmark)
     folder = Path(given.data).expanduser()
     if not folder.exists():
         raise SwirlError(f"There is no {folder}; --data names the folder with the files of {benchmark.title}.")
-    out.note(f"Reading {benchmark.title} from {folder}.")
-    gathered = benchmark.gather(folder, given.limit, given.seed, out.progress)
-    with loaded(given) as model:
+    out.print_note(f"Reading {benchmark.title} from {folder}.")
+    gathered = benchmark.gather(folder, given.limit, given.seed, out.show_progress)
+    with loaded_model(given) as model:
         if judge is not None:
-            demand_consent(given, out, benchmark.loads(gathered, model.trainable), judge)
-        result = run(benchmark, gathered, Means(model, judge, given.seed, out.progress, given.best_of))
+            confirm_judge_cost(given, out, benchmark.judge_calls(gathered, model.trainable), judge)
+        result = run_benchmark(
+            benchmark, gathered, MeasurementContext(model, judge, given.seed, out.show_progress, given.best_of)
+        )
     data = f"benchmark:{benchmark.name}" + (f" best of {given.best_of}" if given.best_of > 1 else "")
     History(given.home).add_evaluation(checkpoint=given.checkpoint, data=data, metrics=result.metrics())
-    out.document(document(given, result))
-    show(given, out, result)
+    out.print_document(result_document(given, result))
+    print_result(given, out, result)
     return 0
 
 
-def wanted_judge(given: argparse.Namespace, benchmark: Benchmark) -> Judge | None:
+def build_judge(given: argparse.Namespace, benchmark: Benchmark) -> Judge | None:
     """The judge, if one was asked for. Raises UsageError where there is nothing to judge, or no endpoint is named."""
     if not given.judge:
         return None
-    if not benchmark.judged:
+    if not benchmark.has_judge:
         raise UsageError(f"{benchmark.title} is scored without a judge; leave --judge out.")
-    from swirl.evaluation.judge import Judge, from_environment
+    from swirl.evaluation.judge import Judge, endpoint_from_environment
     from swirl.history import History
 
-    return Judge(from_environment(given.judge_price), History(given.home))
+    return Judge(endpoint_from_environment(given.judge_price), History(given.home))
 
 
-def demand_consent(given: argparse.Namespace, out: Output, loads: list[Any], judge: Judge) -> None:
+def confirm_judge_cost(given: argparse.Namespace, out: Output, loads: list[Any], judge: Judge) -> None:
     """Say what the judge will cost, and on a terminal wait for a yes. Raises SwirlError for a no."""
-    from swirl.evaluation.judge import cost_estimate
+    from swirl.evaluation.judge import describe_cost
 
-    out.note(cost_estimate(loads, judge.endpoint))
+    out.print_note(describe_cost(loads, judge.endpoint))
     if given.yes or not sys.stdin.isatty():
         return
     try:
@@ -92,7 +96,7 @@ def demand_consent(given: argparse.Namespace, out: Output, loads: list[Any], jud
         raise SwirlError("Nothing was asked and nothing was measured; without --judge there is nothing to pay for.")
 
 
-def document(given: argparse.Namespace, result: Result) -> dict[str, Any]:
+def result_document(given: argparse.Namespace, result: BenchmarkResult) -> dict[str, Any]:
     """Everything that was found, as JSON."""
     return {
         "checkpoint": given.checkpoint,
@@ -101,29 +105,31 @@ def document(given: argparse.Namespace, result: Result) -> dict[str, Any]:
         "limit": given.limit,
         "seed": given.seed,
         "best_of": given.best_of,
-        "items": result.of,
+        "items": result.split_sizes,
         "figures": {
             metric: {split: asdict(figure) for split, figure in splits.items()}
             for metric, splits in result.figures.items()
         },
-        "paper": [asdict(row) for row in result.benchmark.paper],
+        "paper": [asdict(row) for row in result.benchmark.paper_rows],
         "notes": list(result.notes),
         "judge": result.judge,
     }
 
 
-def show(given: argparse.Namespace, out: Output, result: Result) -> None:
+def print_result(given: argparse.Namespace, out: Output, result: BenchmarkResult) -> None:
     """The table for people, and under it what is not in it."""
-    from swirl.evaluation.benchmarks.result_table import rows
+    from swirl.evaluation.benchmarks.result_table import table_rows
 
     how = f", best of {given.best_of}" if given.best_of > 1 else ""
-    out.line(f"{given.checkpoint} on {result.benchmark.title}{how}; the paper's rows are of its own models and judge")
-    out.line(table(*rows(result)))
+    out.print_line(
+        f"{given.checkpoint} on {result.benchmark.title}{how}; the paper's rows are of its own models and judge"
+    )
+    out.print_line(format_table(*table_rows(result)))
     for note in result.notes:
-        out.line(f"- {note}")
+        out.print_line(f"- {note}")
     if result.judge:
         cost = "" if result.judge["cost"] is None else f", {result.judge['cost']:.2f} to pay"
-        out.line(
+        out.print_line(
             f"The judge {result.judge['model']} was asked {result.judge['asked']} times ({result.judge['tokens_in']} "
             f"tokens in, {result.judge['tokens_out']} out{cost}); {result.judge['kept']} answers were kept from before."
         )

@@ -7,15 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from swirl.cli.arguments import add_json
-from swirl.cli.output import Output, table
+from swirl.cli.output import Output, format_table
 from swirl.errors import UsageError
-from swirl.history import STATUSES, History, Run
+from swirl.history import RUN_STATUSES, History, Run
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add this room's commands to the parser."""
     listing = commands.add_parser("runs", help="list the runs, newest first; export, import, delete, note, tag, diff")
-    listing.add_argument("--status", choices=STATUSES, help="only runs of this status")
+    listing.add_argument("--status", choices=RUN_STATUSES, help="only runs of this status")
     listing.add_argument("--preset", metavar="NAME", help="only runs of this preset")
     listing.add_argument("--data", metavar="NAME", help="only runs on this collection")
     listing.add_argument("--tag", metavar="TAG", help="only runs with this tag")
@@ -23,25 +23,33 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     listing.set_defaults(handler=list_runs)
     actions = listing.add_subparsers(metavar="ACTION")
 
-    export = action(actions, "export", "write a run into one file", export_runs)
+    export = add_runs_action(actions, "export", "write a run into one file", export_run_file)
     export.add_argument("run", metavar="RUN")
     export.add_argument("file", metavar="FILE", type=Path, help="the file to write, or a folder for RUN.swirl.zip")
-    taking = action(actions, "import", "add the run in a file; everything is checked, nothing executed", import_runs)
+    taking = add_runs_action(
+        actions, "import", "add the run in a file; everything is checked, nothing executed", import_run_file
+    )
     taking.add_argument("file", metavar="FILE", type=Path)
-    removal = action(actions, "delete", "delete a run, rows and files; without --yes only say what would go", delete)
+    removal = add_runs_action(
+        actions, "delete", "delete a run, rows and files; without --yes only say what would go", delete_run
+    )
     removal.add_argument("run", metavar="RUN")
     removal.add_argument("--yes", action="store_true", help="delete it; this cannot be undone")
-    noting = action(actions, "note", "keep a note on a run; an empty one removes it", note)
+    noting = add_runs_action(actions, "note", "keep a note on a run; an empty one removes it", set_note)
     noting.add_argument("run", metavar="RUN")
     noting.add_argument("text", metavar="TEXT")
-    tagging = action(actions, "tag", "give a run these tags in place of its old ones; none removes them", tag)
+    tagging = add_runs_action(
+        actions, "tag", "give a run these tags in place of its old ones; none removes them", set_tags
+    )
     tagging.add_argument("run", metavar="RUN")
     tagging.add_argument("tags", metavar="TAG", nargs="*")
-    differing = action(actions, "diff", "the settings in which two or more runs differ", diff)
+    differing = add_runs_action(actions, "diff", "the settings in which two or more runs differ", compare_runs)
     differing.add_argument("runs", metavar="RUN", nargs="+")
 
 
-def action(actions: argparse._SubParsersAction, name: str, words: str, handler: object) -> argparse.ArgumentParser:
+def add_runs_action(
+    actions: argparse._SubParsersAction, name: str, words: str, handler: object
+) -> argparse.ArgumentParser:
     """A subcommand of `swirl runs`, which takes --json before or after its name."""
     parser = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
@@ -54,105 +62,105 @@ def list_runs(given: argparse.Namespace, out: Output) -> int:
     from swirl.runs import jobs
 
     jobs.reconcile(given.home)
-    runs = [run for run in History(given.home).runs() if wanted(run, given)]
-    out.document([as_document(run) for run in runs])
+    runs = [run for run in History(given.home).runs() if matches_filters(run, given)]
+    out.print_document([run_document(run) for run in runs])
     rows = [
         [run.id, run.status, run.phase or "", str(run.step or ""), run.preset or "", run.name, ", ".join(run.tags)]
         for run in runs
     ]
     headings = ["RUN", "STATUS", "PHASE", "STEP", "PRESET", "NAME", "TAGS"]
-    out.line(table(headings, rows) if runs else "No such run." if filtered(given) else "No runs yet.")
+    out.print_line(format_table(headings, rows) if runs else "No such run." if has_filters(given) else "No runs yet.")
     return 0
 
 
-def filtered(given: argparse.Namespace) -> bool:
+def has_filters(given: argparse.Namespace) -> bool:
     """Whether only some runs are asked for."""
     return any((given.status, given.preset, given.data, given.tag))
 
 
-def wanted(run: Run, given: argparse.Namespace) -> bool:
+def matches_filters(run: Run, given: argparse.Namespace) -> bool:
     """Whether a run passes the filters."""
     pairs = ((given.status, run.status), (given.preset, run.preset), (given.data, run.settings.get("data")))
     return all(asked is None or asked == has for asked, has in pairs) and (given.tag is None or given.tag in run.tags)
 
 
-def as_document(run: Run) -> dict[str, object]:
+def run_document(run: Run) -> dict[str, object]:
     """A run as --json prints it."""
     columns = ("name", "status", "pid", "phase", "step", "preset", "created", "error", "parent", "note", "tags")
     known = asdict(run)
     return {"run": run.id, **{column: known[column] for column in columns}, "data": run.settings.get("data")}
 
 
-def export_runs(given: argparse.Namespace, out: Output) -> int:
+def export_run_file(given: argparse.Namespace, out: Output) -> int:
     """A run as one file."""
     from swirl.runs.archive.exporting import export_run
 
-    done = export_run(given.home, given.run, given.file, out.progress)
-    out.document({"run": given.run, "file": str(done.file), "bytes": done.size, "left_out": list(done.left_out)})
+    done = export_run(given.home, given.run, given.file, out.show_progress)
+    out.print_document({"run": given.run, "file": str(done.file), "bytes": done.size, "left_out": list(done.left_out)})
     for name in done.left_out:
-        out.note(f"Checkpoint {name} is left out: its files are gone.")
-    out.line(str(done.file))
+        out.print_note(f"Checkpoint {name} is left out: its files are gone.")
+    out.print_line(str(done.file))
     return 0
 
 
-def import_runs(given: argparse.Namespace, out: Output) -> int:
+def import_run_file(given: argparse.Namespace, out: Output) -> int:
     """A run from a file."""
     from swirl.runs.archive.importing import import_run
 
-    done = import_run(given.home, given.file, out.progress)
-    out.document(asdict(done))
+    done = import_run(given.home, given.file, out.show_progress)
+    out.print_document(asdict(done))
     if done.run != done.was:
-        out.note(f"It was {done.was}, an id that is taken here.")
+        out.print_note(f"It was {done.was}, an id that is taken here.")
     for lacking in done.lacks:
-        out.note(f"This machine lacks {lacking}.")
-    out.line(done.run)
+        out.print_note(f"This machine lacks {lacking}.")
+    out.print_line(done.run)
     return 0
 
 
-def delete(given: argparse.Namespace, out: Output) -> int:
+def delete_run(given: argparse.Namespace, out: Output) -> int:
     """Delete a run, or say what would go and what began with it."""
-    from swirl.runs.archive.deletion import delete as remove
-    from swirl.runs.archive.deletion import what_goes
+    from swirl.runs.archive.deletion import delete_run as remove
+    from swirl.runs.archive.deletion import preview_deletion
 
-    going = what_goes(given.home, given.run)
+    going = preview_deletion(given.home, given.run)
     if given.yes:
         remove(given.home, given.run)
     began = [run.id for run in going.dependents]
-    out.document(
+    out.print_document(
         {
             "run": given.run,
             "deleted": given.yes,
             "checkpoints": going.checkpoints,
-            "figures": going.figures,
+            "figures": going.metrics,
             "files": going.disk.files,
             "bytes": going.disk.size,
             "started_from_it": began,
         }
     )
     if began:
-        out.line(f"Started from its checkpoints: {', '.join(began)}.")
-    out.line(
-        f"{given.run}: {going.checkpoints} checkpoints, {going.figures} figures, {going.disk.files} files, "
+        out.print_line(f"Started from its checkpoints: {', '.join(began)}.")
+    out.print_line(
+        f"{given.run}: {going.checkpoints} checkpoints, {going.metrics} figures, {going.disk.files} files, "
         f"{going.disk.size / 1e6:.1f} MB. " + ("Deleted." if given.yes else "To delete it: add --yes.")
     )
     return 0
 
 
-def note(given: argparse.Namespace, out: Output) -> int:
+def set_note(given: argparse.Namespace, out: Output) -> int:
     """Keep a note."""
     History(given.home).set_note(given.run, given.text.strip())
-    out.document({"run": given.run, "note": given.text.strip()})
+    out.print_document({"run": given.run, "note": given.text.strip()})
     return 0
 
 
-def tag(given: argparse.Namespace, out: Output) -> int:
+def set_tags(given: argparse.Namespace, out: Output) -> int:
     """Keep tags."""
     kept = History(given.home).set_tags(given.run, given.tags)
-    out.document({"run": given.run, "tags": list(kept)})
+    out.print_document({"run": given.run, "tags": list(kept)})
     return 0
 
 
-def diff(given: argparse.Namespace, out: Output) -> int:
+def compare_runs(given: argparse.Namespace, out: Output) -> int:
     """Only what differs."""
     from swirl.runs.archive.settings_differences import settings_difference
 
@@ -160,7 +168,7 @@ def diff(given: argparse.Namespace, out: Output) -> int:
         raise UsageError("swirl runs diff takes two or more runs.")
     runs = [History(given.home).run(name) for name in given.runs]
     found = settings_difference(*(run.settings for run in runs))
-    out.document({d.name: dict(zip(given.runs, d.values, strict=True)) for d in found})
+    out.print_document({d.name: dict(zip(given.runs, d.values, strict=True)) for d in found})
     rows = [[d.name, *d.values] for d in found]
-    out.line(table(["SETTING", *given.runs], rows) if rows else "No setting differs.")
+    out.print_line(format_table(["SETTING", *given.runs], rows) if rows else "No setting differs.")
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from swirl.cli.arguments import add_json, positive
-from swirl.cli.output import Output, table
+from swirl.cli.arguments import add_json, positive_integer
+from swirl.cli.output import Output, format_table
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -38,7 +38,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         ("channels", 48, "channels of its layers"),
         ("steps", 1800, "training steps"),
     ):
-        codec.add_argument(f"--{name}", metavar="N", type=positive, default=default, help=f"{what} (default {default})")
+        codec.add_argument(
+            f"--{name}", metavar="N", type=positive_integer, default=default, help=f"{what} (default {default})"
+        )
     codec.add_argument("--seed", metavar="S", type=int, default=0, help="the same seed, the same codec")
     add_json(codec)
     codec.set_defaults(handler=train_codec)
@@ -48,9 +50,9 @@ def measure(given: argparse.Namespace, out: Output) -> int:
     """Measure and print one figure a line."""
     from swirl.runs.machine_benchmark import benchmark
 
-    figures = benchmark(given.home, given.model, device=given.device, progress=out.progress)
-    out.document(figures)
-    out.line(table(["WHAT", "FIGURE"], [[name, str(value)] for name, value in figures.items()]))
+    figures = benchmark(given.home, given.model, device=given.device, progress=out.show_progress)
+    out.print_document(figures)
+    out.print_line(format_table(["WHAT", "FIGURE"], [[name, str(value)] for name, value in figures.items()]))
     return 0
 
 
@@ -63,13 +65,16 @@ def train_codec(given: argparse.Namespace, out: Output) -> int:
     shape = CodecShape(**{name: getattr(given, name) for name in names})
     steps = (given.steps // 2, given.steps - given.steps // 2)
     codec = train_on_collection(
-        given.home, given.data, shape, given.out, seed=given.seed, steps=steps, progress=out.progress
+        given.home, given.data, shape, given.out, seed=given.seed, steps=steps, progress=out.show_progress
     )
     rows, columns = codec.grid
-    out.document({"codec": str(given.out), "tokens": rows * columns, "codes": codec.codes, **codec.quality})
+    out.print_document(
+        {"codec": str(given.out), "tokens": rows * columns, "codes": codec.codebook_size, **codec.quality}
+    )
     said = codec.quality
-    out.line(
-        f"{given.out}: {rows * columns} tokens a frame, {codec.codes} codes; {said['frames']} held-out frames of "
+    out.print_line(
+        f"{given.out}: {rows * columns} tokens a frame, {codec.codebook_size} codes; {said['frames']} "
+        "held-out frames of "
         f"{given.data} come back at {said['psnr']} dB (PSNR), SSIM {said['ssim']}."
     )
     return 0

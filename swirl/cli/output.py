@@ -57,28 +57,30 @@ class Output:
         except (OSError, ValueError, AttributeError):
             return False
 
-    def line(self, text: str = "") -> None:
+    def print_line(self, text: str = "") -> None:
         """A line of the result for people; silent with --json."""
         if not self.as_json:
             self._end_progress()
             print(text, file=self._real, flush=True)
 
-    def document(self, value: Any) -> None:
+    def print_document(self, value: Any) -> None:
         """The result for scripts; silent without --json."""
         if self.as_json:
             self._end_progress()
-            print(json.dumps(finite(value), ensure_ascii=False, allow_nan=False), file=self._real, flush=True)
+            print(
+                json.dumps(replace_non_finite(value), ensure_ascii=False, allow_nan=False), file=self._real, flush=True
+            )
 
-    def note(self, text: str) -> None:
+    def print_note(self, text: str) -> None:
         """A remark that is no part of the result."""
         self._end_progress()
         print(text, file=sys.stderr, flush=True)
 
-    def error(self, text: str) -> None:
+    def print_error(self, text: str) -> None:
         """Why the command failed, on one line."""
-        self.note("swirl: " + " ".join(text.split()))
+        self.print_note("swirl: " + " ".join(text.split()))
 
-    def progress(self, fraction: float, message: str = "") -> None:
+    def show_progress(self, fraction: float, message: str = "") -> None:
         """How far the work is (0 to 1): one line that is rewritten on a terminal, a line a second elsewhere."""
         now = time.monotonic()
         if now - self._shown < (0.1 if sys.stderr.isatty() else PROGRESS_SECONDS) and fraction < 1:
@@ -97,16 +99,16 @@ class Output:
             self._line_open = False
 
 
-def finite(value: Any) -> Any:
+def replace_non_finite(value: Any) -> Any:
     """The same value with null for every number that JSON cannot hold: a metric of nothing, log 0."""
     if isinstance(value, dict):
-        return {key: finite(inner) for key, inner in value.items()}
+        return {key: replace_non_finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(inner) for inner in value]
+        return [replace_non_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def table(headings: list[str], rows: list[list[str]]) -> str:
+def format_table(headings: list[str], rows: list[list[str]]) -> str:
     """Rows under headings in aligned columns."""
     widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
     lines = [headings, *rows]

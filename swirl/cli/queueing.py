@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from swirl.cli.arguments import add_json
-from swirl.cli.output import Output, table
+from swirl.cli.output import Output, format_table
 
 MOVES = ("up", "down", "first", "last")
 
@@ -40,12 +40,18 @@ def show_queue(given: argparse.Namespace, out: Output) -> int:
         raise UsageError(f"swirl queue RUN takes where to move the run: {', '.join(MOVES)}.")
     jobs.reconcile(given.home)
     if given.run is not None:
-        jobs.move(given.home, given.run, given.to)
+        jobs.move_in_queue(given.home, given.run, given.to)
     history = History(given.home)
-    runs = [(0, run) for run in history.active()] + list(enumerate(history.waiting(), start=1))
-    out.document([{"run": run.id, "status": run.status, "place": place, "device": run.device} for place, run in runs])
+    runs = [(0, run) for run in history.training_runs()] + list(enumerate(history.queued_runs(), start=1))
+    out.print_document(
+        [{"run": run.id, "status": run.status, "place": place, "device": run.device} for place, run in runs]
+    )
     rows = [[str(place) if place else "-", run.id, run.status, run.device or "", run.name] for place, run in runs]
-    out.line(table(["PLACE", "RUN", "STATUS", "DEVICE", "NAME"], rows) if rows else "Nothing trains and nothing waits.")
+    out.print_line(
+        format_table(["PLACE", "RUN", "STATUS", "DEVICE", "NAME"], rows)
+        if rows
+        else "Nothing trains and nothing waits."
+    )
     return 0
 
 
@@ -53,7 +59,7 @@ def ask_for_samples(given: argparse.Namespace, out: Output) -> int:
     """Leave the request that the run reads at its next step."""
     from swirl.runs import jobs
 
-    jobs.sample(given.home, given.run)
-    out.document({"run": given.run, "asked": "sample"})
-    out.line(f"Run {given.run} draws samples after its present step; its page shows them.")
+    jobs.request_samples(given.home, given.run)
+    out.print_document({"run": given.run, "asked": "sample"})
+    out.print_line(f"Run {given.run} draws samples after its present step; its page shows them.")
     return 0

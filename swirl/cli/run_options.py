@@ -13,15 +13,15 @@ from typing import Any
 
 from swirl.cli.output import Output
 from swirl.errors import SwirlError, UsageError
-from swirl.presets import preset
+from swirl.presets import get_preset
 from swirl.settings import Settings, parse_assignment
 
 FOLLOW_SECONDS = 1.0
 
 
-def settings_from(given: argparse.Namespace) -> Settings:
+def build_settings(given: argparse.Namespace) -> Settings:
     """Preset or config file, then --data and --labels, then --set; checked, with data, labels and model in place."""
-    settings = preset(given.preset).settings if given.preset else Settings.from_dict(read_config(given.config))
+    settings = get_preset(given.preset).settings if given.preset else Settings.from_dict(read_config(given.config))
     named = {"data": given.data, "labels": given.labels}
     settings = settings.replace({key: value for key, value in named.items() if value is not None})
     settings = settings.replace(dict(parse_assignment(text) for text in given.set))
@@ -41,17 +41,23 @@ def settings_from(given: argparse.Namespace) -> Settings:
     return settings
 
 
-def warn_of_size(home: Path, settings: Settings, out: Output) -> None:
+def warn_if_memory_short(home: Path, settings: Settings, out: Output) -> None:
     """Say on standard error when a run will hardly fit, and which settings bring it down; it may still start."""
-    from swirl.training.memory_check import preflight
+    from swirl.training.memory_check import check_memory
 
-    fit = preflight(home, settings)
-    if fit is None or (fit.fits and not fit.tight):
+    fit = check_memory(home, settings)
+    if fit is None or (fit.fits and not fit.is_tight):
         return
-    changes = " ".join(f"{name}={value}" for name, value in fit.changes.items())
-    down = f"; --set {changes} brings it down to {fit.after / 1e9:.1f} GB" if fit.after is not None else ""
-    needed, room = fit.needed.total / 1e9, fit.room / 1e9
-    out.note(f"warning: this run may need {needed:.1f} GB, and there are {room:.1f} GB for it on {fit.device}{down}.")
+    changes = " ".join(f"{name}={value}" for name, value in fit.suggested_changes.items())
+    down = (
+        f"; --set {changes} brings it down to {fit.bytes_after_changes / 1e9:.1f} GB"
+        if fit.bytes_after_changes is not None
+        else ""
+    )
+    needed, room = fit.needed.total / 1e9, fit.available_bytes / 1e9
+    out.print_note(
+        f"warning: this run may need {needed:.1f} GB, and there are {room:.1f} GB for it on {fit.device}{down}."
+    )
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return flat
 
 
-def result(home: Path, run_id: str) -> dict[str, Any]:
+def run_result(home: Path, run_id: str) -> dict[str, Any]:
     """The document of `train --json`: the run's status, its checkpoints with their scores, and the best one."""
     from swirl.history import History
 
@@ -100,7 +106,7 @@ def result(home: Path, run_id: str) -> dict[str, Any]:
 
 
 @contextmanager
-def follow(home: Path, run_id: str, out: Output) -> Iterator[None]:
+def show_training_progress(home: Path, run_id: str, out: Output) -> Iterator[None]:
     """While inside, show on standard error how far the run is, as its heartbeats tell."""
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(home, run_id, out, ended), daemon=True)
@@ -120,14 +126,14 @@ def _watch(home: Path, run_id: str, out: Output, ended: threading.Event) -> None
         run = history.run(run_id)
         seen = (run.status, run.phase, run.phase_index, run.step)
         if run.warning and run.warning != warned:
-            out.note(f"warning: {run.warning}")
+            out.print_note(f"warning: {run.warning}")
             warned = run.warning
         if seen == shown:
             continue
         shown = seen
         if run.phase is None or run.step is None:
-            out.note(f"{run_id} {run.status}")
+            out.print_note(f"{run_id} {run.status}")
             continue
         left = "" if run.seconds_left is None else f", about {run.seconds_left:.0f} s left"
         fraction = run.step / run.phase_steps if run.phase_steps else 0.0
-        out.progress(fraction, f"{run.status}: phase {run.phase_index} {run.phase}, step {run.step}{left}")
+        out.show_progress(fraction, f"{run.status}: phase {run.phase_index} {run.phase}, step {run.step}{left}")

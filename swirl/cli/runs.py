@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from swirl.cli.arguments import add_json
-from swirl.cli.output import Output, table
-from swirl.cli.run_options import follow, result, settings_from, warn_of_size
+from swirl.cli.output import Output, format_table
+from swirl.cli.run_options import build_settings, run_result, show_training_progress, warn_if_memory_short
 from swirl.errors import UsageError
 from swirl.presets import PRESETS
-from swirl.settings import FIELDS, PER_PHASE
+from swirl.settings import PER_PHASE, SETTING_FIELDS
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -54,7 +54,7 @@ def settings_help() -> str:
     """The settings that --set and a config file take, one a line."""
     lines = [
         f"  {name:<22}{'*' if name in PER_PHASE else ' '} {spec.metadata['help']} ({spec.default})"
-        for name, spec in FIELDS.items()
+        for name, spec in SETTING_FIELDS.items()
     ]
     return "\n".join(["settings, with their defaults; forward.NAME and inverse.NAME override those with a *:", *lines])
 
@@ -63,44 +63,44 @@ def train_run(given: argparse.Namespace, out: Output) -> int:
     """Create a run, then train it here or leave it to a process of its own."""
     from swirl.runs import distributed, jobs
 
-    settings = settings_from(given)
+    settings = build_settings(given)
     if given.detach and distributed.world_size() > 1:
         raise UsageError("--detach cannot be combined with a launcher of several processes.")
     if distributed.rank() > 0:
         return train_as_helper_rank(given.home)
-    warn_of_size(given.home, settings, out)
+    warn_if_memory_short(given.home, settings, out)
     about: dict[str, Any] = {"preset": given.preset, "settings": settings, "name": given.name}
     if given.detach:
         run_id = jobs.start(given.home, **about)
-        out.document(result(given.home, run_id))
-        out.line(run_id)
+        out.print_document(run_result(given.home, run_id))
+        out.print_line(run_id)
         return 0
-    run_id = jobs.create_here(given.home, **about)
-    return train_here(given.home, run_id, out)
+    run_id = jobs.create_foreground_run(given.home, **about)
+    return train_in_foreground(given.home, run_id, out)
 
 
-def train_here(home: Path, run_id: str, out: Output) -> int:
+def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
     """Train a run that waits for this process; returns 0 when it finished or was stopped, else 1."""
     from swirl.runs import distributed, jobs
 
-    out.line(run_id)
+    out.print_line(run_id)
     if distributed.world_size() > 1:
         distributed.announce(home, run_id)
     try:
-        with follow(home, run_id, out):
-            jobs.run_here(home, run_id)
+        with show_training_progress(home, run_id, out):
+            jobs.train_in_foreground(home, run_id)
     finally:
         if distributed.world_size() > 1:
-            distributed.forget(home)
-    ended = result(home, run_id)
-    out.document(ended)
+            distributed.remove_announcement(home)
+    ended = run_result(home, run_id)
+    out.print_document(ended)
     if ended["checkpoints"]:
-        names = [[item["name"], item["phase"], scores_in_words(item["scores"])] for item in ended["checkpoints"]]
-        out.line(table(["CHECKPOINT", "PHASE", "SCORES"], names))
+        names = [[item["name"], item["phase"], format_scores(item["scores"])] for item in ended["checkpoints"]]
+        out.print_line(format_table(["CHECKPOINT", "PHASE", "SCORES"], names))
     if ended["status"] in ("failed", "interrupted"):
-        out.error(ended["error"] or f"Run {run_id} was interrupted; to continue it: swirl resume {run_id}")
+        out.print_error(ended["error"] or f"Run {run_id} was interrupted; to continue it: swirl resume {run_id}")
         return 1
-    out.note(f"Run {run_id} {ended['status']}." + (f" Best: {ended['best']}." if ended["best"] else ""))
+    out.print_note(f"Run {run_id} {ended['status']}." + (f" Best: {ended['best']}." if ended["best"] else ""))
     return 0
 
 
@@ -115,11 +115,11 @@ def train_as_helper_rank(home: Path) -> int:
     # Rank 0 alone answers signals, with a stop request that every rank obeys at the same step.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    train(home, distributed.announced(home), SelectionScorer)
+    train(home, distributed.wait_for_run_id(home), SelectionScorer)
     return 0
 
 
-def scores_in_words(scores: dict[str, float]) -> str:
+def format_scores(scores: dict[str, float]) -> str:
     """Scores on one line, shortest useful form."""
     return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
 
@@ -131,8 +131,8 @@ def stop_run(given: argparse.Namespace, out: Output) -> int:
 
     jobs.stop(given.home, given.run, force=given.force)
     status = History(given.home).run(given.run).status
-    out.document({"run": given.run, "status": status})
-    out.line(f"Run {given.run} is {status}.")
+    out.print_document({"run": given.run, "status": status})
+    out.print_line(f"Run {given.run} is {status}.")
     return 0
 
 
@@ -144,7 +144,7 @@ def resume_run(given: argparse.Namespace, out: Output) -> int:
         return train_as_helper_rank(given.home)
     jobs.resume(given.home, given.run, detach=given.detach)
     if given.detach:
-        out.document(result(given.home, given.run))
-        out.line(given.run)
+        out.print_document(run_result(given.home, given.run))
+        out.print_line(given.run)
         return 0
-    return train_here(given.home, given.run, out)
+    return train_in_foreground(given.home, given.run, out)

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from swirl.cli.arguments import add_json, positive
-from swirl.cli.output import Output, table
+from swirl.cli.arguments import add_json, positive_integer
+from swirl.cli.output import Output, format_table
 from swirl.errors import UsageError
 
-AT_LEAST = 20
+MIN_TRANSITIONS = 20
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -25,7 +25,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "run are kept in the home like any other.",
     )
     trial.add_argument("world", metavar="WORLD", help="a name from `swirl worlds`")
-    trial.add_argument("--transitions", metavar="N", type=positive, default=200, help="to learn from (default 200)")
+    trial.add_argument(
+        "--transitions", metavar="N", type=positive_integer, default=200, help="to learn from (default 200)"
+    )
     trial.add_argument("--from", metavar="PATH", type=Path, dest="source", help="the log, for tau-bench and toolbench")
     trial.add_argument("--seed", metavar="S", type=int, default=0, help="the same seed, the same transitions")
     trial.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change settings")
@@ -42,8 +44,8 @@ def try_world(given: argparse.Namespace, out: Output) -> int:
 
     if given.world not in WORLDS:
         raise UsageError(f"There is no world {given.world!r}; the worlds are: {', '.join(WORLDS)}.")
-    if given.transitions < AT_LEAST:
-        raise UsageError(f"--transitions takes a whole number from {AT_LEAST} on, not {given.transitions}.")
+    if given.transitions < MIN_TRANSITIONS:
+        raise UsageError(f"--transitions takes a whole number from {MIN_TRANSITIONS} on, not {given.transitions}.")
     if not 0 <= given.seed < HELD_OUT_SEED:
         raise UsageError(f"--seed takes a whole number from 0 to {HELD_OUT_SEED - 1}; later ones are held out.")
     trial = Trial(given.home, given.world, WORLDS[given.world].kind, out)
@@ -52,10 +54,10 @@ def try_world(given: argparse.Namespace, out: Output) -> int:
     with trial.timed("record"):
         counts = trial.record(given.transitions, given.seed, given.source)
     with trial.timed("import"):
-        bring_in(trial, out)
+        import_recording(trial, out)
     if trial.kind == "text" and "model" not in changes:
         with trial.timed("make a small model"):
-            settings = trial.base(settings)
+            settings = trial.make_base_model(settings)
     with trial.timed("measure before"):
         before = trial.measure(settings.model, settings)
     with trial.timed("train"):
@@ -79,40 +81,42 @@ def try_world(given: argparse.Namespace, out: Output) -> int:
         "inferred": {"actions": len(inferred), "distinct": len(set(inferred))},
         "metrics": columns,
     }
-    out.document(document)
-    show(document, out)
+    out.print_document(document)
+    print_result(document, out)
     return 0
 
 
-def bring_in(trial: Any, out: Output) -> None:
+def import_recording(trial: Any, out: Output) -> None:
     """Import what was recorded, under the trial's name."""
     from swirl.sources.collections.catalog import import_collection
 
-    import_collection(trial.home, trial.folder, trial.name, progress=out.progress)
+    import_collection(trial.home, trial.folder, trial.name, progress=out.show_progress)
 
 
-def show(document: dict[str, Any], out: Output) -> None:
+def print_result(document: dict[str, Any], out: Output) -> None:
     """The figures for people: what was learned from, how long it took, and the table."""
     counts, seconds, columns = document["transitions"], document["seconds"], document["metrics"]
-    out.line(
+    out.print_line(
         f"{document['world']}: {counts['labelled']} transitions with their actions, {counts['unlabelled']} without, "
         f"{counts['held_out']} held out; {document['model']}, {sum(seconds.values()):.0f} s in all."
     )
     names = [name.removeprefix("forward/") for name in columns["before"] if name.startswith("forward/")]
     rows = []
     for name in names:
-        learned = [cell(column, f"forward/{name}") for column in columns.values()]
-        rows.append([f"forward/{name}", cell(columns["before"], f"copy/{name}"), *learned])
-    rows.append(["inverse/exact_match", "–", *(cell(column, "inverse/exact_match") for column in columns.values())])
-    out.line(table(["METRIC", "COPY", "BEFORE", "WARM-UP", "AFTER"], rows))
-    out.line(
+        learned = [format_interval(column, f"forward/{name}") for column in columns.values()]
+        rows.append([f"forward/{name}", format_interval(columns["before"], f"copy/{name}"), *learned])
+    rows.append(
+        ["inverse/exact_match", "–", *(format_interval(column, "inverse/exact_match") for column in columns.values())]
+    )
+    out.print_line(format_table(["METRIC", "COPY", "BEFORE", "WARM-UP", "AFTER"], rows))
+    out.print_line(
         f"Inferred {document['inferred']['actions']} actions, {document['inferred']['distinct']} of them distinct."
     )
-    out.note(f"Seconds: {', '.join(f'{step} {took:.1f}' for step, took in seconds.items())}.")
-    out.note(f"Next: swirl evaluate {document['checkpoints']['after']} --data {document['collection']}")
+    out.print_note(f"Seconds: {', '.join(f'{step} {took:.1f}' for step, took in seconds.items())}.")
+    out.print_note(f"Next: swirl evaluate {document['checkpoints']['after']} --data {document['collection']}")
 
 
-def cell(column: dict[str, dict[str, float]], name: str) -> str:
+def format_interval(column: dict[str, dict[str, float]], name: str) -> str:
     """A figure with its 95 % interval."""
     if name not in column:
         return "–"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from swirl.cli.output import Output
-from swirl.cli.run_options import follow
+from swirl.cli.run_options import show_training_progress
 from swirl.errors import SwirlError
 from swirl.settings import Settings
 
-PRESETS = {"text": "tiny-household", "image": "tiny-blocks"}
+TRIAL_PRESETS = {"text": "tiny-household", "image": "tiny-blocks"}
 """The preset for each kind of states."""
 
 FEW_STEPS: dict[str, object] = {
@@ -48,7 +48,7 @@ class Trial:
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
         """Note how long a step takes, in seconds, and say that it begins."""
-        self.out.note(f"{self.name}: {step}")
+        self.out.print_note(f"{self.name}: {step}")
         started = time.perf_counter()
         yield
         self.seconds[step] = round(time.perf_counter() - started, 1)
@@ -58,17 +58,17 @@ class Trial:
 
         Raises SwirlError when the world is not ready or the home cannot be written.
         """
-        from swirl.worlds.registry import WORLDS, describe, opened
+        from swirl.worlds.registry import WORLDS, open_world, write_metadata
         from swirl.worlds.trial_data import write_trial
 
         fresh = self.folder.with_name(f".{self.world}")
         try:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
-            with opened(self.world, source) as world:
-                counts = write_trial(world, WORLDS[self.world].kind, fresh, transitions, seed, self.out.progress)
+            with open_world(self.world, source) as world:
+                counts = write_trial(world, WORLDS[self.world].kind, fresh, transitions, seed, self.out.show_progress)
             said = f"swirl trial {self.world} --transitions {transitions} --seed {seed}"
-            describe(self.world, fresh, said, title=f"Trial of {WORLDS[self.world].title}")
+            write_metadata(self.world, fresh, said, title=f"Trial of {WORLDS[self.world].title}")
             shutil.rmtree(self.folder, ignore_errors=True)
             fresh.rename(self.folder)
         except OSError as error:
@@ -81,25 +81,25 @@ class Trial:
 
     def settings(self, changes: dict[str, object]) -> Settings:
         """The preset's settings with a few steps of each phase, and what the user changed."""
-        from swirl.presets import preset
+        from swirl.presets import get_preset
 
-        settings = preset(PRESETS[self.kind]).settings.replace(FEW_STEPS)
+        settings = get_preset(TRIAL_PRESETS[self.kind]).settings.replace(FEW_STEPS)
         labels = str((self.folder / "labels.jsonl").resolve())
         return settings.replace({"data": self.name, "labels": labels, **changes})
 
-    def base(self, settings: Settings) -> Settings:
+    def make_base_model(self, settings: Settings) -> Settings:
         """The settings with a small text model made of the world's own states, which lies beside the trial's folder."""
         from swirl.recipes.trial_base import make_base
         from swirl.sources.collections.catalog import load_sequences
-        from swirl.sources.collections.split import part
+        from swirl.sources.collections.split import split_of
         from swirl.sources.labels.reading import read_labels
 
         folder = self.folder.with_name(f"{self.world}-base")
-        sequences = [sequence for sequence in load_sequences(self.home, self.name) if part(sequence.id) != "test"]
+        sequences = [sequence for sequence in load_sequences(self.home, self.name) if split_of(sequence.id) != "test"]
         transitions = [t for sequence in sequences for t in sequence.transitions()]
         labels, _ = read_labels(self.folder / "labels.jsonl")
         shutil.rmtree(folder, ignore_errors=True)
-        make_base(folder, transitions, labels, settings.seed, self.out.progress)
+        make_base(folder, transitions, labels, settings.seed, self.out.show_progress)
         return settings.replace({"model": str(folder.resolve())})
 
     def train(self, settings: Settings) -> tuple[str, str, str]:
@@ -110,9 +110,9 @@ class Trial:
         from swirl.history import History
         from swirl.runs import jobs
 
-        run = jobs.create_here(self.home, preset=None, settings=settings, name=self.name)
-        with follow(self.home, run, self.out):
-            jobs.run_here(self.home, run)
+        run = jobs.create_foreground_run(self.home, preset=None, settings=settings, name=self.name)
+        with show_training_progress(self.home, run, self.out):
+            jobs.train_in_foreground(self.home, run)
         history = History(self.home)
         status, checkpoints = history.run(run), history.checkpoints(run)
         if status.status != "finished":
@@ -122,14 +122,14 @@ class Trial:
     def infer(self, checkpoint: str) -> list[str]:
         """The actions that a model infers for the whole collection; kept beside the trial's folder, one a line."""
         from swirl.models import load_world_model
-        from swirl.models.threads import suited
+        from swirl.models.threads import threads_for_model_size
         from swirl.sources.collections.catalog import load_sequences
 
         transitions = [t for sequence in load_sequences(self.home, self.name) for t in sequence.transitions()]
         model = load_world_model(self.home, checkpoint)
         pairs = [(t.state, t.next_state) for t in transitions]
-        with suited(model.small):
-            found = [one.action for one in model.infer(pairs, alternatives=1, progress=self.out.progress)]
+        with threads_for_model_size(model.small):
+            found = [one.action for one in model.infer(pairs, alternatives=1, progress=self.out.show_progress)]
         # Not within the folder, for an import of that reads every text in it.
         self.folder.with_name(f"{self.world}-inferred.txt").write_text("\n".join(map(repr, found)) + "\n", "utf-8")
         return found
@@ -138,46 +138,46 @@ class Trial:
         """A model's figures on the held-out part, with 95 % intervals over sequences, kept in the history."""
         from swirl.history import History
         from swirl.models import load_world_model
-        from swirl.models.threads import suited
+        from swirl.models.threads import threads_for_model_size
 
         model = load_world_model(self.home, checkpoint)
         model.max_action_tokens, model.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
-        with suited(model.small):
-            metrics = figures(model, self.home, self.name, MEASURES[self.kind], self.out.progress)
+        with threads_for_model_size(model.small):
+            metrics = evaluate_held_out(model, self.home, self.name, MEASURES[self.kind], self.out.show_progress)
         History(self.home).add_evaluation(checkpoint=checkpoint, data=self.name, metrics=metrics)
         return metrics
 
 
-def figures(
+def evaluate_held_out(
     model: Any, home: Path, data: str, measures: tuple[str, ...], progress: Callable[[float, str], None]
 ) -> dict[str, dict[str, float]]:
     """Forward, copy and inverse figures of a model on the test part of a collection, greedy, under the true actions."""
     from swirl.evaluation import copy_baseline, forward
-    from swirl.evaluation.answers import Answers
-    from swirl.evaluation.bootstrap import of_mean
-    from swirl.evaluation.held_out_transitions import Rows
-    from swirl.evaluation.protocols import no_longer_than
-    from swirl.evaluation.report import aligned
+    from swirl.evaluation.answers import ModelAnswers
+    from swirl.evaluation.bootstrap import bootstrap_mean
+    from swirl.evaluation.held_out_transitions import EvaluatedRows
+    from swirl.evaluation.protocols import limit_prediction_length
+    from swirl.evaluation.report import align_true_actions
     from swirl.evaluation.text_metrics import exact_match
     from swirl.evaluation.true_actions import load_true_actions
     from swirl.sources.collections.catalog import load_sequences
-    from swirl.sources.collections.split import part
+    from swirl.sources.collections.split import split_of
 
-    transitions = [t for s in load_sequences(home, data) if part(s.id) == "test" for t in s.transitions()]
-    truth = aligned(transitions, load_true_actions(home, data))
-    rows = Rows(transitions, truth, Answers(model, progress=progress))
-    with no_longer_than(model, rows.next_states):
-        predicted = {"copy": copy_baseline.predicted(rows), "forward": forward.predicted(rows)}
-        inferred = rows.inferred
+    transitions = [t for s in load_sequences(home, data) if split_of(s.id) == "test" for t in s.transitions()]
+    truth = align_true_actions(transitions, load_true_actions(home, data))
+    rows = EvaluatedRows(transitions, truth, ModelAnswers(model, progress=progress))
+    with limit_prediction_length(model, rows.next_states):
+        predicted = {"copy": copy_baseline.predicted_keys(rows), "forward": forward.predicted_keys(rows)}
+        inferred = rows.inferred_actions
     chosen = {name: rows.measures[name] for name in measures}
     columns = {
         f"{group}/{name}": values
         for group, states in predicted.items()
         if states is not None
-        for name, values in forward.compared(states, rows.next_keys, chosen).items()
+        for name, values in forward.compare_states(states, rows.next_keys, chosen).items()
     }
     if truth is not None:
         columns["inverse/exact_match"] = [exact_match(a, z) for a, z in zip(inferred, truth, strict=True)]
     groups = [t.sequence_id for t in transitions]
-    found = {name: of_mean(values, groups) for name, values in columns.items()}
+    found = {name: bootstrap_mean(values, groups) for name, values in columns.items()}
     return {name: dataclasses.asdict(value) for name, value in found.items() if value is not None}

@@ -6,10 +6,10 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from swirl.cli.arguments import add_checkpoint, add_json, positive
-from swirl.cli.checkpoints import stored
-from swirl.cli.model_loading import loaded
-from swirl.cli.output import Output, table
+from swirl.cli.arguments import add_checkpoint, add_json, positive_integer
+from swirl.cli.checkpoints import save_imagined_state
+from swirl.cli.model_loading import loaded_model
+from swirl.cli.output import Output, format_table
 from swirl.errors import SwirlError, UsageError
 from swirl.states import StateSequence
 
@@ -36,7 +36,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     unrolling.add_argument("--sequence", metavar="ID", help="one of its sequences (default: the first)")
     unrolling.add_argument("--start", metavar="K", type=int, default=0, help="the state to start from (default: 0)")
     unrolling.add_argument(
-        "--steps", metavar="T", type=positive, help=f"how many (default: the actions given, else {STEPS} or to the end)"
+        "--steps",
+        metavar="T",
+        type=positive_integer,
+        help=f"how many (default: the actions given, else {STEPS} or to the end)",
     )
     unrolling.add_argument(
         "--action",
@@ -48,7 +51,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     unrolling.add_argument(
         "--best-of",
         metavar="N",
-        type=positive,
+        type=positive_integer,
         default=1,
         help="at each step draw N states at temperature 1 and keep the one whose action the inverse model scores "
         "highest (default: 1, the greedy state)",
@@ -60,36 +63,36 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def unroll_sequence(given: argparse.Namespace, out: Output) -> int:
     """Imagine the steps and print each beside the truth."""
-    from swirl.evaluation.unrolling import demand_possible, unroll
+    from swirl.evaluation.unrolling import check_rollout_possible, unroll
     from swirl.sources.collections.catalog import load_sequences
 
-    sequence = chosen(load_sequences(given.home, given.data), given.sequence, given.data)
+    sequence = find_sequence(load_sequences(given.home, given.data), given.sequence, given.data)
     ahead = max(1, len(sequence.states) - 1 - given.start)
     steps = given.steps or (len(given.actions) if given.actions else min(STEPS, ahead))
-    demand_possible(sequence, given.start, steps, given.actions)  # before a model is loaded
-    told = {"actions": given.actions, "best_of": given.best_of, "seed": given.seed, "progress": out.progress}
-    with loaded(given) as model:
+    check_rollout_possible(sequence, given.start, steps, given.actions)  # before a model is loaded
+    told = {"actions": given.actions, "best_of": given.best_of, "seed": given.seed, "progress": out.show_progress}
+    with loaded_model(given) as model:
         rollout = unroll(model, sequence, given.start, steps, **told)
-    rows = described(given.home, rollout)
-    out.document(
+    rows = describe_steps(given.home, rollout)
+    out.print_document(
         {
             "checkpoint": given.checkpoint,
             "data": given.data,
             "sequence": sequence.id,
             "start": given.start,
-            "given": rollout.given,
+            "given": rollout.has_given_actions,
             "best_of": given.best_of,
             "seed": given.seed,
             "steps": rows,
         }
     )
-    told = "as given" if rollout.given else "inferred from the observed states"
-    out.line(f"{given.checkpoint} from state {given.start} of {sequence.id} in {given.data}; actions {told}")
+    told = "as given" if rollout.has_given_actions else "inferred from the observed states"
+    out.print_line(f"{given.checkpoint} from state {given.start} of {sequence.id} in {given.data}; actions {told}")
     print_rows(rows, rollout, out)
     return 0
 
 
-def chosen(sequences: list[StateSequence], name: str | None, data: str) -> StateSequence:
+def find_sequence(sequences: list[StateSequence], name: str | None, data: str) -> StateSequence:
     """The sequence of that name, or the first. Raises SwirlError for an unknown name or an empty collection."""
     found = next((sequence for sequence in sequences if name in (None, sequence.id)), None)
     if found is not None:
@@ -100,7 +103,7 @@ def chosen(sequences: list[StateSequence], name: str | None, data: str) -> State
     raise UsageError(f"The collection {data!r} has no sequence {name!r}; it has {len(sequences)}, such as {some}.")
 
 
-def described(home: Path, rollout: Rollout) -> list[dict[str, Any]]:
+def describe_steps(home: Path, rollout: Rollout) -> list[dict[str, Any]]:
     """One row a step; a picture is the path of its file."""
     rows: list[dict[str, Any]] = []
     for index, (action, state) in enumerate(zip(rollout.actions, rollout.states, strict=True)):
@@ -108,16 +111,16 @@ def described(home: Path, rollout: Rollout) -> list[dict[str, Any]]:
             {
                 "step": index + 1,
                 "action": action,
-                "imagined": stored(home, state),
-                "observed": stored(home, rollout.truth[index]) if index < len(rollout.truth) else None,
-                "likeness": plain(rollout.likeness, index),
-                "copy": plain(rollout.copied, index),
+                "imagined": save_imagined_state(home, state),
+                "observed": save_imagined_state(home, rollout.truth[index]) if index < len(rollout.truth) else None,
+                "likeness": likeness_at(rollout.likeness, index),
+                "copy": likeness_at(rollout.copy_likeness, index),
             }
         )
     return rows
 
 
-def plain(likeness: tuple[Likeness, ...], index: int) -> dict[str, float | None] | None:
+def likeness_at(likeness: tuple[Likeness, ...], index: int) -> dict[str, float | None] | None:
     """A step's likeness for JSON; None where nothing was observed."""
     return dataclasses.asdict(likeness[index]) if index < len(likeness) else None
 
@@ -125,7 +128,9 @@ def plain(likeness: tuple[Likeness, ...], index: int) -> dict[str, float | None]
 def print_rows(rows: list[dict[str, Any]], rollout: Rollout, out: Output) -> None:
     """The steps, then how near each came; copying the start beside it."""
     for row in rows:
-        out.line(f"{row['step']}\t{row['action']}\n\timagined: {row['imagined']}\n\tobserved: {row['observed'] or '–'}")
+        out.print_line(
+            f"{row['step']}\t{row['action']}\n\timagined: {row['imagined']}\n\tobserved: {row['observed'] or '–'}"
+        )
     if not rollout.likeness:
         return
     names = ["exact_match", "token_accuracy", *(["psnr"] if rollout.likeness[0].psnr is not None else [])]
@@ -135,4 +140,4 @@ def print_rows(rows: list[dict[str, Any]], rollout: Rollout, out: Output) -> Non
         [str(row["step"]), *(f"{row[whose][name]:.3f}" for name in names for whose in ("likeness", "copy"))]
         for row in compared
     ]
-    out.line(table(headings, cells))
+    out.print_line(format_table(headings, cells))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from swirl.pictures import Pixels
 
-Observed = State | Sequence[int]
+StateOrIds = State | Sequence[int]
 """A state as a prompt takes it: itself, or its ids where they are known already."""
 
 REMEMBERED = 65_536
@@ -35,7 +35,7 @@ class ImageTokenizer(Protocol):
     def grid(self) -> tuple[int, int]: ...
 
     @property
-    def codes(self) -> int: ...
+    def codebook_size(self) -> int: ...
 
     def encode(self, frames: Sequence[Pixels]) -> list[list[int]]:
         """The codes of each frame in reading order; the frames have the tokenizer's size."""
@@ -45,7 +45,7 @@ class ImageTokenizer(Protocol):
         """The frames of codes in reading order."""
         ...
 
-    def save_with(self, base: Path) -> None:
+    def save_to_base_folder(self, base: Path) -> None:
         """Write what the base model's own files in the folder do not hold."""
         ...
 
@@ -64,7 +64,7 @@ class Codec(Protocol):
         """The text of token ids."""
         ...
 
-    def encode_state(self, state: Observed) -> list[int]:
+    def encode_state(self, state: StateOrIds) -> list[int]:
         """Token ids of a state."""
         ...
 
@@ -72,7 +72,7 @@ class Codec(Protocol):
         """The state of token ids."""
         ...
 
-    def observed(self, ids: Sequence[int]) -> Observed:
+    def to_prompt_state(self, ids: Sequence[int]) -> StateOrIds:
         """A sampled state as a prompt takes it."""
         ...
 
@@ -102,7 +102,7 @@ class TextCodec:
         """The text of token ids; special tokens are left out and outer white space is dropped."""
         return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False).strip()
 
-    def encode_state(self, state: Observed) -> list[int]:
+    def encode_state(self, state: StateOrIds) -> list[int]:
         """Token ids of a text state. Raises SwirlError for a picture."""
         if not isinstance(state, State):
             return list(state)
@@ -114,7 +114,7 @@ class TextCodec:
         """The text state of token ids."""
         return State(self.decode(ids))
 
-    def observed(self, ids: Sequence[int]) -> State:
+    def to_prompt_state(self, ids: Sequence[int]) -> State:
         """A sampled state, as text: a chat template takes words."""
         return self.decode_state(ids)
 
@@ -144,29 +144,29 @@ class ImageCodec(TextCodec):
         reading: int | None = None,
     ) -> None:
         super().__init__(tokenizer)
-        self.images, self.offset, self.family, self.row_end = images, offset, family, row_end
-        self.reading = offset if reading is None else reading
-        self.size, self.grid, self.codes = (images.size, images.size), images.grid, images.codes
+        self.image_tokenizer, self.offset, self.family, self.row_end = images, offset, family, row_end
+        self.prompt_offset = offset if reading is None else reading
+        self.size, self.grid, self.codebook_size = (images.size, images.size), images.grid, images.codebook_size
         self.length = self.grid[0] * self.grid[1]
         self._known: OrderedDict[str, list[int]] = OrderedDict()
 
-    def answer(self, ids: Sequence[int]) -> list[int]:
+    def to_completion_ids(self, ids: Sequence[int]) -> list[int]:
         """The ids of a frame as a model draws them: each row with its end, if it has one."""
         if self.row_end is None:
             return list(ids)
         columns = self.grid[1]
         return [token for at in range(0, len(ids), columns) for token in (*ids[at : at + columns], self.row_end)]
 
-    def read(self, ids: Sequence[int]) -> list[int]:
+    def to_prompt_ids(self, ids: Sequence[int]) -> list[int]:
         """The ids of a frame as a prompt holds them."""
-        return self.answer([token - self.offset + self.reading for token in ids])
+        return self.to_completion_ids([token - self.offset + self.prompt_offset for token in ids])
 
     @property
-    def answer_length(self) -> int:
+    def completion_length(self) -> int:
         """How many ids a drawn frame has, row ends included."""
         return self.length + (0 if self.row_end is None else self.grid[0])
 
-    def encode_state(self, state: Observed) -> list[int]:
+    def encode_state(self, state: StateOrIds) -> list[int]:
         """The `length` ids of a picture. Raises SwirlError for a text, or a file that is no image."""
         if not isinstance(state, State):
             return list(state)
@@ -178,7 +178,7 @@ class ImageCodec(TextCodec):
     def _key(self, state: State) -> str:
         if state.picture is None:
             raise SwirlError("This model reads pictures, and the state is a text; choose a model of texts.")
-        return pictures.key(state)
+        return pictures.state_key(state)
 
     def prepare(self, states: Sequence[State]) -> None:
         """Encode the frames that are not known yet, in batches."""
@@ -186,7 +186,7 @@ class ImageCodec(TextCodec):
         rows = [(key, state) for key, state in asked.items() if key not in self._known]
         for start in range(0, len(rows), FRAMES_AT_ONCE):
             part = rows[start : start + FRAMES_AT_ONCE]
-            found = self.images.encode([pictures.pixels(state.picture, self.size) for _, state in part])
+            found = self.image_tokenizer.encode([pictures.pixels(state.picture, self.size) for _, state in part])
             for (key, _), codes in zip(part, found, strict=True):
                 self._known[key] = [self.offset + code for code in codes]
         while len(self._known) > max(REMEMBERED, len(rows)):
@@ -194,15 +194,15 @@ class ImageCodec(TextCodec):
 
     def decode_state(self, ids: Sequence[int]) -> State:
         """The picture of `length` ids, row ends aside; an id that is no code of this model counts as code 0."""
-        codes = [token - self.offset for token in self.observed(ids)]
-        codes = [code if 0 <= code < self.codes else 0 for code in codes]
+        codes = [token - self.offset for token in self.to_prompt_state(ids)]
+        codes = [code if 0 <= code < self.codebook_size else 0 for code in codes]
         codes = (codes + [0] * self.length)[: self.length]
-        state = State(picture=pictures.from_pixels(self.images.decode([codes])[0]))
+        state = State(picture=pictures.from_pixels(self.image_tokenizer.decode([codes])[0]))
         # What was just drawn is read as what it was drawn from.
-        self._known[pictures.key(state)] = [self.offset + code for code in codes]
+        self._known[pictures.state_key(state)] = [self.offset + code for code in codes]
         return state
 
-    def observed(self, ids: Sequence[int]) -> Sequence[int]:
+    def to_prompt_state(self, ids: Sequence[int]) -> Sequence[int]:
         """A sampled frame by its ids, without row ends: no pixel is needed to read it again."""
         return [token for token in ids if token != self.row_end]
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from swirl.codecs import CODEC
+from swirl.codecs import CODEC_FOLDER
 from swirl.errors import SwirlError
 from swirl.pictures import Pixels
 
@@ -28,7 +28,7 @@ FRAMES = "frames.json"
 
 
 @dataclass
-class ImageTokenizer:
+class VQImageTokenizer:
     """A VQModel and the frames it takes: `size` pixels a side, cut into tiles of `tile` pixels a side.
 
     Patches of `patch` pixels a side enter as one place with more channels, which costs far less than convolving over
@@ -47,11 +47,11 @@ class ImageTokenizer:
         """Codes along one side of a tile."""
         return self.tile // self.patch // 2 ** (len(self.vq.config.block_out_channels) - 1)
 
-    def latents(self, tiles: torch.Tensor) -> torch.Tensor:
+    def encode_latents(self, tiles: torch.Tensor) -> torch.Tensor:
         """The encoder's answer to tiles (B, 3, tile, tile) in [-1, 1]: (B, width, side, side)."""
         return self.vq.encode(pixel_unshuffle(tiles, self.patch)).latents
 
-    def drawn(self, latents: torch.Tensor) -> torch.Tensor:
+    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """The tiles (B, 3, tile, tile) of latents that are taken from the codebook already."""
         return pixel_shuffle(self.vq.decode(latents, force_not_quantize=True).sample, self.patch)
 
@@ -61,34 +61,34 @@ class ImageTokenizer:
         return (self.size // self.tile * self.side,) * 2
 
     @property
-    def codes(self) -> int:
+    def codebook_size(self) -> int:
         """How many codes there are."""
         return int(self.vq.config.num_vq_embeddings)
 
     @torch.no_grad()
     def encode(self, frames: Sequence[Pixels]) -> list[list[int]]:
         """The codes of each frame in reading order; the frames have the codec's size."""
-        tiles = cut(torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2), self.tile)
+        tiles = split_into_tiles(torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2), self.tile)
         # Boards repeat a few tiles many times, and equal tiles have equal codes.
-        first, which = distinct(tiles)
+        first, which = index_distinct_tiles(tiles)
         if len(first) == 1:
             first *= 2  # group norms refuse a single value a channel: a frame of one colour, in tiles of one code
-        new = scaled(tiles[first].to(self.vq.device), self.vq.dtype)
-        codes = self.vq.quantize(self.latents(new))[2][2].view(len(new), -1)[which]
-        return join(codes.view(-1, 1, self.side, self.side), len(frames)).flatten(1).tolist()
+        new = normalise_pixels(tiles[first].to(self.vq.device), self.vq.dtype)
+        codes = self.vq.quantize(self.encode_latents(new))[2][2].view(len(new), -1)[which]
+        return join_tiles(codes.view(-1, 1, self.side, self.side), len(frames)).flatten(1).tolist()
 
     @torch.no_grad()
     def decode(self, codes: Sequence[Sequence[int]]) -> list[Pixels]:
         """The frames of codes in reading order."""
         ids = torch.tensor(codes, device=self.vq.device).view(len(codes), 1, *self.grid)
-        tiles = cut(ids, self.side)
+        tiles = split_into_tiles(ids, self.side)
         shape = (len(tiles), self.side, self.side, self.vq.quantize.vq_embed_dim)
         latents = self.vq.quantize.get_codebook_entry(tiles.flatten(), shape).to(self.vq.dtype)
-        return to_pixels(join(self.drawn(latents), len(codes)))
+        return to_pixels(join_tiles(self.decode_latents(latents), len(codes)))
 
-    def save_with(self, base: Path) -> None:
+    def save_to_base_folder(self, base: Path) -> None:
         """Write the codec's folder beside its language model."""
-        self.save(base / CODEC)
+        self.save(base / CODEC_FOLDER)
 
     def save(self, folder: Path) -> None:
         """Write the codec's folder; weights as safetensors."""
@@ -97,7 +97,7 @@ class ImageTokenizer:
         (folder / FRAMES).write_text(json.dumps(said) + "\n", encoding="utf-8")
 
 
-def distinct(tiles: torch.Tensor) -> tuple[list[int], list[int]]:
+def index_distinct_tiles(tiles: torch.Tensor) -> tuple[list[int], list[int]]:
     """Where each distinct tile comes first, and for every tile which of those it is."""
     first: list[int] = []
     known: dict[bytes, int] = {}
@@ -110,14 +110,14 @@ def distinct(tiles: torch.Tensor) -> tuple[list[int], list[int]]:
     return first, which
 
 
-def cut(images: torch.Tensor, tile: int) -> torch.Tensor:
+def split_into_tiles(images: torch.Tensor, tile: int) -> torch.Tensor:
     """(B, C, H, W) as tiles (B x H/tile x W/tile, C, tile, tile), row by row."""
     batch, channels, height, width = images.shape
     parts = images.view(batch, channels, height // tile, tile, width // tile, tile)
     return parts.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, tile, tile)
 
 
-def join(tiles: torch.Tensor, batch: int) -> torch.Tensor:
+def join_tiles(tiles: torch.Tensor, batch: int) -> torch.Tensor:
     """The inverse of `cut` for square images: (B, C, H, W)."""
     count, channels, tile, _ = tiles.shape
     side = int((count // batch) ** 0.5)
@@ -125,7 +125,7 @@ def join(tiles: torch.Tensor, batch: int) -> torch.Tensor:
     return parts.reshape(batch, channels, side * tile, side * tile)
 
 
-def scaled(images: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+def normalise_pixels(images: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Numbers from 0 to 255 as -1 to 1."""
     return images.to(dtype) / 127.5 - 1
 
@@ -136,7 +136,7 @@ def to_pixels(images: torch.Tensor) -> list[Pixels]:
     return list(scaled.permute(0, 2, 3, 1).cpu().numpy())
 
 
-def load(folder: Path, device: torch.device | str) -> ImageTokenizer:
+def load_image_tokenizer(folder: Path, device: torch.device | str) -> VQImageTokenizer:
     """The codec of a folder; it stays in float32. Raises SwirlError when it cannot be loaded.
 
     A VQModel without `frames.json` takes whole frames of its `sample_size`.
@@ -150,7 +150,7 @@ def load(folder: Path, device: torch.device | str) -> ImageTokenizer:
         size = int(said.get("size", vq.config.sample_size))
         quality = dict(said.get("quality", {}))
         tile, patch = int(said.get("tile", size)), int(said.get("patch", 1))
-        found = ImageTokenizer(vq.eval().requires_grad_(False), size, tile, patch, quality)
+        found = VQImageTokenizer(vq.eval().requires_grad_(False), size, tile, patch, quality)
         if not (found.tile > 0 and found.side > 0 and found.size % found.tile == 0):
             raise ValueError(f"frames of {found.size} pixels cannot be cut into tiles of {found.tile}")
         return found

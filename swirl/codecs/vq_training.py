@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import l1_loss, mse_loss
 
-from swirl.codecs.vq import ImageTokenizer, cut, distinct, scaled
+from swirl.codecs.vq import VQImageTokenizer, index_distinct_tiles, normalise_pixels, split_into_tiles
 from swirl.errors import UsageError
 from swirl.pictures import Pixels
 
@@ -49,7 +49,7 @@ class CodecShape:
             )
 
 
-def new_codec(shape: CodecShape) -> ImageTokenizer:
+def new_codec(shape: CodecShape) -> VQImageTokenizer:
     """A freshly initialised codec."""
     from diffusers import VQModel
 
@@ -68,7 +68,7 @@ def new_codec(shape: CodecShape) -> ImageTokenizer:
         sample_size=shape.tile // shape.patch,
         mid_block_add_attention=False,
     )
-    return ImageTokenizer(vq, shape.size, shape.tile, shape.patch)
+    return VQImageTokenizer(vq, shape.size, shape.tile, shape.patch)
 
 
 def train_codec(
@@ -80,7 +80,7 @@ def train_codec(
     learning_rate: float = 4e-3,
     seed: int = 0,
     progress: Progress | None = None,
-) -> ImageTokenizer:
+) -> VQImageTokenizer:
     """A codec for frames (each `size` x `size` x 3, uint8): `steps` of the autoencoder, then with the codebook.
 
     Every distinct tile counts once, however often it is seen, so that a rare object is drawn as well as the board.
@@ -89,7 +89,7 @@ def train_codec(
     torch.manual_seed(seed)
     codec = new_codec(shape)
     whole = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
-    tiles = scaled(some_distinct(cut(whole, shape.tile), generator))
+    tiles = normalise_pixels(some_distinct(split_into_tiles(whole, shape.tile), generator))
     codec.vq.train().requires_grad_(True)
     total, done = sum(steps), 0
     for quantised, count in zip((False, True), steps, strict=True):
@@ -119,38 +119,38 @@ def train_codec(
 def some_distinct(tiles: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Each tile once, at most TILES_AT_MOST of them by lot."""
     tiles = tiles[torch.randperm(len(tiles), generator=generator)[: 20 * TILES_AT_MOST]]
-    return tiles[distinct(tiles)[0][:TILES_AT_MOST]]
+    return tiles[index_distinct_tiles(tiles)[0][:TILES_AT_MOST]]
 
 
 def reconstruction_loss(
-    codec: ImageTokenizer, tiles: torch.Tensor, *, quantised: bool
+    codec: VQImageTokenizer, tiles: torch.Tensor, *, quantised: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """How far redrawn tiles are off, plus the codebook's own loss, and the codes used (none without a codebook)."""
-    latents = codec.latents(tiles)
+    latents = codec.encode_latents(tiles)
     codes, codebook = torch.zeros(0, dtype=torch.long), torch.zeros(())
     if quantised:
         latents, codebook, (_, _, codes) = codec.vq.quantize(latents)
-    drawn = codec.drawn(latents)
+    drawn = codec.decode_latents(latents)
     return mse_loss(drawn, tiles) + 0.2 * l1_loss(drawn, tiles) + codebook, codes.flatten()
 
 
 @torch.no_grad()
-def all_latents(codec: ImageTokenizer, tiles: torch.Tensor) -> torch.Tensor:
+def all_latents(codec: VQImageTokenizer, tiles: torch.Tensor) -> torch.Tensor:
     """The encoder's latents of the tiles, (N, width)."""
-    parts = [codec.latents(part) for part in tiles.split(512)]
+    parts = [codec.encode_latents(part) for part in tiles.split(512)]
     return torch.cat(parts).permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def start_codebook(codec: ImageTokenizer, tiles: torch.Tensor, seed: int) -> None:
+def start_codebook(codec: VQImageTokenizer, tiles: torch.Tensor, seed: int) -> None:
     """Set the codebook to the k-means centres of the latents."""
     from scipy.cluster.vq import kmeans2
 
     latents = all_latents(codec, tiles).numpy()
     centres = np.unique(latents, axis=0)
-    if len(centres) > codec.codes:
+    if len(centres) > codec.codebook_size:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # an empty cluster is a code for `restart_unused`
-            centres = kmeans2(latents, codec.codes, minit="++", seed=seed)[0]
+            centres = kmeans2(latents, codec.codebook_size, minit="++", seed=seed)[0]
     with torch.no_grad():
         codec.vq.quantize.embedding.weight[: len(centres)] = torch.from_numpy(centres)
         # Codes that no cluster claims wait far away, until `restart_unused` finds them a place.
@@ -158,7 +158,9 @@ def start_codebook(codec: ImageTokenizer, tiles: torch.Tensor, seed: int) -> Non
 
 
 @torch.no_grad()
-def restart_unused(codec: ImageTokenizer, tiles: torch.Tensor, used: torch.Tensor, generator: torch.Generator) -> None:
+def restart_unused(
+    codec: VQImageTokenizer, tiles: torch.Tensor, used: torch.Tensor, generator: torch.Generator
+) -> None:
     """Move codes that nothing was drawn with to the latents that are farthest from their codes."""
     unused = (used == 0).nonzero().flatten()
     latents = all_latents(codec, tiles)

@@ -29,7 +29,7 @@ from swirl.errors import SwirlError
 CONFIG, WEIGHTS = "vqgan.yaml", "vqgan.ckpt"
 IGNORED = "loss."  # the discriminator and the perceptual loss, which only its training needed
 # Options that would change the network; anything but these values has no counterpart here.
-PLAIN = {
+SUPPORTED_OPTIONS = {
     "double_z": False,
     "attn_type": "vanilla",
     "use_linear_attn": False,
@@ -70,7 +70,7 @@ def convert(source: Path | tuple[Path, Path], out: Path) -> None:
     sizes = read_config(config)
     with torch.device("meta"):
         model = VQModel(**sizes)
-    model.load_state_dict(renamed(read_weights(weights), model, str(weights)), assign=True)
+    model.load_state_dict(convert_weights(read_weights(weights), model, str(weights)), assign=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -102,7 +102,7 @@ def read_config(file: Path) -> dict[str, Any]:
             f"{file} is not the configuration of a VQGAN ({reason(error)}); it needs model.params with ddconfig, "
             "n_embed and embed_dim."
         ) from error
-    check_plain(file, network, parameters)
+    check_supported(file, network, parameters)
     levels = len(multipliers)
     return {
         **sizes,
@@ -114,9 +114,9 @@ def read_config(file: Path) -> dict[str, Any]:
     }
 
 
-def check_plain(file: Path, network: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+def check_supported(file: Path, network: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
     """Refuse a network that a VQModel with attention in its middle alone cannot be."""
-    for option, expected in PLAIN.items():
+    for option, expected in SUPPORTED_OPTIONS.items():
         # The original's own default of double_z is True.
         found = network.get(option, True if option == "double_z" else expected)
         if found != expected:
@@ -144,7 +144,7 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in weights.items() if not name.startswith(IGNORED)}
 
 
-def renamed(original: Mapping[str, torch.Tensor], model: VQModel, said: str) -> dict[str, torch.Tensor]:
+def convert_weights(original: Mapping[str, torch.Tensor], model: VQModel, said: str) -> dict[str, torch.Tensor]:
     """The original's weights under VQModel's names, float32. Raises SwirlError that names the first misfit."""
     levels, left, result = len(model.config.block_out_channels), dict(original), {}
     for name, wanted in model.state_dict().items():

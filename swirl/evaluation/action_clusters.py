@@ -34,10 +34,10 @@ EMPTY = "(empty)"
 MOST_CLUSTERS = 12
 """The most clusters that are tried where their number is not given."""
 
-FITTED = 2000
+MAX_FITTED = 2000
 """Different actions, the commonest, that the clusters are made of at most; the others join the nearest one."""
 
-COMPARED = 500
+MAX_SILHOUETTE = 500
 """Different actions, the commonest, by which the number of clusters is chosen."""
 
 RESTARTS = 4
@@ -46,7 +46,7 @@ KIND_WEIGHT = 2.0
 """Less, and the things that are acted upon part the actions more than what is done to them."""
 
 
-def kinds(actions: Sequence[str]) -> list[str]:
+def action_kinds(actions: Sequence[str]) -> list[str]:
     """The kind of each action: its verb, or the name of a call.
 
     The verb is taken to be the first word that is no article, pronoun, auxiliary or actor, in lower case. Forms of one
@@ -61,7 +61,7 @@ def kinds(actions: Sequence[str]) -> list[str]:
     return [called[stems[word]] for word in found]
 
 
-def clusters(actions: Sequence[str], count: int | None = None, seed: int = 0) -> list[int]:
+def cluster_actions(actions: Sequence[str], count: int | None = None, seed: int = 0) -> list[int]:
     """The cluster of each action, from 0, the largest first: k-means on the words, in which the kind weighs
     KIND_WEIGHT times as much as all words together.
 
@@ -97,7 +97,7 @@ def _features(actions: Sequence[str]) -> csr_matrix:
     def of_length_1(items: list[list[str]]) -> csr_matrix:
         return normalize(CountVectorizer(analyzer=lambda item: item, binary=True).fit_transform(items))
 
-    kind = of_length_1([[kind] for kind in kinds(actions)])
+    kind = of_length_1([[kind] for kind in action_kinds(actions)])
     return hstack([of_length_1(words_of(actions)), KIND_WEIGHT * kind]).tocsr()
 
 
@@ -110,10 +110,12 @@ def _clustered(points: csr_matrix, weights: np.ndarray, count: int | None, seed:
         with warnings.catch_warnings():
             # Different actions of the same words are one point, so that there may be fewer points than clusters.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return KMeans(k, n_init=RESTARTS, random_state=seed).fit(points[:FITTED], sample_weight=weights[:FITTED])
+            return KMeans(k, n_init=RESTARTS, random_state=seed).fit(
+                points[:MAX_FITTED], sample_weight=weights[:MAX_FITTED]
+            )
 
     if count is None:
-        few = points[:COMPARED]
+        few = points[:MAX_SILHOUETTE]
         tried = [fitted(k) for k in range(2, min(MOST_CLUSTERS, few.shape[0] - 1) + 1)]
         found = [(means, means.predict(few)) for means in tried]
         best = max(found, key=lambda pair: silhouette_score(few, pair[1]) if len(set(pair[1])) > 1 else -1.0)[0]

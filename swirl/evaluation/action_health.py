@@ -6,26 +6,26 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from swirl.evaluation.health_rules import effective_number
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.states import State
 
-__all__ = ["distinct", "effective_number", "lengths", "zero_variance"]
+__all__ = ["distinct", "effective_number", "word_counts", "zero_variance"]
 
-GROUP = 4
+GROUP_SIZE = 4
 """Actions that are drawn for a transition, as in a phase that trains the inverse model."""
 
-DRAWN = 250
+MAX_SAMPLED = 250
 """Transitions for which groups are drawn at most."""
 
-EQUAL = 1e-6
+REWARD_TOLERANCE = 1e-6
 """Nats a token, up to which rewards are equal: rounding, not a preference."""
 
 
 @runtime_checkable
-class DrawingActions(Protocol):
+class ActionSamplingModel(Protocol):
     """A model that draws actions; `swirl.models.WorldModel` is one."""
 
-    def draw_actions(
+    def sample_actions(
         self, transitions: Sequence[tuple[State, State]], n: int, *, temperature: float = 1.0, seed: int = 0
     ) -> list[list[str]]: ...
 
@@ -38,12 +38,12 @@ def distinct(actions: Sequence[str]) -> float:
     return len(set(actions)) / len(actions)
 
 
-def lengths(actions: Sequence[str]) -> list[float]:
+def word_counts(actions: Sequence[str]) -> list[float]:
     """The number of words of each action, from 0 (the paper's analysis); good is near the true ones'."""
     return [float(len(action.split())) for action in actions]
 
 
-def zero_variance(rows: Rows, seed: int = 0) -> list[float | None]:
+def zero_variance(rows: EvaluatedRows, seed: int = 0) -> list[float | None]:
     """1 where GROUP actions drawn at temperature 1 all have one reward, log P(y | x, z) a token, else 0.
 
     Such a group has no advantage and teaches an inverse phase nothing (GRPO, Shao et al. 2024). A high share is what is
@@ -52,12 +52,12 @@ def zero_variance(rows: Rows, seed: int = 0) -> list[float | None]:
     draw.
     """
     model = rows.answers.model
-    if not isinstance(model, DrawingActions):
+    if not isinstance(model, ActionSamplingModel):
         return []
-    chosen = rows.drawn(DRAWN, seed)
-    drawn = model.draw_actions([(rows.states[i], rows.next_states[i]) for i in chosen], GROUP, seed=seed)
+    chosen = rows.sample_indices(MAX_SAMPLED, seed)
+    drawn = model.sample_actions([(rows.states[i], rows.next_states[i]) for i in chosen], GROUP_SIZE, seed=seed)
     asked = [(rows.states[i], z, rows.next_states[i]) for i, group in zip(chosen, drawn, strict=True) for z in group]
     scores = iter(rows.answers.forward_log_prob(*[list(column) for column in zip(*asked, strict=True)]))
     rewards = {i: [next(scores).mean for _ in group] for i, group in zip(chosen, drawn, strict=True)}
-    equal = {i: float(max(group) - min(group) <= EQUAL) for i, group in rewards.items()}
+    equal = {i: float(max(group) - min(group) <= REWARD_TOLERANCE) for i, group in rewards.items()}
     return [equal.get(i) for i in range(len(rows.transitions))]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swirl.evaluation.action_clusters import clusters, kinds, words_of
-from swirl.evaluation.action_recovery import classes
+from swirl.evaluation.action_clusters import action_kinds, cluster_actions, words_of
+from swirl.evaluation.action_recovery import true_action_classes
 
 OTHERS = "others"
 """The column of a confusion that holds the true actions too rare for one of their own."""
@@ -20,7 +20,7 @@ OTHERS = "others"
 COMPONENTS = 30
 """Principal components that the neighbourhoods are taken from."""
 
-FEW = 8
+MIN_TSNE_ACTIONS = 8
 """Different actions below which there are no neighbourhoods to speak of."""
 
 NAMING_WORDS = 2
@@ -47,7 +47,7 @@ class Confusion:
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-    of: tuple[int, ...]
+    column_of_action: tuple[int, ...]
 
 
 def action_map(actions: Sequence[str], count: int | None = None, seed: int = 0) -> ActionMap:
@@ -60,14 +60,14 @@ def action_map(actions: Sequence[str], count: int | None = None, seed: int = 0) 
     """
     if not actions:
         raise ValueError("A map of actions needs at least one action.")
-    found = clusters(actions, count, seed)
+    found = cluster_actions(actions, count, seed)
     return ActionMap(_placed(actions, seed), tuple(found), cluster_names(actions, found))
 
 
 def _placed(actions: Sequence[str], seed: int) -> tuple[tuple[float, float], ...]:
     different = list(dict.fromkeys(actions))
     # The kind counts twice, as a word and as a kind, because it says most of what was done.
-    rows = [[*words, f"kind {kind}"] for words, kind in zip(words_of(different), kinds(different), strict=True)]
+    rows = [[*words, f"kind {kind}"] for words, kind in zip(words_of(different), action_kinds(different), strict=True)]
     plane = np.round(_plane(rows, seed), 9)
     low, extent = plane.min(axis=0), np.ptp(plane, axis=0)
     scaled = np.where(extent > 0, (plane - low) / np.where(extent > 0, extent, 1.0), 0.5)
@@ -84,7 +84,7 @@ def _plane(rows: Sequence[Sequence[str]], seed: int) -> np.ndarray:
     vectors = TfidfVectorizer(analyzer=lambda words: words).fit_transform(rows).toarray()
     count = min(COMPONENTS, *vectors.shape)
     components = PCA(count, svd_solver="full").fit_transform(vectors) if len(rows) > 1 else np.zeros((1, 2))
-    if len(rows) < FEW:
+    if len(rows) < MIN_TSNE_ACTIONS:
         return np.pad(components, ((0, 0), (0, max(0, 2 - count))))[:, :2]
     neighbours = min(30.0, (len(rows) - 1) / 3)
     start = components[:, :2] / (components[:, 0].std() or 1.0) * 1e-4
@@ -104,18 +104,24 @@ def cluster_names(actions: Sequence[str], found: Sequence[int]) -> tuple[str, ..
     for cluster in range(max(found) + 1):
         mine = [i for i, other in enumerate(found) if other == cluster]
         different = Counter(actions[i] for i in mine)
-        name = different.most_common(1)[0][0] if len(different) == 1 else _telling(actions, words, mine, everywhere)
+        name = (
+            different.most_common(1)[0][0]
+            if len(different) == 1
+            else _distinctive_words(actions, words, mine, everywhere)
+        )
         names.append(name if name not in names else f"{name} ({cluster + 1})")
     return tuple(names)
 
 
-def _telling(actions: Sequence[str], words: Sequence[set[str]], mine: Sequence[int], everywhere: Counter[str]) -> str:
+def _distinctive_words(
+    actions: Sequence[str], words: Sequence[set[str]], mine: Sequence[int], everywhere: Counter[str]
+) -> str:
     inside = Counter(word for i in mine for word in words[i])
     # How much of the cluster has the word, times how much of the word's use lies in the cluster.
     telling = {word: inside[word] / len(mine) * inside[word] / everywhere[word] for word in inside}
     commonest = Counter(actions[i] for i in mine).most_common(1)[0][0]
     order = {word: place for place, word in reversed(list(enumerate(words_of([commonest])[0])))}
-    verb = kinds([commonest])[0]
+    verb = action_kinds([commonest])[0]
     best = sorted(telling, key=lambda word: (-telling[word], word != verb, order.get(word, len(order)), word))
     # A second word only where it tells about as much as the first: "go to", but "take".
     kept = [word for word in best[:NAMING_WORDS] if telling[word] >= 0.8 * telling[best[0]]]
@@ -128,7 +134,7 @@ def confusion(found: Sequence[int], names: Sequence[str], true_actions: Sequence
     The classes are those of `recovery`: kinds, or where all are of one kind the actions themselves. Each stands beside
     the first cluster that holds most of it, so that the counts lie near the diagonal.
     """
-    truths = classes(true_actions) or list(true_actions)
+    truths = true_action_classes(true_actions) or list(true_actions)
     frequent = [kind for kind, _ in Counter(truths).most_common(most)]
     columns = [kind if kind in frequent else OTHERS for kind in truths]
     met = Counter(zip(found, columns, strict=True))

@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from swirl.evaluation import bootstrap
-from swirl.evaluation.action_clusters import clusters, kinds, words_of
-from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.action_clusters import action_kinds, cluster_actions, words_of
+from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 
-__all__ = ["clusters", "compared", "kinds", "probed"]
+__all__ = ["action_kinds", "cluster_actions", "compare_clusters", "probe_actions"]
 
-PROBED = 2000
+MAX_PROBED = 2000
 """Transitions that the probe is trained and tested on at most."""
 
 FOLDS = 5
@@ -32,12 +32,12 @@ MOST_CLASSES = 30
 OTHERS = "(others)"
 
 
-def classes(true_actions: Sequence[str]) -> list[str] | None:
+def true_action_classes(true_actions: Sequence[str]) -> list[str] | None:
     """What is to be recovered: the true actions' kinds, or where all are of one kind, the actions themselves.
 
     At most MOST_CLASSES; None where even the actions are all one: then there is nothing to tell apart.
     """
-    for named in (kinds(true_actions), list(true_actions)):
+    for named in (action_kinds(true_actions), list(true_actions)):
         times = Counter(named)
         if len(times) > MOST_CLASSES:
             common = {name for name, _ in times.most_common(MOST_CLASSES - 1)}
@@ -47,7 +47,7 @@ def classes(true_actions: Sequence[str]) -> list[str] | None:
     return None
 
 
-def compared(rows: Rows, seed: int = 0) -> dict[str, Value]:
+def compare_clusters(rows: EvaluatedRows, seed: int = 0) -> dict[str, Estimate]:
     """nmi, v_measure and ari of the inferred actions' clusters, as many as there are classes, against the classes.
 
     - nmi: normalised mutual information, I / √(H(clusters) H(classes)) (Strehl and Ghosh 2002).
@@ -58,17 +58,17 @@ def compared(rows: Rows, seed: int = 0) -> dict[str, Value]:
     Computed by scikit-learn's definitions from the table of clusters by classes. The intervals are of the figure with
     these clusters; the clusters are not made anew. Empty without true actions, or with one class alone.
     """
-    truth = None if rows.true_actions is None else classes(rows.true_actions)
+    truth = None if rows.true_actions is None else true_action_classes(rows.true_actions)
     if truth is None:
         return {}
     names, columns = np.unique(truth, return_inverse=True)
-    found = np.array(clusters(rows.inferred, len(names), seed))
+    found = np.array(cluster_actions(rows.inferred_actions, len(names), seed))
     cells = np.zeros((len(truth), (found.max() + 1) * len(names)))
     cells[np.arange(len(truth)), found * len(names) + columns] = 1
     groups = [transition.sequence_id for transition in rows.transitions]
 
-    def told(measure: Callable[[np.ndarray], float]) -> Value:
-        return bootstrap.of_sums(cells, groups, lambda sums: measure(sums.reshape(-1, len(names))), seed)
+    def told(measure: Callable[[np.ndarray], float]) -> Estimate:
+        return bootstrap.bootstrap_statistic(cells, groups, lambda sums: measure(sums.reshape(-1, len(names))), seed)
 
     return {"nmi": told(nmi), "v_measure": told(v_measure), "ari": told(ari)}
 
@@ -115,7 +115,7 @@ def _information(table: np.ndarray) -> tuple[float, float, float]:
     return max(0.0, ours + theirs - entropy(joint)), ours, theirs
 
 
-def probed(rows: Rows, seed: int = 0) -> dict[str, list[float | None]]:
+def probe_actions(rows: EvaluatedRows, seed: int = 0) -> dict[str, list[float | None]]:
     """probe, probe_across and probe_commonest: 1 where a linear probe on the inferred action tells the true class.
 
     The probe is a logistic regression on the action's words (present or not), trained on four fifths of PROBED drawn
@@ -125,24 +125,24 @@ def probed(rows: Rows, seed: int = 0) -> dict[str, list[float | None]]:
     without the action: 1 where the class is the commonest one. None for a transition that is not drawn. Empty without
     true actions or with one class; `probe_across` is left out where there is one sequence.
     """
-    truth = None if rows.true_actions is None else classes(rows.true_actions)
+    truth = None if rows.true_actions is None else true_action_classes(rows.true_actions)
     if truth is None or len(truth) < FOLDS:
         return {}
-    chosen = rows.drawn(PROBED, seed)
+    chosen = rows.sample_indices(MAX_PROBED, seed)
     labels = [truth[i] for i in chosen]
     commonest = Counter(truth).most_common(1)[0][0]
     right = {
-        "probe": _right([rows.inferred[i] for i in chosen], labels, [str(i) for i in chosen], seed),
+        "probe": _probe_hits([rows.inferred_actions[i] for i in chosen], labels, [str(i) for i in chosen], seed),
         "probe_commonest": [float(label == commonest) for label in labels],
     }
     groups = [rows.transitions[i].sequence_id for i in chosen]
     if len(set(groups)) > 1:
-        right["probe_across"] = _right([rows.inferred[i] for i in chosen], labels, groups, seed)
+        right["probe_across"] = _probe_hits([rows.inferred_actions[i] for i in chosen], labels, groups, seed)
     placed = {name: dict(zip(chosen, values, strict=True)) for name, values in right.items()}
     return {name: [values.get(i) for i in range(len(truth))] for name, values in placed.items()}
 
 
-def _right(actions: Sequence[str], labels: Sequence[str], groups: Sequence[str], seed: int) -> list[float]:
+def _probe_hits(actions: Sequence[str], labels: Sequence[str], groups: Sequence[str], seed: int) -> list[float]:
     """For each action whether the probe that was trained without its fold, of whole groups, tells its label."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression

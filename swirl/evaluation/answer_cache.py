@@ -27,17 +27,17 @@ from swirl.version import __version__
 FOLDER = "evaluating"
 """Where the files lie in the home."""
 
-FORGOTTEN = 30 * 86400
+MAX_AGE_SECONDS = 30 * 86400
 """Seconds after which the answers of an evaluation that nobody went on with are deleted."""
 
-WHOLE = 64 << 20
+MAX_HASHED_BYTES = 64 << 20
 """Bytes up to which a checkpoint's file is told from another by its contents; above, by its size and time."""
 
 Question = tuple[str, ...]
 Answer = str | State | LogProb
 
 
-class Kept:
+class AnswerCache:
     """The file of one evaluation's answers; `rows` is how many it held when it was opened.
 
     Raises SwirlError when another process is at work on the same evaluation, or the file cannot be written.
@@ -57,7 +57,7 @@ class Kept:
             raise SwirlError("This very evaluation is already going on; wait until it is done, or stop it.") from error
         except OSError as error:
             raise SwirlError(f"The answers cannot be kept in {self.file.parent} ({error.strerror}).") from error
-        self.rows = len(self._known)
+        self.answers_loaded = len(self._known)
 
     def _read(self) -> TextIO:
         """Take in the whole lines, cut off what is none, and open the file to append to."""
@@ -65,7 +65,7 @@ class Kept:
         if self.file.is_file():
             with open(self.file, "rb") as source:
                 for line in source:
-                    rows = whole(line)
+                    rows = parse_line(line)
                     if rows is None:
                         break
                     self._known.update(rows)
@@ -77,11 +77,11 @@ class Kept:
     def get(self, kind: str, question: Question) -> Answer | None:
         """What the question was answered with; None when it is new."""
         found = self._known.get(digest(kind, question))
-        return None if found is None else told(found)
+        return None if found is None else decode_answer(found)
 
     def add(self, answered: Iterable[tuple[str, Question, Answer]]) -> None:
         """Write a batch of answers, each with its kind and question."""
-        rows = {digest(kind, question): plain(answer) for kind, question, answer in answered}
+        rows = {digest(kind, question): encode_answer(answer) for kind, question, answer in answered}
         self._open.write(json.dumps(rows, ensure_ascii=False) + "\n")
         self._open.flush()
 
@@ -100,7 +100,7 @@ class Kept:
         self._lock.release()
 
 
-def whole(line: bytes) -> dict[str, Any] | None:
+def parse_line(line: bytes) -> dict[str, Any] | None:
     """What a line holds; None when it was cut short or is no such line."""
     try:
         rows = json.loads(line) if line.endswith(b"\n") else None
@@ -114,7 +114,7 @@ def digest(kind: str, question: Question) -> str:
     return hashlib.sha256(json.dumps([kind, *question]).encode()).hexdigest()[:24]
 
 
-def plain(answer: Answer) -> Any:
+def encode_answer(answer: Answer) -> Any:
     """An answer as JSON: a text, [nats, tokens], or a state as {"text"} or {"picture"}."""
     if isinstance(answer, str):
         return answer
@@ -122,10 +122,10 @@ def plain(answer: Answer) -> Any:
         return [answer.total, answer.tokens]
     if answer.picture is None:
         return {"text": answer.text}
-    return {"picture": base64.b64encode(pictures.encoded(answer.picture)).decode()}
+    return {"picture": base64.b64encode(pictures.read_picture_bytes(answer.picture)).decode()}
 
 
-def told(found: Any) -> Answer:
+def decode_answer(found: Any) -> Answer:
     """The answer that `plain` wrote."""
     if isinstance(found, str):
         return found
@@ -139,35 +139,37 @@ def told(found: Any) -> Answer:
 def forget_old(folder: Path) -> None:
     """Delete the files that nobody wrote to for long."""
     for file in folder.glob("*.jsonl"):
-        if time.time() - file.stat().st_mtime > FORGOTTEN:
+        if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
             file.unlink(missing_ok=True)
             file.with_suffix(".lock").unlink(missing_ok=True)
 
 
-def keep_answers(home: Path, checkpoint: str, data: str, settings: Mapping[str, Any]) -> Kept:
+def open_answer_cache(home: Path, checkpoint: str, data: str, settings: Mapping[str, Any]) -> AnswerCache:
     """The file of this checkpoint's answers on this collection with these settings, as they are on disk now."""
     from swirl.models.checkpoint_files import read_manifest
-    from swirl.models.checkpoints import base_source, located
+    from swirl.models.checkpoints import base_source, locate_checkpoint
     from swirl.sources.collections.catalog import get_collection
 
-    source = located(home, checkpoint)
+    source = locate_checkpoint(home, checkpoint)
     model: Sequence[str] = [str(source)]
     if isinstance(source, Path):
         manifest = source / "swirl.json"
         base = base_source(source, read_manifest(source)) if manifest.is_file() else None
         folders = [source, *([Path(base)] if base is not None and Path(base).is_dir() else [])]
-        model = [print_of(folder) for folder in folders] + ([] if base is None else [base])
+        model = [content_digest(folder) for folder in folders] + ([] if base is None else [base])
     collection = get_collection(home, data)
-    stored = [print_of(file) for file in sorted(collection.path.iterdir()) if file.is_file()]
-    return Kept(home, {"model": list(model), "data": [data, *stored], **settings})
+    stored = [content_digest(file) for file in sorted(collection.path.iterdir()) if file.is_file()]
+    return AnswerCache(home, {"model": list(model), "data": [data, *stored], **settings})
 
 
-def print_of(path: Path) -> str:
+def content_digest(path: Path) -> str:
     """Changes whenever a file, or one in a folder, does."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     seen = hashlib.sha256()
     for file in (file for file in files if file.is_file()):
         stat = file.stat()
-        contents = file.read_bytes() if stat.st_size <= WHOLE else str((stat.st_size, stat.st_mtime_ns)).encode()
+        contents = (
+            file.read_bytes() if stat.st_size <= MAX_HASHED_BYTES else str((stat.st_size, stat.st_mtime_ns)).encode()
+        )
         seen.update(f"{file.name}\0{len(contents)}\0".encode() + contents)
     return seen.hexdigest()[:32]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from swirl import pictures
-from swirl.evaluation.answer_cache import Kept, digest
-from swirl.evaluation.best_of import best_of
-from swirl.evaluation.progress import Pace
-from swirl.evaluation.protocols import Answering, Checking, Progress
+from swirl.evaluation.answer_cache import AnswerCache, digest
+from swirl.evaluation.best_of import sample_best_of_n
+from swirl.evaluation.progress import ProgressTracker
+from swirl.evaluation.protocols import EvaluatedModel, GuessCheckingModel, Progress
 from swirl.models.results import LogProb
 from swirl.states import State, Transition
 
@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 256
 """Rows that go to the model between two reports of progress; it makes its own batches of them."""
 
 
-class Answers:
+class ModelAnswers:
     """Greedy answers and log-probabilities of one model, remembered by question; states are told apart by their keys.
 
     Questions that were not asked before go to the model in one batch, short ones first, so that a batch holds rows of
@@ -32,39 +32,39 @@ class Answers:
 
     def __init__(
         self,
-        model: Answering,
+        model: EvaluatedModel,
         seed: int = 0,
         progress: Progress | None = None,
         *,
-        kept: Kept | None = None,
+        kept: AnswerCache | None = None,
         expected: float | None = None,
         watch: Callable[[], None] | None = None,
     ) -> None:
         self.model, self.seed, self.progress, self.kept, self.watch = model, seed, progress, kept, watch
-        self.pace = None if expected is None else Pace(progress, expected)
+        self.pace = None if expected is None else ProgressTracker(progress, expected)
         self._known: dict[str, State] = {}
         self._actions: dict[tuple[str, str], str] = {}
         self._states: dict[tuple[str, str], State] = {}
         self._best: dict[tuple[str, str, str], State] = {}
         self._scores: dict[tuple[str, ...], LogProb] = {}
-        self._after: dict[str, str] = {}
-        self._between: dict[tuple[str, str], str] = {}
-        self._beside: list[tuple[str, tuple[str, ...], Any]] = []
+        self._observed_next_state: dict[str, str] = {}
+        self._guessed_action: dict[tuple[str, str], str] = {}
+        self._unsaved_scores: list[tuple[str, tuple[str, ...], Any]] = []
 
-    def observed(self, transitions: Sequence[Transition], actions: Sequence[str] | None) -> None:
+    def remember_observed(self, transitions: Sequence[Transition], actions: Sequence[str] | None) -> None:
         """What was observed, and done where it is known: guesses, by which a model that can check them saves time.
 
         They change no answer.
         """
         for index, transition in enumerate(transitions):
             x, y = self.key(transition.state), self.key(transition.next_state)
-            self._after[x] = y
+            self._observed_next_state[x] = y
             if actions is not None:
-                self._between[x, y] = actions[index]
+                self._guessed_action[x, y] = actions[index]
 
     def key(self, state: State) -> str:
         """A state's key (a text is its own), under which `state` finds it again."""
-        key = pictures.key(state)
+        key = pictures.state_key(state)
         self._known.setdefault(key, state)
         return key
 
@@ -77,7 +77,11 @@ class Answers:
         asked = [(self.key(x), self.key(y)) for x, y in zip(states, next_states, strict=True)]
 
         def compute(rows: Sequence[tuple[str, str]]) -> list[str]:
-            guessed = [row for row in rows if row in self._between] if isinstance(self.model, Checking) else []
+            guessed = (
+                [row for row in rows if row in self._guessed_action]
+                if isinstance(self.model, GuessCheckingModel)
+                else []
+            )
             found = dict(zip(guessed, self._checked_actions(guessed), strict=True)) if guessed else {}
             rest = [row for row in rows if row not in found]
             pairs = [(self.state(x), self.state(y)) for x, y in rest]
@@ -85,20 +89,20 @@ class Answers:
             found |= {row: inference.action for row, inference in zip(rest, inferred, strict=True)}
             return [found[row] for row in rows]
 
-        return self._filled("actions", self._actions, asked, compute, "inferring actions")
+        return self._answer_questions("actions", self._actions, asked, compute, "inferring actions")
 
     def next_states(self, states: Sequence[State], actions: Sequence[str]) -> list[State]:
         """The next state that the FWM decodes greedily for each (x, z)."""
         asked = [(self.key(x), z) for x, z in zip(states, actions, strict=True)]
 
         def compute(rows: Sequence[tuple[str, str]]) -> list[State]:
-            if isinstance(self.model, Checking):
+            if isinstance(self.model, GuessCheckingModel):
                 return self._checked_states(rows)
             return self.model.imagine_batch([self.state(x) for x, _ in rows], [z for _, z in rows], temperature=0.0)
 
-        found = self._filled("states", self._states, asked, compute, "imagining next states")
+        found = self._answer_questions("states", self._states, asked, compute, "imagining next states")
         for (x, z), state in zip(asked, found, strict=True):
-            self._between.setdefault((x, self.key(state)), z)
+            self._guessed_action.setdefault((x, self.key(state)), z)
         return found
 
     def best_states(self, states: Sequence[State], actions: Sequence[str], n: int) -> list[State]:
@@ -108,9 +112,9 @@ class Answers:
         def compute(rows: Sequence[tuple[str, ...]]) -> list[State]:
             # Each batch draws other numbers, the same ones whenever it is asked.
             seed = self.seed + int(digest("best", rows[0])[:8], 16)
-            return best_of(self.model, [self.state(x) for _, x, _ in rows], [z for _, _, z in rows], n, seed)
+            return sample_best_of_n(self.model, [self.state(x) for _, x, _ in rows], [z for _, _, z in rows], n, seed)
 
-        return self._filled("best", self._best, asked, compute, f"drawing the best of {n}", weight=n)
+        return self._answer_questions("best", self._best, asked, compute, f"drawing the best of {n}", weight=n)
 
     def forward_log_prob(
         self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
@@ -123,7 +127,7 @@ class Answers:
             _, x, z, y = zip(*rows, strict=True)
             return self.model.forward_log_prob([*map(self.state, x)], z, [*map(self.state, y)])
 
-        return self._filled("scores", self._scores, asked, compute, "scoring next states")
+        return self._answer_questions("scores", self._scores, asked, compute, "scoring next states")
 
     def inverse_log_prob(
         self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
@@ -136,43 +140,43 @@ class Answers:
             _, x, y, z = zip(*rows, strict=True)
             return self.model.inverse_log_prob([*map(self.state, x)], [*map(self.state, y)], z)
 
-        return self._filled("scores", self._scores, asked, compute, "scoring actions")
+        return self._answer_questions("scores", self._scores, asked, compute, "scoring actions")
 
-    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
+    def log_prob_without_state(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
         """log P(y | z), the state left empty."""
         asked = [("alone", z, self.key(y)) for z, y in zip(actions, next_states, strict=True)]
 
         def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
-            return self.model.without_state_log_prob([z for _, z, _ in rows], [self.state(y) for _, _, y in rows])
+            return self.model.log_prob_without_state([z for _, z, _ in rows], [self.state(y) for _, _, y in rows])
 
-        return self._filled("scores", self._scores, asked, compute, "scoring next states without their state")
+        return self._answer_questions("scores", self._scores, asked, compute, "scoring next states without their state")
 
     def _checked_states(self, rows: Sequence[tuple[str, str]]) -> list[State]:
         """The greedy next states, by checking what was observed after the state, or that nothing changes."""
-        guesses = [self._after.get(x, x) for x, _ in rows]
-        checked = self.model.imagine_along(
+        guesses = [self._observed_next_state.get(x, x) for x, _ in rows]
+        checked = self.model.imagine_with_guesses(
             [self.state(x) for x, _ in rows], [z for _, z in rows], [*map(self.state, guesses)]
         )
         asked = [("forward", x, z, guess) for (x, z), guess in zip(rows, guesses, strict=True)]
-        self._learnt(asked, [score for _, score in checked])
+        self._remember_scores(asked, [score for _, score in checked])
         return [state for state, _ in checked]
 
     def _checked_actions(self, rows: Sequence[tuple[str, str]]) -> list[str]:
         """The greedy actions, by checking the true one, or the one that the next state was predicted from."""
-        guesses = [self._between[row] for row in rows]
-        checked = self.model.infer_along([(self.state(x), self.state(y)) for x, y in rows], guesses)
+        guesses = [self._guessed_action[row] for row in rows]
+        checked = self.model.infer_with_guesses([(self.state(x), self.state(y)) for x, y in rows], guesses)
         asked = [("inverse", x, y, guess) for (x, y), guess in zip(rows, guesses, strict=True)]
-        self._learnt(asked, [score for _, score in checked])
+        self._remember_scores(asked, [score for _, score in checked])
         return [action for action, _ in checked]
 
-    def _learnt(self, questions: Sequence[tuple[str, ...]], scores: Sequence[LogProb]) -> None:
+    def _remember_scores(self, questions: Sequence[tuple[str, ...]], scores: Sequence[LogProb]) -> None:
         """Remember log-probabilities that came with other answers."""
         for question, score in zip(questions, scores, strict=True):
             if question not in self._scores:
                 self._scores[question] = score
-                self._beside.append(("scores", question, score))
+                self._unsaved_scores.append(("scores", question, score))
 
-    def _filled(
+    def _answer_questions(
         self,
         kind: str,
         known: dict[Question, Answer],
@@ -181,7 +185,7 @@ class Answers:
         what: str,
         weight: float = 1.0,
     ) -> list[Answer]:
-        new = sorted(self._unknown(kind, known, asked, weight), key=lambda row: sum(map(len, row)))
+        new = sorted(self._unanswered_questions(kind, known, asked, weight), key=lambda row: sum(map(len, row)))
         for start in range(0, len(new), ROWS_AT_ONCE):
             if self.watch is not None:
                 self.watch()
@@ -189,12 +193,12 @@ class Answers:
             answers = compute(rows)
             known.update(zip(rows, answers, strict=True))
             if self.kept is not None:
-                self.kept.add([*((kind, *pair) for pair in zip(rows, answers, strict=True)), *self._beside])
-            self._beside.clear()
+                self.kept.add([*((kind, *pair) for pair in zip(rows, answers, strict=True)), *self._unsaved_scores])
+            self._unsaved_scores.clear()
             self._tell(start + len(rows), len(new), weight * len(rows), weight, what)
         return [known[row] for row in asked]
 
-    def _unknown(
+    def _unanswered_questions(
         self, kind: str, known: dict[Question, Answer], asked: Sequence[Question], weight: float
     ) -> list[Question]:
         """The questions that were never answered; what an earlier attempt kept of them is taken over first."""
@@ -209,6 +213,6 @@ class Answers:
 
     def _tell(self, done: int, total: int, gained: float, weight: float, what: str) -> None:
         if self.pace is not None:
-            self.pace.passed(gained, weight * (total - done), what)
+            self.pace.advance(gained, weight * (total - done), what)
         elif self.progress is not None:
             self.progress(done / total, what)

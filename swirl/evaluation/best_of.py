@@ -16,10 +16,10 @@ TEMPERATURE = 1.0
 """At which the next states are drawn: the model's own distribution. At 0 all of them would be one."""
 
 
-class Drawing(Protocol):
+class SamplingModel(Protocol):
     """What best of N needs of a model; `swirl.models.WorldModel` has it."""
 
-    def draw_batch(
+    def sample_next_states(
         self, states: Sequence[State], actions: Sequence[str], n: int, *, temperature: float = 1.0, seed: int = 0
     ) -> list[list[State]]: ...
 
@@ -28,7 +28,9 @@ class Drawing(Protocol):
     ) -> list[LogProb]: ...
 
 
-def best_of(model: Drawing, states: Sequence[State], actions: Sequence[str], n: int, seed: int = 0) -> list[State]:
+def sample_best_of_n(
+    model: SamplingModel, states: Sequence[State], actions: Sequence[str], n: int, seed: int = 0
+) -> list[State]:
     """For each row (x, z) the one of `n` next states, drawn at TEMPERATURE, with the highest log Q(z | x, y').
 
     Equal draws are scored once; of equal scores the first draw is taken. Greedy decoding has no part in it. Raises
@@ -36,8 +38,8 @@ def best_of(model: Drawing, states: Sequence[State], actions: Sequence[str], n: 
     """
     if n < 1:
         raise ValueError(f"Best of N takes a number from 1, not {n}.")
-    drawn = model.draw_batch(states, actions, n, temperature=TEMPERATURE, seed=seed)
-    found = [list({pictures.key(state): state for state in group}.values()) for group in drawn]
+    drawn = model.sample_next_states(states, actions, n, temperature=TEMPERATURE, seed=seed)
+    found = [list({pictures.state_key(state): state for state in group}.values()) for group in drawn]
     rows = [(x, y, z) for x, z, group in zip(states, actions, found, strict=True) for y in group]
     asked = [list(column) for column in zip(*rows, strict=True)]
     scores = iter(model.inverse_log_prob(*asked) if rows else [])

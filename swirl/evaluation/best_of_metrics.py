@@ -7,13 +7,13 @@ figures of different N are never taken for one another.
 from __future__ import annotations
 
 from swirl.evaluation import forward
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 
-TOLD = ("exact_match", "token_accuracy", "psnr")
+REPORTED_MEASURES = ("exact_match", "token_accuracy", "psnr")
 """The measures that are told, where the states have them."""
 
 
-def measured(rows: Rows, n: int) -> dict[str, list[float]]:
+def score_best_of_n(rows: EvaluatedRows, n: int) -> dict[str, list[float]]:
     """`forward/exact_match_best_of_N` and so on for each of TOLD, and the same of `cycle`; empty for N = 1.
 
     For each transition the FWM draws N next states at temperature 1, and the one with the highest log Q(z | x, y') is
@@ -21,11 +21,11 @@ def measured(rows: Rows, n: int) -> dict[str, list[float]]:
     """
     if n == 1:
         return {}
-    measures = {name: rows.measures[name] for name in TOLD if name in rows.measures}
+    measures = {name: rows.measures[name] for name in REPORTED_MEASURES if name in rows.measures}
     found: dict[str, list[float]] = {}
-    for group, actions in (("forward", rows.true_actions), ("cycle", rows.inferred)):
+    for group, actions in (("forward", rows.true_actions), ("cycle", rows.inferred_actions)):
         if actions is not None:
             drawn = rows.keys(rows.answers.best_states(rows.states, actions, n))
-            compared = forward.compared(drawn, rows.next_keys, measures)
+            compared = forward.compare_states(drawn, rows.next_keys, measures)
             found |= {f"{group}/{name}_best_of_{n}": values for name, values in compared.items()}
     return found

@@ -13,7 +13,7 @@ NORMAL_QUANTILE = 1.959964
 
 
 @dataclass(frozen=True)
-class Value:
+class Estimate:
     """A figure with the ends of its 95 % interval, in the figure's own unit."""
 
     value: float
@@ -21,7 +21,7 @@ class Value:
     high: float
 
 
-def grouped(rows: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+def sum_by_group(rows: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     """Rows (N, K) summed within their groups, (G, K). One lone group is no sample, so its rows then stand alone."""
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < 2:
@@ -31,30 +31,36 @@ def grouped(rows: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     return sums
 
 
-def of_sums(rows: np.ndarray, groups: Sequence[str], statistic: Callable[[np.ndarray], float], seed: int = 0) -> Value:
+def bootstrap_statistic(
+    rows: np.ndarray, groups: Sequence[str], statistic: Callable[[np.ndarray], float], seed: int = 0
+) -> Estimate:
     """The percentile bootstrap (Efron 1979) of a statistic of column sums, with its value on all rows.
 
     `rows` is (N, K); `statistic` maps summed rows (K,) to a number. Whole groups (the sequences) are drawn with
     replacement, since the transitions of one sequence resemble each other.
     """
-    sums = grouped(rows, groups)
+    sums = sum_by_group(rows, groups)
     draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
     spread = [statistic(row) for row in draws @ sums]
     low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     value = float(statistic(rows.sum(axis=0)))
-    return Value(value, min(float(low), value), max(float(high), value))  # rounding must not put it outside
+    return Estimate(value, min(float(low), value), max(float(high), value))  # rounding must not put it outside
 
 
-def of_mean(values: Sequence[float | None], groups: Sequence[str], seed: int = 0) -> Value | None:
+def bootstrap_mean(values: Sequence[float | None], groups: Sequence[str], seed: int = 0) -> Estimate | None:
     """The mean of the values that are not None, with its bootstrap interval; None when none is left."""
     kept = [(value, group) for value, group in zip(values, groups, strict=True) if value is not None]
     if not kept:
         return None
     rows = np.array([(value, 1.0) for value, _ in kept])
-    return of_sums(rows, [group for _, group in kept], lambda sums: sums[0] / sums[1] if sums[1] else 0.0, seed)
+    return bootstrap_statistic(
+        rows, [group for _, group in kept], lambda sums: sums[0] / sums[1] if sums[1] else 0.0, seed
+    )
 
 
-def by_jackknife(items: Sequence[str], groups: Sequence[str], statistic: Callable[[Sequence[str]], float]) -> Value:
+def jackknife_statistic(
+    items: Sequence[str], groups: Sequence[str], statistic: Callable[[Sequence[str]], float]
+) -> Estimate:
     """The value with a normal interval from the delete-one-group jackknife (Tukey 1958).
 
     For counts of distinct items, which drawing with replacement would bias downwards.
@@ -64,8 +70,8 @@ def by_jackknife(items: Sequence[str], groups: Sequence[str], statistic: Callabl
     laid = [items[index] for index in order]  # group by group, so that leaving one out is leaving out a slice
     starts = [place for place, index in enumerate(order) if not place or groups[index] != groups[order[place - 1]]]
     if len(starts) < 2:
-        return Value(value, value, value)
+        return Estimate(value, value, value)
     ends = [*starts[1:], len(laid)]
     left_out = [statistic(laid[:start] + laid[end:]) for start, end in zip(starts, ends, strict=True)]
     error = float(np.sqrt((len(starts) - 1) * np.var(left_out)))
-    return Value(value, value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error)
+    return Estimate(value, value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error)

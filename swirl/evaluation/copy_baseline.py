@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from swirl.evaluation.forward import compared
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.forward import compare_states
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 
 
-def predicted(rows: Rows) -> list[str]:
+def predicted_keys(rows: EvaluatedRows) -> list[str]:
     """The keys of the current states, as the predictions of a model that does nothing."""
     return rows.keys(rows.states)
 
 
-def measured(rows: Rows) -> dict[str, list[float]]:
+def score_predictions(rows: EvaluatedRows) -> dict[str, list[float]]:
     """All measures of copying; exact_match is the share of transitions that change nothing."""
-    return compared(predicted(rows), rows.next_keys, rows.measures)
+    return compare_states(predicted_keys(rows), rows.next_keys, rows.measures)

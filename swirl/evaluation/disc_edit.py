@@ -16,7 +16,7 @@ import numpy as np
 from swirl import pictures
 from swirl.evaluation.frame_comparison import in_pixels
 from swirl.models.results import Prediction
-from swirl.sources.formats.aurora_bench import Choice
+from swirl.sources.formats.aurora_bench import EditChoice
 from swirl.states import State
 
 SAMPLES = 4
@@ -35,7 +35,7 @@ class Score:
     samples: int
 
 
-class Imagining(Protocol):
+class ImaginingModel(Protocol):
     """What draws the pictures; `swirl.models.WorldModel` does."""
 
     def imagine(
@@ -56,7 +56,9 @@ def disc_edit(samples: Iterable[Sample], distance: Callable[[State, State], floa
     return Score(mean, math.sqrt(mean * (1 - mean) / len(hits)), len(hits))
 
 
-def drawn(model: Imagining, choices: Sequence[Choice], n: int = SAMPLES, seed: int = 0) -> Iterator[Sample]:
+def draw_samples(
+    model: ImaginingModel, choices: Sequence[EditChoice], n: int = SAMPLES, seed: int = 0
+) -> Iterator[Sample]:
     """`n` samples of each choice; the two pictures of a sample are drawn with one seed, so that luck plays less."""
     for choice in choices:
         shown = State(picture=choice.input)

@@ -9,14 +9,14 @@ from typing import Protocol
 from swirl import pictures
 from swirl.evaluation.image_metrics import psnr, ssim
 from swirl.evaluation.perceptual_metrics import perceptual_measures
-from swirl.evaluation.protocols import Answering
+from swirl.evaluation.protocols import EvaluatedModel
 from swirl.pictures import Pixels
 from swirl.states import State
 
 Measure = Callable[[str, str], float]
 """Compares a predicted state with the observed one, both given by their keys."""
 
-REMEMBERED = 512
+MAX_CACHED_FRAMES = 512
 """Decoded frames that are kept; at 512 pixels a side they take 400 MB."""
 
 
@@ -30,7 +30,7 @@ class PictureCodec(Protocol):
     def reconstruct(self, state: State) -> State: ...
 
 
-class Drawing(Answering, Protocol):
+class PictureModel(EvaluatedModel, Protocol):
     """A world model of pictures."""
 
     codec: PictureCodec
@@ -41,7 +41,7 @@ class Frames:
 
     def __init__(self, codec: PictureCodec, state_of: Callable[[str], State]) -> None:
         self.codec, self.state_of = codec, state_of
-        self._pixels = lru_cache(maxsize=REMEMBERED)(self._decoded)
+        self._pixels = lru_cache(maxsize=MAX_CACHED_FRAMES)(self._decoded)
         self._tokens: dict[str, list[int]] = {}
 
     @cached_property

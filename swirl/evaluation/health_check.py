@@ -10,55 +10,57 @@ import random
 from collections.abc import Sequence
 
 from swirl.evaluation import action_health, bootstrap, cycle, leakage
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.health_findings import Case, Glance
-from swirl.evaluation.held_out_transitions import Rows
-from swirl.evaluation.protocols import Answering, Progress, no_longer_than
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
+from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.protocols import EvaluatedModel, Progress, limit_prediction_length
 from swirl.evaluation.text_metrics import exact_match
 from swirl.states import StateSequence, Transition
 
-LOOKED_AT = 40
+MAX_CHECKED = 40
 """Transitions: enough to tell a collapsed model from a sound one, a few seconds on two cores."""
 
 
-def glance(
-    model: Answering,
+def check_health(
+    model: EvaluatedModel,
     transitions: Sequence[Transition],
     true_actions: Sequence[str] | None,
     progress: Progress | None = None,
-) -> Glance:
+) -> HealthCheck:
     """Look at the actions that a model infers for these transitions, of which there must be one at least."""
-    rows = Rows(list(transitions), true_actions, Answers(model, progress=progress))
-    with no_longer_than(model, rows.next_states):
-        cases = found(rows)
+    rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress))
+    with limit_prediction_length(model, rows.next_states):
+        cases = check_transitions(rows)
     groups = [t.sequence_id for t in transitions]
     columns: dict[str, list[float | None]] = {
         name: [getattr(case, name) for case in cases]
         for name in ("shuffling", "read_back", "stitch", "ablation", "overlap")
     }
     if true_actions is not None:
-        columns["agreement"] = [exact_match(z, truth) for z, truth in zip(rows.inferred, true_actions, strict=True)]
-    columns["length"] = list(action_health.lengths(rows.inferred))
-    figures = {name: value for name, values in columns.items() if (value := bootstrap.of_mean(values, groups))}
+        columns["agreement"] = [
+            exact_match(z, truth) for z, truth in zip(rows.inferred_actions, true_actions, strict=True)
+        ]
+    columns["length"] = list(action_health.word_counts(rows.inferred_actions))
+    figures = {name: value for name, values in columns.items() if (value := bootstrap.bootstrap_mean(values, groups))}
     for name, count in (("distinct", lambda z: float(len(set(z)))), ("effective", action_health.effective_number)):
-        figures[name] = bootstrap.by_jackknife(rows.inferred, groups, count)
-    return Glance(cases, figures)
+        figures[name] = bootstrap.jackknife_statistic(rows.inferred_actions, groups, count)
+    return HealthCheck(cases, figures)
 
 
-def found(rows: Rows) -> tuple[Case, ...]:
+def check_transitions(rows: EvaluatedRows) -> tuple[CheckedTransition, ...]:
     """The cases of all rows."""
-    others = strangers(rows.inferred)
-    own = rows.answers.forward_log_prob(rows.states, rows.inferred, rows.next_states)
-    told = [z if z is not None else own_z for z, own_z in zip(others, rows.inferred, strict=True)]
+    others = other_actions(rows.inferred_actions)
+    own = rows.answers.forward_log_prob(rows.states, rows.inferred_actions, rows.next_states)
+    told = [z if z is not None else own_z for z, own_z in zip(others, rows.inferred_actions, strict=True)]
     swapped = rows.answers.forward_log_prob(rows.states, told, rows.next_states)
     stitched, alone = leakage.stitch(rows), leakage.state_ablation(rows)
-    shared = leakage.overlap(rows, rows.inferred) if rows.kind == "text" else [None] * len(rows.transitions)
+    shared = leakage.overlap(rows, rows.inferred_actions) if rows.kind == "text" else [None] * len(rows.transitions)
     again = cycle.action_exact_match(rows)
     return tuple(
-        Case(
+        CheckedTransition(
             t.sequence_id,
             t.step,
-            rows.inferred[i],
+            rows.inferred_actions[i],
             rows.true_actions[i] if rows.true_actions is not None else None,
             others[i],
             own[i].total - swapped[i].total if others[i] is not None else None,
@@ -71,12 +73,12 @@ def found(rows: Rows) -> tuple[Case, ...]:
     )
 
 
-def strangers(actions: Sequence[str]) -> list[str | None]:
+def other_actions(actions: Sequence[str]) -> list[str | None]:
     """For each action the next one in the list, round its end, that is another; None when all are one."""
     return [next((a for a in (*actions[i:], *actions[:i]) if a != own), None) for i, own in enumerate(actions)]
 
 
-def looked_at(sequences: Sequence[StateSequence], limit: int = LOOKED_AT, seed: int = 0) -> list[Transition]:
+def sample_transitions(sequences: Sequence[StateSequence], limit: int = MAX_CHECKED, seed: int = 0) -> list[Transition]:
     """Some transitions of all sequences, always the same."""
     everyone = [transition for sequence in sequences for transition in sequence.transitions()]
     return random.Random(seed).sample(everyone, min(limit, len(everyone)))

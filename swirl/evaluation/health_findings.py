@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.bootstrap import Estimate
 
 
 @dataclass(frozen=True)
-class Case:
+class CheckedTransition:
     """What was found of one transition; None stands for what is not defined there.
 
     `shuffling` is log P(y | x, z) − log P(y | x, `swapped`) in nats, with the action of another transition that was
@@ -31,7 +31,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Glance:
+class HealthCheck:
     """The cases, and the figures over all of them with their 95 % intervals over sequences.
 
     Of `figures`, `shuffling`, `stitch`, `ablation` and `overlap` are means of the cases' numbers, `read_back` and
@@ -39,11 +39,11 @@ class Glance:
     `length` words. What is defined nowhere is left out: `overlap` of pictures, `shuffling` where all actions are one.
     """
 
-    cases: tuple[Case, ...]
-    figures: dict[str, Value]
+    cases: tuple[CheckedTransition, ...]
+    figures: dict[str, Estimate]
 
 
-def to_json(look: Glance) -> dict[str, Any]:
+def health_check_to_json(look: HealthCheck) -> dict[str, Any]:
     """A glance as the history keeps it."""
     return {
         "cases": [asdict(case) for case in look.cases],
@@ -51,7 +51,7 @@ def to_json(look: Glance) -> dict[str, Any]:
     }
 
 
-def from_json(kept: Mapping[str, Any]) -> Glance:
+def health_check_from_json(kept: Mapping[str, Any]) -> HealthCheck:
     """The glance that was kept."""
-    figures = {name: Value(*value) for name, value in kept["figures"].items()}
-    return Glance(tuple(Case(**case) for case in kept["cases"]), figures)
+    figures = {name: Estimate(*value) for name, value in kept["figures"].items()}
+    return HealthCheck(tuple(CheckedTransition(**case) for case in kept["cases"]), figures)

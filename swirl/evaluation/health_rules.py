@@ -10,28 +10,28 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.bootstrap import Estimate
 
-FEW = 3.0
+MIN_EFFECTIVE_ACTIONS = 3.0
 """Effective actions below which they hardly differ."""
 
-LEAKY = 0.2
+LEAK_OVERLAP = 0.2
 """The share of the next state's new word pairs in the action, beyond that of the true actions, from which it copies."""
 
-SHARP = 0.5
+LEAK_LOSS = 0.5
 """Nats a token: where a foreign next state and an empty state both cost less, the action carries the next state."""
 
-BROUGHT_ALONG = 0.0
+LEAK_FOREIGN_CONTEXT = 0.0
 """The foreign context's figure below which the prediction is nearer to the action's own next state than to x'."""
 
 
 @dataclass(frozen=True)
-class Soundness:
+class ActionHealth:
     """What was found, and in a sentence."""
 
-    heard: bool
-    collapsed: bool
-    leaking: bool
+    is_heard: bool
+    is_collapsed: bool
+    is_leaking: bool
     sentence: str
 
 
@@ -44,27 +44,27 @@ def effective_number(actions: Sequence[str]) -> float:
     return math.exp(-sum(share * math.log(share) for share in shares))
 
 
-def few(transitions: int, effective_true: float | None = None) -> float:
+def collapse_threshold(transitions: int, effective_true: float | None = None) -> float:
     """The effective number below which actions have collapsed: FEW, or half of what there is to tell apart if less."""
-    return min(FEW, 0.5 * transitions, math.inf if effective_true is None else 0.5 * effective_true)
+    return min(MIN_EFFECTIVE_ACTIONS, 0.5 * transitions, math.inf if effective_true is None else 0.5 * effective_true)
 
 
-def collapsed(effective: float, transitions: int, effective_true: float | None = None) -> bool:
+def is_collapsed(effective: float, transitions: int, effective_true: float | None = None) -> bool:
     """Whether an effective number of actions, on so many transitions, is too small for them to mean anything."""
-    return effective < few(transitions, effective_true)
+    return effective < collapse_threshold(transitions, effective_true)
 
 
-def copied(overlap: float | None, overlap_true: float | None = None) -> bool:
+def is_copying(overlap: float | None, overlap_true: float | None = None) -> bool:
     """Whether the actions hold more of the next states' words than the true ones, which may name new things too."""
-    return overlap is not None and overlap - (overlap_true or 0.0) > LEAKY
+    return overlap is not None and overlap - (overlap_true or 0.0) > LEAK_OVERLAP
 
 
-def carried(stitch: float, ablation: float, heard: bool) -> bool:
+def is_carrying(stitch: float, ablation: float, heard: bool) -> bool:
     """Whether actions that are listened to tell the next state by themselves, from whatever state."""
-    return heard and stitch < SHARP and ablation < SHARP
+    return heard and stitch < LEAK_LOSS and ablation < LEAK_LOSS
 
 
-def soundness(metrics: Mapping[str, Value], transitions: int) -> Soundness:
+def assess_actions(metrics: Mapping[str, Estimate], transitions: int) -> ActionHealth:
     """What a report's metrics say of the inferred actions, on so many transitions.
 
     heard: another transition's action makes the next state less likely (`controllability/log_prob_gain`, the whole
@@ -77,11 +77,11 @@ def soundness(metrics: Mapping[str, Value], transitions: int) -> Soundness:
         return metrics[name].value if name in metrics else None
 
     effective, heard = metrics["health/effective_number"].value, metrics["controllability/log_prob_gain"].low > 0
-    few_alone = collapsed(effective, transitions, value("health/effective_number_true"))
-    copies = copied(value("leakage/overlap"), value("leakage/overlap_true"))
-    carries = carried(metrics["leakage/stitch"].value, metrics["leakage/state_ablation"].value, heard)
+    few_alone = is_collapsed(effective, transitions, value("health/effective_number_true"))
+    copies = is_copying(value("leakage/overlap"), value("leakage/overlap_true"))
+    carries = is_carrying(metrics["leakage/stitch"].value, metrics["leakage/state_ablation"].value, heard)
     foreign = metrics.get("leakage/foreign_context")
-    brings = heard and foreign is not None and foreign.high < BROUGHT_ALONG
+    brings = heard and foreign is not None and foreign.high < LEAK_FOREIGN_CONTEXT
     leaks = copies or carries or brings
     if few_alone:
         sentence = f"The inferred actions have collapsed: {effective:.1f} effective ones explain everything."
@@ -94,4 +94,4 @@ def soundness(metrics: Mapping[str, Value], transitions: int) -> Soundness:
         sentence = (
             f"The inferred actions are heard, have not collapsed ({effective:.1f} effective ones) and do not leak."
         )
-    return Soundness(heard, few_alone, leaks, sentence)
+    return ActionHealth(heard, few_alone, leaks, sentence)

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import cast
 
 from swirl.evaluation import text_metrics
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.frame_comparison import Drawing, Frames, Measure
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.frame_comparison import Frames, Measure, PictureModel
 from swirl.states import State, Transition
 
 
 @dataclass(frozen=True)
-class Rows:
+class EvaluatedRows:
     """N transitions (x, y), with the true action z of each or None, and the model that is asked about them.
 
     A list of N numbers, one for each transition in this order, is what a metric returns; None stands for a transition
@@ -24,7 +24,7 @@ class Rows:
 
     transitions: Sequence[Transition]
     true_actions: Sequence[str] | None
-    answers: Answers
+    answers: ModelAnswers
 
     @cached_property
     def states(self) -> list[State]:
@@ -37,14 +37,14 @@ class Rows:
         return [transition.next_state for transition in self.transitions]
 
     @cached_property
-    def inferred(self) -> list[str]:
+    def inferred_actions(self) -> list[str]:
         """z, decoded greedily by the IDM from (x, y)."""
         return self.answers.actions(self.states, self.next_states)
 
     @cached_property
-    def best_actions(self) -> Sequence[str]:
+    def true_or_inferred_actions(self) -> Sequence[str]:
         """The true actions where they are known, else the inferred ones."""
-        return self.inferred if self.true_actions is None else self.true_actions
+        return self.inferred_actions if self.true_actions is None else self.true_actions
 
     @cached_property
     def kind(self) -> str:
@@ -54,7 +54,7 @@ class Rows:
     @cached_property
     def frames(self) -> Frames:
         """The frames as the model's codec sees them; for pictures alone."""
-        return Frames(cast(Drawing, self.answers.model).codec, self.answers.state)
+        return Frames(cast(PictureModel, self.answers.model).codec, self.answers.state)
 
     @cached_property
     def measures(self) -> Mapping[str, Measure]:
@@ -70,12 +70,12 @@ class Rows:
         """The keys of states; a text is its own."""
         return [self.answers.key(state) for state in states]
 
-    def drawn(self, most: int, seed: int) -> list[int]:
+    def sample_indices(self, most: int, seed: int) -> list[int]:
         """The indices of all transitions, or of `most` randomly drawn ones, in order."""
         everyone = range(len(self.transitions))
         return sorted(random.Random(seed).sample(everyone, min(most, len(everyone))))
 
-    def elsewhere(self, seed: int) -> list[int]:
+    def other_sequence_indices(self, seed: int) -> list[int]:
         """For each transition the index of a random one of another sequence; each index is used once.
 
         Where one sequence holds more than half of the transitions, some get another step of their own sequence; a lone

@@ -8,7 +8,7 @@ import numpy as np
 
 from swirl.pictures import Pixels
 
-CAP = 60.0
+MAX_PSNR = 60.0
 """The highest PSNR, in dB: equal frames would have an infinite one, of which no mean can be taken."""
 
 WINDOW = 7
@@ -20,9 +20,9 @@ def psnr(a: Pixels, b: Pixels) -> float:
 
     Equal frames, and all that differ less than that, have CAP dB. Raises ValueError if the shapes differ.
     """
-    of_one_shape(a, b)
+    check_same_shape(a, b)
     error = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
-    return min(CAP, 10 * math.log10(255**2 / error)) if error else CAP
+    return min(MAX_PSNR, 10 * math.log10(255**2 / error)) if error else MAX_PSNR
 
 
 def ssim(a: Pixels, b: Pixels) -> float:
@@ -33,7 +33,7 @@ def ssim(a: Pixels, b: Pixels) -> float:
     """
     from skimage.metrics import structural_similarity
 
-    of_one_shape(a, b)
+    check_same_shape(a, b)
     side = min(WINDOW, *a.shape[:2])
     if side < 3:
         raise ValueError(f"SSIM compares windows of 3 pixels or more, and this frame has {a.shape[1]}x{a.shape[0]}.")
@@ -41,7 +41,7 @@ def ssim(a: Pixels, b: Pixels) -> float:
     return float(structural_similarity(a, b, win_size=window, data_range=255, channel_axis=2))
 
 
-def of_one_shape(a: Pixels, b: Pixels) -> None:
+def check_same_shape(a: Pixels, b: Pixels) -> None:
     """Raise ValueError unless both frames have one shape."""
     if a.shape != b.shape:
         raise ValueError(f"Only frames of one size can be compared, not {a.shape} and {b.shape}.")

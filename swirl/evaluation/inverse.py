@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.evaluation.text_metrics import exact_match, rouge_l
 
 
-def measured(rows: Rows) -> dict[str, list[float]]:
+def score_actions(rows: EvaluatedRows) -> dict[str, list[float]]:
     """exact_match, rouge_l and log_prob for each transition; empty without true actions. Higher is better.
 
     - exact_match (0 or 1): the greedy action is the true one, word for word. Where nothing changed, several actions
@@ -16,7 +16,7 @@ def measured(rows: Rows) -> dict[str, list[float]]:
     """
     if rows.true_actions is None:
         return {}
-    pairs = list(zip(rows.inferred, rows.true_actions, strict=True))
+    pairs = list(zip(rows.inferred_actions, rows.true_actions, strict=True))
     scores = rows.answers.inverse_log_prob(rows.states, rows.next_states, rows.true_actions)
     return {
         "exact_match": [exact_match(ours, theirs) for ours, theirs in pairs],

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swirl.evaluation import bootstrap
-from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.bootstrap import Estimate
 
 Place = tuple[str, int]
 """A transition: its sequence and step."""
 
 
-def differences(first: Mapping[str, Any], second: Mapping[str, Any], seed: int = 0) -> dict[str, Value]:
+def metric_differences(first: Mapping[str, Any], second: Mapping[str, Any], seed: int = 0) -> dict[str, Estimate]:
     """METRIC to the mean of `second` less `first` over the transitions that both have, with its 95 % interval.
 
     Both are `Report.cases`: `places`, and `values` by metric. Empty when they have no transition in common.
@@ -28,14 +28,14 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any], seed: int =
             continue
         a = [first["values"][name][ours[place]] for place in common]
         b = [second["values"][name][theirs[place]] for place in common]
-        if (value := difference(a, b, common, seed)) is not None:
+        if (value := mean_difference(a, b, common, seed)) is not None:
             found[name] = value
     return found
 
 
-def difference(
+def mean_difference(
     first: Sequence[float | None], second: Sequence[float | None], places: Sequence[Place], seed: int = 0
-) -> Value | None:
+) -> Estimate | None:
     """The mean of `second` less `first`, whole sequences drawn anew; None where both are never defined together."""
     parts = [None if None in (a, b) else float(b) - float(a) for a, b in zip(first, second, strict=True)]
-    return bootstrap.of_mean(parts, [sequence for sequence, _ in places], seed)
+    return bootstrap.bootstrap_mean(parts, [sequence for sequence, _ in places], seed)

@@ -22,7 +22,7 @@ import numpy as np
 from swirl.errors import SwirlError
 from swirl.pictures import Pixels
 
-CLIP = "SWIRL_CLIP"
+CLIP_VARIABLE = "SWIRL_CLIP"
 SMALLEST = 64
 """The shorter side, in pixels, that AlexNet needs; smaller frames are enlarged by a whole factor."""
 
@@ -37,7 +37,7 @@ def perceptual_measures() -> dict[str, Compare]:
     found: dict[str, Compare] = {}
     if has_lpips():
         found["lpips"] = lambda a, b: _lpips()(a, b)
-    if folder := os.environ.get(CLIP):
+    if folder := os.environ.get(CLIP_VARIABLE):
         found["clip_similarity"] = lambda a, b: _clip(folder)(a, b)
     return found
 
@@ -82,7 +82,8 @@ def _clip(folder: str) -> Compare:
         processor = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise SwirlError(
-            f"{CLIP} names {folder}, which holds no CLIP model; name a folder that does, or unset {CLIP}."
+            f"{CLIP_VARIABLE} names {folder}, which holds no CLIP model; name a folder that does, or unset "
+            f"{CLIP_VARIABLE}."
         ) from error
 
     def embedding(frame: Pixels) -> torch.Tensor:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from swirl.evaluation.bootstrap import NORMAL_QUANTILE, Value
+from swirl.evaluation.bootstrap import NORMAL_QUANTILE, Estimate
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Tally:
         return self.wins + self.losses
 
     @property
-    def rate(self) -> Value | None:
+    def rate(self) -> Estimate | None:
         """The first one's share of the decided votes with its Wilson interval; None while none is decided."""
-        return wilson(self.wins, self.decided) if self.decided else None
+        return wilson_interval(self.wins, self.decided) if self.decided else None
 
 
 def tally(votes: Iterable[tuple[str, str, str]], first: str, second: str) -> Tally:
@@ -39,7 +39,7 @@ def tally(votes: Iterable[tuple[str, str, str]], first: str, second: str) -> Tal
     return Tally(counts["first"], counts["second"], counts["tie"], counts["skip"])
 
 
-def wilson(successes: int, trials: int) -> Value:
+def wilson_interval(successes: int, trials: int) -> Estimate:
     """A share of `trials` with its 95 % score interval (Wilson 1927), which stays sound for few trials.
 
     Raises ValueError without a trial.
@@ -49,4 +49,4 @@ def wilson(successes: int, trials: int) -> Value:
     share, z2 = successes / trials, NORMAL_QUANTILE**2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = NORMAL_QUANTILE * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
-    return Value(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
+    return Estimate(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))

@@ -11,11 +11,11 @@ from swirl.states import State
 
 Progress = Callable[[float, str], None]
 
-ROOM = 8
+EXTRA_TOKENS = 8
 """Tokens that a prediction may always have beyond the longest observed state, besides a quarter of it."""
 
 
-class Answering(Protocol):
+class EvaluatedModel(Protocol):
     """What evaluation needs of a model; `swirl.models.WorldModel` has it."""
 
     name: str
@@ -39,24 +39,24 @@ class Answering(Protocol):
         self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
     ) -> list[LogProb]: ...
 
-    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]: ...
+    def log_prob_without_state(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]: ...
 
 
 @runtime_checkable
-class Checking(Protocol):
+class GuessCheckingModel(Protocol):
     """A model that answers the faster, the nearer a guess is to its greedy answer, and scores the guess on the way."""
 
-    def imagine_along(
+    def imagine_with_guesses(
         self, states: Sequence[State], actions: Sequence[str], guesses: Sequence[State]
     ) -> list[tuple[State, LogProb]]: ...
 
-    def infer_along(
+    def infer_with_guesses(
         self, transitions: Sequence[tuple[State, State]], guesses: Sequence[str]
     ) -> list[tuple[str, LogProb]]: ...
 
 
 @contextmanager
-def no_longer_than(model: Answering, states: Sequence[State]) -> Iterator[None]:
+def limit_prediction_length(model: EvaluatedModel, states: Sequence[State]) -> Iterator[None]:
     """Let predictions grow a little longer than the longest of these observed states, and no further.
 
     A prediction that has gone astray may never end, and would hold up its whole batch to the model's own limit. A
@@ -68,7 +68,7 @@ def no_longer_than(model: Answering, states: Sequence[State]) -> Iterator[None]:
         return
     limit = model.max_state_tokens
     longest = max(len(model.completion(text)) for text in texts)
-    model.max_state_tokens = min(limit, longest + longest // 4 + ROOM)
+    model.max_state_tokens = min(limit, longest + longest // 4 + EXTRA_TOKENS)
     try:
         yield
     finally:

@@ -24,20 +24,20 @@ from swirl.evaluation import (
     horizon,
     leakage,
 )
-from swirl.evaluation.answer_cache import Kept
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.health_rules import soundness
-from swirl.evaluation.held_out_transitions import Rows
-from swirl.evaluation.metrics import measured, per_transition
-from swirl.evaluation.protocols import Answering, Progress, no_longer_than
+from swirl.evaluation.answer_cache import AnswerCache
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.health_rules import assess_actions
+from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.metrics import compute_metrics, scores_per_transition
+from swirl.evaluation.protocols import EvaluatedModel, Progress, limit_prediction_length
 from swirl.evaluation.text_metrics import exact_match
 from swirl.states import StateSequence, Transition
 
-SHOWN = 20
+MAX_EXAMPLES = 20
 """Examples kept with a report."""
 
-LEAN = ("exact_match", "psnr")
+HELD_OUT_MEASURES = ("exact_match", "psnr")
 """The measures of a predicted state that follow every training phase, where the states have them."""
 
 
@@ -67,14 +67,14 @@ class Report:
     transitions: int
     sequences: int
     part: str
-    metrics: dict[str, Value]
+    metrics: dict[str, Estimate]
     examples: tuple[Example, ...]
     cases: dict[str, Any]
     remarks: tuple[str, ...] = ()
 
 
 def evaluate(
-    model: Answering,
+    model: EvaluatedModel,
     home: Path,
     data: str,
     *,
@@ -83,7 +83,7 @@ def evaluate(
     seed: int = 0,
     best_of: int = 1,
     progress: Progress | None = None,
-    kept: Kept | None = None,
+    kept: AnswerCache | None = None,
     watch: Callable[[], None] | None = None,
 ) -> Report:
     """Measure a model on a part of a collection, on at most `limit` transitions of randomly drawn whole sequences.
@@ -96,69 +96,78 @@ def evaluate(
     """
     from swirl.evaluation.true_actions import load_true_actions
     from swirl.sources.collections.catalog import load_sequences
-    from swirl.sources.collections.split import part as part_of
+    from swirl.sources.collections.split import split_of as part_of
 
     sequences = load_sequences(home, data)
     chosen = [sequence for sequence in sequences if part_of(sequence.id) == part]
     if not chosen:
         chosen, part = list(sequences), "all"
-    transitions = drawn(chosen, limit, seed)
+    transitions = draw_transitions(chosen, limit, seed)
     if not transitions:
         raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
-    true_actions = aligned(transitions, load_true_actions(home, data))
-    expected = questions(len(transitions), true_actions is not None, best_of)
-    answers = Answers(model, seed, progress, kept=kept, expected=expected, watch=watch)
-    answers.observed(transitions, true_actions)
-    rows = Rows(transitions, true_actions, answers)
-    with no_longer_than(model, rows.next_states), watched(model, watch), quickened(model):
-        foresee(rows)
-        columns = {**per_transition(rows, seed), **best_of_metrics.measured(rows, best_of)}
-        metrics = measured(rows, columns, seed)
+    true_actions = align_true_actions(transitions, load_true_actions(home, data))
+    expected = expected_questions(len(transitions), true_actions is not None, best_of)
+    answers = ModelAnswers(model, seed, progress, kept=kept, expected=expected, watch=watch)
+    answers.remember_observed(transitions, true_actions)
+    rows = EvaluatedRows(transitions, true_actions, answers)
+    with limit_prediction_length(model, rows.next_states), watch_passes(model, watch), fast_inference(model):
+        prefetch_predictions(rows)
+        columns = {**scores_per_transition(rows, seed), **best_of_metrics.score_best_of_n(rows, best_of)}
+        metrics = compute_metrics(rows, columns, seed)
         shown = examples(rows)
     sequences_used = len({t.sequence_id for t in transitions})
     said = remarks(model, metrics, len(transitions))
     return Report(len(transitions), sequences_used, part, metrics, shown, cases(transitions, columns), said)
 
 
-def remarks(model: Answering, metrics: Mapping[str, Value], transitions: int) -> tuple[str, ...]:
+def remarks(model: EvaluatedModel, metrics: Mapping[str, Estimate], transitions: int) -> tuple[str, ...]:
     """What the figures say of the inferred actions, and whose models scored what was scored by another model."""
-    said = {"health/perplexity_ratio": action_perplexity.told(model), "copy/bertscore": bert_score.told()}
-    found = soundness(metrics, transitions).sentence
+    said = {
+        "health/perplexity_ratio": action_perplexity.describe_model(model),
+        "copy/bertscore": bert_score.describe_model(),
+    }
+    found = assess_actions(metrics, transitions).sentence
     return (found, *(sentence for name, sentence in said.items() if name in metrics and sentence))
 
 
-def questions(transitions: int, known: bool, best_of: int) -> float:
+def expected_questions(transitions: int, known: bool, best_of: int) -> float:
     """About how many questions of the length of a transition an evaluation asks; for the time left."""
-    caps = (leakage.STITCHED, leakage.STITCHED, controllability.SWAPPED, leakage.ABLATED, *[horizon.STARTS] * 3)
+    caps = (
+        leakage.MAX_STITCHED,
+        leakage.MAX_STITCHED,
+        controllability.MAX_SWAPPED,
+        leakage.MAX_ABLATED,
+        *[horizon.MAX_STARTS] * 3,
+    )
     each = 3.0 if known else 3.5  # a prediction, an action, and what the wrong ones of them lead to
     drawn = best_of * (1 + known) if best_of > 1 else 0
     return (each + drawn) * transitions + sum(min(transitions, cap) for cap in caps)
 
 
-def foresee(rows: Rows) -> None:
+def prefetch_predictions(rows: EvaluatedRows) -> None:
     """Ask first for the answers that come with others: a prediction by checking the observed state scores it too."""
-    forward.predicted(rows)
-    cycle.predicted(rows)
+    forward.predicted_keys(rows)
+    cycle.predicted_keys(rows)
 
 
 @contextmanager
-def watched(model: Answering, watch: Callable[[], None] | None) -> Iterator[None]:
+def watch_passes(model: EvaluatedModel, watch: Callable[[], None] | None) -> Iterator[None]:
     """Let `watch` be called before each pass of the model too, where it knows how to."""
-    before = getattr(model, "watch", None)
+    before = getattr(model, "check_interrupt", None)
     if watch is None or before is None:
         yield
         return
-    model.watch = watch
+    model.check_interrupt = watch
     try:
         yield
     finally:
-        model.watch = before
+        model.check_interrupt = before
 
 
 @contextmanager
-def quickened(model: Answering) -> Iterator[None]:
+def fast_inference(model: EvaluatedModel) -> Iterator[None]:
     """Let the model answer as fast as it can while nothing trains it, where it knows how to."""
-    with getattr(model, "folded", nullcontext)():
+    with getattr(model, "merged_adapters", nullcontext)():
         yield
 
 
@@ -173,7 +182,7 @@ def cases(transitions: Sequence[Transition], columns: Mapping[str, Sequence[floa
     }
 
 
-def drawn(sequences: Sequence[StateSequence], limit: int | None, seed: int) -> list[Transition]:
+def draw_transitions(sequences: Sequence[StateSequence], limit: int | None, seed: int) -> list[Transition]:
     """The transitions of all sequences, or of sequences in random order until there are `limit`."""
     order = list(sequences)
     if limit is not None:
@@ -181,7 +190,7 @@ def drawn(sequences: Sequence[StateSequence], limit: int | None, seed: int) -> l
     return [transition for sequence in order for transition in sequence.transitions()][:limit]
 
 
-def aligned(transitions: Sequence[Transition], actions: dict[str, list[str]]) -> list[str] | None:
+def align_true_actions(transitions: Sequence[Transition], actions: dict[str, list[str]]) -> list[str] | None:
     """The true action of each transition; None unless every one is known."""
     known = [actions.get(t.sequence_id, []) for t in transitions]
     if any(t.step >= len(actions) for t, actions in zip(transitions, known, strict=True)):
@@ -189,16 +198,16 @@ def aligned(transitions: Sequence[Transition], actions: dict[str, list[str]]) ->
     return [actions[t.step] for t, actions in zip(transitions, known, strict=True)]
 
 
-def examples(rows: Rows) -> tuple[Example, ...]:
+def examples(rows: EvaluatedRows) -> tuple[Example, ...]:
     """The first transitions with the inferred action and the next state predicted from it."""
-    shown = zip(rows.transitions, cycle.predicted(rows), rows.inferred, range(SHOWN), strict=False)
+    shown = zip(rows.transitions, cycle.predicted_keys(rows), rows.inferred_actions, range(MAX_EXAMPLES), strict=False)
     return tuple(
         Example(
             t.sequence_id,
             t.step,
-            pictures.shown(t.state),
-            pictures.shown(t.next_state),
-            pictures.shown(rows.answers.state(predicted)),
+            pictures.state_preview(t.state),
+            pictures.state_preview(t.next_state),
+            pictures.state_preview(rows.answers.state(predicted)),
             action,
             None if rows.true_actions is None else rows.true_actions[i],
         )
@@ -207,7 +216,7 @@ def examples(rows: Rows) -> tuple[Example, ...]:
 
 
 def held_out_scores(
-    model: Answering,
+    model: EvaluatedModel,
     transitions: Sequence[Transition],
     true_actions: Sequence[str] | None,
     progress: Progress | None = None,
@@ -218,23 +227,23 @@ def held_out_scores(
     inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`. Of
     pictures, wherever there is an exact match of states, `psnr` (dB) too.
     """
-    rows = Rows(list(transitions), true_actions, Answers(model, progress=progress))
-    rows.answers.observed(transitions, true_actions)
+    rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress))
+    rows.answers.remember_observed(transitions, true_actions)
     scores: dict[str, list[float]] = {}
-    with no_longer_than(model, rows.next_states):
-        foresee(rows)
+    with limit_prediction_length(model, rows.next_states):
+        prefetch_predictions(rows)
         scores["forward/log_prob"] = forward.log_prob(rows)
-        lean = {name: rows.measures[name] for name in LEAN if name in rows.measures}
+        lean = {name: rows.measures[name] for name in HELD_OUT_MEASURES if name in rows.measures}
         predictions = {
-            "cycle": cycle.predicted(rows),
-            "copy": copy_baseline.predicted(rows),
-            "forward": forward.predicted(rows),
+            "cycle": cycle.predicted_keys(rows),
+            "copy": copy_baseline.predicted_keys(rows),
+            "forward": forward.predicted_keys(rows),
         }
     for group, predicted in predictions.items():
         if predicted is not None:
-            compared = forward.compared(predicted, rows.next_keys, lean)
+            compared = forward.compare_states(predicted, rows.next_keys, lean)
             scores |= {f"{group}/{name}": values for name, values in compared.items()}
     if true_actions is not None:
-        pairs = zip(rows.inferred, true_actions, strict=True)
+        pairs = zip(rows.inferred_actions, true_actions, strict=True)
         scores["inverse/exact_match"] = [exact_match(ours, theirs) for ours, theirs in pairs]
     return {name: float(np.mean(values)) for name, values in scores.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from swirl.evaluation.report import held_out_scores
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import load_sequences
-from swirl.sources.collections.split import part
+from swirl.sources.collections.split import split_of
 
 if TYPE_CHECKING:
     from swirl.models.world_model import WorldModel
@@ -18,7 +18,7 @@ class SelectionScorer:
     """Scores a model on at most `limit` transitions of a collection's selection part; empty when it has none."""
 
     def __init__(self, home: Path, data: str, limit: int) -> None:
-        sequences = [s for s in load_sequences(home, data) if part(s.id) == "selection"]
+        sequences = [s for s in load_sequences(home, data) if split_of(s.id) == "selection"]
         self.transitions = [t for s in sequences for t in s.transitions()][:limit]
         known = load_true_actions(home, data)
         self.true_actions = (

@@ -13,10 +13,10 @@ from typing import cast
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.evaluation import text_metrics
-from swirl.evaluation.best_of import Drawing, best_of
-from swirl.evaluation.frame_comparison import Drawing as PictureModel
+from swirl.evaluation.best_of import SamplingModel, sample_best_of_n
 from swirl.evaluation.frame_comparison import Frames, Measure
-from swirl.evaluation.protocols import Answering, no_longer_than
+from swirl.evaluation.frame_comparison import PictureModel as PictureModel
+from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
 from swirl.states import State, StateSequence
 
 Progress = Callable[[float, str], None]
@@ -45,13 +45,13 @@ class Rollout:
     states: tuple[State, ...]
     truth: tuple[State, ...]
     actions: tuple[str, ...]
-    given: bool
+    has_given_actions: bool
     likeness: tuple[Likeness, ...]
-    copied: tuple[Likeness, ...]
+    copy_likeness: tuple[Likeness, ...]
 
 
 def unroll(
-    model: Answering,
+    model: EvaluatedModel,
     sequence: StateSequence,
     start: int,
     steps: int,
@@ -68,9 +68,9 @@ def unroll(
     (see `swirl.evaluation.best_of`). Raises SwirlError for a start outside of the sequence, a number of actions that
     is not `steps`, or more steps than were observed when the actions are to be inferred.
     """
-    demand_possible(sequence, start, steps, actions)
+    check_rollout_possible(sequence, start, steps, actions)
     truth = sequence.states[start + 1 : start + 1 + steps]
-    with no_longer_than(model, sequence.states):
+    with limit_prediction_length(model, sequence.states):
         if actions is None:
             pairs = list(zip(sequence.states[start:], truth, strict=False))
             taken = [found.action for found in model.infer(pairs, alternatives=1, seed=seed)]
@@ -79,7 +79,7 @@ def unroll(
         states: list[State] = []
         for step, action in enumerate(taken):
             before = states[-1] if states else sequence.states[start]
-            states.append(following(model, before, action, best_of, seed + step))
+            states.append(imagine_next_state(model, before, action, best_of, seed + step))
             if progress is not None:
                 progress((step + 1) / steps, f"step {step + 1} of {steps}")
     origin = sequence.states[start]
@@ -89,12 +89,12 @@ def unroll(
         truth,
         tuple(taken),
         actions is not None,
-        compared(model, states, truth),
-        compared(model, [origin] * len(truth), truth),
+        likeness_to_truth(model, states, truth),
+        likeness_to_truth(model, [origin] * len(truth), truth),
     )
 
 
-def demand_possible(sequence: StateSequence, start: int, steps: int, actions: Sequence[str] | None) -> None:
+def check_rollout_possible(sequence: StateSequence, start: int, steps: int, actions: Sequence[str] | None) -> None:
     """Raise SwirlError, which says what to give instead, unless the sequence allows these steps."""
     last = len(sequence.states) - 1
     if not 0 <= start <= last:
@@ -110,19 +110,19 @@ def demand_possible(sequence: StateSequence, start: int, steps: int, actions: Se
         )
 
 
-def following(model: Answering, state: State, action: str, n: int, seed: int) -> State:
+def imagine_next_state(model: EvaluatedModel, state: State, action: str, n: int, seed: int) -> State:
     """The next state: the greedy one, or the best of `n` draws."""
     if n == 1:
         return model.imagine_batch([state], [action], temperature=0.0)[0]
-    return best_of(cast(Drawing, model), [state], [action], n, seed)[0]
+    return sample_best_of_n(cast(SamplingModel, model), [state], [action], n, seed)[0]
 
 
-def compared(model: Answering, states: Sequence[State], truth: Sequence[State]) -> tuple[Likeness, ...]:
+def likeness_to_truth(model: EvaluatedModel, states: Sequence[State], truth: Sequence[State]) -> tuple[Likeness, ...]:
     """The likeness of each state that has a truth; none where the model is an editor of pictures."""
     if any(state.picture is not None for state in truth) and not hasattr(model, "codec"):
         return ()  # an editor has no codec by which pictures are compared
     pairs = list(zip(states, truth, strict=False))
-    known = {pictures.key(state): state for pair in pairs for state in pair}
+    known = {pictures.state_key(state): state for pair in pairs for state in pair}
     measures = measures_of(model, known)
     return tuple(
         Likeness(
@@ -130,11 +130,11 @@ def compared(model: Answering, states: Sequence[State], truth: Sequence[State]) 
             measures["token_accuracy"](ours, theirs),
             measures["psnr"](ours, theirs) if "psnr" in measures else None,
         )
-        for ours, theirs in ((pictures.key(a), pictures.key(b)) for a, b in pairs)
+        for ours, theirs in ((pictures.state_key(a), pictures.state_key(b)) for a, b in pairs)
     )
 
 
-def measures_of(model: Answering, known: Mapping[str, State]) -> Mapping[str, Measure]:
+def measures_of(model: EvaluatedModel, known: Mapping[str, State]) -> Mapping[str, Measure]:
     """How states, given by their keys, are compared: texts word by word, pictures as the model's codec sees them."""
     if all(state.picture is None for state in known.values()):
         return text_metrics.MEASURES

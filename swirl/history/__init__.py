@@ -6,55 +6,72 @@
 
 from __future__ import annotations
 
-from swirl.history.annotations import Beside
-from swirl.history.checkpoint_comparisons import CHOICES, Choice, Comparisons, Look, Preference
-from swirl.history.collection_registry import Registry
+from swirl.history.annotations import Annotations
+from swirl.history.checkpoint_comparisons import (
+    PREFERENCE_CHOICES,
+    Comparisons,
+    Preference,
+    PreferenceChoice,
+    StoredHealthCheck,
+)
+from swirl.history.collection_registry import CollectionRegistry
 from swirl.history.curves import Curves
 from swirl.history.evaluations import Evaluations
 from swirl.history.hand_labels import HandLabels
 from swirl.history.judge_answers import Judgements
-from swirl.history.queue_order import Waiting
+from swirl.history.queue_order import QueueOrder
 from swirl.history.records import (
-    STATUSES,
-    Bin,
+    RUN_STATUSES,
     Checkpoint,
     Evaluation,
     HandLabel,
+    ImportOrigin,
     Metric,
-    Origin,
+    MetricBin,
     Phase,
-    Request,
     Resumption,
     Rollout,
     Run,
+    RunRequest,
     Status,
 )
-from swirl.history.run_transfer import Whole
-from swirl.history.training_log import Training
+from swirl.history.run_transfer import RunTransfer
+from swirl.history.training_log import TrainingRecords
 
 __all__ = [
-    "CHOICES",
-    "STATUSES",
-    "Bin",
+    "PREFERENCE_CHOICES",
+    "RUN_STATUSES",
     "Checkpoint",
-    "Choice",
     "Evaluation",
     "HandLabel",
     "History",
-    "Look",
+    "ImportOrigin",
     "Metric",
-    "Origin",
+    "MetricBin",
     "Phase",
     "Preference",
-    "Request",
+    "PreferenceChoice",
     "Resumption",
     "Rollout",
     "Run",
+    "RunRequest",
     "Status",
+    "StoredHealthCheck",
 ]
 
 
-class History(Training, Waiting, Curves, Beside, Whole, Evaluations, Comparisons, HandLabels, Judgements, Registry):
+class History(
+    TrainingRecords,
+    QueueOrder,
+    Curves,
+    Annotations,
+    RunTransfer,
+    Evaluations,
+    Comparisons,
+    HandLabels,
+    Judgements,
+    CollectionRegistry,
+):
     """The history of one home; `home/studio.db` is created and brought up to date when it is opened.
 
     One object serves all threads of a process, and any number of processes may hold one: readers never wait, writers

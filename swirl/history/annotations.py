@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Sequence
 
 from swirl.errors import UsageError
-from swirl.history.records import Checkpoint, Origin, Resumption
+from swirl.history.records import Checkpoint, ImportOrigin, Resumption
 from swirl.history.runs import VISIBLE, Runs
 
-MOST_TAGS = 12
-LONGEST_TAG = 40
+MAX_TAGS = 12
+MAX_TAG_LENGTH = 40
 
 
-class Beside(Runs):
+class Annotations(Runs):
     """The tables `tags`, `resumptions` and `origins`."""
 
     def set_tags(self, run_id: str, tags: Iterable[str]) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ class Beside(Runs):
         """
         kept = tidy_tags(tags)
         with self._writing() as db:
-            self._demand(db, run_id)
+            self._require_run(db, run_id)
             db.execute("DELETE FROM tags WHERE run = ?", [run_id])
             db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in kept])
         return kept
@@ -40,10 +40,10 @@ class Beside(Runs):
             sql = "SELECT run, phase, step, created FROM resumptions WHERE run = ? ORDER BY id"
             return [Resumption(*row) for row in db.execute(sql, [run_id])]
 
-    def origins(self) -> dict[str, Origin]:
+    def origins(self) -> dict[str, ImportOrigin]:
         """Where each imported run came from, by its id here."""
         with self._reading() as db:
-            return {row[0]: Origin(*row) for row in db.execute("SELECT run, file, id, created FROM origins")}
+            return {row[0]: ImportOrigin(*row) for row in db.execute("SELECT run, file, id, created FROM origins")}
 
     def all_checkpoints(self, ids: Sequence[str] | None = None) -> dict[str, list[Checkpoint]]:
         """The checkpoints of all runs, or of those of `ids`, by run and in order; runs without one are left out."""
@@ -59,7 +59,7 @@ class Beside(Runs):
                 found.setdefault(checkpoint.run, []).append(checkpoint)
         return found
 
-    def census(self) -> list[tuple[str, int, int]]:
+    def status_counts(self) -> list[tuple[str, int, int]]:
         """Each status with its number of runs and the newest of them: it changes when a table of runs would.
 
         Three numbers a status, however many runs there are.
@@ -73,8 +73,8 @@ def tidy_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Tags without needless spaces, each once, in alphabetical order. Raises UsageError for one that cannot be kept."""
     kept = sorted({" ".join(tag.split()) for tag in tags} - {""})
     for tag in kept:
-        if len(tag) > LONGEST_TAG or "," in tag or not tag.isprintable():
-            raise UsageError(f"A tag has at most {LONGEST_TAG} letters and no comma, unlike {tag[:60]!r}.")
-    if len(kept) > MOST_TAGS:
-        raise UsageError(f"A run has at most {MOST_TAGS} tags, and these are {len(kept)}; leave some out.")
+        if len(tag) > MAX_TAG_LENGTH or "," in tag or not tag.isprintable():
+            raise UsageError(f"A tag has at most {MAX_TAG_LENGTH} letters and no comma, unlike {tag[:60]!r}.")
+    if len(kept) > MAX_TAGS:
+        raise UsageError(f"A run has at most {MAX_TAGS} tags, and these are {len(kept)}; leave some out.")
     return tuple(kept)

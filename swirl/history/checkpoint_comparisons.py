@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from swirl.history.store import Store, now
+from swirl.history.store import Store, utc_timestamp
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-Choice = Literal["left", "right", "tie", "skip"]
-CHOICES: tuple[str, ...] = get_args(Choice)
+PreferenceChoice = Literal["left", "right", "tie", "skip"]
+PREFERENCE_CHOICES: tuple[str, ...] = get_args(PreferenceChoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Preference:
     step: int
     left: str
     right: str
-    choice: Choice
+    choice: PreferenceChoice
     created: str
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class StoredHealthCheck:
     """A glance at a checkpoint's actions on a collection, as the caller gave it, and when it was taken."""
 
     checkpoint: str
@@ -46,10 +46,22 @@ class Look:
 class Comparisons(Store):
     """The tables `preferences`, `looks` and `evaluation_cases`."""
 
-    def add_preference(self, *, data: str, sequence: str, step: int, left: str, right: str, choice: Choice) -> int:
+    def add_preference(
+        self, *, data: str, sequence: str, step: int, left: str, right: str, choice: PreferenceChoice
+    ) -> int:
         """Keep a vote and return its id. Votes on a run's checkpoint are deleted with its run."""
         with self._writing() as db:
-            row = [data, sequence, step, left, right, owner(db, left), owner(db, right), choice, now()]
+            row = [
+                data,
+                sequence,
+                step,
+                left,
+                right,
+                owning_run_id(db, left),
+                owning_run_id(db, right),
+                choice,
+                utc_timestamp(),
+            ]
             return db.execute(
                 'INSERT INTO preferences (data, sequence, step, "left", "right", left_run, right_run, choice, created) '
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -71,15 +83,15 @@ class Comparisons(Store):
         with self._writing() as db:
             db.execute("DELETE FROM preferences WHERE id = ?", [preference])
 
-    def keep_look(self, *, checkpoint: str, data: str, found: Mapping[str, Any]) -> None:
+    def save_health_check(self, *, checkpoint: str, data: str, found: Mapping[str, Any]) -> None:
         """Keep a glance, any JSON, in place of an earlier one; that of a run's checkpoint is deleted with its run."""
         with self._writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO looks (checkpoint, data, run, found, created) VALUES (?, ?, ?, ?, ?)",
-                [checkpoint, data, owner(db, checkpoint), json.dumps(dict(found)), now()],
+                [checkpoint, data, owning_run_id(db, checkpoint), json.dumps(dict(found)), utc_timestamp()],
             )
 
-    def looks(self, checkpoint: str | None = None, data: str | None = None) -> list[Look]:
+    def health_checks(self, checkpoint: str | None = None, data: str | None = None) -> list[StoredHealthCheck]:
         """All glances, or those of one checkpoint or collection, the newest first."""
         conditions, values = ["1"], []
         for column, wanted in (("checkpoint", checkpoint), ("data", data)):
@@ -89,15 +101,15 @@ class Comparisons(Store):
         sql = f"SELECT checkpoint, data, found, created FROM looks WHERE {' AND '.join(conditions)}"
         with self._reading() as db:
             rows = db.execute(f"{sql} ORDER BY created DESC", values).fetchall()
-        return [Look(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
+        return [StoredHealthCheck(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
 
-    def newest_looks(self) -> list[tuple[str, str, str]]:
+    def newest_health_checks(self) -> list[tuple[str, str, str]]:
         """Checkpoint, collection and time of each checkpoint's newest glance, without what was found."""
         sql = "SELECT checkpoint, data, max(created) FROM looks GROUP BY checkpoint"
         with self._reading() as db:
             return [tuple(row) for row in db.execute(sql)]
 
-    def keep_cases(self, evaluation: int, cases: Mapping[str, Any]) -> None:
+    def save_evaluation_cases(self, evaluation: int, cases: Mapping[str, Any]) -> None:
         """Keep an evaluation's numbers per transition, any JSON, as long as the evaluation is kept."""
         with self._writing() as db:
             db.execute(
@@ -105,14 +117,14 @@ class Comparisons(Store):
                 [evaluation, json.dumps(dict(cases))],
             )
 
-    def cases(self, evaluation: int) -> dict[str, Any] | None:
+    def evaluation_cases(self, evaluation: int) -> dict[str, Any] | None:
         """An evaluation's numbers per transition; None where they were not kept."""
         with self._reading() as db:
             row = db.execute("SELECT cases FROM evaluation_cases WHERE evaluation = ?", [evaluation]).fetchone()
         return json.loads(row[0]) if row else None
 
 
-def owner(db: Database, checkpoint: str) -> str | None:
+def owning_run_id(db: Database, checkpoint: str) -> str | None:
     """The run that a checkpoint belongs to, if there is one."""
     row = db.execute("SELECT id FROM runs WHERE id = ?", [checkpoint.partition("@")[0]]).fetchone()
     return row[0] if row else None

@@ -7,7 +7,7 @@ from typing import Any
 from swirl.history.store import Store
 
 
-class Registry(Store):
+class CollectionRegistry(Store):
     """The table `collections`."""
 
     def register_collection(

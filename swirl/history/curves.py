@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from swirl.history.metric_bins import COUNT_ALL, FINITE, WIDTH
-from swirl.history.records import Bin
+from swirl.history.metric_bins import COUNT_ALL, FINITE, STEPS_PER_BIN
+from swirl.history.records import MetricBin
 from swirl.history.store import Store
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ FROM_BINS = """
     WHERE run = ? AND name = ? AND (phase, bin) >= (?, ?) AND (phase, bin) <= (?, ?)
     GROUP BY phase, bin / ? ORDER BY 1, 2
 """
-BEHIND_ALL = (1 << 31, 0)
-Place = tuple[int, int]
+END_OF_RUN = (1 << 31, 0)
+StepPosition = tuple[int, int]
 """A phase and a step in it."""
 
 
@@ -35,8 +35,13 @@ class Curves(Store):
     """The tables `metrics` and `metric_bins`, read for charts."""
 
     def curves(
-        self, run_id: str, names: Sequence[str], width: int = 1, start: Place = (0, 0), end: Place = BEHIND_ALL
-    ) -> tuple[int, dict[str, list[Bin]]]:
+        self,
+        run_id: str,
+        names: Sequence[str],
+        width: int = 1,
+        start: StepPosition = (0, 0),
+        end: StepPosition = END_OF_RUN,
+    ) -> tuple[int, dict[str, list[MetricBin]]]:
         """A cursor, and each metric as bins of about `width` steps in order, from `start` up to and without `end`.
 
         The cursor is the id above which `metrics` finds what was logged since. Least and greatest value of a bin are
@@ -48,12 +53,12 @@ class Curves(Store):
             db.execute("BEGIN")
             try:
                 cursor = db.execute("SELECT max(id) FROM metrics WHERE run = ?", [run_id]).fetchone()[0] or 0
-                found = {name: bins(db, run_id, name, width, start, end) for name in names}
+                found = {name: load_metric_bins(db, run_id, name, width, start, end) for name in names}
             finally:
                 db.execute("COMMIT")
         return cursor, {name: rows for name, rows in found.items() if rows}
 
-    def latest(self, run_id: str, name: str, limit: int) -> list[float]:
+    def latest_values(self, run_id: str, name: str, limit: int) -> list[float]:
         """The values of a metric's last steps, the newest first."""
         sql = (
             f"SELECT value FROM metrics WHERE run = ? AND name = ? AND value {FINITE} "
@@ -63,21 +68,23 @@ class Curves(Store):
             return [value for (value,) in db.execute(sql, [run_id, name, limit])]
 
 
-def bins(db: Database, run_id: str, name: str, width: int, start: Place, end: Place) -> list[Bin]:
+def load_metric_bins(
+    db: Database, run_id: str, name: str, width: int, start: StepPosition, end: StepPosition
+) -> list[MetricBin]:
     """One metric of a run in bins of about `width` steps: of the kept ones where these are fine enough."""
-    if width < WIDTH:
+    if width < STEPS_PER_BIN:
         rows = db.execute(FROM_STEPS, [run_id, name, *start, *end, max(1, width)])
     else:
-        edges = [start[0], start[1] // WIDTH, end[0], end[1] // WIDTH]
-        rows = db.execute(FROM_BINS, [run_id, name, *edges, -(-width // WIDTH)])
-    return [Bin(*row) for row in rows]
+        edges = [start[0], start[1] // STEPS_PER_BIN, end[0], end[1] // STEPS_PER_BIN]
+        rows = db.execute(FROM_BINS, [run_id, name, *edges, -(-width // STEPS_PER_BIN)])
+    return [MetricBin(*row) for row in rows]
 
 
-def recount(db: Database, run_id: str, phase: int, step: int, names: Sequence[str]) -> None:
+def rebuild_metric_bins(db: Database, run_id: str, phase: int, step: int, names: Sequence[str]) -> None:
     """Count the bins of a step anew, after figures in them were replaced."""
     which = f"run = ? AND phase = ? AND name IN ({', '.join('?' * len(names))})"
     values = [run_id, phase, *names]
-    bin_ = step // WIDTH
+    bin_ = step // STEPS_PER_BIN
     db.execute(f"DELETE FROM metric_bins WHERE {which} AND bin = ?", [*values, bin_])
-    edges = [WIDTH * bin_, WIDTH * (bin_ + 1) - 1]
+    edges = [STEPS_PER_BIN * bin_, STEPS_PER_BIN * (bin_ + 1) - 1]
     db.execute(COUNT_ALL.format(which=f"AND {which} AND step BETWEEN ? AND ?"), [*values, *edges])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swirl.history.records import Evaluation
-from swirl.history.store import Store, now
+from swirl.history.store import Store, utc_timestamp
 
 
 class Evaluations(Store):
@@ -22,7 +22,7 @@ class Evaluations(Store):
             owner = db.execute("SELECT id FROM runs WHERE id = ?", [checkpoint.partition("@")[0]]).fetchone()
             return db.execute(
                 "INSERT INTO evaluations (run, checkpoint, data, metrics, created) VALUES (?, ?, ?, ?, ?)",
-                [owner[0] if owner else None, checkpoint, data, json.dumps(dict(metrics)), now()],
+                [owner[0] if owner else None, checkpoint, data, json.dumps(dict(metrics)), utc_timestamp()],
             ).lastrowid
 
     def evaluations(self, checkpoint: str | None = None, data: str | None = None) -> list[Evaluation]:

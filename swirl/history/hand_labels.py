@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swirl.history.records import HandLabel
-from swirl.history.store import Store, now
+from swirl.history.store import Store, utc_timestamp
 
 COLUMNS = "sequence, step, shows, action, created"
 
@@ -11,12 +11,19 @@ COLUMNS = "sequence, step, shows, action, created"
 class HandLabels(Store):
     """The table `hand_labels`: one row a transition of a collection, in the order in which they were given."""
 
-    def keep_hand_label(self, data: str, sequence: str, step: int, shows: str, action: str | None) -> None:
+    def save_hand_label(self, data: str, sequence: str, step: int, shows: str, action: str | None) -> None:
         """Keep what was said of a transition, in place of what was said before; `action` is None where it was skipped.
 
         `shows` is a digest of both states: it tells whether the transition is still the one that was labelled.
         """
-        row = {"data": data, "sequence": sequence, "step": step, "shows": shows, "action": action, "created": now()}
+        row = {
+            "data": data,
+            "sequence": sequence,
+            "step": step,
+            "shows": shows,
+            "action": action,
+            "created": utc_timestamp(),
+        }
         with self._writing() as db:
             db.execute("DELETE FROM hand_labels WHERE data = ? AND sequence = ? AND step = ?", [data, sequence, step])
             db.table("hand_labels").insert(row)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from swirl.history.store import Store, now
+from swirl.history.store import Store, utc_timestamp
 
 
 class Judgements(Store):
     """The table `judgements`: an answer for each hash of endpoint, model, prompt and pictures."""
 
-    def keep_judgement(self, key: str, model: str, answer: str) -> None:
+    def save_judgement(self, key: str, model: str, answer: str) -> None:
         """Keep what `model` answered to the question with this hash, in place of an earlier answer."""
         with self._writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO judgements (key, model, answer, created) VALUES (?, ?, ?, ?)",
-                [key, model, answer, now()],
+                [key, model, answer, utc_timestamp()],
             )
 
     def judgement(self, key: str) -> str | None:

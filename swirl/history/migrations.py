@@ -282,4 +282,4 @@ def judgements(db: Database) -> None:
 
 
 # Every step's name: on an empty database all of them are pending.
-NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))
+MIGRATION_NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 Status = Literal["queued", "running", "stopping", "interrupted", "stopped", "finished", "failed"]
-Request = Literal["stop", "sample"]
-STATUSES: tuple[str, ...] = get_args(Status)
+RunRequest = Literal["stop", "sample"]
+RUN_STATUSES: tuple[str, ...] = get_args(Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Resumption:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ImportOrigin:
     """Where an imported run came from: the file's name, and the id that the run had there."""
 
     run: str
@@ -87,7 +87,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class MetricBin:
     """The figures of a stretch of steps that ends with step `last`: how many, mean, least and greatest."""
 
     phase: int

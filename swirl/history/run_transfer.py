@@ -9,52 +9,52 @@ from typing import TYPE_CHECKING, Any
 
 from swirl.history.annotations import tidy_tags
 from swirl.history.records import Evaluation, Rollout
-from swirl.history.runs import COLUMNS, SLICE, Runs, slug
-from swirl.history.store import now
+from swirl.history.runs import ROWS_PER_TRANSACTION, RUN_COLUMNS, Runs, slug
+from swirl.history.store import utc_timestamp
 from swirl.history.training_log import checkpoint_name
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 # A figure that a file names twice counts once; replacing it would count it twice into its bins.
-METRICS = "INSERT OR IGNORE INTO metrics (run, phase, step, name, value) VALUES (?, ?, ?, ?, ?)"
-DRAWN = "phase, step, state, next_state, action, samples, rewards, advantages"
-ROLLOUTS = f"INSERT INTO rollouts (run, {DRAWN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-PAST = frozenset(COLUMNS) - {"id", "pid", "pid_started", "seconds_left", "parent", "settings"}
+INSERT_METRIC_SQL = "INSERT OR IGNORE INTO metrics (run, phase, step, name, value) VALUES (?, ?, ?, ?, ?)"
+ROLLOUT_CONTENT_COLUMNS = "phase, step, state, next_state, action, samples, rewards, advantages"
+INSERT_ROLLOUT_SQL = f"INSERT INTO rollouts (run, {ROLLOUT_CONTENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+TRANSFERRED_COLUMNS = frozenset(RUN_COLUMNS) - {"id", "pid", "pid_started", "seconds_left", "parent", "settings"}
 """The columns of a run that an import brings along as they are."""
-Figure = tuple[int, int, str, float | None]
+MetricRecord = tuple[int, int, str, float | None]
 """Phase, step, name and value of a metric; None is no number."""
 
 
-class Whole(Runs):
+class RunTransfer(Runs):
     """Reading and adding whole runs."""
 
-    def figures(self, run_id: str) -> Iterator[Figure]:
+    def iterate_metrics(self, run_id: str) -> Iterator[MetricRecord]:
         """Every metric of a run by id, a slice at a time, so that a million of them need no room."""
         sql = "SELECT id, phase, step, name, value FROM metrics WHERE run = ? AND id > ? ORDER BY id LIMIT ?"
         last = 0
         while True:
             with self._reading() as db:
-                rows = db.execute(sql, [run_id, last, SLICE]).fetchall()
+                rows = db.execute(sql, [run_id, last, ROWS_PER_TRANSACTION]).fetchall()
             yield from (tuple(row[1:]) for row in rows)
-            if len(rows) < SLICE:
+            if len(rows) < ROWS_PER_TRANSACTION:
                 return
             last = rows[-1][0]
 
     def all_rollouts(self, run_id: str) -> list[Rollout]:
         """Every rollout of a run, in the order in which they were drawn."""
         with self._reading() as db:
-            rows = db.execute(f"SELECT id, {DRAWN} FROM rollouts WHERE run = ? ORDER BY id", [run_id])
+            rows = db.execute(f"SELECT id, {ROLLOUT_CONTENT_COLUMNS} FROM rollouts WHERE run = ? ORDER BY id", [run_id])
             return [Rollout(*row[:6], *(tuple(json.loads(part)) for part in row[6:])) for row in rows]
 
-    def evaluations_of(self, run_id: str) -> list[Evaluation]:
+    def evaluations_of_run(self, run_id: str) -> list[Evaluation]:
         """Every evaluation of a run's checkpoints, oldest first."""
         with self._reading() as db:
             sql = "SELECT id, checkpoint, data, metrics, created FROM evaluations WHERE run = ? ORDER BY id"
             rows = db.execute(sql, [run_id])
             return [Evaluation(*row[:3], metrics=json.loads(row[3]), created=row[4]) for row in rows]
 
-    def counts(self, run_id: str) -> tuple[int, int]:
+    def metric_and_rollout_counts(self, run_id: str) -> tuple[int, int]:
         """How many metrics and rollouts a run has."""
         with self._reading() as db:
             tables = ("metrics", "rollouts")
@@ -70,18 +70,21 @@ class Whole(Runs):
         `about` has the columns of PAST, which the caller has checked. Follow with `add_rows`, then `reveal`; or with
         `purge`, which leaves nothing.
         """
-        columns = {name: about[name] for name in about if name in PAST}
+        columns = {name: about[name] for name in about if name in TRANSFERRED_COLUMNS}
         with self._writing() as db:
-            run_id = wanted if self._free(db, wanted) else self._next_id(db, slug(str(settings.get("data") or "")))
+            run_id = (
+                wanted if self._claim_run_id(db, wanted) else self._next_id(db, slug(str(settings.get("data") or "")))
+            )
             row = {**columns, "id": run_id, "settings": json.dumps(dict(settings)), "parent": parent}
             db.table("runs").insert(row)
             self._hide(db, run_id)
             db.execute(
-                "INSERT INTO origins (run, file, id, created) VALUES (?, ?, ?, ?)", [run_id, file, wanted, now()]
+                "INSERT INTO origins (run, file, id, created) VALUES (?, ?, ?, ?)",
+                [run_id, file, wanted, utc_timestamp()],
             )
         return run_id
 
-    def add_rows(
+    def add_imported_rows(
         self,
         run_id: str,
         *,
@@ -89,7 +92,7 @@ class Whole(Runs):
         checkpoints: Iterable[Mapping[str, Any]],
         evaluations: Iterable[Mapping[str, Any]],
         rollouts: Iterable[Sequence[Any]],
-        figures: Iterable[Figure],
+        figures: Iterable[MetricRecord],
         resumptions: Iterable[Mapping[str, Any]],
         note: str,
         tags: Iterable[str],
@@ -108,14 +111,14 @@ class Whole(Runs):
                 db.table("evaluations").insert({"run": run_id, **one, "checkpoint": name, "metrics": metrics})
             db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in tidy_tags(tags)])
             if note.strip():
-                db.table("notes").insert({"run": run_id, "text": note, "updated": now()})
-        for sql, rows in ((ROLLOUTS, rollouts), (METRICS, figures)):
+                db.table("notes").insert({"run": run_id, "text": note, "updated": utc_timestamp()})
+        for sql, rows in ((INSERT_ROLLOUT_SQL, rollouts), (INSERT_METRIC_SQL, figures)):
             remaining = iter(rows)
-            while some := [(run_id, *row) for row in islice(remaining, SLICE)]:
+            while some := [(run_id, *row) for row in islice(remaining, ROWS_PER_TRANSACTION)]:
                 with self._writing() as db:
                     db.conn.executemany(sql, some)
 
-    def _free(self, db: Database, run_id: str) -> bool:
+    def _claim_run_id(self, db: Database, run_id: str) -> bool:
         """Whether an id was never given in this home; if so, its number is given now."""
         if slug(run_id) != run_id or (self.home / "runs" / run_id).exists():
             return False

@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from swirl import processes
 from swirl.errors import SwirlError
-from swirl.history.records import STATUSES, Request, Run
-from swirl.history.store import Store, now
+from swirl.history.records import RUN_STATUSES, Run, RunRequest
+from swirl.history.store import Store, utc_timestamp
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-COLUMNS = tuple(field.name for field in fields(Run) if field.name not in ("note", "tags"))
+RUN_COLUMNS = tuple(field.name for field in fields(Run) if field.name not in ("note", "tags"))
 # Neither a run that is being deleted nor one whose import is not complete.
 VISIBLE = "runs.id NOT IN (SELECT run FROM hidden)"
-SELECT = (
-    f"SELECT {', '.join(f'runs.{column}' for column in COLUMNS)}, coalesce(notes.text, ''), "
+SELECT_RUNS_SQL = (
+    f"SELECT {', '.join(f'runs.{column}' for column in RUN_COLUMNS)}, coalesce(notes.text, ''), "
     "(SELECT json_group_array(tag) FROM tags WHERE tags.run = runs.id) "
     f"FROM (SELECT * FROM runs WHERE {VISIBLE}) AS runs LEFT JOIN notes ON notes.run = runs.id"
 )
-CHANGEABLE = frozenset(COLUMNS) - {"id", "created"}
-SLICE = 20_000
-ACTIVE = ("queued", "running", "stopping")
-ENDED = ("interrupted", "stopped", "finished", "failed")
+CHANGEABLE = frozenset(RUN_COLUMNS) - {"id", "created"}
+ROWS_PER_TRANSACTION = 20_000
+UNFINISHED_STATUSES = ("queued", "running", "stopping")
+ENDED_STATUSES = ("interrupted", "stopped", "finished", "failed")
 
 
 class Runs(Store):
@@ -44,7 +44,7 @@ class Runs(Store):
         stem = slug(str(settings.get("data") or ""))
         with self._writing() as db:
             if parent is not None:
-                self._demand(db, parent)
+                self._require_run(db, parent)
             run_id = self._next_id(db, stem)
             db.table("runs").insert(
                 {
@@ -54,7 +54,7 @@ class Runs(Store):
                     "settings": json.dumps(settings),
                     "status": "queued",
                     "parent": parent,
-                    "created": now(),
+                    "created": utc_timestamp(),
                 }
             )
         return run_id
@@ -62,7 +62,7 @@ class Runs(Store):
     def run(self, run_id: str) -> Run:
         """The run of that id. Raises SwirlError, naming the newest runs, if there is none."""
         with self._reading() as db:
-            row = db.execute(f"{SELECT} WHERE runs.id = ?", [run_id]).fetchone()
+            row = db.execute(f"{SELECT_RUNS_SQL} WHERE runs.id = ?", [run_id]).fetchone()
             if row is None:
                 raise self._unknown(db, run_id)
         return as_run(row)
@@ -71,15 +71,15 @@ class Runs(Store):
         """All runs, or those of `ids` that are there, or the newest `limit` of them; newest first."""
         among = "" if ids is None else f" WHERE runs.id IN ({', '.join('?' * len(ids))})"
         with self._reading() as db:
-            sql = f"{SELECT}{among} ORDER BY runs.number DESC LIMIT ?"
+            sql = f"{SELECT_RUNS_SQL}{among} ORDER BY runs.number DESC LIMIT ?"
             return [as_run(row) for row in db.execute(sql, [*(ids or ()), -1 if limit is None else limit])]
 
-    def active_runs(self) -> list[Run]:
+    def unfinished_runs(self) -> list[Run]:
         """The runs that train, stop or wait, newest first: what a status line asks for again and again."""
-        marks = ", ".join("?" * len(ACTIVE))
+        marks = ", ".join("?" * len(UNFINISHED_STATUSES))
         with self._reading() as db:
-            sql = f"{SELECT} WHERE runs.status IN ({marks}) ORDER BY runs.number DESC"
-            return [as_run(row) for row in db.execute(sql, ACTIVE)]
+            sql = f"{SELECT_RUNS_SQL} WHERE runs.status IN ({marks}) ORDER BY runs.number DESC"
+            return [as_run(row) for row in db.execute(sql, UNFINISHED_STATUSES)]
 
     def update_run(self, run_id: str, **columns: Any) -> None:
         """Change columns of a run: `status`, `pid`, `name`, `error`, … as named in Run.
@@ -91,14 +91,14 @@ class Runs(Store):
         if wrong := sorted(set(columns) - CHANGEABLE):
             raise ValueError(f"runs have no column {wrong[0]!r} to change")
         status = columns.get("status")
-        if "status" in columns and status not in STATUSES:
+        if "status" in columns and status not in RUN_STATUSES:
             raise ValueError(f"{status!r} is no status of a run")
         if "settings" in columns:
             columns["settings"] = json.dumps(columns["settings"])
         assignments = [f"{column} = :{column}" for column in columns]
         if status == "running" and "started" not in columns:
             assignments.append("started = coalesce(started, :now)")
-        if status in (*ENDED, "running") and "finished" not in columns:
+        if status in (*ENDED_STATUSES, "running") and "finished" not in columns:
             assignments.append("finished = " + ("NULL" if status == "running" else ":now"))
         if assignments:
             self._update(run_id, assignments, columns, resumption=status == "running")
@@ -131,49 +131,49 @@ class Runs(Store):
         It is out of sight at once or, when this raises, not deleted at all.
         """
         self.hide_run(run_id)
-        self.purge(run_id)
+        self.purge_run(run_id)
 
     def hide_run(self, run_id: str) -> None:
         """Let nobody see a run any more. Follow with `purge`, or with `reveal`, which undoes it."""
         with self._writing() as db:
-            self._demand(db, run_id)
+            self._require_run(db, run_id)
             self._hide(db, run_id)
 
-    def reveal(self, run_id: str) -> None:
+    def reveal_run(self, run_id: str) -> None:
         """Show a hidden run."""
         with self._writing() as db:
             db.execute("DELETE FROM hidden WHERE run = ?", [run_id])
 
-    def purge(self, run_id: str) -> None:
+    def purge_run(self, run_id: str) -> None:
         """Delete the rows of a hidden run."""
         # A million metrics take seconds to delete; in slices, so that another run's worker need not wait that long.
         sql = "DELETE FROM metrics WHERE id IN (SELECT id FROM metrics WHERE run = ? LIMIT ?)"
-        deleted = SLICE
-        while deleted == SLICE:
+        deleted = ROWS_PER_TRANSACTION
+        while deleted == ROWS_PER_TRANSACTION:
             with self._writing() as db:
-                deleted = db.execute(sql, [run_id, SLICE]).rowcount
+                deleted = db.execute(sql, [run_id, ROWS_PER_TRANSACTION]).rowcount
         with self._writing() as db:
             db.execute("DELETE FROM runs WHERE id = ?", [run_id])
 
-    def hidden(self) -> list[tuple[str, int, float]]:
+    def hidden_runs(self) -> list[tuple[str, int, float]]:
         """The runs that a process is deleting or importing, each with that process's id and starting time."""
         with self._reading() as db:
             return [tuple(row) for row in db.execute("SELECT run, pid, pid_started FROM hidden")]
 
-    def request(self, run_id: str, kind: Request) -> None:
+    def add_request(self, run_id: str, kind: RunRequest) -> None:
         """Ask a run for something; it looks at its next step. Asking twice is asking once."""
-        if kind not in get_args(Request):
+        if kind not in get_args(RunRequest):
             raise ValueError(f"{kind!r} can't be asked of a run")
         with self._writing() as db:
-            self._demand(db, run_id)
-            db.table("requests").insert({"run": run_id, "kind": kind, "created": now()}, ignore=True)
+            self._require_run(db, run_id)
+            db.table("requests").insert({"run": run_id, "kind": kind, "created": utc_timestamp()}, ignore=True)
 
     def pending_requests(self, run_id: str) -> list[str]:
         """What has been asked of a run and not been cleared, oldest first."""
         with self._reading() as db:
             return [kind for (kind,) in db.execute("SELECT kind FROM requests WHERE run = ? ORDER BY id", [run_id])]
 
-    def clear_requests(self, run_id: str, kind: Request) -> None:
+    def clear_requests(self, run_id: str, kind: RunRequest) -> None:
         """Mark a request as answered."""
         with self._writing() as db:
             db.execute("DELETE FROM requests WHERE run = ? AND kind = ?", [run_id, kind])
@@ -181,9 +181,9 @@ class Runs(Store):
     def set_note(self, run_id: str, text: str) -> None:
         """Keep a note on a run; an empty one removes it."""
         with self._writing() as db:
-            self._demand(db, run_id)
+            self._require_run(db, run_id)
             if text.strip():
-                db.table("notes").insert({"run": run_id, "text": text, "updated": now()}, replace=True)
+                db.table("notes").insert({"run": run_id, "text": text, "updated": utc_timestamp()}, replace=True)
             else:
                 db.execute("DELETE FROM notes WHERE run = ?", [run_id])
 
@@ -195,18 +195,18 @@ class Runs(Store):
 
     def _update(self, run_id: str, assignments: list[str], values: dict[str, Any], *, resumption: bool = False) -> None:
         with self._writing() as db:
-            self._demand(db, run_id)
+            self._require_run(db, run_id)
             if resumption:
                 db.execute(
                     "INSERT INTO resumptions (run, phase, step, created) SELECT id, phase, step, ? FROM runs "
                     "WHERE id = ? AND started IS NOT NULL AND status NOT IN ('running', 'stopping')",
-                    [now(), run_id],
+                    [utc_timestamp(), run_id],
                 )
             sql = f"UPDATE runs SET {', '.join(assignments)} WHERE id = :run_id"
-            db.execute(sql, {**values, "now": now(), "run_id": run_id})
+            db.execute(sql, {**values, "now": utc_timestamp(), "run_id": run_id})
 
     def _hide(self, db: Database, run_id: str) -> None:
-        pid, started = processes.myself()
+        pid, started = processes.current_process()
         db.execute("INSERT INTO hidden (run, pid, pid_started) VALUES (?, ?, ?)", [run_id, pid, started])
 
     def _next_id(self, db: Database, stem: str) -> str:
@@ -221,7 +221,7 @@ class Runs(Store):
         db.execute("INSERT OR REPLACE INTO run_counters (stem, last) VALUES (?, ?)", [stem, number])
         return run_id
 
-    def _demand(self, db: Database, run_id: str) -> None:
+    def _require_run(self, db: Database, run_id: str) -> None:
         if db.execute(f"SELECT 1 FROM runs WHERE id = ? AND {VISIBLE}", [run_id]).fetchone() is None:
             raise self._unknown(db, run_id)
 
@@ -233,7 +233,7 @@ class Runs(Store):
 
 def as_run(row: tuple[Any, ...]) -> Run:
     """A row of SELECT as a Run."""
-    values = dict(zip(COLUMNS, row[:-2], strict=True))
+    values = dict(zip(RUN_COLUMNS, row[:-2], strict=True))
     values["name"] = values["name"] or values["id"]
     values["settings"] = json.loads(values["settings"])
     return Run(**values, note=row[-2], tags=tuple(sorted(json.loads(row[-1]))))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 10.0
 
 
-class Held(NamedTuple):
+class ThreadConnection(NamedTuple):
     """A connection and what it is good for: this process, and the file that it was opened on."""
 
     pid: int
@@ -30,7 +30,7 @@ class Held(NamedTuple):
     db: Database
 
 
-def now() -> str:
+def utc_timestamp() -> str:
     """The time, as every table stores it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
@@ -40,25 +40,25 @@ class Store:
 
     def __init__(self, home: Path) -> None:
         """Open the database of `home`, creating both if need be. Raises SwirlError if it can't be used."""
-        self.home = paths.home(home)
+        self.home = paths.resolve_home(home)
         self.path = self.home / "studio.db"
         self._local = threading.local()
         # A forked child may neither use nor close its parent's connections, so they are kept here unused.
         self._inherited: list[Database] = []
-        with self._sentences():
-            self._database()
+        with self._readable_errors():
+            self._connection()
 
     @contextmanager
     def _reading(self) -> Iterator[Database]:
         """The connection for queries; each sees the last committed state and waits for no writer."""
-        with self._sentences():
-            yield self._database()
+        with self._readable_errors():
+            yield self._connection()
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
         """The connection inside one transaction: all of the block is stored, or none of it."""
-        with self._sentences():
-            db = self._database()
+        with self._readable_errors():
+            db = self._connection()
             # IMMEDIATE waits for its turn here; a later upgrade from reading to writing would fail without waiting.
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -68,19 +68,19 @@ class Store:
                 db.rollback()
                 raise
 
-    def _database(self) -> Database:
-        held: Held | None = getattr(self._local, "held", None)
+    def _connection(self) -> Database:
+        held: ThreadConnection | None = getattr(self._local, "held", None)
         if held and held.pid != os.getpid():
             self._inherited.append(held.db)
-        elif held and held.file != self._file():
+        elif held and held.file != self._file_identity():
             held.db.close()
         elif held:
             return held.db
         db = self._open()
-        self._local.held = Held(os.getpid(), self._file(), db)
+        self._local.held = ThreadConnection(os.getpid(), self._file_identity(), db)
         return db
 
-    def _file(self) -> tuple[int, int] | None:
+    def _file_identity(self) -> tuple[int, int] | None:
         """Which file is at the path; None if there is none (somebody deleted it under us)."""
         try:
             stat = self.path.stat()
@@ -106,15 +106,18 @@ class Store:
 
     def _migrate(self, db: Database) -> None:
         """Apply the steps that are missing. Raises SwirlError if a newer program has been here."""
-        from swirl.history.migrations import MIGRATIONS, NAMES  # sqlite-utils comes with it, which takes a while
+        from swirl.history.migrations import (
+            MIGRATION_NAMES,
+            MIGRATIONS,
+        )  # sqlite-utils comes with it, which takes a while
 
         applied = {step.name for step in MIGRATIONS.applied(db)}
-        if unknown := sorted(applied - NAMES):
+        if unknown := sorted(applied - MIGRATION_NAMES):
             raise SwirlError(
                 f"{self.path} was written by a newer SWIRL Studio (it has {unknown[-1]}); "
                 "update this one, or choose another home with --home."
             )
-        if applied == NAMES:
+        if applied == MIGRATION_NAMES:
             return
         # Two processes may open a new home at once: the second finds nothing left to do when its turn comes.
         db.execute("BEGIN IMMEDIATE")
@@ -126,17 +129,17 @@ class Store:
             raise
 
     @contextmanager
-    def _sentences(self) -> Iterator[None]:
+    def _readable_errors(self) -> Iterator[None]:
         """Turn the SQLite errors that a user can mend into SwirlErrors; programming errors pass through."""
         try:
             yield
         except sqlite3.DatabaseError as error:
-            sentence = self._sentence(error)
+            sentence = self._error_message(error)
             if sentence is None:
                 raise
             raise SwirlError(sentence) from error
 
-    def _sentence(self, error: sqlite3.DatabaseError) -> str | None:
+    def _error_message(self, error: sqlite3.DatabaseError) -> str | None:
         # The low byte is the kind of error; the rest of the extended code says where in SQLite it arose.
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):

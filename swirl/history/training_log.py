@@ -7,33 +7,33 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from swirl.history.curves import recount
+from swirl.history.curves import rebuild_metric_bins
 from swirl.history.records import Checkpoint, Metric, Phase, Rollout
 from swirl.history.runs import Runs
-from swirl.history.store import now
+from swirl.history.store import utc_timestamp
 
 ROLLOUT_COLUMNS = "id, phase, step, state, next_state, action, samples, rewards, advantages"
 CHECKPOINT_COLUMNS = 'run, "index", name, iteration, phase, path, scores, best, created'
 
 
-class Training(Runs):
+class TrainingRecords(Runs):
     """The tables `phases`, `metrics`, `rollouts` and `checkpoints`. A resumed run repeats steps, and may."""
 
     def start_phase(self, run_id: str, index: int, iteration: int, direction: str, steps: int) -> None:
         """Record that phase `index` (from 0) goes on; when it is resumed, it keeps its first starting time."""
         with self._writing() as db:
-            self._demand(db, run_id)
+            self._require_run(db, run_id)
             db.execute(
                 'INSERT INTO phases (run, "index", iteration, direction, steps, started) VALUES (?, ?, ?, ?, ?, ?) '
                 'ON CONFLICT (run, "index") DO UPDATE SET iteration = excluded.iteration, '
                 "direction = excluded.direction, steps = excluded.steps, finished = NULL",
-                [run_id, index, iteration, direction, steps, now()],
+                [run_id, index, iteration, direction, steps, utc_timestamp()],
             )
 
     def finish_phase(self, run_id: str, index: int) -> None:
         """Record that a phase is complete."""
         with self._writing() as db:
-            db.execute('UPDATE phases SET finished = ? WHERE run = ? AND "index" = ?', [now(), run_id, index])
+            db.execute('UPDATE phases SET finished = ? WHERE run = ? AND "index" = ?', [utc_timestamp(), run_id, index])
 
     def phases(self, run_id: str) -> list[Phase]:
         """The phases of a run that have started, in order."""
@@ -47,7 +47,7 @@ class Training(Runs):
             return
         row = {"run": run_id, "phase": phase, "step": step}
         with self._writing() as db:
-            self._demand(db, run_id)
+            self._require_run(db, run_id)
             names = list(values)
             here = f"run = ? AND phase = ? AND step = ? AND name IN ({', '.join('?' * len(names))})"
             repeated = db.execute(f"DELETE FROM metrics WHERE {here}", [run_id, phase, step, *names]).rowcount
@@ -55,7 +55,7 @@ class Training(Runs):
                 {**row, "name": name, "value": float(value)} for name, value in values.items()
             )
             if repeated:
-                recount(db, run_id, phase, step, names)
+                rebuild_metric_bins(db, run_id, phase, step, names)
 
     def metrics(
         self, run_id: str, names: Iterable[str] | None = None, after: int = 0, limit: int | None = None
@@ -85,7 +85,7 @@ class Training(Runs):
         `asked` they are kept beside those that training drew for itself.
         """
         with self._writing() as db:
-            self._demand(db, run_id)
+            self._require_run(db, run_id)
             db.execute(
                 "DELETE FROM rollouts WHERE run = ? AND phase = ? AND step = ? AND asked = ?",
                 [run_id, phase, step, asked],
@@ -135,13 +135,13 @@ class Training(Runs):
         """
         name = checkpoint_name(run_id, iteration, phase)
         with self._writing() as db:
-            self._demand(db, run_id)
+            self._require_run(db, run_id)
             db.execute(
                 'INSERT INTO checkpoints (run, "index", name, iteration, phase, path, scores, created) '
                 'VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, "index") DO UPDATE SET name = excluded.name, '
                 "iteration = excluded.iteration, phase = excluded.phase, path = excluded.path, "
                 "scores = excluded.scores, created = excluded.created",
-                [run_id, index, name, iteration, phase, path, json.dumps(dict(scores)), now()],
+                [run_id, index, name, iteration, phase, path, json.dumps(dict(scores)), utc_timestamp()],
             )
         return name
 

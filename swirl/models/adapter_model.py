@@ -14,15 +14,21 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from swirl.codecs.state_codecs import Codec, ImageCodec, TextCodec
-from swirl.models.backbone import WHOLE, Support
+from swirl.models.backbone import FULL_VOCABULARY, TokenSupport
 from swirl.models.checkpoints import base_name
-from swirl.models.generation import Sampling, Watch, log_probs, sample, unwatched
+from swirl.models.generation import (
+    InterruptCheck,
+    SamplingConfig,
+    completion_log_probs,
+    never_interrupt,
+    sample_completions,
+)
 from swirl.models.hub import HUB_ID
-from swirl.models.lora_merge import folded
-from swirl.models.prompts import layout_for
+from swirl.models.lora_merge import merge_adapters
+from swirl.models.prompts import build_layout
 from swirl.models.results import LogProb
-from swirl.models.speculative_greedy import greedy_along
-from swirl.models.threads import SMALL
+from swirl.models.speculative_greedy import speculative_greedy_decode
+from swirl.models.threads import SMALL_MODEL_PARAMETERS
 from swirl.states import State
 
 Role = Literal["fwm", "idm"]
@@ -37,7 +43,7 @@ class AdaptedModel:
     `codec` and `layout` say how states and actions become ids.
     """
 
-    trainable = True
+    is_trainable = True
 
     def __init__(
         self,
@@ -51,14 +57,14 @@ class AdaptedModel:
     ) -> None:
         self.model, self.tokenizer, self.name, self.base, self.shared = model, tokenizer, name, base, shared
         self.codec = codec or TextCodec(tokenizer)
-        self.layout = layout_for(self.codec)
+        self.layout = build_layout(self.codec)
         declared = model.generation_config.eos_token_id
         declared = declared if isinstance(declared, list) else [declared]
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
         self.max_action_tokens, self.max_state_tokens = 64, 1024
-        self.watch: Watch = unwatched  # what it raises ends the answer at work
-        self._small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
-        self.bare = False  # whether the adapters are switched off at present
+        self.check_interrupt: InterruptCheck = never_interrupt  # what it raises ends the answer at work
+        self._is_small = sum(parameter.numel() for parameter in model.parameters()) < SMALL_MODEL_PARAMETERS
+        self.are_adapters_disabled = False  # whether the adapters are switched off at present
         for config in model.peft_config.values():
             # peft looks the base model's vocabulary up when it saves, on the Hub if this names no folder.
             config.base_model_name_or_path = base if Path(base).is_dir() or HUB_ID.fullmatch(base) else None
@@ -69,14 +75,14 @@ class AdaptedModel:
         """What its states are: "text" or "image"."""
         return self.codec.kind
 
-    def support(self, answer: Answer) -> Support:
+    def token_support(self, answer: Answer) -> TokenSupport:
         """The ids that an answer may hold: of a picture codes alone, of an action beside pictures words alone."""
         if not isinstance(self.codec, ImageCodec):
-            return WHOLE
+            return FULL_VOCABULARY
         first, codec = self.codec.offset, self.codec
         if answer == "action":
-            return Support(0, first)
-        return Support(first, first + codec.codes, codec.grid[1], codec.row_end)
+            return TokenSupport(0, first)
+        return TokenSupport(first, first + codec.codebook_size, codec.grid[1], codec.row_end)
 
     @property
     def device(self) -> torch.device:
@@ -84,18 +90,18 @@ class AdaptedModel:
         return next(self.model.parameters()).device
 
     @property
-    def small(self) -> bool:
+    def is_small(self) -> bool:
         """Whether one thread computes as fast as several."""
-        return self._small and self.device.type == "cpu"
+        return self._is_small and self.device.type == "cpu"
 
     def adapter(self, role: Role) -> str:
         """The adapter that plays a role; one plays both when weights are shared."""
         return "fwm" if self.shared else role
 
     @contextmanager
-    def playing(self, adapter: str | None) -> Iterator[torch.nn.Module]:
+    def activate_adapter(self, adapter: str | None) -> Iterator[torch.nn.Module]:
         """The model with one adapter active (None: the bare base model), in eval mode; all of it is put back after."""
-        if not (self.bare or self.model.training) and adapter == self.model.active_adapter:
+        if not (self.are_adapters_disabled or self.model.training) and adapter == self.model.active_adapter:
             yield self.model  # as it is; walking through all its parameters takes as long as a small model's pass
             return
         trained = {name for name, p in self.model.named_parameters() if p.requires_grad}
@@ -103,14 +109,14 @@ class AdaptedModel:
         self.model.eval()
         try:
             if adapter is None:
-                self.bare = True
+                self.are_adapters_disabled = True
                 with self.model.disable_adapter():
                     yield self.model
             else:
                 self.model.set_adapter(adapter)
                 yield self.model
         finally:
-            self.bare = self.bare and adapter is not None
+            self.are_adapters_disabled = self.are_adapters_disabled and adapter is not None
             self.model.set_adapter(before)
             for name, parameter in self.model.named_parameters():
                 parameter.requires_grad_(name in trained)
@@ -121,7 +127,7 @@ class AdaptedModel:
         adapter: str | None,
         prompts: Sequence[Sequence[int]],
         n: int,
-        how: Sampling,
+        how: SamplingConfig,
         generator: torch.Generator | None = None,
         *,
         answer: Answer,
@@ -133,10 +139,21 @@ class AdaptedModel:
         """
         pad_id, end_ids = self.tokenizer.pad_token_id, self.end_ids
         if answer == "state" and isinstance(self.codec, ImageCodec):
-            how, end_ids = replace(how, max_tokens=self.codec.answer_length), set()
+            how, end_ids = replace(how, max_tokens=self.codec.completion_length), set()
         drafts = None if along is None else [self.state_completion(state) for state in along]
-        with self.playing(adapter) as model:
-            return sample(model, prompts, n, how, end_ids, pad_id, generator, self.support(answer), drafts, self.watch)
+        with self.activate_adapter(adapter) as model:
+            return sample_completions(
+                model,
+                prompts,
+                n,
+                how,
+                end_ids,
+                pad_id,
+                generator,
+                self.token_support(answer),
+                drafts,
+                self.check_interrupt,
+            )
 
     def log_prob(
         self,
@@ -147,9 +164,11 @@ class AdaptedModel:
         answer: Answer,
     ) -> list[LogProb]:
         """log P(completion | prompt) under one adapter, at temperature 1, over the ids that the answer may hold."""
-        self.watch()
-        with self.playing(adapter) as model:
-            scores = log_probs(model, prompts, completions, self.tokenizer.pad_token_id, self.support(answer))
+        self.check_interrupt()
+        with self.activate_adapter(adapter) as model:
+            scores = completion_log_probs(
+                model, prompts, completions, self.tokenizer.pad_token_id, self.token_support(answer)
+            )
         return [LogProb(float(score.sum()), len(score)) for score in scores]
 
     def completion(self, text: str) -> list[int]:
@@ -159,9 +178,9 @@ class AdaptedModel:
     def state_completion(self, state: State) -> list[int]:
         """The token ids of a state as an answer; a picture has a fixed number of them and needs no end mark."""
         ids = self.codec.encode_state(state)
-        return self.codec.answer(ids) if isinstance(self.codec, ImageCodec) else [*ids, self.layout.end_id]
+        return self.codec.to_completion_ids(ids) if isinstance(self.codec, ImageCodec) else [*ids, self.layout.end_id]
 
-    def batched(
+    def run_in_batches(
         self, compute: Callable[[slice], list[Any]], rows: int, progress: Progress | None, what: str
     ) -> list[Any]:
         """Run `compute` on slices of the rows and gather; tells the progress."""
@@ -173,46 +192,46 @@ class AdaptedModel:
         return gathered
 
     @contextmanager
-    def folded(self) -> Iterator[None]:
+    def merged_adapters(self) -> Iterator[None]:
         """While inside, a small model answers faster, and must not be trained: see `swirl.models.lora_merge`."""
-        if not self._small:
+        if not self._is_small:
             yield
             return
-        with folded(self.model):
+        with merge_adapters(self.model):
             yield
 
-    def scored(
+    def score_completions(
         self, role: Role, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], answer: Answer
     ) -> list[LogProb]:
         """log P of each completion given its prompt, in slices."""
         adapter = self.adapter(role)
-        return self.batched(
+        return self.run_in_batches(
             lambda part: self.log_prob(adapter, prompts[part], completions[part], answer=answer),
             len(prompts),
             None,
             "scoring",
         )
 
-    def along(
+    def greedy_with_guesses(
         self,
         role: Role,
         prompts: Sequence[Sequence[int]],
         guesses: Sequence[Sequence[int]],
-        how: Sampling,
+        how: SamplingConfig,
         answer: Answer,
     ) -> list[tuple[list[int], LogProb]]:
         """The greedy completion (token ids) of each prompt, and log P of its guess."""
         end_ids, adapter = self.end_ids, self.adapter(role)
         if answer == "state" and isinstance(self.codec, ImageCodec):
-            how, end_ids = replace(how, max_tokens=self.codec.answer_length), set()
+            how, end_ids = replace(how, max_tokens=self.codec.completion_length), set()
 
         def compute(part: slice) -> list[tuple[list[int], LogProb]]:
-            about = (how, end_ids, self.tokenizer.pad_token_id, self.support(answer), self.watch)
-            with self.playing(adapter) as model:
-                drawn, scores = greedy_along(model, prompts[part], guesses[part], *about)
+            about = (how, end_ids, self.tokenizer.pad_token_id, self.token_support(answer), self.check_interrupt)
+            with self.activate_adapter(adapter) as model:
+                drawn, scores = speculative_greedy_decode(model, prompts[part], guesses[part], *about)
             return [(ids, LogProb(float(s.sum()), len(s))) for ids, s in zip(drawn, scores, strict=True)]
 
-        return self.batched(compute, len(prompts), None, "checking guesses")
+        return self.run_in_batches(compute, len(prompts), None, "checking guesses")
 
     def describe(self) -> dict[str, Any]:
         """What was loaded, for people."""

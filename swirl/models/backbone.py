@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
-class Support:
+class TokenSupport:
     """The ids [low, high) that an answer may hold; `high=None` is the vocabulary's end.
 
     Where a model closes each row of a picture with an id of its own, `row_end` follows every `row` ids: it is no
@@ -22,26 +22,26 @@ class Support:
     row: int = 0
     row_end: int | None = None
 
-    def chosen(self, ids: torch.Tensor) -> torch.Tensor:
+    def choice_mask(self, ids: torch.Tensor) -> torch.Tensor:
         """Which ids were a choice: a mask of the shape of `ids`."""
         return torch.ones_like(ids, dtype=torch.bool) if self.row_end is None else ids != self.row_end
 
-    def given(self, step: int) -> int | None:
+    def forced_id(self, step: int) -> int | None:
         """The id that stands at a step (0-based) of an answer whatever the model says; None where it chooses."""
         return self.row_end if self.row_end is not None and (step + 1) % (self.row + 1) == 0 else None
 
 
-WHOLE = Support()
+FULL_VOCABULARY = TokenSupport()
 
 
-class Body:
+class TokenInterface:
     """A causal language model whose embeddings and head cover the whole vocabulary."""
 
-    def inputs(self, base: PreTrainedModel, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    def model_inputs(self, base: PreTrainedModel, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the layers take for ids (B, T)."""
         return {"input_ids": ids}
 
-    def logits(self, base: PreTrainedModel, hidden: torch.Tensor, support: Support) -> torch.Tensor:
+    def logits(self, base: PreTrainedModel, hidden: torch.Tensor, support: TokenSupport) -> torch.Tensor:
         """Logits (…, high - low) of hidden states (…, D), in float32."""
         head, config = base.get_output_embeddings(), base.config.get_text_config()
         bias = None if head.bias is None else head.bias[support.low : support.high]
@@ -52,19 +52,19 @@ class Body:
             logits = cap * torch.tanh(logits / cap)
         return logits
 
-    def width(self, base: PreTrainedModel, support: Support) -> int:
+    def support_size(self, base: PreTrainedModel, support: TokenSupport) -> int:
         """How many ids the support holds."""
         return len(range(len(base.get_output_embeddings().weight))[support.low : support.high])
 
 
-PLAIN = Body()
+DEFAULT_TOKEN_INTERFACE = TokenInterface()
 
 
-def unwrapped(model: torch.nn.Module) -> PreTrainedModel:
+def unwrap_model(model: torch.nn.Module) -> PreTrainedModel:
     """The model below its adapters."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def body_of(base: PreTrainedModel) -> Body:
+def get_token_interface(base: PreTrainedModel) -> TokenInterface:
     """The body that loading gave to a model of another kind; else the plain one."""
-    return getattr(base, "swirl_body", PLAIN)
+    return getattr(base, "swirl_body", DEFAULT_TOKEN_INTERFACE)

@@ -19,8 +19,8 @@ from swirl.errors import SwirlError
 
 MANIFEST = "swirl.json"
 ADAPTERS = ("fwm", "idm")
-INDEX = "model_index.json"
-UNIFIED = ("emu3", "janus")
+PIPELINE_INDEX_FILE = "model_index.json"
+UNIFIED_MODEL_TYPES = ("emu3", "janus")
 """Kinds of model, as their config.json says, that have their image codec within."""
 JANUS_1B, JANUS_7B, EMU3 = "deepseek-community/Janus-Pro-1B", "deepseek-community/Janus-Pro-7B", "BAAI/Emu3-Gen-hf"
 

@@ -13,7 +13,7 @@ from swirl.models.checkpoint_files import MANIFEST
 from swirl.models.checkpoints import base_name
 
 
-def save(world: AdaptedModel, folder: Path, *, with_base: bool = False) -> None:
+def save_checkpoint(world: AdaptedModel, folder: Path, *, with_base: bool = False) -> None:
     """Write a checkpoint: a temporary sibling first, then a rename, so that no half of one is ever seen."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -28,7 +28,7 @@ def save(world: AdaptedModel, folder: Path, *, with_base: bool = False) -> None:
             base.save_pretrained(str(temporary / "base"), state_dict=weights)
             world.tokenizer.save_pretrained(str(temporary / "base"))
             if isinstance(world.codec, ImageCodec):
-                world.codec.images.save_with(temporary / "base")
+                world.codec.image_tokenizer.save_to_base_folder(temporary / "base")
         for card in temporary.rglob("README.md"):
             card.unlink()
         base_from = "base" if with_base else base_name(world.base)

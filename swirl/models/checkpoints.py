@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from swirl import paths
-from swirl.codecs import CODEC
+from swirl.codecs import CODEC_FOLDER
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.models.checkpoint_files import (
     EMU3,
-    INDEX,
     JANUS_1B,
     JANUS_7B,
     MANIFEST,
-    UNIFIED,
+    PIPELINE_INDEX_FILE,
+    UNIFIED_MODEL_TYPES,
     manifest_kind,
     model_type,
     read_manifest,
 )
-from swirl.models.hub import HUB, HUB_ID, fetched, hub_file
+from swirl.models.hub import HUB_ID, HUB_PREFIX, download_checkpoint, hub_file
 
 
 def asset_names() -> list[str]:
@@ -35,12 +35,12 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
     `hub:owner/model`. RUN alone means its best checkpoint, or the newest while none is marked. Raises SwirlError in one
     sentence.
     """
-    if name.startswith(HUB):
-        if not HUB_ID.fullmatch(name.removeprefix(HUB)):
+    if name.startswith(HUB_PREFIX):
+        if not HUB_ID.fullmatch(name.removeprefix(HUB_PREFIX)):
             raise SwirlError(f"{name} is not a name on the Hub; write it as hub:owner/name.")
-        return name.removeprefix(HUB)
+        return name.removeprefix(HUB_PREFIX)
     folder = Path(name).expanduser()
-    if any((folder / file).is_file() for file in (MANIFEST, "config.json", INDEX)):
+    if any((folder / file).is_file() for file in (MANIFEST, "config.json", PIPELINE_INDEX_FILE)):
         return folder.resolve()
     if folder.is_dir():
         raise SwirlError(f"{name} holds neither a checkpoint ({MANIFEST}) nor a model (config.json); name its folder.")
@@ -81,7 +81,7 @@ def run_checkpoint(home: Path, run_id: str, wanted: str, name: str) -> Path | No
     return folder
 
 
-def kind_of(folder: Path | str) -> str:
+def checkpoint_kind(folder: Path | str) -> str:
     """What the states of a checkpoint, or of a plain model, are: "text" or "image".
 
     Of an id on the Hub that is none of the presets' it costs a look at small files; out of reach it is taken for text.
@@ -90,19 +90,19 @@ def kind_of(folder: Path | str) -> str:
         manifest = None if folder in (JANUS_1B, JANUS_7B, EMU3) else hub_file(folder, MANIFEST)
         if manifest is not None:
             return manifest_kind(manifest)
-        return "image" if folder in (JANUS_1B, JANUS_7B, EMU3) or hub_draws(folder) else "text"
+        return "image" if folder in (JANUS_1B, JANUS_7B, EMU3) or is_hub_image_model(folder) else "text"
     if (folder / MANIFEST).is_file():
         return str(read_manifest(folder).get("kind", "text"))
-    pictures = (folder / INDEX).is_file() or (folder / CODEC / "config.json").is_file()
-    return "image" if pictures or model_type(folder / "config.json") in UNIFIED else "text"
+    pictures = (folder / PIPELINE_INDEX_FILE).is_file() or (folder / CODEC_FOLDER / "config.json").is_file()
+    return "image" if pictures or model_type(folder / "config.json") in UNIFIED_MODEL_TYPES else "text"
 
 
-def hub_draws(model_id: str) -> bool:
+def is_hub_image_model(model_id: str) -> bool:
     """Whether a model on the Hub is one of pictures."""
     config = hub_file(model_id, "config.json")
     if config is None:
-        return hub_file(model_id, INDEX) is not None
-    return model_type(config) in UNIFIED or hub_file(model_id, f"{CODEC}/config.json") is not None
+        return hub_file(model_id, PIPELINE_INDEX_FILE) is not None
+    return model_type(config) in UNIFIED_MODEL_TYPES or hub_file(model_id, f"{CODEC_FOLDER}/config.json") is not None
 
 
 def base_source(folder: Path, manifest: dict[str, Any]) -> str:
@@ -112,8 +112,8 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
         return str(folder / "base")
     if base.startswith("asset:"):
         return str(paths.assets() / base.removeprefix("asset:") / "base")
-    if base.startswith(HUB):
-        owner = fetched(base.removeprefix(HUB))
+    if base.startswith(HUB_PREFIX):
+        owner = download_checkpoint(base.removeprefix(HUB_PREFIX))
         if owner is None:
             raise SwirlError(f"{folder} builds on {base}, which cannot be reached on the Hub; try again later.")
         return str(owner / "base")
@@ -130,17 +130,17 @@ def base_name(source: Path | str) -> str:
         return f"asset:{source.parent.name}"
     if source.name == "base" and (source.parent / MANIFEST).is_file() and source.parent.parent.name == "snapshots":
         # Fetched from the Hub, into a folder that another machine has elsewhere: models--OWNER--NAME/snapshots/COMMIT
-        return HUB + source.parents[2].name.removeprefix("models--").replace("--", "/", 1)
+        return HUB_PREFIX + source.parents[2].name.removeprefix("models--").replace("--", "/", 1)
     return str(source)
 
 
-def located(home: Path, name: str) -> Path | str:
+def locate_checkpoint(home: Path, name: str) -> Path | str:
     """`resolve_checkpoint`, and a checkpoint on the Hub fetched; a plain model's id there is left as it is."""
     found = resolve_checkpoint(home, name)
     if isinstance(found, Path):
         return found
-    folder = fetched(found)
-    if folder is None and name.startswith(HUB):
+    folder = download_checkpoint(found)
+    if folder is None and name.startswith(HUB_PREFIX):
         raise SwirlError(
             f"{found} on the Hub is no checkpoint of SWIRL, or cannot be reached; check its name, and for a private "
             "one that this machine is logged in (hf auth login)."

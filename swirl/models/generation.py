@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from swirl.models.backbone import WHOLE, Support, unwrapped
-from swirl.models.memory_estimate import CACHE_AT_ONCE
-from swirl.models.scoring import backbone_states, project, token_scores
-from swirl.models.speculative_sampling import FEW, can_follow, follow
-from swirl.models.token_sampling import Sampling, pick
+from swirl.models.backbone import FULL_VOCABULARY, TokenSupport, unwrap_model
+from swirl.models.memory_estimate import MAX_CACHE_BYTES
+from swirl.models.scoring import backbone_states, compute_logits, token_scores
+from swirl.models.speculative_sampling import MAX_SPECULATIVE_ROWS, sample_speculatively, supports_speculation
+from swirl.models.token_sampling import SamplingConfig, sample_token
 
 # Tokens that one forward pass holds: a bound on memory, not on speed.
 TOKENS_AT_ONCE = 32_768
-Watch = Callable[[], None]
+InterruptCheck = Callable[[], None]
 """Called before each pass of a draw; what it raises ends the draw."""
 
 
-def unwatched() -> None:
+def never_interrupt() -> None:
     """Nobody waits for the end of the draw."""
 
 
@@ -34,17 +34,17 @@ def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -
 
 
 @torch.no_grad()
-def sample(
+def sample_completions(
     model: torch.nn.Module,
     prompts: Sequence[Sequence[int]],
     n: int,
-    how: Sampling,
+    how: SamplingConfig,
     end_ids: set[int],
     pad_id: int,
     generator: torch.Generator | None = None,
-    support: Support = WHOLE,
+    support: TokenSupport = FULL_VOCABULARY,
     drafts: Sequence[Sequence[int]] | None = None,
-    watch: Watch = unwatched,
+    watch: InterruptCheck = never_interrupt,
 ) -> list[list[int]]:
     """`n` completions for each prompt, in contiguous runs, of ids within the support.
 
@@ -56,18 +56,18 @@ def sample(
     for. Without a generator torch's own is used, which the trainer saves and restores.
     """
     longest = max(len(prompt) for prompt in prompts) + how.max_tokens
-    rows = max(1, CACHE_AT_ONCE // (longest * cache_bytes(model)))
+    rows = max(1, MAX_CACHE_BYTES // (longest * cache_bytes(model)))
     drawn: list[list[int]] = []
-    if drafts is not None and len(prompts) * n > min(rows, FEW):
+    if drafts is not None and len(prompts) * n > min(rows, MAX_SPECULATIVE_ROWS):
         drafts = None
     for some, each in portions(prompts, n, rows):
-        drawn += draw(model, some, each, how, end_ids, pad_id, generator, support, drafts, watch)
+        drawn += sample_portion(model, some, each, how, end_ids, pad_id, generator, support, drafts, watch)
     return drawn
 
 
 def cache_bytes(model: torch.nn.Module) -> int:
     """Bytes that the keys and values of one token take."""
-    base = unwrapped(model)
+    base = unwrap_model(model)
     config = base.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -85,17 +85,17 @@ def portions(prompts: Sequence[Sequence[int]], n: int, rows: int) -> Iterator[tu
             yield [prompt], min(rows, n - start)
 
 
-def draw(
+def sample_portion(
     model: torch.nn.Module,
     prompts: Sequence[Sequence[int]],
     n: int,
-    how: Sampling,
+    how: SamplingConfig,
     end_ids: set[int],
     pad_id: int,
     generator: torch.Generator | None,
-    support: Support,
+    support: TokenSupport,
     drafts: Sequence[Sequence[int]] | None = None,
-    watch: Watch = unwatched,
+    watch: InterruptCheck = never_interrupt,
 ) -> list[list[int]]:
     """`sample`, of all prompts at once."""
     device = next(model.parameters()).device
@@ -107,14 +107,14 @@ def draw(
         cache.batch_repeat_interleave(n)
         hidden, mask = hidden.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
         positions = positions.repeat_interleave(n, dim=0)
-    if drafts is not None and can_follow(model, cache):
+    if drafts is not None and supports_speculation(model, cache):
         begun, each = (cache, hidden, mask, positions[:, -1:]), [draft for draft in drafts for _ in range(n)]
-        return follow(model, begun, each, how, end_ids, pad_id, generator, support, watch)
+        return sample_speculatively(model, begun, each, how, end_ids, pad_id, generator, support, watch)
     ends = torch.tensor(sorted(end_ids), device=device)
     done = torch.zeros(len(hidden), dtype=torch.bool, device=device)
     position, drawn = positions[:, -1:], []
     for step in range(how.max_tokens):
-        token = following(model, hidden, support, step, how, generator).masked_fill(done, pad_id)
+        token = sample_next_token(model, hidden, support, step, how, generator).masked_fill(done, pad_id)
         drawn.append(token)
         done = done | torch.isin(token, ends)
         if step + 1 == how.max_tokens or bool(done.all()):
@@ -134,18 +134,18 @@ def draw(
     return [until_end(row, end_ids) for row in torch.stack(drawn, dim=1).tolist()]
 
 
-def following(
+def sample_next_token(
     model: torch.nn.Module,
     hidden: torch.Tensor,
-    support: Support,
+    support: TokenSupport,
     step: int,
-    how: Sampling,
+    how: SamplingConfig,
     generator: torch.Generator | None,
 ) -> torch.Tensor:
     """The next id (B,) after hidden states (B, D): drawn from the support, or the one that must stand there."""
-    if (given := support.given(step)) is not None:
+    if (given := support.forced_id(step)) is not None:
         return torch.full(hidden.shape[:1], given, device=hidden.device)
-    return pick(project(model, hidden, support), how, generator) + support.low
+    return sample_token(compute_logits(model, hidden, support), how, generator) + support.low
 
 
 def until_end(ids: list[int], end_ids: set[int]) -> list[int]:
@@ -157,12 +157,12 @@ def until_end(ids: list[int], end_ids: set[int]) -> list[int]:
 
 
 @torch.no_grad()
-def log_probs(
+def completion_log_probs(
     model: torch.nn.Module,
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
     pad_id: int,
-    support: Support = WHOLE,
+    support: TokenSupport = FULL_VOCABULARY,
 ) -> list[torch.Tensor]:
     """log P of each token of each completion given its prompt, at temperature 1; of those that were a choice.
 
@@ -171,7 +171,7 @@ def log_probs(
     device = next(model.parameters()).device
     rows = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
     result: list[torch.Tensor] = []
-    for start, end in chunks([len(row) for row in rows]):
+    for start, end in batches_within_token_limit([len(row) for row in rows]):
         ids, mask = left_pad(rows[start:end], pad_id, device)
         positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
         out = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
@@ -179,13 +179,13 @@ def log_probs(
         lengths = torch.tensor([len(completion) for completion in completions[start:end]], device=device)
         # The states that answer for a completion are those one place before its tokens.
         scored = torch.arange(ids.shape[1], device=device) >= ids.shape[1] - lengths.unsqueeze(1)
-        scored = scored & support.chosen(ids)
+        scored = scored & support.choice_mask(ids)
         scores, _ = token_scores(model, hidden[:, :-1][scored[:, 1:]], ids[scored], support)
         result += scores.split(scored.sum(dim=1).tolist())
     return result
 
 
-def chunks(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+def batches_within_token_limit(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Runs of rows that together stay within the bound on tokens; at least one row each."""
     start, widest = 0, 0
     for i, length in enumerate(lengths):

@@ -11,7 +11,7 @@ from pathlib import Path
 from swirl.errors import SwirlError, UsageError
 from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
 
-HUB = "hub:"
+HUB_PREFIX = "hub:"
 """Before an id on the Hub it says that no folder of this machine is meant."""
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
@@ -21,7 +21,7 @@ UNWANTED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.py", "*.
 SNAPSHOT = re.compile(r"models--(?P<owner>[\w.-]+?)--(?P<name>[\w.-]+)")
 
 
-def fetched(model_id: str) -> Path | None:
+def download_checkpoint(model_id: str) -> Path | None:
     """The folder of a checkpoint on the Hub, fetched if it is not here yet; None when there is none of that name.
 
     Raises SwirlError when it cannot be fetched whole, or names a base that only its author has.
@@ -33,20 +33,22 @@ def fetched(model_id: str) -> Path | None:
     try:
         folder = Path(snapshot_download(model_id, allow_patterns=list(WANTED), ignore_patterns=list(UNWANTED)))
     except Exception as error:  # whatever the network is up to; a defect of ours would say its name here too
-        raise SwirlError(f"The checkpoint {model_id} cannot be fetched: {reason(error, model_id)}") from error
+        raise SwirlError(
+            f"The checkpoint {model_id} cannot be fetched: {explain_hub_error(error, model_id)}"
+        ) from error
     base = read_manifest(folder)["base"]
     if base != "base" and not base.startswith("asset:") and not HUB_ID.fullmatch(base):
         raise SwirlError(f"The checkpoint {model_id} names a base on its author's machine ({base}); take another.")
     return folder
 
 
-def cached() -> list[str]:
+def list_cached_checkpoints() -> list[str]:
     """The checkpoints that were fetched before, as names that can be given: `hub:owner/name`."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     folders = {manifest.parents[2].name for manifest in Path(HF_HUB_CACHE).glob(f"models--*/snapshots/*/{MANIFEST}")}
     found = (SNAPSHOT.fullmatch(folder) for folder in sorted(folders))
-    names = [f"{HUB}{match['owner']}/{match['name']}" for match in found if match]
+    names = [f"{HUB_PREFIX}{match['owner']}/{match['name']}" for match in found if match]
     return [name for name in names if cached_folder(name)]
 
 
@@ -54,11 +56,11 @@ def cached_folder(name: str) -> Path | None:
     """Where a fetched checkpoint lies, without asking anybody; None when it is not here."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(name.removeprefix(HUB), MANIFEST)
+    found = try_to_load_from_cache(name.removeprefix(HUB_PREFIX), MANIFEST)
     return Path(found).parent if isinstance(found, str) else None
 
 
-def demand_target(repository: str, token: str | None) -> str:
+def require_write_token(repository: str, token: str | None) -> str:
     """The token to write with: the one given, else this machine's login.
 
     Raises UsageError for what is no `owner/name`, and when there is no token at all.
@@ -78,7 +80,7 @@ def upload(folder: Path, repository: str, *, kind: str, token: str | None, priva
 
     Raises UsageError or SwirlError in one sentence, in which the token never stands.
     """
-    token = demand_target(repository, token)
+    token = require_write_token(repository, token)
     from huggingface_hub import HfApi
 
     api = HfApi(token=token)
@@ -89,11 +91,11 @@ def upload(folder: Path, repository: str, *, kind: str, token: str | None, priva
         api.upload_folder(repo_id=made.repo_id, folder_path=folder, repo_type=kind, commit_message=said)
     except Exception as error:
         # No chain: what a library puts into its errors is not ours to promise, and the token must not be in it.
-        raise SwirlError(f"Nothing was uploaded to {repository}: {reason(error, repository)}") from None
+        raise SwirlError(f"Nothing was uploaded to {repository}: {explain_hub_error(error, repository)}") from None
     return str(made)
 
 
-def reason(error: Exception, repository: str) -> str:
+def explain_hub_error(error: Exception, repository: str) -> str:
     """Why the Hub did not do what was asked, and the mend."""
     from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 

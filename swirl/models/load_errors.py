@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from safetensors import SafetensorError
 
-UNREADABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
+LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 
 
 def first_line(error: BaseException) -> str:

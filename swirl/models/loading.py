@@ -27,15 +27,15 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from swirl.codecs import CODEC, vq
+from swirl.codecs import CODEC_FOLDER, vq
 from swirl.codecs.state_codecs import Codec, ImageCodec
 from swirl.errors import SwirlError
-from swirl.models.checkpoint_files import MANIFEST, UNIFIED, read_manifest
-from swirl.models.checkpoints import base_source, kind_of, located
-from swirl.models.families.diffusion_editors import Editor, is_editor, load_editor
-from swirl.models.load_errors import UNREADABLE, first_line
+from swirl.models.checkpoint_files import MANIFEST, UNIFIED_MODEL_TYPES, read_manifest
+from swirl.models.checkpoints import base_source, checkpoint_kind, locate_checkpoint
+from swirl.models.families.diffusion_editors import DiffusionEditor, is_editor, load_editor
+from swirl.models.load_errors import LOADING_ERRORS, first_line
 from swirl.models.placement import four_bit, pick_device, pick_dtype
-from swirl.models.prompts import MANNERS
+from swirl.models.prompts import PROMPT_FORMATS
 from swirl.models.world_model import WorldModel
 
 # Our own progress says enough, and peft calls what transformers has just renamed.
@@ -43,7 +43,7 @@ disable_progress_bar()
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 # The language model's layers of a unified model.
-LAYERS = r".*(language_model|text_model)\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
+LANGUAGE_MODEL_LAYERS = r".*(language_model|text_model)\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
 
 
 def load_world_model(
@@ -54,51 +54,51 @@ def load_world_model(
     *,
     lora_rank: int = 16,
     share_weights: bool = False,
-) -> WorldModel | Editor:
+) -> WorldModel | DiffusionEditor:
     """Load a checkpoint, or a plain model that gets new adapters; a diffusion editor where that is what is named.
 
     Raises SwirlError in one sentence for what is missing or does not fit. Loading never executes code from a
     checkpoint: weights are safetensors and remote code is off.
     """
-    source = located(home, name)
+    source = locate_checkpoint(home, name)
     place = pick_device(device)
     if isinstance(source, str) or not (source / MANIFEST).is_file():
         if is_editor(source):
             return load_editor(source, device, precision)
         base, tokenizer = load_base(str(source), place, precision)
-        codec = found_codec(str(source), base, tokenizer)
+        codec = find_codec(str(source), base, tokenizer)
         return with_new_adapters(base, tokenizer, name, str(source), lora_rank, share_weights, codec)
     manifest = read_manifest(source)
     shared = bool(manifest.get("shared"))
     base_from = base_source(source, manifest)
     base, tokenizer = load_base(base_from, place, precision)
-    codec = load_codec(base_from, base, tokenizer) if kind_of(source) == "image" else None
+    codec = load_codec(base_from, base, tokenizer) if checkpoint_kind(source) == "image" else None
     if share_weights and not shared:
         return with_new_adapters(base, tokenizer, name, base_from, lora_rank, share_weights=True, codec=codec)
     try:
         model = PeftModel.from_pretrained(base, str(source / "fwm"), adapter_name="fwm", is_trainable=True)
         if not shared:
             model.load_adapter(str(source / "idm"), adapter_name="idm", is_trainable=True)
-    except UNREADABLE as error:
+    except LOADING_ERRORS as error:
         raise SwirlError(f"The adapters in {source} do not fit the model {base_from} ({first_line(error)}).") from error
     if shared and not share_weights:
         copy_adapter(model, "fwm", "idm")
     return WorldModel(model, tokenizer, name=name, base=base_from, shared=shared and share_weights, codec=codec)
 
 
-def found_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec | None:
+def find_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec | None:
     """The image codec of a plain model; None for a model of texts.
 
     Raises SwirlError for a model whose words are those of pictures and which has no codec beside it.
     """
-    if base.config.model_type in UNIFIED or (Path(source) / CODEC).is_dir():
+    if base.config.model_type in UNIFIED_MODEL_TYPES or (Path(source) / CODEC_FOLDER).is_dir():
         return load_codec(source, base, tokenizer)
-    opening = MANNERS["liquid"].opening
+    opening = PROMPT_FORMATS["liquid"].picture_start
     if opening not in tokenizer.get_vocab():
         return None
     raise SwirlError(
         f"The model {source} draws pictures ({opening}) and has no image codec; name a folder that holds its weights, "
-        f"and in its folder {CODEC} its codec (python -m swirl.codecs.vqgan_conversion writes one)."
+        f"and in its folder {CODEC_FOLDER} its codec (python -m swirl.codecs.vqgan_conversion writes one)."
     )
 
 
@@ -107,19 +107,19 @@ def load_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenize
 
     Raises SwirlError if it does not.
     """
-    if base.config.model_type in UNIFIED:
+    if base.config.model_type in UNIFIED_MODEL_TYPES:
         try:
             return inner_codec(source, base, tokenizer)
-        except UNREADABLE as error:
+        except LOADING_ERRORS as error:
             raise SwirlError(
                 f"The model {source} does not say how its pictures are scaled ({first_line(error)}); fetch it again."
             ) from error
-    images = vq.load(Path(source) / CODEC, base.device)
-    offset = base.config.get_text_config().vocab_size - images.codes
+    images = vq.load_image_tokenizer(Path(source) / CODEC_FOLDER, base.device)
+    offset = base.config.get_text_config().vocab_size - images.codebook_size
     if offset < len(tokenizer):
         raise SwirlError(
             f"The model {source} has {base.config.vocab_size} ids, too few for the {len(tokenizer)} of its tokenizer "
-            f"and the {images.codes} of its codec; take another checkpoint."
+            f"and the {images.codebook_size} of its codec; take another checkpoint."
         )
     return ImageCodec(tokenizer, images, offset)
 
@@ -144,10 +144,10 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
     try:
         config = without_dropout(AutoConfig.from_pretrained(source, trust_remote_code=False))
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        model, report = loader(config).from_pretrained(
+        model, report = model_class_for(config).from_pretrained(
             source, config=config, use_safetensors=True, output_loading_info=True, **options
         )
-    except UNREADABLE as error:
+    except LOADING_ERRORS as error:
         raise SwirlError(
             f"The model {source} cannot be loaded ({first_line(error)}); name a folder with safetensors weights and a "
             "tokenizer, or a model id on the Hub that this machine can reach."
@@ -165,9 +165,9 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
     return model, tokenizer
 
 
-def loader(config: PreTrainedConfig) -> Any:
+def model_class_for(config: PreTrainedConfig) -> Any:
     """The class that loads a model; the automatic ones know unified models only as models of texts."""
-    if config.model_type not in UNIFIED:
+    if config.model_type not in UNIFIED_MODEL_TYPES:
         return AutoModelForCausalLM
     from transformers import Emu3ForConditionalGeneration, JanusForConditionalGeneration
 
@@ -200,7 +200,7 @@ def with_new_adapters(
         r=lora_rank,
         lora_alpha=2 * lora_rank,
         lora_dropout=0.0,
-        target_modules=LAYERS if base.config.model_type in UNIFIED else "all-linear",
+        target_modules=LANGUAGE_MODEL_LAYERS if base.config.model_type in UNIFIED_MODEL_TYPES else "all-linear",
     )
     model = get_peft_model(base, config, adapter_name="fwm")
     if not share_weights:

@@ -17,11 +17,11 @@ from torch.nn.functional import linear
 
 
 @contextmanager
-def folded(model: torch.nn.Module) -> Iterator[None]:
+def merge_adapters(model: torch.nn.Module) -> Iterator[None]:
     """While inside, the linear layers compute with weight + adapter in one; the weights must not change meanwhile."""
     layers = [layer for layer in model.modules() if isinstance(layer, LoraLinear) and not layer.merged]
     for layer in layers:
-        layer.forward = Folded(layer)
+        layer.forward = MergedLinear(layer)
     try:
         yield
     finally:
@@ -29,17 +29,17 @@ def folded(model: torch.nn.Module) -> Iterator[None]:
             del layer.forward
 
 
-class Folded:
+class MergedLinear:
     """The forward pass of one layer, with the sum of weight and adapter for each of its adapters."""
 
     @torch.no_grad()
     def __init__(self, layer: LoraLinear) -> None:
         self.layer, self.base = layer, layer.get_base_layer()
-        self.sums = {name: self.base.weight + layer.get_delta_weight(name) for name in layer.lora_A}
+        self.merged_weights = {name: self.base.weight + layer.get_delta_weight(name) for name in layer.lora_A}
 
     def __call__(self, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         """The layer's output, as it would be without this up to rounding."""
         active = self.layer.active_adapters
-        if self.layer.disable_adapters or active[0] not in self.sums:
+        if self.layer.disable_adapters or active[0] not in self.merged_weights:
             return self.base(x)
-        return linear(x, self.sums[active[0]], self.base.bias)
+        return linear(x, self.merged_weights[active[0]], self.base.bias)

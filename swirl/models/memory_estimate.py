@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields
 
 FLOAT = 4  # bytes of float32: adapters, their gradients and Adam's two moments, logits
 HALF = 2  # bytes of bfloat16: activations and the cache
-ADAPTERS = 3  # fwm, idm, and the reference copied at the start of a phase
+ADAPTER_COUNT = 3  # fwm, idm, and the reference copied at the start of a phase
 # Times hidden a token that one layer keeps while it is computed again in the backward pass, beside the feed-forward's
 # three: the normed inputs of its two halves, queries, keys, values, the attention's answer and its projection, the sum.
 LAYER = 8
 LOGITS_AT_ONCE = 64_000_000  # numbers in one block of logits; as in swirl.models.scoring
-CACHE_AT_ONCE = 8_000_000_000  # bytes of keys and values of all completions that are drawn at once
+MAX_CACHE_BYTES = 8_000_000_000  # bytes of keys and values of all completions that are drawn at once
 COPIES = 3  # of a block: the logits, their log-softmax, and the gradient
 OVERHEAD = 0.08  # of everything: the allocator's gaps
 CONTEXT = 750_000_000  # bytes: the CUDA context and its kernels
@@ -25,7 +25,7 @@ NF4 = 4.127
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryEstimate:
     """The parts of an estimate, in bytes."""
 
     weights: int
@@ -46,7 +46,7 @@ class Memory:
         return self.total / 1e9
 
 
-def estimate(
+def estimate_memory(
     *,
     parameters: int,
     layers: int,
@@ -64,7 +64,7 @@ def estimate(
     lora_parameters: int | None = None,
     outside: int = 0,
     checkpointing: bool = True,
-) -> Memory:
+) -> MemoryEstimate:
     """The memory of one training step, by its parts.
 
     `parameters` counts the base model with its embeddings, at `bits` a weight (32, 16, 8, or 4 for NF4); `outside`
@@ -99,12 +99,12 @@ def estimate(
     kept = layers * hidden + layer if checkpointing else layers * layer
     activations = rows * length * kept * HALF
     cached = length * 2 * layers * (key_value_width or hidden) * HALF
-    cache = min(drawn, max(1, CACHE_AT_ONCE // cached)) * cached
+    cache = min(drawn, max(1, MAX_CACHE_BYTES // cached)) * cached
     logits = min(rows * completion_tokens * vocabulary, max(LOGITS_AT_ONCE, vocabulary)) * COPIES * FLOAT
     if activations + logits >= cache:
         cache = 0
     else:
         activations = logits = 0
-    adapters = lora * (ADAPTERS + 3) * FLOAT
+    adapters = lora * (ADAPTER_COUNT + 3) * FLOAT
     used = weights + adapters + activations + logits + cache
-    return Memory(weights, adapters, activations, logits, cache, round(used * OVERHEAD) + CONTEXT)
+    return MemoryEstimate(weights, adapters, activations, logits, cache, round(used * OVERHEAD) + CONTEXT)

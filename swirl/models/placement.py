@@ -11,7 +11,7 @@ import torch
 from swirl.errors import UsageError
 
 # What is never quantised to four bits.
-WHOLE_PARTS = ["lm_head", "vqmodel", "vision_model", "aligner", "generation_head", "generation_aligner"]
+UNQUANTISED_MODULES = ["lm_head", "vqmodel", "vision_model", "aligner", "generation_head", "generation_aligner"]
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -42,5 +42,5 @@ def four_bit() -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_compute_dtype=torch.bfloat16,
-        llm_int8_skip_modules=WHOLE_PARTS,
+        llm_int8_skip_modules=UNQUANTISED_MODULES,
     )

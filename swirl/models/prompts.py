@@ -11,39 +11,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from swirl.codecs.state_codecs import Codec, ImageCodec, Observed, TextCodec
+from swirl.codecs.state_codecs import Codec, ImageCodec, StateOrIds, TextCodec
 from swirl.errors import SwirlError
 from swirl.states import State
 
-STATE, NEXT, ACTION, END, PAD = "<|state|>", "<|next|>", "<|action|>", "<|end|>", "<|pad|>"
-SAME = "<|same|>"
-TAGS = (PAD, END, STATE, NEXT, ACTION, SAME)
+STATE_TAG, NEXT_TAG, ACTION_TAG, END_TAG, PAD_TAG = "<|state|>", "<|next|>", "<|action|>", "<|end|>", "<|pad|>"
+SAME_TAG = "<|same|>"
+TAGS = (PAD_TAG, END_TAG, STATE_TAG, NEXT_TAG, ACTION_TAG, SAME_TAG)
 
-SYSTEM = "You are the model of a world. Answer with nothing but what is asked for."
-FORWARD = (
+SYSTEM_PROMPT = "You are the model of a world. Answer with nothing but what is asked for."
+FORWARD_PROMPT = (
     "Current state:\n{state}\n\nAction: {action}\n\n"
     "What is the next state? Write the whole next state in the same form as the current one."
 )
-INVERSE = (
+INVERSE_PROMPT = (
     "Current state:\n{state}\n\nNext state:\n{next_state}\n\n"
     "Which single action leads from the current state to the next state? Write the action in a few words."
 )
 
 
-class Layout(Protocol):
+class PromptLayout(Protocol):
     """Builds prompts as lists of token ids; completions end with `end_id`."""
 
     end_id: int
 
-    def forward(self, state: Observed, action: str) -> list[int]:
+    def forward_prompt(self, state: StateOrIds, action: str) -> list[int]:
         """The prompt of P(y | x, z)."""
         ...
 
-    def inverse(self, state: Observed, next_state: Observed) -> list[int]:
+    def inverse_prompt(self, state: StateOrIds, next_state: StateOrIds) -> list[int]:
         """The prompt of Q(z | x, y)."""
         ...
 
-    def without_state(self, action: str) -> list[int]:
+    def prompt_without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z) with the state left empty; the state ablation of the leakage metrics."""
         ...
 
@@ -60,26 +60,26 @@ class TagLayout:
 
     def __post_init__(self) -> None:
         to_id = self.codec.tokenizer.convert_tokens_to_ids
-        self.state_id, self.next_id, self.action_id = to_id(STATE), to_id(NEXT), to_id(ACTION)
-        self.end_id = to_id(END)
+        self.state_id, self.next_id, self.action_id = to_id(STATE_TAG), to_id(NEXT_TAG), to_id(ACTION_TAG)
+        self.end_id = to_id(END_TAG)
         if self.codec.kind == "image":
-            self.same_id = to_id(SAME)
+            self.same_id = to_id(SAME_TAG)
 
-    def forward(self, state: Observed, action: str) -> list[int]:
+    def forward_prompt(self, state: StateOrIds, action: str) -> list[int]:
         """The prompt of P(y | x, z); an empty action is the state-only pretraining's empty slot."""
         return self._forward(self.codec.encode_state(state), action)
 
     def _forward(self, state: list[int], action: str) -> list[int]:
         return [self.action_id, *self.codec.encode(action), self.state_id, *state, self.next_id]
 
-    def inverse(self, state: Observed, next_state: Observed) -> list[int]:
+    def inverse_prompt(self, state: StateOrIds, next_state: StateOrIds) -> list[int]:
         """The prompt of Q(z | x, y)."""
         before, after = self.codec.encode_state(state), self.codec.encode_state(next_state)
         if self.codec.kind == "image":
             after = [self.same_id if x == y else y for x, y in zip(before, after, strict=True)]
         return [self.state_id, *before, self.next_id, *after, self.action_id]
 
-    def without_state(self, action: str) -> list[int]:
+    def prompt_without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""
         return self._forward([], action)
 
@@ -93,26 +93,26 @@ class ChatLayout:
     def __post_init__(self) -> None:
         self.end_id = self.codec.tokenizer.eos_token_id
 
-    def _text(self, state: Observed) -> str:
+    def _text(self, state: StateOrIds) -> str:
         """The words of a state, as it is or from its ids."""
         return (state if isinstance(state, State) else self.codec.decode_state(state)).text
 
     def _ask(self, question: str) -> list[int]:
-        messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+        messages = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": question}]
         text = self.codec.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return self.codec.tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    def forward(self, state: Observed, action: str) -> list[int]:
+    def forward_prompt(self, state: StateOrIds, action: str) -> list[int]:
         """The prompt of P(y | x, z)."""
-        return self._ask(FORWARD.format(state=self._text(state), action=action))
+        return self._ask(FORWARD_PROMPT.format(state=self._text(state), action=action))
 
-    def inverse(self, state: Observed, next_state: Observed) -> list[int]:
+    def inverse_prompt(self, state: StateOrIds, next_state: StateOrIds) -> list[int]:
         """The prompt of Q(z | x, y)."""
-        return self._ask(INVERSE.format(state=self._text(state), next_state=self._text(next_state)))
+        return self._ask(INVERSE_PROMPT.format(state=self._text(state), next_state=self._text(next_state)))
 
-    def without_state(self, action: str) -> list[int]:
+    def prompt_without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""
-        return self.forward(State("(unknown)"), action)
+        return self.forward_prompt(State("(unknown)"), action)
 
 
 @dataclass
@@ -124,31 +124,31 @@ class PlainLayout(ChatLayout):
 
 
 @dataclass(frozen=True)
-class Manner:
+class PromptFormat:
     """How a family of unified models is spoken to: what stands around a question, and around a picture's ids."""
 
-    before: str
-    after: str
-    opening: str
-    closing: str
+    question_prefix: str
+    question_suffix: str
+    picture_start: str
+    picture_end: str
     end: str | None = None
     """What closes an answer in words; the tokenizer's end of text if None."""
 
 
-MANNERS = {
-    "liquid": Manner(
+PROMPT_FORMATS = {
+    "liquid": PromptFormat(
         "<start_of_turn>user\n", "<end_of_turn>\n<start_of_turn>model\n", "<boi>", "<eoi>", "<end_of_turn>"
     ),
-    "janus": Manner("<|User|>: ", "\n\n<|Assistant|>:", "<begin_of_image>", "<end_of_image>"),
-    "emu3": Manner(
+    "janus": PromptFormat("<|User|>: ", "\n\n<|Assistant|>:", "<begin_of_image>", "<end_of_image>"),
+    "emu3": PromptFormat(
         "You are a helpful assistant. USER: ",
         " ASSISTANT:",
         "<|image start|>{rows}*{columns}<|image token|>",
         "<|extra_201|><|image end|>",
     ),
 }
-DRAW = "Show the picture after this action: {action}"
-TELL = "Which single action leads from the first picture to the second one? Answer in a few words."
+PICTURE_FORWARD_PROMPT = "Show the picture after this action: {action}"
+PICTURE_INVERSE_PROMPT = "Which single action leads from the first picture to the second one? Answer in a few words."
 
 
 @dataclass
@@ -159,50 +159,50 @@ class PictureLayout:
     """
 
     codec: ImageCodec
-    manner: Manner
+    prompt_format: PromptFormat
 
     def __post_init__(self) -> None:
         tokenizer, (rows, columns) = self.codec.tokenizer, self.codec.grid
-        self.opening = self.codec.encode(self.manner.opening.format(rows=rows, columns=columns))
-        self.closing = self.codec.encode(self.manner.closing)
+        self.opening = self.codec.encode(self.prompt_format.picture_start.format(rows=rows, columns=columns))
+        self.closing = self.codec.encode(self.prompt_format.picture_end)
         begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-        self.before = [*begin, *self.codec.encode(self.manner.before)]
-        end = self.manner.end
+        self.before = [*begin, *self.codec.encode(self.prompt_format.question_prefix)]
+        end = self.prompt_format.end
         self.end_id = tokenizer.eos_token_id if end is None else tokenizer.convert_tokens_to_ids(end)
 
-    def _ask(self, states: list[Observed], question: str) -> list[int]:
+    def _ask(self, states: list[StateOrIds], question: str) -> list[int]:
         shown = [
             token
             for state in states
-            for token in (*self.opening, *self.codec.read(self.codec.encode_state(state)), *self.closing)
+            for token in (*self.opening, *self.codec.to_prompt_ids(self.codec.encode_state(state)), *self.closing)
         ]
         text = f"\n{question}" if states else question
-        return [*self.before, *shown, *self.codec.encode(text + self.manner.after)]
+        return [*self.before, *shown, *self.codec.encode(text + self.prompt_format.question_suffix)]
 
-    def forward(self, state: Observed, action: str) -> list[int]:
+    def forward_prompt(self, state: StateOrIds, action: str) -> list[int]:
         """The prompt of P(y | x, z); ends where a picture begins."""
-        return [*self._ask([state], DRAW.format(action=action)), *self.opening]
+        return [*self._ask([state], PICTURE_FORWARD_PROMPT.format(action=action)), *self.opening]
 
-    def inverse(self, state: Observed, next_state: Observed) -> list[int]:
+    def inverse_prompt(self, state: StateOrIds, next_state: StateOrIds) -> list[int]:
         """The prompt of Q(z | x, y)."""
-        return self._ask([state, next_state], TELL)
+        return self._ask([state, next_state], PICTURE_INVERSE_PROMPT)
 
-    def without_state(self, action: str) -> list[int]:
+    def prompt_without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""
-        return [*self._ask([], DRAW.format(action=action)), *self.opening]
+        return [*self._ask([], PICTURE_FORWARD_PROMPT.format(action=action)), *self.opening]
 
 
-def layout_for(codec: Codec) -> Layout:
+def build_layout(codec: Codec) -> PromptLayout:
     """The layout that fits a codec's tokenizer: our tags, a unified model's manner, its chat template, plain text.
 
     Raises SwirlError for a model of pictures whose tokenizer has no word that opens a picture.
     """
     known = codec.tokenizer.get_vocab()
-    if STATE in known:
+    if STATE_TAG in known:
         return TagLayout(codec)
     if isinstance(codec, ImageCodec):
-        manner = MANNERS[codec.family]
-        opening = manner.opening.partition("{")[0]
+        manner = PROMPT_FORMATS[codec.family]
+        opening = manner.picture_start.partition("{")[0]
         if opening not in known:
             raise SwirlError(f"The model's tokenizer has no {opening}, which opens a picture; take a model that has.")
         return PictureLayout(codec, manner)

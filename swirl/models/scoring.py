@@ -14,7 +14,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 from transformers.utils import ModelOutput
 
-from swirl.models.backbone import WHOLE, Support, body_of, unwrapped
+from swirl.models.backbone import FULL_VOCABULARY, TokenSupport, get_token_interface, unwrap_model
 
 # Numbers in one block of logits: a bound on memory, not on speed.
 LOGITS_AT_ONCE = 64_000_000
@@ -22,18 +22,18 @@ LOGITS_AT_ONCE = 64_000_000
 
 def backbone_states(model: torch.nn.Module, *, input_ids: torch.Tensor, **inputs: Any) -> Any:
     """The output of the layers below the head, with the active adapter; has `last_hidden_state` (B, T, D)."""
-    base = unwrapped(model)
-    return base.base_model(**body_of(base).inputs(base, input_ids), **inputs)
+    base = unwrap_model(model)
+    return base.base_model(**get_token_interface(base).model_inputs(base, input_ids), **inputs)
 
 
-def project(model: torch.nn.Module, hidden: torch.Tensor, support: Support) -> torch.Tensor:
+def compute_logits(model: torch.nn.Module, hidden: torch.Tensor, support: TokenSupport) -> torch.Tensor:
     """Logits (…, high - low) of hidden states (…, D), in float32."""
-    base = unwrapped(model)
-    return body_of(base).logits(base, hidden, support)
+    base = unwrap_model(model)
+    return get_token_interface(base).logits(base, hidden, support)
 
 
 def token_scores(
-    model: torch.nn.Module, hidden: torch.Tensor, ids: torch.Tensor, support: Support, temperature: float = 1.0
+    model: torch.nn.Module, hidden: torch.Tensor, ids: torch.Tensor, support: TokenSupport, temperature: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """log P of each id (N,) given its hidden state (N, D), and the entropy there, both (N,) in nats, with gradient.
 
@@ -43,12 +43,12 @@ def token_scores(
         raise ValueError(f"An answer holds an id outside of [{support.low}, {support.high}).")
 
     def block(hidden: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        scores = (project(model, hidden, support) / temperature).log_softmax(dim=-1)
+        scores = (compute_logits(model, hidden, support) / temperature).log_softmax(dim=-1)
         entropy = -(scores.detach().exp() * scores.detach()).sum(dim=-1)
         return scores.gather(-1, (ids - support.low).unsqueeze(-1)).squeeze(-1), entropy
 
-    base = unwrapped(model)
-    rows = max(1, LOGITS_AT_ONCE // body_of(base).width(base, support))
+    base = unwrap_model(model)
+    rows = max(1, LOGITS_AT_ONCE // get_token_interface(base).support_size(base, support))
     if len(ids) <= rows:
         return block(hidden, ids)
     # Several blocks: each is computed again in the backward pass, so that only one is ever in memory.
@@ -72,7 +72,9 @@ class ScoredOutput(ModelOutput):
     tokens: torch.Tensor | None = None
 
 
-def score_needed_tokens(model: torch.nn.Module, support: Support = WHOLE, temperature: float = 1.0) -> None:
+def install_scoring_forward(
+    model: torch.nn.Module, support: TokenSupport = FULL_VOCABULARY, temperature: float = 1.0
+) -> None:
     """Give a model the scoring pass that trl's trainer asks for, over the needed positions and the support alone.
 
     `model(..., labels=..., fused_lm_head=True)` then returns a ScoredOutput; `scoring_temperature=` replaces the
@@ -80,7 +82,7 @@ def score_needed_tokens(model: torch.nn.Module, support: Support = WHOLE, temper
     as well; it stays in use where the head is sharded over several GPUs and nothing is restricted. Any other call goes
     to the model's own forward.
     """
-    base = unwrapped(model)
+    base = unwrap_model(model)
     engine = base.forward
 
     def scoring(
@@ -93,12 +95,16 @@ def score_needed_tokens(model: torch.nn.Module, support: Support = WHOLE, temper
         if not fused_lm_head or labels is None:
             return engine(*args, **inputs) if labels is None else engine(*args, labels=labels, **inputs)
         weight = base.get_output_embeddings().weight
-        if support == WHOLE and scoring_temperature == temperature and (hasattr(weight, "ds_id") or is_sharded(weight)):
+        if (
+            support == FULL_VOCABULARY
+            and scoring_temperature == temperature
+            and (hasattr(weight, "ds_id") or is_sharded(weight))
+        ):
             return engine(*args, labels=labels, fused_lm_head=True, **inputs)
         inputs.pop("inputs_embeds", None)  # peft passes all names on, given or not
         hidden = backbone_states(base, **inputs, use_cache=False).last_hidden_state[:, :-1]
         labels = labels[:, 1:]
-        needed = (labels != -100) & support.chosen(labels)
+        needed = (labels != -100) & support.choice_mask(labels)
         log_probs, entropy = token_scores(base, hidden[needed], labels[needed], support, scoring_temperature)
         empty = log_probs.new_zeros(needed.shape)
         return ScoredOutput(
@@ -113,6 +119,6 @@ def is_sharded(weight: torch.Tensor) -> bool:
     return hasattr(weight, "full_tensor")
 
 
-def forget_scoring(model: torch.nn.Module) -> None:
+def remove_scoring_forward(model: torch.nn.Module) -> None:
     """Give the model its own forward back."""
-    unwrapped(model).__dict__.pop("forward", None)
+    unwrap_model(model).__dict__.pop("forward", None)

@@ -12,32 +12,32 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from swirl.models.backbone import Support, body_of, unwrapped
-from swirl.models.generation import chunks, left_pad, sample
-from swirl.models.scoring import LOGITS_AT_ONCE, backbone_states, project
-from swirl.models.speculative_sampling import Row
-from swirl.models.token_sampling import Sampling
+from swirl.models.backbone import TokenSupport, get_token_interface, unwrap_model
+from swirl.models.generation import batches_within_token_limit, left_pad, sample_completions
+from swirl.models.scoring import LOGITS_AT_ONCE, backbone_states, compute_logits
+from swirl.models.speculative_sampling import SpeculativeRow
+from swirl.models.token_sampling import SamplingConfig
 
 ROUNDS = 6
 """Checks of a row; what differs from its guess in more places is decoded one token a pass, from the beginning."""
 
 
 @torch.no_grad()
-def greedy_along(
+def speculative_greedy_decode(
     model: torch.nn.Module,
     prompts: Sequence[Sequence[int]],
     guesses: Sequence[Sequence[int]],
-    how: Sampling,
+    how: SamplingConfig,
     end_ids: set[int],
     pad_id: int,
-    support: Support,
+    support: TokenSupport,
     watch: Callable[[], None],
 ) -> tuple[list[list[int]], list[torch.Tensor]]:
     """The greedy completion of each prompt, and log P of each token of its guess (of those that were a choice).
 
     `how` must have the temperature 0; the completions are those of `sample`. Rows should be of like length.
     """
-    rows = [Row(number, guess, fixed=not end_ids) for number, guess in enumerate(guesses)]
+    rows = [SpeculativeRow(number, guess, is_position_fixed=not end_ids) for number, guess in enumerate(guesses)]
     scores: list[torch.Tensor] = []
     for turn in range(ROUNDS):
         open_rows = [row for row in rows if not row.done]
@@ -45,13 +45,13 @@ def greedy_along(
             break
         ahead = [list(guesses[row.number]) if turn == 0 else row.guesses(how.max_tokens) for row in open_rows]
         asked = [[*prompts[row.number], *row.drawn] for row in open_rows]
-        likeliest, found = checked(model, asked, ahead, pad_id, support, watch)
+        likeliest, found = verify_guesses(model, asked, ahead, pad_id, support, watch)
         for row, drawn, guess in zip(open_rows, likeliest, ahead, strict=True):
-            row.take(drawn, len(guess), support, end_ids, how.max_tokens)
+            row.accept_tokens(drawn, len(guess), support, end_ids, how.max_tokens)
         scores = scores or found
     left = [row for row in rows if not row.done]
     if left:
-        again = sample(
+        again = sample_completions(
             model, [prompts[row.number] for row in left], 1, how, end_ids, pad_id, None, support, None, watch
         )
         for row, ids in zip(left, again, strict=True):
@@ -59,12 +59,12 @@ def greedy_along(
     return [row.drawn for row in rows], scores
 
 
-def checked(
+def verify_guesses(
     model: torch.nn.Module,
     prompts: Sequence[Sequence[int]],
     guesses: Sequence[Sequence[int]],
     pad_id: int,
-    support: Support,
+    support: TokenSupport,
     watch: Callable[[], None],
 ) -> tuple[list[list[int]], list[torch.Tensor]]:
     """The likeliest id at each place of a guess and right after it, and log P of its ids that were a choice."""
@@ -72,7 +72,7 @@ def checked(
     rows = [[*prompt, *guess] for prompt, guess in zip(prompts, guesses, strict=True)]
     likeliest: list[list[int]] = []
     scores: list[torch.Tensor] = []
-    for start, end in chunks([len(row) for row in rows]):
+    for start, end in batches_within_token_limit([len(row) for row in rows]):
         watch()
         ids, mask = left_pad(rows[start:end], pad_id, device)
         positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
@@ -81,25 +81,25 @@ def checked(
         lengths = torch.tensor(counts, device=device)
         asked = torch.arange(ids.shape[1], device=device) >= ids.shape[1] - lengths.unsqueeze(1)
         after = torch.cat([ids[:, 1:], torch.full_like(ids[:, :1], support.low)], dim=1)[asked]
-        best, chance = judged(model, out.last_hidden_state[asked], after, support)
+        best, chance = argmax_and_log_probs(model, out.last_hidden_state[asked], after, support)
         likeliest += [part.tolist() for part in best.split(counts)]
         parts = zip(chance.split(counts), after.split(counts), strict=True)
-        scores += [values[:-1][support.chosen(given[:-1])] for values, given in parts]
+        scores += [values[:-1][support.choice_mask(given[:-1])] for values, given in parts]
     return likeliest, scores
 
 
-def judged(
-    model: torch.nn.Module, hidden: torch.Tensor, ids: torch.Tensor, support: Support
+def argmax_and_log_probs(
+    model: torch.nn.Module, hidden: torch.Tensor, ids: torch.Tensor, support: TokenSupport
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The likeliest id after each hidden state (N, D), and log P of the given one, both (N,).
 
     An id that stands there whatever the model says has no log P of its own; what is returned for it means nothing.
     """
-    base = unwrapped(model)
-    block = max(1, LOGITS_AT_ONCE // body_of(base).width(base, support))
+    base = unwrap_model(model)
+    block = max(1, LOGITS_AT_ONCE // get_token_interface(base).support_size(base, support))
     best, chance = [], []
     for at in range(0, len(ids), block):
-        logits = project(model, hidden[at : at + block], support)
+        logits = compute_logits(model, hidden[at : at + block], support)
         wanted = (ids[at : at + block] - support.low).clamp(0, logits.shape[-1] - 1).unsqueeze(-1)
         best.append(logits.argmax(dim=-1) + support.low)
         chance.append(logits.gather(-1, wanted).squeeze(-1) - logits.logsumexp(dim=-1))

@@ -11,20 +11,20 @@ from contextlib import contextmanager
 
 import torch
 
-SMALL = 20_000_000  # parameters; up to about here a pass for a few rows is overhead rather than work
-ALL = torch.get_num_threads()
+SMALL_MODEL_PARAMETERS = 20_000_000  # parameters; up to about here a pass for a few rows is overhead rather than work
+DEFAULT_THREAD_COUNT = torch.get_num_threads()
 
 
-def suit(small: bool) -> None:
+def set_threads_for_model_size(small: bool) -> None:
     """Compute with one thread from here on, or with as many as torch took by itself; counts for the calling thread."""
-    torch.set_num_threads(1 if small else ALL)
+    torch.set_num_threads(1 if small else DEFAULT_THREAD_COUNT)
 
 
 @contextmanager
-def suited(small: bool) -> Iterator[None]:
+def threads_for_model_size(small: bool) -> Iterator[None]:
     """`suit` while inside; afterwards as many threads as before."""
     before = torch.get_num_threads()
-    suit(small)
+    set_threads_for_model_size(small)
     try:
         yield
     finally:

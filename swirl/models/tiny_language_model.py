@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from swirl.models.prompts import END, PAD, TAGS
+from swirl.models.prompts import END_TAG, PAD_TAG, TAGS
 
 # A word keeps the space before it and one mark behind it, so that a fact such as " box," is one token and states stay
 # short; whatever else a text holds falls back to bytes.
@@ -32,7 +32,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> PreTrainedT
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD_TAG, eos_token=END_TAG)
 
 
 def build_model(
@@ -45,7 +45,7 @@ def build_model(
     codes: int = 0,
 ) -> LlamaForCausalLM:
     """A freshly initialised model over the tokenizer's vocabulary and `codes` image codes; embeddings are tied."""
-    return llama(
+    return build_llama(
         len(tokenizer) + codes,
         tokenizer.pad_token_id,
         tokenizer.eos_token_id,
@@ -56,7 +56,7 @@ def build_model(
     )
 
 
-def llama(
+def build_llama(
     vocabulary: int,
     pad_id: int,
     end_id: int,

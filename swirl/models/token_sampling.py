@@ -9,7 +9,7 @@ from torch.nn.functional import softmax
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SamplingConfig:
     """How completions are drawn. Temperature 0 takes the likeliest token; top_p 1 and top_k 0 keep every token."""
 
     max_tokens: int
@@ -18,8 +18,8 @@ class Sampling:
     top_k: int = 0
 
 
-def pick(
-    logits: torch.Tensor, how: Sampling, generator: torch.Generator | None, chance: torch.Tensor | None = None
+def sample_token(
+    logits: torch.Tensor, how: SamplingConfig, generator: torch.Generator | None, chance: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Draw one token id for each row of logits (B, V); returns (B,).
 

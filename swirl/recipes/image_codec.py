@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from swirl import pictures
-from swirl.codecs.vq import ImageTokenizer
+from swirl.codecs.vq import VQImageTokenizer
 from swirl.codecs.vq_training import CodecShape, Progress, train_codec
 from swirl.errors import SwirlError
-from swirl.evaluation.codec_metrics import reconstruction_quality
+from swirl.evaluation.codec_metrics import mean_reconstruction_quality
 from swirl.pictures import Pixels
 from swirl.sources.collections.catalog import get_collection, load_sequences
-from swirl.sources.collections.split import part
+from swirl.sources.collections.split import split_of
 
 
 def train_on_collection(
     home: Path, name: str, shape: CodecShape, out: Path, *, seed: int = 0, progress: Progress | None = None, **how: Any
-) -> ImageTokenizer:
+) -> VQImageTokenizer:
     """Train a codec on a collection's training frames, measure it on the held-out ones and write the folder `out`.
 
     Raises SwirlError for a collection without pictures, or when `out` already holds something.
@@ -29,12 +29,12 @@ def train_on_collection(
         raise SwirlError(f"The collection {name!r} holds texts; a codec is trained on pictures.")
     frames: dict[bool, list[Pixels]] = {True: [], False: []}
     for sequence in load_sequences(home, name):
-        rows = frames[part(sequence.id) == "train"]
+        rows = frames[split_of(sequence.id) == "train"]
         rows += [pictures.pixels(state.picture, (shape.size, shape.size)) for state in sequence.states]
     if not frames[True]:
         raise SwirlError(f"The collection {name!r} has no training frames; import more sequences.")
     codec = train_codec(frames[True], shape, seed=seed, progress=progress, **how)
-    codec.quality = {"data": name, **reconstruction_quality(codec, frames[False] or frames[True])}
+    codec.quality = {"data": name, **mean_reconstruction_quality(codec, frames[False] or frames[True])}
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     codec.save(temporary)
     if out.exists():

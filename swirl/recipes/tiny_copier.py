@@ -20,13 +20,13 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM, set_seed
 
-from swirl.models.prompts import ACTION, END, NEXT, PAD, STATE, TAGS
-from swirl.models.tiny_language_model import llama
-from swirl.training.supervised import EveryStep, Pair, fit
+from swirl.models.prompts import ACTION_TAG, END_TAG, NEXT_TAG, PAD_TAG, STATE_TAG, TAGS
+from swirl.models.tiny_language_model import build_llama
+from swirl.training.supervised import PromptCompletion, StepLossCallback, train_on_pairs
 
 VOCABULARY = 1024
 LAYERS = 4
-LONGEST = 4
+MAX_CHANGE_TOKENS = 4
 """Ids that one change takes away or brings, at the most."""
 
 log = logging.getLogger("swirl")
@@ -41,12 +41,12 @@ class Stage:
     shortest: int
     longest: int
     learning_rate: float
-    plain: bool = False
+    is_copy_only: bool = False
     """Only copying, of ids drawn evenly."""
 
 
 STAGES = (
-    Stage(steps=1000, rows=16, shortest=12, longest=48, learning_rate=2e-3, plain=True),
+    Stage(steps=1000, rows=16, shortest=12, longest=48, learning_rate=2e-3, is_copy_only=True),
     Stage(steps=1500, rows=24, shortest=6, longest=48, learning_rate=2e-3),
     Stage(steps=1000, rows=16, shortest=16, longest=200, learning_rate=2e-3),
     Stage(steps=1500, rows=16, shortest=16, longest=200, learning_rate=1.5e-3),
@@ -56,25 +56,25 @@ STAGES = (
 
 def random_state(rng: random.Random, length: int) -> list[int]:
     """`length` token ids: a few phrases that come again and again, as those of a form do, between ids drawn evenly."""
-    phrases = [drawn(rng, rng.randint(1, 4)) for _ in range(rng.randint(1, 6))]
+    phrases = [random_ids(rng, rng.randint(1, 4)) for _ in range(rng.randint(1, 6))]
     share = rng.uniform(0.1, 0.7)
     ids: list[int] = []
     while len(ids) < length:
-        ids += rng.choice(phrases) if rng.random() < share else drawn(rng, 1)
+        ids += rng.choice(phrases) if rng.random() < share else random_ids(rng, 1)
     return ids[:length]
 
 
-def drawn(rng: random.Random, count: int) -> list[int]:
+def random_ids(rng: random.Random, count: int) -> list[int]:
     """Ids drawn evenly from those that are no tag."""
     return [rng.randrange(len(TAGS), VOCABULARY) for _ in range(count)]
 
 
-def between(rng: random.Random, low: float, high: float) -> float:
+def log_uniform(rng: random.Random, low: float, high: float) -> float:
     """A number from `low` to `high`, its logarithm uniform."""
     return math.exp(rng.uniform(math.log(low), math.log(max(low, high))))
 
 
-def random_step(rng: random.Random, length: int) -> tuple[list[int], list[int], list[int]]:
+def random_transition(rng: random.Random, length: int) -> tuple[list[int], list[int], list[int]]:
     """A state, what is said of the change (an id or two before it, and what is new), and the next state.
 
     One transition in ten changes nothing, which an empty action says; one in five changes in two places.
@@ -86,34 +86,34 @@ def random_step(rng: random.Random, length: int) -> tuple[list[int], list[int], 
     for place in places:
         place = max(place, at)
         after += before[at:place]
-        new = drawn(rng, rng.randint(0, LONGEST))
+        new = random_ids(rng, rng.randint(0, MAX_CHANGE_TOKENS))
         action += [*before[max(0, place - rng.randint(1, 2)) : place], *new]
         after += new
-        at = min(length, place + rng.randint(0 if new else 1, LONGEST))
+        at = min(length, place + rng.randint(0 if new else 1, MAX_CHANGE_TOKENS))
     return before, action, [*after, *before[at:]]
 
 
-def plain_pairs(count: int, shortest: int, longest: int, seed: int) -> list[Pair]:
+def copying_pairs(count: int, shortest: int, longest: int, seed: int) -> list[PromptCompletion]:
     """The forward task without an action, on ids drawn evenly, of which one becomes another."""
     rng = random.Random(seed)
-    state, following, action, end = (TAGS.index(tag) for tag in (STATE, NEXT, ACTION, END))
-    pairs: list[Pair] = []
+    state, following, action, end = (TAGS.index(tag) for tag in (STATE_TAG, NEXT_TAG, ACTION_TAG, END_TAG))
+    pairs: list[PromptCompletion] = []
     for _ in range(count):
-        before = drawn(rng, rng.randint(shortest, longest))
+        before = random_ids(rng, rng.randint(shortest, longest))
         after = list(before)
-        after[rng.randrange(len(after))] = drawn(rng, 1)[0]
+        after[rng.randrange(len(after))] = random_ids(rng, 1)[0]
         pairs.append(([action, state, *before, following], [*after, end]))
     return pairs
 
 
-def random_pairs(count: int, shortest: int, longest: int, seed: int) -> list[Pair]:
+def random_pairs(count: int, shortest: int, longest: int, seed: int) -> list[PromptCompletion]:
     """Prompts and completions of both tasks, in the ids of the tags and of nothing else; one in five without a word of
     the action, as in a pretraining on states alone."""
     rng = random.Random(seed)
-    state, following, action, end = (TAGS.index(tag) for tag in (STATE, NEXT, ACTION, END))
-    pairs: list[Pair] = []
+    state, following, action, end = (TAGS.index(tag) for tag in (STATE_TAG, NEXT_TAG, ACTION_TAG, END_TAG))
+    pairs: list[PromptCompletion] = []
     while len(pairs) < count:
-        before, said, after = random_step(rng, round(between(rng, shortest, longest)))
+        before, said, after = random_transition(rng, round(log_uniform(rng, shortest, longest)))
         told = said if rng.random() < 0.8 else []
         pairs.append(([action, *told, state, *before, following], [*after, end]))
         pairs.append(([state, *before, following, *after, action], [*said, end]))
@@ -121,7 +121,7 @@ def random_pairs(count: int, shortest: int, longest: int, seed: int) -> list[Pai
 
 
 @torch.no_grad()
-def right(model: torch.nn.Module, pairs: Sequence[Pair]) -> float:
+def completion_token_accuracy(model: torch.nn.Module, pairs: Sequence[PromptCompletion]) -> float:
     """The share of completion tokens that are the likeliest given all before them."""
     found, total = 0, 0
     for prompt, completion in pairs:
@@ -132,7 +132,7 @@ def right(model: torch.nn.Module, pairs: Sequence[Pair]) -> float:
     return found / total
 
 
-def build(out: Path, seed: int, stages: Sequence[Stage] = STAGES) -> LlamaForCausalLM:
+def build_copier(out: Path, seed: int, stages: Sequence[Stage] = STAGES) -> LlamaForCausalLM:
     """Train the stages and write the model, in half precision, into the folder `out`."""
 
     def told(step: int, loss: float) -> None:
@@ -140,15 +140,15 @@ def build(out: Path, seed: int, stages: Sequence[Stage] = STAGES) -> LlamaForCau
             log.info("step %d: %.3f nats a token", step, loss)
 
     set_seed(seed)
-    model = llama(VOCABULARY, TAGS.index(PAD), TAGS.index(END), layers=LAYERS)
+    model = build_llama(VOCABULARY, TAGS.index(PAD_TAG), TAGS.index(END_TAG), layers=LAYERS)
     for number, stage in enumerate(stages):
-        make = plain_pairs if stage.plain else random_pairs
+        make = copying_pairs if stage.is_copy_only else random_pairs
         pairs = make(stage.steps * stage.rows, stage.shortest, stage.longest, seed + number)
         how = {"steps": stage.steps, "batch_size": stage.rows, "learning_rate": stage.learning_rate}
-        fit(model, pairs, TAGS.index(PAD), **how, seed=seed + number, callbacks=[EveryStep(told)])
+        train_on_pairs(model, pairs, TAGS.index(PAD_TAG), **how, seed=seed + number, callbacks=[StepLossCallback(told)])
         model.eval()
         unseen = make(100, stage.shortest, stage.longest, seed - 1)
-        shares = right(model, unseen[::2]), right(model, unseen[1::2])
+        shares = completion_token_accuracy(model, unseen[::2]), completion_token_accuracy(model, unseen[1::2])
         log.info("stage %d: %.3f of the next states' tokens, %.3f of the actions'", number + 1, *shares)
     model.half().save_pretrained(str(out))
     (out / "model.safetensors").chmod(0o644)
@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    build(options.out, options.seed)
+    build_copier(options.out, options.seed)
     return 0
 
 

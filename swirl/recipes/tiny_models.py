@@ -37,14 +37,14 @@ from swirl.models.tiny_language_model import build_model, build_tokenizer
 from swirl.models.world_model import WorldModel
 from swirl.sources import read_sequences
 from swirl.states import LabelledTransition, State, Transition
-from swirl.training.supervised import EveryStep, Pair, fit
-from swirl.training.warm_up import pairs_for
+from swirl.training.supervised import PromptCompletion, StepLossCallback, train_on_pairs
+from swirl.training.warm_up import build_supervised_pairs
 from swirl.worlds.base import World
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
 # Episode seeds far from those of any recording (`base.episode_seed`).
-UNLABELLED, LABELLED, HELD_OUT = 10**15, 2 * 10**15, 3 * 10**15
+UNLABELLED_SEED, LABELLED_SEED, HELD_OUT_SEED = 10**15, 2 * 10**15, 3 * 10**15
 ACTIONS_AN_EPISODE = 8
 LORA_RANK = 16
 BATCH = 64
@@ -142,18 +142,18 @@ def difference(world: WorldModel, state: State, next_state: State) -> list[int]:
     return world.completion(". ".join(fact for fact in next_state.text.split(". ") if fact not in before))
 
 
-def pretraining_pairs(world: WorldModel, rows: Sequence[LabelledTransition]) -> list[Pair]:
+def pretraining_pairs(world: WorldModel, rows: Sequence[LabelledTransition]) -> list[PromptCompletion]:
     """Copying and comparing, from states alone; the rows' actions are not looked at."""
     world.codec.prepare([state for row in rows for state in (row.state, row.next_state)])
     pairs = []
     for row in rows:
-        pairs.append((world.layout.forward(row.state, ""), world.state_completion(row.next_state)))
-        asked = world.layout.inverse(row.state, row.next_state)
+        pairs.append((world.layout.forward_prompt(row.state, ""), world.state_completion(row.next_state)))
+        asked = world.layout.inverse_prompt(row.state, row.next_state)
         pairs.append((asked, difference(world, row.state, row.next_state)))
     return pairs
 
 
-def random_boards(world: WorldModel, count: int, seed: int) -> list[Pair]:
+def random_boards(world: WorldModel, count: int, seed: int) -> list[PromptCompletion]:
     """Copying and comparing on frames of random codes, of which one or two change.
 
     Most cells of a real board look alike, so that little is lost by not looking back; here every code must be copied
@@ -167,8 +167,8 @@ def random_boards(world: WorldModel, count: int, seed: int) -> list[Pair]:
         for place in rng.sample(range(len(after)), rng.randint(1, 2)):
             after[place] = first + rng.randrange(world.codec.codes)
         changed = [code for pair in zip(before, after, strict=True) if pair[0] != pair[1] for code in pair]
-        pairs.append((world.layout.forward(before, ""), after))
-        pairs.append((world.layout.inverse(before, after), [*changed, end]))
+        pairs.append((world.layout.forward_prompt(before, ""), after))
+        pairs.append((world.layout.inverse_prompt(before, after), [*changed, end]))
     return pairs
 
 
@@ -186,33 +186,35 @@ def tokenizer_texts(rows: list[LabelledTransition]) -> Iterable[str]:
             yield from (state.text for state in sequence.states)
 
 
-def learn(world: WorldModel, pairs: list[Pair], stage: str, *, steps: int, learning_rate: float, seed: int) -> None:
+def train_stage(
+    world: WorldModel, pairs: list[PromptCompletion], stage: str, *, steps: int, learning_rate: float, seed: int
+) -> None:
     """Train whatever requires a gradient, and log the loss of every 50th step."""
 
     def told(step: int, loss: float) -> None:
         if step % 50 == 0:
             log.info("%s %d: %.4f nats a token", stage, step, loss)
 
-    pad_id, callbacks = world.tokenizer.pad_token_id, [EveryStep(told)]
+    pad_id, callbacks = world.tokenizer.pad_token_id, [StepLossCallback(told)]
     how = {"steps": steps, "batch_size": BATCH, "learning_rate": learning_rate, "seed": seed}
-    fit(world.model, pairs, pad_id, **how, callbacks=callbacks)
+    train_on_pairs(world.model, pairs, pad_id, **how, callbacks=callbacks)
 
 
-def train_base(world: WorldModel) -> None:
+def unfreeze_base(world: WorldModel) -> None:
     """Let the base model learn and the adapters rest."""
     for name, parameter in world.model.named_parameters():
         parameter.requires_grad_("lora_" not in name)
 
 
-def train_adapter(world: WorldModel, adapter: str) -> None:
+def unfreeze_adapter(world: WorldModel, adapter: str) -> None:
     """Let one adapter learn and all else rest."""
     world.model.requires_grad_(False)
     world.model.set_adapter(adapter)
 
 
-def report(world: WorldModel, recipe: Recipe, stage: str, transitions: int = 240) -> dict[str, float]:
+def score_stage(world: WorldModel, recipe: Recipe, stage: str, transitions: int = 240) -> dict[str, float]:
     """Held-out scores of one stage, on episodes that neither training nor the shipped collection holds."""
-    rows = episodes(recipe.world(), HELD_OUT, transitions)
+    rows = episodes(recipe.world(), HELD_OUT_SEED, transitions)
     scores = held_out_scores(
         world, [Transition("held-out", 0, r.state, r.next_state) for r in rows], [r.action for r in rows]
     )
@@ -228,7 +230,7 @@ def new_base(
     if recipe.codec is None:
         return build_model(tokenizer, layers=recipe.layers), tokenizer, None
     if trained is not None:
-        images = vq.load(trained, "cpu")
+        images = vq.load_image_tokenizer(trained, "cpu")
     else:
         frames = [pictures.pixels(row.state.picture) for row in rows[:2500]]
         images = train_codec(frames, recipe.codec, seed=seed, progress=lambda _, text: log.info(text))
@@ -236,20 +238,20 @@ def new_base(
     return base, tokenizer, ImageCodec(tokenizer, images, len(tokenizer))
 
 
-def train_both(world: WorldModel, recipe: Recipe, mixed: MixedRounds, pairs: list[Pair], seed: int) -> None:
+def train_both(world: WorldModel, recipe: Recipe, mixed: MixedRounds, pairs: list[PromptCompletion], seed: int) -> None:
     """Train both tasks on all weights, in rounds, until the forward one is good enough."""
     for number in range(1, mixed.most + 1):
         stage = f"mixed round {number}"
-        learn(world, pairs, stage, steps=mixed.steps, learning_rate=1e-3, seed=seed + 1 + number)
-        if report(world, recipe, f"after {stage}")["forward/exact_match"] >= mixed.aim:
+        train_stage(world, pairs, stage, steps=mixed.steps, learning_rate=1e-3, seed=seed + 1 + number)
+        if score_stage(world, recipe, f"after {stage}")["forward/exact_match"] >= mixed.aim:
             return
     log.warning("after %d rounds the forward exact match is still below %.2f", mixed.most, mixed.aim)
 
 
-def build(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
+def build_checkpoint(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
     """Run all stages and write the checkpoint folder `out`."""
     set_seed(options.seed)
-    unlabelled = episodes(recipe.world(), UNLABELLED, recipe.unlabelled)
+    unlabelled = episodes(recipe.world(), UNLABELLED_SEED, recipe.unlabelled)
     if options.base is None:
         base, tokenizer, codec = new_base(recipe, unlabelled, options.codec, options.seed)
     else:
@@ -259,31 +261,31 @@ def build(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
     world.max_action_tokens, world.max_state_tokens = recipe.longest_action, recipe.longest_state
     if options.base is None:
         state_only = pretraining_pairs(world, unlabelled)
-        train_base(world)
+        unfreeze_base(world)
         if recipe.random_board_steps:
             boards, steps = random_boards(world, 20_000, options.seed), recipe.random_board_steps
-            learn(world, boards, "random boards", steps=steps, learning_rate=2e-3, seed=options.seed + 1)
+            train_stage(world, boards, "random boards", steps=steps, learning_rate=2e-3, seed=options.seed + 1)
         steps = recipe.pretraining_steps
-        learn(world, state_only, "pretraining", steps=steps, learning_rate=2e-3, seed=options.seed)
+        train_stage(world, state_only, "pretraining", steps=steps, learning_rate=2e-3, seed=options.seed)
         if options.keep_pretrained:
             world.save(options.keep_pretrained, with_base=True)
-    train_base(world)
+    unfreeze_base(world)
     labelled: list[LabelledTransition] = []
-    inverse: list[Pair] = []
+    inverse: list[PromptCompletion] = []
     for number, (labels, steps) in enumerate(recipe.inverse_rounds, start=1):
-        labelled = episodes(recipe.world(), LABELLED, labels)
+        labelled = episodes(recipe.world(), LABELLED_SEED, labels)
         stage = f"inverse round {number}"
         world.codec.prepare([state for row in labelled for state in (row.state, row.next_state)])
-        inverse = pairs_for(world, "inverse", labelled)
-        learn(world, inverse, stage, steps=steps, learning_rate=1e-3, seed=options.seed + 1)
-        report(world, recipe, f"after {stage}")
-    forward = pairs_for(world, "forward", labelled)
+        inverse = build_supervised_pairs(world, "inverse", labelled)
+        train_stage(world, inverse, stage, steps=steps, learning_rate=1e-3, seed=options.seed + 1)
+        score_stage(world, recipe, f"after {stage}")
+    forward = build_supervised_pairs(world, "forward", labelled)
     if recipe.mixed:
         train_both(world, recipe, recipe.mixed, inverse + forward, options.seed)
     if recipe.forward_steps:
-        train_adapter(world, "fwm")
-        learn(world, forward, "forward", steps=recipe.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
-        report(world, recipe, "after the forward warm-up")
+        unfreeze_adapter(world, "fwm")
+        train_stage(world, forward, "forward", steps=recipe.forward_steps, learning_rate=2e-3, seed=options.seed + 1)
+        score_stage(world, recipe, "after the forward warm-up")
     world.save(out, with_base=True)
 
 
@@ -302,7 +304,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     changed = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    build(replace(RECIPES[options.model], **changed), options.out, options)
+    build_checkpoint(replace(RECIPES[options.model], **changed), options.out, options)
     return 0
 
 

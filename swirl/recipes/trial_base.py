@@ -18,9 +18,9 @@ from swirl import paths
 from swirl.models.loading import with_new_adapters
 from swirl.models.tiny_language_model import build_tokenizer
 from swirl.recipes.tiny_copier import VOCABULARY
-from swirl.recipes.tiny_models import LORA_RANK, train_base
+from swirl.recipes.tiny_models import LORA_RANK, unfreeze_base
 from swirl.states import LabelledTransition, State, Transition
-from swirl.training.supervised import EveryStep, Pair, fit
+from swirl.training.supervised import PromptCompletion, StepLossCallback, train_on_pairs
 
 BATCH, STEPS, RATE = 16, 60, 1e-3
 
@@ -46,9 +46,11 @@ def make_base(
     base = LlamaForCausalLM.from_pretrained(str(paths.assets() / "tiny-copier"), dtype=torch.float32)
     base.resize_token_embeddings(len(tokenizer), mean_resizing=False)  # where the world has fewer words
     world = with_new_adapters(base, tokenizer, folder.name, "base", LORA_RANK, share_weights=False)
-    train_base(world)
-    rows: list[Pair] = [(world.layout.forward(State(a), ""), world.state_completion(State(b))) for a, b in pairs]
-    told = EveryStep(lambda step, _: progress(step / steps, "reading the states"))
+    unfreeze_base(world)
+    rows: list[PromptCompletion] = [
+        (world.layout.forward_prompt(State(a), ""), world.state_completion(State(b))) for a, b in pairs
+    ]
+    told = StepLossCallback(lambda step, _: progress(step / steps, "reading the states"))
     how = {"steps": steps, "batch_size": BATCH, "learning_rate": RATE, "seed": seed}
-    fit(world.model, rows, tokenizer.pad_token_id, **how, callbacks=[told])
+    train_on_pairs(world.model, rows, tokenizer.pad_token_id, **how, callbacks=[told])
     world.save(folder, with_base=True)

@@ -35,7 +35,7 @@ def announce(home: Path, run_id: str) -> None:
     os.replace(unfinished, marker)
 
 
-def announced(home: Path) -> str:
+def wait_for_run_id(home: Path) -> str:
     """The other ranks: wait for rank 0's word, however long it waits in the queue. Ends when the launcher does."""
     marker, launcher = _marker(home), os.getppid()
     while not marker.exists():
@@ -45,7 +45,7 @@ def announced(home: Path) -> str:
     return marker.read_text(encoding="utf-8")
 
 
-def forget(home: Path) -> None:
+def remove_announcement(home: Path) -> None:
     """Rank 0, at the end: remove the announcement."""
     _marker(home).unlink(missing_ok=True)
 

@@ -21,14 +21,23 @@ from swirl import devices, processes
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.runs import scheduler
-from swirl.runs.archive.deletion import delete
+from swirl.runs.archive.deletion import delete_run
 from swirl.runs.scheduler import is_alive, run_folder
 from swirl.settings import Settings
 from swirl.training import trackers
 
 __all__ = [
-    "create_here", "delete", "is_alive", "move", "reconcile", "resume", "run_folder", "run_here", "sample", "start",
+    "create_foreground_run",
+    "delete_run",
+    "is_alive",
+    "move_in_queue",
+    "reconcile",
+    "request_samples",
+    "resume",
+    "run_folder",
+    "start",
     "stop",
+    "train_in_foreground",
 ]  # fmt: skip
 
 RESUMABLE = ("interrupted", "stopped", "failed")
@@ -43,19 +52,19 @@ def start(
     home: Path, *, preset: str | None, settings: Settings, name: str | None = None, parent: str | None = None
 ) -> str:
     """Create a run and train it in a detached process, now or when the running one has ended. Returns its id."""
-    with scheduler.locked(home) as history:
+    with scheduler.locked_history(home) as history:
         run_id = _create(history, home, preset, settings, name, parent)
         scheduler.launch_next(history, home)
     return run_id
 
 
-def create_here(
+def create_foreground_run(
     home: Path, *, preset: str | None, settings: Settings, name: str | None = None, parent: str | None = None
 ) -> str:
     """Create a run that this process will train itself with `run_here`. Returns its id."""
-    with scheduler.locked(home) as history:
+    with scheduler.locked_history(home) as history:
         run_id = _create(history, home, preset, settings, name, parent)
-        scheduler.take(history, run_id)
+        scheduler.assign_to_this_process(history, run_id)
     return run_id
 
 
@@ -65,8 +74,8 @@ def resume(home: Path, run_id: str, *, detach: bool = True) -> None:
     With `detach` in a process of its own; otherwise the run is left for this process to train with `run_here`.
     Raises SwirlError when it is running or finished, or when its folder was deleted.
     """
-    with scheduler.locked(home) as history:
-        scheduler.reconcile(history)
+    with scheduler.locked_history(home) as history:
+        scheduler.mark_interrupted_runs(history)
         run = history.run(run_id)
         if run.status not in RESUMABLE:
             raise SwirlError(f"Run {run_id} is {run.status}; only a stopped or interrupted run can be resumed.")
@@ -75,11 +84,11 @@ def resume(home: Path, run_id: str, *, detach: bool = True) -> None:
             raise SwirlError(f"The folder {folder} was deleted, so run {run_id} cannot be resumed; start a new run.")
         history.clear_requests(run_id, "stop")
         history.update_run(run_id, status="queued", error=None, finished=None, pid=None, pid_started=None, device=None)
-        history.queue_last(run_id)
+        history.move_to_queue_end(run_id)
         if detach:
             scheduler.launch_next(history, home)
         else:
-            scheduler.take(history, run_id)
+            scheduler.assign_to_this_process(history, run_id)
 
 
 def stop(home: Path, run_id: str, *, force: bool = False) -> None:
@@ -88,68 +97,68 @@ def stop(home: Path, run_id: str, *, force: bool = False) -> None:
     Forcing sends SIGTERM, waits FORCE_GRACE_SECONDS, then sends SIGKILL: the run is then interrupted and can be
     resumed from its last checkpoint. Raises SwirlError when the run is neither running nor queued.
     """
-    with scheduler.locked(home) as history:
-        scheduler.reconcile(history)
+    with scheduler.locked_history(home) as history:
+        scheduler.mark_interrupted_runs(history)
         run = history.run(run_id)
-        if run.status not in (*scheduler.ACTIVE, "queued"):
+        if run.status not in (*scheduler.TRAINING_STATUSES, "queued"):
             raise SwirlError(f"Run {run_id} is not running; it is {run.status}.")
         if run.pid is None:
             history.update_run(run_id, status="stopped")
             return
         request_stop(history, run_id)
     if force:
-        processes.end(run.pid, run.pid_started, FORCE_GRACE_SECONDS)
+        processes.terminate_process(run.pid, run.pid_started, FORCE_GRACE_SECONDS)
         reconcile(home)
 
 
 def request_stop(history: History, run_id: str) -> None:
     """Leave the note that training reads after each step, and show the run as stopping."""
-    history.request(run_id, "stop")
+    history.add_request(run_id, "stop")
     if history.run(run_id).status == "running":
         history.update_run(run_id, status="stopping")
 
 
-def sample(home: Path, run_id: str) -> None:
+def request_samples(home: Path, run_id: str) -> None:
     """Ask a run for fresh rollouts, drawn after its present step. Raises SwirlError when it does not train."""
-    with scheduler.locked(home) as history:
-        scheduler.reconcile(history)
+    with scheduler.locked_history(home) as history:
+        scheduler.mark_interrupted_runs(history)
         run = history.run(run_id)
         if run.status != "running":
             raise SwirlError(f"Run {run_id} is {run.status}; only a running one can draw samples.")
-        history.request(run_id, "sample")
+        history.add_request(run_id, "sample")
 
 
-def move(home: Path, run_id: str, to: str) -> list[str]:
+def move_in_queue(home: Path, run_id: str, to: str) -> list[str]:
     """Move a waiting run `up`, `down`, to be the `first` or the `last`; the ids of all that wait, in their new order.
 
     Raises SwirlError when it does not wait.
     """
-    with scheduler.locked(home) as history:
-        return scheduler.move(history, run_id, to)
+    with scheduler.locked_history(home) as history:
+        return scheduler.move_in_queue(history, run_id, to)
 
 
 def reconcile(home: Path) -> list[str]:
     """Mark runs whose process has died as interrupted, start the next in the queue; returns the ids of the dead."""
-    with scheduler.locked(home) as history:
-        dead = scheduler.reconcile(history)
+    with scheduler.locked_history(home) as history:
+        dead = scheduler.mark_interrupted_runs(history)
         scheduler.launch_next(history, home)
     return dead
 
 
-def run_here(home: Path, run_id: str) -> None:
+def train_in_foreground(home: Path, run_id: str) -> None:
     """Train a run in this process, from its turn in the queue to its end; its row tells how it ended.
 
     What goes wrong is written there in one sentence, and a traceback of what nobody foresaw to log.txt. Raises
     SwirlError when another process trains this run, or when it is not waiting to be trained.
     """
-    with scheduler.locked(home) as history:
-        scheduler.claim(history, run_id)
+    with scheduler.locked_history(home) as history:
+        scheduler.claim_run(history, run_id)
     try:
         with processes.stop_on_signals(lambda: request_stop(history, run_id)):
             status, error = _train(home, run_id) if _wait_for_turn(home, run_id) else ("stopped", None)
     except KeyboardInterrupt:
         status, error = "interrupted", None
-    with scheduler.locked(home):  # or a stop that is just being asked for would mark an ended run as stopping
+    with scheduler.locked_history(home):  # or a stop that is just being asked for would mark an ended run as stopping
         history.clear_requests(run_id, "stop")
         history.clear_requests(run_id, "sample")
         history.update_run(run_id, status=status, error=error, pid=None, pid_started=None)
@@ -165,7 +174,7 @@ def _train(home: Path, run_id: str) -> tuple[str, str | None]:
         return "failed", f"The log {path} cannot be written: {error.strerror}."
     with _logging_to(handler):
         try:
-            devices.confine(History(home).run(run_id).device)
+            devices.restrict_to_gpu(History(home).run(run_id).device)
             from swirl.evaluation.selection_scores import SelectionScorer
             from swirl.training.loop import train
 
@@ -190,12 +199,12 @@ def disk_is_full(home: Path, error: Exception) -> bool:
 def _wait_for_turn(home: Path, run_id: str) -> bool:
     """Wait until no other run trains and none has waited longer; False when told to stop before that."""
     while True:
-        with scheduler.locked(home) as history:
+        with scheduler.locked_history(home) as history:
             if "stop" in history.pending_requests(run_id):
                 return False
-            scheduler.reconcile(history)
+            scheduler.mark_interrupted_runs(history)
             scheduler.launch_next(history, home)
-            if history.run(run_id).status in scheduler.ACTIVE:
+            if history.run(run_id).status in scheduler.TRAINING_STATUSES:
                 return True
         time.sleep(QUEUE_POLL_SECONDS)
 
@@ -204,10 +213,10 @@ def _create(
     history: History, home: Path, preset: str | None, settings: Settings, name: str | None, parent: str | None
 ) -> str:
     """The run's row and its folder with settings.json: both or neither. Returns the run's id."""
-    trackers.demand(settings.report_to)
+    trackers.require_tracker_package(settings.report_to)
     values = settings.to_dict()
     run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent)
-    history.queue_last(run_id)
+    history.move_to_queue_end(run_id)
     folder = run_folder(home, run_id)
     try:
         folder.mkdir(parents=True)

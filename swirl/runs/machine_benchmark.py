@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from swirl.errors import SwirlError
 from swirl.history import History
-from swirl.presets import preset
+from swirl.presets import get_preset
 from swirl.runs import jobs
 from swirl.states import State
 
@@ -49,28 +49,28 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: Progress | 
     }
     transitions = [item for sequence in load_sequences(home, COLLECTION) for item in sequence.transitions()][:ROWS]
     pairs = [(item.state, item.next_state) for item in transitions]
-    figures |= answering(model, pairs, tell)
+    figures |= measure_inference(model, pairs, tell)
     model.unload()
     tell(0.6, "training a few steps")
-    figures |= training(str(resolve_checkpoint(home, name)), device)
-    figures |= memory(figures["device"])
+    figures |= measure_training(str(resolve_checkpoint(home, name)), device)
+    figures |= peak_memory(figures["device"])
     tell(1.0, "done")
     return figures
 
 
-def answering(model: WorldModel, pairs: list[tuple[State, State]], tell: Progress) -> dict[str, float]:
+def measure_inference(model: WorldModel, pairs: list[tuple[State, State]], tell: Progress) -> dict[str, float]:
     """Rates of inferring, of sampling next states, and of scoring them."""
     tell(0.2, "inferring actions")
     actions = [found.action for found in model.infer(pairs, alternatives=1)]
     states, next_states = [x for x, _ in pairs], [y for _, y in pairs]
-    inferring = seconds(lambda: model.infer(pairs, alternatives=1))
+    inferring = median_seconds(lambda: model.infer(pairs, alternatives=1))
     tell(0.3, "sampling next states")
     imagined = model.imagine_batch(states, actions)
     sampled = sum(len(model.state_completion(state)) for state in imagined)
-    sampling = seconds(lambda: model.imagine_batch(states, actions))
+    sampling = median_seconds(lambda: model.imagine_batch(states, actions))
     tell(0.5, "scoring next states")
     scored = sum(score.tokens for score in model.forward_log_prob(states, actions, next_states))
-    scoring = seconds(lambda: model.forward_log_prob(states, actions, next_states))
+    scoring = median_seconds(lambda: model.forward_log_prob(states, actions, next_states))
     return {
         "inferred_actions_per_second": round(len(pairs) / inferring, 1),
         "imagined_states_per_second": round(len(pairs) / sampling, 1),
@@ -79,7 +79,7 @@ def answering(model: WorldModel, pairs: list[tuple[State, State]], tell: Progres
     }
 
 
-def seconds(work: Callable[[], object]) -> float:
+def median_seconds(work: Callable[[], object]) -> float:
     """The median time of REPEATS calls; the caller has called it once already."""
     times = []
     for _ in range(REPEATS):
@@ -89,14 +89,14 @@ def seconds(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def training(model: str, device: str) -> dict[str, float]:
+def measure_training(model: str, device: str) -> dict[str, float]:
     """Seconds of a training step and rollouts a second, from one short iteration of the loop."""
     changes = {"model": model, "device": device, "iterations": 1, "steps_per_phase": TRAINING_STEPS, "held_out": 1}
-    settings = preset(PRESET).settings.replace(changes)
+    settings = get_preset(PRESET).settings.replace(changes)
     with tempfile.TemporaryDirectory(prefix="swirl-benchmark-") as folder:
         home = Path(folder)
-        run_id = jobs.create_here(home, preset=PRESET, settings=settings)
-        jobs.run_here(home, run_id)
+        run_id = jobs.create_foreground_run(home, preset=PRESET, settings=settings)
+        jobs.train_in_foreground(home, run_id)
         history = History(home)
         run = history.run(run_id)
         if run.status != "finished":
@@ -109,7 +109,7 @@ def training(model: str, device: str) -> dict[str, float]:
     }
 
 
-def memory(device: str) -> dict[str, int]:
+def peak_memory(device: str) -> dict[str, int]:
     """The most memory this process has held, in bytes, and the most on its GPU."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     figures = {"peak_memory_bytes": peak if sys.platform == "darwin" else peak * 1024}

@@ -21,7 +21,7 @@ from swirl.history import History, Run
 from swirl.runs import distributed
 from swirl.training.diagnostics import killed_advice
 
-ACTIVE = ("running", "stopping")
+TRAINING_STATUSES = ("running", "stopping")
 LOCK_SECONDS = 60.0
 
 
@@ -36,7 +36,7 @@ def is_alive(run: Run) -> bool:
 
 
 @contextmanager
-def locked(home: Path) -> Iterator[History]:
+def locked_history(home: Path) -> Iterator[History]:
     """The database, while no other process of this home starts, ends or reconciles runs."""
     home.mkdir(parents=True, exist_ok=True)
     try:
@@ -46,14 +46,14 @@ def locked(home: Path) -> Iterator[History]:
         raise SwirlError(f"Another process has held {home / 'jobs.lock'} for a minute; end it and try again.") from None
 
 
-def reconcile(history: History) -> list[str]:
+def mark_interrupted_runs(history: History) -> list[str]:
     """Mark as interrupted every run that a process should hold and none does."""
-    held = [*history.active(), *(run for run in history.waiting() if run.pid is not None)]
+    held = [*history.training_runs(), *(run for run in history.queued_runs() if run.pid is not None)]
     dead = [run for run in held if not is_alive(run)]
     for run in dead:
         history.clear_requests(run.id, "stop")
         history.clear_requests(run.id, "sample")
-        why = killed_advice(run, devices.memory()[1])
+        why = killed_advice(run, devices.memory_usage()[1])
         history.update_run(run.id, status="interrupted", error=why, pid=None, pid_started=None)
     return [run.id for run in dead]
 
@@ -63,25 +63,25 @@ def launch_next(history: History, home: Path) -> None:
 
     A run passes one that came before it only onto a device that the other does not wait for.
     """
-    taken = {slot for run in history.active() for slot in held(run)}
-    for run in history.waiting():
-        wanted = devices.slots(str(run.settings.get("device") or "auto"))
+    taken = {slot for run in history.training_runs() for slot in occupied_devices(run)}
+    for run in history.queued_runs():
+        wanted = devices.candidate_devices(str(run.settings.get("device") or "auto"))
         free = [slot for slot in wanted if slot not in taken]
         spread = run.device == devices.EVERY_GPU and len(wanted) > 1
         if not free or (spread and len(free) < len(wanted)):
             taken.update(wanted)
-        elif begin(history, home, run, devices.EVERY_GPU if spread else free[0]):
+        elif start_training(history, home, run, devices.EVERY_GPU if spread else free[0]):
             taken.update(free if spread else free[:1])
 
 
-def held(run: Run) -> tuple[str, ...]:
+def occupied_devices(run: Run) -> tuple[str, ...]:
     """The devices that a run which trains keeps from others."""
     if run.device == devices.EVERY_GPU:
-        return devices.gpu_slots()
-    return (run.device,) if run.device else devices.slots(str(run.settings.get("device") or "auto"))[:1]
+        return devices.visible_gpu_devices()
+    return (run.device,) if run.device else devices.candidate_devices(str(run.settings.get("device") or "auto"))[:1]
 
 
-def begin(history: History, home: Path, run: Run, device: str) -> bool:
+def start_training(history: History, home: Path, run: Run, device: str) -> bool:
     """Let a run train on a device: in a process of its own, or in the one that waits. False when that fails."""
     pid, started = run.pid, run.pid_started
     if pid is None:
@@ -96,35 +96,35 @@ def begin(history: History, home: Path, run: Run, device: str) -> bool:
     return True
 
 
-def move(history: History, run_id: str, to: str) -> list[str]:
+def move_in_queue(history: History, run_id: str, to: str) -> list[str]:
     """Move a waiting run `up`, `down`, to be the `first` or the `last`; the ids of all that wait, in their new order.
 
     Raises SwirlError when it does not wait.
     """
-    order = [run.id for run in history.waiting()]
+    order = [run.id for run in history.queued_runs()]
     if run_id not in order:
         raise SwirlError(f"Run {run_id} does not wait in the queue; it is {history.run(run_id).status}.")
     place = order.index(run_id)
     order.remove(run_id)
     order.insert({"up": max(0, place - 1), "down": place + 1, "first": 0, "last": len(order)}[to], run_id)
-    history.reorder(order)
+    history.reorder_queue(order)
     return order
 
 
-def claim(history: History, run_id: str) -> None:
+def claim_run(history: History, run_id: str) -> None:
     """Make this process the one that trains the run."""
     run = history.run(run_id)
     if is_alive(run):
         if run.pid != os.getpid():
             raise SwirlError(f"Run {run_id} is already being trained by process {run.pid}.")
     elif run.status == "queued":
-        take(history, run_id)
+        assign_to_this_process(history, run_id)
     else:
         raise SwirlError(f"Run {run_id} is {run.status}; to continue it: swirl resume {run_id}")
 
 
-def take(history: History, run_id: str) -> None:
+def assign_to_this_process(history: History, run_id: str) -> None:
     """Note that this process trains the run, or will; one of several ranks needs every GPU."""
-    pid, started = processes.myself()
+    pid, started = processes.current_process()
     spread = {"device": devices.EVERY_GPU} if distributed.world_size() > 1 else {}
     history.update_run(run_id, pid=pid, pid_started=started, **spread)

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", help="the run's id")
     given = parser.parse_args(arguments)
     try:
-        jobs.run_here(given.home, given.run)
+        jobs.train_in_foreground(given.home, given.run)
     except SwirlError as error:
         print(error, file=sys.stderr)
         return 1

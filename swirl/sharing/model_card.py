@@ -28,17 +28,17 @@ class Score:
     part: str
 
 
-def scores(home: Path, source: Path) -> tuple[list[Score], dict[str, Any]]:
+def load_scores(home: Path, source: Path) -> tuple[list[Score], dict[str, Any]]:
     """What is known of a checkpoint: its newest evaluation on each collection, else the scores of its training.
 
     Also the settings of the run that made it; none for one that no run of this home has made.
     """
     history = History(home)
-    owned = owner(history, home, source)
+    owned = find_checkpoint_row(history, home, source)
     settings = history.run(owned.run).settings if owned else {}
     newest: dict[str, Mapping[str, Any]] = {}
     for evaluation in history.evaluations():
-        if same(home, evaluation.checkpoint, source):
+        if is_same_checkpoint(home, evaluation.checkpoint, source):
             newest.setdefault(evaluation.data, evaluation.metrics)
     found = [
         Score(metric, value["value"], value.get("low"), value.get("high"), data, "test")
@@ -52,7 +52,7 @@ def scores(home: Path, source: Path) -> tuple[list[Score], dict[str, Any]]:
     return found, settings
 
 
-def owner(history: History, home: Path, source: Path) -> Checkpoint | None:
+def find_checkpoint_row(history: History, home: Path, source: Path) -> Checkpoint | None:
     """The row of the checkpoint that lies in the folder `source`."""
     if not source.is_relative_to(home.resolve()):
         return None
@@ -60,7 +60,7 @@ def owner(history: History, home: Path, source: Path) -> Checkpoint | None:
     return next((checkpoint for checkpoint in kept if (home / checkpoint.path).resolve() == source.resolve()), None)
 
 
-def same(home: Path, name: str, source: Path) -> bool:
+def is_same_checkpoint(home: Path, name: str, source: Path) -> bool:
     """Whether a name, as an evaluation kept it, still means the checkpoint in `source`."""
     try:
         found = resolve_checkpoint(home, name)
@@ -69,7 +69,7 @@ def same(home: Path, name: str, source: Path) -> bool:
     return isinstance(found, Path) and found.resolve() == source.resolve()
 
 
-def card(
+def render_model_card(
     name: str,
     repository: str,
     manifest: Mapping[str, Any],
@@ -120,7 +120,7 @@ model.load_adapter("{repository}", subfolder="idm", adapter_name="idm")
 
 ## Training
 
-{training(settings)}
+{render_training_settings(settings)}
 """
 
 
@@ -157,18 +157,18 @@ def score_table(known: list[Score]) -> str:
     if not known:
         return "None are recorded: this checkpoint was not evaluated before it was pushed."
     rows = [
-        f"| {score.metric} | {score.value:.4f} | {interval(score)} | {score.data}, {score.part} part |"
+        f"| {score.metric} | {score.value:.4f} | {format_interval(score)} | {score.data}, {score.part} part |"
         for score in known
     ]
     return "\n".join(["| metric | value | 95 % interval | measured on |", "|---|---|---|---|", *rows])
 
 
-def interval(score: Score) -> str:
+def format_interval(score: Score) -> str:
     """`0.5 to 0.6`, or a dash."""
     return "–" if score.low is None or score.high is None else f"{score.low:.4f} to {score.high:.4f}"
 
 
-def training(settings: Mapping[str, Any]) -> str:
+def render_training_settings(settings: Mapping[str, Any]) -> str:
     """The settings that matter most, each by its name."""
     lines = [f"- `{name}`: {settings[name]}" for name in TRAINED_WITH if name in settings]
     lines += [f"- `{name}`: {value}" for name, value in settings.items() if name.startswith(("forward.", "inverse."))]

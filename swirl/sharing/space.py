@@ -20,7 +20,7 @@ from typing import Any
 from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
-from swirl.models.checkpoints import asset_names, base_source, located
+from swirl.models.checkpoints import asset_names, base_source, locate_checkpoint
 from swirl.models.hub import ADAPTER_FILES
 from swirl.presets import PRESETS
 
@@ -116,23 +116,23 @@ def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
     The folder appears complete or not at all. Raises SwirlError when the checkpoint cannot be found or is a plain
     language model, or when the folder holds something.
     """
-    source, folder = trained(home, checkpoint), folder.expanduser().resolve()
+    source, folder = find_trained_checkpoint(home, checkpoint), folder.expanduser().resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SwirlError(f"{folder} is there already and not empty; name a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as unfinished:
         space = Path(unfinished) / "space"
-        name = asset_name(source, checkpoint)
+        name = exported_checkpoint_name(source, checkpoint)
         write_code(space)
-        write_assets(space, {name: source, **needed_assets(source)})
+        write_assets(space, {name: source, **required_shipped_checkpoints(source)})
         write_texts(space, name)
         os.replace(space, folder)
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def trained(home: Path, checkpoint: str) -> Path:
+def find_trained_checkpoint(home: Path, checkpoint: str) -> Path:
     """The folder of a trained checkpoint. Raises SwirlError for an unknown one, and for a plain language model."""
-    source = located(home, checkpoint)
+    source = locate_checkpoint(home, checkpoint)
     if isinstance(source, str) or not (source / MANIFEST).is_file():
         raise SwirlError(
             f"{checkpoint} is a plain language model; name a trained checkpoint, a run's or a shipped one."
@@ -140,7 +140,7 @@ def trained(home: Path, checkpoint: str) -> Path:
     return source
 
 
-def asset_name(source: Path, checkpoint: str) -> str:
+def exported_checkpoint_name(source: Path, checkpoint: str) -> str:
     """The name under which the Space's visitors find the checkpoint."""
     shipped = asset_names()
     if source.parent == paths.assets() and source.name in shipped:
@@ -149,7 +149,7 @@ def asset_name(source: Path, checkpoint: str) -> str:
     return f"{name}-exported" if name in shipped else name
 
 
-def needed_assets(source: Path) -> dict[str, Path]:
+def required_shipped_checkpoints(source: Path) -> dict[str, Path]:
     """The shipped checkpoints that the Space needs: the checkpoint's base, and what the presets start from."""
     wanted = {preset.settings.model for preset in PRESETS.values()}
     wanted.add(read_manifest(source)["base"].removeprefix("asset:"))
@@ -161,7 +161,7 @@ def write_code(space: Path) -> None:
     root = paths.PACKAGE.parent
     for package in ("swirl", "studio"):
         for file in (root / package).rglob("*.py"):
-            copy(file, space / file.relative_to(root))
+            copy_without_origin(file, space / file.relative_to(root))
     beside = root / "LICENSE"
     text = beside.read_text(encoding="utf-8") if beside.is_file() else installed_license()
     (space / "LICENSE").write_text(text, encoding="utf-8")
@@ -177,8 +177,8 @@ def installed_license() -> str:
 
 def write_assets(space: Path, checkpoints: dict[str, Path]) -> None:
     """Style sheets, scripts, sample collections, and the named checkpoints."""
-    for file in matching(paths.assets(), ASSET_FILES):
-        copy(file, space / "assets" / file.relative_to(paths.assets()))
+    for file in find_matching_files(paths.assets(), ASSET_FILES):
+        copy_without_origin(file, space / "assets" / file.relative_to(paths.assets()))
     for name, source in checkpoints.items():
         write_checkpoint(source, space / "assets" / name)
 
@@ -192,11 +192,11 @@ def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict
     manifest = read_manifest(source)
     base = base_source(source, manifest)
     for adapter in ADAPTERS:
-        for file in matching(source / adapter, ADAPTER_FILES):
-            copy(file, target / adapter / file.name)
+        for file in find_matching_files(source / adapter, ADAPTER_FILES):
+            copy_without_origin(file, target / adapter / file.name)
     if (whole or not manifest["base"].startswith("asset:")) and Path(base).is_dir():
-        for file in matching(Path(base), BASE_FILES):
-            copy(file, target / "base" / file.relative_to(base))
+        for file in find_matching_files(Path(base), BASE_FILES):
+            copy_without_origin(file, target / "base" / file.relative_to(base))
         manifest = {**manifest, "base": "base"}
     (target / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     return manifest
@@ -213,13 +213,13 @@ def write_texts(space: Path, name: str) -> None:
     (space / "README.md").write_text(text, encoding="utf-8")
 
 
-def matching(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
+def find_matching_files(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
     """The files in a folder that fit one of the patterns."""
     for pattern in patterns:
         yield from (file for file in sorted(folder.glob(pattern)) if file.is_file())
 
 
-def copy(source: Path, target: Path) -> None:
+def copy_without_origin(source: Path, target: Path) -> None:
     """Copy a file; from a JSON configuration drop the keys that tell where on this machine a model was."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.name not in CONFIGURATIONS:

@@ -16,11 +16,11 @@ LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]+\.(?P<kind>new|old
 
 
 @contextmanager
-def draft(target: Path) -> Iterator[Path]:
+def draft_folder(target: Path) -> Iterator[Path]:
     """An empty folder beside `target`, removed at the end unless `install` has moved it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(target.parent)
-    folder = aside(target, "new")
+    folder = temporary_sibling(target, "new")
     folder.mkdir()
     try:
         yield folder
@@ -28,9 +28,9 @@ def draft(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def install(folder: Path, target: Path, register: Callable[[], None]) -> None:
+def install_folder(folder: Path, target: Path, register: Callable[[], None]) -> None:
     """Put a filled draft in `target`'s place and call `register`; if either fails, what was there before is back."""
-    old = aside(target, "old")
+    old = temporary_sibling(target, "old")
     if target.exists():
         os.replace(target, old)
     try:
@@ -44,14 +44,14 @@ def install(folder: Path, target: Path, register: Callable[[], None]) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def discard(target: Path) -> None:
+def delete_folder(target: Path) -> None:
     """Delete a folder: it is gone from its place at once, its files soon after."""
-    old = aside(target, "old")
+    old = temporary_sibling(target, "old")
     os.replace(target, old)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def aside(target: Path, kind: str) -> Path:
+def temporary_sibling(target: Path, kind: str) -> Path:
     """A name beside `target` that says whose it is, so that the leftovers of a killed process can be told."""
     return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.{kind}")
 

@@ -10,28 +10,28 @@ from pathlib import Path
 
 from swirl.errors import SwirlError
 from swirl.sources.formats.jsonl import read_json, read_jsonl
-from swirl.sources.formats.plain_text import read_plain
+from swirl.sources.formats.plain_text import read_plain_text
 from swirl.sources.formats.table import read_table
 from swirl.sources.text_lines import Meter, TextFile, is_regular, open_text
-from swirl.sources.validation import Found, Item, Progress, Skipped, Unusable
+from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped, UnusableError
 from swirl.states import StateSequence
 
-READERS: dict[str, Callable[[TextFile], Iterator[Item]]] = {
+READERS: dict[str, Callable[[TextFile], Iterator[ReadResult]]] = {
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
     ".json": read_json,
     ".csv": read_table,
     ".tsv": read_table,
-    ".txt": read_plain,
-    ".md": read_plain,
-    "": read_plain,
+    ".txt": read_plain_text,
+    ".md": read_plain_text,
+    "": read_plain_text,
 }
-FORMATS = "JSONL, JSON, CSV, TSV, TXT, MD, or a folder of these"
-BESIDE = frozenset({"actions.jsonl", "collection.json", "labels.jsonl"})
+TEXT_FORMATS = "JSONL, JSON, CSV, TSV, TXT, MD, or a folder of these"
+COMPANION_FILES = frozenset({"actions.jsonl", "collection.json", "labels.jsonl"})
 """Files that belong to sequences without being any."""
-PAPERS = frozenset({"readme", "license", "licence", "changelog", "notice", "copying"})
+DOCUMENTATION_STEMS = frozenset({"readme", "license", "licence", "changelog", "notice", "copying"})
 """Names that mark a text about the data rather than data."""
-SHOWN = 1000
+MAX_LISTED_SKIPS = 1000
 """How many skipped places are kept one by one."""
 
 
@@ -44,39 +44,39 @@ class Reading:
 
 
 @dataclass
-class Report:
+class SkipReport:
     """Collects what is skipped: the first SHOWN one by one, the rest as a number, for a broken file has millions."""
 
-    kept: list[Skipped] = field(default_factory=list)
+    first_skipped: list[Skipped] = field(default_factory=list)
     count: int = 0
 
     def add(self, skipped: Skipped) -> None:
         """Keep or count one."""
         self.count += 1
-        if len(self.kept) < SHOWN:
-            self.kept.append(skipped)
+        if len(self.first_skipped) < MAX_LISTED_SKIPS:
+            self.first_skipped.append(skipped)
 
-    def all(self, name: str) -> tuple[Skipped, ...]:
+    def summary(self, name: str) -> tuple[Skipped, ...]:
         """All of them, those past the first SHOWN summed up under `name`."""
-        more = self.count - len(self.kept)
-        return (*self.kept, *([Skipped(name, f"has {more} more places like these")] if more else []))
+        more = self.count - len(self.first_skipped)
+        return (*self.first_skipped, *([Skipped(name, f"has {more} more places like these")] if more else []))
 
 
 def read_sequences(path: Path, progress: Progress | None = None) -> Reading:
     """Read every sequence of a file or folder. Raises SwirlError if it has none, or can't be read at all."""
-    report = Report()
+    report = SkipReport()
     sequences: list[StateSequence] = []
-    for item in stream(path, progress):
-        if isinstance(item, Found):
+    for item in stream_sequences(path, progress):
+        if isinstance(item, LocatedSequence):
             sequences.append(item.sequence)
         else:
             report.add(item)
     if not sequences:
-        raise nothing_in(path, report)
-    return Reading(tuple(sequences), report.all(path.name))
+        raise no_sequences_error(path, report)
+    return Reading(tuple(sequences), report.summary(path.name))
 
 
-def stream(path: Path, progress: Progress | None = None) -> Iterator[Item]:
+def stream_sequences(path: Path, progress: Progress | None = None) -> Iterator[ReadResult]:
     """Yield the sequences of a file or folder as they are read, ids unique, and what is skipped on the way.
 
     Raises SwirlError if the path is missing, of no known format, unreadable, or a folder without a readable file.
@@ -90,27 +90,27 @@ def stream(path: Path, progress: Progress | None = None) -> Iterator[Item]:
     for file, name, _ in files:
         meter.text = f"Reading {name}"
         try:
-            if folder and file.stem.lower() in PAPERS:
-                raise Unusable("is taken for a text about the data; rename it if it holds states")
+            if folder and file.stem.lower() in DOCUMENTATION_STEMS:
+                raise UnusableError("is taken for a text about the data; rename it if it holds states")
             with open_text(file, name, meter) as source:
                 for item in READERS[file.suffix.lower()](source):
-                    yield unique(item, seen)
-        except Unusable as problem:
+                    yield check_unique_id(item, seen)
+        except UnusableError as problem:
             if not folder:
                 raise SwirlError(f"{path} {problem}.") from problem
             yield Skipped(name, str(problem))
 
 
-def nothing_in(path: Path, report: Report) -> SwirlError:
+def no_sequences_error(path: Path, report: SkipReport) -> SwirlError:
     """The error for a path without a single usable sequence: the first reason stands for all."""
     if not report.count:
-        return SwirlError(f"{path} holds no sequence; it needs lines with states ({FORMATS}).")
+        return SwirlError(f"{path} holds no sequence; it needs lines with states ({TEXT_FORMATS}).")
     more = f" ({report.count - 1} more were left out like it)" if report.count > 1 else ""
-    first = report.kept[0]
+    first = report.first_skipped[0]
     return SwirlError(f"{path} holds no usable sequence: {first.where} {first.why}{more}.")
 
 
-def unique(item: Item, seen: dict[str, str]) -> Item:
+def check_unique_id(item: ReadResult, seen: dict[str, str]) -> ReadResult:
     """The item, or why it is skipped if its id has been seen before."""
     if isinstance(item, Skipped):
         return item
@@ -127,50 +127,53 @@ def find_files(path: Path, skipped: list[Skipped]) -> list[tuple[Path, str, int]
     """
     try:
         if path.is_dir():
-            files = [(file, shown(file.relative_to(path)), file.stat().st_size) for file in walk(path, skipped)]
+            files = [
+                (file, printable_path(file.relative_to(path)), file.stat().st_size)
+                for file in readable_files(path, skipped)
+            ]
             if not files and skipped:
                 raise SwirlError(f"{path} holds no file that can be read: {skipped[0]}")
             if not files:
-                raise SwirlError(f"The folder {path} has no file that can be read ({FORMATS}).")
-            return sorted(files, key=lambda found: natural(found[1]))
+                raise SwirlError(f"The folder {path} has no file that can be read ({TEXT_FORMATS}).")
+            return sorted(files, key=lambda found: natural_sort_key(found[1]))
         if not path.exists():
             raise SwirlError(f"There is no file or folder {path}; check the path.")
         if not is_regular(path) or path.suffix.lower() not in READERS:
-            raise SwirlError(f"{path} is of no kind that can be read; choose {FORMATS}.")
-        return [(path, shown(Path(path.name)), path.stat().st_size)]
+            raise SwirlError(f"{path} is of no kind that can be read; choose {TEXT_FORMATS}.")
+        return [(path, printable_path(Path(path.name)), path.stat().st_size)]
     except OSError as error:
         raise SwirlError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
 
 
-def walk(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
+def readable_files(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
     """The files below a folder whose suffix has a reader."""
-    return (file for file in visible(folder, skipped) if file.suffix.lower() in READERS)
+    return (file for file in visible_files(folder, skipped) if file.suffix.lower() in READERS)
 
 
-def visible(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
+def visible_files(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
     """The files below a folder; hidden ones and those of BESIDE are passed over.
 
     Folders that can't be opened are added to `skipped`.
     """
 
     def closed(error: OSError) -> None:
-        name = shown(Path(error.filename).relative_to(folder))
+        name = printable_path(Path(error.filename).relative_to(folder))
         skipped.append(Skipped(name, f"cannot be opened ({error.strerror}); check its permissions"))
 
     for parent, folders, names in os.walk(folder, onerror=closed):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             file = Path(parent, name)
-            if name not in BESIDE and not name.startswith(".") and file.exists() and is_regular(file):
+            if name not in COMPANION_FILES and not name.startswith(".") and file.exists() and is_regular(file):
                 yield file
 
 
-def shown(path: Path) -> str:
+def printable_path(path: Path) -> str:
     """A relative path as text that can be printed and stored, whatever bytes the file system has."""
     return path.as_posix().encode(errors="replace").decode()
 
 
-def natural(name: str) -> list[tuple[int, str | int]]:
+def natural_sort_key(name: str) -> list[tuple[int, str | int]]:
     """A sort key that puts `day 2` before `day 10`."""
     parts = re.split(r"(\d+)", name.lower())
     return [(1, int(part)) if index % 2 else (0, part) for index, part in enumerate(parts)]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from swirl.sources.validation import MAX_BYTES, Progress, Unusable
+from swirl.sources.validation import MAX_SEQUENCE_BYTES, Progress, UnusableError
 
 PEEK = 8192
-TOO_LONG = f"is longer than {MAX_BYTES >> 20} MB; divide it, or check that the file has line breaks"
+TOO_LONG = f"is longer than {MAX_SEQUENCE_BYTES >> 20} MB; divide it, or check that the file has line breaks"
 
 
 @dataclass
@@ -24,13 +24,13 @@ class Meter:
     progress: Progress | None = None
     text: str = "Reading"
     done: int = 0
-    told: int = 0
+    reported: int = 0
 
     def advance(self, size: int) -> None:
         """Add `size` bytes."""
         self.done += size
-        if self.progress and (self.done - self.told) * 100 >= self.total:
-            self.told = self.done
+        if self.progress and (self.done - self.reported) * 100 >= self.total:
+            self.reported = self.done
             # A file may grow while it is read.
             self.progress(min(self.done / self.total, 1.0), self.text)
 
@@ -46,10 +46,10 @@ class TextFile:
     def lines(self) -> Iterator[tuple[int, bytes | None]]:
         """Yield each line's number, from 1, and its bytes without the line end; None for one above MAX_BYTES."""
         number = 0
-        while line := self.file.readline(MAX_BYTES + 1):
+        while line := self.file.readline(MAX_SEQUENCE_BYTES + 1):
             number += 1
             self.meter.advance(len(line))
-            if len(line) > MAX_BYTES and not line.endswith(b"\n"):
+            if len(line) > MAX_SEQUENCE_BYTES and not line.endswith(b"\n"):
                 self._skip_line()
                 yield number, None
                 continue
@@ -57,7 +57,7 @@ class TextFile:
                 line = line.removeprefix(codecs.BOM_UTF8)
             yield number, line.rstrip(b"\r\n")
 
-    def where(self, line: int) -> str:
+    def format_location(self, line: int) -> str:
         """How reports name a line."""
         return f"{self.name}:{line}"
 
@@ -78,28 +78,30 @@ def open_text(path: Path, name: str, meter: Meter) -> Iterator[TextFile]:
             file.seek(0)
             yield TextFile(name, file, meter)
     except OSError as error:
-        raise Unusable(f"cannot be read ({error.strerror or error}); check the file and its permissions") from error
+        raise UnusableError(
+            f"cannot be read ({error.strerror or error}); check the file and its permissions"
+        ) from error
 
 
 def refuse_non_text(start: bytes) -> None:
     """Raise Unusable if a file that begins so is empty, in UTF-16, or not text at all."""
     if not start.removeprefix(codecs.BOM_UTF8).strip():
         if len(start) < PEEK:
-            raise Unusable("is empty; choose a file with states in it")
+            raise UnusableError("is empty; choose a file with states in it")
         return
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise Unusable("is in UTF-16; save it as UTF-8")
+        raise UnusableError("is in UTF-16; save it as UTF-8")
     if b"\0" in start:
-        raise Unusable("is a binary file, not text; choose a JSONL, CSV, TSV or text file")
+        raise UnusableError("is a binary file, not text; choose a JSONL, CSV, TSV or text file")
 
 
-def decoded(line: bytes) -> str:
+def decode_line(line: bytes) -> str:
     """The line's text, or Unusable says where it is no UTF-8."""
     try:
         return line.decode()
     except UnicodeDecodeError as error:
         at = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
-        raise Unusable(f"is not valid UTF-8 ({at}); save the file as UTF-8") from None
+        raise UnusableError(f"is not valid UTF-8 ({at}); save the file as UTF-8") from None
 
 
 def is_regular(path: Path) -> bool:

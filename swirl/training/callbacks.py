@@ -13,15 +13,15 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from swirl.history import History
 from swirl.settings import Settings
-from swirl.training.diagnostics import Diverged, Watch, out_of_memory
+from swirl.training.diagnostics import DivergenceDetector, DivergenceError, is_out_of_memory
 from swirl.training.schedule import PlannedPhase
 
-__all__ = ["FIGURES", "Diverged", "Monitor", "agreed", "memory_bytes"]
+__all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank", "memory_bytes"]
 
 log = logging.getLogger("swirl")
 
 # trl's names for what we keep, and ours.
-FIGURES = {
+METRIC_NAMES = {
     "loss": "loss",
     "grad_norm": "grad_norm",
     "learning_rate": "learning_rate",
@@ -43,7 +43,7 @@ def memory_bytes() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-class Monitor(TrainerCallback):
+class RunMonitor(TrainerCallback):
     """Writes a phase's progress into the history and turns a stop request into save-and-stop. Rank 0 only writes.
 
     `steps_after` are the optimiser steps of the phases still to come; `shown` gives the rollouts to keep, `asked` draws
@@ -61,8 +61,14 @@ class Monitor(TrainerCallback):
         asked: Callable[[int], Sequence[dict[str, Any]]] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self.history, self.run_id, self.phase, self.shown, self.asked = history, run_id, phase, shown, asked
-        self.watch = Watch(phase, settings or Settings())
+        self.history, self.run_id, self.phase, self.latest_rollouts, self.draw_requested_rollouts = (
+            history,
+            run_id,
+            phase,
+            shown,
+            asked,
+        )
+        self.divergence_detector = DivergenceDetector(phase, settings or Settings())
         self.steps_after, self.offset = steps_after, offset
         self.stopped = False
         self.last = 0.0
@@ -83,18 +89,18 @@ class Monitor(TrainerCallback):
         if state.is_world_process_zero:
             self.beat(state.global_step)
             if "sample" in requests:
-                self.draw(state.global_step + self.offset)
+                self.sample_on_request(state.global_step + self.offset)
                 self.last = time.monotonic()  # what was drawn for people is no part of the next step
-        if agreed("stop" in requests):
+        if is_true_on_any_rank("stop" in requests):
             self.stopped = True
             control.should_training_stop = control.should_save = True
 
-    def draw(self, step: int) -> None:
+    def sample_on_request(self, step: int) -> None:
         """Draw the rollouts that were asked for. Memory that does not suffice for it costs the answer, not the run."""
         try:
-            rows = self.asked(step) if self.asked else ()
+            rows = self.draw_requested_rollouts(step) if self.draw_requested_rollouts else ()
         except Exception as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             log.warning("There is not enough memory to draw samples beside the training (%s).", error)
             rows = ()
@@ -114,8 +120,10 @@ class Monitor(TrainerCallback):
         logs = logs or {}
         if "loss" not in logs:
             return  # the summary at the end
-        values = {name: float(logs[key]) for key, name in FIGURES.items() if isinstance(logs.get(key), int | float)}
-        self.watch.look(state.global_step + self.offset, values)
+        values = {
+            name: float(logs[key]) for key, name in METRIC_NAMES.items() if isinstance(logs.get(key), int | float)
+        }
+        self.divergence_detector.check(state.global_step + self.offset, values)
         if not state.is_world_process_zero:
             return
         if self.step_time:
@@ -124,7 +132,7 @@ class Monitor(TrainerCallback):
             values["bound"] = self.bound(logs)
         step = state.global_step + self.offset
         self.history.log_metrics(self.run_id, self.phase.index, step, values)
-        rows = self.shown()
+        rows = self.latest_rollouts()
         if rows:
             self.history.log_rollouts(self.run_id, self.phase.index, step, rows)
 
@@ -156,7 +164,7 @@ class Monitor(TrainerCallback):
         )
 
 
-def agreed(here: bool) -> bool:
+def is_true_on_any_rank(here: bool) -> bool:
     """Whether any rank says so; ranks read the database at slightly different moments and must not part ways."""
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
         return here

@@ -67,7 +67,9 @@ def critic_verdict(scores: Mapping[str, float]) -> Verdict | None:
     )
 
 
-def parting_warning(reward_start: float, reward_end: float, score_before: float, score_after: float) -> str | None:
+def reward_divergence_warning(
+    reward_start: float, reward_end: float, score_before: float, score_after: float
+) -> str | None:
     """A sentence when a phase's reward rose (nats) while its held-out score (0 to 1) fell; None otherwise."""
     if reward_end - reward_start < REWARD_RISE or score_before - score_after < SCORE_FALL:
         return None

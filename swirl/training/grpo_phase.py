@@ -19,19 +19,19 @@ from trl import GRPOConfig, GRPOTrainer
 
 from swirl.errors import UsageError
 from swirl.models.loading import copy_adapter
-from swirl.models.scoring import forget_scoring, score_needed_tokens
+from swirl.models.scoring import install_scoring_forward, remove_scoring_forward
 from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 from swirl.training.rewards import PartnerReward
-from swirl.training.rollouts import Rollouts, sampling
+from swirl.training.rollouts import RolloutSampler, rollout_sampling
 from swirl.training.supervised import negative_log_likelihood
 
 
-class PhaseTrainer(GRPOTrainer):
+class AnchoredGRPOTrainer(GRPOTrainer):
     """trl's trainer with the optional anchor: lambda times the negative log-likelihood of the observed next state."""
 
-    def __init__(self, *, anchor: float, rollouts: Rollouts, **arguments: Any) -> None:
+    def __init__(self, *, anchor: float, rollouts: RolloutSampler, **arguments: Any) -> None:
         super().__init__(rollout_func=rollouts, **arguments)
         self.anchor, self.rollouts = anchor, rollouts
         self.anchor_losses: list[float] = []
@@ -58,7 +58,7 @@ class PhaseTrainer(GRPOTrainer):
         super().log(logs, start_time)
 
 
-def build_phase(
+def build_grpo_trainer(
     world: WorldModel,
     direction: Direction,
     transitions: Sequence[Transition],
@@ -66,13 +66,13 @@ def build_phase(
     folder: Path,
     index: int,
     callbacks: Sequence[TrainerCallback] = (),
-) -> PhaseTrainer:
+) -> AnchoredGRPOTrainer:
     """A trainer for one phase; `settings` are the whole run's, `index` counts phases and moves the seed.
 
     The reference policy is a copy of the trainee, taken here (section 3.3). Raises UsageError when the batch does not
     fit the data or the processes.
     """
-    inference = sampling(settings.for_phase("inverse"), settings.max_action_tokens)
+    inference = rollout_sampling(settings.for_phase("inverse"), settings.max_action_tokens)
     settings = settings.for_phase(direction)
     trainee = world.adapter("fwm" if direction == "forward" else "idm")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -89,9 +89,9 @@ def build_phase(
         )
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)
-    rollouts = Rollouts(world, direction, transitions, settings, inference)
-    forget_scoring(world.model)
-    trainer = PhaseTrainer(
+    rollouts = RolloutSampler(world, direction, transitions, settings, inference)
+    remove_scoring_forward(world.model)
+    trainer = AnchoredGRPOTrainer(
         anchor=settings.anchor if direction == "forward" else 0.0,
         rollouts=rollouts,
         model=world.model,
@@ -104,7 +104,7 @@ def build_phase(
     # Given at construction trl would look for an adapter called "default" to copy; ours is already there as "ref".
     trainer.beta = settings.beta
     answer = "state" if direction == "forward" else "action"
-    score_needed_tokens(world.model, world.support(answer), settings.temperature)
+    install_scoring_forward(world.model, world.token_support(answer), settings.temperature)
     return trainer
 
 

@@ -24,28 +24,28 @@ from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.sources.collections.catalog import load_sequences
-from swirl.sources.collections.split import part
+from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
 from swirl.states import LabelledTransition, Transition
-from swirl.training.callbacks import Monitor
-from swirl.training.critic_verdicts import critic_verdict, parting_warning
-from swirl.training.diagnostics import memory_advice, out_of_memory
-from swirl.training.grpo_phase import build_phase
+from swirl.training.callbacks import RunMonitor
+from swirl.training.critic_verdicts import critic_verdict, reward_divergence_warning
+from swirl.training.diagnostics import is_out_of_memory, memory_advice
+from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.held_out import HeldOutScorer, MakeScorer, headline
-from swirl.training.on_demand_samples import Asked
-from swirl.training.schedule import PlannedPhase, plan
-from swirl.training.trackers import reported
-from swirl.training.warm_up import build_pseudo_label_phase, build_warm_up, warm_up_steps
+from swirl.training.on_demand_samples import OnDemandSampler
+from swirl.training.schedule import PlannedPhase, plan_phases
+from swirl.training.trackers import open_tracked_history
+from swirl.training.warm_up import build_pseudo_label_trainer, build_warm_up_trainer, warm_up_steps
 
 log = logging.getLogger("swirl")
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """The user asked to stop, and all is saved."""
 
 
 @dataclass
-class Run:
+class RunContext:
     """What one training run carries from phase to phase."""
 
     home: Path
@@ -55,7 +55,7 @@ class Run:
     world: WorldModel
     transitions: list[Transition]
     scorer: HeldOutScorer
-    leader: bool
+    is_main_process: bool
 
     @property
     def folder(self) -> Path:
@@ -69,45 +69,45 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     `make_scorer` gives what scores each checkpoint on held-out transitions; training itself sees no true action.
     Raises SwirlError in one sentence for what the user can mend: data, settings, memory, divergence.
     """
-    history = reported(home, run_id)
+    history = open_tracked_history(home, run_id)
     settings = Settings.from_dict(history.run(run_id).settings)
     labels = load_labels(settings)
     transitions = training_transitions(home, settings)
-    phases = plan(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
+    phases = plan_phases(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
     done = completed(home, history, run_id)
     set_seed(settings.seed)  # new adapters begin at random
-    with advised(settings, None, history.run(run_id).device or settings.device):
-        world = load(home, settings, done)
-        transitions = fitting(world, transitions, settings)
+    with explain_out_of_memory(settings, None, history.run(run_id).device or settings.device):
+        world = load_trainable_model(home, settings, done)
+        transitions = filter_by_length(world, transitions, settings)
     scorer = make_scorer(home, settings.data, settings.held_out)
     leader = int(os.environ.get("RANK", "0")) == 0
-    run = Run(home, run_id, history, settings, world, transitions, scorer, leader)
+    run = RunContext(home, run_id, history, settings, world, transitions, scorer, leader)
     if leader and not (history.run(run_id).device or "").startswith(world.device.type):
         history.update_run(run_id, device=str(world.device))  # not the one that the queue took it to be
     try:
         for phase in phases[len(done) :]:
             later = sum(p.steps for p in phases[phase.index + 1 :])
             start_phase(run, phase)
-            with advised(settings, phase.kind, str(world.device)):
+            with explain_out_of_memory(settings, phase.kind, str(world.device)):
                 if phase.kind == "warm-up":
-                    warm_up(run, phase, labels, later)
+                    run_warm_up(run, phase, labels, later)
                 elif settings.method == "sft":
-                    imitate(run, phase, later)
+                    run_sft_phase(run, phase, later)
                 else:
-                    reinforce(run, phase, later)
-                keep(run, phase)
-    except Stopped:
+                    run_grpo_phase(run, phase, later)
+                save_and_score(run, phase)
+    except StopRequested:
         return "stopped"
     return "finished"
 
 
 @contextmanager
-def advised(settings: Settings, kind: str | None, device: str) -> Iterator[None]:
+def explain_out_of_memory(settings: Settings, kind: str | None, device: str) -> Iterator[None]:
     """Where memory runs out inside, say in one sentence which settings need less."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         log.warning("Memory ran out: %s", str(error).partition("\n")[0])
         raise SwirlError(memory_advice(settings, kind, device)) from error
@@ -130,20 +130,20 @@ def load_labels(settings: Settings) -> list[LabelledTransition]:
 
 def training_transitions(home: Path, settings: Settings) -> list[Transition]:
     """The transitions of the collection's training part; held-out sequences are never among them."""
-    sequences = [s for s in load_sequences(home, settings.data) if part(s.id) == "train"]
+    sequences = [s for s in load_sequences(home, settings.data) if split_of(s.id) == "train"]
     transitions = [transition for sequence in sequences for transition in sequence.transitions()]
     if not transitions:
         raise SwirlError(f"The collection {settings.data!r} has no training transitions; import more sequences.")
     return transitions
 
 
-def fitting(world: WorldModel, transitions: list[Transition], settings: Settings) -> list[Transition]:
+def filter_by_length(world: WorldModel, transitions: list[Transition], settings: Settings) -> list[Transition]:
     """The transitions whose states fit the token limits; says how many were left out."""
     world.codec.prepare([state for t in transitions for state in (t.state, t.next_state)])
     kept = []
     for transition in transitions:
         longest = max(len(world.state_completion(s)) for s in (transition.state, transition.next_state))
-        prompt = len(world.layout.inverse(transition.state, transition.next_state))
+        prompt = len(world.layout.inverse_prompt(transition.state, transition.next_state))
         if longest <= settings.max_state_tokens and prompt + settings.max_action_tokens <= settings.max_prompt_tokens:
             kept.append(transition)
     if not kept:
@@ -167,7 +167,7 @@ def completed(home: Path, history: History, run_id: str) -> list[Path]:
     return folders
 
 
-def load(home: Path, settings: Settings, done: Sequence[Path]) -> WorldModel:
+def load_trainable_model(home: Path, settings: Settings, done: Sequence[Path]) -> WorldModel:
     """The model of the last finished phase, else the one the settings name."""
     world = load_world_model(
         home,
@@ -186,10 +186,10 @@ def load(home: Path, settings: Settings, done: Sequence[Path]) -> WorldModel:
 # --- one phase ----------------------------------------------------------------------------------------------
 
 
-def start_phase(run: Run, phase: PlannedPhase) -> None:
+def start_phase(run: RunContext, phase: PlannedPhase) -> None:
     """Say which phase begins, and warn when the critic is too weak for it (tiny-worlds' four rows)."""
     log.info("phase %d: iteration %d, %s, %d steps", phase.index, phase.iteration, phase.kind, phase.steps)
-    if not run.leader:
+    if not run.is_main_process:
         return
     run.history.start_phase(run.id, phase.index, phase.iteration, phase.kind, phase.steps)
     if phase.index == 1:
@@ -198,47 +198,49 @@ def start_phase(run: Run, phase: PlannedPhase) -> None:
             warn(run, verdict.sentence)
 
 
-def warm_up(run: Run, phase: PlannedPhase, labels: Sequence[LabelledTransition], later: int) -> None:
+def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition], later: int) -> None:
     """Step 0: both models learn the form of an answer from labels; nothing to do for a model that comes warmed up."""
     if not labels:
         return
     directions = ("forward",) if run.world.shared else ("forward", "inverse")
     each = phase.steps // 2
     for turn, direction in enumerate(directions):
-        folder = run.folder / "trainer" / f"{phase.folder}-{direction}"
-        monitor = watched(run, phase, later, direction, offset=turn * each)
-        trainer = build_warm_up(run.world, direction, labels, run.settings, folder, [monitor])
-        fit(run, trainer, monitor, folder)
+        folder = run.folder / "trainer" / f"{phase.folder_name}-{direction}"
+        monitor = build_monitor(run, phase, later, direction, offset=turn * each)
+        trainer = build_warm_up_trainer(run.world, direction, labels, run.settings, folder, [monitor])
+        run_trainer(run, trainer, monitor, folder)
 
 
-def watched(run: Run, phase: PlannedPhase, later: int, direction: Direction, offset: int = 0) -> Monitor:
+def build_monitor(
+    run: RunContext, phase: PlannedPhase, later: int, direction: Direction, offset: int = 0
+) -> RunMonitor:
     """A phase's monitor; what it is asked for it draws from transitions that no training sees, where there are some."""
     shown = run.scorer.transitions or run.transitions
-    asked = Asked(run.world, direction, shown, run.settings.for_phase(direction))
-    return Monitor(run.history, run.id, phase, later, offset=offset, asked=asked, settings=run.settings)
+    asked = OnDemandSampler(run.world, direction, shown, run.settings.for_phase(direction))
+    return RunMonitor(run.history, run.id, phase, later, offset=offset, asked=asked, settings=run.settings)
 
 
-def imitate(run: Run, phase: PlannedPhase, later: int) -> None:
+def run_sft_phase(run: RunContext, phase: PlannedPhase, later: int) -> None:
     """The SFT baseline: the FWM imitates the observed next states under the IDM's inferred actions."""
-    folder = run.folder / "trainer" / phase.folder
+    folder = run.folder / "trainer" / phase.folder_name
     pairs = [(t.state, t.next_state) for t in run.transitions]
     inferred = run.world.infer(pairs, alternatives=1)
     rows = [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
-    monitor = watched(run, phase, later, "forward")
-    trainer = build_pseudo_label_phase(run.world, rows, run.settings, folder, phase.index, [monitor])
-    fit(run, trainer, monitor, folder)
+    monitor = build_monitor(run, phase, later, "forward")
+    trainer = build_pseudo_label_trainer(run.world, rows, run.settings, folder, phase.index, [monitor])
+    run_trainer(run, trainer, monitor, folder)
 
 
-def reinforce(run: Run, phase: PlannedPhase, later: int) -> None:
+def run_grpo_phase(run: RunContext, phase: PlannedPhase, later: int) -> None:
     """Phase I (forward) or Phase II (inverse): GRPO, rewarded by the frozen partner."""
-    folder = run.folder / "trainer" / phase.folder
-    monitor = watched(run, phase, later, phase.kind)
-    trainer = build_phase(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
-    monitor.shown = lambda: trainer.reward_funcs[0].shown
-    fit(run, trainer, monitor, folder)
+    folder = run.folder / "trainer" / phase.folder_name
+    monitor = build_monitor(run, phase, later, phase.kind)
+    trainer = build_grpo_trainer(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
+    monitor.latest_rollouts = lambda: trainer.reward_funcs[0].shown
+    run_trainer(run, trainer, monitor, folder)
 
 
-def fit(run: Run, trainer: Trainer, monitor: Monitor, folder: Path) -> None:
+def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: Path) -> None:
     """Train to the end of a phase, from its newest whole saved step if there is one. Raises Stopped when asked to."""
     trainer.remove_callback(PrinterCallback)
     if trainer.args.max_steps == 0:
@@ -248,7 +250,7 @@ def fit(run: Run, trainer: Trainer, monitor: Monitor, folder: Path) -> None:
     trainer.accelerator.free_memory()
     gc.collect()
     if monitor.stopped and not finished:
-        raise Stopped
+        raise StopRequested
 
 
 def newest_saved(folder: Path) -> str | None:
@@ -257,10 +259,10 @@ def newest_saved(folder: Path) -> str | None:
     return str(max(saved, key=lambda f: int(f.name.rpartition("-")[2]))) if saved else None
 
 
-def keep(run: Run, phase: PlannedPhase) -> None:
+def save_and_score(run: RunContext, phase: PlannedPhase) -> None:
     """Save the phase's checkpoint, score it on held-out transitions, mark the best, compare reward and score."""
-    if run.leader:
-        folder = run.folder / "checkpoints" / phase.folder
+    if run.is_main_process:
+        folder = run.folder / "checkpoints" / phase.folder_name
         folder.parent.mkdir(parents=True, exist_ok=True)
         run.world.save(folder)
         scores = run.scorer(run.world)
@@ -278,27 +280,29 @@ def keep(run: Run, phase: PlannedPhase) -> None:
         run.history.mark_best(run.id, max(kept, key=lambda c: headline(c.scores)).index)
         log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
         if before and phase.kind != "warm-up" and run.settings.method == "swirl":
-            compare(run, phase, before[-1].scores, scores)
+            check_reward_against_score(run, phase, before[-1].scores, scores)
         shutil.rmtree(run.folder / "trainer", ignore_errors=True)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
 
 
-def compare(run: Run, phase: PlannedPhase, before: dict[str, float], after: dict[str, float]) -> None:
+def check_reward_against_score(
+    run: RunContext, phase: PlannedPhase, before: dict[str, float], after: dict[str, float]
+) -> None:
     """Warn when the phase's reward rose while the held-out score of what it trained fell."""
     rewards = [m.value for m in run.history.metrics(run.id, ["reward"]) if m.phase == phase.index]
     name = {"forward": "forward", "inverse": "inverse"}[phase.kind] + "/exact_match"
     name = name if name in before and name in after else "cycle/exact_match"
     tenth = max(1, len(rewards) // 10)
     if rewards and name in before and name in after:
-        sentence = parting_warning(
+        sentence = reward_divergence_warning(
             sum(rewards[:tenth]) / tenth, sum(rewards[-tenth:]) / tenth, before[name], after[name]
         )
         if sentence:
             warn(run, sentence)
 
 
-def warn(run: Run, sentence: str) -> None:
+def warn(run: RunContext, sentence: str) -> None:
     """Show a warning with the run; it does not stop it."""
     log.warning(sentence)
     run.history.update_run(run.id, warning=sentence)

@@ -9,19 +9,19 @@ from typing import Any
 
 import torch
 
-from swirl.models.generation import Sampling
+from swirl.models.generation import SamplingConfig
 from swirl.models.world_model import WorldModel
-from swirl.pictures import shown
+from swirl.pictures import state_preview
 from swirl.settings import Direction, Settings
 from swirl.states import State, Transition
-from swirl.training.rewards import advantages, reward
-from swirl.training.rollouts import sampling
+from swirl.training.rewards import compute_advantages, compute_reward
+from swirl.training.rollouts import rollout_sampling
 
 TRANSITIONS, SAMPLES = 2, 4
 
 
 @dataclass
-class Asked:
+class OnDemandSampler:
     """Draws a few groups on request. Training's own random numbers are left alone, so that it learns the same."""
 
     world: WorldModel
@@ -41,22 +41,22 @@ class Asked:
     def next_states(self, rows: list[Transition], generator: torch.Generator) -> list[dict[str, Any]]:
         """Imagined next states under the inferred actions, scored by how well the action is read from them."""
         world = self.world
-        asked = [world.layout.inverse(row.state, row.next_state) for row in rows]
-        greedy = Sampling(self.settings.max_action_tokens, 0.0)
+        asked = [world.layout.inverse_prompt(row.state, row.next_state) for row in rows]
+        greedy = SamplingConfig(self.settings.max_action_tokens, 0.0)
         read = world.sample(world.adapter("idm"), asked, 1, greedy, generator, answer="action")
         actions = [world.codec.decode(ids) for ids in read]
-        prompts = [world.layout.forward(row.state, action) for row, action in zip(rows, actions, strict=True)]
-        how = sampling(self.settings, self.settings.max_state_tokens)
+        prompts = [world.layout.forward_prompt(row.state, action) for row, action in zip(rows, actions, strict=True)]
+        how = rollout_sampling(self.settings, self.settings.max_state_tokens)
         drawn = world.sample(world.adapter("fwm"), prompts, SAMPLES, how, generator, answer="state")
         states = [world.codec.decode_state(ids) for ids in drawn]
         scores = world.inverse_log_prob([r.state for r in repeated(rows)], states, repeated(actions))
-        return self.groups(rows, actions, [shown(state) for state in states], scores)
+        return self.groups(rows, actions, [state_preview(state) for state in states], scores)
 
     def actions(self, rows: list[Transition], generator: torch.Generator) -> list[dict[str, Any]]:
         """Sampled actions, scored by how likely they make the observed next state."""
         world = self.world
-        prompts = [world.layout.inverse(row.state, row.next_state) for row in rows]
-        how = sampling(self.settings, self.settings.max_action_tokens)
+        prompts = [world.layout.inverse_prompt(row.state, row.next_state) for row in rows]
+        how = rollout_sampling(self.settings, self.settings.max_action_tokens)
         drawn = world.sample(world.adapter("idm"), prompts, SAMPLES, how, generator, answer="action")
         actions = [world.codec.decode(ids) for ids in drawn]
         each: list[State] = [r.state for r in repeated(rows)]
@@ -67,16 +67,16 @@ class Asked:
         self, rows: list[Transition], actions: list[str], samples: list[str], scores: list[Any]
     ) -> list[dict[str, Any]]:
         """One group for each transition, rewarded as in training."""
-        rewards = [reward(score, self.settings) for score in scores]
+        rewards = [compute_reward(score, self.settings) for score in scores]
         cuts = [slice(start, start + SAMPLES) for start in range(0, len(samples), SAMPLES)]
         return [
             {
-                "state": shown(row.state),
-                "next_state": shown(row.next_state),
+                "state": state_preview(row.state),
+                "next_state": state_preview(row.next_state),
                 "action": action,
                 "samples": samples[cut],
                 "rewards": rewards[cut],
-                "advantages": advantages(rewards[cut]),
+                "advantages": compute_advantages(rewards[cut]),
             }
             for row, action, cut in zip(rows, actions, cuts, strict=True)
         ]

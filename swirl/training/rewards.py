@@ -8,7 +8,7 @@ from typing import Any
 
 from swirl.models.results import LogProb
 from swirl.models.world_model import WorldModel
-from swirl.pictures import shown
+from swirl.pictures import state_preview
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 
@@ -32,23 +32,23 @@ def partner_log_probs(
     """
     layout = world.layout
     if direction == "forward":
-        seen = [world.codec.observed(ids) for ids in completions]
-        prompts = [layout.inverse(t.state, y) for t, y in zip(transitions, seen, strict=True)]
+        seen = [world.codec.to_prompt_state(ids) for ids in completions]
+        prompts = [layout.inverse_prompt(t.state, y) for t, y in zip(transitions, seen, strict=True)]
         wanted, answer = [world.completion(action) for action in actions], "action"
     else:
         sampled = [world.codec.decode(ids) for ids in completions]
-        prompts = [layout.forward(t.state, z) for t, z in zip(transitions, sampled, strict=True)]
+        prompts = [layout.forward_prompt(t.state, z) for t, z in zip(transitions, sampled, strict=True)]
         wanted, answer = [world.state_completion(t.next_state) for t in transitions], "state"
     return world.log_prob(partner_adapter(world, direction), prompts, wanted, answer=answer)
 
 
-def reward(score: LogProb, settings: Settings) -> float:
+def compute_reward(score: LogProb, settings: Settings) -> float:
     """R_k: the sum (the paper) or per-token mean (the authors' code) of the log-probability, clamped from below."""
     value = score.total if settings.reward == "sum" else score.mean
     return value if settings.reward_clamp is None else max(value, settings.reward_clamp)
 
 
-def advantages(rewards: Sequence[float]) -> list[float]:
+def compute_advantages(rewards: Sequence[float]) -> list[float]:
     """A_k = (R_k - mean R) / (std R + 1e-4) within one group; what the trainer computes, for showing."""
     mean, spread = fmean(rewards), pstdev(rewards) * (len(rewards) / (len(rewards) - 1)) ** 0.5
     return [(value - mean) / (spread + 1e-4) for value in rewards]
@@ -57,14 +57,14 @@ def advantages(rewards: Sequence[float]) -> list[float]:
 class PartnerReward:
     """The reward function that the trainer calls with its rollouts; remembers a few groups for people to look at."""
 
-    SHOWN = 3
+    MAX_SHOWN_GROUPS = 3
     __name__ = "partner"
 
     def __init__(
         self, world: WorldModel, direction: Direction, transitions: Sequence[Transition], settings: Settings
     ) -> None:
         self.world, self.direction, self.transitions, self.settings = world, direction, transitions, settings
-        self.shown: list[dict[str, Any]] = []
+        self.shown_groups: list[dict[str, Any]] = []
 
     def __call__(
         self,
@@ -78,29 +78,29 @@ class PartnerReward:
         rows = [self.transitions[prompt[0]] for prompt in prompts]
         scores = partner_log_probs(self.world, self.direction, rows, action, completion_ids)
         log_metric("partner_total", fmean(score.total for score in scores))
-        rewards = [reward(score, self.settings) for score in scores]
-        self.remember(rows, action, completion_ids, rewards)
+        rewards = [compute_reward(score, self.settings) for score in scores]
+        self.keep_groups(rows, action, completion_ids, rewards)
         return rewards
 
-    def remember(
+    def keep_groups(
         self, rows: list[Transition], action: list[str], completion_ids: list[list[int]], rewards: list[float]
     ) -> None:
         """Keep the first groups of this step."""
         size = self.settings.group_size
-        self.shown = [
+        self.shown_groups = [
             {
-                "state": shown(rows[start].state),
-                "next_state": shown(rows[start].next_state),
+                "state": state_preview(rows[start].state),
+                "next_state": state_preview(rows[start].next_state),
                 "action": action[start],
                 "samples": [self.sample(ids) for ids in completion_ids[start : start + size]],
                 "rewards": rewards[start : start + size],
-                "advantages": advantages(rewards[start : start + size]),
+                "advantages": compute_advantages(rewards[start : start + size]),
             }
-            for start in range(0, min(len(rows), self.SHOWN * size), size)
+            for start in range(0, min(len(rows), self.MAX_SHOWN_GROUPS * size), size)
         ]
 
     def sample(self, ids: list[int]) -> str:
         """One rollout for people: a text, or a thumbnail."""
         if self.direction == "forward":
-            return shown(self.world.codec.decode_state(ids))
+            return state_preview(self.world.codec.decode_state(ids))
         return self.world.codec.decode(ids)

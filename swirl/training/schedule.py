@@ -20,12 +20,12 @@ class PlannedPhase:
     steps: int
 
     @property
-    def folder(self) -> str:
+    def folder_name(self) -> str:
         """The name of its checkpoint folder, such as 03-forward."""
         return f"{self.index:02d}-{self.kind}"
 
 
-def plan(settings: Settings, warm_up_steps: int) -> list[PlannedPhase]:
+def plan_phases(settings: Settings, warm_up_steps: int) -> list[PlannedPhase]:
     """All phases of a run. The SFT baseline has no inverse phases: its IDM stays as it is."""
     phases = [PlannedPhase(0, 0, "warm-up", warm_up_steps)]
     directions = ("forward",) if settings.method == "sft" else ("forward", "inverse")

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from swirl.models.scoring import WHOLE, Support, forget_scoring, score_needed_tokens
+from swirl.models.scoring import FULL_VOCABULARY, TokenSupport, install_scoring_forward, remove_scoring_forward
 
-Pair = tuple[list[int], list[int]]  # prompt ids, completion ids
+PromptCompletion = tuple[list[int], list[int]]  # prompt ids, completion ids
 
 
-def collate(pairs: Sequence[Pair], pad_id: int) -> dict[str, torch.Tensor]:
+def collate(pairs: Sequence[PromptCompletion], pad_id: int) -> dict[str, torch.Tensor]:
     """Right-padded `input_ids`, `attention_mask` and `labels` (-100 outside completions), each (B, T)."""
     width = max(len(prompt) + len(completion) for prompt, completion in pairs)
     ids = torch.full((len(pairs), width), pad_id)
@@ -42,7 +42,7 @@ def mean_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.T
 
 
 def negative_log_likelihood(
-    model: torch.nn.Module, pairs: Sequence[Pair], pad_id: int, device: torch.device
+    model: torch.nn.Module, pairs: Sequence[PromptCompletion], pad_id: int, device: torch.device
 ) -> torch.Tensor:
     """Mean negative log-likelihood of the completions, nats a token; a scalar with gradient."""
     return mean_loss(model, {name: tensor.to(device) for name, tensor in collate(pairs, pad_id).items()})
@@ -60,7 +60,7 @@ class PairTrainer(Trainer):
 
 def supervised_trainer(
     model: torch.nn.Module,
-    pairs: Sequence[Pair],
+    pairs: Sequence[PromptCompletion],
     pad_id: int,
     folder: Path,
     *,
@@ -75,15 +75,15 @@ def supervised_trainer(
     max_grad_norm: float = 1.0,
     scheduler: str = "cosine",
     callbacks: Sequence[TrainerCallback] = (),
-    support: Support = WHOLE,
+    support: TokenSupport = FULL_VOCABULARY,
 ) -> PairTrainer:
     """A trainer of whatever in `model` requires a gradient. AdamW, betas 0.9/0.95, weight decay 0.01 (section 3).
 
     `support` holds the ids that a completion may have.
     """
     device = next(model.parameters()).device
-    forget_scoring(model)
-    score_needed_tokens(model, support)
+    remove_scoring_forward(model)
+    install_scoring_forward(model, support)
     arguments = TrainingArguments(
         output_dir=str(folder),
         seed=seed,
@@ -118,9 +118,9 @@ def supervised_trainer(
     )
 
 
-def fit(
+def train_on_pairs(
     model: torch.nn.Module,
-    pairs: Sequence[Pair],
+    pairs: Sequence[PromptCompletion],
     pad_id: int,
     *,
     steps: int,
@@ -147,13 +147,13 @@ def fit(
         trainer.train()
 
 
-class EveryStep(TrainerCallback):
+class StepLossCallback(TrainerCallback):
     """Tells each step and its loss in nats a token."""
 
     def __init__(self, told: Callable[[int, float], None]) -> None:
-        self.told = told
+        self.report_loss = told
 
     def on_log(self, args, state, control, logs=None, **_) -> None:  # type: ignore[no-untyped-def]
         """Pass on what the trainer logs; what it says at the end has no loss."""
         if "loss" in (logs or {}):
-            self.told(state.global_step, float(logs["loss"]))
+            self.report_loss(state.global_step, float(logs["loss"]))

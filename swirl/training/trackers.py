@@ -21,24 +21,24 @@ TRACKERS = ("trackio", "wandb", "tensorboard")
 PROJECT = "swirl"
 
 
-def demand(tracker: str) -> None:
+def require_tracker_package(tracker: str) -> None:
     """Raise UsageError when the package of a tracker is not installed."""
     if tracker != NONE and importlib.util.find_spec(tracker) is None:
         raise UsageError(f"report_to={tracker} needs the package {tracker}: pip install {tracker}, or report_to=none.")
 
 
-def reported(home: Path, run_id: str) -> History:
+def open_tracked_history(home: Path, run_id: str) -> History:
     """The history of a home; where the run is to be reported, one that reports its figures too.
 
     Raises UsageError when the tracker's package is not installed.
     """
     history = History(home)
     tracker = history.run(run_id).settings.get("report_to", NONE)
-    demand(tracker)
-    return history if tracker == NONE else Reporting(home, run_id, tracker)
+    require_tracker_package(tracker)
+    return history if tracker == NONE else TrackedHistory(home, run_id, tracker)
 
 
-class Reporting(History):
+class TrackedHistory(History):
     """A history that sends one run's figures to a tracker as well; other runs are none of its business."""
 
     def __init__(self, home: Path, run_id: str, tracker: str) -> None:
@@ -72,13 +72,13 @@ class Reporting(History):
             run = self.run(self.run_id)
             # A run's id is its home's own; with the time it is one of its kind, and the same after a resumption.
             name = f"{run.id}-{run.created[:19].replace(':', '')}"
-            open_sink = TensorBoard if self.tracker == "tensorboard" else Tracker
+            open_sink = TensorBoard if self.tracker == "tensorboard" else WandbLikeTracker
             self._sink = open_sink(self.tracker, name, run.settings, self.home / "runs" / run.id)
             atexit.register(self._sink.close)  # a training process trains one run
         self._sink.log(values, step)
 
 
-class Tracker:
+class WandbLikeTracker:
     """A run of trackio or wandb, which have one interface."""
 
     def __init__(self, package: str, name: str, settings: dict[str, Any], folder: Path) -> None:

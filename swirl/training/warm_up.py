@@ -9,18 +9,20 @@ from pathlib import Path
 
 from transformers import TrainerCallback
 
-from swirl.models.scoring import WHOLE
+from swirl.models.scoring import FULL_VOCABULARY
 from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import LabelledTransition
-from swirl.training.supervised import Pair, PairTrainer, supervised_trainer
+from swirl.training.supervised import PairTrainer, PromptCompletion, supervised_trainer
 
 
-def pairs_for(world: WorldModel, direction: Direction, rows: Sequence[LabelledTransition]) -> list[Pair]:
+def build_supervised_pairs(
+    world: WorldModel, direction: Direction, rows: Sequence[LabelledTransition]
+) -> list[PromptCompletion]:
     """Labelled transitions as prompts and answers: next states for the FWM, actions for the IDM."""
     if direction == "forward":
-        return [(world.layout.forward(r.state, r.action), world.state_completion(r.next_state)) for r in rows]
-    return [(world.layout.inverse(r.state, r.next_state), world.completion(r.action)) for r in rows]
+        return [(world.layout.forward_prompt(r.state, r.action), world.state_completion(r.next_state)) for r in rows]
+    return [(world.layout.inverse_prompt(r.state, r.next_state), world.completion(r.action)) for r in rows]
 
 
 def warm_up_steps(labels: int, settings: Settings) -> int:
@@ -28,7 +30,7 @@ def warm_up_steps(labels: int, settings: Settings) -> int:
     return settings.warm_up_epochs * math.ceil(labels / settings.warm_up_batch_size)
 
 
-def build_warm_up(
+def build_warm_up_trainer(
     world: WorldModel,
     direction: Direction,
     labels: Sequence[LabelledTransition],
@@ -37,12 +39,12 @@ def build_warm_up(
     callbacks: Sequence[TrainerCallback] = (),
 ) -> PairTrainer:
     """The trainer of one model's warm-up. With shared weights the first call trains both tasks, mixed."""
-    pairs = pairs_for(world, direction, labels)
+    pairs = build_supervised_pairs(world, direction, labels)
     if world.shared:
-        pairs = [pair for task in ("forward", "inverse") for pair in pairs_for(world, task, labels)]
+        pairs = [pair for task in ("forward", "inverse") for pair in build_supervised_pairs(world, task, labels)]
     world.model.set_adapter(world.adapter("fwm" if direction == "forward" else "idm"))
     # Mixed answers may hold any id.
-    support = WHOLE if world.shared else world.support("state" if direction == "forward" else "action")
+    support = FULL_VOCABULARY if world.shared else world.token_support("state" if direction == "forward" else "action")
     steps = settings.warm_up_epochs * math.ceil(len(pairs) / settings.warm_up_batch_size)
     return supervised_trainer(
         world.model,
@@ -61,7 +63,7 @@ def build_warm_up(
     )
 
 
-def build_pseudo_label_phase(
+def build_pseudo_label_trainer(
     world: WorldModel,
     rows: Sequence[LabelledTransition],
     settings: Settings,
@@ -74,7 +76,7 @@ def build_pseudo_label_phase(
     world.model.set_adapter(world.adapter("fwm"))
     return supervised_trainer(
         world.model,
-        pairs_for(world, "forward", rows),
+        build_supervised_pairs(world, "forward", rows),
         world.tokenizer.pad_token_id,
         folder,
         steps=settings.steps_per_phase,
@@ -88,5 +90,5 @@ def build_pseudo_label_phase(
         max_grad_norm=settings.max_grad_norm,
         scheduler=settings.scheduler,
         callbacks=callbacks,
-        support=world.support("state"),
+        support=world.token_support("state"),
     )

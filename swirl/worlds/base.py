@@ -15,7 +15,7 @@ HELD_OUT_SEED = 1000
 """Recordings of this seed and above come from the held-out games, tasks or variations of the worlds that have some."""
 
 
-PACKAGE_NEEDS = 'pip install "swirl-studio[worlds]"'
+WORLDS_INSTALL_COMMAND = 'pip install "swirl-studio[worlds]"'
 """What brings the simulators that are other people's packages."""
 
 
@@ -48,7 +48,7 @@ class World(Protocol):
         ...
 
 
-def episode_of(states: list[State], actions: list[str]) -> Episode:
+def make_episode(states: list[State], actions: list[str]) -> Episode:
     """The episode of these states and actions, with the actions that changed nothing visible marked as no-ops."""
     return Episode(states, actions, [before == after for before, after in pairwise(states)])
 
@@ -58,6 +58,6 @@ def episode_seed(recording_seed: int, index: int) -> int:
     return recording_seed * SEQUENCES_PER_SEED + index
 
 
-def held_out(seed: int) -> bool:
+def is_held_out_seed(seed: int) -> bool:
     """Whether an episode seed belongs to a recording whose seed is HELD_OUT_SEED or above."""
     return seed >= HELD_OUT_SEED * SEQUENCES_PER_SEED

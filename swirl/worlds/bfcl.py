@@ -18,9 +18,9 @@ from typing import Any
 
 from swirl.errors import SwirlError
 from swirl.states import State
-from swirl.worlds.base import Episode, episode_of, held_out
+from swirl.worlds.base import Episode, is_held_out_seed, make_episode
 from swirl.worlds.bfcl_calls import CALLS, Call
-from swirl.worlds.bfcl_view import numbered, text
+from swirl.worlds.bfcl_view import format_tool_state, number_ids
 
 MODULES = {
     "GorillaFileSystem": "gorilla_file_system",
@@ -31,17 +31,17 @@ MODULES = {
     "MessageAPI": "message_api",
     "TwitterAPI": "posting_api",
 }
-SOURCES = "bfcl_eval.eval_checker.multi_turn_eval.func_source_code"
+TOOL_PACKAGE = "bfcl_eval.eval_checker.multi_turn_eval.func_source_code"
 RECORDS = "BFCL_v4_multi_turn_base.json"
-UNSEEN = 4
+HELD_OUT_EVERY = 4
 """Every fourth record is for held-out seeds."""
 
-TRUE_CALLS = 0.4  # how often the record's next call is played, where one is left
-IN_VAIN = 0.08  # how often a call that changes nothing visible is played all the same
+TRUE_CALL_SHARE = 0.4  # how often the record's next call is played, where one is left
+NO_OP_SHARE = 0.08  # how often a call that changes nothing visible is played all the same
 TRIES = 20
-DRAWN = frozenset({"booking_id", "insurance_id", "card_id"})
+RANDOM_ID_KEYS = frozenset({"booking_id", "insurance_id", "card_id"})
 """Keys of answers whose values the tools draw at random."""
-NEVER_SAID = frozenset({"access_token"})
+OMITTED_ARGUMENTS = frozenset({"access_token"})
 """Arguments that are left out of the action's words: they are the same all along."""
 
 
@@ -53,8 +53,10 @@ class Bfcl:
     def __init__(self) -> None:
         try:
             folder = Path(str(import_module("bfcl_eval").__file__)).parent / "data"
-            records, answers = lines(folder / RECORDS), lines(folder / "possible_answer" / RECORDS)
-            self.classes = {name: getattr(import_module(f"{SOURCES}.{file}"), name) for name, file in MODULES.items()}
+            records, answers = load_jsonl(folder / RECORDS), load_jsonl(folder / "possible_answer" / RECORDS)
+            self.classes = {
+                name: getattr(import_module(f"{TOOL_PACKAGE}.{file}"), name) for name, file in MODULES.items()
+            }
         except (ImportError, AttributeError, OSError, ValueError) as error:
             raise SwirlError(
                 f"This bfcl-eval cannot be played ({error}); pip install --no-deps bfcl-eval==2026.3.23."
@@ -64,40 +66,42 @@ class Bfcl:
         for number, record in enumerate(records):
             for name in MODULES.keys() & set(record["involved_classes"]):
                 scenario = record["initial_config"].get(name, {})
-                self.tools[name, number % UNSEEN == UNSEEN - 1].append((scenario, calls.get(record["id"], [])))
+                self.tools[name, number % HELD_OUT_EVERY == HELD_OUT_EVERY - 1].append(
+                    (scenario, calls.get(record["id"], []))
+                )
 
     def episode(self, seed: int, length: int) -> Episode:
         """Exactly `length` calls of the tool number `seed` mod 7, the same for the same seed."""
         rng = random.Random(f"bfcl-{seed}")
         name = list(MODULES)[seed % len(MODULES)]
-        scenario, waiting = rng.choice(self.tools[name, held_out(seed)])
-        play = Play(self.classes[name](), scenario)
-        true_calls = [call for source in waiting if (call := parsed(source, play.tool)) is not None]
-        states, actions = [State(play.seen())], []
+        scenario, waiting = rng.choice(self.tools[name, is_held_out_seed(seed)])
+        play = ToolSession(self.classes[name](), scenario)
+        true_calls = [call for source in waiting if (call := parse_call(source, play.tool)) is not None]
+        states, actions = [State(play.state_text())], []
         for _ in range(length):
-            call = true_calls.pop(0) if true_calls and rng.random() < TRUE_CALLS else None
-            if call is None or not (play.changes(call) or rng.random() < IN_VAIN):
-                call = play.sensible(rng)
-            actions.append(numbered(in_words(call), play.drawn))
-            play.call(call)
-            states.append(State(play.seen()))
-        return episode_of(states, actions)
+            call = true_calls.pop(0) if true_calls and rng.random() < TRUE_CALL_SHARE else None
+            if call is None or not (play.would_change(call) or rng.random() < NO_OP_SHARE):
+                call = play.sample_call(rng)
+            actions.append(number_ids(format_call(call), play.random_ids))
+            play.execute(call)
+            states.append(State(play.state_text()))
+        return make_episode(states, actions)
 
 
-class Play:
+class ToolSession:
     """One tool in play, with the random ids it has drawn so far."""
 
     def __init__(self, tool: Any, scenario: dict[str, Any]) -> None:
         self.tool = tool
         self.tool._load_scenario(copy.deepcopy(scenario))
         cards, bookings = getattr(tool, "credit_card_list", {}), getattr(tool, "booking_record", {})
-        self.drawn = [str(key) for key in (*cards, *bookings)]
+        self.random_ids = [str(key) for key in (*cards, *bookings)]
 
-    def seen(self) -> str:
+    def state_text(self) -> str:
         """What the tool's state looks like now."""
-        return text(self.tool, self.drawn)
+        return format_tool_state(self.tool, self.random_ids)
 
-    def call(self, call: Call) -> None:
+    def execute(self, call: Call) -> None:
         """Play a call; one that the tool refuses, by an answer or by raising, changes nothing."""
         before, (name, arguments) = copy.deepcopy(self.tool), call
         try:
@@ -105,31 +109,31 @@ class Play:
         except Exception:  # the tools raise whatever their own code runs into
             self.tool, answer = before, None
         if isinstance(answer, dict):
-            new = [str(answer[key]) for key in sorted(DRAWN & answer.keys())]
-            self.drawn += [identity for identity in new if identity not in self.drawn]
+            new = [str(answer[key]) for key in sorted(RANDOM_ID_KEYS & answer.keys())]
+            self.random_ids += [identity for identity in new if identity not in self.random_ids]
 
-    def changes(self, call: Call) -> bool:
+    def would_change(self, call: Call) -> bool:
         """Whether a call would change what is seen."""
         trial = copy.copy(self)
-        trial.tool, trial.drawn = copy.deepcopy(self.tool), list(self.drawn)
-        trial.call(call)
-        return trial.seen() != self.seen()
+        trial.tool, trial.random_ids = copy.deepcopy(self.tool), list(self.random_ids)
+        trial.execute(call)
+        return trial.state_text() != self.state_text()
 
-    def sensible(self, rng: random.Random) -> Call:
+    def sample_call(self, rng: random.Random) -> Call:
         """A random call that changes what is seen, mostly."""
         for _ in range(TRIES):
             call = rng.choice(CALLS[type(self.tool).__name__](self.tool, rng))
-            if self.changes(call) or rng.random() < IN_VAIN:
+            if self.would_change(call) or rng.random() < NO_OP_SHARE:
                 break
         return call
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
+def load_jsonl(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSONL file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def parsed(source: str, tool: Any) -> Call | None:
+def parse_call(source: str, tool: Any) -> Call | None:
     """A true call of this tool, from its source `name(key='value')`; None for another tool's or a nested one.
 
     Nothing is evaluated: the arguments must be literals.
@@ -149,7 +153,9 @@ def parsed(source: str, tool: Any) -> Call | None:
     return tree.func.id, given
 
 
-def in_words(call: Call) -> str:
+def format_call(call: Call) -> str:
     """A call as `name(key='value')`."""
     name, arguments = call
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items() if key not in NEVER_SAID)})"
+    return (
+        f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items() if key not in OMITTED_ARGUMENTS)})"
+    )

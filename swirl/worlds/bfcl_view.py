@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-CLIP = 48
+MAX_TEXT_LENGTH = 48
 """Characters of a file's, message's or post's text that are shown."""
 
 SHOWN = {
@@ -42,7 +42,7 @@ HIDDEN = frozenset(
 )  # fmt: skip
 """Keys within them that are not."""
 
-BARE = frozenset(
+UNLABELLED_KEYS = frozenset(
     {
         "card_type", "content", "order_type", "status", "symbol", "title", "travel_class", "travel_date",
         "travel_from", "travel_to",
@@ -54,24 +54,24 @@ HIDDEN_OF = {"TravelAPI": HIDDEN | {"balance"}, "TradingBot": HIDDEN | {"id"}, "
 """The same for single tools: Travel's balances fall by hidden prices, orders and posts stand under their ids."""
 
 
-def text(tool: Any, drawn: list[str]) -> str:
+def format_tool_state(tool: Any, drawn: list[str]) -> str:
     """A tool's state as one line; `drawn` are its random ids so far, in order."""
     name = type(tool).__name__
     if name == "GorillaFileSystem":
-        return f"In {path(tool._current_dir)}. {directory(tool.root)}"
+        return f"In {folder_path(tool._current_dir)}. {format_directory(tool.root)}"
     hidden = HIDDEN_OF.get(name, HIDDEN)
-    parts = [f"{word}: {shown(getattr(tool, attribute), hidden)}" for attribute, word in SHOWN[name].items()]
-    return numbered("; ".join(parts) + ".", drawn)
+    parts = [f"{word}: {format_value(getattr(tool, attribute), hidden)}" for attribute, word in SHOWN[name].items()]
+    return number_ids("; ".join(parts) + ".", drawn)
 
 
-def numbered(words: str, drawn: list[str]) -> str:
+def number_ids(words: str, drawn: list[str]) -> str:
     """Words with every random id as `#` and its place among them."""
     for place, identity in enumerate(drawn, start=1):
         words = re.sub(rf"(?<!\w){re.escape(identity)}(?!\w)", f"#{place}", words)
     return words
 
 
-def shown(value: Any, hidden: frozenset[str], nested: bool = False) -> str:
+def format_value(value: Any, hidden: frozenset[str], nested: bool = False) -> str:
     """A JSON value in few words: `a 1, b yes`, lists divided by commas, inner ones in brackets."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -79,22 +79,24 @@ def shown(value: Any, hidden: frozenset[str], nested: bool = False) -> str:
         return f"{value:.10g}"
     if isinstance(value, dict):
         kept = [(key, inner) for key, inner in value.items() if key not in hidden]
-        parts = [("" if key in BARE else f"{key} ") + shown(inner, hidden, True) for key, inner in kept]
+        parts = [
+            ("" if key in UNLABELLED_KEYS else f"{key} ") + format_value(inner, hidden, True) for key, inner in kept
+        ]
     elif isinstance(value, list | tuple):
-        parts = [shown(inner, hidden, True) for inner in value]
+        parts = [format_value(inner, hidden, True) for inner in value]
     else:
-        return "none" if value is None else clipped(str(value))
+        return "none" if value is None else clip_text(str(value))
     joined = ", ".join(parts)
     return f"({joined})" if nested else joined or "none"
 
 
-def clipped(words: str) -> str:
+def clip_text(words: str) -> str:
     """Words on one line, cut after CLIP characters."""
     words = " ".join(words.split())
-    return words if len(words) <= CLIP else words[:CLIP].rstrip() + "…"
+    return words if len(words) <= MAX_TEXT_LENGTH else words[:MAX_TEXT_LENGTH].rstrip() + "…"
 
 
-def path(folder: Any) -> str:
+def folder_path(folder: Any) -> str:
     """Where a folder is, from the root on."""
     names = []
     while folder is not None:
@@ -103,10 +105,10 @@ def path(folder: Any) -> str:
     return "/" + "/".join(reversed(names))
 
 
-def directory(folder: Any) -> str:
+def format_directory(folder: Any) -> str:
     """A folder with its contents in brackets; a file with the beginning of its text in quotes."""
     parts = [
-        directory(item) if hasattr(item, "contents") else f'{item.name} "{clipped(item.content)}"'
+        format_directory(item) if hasattr(item, "contents") else f'{item.name} "{clip_text(item.content)}"'
         for _, item in sorted(folder.contents.items())
     ]
     return f"{folder.name} ({', '.join(parts)})"

@@ -15,19 +15,19 @@ import numpy as np
 
 from swirl.pictures import Pixels, from_pixels
 from swirl.states import State
-from swirl.worlds.base import Episode, episode_of
+from swirl.worlds.base import Episode, make_episode
 from swirl.worlds.blocks_rendering import COLOURS, PADS, SHAPES, cell_picture
 
 SIDE = 4
 """Cells a side of the board."""
 
-WAYS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
+DIRECTIONS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 """Each direction's step in rows and columns."""
 
 NO_OP_SHARE = 0.05
 VERB_WEIGHTS = {"move": 45, "push": 20, "paint": 12, "remove": 8, "swap": 15}
 PUSHED_AT_MOST = 2
-FEWEST = 2  # no object is removed from a board with as few as these
+MIN_THINGS = 2  # no object is removed from a board with as few as these
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def draw(board: Board) -> Pixels:
     return np.vstack([np.hstack(pictures[row : row + SIDE]) for row in range(0, SIDE * SIDE, SIDE)])
 
 
-def start(rng: random.Random) -> Board:
+def random_board(rng: random.Random) -> Board:
     """A random board of three to five objects and two to four pads."""
     pads: list[str | None] = [None] * SIDE**2
     for cell in rng.sample(range(SIDE**2), rng.randint(2, 4)):
@@ -86,7 +86,7 @@ def act(board: Board, action: str) -> Board:
     """
     cells = board.cells()
     match action.split():
-        case ["move" | "push" as verb, "the", colour, shape, way] if way in WAYS:
+        case ["move" | "push" as verb, "the", colour, shape, way] if way in DIRECTIONS:
             after = shift(board, verb, _named(colour, shape), way)
         case ["paint", "the", old, shape, new] if new in COLOURS:
             thing, painted = _named(old, shape), _named(new, shape)
@@ -124,7 +124,7 @@ def shift(board: Board, verb: str, thing: Thing, way: str) -> Board:
 
 def cells_ahead(cell: int, way: str) -> list[int]:
     """A cell and those before it in a direction, up to the edge."""
-    (row, column), (down, right) = divmod(cell, SIDE), WAYS[way]
+    (row, column), (down, right) = divmod(cell, SIDE), DIRECTIONS[way]
     line = []
     while 0 <= row < SIDE and 0 <= column < SIDE:
         line.append(row * SIDE + column)
@@ -136,14 +136,14 @@ def actions(board: Board) -> list[str]:
     """Every action that names objects of this board, possible or not; a swap names them in reading order."""
     things = list(board.cells())
     return [
-        *(f"{verb} the {thing} {way}" for verb in ("move", "push") for thing in things for way in WAYS),
+        *(f"{verb} the {thing} {way}" for verb in ("move", "push") for thing in things for way in DIRECTIONS),
         *(f"paint the {thing} {colour}" for thing in things for colour in COLOURS),
-        *(f"remove the {thing}" for thing in things if len(things) > FEWEST),
+        *(f"remove the {thing}" for thing in things if len(things) > MIN_THINGS),
         *(f"swap the {one} and the {other}" for one, other in combinations(things, 2)),
     ]
 
 
-def choose(board: Board, rng: random.Random) -> str:
+def choose_action(board: Board, rng: random.Random) -> str:
     """A verb first, then the rest; mostly one that changes the board, now and then one that does not."""
     wanted = rng.random() >= NO_OP_SHARE
     pool = [action for action in actions(board) if (act(board, action) != board) == wanted]
@@ -160,13 +160,13 @@ class Blocks:
     def episode(self, seed: int, length: int) -> Episode:
         """An episode of `length` actions as pictures, the same for the same seed."""
         boards, taken = self.play(seed, length)
-        return episode_of([State(picture=from_pixels(draw(board))) for board in boards], taken)
+        return make_episode([State(picture=from_pixels(draw(board))) for board in boards], taken)
 
     def play(self, seed: int, length: int) -> tuple[list[Board], list[str]]:
         """The same episode's length + 1 boards, and the actions between them."""
         rng = random.Random(f"blocks-{seed}")
-        boards, taken = [start(rng)], []
+        boards, taken = [random_board(rng)], []
         for _ in range(length):
-            taken.append(choose(boards[-1], rng))
+            taken.append(choose_action(boards[-1], rng))
             boards.append(act(boards[-1], taken[-1]))
         return boards, taken

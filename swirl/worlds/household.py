@@ -11,12 +11,12 @@ import random
 from dataclasses import dataclass, field, replace
 
 from swirl.states import State
-from swirl.worlds.base import Episode, episode_of
+from swirl.worlds.base import Episode, make_episode
 
 ROOMS = ("hall", "kitchen", "cellar", "attic")
 THINGS = ("apple", "book", "coin", "cup", "key", "rope")
 LAMP_ROOMS = ("kitchen", "cellar", "attic")
-HANDS = 2  # how many things can be held at once, the box counting as one
+MAX_HELD = 2  # how many things can be held at once, the box counting as one
 NO_OP_SHARE = 0.05
 # How often each verb is tried where it is possible: carrying and storing are what there is to learn.
 VERB_WEIGHTS = {"go": 4, "take": 4, "drop": 2, "put": 4, "open": 2, "shut": 1, "flip": 1}
@@ -27,14 +27,14 @@ class Thing:
     """A thing to carry: the room it is in, and how it is there: lying, held, boxed or chested."""
 
     room: str
-    how: str
+    placement: str
 
 
 @dataclass(frozen=True)
 class House:
     """The whole state; `things` keeps the order in which the text names them."""
 
-    you: str
+    player_room: str
     things: dict[str, Thing]
     box: Thing
     box_open: bool
@@ -45,20 +45,20 @@ class House:
 
     def text(self) -> str:
         """The state in short plain English; says all that matters."""
-        facts = [f"you are in {self.you}."]
-        facts += [f"{name} in {thing.room}, {thing.how}." for name, thing in self.things.items()]
-        facts.append(f"box in {self.box.room}, {self.box.how}, {'open' if self.box_open else 'shut'}.")
+        facts = [f"you are in {self.player_room}."]
+        facts += [f"{name} in {thing.room}, {thing.placement}." for name, thing in self.things.items()]
+        facts.append(f"box in {self.box.room}, {self.box.placement}, {'open' if self.box_open else 'shut'}.")
         facts.append(f"chest in {self.chest_room}, {'open' if self.chest_open else 'shut'}.")
         facts.append(f"cellar door {'open' if self.door_open else 'shut'}.")
         facts += [f"{room} {'lit' if lit else 'dark'}." for room, lit in self.lit.items()]
         return " ".join(facts)
 
-    def held(self) -> int:
+    def held_count(self) -> int:
         """How many hands are full."""
-        return sum(thing.how == "held" for thing in (*self.things.values(), self.box))
+        return sum(thing.placement == "held" for thing in (*self.things.values(), self.box))
 
 
-def start(rng: random.Random) -> House:
+def random_house(rng: random.Random) -> House:
     """A random but sensible house."""
     box = Thing(rng.choice(ROOMS), "lying")
     chest_room = rng.choice(ROOMS)
@@ -67,7 +67,7 @@ def start(rng: random.Random) -> House:
         how = rng.choices(("lying", "boxed", "chested"), (3, 1, 1))[0]
         things[name] = Thing({"boxed": box.room, "chested": chest_room}.get(how, rng.choice(ROOMS)), how)
     return House(
-        you=rng.choice(ROOMS),
+        player_room=rng.choice(ROOMS),
         things=things,
         box=box,
         box_open=rng.random() < 0.5,
@@ -86,7 +86,7 @@ def act(house: House, action: str) -> House:
     verb, _, rest = action.partition(" ")
     noun = rest.removeprefix("the ")
     if action == "flip the switch":
-        lit = {room: on != (room == house.you) for room, on in house.lit.items()}
+        lit = {room: on != (room == house.player_room) for room, on in house.lit.items()}
         return replace(house, lit=lit)
     if verb == "go" and rest.removeprefix("to the ") in ROOMS:
         return go(house, rest.removeprefix("to the "))
@@ -105,14 +105,14 @@ def act(house: House, action: str) -> House:
 
 def go(house: House, room: str) -> House:
     """Walk; every room leads to the hall and back, the cellar through its door."""
-    if room == house.you or "hall" not in (room, house.you):
+    if room == house.player_room or "hall" not in (room, house.player_room):
         return house
-    if "cellar" in (room, house.you) and not house.door_open:
+    if "cellar" in (room, house.player_room) and not house.door_open:
         return house
-    box = replace(house.box, room=room) if house.box.how == "held" else house.box
+    box = replace(house.box, room=room) if house.box.placement == "held" else house.box
     things = {
         name: replace(thing, room=room)
-        if thing.how == "held" or (thing.how == "boxed" and house.box.how == "held")
+        if thing.placement == "held" or (thing.placement == "boxed" and house.box.placement == "held")
         else thing
         for name, thing in house.things.items()
     }
@@ -121,11 +121,11 @@ def go(house: House, room: str) -> House:
 
 def open_or_shut(house: House, noun: str, opened: bool) -> House:
     """Work the box or chest in this room, or the cellar door from either side."""
-    if noun == "box" and house.box.room == house.you:
+    if noun == "box" and house.box.room == house.player_room:
         return replace(house, box_open=opened)
-    if noun == "chest" and house.chest_room == house.you:
+    if noun == "chest" and house.chest_room == house.player_room:
         return replace(house, chest_open=opened)
-    if noun == "door" and house.you in ("hall", "cellar"):
+    if noun == "door" and house.player_room in ("hall", "cellar"):
         return replace(house, door_open=opened)
     return house
 
@@ -133,9 +133,9 @@ def open_or_shut(house: House, noun: str, opened: bool) -> House:
 def take(house: House, name: str) -> House:
     """Pick up what is within reach, if a hand is free."""
     thing = house.box if name == "box" else house.things.get(name)
-    if thing is None or thing.room != house.you or thing.how == "held" or house.held() >= HANDS:
+    if thing is None or thing.room != house.player_room or thing.placement == "held" or house.held_count() >= MAX_HELD:
         return house
-    if (thing.how == "boxed" and not house.box_open) or (thing.how == "chested" and not house.chest_open):
+    if (thing.placement == "boxed" and not house.box_open) or (thing.placement == "chested" and not house.chest_open):
         return house
     return with_thing(house, name, replace(thing, how="held"))
 
@@ -143,7 +143,7 @@ def take(house: House, name: str) -> House:
 def drop(house: House, name: str) -> House:
     """Put down what is held."""
     thing = house.box if name == "box" else house.things.get(name)
-    if thing is None or thing.how != "held":
+    if thing is None or thing.placement != "held":
         return house
     return with_thing(house, name, replace(thing, how="lying"))
 
@@ -152,7 +152,7 @@ def put(house: House, name: str, place: str) -> House:
     """Put what is held into the open box or chest of this room."""
     thing = house.things.get(name)
     room, opened = (house.box.room, house.box_open) if place == "box" else (house.chest_room, house.chest_open)
-    if thing is None or thing.how != "held" or room != house.you or not opened:
+    if thing is None or thing.placement != "held" or room != house.player_room or not opened:
         return house
     return with_thing(house, name, replace(thing, how="boxed" if place == "box" else "chested"))
 
@@ -183,15 +183,15 @@ class Household:
     def episode(self, seed: int, length: int) -> Episode:
         """An episode of `length` actions, the same for the same seed."""
         rng = random.Random(f"household-{seed}")
-        house = start(rng)
+        house = random_house(rng)
         states, taken = [State(house.text())], []
         for _ in range(length):
-            taken.append(self.choose(house, rng))
+            taken.append(self.choose_action(house, rng))
             house = act(house, taken[-1])
             states.append(State(house.text()))
-        return episode_of(states, taken)
+        return make_episode(states, taken)
 
-    def choose(self, house: House, rng: random.Random) -> str:
+    def choose_action(self, house: House, rng: random.Random) -> str:
         """A verb first, then its object, so that rare verbs are seen as often as common ones."""
         possible = actions(house)
         effective = [action for action in possible if act(house, action) != house]

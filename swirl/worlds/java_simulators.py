@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.worlds.base import PACKAGE_NEEDS
+from swirl.worlds.base import WORLDS_INSTALL_COMMAND
 
 SHUTDOWN_SECONDS = 10
 JAVA_NEEDS = "a Java runtime, version 8 or newer, on the PATH (Debian: apt-get install openjdk-17-jre-headless)"
@@ -23,9 +23,9 @@ CONSTANT_HASHES = (
 )
 
 
-def missing(module: str) -> str:
+def missing_requirements(module: str) -> str:
     """One sentence on what a Java world still needs, empty when nothing is; starts nothing."""
-    needs = [] if find_spec(module) else [PACKAGE_NEEDS]
+    needs = [] if find_spec(module) else [WORLDS_INSTALL_COMMAND]
     if not shutil.which("java"):
         needs.append(JAVA_NEEDS)
     return f"It needs {' and '.join(needs)}." if needs else ""

@@ -65,13 +65,13 @@ def web_pages() -> Iterator[World]:
 
 
 @contextmanager
-def log(name: str, source: Path) -> Iterator[World]:
+def open_tool_log(name: str, source: Path) -> Iterator[World]:
     from swirl.worlds.tool_log_world import ToolWorld
 
     yield ToolWorld(name, source)
 
 
-RUNNING = {
+WORLD_OPENERS = {
     "household": household,
     "textworld-express": textworld_express,
     "scienceworld": scienceworld,

@@ -15,13 +15,13 @@ import numpy as np
 
 from swirl.pictures import Pixels, from_pixels
 from swirl.states import State
-from swirl.worlds.base import Episode, episode_of, held_out
+from swirl.worlds.base import Episode, is_held_out_seed, make_episode
 from swirl.worlds.minigrid_agent import Walker
 
 if TYPE_CHECKING:
     from minigrid.minigrid_env import MiniGridEnv
 
-TILES, TILE = 8, 8
+TILES_PER_SIDE, TILE_PIXELS = 8, 8
 """Tiles a side of a frame, and pixels a side of a tile."""
 
 Layout = tuple[str, dict[str, Any]]
@@ -53,17 +53,17 @@ class MiniGrid:
 
     def episode(self, seed: int, length: int) -> Episode:
         """An episode of `length` actions in the layout number `seed` mod their count, the same for the same seed."""
-        layouts = HELD_OUT_LAYOUTS if held_out(seed) else LAYOUTS
-        env = built(layouts[seed % len(layouts)], seed)
+        layouts = HELD_OUT_LAYOUTS if is_held_out_seed(seed) else LAYOUTS
+        env = make_environment(layouts[seed % len(layouts)], seed)
         walker = Walker(env, random.Random(f"minigrid-{seed}"))
-        states, taken = [seen(env)], []
+        states, taken = [visible_state(env)], []
         for _ in range(length):
             taken.append(walker.step())
-            states.append(seen(env))
-        return episode_of(states, taken)
+            states.append(visible_state(env))
+        return make_episode(states, taken)
 
 
-def built(layout: Layout, seed: int) -> MiniGridEnv:
+def make_environment(layout: Layout, seed: int) -> MiniGridEnv:
     """A new environment, at its start."""
     # MiniGrid draws with pygame, which would greet on standard output, where --json promises nothing but JSON.
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -75,7 +75,7 @@ def built(layout: Layout, seed: int) -> MiniGridEnv:
     return env
 
 
-def seen(env: MiniGridEnv) -> State:
+def visible_state(env: MiniGridEnv) -> State:
     """What the environment looks like now."""
     return State(picture=from_pixels(draw(env)))
 
@@ -85,11 +85,13 @@ def draw(env: MiniGridEnv) -> Pixels:
     from minigrid.core.grid import Grid
     from minigrid.core.world_object import Wall
 
-    frame = np.tile(Grid.render_tile(Wall(), tile_size=TILE).astype(np.uint8), (TILES, TILES, 1))
-    grid = env.get_frame(highlight=False, tile_size=TILE)
+    frame = np.tile(
+        Grid.render_tile(Wall(), tile_size=TILE_PIXELS).astype(np.uint8), (TILES_PER_SIDE, TILES_PER_SIDE, 1)
+    )
+    grid = env.get_frame(highlight=False, tile_size=TILE_PIXELS)
     height, width = grid.shape[:2]
-    top, left = (TILES - env.height) // 2 * TILE, (TILES - env.width) // 2 * TILE
+    top, left = (TILES_PER_SIDE - env.height) // 2 * TILE_PIXELS, (TILES_PER_SIDE - env.width) // 2 * TILE_PIXELS
     frame[top : top + height, left : left + width] = grid
     if env.carrying is not None:
-        frame[:TILE, :TILE] = Grid.render_tile(env.carrying, tile_size=TILE)
+        frame[:TILE_PIXELS, :TILE_PIXELS] = Grid.render_tile(env.carrying, tile_size=TILE_PIXELS)
     return frame

@@ -14,9 +14,9 @@ TURN_LEFT, TURN_RIGHT, FORWARD, PICK_UP, PUT_DOWN, TOGGLE = range(6)
 STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 """What one step forward adds to the column and row, by the agent's direction."""
 
-TO_A_THING = 0.75  # how often the next place to go to is a thing or a door, and not just a free cell
-IN_VAIN = 0.15  # how often what is impossible here is tried, where there is something impossible to try
-KEEP_WALKING = 0.5  # how often what is carried is kept on reaching a free cell
+THING_TARGET_SHARE = 0.75  # how often the next place to go to is a thing or a door, and not just a free cell
+NO_OP_SHARE = 0.15  # how often what is impossible here is tried, where there is something impossible to try
+KEEP_CARRYING_SHARE = 0.5  # how often what is carried is kept on reaching a free cell
 
 Cell = tuple[int, int]
 
@@ -36,24 +36,24 @@ def choices(env: MiniGridEnv) -> list[Choice]:
     found = [
         Choice("turn left", TURN_LEFT, True),
         Choice("turn right", TURN_RIGHT, True),
-        Choice("go forward", FORWARD, passable(ahead)),
+        Choice("go forward", FORWARD, is_passable(ahead)),
     ]
     if ahead is not None and ahead.can_pickup():
-        found.append(Choice(f"pick up the {named(ahead)}", PICK_UP, env.carrying is None))
+        found.append(Choice(f"pick up the {thing_name(ahead)}", PICK_UP, env.carrying is None))
     if ahead is not None and ahead.type == "door":
         verb = "close" if ahead.is_open else "unlock" if ahead.is_locked and has_key(env, ahead) else "open"
-        found.append(Choice(f"{verb} the {named(ahead)}", TOGGLE, not ahead.is_locked or has_key(env, ahead)))
+        found.append(Choice(f"{verb} the {thing_name(ahead)}", TOGGLE, not ahead.is_locked or has_key(env, ahead)))
     if env.carrying is not None and ahead is None:
-        found.append(Choice(f"put down the {named(env.carrying)}", PUT_DOWN, True))
+        found.append(Choice(f"put down the {thing_name(env.carrying)}", PUT_DOWN, True))
     return found
 
 
-def passable(thing: Any) -> bool:
+def is_passable(thing: Any) -> bool:
     """Whether the agent can step onto what is in a cell (None: nothing)."""
     return thing is None or thing.can_overlap()
 
 
-def named(thing: Any) -> str:
+def thing_name(thing: Any) -> str:
     """A thing in words."""
     return f"{thing.color} {thing.type}"
 
@@ -63,7 +63,7 @@ def has_key(env: MiniGridEnv, door: Any) -> bool:
     return env.carrying is not None and env.carrying.type == "key" and env.carrying.color == door.color
 
 
-def useful(env: MiniGridEnv, thing: Any) -> bool:
+def is_useful(env: MiniGridEnv, thing: Any) -> bool:
     """Whether something can be done with a thing as things stand."""
     if thing.type == "door":
         return not thing.is_locked or has_key(env, thing)
@@ -83,24 +83,24 @@ class Walker:
         """Play one action and say it in words."""
         known = choices(self.env)
         vain = [choice for choice in known if not choice.effective]
-        if vain and self.rng.random() < IN_VAIN:
+        if vain and self.rng.random() < NO_OP_SHARE:
             chosen = self.rng.choice(vain)
         else:
-            chosen = self._sensible([choice for choice in known if choice.effective])
+            chosen = self._choose_effective([choice for choice in known if choice.effective])
         self.env.step(chosen.action)
         return chosen.words
 
-    def _sensible(self, known: list[Choice]) -> Choice:
+    def _choose_effective(self, known: list[Choice]) -> Choice:
         """Something with what is in front if that is where the agent wanted to be, else the next step of the way."""
         if self.target is not None and self.target == tuple(self.env.front_pos):
             left, self.target = self.target, None
             deeds = [choice for choice in known if choice.action in (PICK_UP, PUT_DOWN, TOGGLE)]
-            if deeds and (self.env.grid.get(*left) is not None or self.rng.random() >= KEEP_WALKING):
+            if deeds and (self.env.grid.get(*left) is not None or self.rng.random() >= KEEP_CARRYING_SHARE):
                 return self.rng.choice(deeds)
-        first = self._way(self.target)
+        first = self._first_action_towards(self.target)
         if first is None:
             self.target = self._new_target()
-            first = self._way(self.target)
+            first = self._first_action_towards(self.target)
         wanted = [choice for choice in known if choice.action == first]
         return wanted[0] if wanted else self.rng.choice([choice for choice in known if choice.action <= FORWARD])
 
@@ -109,13 +109,13 @@ class Walker:
         grid = self.env.grid
         ahead = tuple(self.env.front_pos)
         places = [(x, y) for y in range(grid.height) for x in range(grid.width) if (x, y) != ahead]
-        reachable = [place for place in places if self._way(place) is not None]
-        things = [place for place in reachable if grid.get(*place) and useful(self.env, grid.get(*place))]
-        free = [place for place in reachable if passable(grid.get(*place))]
-        pool = things if things and self.rng.random() < TO_A_THING else free
+        reachable = [place for place in places if self._first_action_towards(place) is not None]
+        things = [place for place in reachable if grid.get(*place) and is_useful(self.env, grid.get(*place))]
+        free = [place for place in reachable if is_passable(grid.get(*place))]
+        pool = things if things and self.rng.random() < THING_TARGET_SHARE else free
         return self.rng.choice(pool) if pool else None
 
-    def _way(self, target: Cell | None) -> int | None:
+    def _first_action_towards(self, target: Cell | None) -> int | None:
         """The first action of a shortest way to face the target; None if there is no way, or none is needed."""
         here = (*map(int, self.env.agent_pos), int(self.env.agent_dir))
         queue: deque[tuple[tuple[int, int, int], int | None]] = deque([(here, None)])
@@ -126,7 +126,7 @@ class Walker:
             if front == target:
                 return first
             following = [((x, y, (way + turned) % 4), turn) for turn, turned in self.turns]
-            if passable(self.env.grid.get(*front)):
+            if is_passable(self.env.grid.get(*front)):
                 following.append(((*front, way), FORWARD))
             for place, action in following:
                 if place not in seen:

@@ -19,8 +19,8 @@ from urllib.parse import urljoin
 
 from swirl.errors import SwirlError
 from swirl.states import State
-from swirl.worlds.base import PACKAGE_NEEDS, Episode, episode_of, held_out
-from swirl.worlds.miniwob_page import Widget, page, widgets
+from swirl.worlds.base import WORLDS_INSTALL_COMMAND, Episode, is_held_out_seed, make_episode
+from swirl.worlds.miniwob_page import Widget, format_page, parse_widgets
 
 TASKS = ("click-checkboxes", "click-tab-2", "click-option", "enter-text", "login-user", "form-sequence-2",
          "click-collapsible-2-nodelay")  # fmt: skip
@@ -28,23 +28,23 @@ HELD_OUT_TASKS = ("click-checkboxes-soft", "click-tab-2-hard", "enter-password",
                   "enter-text-2")  # fmt: skip
 
 WORDS = ("ada", "ben", "cat", "dog", "eva", "fox", "42", "yes")
-LONGEST = 8
+MAX_FIELD_LENGTH = 8
 """Letters in a field from which on only deleting is tried."""
-IN_VAIN = 0.05  # how often something that shows no change is done all the same
+NO_OP_SHARE = 0.05  # how often something that shows no change is done all the same
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_NEEDS = "Chromium and its driver on the PATH (Debian: apt-get install chromium chromium-driver)"
 
 
-def missing() -> str:
+def missing_requirements() -> str:
     """One sentence on what the world still needs, empty when nothing is; starts nothing."""
-    needs = [] if find_spec("miniwob") else [PACKAGE_NEEDS]
-    if not (binary() and shutil.which("chromedriver")):
+    needs = [] if find_spec("miniwob") else [WORLDS_INSTALL_COMMAND]
+    if not (find_chromium() and shutil.which("chromedriver")):
         needs.append(BROWSER_NEEDS)
     return f"It needs {' and '.join(needs)}." if needs else ""
 
 
-def binary() -> str | None:
+def find_chromium() -> str | None:
     """Where Chromium is; None if it is not there."""
     return next((found for name in CHROMIUM if (found := shutil.which(name))), None)
 
@@ -54,7 +54,7 @@ def browser() -> Iterator[Any]:
     """A running `MiniWoBEnvironment`, its Chromium gone on exit. Raises SwirlError when that does not start."""
     # Selenium must neither fetch a driver nor report home.
     os.environ |= {"SE_OFFLINE": "true", "SE_AVOID_STATS": "true"}
-    os.environ.setdefault("MINIWOB_CHROME_BINARY", binary() or "")
+    os.environ.setdefault("MINIWOB_CHROME_BINARY", find_chromium() or "")
     os.environ.setdefault("MINIWOB_CHROMEDRIVER", shutil.which("chromedriver") or "")
     from miniwob.environment import MiniWoBEnvironment
     from selenium.common.exceptions import WebDriverException
@@ -71,7 +71,7 @@ def browser() -> Iterator[Any]:
 
 
 @dataclass(frozen=True)
-class Deed:
+class PageAction:
     """Something to do: its words, the widget, and what to type or press there; None for a click."""
 
     words: str
@@ -93,15 +93,15 @@ class MiniWob:
     def episode(self, seed: int, length: int) -> Episode:
         """Exactly `length` actions on the task number `seed` mod their count, the same for the same seed."""
         rng = random.Random(f"miniwob-{seed}")
-        tasks = HELD_OUT_TASKS if held_out(seed) else TASKS
+        tasks = HELD_OUT_TASKS if is_held_out_seed(seed) else TASKS
         seen = self._open(tasks[seed % len(tasks)], rng.randrange(2**31))
-        states, actions = [State(page(seen))], []
+        states, actions = [State(format_page(seen))], []
         for _ in range(length):
-            deed = rng.choice(deeds(seen, rng))
+            deed = rng.choice(list_actions(seen, rng))
             seen = self._do(deed)
-            states.append(State(page(seen)))
+            states.append(State(format_page(seen)))
             actions.append(deed.words)
-        return episode_of(states, actions)
+        return make_episode(states, actions)
 
     def _open(self, task: str, seed: int) -> list[Widget]:
         """The widgets of a task's page at its start."""
@@ -111,31 +111,31 @@ class MiniWob:
         driver.get(urljoin(DEFAULT_BASE_URL, f"{task}.html"))
         driver.execute_script("core.EPISODE_MAX_TIME = 1e9;")  # else a slow computer would end the task
         observed, _ = self.env.reset(seed=seed)
-        return widgets(observed["dom_elements"])
+        return parse_widgets(observed["dom_elements"])
 
-    def _do(self, deed: Deed) -> list[Widget]:
+    def _do(self, deed: PageAction) -> list[Widget]:
         """The widgets after a deed."""
         from miniwob.action import ActionTypes
 
         observed, *_ = self.env.step(self.env.create_action(ActionTypes.CLICK_ELEMENT, ref=str(deed.widget.ref)))
         if deed.keys is not None:
-            press(self.env.instance.driver, deed.keys)
+            type_keys(self.env.instance.driver, deed.keys)
             observed, *_ = self.env.step(self.env.create_action(ActionTypes.NONE))
-        return widgets(observed["dom_elements"])
+        return parse_widgets(observed["dom_elements"])
 
 
-def press(driver: Any, keys: str) -> None:
+def type_keys(driver: Any, keys: str) -> None:
     """Type at the end of the field that has the focus; an empty text presses Backspace."""
     from selenium.webdriver.common.keys import Keys
 
     driver.switch_to.active_element.send_keys(Keys.END + (keys or Keys.BACKSPACE))
 
 
-def deeds(found: list[Widget], rng: random.Random) -> list[Deed]:
+def list_actions(found: list[Widget], rng: random.Random) -> list[PageAction]:
     """What makes sense on a page, once for each widget; mostly only what changes what is seen."""
-    vain = rng.random() < IN_VAIN
+    vain = rng.random() < NO_OP_SHARE
     able = [
-        Deed(f'click the {widget.kind} "{widget.name}"', widget)
+        PageAction(f'click the {widget.kind} "{widget.name}"', widget)
         for widget in found
         if widget.kind in ("checkbox", "section")
         or (widget.kind == "option" and (vain or widget.state == "off"))
@@ -146,8 +146,8 @@ def deeds(found: list[Widget], rng: random.Random) -> list[Deed]:
             continue
         held = len(widget.state) - 2
         if held:
-            able.append(Deed(f'press backspace in the field "{widget.name}"', widget, ""))
-        if held < LONGEST:
+            able.append(PageAction(f'press backspace in the field "{widget.name}"', widget, ""))
+        if held < MAX_FIELD_LENGTH:
             word = rng.choice(WORDS)
-            able.append(Deed(f'type "{word}" into the field "{widget.name}"', widget, word))
+            able.append(PageAction(f'type "{word}" into the field "{widget.name}"', widget, word))
     return able

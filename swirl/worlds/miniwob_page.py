@@ -28,7 +28,7 @@ class Widget:
         return f'{self.kind} "{self.name}": {self.state}'
 
 
-def widgets(elements: Sequence[Element]) -> list[Widget]:
+def parse_widgets(elements: Sequence[Element]) -> list[Widget]:
     """The page's widgets in its order; a nameless one is called by its number among those of its kind."""
     parents = {int(element["ref"]): element for element in elements}
     found: list[Widget] = []
@@ -37,14 +37,14 @@ def widgets(elements: Sequence[Element]) -> list[Widget]:
         if ref < 0:
             continue  # a text node: it belongs to its parent, and clicking it fails
         parent = parents.get(int(element["parent"]), {})
-        kind, state = described(element, parent)
+        kind, state = widget_kind_and_state(element, parent)
         if kind:
             number = sum(widget.kind == kind for widget in found) + 1
-            found.append(Widget(kind, label(elements, place) or str(number), ref, state))
+            found.append(Widget(kind, widget_name(elements, place) or str(number), ref, state))
     return found
 
 
-def described(element: Element, parent: Element) -> tuple[str, str]:
+def widget_kind_and_state(element: Element, parent: Element) -> tuple[str, str]:
     """An element's kind in words, empty for one that is no widget, and its state."""
     tag, classes = str(element["tag"]), str(element["classes"])
     if tag in ("input_checkbox", "input_radio"):
@@ -58,7 +58,7 @@ def described(element: Element, parent: Element) -> tuple[str, str]:
     return "", ""
 
 
-def label(elements: Sequence[Element], place: int) -> str:
+def widget_name(elements: Sequence[Element], place: int) -> str:
     """What the element in a place is called: its own text, the text node after it, or the label right before it."""
     element, after, before = elements[place], elements[place + 1 : place + 2], elements[place - 1]
     if element["text"]:
@@ -68,6 +68,6 @@ def label(elements: Sequence[Element], place: int) -> str:
     return str(before["text"]).strip() if before["tag"] == "label" else ""
 
 
-def page(found: Sequence[Widget]) -> str:
+def format_page(found: Sequence[Widget]) -> str:
     """The state of a page: its widgets, in its order."""
     return "; ".join(widget.text() for widget in found) + "."

@@ -26,7 +26,7 @@ def write_episodes(
     """
     transitions = no_ops = 0
     with (
-        _shown_as(kind, folder) as shown,
+        _state_writer(kind, folder) as shown,
         open(folder / "sequences.jsonl", "w", encoding="utf-8") as states,
         open(folder / "actions.jsonl", "w", encoding="utf-8") as actions,
     ):
@@ -40,7 +40,7 @@ def write_episodes(
     return {"sequences": count, "transitions": transitions, "no_ops": no_ops}
 
 
-def played(world: World, sequences: int, length: int, seed: int) -> Iterator[tuple[str, Episode]]:
+def play_episodes(world: World, sequences: int, length: int, seed: int) -> Iterator[tuple[str, Episode]]:
     """The episodes of a recording, named. Raises SwirlError for an episode without an action."""
     for index in range(sequences):
         episode = world.episode(episode_seed(seed, index), length)
@@ -51,19 +51,19 @@ def played(world: World, sequences: int, length: int, seed: int) -> Iterator[tup
 
 
 @contextmanager
-def _shown_as(kind: str, folder: Path) -> Iterator[Callable[[list[State]], dict[str, list[str]]]]:
+def _state_writer(kind: str, folder: Path) -> Iterator[Callable[[list[State]], dict[str, list[str]]]]:
     """How a sequence's line names its states: texts stand in it, pictures go to the folder's frames."""
     if kind == "text":
         yield lambda states: {"states": [state.text for state in states]}
     else:
         with FrameWriter(folder) as writer:
-            yield lambda states: {"frames": writer.add([_png(state) for state in states])}
+            yield lambda states: {"frames": writer.add_sequence([_png(state) for state in states])}
 
 
 def _png(state: State) -> tuple[bytes, str]:
     if state.picture is None:
         raise ValueError(f"a world of pictures showed the text {state.text!r}")
-    return pictures.encoded(state.picture), ".png"
+    return pictures.read_picture_bytes(state.picture), ".png"
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 from swirl.errors import SwirlError, UsageError
 from swirl.version import __version__
 from swirl.worlds import java_simulators, launchers, miniwob
-from swirl.worlds.base import PACKAGE_NEEDS, World
-from swirl.worlds.recording import Progress, played, write_episodes
+from swirl.worlds.base import WORLDS_INSTALL_COMMAND, World
+from swirl.worlds.recording import Progress, play_episodes, write_episodes
 
-BFCL_NEEDS = "pip install --no-deps bfcl-eval==2026.3.23"
+BFCL_INSTALL_COMMAND = "pip install --no-deps bfcl-eval==2026.3.23"
 """Without what it declares, which pins an old numpy and more: its tools need none of it."""
 
 
@@ -43,11 +43,11 @@ class _Entry:
     """Whether its states are texts or images."""
     module: str | None = None
     """The simulator's import name; None for worlds of our own."""
-    java: bool = False
+    needs_java: bool = False
     """Whether the simulator runs in Java."""
-    browser: bool = False
+    needs_browser: bool = False
     """Whether it needs Chromium."""
-    log: str = ""
+    log_source: str = ""
     """What must be given as the place of a log; empty for worlds that are played."""
 
 
@@ -62,7 +62,7 @@ WORLDS = {
         "Four games (tidying up, cooking, sorting, map reading), played half by their solutions and half at random.",
         "Apache-2.0",
         module="textworld_express",
-        java=True,
+        needs_java=True,
     ),
     "scienceworld": _Entry(
         "ScienceWorld",
@@ -70,7 +70,7 @@ WORLDS = {
         "Seeds of 1000 and above play tasks that smaller seeds never do.",
         "Apache-2.0",
         module="scienceworld",
-        java=True,
+        needs_java=True,
     ),
     "blocks": _Entry(
         "Blocks",
@@ -99,49 +99,49 @@ WORLDS = {
         "Seeds of 1000 and above play tasks that smaller seeds never do.",
         "MIT",
         module="miniwob",
-        browser=True,
+        needs_browser=True,
     ),
     "tau-bench": _Entry(
         "tau-bench logs",
         "An airline's tools as agents called them, shortened. Seeds of 1000 and above take other tasks.",
         "MIT",
-        log="a tau-bench file, such as gpt-4o-airline.json of its repository's historical_trajectories",
+        log_source="a tau-bench file, such as gpt-4o-airline.json of its repository's historical_trajectories",
     ),
     "toolbench": _Entry(
         "ToolBench logs",
         "Web services' tools as agents called them, shortened. Seeds of 1000 and above take other tasks.",
         "Apache-2.0",
-        log="a folder of ToolBench's or StableToolBench's answers",
+        log_source="a folder of ToolBench's or StableToolBench's answers",
     ),
 }
 
 
-def worlds() -> list[WorldInfo]:
+def world_infos() -> list[WorldInfo]:
     """All worlds; starts no simulator, so it is cheap."""
     found = []
     for name, entry in WORLDS.items():
-        needs = missing(entry)
+        needs = missing_requirements(entry)
         found.append(WorldInfo(name, entry.title, entry.description, not needs, needs))
     return found
 
 
-def missing(entry: _Entry) -> str:
+def missing_requirements(entry: _Entry) -> str:
     """One sentence on what a world still needs, empty when nothing is; starts nothing."""
-    if entry.log:
-        return f"It needs --from PATH: {entry.log}."
+    if entry.log_source:
+        return f"It needs --from PATH: {entry.log_source}."
     if entry.module is None:
         return ""
-    if entry.java:
-        return java_simulators.missing(entry.module)
-    if entry.browser:
-        return miniwob.missing()
+    if entry.needs_java:
+        return java_simulators.missing_requirements(entry.module)
+    if entry.needs_browser:
+        return miniwob.missing_requirements()
     if entry.module == "bfcl_eval":
-        return "" if find_spec(entry.module) else f"It needs {BFCL_NEEDS}."
-    return "" if find_spec(entry.module) else f"It needs {PACKAGE_NEEDS}."
+        return "" if find_spec(entry.module) else f"It needs {BFCL_INSTALL_COMMAND}."
+    return "" if find_spec(entry.module) else f"It needs {WORLDS_INSTALL_COMMAND}."
 
 
 @contextmanager
-def opened(name: str, source: Path | None = None) -> Iterator[World]:
+def open_world(name: str, source: Path | None = None) -> Iterator[World]:
     """A running world, shut down on exit; `source` is the log of the worlds that are read from one.
 
     Raises UsageError for an unknown name or a `source` that the world does not take, SwirlError when it is not ready.
@@ -149,12 +149,12 @@ def opened(name: str, source: Path | None = None) -> Iterator[World]:
     if name not in WORLDS:
         raise UsageError(f"There is no world {name!r}; the worlds are: {', '.join(WORLDS)}.")
     entry = WORLDS[name]
-    if source is not None and not entry.log:
+    if source is not None and not entry.log_source:
         raise UsageError(f"{entry.title} is played, not read from a file; leave --from out.")
-    needs = "" if source is not None else missing(entry)
+    needs = "" if source is not None else missing_requirements(entry)
     if needs:
         raise SwirlError(f"{entry.title} is not ready. {needs}")
-    with launchers.log(name, source) if source is not None else launchers.RUNNING[name]() as world:
+    with launchers.open_tool_log(name, source) if source is not None else launchers.WORLD_OPENERS[name]() as world:
         yield world
 
 
@@ -183,15 +183,15 @@ def record(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SwirlError(f"{out} already exists and is not empty; choose another folder with --out.")
-    with opened(world, source) as running_world, _appearing(out) as folder:
-        episodes = played(running_world, sequences, length, seed)
+    with open_world(world, source) as running_world, _atomic_folder(out) as folder:
+        episodes = play_episodes(running_world, sequences, length, seed)
         counts = write_episodes(WORLDS[world].kind, folder, episodes, sequences, progress)
-        describe(world, folder, f"swirl record {world} --sequences {sequences} --length {length} --seed {seed}")
+        write_metadata(world, folder, f"swirl record {world} --sequences {sequences} --length {length} --seed {seed}")
     return {"world": world, "path": str(out), **counts}
 
 
 @contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
+def _atomic_folder(out: Path) -> Iterator[Path]:
     """A temporary sibling of `out` that takes its place when the block ends well and vanishes when it does not."""
     temporary: Path | None = None
     try:
@@ -207,7 +207,7 @@ def _appearing(out: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def describe(world: str, folder: Path, command: str, title: str | None = None) -> None:
+def write_metadata(world: str, folder: Path, command: str, title: str | None = None) -> None:
     """Write a folder's collection.json: the world, its license, and the `command` that recorded it."""
     entry = WORLDS[world]
     card = {

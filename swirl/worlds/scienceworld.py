@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from swirl.states import State
-from swirl.worlds.base import Episode, episode_of, held_out
+from swirl.worlds.base import Episode, is_held_out_seed, make_episode
 from swirl.worlds.scienceworld_view import Item, Scene, read_scene
 
 TASKS = (
@@ -33,7 +33,7 @@ GOLD_VERBS = frozenset(
 )
 """The gold paths' other verbs (look, examine, focus, use thermometer …) show something without changing it."""
 
-FIXED = frozenset(
+FIXED_THINGS = frozenset(
     {"ground", "picture", "painting", "drawing", "finger painting", "drain", "drawer", "mattress", "white pillow"}
     | {"water", "salt water", "orange juice", "sodium chloride", "soapy water"}
 )
@@ -42,7 +42,7 @@ FIXED = frozenset(
 VESSELS = frozenset({"cup", "pot", "jar", "jug", "bowl"})
 """Last words of the names of things that hold something and can be carried."""
 
-POWERED = frozenset({"bulb", "motor", "buzzer", "generator", "panel"})
+CIRCUIT_DEVICES = frozenset({"bulb", "motor", "buzzer", "generator", "panel"})
 """Last words of the names of things that are off until a circuit powers them; `activate` does nothing to them."""
 
 
@@ -61,7 +61,7 @@ class ScienceWorld:
         so nearly every step changes the state.
         """
         rng = random.Random(seed)
-        tasks = HELD_OUT_TASKS if held_out(seed) else TASKS
+        tasks = HELD_OUT_TASKS if is_held_out_seed(seed) else TASKS
         task = tasks[seed % len(tasks)]
         self.env.load(task, rng.randrange(self.env.get_max_variations(task)), "", generateGoldPath=True)
         gold = [action for action in self.env.get_gold_action_sequence() if action.split()[0] in GOLD_VERBS]
@@ -70,7 +70,7 @@ class ScienceWorld:
         scene = self._scene()
         states, actions, vain = [State(scene.text())], [], set()
         while len(actions) < length:
-            action = choose(rng, scene, gold, vain)
+            action = choose_action(rng, scene, gold, vain)
             if action is None:
                 break
             self.env.server.step(action)
@@ -80,26 +80,26 @@ class ScienceWorld:
             scene = after
             states.append(State(scene.text()))
             actions.append(action)
-        return episode_of(states, actions)
+        return make_episode(states, actions)
 
     def _scene(self) -> Scene:
         return read_scene(self.env.look(), self.env.inventory())
 
 
-def choose(rng: random.Random, scene: Scene, gold: list[str], vain: set[tuple[str, str]]) -> str | None:
+def choose_action(rng: random.Random, scene: Scene, gold: list[str], vain: set[tuple[str, str]]) -> str | None:
     """The next gold action that can still change something (taken off the list), or a random one; None: none left."""
-    while gold and (needless(scene, gold[0]) or (scene.room, gold[0]) in vain):
+    while gold and (is_needless(scene, gold[0]) or (scene.room, gold[0]) in vain):
         gold.pop(0)
     if gold and rng.random() < FOLLOW_GOLD:
         return gold.pop(0)
-    valid = [action for action in possible(scene, leave=not gold) if (scene.room, action) not in vain]
+    valid = [action for action in possible_actions(scene, leave=not gold) if (scene.room, action) not in vain]
     if not valid:
         return gold.pop(0) if gold else None
     kind = rng.choice(sorted({action.split()[0] for action in valid}))
     return rng.choice([action for action in valid if action.split()[0] == kind])
 
 
-def needless(scene: Scene, action: str) -> bool:
+def is_needless(scene: Scene, action: str) -> bool:
     """Whether the scene already is as a gold action would make it."""
     verb, _, rest = action.partition(" ")
     if rest.startswith("door to "):
@@ -115,7 +115,7 @@ def needless(scene: Scene, action: str) -> bool:
     return source == target
 
 
-def possible(scene: Scene, *, leave: bool) -> list[str]:
+def possible_actions(scene: Scene, *, leave: bool) -> list[str]:
     """Actions that the scene's words promise to be possible, sorted; those that go elsewhere only when `leave`.
 
     A name that two visible things share is left alone, since the simulator would ask which is meant.
@@ -129,25 +129,25 @@ def possible(scene: Scene, *, leave: bool) -> list[str]:
         if leave:
             actions.append(f"go to {room}" if how == "open" else f"open door to {room}")
     for name, item in single.items():
-        if name not in FIXED:
+        if name not in FIXED_THINGS:
             actions += [f"close {name}"] * ("open" in item.status) + [f"open {name}"] * ("closed" in item.status)
-        if last_word(name) not in POWERED:
+        if last_word(name) not in CIRCUIT_DEVICES:
             actions += [f"activate {name}"] * ("off" in item.status) + [f"deactivate {name}"] * ("on" in item.status)
-        if portable(item) and name not in carried:
+        if is_portable(item) and name not in carried:
             actions.append(f"pick up {name}")
-    places = [thing.name for thing in scene.things if thing.name in single and roomy(thing)]
+    places = [thing.name for thing in scene.things if thing.name in single and is_open_container(thing)]
     actions += [f"move {name} to {place}" for name in carried for place in places]
     return sorted(actions)
 
 
-def portable(item: Item) -> bool:
+def is_portable(item: Item) -> bool:
     """Whether a thing looks like one that can be carried: no furniture, no device, no liquid or powder, no tome."""
-    if item.status or item.name in FIXED or item.name.endswith(" paint") or item.name.startswith("book ("):
+    if item.status or item.name in FIXED_THINGS or item.name.endswith(" paint") or item.name.startswith("book ("):
         return False
     return item.contents is None or last_word(item.name) in VESSELS
 
 
-def roomy(item: Item) -> bool:
+def is_open_container(item: Item) -> bool:
     """Whether anything can be put into or onto a thing: open, and larger than a vessel."""
     return item.contents is not None and "closed" not in item.status and last_word(item.name) not in VESSELS
 

@@ -22,7 +22,7 @@ INSIDE = re.compile(
     r"^(.*?)(?: \(containing (.*)\)|\. ?(?:On|In) the [^:]*?(?: is|you see): ?(.*)|, with: ?(.*))$", re.DOTALL
 )
 COMMA = re.compile(r", (?!which is|currently|with:)")
-UNSEEN = frozenset({"agent", "air", "nothing", ""})
+OMITTED_ITEMS = frozenset({"agent", "air", "nothing", ""})
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,15 @@ def read_item(text: str) -> Item:
         head = form.sub("", head)
     name = ARTICLE.sub("", head.strip(". "))
     name = re.sub(r"\s+", " ", name.removeprefix("substance called "))
-    return Item(name, tuple(status), None if listed is None else read_items(split(listed)))
+    return Item(name, tuple(status), None if listed is None else read_items(split_list(listed)))
 
 
 def read_items(texts: list[str]) -> tuple[Item, ...]:
     """The things that count, sorted."""
-    return tuple(sorted((item for item in map(read_item, texts) if item.name not in UNSEEN), key=Item.text))
+    return tuple(sorted((item for item in map(read_item, texts) if item.name not in OMITTED_ITEMS), key=Item.text))
 
 
-def split(listed: str) -> list[str]:
+def split_list(listed: str) -> list[str]:
     """The parts of a list in words, divided at the commas outside brackets."""
     parts, depth, start = [], 0, 0
     for i, letter in enumerate(listed):

@@ -10,8 +10,8 @@ import random
 from typing import Any
 
 from swirl.states import State
-from swirl.worlds.base import Episode, episode_of, held_out
-from swirl.worlds.textworld_express_view import View
+from swirl.worlds.base import Episode, is_held_out_seed, make_episode
+from swirl.worlds.textworld_express_view import GameMemory
 
 GAMES = {
     "twc": "numLocations=2,numItemsToPutAway=3,includeDoors=0,limitInventorySize=0",
@@ -43,23 +43,23 @@ class TextWorldExpress:
         It ends early when the game is won. Only acting verbs are played, so nearly every step changes the state.
         """
         rng = random.Random(seed)
-        start = self._start(rng, list(GAMES)[seed % len(GAMES)], held_out(seed))
-        view = View()
+        start = self._reset_arguments(rng, list(GAMES)[seed % len(GAMES)], is_held_out_seed(seed))
+        view = GameMemory()
         self._scout(view, start)
         _, shown = self.env.reset(**start, generateGoldPath=True)
         gold = [action for action in self.env.getGoldActionSequence() if verb(action) in ACTING | GOLD_ONLY]
         view.update(shown["look"], shown["inventory"])
         states, actions = [State(view.text())], []
         while len(actions) < length and not shown["tasksuccess"]:
-            action = choose(rng, sorted(shown["validActions"]), gold)
+            action = choose_action(rng, sorted(shown["validActions"]), gold)
             if action is None:
                 break
             shown = self._step(view, action)
             states.append(State(view.text()))
             actions.append(action)
-        return episode_of(states, actions)
+        return make_episode(states, actions)
 
-    def _start(self, rng: random.Random, game: str, unseen: bool) -> dict[str, Any]:
+    def _reset_arguments(self, rng: random.Random, game: str, unseen: bool) -> dict[str, Any]:
         """The arguments of `reset` for a random game; about 3 % of mapreader's seeds crash it and are passed over."""
         from py4j.protocol import Py4JJavaError
 
@@ -73,12 +73,12 @@ class TextWorldExpress:
                 continue
             return start
 
-    def _step(self, view: View, action: str) -> dict[str, Any]:
+    def _step(self, view: GameMemory, action: str) -> dict[str, Any]:
         shown = self.env.step(action)[3]
         view.update(shown["look"], shown["inventory"])
         return shown
 
-    def _scout(self, view: View, start: dict[str, Any]) -> None:
+    def _scout(self, view: GameMemory, start: dict[str, Any]) -> None:
         """Walk through a copy of the game and open everything once, so that the view knows all there is."""
         _, shown = self.env.reset(**start)
         view.update(shown["look"], shown["inventory"])
@@ -88,11 +88,11 @@ class TextWorldExpress:
             for thing in room.things.values():
                 thing.closed = thing.closed or thing.openable
 
-    def _scout_room(self, view: View, shown: dict[str, Any]) -> None:
+    def _scout_room(self, view: GameMemory, shown: dict[str, Any]) -> None:
         for action in sorted(shown["validActions"]):
             if verb(action) == "open":
                 self._step(view, action)
-        for way, room in list(view.rooms[view.here].exits):
+        for way, room in list(view.rooms[view.current_room].exits):
             if room not in view.rooms:
                 self._scout_room(view, self._step(view, f"move {way}"))
                 self._step(view, f"move {OPPOSITE[way]}")
@@ -103,7 +103,7 @@ def verb(action: str) -> str:
     return action.split(" ", 1)[0]
 
 
-def choose(rng: random.Random, valid: list[str], gold: list[str]) -> str | None:
+def choose_action(rng: random.Random, valid: list[str], gold: list[str]) -> str | None:
     """The next gold action (taken off the list) or a random acting one: a verb first, then what to do it to."""
     if gold and gold[0] in valid and rng.random() < FOLLOW_GOLD:
         return gold.pop(0)

@@ -13,7 +13,7 @@ LEAD = re.compile(r"^(?:In (?:one|another) part of the room you see|There is als
 ROOM = re.compile(r"^You are in (?:the )?(.+)$")
 EXIT = re.compile(r"^To the (\w+) you see (?:the )?(.+)$")
 ARTICLE = re.compile(r"^(?:an?|some|the) ", re.IGNORECASE)
-FORMS = (
+CONTAINER_PATTERNS = (
     (re.compile(r"^(.+?),? that (?:has nothing on it|is empty)$"), False),
     (re.compile(r"^(.+?) that is closed$"), True),
     (re.compile(r"^(.+?),? that (?:has|contains) (.+?)(?: on it)?$"), False),
@@ -39,26 +39,26 @@ class Room:
     things: dict[str, Thing] = field(default_factory=dict)
 
 
-def bare(name: str) -> str:
+def strip_article(name: str) -> str:
     """A thing's name without its article."""
     return ARTICLE.sub("", name.strip())
 
 
-def listed(text: str) -> list[str]:
+def parse_names(text: str) -> list[str]:
     """The names in `a banana, and a cookbook`, sorted, because the simulator's order says nothing."""
-    return sorted(bare(part) for part in re.split(r", (?:and )?", text))
+    return sorted(strip_article(part) for part in re.split(r", (?:and )?", text))
 
 
 def read_thing(sentence: str) -> Thing:
     """A thing from the part of its sentence after the lead, e.g. `an open fridge, that contains some milk`."""
-    for pattern, closed in FORMS:
+    for pattern, closed in CONTAINER_PATTERNS:
         match = pattern.match(sentence)
         if match:
-            name = bare(match[1])
+            name = strip_article(match[1])
             openable = name.startswith("open ")
-            contents = None if closed else listed(match[2]) if pattern.groups == 2 else []
+            contents = None if closed else parse_names(match[2]) if pattern.groups == 2 else []
             return Thing(name.removeprefix("open "), closed, openable, contents)
-    return Thing(bare(sentence))
+    return Thing(strip_article(sentence))
 
 
 def read_room(look: str) -> Room:
@@ -81,15 +81,15 @@ def read_room(look: str) -> Room:
 def read_inventory(text: str) -> list[str]:
     """The carried things, sorted."""
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
-    return sorted(bare(line) for line in lines if line != "Your inventory is currently empty.")
+    return sorted(strip_article(line) for line in lines if line != "Your inventory is currently empty.")
 
 
-class View:
+class GameMemory:
     """All rooms of a game as far as they were shown, where the player is and what it carries."""
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
-        self.here = ""
+        self.current_room = ""
         self.carried: list[str] = []
 
     def update(self, look: str, inventory: str) -> None:
@@ -103,17 +103,17 @@ class View:
                 if thing.closed:
                     thing.contents = before.contents
         self.rooms[room.name] = room
-        self.here = room.name
+        self.current_room = room.name
         self.carried = read_inventory(inventory)
 
     def text(self) -> str:
         """The state in short plain English; rooms by name, so that a move changes only where the player is."""
         carried = ", ".join(self.carried) or "nothing"
-        rooms = " ".join(described(self.rooms[name]) for name in sorted(self.rooms))
-        return f"You are in the {self.here}, carrying {carried}. {rooms}"
+        rooms = " ".join(describe_room(self.rooms[name]) for name in sorted(self.rooms))
+        return f"You are in the {self.current_room}, carrying {carried}. {rooms}"
 
 
-def described(room: Room) -> str:
+def describe_room(room: Room) -> str:
     """`Kitchen (east: pantry): stove; fridge, closed: milk; counter: banana, cookbook.`"""
     exits = f" ({', '.join(f'{way}: {name}' for way, name in sorted(room.exits))})" if room.exits else ""
     things = []

@@ -14,14 +14,14 @@ from typing import Any
 
 from swirl import pictures
 from swirl.errors import UsageError
-from swirl.sources.collections.split import Part, part
+from swirl.sources.collections.split import Split, split_of
 from swirl.states import State
 from swirl.worlds.base import HELD_OUT_SEED, Episode, World, episode_seed
 from swirl.worlds.recording import Progress, write_episodes
 
-LENGTH = 8
+EPISODE_LENGTH = 8
 """Actions in an episode, at most."""
-CHOOSING = 8
+SELECTION_EVERY = 8
 """Every eighth unlabelled episode is for choosing checkpoints."""
 
 
@@ -33,23 +33,34 @@ def write_trial(
     At least `transitions` training transitions, half of them labelled, and half as many held-out ones; fewer only where
     a log has no more. Returns `{"labelled", "unlabelled", "held_out"}`, in transitions.
     """
-    training = enough(world, seed, transitions, progress)
-    unseen = enough(world, seed + HELD_OUT_SEED, transitions // 2, progress)
+    training = play_enough_episodes(world, seed, transitions, progress)
+    unseen = play_enough_episodes(world, seed + HELD_OUT_SEED, transitions // 2, progress)
     labelled, rest = training[::2], training[1::2]
-    write_labels(folder, kind, labelled)
-    parts: list[Part] = ["selection" if index % CHOOSING == CHOOSING - 1 else "train" for index in range(len(rest))]
-    named = [(identity(world.name, seed, index, parts[index]), episode) for index, episode in enumerate(rest)]
-    tests = [(identity(world.name, seed + HELD_OUT_SEED, i, "test"), episode) for i, episode in enumerate(unseen)]
+    write_labelled_episodes(folder, kind, labelled)
+    parts: list[Split] = [
+        "selection" if index % SELECTION_EVERY == SELECTION_EVERY - 1 else "train" for index in range(len(rest))
+    ]
+    named = [
+        (sequence_id_for_split(world.name, seed, index, parts[index]), episode) for index, episode in enumerate(rest)
+    ]
+    tests = [
+        (sequence_id_for_split(world.name, seed + HELD_OUT_SEED, i, "test"), episode)
+        for i, episode in enumerate(unseen)
+    ]
     write_episodes(kind, folder, [*named, *tests], len(named) + len(tests))
-    return {"labelled": counted(labelled), "unlabelled": counted(rest), "held_out": counted(unseen)}
+    return {
+        "labelled": count_transitions(labelled),
+        "unlabelled": count_transitions(rest),
+        "held_out": count_transitions(unseen),
+    }
 
 
-def enough(world: World, seed: int, transitions: int, progress: Progress | None) -> list[Episode]:
+def play_enough_episodes(world: World, seed: int, transitions: int, progress: Progress | None) -> list[Episode]:
     """Episodes with at least so many transitions, or all that a log has. Raises UsageError if it has fewer than 2."""
     episodes: list[Episode] = []
-    for episode in islice(endless(world, seed), transitions):
+    for episode in islice(iterate_episodes(world, seed), transitions):
         episodes.append(episode)
-        done = counted(episodes)
+        done = count_transitions(episodes)
         if progress:
             progress(min(1.0, done / transitions), f"recording {world.name}: {done} of {transitions} transitions")
         if done >= transitions:
@@ -59,12 +70,12 @@ def enough(world: World, seed: int, transitions: int, progress: Progress | None)
     return episodes
 
 
-def endless(world: World, seed: int) -> Iterator[Episode]:
+def iterate_episodes(world: World, seed: int) -> Iterator[Episode]:
     """A recording's episodes that have an action, one after the other, until the world has no more."""
     index = 0
     while True:
         try:
-            episode = world.episode(episode_seed(seed, index), LENGTH)
+            episode = world.episode(episode_seed(seed, index), EPISODE_LENGTH)
         except UsageError:  # a log is at its end
             return
         index += 1
@@ -72,34 +83,34 @@ def endless(world: World, seed: int) -> Iterator[Episode]:
             yield episode
 
 
-def identity(world: str, seed: int, index: int, wanted: Part) -> str:
+def sequence_id_for_split(world: str, seed: int, index: int, wanted: Split) -> str:
     """A sequence's id that the split, which goes by the id alone, puts into the part it is for."""
     name, turn = f"{world}-{seed}-{index:05d}", 0
-    while part(found := f"{name}-{turn}") != wanted:
+    while split_of(found := f"{name}-{turn}") != wanted:
         turn += 1
     return found
 
 
-def write_labels(folder: Path, kind: str, episodes: list[Episode]) -> None:
+def write_labelled_episodes(folder: Path, kind: str, episodes: list[Episode]) -> None:
     """Write the transitions of these episodes with their actions; pictures lie beside them, one file a state."""
     with open(folder / "labels.jsonl", "w", encoding="utf-8") as file:
         for number, episode in enumerate(episodes):
-            states = [shown(folder, kind, number, step, state) for step, state in enumerate(episode.states)]
+            states = [state_reference(folder, kind, number, step, state) for step, state in enumerate(episode.states)]
             for (before, after), action in zip(pairwise(states), episode.actions, strict=True):
                 record: dict[str, Any] = {"state": before, "action": action, "next_state": after}
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def shown(folder: Path, kind: str, number: int, step: int, state: State) -> str:
+def state_reference(folder: Path, kind: str, number: int, step: int, state: State) -> str:
     """A text, or the path of the picture's file that is written for it."""
     if kind == "text":
         return state.text
     file = folder / "labelled" / f"{number:04d}-{step:02d}.png"
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes(pictures.encoded(state.picture))
+    file.write_bytes(pictures.read_picture_bytes(state.picture))
     return str(file.relative_to(folder))
 
 
-def counted(episodes: list[Episode]) -> int:
+def count_transitions(episodes: list[Episode]) -> int:
     """How many transitions they have."""
     return sum(len(episode.actions) for episode in episodes)

@@ -16,11 +16,11 @@ from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.benchmarks import clip as clips
 from swirl.evaluation.benchmarks import text_benchmarks, text_scores
 from swirl.evaluation.benchmarks.clip import cosines
-from swirl.evaluation.benchmarks.figures import bleus, figures, means
-from swirl.evaluation.benchmarks.predictions import Means, context_of, fit, predicted_texts
-from swirl.evaluation.benchmarks.result_table import rows
-from swirl.evaluation.benchmarks.run import BENCHMARKS, run
-from swirl.evaluation.benchmarks.splits import Gathered, Step
+from swirl.evaluation.benchmarks.figures import bleu_columns, figures, mean_columns
+from swirl.evaluation.benchmarks.predictions import MeasurementContext, context_length, fit_to_context, predict_texts
+from swirl.evaluation.benchmarks.result_table import table_rows
+from swirl.evaluation.benchmarks.run import BENCHMARKS, run_benchmark
+from swirl.evaluation.benchmarks.splits import BenchmarkStep, GatheredItems
 from swirl.evaluation.judge import Endpoint, Judge
 from swirl.history import History
 from swirl.models.results import Alternative, Inference, Prediction
@@ -30,7 +30,7 @@ from swirl.states import State
 class Painter:
     """A model of pictures that draws what `paint` says of a frame and an action; it always infers one thing."""
 
-    kind, name, trainable = "image", "painter", True
+    kind, name, is_trainable = "image", "painter", True
 
     def __init__(self, paint, inferred="move the square to place 1"):
         self.paint, self.inferred, self.calls = paint, inferred, []
@@ -59,7 +59,7 @@ def moving(frame, action):
 
 def measured(name, folder, model, judge=None, limit=None):
     benchmark = BENCHMARKS[name]
-    return run(benchmark, benchmark.gather(folder, limit, 0), Means(model, judge, 0))
+    return run_benchmark(benchmark, benchmark.gather(folder, limit, 0), MeasurementContext(model, judge, 0))
 
 
 @pytest.fixture
@@ -81,23 +81,23 @@ def no_weights(monkeypatch):
 
 def test_means_of_splits_by_hand():
     splits, of = ["a", "a", "a", "b", "b"], {"a": 5, "b": 3}
-    columns = means("x/y", splits, list("12345"), [1.0, 3.0, None, 10.0, 10.0], of, 2.0)
+    columns = mean_columns("x/y", splits, list("12345"), [1.0, 3.0, None, 10.0, 10.0], of, 2.0)
     found = figures(columns)["x/y"]
     assert (found["a"].value, found["a"].scored, found["a"].of) == (4.0, 2, 5)
     assert (found["b"].value, found["b"].low, found["b"].high) == (20.0, 20.0, 20.0)
     # Each split counts the same, however many items it has; n is of all items of all splits.
     assert (found["mean"].value, found["mean"].scored, found["mean"].of, found["mean"].splits) == (12.0, 4, 8, 2)
     assert found["a"].low < 4.0 < found["a"].high and found["mean"].low < 12.0 < found["mean"].high
-    (alone,) = means("x/y", ["a"], ["1"], [7.0], of)
+    (alone,) = mean_columns("x/y", ["a"], ["1"], [7.0], of)
     assert figures([alone])["x/y"]["a"].low is None
-    assert list(means("x/y", ["a"], ["1"], [None], of)) == []
+    assert list(mean_columns("x/y", ["a"], ["1"], [None], of)) == []
 
 
 def test_bleu_is_sacrebleus_of_every_order():
     ours = ["the cat sat on the mat today", "a dog ran", "move the mug left"]
     true = ["the cat sat on a mat", "a dog ran away", "move the red mug left"]
     for order in (1, 2, 3, 4):
-        (column,) = bleus("x/bleu", ["s"] * 3, list("abc"), ours, true, {"s": 3}, order)
+        (column,) = bleu_columns("x/bleu", ["s"] * 3, list("abc"), ours, true, {"s": 3}, order)
         reference = sacrebleu.BLEU(max_ngram_order=order).corpus_score(ours, [true]).score
         assert figures([column])["x/bleu"]["s"].value == pytest.approx(reference)
 
@@ -111,16 +111,17 @@ def test_cider_and_what_is_said_without_packages(monkeypatch):
     notes: list[str] = []
     monkeypatch.setattr(text_scores.importlib.util, "find_spec", lambda name: None)
     assert (
-        text_scores.cider(true, true, notes) is None and text_scores.bert_scores(true, ["x", "y", "z"], notes) is None
+        text_scores.cider(true, true, notes) is None
+        and text_scores.bertscore_with_note(true, ["x", "y", "z"], notes) is None
     )
     assert notes == [text_scores.NO_CIDER, text_scores.NO_BERT]
 
 
 def test_bertscore_of_equal_and_empty_texts():
     notes: list[str] = []
-    if text_scores.bert_scores([], [], notes) is None:
+    if text_scores.bertscore_with_note([], [], notes) is None:
         pytest.skip("bert-score or its local model is not installed")
-    same, near, far, empty = text_scores.bert_scores(
+    same, near, far, empty = text_scores.bertscore_with_note(
         ["open the door", "open a door", "seven green stones", ""], ["open the door"] * 4, notes
     )
     assert len(notes) == 1 and notes[0].startswith("BERTScore is by ")
@@ -183,7 +184,7 @@ def test_clip_figures_by_hand(tmp_path, monkeypatch):
 def test_a_folder_that_is_no_clip_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("SWIRL_CLIP", str(tmp_path))
     with pytest.raises(SwirlError, match=r"SWIRL_CLIP names .* holds no CLIP model"):
-        clips.clip_at_hand()
+        clips.available_clip()
 
 
 def test_a_real_clip_without_a_tokenizer(tmp_path, monkeypatch):
@@ -198,12 +199,12 @@ def test_a_real_clip_without_a_tokenizer(tmp_path, monkeypatch):
     side = {"height": 32, "width": 32}
     CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=side).save_pretrained(tmp_path / "c")
     monkeypatch.setenv("SWIRL_CLIP", str(tmp_path / "c"))
-    clip = clips.clip_at_hand()
-    assert clip is clips.clip_at_hand()  # loaded once
+    clip = clips.available_clip()
+    assert clip is clips.available_clip()  # loaded once
     shown = [pictures.from_pixels(files.square(i)) for i in range(20)]
-    vectors = clip.of_pictures(shown)
+    vectors = clip.embed_pictures(shown)
     assert vectors.shape[0] == 20 and np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-    assert clip.of_pictures(shown[17:18])[0] == pytest.approx(vectors[17], abs=1e-5)
+    assert clip.embed_pictures(shown[17:18])[0] == pytest.approx(vectors[17], abs=1e-5)
     result = measured("bytemorph", files.bytemorph(tmp_path / "b", [files.motion("interaction", 3)]), Painter(moving))
     assert "CLIP's text similarity is left out, for the folder of the weights has no tokenizer." in result.notes
     assert "forward/clip_success" in result.figures and "forward/clip_text" not in result.figures
@@ -253,7 +254,7 @@ def test_worldprediction_goes_on_from_its_own_predictions(tmp_path, judged):
 
 def test_a_table_in_the_papers_form(tmp_path):
     result = measured("aurora-bench", files.aurora(tmp_path / "a", each=2), Painter(moving))
-    headings, table = rows(result)
+    headings, table = table_rows(result)
     assert headings == ["METRIC", "MagicBrush", "Action Genome", "Something", "WhatsUp", "Kubric", "mean"]
     assert table[3] == ["judge/min, paper: SWIRL, iterative", "6.62", "3.52", "3.96", "4.32", "6.96", "5.06"]
     assert table[4][:2] == ["judge/min, ours", "– (0 of 0)"] and table[4][5:] == ["– (0 of 2)", "– (0 of 5)"]
@@ -278,15 +279,15 @@ def texts(tiny_base, tmp_path):
 
 
 def step(i, state, action="open door", after="The door is open."):
-    return Step(f"s{i}", "test", State(state), action, State(after), f"s{i}")
+    return BenchmarkStep(f"s{i}", "test", State(state), action, State(after), f"s{i}")
 
 
 def test_long_contexts_lose_their_beginning_and_are_counted(texts):
     long = " ".join(f"You see thing {i}." for i in range(300))
     steps = [step(0, "The door is shut."), step(1, long), step(2, "The door is shut.", action=long)]
-    assert context_of(texts) == 128
-    fitted = fit(texts, steps)
-    assert (fitted.cut, fitted.left_out) == (1, 1)
+    assert context_length(texts) == 128
+    fitted = fit_to_context(texts, steps)
+    assert (fitted.truncated, fitted.left_out) == (1, 1)
     assert fitted.steps[0] == steps[0]
     cut = fitted.steps[1].state.text
     assert long.endswith(cut) and 40 < len(cut) < len(long)
@@ -294,8 +295,8 @@ def test_long_contexts_lose_their_beginning_and_are_counted(texts):
     used = len(texts.layout.forward(State(cut), "open door"))
     longer = len(texts.layout.forward(State(long[-len(cut) - 1 :]), "open door"))
     assert used <= 128 - room < longer
-    means_of = Means(texts, None, 0)
-    asked, predicted = predicted_texts(means_of, steps)
+    means_of = MeasurementContext(texts, None, 0)
+    asked, predicted = predict_texts(means_of, steps)
     assert [item.id for item in asked] == ["s0", "s1"] and len(predicted) == 2
     assert [note.split(",")[0] for note in means_of.notes] == [
         "1 of 3 contexts are longer than the model's own of 128 tokens; they lost their beginning.",
@@ -311,8 +312,8 @@ def test_texts_against_the_observed_ones(monkeypatch):
 
     monkeypatch.setattr(text_benchmarks, "predicted_texts", knowing)
     monkeypatch.setattr(text_benchmarks, "bert_scores", lambda ours, true, notes: notes.append(str(len(ours))))
-    with_ = Means(None, None, 0)
-    found = figures(BENCHMARKS["mind2web"].measure(Gathered(steps, {"test": 6}), with_))
+    with_ = MeasurementContext(None, None, 0)
+    found = figures(BENCHMARKS["mind2web"].measure(GatheredItems(steps, {"test": 6}), with_))
     assert found["forward/exact_match"]["test"].value == pytest.approx(100 / 3)
     assert found["forward/rouge_l"]["test"].value == pytest.approx(100 * (1 + 0.8 + 0) / 3)
     assert found["copy/rouge_l"]["test"].value == pytest.approx(80)

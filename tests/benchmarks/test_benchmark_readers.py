@@ -12,7 +12,7 @@ import pytest
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation.benchmarks import NAMES
+from swirl.evaluation.benchmarks import BENCHMARK_NAMES
 from swirl.evaluation.benchmarks.run import BENCHMARKS
 from swirl.sources.formats.aurora_bench import is_aurora
 
@@ -26,13 +26,13 @@ def gather(name, folder, limit=None, seed=0):
 
 
 def test_every_name_has_its_benchmark():
-    assert tuple(BENCHMARKS) == NAMES
+    assert tuple(BENCHMARKS) == BENCHMARK_NAMES
 
 
 def test_aurora_reads_what_is_there_and_says_what_is_not(tmp_path):
     found = gather("aurora-bench", files.aurora(tmp_path / "a"))
     assert [item.id for item in found.items] == ["kubric/0", "kubric/1", "whatsup/2", "whatsup/3"]
-    assert found.of == {"kubric": 2, "whatsup": 2, "ag": 1}
+    assert found.split_sizes == {"kubric": 2, "whatsup": 2, "ag": 1}
     assert [choice.pos for _, choice in found.choices] == ["the square is at place 0"]
     assert found.of_choices == {"kubric": 2}
     assert [note.split(",")[0] for note in found.notes] == [
@@ -43,7 +43,7 @@ def test_aurora_reads_what_is_there_and_says_what_is_not(tmp_path):
     (tmp_path / "a" / "data" / "whatsup" / "images" / "1" / "image1.png").write_bytes(b"\x89PNG no more")
     broken = gather("aurora-bench", tmp_path / "a")
     assert len(broken.items) == 3 and any(n.startswith("whatsup/3 is left out: The frame") for n in broken.notes)
-    assert broken.of == found.of
+    assert broken.split_sizes == found.split_sizes
 
 
 def test_a_limit_is_of_each_split_and_drawn_by_seed(tmp_path):
@@ -52,15 +52,15 @@ def test_a_limit_is_of_each_split_and_drawn_by_seed(tmp_path):
     assert len(first) == 4 and first == sorted(first)
     assert first == [item.id for item in gather("aurora-bench", folder, 2).items]
     assert any(first != [item.id for item in gather("aurora-bench", folder, 2, seed).items] for seed in (1, 2, 3))
-    assert gather("aurora-bench", folder, 2).of["kubric"] == 6
+    assert gather("aurora-bench", folder, 2).split_sizes["kubric"] == 6
 
 
 @pytest.mark.skipif(not is_aurora(REAL / "aurora-bench"), reason=f"no aurora-bench {WHERE}")
 def test_the_real_aurora_bench():
     found = gather("aurora-bench", REAL / "aurora-bench", 5)
-    assert found.of == dict.fromkeys(("magicbrush", "ag", "something", "whatsup", "kubric"), 50)
+    assert found.split_sizes == dict.fromkeys(("magicbrush", "ag", "something", "whatsup", "kubric"), 50)
     for item in found.items:
-        assert item.split in found.of and item.action and pictures.size(item.next_state.picture)
+        assert item.split in found.split_sizes and item.action and pictures.size(item.next_state.picture)
     assert len(found.items) + 5 * sum("50 of 50 edits" in note for note in found.notes) == 25
 
 
@@ -78,7 +78,7 @@ def test_bytemorph_reads_prompts_categories_and_pictures(tmp_path):
         ("camera_motion", "plain words 1"),
         ("interaction", "plain words 2"),
     ]
-    assert found.of["object_motion"] == found.of["human_motion"] == 1
+    assert found.split_sizes["object_motion"] == found.split_sizes["human_motion"] == 1
     assert found.notes[0] == "1 rows are left out, for they have no instruction."
     assert found.notes[1].startswith("test-00000-of-00001.parquet[4] is left out: The frame")
     assert (pictures.pixels(found.items[1].next_state.picture) == files.square(2)).all()
@@ -105,7 +105,7 @@ def test_worldprediction_takes_the_true_candidate_and_never_the_start_itself(tmp
     # Turn 1 is held against the segment after the start, not against the start's own frame.
     shown = [pictures.pixels(state.picture) for state in (one.start, *(state for _, state in one.turns))]
     assert all((frame == files.square(3 * i)).all() for i, frame in enumerate(shown))
-    assert found.of == {"1": 2, "2": 2, "3": 2}
+    assert found.split_sizes == {"1": 2, "2": 2, "3": 2}
 
 
 def test_worldprediction_without_a_list_of_the_segments(tmp_path):
@@ -126,7 +126,7 @@ def test_worldprediction_says_what_it_cannot_use(tmp_path):
     found = gather("worldprediction", files.worldprediction(tmp_path / "w", records))
     assert [item.id for item in found.items] == ["COIN/good"]
     assert [state is None for _, state in found.items[0].turns] == [False, False, False, True, True]
-    assert found.of == {"1": 1, "2": 1, "3": 1, "4": 1, "5": 1}
+    assert found.split_sizes == {"1": 1, "2": 1, "3": 1, "4": 1, "5": 1}
     assert "far has the ground_truth 2, and 2 candidates, which are counted from 0" in found.notes[0]
     assert found.notes[-1].startswith("2 frames are not there (segment|COIN|own_004: neither frames/segment_COIN_own")
     (tmp_path / "w" / "wm.json").write_text('{"COIN": []}')
@@ -160,7 +160,7 @@ def test_stabletoolbench_by_folders(tmp_path):
     (folder / "elsewhere").mkdir()
     (folder / "OOD" / "1.json").rename(folder / "elsewhere" / "1.json")
     found = gather("stabletoolbench", folder)
-    assert found.of == {"ID-High": 2, "ID-Low": 2, "ID-Med": 2, "OOD-Fail": 2, "other": 2}
+    assert found.split_sizes == {"ID-High": 2, "ID-Low": 2, "ID-Med": 2, "OOD-Fail": 2, "other": 2}
     first, second = (item for item in found.items if item.split == "ID-High")
     assert (first.state.text, first.action) == ("find it", 'weather(city="Bern")')
     assert first.next_state.text == second.last == '{"error": "", "response": "rain"}'
@@ -174,7 +174,7 @@ def test_the_real_answer_trees(place, least):
     if not (REAL / place).is_dir():
         pytest.skip(f"no {place} {WHERE}")
     found = gather("stabletoolbench", REAL / place)
-    assert len(found.items) == sum(found.of.values()) >= least and not found.notes
+    assert len(found.items) == sum(found.split_sizes.values()) >= least and not found.notes
     assert all(item.state.text.strip() and item.action and item.next_state.text.strip() for item in found.items)
     assert all("Finish(" not in item.action for item in found.items)
 
@@ -189,7 +189,7 @@ def test_steps_in_jsonl(tmp_path, name):
         ("test_website.jsonl:1", "test_website", "test_website.jsonl:1"),
         ("7", "test_task", "e1"),
     ]
-    assert found.of == {"test_website": 1, "test_task": 1}
+    assert found.split_sizes == {"test_website": 1, "test_task": 1}
     assert [note.split(" ")[0] for note in found.notes] == [f"test_website.jsonl:{i}" for i in (3, 4, 5)]
     assert 'has an empty text as "action"' in found.notes[1]
 

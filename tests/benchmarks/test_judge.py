@@ -12,12 +12,21 @@ from fake_judge import KEY, said, shown
 
 from swirl import pictures
 from swirl.errors import UsageError
-from swirl.evaluation.judge import Endpoint, Judge, Load, Nonsense, Question, cost_estimate, from_environment, numbers
+from swirl.evaluation.judge import (
+    Endpoint,
+    InvalidAnswerError,
+    Judge,
+    JudgeCalls,
+    Question,
+    describe_cost,
+    endpoint_from_environment,
+    parse_numbers,
+)
 from swirl.history import History
 from swirl.states import Picture
 
 TASK = "Was this done: {instruction}? Say {answer}."
-read = partial(numbers, key="score", count=1, low=0, high=10)
+read = partial(parse_numbers, key="score", count=1, low=0, high=10)
 
 
 def frame(value: int, side: int = 8) -> Picture:
@@ -102,8 +111,8 @@ def test_nonsense_is_no_score_and_is_not_kept(asking, answer, why):
 
 def test_a_fence_and_a_thought_are_allowed():
     assert read('<think>{"score": 1}?</think>\n```json\n{"score": 3.5, "why": "so"}\n```') == (3.5,)
-    assert numbers('{"score": [0, 10]}', "score", 2, 0, 10) == (0.0, 10.0)
-    with pytest.raises(Nonsense):
+    assert parse_numbers('{"score": [0, 10]}', "score", 2, 0, 10) == (0.0, 10.0)
+    with pytest.raises(InvalidAnswerError):
         read('{"score": 3} so be it')
 
 
@@ -174,19 +183,19 @@ def test_where_the_judge_is_and_what_it_costs(monkeypatch):
     for name in ("URL", "MODEL", "KEY", "PRICE"):
         monkeypatch.delenv(f"SWIRL_JUDGE_{name}", raising=False)
     with pytest.raises(UsageError, match="SWIRL_JUDGE_URL and SWIRL_JUDGE_MODEL in the environment"):
-        from_environment()
+        endpoint_from_environment()
     monkeypatch.setenv("SWIRL_JUDGE_URL", "http://127.0.0.1:1/v1/")
     monkeypatch.setenv("SWIRL_JUDGE_MODEL", "wise")
-    loads = [Load(100, 400, 2), Load(50, 200, 0)]
-    free = cost_estimate(loads, from_environment())
+    loads = [JudgeCalls(100, 400, 2), JudgeCalls(50, 200, 0)]
+    free = describe_cost(loads, endpoint_from_environment())
     assert "up to 150 times: about 63500 tokens in and 9000 out" in free and "money is not known" in free
     monkeypatch.setenv("SWIRL_JUDGE_PRICE", "1")
-    assert from_environment().price == (1.0, 1.0)
-    priced = cost_estimate(loads, from_environment("2.5,10"))
+    assert endpoint_from_environment().price == (1.0, 1.0)
+    priced = describe_cost(loads, endpoint_from_environment("2.5,10"))
     assert "about 0.25 at 2.5 and 10 a million tokens" in priced
     for wrong in ("cheap", "1,2,3", "-1", "nan"):
         with pytest.raises(UsageError, match="is not IN,OUT"):
-            from_environment(wrong)
+            endpoint_from_environment(wrong)
     monkeypatch.setenv("SWIRL_JUDGE_URL", "wise.example")
     with pytest.raises(UsageError, match="no http address"):
-        from_environment()
+        endpoint_from_environment()

@@ -20,7 +20,7 @@ from studio_server import PATIENCE, ROOT, Outside, StudioServer, until
 from visitor import Visitor, chromium_path, open_chromium
 
 from swirl.runs.archive.importing import import_run
-from swirl.sharing.sample_run import unpacked
+from swirl.sharing.sample_run import unpack_sample_run
 
 FOLDER = ROOT / "assets" / "readme"
 TALLEST = 1100  # pixels; a README shows the upper part of a longer page
@@ -123,7 +123,7 @@ def write_gif(pictures: list[bytes], path: Path) -> None:
 
 def train(page: Page, server: StudioServer) -> None:
     """The recorded run of a demonstration, and its start beside its best checkpoint."""
-    with unpacked() as run_file:
+    with unpack_sample_run() as run_file:
         run = import_run(server.home, run_file).run
     page.goto(f"/train?run={run}")
     wait_for_points(page, "reward", 20)

@@ -10,7 +10,7 @@ from swirl.history import History
 from swirl.paths import assets
 from swirl.settings import Settings
 from swirl.sources.collections.catalog import import_collection, load_sequences
-from swirl.training.schedule import plan
+from swirl.training.schedule import plan_phases
 
 LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrikantenwitwe" * 3
 
@@ -39,7 +39,7 @@ def long_words(home: Path) -> None:
 def finished_run(home: Path, history: History, settings: Settings) -> str:
     """A run with all its phases, curves, rollouts, and the shipped model in place of its checkpoints."""
     run = history.create_run(preset="tiny-household-paper", settings=settings.to_dict(), name="a finished run")
-    for phase in plan(settings, warm_up_steps=0):
+    for phase in plan_phases(settings, warm_up_steps=0):
         history.start_phase(run, phase.index, phase.iteration, phase.kind, phase.steps)
         for step in range(1, phase.steps + 1):
             rise = 1 - math.exp(-(step + 40 * phase.index) / 60)

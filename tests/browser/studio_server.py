@@ -149,7 +149,7 @@ def end_runs(home: Path) -> None:
         if run.status == "queued" and run.pid is None:
             jobs.stop(home, run.id)
     for run in History(home).runs():
-        processes.end(run.pid, run.pid_started, grace=0.5)
+        processes.terminate_process(run.pid, run.pid_started, grace=0.5)
 
 
 def _free_port() -> int:

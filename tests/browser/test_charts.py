@@ -14,7 +14,7 @@ from studio_server import StudioServer
 from visitor import Visitor
 
 from swirl.history import History
-from swirl.processes import myself
+from swirl.processes import current_process
 from swirl.settings import Settings
 
 pytestmark = pytest.mark.timeout(600)
@@ -43,7 +43,7 @@ def runs(studio: StudioServer, history: History) -> tuple[str, str]:
 def live(history: History) -> str:
     """A run of this process, which logs as the test asks it to; 30 of its 100 forward steps are done."""
     run = history.create_run(preset=None, settings=Settings(iterations=1, steps_per_phase=100).to_dict())
-    pid, started = myself()
+    pid, started = current_process()
     history.update_run(run, status="running", pid=pid, pid_started=started)
     history.start_phase(run, 1, 1, "forward", 100)
     log(history, run, range(1, 31))

@@ -41,7 +41,7 @@ def two_checkpoints(studio: StudioServer) -> tuple[str, str]:
         metrics = {"forward/exact_match": {"value": 0.5 + 0.5 * index, "low": 0.4, "high": 1.0}}
         name = history.checkpoints(run)[index].name
         evaluation = history.add_evaluation(checkpoint=name, data="blocks", metrics=metrics)
-        history.keep_cases(evaluation, {"places": [[f"s{n}", 0] for n in range(40)], "values": cases})
+        history.save_evaluation_cases(evaluation, {"places": [[f"s{n}", 0] for n in range(40)], "values": cases})
     first, second = history.checkpoints(run)
     return first.name, second.name
 

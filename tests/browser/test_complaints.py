@@ -26,7 +26,7 @@ from studio_server import ROOT, SHORT_RUN, StudioServer, until
 from visitor import Visitor
 
 from studio.serve import PORT
-from swirl.processes import myself
+from swirl.processes import current_process
 from swirl.settings import Settings
 from swirl.training.diagnostics import memory_advice
 
@@ -38,7 +38,7 @@ def live(studio: StudioServer) -> Iterator[str]:
     """A run of this process with settings of its own, 60 of its 100 forward steps done."""
     history = studio.history
     run = history.create_run(preset=None, settings=Settings(iterations=1, steps_per_phase=100, beta=0.37).to_dict())
-    pid, started = myself()
+    pid, started = current_process()
     history.update_run(run, status="running", pid=pid, pid_started=started)
     history.start_phase(run, 1, 1, "forward", 100)
     log(studio, run, range(1, 61))

@@ -76,12 +76,12 @@ def train_a_little(page: Page, studio: StudioServer) -> str:
     strip(page).get_by_role("link", name="Next: Train").click()
     strip(page).get_by_role("button", name="Start a short run").click()
     expect(page).to_have_url(re.compile(r"run=blocks-\d+"))
-    expect(page.locator(".run-name h2")).to_have_text(practice_run.NAME)
+    expect(page.locator(".run-name h2")).to_have_text(practice_run.RUN_NAME)
     expect(noticed(page)).to_be_visible()
     expect(page.locator('[data-part="rollouts"] tbody tr').first).to_be_visible()
     expect(strip(page).get_by_role("button", name="Start a short run")).to_be_hidden()
     run = studio.run()
-    assert (run.name, run.preset) == (practice_run.NAME, practice_run.PRESET) and len(studio.history.runs()) == 1
+    assert (run.name, run.preset) == (practice_run.RUN_NAME, practice_run.PRESET) and len(studio.history.runs()) == 1
     return run.id
 
 

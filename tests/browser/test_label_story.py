@@ -12,7 +12,7 @@ from steps import OVERFLOWING
 from studio_server import StudioServer, until
 from visitor import Visitor
 
-from swirl.sources.collections.split import part
+from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
 
 OWN = "pick up whatever lies there"
@@ -84,7 +84,7 @@ def test_labels_by_keyboard_survive_a_crash_and_start_a_warm_up(
     counted(page, 3)
     places.append(place(page))
     assert len(set(places)) == len(places)
-    assert {part(shown.rpartition(", ")[0]) for shown in places} == {"train"}
+    assert {split_of(shown.rpartition(", ")[0]) for shown in places} == {"train"}
 
     studio.kill()
     studio.start()

@@ -178,7 +178,7 @@ def test_a_run_leaves_and_comes_back_as_one_file(
     expect(page.locator('[data-part="moving"] .error')).to_have_text(
         re.compile(r"^cut\.swirl\.zip is not a whole run.*\.$")
     )
-    assert [run.id for run in studio.history.runs()] == before and studio.history.hidden() == []
+    assert [run.id for run in studio.history.runs()] == before and studio.history.hidden_runs() == []
     studio.swirl("runs", "delete", newest.id, "--yes")
     expect(page.locator(f'tr[data-run="{newest.id}"]')).to_have_count(0)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from swirl.cli import main, parser
-from swirl.cli.output import Output, table
-from swirl.cli.run_options import read_config, settings_from
+from swirl.cli import build_parser, main
+from swirl.cli.output import Output, format_table
+from swirl.cli.run_options import build_settings, read_config
 from swirl.errors import UsageError
 from swirl.history import History
 from swirl.presets import PRESETS
@@ -46,7 +46,7 @@ def test_help_is_quick_and_names_every_command() -> None:
 
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    commands = next(action.choices for action in parser()._actions if action.dest == "command")
+    commands = next(action.choices for action in build_parser()._actions if action.dest == "command")
     for name in commands:
         assert main([name, "--help"]) == 0
         assert f"swirl {name}" in capsys.readouterr().out
@@ -167,7 +167,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 
 
 def given(tmp_path: Path, *arguments: str) -> argparse.Namespace:
-    namespace = parser().parse_args(["train", *arguments])
+    namespace = build_parser().parse_args(["train", *arguments])
     namespace.home = tmp_path
     return namespace
 
@@ -175,7 +175,7 @@ def given(tmp_path: Path, *arguments: str) -> argparse.Namespace:
 def test_settings_come_from_preset_then_flags_then_set(tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
     labels.write_text("{}\n")
-    settings = settings_from(
+    settings = build_settings(
         given(
             tmp_path, "--preset", "tiny-household", "--labels", str(labels), "--set", "beta=0.2", "seed=5",
             "--set", "forward.group_size=4",
@@ -235,12 +235,12 @@ def test_only_results_reach_standard_output(tmp_path: Path) -> None:
 
 def test_an_error_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with Output(as_json=False) as out:
-        out.error("two\nlines  of reason")
+        out.print_error("two\nlines  of reason")
     assert capsys.readouterr().err == "swirl: two lines of reason\n"
 
 
 def test_table_aligns_columns() -> None:
-    assert table(["A", "LONGER"], [["wide cell", "x"]]) == "A          LONGER\nwide cell  x"
+    assert format_table(["A", "LONGER"], [["wide cell", "x"]]) == "A          LONGER\nwide cell  x"
 
 
 def test_stop_of_a_queued_run_takes_it_out_of_the_queue(tmp_path: Path, capsys) -> None:
@@ -248,7 +248,7 @@ def test_stop_of_a_queued_run_takes_it_out_of_the_queue(tmp_path: Path, capsys) 
     run_id = history.create_run(preset=None, settings=Settings().to_dict())
     assert main(["--home", str(tmp_path), "stop", run_id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"run": run_id, "status": "stopped"}
-    jobs.delete(tmp_path, run_id)
+    jobs.delete_run(tmp_path, run_id)
     assert history.runs() == []
 
 

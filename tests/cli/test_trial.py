@@ -15,11 +15,11 @@ from swirl.history import History
 from swirl.models import load_world_model
 from swirl.recipes.trial_base import make_base
 from swirl.sources.collections.catalog import get_collection, load_sequences
-from swirl.sources.collections.split import part
+from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
 from swirl.states import LabelledTransition, Transition
 from swirl.worlds import registry
-from swirl.worlds.trial_data import identity, write_trial
+from swirl.worlds.trial_data import sequence_id_for_split, write_trial
 
 ONE_STEP = ["warm_up_epochs=1", "forward.steps_per_phase=1", "inverse.steps_per_phase=1", "batch_size=4", "held_out=4"]
 
@@ -46,13 +46,13 @@ def test_one_command_from_recording_to_figures(tmp_path, capsys):
 
 
 def test_half_is_labelled_half_is_not_and_the_test_part_is_held_out(tmp_path):
-    with registry.opened("household") as world:
+    with registry.open_world("household") as world:
         counts = write_trial(world, "text", tmp_path, 160, seed=0)
     assert counts == {"labelled": 80, "unlabelled": 80, "held_out": 80}
     lines = [json.loads(line) for line in (tmp_path / "sequences.jsonl").read_text().splitlines()]
-    parts = Counter(part(line["id"]) for line in lines)
+    parts = Counter(split_of(line["id"]) for line in lines)
     assert parts == {"train": 9, "selection": 1, "test": 10}
-    assert all((part(line["id"]) == "test") == line["id"].startswith("household-1000-") for line in lines)
+    assert all((split_of(line["id"]) == "test") == line["id"].startswith("household-1000-") for line in lines)
     labels, skipped = read_labels(tmp_path / "labels.jsonl")
     assert len(labels) == 80 and not skipped
     unlabelled = {state for line in lines for state in line["states"]}
@@ -60,7 +60,7 @@ def test_half_is_labelled_half_is_not_and_the_test_part_is_held_out(tmp_path):
 
 
 def test_a_small_model_is_made_of_the_worlds_own_words(tmp_path):
-    with registry.opened("household") as world:
+    with registry.open_world("household") as world:
         episode = world.episode(5, 8)
     steps = list(zip(pairwise(episode.states), episode.actions, strict=True))
     seen = [Transition("a", index, x, y) for index, ((x, y), _) in enumerate(steps)]
@@ -75,7 +75,7 @@ def test_a_small_model_is_made_of_the_worlds_own_words(tmp_path):
 
 def test_pictures_are_labelled_by_files(tmp_path, capsys):
     trial = Trial(tmp_path, "blocks", "image", None)
-    with registry.opened("blocks") as world:
+    with registry.open_world("blocks") as world:
         trial.folder.mkdir(parents=True)
         write_trial(world, "image", trial.folder, 32, seed=0)
     labels, skipped = read_labels(trial.folder / "labels.jsonl")
@@ -88,8 +88,8 @@ def test_pictures_are_labelled_by_files(tmp_path, capsys):
 
 @pytest.mark.parametrize("wanted", ["train", "selection", "test"])
 def test_ids_fall_into_the_part_they_are_for(wanted):
-    names = [identity("bfcl", 0, index, wanted) for index in range(30)]
-    assert len(set(names)) == 30 and {part(name) for name in names} == {wanted}
+    names = [sequence_id_for_split("bfcl", 0, index, wanted) for index in range(30)]
+    assert len(set(names)) == 30 and {split_of(name) for name in names} == {wanted}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from swirl.cli import main
 from swirl.codecs import vq
 from swirl.codecs.vq_training import CodecShape, new_codec, train_codec
 from swirl.errors import SwirlError, UsageError
-from swirl.evaluation.codec_metrics import reconstruction_quality
+from swirl.evaluation.codec_metrics import mean_reconstruction_quality
 from swirl.recipes.image_codec import train_on_collection
 from swirl.worlds.blocks import Blocks, draw
 from swirl.worlds.registry import record
@@ -28,20 +28,23 @@ def frames() -> list[pictures.Pixels]:
 
 
 @pytest.fixture(scope="module")
-def trained(frames: list[pictures.Pixels]) -> vq.ImageTokenizer:
+def trained(frames: list[pictures.Pixels]) -> vq.VQImageTokenizer:
     return train_codec(frames, SMALL, steps=(180, 180))
 
 
-def test_training_makes_a_codec_that_draws_the_world(trained: vq.ImageTokenizer, frames: list[pictures.Pixels]) -> None:
+def test_training_makes_a_codec_that_draws_the_world(
+    trained: vq.VQImageTokenizer, frames: list[pictures.Pixels]
+) -> None:
     unseen = [draw(board) for board in Blocks().play(99, 8)[0]]
     torch.manual_seed(0)
     assert (
-        reconstruction_quality(trained, unseen)["psnr"] > reconstruction_quality(new_codec(SMALL), unseen)["psnr"] + 4
+        mean_reconstruction_quality(trained, unseen)["psnr"]
+        > mean_reconstruction_quality(new_codec(SMALL), unseen)["psnr"] + 4
     )
     assert len({code for row in trained.encode(frames) for code in row}) > 12
 
 
-def test_a_cell_has_its_code_whatever_stands_beside_it(trained: vq.ImageTokenizer) -> None:
+def test_a_cell_has_its_code_whatever_stands_beside_it(trained: vq.VQImageTokenizer) -> None:
     boards = Blocks().play(5, 8)[0]
     codes = trained.encode([draw(board) for board in boards])
     for before, after, x, y in zip(boards, boards[1:], codes, codes[1:], strict=False):
@@ -51,17 +54,17 @@ def test_a_cell_has_its_code_whatever_stands_beside_it(trained: vq.ImageTokenize
         assert all(x[cell] == y[cell] for cell in range(16) if same[cell])
 
 
-def test_saved_it_is_the_same(trained: vq.ImageTokenizer, frames: list[pictures.Pixels], tmp_path: Path) -> None:
+def test_saved_it_is_the_same(trained: vq.VQImageTokenizer, frames: list[pictures.Pixels], tmp_path: Path) -> None:
     trained.save(tmp_path / "codec")
-    again = vq.load(tmp_path / "codec", "cpu")
+    again = vq.load_image_tokenizer(tmp_path / "codec", "cpu")
     assert again.encode(frames[:5]) == trained.encode(frames[:5])
     assert np.array_equal(again.decode(again.encode(frames[:1])), trained.decode(trained.encode(frames[:1])))
 
 
 def test_tiles_are_put_together_as_they_were_cut() -> None:
     images = torch.arange(2 * 3 * 8 * 8).view(2, 3, 8, 8)
-    assert torch.equal(vq.join(vq.cut(images, 4), 2), images)
-    assert torch.equal(vq.cut(images, 4)[1], images[0, :, :4, 4:])
+    assert torch.equal(vq.join_tiles(vq.split_into_tiles(images, 4), 2), images)
+    assert torch.equal(vq.split_into_tiles(images, 4)[1], images[0, :, :4, 4:])
 
 
 @pytest.mark.parametrize(("shape", "said"), [(CodecShape(size=60), "tile=16"), (CodecShape(tile=8), "multiple of 16")])
@@ -80,7 +83,7 @@ def test_the_command_writes_a_codec_and_says_how_good_it_is(tmp_path: Path, caps
     assert main([*home, "codec", "--data", "board", "--out", str(out), *options]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["tokens"], said["codes"]) == (16, 32) and 0 < said["psnr"] < 60
-    assert vq.load(out, "cpu").quality["psnr"] == said["psnr"]
+    assert vq.load_image_tokenizer(out, "cpu").quality["psnr"] == said["psnr"]
     with pytest.raises(SwirlError, match="already holds something"):
         train_on_collection(tmp_path / "home", "board", SMALL, out)
     with pytest.raises(SwirlError, match="holds texts"):
@@ -90,4 +93,4 @@ def test_the_command_writes_a_codec_and_says_how_good_it_is(tmp_path: Path, caps
 def test_a_broken_codec_is_named(tmp_path: Path) -> None:
     (tmp_path / "codec").mkdir()
     with pytest.raises(SwirlError, match="cannot be loaded"):
-        vq.load(tmp_path / "codec", "cpu")
+        vq.load_image_tokenizer(tmp_path / "codec", "cpu")

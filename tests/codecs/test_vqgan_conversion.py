@@ -12,7 +12,7 @@ import yaml
 from diffusers import VQModel
 from torch.nn.functional import conv2d, group_norm, interpolate, pad, silu
 
-from swirl.codecs.vqgan_conversion import convert, original_name, read_config, renamed
+from swirl.codecs.vqgan_conversion import convert, convert_weights, original_name, read_config
 from swirl.errors import SwirlError
 
 Weights = dict[str, torch.Tensor]
@@ -228,7 +228,7 @@ def test_every_name_and_shape_of_the_full_size_has_its_place(tmp_path: Path) -> 
         original = {name: torch.empty(shape) for name, shape in shapes(FULL).items()}
     assert model.config.block_out_channels == (128, 128, 256, 256, 512)
     assert (model.config.num_vq_embeddings, model.config.vq_embed_dim) == (8192, 256)
-    result = renamed(original, model, "vqgan.ckpt")
+    result = convert_weights(original, model, "vqgan.ckpt")
     assert {name: weight.shape for name, weight in result.items()} == {
         name: weight.shape for name, weight in model.state_dict().items()
     }

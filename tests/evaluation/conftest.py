@@ -3,9 +3,9 @@
 import pytest
 import toy
 
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.held_out_transitions import Rows
-from swirl.evaluation.report import aligned
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.report import align_true_actions
 
 
 @pytest.fixture
@@ -15,6 +15,8 @@ def rows():
     def make(model, sequences=12, length=8, known=True):
         states, actions = toy.collection(sequences, length)
         transitions = [transition for sequence in states for transition in sequence.transitions()]
-        return Rows(transitions, aligned(transitions, actions) if known else None, Answers(model))
+        return EvaluatedRows(
+            transitions, align_true_actions(transitions, actions) if known else None, ModelAnswers(model)
+        )
 
     return make

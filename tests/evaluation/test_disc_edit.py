@@ -3,9 +3,9 @@
 import pytest
 import toy_pictures as toy
 
-from swirl.evaluation.disc_edit import Score, disc_edit, drawn, pixel_distance
+from swirl.evaluation.disc_edit import Score, disc_edit, draw_samples, pixel_distance
 from swirl.models.results import Prediction
-from swirl.sources.formats.aurora_bench import Choice
+from swirl.sources.formats.aurora_bench import EditChoice
 
 SHOWN = toy.draw((0, 0, 3, 0, 0, 0))
 REDDER = toy.draw((1, 0, 3, 0, 0, 0))
@@ -44,7 +44,7 @@ def test_both_instructions_of_a_sample_are_drawn_with_one_seed():
             return [Prediction(self.imagine_batch([state], [action])[0], 0.0, 0.0)]
 
     model = Painter()
-    choices = [Choice("cells", "cells/0", SHOWN.picture, pos="paint 2 white", neg="paint 2 red")]
-    samples = list(drawn(model, choices, n=3, seed=5))
+    choices = [EditChoice("cells", "cells/0", SHOWN.picture, pos="paint 2 white", neg="paint 2 red")]
+    samples = list(draw_samples(model, choices, n=3, seed=5))
     assert model.seeds == [5, 5, 6, 6, 7, 7]
     assert disc_edit(samples, pixel_distance) == Score(1.0, 0.0, 3)

@@ -7,12 +7,12 @@ import pytest
 import toy
 import toy_pictures
 
-from studio.view_models.metric_descriptions import meaning
+from studio.view_models.metric_descriptions import describe_metric
 from swirl.evaluation import bert_score, best_of_metrics, frame_comparison
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.held_out_transitions import Rows
-from swirl.evaluation.metrics import ORDER, measured, per_transition
-from swirl.evaluation.report import aligned
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.metrics import ORDER, compute_metrics, scores_per_transition
+from swirl.evaluation.report import align_true_actions
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
 HEADER = ["metric", "what it is", "unit, range", "better", "source"]
@@ -40,12 +40,12 @@ def pattern(name: str) -> str:
 class Choosing(toy.Knowing):
     """Draws what it would predict."""
 
-    def draw_batch(self, states, actions, n, *, temperature=1.0, seed=0):
+    def sample_next_states(self, states, actions, n, *, temperature=1.0, seed=0):
         return [[state] * n for state in self.imagine_batch(states, actions)]
 
 
 class ChoosingPictures(toy_pictures.Knowing):
-    draw_batch = Choosing.draw_batch
+    sample_next_states = Choosing.sample_next_states
 
 
 @pytest.fixture
@@ -54,14 +54,16 @@ def told(monkeypatch) -> set[str]:
     monkeypatch.setattr(
         frame_comparison, "perceptual_measures", lambda: dict.fromkeys(["lpips", "clip_similarity"], likeness)
     )
-    monkeypatch.setattr(bert_score, "folder", lambda: DOCUMENT)
+    monkeypatch.setattr(bert_score, "model_folder", lambda: DOCUMENT)
     monkeypatch.setattr(bert_score, "bertscore", lambda ours, theirs: [1.0] * len(ours))
     names: set[str] = set()
     for world, model in ((toy, Choosing()), (toy_pictures, ChoosingPictures())):
         sequences, actions = world.collection(4)
         transitions = [transition for sequence in sequences for transition in sequence.transitions()]
-        rows = Rows(transitions, aligned(transitions, actions), Answers(model))
-        names |= measured(rows, {**per_transition(rows, 0), **best_of_metrics.measured(rows, 2)}).keys()
+        rows = EvaluatedRows(transitions, align_true_actions(transitions, actions), ModelAnswers(model))
+        names |= compute_metrics(
+            rows, {**scores_per_transition(rows, 0), **best_of_metrics.score_best_of_n(rows, 2)}
+        ).keys()
     return names
 
 
@@ -82,5 +84,5 @@ def test_each_definition_is_whole():
 
 
 def test_the_studio_has_words_for_each(told):
-    unnamed = {name for name in told if not meaning(name).help and "best_of" not in name}
+    unnamed = {name for name in told if not describe_metric(name).help and "best_of" not in name}
     assert unnamed == set()

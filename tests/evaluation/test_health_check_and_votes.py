@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import toy
 
-from swirl.evaluation.health_check import glance, looked_at
-from swirl.evaluation.paired_differences import difference, differences
-from swirl.evaluation.preferences import tally, wilson
+from swirl.evaluation.health_check import check_health, sample_transitions
+from swirl.evaluation.paired_differences import mean_difference, metric_differences
+from swirl.evaluation.preferences import tally, wilson_interval
 
 
 def look(model: toy.Knowing):
     sequences, actions = toy.collection(30)
-    transitions = looked_at(sequences)
-    assert len(transitions) == 40 and transitions == looked_at(sequences)
-    return glance(model, transitions, [actions[t.sequence_id][t.step] for t in transitions])
+    transitions = sample_transitions(sequences)
+    assert len(transitions) == 40 and transitions == sample_transitions(sequences)
+    return check_health(model, transitions, [actions[t.sequence_id][t.step] for t in transitions])
 
 
 def test_a_glance_at_sound_actions() -> None:
@@ -39,29 +39,29 @@ def test_votes_count_whichever_side_they_were_on() -> None:
     votes = [("x", "y", "left"), ("y", "x", "right"), ("y", "x", "left"), ("x", "y", "tie"), ("x", "y", "skip")]
     counted = tally([*votes, ("x", "z", "left")], "x", "y")
     assert (counted.wins, counted.losses, counted.ties, counted.skipped) == (2, 1, 1, 1)
-    assert counted.rate == wilson(2, 3)
+    assert counted.rate == wilson_interval(2, 3)
     assert tally([("x", "y", "tie")], "x", "y").rate is None
 
 
 def test_wilsons_interval() -> None:
     # Published by Newcombe (1998), table I: 81 of 263 give 0.2553 to 0.3662; 0 of 20 give 0 to 0.1611.
-    found = wilson(81, 263)
+    found = wilson_interval(81, 263)
     assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert (wilson(0, 20).low, wilson(0, 20).high) == pytest.approx((0, 0.1611), abs=5e-5)
+    assert (wilson_interval(0, 20).low, wilson_interval(0, 20).high) == pytest.approx((0, 0.1611), abs=5e-5)
     with pytest.raises(ValueError, match="no trials"):
-        wilson(0, 0)
+        wilson_interval(0, 0)
 
 
 def test_a_paired_difference_is_surer_than_two_intervals() -> None:
     rng = np.random.default_rng(0)
     hard = rng.normal(0, 5, 60)
     places = [(f"s{i}", 0) for i in range(60)]
-    found = difference(list(hard), list(hard + 1 + rng.normal(0, 0.1, 60)), places)
+    found = mean_difference(list(hard), list(hard + 1 + rng.normal(0, 0.1, 60)), places)
     assert found.value == pytest.approx(1, abs=0.1) and 0.9 < found.low < found.high < 1.1
 
 
 def test_only_common_transitions_and_metrics_are_paired() -> None:
     first = {"places": [["a", 0], ["b", 1], ["c", 0]], "values": {"m": [0.0, 1.0, None], "only": [1, 1, 1]}}
     second = {"places": [["c", 0], ["b", 1], ["d", 0]], "values": {"m": [5.0, 3.0, 9.0]}}
-    assert {name: value.value for name, value in differences(first, second).items()} == {"m": 2.0}
-    assert differences(first, {"places": [["z", 0]], "values": {"m": [1.0]}}) == {}
+    assert {name: value.value for name, value in metric_differences(first, second).items()} == {"m": 2.0}
+    assert metric_differences(first, {"places": [["z", 0]], "values": {"m": [1.0]}}) == {}

@@ -7,16 +7,16 @@ import pytest
 import toy
 import toy_pictures
 
-from studio.view_models.health import findings
+from studio.view_models.health import health_findings
 from swirl.evaluation import bert_score
 from swirl.evaluation import health_rules as rules
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.health_check import glance, looked_at
-from swirl.evaluation.health_rules import soundness
-from swirl.evaluation.held_out_transitions import Rows
-from swirl.evaluation.metrics import measured, per_transition
-from swirl.evaluation.report import aligned
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.health_check import check_health, sample_transitions
+from swirl.evaluation.health_rules import assess_actions
+from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.metrics import compute_metrics, scores_per_transition
+from swirl.evaluation.report import align_true_actions
 from swirl.states import State, StateSequence
 
 
@@ -74,15 +74,17 @@ EACH = pytest.mark.parametrize(
 @EACH
 @pytest.mark.parametrize("known", [True, False], ids=["labelled", "unlabelled"])
 def test_the_verdict_of_a_report(world, model, truth, known, monkeypatch):
-    monkeypatch.setattr(bert_score, "folder", lambda: None)  # BERTScore takes its time and has no part in it
+    monkeypatch.setattr(bert_score, "model_folder", lambda: None)  # BERTScore takes its time and has no part in it
     sequences, actions = world.collection(12)
     transitions = [transition for sequence in sequences for transition in sequence.transitions()]
-    rows = Rows(transitions, aligned(transitions, actions) if known else None, Answers(model()))
-    found = soundness(measured(rows, per_transition(rows, 0)), len(transitions))
-    assert found.collapsed == (truth == "collapsed")
-    assert found.leaking == (truth == "leaking")
-    assert found.heard or truth not in ("sound", "leaking")
-    assert not (truth == "deaf" and found.heard)
+    rows = EvaluatedRows(
+        transitions, align_true_actions(transitions, actions) if known else None, ModelAnswers(model())
+    )
+    found = assess_actions(compute_metrics(rows, scores_per_transition(rows, 0)), len(transitions))
+    assert found.is_collapsed == (truth == "collapsed")
+    assert found.is_leaking == (truth == "leaking")
+    assert found.is_heard or truth not in ("sound", "leaking")
+    assert not (truth == "deaf" and found.is_heard)
     words = {"sound": "do not leak", "collapsed": "collapsed:", "leaking": "leak the", "deaf": "not surely listen"}
     assert words[truth] in found.sentence and found.sentence.endswith(".")
 
@@ -90,9 +92,9 @@ def test_the_verdict_of_a_report(world, model, truth, known, monkeypatch):
 @EACH
 def test_the_verdicts_of_a_glance(world, model, truth):
     sequences, actions = world.collection(30)
-    transitions = looked_at(sequences)
+    transitions = sample_transitions(sequences)
     for known in ([actions[t.sequence_id][t.step] for t in transitions], None):
-        meaningful, collapsed, leaking = findings(glance(model(), transitions, known))
+        meaningful, collapsed, leaking = health_findings(check_health(model(), transitions, known))
         assert (collapsed.verdict.claim == "Collapsed") == (truth == "collapsed")
         assert (leaking.verdict.claim == "Leaking") == (truth == "leaking")
         if truth != "collapsed":
@@ -114,30 +116,39 @@ def test_two_actions_have_not_collapsed_where_there_are_but_two():
             done.append(action)
         sequences.append(StateSequence(name, tuple(map(State, states))))
         actions[name] = done
-    transitions = looked_at(sequences)
+    transitions = sample_transitions(sequences)
     known = [actions[t.sequence_id][t.step] for t in transitions]
-    assert findings(glance(Undecided(), transitions, known))[1].verdict.claim == "Not collapsed"
-    assert rules.few(40) == 3.0 and rules.few(40, 2.0) == 1.0 and rules.few(2) == 1.0
+    assert health_findings(check_health(Undecided(), transitions, known))[1].verdict.claim == "Not collapsed"
+    assert (
+        rules.collapse_threshold(40) == 3.0
+        and rules.collapse_threshold(40, 2.0) == 1.0
+        and rules.collapse_threshold(2) == 1.0
+    )
 
 
 def test_labels_that_name_new_things_excuse_actions_that_do_too():
-    assert rules.copied(0.5) and not rules.copied(0.5, 0.4) and not rules.copied(0.2) and not rules.copied(None)
+    assert (
+        rules.is_copying(0.5)
+        and not rules.is_copying(0.5, 0.4)
+        and not rules.is_copying(0.2)
+        and not rules.is_copying(None)
+    )
 
 
 def test_what_is_not_listened_to_cannot_carry_the_state():
-    assert rules.carried(0.0, 0.0, heard=True) and not rules.carried(0.0, 0.0, heard=False)
-    assert not rules.carried(0.6, 0.0, heard=True) and not rules.carried(0.0, 0.6, heard=True)
+    assert rules.is_carrying(0.0, 0.0, heard=True) and not rules.is_carrying(0.0, 0.0, heard=False)
+    assert not rules.is_carrying(0.6, 0.0, heard=True) and not rules.is_carrying(0.0, 0.6, heard=True)
 
 
 def test_an_action_that_brings_its_next_state_along_leaks_even_if_the_state_is_used():
-    sharp = Value(2.0, 1.5, 2.5)
+    sharp = Estimate(2.0, 1.5, 2.5)
     metrics = {
-        "health/effective_number": Value(9.0, 8.0, 10.0), "controllability/log_prob_gain": sharp,
-        "leakage/stitch": sharp, "leakage/state_ablation": sharp, "leakage/foreign_context": Value(-0.8, -0.9, -0.7),
+        "health/effective_number": Estimate(9.0, 8.0, 10.0), "controllability/log_prob_gain": sharp,
+        "leakage/stitch": sharp, "leakage/state_ablation": sharp, "leakage/foreign_context": Estimate(-0.8, -0.9, -0.7),
     }  # fmt: skip
-    assert soundness(metrics, 100).leaking
-    assert not soundness(metrics | {"leakage/foreign_context": Value(-0.1, -0.3, 0.1)}, 100).leaking
-    assert not soundness({name: v for name, v in metrics.items() if "foreign" not in name}, 100).leaking
+    assert assess_actions(metrics, 100).is_leaking
+    assert not assess_actions(metrics | {"leakage/foreign_context": Estimate(-0.1, -0.3, 0.1)}, 100).is_leaking
+    assert not assess_actions({name: v for name, v in metrics.items() if "foreign" not in name}, 100).is_leaking
 
 
 def test_the_effective_number_by_hand():

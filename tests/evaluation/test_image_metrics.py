@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from swirl.evaluation.image_metrics import CAP, psnr, ssim
+from swirl.evaluation.image_metrics import MAX_PSNR, psnr, ssim
 
 
 def flat(value, side=16):
@@ -26,10 +26,10 @@ def test_psnr_does_not_wrap_around_like_bytes_do():
 
 
 def test_psnr_of_equal_frames_and_all_but_equal_ones_is_the_cap():
-    assert psnr(flat(7), flat(7)) == CAP == 60.0
+    assert psnr(flat(7), flat(7)) == MAX_PSNR == 60.0
     one = flat(7)
     one[0, 0, 0] = 8  # one value of 768 is off by one: 77 dB
-    assert psnr(flat(7), one) == CAP
+    assert psnr(flat(7), one) == MAX_PSNR
     assert psnr(flat(7), flat(8)) == pytest.approx(10 * math.log10(65025))  # 48 dB
 
 

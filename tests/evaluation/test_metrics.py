@@ -7,8 +7,8 @@ import pytest
 import toy
 
 from swirl.evaluation import action_health, controllability, copy_baseline, cycle, forward, horizon, inverse, leakage
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.held_out_transitions import Rows
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.states import State, Transition
 
 
@@ -19,7 +19,7 @@ def mean(values):
 def test_forward_is_right_for_the_knowing_and_wrong_for_the_copying(rows):
     for model, expected in ((toy.Knowing(), 1.0), (toy.Copying(), 0.0)):
         asked = rows(model)
-        compared = forward.compared(forward.predicted(asked), [y.text for y in asked.next_states])
+        compared = forward.compare_states(forward.predicted_keys(asked), [y.text for y in asked.next_states])
         assert mean(compared["exact_match"]) == expected
         assert mean(compared["token_accuracy"]) == expected or 0.5 < mean(compared["token_accuracy"]) < 1.0
 
@@ -31,18 +31,18 @@ def test_forward_log_prob_is_nats_per_token(rows):
 
 def test_without_true_actions_there_is_no_forward_prediction_and_no_inverse_score(rows):
     unknown = rows(toy.Knowing(), known=False)
-    assert forward.predicted(unknown) is None and inverse.measured(unknown) == {}
+    assert forward.predicted_keys(unknown) is None and inverse.score_actions(unknown) == {}
     assert mean(forward.log_prob(unknown)) == pytest.approx(math.log(0.9))
 
 
 def test_copying_is_the_baseline_that_changes_nothing(rows):
-    measured = copy_baseline.measured(rows(toy.Knowing()))
+    measured = copy_baseline.score_predictions(rows(toy.Knowing()))
     assert mean(measured["exact_match"]) == 0.0
     assert 0.5 < mean(measured["token_accuracy"]) < 1.0 and 0.5 < mean(measured["rouge_l"]) < 1.0
 
 
 def test_inverse_counts_the_true_actions(rows):
-    knowing, copying = inverse.measured(rows(toy.Knowing())), inverse.measured(rows(toy.Copying()))
+    knowing, copying = inverse.score_actions(rows(toy.Knowing())), inverse.score_actions(rows(toy.Copying()))
     assert mean(knowing["exact_match"]) == mean(knowing["rouge_l"]) == 1.0
     assert mean(knowing["log_prob"]) == pytest.approx(math.log(0.9))
     assert 0.0 < mean(copying["exact_match"]) < 0.6  # right where the switch was pressed, by chance
@@ -76,7 +76,7 @@ def test_health_sees_a_collapsed_action(rows):
     assert action_health.effective_number(["a", "b", "a", "b"]) == pytest.approx(2.0)
     assert 3.0 < action_health.effective_number(healthy) <= len(toy.ACTIONS)
     assert action_health.distinct(["a", "b", "a", "c"]) == 0.75
-    assert action_health.lengths(["press switch", "wait"]) == [2.0, 1.0]
+    assert action_health.word_counts(["press switch", "wait"]) == [2.0, 1.0]
 
 
 def test_leakage_tells_the_leaking_from_the_knowing(rows):
@@ -88,15 +88,15 @@ def test_leakage_tells_the_leaking_from_the_knowing(rows):
 
 
 def test_only_so_many_transitions_are_stitched(rows, monkeypatch):
-    monkeypatch.setattr(leakage, "STITCHED", 10)
+    monkeypatch.setattr(leakage, "MAX_STITCHED", 10)
     values = leakage.stitch(rows(toy.Knowing()))
     assert len(values) == 96 and sum(value is not None for value in values) == 10
 
 
 def test_overlap_is_undefined_where_nothing_is_new():
     same = Transition("a", 0, State("you hall"), State("you hall"))
-    asked = Rows([same], None, Answers(toy.Leaking()))
-    assert leakage.overlap(asked, asked.inferred) == [None]
+    asked = EvaluatedRows([same], None, ModelAnswers(toy.Leaking()))
+    assert leakage.overlap(asked, asked.inferred_actions) == [None]
 
 
 def test_horizon_goes_on_from_the_models_own_predictions(rows):
@@ -107,10 +107,10 @@ def test_horizon_goes_on_from_the_models_own_predictions(rows):
             after = toy.step(x, action)
             return after.replace("lamp off", "lamp on") if action.startswith("go") else after
 
-    measured = horizon.measured(rows(Slipping(), sequences=20, length=6))
+    measured = horizon.score_rollouts(rows(Slipping(), sequences=20, length=6))
     first, second, third = (mean(measured[f"exact_match@{steps}"]) for steps in (1, 2, 3))
     assert 1.0 > first > second > third > 0.0
-    right = horizon.measured(rows(toy.Knowing(), sequences=2, length=4))
+    right = horizon.score_rollouts(rows(toy.Knowing(), sequences=2, length=4))
     assert right["exact_match@1"] == [1.0] * 8
     assert right["exact_match@3"] == [1.0, 1.0, None, None] * 2
     assert right["exact_match@5"] == [None] * 8
@@ -119,19 +119,19 @@ def test_horizon_goes_on_from_the_models_own_predictions(rows):
 def test_copying_the_start_stands_beside_the_horizon():
     there, back = State("you hall , lamp on , apple hand"), State("you hall , lamp off , apple hand")
     transitions = [Transition("a", 0, there, back), Transition("a", 1, back, there), Transition("a", 2, there, there)]
-    copied = horizon.copied(Rows(transitions, None, Answers(toy.Knowing())))
+    copied = horizon.score_copies(EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing())))
     assert copied["exact_match@1"] == [0.0, 0.0, 1.0]
     assert copied["exact_match@2"] == [1.0, 0.0, None]  # there and back again is where it began
     assert copied["exact_match@3"] == [1.0, None, None]
 
 
 def test_the_horizon_goes_from_a_drawn_few_of_many_transitions(rows, monkeypatch):
-    monkeypatch.setattr(horizon, "STARTS", 10)
+    monkeypatch.setattr(horizon, "MAX_STARTS", 10)
     model = toy.Knowing()
     asked = rows(model, sequences=12)
     chosen, inferred = set(asked.drawn(10, seed=1)), len(asked.inferred)
     before = model.asked
-    measured, copied = horizon.measured(asked, seed=1), horizon.copied(asked, seed=1)
+    measured, copied = horizon.score_rollouts(asked, seed=1), horizon.score_copies(asked, seed=1)
     told = {i for i, value in enumerate(measured["exact_match@1"]) if value is not None}
     assert told == chosen and len(chosen) == 10 and inferred == 96
     assert [v is None for v in copied["exact_match@4"]] == [v is None for v in measured["exact_match@4"]]
@@ -139,8 +139,8 @@ def test_the_horizon_goes_from_a_drawn_few_of_many_transitions(rows, monkeypatch
 
 
 def test_costly_tests_take_a_drawn_few_of_many_transitions(rows, monkeypatch):
-    monkeypatch.setattr(controllability, "SWAPPED", 20)
-    monkeypatch.setattr(leakage, "ABLATED", 20)
+    monkeypatch.setattr(controllability, "MAX_SWAPPED", 20)
+    monkeypatch.setattr(leakage, "MAX_ABLATED", 20)
     asked = rows(toy.Knowing())
     chosen = set(asked.drawn(20, seed=4))
     for told in (controllability.log_prob_gain(asked, seed=4), leakage.state_ablation(asked, seed=4)):
@@ -150,20 +150,23 @@ def test_costly_tests_take_a_drawn_few_of_many_transitions(rows, monkeypatch):
 def test_horizon_of_two_needs_a_next_transition_of_the_same_sequence():
     x, y = State("you hall , lamp off , apple hand"), State("you hall , lamp on , apple hand")
     transitions = [Transition("a", 0, x, y), Transition("b", 1, y, x)]
-    assert horizon.measured(Rows(transitions, None, Answers(toy.Knowing())))["exact_match@2"] == [None, None]
+    assert horizon.score_rollouts(EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing())))["exact_match@2"] == [
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("lengths", [(5, 5), (1, 9), (3, 3, 3), (1,), (4,), (2, 3, 9, 4)])
 def test_elsewhere_leads_into_another_sequence_wherever_it_can(lengths):
     state = State("s")
     transitions = [Transition(f"q{i}", k, state, state) for i, n in enumerate(lengths) for k in range(n)]
-    rows = Rows(transitions, None, Answers(toy.Knowing()))
-    partner = rows.elsewhere(seed=3)
+    rows = EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing()))
+    partner = rows.other_sequence_indices(seed=3)
     assert sorted(partner) == list(range(len(transitions)))
     own = sum(transitions[i].sequence_id == transitions[j].sequence_id for i, j in enumerate(partner))
     assert own == max(0, 2 * max(lengths) - len(transitions))
     assert len(transitions) == 1 or all(i != j for i, j in enumerate(partner))
-    assert rows.elsewhere(seed=3) == partner
+    assert rows.other_sequence_indices(seed=3) == partner
 
 
 def test_each_question_is_put_to_the_model_once(rows):
@@ -171,7 +174,7 @@ def test_each_question_is_put_to_the_model_once(rows):
     asked = rows(model)
     for _ in range(2):
         cycle.action_exact_match(asked)
-        horizon.measured(asked)
-        forward.predicted(asked)
+        horizon.score_rollouts(asked)
+        forward.predicted_keys(asked)
     pairs = {(x.text, y.text) for x, y in zip(asked.states, asked.next_states, strict=True)}
     assert model.asked == 2 * len(pairs)  # one inference and one prediction for each distinct transition

@@ -10,14 +10,14 @@ import torch
 
 from swirl.errors import SwirlError
 from swirl.evaluation import perceptual_metrics
-from swirl.evaluation.perceptual_metrics import CLIP, perceptual_measures
+from swirl.evaluation.perceptual_metrics import CLIP_VARIABLE, perceptual_measures
 
 DARK, NOISE = np.zeros((16, 24, 3), np.uint8), np.random.default_rng(0).integers(0, 256, (16, 24, 3)).astype(np.uint8)
 
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch):
-    monkeypatch.delenv(CLIP, raising=False)
+    monkeypatch.delenv(CLIP_VARIABLE, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_without_weights_there_are_none():
 
 
 def test_clip_from_the_folder_that_is_named(clip, monkeypatch):
-    monkeypatch.setenv(CLIP, str(clip))
+    monkeypatch.setenv(CLIP_VARIABLE, str(clip))
     similarity = perceptual_measures()["clip_similarity"]
     assert similarity(NOISE, NOISE) == pytest.approx(1.0, abs=1e-5)
     assert similarity(DARK, NOISE) < 0.999
@@ -51,8 +51,8 @@ def test_clip_from_the_folder_that_is_named(clip, monkeypatch):
 
 
 def test_a_folder_without_clip_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setenv(CLIP, str(tmp_path))
-    with pytest.raises(SwirlError, match=f"{CLIP} names .* holds no CLIP model; .*unset"):
+    monkeypatch.setenv(CLIP_VARIABLE, str(tmp_path))
+    with pytest.raises(SwirlError, match=f"{CLIP_VARIABLE} names .* holds no CLIP model; .*unset"):
         perceptual_measures()["clip_similarity"](DARK, DARK)
 
 

@@ -10,10 +10,10 @@ import toy_pictures as toy
 from swirl import pictures
 from swirl.evaluation import codec_metrics, controllability, cycle, forward, horizon, leakage
 from swirl.evaluation import copy_baseline as copying
-from swirl.evaluation.answers import Answers
-from swirl.evaluation.held_out_transitions import Rows
-from swirl.evaluation.image_metrics import CAP
-from swirl.evaluation.report import aligned, evaluate, held_out_scores
+from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.image_metrics import MAX_PSNR
+from swirl.evaluation.report import align_true_actions, evaluate, held_out_scores
 from swirl.sources.collections.catalog import import_collection
 from swirl.states import Picture, State, Transition
 
@@ -47,7 +47,7 @@ def rows():
     def make(model, sequences=12):
         states, actions = toy.collection(sequences)
         transitions = [transition for sequence in states for transition in sequence.transitions()]
-        return Rows(transitions, aligned(transitions, actions), Answers(model))
+        return EvaluatedRows(transitions, align_true_actions(transitions, actions), ModelAnswers(model))
 
     return make
 
@@ -67,22 +67,22 @@ def imported(tmp_path):
 
 def one(model, x, y):
     """Rows of a single transition between two boards."""
-    return Rows([Transition("a", 0, toy.draw(x), toy.draw(y))], None, Answers(model))
+    return EvaluatedRows([Transition("a", 0, toy.draw(x), toy.draw(y))], None, ModelAnswers(model))
 
 
 def test_copying_a_frame_with_one_cell_of_six_changed_by_hand():
-    measured = copying.measured(one(toy.Knowing(), ALL_BLACK, ONE_WHITE))
+    measured = copying.score_predictions(one(toy.Knowing(), ALL_BLACK, ONE_WHITE))
     assert measured["exact_match"] == [0.0]
     assert measured["token_accuracy"] == [pytest.approx(5 / 6)]
     assert measured["psnr"] == [pytest.approx(10 * math.log10(6))]  # a sixth of the values is wrong by 255
     assert 0.0 < measured["ssim"][0] < 1.0
-    still = copying.measured(one(toy.Knowing(), ALL_BLACK, ALL_BLACK))
-    assert still == {"exact_match": [1.0], "token_accuracy": [1.0], "psnr": [CAP], "ssim": [1.0]}
+    still = copying.score_predictions(one(toy.Knowing(), ALL_BLACK, ALL_BLACK))
+    assert still == {"exact_match": [1.0], "token_accuracy": [1.0], "psnr": [MAX_PSNR], "ssim": [1.0]}
 
 
 def test_tokens_are_compared_with_tokens_and_pixels_with_the_observed_frame():
     asked = replace(one(toy.Knowing(off=5), ALL_BLACK, (0, 0, 3, 0, 0, 0)), true_actions=["paint 2 white"])
-    compared = forward.compared(forward.predicted(asked), asked.next_keys, asked.measures)
+    compared = forward.compare_states(forward.predicted_keys(asked), asked.next_keys, asked.measures)
     assert compared["exact_match"] == compared["token_accuracy"] == [1.0]
     # Five of six cells are drawn at 5 instead of 0; white stays as it is.
     assert compared["psnr"] == [pytest.approx(10 * math.log10(255**2 / (25 * 5 / 6)))]
@@ -90,13 +90,13 @@ def test_tokens_are_compared_with_tokens_and_pixels_with_the_observed_frame():
 
 def test_frames_of_another_size_are_compared_at_the_codecs():
     small = Transition("a", 0, toy.draw(ALL_BLACK, side=1), toy.draw(ONE_WHITE, side=2))
-    assert cycle.measured(Rows([small], None, Answers(toy.Knowing())), "psnr") == [CAP]
+    assert cycle.score_predictions(EvaluatedRows([small], None, ModelAnswers(toy.Knowing())), "psnr") == [MAX_PSNR]
 
 
 def test_the_knowing_the_copying_and_the_leaking_are_told_apart(rows):
     knowing, copies, leaking = rows(toy.Knowing()), rows(toy.Copying()), rows(toy.Leaking())
-    assert set(cycle.measured(knowing, "psnr")) == set(cycle.measured(leaking, "psnr")) == {CAP}
-    assert cycle.measured(copies, "psnr") == copying.measured(copies)["psnr"]
+    assert set(cycle.score_predictions(knowing, "psnr")) == set(cycle.score_predictions(leaking, "psnr")) == {MAX_PSNR}
+    assert cycle.score_predictions(copies, "psnr") == copying.score_predictions(copies)["psnr"]
     assert fmean(controllability.delta_psnr(knowing)) > 10.0
     assert controllability.delta_psnr(copies) == [0.0] * 96
     assert fmean(leakage.state_ablation(knowing)) > 2.0
@@ -109,9 +109,9 @@ def test_delta_psnr_by_hand():
         Transition("a", 0, toy.draw(ALL_BLACK), toy.draw(ONE_WHITE)),
         Transition("b", 0, toy.draw(ALL_BLACK), toy.draw((0, 0, 1, 0, 0, 0))),
     ]
-    gain = controllability.delta_psnr(Rows(transitions, None, Answers(toy.Knowing())))
+    gain = controllability.delta_psnr(EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing())))
     wrong = 10 * math.log10(6 * 3 / 2)  # two of three channels of one cell of six
-    assert gain == [pytest.approx(CAP - wrong)] * 2
+    assert gain == [pytest.approx(MAX_PSNR - wrong)] * 2
 
 
 def test_the_horizons_psnr_falls_with_the_steps(rows):
@@ -121,20 +121,20 @@ def test_the_horizons_psnr_falls_with_the_steps(rows):
         def prediction(self, x, action):
             return x if action.startswith("paint 5") else toy.paint(x, action)
 
-    measured = horizon.measured(rows(Slipping()))
+    measured = horizon.score_rollouts(rows(Slipping()))
     first, second, third = (fmean(v for v in measured[f"psnr@{steps}"] if v is not None) for steps in (1, 2, 3))
-    assert CAP > first > second > third
-    assert horizon.measured(rows(toy.Knowing(), 1))["psnr@3"] == [CAP] * 6 + [None] * 2
+    assert MAX_PSNR > first > second > third
+    assert horizon.score_rollouts(rows(toy.Knowing(), 1))["psnr@3"] == [MAX_PSNR] * 6 + [None] * 2
 
 
 def test_equal_frames_are_one_question_wherever_they_lie(tmp_path):
     model = toy.Knowing()
     x, y = toy.draw(ALL_BLACK), toy.draw(ONE_WHITE)
     file = tmp_path / "copy.png"
-    file.write_bytes(pictures.encoded(x.picture))
+    file.write_bytes(pictures.read_picture_bytes(x.picture))
     again = State(picture=Picture(file=file))
-    asked = Rows([Transition("a", 0, x, y), Transition("b", 0, again, y)], None, Answers(model))
-    assert asked.inferred == ["paint 2 white"] * 2
+    asked = EvaluatedRows([Transition("a", 0, x, y), Transition("b", 0, again, y)], None, ModelAnswers(model))
+    assert asked.inferred_actions == ["paint 2 white"] * 2
     assert cycle.state_exact_match(asked) == [1.0, 1.0]
     assert model.asked == 2  # one inference, one prediction
 
@@ -146,7 +146,7 @@ def test_every_metric_of_pictures_with_an_interval(imported):
     assert all(value.low <= value.value <= value.high for value in report.metrics.values())
     right = [name for name in report.metrics if "exact_match" in name and not name.startswith("copy")]
     assert {report.metrics[name].value for name in right} == {1.0}
-    assert report.metrics["forward/psnr"].value == CAP > report.metrics["copy/psnr"].value > 0.0
+    assert report.metrics["forward/psnr"].value == MAX_PSNR > report.metrics["copy/psnr"].value > 0.0
     assert report.metrics["copy/token_accuracy"].value == pytest.approx(5 / 6)
     assert report.metrics["codec/codes_used"].value == 4
     shown = report.examples[0]
@@ -162,7 +162,7 @@ def test_the_lean_scores_of_pictures(rows):
     known = rows(toy.Knowing())
     scores = held_out_scores(toy.Knowing(), known.transitions, known.true_actions)
     assert scores["forward/exact_match"] == scores["inverse/exact_match"] == scores["cycle/exact_match"] == 1.0
-    assert scores["forward/psnr"] == scores["cycle/psnr"] == CAP > scores["copy/psnr"]
+    assert scores["forward/psnr"] == scores["cycle/psnr"] == MAX_PSNR > scores["copy/psnr"]
     lean = held_out_scores(toy.Copying(), known.transitions, None)
     assert set(lean) == {
         "cycle/exact_match", "cycle/psnr", "copy/exact_match", "copy/psnr", "forward/log_prob",
@@ -172,14 +172,14 @@ def test_the_lean_scores_of_pictures(rows):
 
 def test_what_the_codec_alone_loses_by_hand():
     frames = [toy.draw(ALL_BLACK), toy.draw((3,) * 6)]
-    lost = codec_metrics.measured(toy.Knowing(off=5).codec, frames, seed=0)
-    assert lost["psnr"] == pytest.approx([10 * math.log10(255**2 / 25), CAP])
+    lost = codec_metrics.score_reconstructions(toy.Knowing(off=5).codec, frames, seed=0)
+    assert lost["psnr"] == pytest.approx([10 * math.log10(255**2 / 25), MAX_PSNR])
     c1 = (0.01 * 255) ** 2
     assert lost["ssim"] == pytest.approx([c1 / (25 + c1), 1.0])
 
 
 def test_only_so_many_frames_are_drawn_again(rows, monkeypatch):
-    monkeypatch.setattr(codec_metrics, "FRAMES", 10)
+    monkeypatch.setattr(codec_metrics, "MAX_FRAMES", 10)
     asked = rows(toy.Knowing())
-    values = codec_metrics.measured(asked.frames.codec, asked.next_states, seed=0)["psnr"]
-    assert len(values) == 96 and [value for value in values if value is not None] == [CAP] * 10
+    values = codec_metrics.score_reconstructions(asked.frames.codec, asked.next_states, seed=0)["psnr"]
+    assert len(values) == 96 and [value for value in values if value is not None] == [MAX_PSNR] * 10

@@ -29,7 +29,7 @@ def test_corpus_scores_of_any_draw_of_sequences_are_sacrebleus(counts, score, re
         drawn = random.Random(seed).choices(range(40), k=40)
         expected = reference([ours[i] for i in drawn], [[theirs[i] for i in drawn]]).score
         assert score(rows[drawn].sum(axis=0)) == pytest.approx(expected)
-    value = bootstrap.of_sums(rows, [str(i // 4) for i in range(40)], score)
+    value = bootstrap.bootstrap_statistic(rows, [str(i // 4) for i in range(40)], score)
     assert value.low < value.value < value.high and value.value == pytest.approx(reference(ours, [theirs]).score)
 
 

@@ -7,9 +7,9 @@ import toy
 
 from swirl.errors import SwirlError
 from swirl.evaluation import bert_score, evaluate, held_out_scores
-from swirl.evaluation.report import aligned, drawn
+from swirl.evaluation.report import align_true_actions, draw_transitions
 from swirl.sources.collections.catalog import import_collection
-from swirl.sources.collections.split import part
+from swirl.sources.collections.split import split_of
 from swirl.states import State
 
 NEED_TRUE_ACTIONS = {
@@ -27,7 +27,7 @@ ALWAYS = {
 ALWAYS |= {f"{group}/exact_match@{steps}" for group in ("horizon", "copy") for steps in range(1, 7)}
 
 
-if bert_score.folder() is not None:
+if bert_score.model_folder() is not None:
     NEED_TRUE_ACTIONS |= {"forward/bertscore"}
     ALWAYS |= {"copy/bertscore"}
 
@@ -59,7 +59,7 @@ def test_every_metric_with_an_interval_on_the_test_part(imported):
     home = imported()
     seen = []
     report = evaluate(toy.Knowing(), home, "toy", progress=lambda share, text: seen.append((share, text)))
-    held = [f"toy-{i}" for i in range(80) if part(f"toy-{i}") == "test"]
+    held = [f"toy-{i}" for i in range(80) if split_of(f"toy-{i}") == "test"]
     assert (report.transitions, report.sequences, report.part) == (8 * len(held), len(held), "test")
     assert set(report.metrics) == NEED_TRUE_ACTIONS | ALWAYS
     assert all(value.low <= value.value <= value.high for value in report.metrics.values())
@@ -87,7 +87,7 @@ def test_a_limit_takes_whole_sequences_as_far_as_it_goes(imported):
 
 
 def test_a_collection_without_a_test_part_is_used_whole(imported):
-    assert part("toy-0") != "test"
+    assert split_of("toy-0") != "test"
     report = evaluate(toy.Knowing(), imported(sequences=1), "toy")
     assert (report.part, report.transitions) == ("all", 8)
 
@@ -104,10 +104,10 @@ def test_an_unknown_collection_is_one_sentence(tmp_path):
 
 def test_true_actions_are_used_only_when_all_are_known():
     states, actions = toy.collection(2)
-    transitions = drawn(states, None, 0)
-    assert aligned(transitions, actions) == [*actions["toy-0"], *actions["toy-1"]]
-    assert aligned(transitions, {"toy-0": actions["toy-0"]}) is None
-    assert aligned(transitions, {**actions, "toy-1": actions["toy-1"][:-1]}) is None
+    transitions = draw_transitions(states, None, 0)
+    assert align_true_actions(transitions, actions) == [*actions["toy-0"], *actions["toy-1"]]
+    assert align_true_actions(transitions, {"toy-0": actions["toy-0"]}) is None
+    assert align_true_actions(transitions, {**actions, "toy-1": actions["toy-1"][:-1]}) is None
 
 
 def test_the_lean_scores(rows):

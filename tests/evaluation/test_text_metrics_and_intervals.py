@@ -40,31 +40,31 @@ def test_the_interval_of_a_mean_covers_it_about_95_times_in_100():
     covered = 0
     for trial in range(200):
         values = rng.normal(1.0, 2.0, size=80)
-        interval = bootstrap.of_mean(list(values), [str(i) for i in range(80)], seed=trial)
+        interval = bootstrap.bootstrap_mean(list(values), [str(i) for i in range(80)], seed=trial)
         covered += interval.low <= 1.0 <= interval.high
     assert 180 <= covered <= 199
 
 
 def test_transitions_of_one_sequence_are_not_counted_as_independent():
     values = [float(i // 20) for i in range(40)]  # two sequences, each all 0 or all 1
-    together = bootstrap.of_mean(values, ["a"] * 20 + ["b"] * 20)
-    apart = bootstrap.of_mean(values, [str(i) for i in range(40)])
+    together = bootstrap.bootstrap_mean(values, ["a"] * 20 + ["b"] * 20)
+    apart = bootstrap.bootstrap_mean(values, [str(i) for i in range(40)])
     assert together.high - together.low == 1.0 and apart.high - apart.low < 0.4
 
 
 def test_the_same_seed_gives_the_same_interval():
     values, groups = [0.0, 1.0, 1.0, 0.0, 1.0], list("abcde")
-    assert bootstrap.of_mean(values, groups, seed=1) == bootstrap.of_mean(values, groups, seed=1)
+    assert bootstrap.bootstrap_mean(values, groups, seed=1) == bootstrap.bootstrap_mean(values, groups, seed=1)
 
 
 def test_undefined_values_are_left_out_and_none_left_is_none():
-    assert bootstrap.of_mean([1.0, None, 0.0, None], list("abcd")).value == 0.5
-    assert bootstrap.of_mean([None], ["a"]) is None
+    assert bootstrap.bootstrap_mean([1.0, None, 0.0, None], list("abcd")).value == 0.5
+    assert bootstrap.bootstrap_mean([None], ["a"]) is None
 
 
 def test_the_jackknife_gives_the_textbook_error_of_a_mean():
     items = ["1", "2", "3", "6"]
-    value = bootstrap.by_jackknife(items, list("abcd"), lambda chosen: sum(map(float, chosen)) / len(chosen))
+    value = bootstrap.jackknife_statistic(items, list("abcd"), lambda chosen: sum(map(float, chosen)) / len(chosen))
     error = np.std([1, 2, 3, 6], ddof=1) / 2
     assert value.value == 3.0
     assert value.high - value.value == pytest.approx(bootstrap.NORMAL_QUANTILE * error)

@@ -13,8 +13,8 @@ import toy_pictures
 from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.evaluation import best_of_metrics
-from swirl.evaluation.best_of import best_of
-from swirl.evaluation.image_metrics import CAP
+from swirl.evaluation.best_of import sample_best_of_n
+from swirl.evaluation.image_metrics import MAX_PSNR
 from swirl.evaluation.unrolling import unroll
 from swirl.states import State, StateSequence
 
@@ -30,7 +30,7 @@ class Slipping(toy.Knowing):
 class Guessing(toy.Knowing):
     """Draws the result of a random action, the right one among them; its inverse model knows which is which."""
 
-    def draw_batch(self, states, actions, n, *, temperature=1.0, seed=0):
+    def sample_next_states(self, states, actions, n, *, temperature=1.0, seed=0):
         assert temperature == 1.0
         rng = random.Random(seed)
         return [[State(toy.step(x.text, rng.choice(toy.ACTIONS))) for _ in range(n)] for x in states]
@@ -49,10 +49,10 @@ def walk() -> StateSequence:
 def test_a_knowing_model_arrives_where_the_sequence_does(walk: StateSequence) -> None:
     rollout = unroll(toy.Knowing(), walk, 1, 3)
     assert rollout.start == walk.states[1] and rollout.states == rollout.truth == walk.states[2:]
-    assert rollout.actions == ("press switch", "go hall", "press switch") and not rollout.given
+    assert rollout.actions == ("press switch", "go hall", "press switch") and not rollout.has_given_actions
     assert [step.exact_match for step in rollout.likeness] == [1.0] * 3
-    assert [step.exact_match for step in rollout.copied] == [0.0] * 3
-    assert [step.token_accuracy for step in rollout.copied] == pytest.approx([7 / 8, 6 / 8, 7 / 8])
+    assert [step.exact_match for step in rollout.copy_likeness] == [0.0] * 3
+    assert [step.token_accuracy for step in rollout.copy_likeness] == pytest.approx([7 / 8, 6 / 8, 7 / 8])
     assert rollout.likeness[0].psnr is None
 
 
@@ -65,8 +65,8 @@ def test_an_error_is_carried_on_by_the_models_own_predictions(walk: StateSequenc
 
 def test_given_actions_go_on_beyond_the_end(walk: StateSequence) -> None:
     rollout = unroll(toy.Knowing(), walk, 3, 3, actions=["press switch", "go cellar", "drop apple"])
-    assert rollout.given and rollout.truth == walk.states[4:] and len(rollout.states) == 3
-    assert len(rollout.likeness) == len(rollout.copied) == 1
+    assert rollout.has_given_actions and rollout.truth == walk.states[4:] and len(rollout.states) == 3
+    assert len(rollout.likeness) == len(rollout.copy_likeness) == 1
     assert rollout.states[-1] == State("you cellar , lamp off , apple cellar")
 
 
@@ -90,9 +90,9 @@ def test_pictures_are_compared_in_decibels_too() -> None:
     sequence = StateSequence("cells", tuple(map(toy_pictures.draw, boards)))
     rollout = unroll(toy_pictures.Knowing(), sequence, 0, 4)
     assert rollout.actions == tuple(actions)
-    assert [step.psnr for step in rollout.likeness] == [CAP] * 4
-    assert rollout.copied[0].psnr < 30 and rollout.copied[0].exact_match == 0.0
-    assert rollout.copied[0].token_accuracy == pytest.approx(5 / 6)
+    assert [step.psnr for step in rollout.likeness] == [MAX_PSNR] * 4
+    assert rollout.copy_likeness[0].psnr < 30 and rollout.copy_likeness[0].exact_match == 0.0
+    assert rollout.copy_likeness[0].token_accuracy == pytest.approx(5 / 6)
 
 
 def test_the_best_of_n_is_the_one_whose_action_is_read_back() -> None:
@@ -100,24 +100,26 @@ def test_the_best_of_n_is_the_one_whose_action_is_read_back() -> None:
     right = [State(toy.step(x.text, z)) for x, z in zip(states, actions, strict=True)]
     shares = []
     for n in (1, 4, 32):
-        found = best_of(Guessing(), states, actions, n, seed=3)
+        found = sample_best_of_n(Guessing(), states, actions, n, seed=3)
         shares.append(sum(a == b for a, b in zip(found, right, strict=True)) / 20)
     assert shares[0] < shares[1] < shares[2] == 1.0
-    assert best_of(Guessing(), states, actions, 4, seed=3) == best_of(Guessing(), states, actions, 4, seed=3)
-    assert best_of(Guessing(), [], [], 4) == []
+    assert sample_best_of_n(Guessing(), states, actions, 4, seed=3) == sample_best_of_n(
+        Guessing(), states, actions, 4, seed=3
+    )
+    assert sample_best_of_n(Guessing(), [], [], 4) == []
     with pytest.raises(ValueError, match="from 1"):
-        best_of(Guessing(), states, actions, 0)
+        sample_best_of_n(Guessing(), states, actions, 0)
 
 
 def test_best_of_n_stands_beside_the_greedy_prediction(rows) -> None:
     asked = rows(Guessing())
-    told = best_of_metrics.measured(asked, 32)
+    told = best_of_metrics.score_best_of_n(asked, 32)
     assert set(told) == {
         f"{group}/{name}_best_of_32" for group in ("forward", "cycle") for name in ("exact_match", "token_accuracy")
     }
     assert sum(told["forward/exact_match_best_of_32"]) / 96 > 0.9  # greedy, it predicts no change at all
-    assert best_of_metrics.measured(asked, 1) == {}
-    assert set(best_of_metrics.measured(rows(Guessing(), known=False), 2)) == {
+    assert best_of_metrics.score_best_of_n(asked, 1) == {}
+    assert set(best_of_metrics.score_best_of_n(rows(Guessing(), known=False), 2)) == {
         "cycle/exact_match_best_of_2",
         "cycle/token_accuracy_best_of_2",
     }

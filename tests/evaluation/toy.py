@@ -77,12 +77,12 @@ class Knowing:
         found = [self.action(x.text, y.text) for x, y in transitions]
         return [Inference(action, -0.1, (Alternative(action, -0.1),)) for action in found]
 
-    def draw_actions(self, transitions, n, *, temperature=1.0, seed=0):
+    def sample_actions(self, transitions, n, *, temperature=1.0, seed=0):
         """Its own action and, every other time, one that slipped."""
         found = [self.action(x.text, y.text) for x, y in transitions]
         return [[self.slip if k % 2 else action for k in range(n)] for action in found]
 
-    def wording_log_prob(self, texts):
+    def base_model_log_prob(self, texts):
         """Each word, and the end, has a probability of a half."""
         return [LogProb(-(len(text.split()) + 1) * math.log(2), len(text.split()) + 1) for text in texts]
 
@@ -98,7 +98,7 @@ class Knowing:
         rows = zip(states, next_states, actions, strict=True)
         return [self.likely(self.action(x.text, y.text) == z, z) for x, y, z in rows]
 
-    def without_state_log_prob(self, actions, next_states):
+    def log_prob_without_state(self, actions, next_states):
         rows = zip(actions, next_states, strict=True)
         return [self.likely(self.prediction("you ? , lamp ? , apple ?", z) == y.text, y.text) for z, y in rows]
 

@@ -66,8 +66,8 @@ def record(folder: Path, sequences: int, known: bool) -> None:
     folder.mkdir()
     with FrameWriter(folder) as writer, open(folder / "sequences.jsonl", "w", encoding="utf-8") as file:
         for sequence in states:
-            frames = [(pictures.encoded(state.picture), ".png") for state in sequence.states]
-            file.write(json.dumps({"id": sequence.id, "frames": writer.add(frames)}) + "\n")
+            frames = [(pictures.read_picture_bytes(state.picture), ".png") for state in sequence.states]
+            file.write(json.dumps({"id": sequence.id, "frames": writer.add_sequence(frames)}) + "\n")
     (folder / "collection.json").write_text(json.dumps({"kind": "image"}), encoding="utf-8")
     if known:
         lines = [json.dumps({"id": name, "actions": taken}) for name, taken in actions.items()]
@@ -124,12 +124,12 @@ class Knowing:
         found = [self.action(self.codec.board(x), self.codec.board(y)) for x, y in transitions]
         return [Inference(action, -0.1, (Alternative(action, -0.1),)) for action in found]
 
-    def draw_actions(self, transitions, n, *, temperature=1.0, seed=0):
+    def sample_actions(self, transitions, n, *, temperature=1.0, seed=0):
         """Its own action and, every other time, one that slipped."""
         found = [self.action(self.codec.board(x), self.codec.board(y)) for x, y in transitions]
         return [[self.slip if k % 2 else action for k in range(n)] for action in found]
 
-    def wording_log_prob(self, texts):
+    def base_model_log_prob(self, texts):
         """Each word, and the end, has a probability of a half."""
         return [LogProb(-(len(text.split()) + 1) * math.log(2), len(text.split()) + 1) for text in texts]
 
@@ -147,7 +147,7 @@ class Knowing:
         rows = zip(states, next_states, actions, strict=True)
         return [self.likely(self.action(self.codec.board(x), self.codec.board(y)) == z, 3) for x, y, z in rows]
 
-    def without_state_log_prob(self, actions, next_states):
+    def log_prob_without_state(self, actions, next_states):
         rows = zip(actions, next_states, strict=True)
         return [self.likely(self.prediction((0,) * CELLS, z) == self.codec.board(y), CELLS) for z, y in rows]
 

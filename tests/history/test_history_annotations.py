@@ -64,13 +64,13 @@ def test_checkpoints_of_all_runs_at_once(history: History, run_id: str) -> None:
 
 
 def test_the_census_changes_when_a_table_of_runs_would(history: History, run_id: str) -> None:
-    seen = [history.census()]
+    seen = [history.status_counts()]
     other = history.create_run(preset=None, settings={"data": "household"})
-    seen.append(history.census())
+    seen.append(history.status_counts())
     history.update_run(other, status="running")
-    seen.append(history.census())
+    seen.append(history.status_counts())
     history.delete_run(other)
-    assert history.census() == seen[0] and seen[0] != seen[1] != seen[2]
+    assert history.status_counts() == seen[0] and seen[0] != seen[1] != seen[2]
 
 
 def test_a_run_that_is_half_deleted_is_seen_by_nobody(history: History, run_id: str, monkeypatch) -> None:
@@ -80,13 +80,13 @@ def test_a_run_that_is_half_deleted_is_seen_by_nobody(history: History, run_id: 
     def stop(run_id: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(history, "purge", stop)
+    monkeypatch.setattr(history, "purge_run", stop)
     with pytest.raises(KeyboardInterrupt):
         history.delete_run(run_id)
-    assert (history.runs(), history.all_tags(), history.census()) == ([], [], [])
-    assert [run for run, _, _ in history.hidden()] == [run_id]
+    assert (history.runs(), history.all_tags(), history.status_counts()) == ([], [], [])
+    assert [run for run, _, _ in history.hidden_runs()] == [run_id]
     for call in (history.run, history.delete_run, lambda run: history.log_metrics(run, 0, 2, {"loss": 1.0})):
         with pytest.raises(SwirlError, match="no run"):
             call(run_id)
-    History(history.home).purge(run_id)
-    assert (history.hidden(), history.metrics(run_id)) == ([], [])
+    History(history.home).purge_run(run_id)
+    assert (history.hidden_runs(), history.metrics(run_id)) == ([], [])

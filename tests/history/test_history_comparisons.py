@@ -35,14 +35,17 @@ def test_all_goes_with_its_run(tmp_path: Path) -> None:
     history = History(tmp_path)
     run = history.create_run(preset=None, settings={"data": "walks"})
     history.add_preference(**PLACE, left="tiny", right=f"{run}@1", choice="left")
-    history.keep_look(checkpoint=f"{run}@1", data="walks", found={"a": 1})
-    history.keep_look(checkpoint=f"{run}@1", data="walks", found={"a": 2})
-    history.keep_look(checkpoint="tiny", data="walks", found={"a": 3})
-    assert [look.found for look in history.looks(checkpoint=f"{run}@1")] == [{"a": 2}]
-    assert {row[:2] for row in history.newest_looks()} == {(f"{run}@1", "walks"), ("tiny", "walks")}
+    history.save_health_check(checkpoint=f"{run}@1", data="walks", found={"a": 1})
+    history.save_health_check(checkpoint=f"{run}@1", data="walks", found={"a": 2})
+    history.save_health_check(checkpoint="tiny", data="walks", found={"a": 3})
+    assert [look.found for look in history.health_checks(checkpoint=f"{run}@1")] == [{"a": 2}]
+    assert {row[:2] for row in history.newest_health_checks()} == {(f"{run}@1", "walks"), ("tiny", "walks")}
     evaluation = history.add_evaluation(checkpoint=f"{run}@1", data="walks", metrics={})
-    history.keep_cases(evaluation, {"places": [["w0", 0]]})
-    assert history.cases(evaluation) == {"places": [["w0", 0]]} and history.cases(evaluation + 1) is None
+    history.save_evaluation_cases(evaluation, {"places": [["w0", 0]]})
+    assert (
+        history.evaluation_cases(evaluation) == {"places": [["w0", 0]]}
+        and history.evaluation_cases(evaluation + 1) is None
+    )
     history.delete_run(run)
-    assert history.preferences("walks", ["tiny", f"{run}@1"]) == [] and history.cases(evaluation) is None
-    assert [look.checkpoint for look in history.looks(data="walks")] == ["tiny"]
+    assert history.preferences("walks", ["tiny", f"{run}@1"]) == [] and history.evaluation_cases(evaluation) is None
+    assert [look.checkpoint for look in history.health_checks(data="walks")] == ["tiny"]

@@ -8,8 +8,8 @@ from statistics import fmean
 
 import pytest
 
-from swirl.history import Bin, History
-from swirl.history.curves import WIDTH
+from swirl.history import History, MetricBin
+from swirl.history.curves import STEPS_PER_BIN
 from swirl.history.migrations import MIGRATIONS
 
 
@@ -34,7 +34,7 @@ def log(history: History, run_id: str, phase: int, steps: int) -> None:
         db.conn.executemany("INSERT INTO metrics (run, phase, step, name, value) VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def assert_bins(found: list[Bin], width: int, phase: int, steps: int) -> None:
+def assert_bins(found: list[MetricBin], width: int, phase: int, steps: int) -> None:
     """The bins hold each of the phase's steps once, and their figures are those of the steps."""
     expected: dict[int, list[int]] = {}
     for step in range(1, steps + 1):
@@ -46,7 +46,7 @@ def assert_bins(found: list[Bin], width: int, phase: int, steps: int) -> None:
         assert one.mean == pytest.approx(fmean(values))
 
 
-@pytest.mark.parametrize("width", [1, 7, WIDTH, 3 * WIDTH])
+@pytest.mark.parametrize("width", [1, 7, STEPS_PER_BIN, 3 * STEPS_PER_BIN])
 def test_bins_hold_every_figure_once_with_its_extremes(history: History, run_id: str, width: int) -> None:
     log(history, run_id, 0, 200)
     log(history, run_id, 1, 75)
@@ -61,7 +61,7 @@ def test_a_stretch_is_cut_out_at_its_steps_and_over_phases(history: History, run
         log(history, run_id, phase, 100)
     _, found = history.curves(run_id, ["reward"], 1, start=(0, 98), end=(1, 3))
     assert [(b.phase, b.last) for b in found["reward"]] == [(0, 98), (0, 99), (0, 100), (1, 1), (1, 2)]
-    _, found = history.curves(run_id, ["reward"], WIDTH, start=(1, 40), end=(1, 60))
+    _, found = history.curves(run_id, ["reward"], STEPS_PER_BIN, start=(1, 40), end=(1, 60))
     assert [(b.phase, b.last) for b in found["reward"]] == [(1, 63)]
 
 
@@ -78,15 +78,15 @@ def test_a_repeated_step_is_counted_once(history: History, run_id: str) -> None:
     for step in range(1, 4):
         history.log_metrics(run_id, 0, step, {"reward": 9.0 * step, "kl": 1.0})
     history.log_metrics(run_id, 0, 3, {"reward": 0.0, "kl": math.nan})
-    _, found = history.curves(run_id, ["reward", "kl"], WIDTH)
-    assert found["reward"] == [Bin(0, 3, 3, 9.0, 0.0, 18.0)]
-    assert found["kl"] == [Bin(0, 2, 2, 1.0, 1.0, 1.0)]
+    _, found = history.curves(run_id, ["reward", "kl"], STEPS_PER_BIN)
+    assert found["reward"] == [MetricBin(0, 3, 3, 9.0, 0.0, 18.0)]
+    assert found["kl"] == [MetricBin(0, 2, 2, 1.0, 1.0, 1.0)]
 
 
 def test_what_is_no_number_is_in_no_curve(history: History, run_id: str) -> None:
     history.log_metrics(run_id, 0, 1, {"loss": math.nan, "kl": math.inf})
     assert history.curves(run_id, ["loss", "kl"])[1] == {}
-    assert history.curves(run_id, ["loss", "kl"], WIDTH)[1] == {}
+    assert history.curves(run_id, ["loss", "kl"], STEPS_PER_BIN)[1] == {}
 
 
 def test_a_deleted_run_leaves_no_bins(history: History, run_id: str) -> None:
@@ -104,26 +104,26 @@ def test_an_older_history_gets_its_bins_when_it_is_opened(history: History, run_
         db.execute("DROP INDEX runs_status")
         db.execute("DELETE FROM _sqlite_migrations WHERE name = 'metric_bins'")
     later = History(history.home)
-    assert {step.name for step in MIGRATIONS.applied(later._database())} >= {"metric_bins"}
-    assert_bins(later.curves(run_id, ["reward"], WIDTH)[1]["reward"], WIDTH, 0, 100)
+    assert {step.name for step in MIGRATIONS.applied(later._connection())} >= {"metric_bins"}
+    assert_bins(later.curves(run_id, ["reward"], STEPS_PER_BIN)[1]["reward"], STEPS_PER_BIN, 0, 100)
 
 
 def test_the_latest_figures_of_a_metric(history: History, run_id: str) -> None:
     log(history, run_id, 0, 20)
     log(history, run_id, 1, 2)
-    assert history.latest(run_id, "reward", 3) == [value(1, 2), value(1, 1), value(0, 20)]
-    assert history.latest(run_id, "kl", 3) == []
+    assert history.latest_values(run_id, "reward", 3) == [value(1, 2), value(1, 1), value(0, 20)]
+    assert history.latest_values(run_id, "kl", 3) == []
 
 
-@pytest.mark.parametrize("width", [1, WIDTH])
+@pytest.mark.parametrize("width", [1, STEPS_PER_BIN])
 def test_charts_are_read_through_indices(history: History, run_id: str, width: int) -> None:
     """No query of a chart or a poll may look at the rows of other runs."""
     asked: list[str] = []
-    history._database().conn.set_trace_callback(asked.append)
+    history._connection().conn.set_trace_callback(asked.append)
     history.curves(run_id, ["reward"], width)
     history.metrics(run_id, ["reward"], after=7)
-    history.latest(run_id, "reward", 10)
-    history._database().conn.set_trace_callback(None)
+    history.latest_values(run_id, "reward", 10)
+    history._connection().conn.set_trace_callback(None)
     queries = [sql for sql in asked if sql.lstrip().startswith("SELECT")]
     assert len(queries) == 4
     with history._reading() as db:

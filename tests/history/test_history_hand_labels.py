@@ -9,10 +9,10 @@ from swirl.history import History
 
 def test_labels_are_kept_in_order_and_a_second_word_replaces_the_first(tmp_path: Path) -> None:
     history = History(tmp_path)
-    history.keep_hand_label("walks", "w0", 0, "a", "go")
-    history.keep_hand_label("walks", "w1", 3, "b", None)
-    history.keep_hand_label("others", "w0", 0, "c", "stay")
-    history.keep_hand_label("walks", "w0", 0, "a", "run")
+    history.save_hand_label("walks", "w0", 0, "a", "go")
+    history.save_hand_label("walks", "w1", 3, "b", None)
+    history.save_hand_label("others", "w0", 0, "c", "stay")
+    history.save_hand_label("walks", "w0", 0, "a", "run")
     again = History(tmp_path)  # as another process reads them
     found = [(label.sequence, label.step, label.shows, label.action) for label in again.hand_labels("walks")]
     assert found == [("w1", 3, "b", None), ("w0", 0, "a", "run")]
@@ -21,7 +21,7 @@ def test_labels_are_kept_in_order_and_a_second_word_replaces_the_first(tmp_path:
 def test_undo_forgets_one_transition_and_no_other(tmp_path: Path) -> None:
     history = History(tmp_path)
     for step in range(3):
-        history.keep_hand_label("walks", "w0", step, "a", f"go {step}")
+        history.save_hand_label("walks", "w0", step, "a", f"go {step}")
     history.undo_hand_label("walks", "w0", 1)
     history.undo_hand_label("walks", "w0", 1)
     assert [label.action for label in history.hand_labels("walks")] == ["go 0", "go 2"]

@@ -72,7 +72,7 @@ def test_an_unknown_run_is_named_with_the_newest(history: History) -> None:
         lambda: history.run("nope"),
         lambda: history.update_run("nope", status="running"),
         lambda: history.delete_run("nope"),
-        lambda: history.request("nope", "stop"),
+        lambda: history.add_request("nope", "stop"),
         lambda: history.set_note("nope", "text"),
         lambda: history.log_metrics("nope", 0, 1, {"reward": 1.0}),
         lambda: history.create_run(preset=None, settings={}, parent="nope"),
@@ -100,7 +100,7 @@ def test_only_known_columns_and_statuses(history: History) -> None:
     with pytest.raises(ValueError, match="napping"):
         history.update_run(run_id, status="napping")
     with pytest.raises(ValueError, match="dance"):
-        history.request(run_id, "dance")  # type: ignore[arg-type]
+        history.add_request(run_id, "dance")  # type: ignore[arg-type]
 
 
 def test_a_heartbeat_says_where_the_run_stands(history: History) -> None:
@@ -116,9 +116,9 @@ def test_a_heartbeat_says_where_the_run_stands(history: History) -> None:
 
 def test_asking_twice_is_asking_once(history: History) -> None:
     run_id, other = new_run(history), new_run(history)
-    history.request(run_id, "stop")
-    history.request(run_id, "sample")
-    history.request(run_id, "stop")
+    history.add_request(run_id, "stop")
+    history.add_request(run_id, "sample")
+    history.add_request(run_id, "stop")
     assert history.pending_requests(run_id) == ["stop", "sample"]
     assert history.pending_requests(other) == []
     history.clear_requests(run_id, "stop")
@@ -138,7 +138,7 @@ def test_deleting_a_run_deletes_its_rows_everywhere(history: History, tmp_path: 
     kept, gone = new_run(history), new_run(history)
     child = new_run(history, parent=gone)
     for run_id in (kept, gone):
-        history.request(run_id, "stop")
+        history.add_request(run_id, "stop")
         history.set_note(run_id, "note")
         history.set_tags(run_id, ["good"])
         history.start_phase(run_id, 0, 1, "forward", 10)

@@ -19,11 +19,11 @@ from swirl import pictures
 from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.models import Prediction, load_world_model, resolve_checkpoint
-from swirl.models.checkpoints import kind_of
-from swirl.models.families.diffusion_editors import Editor, is_editor, load_editor
+from swirl.models.checkpoints import checkpoint_kind
+from swirl.models.families.diffusion_editors import DiffusionEditor, is_editor, load_editor
 from swirl.settings import Settings
 from swirl.states import State
-from swirl.training.loop import load as load_for_training
+from swirl.training.loop import load_trainable_model as load_for_training
 
 WIDE = State(picture=pictures.from_pixels(np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)))
 
@@ -35,7 +35,7 @@ def folder(request, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def editor(folder: Path) -> Editor:
+def editor(folder: Path) -> DiffusionEditor:
     """Few steps at a small size, so that two cores are enough."""
     loaded = load_editor(folder, "cpu", side=64)
     loaded.settings = {**loaded.settings, "num_inference_steps": 2}
@@ -46,7 +46,7 @@ def seen(state: State) -> np.ndarray:
     return pictures.pixels(state.picture)
 
 
-def test_next_states_have_the_frames_size_and_no_scores(editor: Editor) -> None:
+def test_next_states_have_the_frames_size_and_no_scores(editor: DiffusionEditor) -> None:
     found = editor.imagine(WIDE, "make it red", n=2, seed=3)
     assert [seen(prediction.state).shape for prediction in found] == [(40, 70, 3)] * 2
     assert [(prediction.score, prediction.log_prob) for prediction in found] == [(None, None)] * 2
@@ -56,7 +56,7 @@ def test_next_states_have_the_frames_size_and_no_scores(editor: Editor) -> None:
     assert again[0] == found[1]  # the second of seed 3 is the first of seed 4
 
 
-def test_frame_and_instruction_both_matter(editor: Editor) -> None:
+def test_frame_and_instruction_both_matter(editor: DiffusionEditor) -> None:
     black = State(picture=pictures.from_pixels(np.zeros((40, 70, 3), np.uint8)))
     told: list[float] = []
     rows = editor.imagine_batch(
@@ -68,9 +68,9 @@ def test_frame_and_instruction_both_matter(editor: Editor) -> None:
     assert editor.imagine_batch([WIDE], ["make it red"]) == rows[:1]
 
 
-def test_the_shape_is_kept_while_editing(editor: Editor) -> None:
+def test_the_shape_is_kept_while_editing(editor: DiffusionEditor) -> None:
     assert editor.working_size(70, 40) == (64, 64)  # no side below 64
-    editor_at = Editor(editor.pipeline, name="x", side=512)
+    editor_at = DiffusionEditor(editor.pipeline, name="x", side=512)
     for width, height in ((480, 270), (64, 64), (512, 20)):
         wide, high = editor_at.working_size(width, height)
         assert max(wide, high) == 512 and min(wide, high) >= 64
@@ -91,14 +91,16 @@ def test_the_shape_is_kept_while_editing(editor: Editor) -> None:
         lambda e: e.save(Path("nowhere"), with_base=True),
     ],
 )
-def test_what_needs_log_probabilities_is_refused(editor: Editor, ask: Callable[[Editor], object]) -> None:
+def test_what_needs_log_probabilities_is_refused(
+    editor: DiffusionEditor, ask: Callable[[DiffusionEditor], object]
+) -> None:
     with pytest.raises(SwirlError, match="is a diffusion editor") as caught:
         ask(editor)
     assert "\n" not in str(caught.value)
-    assert editor.kind == "image" and not editor.trainable
+    assert editor.kind == "image" and not editor.is_trainable
 
 
-def test_texts_are_refused(editor: Editor) -> None:
+def test_texts_are_refused(editor: DiffusionEditor) -> None:
     with pytest.raises(SwirlError, match="the state is a text"):
         editor.imagine(State("you are in hall."), "go")
 
@@ -130,9 +132,9 @@ def test_folders_are_recognised_without_torch(folder: Path, tiny_base: Path) -> 
 
 def test_it_is_found_by_name_like_any_model(folder: Path, tmp_path: Path) -> None:
     assert resolve_checkpoint(tmp_path, str(folder)) == folder.resolve()
-    assert kind_of(folder) == "image"
+    assert checkpoint_kind(folder) == "image"
     found = load_world_model(tmp_path, str(folder), "cpu")
-    assert isinstance(found, Editor) and not found.trainable
+    assert isinstance(found, DiffusionEditor) and not found.is_trainable
 
 
 def test_a_run_that_would_train_it_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.models import load_world_model
-from swirl.models.generation import Sampling
+from swirl.models.generation import SamplingConfig
 from swirl.models.world_model import WorldModel
 from swirl.states import State
 from swirl.worlds.blocks import Blocks
@@ -38,8 +38,8 @@ def test_what_is_saved_is_loaded(world: WorldModel, states: list[State], tmp_pat
 
 
 def test_a_predicted_state_is_codes_alone_and_as_many_as_a_frame_has(world: WorldModel, states: list[State]) -> None:
-    prompts = [world.layout.forward(state, "paint the red circle blue") for state in states[:3]]
-    drawn = world.sample("fwm", prompts, 5, Sampling(99, temperature=5.0), answer="state")
+    prompts = [world.layout.forward_prompt(state, "paint the red circle blue") for state in states[:3]]
+    drawn = world.sample("fwm", prompts, 5, SamplingConfig(99, temperature=5.0), answer="state")
     first = world.codec.offset
     assert {len(row) for row in drawn} == {16}
     assert all(first <= token < first + 32 for row in drawn for token in row)
@@ -47,16 +47,16 @@ def test_a_predicted_state_is_codes_alone_and_as_many_as_a_frame_has(world: Worl
 
 
 def test_an_inferred_action_is_words_alone(world: WorldModel, states: list[State]) -> None:
-    prompts = [world.layout.inverse(x, y) for x, y in pairwise(states)]
-    drawn = world.sample("idm", prompts, 5, Sampling(9, temperature=5.0), answer="action")
+    prompts = [world.layout.inverse_prompt(x, y) for x, y in pairwise(states)]
+    drawn = world.sample("idm", prompts, 5, SamplingConfig(9, temperature=5.0), answer="action")
     assert all(token < world.codec.offset for row in drawn for token in row)
 
 
 def test_probabilities_are_those_of_the_restricted_vocabulary(world: WorldModel, states: list[State]) -> None:
-    prompt, answer = world.layout.forward(states[0], "remove the red circle"), world.state_completion(states[1])
+    prompt, answer = world.layout.forward_prompt(states[0], "remove the red circle"), world.state_completion(states[1])
     (score,) = world.log_prob("fwm", [prompt], [answer], answer="state")
     first = world.codec.offset
-    with world.playing("fwm") as model, torch.no_grad():
+    with world.activate_adapter("fwm") as model, torch.no_grad():
         logits = model(input_ids=torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1, first:]
     expected = logits.log_softmax(-1)[torch.arange(16), torch.tensor(answer) - first].sum().item()
     assert score.total == pytest.approx(expected, abs=1e-3)

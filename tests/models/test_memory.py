@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from swirl.models import memory_estimate, model_sizes
-from swirl.models.memory_estimate import estimate
+from swirl.models.memory_estimate import estimate_memory
 from swirl.presets import PRESETS
 
 # Liquid's shape: Gemma 7B with 8192 codes, 512 x 512 frames of 1024 tokens.
@@ -40,7 +40,7 @@ SMALL = {
 
 
 def test_a_small_step_by_hand() -> None:
-    found = estimate(**SMALL)
+    found = estimate_memory(**SMALL)
     assert found.weights == 2000
     assert found.adapters == 2 * 2 * (8 * 12 + 3 * (12 + 32)) * 6 * 4  # six copies of four bytes
     tokens = 3 * 4 * (5 + 6)
@@ -54,43 +54,43 @@ def test_a_small_step_by_hand() -> None:
 
 
 def test_what_each_number_changes() -> None:
-    base = estimate(**SMALL)
-    assert estimate(**SMALL, bits=32).weights == 4000
-    assert estimate(**SMALL, bits=8).weights == 1000
-    assert estimate(**SMALL, bits=4).weights == 516  # 4.127 bits each
-    assert estimate(**SMALL, outside=50).weights == base.weights + 100
-    assert estimate(**SMALL, lora_parameters=1).adapters == 24
-    assert estimate(**SMALL, checkpointing=False).activations == 3 * 4 * 11 * 2 * (8 * 12 + 3 * 32) * 2
-    assert estimate(**SMALL, inner=12).activations == 3 * 4 * 11 * (2 * 12 + 11 * 12) * 2
-    halves = estimate(**SMALL, micro_batches=2)
+    base = estimate_memory(**SMALL)
+    assert estimate_memory(**SMALL, bits=32).weights == 4000
+    assert estimate_memory(**SMALL, bits=8).weights == 1000
+    assert estimate_memory(**SMALL, bits=4).weights == 516  # 4.127 bits each
+    assert estimate_memory(**SMALL, outside=50).weights == base.weights + 100
+    assert estimate_memory(**SMALL, lora_parameters=1).adapters == 24
+    assert estimate_memory(**SMALL, checkpointing=False).activations == 3 * 4 * 11 * 2 * (8 * 12 + 3 * 32) * 2
+    assert estimate_memory(**SMALL, inner=12).activations == 3 * 4 * 11 * (2 * 12 + 11 * 12) * 2
+    halves = estimate_memory(**SMALL, micro_batches=2)
     assert (halves.activations, halves.logits) == (base.activations / 2, base.logits / 2)
     assert halves.adapters == base.adapters
     with pytest.raises(ValueError, match="3 bits"):
-        estimate(**SMALL, bits=3)
+        estimate_memory(**SMALL, bits=3)
 
 
 def test_where_drawing_needs_more_than_learning_the_cache_counts() -> None:
-    found = estimate(**SMALL, micro_batches=12, key_value_width=100)
+    found = estimate_memory(**SMALL, micro_batches=12, key_value_width=100)
     assert found.cache == 12 * 11 * 2 * 2 * 100 * 2
     assert (found.activations, found.logits) == (0, 0)
 
 
 def test_liquid_in_full_by_hand() -> None:
-    found = estimate(**LIQUID)
+    found = estimate_memory(**LIQUID)
     assert found.weights == 17_200_000_000
     assert found.adapters == 16 * 28 * (8 * 3072 + 3 * (3072 + 24_576)) * 24  # 1.2 GB
     assert found.cache == 8 * 2124 * 2 * 28 * 4096 * 2  # 7.8 GB, more than learning needs
     assert (found.activations, found.logits) == (0, 0)
     assert found.gigabytes == pytest.approx(1.08 * (17.2 + 1.16 + 7.8) + 0.75, abs=0.1)
-    quantised = estimate(**LIQUID, bits=4)
+    quantised = estimate_memory(**LIQUID, bits=4)
     assert found.weights - quantised.weights == pytest.approx(8.6e9 * (16 - 4.127) / 8)
 
 
 def test_no_more_is_drawn_at_once_than_there_is_room_for() -> None:
-    many = estimate(**{**LIQUID, "prompts": 32, "micro_batches": 32})
+    many = estimate_memory(**{**LIQUID, "prompts": 32, "micro_batches": 32})
     assert many.cache == 8 * 2124 * 2 * 28 * 4096 * 2  # eight rows again, for a ninth would be beyond 8 GB
-    assert many.total == estimate(**LIQUID).total
-    one = estimate(**{**LIQUID, "prompts": 1, "group_size": 2, "completion_tokens": 40_000, "micro_batches": 2})
+    assert many.total == estimate_memory(**LIQUID).total
+    one = estimate_memory(**{**LIQUID, "prompts": 1, "group_size": 2, "completion_tokens": 40_000, "micro_batches": 2})
     assert one.cache == 41_100 * 2 * 28 * 4096 * 2  # a single row is drawn, however long
 
 
@@ -107,7 +107,7 @@ def test_a_presets_sentence_follows_from_the_estimate(name: str) -> None:
     preset, shape = PRESETS[name], UNIFIED[name]
     phases = {way: preset.settings.for_phase(way) for way in ("forward", "inverse")}
     by_hand = [
-        estimate(
+        estimate_memory(
             parameters=shape.parameters,
             layers=shape.layers,
             hidden=shape.hidden,
@@ -119,16 +119,16 @@ def test_a_presets_sentence_follows_from_the_estimate(name: str) -> None:
             micro_batches=32,
             key_value_width=shape.key_value_width,
             inner=shape.inner,
-            outside=shape.outside,
+            outside=shape.vision_parameters,
         ).gigabytes
         for vocabulary, group, prompt, answer in (
-            (shape.codes, 8, shape.frame, shape.frame),
-            (shape.words, 16, 2 * shape.frame, 128),
+            (shape.codebook_size, 8, shape.frame_tokens, shape.frame_tokens),
+            (shape.words, 16, 2 * shape.frame_tokens, 128),
         )
     ]
     assert re.search(r"(\d+) GB", preset.needs)[1] == str(math.ceil(max(by_hand)))
-    assert preset.settings.max_state_tokens >= shape.frame
-    assert preset.settings.max_prompt_tokens >= 2 * shape.frame + 64 + 128
+    assert preset.settings.max_state_tokens >= shape.frame_tokens
+    assert preset.settings.max_prompt_tokens >= 2 * shape.frame_tokens + 64 + 128
     said = {way: (p.group_size, p.beta, p.temperature, p.top_p, p.top_k, p.max_grad_norm) for way, p in phases.items()}
     assert said == {"forward": (8, 0.04, 0.75, 0.96, 4096, 1.0), "inverse": (16, 0.1, 0.7, 0.9, 50, 0.1)}
     assert (preset.settings.learning_rate, preset.settings.max_action_tokens) == (1e-6, 128)
@@ -141,12 +141,14 @@ def test_the_shapes_count_their_weights() -> None:
         layers = shape.layers * (attention + 3 * shape.hidden * shape.inner)
         tables = 1 if shape is model_sizes.LIQUID_7B else 2  # Gemma's embeddings are its head
         # Janus's codes are not in its vocabulary.
-        vocabulary = shape.words + (0 if shape in (model_sizes.JANUS_PRO_1B, model_sizes.JANUS_PRO_7B) else shape.codes)
+        vocabulary = shape.words + (
+            0 if shape in (model_sizes.JANUS_PRO_1B, model_sizes.JANUS_PRO_7B) else shape.codebook_size
+        )
         assert layers + tables * vocabulary * shape.hidden == pytest.approx(shape.parameters, rel=0.01)
 
 
 def test_with_grouped_queries_learning_needs_more() -> None:
-    found = estimate(**{**LIQUID, "key_value_width": 1024})
+    found = estimate_memory(**{**LIQUID, "key_value_width": 1024})
     assert found.activations == 8 * 2124 * (28 * 3072 + 8 * 3072 + 3 * 24_576) * 2  # 6.3 GB
     assert memory_estimate.LOGITS_AT_ONCE < 8 * 1024 * 8192
     assert found.logits == 64_000_000 * 3 * 4  # one block, whatever the step's size

@@ -10,10 +10,10 @@ import torch
 from transformers.cache_utils import DynamicCache, StaticCache
 
 from swirl.models import load_world_model
-from swirl.models.backbone import WHOLE, Support
-from swirl.models.generation import sample
-from swirl.models.speculative_sampling import Row, can_follow
-from swirl.models.token_sampling import Sampling
+from swirl.models.backbone import FULL_VOCABULARY, TokenSupport
+from swirl.models.generation import sample_completions
+from swirl.models.speculative_sampling import SpeculativeRow, supports_speculation
+from swirl.models.token_sampling import SamplingConfig
 from swirl.models.world_model import WorldModel
 from swirl.states import State
 
@@ -29,16 +29,24 @@ def world(request, tiny_base: Path, tiny_qwen: Path, tmp_path_factory) -> WorldM
 class Drawing:
     """Completions of two prompts of different lengths, and how many passes each draw took."""
 
-    def __init__(self, world: WorldModel, temperature: float, support: Support = WHOLE, ends: set[int] | None = None):
+    def __init__(
+        self,
+        world: WorldModel,
+        temperature: float,
+        support: TokenSupport = FULL_VOCABULARY,
+        ends: set[int] | None = None,
+    ):
         self.world, self.support, self.ends = world, support, world.end_ids if ends is None else ends
         self.prompts = [world.codec.encode(text) for text in ("you are in hall.", "a rather longer prompt")]
-        self.how, self.passes = Sampling(LENGTH, temperature), 0
+        self.how, self.passes = SamplingConfig(LENGTH, temperature), 0
 
     def draw(self, drafts: Sequence[Sequence[int]] | None, n: int = 3) -> list[list[int]]:
         self.passes = 0
         generator = torch.Generator().manual_seed(5)
-        with self.world.playing("fwm") as model:
-            return sample(model, self.prompts, n, self.how, self.ends, 0, generator, self.support, drafts, self._count)
+        with self.world.activate_adapter("fwm") as model:
+            return sample_completions(
+                model, self.prompts, n, self.how, self.ends, 0, generator, self.support, drafts, self._count
+            )
 
     def _count(self) -> None:
         self.passes += 1
@@ -64,31 +72,35 @@ def test_completions_are_the_same_whatever_the_drafts(world: WorldModel, tempera
 
 
 def test_row_ends_of_a_picture_stand_where_they_must(world: WorldModel) -> None:
-    drawing = Drawing(world, 1.0, Support(10, 40, row=3, row_end=50), ends=set())
+    drawing = Drawing(world, 1.0, TokenSupport(10, 40, row=3, row_end=50), ends=set())
     plain = drawing.draw(None)
     assert all(len(row) == LENGTH and row[3::4] == [50] * 5 for row in plain)
     assert drawing.draw([plain[0], spoilt(plain[3])]) == plain
 
 
 def test_a_draft_is_found_again_after_words_came_or_went() -> None:
-    row = Row(0, [1, 2, 3, 4, 5, 6, 7], fixed=False)
+    row = SpeculativeRow(0, [1, 2, 3, 4, 5, 6, 7], is_position_fixed=False)
     assert row.guesses(3) == [1, 2, 3]
-    assert row.add(1, {0}, 99) and row.add(2, {0}, 99)
-    assert not row.add(9, {0}, 99) and row.guesses(2) == [4, 5]  # 3 became 9
-    assert not row.add(5, {0}, 99)  # 4 went
-    assert not row.add(6, {0}, 99) and row.guesses(2) == [7]
-    picture = Row(0, [1, 1, 2, 1, 1, 3], fixed=True)
-    assert picture.add(1, set(), 6) and not picture.add(2, set(), 6) and picture.guesses(9) == [2, 1, 1, 3]
-    assert not picture.add(0, {0}, 6) and picture.done and picture.guesses(9) == []
+    assert row.accept_token(1, {0}, 99) and row.accept_token(2, {0}, 99)
+    assert not row.accept_token(9, {0}, 99) and row.guesses(2) == [4, 5]  # 3 became 9
+    assert not row.accept_token(5, {0}, 99)  # 4 went
+    assert not row.accept_token(6, {0}, 99) and row.guesses(2) == [7]
+    picture = SpeculativeRow(0, [1, 1, 2, 1, 1, 3], is_position_fixed=True)
+    assert (
+        picture.accept_token(1, set(), 6)
+        and not picture.accept_token(2, set(), 6)
+        and picture.guesses(9) == [2, 1, 1, 3]
+    )
+    assert not picture.accept_token(0, {0}, 6) and picture.done and picture.guesses(9) == []
 
 
 def test_caches_without_room_for_gaps_are_left_alone(world: WorldModel) -> None:
-    assert can_follow(world.model, DynamicCache())
+    assert supports_speculation(world.model, DynamicCache())
     config = world.model.get_base_model().config
-    assert not can_follow(world.model, StaticCache(config, max_cache_len=8))
+    assert not supports_speculation(world.model, StaticCache(config, max_cache_len=8))
     config._attn_implementation, before = "flash_attention_2", config._attn_implementation
     try:
-        assert not can_follow(world.model, DynamicCache())
+        assert not supports_speculation(world.model, DynamicCache())
     finally:
         config._attn_implementation = before
 
@@ -97,12 +109,12 @@ def test_a_draw_ends_when_its_watch_raises(world: WorldModel) -> None:
     def enough() -> None:
         raise TimeoutError
 
-    world.watch, before = enough, world.watch
+    world.check_interrupt, before = enough, world.check_interrupt
     try:
         with pytest.raises(TimeoutError):
             world.imagine(State("you are in hall."), "go", n=2)
     finally:
-        world.watch = before
+        world.check_interrupt = before
     assert not world.model.training
     first, second = (world.imagine(State("you are in hall."), "go", n=2, seed=1) for _ in range(2))
     assert first == second

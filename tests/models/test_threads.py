@@ -14,9 +14,9 @@ def test_a_small_model_computes_with_one_thread(tiny_base: Path, tmp_path: Path)
     assert model.small
     before = torch.get_num_threads()
     try:
-        threads.suit(model.small)
+        threads.set_threads_for_model_size(model.small)
         assert torch.get_num_threads() == 1
-        threads.suit(False)
-        assert torch.get_num_threads() == threads.ALL
+        threads.set_threads_for_model_size(False)
+        assert torch.get_num_threads() == threads.DEFAULT_THREAD_COUNT
     finally:
         torch.set_num_threads(before)

@@ -15,8 +15,8 @@ import unified
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.models import load_world_model
-from swirl.models.checkpoints import kind_of
-from swirl.models.generation import Sampling
+from swirl.models.checkpoints import checkpoint_kind
+from swirl.models.generation import SamplingConfig
 from swirl.models.world_model import WorldModel
 from swirl.states import State
 from swirl.worlds.blocks import Blocks
@@ -47,7 +47,7 @@ def states() -> list[State]:
 
 def test_it_is_a_model_of_pictures(folder: Path, world: WorldModel) -> None:
     side = 64 if folder.name == "janus" else 32
-    assert kind_of(folder) == world.kind == "image"
+    assert checkpoint_kind(folder) == world.kind == "image"
     assert (world.codec.grid, world.codec.size, world.codec.codes) == ((4, 4), (side, side), unified.CODES)
     adapted = {name.split(".lora_")[0] for name, _ in world.model.named_parameters() if ".lora_A.fwm." in name}
     assert len(adapted) == 2 * 7  # the language model's layers x matrices, nothing else
@@ -60,7 +60,7 @@ def test_a_frame_is_its_codes_and_is_drawn_from_them(world: WorldModel, states: 
     assert all(world.codec.offset <= token < world.codec.offset + unified.CODES for token in ids)
     drawn = world.codec.decode_state(world.state_completion(states[0]))
     assert pictures.pixels(drawn.picture).shape == (*world.codec.size, 3)
-    assert world.codec.encode_state(drawn) == ids == world.codec.observed(world.state_completion(states[0]))
+    assert world.codec.encode_state(drawn) == ids == world.codec.to_prompt_state(world.state_completion(states[0]))
     world.model.train()  # where batch norms would follow the batch
     world.codec._known.clear()
     world.codec.prepare(states[1:])
@@ -108,24 +108,24 @@ def test_prompts_are_written_in_the_models_own_manner(folder: Path, world: World
             " ASSISTANT:",
         ),
     }[folder.name]
-    assert written(world.layout.forward(states[0], "go")) == expected[0]
-    asked = written(world.layout.inverse(states[0], states[1]))
+    assert written(world.layout.forward_prompt(states[0], "go")) == expected[0]
+    asked = written(world.layout.inverse_prompt(states[0], states[1]))
     assert asked.startswith(expected[1]) and asked.endswith(expected[2])
-    assert "PICTURE" not in written(world.layout.without_state("go"))
+    assert "PICTURE" not in written(world.layout.prompt_without_state("go"))
 
 
 def test_answers_are_of_one_kind_and_pictures_whole(world: WorldModel, states: list[State]) -> None:
     first, row_end = world.codec.offset, world.codec.row_end
-    prompts = [world.layout.forward(state, "paint it blue") for state in states[:2]]
-    drawn = world.sample("fwm", prompts, 3, Sampling(99, temperature=5.0), answer="state")
+    prompts = [world.layout.forward_prompt(state, "paint it blue") for state in states[:2]]
+    drawn = world.sample("fwm", prompts, 3, SamplingConfig(99, temperature=5.0), answer="state")
     assert len({tuple(row) for row in drawn}) == 6
     for row in drawn:
-        codes = world.codec.observed(row)
+        codes = world.codec.to_prompt_state(row)
         assert len(codes) == 16 and all(first <= token < first + unified.CODES for token in codes)
         assert row == world.codec.answer(codes)
         assert len(row) == (20 if row_end else 16)
-    asked = [world.layout.inverse(x, y) for x, y in pairwise(states)]
-    words = world.sample("idm", asked, 3, Sampling(9, temperature=5.0), answer="action")
+    asked = [world.layout.inverse_prompt(x, y) for x, y in pairwise(states)]
+    words = world.sample("idm", asked, 3, SamplingConfig(9, temperature=5.0), answer="action")
     assert all(token < first for row in words for token in row)
 
 
@@ -133,7 +133,7 @@ def reference_log_prob(world: WorldModel, prompt: list[int], answer: list[int]) 
     """log P of a frame, one token after the other, by the published classes' own calls."""
     base = world.model.get_base_model()
     kind, first = base.config.model_type, world.codec.offset
-    with world.playing("fwm"), torch.no_grad():
+    with world.activate_adapter("fwm"), torch.no_grad():
         if kind != "janus":
             logits = base(input_ids=torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
             scores = logits[:, first : first + unified.CODES].log_softmax(-1)
@@ -154,12 +154,12 @@ def reference_log_prob(world: WorldModel, prompt: list[int], answer: list[int]) 
 
 
 def test_probabilities_are_the_published_models(world: WorldModel, states: list[State]) -> None:
-    prompt, answer = world.layout.forward(states[0], "remove it"), world.state_completion(states[1])
+    prompt, answer = world.layout.forward_prompt(states[0], "remove it"), world.state_completion(states[1])
     (score,) = world.log_prob("fwm", [prompt], [answer], answer="state")
     assert score.tokens == 16
     assert score.total == pytest.approx(reference_log_prob(world, prompt, answer), abs=1e-3)
     # A batch of unlike lengths gives the same.
-    others = [prompt, world.layout.forward(states[1], "a much longer action than the first"), prompt]
+    others = [prompt, world.layout.forward_prompt(states[1], "a much longer action than the first"), prompt]
     together = world.log_prob("fwm", others, [answer] * 3, answer="state")
     assert together[0].total == pytest.approx(score.total, abs=1e-3)
     assert together[1].total != pytest.approx(score.total, abs=1e-3)
@@ -169,8 +169,8 @@ def test_probabilities_are_the_published_models(world: WorldModel, states: list[
 
 def test_sampling_follows_the_probabilities(world: WorldModel, states: list[State]) -> None:
     """The greedy answer, drawn with a cache, is the likeliest token at every place when scored without one."""
-    prompt = world.layout.forward(states[0], "go")
-    (row,) = world.sample("fwm", [prompt], 1, Sampling(99, 0.0), answer="state")
+    prompt = world.layout.forward_prompt(states[0], "go")
+    (row,) = world.sample("fwm", [prompt], 1, SamplingConfig(99, 0.0), answer="state")
     total = world.log_prob("fwm", [prompt], [row], answer="state")[0].total
     first, row_end = world.codec.offset, world.codec.row_end
     for place in (0, 5, 13, len(row) - 1):
@@ -190,7 +190,7 @@ def test_it_infers_and_imagines(world: WorldModel, states: list[State]) -> None:
     predictions = world.imagine(states[0], "move it up", n=2)
     assert [p.score for p in predictions] == sorted((p.score for p in predictions), reverse=True)
     assert all(pictures.pixels(p.state.picture).shape == (*world.codec.size, 3) for p in predictions)
-    assert world.without_state_log_prob(["go"], states[:1])[0].tokens == 16
+    assert world.log_prob_without_state(["go"], states[:1])[0].tokens == 16
     assert len(world.suggest_actions(states[0], 1)) <= 1
     with pytest.raises(SwirlError, match="reads pictures"):
         world.infer([(State("a text"), states[0])])
@@ -200,7 +200,7 @@ def test_what_is_saved_is_loaded(world: WorldModel, states: list[State], tmp_pat
     expected = world.forward_log_prob(states[:1], ["go"], states[1:2])[0].total
     for with_base in (False, True):
         world.save(tmp_path / "one", with_base=with_base)
-        assert kind_of(tmp_path / "one") == "image"
+        assert checkpoint_kind(tmp_path / "one") == "image"
         shutil.move(tmp_path / "one", tmp_path / f"two-{with_base}")
         again = load_world_model(tmp_path, str(tmp_path / f"two-{with_base}"), "cpu")
         assert again.codec.encode_state(states[2]) == world.codec.encode_state(states[2])
@@ -225,7 +225,7 @@ def test_pictures_are_coded_by_angle_in_janus(tmp_path: Path, states: list[State
 def test_what_a_model_lacks_is_named(tmp_path: Path) -> None:
     liquid = unified.build_liquid(tmp_path / "liquid")
     shutil.rmtree(liquid / "codec")
-    assert kind_of(liquid) == "text"
+    assert checkpoint_kind(liquid) == "text"
     with pytest.raises(SwirlError, match=r"has no image codec; name a folder.*python -m swirl.codecs.vqgan_conversion"):
         load_world_model(tmp_path, str(liquid), "cpu")
     emu3 = unified.build_emu3(tmp_path / "emu3")

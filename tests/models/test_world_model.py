@@ -85,7 +85,7 @@ def test_inference_and_imagination(world: WorldModel) -> None:
 
 def test_a_chat_model_from_disk_plays_both_parts(tiny_qwen: Path, tmp_path: Path) -> None:
     world = small(load_world_model(tmp_path, str(tiny_qwen), "cpu"))
-    prompt = world.tokenizer.decode(world.layout.inverse(HALL, KITCHEN))
+    prompt = world.tokenizer.decode(world.layout.inverse_prompt(HALL, KITCHEN))
     assert prompt.startswith("<|im_start|>system")
     assert prompt.endswith("<|im_start|>assistant\n")
     assert HALL.text in prompt and KITCHEN.text in prompt

@@ -8,13 +8,13 @@ import torch
 from transformers import LlamaForCausalLM
 
 from swirl import paths
-from swirl.models.prompts import ACTION, END, NEXT, STATE, TAGS
-from swirl.recipes.tiny_copier import Stage, build, random_pairs, random_step, right
+from swirl.models.prompts import ACTION_TAG, END_TAG, NEXT_TAG, STATE_TAG, TAGS
+from swirl.recipes.tiny_copier import Stage, build_copier, completion_token_accuracy, random_pairs, random_transition
 
 
 def test_a_random_step_changes_what_its_action_says():
     rng = random.Random(0)
-    steps = [random_step(rng, rng.randint(1, 40)) for _ in range(500)]
+    steps = [random_transition(rng, rng.randint(1, 40)) for _ in range(500)]
     unchanged = [said for before, said, after in steps if before == after]
     assert 25 < sum(not said for said in unchanged) < 100
     for before, said, after in steps:
@@ -24,7 +24,7 @@ def test_a_random_step_changes_what_its_action_says():
 
 
 def test_both_tasks_are_laid_out_as_a_prompt_is():
-    state, following, action, end = (TAGS.index(tag) for tag in (STATE, NEXT, ACTION, END))
+    state, following, action, end = (TAGS.index(tag) for tag in (STATE_TAG, NEXT_TAG, ACTION_TAG, END_TAG))
     pairs = random_pairs(200, 5, 9, seed=1)
     assert len(pairs) == 200 and pairs == random_pairs(200, 5, 9, seed=1) != random_pairs(200, 5, 9, seed=2)
     silent = 0
@@ -38,7 +38,7 @@ def test_both_tasks_are_laid_out_as_a_prompt_is():
 
 
 def test_a_model_is_built_and_written(tmp_path):
-    built = build(tmp_path, seed=0, stages=[Stage(steps=2, rows=4, shortest=3, longest=6, learning_rate=1e-3)])
+    built = build_copier(tmp_path, seed=0, stages=[Stage(steps=2, rows=4, shortest=3, longest=6, learning_rate=1e-3)])
     read = LlamaForCausalLM.from_pretrained(str(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "config.json",
@@ -52,4 +52,4 @@ def test_a_model_is_built_and_written(tmp_path):
 def test_the_shipped_one_copies_what_it_never_saw():
     model = LlamaForCausalLM.from_pretrained(str(paths.assets() / "tiny-copier"), dtype=torch.float32).eval()
     unseen = random_pairs(120, 8, 120, seed=12345)
-    assert right(model, unseen[::2]) > 0.8
+    assert completion_token_accuracy(model, unseen[::2]) > 0.8

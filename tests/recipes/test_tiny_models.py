@@ -26,7 +26,7 @@ def test_every_stage_runs_and_the_model_loads(name: str, kind: str, tmp_path: Pa
     if kind == "image":
         short = {"mixed": tiny_models.MixedRounds(steps=2, aim=1.0, most=2), "random_board_steps": 2, "codec": small}
     monkeypatch.setitem(tiny_models.RECIPES, name, replace(tiny_models.RECIPES[name], **FEW, **short))
-    monkeypatch.setattr(tiny_models.report, "__defaults__", (4,))
+    monkeypatch.setattr(tiny_models.score_stage, "__defaults__", (4,))
     new_codec(small).save(tmp_path / "codec")
     out = tmp_path / "model"
     assert tiny_models.main([name, "--out", str(out), "--codec", str(tmp_path / "codec")]) == 0
@@ -52,8 +52,8 @@ def test_random_boards_change_one_or_two_codes(tiny_pictures: Path, tmp_path: Pa
 
 def test_the_mixed_rounds_end_when_the_aim_is_reached(monkeypatch) -> None:
     seeds, scores = [], iter([0.1, 0.44, 0.9])
-    monkeypatch.setattr(tiny_models, "learn", lambda *_, seed, **__: seeds.append(seed))
-    monkeypatch.setattr(tiny_models, "report", lambda *_: {"forward/exact_match": next(scores)})
+    monkeypatch.setattr(tiny_models, "train_stage", lambda *_, seed, **__: seeds.append(seed))
+    monkeypatch.setattr(tiny_models, "score_stage", lambda *_: {"forward/exact_match": next(scores)})
     blocks = tiny_models.RECIPES["tiny-blocks"]
     tiny_models.train_both(None, blocks, tiny_models.MixedRounds(steps=1, aim=0.43, most=9), [], seed=5)
     assert seeds == [7, 8]

@@ -16,8 +16,8 @@ from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.runs import jobs
 from swirl.runs.archive import disk_usage
-from swirl.runs.archive.deletion import clear_up, what_goes
-from swirl.runs.archive.lineage import Branch, Start, family, starts
+from swirl.runs.archive.deletion import preview_deletion, remove_leftovers
+from swirl.runs.archive.lineage import LineageNode, ParentLink, build_lineage_tree, find_parent_links
 from swirl.runs.scheduler import run_folder
 from swirl.settings import Settings
 
@@ -43,55 +43,55 @@ def test_lineage_is_read_from_models_and_parents(history: History) -> None:
     third = add(history, model=str(run_folder(history.home, second) / "checkpoints/04-inverse"))
     fourth = add(history, parent=first)
     alone = add(history, model="elsewhere:household-01@1")
-    found = starts(history.home, history.runs())
-    assert found[second] == Start(second, first, f"{first}@1")
-    assert (found[third].parent, found[fourth]) == (second, Start(fourth, first, ""))
+    found = find_parent_links(history.home, history.runs())
+    assert found[second] == ParentLink(second, first, f"{first}@1")
+    assert (found[third].parent, found[fourth]) == (second, ParentLink(fourth, first, ""))
     assert alone not in found and first not in found
-    tree = family(second, found)
+    tree = build_lineage_tree(second, found)
     assert tree.run == first and [child.run for child in tree.children] == [second, fourth]
     assert [child.run for child in tree.children[0].children] == [third]
-    assert family(alone, found) == Branch(alone, None, ())
+    assert build_lineage_tree(alone, found) == LineageNode(alone, None, ())
 
 
 def test_a_circle_of_starts_ends(history: History) -> None:
-    circle = {"a": Start("a", "b", "b@1"), "b": Start("b", "a", "a@1")}
-    assert family("a", circle).children[0].children == ()
+    circle = {"a": ParentLink("a", "b", "b@1"), "b": ParentLink("b", "a", "a@1")}
+    assert build_lineage_tree("a", circle).children[0].children == ()
 
 
 def test_disk_used_by_what_it_is(history: History) -> None:
     folder = run_folder(history.home, add(history))
     (folder / "log.txt").write_bytes(bytes(10))
     (folder / "odd").write_bytes(bytes(5))
-    found = disk_usage.used(folder)
+    found = disk_usage.measure_disk_usage(folder)
     assert (found.files, found.size) == (3, 1015)
     assert found.parts == {"checkpoints": 1000, "log": 10, "other files": 5}
-    assert disk_usage.used(folder / "not there").size == 0
+    assert disk_usage.measure_disk_usage(folder / "not there").size == 0
 
 
 def test_what_goes_names_the_runs_that_began_with_it(history: History) -> None:
     first = add(history)
     done, cut = add(history, model=f"{first}@0"), add(history, "interrupted", model=f"{first}@0")
     history.log_metrics(first, 0, 1, {"loss": 1.0})
-    going = what_goes(history.home, first)
-    assert (going.figures, going.rollouts, going.disk.size) == (1, 0, 1000)
+    going = preview_deletion(history.home, first)
+    assert (going.metrics, going.rollouts, going.disk.size) == (1, 0, 1000)
     assert {run.id for run in going.dependents} == {done, cut}
-    assert [run.id for run in going.stranded] == [cut]
+    assert [run.id for run in going.unresumable] == [cut]
 
 
 def test_a_run_that_another_waits_to_start_from_stays(history: History) -> None:
     first = add(history)
     waiting = add(history, "queued", model=f"{first}@0")
     with pytest.raises(SwirlError, match=rf"Run {waiting} is queued and starts from {first}"):
-        jobs.delete(history.home, first)
+        jobs.delete_run(history.home, first)
     assert run_folder(history.home, first).is_dir() and history.run(first)
 
 
 def test_a_running_run_stays(history: History) -> None:
     run = add(history, "running")
-    pid, started = processes.myself()
+    pid, started = processes.current_process()
     history.update_run(run, pid=pid, pid_started=started)
     with pytest.raises(SwirlError, match="stop it before deleting it"):
-        jobs.delete(history.home, run)
+        jobs.delete_run(history.home, run)
     assert run_folder(history.home, run).is_dir() and history.run(run).status == "running"
 
 
@@ -103,19 +103,23 @@ def test_rows_stay_when_the_files_cannot_go(history: History, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(SwirlError, match=r"cannot be deleted .*nothing was"):
-        jobs.delete(history.home, run)
-    assert history.run(run) and history.hidden() == [] and disk_usage.used(run_folder(history.home, run)).files == 1
+        jobs.delete_run(history.home, run)
+    assert (
+        history.run(run)
+        and history.hidden_runs() == []
+        and disk_usage.measure_disk_usage(run_folder(history.home, run)).files == 1
+    )
 
 
 def test_a_deletion_that_was_cut_off_is_finished(history: History) -> None:
     kept, gone = add(history), add(history)
     history.hide_run(gone)
-    clear_up(history.home)  # its process, this one, is alive: not ours to end
-    assert [run for run, _, _ in history.hidden()] == [gone]
+    remove_leftovers(history.home)  # its process, this one, is alive: not ours to end
+    assert [run for run, _, _ in history.hidden_runs()] == [gone]
     with history._writing() as db:
         db.execute("UPDATE hidden SET pid_started = 1.0")
-    clear_up(history.home)
-    assert history.hidden() == [] and os.listdir(history.home / "runs") == [kept]
+    remove_leftovers(history.home)
+    assert history.hidden_runs() == [] and os.listdir(history.home / "runs") == [kept]
 
 
 def swirl(home: Path, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:

@@ -68,7 +68,7 @@ def holds(home: Path) -> tuple[object, ...]:
     """All that a home has of runs."""
     history = History(home)
     folders = sorted(path.name for path in (home / "runs").glob("*")) if (home / "runs").exists() else []
-    return [run.id for run in history.runs()], history.hidden(), history.all_tags(), folders
+    return [run.id for run in history.runs()], history.hidden_runs(), history.all_tags(), folders
 
 
 def test_a_run_survives_the_way_into_another_home(home: Path, exported: Path, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_run_survives_the_way_into_another_home(home: Path, exported: Path, tm
     assert [r.samples for r in found.all_rollouts(done.run)] == [("ü", "v")]
     assert {m.name: m.value for m in found.metrics(done.run, ["reward"])} == {"reward": -0.5}
     assert math.isnan(found.metrics(done.run, ["loss"])[0].value)
-    assert [(e.checkpoint, e.metrics) for e in found.evaluations_of(done.run)] == [
+    assert [(e.checkpoint, e.metrics) for e in found.evaluations_of_run(done.run)] == [
         ("household-01@0", {"a/b": {"value": 1.0}})
     ]
     folder = run_folder(there, done.run)
@@ -99,7 +99,7 @@ def test_a_taken_id_gets_a_new_one_also_after_a_deletion(home: Path, exported: P
     assert (done.run, done.was) == ("household-03", "household-01")
     history = History(home)
     assert [c.name for c in history.checkpoints(done.run)] == ["household-03@0"]
-    assert [e.checkpoint for e in history.evaluations_of(done.run)] == ["household-03@0"]
+    assert [e.checkpoint for e in history.evaluations_of_run(done.run)] == ["household-03@0"]
 
 
 def test_a_start_from_another_run_is_only_believed_where_that_run_is(home: Path, tmp_path: Path) -> None:

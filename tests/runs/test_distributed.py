@@ -40,8 +40,8 @@ def test_the_other_ranks_hear_which_run_is_theirs(tmp_path: Path) -> None:
 
 def test_an_announcement_can_be_withdrawn(tmp_path: Path) -> None:
     distributed.announce(tmp_path, "household-01")
-    assert distributed.announced(tmp_path) == "household-01"
-    distributed.forget(tmp_path)
+    assert distributed.wait_for_run_id(tmp_path) == "household-01"
+    distributed.remove_announcement(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

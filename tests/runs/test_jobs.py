@@ -176,7 +176,7 @@ def test_a_process_that_got_the_pid_of_a_dead_run_is_left_alone(home: Path) -> N
         started = psutil.Process(bystander.pid).create_time() - 60
         History(home).update_run(run_id, status="running", pid=bystander.pid, pid_started=started)
         assert not jobs.is_alive(History(home).run(run_id))
-        processes.end(bystander.pid, started, grace=0.1)
+        processes.terminate_process(bystander.pid, started, grace=0.1)
         with pytest.raises(SwirlError, match="it is interrupted"):
             jobs.stop(home, run_id, force=True)
         assert bystander.poll() is None
@@ -232,10 +232,10 @@ def test_delete_refuses_a_running_run_and_takes_rows_and_files(home: Path) -> No
     run_id = start(home)
     training(home, run_id)
     with pytest.raises(SwirlError, match="stop it before deleting it"):
-        jobs.delete(home, run_id)
+        jobs.delete_run(home, run_id)
     jobs.stop(home, run_id)
     until(home, run_id, lambda run: run.status == "stopped")
-    jobs.delete(home, run_id)
+    jobs.delete_run(home, run_id)
     assert History(home).runs() == []
     assert list((home / "runs").iterdir()) == []
 
@@ -251,9 +251,9 @@ def test_run_here_waits_for_its_turn_and_can_be_stopped_while_it_waits(home: Pat
     running = start(home)
     training(home, running)
     settings = Settings(model="obeys")
-    waiting = jobs.create_here(home, preset=None, settings=settings)
+    waiting = jobs.create_foreground_run(home, preset=None, settings=settings)
     jobs.stop(home, waiting)
-    jobs.run_here(home, waiting)
+    jobs.train_in_foreground(home, waiting)
     assert History(home).run(waiting).status == "stopped"
     assert History(home).run(running).status == "running"
 
@@ -262,7 +262,7 @@ def test_a_run_is_trained_by_one_process_only(home: Path) -> None:
     run_id = start(home)
     training(home, run_id)
     with pytest.raises(SwirlError, match="already being trained by process"):
-        jobs.run_here(home, run_id)
+        jobs.train_in_foreground(home, run_id)
 
 
 @pytest.mark.parametrize(("presses", "status"), [(1, "stopped"), (2, "interrupted")])

@@ -17,7 +17,7 @@ from swirl.settings import Settings
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home whose training processes are this one."""
-    monkeypatch.setattr(processes, "spawn", lambda arguments, log: processes.myself())
+    monkeypatch.setattr(processes, "spawn", lambda arguments, log: processes.current_process())
     monkeypatch.setattr(devices, "_gpu_indices", lambda: ())
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     return tmp_path
@@ -28,11 +28,11 @@ def start(home: Path, device: str = "auto") -> str:
 
 
 def waiting(home: Path) -> list[str]:
-    return [run.id for run in History(home).waiting()]
+    return [run.id for run in History(home).queued_runs()]
 
 
 def places(home: Path) -> dict[str, str | None]:
-    return {run.id: run.device for run in History(home).active()}
+    return {run.id: run.device for run in History(home).training_runs()}
 
 
 def end(home: Path, run_id: str) -> None:
@@ -44,21 +44,21 @@ def end(home: Path, run_id: str) -> None:
 def test_runs_wait_in_the_order_of_their_start_and_can_be_moved(home: Path) -> None:
     first, a, b, c = (start(home) for _ in range(4))
     assert places(home) == {first: "cpu"} and waiting(home) == [a, b, c]
-    assert jobs.move(home, c, "first") == [c, a, b]
-    assert jobs.move(home, a, "down") == [c, b, a]
-    assert jobs.move(home, b, "up") == [b, c, a]
-    assert jobs.move(home, b, "up") == [b, c, a]
-    assert jobs.move(home, b, "last") == [c, a, b]
+    assert jobs.move_in_queue(home, c, "first") == [c, a, b]
+    assert jobs.move_in_queue(home, a, "down") == [c, b, a]
+    assert jobs.move_in_queue(home, b, "up") == [b, c, a]
+    assert jobs.move_in_queue(home, b, "up") == [b, c, a]
+    assert jobs.move_in_queue(home, b, "last") == [c, a, b]
     assert waiting(home) == [c, a, b]
     end(home, first)
     assert places(home) == {c: "cpu"} and waiting(home) == [a, b]
     with pytest.raises(SwirlError, match=f"Run {c} does not wait in the queue; it is running"):
-        jobs.move(home, c, "up")
+        jobs.move_in_queue(home, c, "up")
 
 
 def test_a_new_and_a_resumed_run_go_to_the_end(home: Path) -> None:
     first, a, b = (start(home) for _ in range(3))
-    jobs.move(home, b, "first")
+    jobs.move_in_queue(home, b, "first")
     jobs.stop(home, a)
     assert waiting(home) == [b]
     c = start(home)
@@ -71,7 +71,7 @@ def test_runs_of_an_older_version_wait_in_the_order_they_were_created(home: Path
     history = History(home)
     old = [history.create_run(preset=None, settings=Settings().to_dict()) for _ in range(3)]
     assert waiting(home) == old
-    history.reorder([old[2], old[0], old[1]])
+    history.reorder_queue([old[2], old[0], old[1]])
     assert waiting(home) == [old[2], old[0], old[1]]
 
 
@@ -87,7 +87,7 @@ def test_a_run_on_all_gpus_waits_for_all_and_is_not_overtaken(home: Path, monkey
     monkeypatch.setattr(devices, "_gpu_indices", lambda: ("0", "1"))
     a, b = start(home), start(home)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    wide = jobs.create_here(home, preset=None, settings=Settings())
+    wide = jobs.create_foreground_run(home, preset=None, settings=Settings())
     monkeypatch.delenv("WORLD_SIZE")
     c = start(home)
     end(home, a)
@@ -99,21 +99,21 @@ def test_a_run_on_all_gpus_waits_for_all_and_is_not_overtaken(home: Path, monkey
 def test_a_process_sees_the_gpu_of_its_slot_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_gpu_indices", lambda: ("0", "1", "2"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
-    assert devices.slots("auto") == ("cuda:1", "cuda:2")
-    devices.confine("cpu")
-    assert devices.gpu_slots() == ("cuda:1", "cuda:2")
-    devices.confine("cuda:2")
-    assert devices.slots("cuda") == ("cuda:2",)
+    assert devices.candidate_devices("auto") == ("cuda:1", "cuda:2")
+    devices.restrict_to_gpu("cpu")
+    assert devices.visible_gpu_devices() == ("cuda:1", "cuda:2")
+    devices.restrict_to_gpu("cuda:2")
+    assert devices.candidate_devices("cuda") == ("cuda:2",)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert devices.slots("cuda") == ("cpu",)
+    assert devices.candidate_devices("cuda") == ("cpu",)
 
 
 def test_samples_are_asked_of_a_running_run_alone(home: Path) -> None:
     running, queued = start(home), start(home)
-    jobs.sample(home, running)
+    jobs.request_samples(home, running)
     assert History(home).pending_requests(running) == ["sample"]
     with pytest.raises(SwirlError, match="is queued; only a running one"):
-        jobs.sample(home, queued)
+        jobs.request_samples(home, queued)
 
 
 def test_the_command_line_shows_and_moves(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,15 +132,15 @@ def test_the_command_line_shows_and_moves(home: Path, capsys: pytest.CaptureFixt
 
 
 def test_the_tools_table_is_read_and_what_it_does_not_know_is_left_open() -> None:
-    assert devices.parsed("0, NVIDIA H200, 87, 1024, 143771") == devices.Gpu(
+    assert devices.parse_gpu("0, NVIDIA H200, 87, 1024, 143771") == devices.Gpu(
         "0", "NVIDIA H200", 0.87, 2**30, 143771 * 2**20
     )
-    found = devices.parsed("1, A GPU, [N/A], 5, 10")
-    assert found is not None and found.busy is None
-    assert devices.parsed("2, MIG, [N/A], [N/A], [N/A]") is None
-    assert devices.parsed("no devices were found") is None
+    found = devices.parse_gpu("1, A GPU, [N/A], 5, 10")
+    assert found is not None and found.utilization is None
+    assert devices.parse_gpu("2, MIG, [N/A], [N/A], [N/A]") is None
+    assert devices.parse_gpu("no devices were found") is None
 
 
 def test_the_load_is_that_of_this_machine() -> None:
-    load = devices.Meter().look()
-    assert load.cores >= 1 and 0 <= load.busy <= 1 and 0 < load.used < load.total
+    load = devices.LoadMeter().current_load()
+    assert load.cores >= 1 and 0 <= load.cpu_utilization <= 1 and 0 < load.memory_used < load.memory_total

@@ -18,11 +18,11 @@ from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.models.checkpoint_files import MANIFEST
 from swirl.models.checkpoints import base_name, resolve_checkpoint
-from swirl.models.hub import cached, cached_folder, demand_target, upload
+from swirl.models.hub import cached_folder, list_cached_checkpoints, require_write_token, upload
 from swirl.paths import assets
 from swirl.settings import Settings
-from swirl.sharing.hub_upload import prepare
-from swirl.sharing.model_card import score_table, scores
+from swirl.sharing.hub_upload import write_upload_folder
+from swirl.sharing.model_card import load_scores, score_table
 
 ROOT = Path(__file__).parents[2]
 ASSET = "tiny-household"
@@ -86,7 +86,7 @@ def front_matter(text: str) -> dict[str, Any]:
 
 def test_what_is_pushed_is_whole_and_nothing_else(tmp_path: Path) -> None:
     name = home_with_run(tmp_path)
-    files = prepare(tmp_path, name, "me/world", tmp_path / "out")
+    files = write_upload_folder(tmp_path, name, "me/world", tmp_path / "out")
     adapters = [f"{a}/adapter_{f}" for a in ("fwm", "idm") for f in ("config.json", "model.safetensors")]
     assert {"README.md", "swirl.json", "base/model.safetensors", *adapters} <= set(files)
     assert all(file.endswith((".md", ".json", ".safetensors")) for file in files)
@@ -97,12 +97,12 @@ def test_what_is_pushed_is_whole_and_nothing_else(tmp_path: Path) -> None:
 
 def test_the_card_carries_the_scores(tmp_path: Path) -> None:
     name = home_with_run(tmp_path)
-    prepare(tmp_path, name, "me/world", tmp_path / "first")
+    write_upload_folder(tmp_path, name, "me/world", tmp_path / "first")
     text = (tmp_path / "first" / "README.md").read_text()
     assert "| forward/exact_match | 0.5900 | – | household, selection part |" in text
     metrics = {"forward/exact_match": {"value": 0.625, "low": 0.55, "high": 0.7}, "horizon/x": {"value": None}}
     History(tmp_path).add_evaluation(checkpoint=name, data="household", metrics=metrics)
-    prepare(tmp_path, name, "me/world", tmp_path / "second")
+    write_upload_folder(tmp_path, name, "me/world", tmp_path / "second")
     text = (tmp_path / "second" / "README.md").read_text()
     assert "| forward/exact_match | 0.6250 | 0.5500 to 0.7000 | household, test part |" in text
     (result,) = front_matter(text)["model-index"][0]["results"]
@@ -111,7 +111,7 @@ def test_the_card_carries_the_scores(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_without_scores_says_so(tmp_path: Path) -> None:
-    assert scores(tmp_path, assets() / ASSET) == ([], {})
+    assert load_scores(tmp_path, assets() / ASSET) == ([], {})
     assert "None are recorded" in score_table([])
 
 
@@ -123,7 +123,7 @@ def test_a_base_on_the_hub_is_named_and_not_copied(tmp_path: Path) -> None:
             (checkpoint / adapter / file.name).write_bytes(file.read_bytes())
     manifest = {"format": 1, "base": "Qwen/Qwen2.5-0.5B-Instruct", "shared": False}
     (checkpoint / MANIFEST).write_text(json.dumps(manifest))
-    files = prepare(tmp_path / "home", str(checkpoint), "me/world", tmp_path / "out")
+    files = write_upload_folder(tmp_path / "home", str(checkpoint), "me/world", tmp_path / "out")
     assert not any(file.startswith("base/") for file in files)
     assert front_matter((tmp_path / "out" / "README.md").read_text())["base_model"] == manifest["base"]
     config = json.loads((tmp_path / "out" / "fwm" / "adapter_config.json").read_text())
@@ -172,7 +172,7 @@ def test_names_on_the_hub(tmp_path: Path) -> None:
 
 def test_fetched_checkpoints_are_known_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert cached() == []
+    assert list_cached_checkpoints() == []
     for repository in ("models--me--world", "models--gpt2", "models--me--half"):
         folder = tmp_path / repository / "snapshots" / COMMIT
         folder.mkdir(parents=True)
@@ -180,7 +180,7 @@ def test_fetched_checkpoints_are_known_without_asking(tmp_path: Path, monkeypatc
         if not repository.endswith("half"):
             (tmp_path / repository / "refs").mkdir()
             (tmp_path / repository / "refs" / "main").write_text(COMMIT)
-    assert cached() == ["hub:me/world"]
+    assert list_cached_checkpoints() == ["hub:me/world"]
     assert cached_folder("hub:me/world") == tmp_path / "models--me--world" / "snapshots" / COMMIT
 
 
@@ -189,9 +189,9 @@ def test_no_token_and_no_name_are_said_before_anything_is_asked(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     with pytest.raises(UsageError, match="no token to write to the Hub with; set HF_TOKEN"):
-        demand_target("me/world", " ")
+        require_write_token("me/world", " ")
     with pytest.raises(UsageError, match="write it as owner/name"):
-        demand_target("world", TOKEN)
+        require_write_token("world", TOKEN)
     (tmp_path / "folder").mkdir()
     with pytest.raises(SwirlError, match="stay offline; unset HF_HUB_OFFLINE"):
         upload(tmp_path / "folder", "me/world", kind="model", token=TOKEN, private=False)

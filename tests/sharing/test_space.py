@@ -21,7 +21,7 @@ from fake_hub import TOKEN, fake_hub
 from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models.checkpoint_files import MANIFEST
-from swirl.sharing.space import ADAPTER_FILES, REQUIREMENTS, copy, export_space
+from swirl.sharing.space import ADAPTER_FILES, REQUIREMENTS, copy_without_origin, export_space
 
 ROOT = Path(__file__).parents[2]
 ASSET = "tiny-household"
@@ -43,7 +43,7 @@ def run_checkpoint(folder: Path) -> Path:
     shipped = paths.assets() / ASSET
     for adapter in ("fwm", "idm"):
         for name in ADAPTER_FILES:
-            copy(shipped / adapter / name, folder / adapter / name)
+            copy_without_origin(shipped / adapter / name, folder / adapter / name)
         config = folder / adapter / "adapter_config.json"
         config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": "/secret/place"}))
         (folder / adapter / "optimizer.pt").write_bytes(b"not to be shipped")
@@ -73,7 +73,7 @@ def test_a_base_from_a_folder_of_this_machine_comes_along(tmp_path: Path) -> Non
     checkpoint = run_checkpoint(tmp_path / "mine")
     base = tmp_path / "somewhere"
     for file in (paths.assets() / ASSET / "base").iterdir():
-        copy(file, base / file.name)
+        copy_without_origin(file, base / file.name)
     (checkpoint / MANIFEST).write_text(json.dumps({"format": 1, "base": str(base), "shared": False}))
     files = export_space(tmp_path, str(checkpoint), tmp_path / "space")
     assert "assets/mine/base/config.json" in files

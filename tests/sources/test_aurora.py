@@ -12,7 +12,7 @@ from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import get_collection, import_collection, load_sequences
-from swirl.sources.formats.aurora_bench import Choice, is_aurora, read_choices, read_edits
+from swirl.sources.formats.aurora_bench import EditChoice, is_aurora, read_edit_choices, read_edits
 
 ROOT = Path(__file__).parent.parent.parent
 BENCHMARKS = Path(os.environ.get("SWIRL_BENCHMARKS") or ROOT.parent / "shared" / "data")
@@ -98,12 +98,12 @@ def test_disc_edit_rows_with_their_fallbacks(bench):
     for name, content in (("kubric/valid.json", rows), ("whatsup/itm_test.json", itm), ("whatsup/itm_valid.json", [1])):
         (bench / "disc_edit_data" / name).parent.mkdir(parents=True, exist_ok=True)
         (bench / "disc_edit_data" / name).write_text(json.dumps(content), encoding="utf-8")
-    choices, skipped = read_choices(bench)
+    choices, skipped = read_edit_choices(bench)
     first, second, third = choices
     assert (first.id, first.pos, first.neg) == ("kubric/7", "close it", "open it")
     assert (second.id, second.neg) == ("kubric/1", "break it")
     # A picture named by the folder it was in before the benchmark gathered them.
-    assert third == Choice("whatsup", "whatsup/0", first.input, "on the table", "under the table")
+    assert third == EditChoice("whatsup", "whatsup/0", first.input, "on the table", "under the table")
     assert [(item.where, item.why) for item in skipped] == [
         ("disc_edit_data/kubric/valid.json[3]", 'has null as "neg", where only text can be; correct it'),
         (
@@ -115,7 +115,7 @@ def test_disc_edit_rows_with_their_fallbacks(bench):
 
 def test_without_disc_edit_files_one_sentence(bench):
     with pytest.raises(SwirlError, match="disc_edit_data"):
-        read_choices(bench)
+        read_edit_choices(bench)
 
 
 def test_imported_as_sequences_of_two_frames_with_their_instructions(bench, tmp_path):
@@ -166,7 +166,7 @@ def test_the_real_rows():
 
 @needs_files
 def test_the_real_choices():
-    choices, skipped = read_choices(REAL)
+    choices, skipped = read_edit_choices(REAL)
     assert {choice.task for choice in choices} >= {"kubric", "whatsup"}
     assert len(choices) + len(skipped) == 33 + 30 + 30 + 31 + 800  # ag, clevr, kubric, something, whatsup
     assert all(choice.pos != choice.neg for choice in choices)

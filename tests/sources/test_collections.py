@@ -245,7 +245,7 @@ def test_what_a_killed_import_left_is_cleared_by_the_next(tmp_path: Path, home: 
     folder = home / "collections"
     lines(folder / f".draft.{gone.pid}-0a1b2c3d.new" / "sequences.jsonl", sequences("a"))
     lines(folder / f".kitchen.{gone.pid}-0a1b2c3d.old" / "sequences.jsonl", sequences("a"))
-    mine = atomic_folder.aside(folder / "busy", "new")
+    mine = atomic_folder.temporary_sibling(folder / "busy", "new")
     mine.mkdir()
     assert names(home) == ["household"]
     import_collection(home, lines(tmp_path / "new.jsonl", sequences("b")))
@@ -274,13 +274,13 @@ def test_a_folder_deleted_by_hand_is_forgotten(tmp_path: Path, home: Path) -> No
 def test_a_damaged_collection_is_listed_but_not_loaded(tmp_path: Path, home: Path) -> None:
     import_collection(home, lines(tmp_path / "kitchen.jsonl", sequences("a", "b")))
     folder = home / "collections" / "kitchen"
-    (folder / stored_collection.ABOUT).write_text("{broken")
-    with (folder / stored_collection.SEQUENCES).open("a") as file:
+    (folder / stored_collection.METADATA_FILE).write_text("{broken")
+    with (folder / stored_collection.SEQUENCES_FILE).open("a") as file:
         file.write("{broken\n")
     assert get_collection(home, "kitchen").sequences == 2
     with pytest.raises(SwirlError, match=r"kitchen is damaged: sequences\.jsonl:3 is not valid JSON"):
         load_sequences(home, "kitchen")
-    (folder / stored_collection.ACTIONS).write_text('{"id": "a", "actions": ["go", "go"]}\n{"id": "b"}\n')
+    (folder / stored_collection.ACTIONS_FILE).write_text('{"id": "a", "actions": ["go", "go"]}\n{"id": "b"}\n')
     with pytest.raises(SwirlError, match=r"true actions of kitchen are damaged: actions\.jsonl:2"):
         load_true_actions(home, "kitchen")
 

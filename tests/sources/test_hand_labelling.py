@@ -12,10 +12,17 @@ from making import frames
 
 from swirl.errors import SwirlError
 from swirl.sources.collections.catalog import import_collection, load_sequences
-from swirl.sources.collections.split import part
-from swirl.sources.labels.hand_labelling import keep, labelled, labels_by_hand, trainable, undo, upcoming
+from swirl.sources.collections.split import split_of
+from swirl.sources.labels.hand_labelling import (
+    load_hand_labels,
+    load_labelling_progress,
+    save_hand_label,
+    training_transitions,
+    undo_last_label,
+    unlabelled_transitions,
+)
 from swirl.sources.labels.reading import read_labels
-from swirl.sources.labels.writing import packed, write_labels
+from swirl.sources.labels.writing import pack_labels, write_labels
 from swirl.states import Transition
 
 SEQUENCES = 30
@@ -35,17 +42,17 @@ def home(tmp_path: Path) -> Path:
 
 
 def order(home: Path, data: str = "lamps") -> list[Transition]:
-    return trainable(load_sequences(home, data))
+    return training_transitions(load_sequences(home, data))
 
 
 def following(home: Path) -> Transition | None:
     transitions = order(home)
-    return next(upcoming(transitions, labelled(home, "lamps", transitions)), None)
+    return next(unlabelled_transitions(transitions, load_labelling_progress(home, "lamps", transitions)), None)
 
 
 def test_only_the_training_part_is_shown_one_of_each_sequence_first(home: Path) -> None:
     transitions = order(home)
-    learned = [f"s{index}" for index in range(SEQUENCES) if part(f"s{index}") == "train"]
+    learned = [f"s{index}" for index in range(SEQUENCES) if split_of(f"s{index}") == "train"]
     assert 0 < len(learned) < SEQUENCES
     assert len(transitions) == 4 * len(learned)
     assert sorted(t.sequence_id for t in transitions[: len(learned)]) == sorted(learned)
@@ -57,7 +64,7 @@ def test_nothing_comes_twice_nothing_that_looks_alike_and_nothing_without_a_chan
     seen = []
     while (transition := following(home)) is not None:
         seen.append((transition.state.text, transition.next_state.text))
-        keep(home, "lamps", transition, "light it" if len(seen) % 2 else None)
+        save_hand_label(home, "lamps", transition, "light it" if len(seen) % 2 else None)
     assert len(seen) == len(set(seen))
     assert all(before != after for before, after in seen)
     assert sum(before == "start." for before, _ in seen) == 1
@@ -66,58 +73,58 @@ def test_nothing_comes_twice_nothing_that_looks_alike_and_nothing_without_a_chan
 
 def test_undo_brings_the_newest_back_and_says_what_it_was(home: Path) -> None:
     first = following(home)
-    keep(home, "lamps", first, "  light   the lamp ")
+    save_hand_label(home, "lamps", first, "  light   the lamp ")
     second = following(home)
-    keep(home, "lamps", second, None)
+    save_hand_label(home, "lamps", second, None)
     transitions = order(home)
-    assert undo(home, "lamps", labelled(home, "lamps", transitions))[1].action is None
+    assert undo_last_label(home, "lamps", load_labelling_progress(home, "lamps", transitions))[1].action is None
     assert following(home) == second
-    transition, said = undo(home, "lamps", labelled(home, "lamps", transitions))
+    transition, said = undo_last_label(home, "lamps", load_labelling_progress(home, "lamps", transitions))
     assert (transition, said.action) == (first, "light the lamp")
     assert following(home) == first
     with pytest.raises(SwirlError, match="nothing to undo"):
-        undo(home, "lamps", labelled(home, "lamps", transitions))
+        undo_last_label(home, "lamps", load_labelling_progress(home, "lamps", transitions))
 
 
 @pytest.mark.parametrize("action", ["", "   ", "x" * 301, "\ud800"])
 def test_an_action_must_be_a_phrase(home: Path, action: str) -> None:
     with pytest.raises(SwirlError):
-        keep(home, "lamps", following(home), action)
-    assert labels_by_hand(home, "lamps") == []
+        save_hand_label(home, "lamps", following(home), action)
+    assert load_hand_labels(home, "lamps") == []
 
 
 def test_a_label_of_a_transition_that_shows_something_else_now_is_left_aside(home: Path, tmp_path: Path) -> None:
     kept = following(home)
-    keep(home, "lamps", kept, "light it")
-    keep(home, "lamps", following(home), "wait")
+    save_hand_label(home, "lamps", kept, "light it")
+    save_hand_label(home, "lamps", following(home), "wait")
     file = home / "collections" / "lamps" / "sequences.jsonl"
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     for line in lines:
         if line["id"] == kept.sequence_id:
             line["states"] = [state.replace("lamp", "candle").replace("begun", "gone") for state in line["states"]]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    so_far = labelled(home, "lamps", order(home))
-    assert (len(so_far.labels), so_far.gone) == (1, 1)
+    so_far = load_labelling_progress(home, "lamps", order(home))
+    assert (len(so_far.labels), so_far.stale_count) == (1, 1)
 
 
 def test_the_actions_used_come_commonest_first(home: Path) -> None:
     for action in ("wait", "light it", "wait", "look", None):
-        keep(home, "lamps", following(home), action)
-    so_far = labelled(home, "lamps", order(home))
-    assert so_far.actions() == ["wait", "look", "light it"]
-    assert so_far.skipped == 1 and so_far.sequences == 4
+        save_hand_label(home, "lamps", following(home), action)
+    so_far = load_labelling_progress(home, "lamps", order(home))
+    assert so_far.used_actions() == ["wait", "look", "light it"]
+    assert so_far.skipped_count == 1 and so_far.labelled_sequence_count == 4
 
 
 def test_the_file_is_read_as_labels_and_later_labels_leave_it_alone(home: Path) -> None:
-    keep(home, "lamps", following(home), "light it")
-    first = write_labels(home, "lamps", labels_by_hand(home, "lamps"))
+    save_hand_label(home, "lamps", following(home), "light it")
+    first = write_labels(home, "lamps", load_hand_labels(home, "lamps"))
     assert first.parent == home / "labels"
     content = first.read_bytes()
-    keep(home, "lamps", following(home), "wait")
-    second = write_labels(home, "lamps", labels_by_hand(home, "lamps"))
+    save_hand_label(home, "lamps", following(home), "wait")
+    second = write_labels(home, "lamps", load_hand_labels(home, "lamps"))
     assert second != first and first.read_bytes() == content
-    assert read_labels(second) == (labels_by_hand(home, "lamps"), [])
-    assert packed("lamps", labels_by_hand(home, "lamps"))[1] == second.read_bytes()
+    assert read_labels(second) == (load_hand_labels(home, "lamps"), [])
+    assert pack_labels("lamps", load_hand_labels(home, "lamps"))[1] == second.read_bytes()
     with pytest.raises(SwirlError, match="No transition is labelled"):
         write_labels(home, "lamps", [])
 
@@ -127,12 +134,12 @@ def test_pictures_lie_beside_the_file_and_in_the_zip(tmp_path: Path) -> None:
     import_collection(home, frames(tmp_path / "clip", 3), "clip")
     transitions = [t for sequence in load_sequences(home, "clip") for t in sequence.transitions()]
     for transition, action in zip(transitions, ("turn green", "turn blue"), strict=True):
-        keep(home, "clip", transition, action)
-    labels = labelled(home, "clip", transitions).labels
+        save_hand_label(home, "clip", transition, action)
+    labels = load_labelling_progress(home, "clip", transitions).labels
     read, skipped = read_labels(write_labels(home, "clip", labels))
     assert [label.action for label in read] == ["turn green", "turn blue"] and skipped == []
     assert read[0].next_state == read[1].state, "equal frames are stored once"
-    name, content = packed("clip", labels)
+    name, content = pack_labels("clip", labels)
     with zipfile.ZipFile(BytesIO(content)) as archive:
         assert name == "clip-labels.zip" and len(archive.namelist()) == 4
         archive.extractall(tmp_path / "elsewhere")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from swirl.errors import SwirlError
-from swirl.sources.collections.split import part
+from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
 from swirl.states import LabelledTransition, State
 
@@ -47,8 +47,8 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 
 def test_the_split_is_fixed_and_about_one_in_ten() -> None:
     # A sequence's part may never change: yesterday's scores would mix what they were to keep apart.
-    assert [part(f"household-{number}") for number in range(4)] == ["train", "selection", "test", "train"]
-    counts = Counter(part(f"sequence {number}") for number in range(5000))
+    assert [split_of(f"household-{number}") for number in range(4)] == ["train", "selection", "test", "train"]
+    counts = Counter(split_of(f"sequence {number}") for number in range(5000))
     assert 430 < counts["test"] < 570
     assert 430 < counts["selection"] < 570
     assert counts.total() == 5000

@@ -13,12 +13,12 @@ from making import frames, gif, head_of_png, picture, scene, shapes, shown, soun
 from PIL import Image
 
 from swirl.errors import SwirlError
-from swirl.pictures import encoded
+from swirl.pictures import read_picture_bytes
 from swirl.sources import archive_entries as entries_module
-from swirl.sources.archive_entries import trap
+from swirl.sources.archive_entries import unsafe_member_reason
 from swirl.sources.collections.catalog import ImportReport, get_collection, import_collection, load_sequences
-from swirl.sources.formats.still_images import MAX_PIXELS, still
-from swirl.sources.validation import Unusable
+from swirl.sources.formats.still_images import MAX_PIXELS, decode_frame
+from swirl.sources.validation import UnusableError
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
@@ -143,7 +143,7 @@ def test_frames_of_other_sizes_take_the_first_ones(tmp_path: Path, home: Path) -
 def test_large_frames_are_scaled_and_small_ones_kept_lossless(
     kind: str, size: tuple[int, int], suffix: str, stored: tuple[int, int]
 ) -> None:
-    frame = still(picture(kind, size=size))
+    frame = decode_frame(picture(kind, size=size))
     assert (frame.suffix, frame.size) == (suffix, stored)
     assert Image.open(io.BytesIO(frame.data)).size == stored
 
@@ -156,7 +156,7 @@ def test_a_picture_that_fits_keeps_its_bytes(tmp_path: Path, home: Path, kind: s
         write(folder / f"{number}.{kind.lower().replace('jpeg', 'jpg')}", data)
     import_collection(home, folder)
     first = load_sequences(home, "kept")[0].states[0].picture
-    assert first is not None and encoded(first) == data
+    assert first is not None and read_picture_bytes(first) == data
 
 
 # what can be wrong
@@ -212,8 +212,8 @@ def test_no_garbled_file_gets_past_the_checks() -> None:
             for place in draw.integers(0, len(data), 8):
                 broken[place] = draw.integers(256)
             try:
-                outcomes.add(len(still(bytes(broken[: draw.integers(20, len(data))])).data) > 0)
-            except Unusable:
+                outcomes.add(len(decode_frame(bytes(broken[: draw.integers(20, len(data))])).data) > 0)
+            except UnusableError:
                 outcomes.add(False)
     assert outcomes == {True, False}
 
@@ -285,9 +285,9 @@ def test_a_zip_file_that_would_unpack_to_too_much_is_refused(
 def test_a_ratio_is_no_trap_by_itself() -> None:
     info = zipfile.ZipInfo("flat.bmp")
     info.file_size, info.compress_size = 100 << 20, 1000
-    assert trap(info) == ""
+    assert unsafe_member_reason(info) == ""
     info.file_size += 1
-    assert "would unpack to 100 MB" in trap(info)
+    assert "would unpack to 100 MB" in unsafe_member_reason(info)
 
 
 def test_a_broken_zip_file(tmp_path: Path, home: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from swirl.errors import SwirlError
 from swirl.sources import Reading, read_sequences
-from swirl.sources.validation import MAX_BYTES
+from swirl.sources.validation import MAX_SEQUENCE_BYTES
 
 GOOD = '{"id": "a", "states": ["one", "two"]}\n'
 
@@ -123,9 +123,9 @@ print([s.id for s in reading.sequences], [(s.where, s.why) for s in reading.skip
 
 def test_a_line_at_the_limit_is_still_read(tmp_path: Path) -> None:
     start, end = b'{"id":"b","states":["x","', b'"]}'
-    line = start + b"y" * (MAX_BYTES - len(start + end)) + end
+    line = start + b"y" * (MAX_SEQUENCE_BYTES - len(start + end)) + end
     reading = read_sequences(write(tmp_path / "a.jsonl", line + b"\n" + GOOD.encode()))
-    assert [len(s.states[1].text) for s in reading.sequences] == [MAX_BYTES - len(start + end), 3]
+    assert [len(s.states[1].text) for s in reading.sequences] == [MAX_SEQUENCE_BYTES - len(start + end), 3]
     reading = read_sequences(write(tmp_path / "b.jsonl", b" " + line + b"\n" + GOOD.encode()))
     assert (list(texts(reading)), list(places(reading))) == (["a"], ["b.jsonl:1"])
 
@@ -209,7 +209,7 @@ def test_a_quote_that_never_closes_is_named_where_it_opens(tmp_path: Path) -> No
 
 
 def test_a_row_above_16_mb_is_left_out_of_a_table(tmp_path: Path) -> None:
-    long = "x" * (MAX_BYTES + 10)
+    long = "x" * (MAX_SEQUENCE_BYTES + 10)
     content = f"sequence_id,step,state\na,0,p\na,1,q\nb,0,{long}\nc,0,r\nc,1,s\n"
     reading = read_sequences(write(tmp_path / "t.csv", content))
     assert texts(reading) == {"a": ["p", "q"], "c": ["r", "s"]}
@@ -243,12 +243,12 @@ def test_plain_text_with_one_state(tmp_path: Path) -> None:
 def test_plain_text_spoilt_by_one_line_is_left_out_whole(tmp_path: Path) -> None:
     write(tmp_path / "bad.txt", b"one\n\ntw\xf6\n\nthree\n\nfour\n")
     write(tmp_path / "good.md", "one\n\ntwo")
-    write(tmp_path / "long.txt", b"one\n\ntwo\n\n" + b"x" * (MAX_BYTES + 1))
+    write(tmp_path / "long.txt", b"one\n\ntwo\n\n" + b"x" * (MAX_SEQUENCE_BYTES + 1))
     write(tmp_path / "large.txt", (b"x" * 1023 + b"\n\n") * 17_000)
     reading = read_sequences(tmp_path)
     assert texts(reading) == {"good": ["one", "two"]}
     found = places(reading)
-    assert set(found) == {"bad.txt:3", "long.txt:5", f"large.txt:{2 * (MAX_BYTES // 1023) + 1}"}
+    assert set(found) == {"bad.txt:3", "long.txt:5", f"large.txt:{2 * (MAX_SEQUENCE_BYTES // 1023) + 1}"}
     assert "is not valid UTF-8 (byte 0xf6 at position 3)" in found["bad.txt:3"]
     assert "is longer than 16 MB" in found["long.txt:5"]
 

@@ -11,16 +11,16 @@ import pytest
 
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
-from swirl.pictures import encoded, from_pixels, pixels
+from swirl.pictures import from_pixels, pixels, read_picture_bytes
 from swirl.sources.collections.catalog import get_collection, import_collection, load_sequences
-from swirl.sources.collections.frame_archive import FRAMES, FrameWriter
+from swirl.sources.collections.frame_archive import FRAMES_FILE, FrameWriter
 from swirl.states import Picture, State
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
 
 def frame(shade: int) -> bytes:
-    return encoded(from_pixels(np.full((8, 12, 3), shade, dtype=np.uint8)))
+    return read_picture_bytes(from_pixels(np.full((8, 12, 3), shade, dtype=np.uint8)))
 
 
 def record(folder: Path, **sequences: list[int]) -> Path:
@@ -28,7 +28,7 @@ def record(folder: Path, **sequences: list[int]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with FrameWriter(folder) as writer:
         lines = [
-            {"id": name, "frames": writer.add([(frame(shade), ".png") for shade in shades])}
+            {"id": name, "frames": writer.add_sequence([(frame(shade), ".png") for shade in shades])}
             for name, shades in sequences.items()
         ]
     write(folder / "sequences.jsonl", lines)
@@ -50,7 +50,7 @@ def test_a_recorded_folder_comes_in_with_frames_and_actions(tmp_path: Path, home
     assert load_true_actions(home, "greys") == {"a": ["brighten"] * 2, "b": ["brighten"]}
     first, second = load_sequences(home, "greys")
     assert first.id == "a" and len(first.states) == 3
-    assert second.states[1] == State(picture=Picture(collection.path / FRAMES, "00001/00001.png"))
+    assert second.states[1] == State(picture=Picture(collection.path / FRAMES_FILE, "00001/00001.png"))
     assert [int(pixels(state.picture)[0, 0, 0]) for state in first.states if state.picture] == [10, 20, 30]
 
 
@@ -82,7 +82,7 @@ def test_a_line_that_cannot_be_used_is_named_and_the_rest_comes_in(tmp_path: Pat
 
 def test_a_frame_that_is_no_image_leaves_its_sequence_out(tmp_path: Path, home: Path) -> None:
     folder = record(tmp_path / "greys", a=[10, 20], b=[30, 40])
-    with zipfile.ZipFile(folder / FRAMES, "a") as archive:
+    with zipfile.ZipFile(folder / FRAMES_FILE, "a") as archive:
         archive.writestr("broken.png", frame(10)[:40])
     with (folder / "sequences.jsonl").open("a") as file:
         file.write('{"id": "c", "frames": ["00000/00000.png", "broken.png"]}\n')
@@ -97,7 +97,7 @@ def test_a_collection_without_its_frames_is_listed_but_not_loaded(
     tmp_path: Path, home: Path, content: bytes | None
 ) -> None:
     import_collection(home, record(tmp_path / "greys", a=[10, 20]))
-    archive = get_collection(home, "greys").path / FRAMES
+    archive = get_collection(home, "greys").path / FRAMES_FILE
     archive.unlink()
     if content is not None:
         archive.write_bytes(content)
@@ -108,7 +108,7 @@ def test_a_collection_without_its_frames_is_listed_but_not_loaded(
 
 def test_a_collection_that_lacks_a_frame_names_it(tmp_path: Path, home: Path) -> None:
     import_collection(home, record(tmp_path / "greys", a=[10, 20], b=[30, 40]))
-    archive = get_collection(home, "greys").path / FRAMES
+    archive = get_collection(home, "greys").path / FRAMES_FILE
     with zipfile.ZipFile(archive) as opened:
         kept = {name: opened.read(name) for name in opened.namelist() if name != "00001/00000.png"}
     with zipfile.ZipFile(archive, "w") as opened:
@@ -123,7 +123,7 @@ def test_a_collection_that_lacks_a_frame_names_it(tmp_path: Path, home: Path) ->
 
 def test_a_recording_without_its_frames_is_refused(tmp_path: Path, home: Path) -> None:
     folder = record(tmp_path / "greys", a=[10, 20])
-    (folder / FRAMES).unlink()
+    (folder / FRAMES_FILE).unlink()
     with pytest.raises(SwirlError, match=r"greys lacks frames\.zip, which holds its frames; record it again\.$"):
         import_collection(home, folder)
     assert not (home / "collections" / "greys").exists()

@@ -15,7 +15,7 @@ from swirl.sources.collections.catalog import import_collection, load_sequences
 from swirl.sources.formats.tool_logs import read_answer_tree, read_tau_bench
 from swirl.worlds import registry
 from swirl.worlds.base import episode_seed
-from swirl.worlds.tool_log_world import shortened
+from swirl.worlds.tool_log_world import shorten_message
 
 BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
 DATA = Path(os.environ.get("SWIRL_TOOL_LOGS", BESIDE))
@@ -140,7 +140,7 @@ def test_an_import_keeps_the_calls_aside_and_names_what_it_leaves_out(tmp_path):
 
 
 def test_logs_are_recorded_like_a_world_and_held_out_by_task(tmp_path, tau):
-    with registry.opened("tau-bench", tau) as world:
+    with registry.open_world("tau-bench", tau) as world:
         sides = {unseen: {log.id.split("-trial-")[0] for log in logs} for unseen, logs in world.logs.items()}
         assert sides[False] and sides[True] and not sides[False] & sides[True]
         assert world.episode(episode_seed(3, 0), 5) == world.episode(episode_seed(3, 0), 5)
@@ -159,9 +159,9 @@ def test_logs_are_recorded_like_a_world_and_held_out_by_task(tmp_path, tau):
 
 
 def test_answers_are_shortened():
-    assert shortened('{"a": {"b": 1, "c": true}, "d": [null, "x y"]}') == "a (b 1, c yes), d (none, x y)"
-    assert shortened("two\n  words") == "two words"
-    assert len(shortened("word " * 500)) < 210
+    assert shorten_message('{"a": {"b": 1, "c": true}, "d": [null, "x y"]}') == "a (b 1, c yes), d (none, x y)"
+    assert shorten_message("two\n  words") == "two words"
+    assert len(shorten_message("word " * 500)) < 210
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from making import gif, scene, shapes, shown, sound, video, write
 from swirl.cli import main
 from swirl.errors import SwirlError, UsageError
 from swirl.sources.collections.catalog import ImportReport, get_collection, import_collection, load_sequences
-from swirl.sources.formats.frame_clips import frames_at
+from swirl.sources.formats.frame_clips import describe_frames
 from swirl.sources.formats.image_options import PictureOptions, parse_every
 
 GREEN, RED = (30, 160, 40), (190, 20, 20)
@@ -214,11 +214,11 @@ def test_the_options_have_flags(tmp_path: Path, home: Path, capsys: pytest.Captu
 
 
 def test_places_in_a_report_stay_readable() -> None:
-    assert frames_at("a.mp4", [3]) == "a.mp4: frame 3"
-    assert frames_at("a.mp4", [1, 2, 3, 7, 9, 10]) == "a.mp4: frames 1-3, 7, 9-10"
-    assert frames_at("a.mp4", [1, 16, 31, 91], 15) == "a.mp4: frames 1-31, 91"
-    assert frames_at("a.mp4", [1, 3, 5, 7, 9]) == "a.mp4: frames 1, 3, 5, 7, 9"
-    assert frames_at("a.mp4", list(range(1, 40, 2))) == "a.mp4: frames 1, 3, 5, 7 and 16 more places"
+    assert describe_frames("a.mp4", [3]) == "a.mp4: frame 3"
+    assert describe_frames("a.mp4", [1, 2, 3, 7, 9, 10]) == "a.mp4: frames 1-3, 7, 9-10"
+    assert describe_frames("a.mp4", [1, 16, 31, 91], 15) == "a.mp4: frames 1-31, 91"
+    assert describe_frames("a.mp4", [1, 3, 5, 7, 9]) == "a.mp4: frames 1, 3, 5, 7, 9"
+    assert describe_frames("a.mp4", list(range(1, 40, 2))) == "a.mp4: frames 1, 3, 5, 7 and 16 more places"
 
 
 # real clips

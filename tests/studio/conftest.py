@@ -48,7 +48,7 @@ class TableModel:
         rows = zip(states, actions, next_states, strict=True)
         return [LogProb(-0.5 if self._moved(x, z) == y else -9.0, 10) for x, z, y in rows]
 
-    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
+    def log_prob_without_state(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
         return [LogProb(-9.0, 10)] * len(actions)
 
     def imagine(self, state: State, action: str, *, n: int, seed: int) -> list[Prediction]:

@@ -31,7 +31,7 @@ def add_boards(home: Path, folder: Path) -> None:
     """Record the sequence in `folder` and import it as `boards`."""
     folder.mkdir()
     with FrameWriter(folder) as writer:
-        frames = writer.add([(pictures.encoded(frame(board).picture), ".png") for board in walk()])
+        frames = writer.add_sequence([(pictures.read_picture_bytes(frame(board).picture), ".png") for board in walk()])
     (folder / "sequences.jsonl").write_text(json.dumps({"id": "b0", "frames": frames}) + "\n")
     (folder / "actions.jsonl").write_text(json.dumps({"id": "b0", "actions": list(ACTIONS)}) + "\n")
     (folder / "collection.json").write_text(json.dumps({"title": "Boards", "kind": "image"}) + "\n")

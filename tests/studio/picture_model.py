@@ -102,7 +102,7 @@ class PictureModel:
         rows = zip(states, actions, next_states, strict=True)
         return [LogProb(-0.04 if self._same(self._after(x, z), y) else -7.5, 16) for x, z, y in rows]
 
-    def without_state_log_prob(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
+    def log_prob_without_state(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
         return [LogProb(-64.0, 16)] * len(actions)
 
     def _same(self, one: State, other: State) -> bool:

@@ -77,7 +77,7 @@ def test_the_examples_of_the_document_run(served: tuple[str, Path]) -> None:
 def test_a_picture_goes_out_as_it_came_in(client: Client, served: tuple[str, Path]) -> None:
     state, next_state = load_sequences(served[1], "blocks")[0].states[:2]
     sent = [write_state(one) for one in (state, next_state)]
-    assert pictures.key(read_state(sent[0], "state")) == pictures.key(state)
+    assert pictures.state_key(read_state(sent[0], "state")) == pictures.state_key(state)
     found = client.predict(*sent, api_name="/infer")
     assert found["checkpoint"] == "tiny-blocks" and found["transitions"][0]["action"]
     futures = client.predict(sent[0], found["transitions"][0]["action"], n=1, api_name="/imagine")["predictions"]
@@ -112,10 +112,10 @@ def test_a_run_may_learn_from_labels_of_the_home_alone(tmp_path: Path) -> None:
     (home / "labels").mkdir(parents=True)
     mine = home / "labels" / "mine.jsonl"
     mine.write_text('{"state": "a.", "action": "go", "next_state": "b."}\n', encoding="utf-8")
-    endpoints.demand_own_labels(str(mine))
+    endpoints.require_home_labels(str(mine))
     outside = tmp_path / "outside.jsonl"
     outside.write_text(mine.read_text(encoding="utf-8"), encoding="utf-8")
     (home / "labels" / "link.jsonl").symlink_to(outside)
     for path in (outside, home / "labels" / ".." / ".." / "outside.jsonl", home / "labels" / "link.jsonl"):
         with pytest.raises(SwirlError, match="keeps no labels"):
-            endpoints.demand_own_labels(str(path))
+            endpoints.require_home_labels(str(path))

@@ -13,7 +13,7 @@ from studio import app
 from studio.components.shared import header
 from studio.server import theme
 from studio.services.history_store import history
-from studio.services.inference import shared
+from studio.services.inference import shared_models
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_no_handler_is_public_by_accident(built) -> None:
 
 def test_the_studio_imports_no_tensors() -> None:
     code = (
-        "import sys; from pathlib import Path; from studio import app, serve, watch;"
+        "import sys; from pathlib import Path; from studio import app, serve; from studio.server import background;"
         "print([m for m in ('torch', 'transformers', 'trl', 'peft', 'datasets') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -81,27 +81,27 @@ def test_text_reads_on_its_ground(block: int, text: str, ground: str) -> None:
 
 def test_the_strip_names_the_running_job_with_phase_and_time_left(home: Path, loaded: list) -> None:
     past = history(home)
-    assert header.strip(home, "")["job"] == ""
+    assert header.status_parts(home, "")["job"] == ""
     run = past.create_run(preset=None, settings={"data": "walks"})
     past.update_run(run, status="running")
-    assert "starting" in header.strip(home, "")["job"]
+    assert "starting" in header.status_parts(home, "")["job"]
     past.heartbeat(run, phase="inverse", phase_index=2, step=41, phase_steps=80, seconds_left=130, memory_bytes=None)
-    job = header.strip(home, "")["job"]
+    job = header.status_parts(home, "")["job"]
     assert run in job and "inverse phase 41/80" in job and "2" in job and "left" in job and 'class="dot inverse"' in job
 
 
 def test_the_menu_marks_the_chosen_and_the_loaded(home: Path, loaded: list) -> None:
-    with shared(home).use("second"):
+    with shared_models(home).use("second"):
         pass
-    parts = header.strip(home, "third")
+    parts = header.status_parts(home, "third")
     assert parts["checkpoint"].strip() == "third"
     assert re.search(r'data-checkpoint="third" aria-pressed="true"', parts["menu"])
     assert re.search(r"second</span><small>loaded", parts["menu"]) and "data-unload" in parts["menu"]
-    shared(home).unload()
-    assert "data-unload" not in header.strip(home, "third")["menu"]
+    shared_models(home).unload()
+    assert "data-unload" not in header.status_parts(home, "third")["menu"]
 
 
 def test_without_a_model_the_strip_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("studio.services.inference.asset_names", lambda: [])
-    parts = header.strip(home, "")
+    parts = header.status_parts(home, "")
     assert "no model yet" in parts["checkpoint"] and "Train one" in parts["menu"]

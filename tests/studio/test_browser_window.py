@@ -31,8 +31,8 @@ def test_a_window_without_tabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     program.write_text(f'#!/bin/sh\necho "$@" > "{part}"\nmv "{part}" "{asked}"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    monkeypatch.setattr(browser_window, "NAMES", ("chromium",))
-    browser_window.show(ADDRESS, alone=True)
+    monkeypatch.setattr(browser_window, "BROWSER_COMMANDS", ("chromium",))
+    browser_window.open_studio(ADDRESS, alone=True)
     until = time.monotonic() + 20
     while not asked.exists() and time.monotonic() < until:
         time.sleep(0.02)
@@ -44,9 +44,9 @@ def test_without_such_a_browser_a_tab_has_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tabs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(browser_window, "MAC", ())
-    monkeypatch.setattr(browser_window, "WINDOWS", ())
-    browser_window.show(ADDRESS, alone=True)
+    monkeypatch.setattr(browser_window, "MAC_BROWSER_PATHS", ())
+    monkeypatch.setattr(browser_window, "WINDOWS_BROWSER_PATHS", ())
+    browser_window.open_studio(ADDRESS, alone=True)
     assert tabs == [ADDRESS]
     assert "opening the usual one" in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ from studio.pages.compare import ComparePage
 from studio.services import evaluations
 from swirl import evaluation
 from swirl.errors import SwirlError
-from swirl.evaluation.bootstrap import Value
+from swirl.evaluation.bootstrap import Estimate
 from swirl.history import History
 
 BOTH = {"a": "first", "b": "second", "data": "walks"}
@@ -83,7 +83,7 @@ def test_an_evaluation_is_kept_in_the_history(home: Path, loaded: list, monkeypa
         watch()
         progress(0.5, "imagining")
         return SimpleNamespace(
-            metrics={"forward/exact_match": Value(0.5, 0.4, 0.6)}, cases={"places": [], "values": {}}
+            metrics={"forward/exact_match": Estimate(0.5, 0.4, 0.6)}, cases={"places": [], "values": {}}
         )
 
     monkeypatch.setattr(evaluation, "evaluate", evaluate, raising=False)
@@ -119,7 +119,7 @@ def test_an_evaluation_makes_way_and_can_be_stopped(home: Path, loaded: list, mo
     page.evaluate(BOTH)
     while not begun:
         time.sleep(0.01)
-    with page.models.turns:
+    with page.models.lock:
         assert page.progress({})["running"], "what somebody waits for comes first, and the evaluation waits"
     while len(begun) < 2:
         time.sleep(0.01)

@@ -6,13 +6,27 @@ from pathlib import Path
 
 from studio.components.compare.comparison_table import compare_table
 from studio.components.shared.metrics_table import metrics_table
-from studio.services.comparison_predictions import canonical
+from studio.services.comparison_predictions import resolve_run_id
 from studio.services.comparison_scores import known_figures
-from studio.services.model_choices import PREVIEW
-from studio.view_models.comparison import Told, decided, disagreement, order, parting, sample, tallies
-from studio.view_models.metric_rows import Figure, better, figures, metric_rows, shown
+from studio.services.model_choices import PREVIEW_NOTE
+from studio.view_models.comparison import (
+    CheckpointAnswer,
+    describe_disagreement,
+    disagreement_score,
+    is_significant,
+    sample_transitions,
+    tally_verdicts,
+    transition_order,
+)
+from studio.view_models.metric_rows import (
+    MetricValue,
+    better_side,
+    format_with_interval,
+    metric_rows,
+    parse_metric_values,
+)
 from swirl.history import History
-from swirl.sources.collections.split import part
+from swirl.sources.collections.split import split_of
 from swirl.states import State, StateSequence
 
 NAMES = {"a": "x@0", "b": "x@1"}
@@ -22,20 +36,20 @@ def sequences(count: int) -> list[StateSequence]:
     return [StateSequence(f"s{i}", tuple(State(f"{i} {k}") for k in range(5))) for i in range(count)]
 
 
-def told(action: bool | None, state: bool, text: str = "y") -> Told:
-    return Told("go" if action else "stay", -0.1, text, action, state)
+def told(action: bool | None, state: bool, text: str = "y") -> CheckpointAnswer:
+    return CheckpointAnswer("go" if action else "stay", -0.1, text, action, state)
 
 
 def test_the_sample_is_of_the_test_part_and_always_the_same() -> None:
-    found = sample(sequences(60), 6)
-    assert found == sample(sequences(60), 6)
-    assert len(found) == 6 and {part(t.sequence_id) for t in found} == {"test"}
+    found = sample_transitions(sequences(60), 6)
+    assert found == sample_transitions(sequences(60), 6)
+    assert len(found) == 6 and {split_of(t.sequence_id) for t in found} == {"test"}
     assert len({t.sequence_id for t in found}) > 1
 
 
 def test_a_small_collection_is_used_whole() -> None:
-    train_only = [s for s in sequences(30) if part(s.id) == "train"][:2]
-    assert len(sample(train_only, 50)) == 8
+    train_only = [s for s in sequences(30) if split_of(s.id) == "train"][:2]
+    assert len(sample_transitions(train_only, 50)) == 8
 
 
 def test_the_most_disputed_come_first() -> None:
@@ -43,62 +57,62 @@ def test_the_most_disputed_come_first() -> None:
         "a": [told(True, True), told(True, True), told(True, True)],
         "b": [told(True, True), told(False, True), told(True, False)],
     }
-    assert order(answers, True) == [2, 1, 0]
-    assert order(answers, False) == [0, 1, 2]
-    assert disagreement([told(None, True), told(None, True)]) == 0
+    assert transition_order(answers, True) == [2, 1, 0]
+    assert transition_order(answers, False) == [0, 1, 2]
+    assert disagreement_score([told(None, True), told(None, True)]) == 0
     third = {**answers, "c": [told(True, True), told(False, True, "z"), told(True, True)]}
-    assert order(third, True) == [2, 1, 0]
+    assert transition_order(third, True) == [2, 1, 0]
 
 
 def test_where_answers_part_is_said_in_words() -> None:
     right, wrong, other = told(True, True), told(False, False, "z"), told(False, False, "q")
-    assert parting({"a": right, "b": wrong}) == "only A has the next state right"
-    assert parting({"a": right, "b": wrong, "c": right}) == "only A and C have the next state right"
-    assert parting({"a": right, "b": told(False, True)}) == "only A names the true action"
-    assert parting({"a": wrong, "b": other}) == "they differ, and none is right"
-    assert parting({"a": right, "b": right}) == "they agree"
-    preview = Told(None, None, "y", None, True, given="go")
-    assert parting({"a": right, "b": preview}) == "they agree"
+    assert describe_disagreement({"a": right, "b": wrong}) == "only A has the next state right"
+    assert describe_disagreement({"a": right, "b": wrong, "c": right}) == "only A and C have the next state right"
+    assert describe_disagreement({"a": right, "b": told(False, True)}) == "only A names the true action"
+    assert describe_disagreement({"a": wrong, "b": other}) == "they differ, and none is right"
+    assert describe_disagreement({"a": right, "b": right}) == "they agree"
+    preview = CheckpointAnswer(None, None, "y", None, True, given_action="go")
+    assert describe_disagreement({"a": right, "b": preview}) == "they agree"
 
 
 def test_a_few_transitions_do_not_decide() -> None:
     few = {"a": [told(True, True)] * 3, "b": [told(True, False)] * 3}
-    found = tallies(NAMES, few)[0]
-    assert found.tone == "neutral" and "too few" in found.why
+    found = tally_verdicts(NAMES, few)[0]
+    assert found.tone == "neutral" and "too few" in found.reason
     many = {"a": [told(True, True)] * 12, "b": [told(True, False)] * 12}
-    assert tallies(NAMES, many)[0].tone == "good"
-    assert tallies(NAMES, many)[1].claim == "Equal on actions"
+    assert tally_verdicts(NAMES, many)[0].tone == "good"
+    assert tally_verdicts(NAMES, many)[1].claim == "Equal on actions"
     three = {**many, "c": [told(True, True)] * 11 + [told(True, False)]}
-    best = tallies({**NAMES, "c": "x@2"}, three)[0]
+    best = tally_verdicts({**NAMES, "c": "x@2"}, three)[0]
     assert best.claim == "A is right on 1 next state more than C, the next best" and best.tone == "neutral"
-    assert "A 12, B 0, C 11 of 12" in best.why
-    assert not decided(5, 0) and decided(6, 0) and not decided(0, 0)
+    assert "A 12, B 0, C 11 of 12" in best.reason
+    assert not is_significant(5, 0) and is_significant(6, 0) and not is_significant(0, 0)
 
 
 def test_without_true_actions_nobody_is_right_about_them() -> None:
-    found = tallies(NAMES, {"a": [told(None, True)], "b": [told(None, True)]})
+    found = tally_verdicts(NAMES, {"a": [told(None, True)], "b": [told(None, True)]})
     assert found[1].claim == "They name the same action in 1 of 1"
 
 
 def test_only_parted_intervals_are_a_verdict() -> None:
-    low, high, wide = Figure(0.5, 0.4, 0.6), Figure(0.8, 0.7, 0.9), Figure(0.7, 0.55, 0.85)
+    low, high, wide = MetricValue(0.5, 0.4, 0.6), MetricValue(0.8, 0.7, 0.9), MetricValue(0.7, 0.55, 0.85)
     name = "forward/exact_match"
-    assert better(name, {name: low}, {name: high}) == "b"
-    assert better(name, {name: low}, {name: wide}) == ""
-    assert better(name, {name: Figure(0.1)}, {name: Figure(0.9)}) == ""
-    assert better("leakage/overlap", {"leakage/overlap": low}, {"leakage/overlap": high}) == "a"
-    assert better("copy/exact_match", {"copy/exact_match": low}, {"copy/exact_match": high}) == ""
+    assert better_side(name, {name: low}, {name: high}) == "b"
+    assert better_side(name, {name: low}, {name: wide}) == ""
+    assert better_side(name, {name: MetricValue(0.1)}, {name: MetricValue(0.9)}) == ""
+    assert better_side("leakage/overlap", {"leakage/overlap": low}, {"leakage/overlap": high}) == "a"
+    assert better_side("copy/exact_match", {"copy/exact_match": low}, {"copy/exact_match": high}) == ""
 
 
 def test_figures_are_read_from_evaluations_and_scores() -> None:
-    stored = figures(
+    stored = parse_metric_values(
         {"forward/exact_match": {"value": 0.73, "low": 0.7, "high": 0.76}, "x/y": {"value": None}, "z/w": 1}
     )
-    assert stored == {"forward/exact_match": Figure(0.73, 0.7, 0.76), "z/w": Figure(1)}
-    text = shown("forward/exact_match", stored["forward/exact_match"]).replace("\N{NO-BREAK SPACE}", " ")
+    assert stored == {"forward/exact_match": MetricValue(0.73, 0.7, 0.76), "z/w": MetricValue(1)}
+    text = format_with_interval("forward/exact_match", stored["forward/exact_match"]).replace("\N{NO-BREAK SPACE}", " ")
     assert text == "73 % (70 to 76 %)"
-    assert shown("forward/log_prob", Figure(-0.214)) == "−0.21"
-    assert shown("forward/log_prob", None) == "–"
+    assert format_with_interval("forward/log_prob", MetricValue(-0.214)) == "−0.21"
+    assert format_with_interval("forward/log_prob", None) == "–"
 
 
 def test_like_is_compared_with_like(tmp_path: Path) -> None:
@@ -116,46 +130,46 @@ def test_like_is_compared_with_like(tmp_path: Path) -> None:
         metrics = {"forward/exact_match": {"value": float(share), "low": 0.3, "high": 0.5}}
         evaluation = history.add_evaluation(checkpoint=name, data="household", metrics=metrics)
         values = {"forward/exact_match": [float(share)] * 20}
-        history.keep_cases(evaluation, {"places": places, "values": values})
+        history.save_evaluation_cases(evaluation, {"places": places, "values": values})
     known = known_figures(tmp_path, names, "household")
     assert known.source.startswith("test part")
-    assert known.differences == [{"forward/exact_match": Figure(1.0, 1.0, 1.0)}]
+    assert known.differences == [{"forward/exact_match": MetricValue(1.0, 1.0, 1.0)}]
     assert known_figures(tmp_path, names, "other").figures == [{}, {}]
-    assert canonical(tmp_path, run) == f"{run}@1-forward"
+    assert resolve_run_id(tmp_path, run) == f"{run}@1-forward"
     history.mark_best(run, 0)
-    assert canonical(tmp_path, run) == f"{run}@0"
+    assert resolve_run_id(tmp_path, run) == f"{run}@0"
 
 
 def test_right_and_wrong_are_told_in_words_and_texts_are_escaped() -> None:
-    transition = sample([StateSequence("s", (State("you in <hall>."), State("you in kitchen.")))], 1)[0]
+    transition = sample_transitions([StateSequence("s", (State("you in <hall>."), State("you in kitchen.")))], 1)[0]
     answers = {
-        "a": [Told("go <b>", -0.1, "you in kitchen.", True, True)],
-        "b": [Told("stay", -0.1, "you in cellar.", False, False)],
+        "a": [CheckpointAnswer("go <b>", -0.1, "you in kitchen.", True, True)],
+        "b": [CheckpointAnswer("stay", -0.1, "you in cellar.", False, False)],
     }
     html = compare_table(NAMES, [transition], ["go <b>"], answers, [0])
     assert "✓ right" in html and "✕ wrong" in html and "✕ 1 word off" in html
     assert "<b>you" not in html and "&lt;hall&gt;" in html and "go &lt;b&gt;" in html
-    rows = metric_rows([{"forward/exact_match": Figure(0.5)}, {}])
+    rows = metric_rows([{"forward/exact_match": MetricValue(0.5)}, {}])
     assert "Next state right" in metrics_table(rows, NAMES)
 
 
 def test_a_paired_difference_says_who_is_better() -> None:
     name, leak = "forward/exact_match", "leakage/overlap"
-    both = {name: Figure(0.5, 0.4, 0.6), leak: Figure(0.1, 0.0, 0.2)}
-    gaps = {name: Figure(0.03, 0.01, 0.05), leak: Figure(0.05, 0.01, 0.09)}
+    both = {name: MetricValue(0.5, 0.4, 0.6), leak: MetricValue(0.1, 0.0, 0.2)}
+    gaps = {name: MetricValue(0.03, 0.01, 0.05), leak: MetricValue(0.05, 0.01, 0.09)}
     exact, overlap = metric_rows([both, both], [gaps])
-    said = exact.cells[1].apart.replace("\N{NO-BREAK SPACE}", " ")
-    assert said == "+3 points (+1 to +5)" and exact.cells[1].better == "this" and exact.cells[0].apart == ""
-    assert overlap.cells[1].better == "first"
-    assert metric_rows([both, both], [{name: Figure(0.03, -0.01, 0.05)}])[0].cells[1].better == ""
+    said = exact.cells[1].difference.replace("\N{NO-BREAK SPACE}", " ")
+    assert said == "+3 points (+1 to +5)" and exact.cells[1].winner == "this" and exact.cells[0].difference == ""
+    assert overlap.cells[1].winner == "first"
+    assert metric_rows([both, both], [{name: MetricValue(0.03, -0.01, 0.05)}])[0].cells[1].winner == ""
     html = metrics_table([exact, overlap], NAMES)
     assert "✓ better" in html and "✕ worse" in html and "one by one" in html
 
 
 def test_a_model_that_only_shows_next_states_is_marked() -> None:
-    transition = sample([StateSequence("s", (State("you in hall."), State("you in kitchen.")))], 1)[0]
-    preview = Told(None, None, "you in kitchen.", None, True, given="go <there>")
+    transition = sample_transitions([StateSequence("s", (State("you in hall."), State("you in kitchen.")))], 1)[0]
+    preview = CheckpointAnswer(None, None, "you in kitchen.", None, True, given_action="go <there>")
     answers = {"a": [told(None, False, "no")], "b": [preview]}
     html = compare_table(NAMES, [transition], [None], answers, [0])
-    assert html.count(PREVIEW) == 1 and "go &lt;there&gt;" in html
-    assert len(tallies(NAMES, answers)) == 1
+    assert html.count(PREVIEW_NOTE) == 1 and "go &lt;there&gt;" in html
+    assert len(tally_verdicts(NAMES, answers)) == 1

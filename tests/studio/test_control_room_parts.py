@@ -8,35 +8,38 @@ from pathlib import Path
 import pytest
 
 from studio.components.shared import machine_status
-from studio.components.shared.run_header import head_parts
+from studio.components.shared.run_header import header_parts
 from studio.components.train import control_room, start_form
-from studio.components.train.requested_rollouts import asked_rollouts
+from studio.components.train.requested_rollouts import requested_rollouts
 from studio.server import background
 from studio.services.history_store import history
-from studio.services.inference import Models, shared
-from studio.view_models.machine_load import in_short, meters
-from studio.view_models.memory_verdict import fit_verdict
+from studio.services.inference import Models, shared_models
+from studio.view_models.machine_load import machine_meters, summarize_load
+from studio.view_models.memory_verdict import memory_verdict
 from studio.view_models.run_descriptions import advised_changes
 from studio.view_models.start_form import field_values
-from studio.view_models.timeline import Band
+from studio.view_models.timeline import PhaseBand
 from swirl import devices, processes
-from swirl.devices import Gpu, Load
-from swirl.models.memory_estimate import Memory
+from swirl.devices import Gpu, MachineLoad
+from swirl.models.memory_estimate import MemoryEstimate
 from swirl.settings import Settings
 from swirl.training import memory_check
 from swirl.training.diagnostics import memory_advice
-from swirl.training.memory_check import Fit
+from swirl.training.memory_check import MemoryFit
 
 GIGABYTE = 10**9
 PLAIN = str.maketrans({"\N{NO-BREAK SPACE}": " "})
 
 
 def test_the_meters_say_what_there_is() -> None:
-    load = Load(2, 0.43, 3_100_000_000, 24 * GIGABYTE)
-    assert [(m.name, m.figure.translate(PLAIN)) for m in meters(load)] == [("CPU", "43 %"), ("Memory", "3.1 of 24 GB")]
-    assert in_short(load).translate(PLAIN) == "CPU 43 % · 3.1 of 24 GB"
+    load = MachineLoad(2, 0.43, 3_100_000_000, 24 * GIGABYTE)
+    assert [(m.name, m.figure.translate(PLAIN)) for m in machine_meters(load)] == [
+        ("CPU", "43 %"),
+        ("Memory", "3.1 of 24 GB"),
+    ]
+    assert summarize_load(load).translate(PLAIN) == "CPU 43 % · 3.1 of 24 GB"
     gpus = (Gpu("0", "Small", None, GIGABYTE, 8 * GIGABYTE), Gpu("1", "Large", 0.9, 70 * GIGABYTE, 72 * GIGABYTE))
-    shown = meters(Load(2, 1.0, GIGABYTE, 24 * GIGABYTE, gpus))
+    shown = machine_meters(MachineLoad(2, 1.0, GIGABYTE, 24 * GIGABYTE, gpus))
     assert [m.name.translate(PLAIN) for m in shown] == [
         "CPU",
         "Memory",
@@ -45,13 +48,15 @@ def test_the_meters_say_what_there_is() -> None:
         "GPU 1",
         "GPU 1 memory",
     ]
-    assert [m.full for m in shown] == [False] * 5 + [True]  # a busy processor is no trouble
-    assert shown[2].figure == "not told" and "GPU 90 %" in in_short(Load(2, 1.0, 1, 2, gpus)).translate(PLAIN)
+    assert [m.is_full for m in shown] == [False] * 5 + [True]  # a busy processor is no trouble
+    assert shown[2].figure == "not told" and "GPU 90 %" in summarize_load(MachineLoad(2, 1.0, 1, 2, gpus)).translate(
+        PLAIN
+    )
 
 
 def queued(home: Path, **changes: object) -> str:
     run = history(home).create_run(preset=None, settings=Settings().replace(dict(changes)).to_dict())
-    history(home).queue_last(run)
+    history(home).move_to_queue_end(run)
     return run
 
 
@@ -71,12 +76,12 @@ def test_a_watched_run_that_ended_is_told_once_it_is_over(home: Path) -> None:
     past = history(home)
     going, over = queued(home), queued(home)
     past.update_run(over, status="running")
-    assert machine_status.ends(home, [going, over]) == {"going": [over, going], "ended": []}
+    assert machine_status.run_activity(home, [going, over]) == {"going": [over, going], "ended": []}
     past.update_run(over, status="failed", error="No space is left.")
-    found = machine_status.ends(home, [going, over])
+    found = machine_status.run_activity(home, [going, over])
     assert found["going"] == [going]
     assert found["ended"] == [{"run": over, "title": f"{over}: failed", "body": "No space is left."}]
-    assert machine_status.ends(home, [])["ended"] == []
+    assert machine_status.run_activity(home, [])["ended"] == []
 
 
 def test_a_failure_with_advice_offers_the_run_it_advises(home: Path) -> None:
@@ -85,35 +90,35 @@ def test_a_failure_with_advice_offers_the_run_it_advises(home: Path) -> None:
     sentence = memory_advice(settings, "forward", "cpu")
     history(home).update_run(run, status="failed", error=sentence)
     failed = history(home).run(run)
-    parts = head_parts(failed, settings, [], sequences=None, step_seconds=None, now=datetime.now(UTC))
+    parts = header_parts(failed, settings, [], sequences=None, step_seconds=None, now=datetime.now(UTC))
     assert f"train?new=1&amp;from={run}&amp;set=accumulation=4" in parts["trouble"]
     assert advised_changes("The learning_rate=3 is out of range; it takes a number.") == {}
-    opened = start_form.opened(home, {"from": run, "set": "accumulation=4"})
+    opened = start_form.initial_form(home, {"from": run, "set": "accumulation=4"})
     assert opened["values"]["accumulation"] == "4"
 
 
 def test_a_run_started_like_another_knows_it_and_says_what_differs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "spawn", lambda arguments, log: processes.myself())
+    monkeypatch.setattr(processes, "spawn", lambda arguments, log: processes.current_process())
     first = queued(home, data="walks")
     values = field_values(Settings(data="walks", seed=5))
-    told = start_form.checked(home, {"values": values, "from": first})["parts"]["unlike"]
+    told = start_form.check_form(home, {"values": values, "from": first})["parts"]["unlike"]
     assert f'Like <a href="train?run={first}">' in told and "<code>seed</code> 0 → <b>5</b>" in told
-    started = start_form.started(home, {"values": values, "from": first})["run"]
+    started = start_form.start_run(home, {"values": values, "from": first})["run"]
     assert history(home).run(started).parent == first
 
 
 def test_what_does_not_fit_is_said_with_the_settings_that_help(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    needed = Memory(30 * GIGABYTE, 0, 60 * GIGABYTE, 0, 0, 0)
-    fit = Fit("cuda:0", "forward", needed, 80 * GIGABYTE, {"accumulation": 8}, 40 * GIGABYTE)
-    verdict = fit_verdict(fit)
+    needed = MemoryEstimate(30 * GIGABYTE, 0, 60 * GIGABYTE, 0, 0, 0)
+    fit = MemoryFit("cuda:0", "forward", needed, 80 * GIGABYTE, {"accumulation": 8}, 40 * GIGABYTE)
+    verdict = memory_verdict(fit)
     assert (verdict.tone, verdict.claim) == ("wrong", "Too large for this machine")
-    assert "accumulation=8 brings it down to 40.0 GB." in verdict.why.translate(PLAIN)
-    assert "data-use" in start_form.use_button(fit) and start_form.use_button(None) == ""
-    assert fit_verdict(None).claim == "Whether it fits is not known yet"
-    monkeypatch.setattr(devices, "memory", lambda: (GIGABYTE, 2 * GIGABYTE))
-    checked = start_form.checked(home, {"values": field_values(Settings(data="walks", batch_size=512))})
+    assert "accumulation=8 brings it down to 40.0 GB." in verdict.reason.translate(PLAIN)
+    assert "data-use" in start_form.apply_fit_button(fit) and start_form.apply_fit_button(None) == ""
+    assert memory_verdict(None).claim == "Whether it fits is not known yet"
+    monkeypatch.setattr(devices, "memory_usage", lambda: (GIGABYTE, 2 * GIGABYTE))
+    checked = start_form.check_form(home, {"values": field_values(Settings(data="walks", batch_size=512))})
     assert "Too large for this machine" in checked["parts"]["before"]
-    assert memory_check.preflight(home, Settings(data="walks")) is not None
+    assert memory_check.check_memory(home, Settings(data="walks")) is not None
 
 
 def test_models_make_room_before_a_run_takes_the_gpu_or_scarce_memory(
@@ -122,48 +127,48 @@ def test_models_make_room_before_a_run_takes_the_gpu_or_scarce_memory(
     holder = Models(home)
     with holder.use("first"):
         pass
-    monkeypatch.setattr(devices, "memory", lambda: (GIGABYTE, 8 * GIGABYTE))
-    holder.make_room("cpu")
+    monkeypatch.setattr(devices, "memory_usage", lambda: (GIGABYTE, 8 * GIGABYTE))
+    holder.free_memory_for_device("cpu")
     assert holder.loaded() == ["first"]
-    monkeypatch.setattr(devices, "memory", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
-    holder.make_room("cpu")
+    monkeypatch.setattr(devices, "memory_usage", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
+    holder.free_memory_for_device("cpu")
     assert holder.loaded() == [] and loaded[0].unloaded
     monkeypatch.setattr(devices, "_gpu_indices", lambda: ("0",))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(type(loaded[0]), "device", "cuda:0")
     with holder.use("second"):
         pass
-    holder.make_room("cpu")  # main memory is short, but the models are not in it
+    holder.free_memory_for_device("cpu")  # main memory is short, but the models are not in it
     assert holder.loaded() == ["second"]
-    holder.make_room("auto")
+    holder.free_memory_for_device("auto")
     assert holder.loaded() == []
     history(home).update_run(queued(home), status="running", device="cuda:0")
-    assert holder._place() == {"device": "cpu"}
+    assert holder._device_override() == {"device": "cpu"}
 
 
 def test_a_run_that_somebody_else_started_makes_room_too(
     home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "memory", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
-    with shared(home).use("first"):
+    monkeypatch.setattr(devices, "memory_usage", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
+    with shared_models(home).use("first"):
         pass
-    assert background.make_room(home, set()) == set() and shared(home).loaded() == ["first"]
+    assert background.free_memory_for_new_runs(home, set()) == set() and shared_models(home).loaded() == ["first"]
     run = queued(home)
     history(home).update_run(run, status="running", device="cpu")
-    assert background.make_room(home, set()) == {run} and shared(home).loaded() == []
+    assert background.free_memory_for_new_runs(home, set()) == {run} and shared_models(home).loaded() == []
 
 
 def test_asked_rollouts_stay_beside_those_of_training(home: Path) -> None:
     run = queued(home)
     past = history(home)
     past.update_run(run, status="running")
-    line = [Band(1, 1, "forward", 0, 10, "now")]
-    assert asked_rollouts(home, past.run(run), line) == ""
-    past.request(run, "sample")
-    assert "after the present step" in asked_rollouts(home, past.run(run), line)
+    line = [PhaseBand(1, 1, "forward", 0, 10, "now")]
+    assert requested_rollouts(home, past.run(run), line) == ""
+    past.add_request(run, "sample")
+    assert "after the present step" in requested_rollouts(home, past.run(run), line)
     row = {"state": "a", "next_state": "b", "action": "go", "samples": ["b"], "rewards": [-1.0], "advantages": [0.0]}
     past.log_rollouts(run, 1, 3, [row], asked=True)
     past.log_rollouts(run, 1, 3, [row])
     past.clear_requests(run, "sample")
-    shown = asked_rollouts(home, past.run(run), line)
+    shown = requested_rollouts(home, past.run(run), line)
     assert 'data-asked="3"' in shown and "Sampled on request, step 3" in shown and "data-sampling" not in shown

@@ -14,13 +14,13 @@ from fastapi.testclient import TestClient
 
 from studio import app, serve
 from studio.server import demo
-from studio.server.demo import READING, REFUSAL, name_of
+from studio.server.demo import ALLOWED_FUNCTIONS, REFUSAL, name_of
 from studio.services.history_store import history
-from studio.services.inference import shared
+from studio.services.inference import shared_models
 from swirl.errors import SwirlError
 from swirl.models.checkpoints import resolve_checkpoint
 from swirl.paths import assets
-from swirl.sharing.sample_run import FILE
+from swirl.sharing.sample_run import SAMPLE_RUN_FILE
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +28,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a demonstration."""
     folder = tmp_path_factory.mktemp("demo") / "home"
     folder.mkdir()
-    demo.furnish(folder)
+    demo.import_recorded_run(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def built(home: Path) -> Iterator[gr.Blocks]:
     yield app.build(home, read_only=True)
-    shared(home).only_offered = False
+    shared_models(home).only_offered = False
 
 
 def server_functions(built: gr.Blocks) -> list[tuple[Any, Callable[..., Any]]]:
@@ -56,7 +56,7 @@ def test_whatever_is_not_on_the_list_is_refused_and_does_nothing(built: gr.Block
     before, runs = contents(home), history(home).runs()
     refused = set()
     for component, function in server_functions(built):
-        if name_of(function) in READING:
+        if name_of(function) in ALLOWED_FUNCTIONS:
             continue
         answer = getattr(component, function.__name__)
         assert answer({"run": "household-01", "do": "stop", "data": "household"}) == {"error": REFUSAL}
@@ -73,7 +73,7 @@ def test_whatever_is_not_on_the_list_is_refused_and_does_nothing(built: gr.Block
 def test_the_list_names_functions_that_there_are(built: gr.Blocks) -> None:
     there = {name_of(function) for _, function in server_functions(built)}
     there |= {name_of(event.fn) for event in built.fns.values() if event.fn is not None}
-    assert READING - there == set()
+    assert ALLOWED_FUNCTIONS - there == set()
 
 
 def test_what_reads_still_answers(built: gr.Blocks) -> None:
@@ -85,14 +85,17 @@ def test_what_reads_still_answers(built: gr.Blocks) -> None:
 
 def test_endpoints_for_programs_are_refused_in_the_same_sentence(built: gr.Blocks) -> None:
     for event in built.fns.values():
-        if event.fn is not None and name_of(event.fn) not in READING:
+        if event.fn is not None and name_of(event.fn) not in ALLOWED_FUNCTIONS:
             with pytest.raises(gr.Error, match="This is a demonstration"):
                 event.fn("tiny-household", {}, "")
 
 
 def test_a_visitor_cannot_name_a_model_that_is_not_offered(built: gr.Blocks, home: Path) -> None:
     for name in (str(assets() / "tiny-household"), "hub:me/world", "me/world"):
-        with pytest.raises(SwirlError, match="not one of the checkpoints that are offered"), shared(home).use(name):
+        with (
+            pytest.raises(SwirlError, match="not one of the checkpoints that are offered"),
+            shared_models(home).use(name),
+        ):
             pass
 
 
@@ -104,7 +107,7 @@ def test_only_questions_pass_the_door() -> None:
     def passed(path: str) -> str:
         return "passed"
 
-    inner.add_middleware(demo.Door)
+    inner.add_middleware(demo.ReadOnlyMiddleware)
     client = TestClient(inner)
     for path in ("component_server", "queue/join", "call/infer"):
         assert client.post(f"/gradio_api/{path}").json() == "passed"
@@ -116,7 +119,7 @@ def test_only_questions_pass_the_door() -> None:
 
 
 def test_the_recorded_run_is_small_and_whole(home: Path) -> None:
-    assert (assets() / FILE).stat().st_size < 300_000
+    assert (assets() / SAMPLE_RUN_FILE).stat().st_size < 300_000
     (run,) = history(home).runs()
     assert run.status == "finished" and run.pid is None and run.settings["model"] == "tiny-household"
     checkpoints = history(home).checkpoints(run.id)

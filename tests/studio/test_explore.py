@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 from gradio.utils import get_upload_folder
 
-from studio.components.shared.page_requests import answers
-from studio.pages.explore import Explorer
-from studio.services.health_checks import check
-from studio.services.inference import shared
+from studio.components.shared.page_requests import request_handlers
+from studio.pages.explore import ExplorePage
+from studio.services.health_checks import check_actions
+from studio.services.inference import shared_models
 from swirl.errors import SwirlError
 
 
 @pytest.fixture
-def page(home: Path, loaded: list) -> Explorer:
-    return Explorer(home)
+def page(home: Path, loaded: list) -> ExplorePage:
+    return ExplorePage(home)
 
 
 def at(sequence: int = 1, step: int = 1, **more: object) -> dict:
     return {"data": "walks", "sequence": sequence, "step": step, **more}
 
 
-def test_collections_opens_the_wanted_one_or_says_that_it_is_gone(page: Explorer) -> None:
+def test_collections_opens_the_wanted_one_or_says_that_it_is_gone(page: ExplorePage) -> None:
     wanted = page.collections({"data": "walks"})
     assert wanted["data"] == "walks" and not wanted["problem"]
     assert 'data-collection="walks"' in wanted["parts"]["collections"]
@@ -32,7 +32,7 @@ def test_collections_opens_the_wanted_one_or_says_that_it_is_gone(page: Explorer
     assert gone["data"] and "lost" in gone["problem"]
 
 
-def test_show_marks_the_changes_and_keeps_the_true_action_hidden(page: Explorer) -> None:
+def test_show_marks_the_changes_and_keeps_the_true_action_hidden(page: ExplorePage) -> None:
     shown = page.show(at(1, 1))
     assert shown["at"] == at(1, 1) and shown["sequences"] == 3 and shown["steps"] == 2
     assert "<del>hall</del>" in shown["parts"]["happened"] and "<ins>attic</ins>" in shown["parts"]["happened"]
@@ -41,12 +41,12 @@ def test_show_marks_the_changes_and_keeps_the_true_action_hidden(page: Explorer)
 
 
 @pytest.mark.parametrize(("sequence", "step", "place"), [(99, 99, (3, 2)), (-4, 0, (1, 1)), ("x", None, (1, 1))])
-def test_an_address_out_of_range_is_pulled_in(page: Explorer, sequence: object, step: object, place: tuple) -> None:
+def test_an_address_out_of_range_is_pulled_in(page: ExplorePage, sequence: object, step: object, place: tuple) -> None:
     shown = page.show({"data": "walks", "sequence": sequence, "step": step})
     assert (shown["at"]["sequence"], shown["at"]["step"]) == place
 
 
-def test_infer_fills_the_chips_and_the_bars_and_show_remembers(page: Explorer) -> None:
+def test_infer_fills_the_chips_and_the_bars_and_show_remembers(page: ExplorePage) -> None:
     answer = page.infer(at(1, 1, steps=[0, 7, "x"]))
     assert set(answer["parts"]) == {"chip-0", "inferred"}
     assert "go to attic" in answer["parts"]["chip-0"] and "90" in answer["parts"]["chip-0"]
@@ -55,7 +55,7 @@ def test_infer_fills_the_chips_and_the_bars_and_show_remembers(page: Explorer) -
     assert again["missing"] == [1] and "go to attic" in again["parts"]["inferred"]
 
 
-def test_imagine_compares_with_another_action_and_with_copying(page: Explorer) -> None:
+def test_imagine_compares_with_another_action_and_with_copying(page: ExplorePage) -> None:
     page.infer(at(1, 1, steps=[0, 1]))
     html = page.imagine(at(1, 1))["parts"]["imagined"]
     assert page.imagine(at(1, 1))["shuffled"] and "exact" in html and "−0.50" in html
@@ -63,21 +63,21 @@ def test_imagine_compares_with_another_action_and_with_copying(page: Explorer) -
     assert "7 of 8" in html
 
 
-def test_the_truth_comes_on_request_alone(page: Explorer) -> None:
+def test_the_truth_comes_on_request_alone(page: ExplorePage) -> None:
     page.infer(at(1, 1, steps=[0]))
     assert "<b>go to attic</b> · the same words" in page.truth(at(1, 1))["parts"]["truth"]
     page.infer(at(2, 1, steps=[0]))
     assert "other words" in page.truth(at(2, 1))["parts"]["truth"]
 
 
-def test_the_check_tells_sound_actions_from_collapsed_ones(page: Explorer, home: Path, loaded: list) -> None:
-    look = check(home, shared(home), "first", "walks")
+def test_the_check_tells_sound_actions_from_collapsed_ones(page: ExplorePage, home: Path, loaded: list) -> None:
+    look = check_actions(home, shared_models(home), "first", "walks")
     assert len(look.cases) == 6 and look.figures["shuffling"].value > 5
     page.check(at())
     assert "Meaningful" in page.show(at())["parts"]["health"]
 
 
-def test_without_a_model_the_states_are_still_shown(page: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_model_the_states_are_still_shown(page: ExplorePage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("studio.services.inference.asset_names", lambda: [])
     shown = page.show(at())
     assert shown["model"] is None and "filmstrip" in shown["parts"]["film"]
@@ -86,7 +86,7 @@ def test_without_a_model_the_states_are_still_shown(page: Explorer, monkeypatch:
         page.infer(at(steps=[0]))
 
 
-def test_an_upload_becomes_a_collection_with_its_report(page: Explorer) -> None:
+def test_an_upload_becomes_a_collection_with_its_report(page: ExplorePage) -> None:
     folder = Path(get_upload_folder()) / "test-explore"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "mine.jsonl"
@@ -100,7 +100,7 @@ def test_an_upload_becomes_a_collection_with_its_report(page: Explorer) -> None:
     assert "mine" not in page.remove({"data": "mine"})["parts"]["collections"]
 
 
-def test_files_that_were_not_uploaded_are_out_of_reach(page: Explorer, tmp_path: Path) -> None:
+def test_files_that_were_not_uploaded_are_out_of_reach(page: ExplorePage, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("one\n\ntwo\n")
     for path in (str(secret), f"{get_upload_folder()}/../{secret}", "/etc/hostname"):
@@ -110,13 +110,13 @@ def test_files_that_were_not_uploaded_are_out_of_reach(page: Explorer, tmp_path:
         page.receive({"paths": []})
 
 
-def test_failures_reach_the_page_as_sentences(page: Explorer) -> None:
-    (show,) = answers(page.show)
+def test_failures_reach_the_page_as_sentences(page: ExplorePage) -> None:
+    (show,) = request_handlers(page.show)
     assert "walks" in show({"data": "lost"})["error"] or "lost" in show({"data": "lost"})["error"]
 
     def broken(request: dict) -> dict:
         raise ZeroDivisionError("oops")
 
-    (answer,) = answers(broken)
+    (answer,) = request_handlers(broken)
     assert "oops" in answer({})["error"]
     assert answer.__name__ == "broken"

@@ -12,7 +12,7 @@ from gradio.routes import App
 
 from studio import app
 from studio.services import frames
-from studio.services.stored_states import Kept, is_picture
+from studio.services.stored_states import FrameStore, is_picture_key
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.states import Picture, State
@@ -27,24 +27,24 @@ def test_small_pictures_in_memory_go_along_and_others_get_an_address(tmp_path: P
     small = pictures.from_pixels(np.zeros((8, 8, 3), np.uint8))
     assert frames.address(small).startswith("data:image/png;base64,")
     file = tmp_path / "a.png"
-    file.write_bytes(pictures.encoded(small))
+    file.write_bytes(pictures.read_picture_bytes(small))
     there = frames.address(Picture(file=file))
-    assert there.startswith("frame/") and frames.find(there.removeprefix("frame/")) == file.read_bytes()
+    assert there.startswith("frame/") and frames.read_frame(there.removeprefix("frame/")) == file.read_bytes()
     assert frames.address(Picture(file=file)) == there
 
 
 def test_only_what_was_shown_can_be_asked_for(tmp_path: Path) -> None:
     hidden = noise(1)
-    digest = pictures.key(State(picture=hidden)).partition(":")[2]
-    assert frames.find(digest) is None
+    digest = pictures.state_key(State(picture=hidden)).partition(":")[2]
+    assert frames.read_frame(digest) is None
     for other in ("", "../../etc/hostname", "/etc/hostname", "0" * 63, "G" * 64):
-        assert frames.find(other) is None
+        assert frames.read_frame(other) is None
 
 
 def test_imagined_pictures_make_room_for_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "HELD", 2)
+    monkeypatch.setattr(frames, "MAX_FRAMES_IN_MEMORY", 2)
     first, *others = [frames.address(noise(seed)).removeprefix("frame/") for seed in (10, 11, 12)]
-    assert frames.find(first) is None and all(frames.find(digest) for digest in others)
+    assert frames.read_frame(first) is None and all(frames.read_frame(digest) for digest in others)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_frame_is_sent_once_and_for_all(served: App) -> None:
     picture = noise(2)
     served.auth = None
     answer = TestClient(served).get(f"/{frames.address(picture)}")
-    assert answer.status_code == 200 and answer.content == pictures.encoded(picture)
+    assert answer.status_code == 200 and answer.content == pictures.read_picture_bytes(picture)
     assert answer.headers["content-type"] == "image/png" and "immutable" in answer.headers["cache-control"]
     assert TestClient(served).get("/frame/" + "0" * 64).status_code == 404
     assert TestClient(served).get("/frame/..%2F..%2Fetc%2Fhostname").status_code == 404
@@ -77,7 +77,7 @@ def test_where_a_login_is_asked_for_frames_need_it_too(served: App) -> None:
 
 def test_a_frame_whose_file_is_gone_is_missed_in_words(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
-    file.write_bytes(pictures.encoded(noise(4)))
+    file.write_bytes(pictures.read_picture_bytes(noise(4)))
     digest = frames.address(Picture(file=file)).removeprefix("frame/")
     file.unlink()
     request = SimpleNamespace(app=SimpleNamespace(auth=None), cookies={})
@@ -87,21 +87,25 @@ def test_a_frame_whose_file_is_gone_is_missed_in_words(tmp_path: Path) -> None:
 
 def test_kept_states_survive_and_texts_stay_texts(tmp_path: Path) -> None:
     picture = State(picture=noise(5))
-    key = Kept(tmp_path).keep(picture)
-    assert is_picture(key) and not is_picture("picture: a hall") and Kept(tmp_path).keep(State("a hall")) == "a hall"
-    found = Kept(tmp_path).state(key)
-    assert pictures.encoded(found.picture) == pictures.encoded(picture.picture)
-    assert Kept(tmp_path).state("a hall") == State("a hall")
+    key = FrameStore(tmp_path).store(picture)
+    assert (
+        is_picture_key(key)
+        and not is_picture_key("picture: a hall")
+        and FrameStore(tmp_path).store(State("a hall")) == "a hall"
+    )
+    found = FrameStore(tmp_path).load_state(key)
+    assert pictures.read_picture_bytes(found.picture) == pictures.read_picture_bytes(picture.picture)
+    assert FrameStore(tmp_path).load_state("a hall") == State("a hall")
     with pytest.raises(SwirlError, match="no longer kept"):
-        Kept(tmp_path).state("picture:" + "0" * 64)
+        FrameStore(tmp_path).load_state("picture:" + "0" * 64)
 
 
 def test_kept_frames_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, data = Kept(tmp_path), pictures.encoded(noise(6))
+    kept, data = FrameStore(tmp_path), pictures.read_picture_bytes(noise(6))
     monkeypatch.setattr("studio.services.stored_states.MOST_BYTES", int(2.5 * len(data)))
-    first, second = (kept.keep(State(picture=noise(seed))) for seed in (6, 7))
-    kept.state(first)  # asked for later than the second
-    third = kept.keep(State(picture=noise(8)))
-    assert kept.state(first) and kept.state(third)
+    first, second = (kept.store(State(picture=noise(seed))) for seed in (6, 7))
+    kept.load_state(first)  # asked for later than the second
+    third = kept.store(State(picture=noise(8)))
+    assert kept.load_state(first) and kept.load_state(third)
     with pytest.raises(SwirlError):
-        kept.state(second)
+        kept.load_state(second)

@@ -9,8 +9,8 @@ import pytest
 
 from studio.services import inference
 from studio.services.history_store import history
-from studio.services.inference import Models, chosen
-from studio.services.loaded_models import KEEP
+from studio.services.inference import Models, choose_checkpoint
+from studio.services.loaded_models import MAX_LOADED_MODELS
 from swirl import models as swirl_models
 from swirl.errors import SwirlError
 from swirl.states import State
@@ -23,7 +23,7 @@ def test_at_most_two_stay_loaded_and_the_oldest_goes(home: Path, loaded: list) -
     for name in ("first", "second", "first", "third"):
         with holder.use(name) as model:
             assert model.name == name
-    assert KEEP == 2
+    assert MAX_LOADED_MODELS == 2
     assert holder.loaded() == ["first", "third"]
     assert [(m.name, m.unloaded) for m in loaded] == [("first", False), ("second", True), ("third", False)]
 
@@ -33,17 +33,17 @@ def test_unload_lets_go_of_models_and_answers(home: Path, loaded: list) -> None:
     holder.infer("first", [PAIR])
     holder.unload()
     assert holder.loaded() == [] and loaded[0].unloaded
-    assert holder.known("first", *PAIR) is None
+    assert holder.cached_inference("first", *PAIR) is None
 
 
 def test_a_transition_is_inferred_once_for_a_checkpoint(home: Path, loaded: list) -> None:
     holder = Models(home)
     again = (PAIR[1], PAIR[0])
-    assert holder.known("first", *PAIR) is None
+    assert holder.cached_inference("first", *PAIR) is None
     first = holder.infer("first", [PAIR])
     both = holder.infer("first", [PAIR, again, PAIR])
     assert both[0] is first[0] is both[2]
-    assert holder.known("first", *PAIR) is first[0]
+    assert holder.cached_inference("first", *PAIR) is first[0]
     assert loaded[0].inferred == [PAIR, again]
     holder.infer("second", [PAIR])
     assert loaded[1].inferred == [PAIR]
@@ -53,8 +53,8 @@ def test_a_glance_is_enough_for_a_chip_but_not_for_the_alternatives(home: Path, 
     holder = Models(home)
     glance = holder.infer("first", [PAIR], alternatives=False)[0]
     assert len(glance.alternatives) == 1
-    assert holder.known("first", *PAIR) is glance
-    assert holder.known("first", *PAIR, alternatives=True) is None
+    assert holder.cached_inference("first", *PAIR) is glance
+    assert holder.cached_inference("first", *PAIR, alternatives=True) is None
     full = holder.infer("first", [PAIR])[0]
     assert len(full.alternatives) == 2
     assert holder.infer("first", [PAIR], alternatives=False)[0] is full
@@ -106,4 +106,4 @@ def test_a_wish_is_kept_while_it_can_be(home: Path, loaded: list, monkeypatch: p
     monkeypatch.setattr(inference, "asset_names", lambda: [])
     assert holder.choose() is None
     with pytest.raises(SwirlError, match="Train page"):
-        chosen(home, "")
+        choose_checkpoint(home, "")

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from studio.components.label import label_progress, labelling_card
-from studio.components.label.labelling_card import used
+from studio.components.label.labelling_card import used_actions
 from studio.components.train import start_form
 from studio.pages import label
-from studio.pages.label import Labeller
-from studio.services.inference import shared
-from studio.view_models.label_progress import MEASURED, aim, standing
+from studio.pages.label import LabelPage
+from studio.services.inference import shared_models
+from studio.view_models.label_progress import WARM_UP_RESULTS, describe_label_progress, target_label_count
 from swirl.errors import SwirlError
 from swirl.sources.labels import hand_labelling, writing
 from swirl.sources.labels.reading import read_labels
@@ -24,11 +24,11 @@ DATA = {"data": "walks"}
 
 
 @pytest.fixture
-def page(home: Path, loaded: list) -> Labeller:
-    return Labeller(home)
+def page(home: Path, loaded: list) -> LabelPage:
+    return LabelPage(home)
 
 
-def labelled(page: Labeller, *actions: str) -> dict:
+def labelled(page: LabelPage, *actions: str) -> dict:
     """The page after these labels."""
     answer = page.show(DATA)
     for action in actions:
@@ -36,7 +36,7 @@ def labelled(page: Labeller, *actions: str) -> dict:
     return answer
 
 
-def test_a_transition_is_shown_with_its_changes_and_no_true_action(page: Labeller) -> None:
+def test_a_transition_is_shown_with_its_changes_and_no_true_action(page: LabelPage) -> None:
     answer = page.show(DATA)
     assert "<del>" in answer["parts"]["transition"] and "<ins>" in answer["parts"]["transition"]
     assert "go to" not in str(answer["parts"])
@@ -49,7 +49,7 @@ def test_no_file_of_this_part_opens_true_actions() -> None:
         assert "true_actions" not in text and "sidecar" not in text
 
 
-def test_the_guesses_come_numbered_and_those_of_the_next_transition_beforehand(page: Labeller, loaded: list) -> None:
+def test_the_guesses_come_numbered_and_those_of_the_next_transition_beforehand(page: LabelPage, loaded: list) -> None:
     first = page.show(DATA)
     html = page.suggest(DATA)["parts"]["suggestions"]
     assert re.search(r'data-suggestion="go to \w+"><kbd>1</kbd>', html) and "<kbd>2</kbd>" in html
@@ -57,10 +57,10 @@ def test_the_guesses_come_numbered_and_those_of_the_next_transition_beforehand(p
     following = page.keep({**first["at"], "action": "walk"})
     assert following["known"] and "data-suggestion" in following["parts"]["suggestions"]
     assert len(loaded) == 1 and len(loaded[0].inferred) == 2
-    assert shared(page.home).loaded() == ["first"]
+    assert shared_models(page.home).loaded() == ["first"]
 
 
-def test_keeping_skipping_and_undoing_change_the_figures(page: Labeller) -> None:
+def test_keeping_skipping_and_undoing_change_the_figures(page: LabelPage) -> None:
     answer = labelled(page, "walk up")
     assert answer["count"] == 1 and answer["used"] == ["walk up"]
     skipped = page.skip(answer["at"])
@@ -72,19 +72,19 @@ def test_keeping_skipping_and_undoing_change_the_figures(page: Labeller) -> None
         page.undo(DATA)
 
 
-def test_another_studio_over_the_same_home_goes_on(page: Labeller, home: Path) -> None:
+def test_another_studio_over_the_same_home_goes_on(page: LabelPage, home: Path) -> None:
     answer = labelled(page, "walk up")
-    assert Labeller(home).show(DATA)["at"] == answer["at"]
+    assert LabelPage(home).show(DATA)["at"] == answer["at"]
 
 
 @pytest.mark.parametrize("place", [{"sequence": "w9", "step": 0}, {"sequence": "w0", "step": 7}, {"step": "0"}, {}])
-def test_a_transition_that_is_not_there_is_not_labelled(page: Labeller, place: dict) -> None:
+def test_a_transition_that_is_not_there_is_not_labelled(page: LabelPage, place: dict) -> None:
     with pytest.raises(SwirlError, match="no longer in the collection"):
         page.keep({**DATA, **place, "action": "walk"})
     assert page.show(DATA)["count"] == 0
 
 
-def test_at_the_end_it_says_so(page: Labeller) -> None:
+def test_at_the_end_it_says_so(page: LabelPage) -> None:
     answer = page.show(DATA)
     while "step" in answer["at"]:
         answer = page.skip(answer["at"])
@@ -92,7 +92,7 @@ def test_at_the_end_it_says_so(page: Labeller) -> None:
     assert page.suggest(DATA) == {"parts": {}}
 
 
-def test_saved_labels_are_those_that_training_reads(page: Labeller, home: Path) -> None:
+def test_saved_labels_are_those_that_training_reads(page: LabelPage, home: Path) -> None:
     with pytest.raises(SwirlError, match="No transition is labelled"):
         page.save(DATA)
     labelled(page, "walk up", "walk down")
@@ -103,23 +103,25 @@ def test_saved_labels_are_those_that_training_reads(page: Labeller, home: Path) 
     assert [row.action for row in read_labels(kept)[0]] == ["walk up", "walk down"]
 
 
-def test_the_start_form_takes_them_over(page: Labeller, home: Path) -> None:
+def test_the_start_form_takes_them_over(page: LabelPage, home: Path) -> None:
     labelled(page, "walk up")
-    form = start_form.opened(home, {"data": "walks", "labels": start_form.BY_HAND})
+    form = start_form.initial_form(home, {"data": "walks", "labels": start_form.HAND_LABELS})
     assert len(read_labels(Path(form["labels"]))[0]) == 1
     assert Path(form["labels"]).name in form["parts"]["labels-note"] and form["values"]["data"] == "walks"
-    assert start_form.opened(home, {"data": "walks", "labels": "/etc/hostname"})["labels"] == ""
+    assert start_form.initial_form(home, {"data": "walks", "labels": "/etc/hostname"})["labels"] == ""
 
 
 def test_what_is_said_of_enough_follows_what_was_measured() -> None:
-    for kind, rows in MEASURED.items():
-        assert [row.labels for row in rows] == sorted(row.labels for row in rows) and aim(kind) == rows[-1].labels
-        sentences = [standing(row.labels, kind) for row in rows]
+    for kind, rows in WARM_UP_RESULTS.items():
+        assert [row.labels for row in rows] == sorted(row.labels for row in rows) and target_label_count(kind) == rows[
+            -1
+        ].labels
+        sentences = [describe_label_progress(row.labels, kind) for row in rows]
         assert len(set(sentences)) == len(rows) and all(sentences)
-        assert standing(rows[-1].labels + 1, kind) == sentences[-1]
+        assert describe_label_progress(rows[-1].labels + 1, kind) == sentences[-1]
 
 
 def test_the_words_used_are_escaped_and_the_rare_ones_counted() -> None:
-    html = used(["<b>", *(f"word {index}" for index in range(20)), "word 3"])
+    html = used_actions(["<b>", *(f"word {index}" for index in range(20)), "word 3"])
     assert "&lt;b&gt;" in html and "<b>" not in html
     assert html.index("word 3<") < html.index("&lt;b&gt;") and "and 9 more" in html

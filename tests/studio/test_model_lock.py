@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from conftest import TableModel
 
-from studio.services.inference import STARTS, Models, at_once, patiently
+from studio.services.inference import MAX_ATTEMPTS, Models, ask_model, ask_model_at_low_priority
 
 
 @pytest.fixture
 def models(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> Models:
-    monkeypatch.setattr(TableModel, "watch", staticmethod(lambda: None), raising=False)
+    monkeypatch.setattr(TableModel, "check_interrupt", staticmethod(lambda: None), raising=False)
     return Models(home)
 
 
@@ -30,7 +30,7 @@ class Slow:
         for _ in range(10):
             self.passing.set()
             time.sleep(0.02)
-            model.watch()
+            model.check_interrupt()
         return model.name
 
 
@@ -43,17 +43,20 @@ def started(what: Callable[[], object]) -> threading.Thread:
 def test_a_question_without_haste_makes_way_and_is_answered_after(models: Models) -> None:
     order: list[str] = []
     slow = Slow()
-    patient = started(lambda: order.append(patiently(models, "first", slow)))
+    patient = started(lambda: order.append(ask_model_at_low_priority(models, "first", slow)))
     assert slow.passing.wait(10)
-    order.append(at_once(models, "second", lambda model: model.name))
+    order.append(ask_model(models, "second", lambda model: model.name))
     patient.join(10)
     assert order == ["second", "first"] and slow.begun == 2
-    assert models.turns.waiting == 0
+    assert models.lock.urgent_waiters == 0
 
 
 def test_questions_without_haste_leave_each_other_alone(models: Models) -> None:
     questions = [Slow(), Slow()]
-    threads = [started(lambda question=question: patiently(models, "first", question)) for question in questions]
+    threads = [
+        started(lambda question=question: ask_model_at_low_priority(models, "first", question))
+        for question in questions
+    ]
     for thread in threads:
         thread.join(10)
     assert [question.begun for question in questions] == [1, 1]
@@ -66,20 +69,20 @@ def test_it_is_answered_in_the_end_whoever_waits(models: Models) -> None:
         while not over.is_set():
             slow.passing.wait(10)
             slow.passing.clear()
-            at_once(models, "first", lambda model: model.name)
+            ask_model(models, "first", lambda model: model.name)
 
     crowd = started(impatient)
     try:
-        assert patiently(models, "first", slow) == "first"
+        assert ask_model_at_low_priority(models, "first", slow) == "first"
     finally:
         over.set()
         slow.passing.set()
         crowd.join(10)
-    assert 1 < slow.begun <= STARTS + 1
+    assert 1 < slow.begun <= MAX_ATTEMPTS + 1
 
 
 def test_the_lock_may_be_taken_again_and_is_left_after_an_error(models: Models) -> None:
-    with pytest.raises(ZeroDivisionError), models.turns, models.use("first"):
+    with pytest.raises(ZeroDivisionError), models.lock, models.use("first"):
         _ = 1 / 0
     done = started(models.unload)
     done.join(10)

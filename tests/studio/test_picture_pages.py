@@ -12,15 +12,15 @@ from picture_home import ACTIONS, add_boards, offer_both
 from picture_model import PictureModel
 
 from studio.components.shared import header
-from studio.components.shared.model_for_states import fit_note, wanted
-from studio.components.train.start_form import opened
+from studio.components.shared.model_for_states import fit_note, requested_checkpoint
+from studio.components.train.start_form import initial_form
 from studio.pages.compare import ComparePage
-from studio.pages.explore import Explorer
-from studio.pages.play import Player
-from studio.services.frame_likeness import depth
-from studio.services.inference import chosen, shared
-from studio.services.uploads import take
-from studio.view_models.start_form import check_places
+from studio.pages.explore import ExplorePage
+from studio.pages.play import PlayPage
+from studio.services.frame_likeness import measure_reconstruction
+from studio.services.inference import choose_checkpoint, shared_models
+from studio.services.uploads import import_uploads
+from studio.view_models.start_form import check_references
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.settings import Settings
@@ -43,7 +43,7 @@ def boards(home: Path, tmp_path: Path, both: list) -> Path:
 
 
 def test_explore_shows_frames_actions_and_what_is_wrong(boards: Path) -> None:
-    page = Explorer(boards)
+    page = ExplorePage(boards)
     shelf = page.collections({"data": "boards"})["parts"]["collections"]
     assert 'class="kind cover"' in shelf and "1 sequence · images" in shelf
     shown = page.show(AT)
@@ -58,17 +58,17 @@ def test_explore_shows_frames_actions_and_what_is_wrong(boards: Path) -> None:
 
 
 def test_the_check_of_pictures_asks_for_no_words(boards: Path) -> None:
-    said = Explorer(boards).check(AT)["parts"]["health"]
+    said = ExplorePage(boards).check(AT)["parts"]["health"]
     assert said.count('class="finding"') == 3 and "stitch test" in said and "new word pairs" not in said
 
 
 def test_a_model_out_of_its_depth_says_so_beside_its_own_copy(boards: Path) -> None:
     grey = State(picture=pictures.from_pixels(255 - pictures.pixels(first(boards).picture)))
-    known = depth(shared(boards), "seer", grey)
-    assert known is not None and known.psnr < 20 and "never seen pictures like these" in known.sentence
-    home = depth(shared(boards), "seer", first(boards))
-    assert home is not None and home.sentence == ""
-    assert depth(shared(boards), "reader", State("a hall")) is None
+    known = measure_reconstruction(shared_models(boards), "seer", grey)
+    assert known is not None and known.psnr < 20 and "never seen pictures like these" in known.warning
+    home = measure_reconstruction(shared_models(boards), "seer", first(boards))
+    assert home is not None and home.warning == ""
+    assert measure_reconstruction(shared_models(boards), "reader", State("a hall")) is None
 
 
 def first(home: Path) -> State:
@@ -76,10 +76,10 @@ def first(home: Path) -> State:
 
 
 def test_play_walks_and_branches_over_frames(boards: Path) -> None:
-    page = Player(boards)
+    page = PlayPage(boards)
     begun = page.begin(AT)
     state = begun["state"]
-    assert state == pictures.key(first(boards))
+    assert state == pictures.state_key(first(boards))
     suggested = page.suggest({"state": state})["parts"]
     assert "<kbd>1</kbd>" in suggested["suggestions"] and suggested["depth"] == suggested["fit"] == ""
     answer = page.imagine({"state": state, "action": ACTIONS[1], "n": 4, "seed": 0})
@@ -90,7 +90,7 @@ def test_play_walks_and_branches_over_frames(boards: Path) -> None:
         {"parent": 0, "action": ACTIONS[1], "state": answer["futures"][0]["state"]},
     ]
     path = {"nodes": nodes, "at": 1}
-    drawn = Player(boards).draw({"path": path, "futures": answer["futures"], "action": "again"})
+    drawn = PlayPage(boards).draw({"path": path, "futures": answer["futures"], "action": "again"})
     assert drawn["kind"] == "image" and 'width="320"' in drawn["parts"]["stage"]
     assert drawn["parts"]["path"].count("<img") == 2 and "tree pictured" in drawn["parts"]["path"]
     saved = page.save({"path": path, "form": "gif", "name": "mine"})
@@ -102,7 +102,7 @@ def test_play_walks_and_branches_over_frames(boards: Path) -> None:
 
 
 def test_a_played_path_can_be_imported_again(boards: Path, tmp_path: Path) -> None:
-    page = Player(boards)
+    page = PlayPage(boards)
     state = page.begin({"data": "boards", "sequence": "1", "step": "1"})["state"]
     after = page.imagine({"state": state, "action": ACTIONS[1], "n": 1, "seed": 0})["futures"][0]["state"]
     nodes = [{"parent": None, "action": "", "state": state}, {"parent": 0, "action": ACTIONS[1], "state": after}]
@@ -112,7 +112,7 @@ def test_a_played_path_can_be_imported_again(boards: Path, tmp_path: Path) -> No
     done = import_collection(boards, file, "played")
     assert (done.sequences, done.transitions) == (1, 1)
     played = load_sequences(boards, "played")[0].states
-    assert (pictures.pixels(played[1].picture) == pictures.pixels(page.kept.state(after).picture)).all()
+    assert (pictures.pixels(played[1].picture) == pictures.pixels(page.frame_store.load_state(after).picture)).all()
     line = page.save({"path": {"nodes": nodes, "at": 1}, "form": "jsonl", "name": "p"})["address"]
     told = json.loads(base64.b64decode(line.partition(",")[2]))
     assert told["actions"] == [ACTIONS[1]] and told["states"][1].startswith("data:image/png;base64,")
@@ -132,11 +132,11 @@ def test_compare_shows_what_each_imagined(boards: Path) -> None:
 
 
 def test_models_are_offered_to_the_states_they_read(boards: Path) -> None:
-    assert chosen(boards, "reader", "image") == "seer" and chosen(boards, "", "text") == "reader"
-    assert shared(boards).choose("") == "reader" and shared(boards).choose("seer") == "seer"
-    parts = header.strip(boards, "", "image")
+    assert choose_checkpoint(boards, "reader", "image") == "seer" and choose_checkpoint(boards, "", "text") == "reader"
+    assert shared_models(boards).choose("") == "reader" and shared_models(boards).choose("seer") == "seer"
+    parts = header.status_parts(boards, "", "image")
     assert parts["checkpoint"].strip() == "seer" and "reader" not in parts["menu"]
-    assert "pictures" in header.strip(boards, "")["menu"]
+    assert "pictures" in header.status_parts(boards, "")["menu"]
 
 
 def test_another_model_answers_and_says_so(boards: Path) -> None:
@@ -144,24 +144,24 @@ def test_another_model_answers_and_says_so(boards: Path) -> None:
     assert "reader reads texts; these are pictures, so seer answers here." in said
     assert fit_note(boards, {"checkpoint": "seer"}, "image") == fit_note(boards, {}, "image") == ""
     remembered = {"checkpoint": "reader", "checkpoints": {"image": "seer", "text": ""}}
-    assert wanted(remembered, "image") == "seer" and wanted(remembered, "text") == "reader"
+    assert requested_checkpoint(remembered, "image") == "seer" and requested_checkpoint(remembered, "text") == "reader"
     assert fit_note(boards, remembered, "image") == ""
 
 
 def test_without_a_model_of_pictures_the_way_out_is_named(boards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("studio.services.inference.asset_names", lambda: ["reader"])
-    shown = Explorer(boards).show(AT)
+    shown = ExplorePage(boards).show(AT)
     assert shown["model"] is None and "no model of pictures" in shown["parts"]["fit"]
     assert shown["parts"]["film"].count("<img") == 4
     with pytest.raises(SwirlError, match="Train page"):
-        Explorer(boards).infer({**AT, "steps": [0]})
+        ExplorePage(boards).infer({**AT, "steps": [0]})
 
 
 def test_training_pairs_models_and_sequences_of_one_kind(boards: Path) -> None:
-    errors = check_places(boards, Settings(model="tiny-household", data="boards"))
+    errors = check_references(boards, Settings(model="tiny-household", data="boards"))
     assert "tiny-household reads texts, and boards holds pictures" in errors["model"]
-    assert check_places(boards, Settings(model="tiny-household", data="walks")) == {}
-    assert opened(boards, {})["kinds"]["boards"] == "image"
+    assert check_references(boards, Settings(model="tiny-household", data="walks")) == {}
+    assert initial_form(boards, {})["kinds"]["boards"] == "image"
 
 
 def test_a_dropped_folder_keeps_its_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -172,11 +172,11 @@ def test_a_dropped_folder_keeps_its_shape(tmp_path: Path, monkeypatch: pytest.Mo
             file = tmp_path / "uploads" / f"{clip}{index}" / f"{index}.png"
             file.parent.mkdir(parents=True)
             shade = pictures.from_pixels(pixel_frame(90 * index, clip == "two"))
-            file.write_bytes(pictures.encoded(shade))
+            file.write_bytes(pictures.read_picture_bytes(shade))
             paths.append(str(file))
             names.append(f"../trip/{clip}/{index}.png")
     told: list[str] = []
-    done = take(home, paths, "", names, lambda share, words: told.append(words))
+    done = import_uploads(home, paths, "", names, lambda share, words: told.append(words))
     assert (done.name, done.sequences, done.transitions) == ("trip", 2, 4)
     assert next(c.kind for c in list_collections(home) if c.name == "trip") == "image"
 

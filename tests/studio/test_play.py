@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.components.play.futures import distinct
-from studio.pages.play import LONGEST_ACTION, LONGEST_STATE, Player
+from studio.components.play.futures import distinct_futures
+from studio.pages.play import LONGEST_ACTION, LONGEST_STATE, PlayPage
 from swirl.errors import SwirlError
 from swirl.models import Prediction
 from swirl.states import State
@@ -18,18 +18,18 @@ STATE = "you are in hall. cup in hall, lying."
 
 
 @pytest.fixture
-def page(home: Path, loaded: list) -> Player:
-    return Player(home)
+def page(home: Path, loaded: list) -> PlayPage:
+    return PlayPage(home)
 
 
-def test_it_begins_where_explore_was(page: Player) -> None:
+def test_it_begins_where_explore_was(page: PlayPage) -> None:
     begun = page.begin({"data": "walks", "sequence": "1", "step": "2"})
     assert begun["state"].startswith("you are in attic")
     assert 'value="walks"' in begun["options"]
     assert page.begin({"own": "  a state of mine. "})["state"] == "a state of mine."
 
 
-def test_imagine_merges_equal_samples_and_marks_the_best(page: Player) -> None:
+def test_imagine_merges_equal_samples_and_marks_the_best(page: PlayPage) -> None:
     answer = page.imagine({"state": STATE, "action": " go  to attic ", "n": 4, "seed": 0})
     assert answer["action"] == "go to attic"
     assert [(f["score"], f["times"]) for f in answer["futures"]] == [(-0.2, 3), (-3.0, 1)]
@@ -48,19 +48,19 @@ def test_imagine_merges_equal_samples_and_marks_the_best(page: Player) -> None:
         ({}, "state first"),
     ],
 )
-def test_mistakes_are_named(page: Player, request_: dict, words: str) -> None:
+def test_mistakes_are_named(page: PlayPage, request_: dict, words: str) -> None:
     with pytest.raises(SwirlError, match=words):
         page.imagine(request_)
 
 
-def test_suggestions_are_numbered_escaped_and_asked_once(page: Player, loaded: list, monkeypatch) -> None:
+def test_suggestions_are_numbered_escaped_and_asked_once(page: PlayPage, loaded: list, monkeypatch) -> None:
     html = page.suggest({"state": STATE})["parts"]["suggestions"]
     assert "<kbd>1</kbd>go to attic" in html and "&lt;hall&gt;" in html
     monkeypatch.setattr(type(loaded[0]), "suggest_actions", lambda *a, **k: ["something else"])
     assert page.suggest({"state": STATE})["parts"]["suggestions"] == html
 
 
-def test_draw_restores_a_kept_path_with_its_futures(page: Player) -> None:
+def test_draw_restores_a_kept_path_with_its_futures(page: PlayPage) -> None:
     path = {
         "nodes": [
             {"parent": None, "action": "", "state": STATE},
@@ -78,33 +78,33 @@ def test_draw_restores_a_kept_path_with_its_futures(page: Player) -> None:
 
 def test_distinct_futures_are_ranked_by_score() -> None:
     drawn = [("a", -2.0), ("b", -1.0), ("a", -2.0)]
-    found = distinct([Prediction(State(text), score, 0.0) for text, score in drawn])
+    found = distinct_futures([Prediction(State(text), score, 0.0) for text, score in drawn])
     assert [(f.state, f.times) for f in found] == [("b", 1), ("a", 2)]
 
 
-def test_without_best_of_n_the_first_drawn_comes_first(page: Player) -> None:
+def test_without_best_of_n_the_first_drawn_comes_first(page: PlayPage) -> None:
     drawn = [Prediction(State(text), score, 0.0) for text, score in (("a", -2.0), ("b", -1.0), ("a", -2.0))]
-    assert [(f.state, f.times) for f in distinct(drawn, ranked=False)] == [("a", 2), ("b", 1)]
+    assert [(f.state, f.times) for f in distinct_futures(drawn, ranked=False)] == [("a", 2), ("b", 1)]
     asked = {"state": STATE, "action": "go to attic", "n": 4, "seed": 0}
     assert "best <kbd>" in page.imagine(asked)["parts"]["futures"]
     assert "first <kbd>" in page.imagine(asked | {"best": False})["parts"]["futures"]
 
 
-def test_what_was_imagined_ahead_is_at_hand(page: Player, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_imagined_ahead_is_at_hand(page: PlayPage, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"state": STATE, "action": "go to attic", "n": "4", "seed": 0}
     assert page.prepare(asked) == {}
     monkeypatch.setattr(type(loaded[0]), "imagine", None)
     assert page.imagine(asked)["futures"]
 
 
-def test_a_second_model_gets_the_same_action_and_seed(page: Player, loaded: list) -> None:
+def test_a_second_model_gets_the_same_action_and_seed(page: PlayPage, loaded: list) -> None:
     name = page.models({"kind": "text"})["options"].split('"')[1]
     answer = page.imagine({"state": STATE, "action": "go", "n": 2, "seed": 3, "rival": name})
     assert answer["rivals"] == answer["futures"]
     assert f'<h3 class="by">{name}</h3>' in answer["parts"]["futures"]
 
 
-def test_a_path_of_texts_is_saved_with_its_actions(page: Player) -> None:
+def test_a_path_of_texts_is_saved_with_its_actions(page: PlayPage) -> None:
     nodes = [{"parent": None, "action": "", "state": STATE}, {"parent": 0, "action": "look", "state": "two."}]
     saved = page.save({"path": {"nodes": nodes, "at": 1}, "form": "jsonl", "name": "../p"})
     line = json.loads(base64.b64decode(saved["address"].partition(",")[2]))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from studio.components.play.path_tree import path_tree
-from studio.view_models.play_path import MOST_NODES, Node, places, read_path
+from studio.view_models.play_path import MOST_NODES, Node, node_positions, parse_path
 from swirl.errors import SwirlError
 
 
@@ -17,10 +17,10 @@ def tree(*parents: int | None, at: int = 0) -> dict[str, Any]:
 
 
 def test_the_line_leads_from_the_start_to_here() -> None:
-    path = read_path(tree(None, 0, 1, 1, 3, at=4))
-    assert path.line() == [0, 1, 3, 4]
-    assert path.before(3) == "state 1."
-    assert path.before(0) is None
+    path = parse_path(tree(None, 0, 1, 1, 3, at=4))
+    assert path.indices_to_current() == [0, 1, 3, 4]
+    assert path.parent_state(3) == "state 1."
+    assert path.parent_state(0) is None
 
 
 def test_first_children_stay_in_the_row_and_branches_open_rows_of_their_own() -> None:
@@ -28,7 +28,7 @@ def test_first_children_stay_in_the_row_and_branches_open_rows_of_their_own() ->
     #     |   `- 5
     #     `- 4
     nodes = [Node(p, "", "") for p in (None, 0, 1, 2, 1, 2)]
-    spots = places(nodes)
+    spots = node_positions(nodes)
     assert spots[:4] == [(0, 0), (1, 0), (2, 0), (3, 0)]
     assert spots[4][0] == 2 and spots[5][0] == 3
     assert len(set(spots)) == len(nodes)
@@ -37,7 +37,7 @@ def test_first_children_stay_in_the_row_and_branches_open_rows_of_their_own() ->
 
 def test_many_branches_never_share_a_place() -> None:
     parents = [None, 0, 0, 0, 1, 1, 2, 4, 4, 7, 3, 3]
-    assert len(set(places([Node(p, "", "") for p in parents]))) == len(parents)
+    assert len(set(node_positions([Node(p, "", "") for p in parents]))) == len(parents)
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ def test_many_branches_never_share_a_place() -> None:
 )
 def test_what_is_no_path_is_refused_in_words(broken: Any) -> None:
     with pytest.raises(SwirlError, match="start a new one"):
-        read_path(broken)
+        parse_path(broken)
 
 
 def test_a_path_has_an_end() -> None:
     with pytest.raises(SwirlError, match="at most"):
-        read_path(tree(None, *range(MOST_NODES)))
+        parse_path(tree(None, *range(MOST_NODES)))
 
 
 def test_the_tree_marks_where_the_player_stands_and_escapes_actions() -> None:
     value = tree(None, 0, 0, at=2)
     value["nodes"][1]["action"] = "<img src=x>"
-    html = path_tree(read_path(value))
+    html = path_tree(parse_path(value))
     assert html.count('class="node"') == 3
     assert html.index('aria-current="true"') > html.index('data-node="2"')
     assert "<img" not in html and "&lt;img" in html

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from studio.components.train.run_updates import active_run, do, log_tail, run_news
+from studio.components.train.run_updates import active_run, log_tail, perform_action, run_updates
 from swirl.errors import SwirlError
 from swirl.history import History
-from swirl.processes import myself
+from swirl.processes import current_process
 from swirl.settings import Settings
 
 METRICS = ("reward", "kl")
@@ -25,7 +25,7 @@ def run(history: History) -> str:
     """A run of this process, five steps into its first forward phase."""
     settings = Settings(iterations=1, steps_per_phase=10, anchor=1.0)
     run_id = history.create_run(preset=None, settings=settings.to_dict())
-    pid, started = myself()
+    pid, started = current_process()
     history.update_run(run_id, status="running", pid=pid, pid_started=started)
     history.start_phase(run_id, 0, 0, "warm-up", 0)
     history.finish_phase(run_id, 0)
@@ -39,7 +39,7 @@ def run(history: History) -> str:
 
 
 def test_the_first_news_are_everything(history: History, run: str) -> None:
-    news = run_news(history.home, {}, METRICS)
+    news = run_updates(history.home, {}, METRICS)
     assert news["run"] == run and news["status"] == "running"
     own = news["curves"][run]
     assert own["whole"] and own["width"] == 1
@@ -54,28 +54,28 @@ def test_the_first_news_are_everything(history: History, run: str) -> None:
 
 
 def test_later_news_are_only_what_is_new(history: History, run: str) -> None:
-    first = run_news(history.home, {"run": run}, METRICS)
+    first = run_updates(history.home, {"run": run}, METRICS)
     cursor = first["curves"][run]["after"]
-    again = run_news(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)
+    again = run_updates(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)
     assert again["curves"][run]["points"] == {} and again["parts"] == {} and again["data"] == {}
     history.log_metrics(run, 1, 5, {"reward": -0.1})  # a resumed run repeats its step
-    later = run_news(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)["curves"][run]
+    later = run_updates(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)["curves"][run]
     assert later["points"] == {"reward": ([1], [5], [-0.1])}
     assert later["after"] > cursor and "whole" not in later
 
 
 def test_a_dead_process_is_never_shown_as_running(history: History, run: str) -> None:
     history.update_run(run, pid_started=1.0)
-    news = run_news(history.home, {"run": run}, METRICS)
+    news = run_updates(history.home, {"run": run}, METRICS)
     assert news["status"] == "interrupted"
     assert 'data-do="resume"' in news["parts"]["actions"] and "stop" not in news["parts"]["actions"]
     assert "Resume goes on from the last checkpoint" in news["parts"]["trouble"]
 
 
 def test_stopping_is_a_request_and_shows_at_once(history: History, run: str) -> None:
-    assert do(history.home, run, "stop") == {"done": "stop"}
+    assert perform_action(history.home, run, "stop") == {"done": "stop"}
     assert history.pending_requests(run) == ["stop"]
-    news = run_news(history.home, {"run": run}, METRICS)
+    news = run_updates(history.home, {"run": run}, METRICS)
     assert news["status"] == "stopping" and 'data-do="force"' in news["parts"]["actions"]
 
 
@@ -90,15 +90,15 @@ def test_texts_are_escaped(history: History, run: str) -> None:
         "advantages": [0.0],
     }
     history.log_rollouts(run, 1, 5, [row])
-    parts = run_news(history.home, {"run": run}, METRICS)["parts"]
+    parts = run_updates(history.home, {"run": run}, METRICS)["parts"]
     assert all(tag not in "".join(parts.values()) for tag in ("<img", "<i>", "<u>", "<b>&lt;"))
     assert "&lt;img src=x&gt;" in parts["title"] and "&lt;" in parts["rollouts"]
 
 
 def test_an_unknown_run_is_a_sentence_and_no_run_is_none(history: History) -> None:
-    assert run_news(history.home, {}, METRICS) == {"run": None}
+    assert run_updates(history.home, {}, METRICS) == {"run": None}
     with pytest.raises(SwirlError, match="There is no run"):
-        run_news(history.home, {"run": "nothing-01"}, METRICS)
+        run_updates(history.home, {"run": "nothing-01"}, METRICS)
 
 
 def test_the_running_one_comes_before_those_that_wait(history: History, run: str) -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from studio.pages.runs import RunsPage
-from studio.view_models.numbers import ago, count, counted, duration, memory, percent, seconds_a_step, signed
+from studio.view_models.numbers import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_percent,
+    format_signed,
+    format_step_time,
+    format_time_ago,
+    pluralize,
+)
 from studio.view_models.run_rows import run_row
 from swirl.errors import SwirlError
 from swirl.history import History
@@ -42,8 +51,8 @@ def run(history: History) -> str:
 def test_a_row_says_what_the_run_was(history: History, run: str) -> None:
     row = run_row(history.run(run), history.checkpoints(run), datetime.now(UTC))
     assert (row.id, row.status, row.preset, row.data) == (run, "finished", "tiny-household", "household")
-    assert plain(row.best) == "next state 73 %, action 92 %" and row.best_checkpoint == f"{run}@0"
-    assert plain(row.baseline) == "copying 7 %" and row.course == (0.73,) and row.score == 0.73
+    assert plain(row.best_scores) == "next state 73 %, action 92 %" and row.best_checkpoint == f"{run}@0"
+    assert plain(row.baseline) == "copying 7 %" and row.score_history == (0.73,) and row.best_score == 0.73
     assert row.started == "just now" and plain(row.duration) == "0 s"
     assert row.disk == "" and plain(row.with_size(5000).disk) == "5 kB"
 
@@ -153,18 +162,18 @@ def test_runs_are_told_apart_by_their_settings(history: History, run: str) -> No
 
 
 def test_figures_read_as_people_write_them() -> None:
-    assert [plain(duration(s)) for s in (0, 59.6, 130, 600, 5400, 90_000)] == [
+    assert [plain(format_duration(s)) for s in (0, 59.6, 130, 600, 5400, 90_000)] == [
         "0 s", "1 min", "2 min 10 s", "10 min", "1 h 30 min", "1 d 1 h",
     ]  # fmt: skip
-    assert [signed(v) for v in (-0.04, 0.001, -0.001, 1.5)] == ["−0.04", "0.00", "0.00", "1.50"]
-    assert signed(1.24, 1, plus=True) == "+1.2"
-    assert plain(percent(0.734)) == "73 %" and plain(count(15360)) == "15 360"
-    assert (counted(1, "step"), plain(counted(1200, "step"))) == ("1 step", "1 200 steps")
-    assert [plain(memory(v)) for v in (5000, 640_000_000, 1_400_000_000)] == ["5 kB", "640 MB", "1.4 GB"]
-    assert plain(seconds_a_step(1.13)) == "1.1 s a step" and plain(seconds_a_step(0.04)) == "40 ms a step"
+    assert [format_signed(v) for v in (-0.04, 0.001, -0.001, 1.5)] == ["−0.04", "0.00", "0.00", "1.50"]
+    assert format_signed(1.24, 1, plus=True) == "+1.2"
+    assert plain(format_percent(0.734)) == "73 %" and plain(format_count(15360)) == "15 360"
+    assert (pluralize(1, "step"), plain(pluralize(1200, "step"))) == ("1 step", "1 200 steps")
+    assert [plain(format_bytes(v)) for v in (5000, 640_000_000, 1_400_000_000)] == ["5 kB", "640 MB", "1.4 GB"]
+    assert plain(format_step_time(1.13)) == "1.1 s a step" and plain(format_step_time(0.04)) == "40 ms a step"
     now = datetime(2026, 3, 4, 12, tzinfo=UTC)
     past = [now - timedelta(seconds=s) for s in (5, 720, 3 * 3600, 30 * 3600, 10 * 86400)]
-    assert [plain(ago(t.isoformat(), now)) for t in past] == [
+    assert [plain(format_time_ago(t.isoformat(), now)) for t in past] == [
         "just now", "12 min ago", "3 h ago", "yesterday", "22 Feb 2026",
     ]  # fmt: skip
-    assert ago(None, now) == "not yet"
+    assert format_time_ago(None, now) == "not yet"

@@ -34,12 +34,12 @@ def test_a_named_port_that_is_taken_is_one_clear_sentence(taken: int) -> None:
 
 def test_an_unnamed_port_moves_to_the_next_free_one(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "PORT", taken)
-    assert taken < free_port("127.0.0.1", None) < taken + serve.TRIES
+    assert taken < free_port("127.0.0.1", None) < taken + serve.PORT_ATTEMPTS
 
 
 def test_all_ports_taken_is_said(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "PORT", taken)
-    monkeypatch.setattr(serve, "TRIES", 1)
+    monkeypatch.setattr(serve, "PORT_ATTEMPTS", 1)
     with pytest.raises(SwirlError, match="all taken"):
         free_port("127.0.0.1", None)
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from studio.services.sharing import Progress, Sharing, Wish
+from studio.services.sharing import ShareRequest, Sharing, SharingProgress
 from swirl.errors import SwirlError, UsageError
 
 SECRET = "hf_secretOfTheUser"
 
 
-def ended(sharing: Sharing) -> Progress:
+def ended(sharing: Sharing) -> SharingProgress:
     """How it ended, once it has."""
-    while sharing.progress().running:
+    while sharing.progress().is_running:
         time.sleep(0.02)
     return sharing.progress()
 
@@ -24,26 +24,26 @@ def ended(sharing: Sharing) -> Progress:
 def test_each_folder_is_a_new_one(tmp_path: Path) -> None:
     sharing = Sharing(tmp_path)
     for name in ("tiny-household", "tiny-household-2"):
-        sharing.start(Wish("folder", "tiny-household"), "")
+        sharing.start(ShareRequest("folder", "tiny-household"), "")
         assert str(tmp_path / "spaces" / name) in ended(sharing).result
         assert (tmp_path / "spaces" / name / "app.py").is_file()
 
 
 def test_what_goes_wrong_is_a_sentence(tmp_path: Path) -> None:
     sharing = Sharing(tmp_path)
-    sharing.start(Wish("folder", "nobody"), "")
+    sharing.start(ShareRequest("folder", "nobody"), "")
     assert "There is no checkpoint 'nobody'" in ended(sharing).error
     with pytest.raises(UsageError, match="write it as owner/name"):
-        sharing.start(Wish("model", "tiny-household", "world"), SECRET)
+        sharing.start(ShareRequest("model", "tiny-household", "world"), SECRET)
     with pytest.raises(UsageError, match="Choose what"):
-        sharing.start(Wish("everything", "tiny-household"), "")
+        sharing.start(ShareRequest("everything", "tiny-household"), "")
 
 
 def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sharing = Sharing(tmp_path)
-    monkeypatch.setattr(sharing, "_progress", Progress(True, "Writing the folder"))
+    monkeypatch.setattr(sharing, "_progress", SharingProgress(True, "Writing the folder"))
     with pytest.raises(SwirlError, match="shared already"):
-        sharing.start(Wish("folder", "tiny-household"), "")
+        sharing.start(ShareRequest("folder", "tiny-household"), "")
 
 
 def test_the_token_goes_to_the_upload_and_nowhere_else(
@@ -55,10 +55,10 @@ def test_the_token_goes_to_the_upload_and_nowhere_else(
         given.append(token)
         raise RuntimeError(f"a library that tells what it was given: {token}")
 
-    monkeypatch.setattr("swirl.sharing.hub_upload.push", push)
+    monkeypatch.setattr("swirl.sharing.hub_upload.push_to_hub", push)
     sharing = Sharing(tmp_path)
     with caplog.at_level(logging.DEBUG):
-        sharing.start(Wish("model", "tiny-household", "me/world"), SECRET)
+        sharing.start(ShareRequest("model", "tiny-household", "me/world"), SECRET)
         done = ended(sharing)
     assert given == [SECRET] and "check the name" in done.error
     assert SECRET not in f"{done}{caplog.text}{vars(sharing)}"

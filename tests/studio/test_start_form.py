@@ -7,21 +7,35 @@ from pathlib import Path
 import pytest
 
 from studio.components.train import start_form as form
-from studio.view_models.cost import cost_estimate, cost_words, past_paces
-from studio.view_models.start_form import EXTENSIONS, GROUPS, MAIN, field_values, from_preset, read_form, typed
+from studio.view_models.cost import describe_cost, estimate_cost, past_paces
+from studio.view_models.start_form import (
+    EXTENSION_SETTINGS,
+    MAIN_SETTINGS,
+    SETTING_GROUPS,
+    field_values,
+    format_setting,
+    parse_form,
+    preset_differences,
+)
 from studio.view_models.start_verdict import start_verdict
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.presets import PRESETS
 from swirl.runs.archive.settings_differences import settings_difference
-from swirl.settings import FIELDS, PER_PHASE, Settings
+from swirl.settings import PER_PHASE, SETTING_FIELDS, Settings
 
 
 def test_every_setting_has_its_place() -> None:
-    shown = [*MAIN, *EXTENSIONS, "data", "labels", *(name for names in GROUPS.values() for name in names)]
-    assert sorted(shown) == sorted(FIELDS)
+    shown = [
+        *MAIN_SETTINGS,
+        *EXTENSION_SETTINGS,
+        "data",
+        "labels",
+        *(name for names in SETTING_GROUPS.values() for name in names),
+    ]
+    assert sorted(shown) == sorted(SETTING_FIELDS)
     template = form.template()
-    assert all(f'name="{name}"' in template for name in FIELDS if name != "labels")
+    assert all(f'name="{name}"' in template for name in SETTING_FIELDS if name != "labels")
     assert all(f'name="inverse.{name}"' in template for name in PER_PHASE)
     assert "{{" not in template and "`" not in template and "${" not in template
 
@@ -29,13 +43,13 @@ def test_every_setting_has_its_place() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_survives_the_form(name: str) -> None:
     settings = PRESETS[name].settings
-    assert read_form(field_values(settings)).settings == settings
-    assert from_preset(name, settings) == []
+    assert parse_form(field_values(settings)).settings == settings
+    assert preset_differences(name, settings) == []
 
 
 def test_each_error_is_told_at_its_field() -> None:
     values = field_values(Settings()) | {"iterations": "200", "seed": "1.5", "forward.beta": "x", "data": " "}
-    reading = read_form(values)
+    reading = parse_form(values)
     assert reading.settings is None
     assert reading.errors == {
         "iterations": "Takes a whole number from 0 to 100.",
@@ -46,18 +60,25 @@ def test_each_error_is_told_at_its_field() -> None:
 
 
 def test_an_empty_override_is_none() -> None:
-    reading = read_form(field_values(Settings()) | {"forward.beta": "", "inverse.beta": "0.5"})
+    reading = parse_form(field_values(Settings()) | {"forward.beta": "", "inverse.beta": "0.5"})
     assert reading.settings is not None
     assert reading.settings.overrides == {"forward": {}, "inverse": {"beta": 0.5}}
 
 
 def test_small_numbers_are_shown_as_typed() -> None:
-    assert [typed(v) for v in (2e-5, 0.1, None, -10.0, 16, "auto")] == ["2e-5", "0.1", "none", "-10", "16", "auto"]
+    assert [format_setting(v) for v in (2e-5, 0.1, None, -10.0, 16, "auto")] == [
+        "2e-5",
+        "0.1",
+        "none",
+        "-10",
+        "16",
+        "auto",
+    ]
 
 
 def test_what_differs_from_the_preset_leaves_out_what_everybody_chooses() -> None:
     settings = PRESETS["tiny-household"].settings.replace({"seed": 5, "beta": 0.2})
-    assert [d.name for d in from_preset("tiny-household", settings)] == ["beta"]
+    assert [d.name for d in preset_differences("tiny-household", settings)] == ["beta"]
 
 
 def test_settings_difference_shows_the_shared_value_against_an_override() -> None:
@@ -79,12 +100,12 @@ def test_the_cost_is_reckoned_from_a_past_run(tmp_path: Path) -> None:
         for step in (1, 2, 3):
             history.log_metrics(run, index, step, {"step_time": seconds})
     settings = past.replace({"iterations": 1, "steps_per_phase": 10, "inverse.group_size": 4})
-    cost = cost_estimate(settings, past_paces(history))
+    cost = estimate_cost(settings, past_paces(history))
     assert (cost.steps, cost.rollouts, cost.measured_by) == (20, 10 * 8 + 10 * 16, run)
     assert cost.seconds == pytest.approx(10 * 2.0 + 10 * 1.0 * 2)
-    assert cost_words(settings, cost)[0].replace("\N{NO-BREAK SPACE}", " ") == "About 40 s"
-    unknown = cost_estimate(settings.replace({"data": "other"}), past_paces(history))
-    assert unknown.seconds is None and "timed" in cost_words(settings, unknown)[1]
+    assert describe_cost(settings, cost)[0].replace("\N{NO-BREAK SPACE}", " ") == "About 40 s"
+    unknown = estimate_cost(settings.replace({"data": "other"}), past_paces(history))
+    assert unknown.seconds is None and "timed" in describe_cost(settings, unknown)[1]
 
 
 def test_the_start_is_judged_by_known_scores(tmp_path: Path) -> None:
@@ -96,7 +117,7 @@ def test_the_start_is_judged_by_known_scores(tmp_path: Path) -> None:
     history.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="x", scores=scores)
     found = start_verdict(history, settings)
     assert (found.tone, found.claim) == ("inverse", "A weak critic: training may harm")
-    assert f"{run}@0" in found.why
+    assert f"{run}@0" in found.reason
     assert start_verdict(history, settings.replace({"labels": "labels.jsonl"})).claim.startswith("The warm-up decides")
     assert start_verdict(history, settings.replace({"data": "other"})).tone == "neutral"
 
@@ -108,19 +129,19 @@ def test_uploaded_labels_are_checked_and_kept(tmp_path: Path, monkeypatch: pytes
     upload.write_text('{"state": "a", "action": "b", "next_state": "c"}\n{"state": "a"}\n', encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
-    kept = form.kept_labels(home, str(upload), "labels.jsonl")
+    kept = form.save_labels(home, str(upload), "labels.jsonl")
     assert Path(kept["path"]).read_bytes() == upload.read_bytes()
     assert kept["note"].startswith("1 labelled transition. 1 line left out: ")
     with pytest.raises(SwirlError, match="did not arrive"):
-        form.kept_labels(home, "/etc/hostname", "hostname")
+        form.save_labels(home, "/etc/hostname", "hostname")
     upload.write_text("nonsense\n", encoding="utf-8")
     with pytest.raises(SwirlError):
-        form.kept_labels(home, str(upload), "labels.jsonl")
+        form.save_labels(home, str(upload), "labels.jsonl")
     assert len(list((home / "labels").iterdir())) == 1
 
 
 def test_a_missing_model_and_collection_are_named_before_the_start(tmp_path: Path) -> None:
     values = field_values(Settings(model="nothing-here", data="nowhere"))
-    answer = form.started(tmp_path, {"values": values})
+    answer = form.start_run(tmp_path, {"values": values})
     assert set(answer["errors"]) == {"model", "data"}
     assert History(tmp_path).runs() == []

@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from studio.components.shared.text_difference import marked, opening
-from studio.view_models.text_difference import changes, sentences, tokens, word_count, words_off
+from studio.components.shared.text_difference import highlight_tokens, opening
+from studio.view_models.text_difference import changed_tokens, count_word_errors, sentence_spans, tokenize, word_count
 
 BEFORE = "you are in hall. cup in hall, lying. lamp lit."
 AFTER = "you are in attic. cup in hall, held. lamp lit."
 
 
 def words(text: str, indices: frozenset[int]) -> list[str]:
-    return [tokens(text)[i] for i in sorted(indices)]
+    return [tokenize(text)[i] for i in sorted(indices)]
 
 
 def plain(html: str) -> str:
@@ -23,35 +23,35 @@ def plain(html: str) -> str:
 
 def test_tokens_are_the_text() -> None:
     text = "Line one.\nTwo:  3.5 kg!  "
-    assert "".join(tokens(text)) == text
+    assert "".join(tokenize(text)) == text
 
 
 def test_sentences_cover_every_token_and_keep_numbers_whole() -> None:
-    words_ = tokens("It weighs 3.5 kg. Done!\nnew line")
-    spans = sentences(words_)
+    words_ = tokenize("It weighs 3.5 kg. Done!\nnew line")
+    spans = sentence_spans(words_)
     assert ["".join(words_[a:b]).strip() for a, b in spans] == ["It weighs 3.5 kg.", "Done!", "new line"]
     assert [a for a, _ in spans[1:]] == [b for _, b in spans[:-1]]
 
 
 def test_only_the_changed_words_are_found() -> None:
-    went, came = changes(BEFORE, AFTER)
+    went, came = changed_tokens(BEFORE, AFTER)
     assert words(BEFORE, went) == ["hall", "lying"]
     assert words(AFTER, came) == ["attic", "held"]
 
 
 def test_a_new_sentence_comes_whole_and_smears_over_none() -> None:
-    went, came = changes("a cup. a lamp.", "a cup. a red key. a lamp.")
+    went, came = changed_tokens("a cup. a lamp.", "a cup. a red key. a lamp.")
     assert went == frozenset()
     assert words("a cup. a red key. a lamp.", came) == ["a", "red", "key", "."]
 
 
 @pytest.mark.parametrize(("one", "two"), [("", ""), ("same. text.", "same. text."), ("a b", "a  b")])
 def test_no_change_marks_nothing(one: str, two: str) -> None:
-    assert changes(one, two) == (frozenset(), frozenset())
+    assert changed_tokens(one, two) == (frozenset(), frozenset())
 
 
 def test_marked_shows_changed_sentences_and_hides_the_rest() -> None:
-    html = marked(AFTER, {"ins": changes(BEFORE, AFTER)[1]})
+    html = highlight_tokens(AFTER, {"ins": changed_tokens(BEFORE, AFTER)[1]})
     assert "<ins>attic</ins>" in html and "<ins>held</ins>" in html
     assert '<span class="same">lamp lit.</span>' in html
     assert plain(html).replace("… ", "") == AFTER
@@ -59,16 +59,16 @@ def test_marked_shows_changed_sentences_and_hides_the_rest() -> None:
 
 def test_marked_joins_neighbouring_words_and_lets_later_marks_win() -> None:
     text = "one two three"
-    assert "<ins>one two</ins> three" in marked(text, {"ins": {0, 2}})
-    assert "<ins class=wrong>one</ins>" in marked(text, {"ins": {0}, "ins wrong": {0}})
+    assert "<ins>one two</ins> three" in highlight_tokens(text, {"ins": {0, 2}})
+    assert "<ins class=wrong>one</ins>" in highlight_tokens(text, {"ins": {0}, "ins wrong": {0}})
 
 
 def test_marked_says_when_nothing_changed() -> None:
-    assert "nothing changed" in marked(BEFORE, {"ins": frozenset()})
+    assert "nothing changed" in highlight_tokens(BEFORE, {"ins": frozenset()})
 
 
 def test_states_cannot_write_html() -> None:
-    html = marked("<b>x</b> & y.", {"ins": {1}}) + opening("<script>alert(1)</script>")
+    html = highlight_tokens("<b>x</b> & y.", {"ins": {1}}) + opening("<script>alert(1)</script>")
     assert "<b>" not in html and "<script>" not in html
 
 
@@ -79,7 +79,7 @@ def test_opening_says_that_there_is_more() -> None:
 
 
 def test_words_off_counts_wrong_missing_and_extra_words() -> None:
-    assert words_off(BEFORE, BEFORE) == 0
-    assert words_off(BEFORE, AFTER) == 2
-    assert words_off("a cup.", "a cup. a lamp.") == words_off("a cup. a lamp.", "a cup.") == 2
+    assert count_word_errors(BEFORE, BEFORE) == 0
+    assert count_word_errors(BEFORE, AFTER) == 2
+    assert count_word_errors("a cup.", "a cup. a lamp.") == count_word_errors("a cup. a lamp.", "a cup.") == 2
     assert word_count(BEFORE) == 10

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from studio.view_models.timeline import bands, label, steps_done
-from studio.view_models.training_verdicts import helping_verdicts, score_points
+from studio.view_models.timeline import phase_bands, phase_label, steps_done
+from studio.view_models.training_verdicts import score_points, training_verdicts
 from swirl.history import Checkpoint, Metric, Phase
 from swirl.settings import Settings
 
@@ -28,11 +28,11 @@ def rewards(phase: int, first: float, last: float, steps: int = 20) -> list[Metr
 
 
 def line(*phases: Phase):
-    return bands(SETTINGS, phases)
+    return phase_bands(SETTINGS, phases)
 
 
 def claims(*args, **kwargs) -> list[tuple[str, str]]:
-    return [(verdict.tone, verdict.claim) for verdict in helping_verdicts(*args, **kwargs)]
+    return [(verdict.tone, verdict.claim) for verdict in training_verdicts(*args, **kwargs)]
 
 
 def test_bands_keep_recorded_phases_and_plan_the_rest() -> None:
@@ -43,16 +43,20 @@ def test_bands_keep_recorded_phases_and_plan_the_rest() -> None:
         ("inverse", 30, 20, "planned"),
     ]
     assert steps_done(found, 1, 7) == 17
-    assert label(found[1], 7) == "iteration 1 forward 7 of 20"
-    assert label(found[0], None) == "warm-up ✓"
+    assert phase_label(found[1], 7) == "iteration 1 forward 7 of 20"
+    assert phase_label(found[0], None) == "warm-up ✓"
 
 
 def test_the_sft_baseline_has_no_inverse_phases() -> None:
-    assert [b.direction for b in bands(Settings(iterations=2, method="sft"), [])] == ["warm-up", "forward", "forward"]
+    assert [b.direction for b in phase_bands(Settings(iterations=2, method="sft"), [])] == [
+        "warm-up",
+        "forward",
+        "forward",
+    ]
 
 
 def test_a_rise_beyond_noise_is_said_with_its_figures() -> None:
-    found = helping_verdicts(
+    found = training_verdicts(
         SETTINGS,
         [checkpoint(0, 0.5, 0.88), checkpoint(1, 0.73, 0.88, True)],
         line(phase(1, "forward", 20, True)),
@@ -61,7 +65,7 @@ def test_a_rise_beyond_noise_is_said_with_its_figures() -> None:
     )
     assert found[0].tone == "good"
     assert found[0].claim == "Next-state accuracy is up 23 points since the start"
-    assert found[0].why.replace("\N{NO-BREAK SPACE}", " ") == "50 % → 73 % on 300 held-out transitions"
+    assert found[0].reason.replace("\N{NO-BREAK SPACE}", " ") == "50 % → 73 % on 300 held-out transitions"
 
 
 def test_a_change_within_noise_is_no_change() -> None:
@@ -98,9 +102,9 @@ def test_without_true_actions_the_inferred_ones_speak() -> None:
         Checkpoint("r", i, f"r@{i}", i, "inverse", "", {"cycle/exact_match": score}, False, "t")
         for i, score in enumerate((0.3, 0.6))
     ]
-    found = helping_verdicts(SETTINGS, kept, line(), [], 200)
+    found = training_verdicts(SETTINGS, kept, line(), [], 200)
     assert found[0].claim == "Next-state accuracy is up 30 points since the start"
-    assert "by inferred actions" in found[0].why
+    assert "by inferred actions" in found[0].reason
 
 
 def test_without_scores_nothing_is_claimed() -> None:
@@ -108,8 +112,8 @@ def test_without_scores_nothing_is_claimed() -> None:
 
 
 def test_a_warning_of_training_is_passed_on() -> None:
-    found = helping_verdicts(SETTINGS, [], line(), [], 200, "the critic is being pleased")
-    assert found[0].tone == "inverse" and found[0].why == "the critic is being pleased"
+    found = training_verdicts(SETTINGS, [], line(), [], 200, "the critic is being pleased")
+    assert found[0].tone == "inverse" and found[0].reason == "the critic is being pleased"
 
 
 def test_scores_stand_at_the_ends_of_their_phases() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from studio.pages.compare import ComparePage
-from studio.services.health_checks import known_marks
-from studio.view_models.health import findings, marks
+from studio.services.health_checks import check_summaries
+from studio.view_models.health import health_findings, summarize_health
 from swirl import models
 from swirl.errors import SwirlError
-from swirl.evaluation.bootstrap import Value
-from swirl.evaluation.health_findings import Case, Glance
+from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
 from swirl.history import History
 
 BOTH = {"a": "first", "b": "second", "data": "walks"}
@@ -79,7 +79,7 @@ def test_the_verdicts_are_kept_and_their_evidence_is_there(compared: ComparePage
     assert "wanted" in said and "go to attic" in said and "at least" in said
     again = ComparePage(home).show(BOTH)["parts"]
     assert again["health-a"] == said and again["health-b"] == ""
-    assert known_marks(home)["first"].endswith("on walks")
+    assert check_summaries(home)["first"].endswith("on walks")
 
 
 def test_the_report_stands_alone(compared: ComparePage, home: Path) -> None:
@@ -98,21 +98,21 @@ def test_no_report_before_all_were_asked(home: Path, loaded: list) -> None:
         ComparePage(home).report(BOTH)
 
 
-def glance_of(**figures: float) -> Glance:
+def glance_of(**figures: float) -> HealthCheck:
     sound = {"shuffling": 5.0, "read_back": 1.0, "stitch": 3.0, "ablation": 3.0, "overlap": 0.0}
     counts = {"distinct": 4.0, "effective": 4.0, "length": 3.0}
-    values = {name: Value(v, v - 0.1, v + 0.1) for name, v in {**sound, **counts, **figures}.items()}
-    cases = tuple(Case("s", i, f"go {i % 4}", None, "stay", 5.0, True, 3.0, 3.0, 0.0) for i in range(8))
-    return Glance(cases, {name: value for name, value in values.items() if value.value is not None})
+    values = {name: Estimate(v, v - 0.1, v + 0.1) for name, v in {**sound, **counts, **figures}.items()}
+    cases = tuple(CheckedTransition("s", i, f"go {i % 4}", None, "stay", 5.0, True, 3.0, 3.0, 0.0) for i in range(8))
+    return HealthCheck(cases, {name: value for name, value in values.items() if value.value is not None})
 
 
-def tones(look: Glance) -> list[str]:
-    return [finding.verdict.tone for finding in findings(look)]
+def tones(look: HealthCheck) -> list[str]:
+    return [finding.verdict.tone for finding in health_findings(look)]
 
 
 def test_the_three_verdicts_follow_their_thresholds() -> None:
     assert tones(glance_of()) == ["good", "good", "good"]
-    assert marks(glance_of()) == "meaningful · not collapsed · no leak"
+    assert summarize_health(glance_of()) == "meaningful · not collapsed · no leak"
     assert tones(glance_of(shuffling=0.4)) == ["wrong", "good", "neutral"]
     assert tones(glance_of(effective=1.2)) == ["good", "wrong", "good"]
     assert tones(glance_of(overlap=0.6)) == ["good", "good", "wrong"]

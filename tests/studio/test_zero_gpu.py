@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from studio.services import zero_gpu
-from studio.services.inference import shared
+from studio.services.inference import shared_models
 from swirl.errors import SwirlError
 from swirl.states import State
 
@@ -38,17 +38,17 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     def across(*arguments: Any) -> Any:
         crossed = pickle.loads(pickle.dumps(arguments))
         asked.append(crossed[2])
-        return pickle.loads(pickle.dumps(zero_gpu.work(*crossed)))
+        return pickle.loads(pickle.dumps(zero_gpu.run_on_gpu(*crossed)))
 
-    monkeypatch.setattr(zero_gpu, "PRESENT", True)
-    monkeypatch.setattr(zero_gpu, "_work", across)
+    monkeypatch.setattr(zero_gpu, "HAS_SPACES", True)
+    monkeypatch.setattr(zero_gpu, "_run_on_gpu", across)
     return asked
 
 
 def test_answers_come_from_the_other_process_and_are_remembered_here(
     home: Path, loaded: list[Any], elsewhere: list[tuple[str, ...]]
 ) -> None:
-    models = shared(home)
+    models = shared_models(home)
     pair = (State("you are in hall. cup in hall, lying."), State("you are in attic. cup in hall, lying."))
     assert models.infer("first", [pair], alternatives=False)[0].action == "go to attic"
     assert models.infer("first", [pair], alternatives=False)[0].action == "go to attic"
@@ -67,13 +67,13 @@ def test_a_mistake_there_is_its_sentence_here(
         raise SwirlError("There is no checkpoint 'nobody'.")
 
     monkeypatch.setattr("swirl.models.load_world_model", refuse, raising=False)
-    with shared(home).use("nobody") as model, pytest.raises(SwirlError, match="There is no checkpoint 'nobody'"):
+    with shared_models(home).use("nobody") as model, pytest.raises(SwirlError, match="There is no checkpoint 'nobody'"):
         model.infer([])
 
 
 def test_nothing_is_decorated_without_the_package() -> None:
     function: Callable[[], None] = lambda: None  # noqa: E731
-    assert zero_gpu.PRESENT is False and zero_gpu.decorated(function) is function
+    assert zero_gpu.HAS_SPACES is False and zero_gpu.decorated(function) is function
 
 
 def test_the_package_sees_its_function_at_the_start_and_before_torch(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swirl.training.critic_verdicts import critic_verdict, parting_warning
+from swirl.training.critic_verdicts import critic_verdict, reward_divergence_warning
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_without_true_actions_there_is_no_verdict():
 
 
 def test_a_reward_that_rises_while_the_score_falls_is_warned_of():
-    sentence = parting_warning(-0.49, -0.40, 0.930, 0.863)
+    sentence = reward_divergence_warning(-0.49, -0.40, 0.930, 0.863)
     assert "-0.49 to -0.40" in sentence and "0.930 to 0.863" in sentence
 
 
 @pytest.mark.parametrize("figures", [(-0.5, -0.4, 0.5, 0.73), (-0.5, -0.6, 0.9, 0.8), (-0.5, -0.4, 0.90, 0.89)])
 def test_no_warning_when_both_rise_or_both_fall_or_hardly(figures):
-    assert parting_warning(*figures) is None
+    assert reward_divergence_warning(*figures) is None

@@ -15,8 +15,8 @@ from swirl.history import History, Run
 from swirl.runs import jobs
 from swirl.runs.scheduler import run_folder
 from swirl.settings import Settings
-from swirl.training.diagnostics import Diverged, Watch, killed_advice, memory_advice
-from swirl.training.rollouts import Rollouts
+from swirl.training.diagnostics import DivergenceDetector, DivergenceError, killed_advice, memory_advice
+from swirl.training.rollouts import RolloutSampler
 from swirl.training.schedule import PlannedPhase
 
 SMALL = {
@@ -35,10 +35,10 @@ SMALL = {
 def train(home: Path, model: Path, *, ask: bool = False, **changes: Any) -> Run:
     """Train a few steps here; the run as it ended."""
     settings = Settings().replace({**SMALL, "model": str(model), **changes})
-    run_id = jobs.create_here(home, preset=None, settings=settings)
+    run_id = jobs.create_foreground_run(home, preset=None, settings=settings)
     if ask:
-        History(home).request(run_id, "sample")
-    jobs.run_here(home, run_id)
+        History(home).add_request(run_id, "sample")
+    jobs.train_in_foreground(home, run_id)
     return History(home).run(run_id)
 
 
@@ -59,7 +59,7 @@ def of_python() -> None:
 def test_memory_that_runs_out_names_the_settings(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None]
 ) -> None:
-    monkeypatch.setattr(Rollouts, "__call__", lambda *_: fail())
+    monkeypatch.setattr(RolloutSampler, "__call__", lambda *_: fail())
     run = train(tmp_path, tiny_base)
     assert run.status == "failed"
     assert run.error == (
@@ -98,43 +98,47 @@ def test_a_process_killed_for_its_memory_is_told_so(tmp_path: Path) -> None:
     assert killed_advice(history.run(run_id), 64_000_000_000) is None
 
 
-def watch(kind: str = "forward", **changes: Any) -> Watch:
-    return Watch(PlannedPhase(1, 1, kind, 100), Settings().replace(changes))  # type: ignore[arg-type]
+def watch(kind: str = "forward", **changes: Any) -> DivergenceDetector:
+    return DivergenceDetector(PlannedPhase(1, 1, kind, 100), Settings().replace(changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["loss", "grad_norm"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_number_ends_a_phase(name: str, value: float) -> None:
-    with pytest.raises(Diverged, match=r"forward phase is no number at step 7: .* learning_rate=2e-05 \(now 0\.0001\)"):
-        watch().look(7, {"loss": 0.1, "grad_norm": 1.0} | {name: value})
-    with pytest.raises(Diverged, match=r"warm_up_learning_rate=4e-06"):
-        watch("warm-up").look(7, {name: value})
+    with pytest.raises(
+        DivergenceError, match=r"forward phase is no number at step 7: .* learning_rate=2e-05 \(now 0\.0001\)"
+    ):
+        watch().check(7, {"loss": 0.1, "grad_norm": 1.0} | {name: value})
+    with pytest.raises(DivergenceError, match=r"warm_up_learning_rate=4e-06"):
+        watch("warm-up").check(7, {name: value})
 
 
 def test_a_distance_that_explodes_ends_a_phase_and_a_single_leap_does_not() -> None:
     looking = watch(**{"forward.learning_rate": 0.5})
     for step, kl in enumerate((0.1, 40.0, 0.2, 12.0, 13.0)):
-        looking.look(step, {"kl": kl})
-    with pytest.raises(Diverged, match=r"14 nats a token away .* with forward\.learning_rate=0\.1 .* beta \(0\.1\)"):
-        looking.look(5, {"kl": 14.0})
+        looking.check(step, {"kl": kl})
+    with pytest.raises(
+        DivergenceError, match=r"14 nats a token away .* with forward\.learning_rate=0\.1 .* beta \(0\.1\)"
+    ):
+        looking.check(5, {"kl": 14.0})
 
 
 def test_a_reward_that_collapses_ends_a_phase_and_a_noisy_one_does_not() -> None:
     looking = watch("inverse")
     for step in range(40):
-        looking.look(step, {"reward": -0.5 - 3.0 * (step % 2)})
-    with pytest.raises(Diverged, match=r"inverse phase's reward fell from -2\.0 to -7\.\d nats by step \d+"):
+        looking.check(step, {"reward": -0.5 - 3.0 * (step % 2)})
+    with pytest.raises(DivergenceError, match=r"inverse phase's reward fell from -2\.0 to -7\.\d nats by step \d+"):
         for step in range(40, 60):
-            looking.look(step, {"reward": -9.0})
+            looking.check(step, {"reward": -9.0})
 
 
 def test_rewards_that_all_stand_at_the_clamp_end_a_phase() -> None:
     looking = watch()
     for step in range(30):  # at the clamp, but with differences to learn from
-        looking.look(step, {"reward": -10.0, "zero_variance": 0.9})
-    with pytest.raises(Diverged, match=r"scored the clamp, -10, .* reward_clamp=none"):
+        looking.check(step, {"reward": -10.0, "zero_variance": 0.9})
+    with pytest.raises(DivergenceError, match=r"scored the clamp, -10, .* reward_clamp=none"):
         for step in range(30, 45):
-            looking.look(step, {"reward": -10.0, "zero_variance": 1.0})
+            looking.check(step, {"reward": -10.0, "zero_variance": 1.0})
 
 
 def weights(home: Path, run: Run) -> list[str]:

@@ -18,7 +18,7 @@ from transformers import TrainerState
 from swirl.history import History
 from swirl.runs import jobs
 from swirl.settings import Settings
-from swirl.training.callbacks import Diverged, Monitor
+from swirl.training.callbacks import DivergenceError, RunMonitor
 from swirl.training.schedule import PlannedPhase
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def settings_of(model: Path, **changes: Any) -> Settings:
 
 
 def start(home: Path, model: Path, **changes: Any) -> str:
-    return jobs.create_here(home, preset=None, settings=settings_of(model, **changes))
+    return jobs.create_foreground_run(home, preset=None, settings=settings_of(model, **changes))
 
 
 def digest(home: Path, run_id: str) -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_killed_and_resumed_ends_like_uninterrupted(phase: int, step: int, tiny_
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     changes = {"steps_per_phase": 12, "anchor": 0.5, "seed": 3}
     first = start(whole, tiny_base, **changes)
-    jobs.run_here(whole, first)
+    jobs.train_in_foreground(whole, first)
     second = jobs.start(broken, preset=None, settings=settings_of(tiny_base, **changes))
     history = History(broken)
     deadline = time.monotonic() + 240
@@ -74,7 +74,7 @@ def test_killed_and_resumed_ends_like_uninterrupted(phase: int, step: int, tiny_
     assert history.run(second).status == "interrupted"
     assert saved, "the run was killed before its first save, which tests nothing"
     jobs.resume(broken, second, detach=False)
-    jobs.run_here(broken, second)
+    jobs.train_in_foreground(broken, second)
     assert history.run(second).status == "finished"
     assert digest(broken, second) == digest(whole, first)
     assert len(digest(whole, first)) == 6
@@ -82,7 +82,7 @@ def test_killed_and_resumed_ends_like_uninterrupted(phase: int, step: int, tiny_
 
 def test_the_history_tells_what_happened(tiny_base: Path, tmp_path: Path) -> None:
     run_id = start(tmp_path, tiny_base, iterations=2, steps_per_phase=2)
-    jobs.run_here(tmp_path, run_id)
+    jobs.train_in_foreground(tmp_path, run_id)
     history = History(tmp_path)
     run = history.run(run_id)
     assert run.status == "finished"
@@ -118,7 +118,7 @@ def test_the_warm_up_teaches_both_models(tiny_base: Path, tmp_path: Path) -> Non
         warm_up_batch_size=8,
         warm_up_learning_rate=0.02,
     )
-    jobs.run_here(tmp_path, run_id)
+    jobs.train_in_foreground(tmp_path, run_id)
     history = History(tmp_path)
     losses = [m.value for m in history.metrics(run_id, ["loss"])]
     assert len(losses) == 120
@@ -128,7 +128,7 @@ def test_the_warm_up_teaches_both_models(tiny_base: Path, tmp_path: Path) -> Non
 
 def test_the_baseline_has_no_inverse_phase(tiny_base: Path, tmp_path: Path) -> None:
     run_id = start(tmp_path, tiny_base, method="sft", iterations=2)
-    jobs.run_here(tmp_path, run_id)
+    jobs.train_in_foreground(tmp_path, run_id)
     history = History(tmp_path)
     assert [p.direction for p in history.phases(run_id)] == ["warm-up", "forward", "forward"]
     weights = digest(tmp_path, run_id)
@@ -139,9 +139,9 @@ def test_the_baseline_has_no_inverse_phase(tiny_base: Path, tmp_path: Path) -> N
 def test_divergence_ends_in_advice(tiny_base: Path, tmp_path: Path) -> None:
     history = History(tmp_path)
     run_id = start(tmp_path, tiny_base)
-    monitor = Monitor(history, run_id, PlannedPhase(1, 1, "forward", 4), steps_after=0)
+    monitor = RunMonitor(history, run_id, PlannedPhase(1, 1, "forward", 4), steps_after=0)
     state = TrainerState(global_step=3)
-    with pytest.raises(Diverged, match=r"at step 3: .* learning_rate=2e-05"):
+    with pytest.raises(DivergenceError, match=r"at step 3: .* learning_rate=2e-05"):
         monitor.on_log(None, state, None, logs={"loss": float("nan")})
     assert history.metrics(run_id) == []
 

@@ -10,14 +10,14 @@ import pytest
 
 from swirl import devices
 from swirl.cli.output import Output
-from swirl.cli.run_options import warn_of_size
+from swirl.cli.run_options import warn_if_memory_short
 from swirl.history import History
 from swirl.models import model_sizes
 from swirl.paths import assets
 from swirl.presets import PRESETS
 from swirl.settings import Settings
 from swirl.training import memory_check
-from swirl.training.memory_check import PUBLISHED, longest_state, needed, shape_of
+from swirl.training.memory_check import PUBLISHED, estimate_phase_memory, longest_state_tokens, model_shape
 
 GIGABYTE = 10**9
 
@@ -37,18 +37,23 @@ def gpu(monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_gpu_indices", lambda: ())
-    monkeypatch.setattr(devices, "memory", lambda: (4 * GIGABYTE, 24 * GIGABYTE))
+    monkeypatch.setattr(devices, "memory_usage", lambda: (4 * GIGABYTE, 24 * GIGABYTE))
 
 
 def test_the_shipped_model_fits_and_its_sizes_are_read_from_its_files(tmp_path: Path, no_gpu: None) -> None:
-    household = shape_of(tmp_path, "tiny-household")
+    household = model_shape(tmp_path, "tiny-household")
     weights = sum(file.stat().st_size for file in (assets() / "tiny-household" / "base").glob("*.safetensors"))
     assert household is not None and household.parameters * 4 == pytest.approx(weights, rel=0.02)
-    blocks = shape_of(tmp_path, "tiny-blocks")
-    assert blocks is not None and (blocks.codes, blocks.frame) == (128, 16)
-    found = memory_check.preflight(tmp_path, PRESETS["tiny-household"].settings)
-    assert found is not None and (found.device, found.fits, found.tight, found.changes) == ("cpu", True, False, {})
-    assert found.room == 20 * GIGABYTE
+    blocks = model_shape(tmp_path, "tiny-blocks")
+    assert blocks is not None and (blocks.codebook_size, blocks.frame_tokens) == (128, 16)
+    found = memory_check.check_memory(tmp_path, PRESETS["tiny-household"].settings)
+    assert found is not None and (found.device, found.fits, found.is_tight, found.suggested_changes) == (
+        "cpu",
+        True,
+        False,
+        {},
+    )
+    assert found.available_bytes == 20 * GIGABYTE
 
 
 def test_states_are_counted_with_the_models_own_tokenizer(tmp_path: Path) -> None:
@@ -60,33 +65,37 @@ def test_states_are_counted_with_the_models_own_tokenizer(tmp_path: Path) -> Non
     tokenizer = load_base(str(assets() / "tiny-household" / "base"), torch.device("cpu"), "float32")[1]
     states = [state.text for sequence in load_sequences(tmp_path, "household") for state in sequence.states]
     longest = max(map(len, tokenizer(sorted(set(states)), add_special_tokens=False).input_ids))
-    found = longest_state(tmp_path, Settings())
+    found = longest_state_tokens(tmp_path, Settings())
     assert 0.8 * longest <= found <= longest
-    assert longest_state(tmp_path, Settings(max_state_tokens=5)) == 5
+    assert longest_state_tokens(tmp_path, Settings(max_state_tokens=5)) == 5
 
 
 def test_what_a_running_run_holds_counts_as_free(tmp_path: Path, no_gpu: None) -> None:
     history = History(tmp_path)
     run = history.create_run(preset=None, settings={})
     history.update_run(run, status="running", device="cpu", memory_bytes=3 * GIGABYTE)
-    found = memory_check.preflight(tmp_path, Settings())
-    assert found is not None and found.room == 23 * GIGABYTE
+    found = memory_check.check_memory(tmp_path, Settings())
+    assert found is not None and found.available_bytes == 23 * GIGABYTE
 
 
 def test_too_large_a_run_is_brought_down_by_settings_that_are_named(tmp_path: Path, gpu) -> None:
     gpu(24)
     settings = Settings().replace({"model": "Qwen/Qwen2.5-3B-Instruct", "batch_size": 64, "max_state_tokens": 1024})
-    found = memory_check.preflight(tmp_path, settings)
+    found = memory_check.check_memory(tmp_path, settings)
     assert found is not None and found.device == "cuda:0" and not found.fits
-    assert "accumulation" in found.changes and found.mended and found.after < found.needed.total
-    again = memory_check.preflight(tmp_path, settings.replace(found.changes))
-    assert again is not None and again.needed.total == found.after and again.changes == {}
+    assert (
+        "accumulation" in found.suggested_changes
+        and found.fits_after_changes
+        and found.bytes_after_changes < found.needed.total
+    )
+    again = memory_check.check_memory(tmp_path, settings.replace(found.suggested_changes))
+    assert again is not None and again.needed.total == found.bytes_after_changes and again.suggested_changes == {}
 
 
 def test_weights_that_do_not_fit_are_not_talked_small(tmp_path: Path, gpu) -> None:
     gpu(4)
-    found = memory_check.preflight(tmp_path, Settings(model="Qwen/Qwen2.5-3B-Instruct"))
-    assert found is not None and not found.fits and not found.mended
+    found = memory_check.check_memory(tmp_path, Settings(model="Qwen/Qwen2.5-3B-Instruct"))
+    assert found is not None and not found.fits and not found.fits_after_changes
 
 
 def test_overrides_of_a_phase_are_changed_where_they_stand(tmp_path: Path, gpu) -> None:
@@ -94,21 +103,21 @@ def test_overrides_of_a_phase_are_changed_where_they_stand(tmp_path: Path, gpu) 
     settings = Settings().replace(
         {"model": "Qwen/Qwen2.5-0.5B-Instruct", "inverse.batch_size": 256, "inverse.accumulation": 1}
     )
-    found = memory_check.preflight(tmp_path, settings)
-    assert found is not None and set(found.changes) >= {"inverse.accumulation"}
-    assert "accumulation" not in found.changes
+    found = memory_check.check_memory(tmp_path, settings)
+    assert found is not None and set(found.suggested_changes) >= {"inverse.accumulation"}
+    assert "accumulation" not in found.suggested_changes
 
 
 def test_the_sum_is_that_of_the_models_room(tmp_path: Path) -> None:
     shape, settings = PUBLISHED["deepseek-community/Janus-Pro-7B"], PRESETS["janus-pro-7b"].settings
-    both = [needed(shape, settings, way, "cuda:0", 0).total for way in ("forward", "inverse")]
-    assert max(both) == pytest.approx(model_sizes.needed(shape, settings).total, rel=0.02)
-    on_cpu = needed(shape, settings, "forward", "cpu", 0)
-    assert on_cpu.weights == pytest.approx(2 * shape.parameters * 2 + 2 * shape.outside, rel=0.01)
+    both = [estimate_phase_memory(shape, settings, way, "cuda:0", 0).total for way in ("forward", "inverse")]
+    assert max(both) == pytest.approx(model_sizes.estimate_run_memory(shape, settings).total, rel=0.02)
+    on_cpu = estimate_phase_memory(shape, settings, "forward", "cpu", 0)
+    assert on_cpu.weights == pytest.approx(2 * shape.parameters * 2 + 2 * shape.vision_parameters, rel=0.01)
 
 
 def test_a_model_of_unknown_size_is_not_guessed(tmp_path: Path) -> None:
-    assert memory_check.preflight(tmp_path, Settings(model="somebody/something")) is None
+    assert memory_check.check_memory(tmp_path, Settings(model="somebody/something")) is None
 
 
 def test_it_needs_no_torch() -> None:
@@ -120,8 +129,8 @@ def test_it_needs_no_torch() -> None:
 def test_the_command_line_warns_and_names_the_settings(tmp_path: Path, gpu, capsys: pytest.CaptureFixture[str]) -> None:
     gpu(24)
     settings = Settings().replace({"model": "Qwen/Qwen2.5-3B-Instruct", "batch_size": 64, "max_state_tokens": 1024})
-    warn_of_size(tmp_path, settings, Output(as_json=True))
+    warn_if_memory_short(tmp_path, settings, Output(as_json=True))
     said = capsys.readouterr()
     assert said.out == "" and "and there are 24.0 GB for it on cuda:0; --set accumulation=" in said.err
-    warn_of_size(tmp_path, Settings(), Output(as_json=True))
+    warn_if_memory_short(tmp_path, Settings(), Output(as_json=True))
     assert capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
 from swirl.settings import Settings
 from swirl.states import State, Transition
-from swirl.training.grpo_phase import build_phase
+from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
@@ -49,7 +49,7 @@ def weights(world: WorldModel, adapter: str) -> dict[str, torch.Tensor]:
 def run(world: WorldModel, direction: str, transitions: list[Transition], folder: Path, **changes) -> Figures:
     figures = Figures()
     settings = Settings().replace({**SMALL, **changes})
-    trainer = build_phase(world, direction, transitions, settings, folder, 1, [figures])
+    trainer = build_grpo_trainer(world, direction, transitions, settings, folder, 1, [figures])
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     return figures
@@ -119,7 +119,7 @@ def test_the_sampler_and_the_trainer_agree_on_every_probability(direction, frame
     """Old, new and reference log-probabilities are those of the distribution that the rollouts were drawn from."""
     world = load_world_model(tmp_path, str(tiny_pictures), "cpu")
     settings = Settings().replace({**SMALL, "temperature": 0.7})
-    trainer = build_phase(world, direction, frames, settings, tmp_path / "phase", 1)
+    trainer = build_grpo_trainer(world, direction, frames, settings, tmp_path / "phase", 1)
     output = trainer.rollouts([[i] for i in range(4) for _ in range(4)], trainer)
     prompts, answers = output["prompt_ids"], output["completion_ids"]
     role = "fwm" if direction == "forward" else "idm"
@@ -140,7 +140,7 @@ def test_the_sampler_and_the_trainer_agree_on_every_probability(direction, frame
 def test_the_observed_state_is_one_of_the_group(tiny_base, transitions, tmp_path) -> None:
     world = load_world_model(tmp_path, str(tiny_base), "cpu")
     settings = Settings().replace({**SMALL, "observed_in_group": True})
-    trainer = build_phase(world, "forward", transitions, settings, tmp_path / "phase", 1)
+    trainer = build_grpo_trainer(world, "forward", transitions, settings, tmp_path / "phase", 1)
     output = trainer.rollouts([[0]] * 4 + [[7]] * 4, trainer)
     for run_start, index in ((0, 0), (4, 7)):
         observed = world.state_completion(transitions[index].next_state)
@@ -152,7 +152,7 @@ def test_the_observed_state_is_one_of_the_group(tiny_base, transitions, tmp_path
 def test_the_reward_is_the_partners_log_probability(tiny_base, transitions, tmp_path) -> None:
     world = load_world_model(tmp_path, str(tiny_base), "cpu")
     settings = Settings().replace({**SMALL, "reward": "sum", "reward_clamp": -30.0})
-    trainer = build_phase(world, "forward", transitions, settings, tmp_path / "phase", 1)
+    trainer = build_grpo_trainer(world, "forward", transitions, settings, tmp_path / "phase", 1)
     reward = trainer.reward_funcs[0]
     predicted = [world.completion("you are in hall."), world.completion("you are in cellar.")]
     actions = ["go to the hall", "take the cup and the key and the apple"]
@@ -173,4 +173,4 @@ def test_the_reward_is_the_partners_log_probability(tiny_base, transitions, tmp_
 def test_a_batch_that_does_not_fit_is_refused(changes, said, tiny_base, transitions, tmp_path) -> None:
     world = load_world_model(tmp_path, str(tiny_base), "cpu")
     with pytest.raises(UsageError, match=said):
-        build_phase(world, "forward", transitions, Settings().replace({**SMALL, **changes}), tmp_path / "p", 1)
+        build_grpo_trainer(world, "forward", transitions, Settings().replace({**SMALL, **changes}), tmp_path / "p", 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studio.view_models.start_form import check_places
+from studio.view_models.start_form import check_references
 from swirl.errors import UsageError
 from swirl.history import History
 from swirl.runs import jobs
@@ -50,7 +50,7 @@ def started(home: Path, report_to: str) -> str:
 
 def test_figures_have_our_names_and_count_through_the_run(tmp_path: Path, tracker: FakeTracker) -> None:
     run = started(tmp_path, tracker.__name__)
-    past = trackers.reported(tmp_path, run)
+    past = trackers.open_tracked_history(tmp_path, run)
     past.start_phase(run, 0, 0, "warm-up", 0)
     past.start_phase(run, 1, 1, "forward", 50)
     past.log_metrics(run, 1, 50, {"reward": -0.5, "kl": 0.01})
@@ -69,7 +69,7 @@ def test_figures_have_our_names_and_count_through_the_run(tmp_path: Path, tracke
 
 
 def test_nothing_is_reported_unless_asked_for(tmp_path: Path, tracker: FakeTracker) -> None:
-    past = trackers.reported(tmp_path, run := started(tmp_path, "none"))
+    past = trackers.open_tracked_history(tmp_path, run := started(tmp_path, "none"))
     past.start_phase(run, 0, 0, "forward", 1)
     past.log_metrics(run, 0, 1, {"reward": 0.1})
     assert type(past) is History and tracker.said == []
@@ -84,7 +84,7 @@ def test_a_tracker_that_is_not_installed_is_named_before_anything_is_stored(
     with pytest.raises(UsageError, match=f"needs the package {missing}: pip install {missing}"):
         jobs.start(tmp_path, preset=None, settings=settings)
     assert History(tmp_path).runs() == [] and not (tmp_path / "runs").exists()
-    assert "pip install" in check_places(tmp_path, settings)["report_to"]
+    assert "pip install" in check_references(tmp_path, settings)["report_to"]
 
 
 def test_an_unknown_tracker_is_refused_with_those_there_are() -> None:
@@ -96,7 +96,7 @@ def test_tensorboard_gets_an_event_file_in_the_runs_folder(tmp_path: Path) -> No
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    past = trackers.reported(tmp_path, run := started(tmp_path, "tensorboard"))
+    past = trackers.open_tracked_history(tmp_path, run := started(tmp_path, "tensorboard"))
     past.start_phase(run, 0, 0, "forward", 2)
     past.log_metrics(run, 0, 2, {"reward": 0.25})
     events = EventAccumulator(str(tmp_path / "runs" / run / "tensorboard")).Reload()

@@ -16,9 +16,9 @@ from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
 from swirl.settings import Settings
 from swirl.states import LabelledTransition, Transition
-from swirl.training.grpo_phase import build_phase
+from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.supervised import negative_log_likelihood
-from swirl.training.warm_up import build_warm_up
+from swirl.training.warm_up import build_warm_up_trainer
 from swirl.worlds.blocks import Blocks
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "models"))
@@ -80,7 +80,7 @@ def test_one_step_teaches_the_trainee_alone(direction, world, frames, tmp_path) 
     start, critic, base = weights(world, trainee), weights(world, partner), weights(world, "base")
     figures = Figures()
     settings = Settings().replace(SMALL)
-    trainer = build_phase(world, direction, frames, settings, tmp_path / "phase", 1, [figures])
+    trainer = build_grpo_trainer(world, direction, frames, settings, tmp_path / "phase", 1, [figures])
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     now = weights(world, trainee)
@@ -98,7 +98,7 @@ def test_one_step_teaches_the_trainee_alone(direction, world, frames, tmp_path) 
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_the_sampler_and_the_trainer_agree_on_every_probability(direction, world, frames, tmp_path) -> None:
     settings = Settings().replace({**SMALL, "temperature": 1.0})
-    trainer = build_phase(world, direction, frames, settings, tmp_path / "phase", 1)
+    trainer = build_grpo_trainer(world, direction, frames, settings, tmp_path / "phase", 1)
     torch.manual_seed(2)
     for name, parameter in world.model.named_parameters():
         if "lora_B" in name:
@@ -124,7 +124,7 @@ def test_the_sampler_and_the_trainer_agree_on_every_probability(direction, world
 
 
 def test_a_predicted_frame_is_rewarded_by_what_is_read_from_it(world, frames, tmp_path) -> None:
-    trainer = build_phase(world, "forward", frames, Settings().replace(SMALL), tmp_path / "phase", 1)
+    trainer = build_grpo_trainer(world, "forward", frames, Settings().replace(SMALL), tmp_path / "phase", 1)
     drawn = [world.state_completion(frames[0].next_state), world.state_completion(frames[1].next_state)]
     assert drawn[0] != drawn[1]
     got = trainer.reward_funcs[0]([[0], [0]], drawn, lambda name, value: None, ["go up", "go up"])
@@ -150,7 +150,7 @@ def test_the_warm_up_imitates_labels(shared, folder, frames, tmp_path) -> None:
         return -sum(score.total for score in forward) / 32
 
     before = missing()
-    trainer = build_warm_up(world, "forward", labels, settings, tmp_path / "warm", [])
+    trainer = build_warm_up_trainer(world, "forward", labels, settings, tmp_path / "warm", [])
     trainer.remove_callback(PrinterCallback)
     if not shared:
         pairs = list(trainer.train_dataset)
@@ -173,7 +173,7 @@ def test_half_precision_and_checkpointing_as_on_a_gpu(direction, folder, frames,
     assert prediction.score < 0 and prediction.log_prob < 0
     trainee = ROLES[direction][0]
     start = weights(world, trainee)
-    trainer = build_phase(world, direction, frames, Settings().replace(SMALL), tmp_path / "phase", 1)
+    trainer = build_grpo_trainer(world, direction, frames, Settings().replace(SMALL), tmp_path / "phase", 1)
     trainer.remove_callback(PrinterCallback)
     world.model.gradient_checkpointing_enable({"use_reentrant": False})
     trainer.train()

@@ -14,13 +14,13 @@ from swirl.sources.collections.catalog import load_sequences
 from swirl.worlds import bfcl, registry
 from swirl.worlds.base import HELD_OUT_SEED, episode_seed
 
-NEEDS = {world.name: world.needs for world in registry.worlds()}["bfcl"]
+NEEDS = {world.name: world.needs for world in registry.world_infos()}["bfcl"]
 pytestmark = pytest.mark.skipif(bool(NEEDS), reason=NEEDS or "ready")
 
 
 @pytest.fixture(scope="module")
 def world():
-    with registry.opened("bfcl") as running:
+    with registry.open_world("bfcl") as running:
         yield running
 
 
@@ -68,20 +68,20 @@ def test_true_calls_are_read_and_never_evaluated():
     class Tool:
         def cd(self, folder: str) -> None: ...
 
-    assert bfcl.parsed("cd('docs')", Tool()) == ("cd", {"folder": "docs"})
-    assert bfcl.parsed("cd(folder='docs')", Tool()) == ("cd", {"folder": "docs"})
+    assert bfcl.parse_call("cd('docs')", Tool()) == ("cd", {"folder": "docs"})
+    assert bfcl.parse_call("cd(folder='docs')", Tool()) == ("cd", {"folder": "docs"})
     for other in ("rm('docs')", "cd(folder=open('x'))", "_hidden()", "Tool.cd('x')", "cd('", "1 + 1"):
-        assert bfcl.parsed(other, Tool()) is None
+        assert bfcl.parse_call(other, Tool()) is None
 
 
 def test_a_refused_call_changes_nothing(world):
-    play = bfcl.Play(world.classes["VehicleControlAPI"](), {})
-    before = play.seen()
-    play.call(("lockDoors", {"unlock": True, "door": ["driver", "no such door"]}))
-    play.call(("setHeadlights", {"mode": "purple"}))
-    assert play.seen() == before
-    play.call(("setHeadlights", {"mode": "on"}))
-    assert play.seen() == before.replace("headlights: off", "headlights: on")
+    play = bfcl.ToolSession(world.classes["VehicleControlAPI"](), {})
+    before = play.state_text()
+    play.execute(("lockDoors", {"unlock": True, "door": ["driver", "no such door"]}))
+    play.execute(("setHeadlights", {"mode": "purple"}))
+    assert play.state_text() == before
+    play.execute(("setHeadlights", {"mode": "on"}))
+    assert play.state_text() == before.replace("headlights: off", "headlights: on")
 
 
 def test_another_layout_of_the_package_is_one_sentence(monkeypatch):

@@ -6,7 +6,7 @@ from swirl.worlds.base import episode_seed
 from swirl.worlds.household import House, Household, Thing, act
 
 HOUSE = House(
-    you="kitchen",
+    player_room="kitchen",
     things={"apple": Thing("kitchen", "boxed"), "key": Thing("attic", "lying"), "rope": Thing("kitchen", "lying")},
     box=Thing("kitchen", "lying"),
     box_open=True,
@@ -49,7 +49,7 @@ def test_the_state_says_all_that_matters():
 
 def test_what_is_carried_moves_along():
     moved = after("take the rope", "go to the hall")
-    assert (moved.you, moved.things["rope"].room) == ("hall", "hall")
+    assert (moved.player_room, moved.things["rope"].room) == ("hall", "hall")
     assert moved.things["key"].room == "attic"
 
 
@@ -67,7 +67,7 @@ def test_shut_containers_and_doors_stop_you():
     assert after("shut the box", "take the apple") == after("shut the box")
     hall = after("go to the hall")
     assert after("go to the cellar", house=hall) == hall
-    assert after("open the door", "go to the cellar", house=hall).you == "cellar"
+    assert after("open the door", "go to the cellar", house=hall).player_room == "cellar"
 
 
 def test_words_that_are_no_action_are_refused():

@@ -12,7 +12,7 @@ from swirl.worlds.base import episode_seed
 from swirl.worlds.scienceworld import HELD_OUT_TASKS, TASKS
 
 JAVA_WORLDS = ("textworld-express", "scienceworld")
-NEEDS = {world.name: world.needs for world in registry.worlds()}
+NEEDS = {world.name: world.needs for world in registry.world_infos()}
 pytestmark = [
     pytest.mark.parametrize("name", JAVA_WORLDS),
     pytest.mark.skipif(any(NEEDS[name] for name in JAVA_WORLDS), reason=" ".join(filter(None, NEEDS.values()))),
@@ -22,7 +22,7 @@ SEEDS = (1, 2, 3, 4, episode_seed(1000, 0))
 
 def played(name, seeds):
     """The episodes of these seeds and the JVM's process, by then at its end."""
-    with registry.opened(name) as world:
+    with registry.open_world(name) as world:
         process = world.env._gateway.java_process
         episodes = {seed: world.episode(seed, 10) for seed in seeds}
     return episodes, process
@@ -63,7 +63,7 @@ def test_the_shipped_sample_is_this_worlds_and_changes(name):
 
 def test_the_jvm_ends_when_playing_fails_and_javas_options_are_put_back(name, monkeypatch):
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dmine=1")
-    with pytest.raises(RuntimeError, match="on purpose"), registry.opened(name) as world:
+    with pytest.raises(RuntimeError, match="on purpose"), registry.open_world(name) as world:
         process = world.env._gateway.java_process
         raise RuntimeError("on purpose")
     assert process.poll() is not None
@@ -73,7 +73,7 @@ def test_the_jvm_ends_when_playing_fails_and_javas_options_are_put_back(name, mo
 def test_held_out_tasks_are_never_played_by_small_seeds(name):
     if name == "scienceworld":
         assert not set(TASKS) & set(HELD_OUT_TASKS)
-    with registry.opened(name) as world:
+    with registry.open_world(name) as world:
         small, large = (world.episode(episode_seed(seed, 2), 3) for seed in (999, 1000))
     assert small.states[0] != large.states[0]
 

@@ -12,10 +12,10 @@ from shipped import assert_sample_is_of
 from swirl.pictures import pixels
 from swirl.worlds import registry
 from swirl.worlds.base import HELD_OUT_SEED, episode_seed
-from swirl.worlds.minigrid import HELD_OUT_LAYOUTS, LAYOUTS, TILE, MiniGrid, built, draw
+from swirl.worlds.minigrid import HELD_OUT_LAYOUTS, LAYOUTS, TILE_PIXELS, MiniGrid, draw, make_environment
 from swirl.worlds.minigrid_agent import choices
 
-NEEDS = {world.name: world.needs for world in registry.worlds()}["minigrid"]
+NEEDS = {world.name: world.needs for world in registry.world_infos()}["minigrid"]
 pytestmark = pytest.mark.skipif(bool(NEEDS), reason=NEEDS)
 
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(bool(NEEDS), reason=NEEDS)
 def episodes():
     """Five episodes of each layout, by seed."""
     seeds = [*range(5 * len(LAYOUTS)), *(episode_seed(HELD_OUT_SEED, i) for i in range(5 * len(HELD_OUT_LAYOUTS)))]
-    with registry.opened("minigrid") as world:
+    with registry.open_world("minigrid") as world:
         return {seed: world.episode(seed, 12) for seed in seeds}
 
 
@@ -33,7 +33,7 @@ def steps(episodes):
 
 
 def test_the_same_seed_gives_the_same_episode(episodes):
-    with registry.opened("minigrid") as world:
+    with registry.open_world("minigrid") as world:
         again = {seed: world.episode(seed, 12) for seed in list(reversed(episodes))[::9]}
     assert again == {seed: episodes[seed] for seed in again}
     assert len({episode.states[0] for episode in episodes.values()}) > 0.9 * len(episodes)
@@ -69,17 +69,21 @@ def test_nothing_but_json_is_printed(tmp_path):
 
 
 def test_what_is_carried_is_shown_in_the_corner():
-    env = built(("DoorKeyEnv", {"size": 5}), 2)
+    env = make_environment(("DoorKeyEnv", {"size": 5}), 2)
     key = next(thing for thing in env.grid.grid if thing is not None and thing.type == "key")
     before = draw(env)
     env.carrying = key
     after = draw(env)
     differs = (before != after).any(axis=2)
-    assert differs[:TILE, :TILE].any() and not differs[TILE:].any() and not differs[:, TILE:].any()
+    assert (
+        differs[:TILE_PIXELS, :TILE_PIXELS].any()
+        and not differs[TILE_PIXELS:].any()
+        and not differs[:, TILE_PIXELS:].any()
+    )
 
 
 def test_a_locked_door_opens_for_its_key_alone():
-    env = built(("DoorKeyEnv", {"size": 5}), 0)
+    env = make_environment(("DoorKeyEnv", {"size": 5}), 0)
     (door, place) = next(
         (thing, (i % env.width, i // env.width))
         for i, thing in enumerate(env.grid.grid)

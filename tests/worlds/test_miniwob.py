@@ -12,9 +12,9 @@ from swirl.paths import assets
 from swirl.sources.collections.catalog import load_sequences
 from swirl.worlds import miniwob, registry
 from swirl.worlds.base import HELD_OUT_SEED, episode_seed
-from swirl.worlds.miniwob_page import Widget, page, widgets
+from swirl.worlds.miniwob_page import Widget, format_page, parse_widgets
 
-NEEDS = {world.name: world.needs for world in registry.worlds()}["miniwob"]
+NEEDS = {world.name: world.needs for world in registry.world_infos()}["miniwob"]
 
 
 def element(ref, parent, tag, text="", value="", classes=""):
@@ -39,16 +39,16 @@ FORM = [
 
 
 def test_a_page_is_read_into_its_widgets():
-    assert page(widgets(FORM)) == (
+    assert format_page(parse_widgets(FORM)) == (
         'checkbox "zeaq": on; option "1": off; field "Username": "ada"; field "2": ""; tab "Tab #1": open; '
         'section "Section #1": closed.'
     )
 
 
 def test_deeds_name_what_they_act_on_and_never_a_text_node():
-    found = widgets(FORM)
+    found = parse_widgets(FORM)
     assert all(widget.ref > 0 for widget in found)
-    words = {deed.words for seed in range(40) for deed in miniwob.deeds(found, random.Random(seed))}
+    words = {deed.words for seed in range(40) for deed in miniwob.list_actions(found, random.Random(seed))}
     assert {'click the checkbox "zeaq"', 'click the option "1"', 'press backspace in the field "Username"'} <= words
     assert 'type "dog" into the field "2"' in words and not any("Submit" in said for said in words)
     assert 'press backspace in the field "2"' not in words  # nothing is in it
@@ -56,12 +56,12 @@ def test_deeds_name_what_they_act_on_and_never_a_text_node():
 
 def test_a_full_field_is_only_shortened():
     full = [Widget("field", "1", 3, '"abcdefgh"')]
-    assert [deed.words for deed in miniwob.deeds(full, random.Random(0))] == ['press backspace in the field "1"']
+    assert [deed.words for deed in miniwob.list_actions(full, random.Random(0))] == ['press backspace in the field "1"']
 
 
 def test_without_a_browser_it_says_what_it_needs(monkeypatch, tmp_path):
     monkeypatch.setattr(miniwob.shutil, "which", lambda name: None)
-    needs = {world.name: world.needs for world in registry.worlds()}
+    needs = {world.name: world.needs for world in registry.world_infos()}
     assert "chromium-driver" in needs["miniwob"]
     with pytest.raises(SwirlError, match="MiniWoB\\+\\+ is not ready"):
         registry.record("miniwob", tmp_path / "out", sequences=1, length=1, seed=0)
@@ -73,7 +73,7 @@ def test_a_browser_plays_the_sample_again_and_other_tasks_for_held_out_seeds(tmp
     assert card["license"] == "MIT" and "--sequences 42 --length 10 --seed 7" in card["recorded_with"]
     shipped = load_sequences(tmp_path, "miniwob")
     lines = (assets() / "collections" / "miniwob" / "actions.jsonl").read_text(encoding="utf-8").splitlines()
-    with registry.opened("miniwob") as world:
+    with registry.open_world("miniwob") as world:
         process = world.env.instance.driver.service.process
         for index in (0, 3, 4):
             episode = world.episode(episode_seed(7, index), 10)

@@ -8,11 +8,11 @@ from contextlib import nullcontext
 import pytest
 
 from swirl.errors import SwirlError, UsageError
-from swirl.pictures import encoded
+from swirl.pictures import read_picture_bytes
 from swirl.sources.collections.frame_archive import stored_state
 from swirl.states import State
 from swirl.worlds import java_simulators, registry
-from swirl.worlds.base import episode_of, episode_seed
+from swirl.worlds.base import episode_seed, make_episode
 from swirl.worlds.blocks import Blocks
 
 
@@ -32,7 +32,7 @@ class Counter:
             number = int(states[-1].split()[1])
             actions.append("wait" if step % 3 == 2 else "add one")
             states.append(f"count {number + (step % 3 != 2)}")
-        return episode_of([State(text) for text in states], actions)
+        return make_episode([State(text) for text in states], actions)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def counter(monkeypatch):
 
     def use(world):
 
-        monkeypatch.setattr(registry, "opened", lambda name, source=None: nullcontext(world))
+        monkeypatch.setattr(registry, "open_world", lambda name, source=None: nullcontext(world))
 
     return use
 
@@ -78,7 +78,7 @@ def test_pictures_are_recorded_beside_the_sequences(tmp_path):
     assert sequences[1] == {"id": "blocks-2-00001", "frames": [f"00001/0000{step}.png" for step in range(4)]}
     for index, sequence in enumerate(sequences):
         episode = Blocks().episode(episode_seed(2, index), 3)
-        frames = [encoded(stored_state(out, member).picture) for member in sequence["frames"]]
+        frames = [read_picture_bytes(stored_state(out, member).picture) for member in sequence["frames"]]
         assert frames == [state.picture.encoded for state in episode.states]
         assert lines(out / "actions.jsonl")[index]["actions"] == episode.actions
     registry.record("blocks", tmp_path / "again", sequences=2, length=3, seed=2)
@@ -121,7 +121,7 @@ def test_numbers_out_of_range_are_wrong_usage(tmp_path, changes):
 
 def test_a_world_without_java_says_what_it_needs(monkeypatch, tmp_path):
     monkeypatch.setattr(java_simulators.shutil, "which", lambda name: None)
-    ready = {world.name: world for world in registry.worlds()}
+    ready = {world.name: world for world in registry.world_infos()}
     assert ready["household"].ready and not ready["household"].needs
     assert not ready["scienceworld"].ready and "Java runtime" in ready["scienceworld"].needs
     with pytest.raises(SwirlError, match="Java runtime"):
@@ -131,14 +131,14 @@ def test_a_world_without_java_says_what_it_needs(monkeypatch, tmp_path):
 
 def test_a_world_without_its_package_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(java_simulators, "find_spec", lambda name: None)
-    needs = {world.name: world.needs for world in registry.worlds()}
+    needs = {world.name: world.needs for world in registry.world_infos()}
     assert 'pip install "swirl-studio[worlds]"' in needs["textworld-express"]
 
 
 def test_a_world_without_its_package_does_not_ask_for_java(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "find_spec", lambda name: None)
     monkeypatch.setattr(java_simulators.shutil, "which", lambda name: None)
-    needs = {world.name: world.needs for world in registry.worlds()}
+    needs = {world.name: world.needs for world in registry.world_infos()}
     assert needs["minigrid"] == 'It needs pip install "swirl-studio[worlds]".' and not needs["blocks"]
     with pytest.raises(SwirlError, match="MiniGrid is not ready"):
         registry.record("minigrid", tmp_path / "out", sequences=1, length=1, seed=0)

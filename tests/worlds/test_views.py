@@ -2,9 +2,9 @@
 
 import pytest
 
-from swirl.worlds.scienceworld import needless, possible
+from swirl.worlds.scienceworld import is_needless, possible_actions
 from swirl.worlds.scienceworld_view import read_item, read_scene
-from swirl.worlds.textworld_express_view import View, read_room
+from swirl.worlds.textworld_express_view import GameMemory, read_room
 
 KITCHEN = (
     "You are in the kitchen. In one part of the room you see a stove. There is also a fridge that is closed. You also "
@@ -43,7 +43,7 @@ def test_a_room_of_textworld_express():
 
 
 def test_the_view_remembers_other_rooms_and_closed_containers():
-    view = View()
+    view = GameMemory()
     view.update(PANTRY, EMPTY)
     view.update(KITCHEN.replace("a fridge that is closed", "an open fridge, that contains some milk"), EMPTY)
     view.update(KITCHEN, EMPTY.replace("Your inventory is currently empty.", "a hat\n  an apple"))
@@ -84,7 +84,7 @@ def test_things_of_scienceworld(words, text):
 
 def test_possible_actions_name_each_thing_without_doubt():
     scene = read_scene(LOOK + "\tA door to the attic (that is closed)\n", INVENTORY)
-    actions = possible(scene, leave=True)
+    actions = possible_actions(scene, leave=True)
     hands = {
         "pick up banana",
         "pick up thermometer",
@@ -95,9 +95,9 @@ def test_possible_actions_name_each_thing_without_doubt():
     others = {"open oven", "activate oven", "deactivate sink", "go to hallway", "open door to bathroom"}
     assert hands | others <= set(actions)
     assert not {"move orange to oven", "pick up orange", "pick up water", "pick up chair"} & set(actions)
-    assert not any(action.startswith("go ") or "door to" in action for action in possible(scene, leave=False))
+    assert not any(action.startswith("go ") or "door to" in action for action in possible_actions(scene, leave=False))
     twice = read_scene(LOOK.replace("a red apple", "an orange"), INVENTORY)
-    assert not any("orange" in action for action in possible(twice, leave=True))
+    assert not any("orange" in action for action in possible_actions(twice, leave=True))
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_possible_actions_name_each_thing_without_doubt():
      ("pour metal pot into metal pot", True), ("move orange to sink", False)],
 )  # fmt: skip
 def test_gold_actions_that_would_change_nothing(action, expected):
-    assert needless(read_scene(LOOK, INVENTORY), action) is expected
+    assert is_needless(read_scene(LOOK, INVENTORY), action) is expected

@@ -18,9 +18,9 @@ from swirl.paths import assets
 from swirl.states import Picture
 
 ADDRESS = re.compile(rf"{frames.ROUTE}/([0-9a-f]{{64}})")
-DARK = re.compile(r":root \.dark, :root\.dark (\{[^}]*\})")
+DARK_RULE = re.compile(r":root \.dark, :root\.dark (\{[^}]*\})")
 CONTROLS = re.compile(r"<button\b.*?</button>", re.DOTALL)
-GONE = "data:,"
+MISSING_PICTURE = "data:,"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def report_page(report: Report, now: datetime) -> str:
         f"<title>{escape(report.title)}</title><style>{style()}</style></head>"
         f'<body class="report"><main class="studio"><div class="stack"><header class="panel">'
         f"<h1>{logo()}{escape(report.title)}</h1>"
-        f'<p>{names}</p><ul class="facts">{facts}</ul></header>{alone(parts)}</div></main></body></html>\n'
+        f'<p>{names}</p><ul class="facts">{facts}</ul></header>{make_self_contained(parts)}</div></main>'
+        "</body></html>\n"
     )
 
 
@@ -71,13 +72,13 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Even what a state's text might smuggle in can ask nobody for anything."""
 
 
-SHEETS = ("studio.css", "compare.css", "measurements.css")
+STYLESHEETS = ("studio.css", "compare.css", "measurements.css")
 
 
 def style() -> str:
     """The studio's own style, dark where the reader's system is, without a script that would switch it."""
-    css = "".join((assets() / name).read_text(encoding="utf-8") for name in SHEETS)
-    return DARK.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", css) + REPORT_STYLE
+    css = "".join((assets() / name).read_text(encoding="utf-8") for name in STYLESHEETS)
+    return DARK_RULE.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", css) + REPORT_STYLE
 
 
 REPORT_STYLE = """
@@ -90,11 +91,11 @@ body.report { margin: 0; padding: 24px; font: 14px/1.45 system-ui, -apple-system
 """
 
 
-def alone(html: str) -> str:
+def make_self_contained(html: str) -> str:
     """Parts of a page without its buttons, their pictures within."""
-    return ADDRESS.sub(_within, CONTROLS.sub("", html))
+    return ADDRESS.sub(_inline_picture, CONTROLS.sub("", html))
 
 
-def _within(address: re.Match[str]) -> str:
-    data = frames.find(address[1])
-    return GONE if data is None else pictures.data_uri(Picture(encoded=data))
+def _inline_picture(address: re.Match[str]) -> str:
+    data = frames.read_frame(address[1])
+    return MISSING_PICTURE if data is None else pictures.data_uri(Picture(encoded=data))

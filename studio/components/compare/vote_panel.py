@@ -5,33 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from studio.components.shared.frame import framed
+from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape
-from studio.components.shared.text_difference import marked
-from studio.components.shared.transition import both
-from studio.services.votes import Round
-from studio.view_models.comparison import Told
-from studio.view_models.health import shares
-from studio.view_models.numbers import counted
-from studio.view_models.text_difference import changes
+from studio.components.shared.text_difference import highlight_tokens
+from studio.components.shared.transition import compact_transition
+from studio.services.votes import VoteRound
+from studio.view_models.comparison import CheckpointAnswer
+from studio.view_models.health import format_share
+from studio.view_models.numbers import pluralize
+from studio.view_models.text_difference import changed_tokens
 from swirl.evaluation.preferences import Tally, tally
 from swirl.history import Preference
 from swirl.states import State
 
-SIDE = 192  # pixels: the room for a frame that is judged
+FRAME_SIZE = 192  # pixels: the room for a frame that is judged
 CHOICES = (("left", "←", "Left"), ("tie", "↓", "Tie"), ("skip", "S", "Skip"), ("right", "→", "Right"))
-WON = {"left": "You chose left", "right": "You chose right", "tie": "You called it a tie", "skip": "You skipped"}
+CHOICE_MESSAGES = {
+    "left": "You chose left",
+    "right": "You chose right",
+    "tie": "You called it a tie",
+    "skip": "You skipped",
+}
 
 
-def question(now: Round, by_truth: bool) -> str:
+def vote_question(now: VoteRound, by_truth: bool) -> str:
     """The question with its four keys; or what there is to say when none is left."""
     asked = now.question
-    alike = f" {counted(now.alike, 'pair')} of equal next states {'is' if now.alike == 1 else 'are'} not asked."
-    alike = alike if now.alike else ""
+    verb = "is" if now.identical_pairs == 1 else "are"
+    alike = f" {pluralize(now.identical_pairs, 'pair')} of equal next states {verb} not asked."
+    alike = alike if now.identical_pairs else ""
     if asked is None:
         return f'<p class="note">Every pair of different next states here has your vote.{alike}</p>'
     transition = asked.transition
-    given = f'Action: <span class="chip">{escape(asked.answers[0].given)}</span>' if by_truth else ""
+    given = f'Action: <span class="chip">{escape(asked.answers[0].given_action)}</span>' if by_truth else ""
     cards = "".join(
         _card(side, transition.state, told, not by_truth)
         for side, told in zip(("left", "right"), asked.answers, strict=True)
@@ -42,33 +48,36 @@ def question(now: Round, by_truth: bool) -> str:
     )
     return (
         f'<div class="ballot" data-ticket="{asked.ticket}"><div class="transition"><h3>What happened</h3>{given}'
-        f'{both(transition.state, transition.next_state, SIDE // 2)}</div><div class="cards">{cards}</div></div>'
+        f"{compact_transition(transition.state, transition.next_state, FRAME_SIZE // 2)}</div><div "
+        f'class="cards">{cards}</div></div>'
         f'<div class="row spread keys" role="group" aria-label="Your vote">{buttons}</div>'
-        f'<p class="note">{counted(now.left, "question")} left.{alike}</p>'
+        f'<p class="note">{pluralize(now.remaining, "question")} left.{alike}</p>'
     )
 
 
-def _card(side: str, state: State, told: Told, own_action: bool) -> str:
+def _card(side: str, state: State, told: CheckpointAnswer, own_action: bool) -> str:
     """One next state, without a name; with its own action where the two were imagined from different ones."""
-    action = f'<p class="small">from <span class="chip inverse">{escape(told.given)}</span></p>' if own_action else ""
+    action = (
+        f'<p class="small">from <span class="chip inverse">{escape(told.given_action)}</span></p>' if own_action else ""
+    )
     if told.frame is not None:
-        shown = framed(told.frame, f"The {side} next state", SIDE)
+        shown = annotated_picture(told.frame, f"The {side} next state", FRAME_SIZE)
     else:
-        _, came = changes(state.text, told.imagined)
-        shown = marked(told.imagined, {"ins forward": came}, nothing="nothing changes")
+        _, came = changed_tokens(state.text, told.imagined)
+        shown = highlight_tokens(told.imagined, {"ins forward": came}, nothing="nothing changes")
     return f'<section class="card" aria-label="{side}"><h3>{side.capitalize()}</h3>{action}{shown}</section>'
 
 
-def reveal(vote: Preference, sides: Mapping[str, str]) -> str:
+def reveal_vote(vote: Preference, sides: Mapping[str, str]) -> str:
     """Who was who, now that the vote is kept; `sides` maps checkpoints to A, B, …"""
     left, right = (f"<b>{sides.get(name, '')}</b> {escape(name)}" for name in (vote.left, vote.right))
     return (
-        f'<p class="revealed">{WON[vote.choice]}. Left was {left}, right was {right}. '
+        f'<p class="revealed">{CHOICE_MESSAGES[vote.choice]}. Left was {left}, right was {right}. '
         f'<button type="button" class="button-link small" data-take-back="{vote.id}">Take it back</button></p>'
     )
 
 
-def rates(votes: Sequence[Preference], names: Mapping[str, str]) -> str:
+def win_rates(votes: Sequence[Preference], names: Mapping[str, str]) -> str:
     """How often each of a pair won, with Wilson's interval; ties and skipped questions beside it."""
     rows = []
     cast = [(vote.left, vote.right, vote.choice) for vote in votes]
@@ -86,10 +95,12 @@ def rates(votes: Sequence[Preference], names: Mapping[str, str]) -> str:
 
 def _rate(pair: str, first: str, votes: Tally) -> str:
     rate = votes.rate
-    said = f"{first} wins {shares(rate)} of {counted(votes.decided, 'decided vote')}" if rate else "none decided"
+    said = (
+        f"{first} wins {format_share(rate)} of {pluralize(votes.decided, 'decided vote')}" if rate else "none decided"
+    )
     bar = f'<span class="bar"><i style="width:{round(100 * rate.value)}%"></i></span>' if rate else ""
     sure = ""
     if rate and (rate.low > 0.5 or rate.high < 0.5):
         sure = ' <span class="good-text">✓ beyond chance</span>'
-    figures = f"{votes.wins} to {votes.losses}, {counted(votes.ties, 'tie')}, {votes.skipped} skipped"
+    figures = f"{votes.wins} to {votes.losses}, {pluralize(votes.ties, 'tie')}, {votes.skipped} skipped"
     return f'<tr><th scope="row">{pair}</th><td>{bar}{said}{sure}</td><td>{figures}</td></tr>'

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from studio.components.shared.frame import image
+from studio.components.shared.frame import image_tag
 from studio.components.shared.html import escape
-from studio.view_models.frame_size import THUMB
-from studio.view_models.numbers import counted
+from studio.view_models.frame_size import THUMBNAIL_SIZE
+from studio.view_models.numbers import pluralize
 from swirl.sources.collections.catalog import Collection
 from swirl.states import State
 
-MANY = 8  # collections; more of them scroll, and can be searched
+SEARCH_THRESHOLD = 8  # collections; more of them scroll, and can be searched
 VIDEOS = frozenset({".mp4", ".avi", ".webm", ".mov", ".mkv", ".gif"})
 
 
-def shelf(collections: Sequence[Collection], covers: Mapping[str, State] | None = None) -> str:
+def collection_list(collections: Sequence[Collection], covers: Mapping[str, State] | None = None) -> str:
     """The list of collections, the shipped ones first, each with what it holds and, of pictures, its first frame."""
     entries = "".join(_entry(item, (covers or {}).get(item.name)) for item in collections)
     find = (
         '<input class="field find" type="search" data-find placeholder="find among '
-        f'{counted(len(collections), "collection")}" aria-label="Find a collection">'
+        f'{pluralize(len(collections), "collection")}" aria-label="Find a collection">'
         '<p class="note" data-nothing-found hidden>No collection has these letters in its name.</p>'
     )
-    return f'{find if len(collections) > MANY else ""}<ul class="shelf">{entries}</ul>'
+    return f'{find if len(collections) > SEARCH_THRESHOLD else ""}<ul class="shelf">{entries}</ul>'
 
 
 def _entry(item: Collection, cover: State | None) -> str:
@@ -37,17 +37,17 @@ def _entry(item: Collection, cover: State | None) -> str:
     return (
         f'<li><button type="button" class="collection" data-collection="{escape(item.name)}" title="{escape(about)}">'
         f"{_sign(item, cover)}<span><b>{escape(item.title or item.name)}</b>"
-        f"<small>{counted(item.sequences, 'sequence')} · {_what(item)}</small></span></button>{remove}</li>"
+        f"<small>{pluralize(item.sequences, 'sequence')} · {_content_kind(item)}</small></span></button>{remove}</li>"
     )
 
 
 def _sign(item: Collection, cover: State | None) -> str:
     if cover is not None:
-        return f'<span class="kind cover" aria-hidden="true">{image(cover, "", THUMB)}</span>'
+        return f'<span class="kind cover" aria-hidden="true">{image_tag(cover, "", THUMBNAIL_SIZE)}</span>'
     return f'<span class="kind" aria-hidden="true">{"txt" if item.kind == "text" else "img"}</span>'
 
 
-def _what(item: Collection) -> str:
+def _content_kind(item: Collection) -> str:
     if item.kind == "text":
         return "text"
     return "video" if PurePath(item.source).suffix.lower() in VIDEOS else "images"

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from studio.components.shared.frame import image, overlays
+from studio.components.shared.frame import difference_overlays, image_tag
 from studio.components.shared.html import escape
-from studio.view_models.frame_size import SIDE
-from studio.view_models.picture_difference import Difference
+from studio.view_models.frame_size import PANEL_SIZE
+from studio.view_models.picture_difference import PictureDifference
 from swirl.states import State
 
 
-def ab_view(left: State, right: State, names: tuple[str, str], marks: Difference | None, box: int = SIDE) -> str:
+def comparison_slider(
+    left: State, right: State, names: tuple[str, str], marks: PictureDifference | None, box: int = PANEL_SIZE
+) -> str:
     """`left` left of the divider and `right` beyond it, in one size; `names` are what they are called.
 
     The divider is a range input over the pictures: `assets/studio.js` moves the cut with it.
     """
     first, second = names
-    overlay = "" if marks is None else overlays(marks, "wrong")
+    overlay = "" if marks is None else difference_overlays(marks, "wrong")
     return (
         '<span class="framed ab">'
-        f'{image(right, second, box)}<span class="cut">{image(left, first, box)}</span>{overlay}<i class="divider"></i>'
+        f'{image_tag(right, second, box)}<span class="cut">{image_tag(left, first, box)}</span>{overlay}<i '
+        'class="divider"></i>'
         f'<input type="range" min="0" max="100" value="100" step="5" data-ab '
         f'aria-label="{escape(f"{first}, uncovering {second}")}" title="Drag, or press ← and →"></span>'
     )

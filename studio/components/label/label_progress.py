@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 from studio.components.shared.html import escape
-from studio.view_models.label_progress import aim, findings, standing
-from studio.view_models.numbers import count, counted
-from swirl.sources.labels.hand_labelling import Labelled
+from studio.view_models.label_progress import describe_label_progress, label_findings, target_label_count
+from studio.view_models.numbers import format_count, pluralize
+from swirl.sources.labels.hand_labelling import LabellingProgress
 
 
-def progress(so_far: Labelled, transitions: int, kind: str) -> str:
+def label_progress(so_far: LabellingProgress, transitions: int, kind: str) -> str:
     """The bar towards the aim, and the figures behind it."""
     labels = len(so_far.labels)
-    share = min(100.0, 100 * labels / aim(kind))
+    share = min(100.0, 100 * labels / target_label_count(kind))
     gone = (
-        f'<p class="note">{counted(so_far.gone, "label")} left aside, of transitions no longer in the collection</p>'
-        if so_far.gone
+        f'<p class="note">{pluralize(so_far.stale_count, "label")} left aside, of transitions no longer in '
+        "the collection</p>"
+        if so_far.stale_count
         else ""
     )
     return (
-        f'<div class="figure"><b>{count(labels)} <small>of about {aim(kind)} labelled</small></b></div>'
+        f'<div class="figure"><b>{format_count(labels)} <small>of about {target_label_count(kind)} '
+        "labelled</small></b></div>"
         f'<span class="bar accent"><i style="width:{share:.1f}%"></i></span>'
-        f'<p class="note">from {counted(so_far.sequences, "sequence")}, {count(so_far.skipped)} skipped, of '
-        f"{counted(transitions, 'transition')} in the training part</p>{gone}"
+        f'<p class="note">from {pluralize(so_far.labelled_sequence_count, "sequence")}, '
+        f"{format_count(so_far.skipped_count)} skipped, of "
+        f"{pluralize(transitions, 'transition')} in the training part</p>{gone}"
     )
 
 
-def enough(labels: int, kind: str) -> str:
+def label_guidance(labels: int, kind: str) -> str:
     """What so many labels are good for, and the findings behind it."""
     rows = "".join(
-        f"<tr><th scope=row>{escape(row.labels)}</th><td>{escape(row.brought)}"
+        f"<tr><th scope=row>{escape(row.labels)}</th><td>{escape(row.outcome)}"
         f'<small class="muted">{escape(row.source)}</small></td></tr>'
-        for row in findings(kind)
+        for row in label_findings(kind)
     )
     return (
-        f"<p>{escape(standing(labels, kind))}</p><details><summary>How many are enough?</summary>"
+        f"<p>{escape(describe_label_progress(labels, kind))}</p><details><summary>How many are enough?</summary>"
         f'<table class="findings"><thead class="visually-hidden"><tr><th>labels</th><th>what came of them</th></tr>'
         f"</thead><tbody>{rows}</tbody></table></details>"
     )

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from studio.components.shared.frame import framed
+from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape
-from studio.components.shared.inferred_action import width
-from studio.components.shared.text_difference import marked
-from studio.services.model_choices import PREVIEW
-from studio.view_models.frame_size import SIDE
-from studio.view_models.numbers import signed
-from studio.view_models.picture_difference import difference
-from studio.view_models.text_difference import changes
+from studio.components.shared.inferred_action import bar_width
+from studio.components.shared.text_difference import highlight_tokens
+from studio.services.model_choices import PREVIEW_NOTE
+from studio.view_models.frame_size import PANEL_SIZE
+from studio.view_models.numbers import format_signed
+from studio.view_models.picture_difference import picture_difference
+from studio.view_models.text_difference import changed_tokens
 from swirl.models import Prediction
-from swirl.pictures import key
+from swirl.pictures import state_key
 from swirl.states import State
 
-SCORE = "log Q(z | x, y'): how well the inverse model reads the action back from this future, in nats. 0 is certainty."
+SCORE_HELP = (
+    "log Q(z | x, y'): how well the inverse model reads the action back from this future, in nats. 0 is certainty."
+)
 WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight")
 
 
@@ -35,18 +37,18 @@ class Future:
     times: int
 
 
-def distinct(predictions: Sequence[Prediction], *, ranked: bool = True) -> list[Future]:
+def distinct_futures(predictions: Sequence[Prediction], *, ranked: bool = True) -> list[Future]:
     """Equal predictions as one; the best score first if `ranked` and there are scores, else as they were drawn."""
     found: dict[str, Future] = {}
     for prediction in predictions:
-        text = key(prediction.state)
+        text = state_key(prediction.state)
         times = found[text].times + 1 if text in found else 1
         found[text] = Future(text, prediction.score, times)
     futures = list(found.values())
     return sorted(futures, key=lambda future: -(future.score or 0.0)) if ranked else futures
 
 
-def title(futures: Sequence[Future]) -> str:
+def futures_title(futures: Sequence[Future]) -> str:
     """`Four imagined futures`, `One imagined future`."""
     count = len(futures)
     word = WORDS[count] if count < len(WORDS) else str(count)
@@ -77,7 +79,7 @@ def future_cards(
     )
     after = f'<p class="note">after <b class="inverse-text">{escape(action)}</b></p>'
     if by:
-        after = f'<h3 class="by">{escape(by)}{"" if scored else f" <small>{PREVIEW}</small>"}</h3>'
+        after = f'<h3 class="by">{escape(by)}{"" if scored else f" <small>{PREVIEW_NOTE}</small>"}</h3>'
     return f'{after}<ol class="futures{pictured}">{cards}</ol>'
 
 
@@ -89,20 +91,21 @@ def _card(index: int, future: Future, here: State, shown: State, samples: int, f
     score = ""
     if future.score is not None:
         score = (
-            f'<div class="score" title="{escape(SCORE)}"><span class="bar inverse">'
-            f'<i style="width:{width(future.score)}"></i></span>'
-            f'<span class="number">{signed(future.score)}</span></div>'
+            f'<div class="score" title="{escape(SCORE_HELP)}"><span class="bar inverse">'
+            f'<i style="width:{bar_width(future.score)}"></i></span>'
+            f'<span class="number">{format_signed(future.score)}</span></div>'
         )
     return (
         f'<li><button type="button" class="future{" best" if leads else ""}" data-future="{index}" '
         f'{"data-by " if by else ""}aria-label="Continue from future {index + 1}'
-        f'{f" of {escape(by)}" if by else ""}{f", the {first}" if leads else ""}">{inside(here, shown)}</button>'
+        f'{f" of {escape(by)}" if by else ""}{f", the {first}" if leads else ""}">'
+        f"{future_content(here, shown)}</button>"
         f'{score}<p class="note">{" · ".join(filter(None, said))}</p></li>'
     )
 
 
-def inside(state: State, future: State) -> str:
+def future_content(state: State, future: State) -> str:
     """A future on its card, what it changes in blue."""
     if future.picture is not None:
-        return framed(future, "", SIDE, marks=difference(state, future), tone="forward")
-    return marked(future.text, {"ins forward": changes(state.text, future.text)[1]})
+        return annotated_picture(future, "", PANEL_SIZE, marks=picture_difference(state, future), tone="forward")
+    return highlight_tokens(future.text, {"ins forward": changed_tokens(state.text, future.text)[1]})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from studio.components.shared.filmstrip import card
+from studio.components.shared.filmstrip import state_card
 from studio.components.shared.html import escape
-from studio.view_models.play_path import Path, places
+from studio.view_models.play_path import PlayPath, node_positions
 from swirl.states import State
 
 THUMBNAIL = 64
@@ -15,20 +15,20 @@ BEND = 40  # pixels that a branch takes to reach its row
 
 
 @dataclass(frozen=True)
-class Measures:
+class TreeLayout:
     """In pixels: a card's width, column to column, row to row, a card's height."""
 
-    card: int
-    step: int
-    row: int
-    height: int
+    card_width: int
+    column_pitch: int
+    row_pitch: int
+    card_height: int
 
 
-TEXTS = Measures(158, 330, 104, 78)
-FRAMES = Measures(84, 256, 104, 78)
+TEXTS = TreeLayout(158, 330, 104, 78)
+FRAMES = TreeLayout(84, 256, 104, 78)
 
 
-def path_tree(path: Path, look: Callable[[str], State] = State) -> str:
+def path_tree(path: PlayPath, look: Callable[[str], State] = State) -> str:
     """The whole tree; cards are buttons with `data-node`, the line to where the player stands is darker.
 
     `look` finds the state of a node.
@@ -36,25 +36,25 @@ def path_tree(path: Path, look: Callable[[str], State] = State) -> str:
     states = [look(node.state) for node in path.nodes]
     pictured = states[0].picture is not None
     of = FRAMES if pictured else TEXTS
-    spots = places(path.nodes)
-    line = set(path.line())
-    width = of.step * max(column for column, _ in spots) + of.card
-    height = of.row * max(row for _, row in spots) + of.height
+    spots = node_positions(path.nodes)
+    line = set(path.indices_to_current())
+    width = of.column_pitch * max(column for column, _ in spots) + of.card_width
+    height = of.row_pitch * max(row for _, row in spots) + of.card_height
     lines, cards = [], []
     for index, node in enumerate(path.nodes):
         column, row = spots[index]
-        x, y = column * of.step, row * of.row
+        x, y = column * of.column_pitch, row * of.row_pitch
         if node.parent is not None:
             lines.append(_edge(of, spots[node.parent], (column, row), index in line))
             aside = BEND if spots[node.parent][1] != row else 0
             cards.append(
-                f'<span class="edge" style="left:{x - of.step + of.card + 10 + aside}px;top:{y}px;'
-                f'width:{of.step - of.card - 20 - aside}px;height:{of.height // 2 - 2}px">'
+                f'<span class="edge" style="left:{x - of.column_pitch + of.card_width + 10 + aside}px;top:{y}px;'
+                f'width:{of.column_pitch - of.card_width - 20 - aside}px;height:{of.card_height // 2 - 2}px">'
                 f'<span title="{escape(node.action)}">{escape(node.action)}</span></span>'
             )
         before = None if node.parent is None else states[node.parent]
-        shown = card(before, states[index], "ins forward", THUMBNAIL)
-        here = ' aria-current="true"' if index == path.at else ""
+        shown = state_card(before, states[index], "ins forward", THUMBNAIL)
+        here = ' aria-current="true"' if index == path.current_index else ""
         cards.append(
             f'<button type="button" class="node" data-node="{index}"{here} style="left:{x}px;top:{y}px" '
             f'aria-label="Go to state {index + 1}">{shown}</button>'
@@ -65,8 +65,8 @@ def path_tree(path: Path, look: Callable[[str], State] = State) -> str:
     )
 
 
-def _edge(of: Measures, parent: tuple[int, int], child: tuple[int, int], current: bool) -> str:
-    x1, y1 = parent[0] * of.step + of.card, parent[1] * of.row + of.height // 2
-    x2, y2 = child[0] * of.step, child[1] * of.row + of.height // 2
+def _edge(of: TreeLayout, parent: tuple[int, int], child: tuple[int, int], current: bool) -> str:
+    x1, y1 = parent[0] * of.column_pitch + of.card_width, parent[1] * of.row_pitch + of.card_height // 2
+    x2, y2 = child[0] * of.column_pitch, child[1] * of.row_pitch + of.card_height // 2
     curve = "" if y1 == y2 else f"C{x1 + 44} {y1} {x1 + 4} {y2} {x1 + 56} {y2}"
     return f'<path d="M{x1} {y1}{curve}L{x2} {y2}"{" class=current" if current else ""} />'

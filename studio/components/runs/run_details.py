@@ -6,26 +6,26 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from studio.components.shared.html import escape
-from studio.view_models.numbers import ago, count, counted, memory
-from swirl.history import Origin, Resumption, Run
-from swirl.runs.archive.deletion import Leaving
-from swirl.runs.archive.disk_usage import Disk
-from swirl.runs.archive.lineage import Branch
+from studio.view_models.numbers import format_bytes, format_count, format_time_ago, pluralize
+from swirl.history import ImportOrigin, Resumption, Run
+from swirl.runs.archive.deletion import DeletionPreview
+from swirl.runs.archive.disk_usage import DiskUsage
+from swirl.runs.archive.lineage import LineageNode
 
 
-def details(
+def run_details(
     run: Run,
-    tree: Branch,
+    tree: LineageNode,
     names: Mapping[str, str],
     resumed: Sequence[Resumption],
-    origin: Origin | None,
-    disk: Disk,
+    origin: ImportOrigin | None,
+    disk: DiskUsage,
     now: datetime,
 ) -> str:
     """The unfolded part of a run; `names` are those of the runs in its `tree`."""
     run_id = escape(run.id)
     parts = "".join(
-        f"<li>{escape(what)} <b>{memory(size)}</b></li>"
+        f"<li>{escape(what)} <b>{format_bytes(size)}</b></li>"
         for what, size in sorted(disk.parts.items(), key=lambda part: -part[1])
         if size
     )
@@ -39,7 +39,7 @@ def details(
     return (
         f'<div class="run-details">{error}<section><h3>Where it came from</h3>'
         f"{lineage(run, tree, names, resumed, origin, now)}</section>"
-        f"<section><h3>On disk, {counted(disk.files, 'file')}</h3>{used}</section>"
+        f"<section><h3>On disk, {pluralize(disk.files, 'file')}</h3>{used}</section>"
         f'<section class="run-doings"><a class="button" href="train?run={run_id}">Curves and rollouts</a>'
         f'<a class="button" href="train?new=1&amp;from={run_id}">New run like this</a>'
         '<button type="button" class="button" data-export title="Settings, figures, rollouts, checkpoints and log in '
@@ -49,21 +49,22 @@ def details(
 
 def lineage(
     run: Run,
-    tree: Branch,
+    tree: LineageNode,
     names: Mapping[str, str],
     resumed: Sequence[Resumption],
-    origin: Origin | None,
+    origin: ImportOrigin | None,
     now: datetime,
 ) -> str:
     """The tree of a run's relatives, and what befell it."""
     said = []
     if origin is not None:
-        said.append(f"Imported {ago(origin.created, now)} from {origin.file}, where it was {origin.id}.")
+        said.append(f"Imported {format_time_ago(origin.created, now)} from {origin.file}, where it was {origin.id}.")
     model = str(run.settings.get("model") or "")
     if tree.run == run.id:
         said.append(f"Started from {model}.")
     said += [
-        f"Resumed {ago(one.created, now)}" + (f" at {one.phase} step {one.step or 0}." if one.phase else ".")
+        f"Resumed {format_time_ago(one.created, now)}"
+        + (f" at {one.phase} step {one.step or 0}." if one.phase else ".")
         for one in resumed
     ]
     alone = not tree.children
@@ -71,49 +72,49 @@ def lineage(
     return drawn + "".join(f'<p class="note">{escape(sentence)}</p>' for sentence in said)
 
 
-def _branch(branch: Branch, here: str, names: Mapping[str, str]) -> str:
+def _branch(branch: LineageNode, here: str, names: Mapping[str, str]) -> str:
     name = escape(names.get(branch.run, branch.run))
     own = branch.run == here
     shown = f"<b>{name}</b> this run" if own else f'<a href="train?run={escape(branch.run)}">{name}</a>'
     how = ""
-    if branch.start is not None:
-        words = f"from {branch.start.checkpoint}" if branch.start.checkpoint else "with its settings"
+    if branch.parent_link is not None:
+        words = f"from {branch.parent_link.checkpoint}" if branch.parent_link.checkpoint else "with its settings"
         how = f' <span class="muted small">{escape(words)}</span>'
     below = "".join(_branch(child, here, names) for child in branch.children)
     current = ' aria-current="true"' if own else ""
     return f"<li{current}>{shown}{how}{f'<ul>{below}</ul>' if below else ''}</li>"
 
 
-def leaving_words(leaving: Sequence[Leaving]) -> str:
+def deletion_warning(leaving: Sequence[DeletionPreview]) -> str:
     """What goes when runs are deleted, and first of all which other runs began with them."""
     going = {one.run.id for one in leaving}
     warnings = "".join(_dependents(one, going) for one in leaving)
-    items = "".join(f"<li>{_one(one)}</li>" for one in leaving)
+    items = "".join(f"<li>{_deletion_item(one)}</li>" for one in leaving)
     size = sum(one.disk.size for one in leaving)
-    total = f" That frees {memory(size)}." if size else ""
+    total = f" That frees {format_bytes(size)}." if size else ""
     return f'{warnings}<ul class="plain">{items}</ul><p>{total.strip()} This cannot be undone.</p>'
 
 
-def _one(leaving: Leaving) -> str:
+def _deletion_item(leaving: DeletionPreview) -> str:
     run = leaving.run
     name = f"<b>{escape(run.name)}</b>" + (f" ({escape(run.id)})" if run.name != run.id else "")
     parts = [
-        counted(leaving.checkpoints, "checkpoint") if leaving.checkpoints else "",
-        counted(leaving.figures, "figure of its curves", "figures of its curves") if leaving.figures else "",
-        counted(leaving.rollouts, "rollout") if leaving.rollouts else "",
-        f"{counted(leaving.disk.files, 'file')}, {memory(leaving.disk.size)}" if leaving.disk.files else "",
+        pluralize(leaving.checkpoints, "checkpoint") if leaving.checkpoints else "",
+        pluralize(leaving.metrics, "figure of its curves", "figures of its curves") if leaving.metrics else "",
+        pluralize(leaving.rollouts, "rollout") if leaving.rollouts else "",
+        f"{pluralize(leaving.disk.files, 'file')}, {format_bytes(leaving.disk.size)}" if leaving.disk.files else "",
     ]
     return f"{name}: {', '.join(part for part in parts if part) or 'its settings'}"
 
 
-def _dependents(leaving: Leaving, going: set[str]) -> str:
+def _dependents(leaving: DeletionPreview, going: set[str]) -> str:
     others = [run for run in leaving.dependents if run.id not in going]
     if not others:
         return ""
     names = ", ".join(f"<b>{escape(run.name)}</b>" for run in others)
-    began = "run" if len(others) == 1 else f"{count(len(others))} runs"
+    began = "run" if len(others) == 1 else f"{format_count(len(others))} runs"
     words = f"The {began} {names} started from checkpoints of {escape(leaving.run.name)} and will stay."
-    stranded = ", ".join(escape(run.name) for run in leaving.stranded if run.id not in going)
+    stranded = ", ".join(escape(run.name) for run in leaving.unresumable if run.id not in going)
     if stranded:
         words += f" Without them {stranded} can no longer be resumed, having no checkpoint of its own."
     return f'<p class="notice">{words}</p>'

@@ -13,7 +13,7 @@ PENCIL = (
 )
 
 
-def table_row(row: RunRow) -> str:
+def run_table_row(row: RunRow) -> str:
     """A run as a row."""
     name = escape(row.name)
     progress = f'<span class="muted small">{escape(row.progress)}</span>' if row.progress else ""
@@ -67,10 +67,10 @@ def _run(row: RunRow) -> str:
 
 def _score(row: RunRow) -> str:
     """The course of the main score, the best checkpoint's scores, and what copying would score."""
-    if not row.best:
+    if not row.best_scores:
         return "–"
     beside = " · ".join(part for part in (row.baseline, f"best @{row.best_checkpoint.partition('@')[2]}") if part)
     return (
-        f'<div class="scored">{sparkline(row.course, "Next state right")}<div>{escape(row.best)}'
+        f'<div class="scored">{sparkline(row.score_history, "Next state right")}<div>{escape(row.best_scores)}'
         f'<div class="muted small">{escape(beside)}</div></div></div>'
     )

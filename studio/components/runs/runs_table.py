@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from studio.components.runs.run_row import table_row
-from studio.components.shared.empty_pages import empty
+from studio.components.runs.run_row import run_table_row
+from studio.components.shared.empty_pages import empty_page
 from studio.components.shared.html import escape
-from studio.view_models.numbers import count
-from studio.view_models.run_rows import PAGE, RunRow, Wanted
+from studio.view_models.numbers import format_count
+from studio.view_models.run_rows import PAGE_SIZE, RunQuery, RunRow
 
 EMPTY_PICTURE = (
     '<svg viewBox="0 0 200 96" width="220" fill="none" stroke="var(--truth)" stroke-width="2" stroke-linecap="round" '
@@ -31,16 +31,16 @@ COLUMNS = {
     "disk": ("Disk", "What the run's folder takes: checkpoints, log, saved steps."),
 }
 """Columns that can be sorted by, with what their head says and its explanation."""
-ALL = {"status": "Any status", "preset": "Any preset", "data": "Any collection", "tag": "Any tag"}
+ANY_LABELS = {"status": "Any status", "preset": "Any preset", "data": "Any collection", "tag": "Any tag"}
 
 
-def no_runs() -> str:
+def empty_history() -> str:
     """What an empty history shows: a picture, a sentence and a button."""
     button = '<a class="button button-primary" href="train?new=1">Start a run</a>'
-    return empty(EMPTY_PICTURE, "No run yet: train a model and its history is kept here.", button)
+    return empty_page(EMPTY_PICTURE, "No run yet: train a model and its history is kept here.", button)
 
 
-def runs_table(rows: Sequence[RunRow], wanted: Wanted) -> str:
+def runs_table(rows: Sequence[RunRow], wanted: RunQuery) -> str:
     """One page of runs as HTML; a sentence when the filters leave none."""
     if not rows:
         return (
@@ -52,11 +52,11 @@ def runs_table(rows: Sequence[RunRow], wanted: Wanted) -> str:
         '<table class="table runs"><caption class="visually-hidden">Runs; the heads of columns sort them</caption>'
         f'<thead><tr><th scope="col"><span class="visually-hidden">Choose</span></th>{heads}'
         '<th scope="col"><span class="visually-hidden">Details</span></th></tr></thead>'
-        f"<tbody>{''.join(map(table_row, rows))}</tbody></table>"
+        f"<tbody>{''.join(map(run_table_row, rows))}</tbody></table>"
     )
 
 
-def _head(name: str, wanted: Wanted) -> str:
+def _head(name: str, wanted: RunQuery) -> str:
     words, help_text = COLUMNS[name]
     here = wanted.sort == name
     order = ("descending" if wanted.descending else "ascending") if here else "none"
@@ -69,20 +69,20 @@ def _head(name: str, wanted: Wanted) -> str:
     )
 
 
-def filter_options(choices: Mapping[str, Sequence[tuple[str, str, int]]], wanted: Wanted) -> dict[str, str]:
+def filter_options(choices: Mapping[str, Sequence[tuple[str, str, int]]], wanted: RunQuery) -> dict[str, str]:
     """The choices of each filter as HTML; the one that is asked for stays, even when no run has it."""
     found, selected = {}, ("", " selected")
     for name, options in choices.items():
         asked = getattr(wanted, name)
         missing = [(asked, asked, 0)] if asked and asked not in [value for value, _, _ in options] else []
-        found[f"{name}-options"] = f'<option value="">{ALL[name]}</option>' + "".join(
+        found[f"{name}-options"] = f'<option value="">{ANY_LABELS[name]}</option>' + "".join(
             f'<option value="{escape(value)}"{selected[value == asked]}>{escape(words)} ({number})</option>'
             for value, words, number in [*options, *missing]
         )
     return found
 
 
-def sort_options(wanted: Wanted) -> str:
+def sort_options(wanted: RunQuery) -> str:
     """The choice of an order, for screens too narrow for the heads of columns."""
     orders = [(name, down) for name in COLUMNS for down in (True, False)]
     return "".join(
@@ -97,8 +97,8 @@ def pager(page: int, last: int, rows: int) -> str:
     """Which rows are shown, and the ways to the others; nothing when they fit on one page."""
     if last == 1:
         return ""
-    first = PAGE * (page - 1) + 1
-    words = f"{count(first)} to {count(min(rows, first + PAGE - 1))} of {count(rows)}"
+    first = PAGE_SIZE * (page - 1) + 1
+    words = f"{format_count(first)} to {format_count(min(rows, first + PAGE_SIZE - 1))} of {format_count(rows)}"
     before, after = (
         f'<button type="button" class="button" data-page="{to}"{"" if 1 <= to <= last else " disabled"}>{name}</button>'
         for to, name in ((page - 1, "Previous"), (page + 1, "Next"))

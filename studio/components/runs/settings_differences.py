@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.components.shared.html import escape
-from studio.view_models.numbers import counted
+from studio.view_models.numbers import pluralize
 from swirl.history import Run
 from swirl.runs.archive.settings_differences import Difference
 
@@ -24,6 +24,6 @@ def difference_table(runs: Sequence[Run], differences: Sequence[Difference]) -> 
     heads = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
         f'{head}<div class="scroll" tabindex="0" role="region" aria-label="Settings that differ">'
-        f'<table class="table differences"><thead><tr><th scope="col">{counted(len(differences), "setting")}</th>'
+        f'<table class="table differences"><thead><tr><th scope="col">{pluralize(len(differences), "setting")}</th>'
         f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.components.shared.html import escape
-from studio.view_models.numbers import percent
+from studio.view_models.numbers import format_percent
 
 WIDTH, HEIGHT, EDGE = 84, 26, 4
 
@@ -26,7 +26,7 @@ def sparkline(shares: Sequence[float], what: str) -> str:
     ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     x, y = points[max(range(len(shares)), key=lambda i: shares[i])]
-    words = f"{what} after each phase: {', '.join(percent(share) for share in shares)}"
+    words = f"{what} after each phase: {', '.join(format_percent(share) for share in shares)}"
     return (
         f'<svg class="sparkline" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
         f'aria-label="{escape(words)}"><title>{escape(words)}</title><polyline points="{line}"/>'

@@ -6,33 +6,34 @@ from collections.abc import Mapping, Sequence
 
 from studio.components.shared.html import escape
 from studio.components.shared.interval_dots import SHAPES, marker
-from studio.view_models.decay import Curve, Decay, decays
-from studio.view_models.metric_rows import MetricRow, axis, said
-from studio.view_models.numbers import signed
+from studio.view_models.decay import Curve, MeasureCurves, curves_by_measure
+from studio.view_models.metric_rows import MetricRow, axis_range, format_value
+from studio.view_models.numbers import format_signed
 
 WIDTH, HEIGHT = 400, 218
 LEFT, RIGHT, TOP, BOTTOM = 44, 66, 12, 32  # room around the curves; at the right for their names
 APART = 14  # pixels between two names
 
 
-def decay(rows: Sequence[MetricRow], names: Mapping[str, str]) -> str:
+def decay_charts(rows: Sequence[MetricRow], names: Mapping[str, str]) -> str:
     """The curves of every measure that was taken several steps ahead; nothing where none was."""
-    found = decays(rows, list(names))
+    found = curves_by_measure(rows, list(names))
     if not found:
         return ""
-    return f'<div class="decays">{"".join(chart(one, list(names)) for one in found)}</div>'
+    return f'<div class="decays">{"".join(decay_chart(one, list(names)) for one in found)}</div>'
 
 
-def chart(one: Decay, sides: Sequence[str]) -> str:
+def decay_chart(one: MeasureCurves, sides: Sequence[str]) -> str:
     """One measure over T = 1, 2, …"""
-    low, high = axis(one.unit, [figure for curve in one.curves for figure in curve.points.values()])
+    low, high = axis_range(one.unit, [figure for curve in one.curves for figure in curve.points.values()])
     steps = one.steps
     scale = Scale(steps, low, high)
     lines = "".join(_curve(curve, sides, scale) for curve in reversed(one.curves))
     ends = _names(one, scale)
     return (
         f'<figure class="decay" data-measure="{one.measure}"><figcaption>{escape(one.title)}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(_spoken(one))}">{_ground(scale, one)}'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(_accessible_label(one))}">'
+        f"{_ground(scale, one)}"
         f"{lines}{ends}</svg></figure>"
     )
 
@@ -54,7 +55,7 @@ class Scale:
         return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def _ground(scale: Scale, one: Decay) -> str:
+def _ground(scale: Scale, one: MeasureCurves) -> str:
     ticks = [scale.low + (scale.high - scale.low) * share for share in (0, 0.25, 0.5, 0.75, 1)]
     lines = "".join(
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{scale.y(tick)}" y2="{scale.y(tick)}"/>'
@@ -72,7 +73,7 @@ def _ground(scale: Scale, one: Decay) -> str:
 def _tick(unit: str, value: float) -> str:
     if unit == "share":
         return f"{100 * value:.0f}\N{NO-BREAK SPACE}%"
-    return f"{signed(value, 0)}\N{NO-BREAK SPACE}dB" if unit == "dB" else signed(value, 1)
+    return f"{format_signed(value, 0)}\N{NO-BREAK SPACE}dB" if unit == "dB" else format_signed(value, 1)
 
 
 def _curve(curve: Curve, sides: Sequence[str], scale: Scale) -> str:
@@ -89,7 +90,7 @@ def _curve(curve: Curve, sides: Sequence[str], scale: Scale) -> str:
     return f'<g class="side side-{number}">{band}<polyline points="{line}"/>{marks}</g>'
 
 
-def _names(one: Decay, scale: Scale) -> str:
+def _names(one: MeasureCurves, scale: Scale) -> str:
     """Each curve's name at its end, moved apart where two would stand in one place."""
     ends = sorted(
         (
@@ -110,11 +111,11 @@ def _names(one: Decay, scale: Scale) -> str:
     return "".join(html)
 
 
-def _spoken(one: Decay) -> str:
+def _accessible_label(one: MeasureCurves) -> str:
     """The curves as a sentence, for those who do not see them."""
     name = f"horizon/{one.measure}@1"
     lines = []
     for curve in one.curves:
-        values = ", ".join(said(name, figure.value) for _, figure in sorted(curve.points.items()))
+        values = ", ".join(format_value(name, figure.value) for _, figure in sorted(curve.points.items()))
         lines.append(f"{curve.side.upper() or 'copying the start'}: {values}")
     return f"{one.title} at {one.steps[0]} to {one.steps[-1]} steps ahead. {'; '.join(lines)}"

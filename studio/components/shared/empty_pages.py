@@ -5,7 +5,7 @@ from __future__ import annotations
 from studio.components.shared.html import escape
 
 
-def empty(picture: str, sentence: str, button: str) -> str:
+def empty_page(picture: str, sentence: str, button: str) -> str:
     """An empty page: a picture (one of the functions below), one sentence and one button (HTML)."""
     return f'<div class="empty">{picture}<p>{escape(sentence)}</p>{button}</div>'
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from studio.components.shared.frame import image
-from studio.components.shared.html import chance, escape
-from studio.components.shared.text_difference import marked, opening
-from studio.view_models.frame_size import FILM
-from studio.view_models.text_difference import changes
+from studio.components.shared.frame import image_tag
+from studio.components.shared.html import escape, format_probability
+from studio.components.shared.text_difference import highlight_tokens, opening
+from studio.view_models.frame_size import FILMSTRIP_SIZE
+from studio.view_models.text_difference import changed_tokens
 from swirl.models import Inference
 from swirl.states import State
 
-LONGEST = 48  # states shown at once: a video may have thousands
+MAX_VISIBLE_STATES = 48  # states shown at once: a video may have thousands
 JUMP = 16  # states by which the strip of a longer sequence moves
 
 
-def window(count: int, step: int) -> range:
+def visible_window(count: int, step: int) -> range:
     """The numbers (from 1) of the states that a strip of `count` shows around a step; all, unless there are many.
 
     It moves in jumps, so that most steps leave the strip as it is.
     """
-    if count <= LONGEST:
+    if count <= MAX_VISIBLE_STATES:
         return range(1, count + 1)
-    first = max(1, min((step // JUMP) * JUMP - JUMP, count - LONGEST + 1))
-    return range(first, min(first + LONGEST, count + 1))
+    first = max(1, min((step // JUMP) * JUMP - JUMP, count - MAX_VISIBLE_STATES + 1))
+    return range(first, min(first + MAX_VISIBLE_STATES, count + 1))
 
 
 def filmstrip(states: Sequence[State], shown: range | None = None) -> str:
@@ -39,11 +39,11 @@ def filmstrip(states: Sequence[State], shown: range | None = None) -> str:
         items.append(_more(shown[0] - 1, f"{shown[0] - 1} earlier"))
     for number in shown:
         if number > shown[0]:
-            items.append(_place(number - 1))
+            items.append(_action_slot(number - 1))
         before = states[number - 2] if number > 1 else None
         items.append(
             f'<li class="frame" data-state="{number}"><button type="button" data-step="{min(number, len(states) - 1)}" '
-            f'aria-label="State {number}">{card(before, states[number - 1])}</button>'
+            f'aria-label="State {number}">{state_card(before, states[number - 1])}</button>'
             f"<span>{number}</span></li>"
         )
     if shown and shown[-1] < len(states):
@@ -52,7 +52,7 @@ def filmstrip(states: Sequence[State], shown: range | None = None) -> str:
     return f'<ol class="filmstrip{pictured}">{"".join(items)}</ol>'
 
 
-def _place(step: int) -> str:
+def _action_slot(step: int) -> str:
     """The place of a step's action."""
     return (
         f'<li class="between-states"><button type="button" class="action-chip" data-step="{step}" '
@@ -66,13 +66,17 @@ def _more(step: int, words: str) -> str:
     return f'<li class="more"><button type="button" class="button-link small" data-step="{step}">{words}</button></li>'
 
 
-def card(before: State | None, state: State, mark: str = "ins", box: int = FILM) -> str:
+def state_card(before: State | None, state: State, mark: str = "ins", box: int = FILMSTRIP_SIZE) -> str:
     """A small state: a picture; or of a text what changed since `before`, or how it begins, in the tag `mark`."""
     if state.picture is not None:
-        return image(state, "", box, wide=box * 3 // 2, lazy=True)
-    return opening(state.text) if before is None else marked(state.text, {mark: changes(before.text, state.text)[1]})
+        return image_tag(state, "", box, wide=box * 3 // 2, lazy=True)
+    return (
+        opening(state.text)
+        if before is None
+        else highlight_tokens(state.text, {mark: changed_tokens(before.text, state.text)[1]})
+    )
 
 
-def chip(found: Inference) -> str:
+def action_chip(found: Inference) -> str:
     """The action inferred for a step, with its probability and the arrow of time."""
-    return f"<b>{escape(found.action) or '(no words)'}</b><small>{chance(found.log_prob)} →</small>"
+    return f"<b>{escape(found.action) or '(no words)'}</b><small>{format_probability(found.log_prob)} →</small>"

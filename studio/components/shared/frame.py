@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from studio.components.shared.html import escape
 from studio.services import frames
-from studio.view_models.frame_size import SIDE, fitted
-from studio.view_models.picture_difference import Difference
+from studio.view_models.frame_size import PANEL_SIZE, fit_size
+from studio.view_models.picture_difference import PictureDifference
 from swirl import pictures
 from swirl.states import State
 
 
-def image(state: State, alt: str, box: int, *, wide: int | None = None, lazy: bool = False) -> str:
+def image_tag(state: State, alt: str, box: int, *, wide: int | None = None, lazy: bool = False) -> str:
     """An `<img>` of a picture state. Raises SwirlError when the picture cannot be read."""
     size = pictures.size(state.picture)
-    width, height = fitted(size, box, wide)
-    drawn = " drawn" if max(size) <= pictures.SMALL else ""
+    width, height = fit_size(size, box, wide)
+    drawn = " drawn" if max(size) <= pictures.MAX_PIXEL_ART_SIDE else ""
     waiting = ' loading="lazy" decoding="async"' if lazy else ""
     return (
         f'<img class="picture{drawn}" src="{escape(frames.address(state.picture))}" alt="{escape(alt)}" '
@@ -22,15 +22,21 @@ def image(state: State, alt: str, box: int, *, wide: int | None = None, lazy: bo
     )
 
 
-def framed(
-    state: State, alt: str, box: int = SIDE, *, marks: Difference | None = None, tone: str = "inverse", wide: int = 0
+def annotated_picture(
+    state: State,
+    alt: str,
+    box: int = PANEL_SIZE,
+    *,
+    marks: PictureDifference | None = None,
+    tone: str = "inverse",
+    wide: int = 0,
 ) -> str:
     """A picture with what differs marked on it, as an outline or as heat; `.marks-…` on an element above chooses."""
-    overlay = "" if marks is None else overlays(marks, tone)
-    return f'<span class="framed">{image(state, alt, box, wide=wide or None)}{overlay}</span>'
+    overlay = "" if marks is None else difference_overlays(marks, tone)
+    return f'<span class="framed">{image_tag(state, alt, box, wide=wide or None)}{overlay}</span>'
 
 
-def overlays(marks: Difference, tone: str) -> str:
+def difference_overlays(marks: PictureDifference, tone: str) -> str:
     """Outline and heat of a difference, both laid over the picture that stands before them."""
     width, height = marks.size
     heat = frames.address(marks.heat)

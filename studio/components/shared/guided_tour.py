@@ -16,8 +16,8 @@ from studio.components.shared.empty_pages import (
     rising_curve,
     step_between,
 )
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
 from studio.services import practice_run
 from studio.services.history_store import history
 from studio.view_models.page import Page
@@ -25,21 +25,21 @@ from swirl.paths import assets
 
 
 @dataclass(frozen=True)
-class Step:
+class GuideStep:
     """What to try on a page, what to say once it was done (both HTML), and the page that comes next."""
 
     picture: str
     task: str
-    noticed: str
+    done_message: str
     next_path: str
     next_title: str
 
 
 START = '<button type="button" class="button button-primary" data-guide-start>Start a short run</button>'
-PAIR = '<a class="button button-primary" data-guide-pair hidden>Compare its start and its end</a>'
-OWN = '<a class="button" href="./" data-guide-finish>Bring my own data</a>'
+COMPARE_LINK = '<a class="button button-primary" data-guide-pair hidden>Compare its start and its end</a>'
+OWN_DATA_LINK = '<a class="button" href="./" data-guide-finish>Bring my own data</a>'
 STEPS = {
-    "/": Step(
+    "/": GuideStep(
         step_between(),
         "This is a sequence of states that nobody labelled. Press <kbd>→</kbd> or pick a later step: the amber chip "
         "between two states is the action that the inverse model inferred.",
@@ -47,7 +47,7 @@ STEPS = {
         "play",
         "Play",
     ),
-    "/play": Step(
+    "/play": GuideStep(
         branching_path(),
         "Now act yourself. Press <kbd>1</kbd> or pick one of the actions: the forward model imagines the state that "
         "follows.",
@@ -55,7 +55,7 @@ STEPS = {
         "train",
         "Train",
     ),
-    "/train": Step(
+    "/train": GuideStep(
         rising_curve(),
         "Here each model teaches the other, still without labels. A short run of both phases takes about a minute, and "
         "really trains.",
@@ -63,14 +63,14 @@ STEPS = {
         "compare",
         "Compare",
     ),
-    "/compare": Step(
+    "/compare": GuideStep(
         before_and_after(),
         "Two checkpoints answer the same inputs, side by side: did training help?",
         "Both have answered. After so short a run they differ little; what counts is how often each is right.",
         "runs",
         "Runs",
     ),
-    "/runs": Step(
+    "/runs": GuideStep(
         list_of_runs(),
         "Every run stays here with its settings, scores and files. That was the whole way; now try it with your own "
         "pictures, video or text.",
@@ -90,29 +90,29 @@ def render(home: Path, page: Page, *, read_only: bool = False) -> None:
         return {"run": practice_run.begin(home)}
 
     def standing(request: Request) -> Answer:
-        found = practice_run.standing(home, text(request, "run"))
+        found = practice_run.practice_status(home, get_text(request, "run"))
         return {"words": found.words, "pair": found.pair}
 
     style, script = ((assets() / f"guide.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    block(
-        strip(page, recorded(home) if read_only else ""),
+    html_block(
+        guide_strip(page, recorded_run_link(home) if read_only else ""),
         classes="guide-block",
         head=f"<style>{style}</style>",
         js_on_load=script,
-        server_functions=answers(begin, standing),
+        server_functions=request_handlers(begin, standing),
     )
 
 
-def recorded(home: Path) -> str:
+def recorded_run_link(home: Path) -> str:
     """The link to the recorded run of a demonstration, in which nothing can be started; '' without one."""
     link = '<a class="button button-primary" href="train?run={}">Look at a recorded run</a>'
     return "".join(link.format(run.id) for run in history(home).runs(limit=1))
 
 
-def strip(page: Page, instead: str = "") -> str:
+def guide_strip(page: Page, instead: str = "") -> str:
     """The strip of a page as HTML; `instead` of the button that starts a run."""
     step, number = STEPS[page.path], list(STEPS).index(page.path) + 1
-    own = {"/train": instead or START, "/compare": PAIR, "/runs": OWN}.get(page.path, "")
+    own = {"/train": instead or START, "/compare": COMPARE_LINK, "/runs": OWN_DATA_LINK}.get(page.path, "")
     onward = (
         f'<a class="button" data-guide-next href="{step.next_path}">Next: {step.next_title}</a>'
         if step.next_path
@@ -122,14 +122,14 @@ def strip(page: Page, instead: str = "") -> str:
     return f"""<section class="studio guide" data-guide="{page.title.lower()}" aria-labelledby="guide-title" hidden>
 <div class="guide-picture">{step.picture}</div>
 <div class="guide-words"><h2 id="guide-title" tabindex="-1">{number} of {len(STEPS)} · {escape(page.title)}</h2>
-<p>{step.task}</p><div aria-live="polite"><p class="guide-noticed" data-guide-noticed hidden>{step.noticed}</p>
+<p>{step.task}</p><div aria-live="polite"><p class="guide-noticed" data-guide-noticed hidden>{step.done_message}</p>
 <p class="note" data-part="guide-news"></p></div></div>
 <div class="guide-buttons">{own}{onward}{leave if step.next_path else ""}</div></section>"""
 
 
-def foot() -> None:
+def render_footer() -> None:
     """The last line of every page, which brings the guided path back."""
-    block(
+    html_block(
         '<footer class="studio guide-foot"><button type="button" class="button-link small" data-guide-again '
         'title="A two-minute path through Explore, Play, Train and Compare">Show me around</button></footer>',
         classes="guide-foot-block",

@@ -8,17 +8,17 @@ from typing import Any
 
 import gradio as gr
 
-from studio.components.shared.html import block, escape
+from studio.components.shared.html import escape, html_block
 from studio.components.shared.logo import logo
-from studio.components.shared.machine_status import ends, machine_chip
-from studio.components.shared.model_for_states import READS, wanted
-from studio.components.shared.page_requests import text, texts
+from studio.components.shared.machine_status import machine_chip, run_activity
+from studio.components.shared.model_for_states import KIND_PLURALS, requested_checkpoint
+from studio.components.shared.page_requests import get_text, get_texts
 from studio.services import inference
-from studio.services.health_checks import known_marks
+from studio.services.health_checks import check_summaries
 from studio.services.history_store import history
-from studio.view_models.numbers import duration
+from studio.view_models.numbers import format_duration
 from studio.view_models.page import Page
-from swirl.models.hub import HUB
+from swirl.models.hub import HUB_PREFIX
 from swirl.paths import assets
 
 TOGGLE = (
@@ -32,11 +32,14 @@ def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
     """Draw the header of `page`; its status strip asks the server for news every few seconds while it is visible."""
 
     def status(request: dict[str, Any]) -> dict[str, Any]:
-        kind = text(request, "kind")
-        return {"parts": strip(home, wanted(request, kind), kind), **ends(home, texts(request, "watched"))}
+        kind = get_text(request, "kind")
+        return {
+            "parts": status_parts(home, requested_checkpoint(request, kind), kind),
+            **run_activity(home, get_texts(request, "watched")),
+        }
 
     def unload(request: dict[str, Any]) -> dict[str, Any]:
-        inference.shared(home).unload()
+        inference.shared_models(home).unload()
         return status(request)
 
     links = "".join(
@@ -44,7 +47,7 @@ def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
         f"{escape(other.title)}</a>"
         for other in pages
     )
-    return block(
+    return html_block(
         f"""<header class="studio-header">
 <a class="brand" href="{_address(pages[0])}" aria-label="SWIRL Studio, Explore">{logo()}SWIRL Studio</a>
 <nav aria-label="Pages">{links}</nav>
@@ -65,35 +68,35 @@ def _address(page: Page) -> str:
     return page.path.strip("/") or "./"
 
 
-def strip(home: Path, asked: str, kind: str = "") -> dict[str, str]:
+def status_parts(home: Path, asked: str, kind: str = "") -> dict[str, str]:
     """The strip's parts as HTML: the job, the device, the checkpoint's name and the menu of checkpoints.
 
     On a page that shows states of one kind, the menu offers the models that read it.
     """
-    models = inference.shared(home)
+    models = inference.shared_models(home)
     current = models.choose(asked, kind)
     return {
         "job": _job(home),
-        "device": machine_chip(models.device_words()),
+        "device": machine_chip(models.device_label()),
         "checkpoint": escape(current or "no model yet") + " ",
-        "menu": _menu(models, current, kind, known_marks(home)),
+        "menu": _menu(models, current, kind, check_summaries(home)),
     }
 
 
 def _job(home: Path) -> str:
-    run = next((run for run in history(home).active_runs() if run.status != "queued"), None)
+    run = next((run for run in history(home).unfinished_runs() if run.status != "queued"), None)
     if run is None:
         return ""
     direction = next((name for name in ("forward", "inverse") if name in (run.phase or "")), "")
-    words = "stopping" if run.status == "stopping" else phase_words(run.phase, run.step, run.phase_steps)
-    left = f" · {duration(run.seconds_left)} left" if run.seconds_left is not None else ""
+    words = "stopping" if run.status == "stopping" else describe_phase(run.phase, run.step, run.phase_steps)
+    left = f" · {format_duration(run.seconds_left)} left" if run.seconds_left is not None else ""
     return (
         f'<a class="chip" href="train?run={escape(run.id)}" title="Open this run">'
         f'<span class="dot {direction}"></span><b>{escape(run.id)}</b> {escape(words + left)}</a>'
     )
 
 
-def phase_words(phase: str | None, step: int | None, steps: int | None) -> str:
+def describe_phase(phase: str | None, step: int | None, steps: int | None) -> str:
     """`inverse phase 41/80`, `warm-up 12/200`, or `starting`."""
     if not phase:
         return "starting"
@@ -106,9 +109,9 @@ def _menu(models: inference.Models, current: str | None, kind: str, marks: Mappi
     mixed = len({item.kind for item in available}) > 1
     loaded = set(models.loaded())
 
-    def entry(item: inference.Available) -> str:
+    def entry(item: inference.AvailableCheckpoint) -> str:
         note = "loaded" if item.name in loaded else item.note
-        note = ", ".join(filter(None, [note, READS[item.kind] if mixed else ""]))
+        note = ", ".join(filter(None, [note, KIND_PLURALS[item.kind] if mixed else ""]))
         pressed = "true" if item.name == current else "false"
         said = marks.get(item.name, "")
         health = f'<small class="health-marks">{escape(said)}</small>' if said else ""
@@ -118,9 +121,9 @@ def _menu(models: inference.Models, current: str | None, kind: str, marks: Mappi
             f"<span>{escape(item.name)}{health}</span><small>{escape(note)}</small></button>"
         )
 
-    fetched = [entry(item) for item in available if item.name.startswith(HUB)]
-    shipped = [entry(item) for item in available if not item.from_run and not item.name.startswith(HUB)]
-    trained = [entry(item) for item in available if item.from_run]
+    fetched = [entry(item) for item in available if item.name.startswith(HUB_PREFIX)]
+    shipped = [entry(item) for item in available if not item.is_from_run and not item.name.startswith(HUB_PREFIX)]
+    trained = [entry(item) for item in available if item.is_from_run]
     parts = []
     if shipped:
         parts.append("<h3>Shipped</h3>" + "".join(shipped))
@@ -129,7 +132,7 @@ def _menu(models: inference.Models, current: str | None, kind: str, marks: Mappi
     if trained:
         parts.append("<h3>From your runs</h3>" + "".join(trained))
     if not available:
-        said = inference.missing(kind) if kind else "No model is on this machine yet. Train one first."
+        said = inference.no_model_message(kind) if kind else "No model is on this machine yet. Train one first."
         parts.append(f'<p class="note">{escape(said)}</p>')
     parts.append(
         f'<h3>Exchange</h3><button type="button" data-share="{escape(current or "")}"><span>Share, or fetch one</span>'

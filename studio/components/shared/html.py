@@ -9,14 +9,14 @@ from typing import Any
 
 import gradio as gr
 
-from studio.components.shared.page_requests import Answer, Request, answers
-from studio.view_models.numbers import THIN, percent
+from studio.components.shared.page_requests import Answer, Request, request_handlers
+from studio.view_models.numbers import NO_BREAK_SPACE, format_percent
 from swirl.paths import assets
 
-__all__ = ["block", "chance", "escape", "scripted"]
+__all__ = ["escape", "format_probability", "html_block", "scripted_block"]
 
 
-def block(template: str, *, classes: str = "", **options: Any) -> gr.HTML:
+def html_block(template: str, *, classes: str = "", **options: Any) -> gr.HTML:
     """A `gr.HTML` without Gradio's prose styles and padding; `options` pass through (js_on_load, server_functions)."""
     options.setdefault("js_on_load", None)
     return gr.HTML(
@@ -24,15 +24,15 @@ def block(template: str, *, classes: str = "", **options: Any) -> gr.HTML:
     )
 
 
-def scripted(name: str, *functions: Callable[[Request], Answer]) -> gr.HTML:
+def scripted_block(name: str, *functions: Callable[[Request], Answer]) -> gr.HTML:
     """A block from `assets/NAME.html`, run by `assets/NAME.js`, which may ask the server these functions."""
     template, script = ((assets() / f"{name}.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "js"))
-    return block(template, js_on_load=script, server_functions=answers(*functions))
+    return html_block(template, js_on_load=script, server_functions=request_handlers(*functions))
 
 
-def chance(log_prob: float) -> str:
+def format_probability(log_prob: float) -> str:
     """A log-probability in nats as a percentage, its ends as bounds, for a model is never certain: `< 1 %`, `86 %`."""
     share = math.exp(min(0.0, log_prob))
     if share < 0.01:
-        return f"<{THIN}1{THIN}%"
-    return f">{THIN}99{THIN}%" if share > 0.99 else percent(share)
+        return f"<{NO_BREAK_SPACE}1{NO_BREAK_SPACE}%"
+    return f">{NO_BREAK_SPACE}99{NO_BREAK_SPACE}%" if share > 0.99 else format_percent(share)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from studio.view_models.metric_rows import Figure
+from studio.view_models.metric_rows import MetricValue
 
 WIDTH, LANE, EDGE = 200, 15, 9  # pixels of the drawing; LANE is the height of a checkpoint's line
 SHAPES = ("circle", "square", "diamond", "triangle")
 """What stands for the first to the fourth checkpoint: told apart without colour."""
 
 
-def dots(
-    sides: Sequence[tuple[str, Figure | None]], copied: Figure | None, axis: tuple[float, float], tone: str = ""
+def interval_dots(
+    sides: Sequence[tuple[str, MetricValue | None]],
+    copied: MetricValue | None,
+    axis: tuple[float, float],
+    tone: str = "",
 ) -> str:
     """One drawing for a metric; the table beside it holds the same figures, so that it is hidden from readers."""
     height = LANE * len(sides) + 4
     parts = [f'<line class="ground" x1="{EDGE}" x2="{WIDTH - EDGE}" y1="{height - 1}" y2="{height - 1}"/>']
     if axis[0] < 0 < axis[1]:
-        parts.append(f'<line class="zero" x1="{place(0, axis)}" x2="{place(0, axis)}" y1="0" y2="{height}"/>')
+        parts.append(f'<line class="zero" x1="{x_position(0, axis)}" x2="{x_position(0, axis)}" y1="0" y2="{height}"/>')
     if copied is not None:
         parts.append(_baseline(copied, axis, height))
     parts += [_dot(number, figure, axis) for number, (_, figure) in enumerate(sides) if figure is not None]
@@ -28,31 +31,32 @@ def dots(
     )
 
 
-def place(value: float, axis: tuple[float, float]) -> float:
+def x_position(value: float, axis: tuple[float, float]) -> float:
     """Where a value lies, in pixels from the left."""
     low, high = axis
     share = (min(max(value, low), high) - low) / ((high - low) or 1.0)
     return round(EDGE + share * (WIDTH - 2 * EDGE), 1)
 
 
-def _baseline(copied: Figure, axis: tuple[float, float], height: int) -> str:
-    x = place(copied.value, axis)
+def _baseline(copied: MetricValue, axis: tuple[float, float], height: int) -> str:
+    x = x_position(copied.value, axis)
     line = f'<line class="copying" x1="{x}" x2="{x}" y1="0" y2="{height}"/>'
     if copied.low is None or copied.high is None:
         return line
-    start, end = place(copied.low, axis), place(copied.high, axis)
+    start, end = x_position(copied.low, axis), x_position(copied.high, axis)
     return (
         f'<rect class="copying" x="{start}" width="{max(0.0, round(end - start, 1))}" y="0" height="{height}"/>{line}'
     )
 
 
-def _dot(number: int, figure: Figure, axis: tuple[float, float]) -> str:
+def _dot(number: int, figure: MetricValue, axis: tuple[float, float]) -> str:
     y = LANE * number + LANE / 2 + 1
-    mark = marker(SHAPES[number % len(SHAPES)], place(figure.value, axis), y)
+    mark = marker(SHAPES[number % len(SHAPES)], x_position(figure.value, axis), y)
     if figure.low is None or figure.high is None:
         return mark
     return (
-        f'<line class="spread" x1="{place(figure.low, axis)}" x2="{place(figure.high, axis)}" y1="{y}" y2="{y}"/>{mark}'
+        f'<line class="spread" x1="{x_position(figure.low, axis)}" x2="{x_position(figure.high, axis)}" y1="{y}" '
+        f'y2="{y}"/>{mark}'
     )
 
 
@@ -70,7 +74,7 @@ def marker(shape: str, x: float, y: float, size: float = 4.5, more: str = "") ->
     return f'<polygon class="mark" points="{corners}"{more}/>'
 
 
-def key(number: int) -> str:
+def checkpoint_marker(number: int) -> str:
     """The shape of a checkpoint's dots, as the head of its column shows it."""
     shape = marker(SHAPES[number % len(SHAPES)], 6, 6)
     return f'<svg class="shape" width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">{shape}</svg>'

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from studio.components.shared.frame import framed
+from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape
-from studio.services.frame_likeness import Depth
-from studio.view_models.numbers import decibels
+from studio.services.frame_likeness import CodecReconstruction
+from studio.view_models.numbers import format_decibels
 from swirl.states import State
 
 BOX = 96
 
 
-def depth_note(state: State, depth: Depth | None) -> str:
+def out_of_distribution_note(state: State, depth: CodecReconstruction | None) -> str:
     """The sentence, over the frame beside what the codec makes of it; empty where the model is at home."""
-    if depth is None or not depth.sentence:
+    if depth is None or not depth.warning:
         return ""
     pair = (
         (state, "the frame", "The frame as it is"),
-        (depth.redrawn, f"redrawn, {decibels(depth.psnr)}", "The frame as the model's codec draws it again"),
+        (depth.state, f"redrawn, {format_decibels(depth.psnr)}", "The frame as the model's codec draws it again"),
     )
     figures = "".join(
-        f'<figure class="state">{framed(shown, alt, BOX, wide=2 * BOX)}'
+        f'<figure class="state">{annotated_picture(shown, alt, BOX, wide=2 * BOX)}'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
         for shown, caption, alt in pair
     )
-    return (
-        f'<div class="depth" role="note"><p>{escape(depth.sentence)}</p><div class="row spread">{figures}</div></div>'
-    )
+    return f'<div class="depth" role="note"><p>{escape(depth.warning)}</p><div class="row spread">{figures}</div></div>'

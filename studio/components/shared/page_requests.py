@@ -15,12 +15,12 @@ Request = dict[str, Any]
 Answer = dict[str, Any]
 
 
-def answers(*functions: Callable[[Request], Answer]) -> list[Callable[[Request], Answer]]:
+def request_handlers(*functions: Callable[[Request], Answer]) -> list[Callable[[Request], Answer]]:
     """The functions as `server_functions` of a `gr.HTML`; what they raise becomes `{"error": sentence}`."""
-    return [_answering(function) for function in functions]
+    return [_with_error_answers(function) for function in functions]
 
 
-def _answering(function: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+def _with_error_answers(function: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
     @functools.wraps(function)
     def answer(request: Request) -> Answer:
         try:
@@ -35,7 +35,7 @@ def _answering(function: Callable[[Request], Answer]) -> Callable[[Request], Ans
     return answer
 
 
-def number(request: Request, key: str, low: int, high: int) -> int:
+def get_integer(request: Request, key: str, low: int, high: int) -> int:
     """A whole number of the request, pulled into [low, high]; `low` when it is none."""
     try:
         value = int(request.get(key) or low)
@@ -44,13 +44,13 @@ def number(request: Request, key: str, low: int, high: int) -> int:
     return max(low, min(high, value))
 
 
-def text(request: Request, key: str) -> str:
+def get_text(request: Request, key: str) -> str:
     """A text of the request, or ''."""
     value = request.get(key)
     return value if isinstance(value, str) else ""
 
 
-def texts(request: Request, key: str) -> list[str]:
+def get_texts(request: Request, key: str) -> list[str]:
     """The texts in a list of the request, or none."""
     value = request.get(key)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

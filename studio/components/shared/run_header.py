@@ -9,11 +9,11 @@ from urllib.parse import quote
 from studio.components.shared.html import escape
 from studio.components.train.phase_bar import phase_bar
 from studio.view_models import run_descriptions
-from studio.view_models.timeline import Band
+from studio.view_models.timeline import PhaseBand
 from swirl.history import Run
 from swirl.settings import Settings
 
-SKELETON = """<section class="panel run-head" aria-label="The run">
+HEADER_TEMPLATE = """<section class="panel run-head" aria-label="The run">
 <div class="run-name" data-part="title"></div>
 <div class="run-bar" data-part="bar"></div>
 <div class="run-figures muted small" data-part="figures"></div>
@@ -38,17 +38,17 @@ ALLOWED = {
 }
 
 
-def head_parts(
+def header_parts(
     run: Run,
     settings: Settings,
-    line: Sequence[Band],
+    line: Sequence[PhaseBand],
     *,
     sequences: int | None,
     step_seconds: float | None,
     now: datetime,
 ) -> dict[str, str]:
     """The parts of SKELETON as HTML."""
-    left, pace = run_descriptions.figures(run, step_seconds, now)
+    left, pace = run_descriptions.progress_lines(run, step_seconds, now)
     return {
         "title": _title(run, settings, sequences),
         "bar": phase_bar(line, run.phase_index, run.step),
@@ -60,7 +60,7 @@ def head_parts(
 
 def status_chip(status: str) -> str:
     """The status as a chip: a mark, a word, a tone."""
-    mark, word, tone = run_descriptions.STATUS[status]
+    mark, word, tone = run_descriptions.STATUS_LABELS[status]
     return f'<span class="chip {tone}">{mark} {escape(word)}</span>'
 
 
@@ -68,8 +68,8 @@ def _title(run: Run, settings: Settings, sequences: int | None) -> str:
     identity = f'<span class="muted small">{escape(run.id)}</span>' if run.name != run.id else ""
     return (
         f'<div class="row spread"><h2>{escape(run.name)}</h2>{identity}{status_chip(run.status)}</div>'
-        f'<p class="muted small">{escape(run_descriptions.about(run, settings, sequences))}<br>'
-        f"{escape(run_descriptions.method(settings))}</p>"
+        f'<p class="muted small">{escape(run_descriptions.describe_run(run, settings, sequences))}<br>'
+        f"{escape(run_descriptions.describe_method(settings))}</p>"
     )
 
 
@@ -96,7 +96,7 @@ def _actions(run: Run) -> str:
 
 
 def _trouble(run: Run) -> str:
-    found = run_descriptions.trouble(run)
+    found = run_descriptions.describe_problem(run)
     if found is None:
         return ""
     tone, sentence = found

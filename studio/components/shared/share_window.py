@@ -9,11 +9,11 @@ from pathlib import Path
 
 import gradio as gr
 
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, text
-from studio.services.comparison_predictions import canonical
-from studio.services.inference import shared
-from studio.services.sharing import Sharing, Wish
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
+from studio.services.comparison_predictions import resolve_run_id
+from studio.services.inference import shared_models
+from studio.services.sharing import ShareRequest, Sharing
 from swirl.paths import assets
 
 
@@ -24,9 +24,9 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
         """The checkpoints there are, the one to share first, and whether this machine is logged in to the Hub."""
         from huggingface_hub import get_token
 
-        asked = canonical(home, text(request, "share") or text(request, "checkpoint"))
-        names = [item.name for item in shared(home).available()]
-        first = asked if asked in names else shared(home).choose() or ""
+        asked = resolve_run_id(home, get_text(request, "share") or get_text(request, "checkpoint"))
+        names = [item.name for item in shared_models(home).available()]
+        first = asked if asked in names else shared_models(home).choose() or ""
         return {
             "options": "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names),
             "first": first,
@@ -36,11 +36,11 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
 
     def share(request: Request) -> Answer:
         """Begin to make or to fetch what was asked for."""
-        wish = Wish(
-            text(request, "what"), text(request, "share"), text(request, "repository").strip(),
+        wish = ShareRequest(
+            get_text(request, "what"), get_text(request, "share"), get_text(request, "repository").strip(),
             request.get("private") is True,
         )  # fmt: skip
-        sharing.start(wish, text(request, "token"))
+        sharing.start(wish, get_text(request, "token"))
         return state()
 
     def progress(request: Request) -> Answer:
@@ -49,18 +49,27 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
 
     def state() -> Answer:
         now = sharing.progress()
-        said = f'<p class="note" role="status">{escape(now.words)} …</p>' if now.running else now.result
+        said = f'<p class="note" role="status">{escape(now.words)} …</p>' if now.is_running else now.result
         failed = f'<p class="error" role="alert">{escape(now.error)}</p>' if now.error else ""
-        kind = next((item.kind for item in shared(home).available() if item.name == now.name), "") if now.name else ""
-        return {"running": now.running, "name": now.name, "kind": kind, "parts": {"share-result": said + failed}}
+        kind = (
+            next((item.kind for item in shared_models(home).available() if item.name == now.new_checkpoint), "")
+            if now.new_checkpoint
+            else ""
+        )
+        return {
+            "running": now.is_running,
+            "name": now.new_checkpoint,
+            "kind": kind,
+            "parts": {"share-result": said + failed},
+        }
 
     template, style, script = (
         (assets() / f"share.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
-    return block(
+    return html_block(
         template,
         classes="share-block",
         head=f"<style>{style}</style>",
         js_on_load=script,
-        server_functions=answers(choices, share, progress),
+        server_functions=request_handlers(choices, share, progress),
     )

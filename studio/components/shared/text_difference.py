@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import groupby
 
 from studio.components.shared.html import escape
-from studio.view_models.text_difference import Span, sentences, tokens
+from studio.view_models.text_difference import Span, sentence_spans, tokenize
 
 
-def marked(text: str, marks: Mapping[str, Set[int]], *, nothing: str = "nothing changed") -> str:
+def highlight_tokens(text: str, marks: Mapping[str, Set[int]], *, nothing: str = "nothing changed") -> str:
     """The text as HTML: sentences with a mark are shown, the others wait for `.whole` on an element above.
 
     `marks` maps an opening tag's name and class (`ins`, `del`, `ins wrong`) to token indices; later entries win.
     """
-    words = tokens(text)
+    words = tokenize(text)
     style = {index: name for name, indices in marks.items() for index in indices}
     parts = []
     shown = False
-    for hidden, group in groupby(sentences(words), key=lambda span: not any(i in style for i in range(*span))):
+    for hidden, group in groupby(sentence_spans(words), key=lambda span: not any(i in style for i in range(*span))):
         html = "".join(_sentence(words, span, style) for span in group)
         shown |= not hidden
         parts.append(f'<span class="gap">… </span><span class="same">{html}</span>' if hidden else html)
@@ -49,7 +49,7 @@ def _sentence(words: Sequence[str], span: Span, style: Mapping[int, str]) -> str
 
 def opening(text: str, limit: int = 3) -> str:
     """The first sentences of a text as HTML, and a sign when there are more."""
-    words = tokens(text)
-    spans = sentences(words)
+    words = tokenize(text)
+    spans = sentence_spans(words)
     start = escape("".join(words[: spans[min(limit, len(spans)) - 1][1]]).strip()) if spans else ""
     return f'<span class="state-text">{start}{" …" if len(spans) > limit else ""}</span>'

@@ -14,6 +14,6 @@ def verdict_list(verdicts: Iterable[Verdict]) -> str:
     """The verdicts as HTML; the mark's meaning is also said in words for those who do not see it."""
     return "".join(
         f'<p class="verdict {verdict.tone}"><b><span class="visually-hidden">{SPOKEN[verdict.tone]}</span>'
-        f"{escape(verdict.claim)}</b><small>{escape(verdict.why)}</small></p>"
+        f"{escape(verdict.claim)}</b><small>{escape(verdict.reason)}</small></p>"
         for verdict in verdicts
     )

@@ -6,8 +6,8 @@ from swirl.paths import assets
 
 SMOOTHING = {1: "off", 5: "5 steps", 10: "10 steps", 25: "25 steps", 100: "100 steps", 500: "500 steps"}
 """Steps of memory of the exponential mean, as the choice says them."""
-USUAL = 10
-STEPS = {
+DEFAULT_SMOOTHING = 10
+RANGE_BUTTONS = {
     "in": ("+", "Zoom in", "Half of the steps; dragging across a chart shows just these"),
     "out": ("\N{MINUS SIGN}", "Zoom out", "Twice the steps"),
     "back": ("\N{LEFTWARDS ARROW}", "Earlier steps", "Half a width to the left"),
@@ -17,14 +17,14 @@ STEPS = {
 """What changes the range: its mark, its name, and what it does."""
 
 
-def _tools() -> str:
+def _toolbar() -> str:
     choices = "".join(
-        f'<option value="{steps}"{" selected" if steps == USUAL else ""}>{words}</option>'
+        f'<option value="{steps}"{" selected" if steps == DEFAULT_SMOOTHING else ""}>{words}</option>'
         for steps, words in SMOOTHING.items()
     )
     buttons = "".join(
         f'<button type="button" class="button" data-step="{step}" aria-label="{name}" title="{title}">{mark}</button>'
-        for step, (mark, name, title) in STEPS.items()
+        for step, (mark, name, title) in RANGE_BUTTONS.items()
     )
     return (
         '<div class="chart-tools row spread" role="group" aria-label="What the charts show">'
@@ -40,7 +40,7 @@ def _tools() -> str:
     )
 
 
-TOOLS = _tools()
+TOOLBAR = _toolbar()
 
 
 def script() -> str:

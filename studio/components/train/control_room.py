@@ -6,12 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
 from studio.services.history_store import history
-from studio.view_models.machine_load import Meter, meters
-from studio.view_models.numbers import counted, duration
-from studio.view_models.run_descriptions import STATUS
+from studio.view_models.machine_load import Meter, machine_meters
+from studio.view_models.numbers import format_duration, pluralize
+from studio.view_models.run_descriptions import STATUS_LABELS
 from swirl import devices
 from swirl.errors import SwirlError
 from swirl.history import Run
@@ -34,25 +34,25 @@ def render(home: Path) -> gr.HTML:
         return {"parts": parts(home)}
 
     def move(request: Request) -> Answer:
-        to = text(request, "to")
+        to = get_text(request, "to")
         if to not in MOVES:
             raise SwirlError("A run moves up or down in the queue.")
-        jobs.move(home, text(request, "run"), to)
+        jobs.move_in_queue(home, get_text(request, "run"), to)
         return look(request)
 
     def cancel(request: Request) -> Answer:
-        run = history(home).run(text(request, "run"))
+        run = history(home).run(get_text(request, "run"))
         if run.status != "queued":
             raise SwirlError(f"Run {run.id} waits no more; it is {run.status}.")
         jobs.stop(home, run.id)
         return look(request)
 
     style, script = ((assets() / f"control_room.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return block(
+    return html_block(
         TEMPLATE,
         head=f"<style>{style}</style>",
         js_on_load=script,
-        server_functions=answers(look, move, cancel),
+        server_functions=request_handlers(look, move, cancel),
     )
 
 
@@ -60,28 +60,31 @@ def parts(home: Path) -> dict[str, str]:
     """The room's parts as HTML."""
     past = history(home)
     return {
-        "meters": "".join(map(meter, meters(devices.meter().look()))) + no_gpu(),
-        "queue": queue_list(past.active(), past.waiting()),
+        "meters": "".join(map(meter_html, machine_meters(devices.shared_load_meter().current_load())))
+        + missing_gpu_note(),
+        "queue": queue_list(past.training_runs(), past.queued_runs()),
     }
 
 
-def meter(shown: Meter) -> str:
+def meter_html(shown: Meter) -> str:
     """One meter: its name, a bar and its figure."""
     share = 0 if shown.share is None else round(100 * min(1.0, max(0.0, shown.share)))
-    tone = "wrong" if shown.full else ""
+    tone = "wrong" if shown.is_full else ""
     return (
-        f'<div class="meter" title="{escape(shown.why)}"><span>{escape(shown.name)}</span>'
+        f'<div class="meter" title="{escape(shown.explanation)}"><span>{escape(shown.name)}</span>'
         f'<span class="bar {tone}" aria-hidden="true"><i style="width:{share}%"></i></span>'
         f"<b>{escape(shown.figure)}</b></div>"
     )
 
 
-def no_gpu() -> str:
+def missing_gpu_note() -> str:
     """That there is none, where there is none."""
-    if devices.slots("auto")[0].startswith("cuda"):
+    if devices.candidate_devices("auto")[0].startswith("cuda"):
         return ""
     said = (
-        "Apple GPU, which shares the memory" if devices.slots("auto") == ("mps",) else "No GPU; runs train on the CPU"
+        "Apple GPU, which shares the memory"
+        if devices.candidate_devices("auto") == ("mps",)
+        else "No GPU; runs train on the CPU"
     )
     return f'<div class="meter muted">{said}</div>'
 
@@ -92,13 +95,13 @@ def queue_list(active: list[Run], waiting: list[Run]) -> str:
         return ""
     trains = "".join(_training(run) for run in active)
     waits = "".join(_waiting(run, place, len(waiting)) for place, run in enumerate(waiting, start=1))
-    said = f"{counted(len(waiting), 'run')} waiting; each device trains one at a time, the next one starts by itself."
+    said = f"{pluralize(len(waiting), 'run')} waiting; each device trains one at a time, the next one starts by itself."
     return f'<p class="note">{said}</p><ol class="queued">{trains}{waits}</ol>'
 
 
 def _training(run: Run) -> str:
-    left = f", {duration(run.seconds_left)} left" if run.seconds_left is not None else ""
-    mark, word, tone = STATUS[run.status]
+    left = f", {format_duration(run.seconds_left)} left" if run.seconds_left is not None else ""
+    mark, word, tone = STATUS_LABELS[run.status]
     return (
         f'<li data-run="{escape(run.id)}"><span class="place"><span class="chip {tone}">{mark} {word}</span></span>'
         f'{_name(run)}<span class="muted small">{escape(run.device or "")}{escape(left)}</span><span></span></li>'

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.components.shared.html import escape
-from studio.view_models.timeline import Band, label, steps_done
+from studio.view_models.timeline import PhaseBand, phase_label, steps_done
 
-NAMED = 6
+MAX_NAMED_PHASES = 6
 """With more phases than this only the present one is named."""
 
 
-def phase_bar(line: Sequence[Band], phase_index: int | None, step: int | None) -> str:
+def phase_bar(line: Sequence[PhaseBand], phase_index: int | None, step: int | None) -> str:
     """The bar as HTML; each phase is as wide as it has steps, a phase without steps is left out."""
     shown = [band for band in line if band.steps]
     if not shown:
@@ -19,9 +19,9 @@ def phase_bar(line: Sequence[Band], phase_index: int | None, step: int | None) -
     total = sum(band.steps for band in shown)
     done = steps_done(line, phase_index, step)
     labels = "".join(
-        f'<span class="{_tone(band)}">{escape(label(band, step))}</span>'
+        f'<span class="{_tone(band)}">{escape(phase_label(band, step))}</span>'
         for band in shown
-        if len(shown) <= NAMED or band.state == "now"
+        if len(shown) <= MAX_NAMED_PHASES or band.state == "now"
     )
     segments = "".join(
         f'<i class="{_tone(band)}" style="width:{100 * _covered(band, step) / total:.2f}%"></i>' for band in shown
@@ -32,13 +32,13 @@ def phase_bar(line: Sequence[Band], phase_index: int | None, step: int | None) -
     )
 
 
-def _covered(band: Band, step: int | None) -> int:
+def _covered(band: PhaseBand, step: int | None) -> int:
     if band.state == "done":
         return band.steps
     return min(step or 0, band.steps) if band.state == "now" else 0
 
 
-def _tone(band: Band) -> str:
+def _tone(band: PhaseBand) -> str:
     if band.state == "planned":
         return "planned"
     tone = band.direction if band.direction in ("forward", "inverse") else "warm-up"

@@ -13,7 +13,7 @@ FILE = "frame:"
 MEDIA = "media"
 
 
-def stored_state(stored: str, run_folder: Path | None = None) -> State:
+def parse_stored_state(stored: str, run_folder: Path | None = None) -> State:
     """The state that a history stores as a string.
 
     A picture is `data:image/...;base64,...`, or `frame:` with a file's place in `run_folder`/media, or that place as

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.components.train.rollout_table import GROUPS, rollout_table
+from studio.components.train.rollout_table import MAX_GROUPS, rollout_table
 from studio.services.history_store import history
-from studio.view_models.timeline import Band
+from studio.view_models.timeline import PhaseBand
 from swirl.history import Run
 from swirl.runs import jobs
 
 
-def asked_rollouts(home: Path, run: Run, line: Sequence[Band]) -> str:
+def requested_rollouts(home: Path, run: Run, line: Sequence[PhaseBand]) -> str:
     """The newest of them as HTML under a heading, or that they are on their way; empty when none were asked for."""
     past = history(home)
     coming = run.status == "running" and "sample" in past.pending_requests(run.id)
@@ -24,7 +24,7 @@ def asked_rollouts(home: Path, run: Run, line: Sequence[Band]) -> str:
     band = next((band for band in line if band.index == phase), None)
     direction = "forward" if newest[0].action else "inverse"
     place = f", iteration {band.iteration}, {band.direction} phase" if band else ""
-    rows = past.rollouts(run.id, phase=phase, step=step, limit=GROUPS, asked=True)
+    rows = past.rollouts(run.id, phase=phase, step=step, limit=MAX_GROUPS, asked=True)
     return (
         f'{note}<h3>Sampled on request, step {step}<span class="muted small">{place}, held-out transitions</span></h3>'
         f'<div data-asked="{step}">{rollout_table(rows, direction, jobs.run_folder(home, run.id))}</div>'

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.components.shared.frame import framed
+from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape
-from studio.components.shared.text_difference import marked
-from studio.components.shared.transition import both
-from studio.components.train.recorded_state import stored_state
-from studio.view_models.numbers import signed
-from studio.view_models.picture_difference import difference
-from studio.view_models.text_difference import changes
+from studio.components.shared.text_difference import highlight_tokens
+from studio.components.shared.transition import compact_transition
+from studio.components.train.recorded_state import parse_stored_state
+from studio.view_models.numbers import format_signed
+from studio.view_models.picture_difference import picture_difference
+from studio.view_models.text_difference import changed_tokens
 from swirl.history import Rollout
 from swirl.states import State
 
-GROUPS = 2
+MAX_GROUPS = 2
 SAMPLES = 4
 THUMBNAIL = 64  # pixels
 
@@ -31,7 +31,7 @@ def rollout_table(rollouts: Sequence[Rollout], direction: str, run_folder: Path 
     forward = direction == "forward"
     sampled = "imagined next state" if forward else "sampled action"
     reward = "log Q(action | imagined)" if forward else "log P(next | action)"
-    rows = "".join(_group(rollout, forward, run_folder) for rollout in rollouts[:GROUPS])
+    rows = "".join(_group(rollout, forward, run_folder) for rollout in rollouts[:MAX_GROUPS])
     return (
         f'<table class="table rollouts"><thead><tr><th scope="col">transition</th><th scope="col">{sampled}</th>'
         f'<th scope="col" class="number"><abbr title="{_reward_help(forward)}">{reward}</abbr></th>'
@@ -57,13 +57,15 @@ def _group(rollout: Rollout, forward: bool, folder: Path | None) -> str:
     order = sorted(range(len(rollout.samples)), key=lambda k: rollout.rewards[k], reverse=True)
     shown = order if len(order) <= SAMPLES else [*order[: SAMPLES - 1], order[-1]]
     action = f'<span class="chip inverse">{escape(rollout.action)}</span>' if forward else ""
-    happened = both(stored_state(rollout.state, folder), stored_state(rollout.next_state, folder), THUMBNAIL)
+    happened = compact_transition(
+        parse_stored_state(rollout.state, folder), parse_stored_state(rollout.next_state, folder), THUMBNAIL
+    )
     transition = f'<td rowspan="{len(shown)}" class="transition" data-label="transition">{action}{happened}</td>'
     return "".join(
         f"<tr>{transition if place == 0 else ''}<td data-label='sample'>{_sample(rollout, k, forward, folder)}</td>"
-        f"<td class='number' data-label='reward'>{signed(rollout.rewards[k])}</td>"
+        f"<td class='number' data-label='reward'>{format_signed(rollout.rewards[k])}</td>"
         f"<td class='number {_tone(rollout.advantages[k])}' data-label='advantage'>"
-        f"{signed(rollout.advantages[k], 1, plus=True)}</td></tr>"
+        f"{format_signed(rollout.advantages[k], 1, plus=True)}</td></tr>"
         for place, k in enumerate(shown)
     )
 
@@ -73,24 +75,26 @@ def _sample(rollout: Rollout, k: int, forward: bool, folder: Path | None) -> str
     sample = rollout.samples[k]
     if not forward:
         return escape(sample) or '<span class="muted">an empty action</span>'
-    imagined, observed = stored_state(sample, folder), stored_state(rollout.next_state, folder)
+    imagined, observed = parse_stored_state(sample, folder), parse_stored_state(rollout.next_state, folder)
     if imagined.picture is not None and observed.picture is not None:
         return _picture(imagined, observed, sample == rollout.next_state)
     if sample == rollout.next_state:
         return '<span class="good-text">✓ as observed</span>'
-    _, came = changes(rollout.state, sample)
-    _, off = changes(rollout.next_state, sample)
-    return '<span class="wrong-text">✕</span> ' + marked(
+    _, came = changed_tokens(rollout.state, sample)
+    _, off = changed_tokens(rollout.next_state, sample)
+    return '<span class="wrong-text">✕</span> ' + highlight_tokens(
         sample, {"ins": came, "ins wrong": off}, nothing="leaves out what was observed"
     )
 
 
 def _picture(imagined: State, observed: State, equal: bool) -> str:
     """A sampled frame with what is not as observed marked, and whether that is anything at all."""
-    marks = difference(observed, imagined)
-    right = equal or not marks.marked
+    marks = picture_difference(observed, imagined)
+    right = equal or not marks.marked_cells
     said = '<span class="good-text">✓ as observed</span>' if right else '<span class="wrong-text">✕</span>'
-    picture = framed(imagined, "An imagined next state", THUMBNAIL, marks=None if right else marks, tone="wrong")
+    picture = annotated_picture(
+        imagined, "An imagined next state", THUMBNAIL, marks=None if right else marks, tone="wrong"
+    )
     return f'<span class="frames">{picture}{said}</span>'
 
 

@@ -13,16 +13,16 @@ from typing import Any
 
 from studio.components.shared.html import escape
 from studio.components.shared.page_requests import Answer, Request
-from studio.components.shared.run_header import head_parts
+from studio.components.shared.run_header import header_parts
 from studio.components.shared.verdict_list import verdict_list
-from studio.components.train.requested_rollouts import asked_rollouts
-from studio.components.train.rollout_table import GROUPS, rollout_table
-from studio.components.train.run_curves import beside, beside_chips, curve_news, phase_rewards
+from studio.components.train.requested_rollouts import requested_rollouts
+from studio.components.train.rollout_table import MAX_GROUPS, rollout_table
+from studio.components.train.run_curves import curve_updates, overlaid_run_chips, overlaid_runs, phase_rewards
 from studio.services.history_store import history
 from studio.view_models import run_descriptions
-from studio.view_models.curve_points import RECENT, band_data, recent_step_seconds
-from studio.view_models.timeline import Band, bands
-from studio.view_models.training_verdicts import helping_verdicts, score_points
+from studio.view_models.curve_points import RECENT_STEPS, band_data, recent_step_seconds
+from studio.view_models.timeline import PhaseBand, phase_bands
+from studio.view_models.training_verdicts import score_points, training_verdicts
 from swirl.errors import SwirlError
 from swirl.history import Run
 from swirl.runs import jobs
@@ -31,12 +31,12 @@ from swirl.settings import Settings
 LOG_BYTES = 40_000
 
 
-def do(home: Path, run_id: str, what: str) -> Answer:
+def perform_action(home: Path, run_id: str, what: str) -> Answer:
     """Carry out a button of the run's head. Raises SwirlError when the run's state does not allow it."""
     if what in ("stop", "cancel", "force"):
         jobs.stop(home, run_id, force=what == "force")
     elif what == "sample":
-        jobs.sample(home, run_id)
+        jobs.request_samples(home, run_id)
     elif what == "resume":
         jobs.resume(home, run_id)
     return {"done": what}
@@ -44,20 +44,24 @@ def do(home: Path, run_id: str, what: str) -> Answer:
 
 def active_run(home: Path) -> Run | None:
     """The run that trains now, else the one that waits longest, else None."""
-    runs = history(home).active_runs()
+    runs = history(home).unfinished_runs()
     return next((run for run in runs if run.status != "queued"), runs[-1] if runs else None)
 
 
-def current(home: Path, run_id: str) -> Run:
+def load_current_run(home: Path, run_id: str) -> Run:
     """The run as it is: one whose process has died is first marked so, and never shown as running."""
     run = history(home).run(run_id)
-    if run.status in run_descriptions.ACTIVE and (run.status != "queued" or run.pid) and not jobs.is_alive(run):
+    if (
+        run.status in run_descriptions.ACTIVE_STATUSES
+        and (run.status != "queued" or run.pid)
+        and not jobs.is_alive(run)
+    ):
         jobs.reconcile(home)
         run = history(home).run(run_id)
     return run
 
 
-def run_news(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
+def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     """The parts and data that differ from what the page has seen, and the points above the cursors it holds.
 
     `request`: run (an id, or empty for the one that trains), after (its cursor), with (the runs laid over it, id to
@@ -66,43 +70,43 @@ def run_news(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     found = str(request.get("run") or "") or getattr(active_run(home), "id", None)
     if found is None:
         return {"run": None}
-    run, past = current(home, found), history(home)
+    run, past = load_current_run(home, found), history(home)
     settings = Settings.from_dict(run.settings)
-    line = bands(settings, past.phases(run.id))
+    line = phase_bands(settings, past.phases(run.id))
     checkpoints = past.checkpoints(run.id)
     shortest = min((band.steps for band in line if band.steps), default=1)
     rewards = phase_rewards(home, run.id, shortest, tuple(c.created for c in checkpoints))
     held_out = min(settings.held_out, selection_size(home, settings.data) or settings.held_out)
-    parts = head_parts(
+    parts = header_parts(
         run,
         settings,
         line,
         sequences=sequence_count(home, settings.data),
-        step_seconds=recent_step_seconds(past.latest(run.id, "step_time", RECENT)),
+        step_seconds=recent_step_seconds(past.latest_values(run.id, "step_time", RECENT_STEPS)),
         now=datetime.now(UTC),
     )
-    parts["verdicts"] = verdict_list(helping_verdicts(settings, checkpoints, line, rewards, held_out, run.warning))
-    parts["subtitle-reward"] = escape(run_descriptions.reward_unit(settings))
+    parts["verdicts"] = verdict_list(training_verdicts(settings, checkpoints, line, rewards, held_out, run.warning))
+    parts["subtitle-reward"] = escape(run_descriptions.describe_reward(settings))
     parts |= rollout_parts(home, run, line)
     if request.get("log"):
         parts["log"] = escape(log_tail(jobs.run_folder(home, run.id) / "log.txt"))
-    others, problems = beside(home, run.id, request, metrics)
-    parts["beside"] = beside_chips(run, others)
+    others, problems = overlaid_runs(home, run.id, request, metrics)
+    parts["beside"] = overlaid_run_chips(run, others)
     data = {"bands": band_data(line, settings), "scores": score_points(checkpoints, line)}
     for name, other in others.items():
         data |= {f"bands {name}": other["bands"], f"scores {name}": other["scores"]}
     curves = {name: {"name": other["name"], **other["curves"]} for name, other in others.items()}
-    curves[run.id] = {"name": run.name, **curve_news(home, run.id, line, metrics, int(request.get("after") or 0))}
+    curves[run.id] = {"name": run.name, **curve_updates(home, run.id, line, metrics, int(request.get("after") or 0))}
     return {
         "run": run.id,
         "status": run.status,
-        **unseen({"parts": parts, "data": data}, request.get("seen") or {}),
+        **changed_values({"parts": parts, "data": data}, request.get("seen") or {}),
         "curves": curves,
         "problems": problems,
     }
 
 
-def unseen(groups: dict[str, dict[str, Any]], seen: dict[str, int]) -> dict[str, Any]:
+def changed_values(groups: dict[str, dict[str, Any]], seen: dict[str, int]) -> dict[str, Any]:
     """Of each group what differs from what was seen, and the checksums to send along next time."""
     sums = {name: checksum(value) for group in groups.values() for name, value in group.items()}
     news = {
@@ -117,20 +121,20 @@ def checksum(value: Any) -> int:
     return zlib.crc32(json.dumps(value).encode())
 
 
-def rollout_parts(home: Path, run: Run, line: Sequence[Band]) -> dict[str, str]:
+def rollout_parts(home: Path, run: Run, line: Sequence[PhaseBand]) -> dict[str, str]:
     """The newest rollouts as a table, and its heading with the step they were sampled in."""
     newest = history(home).rollouts(run.id, limit=1)
     if not newest:
         own = rollout_table([], "forward")
-        return {"rollouts-title": "What it is trying", "rollouts": asked_rollouts(home, run, line) or own}
+        return {"rollouts-title": "What it is trying", "rollouts": requested_rollouts(home, run, line) or own}
     phase, step = newest[0].phase, newest[0].step
     band = next((band for band in line if band.index == phase), None)
     direction = band.direction if band else ("inverse" if not newest[0].action else "forward")
-    rows = history(home).rollouts(run.id, phase=phase, step=step, limit=GROUPS)
+    rows = history(home).rollouts(run.id, phase=phase, step=step, limit=MAX_GROUPS)
     place = f", iteration {band.iteration}, {direction} phase" if band else ""
     return {
         "rollouts-title": f'What it is trying, step {step}<span class="muted small">{place}</span>',
-        "rollouts": asked_rollouts(home, run, line) + rollout_table(rows, direction, jobs.run_folder(home, run.id)),
+        "rollouts": requested_rollouts(home, run, line) + rollout_table(rows, direction, jobs.run_folder(home, run.id)),
     }
 
 
@@ -144,13 +148,13 @@ def sequence_count(home: Path, name: str) -> int | None:
 def selection_size(home: Path, name: str) -> int | None:
     """How many transitions a collection sets aside for choosing checkpoints; None when it cannot be read."""
     from swirl.sources.collections.catalog import load_sequences
-    from swirl.sources.collections.split import part
+    from swirl.sources.collections.split import split_of
 
     try:
         sequences = load_sequences(home, name)
     except SwirlError:
         return None
-    return sum(len(sequence.states) - 1 for sequence in sequences if part(sequence.id) == "selection")
+    return sum(len(sequence.states) - 1 for sequence in sequences if split_of(sequence.id) == "selection")
 
 
 def log_tail(file: Path) -> str:

@@ -11,12 +11,12 @@ from pathlib import Path
 import gradio as gr
 
 from studio.components.shared import run_header
-from studio.components.shared.html import block
-from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.components.shared.html import html_block
+from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
 from studio.components.train import chart_tools, live_chart
 from studio.components.train.live_chart import Chart
-from studio.components.train.run_curves import curve_detail, other_runs
-from studio.components.train.run_updates import do, run_news
+from studio.components.train.run_curves import curve_detail, overlay_options
+from studio.components.train.run_updates import perform_action, run_updates
 from swirl.paths import assets
 
 REWARDS = Chart(
@@ -49,8 +49,8 @@ LOSS = Chart(
 CHARTS = (SCORES, REWARDS, BOUNDS, KL, ENTROPY, LOSS)
 METRICS = tuple(chart.metric for chart in CHARTS if chart.metric)
 TEMPLATE = f"""<div class="studio run-view" hidden>
-{run_header.SKELETON}
-{chart_tools.TOOLS}
+{run_header.HEADER_TEMPLATE}
+{chart_tools.TOOLBAR}
 <div class="run-grid">
 <section class="panel"><h2>Is it helping?</h2><div data-part="verdicts" aria-live="polite"></div></section>
 {"".join(live_chart.panel(chart) for chart in CHARTS)}
@@ -66,22 +66,22 @@ def render(home: Path) -> gr.HTML:
     """The run view; hidden until a run is opened, by the address or by the start form."""
 
     def news(request: Request) -> Answer:
-        return run_news(home, request, METRICS)
+        return run_updates(home, request, METRICS)
 
     def detail(request: Request) -> Answer:
         return curve_detail(home, request, METRICS)
 
     def others(request: Request) -> Answer:
-        return other_runs(home, request)
+        return overlay_options(home, request)
 
     def act(request: Request) -> Answer:
-        return do(home, text(request, "run"), text(request, "do"))
+        return perform_action(home, get_text(request, "run"), get_text(request, "do"))
 
     script = (assets() / "run_view.js").read_text(encoding="utf-8")
     style = (assets() / "train.css").read_text(encoding="utf-8")
-    return block(
+    return html_block(
         TEMPLATE,
         head=f"<style>{style}</style>",
         js_on_load="\n".join((live_chart.script(CHARTS), chart_tools.script(), script)),
-        server_functions=answers(news, detail, others, act),
+        server_functions=request_handlers(news, detail, others, act),
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from studio.components.shared.html import escape
-from studio.view_models.start_form import is_per_phase, range_words
-from swirl.settings import FIELDS, TYPES
+from studio.view_models.start_form import describe_range, is_per_phase
+from swirl.settings import SETTING_FIELDS, SETTING_TYPES
 
 TITLES = {
     "iterations": "Iterations",
@@ -18,28 +18,28 @@ TITLES = {
 
 def setting_field(name: str) -> str:
     """The field with its meaning; a setting that can differ between the phases has two more, folded beside it."""
-    spec = FIELDS[name]
+    spec = SETTING_FIELDS[name]
     meaning = spec.metadata["help"]
     if meaning.startswith("Extension: "):
         meaning = meaning.removeprefix("Extension: ").capitalize()
-    span = range_words(name)
+    span = describe_range(name)
     hint = f"{meaning} {span[:1].upper() + span[1:]}." if span else meaning
     title = escape(TITLES.get(name, name))
     shown = title if name in TITLES else f'<span class="mono">{title}</span>'
-    if TYPES[name] is bool:
-        body = f'<label class="check">{control(name, title)} {shown}</label>'
+    if SETTING_TYPES[name] is bool:
+        body = f'<label class="check">{setting_input(name, title)} {shown}</label>'
     else:
-        body = f'<label for="set-{name}">{shown}</label>{control(name, title)}'
+        body = f'<label for="set-{name}">{shown}</label>{setting_input(name, title)}'
     return (
         f'<div class="setting" data-setting="{name}">{body}<small class="note" id="hint-{name}">{escape(hint)}</small>'
         f"{error_line(name)}{overrides(name) if is_per_phase(name) else ''}</div>"
     )
 
 
-def control(name: str, title: str, setting: str | None = None) -> str:
+def setting_input(name: str, title: str, setting: str | None = None) -> str:
     """The input of a setting, or of a phase's override of `setting`."""
-    spec, described = FIELDS[setting or name], f'aria-describedby="hint-{setting or name} error-{name}"'
-    if TYPES[setting or name] is bool:
+    spec, described = SETTING_FIELDS[setting or name], f'aria-describedby="hint-{setting or name} error-{name}"'
+    if SETTING_TYPES[setting or name] is bool:
         return f'<input type="checkbox" id="set-{name}" name="{name}" {described}>'
     if spec.metadata["choices"]:
         empty = '<option value="">the same</option>' if setting else ""
@@ -59,7 +59,7 @@ def overrides(name: str) -> str:
     """The two fields that give a setting another value in one direction."""
     fields = "".join(
         f'<div><label for="set-{way}.{name}" class="{way}-text">{way}</label>'
-        f"{control(f'{way}.{name}', f'{way} {name}', name)}{error_line(f'{way}.{name}')}</div>"
+        f"{setting_input(f'{way}.{name}', f'{way} {name}', name)}{error_line(f'{way}.{name}')}</div>"
         for way in ("forward", "inverse")
     )
     return (

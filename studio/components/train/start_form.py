@@ -12,27 +12,27 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
 from studio.components.shared.verdict_list import verdict_list
 from studio.components.train.run_updates import active_run
 from studio.components.train.setting_field import error_line, setting_field
 from studio.services.history_store import history
-from studio.services.inference import shared
-from studio.view_models.cost import cost_estimate, cost_words, past_paces
-from studio.view_models.memory_verdict import assignments, fit_verdict
-from studio.view_models.numbers import counted
-from studio.view_models.run_descriptions import method
+from studio.services.inference import shared_models
+from studio.view_models.cost import describe_cost, estimate_cost, past_paces
+from studio.view_models.memory_verdict import format_assignments, memory_verdict
+from studio.view_models.numbers import pluralize
+from studio.view_models.run_descriptions import describe_method
 from studio.view_models.start_form import (
-    EXTENSIONS,
-    GROUPS,
-    MAIN,
-    check_places,
+    EXTENSION_SETTINGS,
+    MAIN_SETTINGS,
+    SETTING_GROUPS,
+    check_references,
     field_values,
-    from_preset,
+    format_setting,
+    parse_form,
+    preset_differences,
     preset_kind,
-    read_form,
-    typed,
 )
 from studio.view_models.start_verdict import start_verdict
 from studio.view_models.training_verdicts import Verdict
@@ -43,10 +43,10 @@ from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import Settings, parse_assignment
-from swirl.training.memory_check import Fit, preflight
+from swirl.training.memory_check import MemoryFit, check_memory
 
-FIRST = next(iter(PRESETS))
-BY_HAND = "by-hand"
+DEFAULT_PRESET = next(iter(PRESETS))
+HAND_LABELS = "by-hand"
 """What the address names as `labels` for those that were given on the Label page."""
 LABELS_NOTE = (
     "JSONL with state, action and next_state in each line. Shipped models come warmed up and need none; "
@@ -58,21 +58,21 @@ def render(home: Path) -> gr.HTML:
     """The form; hidden until the address or the run view asks for it."""
 
     def form(request: Request) -> Answer:
-        return opened(home, request.get("query") or {})
+        return initial_form(home, request.get("query") or {})
 
     def check(request: Request) -> Answer:
-        return checked(home, request)
+        return check_form(home, request)
 
     def labels(request: Request) -> Answer:
-        return kept_labels(home, text(request, "path"), text(request, "name"))
+        return save_labels(home, get_text(request, "path"), get_text(request, "name"))
 
     def start(request: Request) -> Answer:
-        return started(home, request)
+        return start_run(home, request)
 
-    return block(
+    return html_block(
         template(),
         js_on_load=(assets() / "start_form.js").read_text(encoding="utf-8"),
-        server_functions=answers(form, check, labels, start),
+        server_functions=request_handlers(form, check, labels, start),
     )
 
 
@@ -86,7 +86,7 @@ def template() -> str:
     groups = "".join(
         f'<fieldset><legend>{escape(title)}</legend><div class="settings">{"".join(map(setting_field, names))}</div>'
         "</fieldset>"
-        for title, names in GROUPS.items()
+        for title, names in SETTING_GROUPS.items()
     )
     return f"""<form class="studio start-form" hidden novalidate autocomplete="off">
 <div class="stack">
@@ -100,9 +100,9 @@ def template() -> str:
 <input class="field" type="file" id="set-labels" accept=".jsonl,.json">
 <small class="note" data-part="labels-note">{LABELS_NOTE}</small>{error_line("labels")}</div></div></section>
 <section class="panel"><h2>The settings that matter</h2>
-<div class="settings three">{"".join(map(setting_field, MAIN))}</div>
+<div class="settings three">{"".join(map(setting_field, MAIN_SETTINGS))}</div>
 <h3>Extensions of ours; switched off, the run is the paper's method</h3>
-<div class="settings two">{"".join(map(setting_field, EXTENSIONS))}</div></section>
+<div class="settings two">{"".join(map(setting_field, EXTENSION_SETTINGS))}</div></section>
 <section class="panel"><details class="others"><summary><h2>All other settings</h2>
 <span class="muted small" data-part="changed"></span></summary>{groups}</details></section>
 </div>
@@ -117,17 +117,17 @@ def template() -> str:
 <datalist id="models"></datalist></form>"""
 
 
-def opened(home: Path, query: dict[str, str]) -> Answer:
+def initial_form(home: Path, query: dict[str, str]) -> Answer:
     """What the form shows when it is opened: values, choices, and whether another run goes on.
 
     `query` may name `data`, `model`, a run (`from`) whose settings are taken over, changes to them (`set`, as
     NAME=VALUE with commas between), and as `labels` those BY_HAND.
     """
     from swirl.sources.collections.catalog import list_collections
-    from swirl.sources.labels.hand_labelling import labels_by_hand
+    from swirl.sources.labels.hand_labelling import load_hand_labels
     from swirl.sources.labels.writing import write_labels
 
-    preset, settings = FIRST, PRESETS[FIRST].settings
+    preset, settings = DEFAULT_PRESET, PRESETS[DEFAULT_PRESET].settings
     past = history(home)
     if query.get("from"):
         run = past.run(query["from"])
@@ -135,8 +135,8 @@ def opened(home: Path, query: dict[str, str]) -> Answer:
     if query.get("set"):
         settings = settings.replace(dict(parse_assignment(part) for part in query["set"].split(",")))
     labels = settings.labels or ""
-    if query.get("labels") == BY_HAND:
-        labels = str(write_labels(home, query.get("data", ""), labels_by_hand(home, query.get("data", ""))))
+    if query.get("labels") == HAND_LABELS:
+        labels = str(write_labels(home, query.get("data", ""), load_hand_labels(home, query.get("data", ""))))
     collections = list_collections(home)
     kinds = {c.name: c.kind for c in collections}
     wanted = kinds.get(query.get("data", ""))
@@ -145,8 +145,8 @@ def opened(home: Path, query: dict[str, str]) -> Answer:
         settings = PRESETS[preset].settings
     values = field_values(settings) | {name: query[name] for name in ("data", "model") if query.get(name)}
     options = "".join(
-        f'<option value="{escape(c.name)}">{escape(c.title or c.name)} · {counted(c.sequences, "sequence")}, '
-        f"{counted(c.transitions, 'transition')}</option>"
+        f'<option value="{escape(c.name)}">{escape(c.title or c.name)} · {pluralize(c.sequences, "sequence")}, '
+        f"{pluralize(c.transitions, 'transition')}</option>"
         for c in collections
     )
     return {
@@ -157,7 +157,7 @@ def opened(home: Path, query: dict[str, str]) -> Answer:
         "data": options,
         "kinds": kinds,
         "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
-        "parts": {"notice": notice(home), "labels-note": labels_note(labels) if labels else LABELS_NOTE},
+        "parts": {"notice": queue_notice(home), "labels-note": labels_note(labels) if labels else LABELS_NOTE},
     }
 
 
@@ -177,7 +177,7 @@ def model_names(home: Path) -> list[str]:
     return list(dict.fromkeys([*asset_names(), *(known.settings.model for known in PRESETS.values()), *trained]))
 
 
-def notice(home: Path) -> str:
+def queue_notice(home: Path) -> str:
     """That another run goes on and this one would wait for it; empty otherwise."""
     run = active_run(home)
     if run is None:
@@ -188,47 +188,52 @@ def notice(home: Path) -> str:
     )
 
 
-def checked(home: Path, request: Request) -> Answer:
+def check_form(home: Path, request: Request) -> Answer:
     """The form's errors by field, and what the run would cost, start from and use."""
-    reading = read_form(request.get("values") or {})
+    reading = parse_form(request.get("values") or {})
     settings = reading.settings
-    errors = reading.errors or (check_places(home, settings) if settings else {})
+    errors = reading.errors or (check_references(home, settings) if settings else {})
     if settings is None:
         note = '<p class="note">Correct the marked settings to see what the run will cost.</p>'
         return {"errors": errors, "parts": {"before": note}}
     past = history(home)
-    cost = cost_estimate(settings, past_paces(past))
-    verdicts = [Verdict("neutral", *cost_words(settings, cost))]
+    cost = estimate_cost(settings, past_paces(past))
+    verdicts = [Verdict("neutral", *describe_cost(settings, cost))]
     fitting = ""
     if "model" not in errors and "data" not in errors:
-        fit = preflight(home, settings)
-        verdicts.append(fit_verdict(fit))
-        fitting = use_button(fit)
+        fit = check_memory(home, settings)
+        verdicts.append(memory_verdict(fit))
+        fitting = apply_fit_button(fit)
         verdicts.append(start_verdict(past, settings))
-    verdicts.append(Verdict("neutral", "How it trains", method(settings)))
+    verdicts.append(Verdict("neutral", "How it trains", describe_method(settings)))
     parts = {
         "before": verdict_list(verdicts),
         "fitting": fitting,
-        "changed": escape(changed_words(from_preset(str(request.get("preset")), settings))),
-        "unlike": unlike(past, text(request, "from"), settings),
+        "changed": escape(describe_changes(preset_differences(str(request.get("preset")), settings))),
+        "unlike": source_run_differences(past, get_text(request, "from"), settings),
     }
     return {"errors": errors, "parts": parts}
 
 
-def changed_words(differing: Sequence[Difference]) -> str:
+def describe_changes(differing: Sequence[Difference]) -> str:
     """`2 settings changed: anchor, beta`; empty when none is."""
-    return f"{counted(len(differing), 'setting')} changed: {', '.join(d.name for d in differing)}" if differing else ""
+    return (
+        f"{pluralize(len(differing), 'setting')} changed: {', '.join(d.name for d in differing)}" if differing else ""
+    )
 
 
-def use_button(fit: Fit | None) -> str:
+def apply_fit_button(fit: MemoryFit | None) -> str:
     """The button that takes over the settings which make a run fit; empty where none are needed or none help."""
-    if fit is None or not fit.mended:
+    if fit is None or not fit.fits_after_changes:
         return ""
-    changes = json.dumps({name: typed(value) for name, value in fit.changes.items()})
-    return f'<button type="button" class="button" data-use="{escape(changes)}">Set {escape(assignments(fit))}</button>'
+    changes = json.dumps({name: format_setting(value) for name, value in fit.suggested_changes.items()})
+    return (
+        f'<button type="button" class="button" data-use="{escape(changes)}">Set '
+        f"{escape(format_assignments(fit))}</button>"
+    )
 
 
-def unlike(past: History, run_id: str, settings: Settings) -> str:
+def source_run_differences(past: History, run_id: str, settings: Settings) -> str:
     """How the form differs from the run it was opened from, as HTML; empty when it was opened from none."""
     known = next((run for run in past.runs() if run.id == run_id), None) if run_id else None
     if known is None:
@@ -241,7 +246,7 @@ def unlike(past: History, run_id: str, settings: Settings) -> str:
     return f"<p>Like {name}, but for</p><ul>{rows}</ul>" if rows else f"<p>The same settings as {name}, so far.</p>"
 
 
-def kept_labels(home: Path, uploaded: str, name: str) -> Answer:
+def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     """Check an uploaded labels file and keep it in the home, so that a run can be resumed; the path and a sentence.
 
     Raises SwirlError when no line of it is usable; then nothing is kept.
@@ -261,18 +266,18 @@ def kept_labels(home: Path, uploaded: str, name: str) -> Answer:
     draft = target.with_suffix(".part")
     shutil.copyfile(source, draft)
     os.replace(draft, target)
-    left_out = f" {counted(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
-    return {"path": str(target), "note": f"{counted(len(labels), 'labelled transition')}.{left_out}"}
+    left_out = f" {pluralize(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
+    return {"path": str(target), "note": f"{pluralize(len(labels), 'labelled transition')}.{left_out}"}
 
 
-def started(home: Path, request: Request) -> Answer:
+def start_run(home: Path, request: Request) -> Answer:
     """Start the run, or say what is wrong with it; the run's id, or errors by field."""
-    reading = read_form(request.get("values") or {})
-    errors = reading.errors or (check_places(home, reading.settings) if reading.settings else {})
+    reading = parse_form(request.get("values") or {})
+    errors = reading.errors or (check_references(home, reading.settings) if reading.settings else {})
     if errors or reading.settings is None:
         return {"errors": errors}
     preset = str(request.get("preset") or "") or None
     name = str(request.get("name") or "").strip()[:80] or None
-    parent = next((run.id for run in history(home).runs() if run.id == text(request, "from")), None)
-    shared(home).make_room(reading.settings.device)
+    parent = next((run.id for run in history(home).runs() if run.id == get_text(request, "from")), None)
+    shared_models(home).free_memory_for_device(reading.settings.device)
     return {"run": jobs.start(home, preset=preset, settings=reading.settings, name=name, parent=parent)}

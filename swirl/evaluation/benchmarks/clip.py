@@ -12,17 +12,17 @@ import numpy as np
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation.perceptual_metrics import CLIP
+from swirl.evaluation.perceptual_metrics import CLIP_VARIABLE
 from swirl.states import Picture
 
 if TYPE_CHECKING:
     import torch
 
-MISSING = (
+CLIP_MISSING = (
     "The CLIP figures are left out, for no CLIP weights are at hand: put a copy of one, such as "
-    f"openai/clip-vit-base-patch32 of the Hugging Face Hub, in a folder and name the folder in {CLIP}."
+    f"openai/clip-vit-base-patch32 of the Hugging Face Hub, in a folder and name the folder in {CLIP_VARIABLE}."
 )
-AT_ONCE = 16
+BATCH_SIZE = 16
 
 
 class Clip:
@@ -37,22 +37,23 @@ class Clip:
             self.processor = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
             raise SwirlError(
-                f"{CLIP} names {folder}, which holds no CLIP model; name a folder that does, or unset {CLIP}."
+                f"{CLIP_VARIABLE} names {folder}, which holds no CLIP model; name a folder that does, or "
+                f"unset {CLIP_VARIABLE}."
             ) from error
         # Without the files transformers would make up a tokenizer that knows no words.
         words = any((Path(folder) / name).is_file() for name in ("tokenizer.json", "vocab.json"))
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True) if words else None
 
-    def of_pictures(self, shown: Sequence[Picture]) -> np.ndarray:
+    def embed_pictures(self, shown: Sequence[Picture]) -> np.ndarray:
         """(N, D), each row of length 1."""
         found = []
-        for start in range(0, len(shown), AT_ONCE):
-            frames = [pictures.pixels(picture) for picture in shown[start : start + AT_ONCE]]
+        for start in range(0, len(shown), BATCH_SIZE):
+            frames = [pictures.pixels(picture) for picture in shown[start : start + BATCH_SIZE]]
             inputs = self.processor(images=frames, input_data_format="channels_last", return_tensors="pt")
             found.append(self._features("get_image_features", **inputs))
         return np.concatenate(found)
 
-    def of_words(self, texts: Sequence[str]) -> np.ndarray | None:
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray | None:
         """(N, D), each row of length 1; None where the folder has no tokenizer. Texts too long for CLIP are cut."""
         if self.tokenizer is None:
             return None
@@ -75,9 +76,9 @@ def _loaded(folder: str) -> Clip:
     return Clip(folder)
 
 
-def clip_at_hand() -> Clip | None:
+def available_clip() -> Clip | None:
     """The CLIP that SWIRL_CLIP names; None where it names none. Raises SwirlError if it names something else."""
-    folder = os.environ.get(CLIP)
+    folder = os.environ.get(CLIP_VARIABLE)
     return _loaded(folder) if folder else None
 
 

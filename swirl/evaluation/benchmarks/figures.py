@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swirl.evaluation.bootstrap import LEVEL, RESAMPLES, grouped, of_sums
+from swirl.evaluation.bootstrap import LEVEL, RESAMPLES, bootstrap_statistic, sum_by_group
 from swirl.evaluation.text_metrics import bleu_counts
 
 MEAN = "mean"
@@ -15,7 +15,7 @@ MEAN = "mean"
 
 
 @dataclass(frozen=True)
-class Column:
+class MetricColumn:
     """The scored items of one split under one metric: sums of which `statistic` makes the figure.
 
     `rows` is (n, K), `groups` the n names of what is drawn together, `of` the number of items that the split has, and
@@ -26,8 +26,8 @@ class Column:
     split: str
     rows: np.ndarray
     groups: Sequence[str]
-    of: int
-    total: int
+    split_size: int
+    total_size: int
     statistic: Callable[[np.ndarray], float]
 
 
@@ -46,19 +46,19 @@ class Figure:
     splits: int = 1
 
 
-def mean_of(sums: np.ndarray) -> float:
+def mean_from_sums(sums: np.ndarray) -> float:
     """The mean, of (sum, number)."""
     return float(sums[0] / sums[1]) if sums[1] else 0.0
 
 
-def means(
+def mean_columns(
     metric: str,
     splits: Sequence[str],
     groups: Sequence[str],
     values: Sequence[float | None],
     of: Mapping[str, int],
     scale: float = 1.0,
-) -> Iterable[Column]:
+) -> Iterable[MetricColumn]:
     """A column for each split that has a value; what is None was not scored and does not count."""
     for split in dict.fromkeys(splits):
         kept = [
@@ -68,7 +68,9 @@ def means(
         ]
         if kept:
             rows = np.array([(value, 1.0) for value, _ in kept])
-            yield Column(metric, split, rows, [group for _, group in kept], of[split], sum(of.values()), mean_of)
+            yield MetricColumn(
+                metric, split, rows, [group for _, group in kept], of[split], sum(of.values()), mean_from_sums
+            )
 
 
 def bleu_up_to(order: int) -> Callable[[np.ndarray], float]:
@@ -85,7 +87,7 @@ def bleu_up_to(order: int) -> Callable[[np.ndarray], float]:
     return bleu
 
 
-def bleus(
+def bleu_columns(
     metric: str,
     splits: Sequence[str],
     groups: Sequence[str],
@@ -93,30 +95,30 @@ def bleus(
     references: Sequence[str],
     of: Mapping[str, int],
     order: int = 4,
-) -> Iterable[Column]:
+) -> Iterable[MetricColumn]:
     """A column of corpus BLEU for each split."""
     counts = bleu_counts(candidates, references)
     for split in dict.fromkeys(splits):
         those = [place for place, own in enumerate(splits) if own == split]
         own, total = [groups[place] for place in those], sum(of.values())
-        yield Column(metric, split, counts[those], own, of[split], total, bleu_up_to(order))
+        yield MetricColumn(metric, split, counts[those], own, of[split], total, bleu_up_to(order))
 
 
-def figure(column: Column, seed: int) -> Figure:
+def figure(column: MetricColumn, seed: int) -> Figure:
     """The column's value, with a bootstrap interval over its groups."""
     scored = len(column.rows)
     if scored < 2:
-        return Figure(float(column.statistic(column.rows.sum(axis=0))), None, None, scored, column.of)
-    value = of_sums(column.rows, column.groups, column.statistic, seed)
-    return Figure(value.value, value.low, value.high, scored, column.of)
+        return Figure(float(column.statistic(column.rows.sum(axis=0))), None, None, scored, column.split_size)
+    value = bootstrap_statistic(column.rows, column.groups, column.statistic, seed)
+    return Figure(value.value, value.low, value.high, scored, column.split_size)
 
 
-def mean_figure(columns: Sequence[Column], seed: int) -> Figure:
+def mean_figure(columns: Sequence[MetricColumn], seed: int) -> Figure:
     """The mean of the splits' values, each counting the same; groups are drawn anew within each split."""
     draws, values = [], []
     generator = np.random.default_rng(seed)
     for column in columns:
-        sums = grouped(column.rows, column.groups)
+        sums = sum_by_group(column.rows, column.groups)
         picked = generator.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
         draws.append([column.statistic(row) for row in picked @ sums])
         values.append(float(column.statistic(column.rows.sum(axis=0))))
@@ -124,12 +126,12 @@ def mean_figure(columns: Sequence[Column], seed: int) -> Figure:
     low, high = np.quantile(np.mean(draws, axis=0), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     scored = sum(len(column.rows) for column in columns)
     ends = (min(float(low), value), max(float(high), value)) if scored >= 2 else (None, None)
-    return Figure(value, *ends, scored, columns[0].total, len(columns))
+    return Figure(value, *ends, scored, columns[0].total_size, len(columns))
 
 
-def figures(columns: Iterable[Column], seed: int = 0) -> dict[str, dict[str, Figure]]:
+def figures(columns: Iterable[MetricColumn], seed: int = 0) -> dict[str, dict[str, Figure]]:
     """The figure of each split, and the mean over the splits, by metric."""
-    by_metric: dict[str, list[Column]] = {}
+    by_metric: dict[str, list[MetricColumn]] = {}
     for column in columns:
         by_metric.setdefault(column.metric, []).append(column)
     return {

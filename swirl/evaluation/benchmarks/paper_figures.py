@@ -8,7 +8,7 @@ from swirl.evaluation.benchmarks.figures import MEAN
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PaperRow:
     """One row of a table of the paper: which metric of ours it stands beside, and its value in each split."""
 
     name: str
@@ -16,8 +16,8 @@ class Row:
     values: dict[str, float]
 
 
-def _row(name: str, metric: str, splits: tuple[str, ...], *values: float) -> Row:
-    return Row(name, metric, dict(zip((*splits, MEAN), values, strict=True)))
+def _row(name: str, metric: str, splits: tuple[str, ...], *values: float) -> PaperRow:
+    return PaperRow(name, metric, dict(zip((*splits, MEAN), values, strict=True)))
 
 
 AURORA_SPLITS = {
@@ -43,8 +43,8 @@ BYTEMORPH_SPLITS = {
     "interaction": "Interaction",
 }
 BYTEMORPH = (
-    Row("warm-up only", "judge/score", {MEAN: 43.38}),
-    Row("SWIRL, best variant", "judge/score", {MEAN: 55.72}),
+    PaperRow("warm-up only", "judge/score", {MEAN: 43.38}),
+    PaperRow("SWIRL, best variant", "judge/score", {MEAN: 55.72}),
 )
 
 TURNS = 6
@@ -53,7 +53,7 @@ _TURNS = tuple(TURN_SPLITS)
 WORLDPREDICTION = (
     _row("warm-up only", "judge/score", _TURNS, 3.09, 2.09, 1.40, 1.17, 1.07, 0.97, 1.63),
     _row("SWIRL, one phase", "judge/score", _TURNS, 3.24, 2.42, 1.85, 1.59, 1.25, 1.08, 1.89),
-    Row("SWIRL, iterative", "judge/score", dict(zip(_TURNS, (3.23, 2.08, 1.53, 1.32, 1.15, 1.11), strict=True))),
+    PaperRow("SWIRL, iterative", "judge/score", dict(zip(_TURNS, (3.23, 2.08, 1.53, 1.32, 1.15, 1.11), strict=True))),
 )
 
 TOOL_SPLITS = {"ID-High": "ID-High", "ID-Low": "ID-Low", "ID-Med": "ID-Med", "OOD": "OOD", "OOD-Fail": "OOD-Fail"}
@@ -64,14 +64,14 @@ STABLETOOLBENCH = (
 )
 
 SCIENCEWORLD = (
-    Row("warm-up only", "forward/bertscore", {MEAN: 96.06}),
-    Row("SWIRL, best variant", "forward/bertscore", {MEAN: 96.06}),
-    Row("warm-up only", "forward/rouge_l", {MEAN: 89.73}),
-    Row("SWIRL, best variant", "forward/rouge_l", {MEAN: 89.92}),
+    PaperRow("warm-up only", "forward/bertscore", {MEAN: 96.06}),
+    PaperRow("SWIRL, best variant", "forward/bertscore", {MEAN: 96.06}),
+    PaperRow("warm-up only", "forward/rouge_l", {MEAN: 89.73}),
+    PaperRow("SWIRL, best variant", "forward/rouge_l", {MEAN: 89.92}),
 )
 MIND2WEB = (
-    Row("warm-up only", "forward/bertscore", {MEAN: 92.37}),
-    Row("SWIRL, best variant", "forward/bertscore", {MEAN: 92.44}),
-    Row("warm-up only", "forward/rouge_l", {MEAN: 48.97}),
-    Row("SWIRL, best variant", "forward/rouge_l", {MEAN: 49.10}),
+    PaperRow("warm-up only", "forward/bertscore", {MEAN: 92.37}),
+    PaperRow("SWIRL, best variant", "forward/bertscore", {MEAN: 92.44}),
+    PaperRow("warm-up only", "forward/rouge_l", {MEAN: 48.97}),
+    PaperRow("SWIRL, best variant", "forward/rouge_l", {MEAN: 49.10}),
 )

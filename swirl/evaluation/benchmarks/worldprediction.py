@@ -9,20 +9,20 @@ from pathlib import Path
 
 from swirl.errors import SwirlError
 from swirl.evaluation.benchmarks import judge_instructions, paper_figures
-from swirl.evaluation.benchmarks.clip import MISSING, clip_at_hand, cosines
-from swirl.evaluation.benchmarks.figures import Column, means
-from swirl.evaluation.benchmarks.image_scores import psnr_between, shown
-from swirl.evaluation.benchmarks.predictions import Means, imagined
-from swirl.evaluation.benchmarks.splits import Gathered, counted, some
-from swirl.evaluation.benchmarks.worldprediction_files import PROJECT, Procedure, procedures_of
+from swirl.evaluation.benchmarks.clip import CLIP_MISSING, available_clip, cosines
+from swirl.evaluation.benchmarks.figures import MetricColumn, mean_columns
+from swirl.evaluation.benchmarks.image_scores import psnr_between, state_pictures
+from swirl.evaluation.benchmarks.predictions import MeasurementContext, imagine_states
+from swirl.evaluation.benchmarks.splits import GatheredItems, iterate_with_progress, sample_items
+from swirl.evaluation.benchmarks.worldprediction_files import PROJECT, Procedure, read_procedures
 from swirl.evaluation.benchmarks.worldprediction_frames import SegmentFrames
-from swirl.evaluation.judge import Load, Question, numbers
+from swirl.evaluation.judge import JudgeCalls, Question, parse_numbers
 from swirl.evaluation.protocols import Progress
 from swirl.states import State
 
 
 @dataclass(frozen=True)
-class Journey:
+class ObservedProcedure:
     """The observed start, and for each turn the action and the state observed after it, if its frame is there."""
 
     id: str
@@ -32,12 +32,12 @@ class Journey:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class PredictedTurn:
     """Where a journey is after some turns: what the model drew, what was observed, and the start."""
 
-    journey: Journey
+    procedure: ObservedProcedure
     action: str
-    drawn: State
+    predicted: State
     observed: State
 
 
@@ -45,24 +45,26 @@ class WorldPrediction:
     """The benchmark's JSON files in a folder, with `videos/` or `frames/` beside them."""
 
     name, kind, title = "worldprediction", "image", "WorldPrediction"
-    splits, paper = paper_figures.TURN_SPLITS, paper_figures.WORLDPREDICTION
-    judged = True
+    splits, paper_rows = paper_figures.TURN_SPLITS, paper_figures.WORLDPREDICTION
+    has_judge = True
 
-    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Gathered[Journey]:
+    def gather(
+        self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None
+    ) -> GatheredItems[ObservedProcedure]:
         """Read the files and the frames. Raises SwirlError where there is no procedure."""
         files = [folder] if folder.is_file() else sorted(folder.glob("*.json"))
         if not files:
             raise SwirlError(f"{folder} has no JSON file of WorldPrediction; get them from {PROJECT}.")
-        gathered = Gathered[Journey]([], {})
-        found = [item for file in files for item in procedures_of(file, gathered.notes)]
-        gathered.of = {
+        gathered = GatheredItems[ObservedProcedure]([], {})
+        found = [item for file in files for item in read_procedures(file, gathered.notes)]
+        gathered.split_sizes = {
             turn: sum(len(item.turns) >= int(turn) for item in found)
             for turn in self.splits
             if any(len(item.turns) >= int(turn) for item in found)
         }
         frames = SegmentFrames(folder if folder.is_dir() else folder.parent)
-        for item in counted(some(found, limit, seed), progress, "reading the frames"):
-            journey = as_journey(item, frames)
+        for item in iterate_with_progress(sample_items(found, limit, seed), progress, "reading the frames"):
+            journey = observe_procedure(item, frames)
             gathered.items += [] if journey is None else [journey]
         if frames.missing:
             gathered.notes.append(
@@ -71,30 +73,30 @@ class WorldPrediction:
             )
         return gathered
 
-    def loads(self, gathered: Gathered[Journey], infers: bool) -> list[Load]:
+    def judge_calls(self, gathered: GatheredItems[ObservedProcedure], infers: bool) -> list[JudgeCalls]:
         """What a judge will be asked: every turn whose next state was observed."""
         turns = sum(observed is not None for item in gathered.items for _, observed in item.turns)
-        return [Load(turns, len(judge_instructions.TURN) + 60, 2)]
+        return [JudgeCalls(turns, len(judge_instructions.TURN) + 60, 2)]
 
-    def measure(self, gathered: Gathered[Journey], with_: Means) -> Iterator[Column]:
+    def measure(self, gathered: GatheredItems[ObservedProcedure], with_: MeasurementContext) -> Iterator[MetricColumn]:
         """PSNR and CLIP similarity beside those of the start copied, and the judge's 0 to 10, turn by turn."""
-        if clip_at_hand() is None:
-            with_.notes.append(MISSING)
-        for turn, arrivals in enumerate(travelled(gathered.items, with_), start=1):
+        if available_clip() is None:
+            with_.notes.append(CLIP_MISSING)
+        for turn, arrivals in enumerate(predict_turns(gathered.items, with_), start=1):
             if arrivals:
-                yield from told(str(turn), arrivals, gathered.of, with_)
+                yield from turn_columns(str(turn), arrivals, gathered.split_sizes, with_)
 
 
-def as_journey(item: Procedure, frames: SegmentFrames) -> Journey | None:
+def observe_procedure(item: Procedure, frames: SegmentFrames) -> ObservedProcedure | None:
     """A procedure with its frames; None without its first."""
-    start = frames.of(item.start, item.split)
+    start = frames.segment_state(item.start, item.split)
     if start is None:
         return None
-    turns = tuple((action, frames.of(segment, item.split)) for action, segment in item.turns)
-    return Journey(item.id, item.split, start, turns)
+    turns = tuple((action, frames.segment_state(segment, item.split)) for action, segment in item.turns)
+    return ObservedProcedure(item.id, item.split, start, turns)
 
 
-def travelled(journeys: Sequence[Journey], with_: Means) -> Iterator[list[Arrival]]:
+def predict_turns(journeys: Sequence[ObservedProcedure], with_: MeasurementContext) -> Iterator[list[PredictedTurn]]:
     """Where the journeys are after each turn; the model goes on from what it drew itself.
 
     Where a turn's frame is missing the model still goes on, but has not arrived anywhere that can be scored.
@@ -105,35 +107,42 @@ def travelled(journeys: Sequence[Journey], with_: Means) -> Iterator[list[Arriva
         if not going:
             return
         actions = [journey.turns[turn][0] for journey in going]
-        made = imagined(with_, [at[journey.id] for journey in going], actions, f"drawing turn {turn + 1}")
+        made = imagine_states(with_, [at[journey.id] for journey in going], actions, f"drawing turn {turn + 1}")
         at.update(zip((journey.id for journey in going), made, strict=True))
         yield [
-            Arrival(journey, action, drawn, journey.turns[turn][1])
+            PredictedTurn(journey, action, drawn, journey.turns[turn][1])
             for journey, action, drawn in zip(going, actions, made, strict=True)
             if journey.turns[turn][1] is not None
         ]
 
 
-def told(turn: str, arrivals: Sequence[Arrival], of: dict[str, int], with_: Means) -> Iterator[Column]:
+def turn_columns(
+    turn: str, arrivals: Sequence[PredictedTurn], of: dict[str, int], with_: MeasurementContext
+) -> Iterator[MetricColumn]:
     """The figures of one turn."""
-    splits, groups = [turn] * len(arrivals), [arrival.journey.id for arrival in arrivals]
-    ours = [psnr_between(arrival.drawn, arrival.observed) for arrival in arrivals]
-    copied = [psnr_between(arrival.journey.start, arrival.observed) for arrival in arrivals]
-    yield from means("forward/psnr", splits, groups, ours, of)
-    yield from means("copy/psnr", splits, groups, copied, of)
-    if (clip := clip_at_hand()) is not None:
+    splits, groups = [turn] * len(arrivals), [arrival.procedure.id for arrival in arrivals]
+    ours = [psnr_between(arrival.predicted, arrival.observed) for arrival in arrivals]
+    copied = [psnr_between(arrival.procedure.start, arrival.observed) for arrival in arrivals]
+    yield from mean_columns("forward/psnr", splits, groups, ours, of)
+    yield from mean_columns("copy/psnr", splits, groups, copied, of)
+    if (clip := available_clip()) is not None:
         drawn, observed, starts = (
-            clip.of_pictures(shown(states))
-            for states in zip(*((a.drawn, a.observed, a.journey.start) for a in arrivals), strict=True)
+            clip.embed_pictures(state_pictures(states))
+            for states in zip(*((a.predicted, a.observed, a.procedure.start) for a in arrivals), strict=True)
         )
-        yield from means("forward/clip_image", splits, groups, cosines(drawn, observed), of)
-        yield from means("copy/clip_image", splits, groups, cosines(starts, observed), of)
+        yield from mean_columns("forward/clip_image", splits, groups, cosines(drawn, observed), of)
+        yield from mean_columns("copy/clip_image", splits, groups, cosines(starts, observed), of)
     if with_.judge is not None:
         questions = [
             Question(
-                f"{a.journey.id}, turn {turn}", judge_instructions.TURN, a.action, (a.observed.picture, a.drawn.picture)
+                f"{a.procedure.id}, turn {turn}",
+                judge_instructions.TURN,
+                a.action,
+                (a.observed.picture, a.predicted.picture),
             )
             for a in arrivals
         ]
-        scores = with_.judge.ask(questions, partial(numbers, key="score", count=1, low=0, high=10), with_.progress)
-        yield from means("judge/score", splits, groups, [score and score[0] for score in scores], of)
+        scores = with_.judge.ask(
+            questions, partial(parse_numbers, key="score", count=1, low=0, high=10), with_.progress
+        )
+        yield from mean_columns("judge/score", splits, groups, [score and score[0] for score in scores], of)

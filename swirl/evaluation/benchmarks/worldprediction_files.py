@@ -17,7 +17,7 @@ from typing import Any
 
 from swirl.errors import SwirlError
 from swirl.evaluation.benchmarks.paper_figures import TURNS
-from swirl.sources.validation import Unusable, checked_text
+from swirl.sources.validation import UnusableError, validate_text
 
 PROJECT = "the WorldPrediction project (facebookresearch/WorldPrediction)"
 
@@ -42,7 +42,7 @@ class Procedure:
     turns: tuple[tuple[str, Segment], ...]
 
 
-def procedures_of(file: Path, notes: list[str]) -> Iterator[Procedure]:
+def read_procedures(file: Path, notes: list[str]) -> Iterator[Procedure]:
     """The procedures of a file, by dataset; what cannot be used is noted. Raises SwirlError for another layout."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
@@ -57,44 +57,44 @@ def procedures_of(file: Path, notes: list[str]) -> Iterator[Procedure]:
         )
     for name, uid, record in records:
         try:
-            yield procedure(name, uid, record)
-        except Unusable as problem:
+            yield parse_procedure(name, uid, record)
+        except UnusableError as problem:
             notes.append(f"{file.name}: {uid} {problem}; it is left out.")
 
 
-def procedure(dataset: str, uid: str, record: Any) -> Procedure:
+def parse_procedure(dataset: str, uid: str, record: Any) -> Procedure:
     """One record, or Unusable says what is wrong with it."""
     if not isinstance(record, dict) or not isinstance(record.get("states"), dict):
-        raise Unusable('has no "states" with a "segment_uid"')
-    segments, originals = mapped(record.get("action_segments")), record.get("original_segments")
+        raise UnusableError('has no "states" with a "segment_uid"')
+    segments, originals = dict_entries(record.get("action_segments")), record.get("original_segments")
     known = {uid: as_segment(uid, found) for uid, found in segments.items()}
     others = [entry for entry in originals if isinstance(entry, dict)] if isinstance(originals, list) else []
-    following = [as_segment(checked_text(o.get("segment_uid"), '"segment_uid"'), o, known) for o in others]
+    following = [as_segment(validate_text(o.get("segment_uid"), '"segment_uid"'), o, known) for o in others]
     known |= {segment.uid: segment for segment in following}
-    start_uid = checked_text(record["states"].get("segment_uid"), '"segment_uid"')
+    start_uid = validate_text(record["states"].get("segment_uid"), '"segment_uid"')
     start = known.get(start_uid) or as_segment(start_uid, record["states"])
-    true = truth(record)
+    true = true_action_ids(record)
     if unknown := [uid for uid in true if uid not in segments]:
-        raise Unusable(f"has the action {unknown[0]!r}, which its action_segments do not have")
-    actions = [checked_text(segments[uid].get("action_label"), "an action_label") for uid in true]
-    after = later(start, following or [known[uid] for uid in true])
+        raise UnusableError(f"has the action {unknown[0]!r}, which its action_segments do not have")
+    actions = [validate_text(segments[uid].get("action_label"), "an action_label") for uid in true]
+    after = segments_after(start, following or [known[uid] for uid in true])
     if not after:
-        raise Unusable("has no segment after its start")
+        raise UnusableError("has no segment after its start")
     return Procedure(f"{dataset}/{uid}", dataset, start, tuple(zip(actions, after, strict=False))[:TURNS])
 
 
-def truth(record: Mapping[str, Any]) -> list[str]:
+def true_action_ids(record: Mapping[str, Any]) -> list[str]:
     """The uids of the true actions: the candidate at the place `ground_truth`, counted from 0."""
     candidates, place = record.get("candidates"), record.get("ground_truth")
     if not isinstance(candidates, list) or isinstance(place, bool) or not isinstance(place, int):
-        raise Unusable('has no "candidates" with a whole number as "ground_truth"')
+        raise UnusableError('has no "candidates" with a whole number as "ground_truth"')
     if not 0 <= place < len(candidates):
-        raise Unusable(f"has the ground_truth {place}, and {len(candidates)} candidates, which are counted from 0")
+        raise UnusableError(f"has the ground_truth {place}, and {len(candidates)} candidates, which are counted from 0")
     chosen = candidates[place] if isinstance(candidates[place], list) else [candidates[place]]
-    return [checked_text(uid, "an action's uid") for uid in chosen]
+    return [validate_text(uid, "an action's uid") for uid in chosen]
 
 
-def later(start: Segment, segments: list[Segment]) -> list[Segment]:
+def segments_after(start: Segment, segments: list[Segment]) -> list[Segment]:
     """The segments after the start, which is passed over wherever it stands among them, under any name."""
     own = [
         place
@@ -112,10 +112,10 @@ def as_segment(uid: str, record: Mapping[str, Any], known: Mapping[str, Segment]
         return (known or {}).get(uid) or Segment(uid, None, 0.0, 0.0)
     times = [record.get(name) for name in ("segment_start_time", "segment_end_time")]
     if not all(isinstance(time, int | float) and math.isfinite(time) and time >= 0 for time in times):
-        raise Unusable(f"has no times of the segment {uid!r}")
+        raise UnusableError(f"has no times of the segment {uid!r}")
     return Segment(uid, video, float(times[0]), float(times[1]))
 
 
-def mapped(value: Any) -> dict[str, dict[str, Any]]:
+def dict_entries(value: Any) -> dict[str, dict[str, Any]]:
     """The objects of an object; empty for anything else."""
     return {key: found for key, found in value.items() if isinstance(found, dict)} if isinstance(value, dict) else {}

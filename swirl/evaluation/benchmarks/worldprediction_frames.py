@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from swirl import pictures
-from swirl.evaluation.benchmarks.splits import broken
+from swirl.evaluation.benchmarks.splits import picture_problem
 from swirl.evaluation.benchmarks.worldprediction_files import Segment
 from swirl.sources.archive_entries import Entry
-from swirl.sources.formats.video_decoding import opened
-from swirl.sources.validation import Unusable
+from swirl.sources.formats.video_decoding import open_video
+from swirl.sources.validation import UnusableError
 from swirl.states import Picture, State
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -30,12 +30,12 @@ class SegmentFrames:
         self.missing: list[str] = []
         self._known: dict[Segment, State | None] = {}
 
-    def of(self, segment: Segment, dataset: str) -> State | None:
+    def segment_state(self, segment: Segment, dataset: str) -> State | None:
         """The segment as a state; None where there is neither file nor video, or neither can be read."""
         if segment not in self._known:
             try:
                 self._known[segment] = State(picture=self._found(segment, dataset))
-            except Unusable as problem:
+            except UnusableError as problem:
                 self.missing.append(f"{segment.uid}: {problem}")
                 self._known[segment] = None
         return self._known[segment]
@@ -44,31 +44,31 @@ class SegmentFrames:
         stem = re.sub(r"[^A-Za-z0-9._-]", "_", segment.uid)
         for ending in PICTURES:
             if (file := self.folder / "frames" / f"{stem}{ending}").is_file():
-                if why := broken(Picture(file=file)):
-                    raise Unusable(why)
+                if why := picture_problem(Picture(file=file)):
+                    raise UnusableError(why)
                 return Picture(file=file)
         if segment.video is None:
-            raise Unusable(f"no frames/{stem}.png, and no video is named")
+            raise UnusableError(f"no frames/{stem}.png, and no video is named")
         name = PurePosixPath(segment.video)
         if name.is_absolute() or ".." in name.parts:
-            raise Unusable("its video's path leads out of the folder")
+            raise UnusableError("its video's path leads out of the folder")
         for place in (self.folder / "videos" / dataset, self.folder / "videos"):
             for ending in VIDEOS:
                 if (file := place / f"{name}{ending}").is_file():
-                    return middle(file, (segment.begin + segment.end) / 2)
-        raise Unusable(f"neither frames/{stem}.png nor videos/{dataset}/{name}.mp4 is there")
+                    return frame_at(file, (segment.begin + segment.end) / 2)
+        raise UnusableError(f"neither frames/{stem}.png nor videos/{dataset}/{name}.mp4 is there")
 
 
-def middle(file: Path, second: float) -> Picture:
+def frame_at(file: Path, second: float) -> Picture:
     """The first frame of a video at or after a time. Raises Unusable where there is none."""
     import av
 
-    with opened(Entry(file.name, 0, partial(file.open, "rb"))) as (container, stream, _):
+    with open_video(Entry(file.name, 0, partial(file.open, "rb"))) as (container, stream, _):
         try:
             container.seek(int(second / stream.time_base), stream=stream)
             for frame in container.decode(stream):
                 if frame.time is not None and frame.time + 1e-6 >= second:
                     return pictures.thumbnail(pictures.from_pixels(frame.to_ndarray(format="rgb24")), LONGEST)
         except (av.error.FFmpegError, OSError) as error:
-            raise Unusable(f"{file.name} cannot be decoded at {second:g} s ({error})") from error
-    raise Unusable(f"{file.name} ends before {second:g} s")
+            raise UnusableError(f"{file.name} cannot be decoded at {second:g} s ({error})") from error
+    raise UnusableError(f"{file.name} ends before {second:g} s")

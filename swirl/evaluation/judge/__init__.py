@@ -4,10 +4,19 @@ Where it is, what it is called and its key come from the environment: SWIRL_JUDG
 SWIRL_JUDGE_KEY. Nothing is sent anywhere else, and an answer that was paid for once is kept in the history.
 """
 
-from swirl.evaluation.judge.answer_parsing import Nonsense, numbers
-from swirl.evaluation.judge.cost_estimate import Load, estimate
-from swirl.evaluation.judge.endpoint import Endpoint, from_environment
+from swirl.evaluation.judge.answer_parsing import InvalidAnswerError, parse_numbers
+from swirl.evaluation.judge.cost_estimate import JudgeCalls, describe_cost
+from swirl.evaluation.judge.endpoint import Endpoint, endpoint_from_environment
 from swirl.evaluation.judge.judge import Judge
 from swirl.evaluation.judge.question import Question
 
-__all__ = ["Endpoint", "Judge", "Load", "Nonsense", "Question", "estimate", "from_environment", "numbers"]
+__all__ = [
+    "Endpoint",
+    "InvalidAnswerError",
+    "Judge",
+    "JudgeCalls",
+    "Question",
+    "describe_cost",
+    "endpoint_from_environment",
+    "parse_numbers",
+]

@@ -10,11 +10,11 @@ THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```\Z", re.DOTALL)
 
 
-class Nonsense(Exception):
+class InvalidAnswerError(Exception):
     """Why an answer cannot be used, as the predicate of "the judge's answer"."""
 
 
-def numbers(text: str, key: str, count: int, low: float, high: float) -> tuple[float, ...]:
+def parse_numbers(text: str, key: str, count: int, low: float, high: float) -> tuple[float, ...]:
     """The `count` numbers under `key` of the JSON object that is the whole answer, each from `low` to `high`.
 
     A code fence around the object and a `<think>` block before it are allowed, and a lone number stands for a list of
@@ -26,15 +26,15 @@ def numbers(text: str, key: str, count: int, low: float, high: float) -> tuple[f
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise Nonsense("is not one JSON object") from None
+        raise InvalidAnswerError("is not one JSON object") from None
     if not isinstance(document, dict) or key not in document:
-        raise Nonsense(f'is no JSON object with "{key}"')
+        raise InvalidAnswerError(f'is no JSON object with "{key}"')
     found = document[key] if isinstance(document[key], list) else [document[key]]
     if len(found) != count:
-        raise Nonsense(f'has {len(found)} numbers as "{key}" where {count} were asked for')
+        raise InvalidAnswerError(f'has {len(found)} numbers as "{key}" where {count} were asked for')
     for number in found:
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise Nonsense(f'has something else than a number as "{key}"')
+            raise InvalidAnswerError(f'has something else than a number as "{key}"')
         if not low <= number <= high:
-            raise Nonsense(f'has a number outside {low:g} to {high:g} as "{key}"')
+            raise InvalidAnswerError(f'has a number outside {low:g} to {high:g} as "{key}"')
     return tuple(float(number) for number in found)

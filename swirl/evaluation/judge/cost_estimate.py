@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from swirl.evaluation.judge.endpoint import Endpoint
 
-CHARACTERS = 4
+CHARACTERS_PER_TOKEN = 4
 """Characters of English to a token, about."""
-PICTURE = 255
+TOKENS_PER_PICTURE = 255
 """Tokens of a picture of up to 512 pixels a side, as GPT-4o counts them: 85, and 170 for a tile."""
-ANSWER = 60
+TOKENS_PER_ANSWER = 60
 """Tokens of an answer, about."""
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class JudgeCalls:
     """So many calls of one kind: `characters` of words and `pictures` in each."""
 
     calls: int
@@ -23,11 +23,13 @@ class Load:
     pictures: int
 
 
-def estimate(loads: list[Load], endpoint: Endpoint) -> str:
+def describe_cost(loads: list[JudgeCalls], endpoint: Endpoint) -> str:
     """A sentence with the calls, tokens and, where a price is given, the money that they need at the most."""
     calls = sum(load.calls for load in loads)
-    asked = sum(load.calls * (load.characters // CHARACTERS + load.pictures * PICTURE) for load in loads)
-    answered = calls * ANSWER
+    asked = sum(
+        load.calls * (load.characters // CHARACTERS_PER_TOKEN + load.pictures * TOKENS_PER_PICTURE) for load in loads
+    )
+    answered = calls * TOKENS_PER_ANSWER
     said = (
         f"The judge {endpoint.model} at {endpoint.url} will be asked up to {calls} times: about {asked} tokens in and "
         f"{answered} out; answers that are kept from before cost nothing."

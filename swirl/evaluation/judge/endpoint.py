@@ -12,12 +12,17 @@ import httpx
 
 from swirl.errors import UsageError
 
-URL, MODEL, KEY, PRICE = "SWIRL_JUDGE_URL", "SWIRL_JUDGE_MODEL", "SWIRL_JUDGE_KEY", "SWIRL_JUDGE_PRICE"
-AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+URL_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE, PRICE_VARIABLE = (
+    "SWIRL_JUDGE_URL",
+    "SWIRL_JUDGE_MODEL",
+    "SWIRL_JUDGE_KEY",
+    "SWIRL_JUDGE_PRICE",
+)
+RETRY_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Answers of a server that are worth another attempt."""
-HOPELESS = frozenset({401, 403, 404, 405})
+FATAL_STATUSES = frozenset({401, 403, 404, 405})
 """Answers that every question would get."""
-LIMITS = {"temperature": 0, "max_tokens": 400}
+SAMPLING_OPTIONS = {"temperature": 0, "max_tokens": 400}
 """What is asked of an endpoint that knows it; some models refuse one or the other."""
 LONGEST_WAIT = 60.0
 
@@ -52,24 +57,26 @@ class NoAnswer(Exception):
         self.of_all, self.silent = of_all, silent
 
 
-def from_environment(price: str | None = None) -> Endpoint:
+def endpoint_from_environment(price: str | None = None) -> Endpoint:
     """The endpoint that the environment names; `price` ("2.5,10") goes before SWIRL_JUDGE_PRICE.
 
     Raises UsageError that says what is missing.
     """
-    url, model = os.environ.get(URL, "").strip().rstrip("/"), os.environ.get(MODEL, "").strip()
-    if missing := [name for name, value in ((URL, url), (MODEL, model)) if not value]:
+    url, model = os.environ.get(URL_VARIABLE, "").strip().rstrip("/"), os.environ.get(MODEL_VARIABLE, "").strip()
+    if missing := [name for name, value in ((URL_VARIABLE, url), (MODEL_VARIABLE, model)) if not value]:
         raise UsageError(
             f"--judge needs {' and '.join(missing)} in the environment: the base URL of an OpenAI-compatible endpoint "
-            f"(such as http://127.0.0.1:8000/v1) and the model's name; {KEY} holds the key, if it wants one."
+            f"(such as http://127.0.0.1:8000/v1) and the model's name; {KEY_VARIABLE} holds the key, if it wants one."
         )
     if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{URL} is {url!r}, which is no http address; give the base URL, such as http://HOST/v1.")
-    text = price or os.environ.get(PRICE, "")
-    return Endpoint(url, model, os.environ.get(KEY, "").strip(), priced(text) if text.strip() else None)
+        raise UsageError(
+            f"{URL_VARIABLE} is {url!r}, which is no http address; give the base URL, such as http://HOST/v1."
+        )
+    text = price or os.environ.get(PRICE_VARIABLE, "")
+    return Endpoint(url, model, os.environ.get(KEY_VARIABLE, "").strip(), parse_price(text) if text.strip() else None)
 
 
-def priced(text: str) -> tuple[float, float]:
+def parse_price(text: str) -> tuple[float, float]:
     """A price as "IN,OUT" a million tokens, or one number for both. Raises UsageError for anything else."""
     try:
         found = [float(part) for part in text.split(",")]
@@ -80,7 +87,7 @@ def priced(text: str) -> tuple[float, float]:
     return found[0], found[-1]
 
 
-def complete(
+def request_completion(
     client: httpx.Client,
     endpoint: Endpoint,
     messages: list[dict[str, Any]],
@@ -95,7 +102,7 @@ def complete(
     the server is kept to, up to a minute. Raises NoAnswer when none was to be had.
     """
     headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
-    limits: dict[str, Any] = dict(LIMITS)
+    limits: dict[str, Any] = dict(SAMPLING_OPTIONS)
     trouble = "was not asked"
     for attempt in range(attempts):
         wait = pause * 2**attempt
@@ -108,19 +115,19 @@ def complete(
             trouble = f"cannot be reached ({str(error) or type(error).__name__})"
         else:
             if answer.is_success:
-                return reply(answer)
-            trouble = f"answered {answer.status_code}{said(answer, endpoint)}"
+                return parse_reply(answer)
+            trouble = f"answered {answer.status_code}{error_reason(answer, endpoint)}"
             refused = [name for name in limits if answer.status_code == 400 and name in answer.text]
-            if not refused and answer.status_code not in AGAIN:
-                raise NoAnswer(trouble, of_all=answer.status_code in HOPELESS)
+            if not refused and answer.status_code not in RETRY_STATUSES:
+                raise NoAnswer(trouble, of_all=answer.status_code in FATAL_STATUSES)
             limits = {name: value for name, value in limits.items() if name not in refused}
-            wait = 0.0 if refused else max(wait, asked_to_wait(answer))
+            wait = 0.0 if refused else max(wait, retry_after_seconds(answer))
         if attempt + 1 < attempts:
             sleep(wait)
     raise NoAnswer(f"{trouble} ({attempts} attempts)", silent=True)
 
 
-def reply(answer: httpx.Response) -> Reply:
+def parse_reply(answer: httpx.Response) -> Reply:
     """What a completion says. Raises NoAnswer for a refusal, and for what is no completion."""
     try:
         document = answer.json()
@@ -138,17 +145,17 @@ def reply(answer: httpx.Response) -> Reply:
     return Reply(text, *counts)
 
 
-def said(answer: httpx.Response, endpoint: Endpoint) -> str:
+def error_reason(answer: httpx.Response, endpoint: Endpoint) -> str:
     """The server's reason, shortened and never with the key in it; of a refused key none, for it may repeat the key."""
     if answer.status_code in (401, 403):
-        return f", so the key in {KEY} is not accepted"
+        return f", so the key in {KEY_VARIABLE} is not accepted"
     text = " ".join(answer.text.split())[:120]
     if endpoint.key:
         text = text.replace(endpoint.key, "…")
     return f" ({text})" if text else ""
 
 
-def asked_to_wait(answer: httpx.Response) -> float:
+def retry_after_seconds(answer: httpx.Response) -> float:
     """The seconds of `Retry-After`, up to a minute; 0 where there is none."""
     try:
         return min(LONGEST_WAIT, max(0.0, float(answer.headers.get("Retry-After", 0))))

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import httpx
 
 from swirl.errors import SwirlError
-from swirl.evaluation.judge.answer_parsing import Nonsense
-from swirl.evaluation.judge.endpoint import Endpoint, NoAnswer, complete
+from swirl.evaluation.judge.answer_parsing import InvalidAnswerError
+from swirl.evaluation.judge.endpoint import Endpoint, NoAnswer, request_completion
 from swirl.evaluation.judge.question import Question
 from swirl.history import History
 
 Score = TypeVar("Score")
 Progress = Callable[[float, str], None]
-SILENCES = 3
+MAX_UNANSWERED_IN_A_ROW = 3
 """Questions in a row without any answer, each tried several times, after which the rest is not asked."""
 
 
@@ -42,7 +42,7 @@ class Judge:
     ) -> None:
         self.endpoint, self.history, self.attempts, self.pause = endpoint, history, attempts, pause
         self.timeout, self.at_once = timeout, at_once
-        self.asked = self.kept = 0
+        self.answers_received = self.answers_reused = 0
         self.tokens = [0, 0]
         self.failures: dict[str, list[str]] = {}
         self._lock = threading.Lock()
@@ -63,54 +63,54 @@ class Judge:
         pool = ThreadPoolExecutor(self.at_once)
         with httpx.Client(timeout=self.timeout) as client:
             try:
-                answers = pool.map(lambda question: self._one(client, question, read), questions)
+                answers = pool.map(lambda question: self._score_or_reason(client, question, read), questions)
                 for question, (score, why) in zip(questions, answers, strict=True):
                     scores.append(score)
                     if why is not None:  # noted here and not where it happened: threads end in any order
-                        self.failures.setdefault(why, []).append(question.about)
+                        self.failures.setdefault(why, []).append(question.subject)
                     if progress is not None:
                         progress(len(scores) / len(questions), "asking the judge")
             finally:
                 pool.shutdown(cancel_futures=True)  # after an interruption the questions in line are not asked
         return scores
 
-    def _one(
+    def _score_or_reason(
         self, client: httpx.Client, question: Question, read: Callable[[str], Score]
     ) -> tuple[Score | None, str | None]:
         """The score of one answer, or the reason why there is none."""
         try:
-            return self._answered(client, question, read), None
+            return self._score(client, question, read), None
         except NoAnswer as problem:
             with self._lock:
                 self._silences = self._silences + 1 if problem.silent else 0
-                if problem.of_all or self._silences >= SILENCES:
+                if problem.of_all or self._silences >= MAX_UNANSWERED_IN_A_ROW:
                     self._given_up = self._given_up or f"was not asked any more, for it {problem}"
             return None, f"the judge {problem}"
-        except Nonsense as problem:
+        except InvalidAnswerError as problem:
             return None, f"the judge's answer {problem}"
         except SwirlError as problem:  # a picture that cannot be shown
             return None, str(problem).rstrip(".")
 
-    def _answered(self, client: httpx.Client, question: Question, read: Callable[[str], Score]) -> Score:
+    def _score(self, client: httpx.Client, question: Question, read: Callable[[str], Score]) -> Score:
         if not question.instruction.strip():
-            raise Nonsense("was not asked for, because the instruction is empty")
+            raise InvalidAnswerError("was not asked for, because the instruction is empty")
         messages = question.messages()
         key = self.key(messages)
         known = self.history.judgement(key)
         if known is not None:
             score = read(known)
             with self._lock:
-                self.kept += 1
+                self.answers_reused += 1
             return score
         if self._given_up is not None:
             raise NoAnswer(self._given_up)
-        reply = complete(client, self.endpoint, messages, attempts=self.attempts, pause=self.pause)
+        reply = request_completion(client, self.endpoint, messages, attempts=self.attempts, pause=self.pause)
         with self._lock:
             self._silences = 0
-            self.asked += 1
+            self.answers_received += 1
             self.tokens = [self.tokens[0] + reply.tokens_in, self.tokens[1] + reply.tokens_out]
         score = read(reply.text)
-        self.history.keep_judgement(key, self.endpoint.model, reply.text)
+        self.history.save_judgement(key, self.endpoint.model, reply.text)
         return score
 
     def key(self, messages: list[dict[str, Any]]) -> str:
@@ -136,8 +136,8 @@ class Judge:
         return {
             "model": self.endpoint.model,
             "url": self.endpoint.url,
-            "asked": self.asked,
-            "kept": self.kept,
+            "asked": self.answers_received,
+            "kept": self.answers_reused,
             "tokens_in": self.tokens[0],
             "tokens_out": self.tokens[1],
             "cost": self.cost(),

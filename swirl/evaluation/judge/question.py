@@ -19,16 +19,16 @@ class Question:
     `pictures` are shown in this order, after the words.
     """
 
-    about: str
-    task: str
+    subject: str
+    prompt_template: str
     instruction: str
     pictures: tuple[Picture, ...] = ()
     answer: str = ""
 
-    def words(self) -> str:
+    def prompt_text(self) -> str:
         """The text that is sent. Braces in an instruction are its own."""
         parts = {"{instruction}": self.instruction.strip(), "{answer}": self.answer.strip() or "(nothing)"}
-        text, found = self.task, ""
+        text, found = self.prompt_template, ""
         while text:
             at, name = min(((text.find(name), name) for name in parts if name in text), default=(len(text), ""))
             found += text[:at] + parts.get(name, "")
@@ -38,6 +38,6 @@ class Question:
     def messages(self) -> list[dict[str, Any]]:
         """The messages of a chat completion, pictures as `data:` addresses. Raises SwirlError for a broken picture."""
         shown = [pictures.data_uri(pictures.thumbnail(picture, LONGEST)) for picture in self.pictures]
-        parts: list[dict[str, Any]] = [{"type": "text", "text": self.words()}]
+        parts: list[dict[str, Any]] = [{"type": "text", "text": self.prompt_text()}]
         parts += [{"type": "image_url", "image_url": {"url": address}} for address in shown]
-        return [{"role": "user", "content": parts if shown else self.words()}]
+        return [{"role": "user", "content": parts if shown else self.prompt_text()}]

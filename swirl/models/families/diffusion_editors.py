@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.models.checkpoint_files import INDEX
+from swirl.models.checkpoint_files import PIPELINE_INDEX_FILE
 from swirl.models.hub import HUB_ID, hub_file
 from swirl.models.results import Prediction
 from swirl.states import State
@@ -31,7 +31,7 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PipelineConfig:
     """How a pipeline is asked: `settings` in full, `distilled` in their place where the pipeline says it is."""
 
     text_encoder: str  # its class in transformers
@@ -40,13 +40,13 @@ class Recipe:
     unwanted: tuple[str, ...] = ()  # parts that are neither fetched nor loaded
 
 
-RECIPES = {
-    "StableDiffusionInstructPix2PixPipeline": Recipe(
+PIPELINE_CONFIGS = {
+    "StableDiffusionInstructPix2PixPipeline": PipelineConfig(
         "CLIPTextModel",
         {"num_inference_steps": 20, "guidance_scale": 7.5, "image_guidance_scale": 1.5},
         unwanted=("safety_checker", "feature_extractor", "image_encoder"),
     ),
-    "Flux2KleinPipeline": Recipe(
+    "Flux2KleinPipeline": PipelineConfig(
         "Qwen3ForCausalLM",
         {"num_inference_steps": 28, "guidance_scale": 4.0},
         distilled={"num_inference_steps": 4, "guidance_scale": 1.0},
@@ -57,32 +57,34 @@ RECIPES = {
 def is_editor(source: Path | str) -> bool:
     """Whether a folder, or a model id on the Hub, is a diffusers pipeline. A Hub id costs a look at one small file."""
     if isinstance(source, Path) or Path(source).expanduser().is_dir():
-        return (Path(source).expanduser() / INDEX).is_file()
-    return bool(HUB_ID.fullmatch(source)) and hub_file(source, INDEX) is not None
+        return (Path(source).expanduser() / PIPELINE_INDEX_FILE).is_file()
+    return bool(HUB_ID.fullmatch(source)) and hub_file(source, PIPELINE_INDEX_FILE) is not None
 
 
-def load_editor(source: Path | str, device: str = "auto", precision: str = "auto", *, side: int = SIDE) -> Editor:
+def load_editor(
+    source: Path | str, device: str = "auto", precision: str = "auto", *, side: int = SIDE
+) -> DiffusionEditor:
     """Load a pipeline from a folder or the Hub; `side` is the long side in pixels at which it works.
 
     Only safetensors weights are read, no code of the checkpoint runs, and a safety checker is neither fetched nor
     loaded. Raises SwirlError in one sentence for what is missing or is no editor.
     """
     # torch comes with these: it waits until an editor is loaded.
-    from swirl.models.load_errors import UNREADABLE, first_line
+    from swirl.models.load_errors import LOADING_ERRORS, first_line
     from swirl.models.placement import pick_device, pick_dtype
 
     source = str(Path(source).expanduser()) if Path(source).expanduser().is_dir() else str(source)
     kind, place = pipeline_class(source), pick_device(device)
     try:
         pipeline = load_pipeline(source, kind, pick_dtype(place, precision))
-    except (*UNREADABLE, AttributeError, ImportError) as error:
+    except (*LOADING_ERRORS, AttributeError, ImportError) as error:
         raise SwirlError(
             f"The editor {source} cannot be loaded ({first_line(error)}); name a folder of a diffusers pipeline with "
             "safetensors weights, or a model id on the Hub that this machine can reach."
         ) from error
     pipeline.to(place)
     pipeline.set_progress_bar_config(disable=True)
-    return Editor(pipeline, name=source, side=side)
+    return DiffusionEditor(pipeline, name=source, side=side)
 
 
 def load_pipeline(source: str, kind: str, dtype: torch.dtype) -> DiffusionPipeline:
@@ -90,7 +92,7 @@ def load_pipeline(source: str, kind: str, dtype: torch.dtype) -> DiffusionPipeli
     import diffusers
     import transformers
 
-    recipe = RECIPES[kind]
+    recipe = PIPELINE_CONFIGS[kind]
     options: dict[str, Any] = dict.fromkeys(recipe.unwanted)
     if "safety_checker" in recipe.unwanted:
         options["requires_safety_checker"] = False
@@ -114,33 +116,39 @@ def load_pipeline(source: str, kind: str, dtype: torch.dtype) -> DiffusionPipeli
 def pipeline_class(source: str) -> str:
     """The class that a pipeline's index names. Raises SwirlError unless it is one that edits a picture by words."""
     folder = Path(source)
-    file = folder / INDEX if folder.is_dir() else hub_file(source, INDEX)
+    file = folder / PIPELINE_INDEX_FILE if folder.is_dir() else hub_file(source, PIPELINE_INDEX_FILE)
     if file is None or not file.is_file():
-        raise SwirlError(f"{source} has no {INDEX} that this machine can reach; name a diffusers pipeline.")
+        raise SwirlError(
+            f"{source} has no {PIPELINE_INDEX_FILE} that this machine can reach; name a diffusers pipeline."
+        )
     try:
         index = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SwirlError(f"{file} cannot be read as JSON ({error}); take another pipeline.") from error
     kind = index.get("_class_name") if isinstance(index, dict) else None
-    if not isinstance(kind, str) or kind not in RECIPES:
-        raise SwirlError(f"{source} is a pipeline of the kind {kind}; it takes {' or '.join(RECIPES)}.")
+    if not isinstance(kind, str) or kind not in PIPELINE_CONFIGS:
+        raise SwirlError(f"{source} is a pipeline of the kind {kind}; it takes {' or '.join(PIPELINE_CONFIGS)}.")
     parts = [name for name, part in index.items() if isinstance(part, list) and part[:1] != [None]]
-    gone = [name for name in parts if name not in RECIPES[kind].unwanted and not any((file.parent / name).glob("*"))]
+    gone = [
+        name
+        for name in parts
+        if name not in PIPELINE_CONFIGS[kind].unwanted and not any((file.parent / name).glob("*"))
+    ]
     if folder.is_dir() and gone:
         # A tokenizer, for one, would be made up from nothing.
         raise SwirlError(f"{source} lacks the part {gone[0]}; fetch the whole pipeline again.")
     return kind
 
 
-class Editor:
+class DiffusionEditor:
     """A diffusion editor with the face of a world model, for as much as it can do."""
 
     kind = "image"
-    trainable = False
-    small = False
+    is_trainable = False
+    is_small = False
 
     def __init__(self, pipeline: DiffusionPipeline, *, name: str, side: int = SIDE) -> None:
-        recipe = RECIPES[type(pipeline).__name__]
+        recipe = PIPELINE_CONFIGS[type(pipeline).__name__]
         self.pipeline, self.name, self.side = pipeline, name, side
         self.settings = recipe.distilled if pipeline.config.get("is_distilled") else recipe.settings
         denoiser = getattr(pipeline, "unet", None)
@@ -160,7 +168,7 @@ class Editor:
 
         `temperature` is for models that draw tokens and is not used.
         """
-        return [Prediction(self.edited(state, action, seed + i), None, None) for i in range(n)]
+        return [Prediction(self.edit(state, action, seed + i), None, None) for i in range(n)]
 
     def imagine_batch(
         self,
@@ -172,12 +180,12 @@ class Editor:
         """One next state for each row, always the same for the same row; `temperature` is not used."""
         imagined: list[State] = []
         for state, action in zip(states, actions, strict=True):
-            imagined.append(self.edited(state, action, 0))
+            imagined.append(self.edit(state, action, 0))
             if progress is not None:
                 progress(len(imagined) / len(states), "imagining next states")
         return imagined
 
-    def edited(self, state: State, action: str, seed: int) -> State:
+    def edit(self, state: State, action: str, seed: int) -> State:
         """The frame as the pipeline changes it by the instruction. Raises SwirlError for a text state."""
         import numpy as np
         import torch
@@ -207,7 +215,7 @@ class Editor:
         return {
             "name": self.name,
             "kind": self.kind,
-            "trainable": self.trainable,
+            "trainable": self.is_trainable,
             "pipeline": type(self.pipeline).__name__,
             "parameters": sum(parameter.numel() for part in parts for parameter in part.parameters()),
             "side": self.side,
@@ -226,12 +234,12 @@ class Editor:
         if device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def without_log_probs(self, *_: Any, **__: Any) -> NoReturn:
+    def raise_no_log_probs(self, *_: Any, **__: Any) -> NoReturn:
         """Every question that needs log-probabilities ends here."""
         raise SwirlError(
             f"{self.name} is a diffusion editor: it can show next states but has no log-probabilities, so it cannot "
             "infer actions or be trained here; choose a world model such as tiny-blocks."
         )
 
-    infer = forward_log_prob = inverse_log_prob = without_state_log_prob = without_log_probs
-    suggest_actions = sample = log_prob = save = without_log_probs
+    infer = forward_log_prob = inverse_log_prob = log_prob_without_state = raise_no_log_probs
+    suggest_actions = sample = log_prob = save = raise_no_log_probs

@@ -10,19 +10,19 @@ from transformers import Emu3ForConditionalGeneration, PreTrainedTokenizerBase
 from transformers.models.emu3.image_processing_emu3 import Emu3ImageProcessor
 
 from swirl.codecs.state_codecs import ImageCodec
-from swirl.codecs.unified_tokenizers import InnerTokenizer
+from swirl.codecs.unified_tokenizers import UnifiedImageTokenizer
 from swirl.errors import SwirlError
 
 
-class Emu3Tokenizer(InnerTokenizer):
+class Emu3Tokenizer(UnifiedImageTokenizer):
     """Emu3's image tokenizer."""
 
-    def quantised(self, images: torch.Tensor) -> torch.Tensor:
+    def quantise_images(self, images: torch.Tensor) -> torch.Tensor:
         """The codes (B, rows, columns) of frames as the model takes them."""
         sizes = torch.tensor([[self.size, self.size]] * len(images))
         return torch.stack(self.vq.encode(images, sizes).image_tokens)
 
-    def pictured(self, codes: torch.Tensor) -> torch.Tensor:
+    def decode_codes(self, codes: torch.Tensor) -> torch.Tensor:
         """The frames (B, 3, H, W), scaled as the model takes them, of codes (B, T)."""
         return self.vq.decode(codes.view(-1, *self.grid))
 

@@ -15,36 +15,36 @@ from transformers import JanusForConditionalGeneration, PreTrainedTokenizerBase
 from transformers.models.janus.image_processing_pil_janus import JanusImageProcessorPil
 
 from swirl.codecs.state_codecs import ImageCodec
-from swirl.codecs.unified_tokenizers import FRAMES_AT_ONCE, InnerTokenizer
+from swirl.codecs.unified_tokenizers import FRAMES_AT_ONCE, UnifiedImageTokenizer
 from swirl.errors import SwirlError
-from swirl.models.backbone import Body, Support
+from swirl.models.backbone import TokenInterface, TokenSupport
 
 REMEMBERED = 128  # frames whose features are kept: 2 MB each at 576 features of 2048 numbers
 
 
-class JanusTokenizer(InnerTokenizer):
+class JanusTokenizer(UnifiedImageTokenizer):
     """Janus's image tokenizer."""
 
-    def quantised(self, images: torch.Tensor) -> torch.Tensor:
+    def quantise_images(self, images: torch.Tensor) -> torch.Tensor:
         """The codes (B, T) of frames, nearest by angle, as it was trained; transformers' own compares by distance."""
         latents = self.vq.quant_conv(self.vq.encoder(images)).flatten(2).transpose(1, 2)
         return (normalize(latents, dim=-1) @ normalize(self.vq.quantize.embedding.weight, dim=-1).T).argmax(dim=-1)
 
-    def pictured(self, codes: torch.Tensor) -> torch.Tensor:
+    def decode_codes(self, codes: torch.Tensor) -> torch.Tensor:
         """The frames (B, 3, H, W), scaled as the model takes them, of codes (B, T)."""
         return self.vq.decode(codes)
 
 
-class JanusBody(Body):
+class JanusTokenInterface(TokenInterface):
     """Ids of three kinds in, logits of words and of codes out."""
 
     def __init__(self, images: JanusTokenizer, words: int) -> None:
         self.images, self.words = images, words
         self._seen: OrderedDict[bytes, torch.Tensor] = OrderedDict()
 
-    def inputs(self, base: JanusForConditionalGeneration, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    def model_inputs(self, base: JanusForConditionalGeneration, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         """The embeddings (B, T, D) of ids (B, T)."""
-        first, beyond = self.words, self.words + self.images.codes
+        first, beyond = self.words, self.words + self.images.codebook_size
         drawn, read = (ids >= first) & (ids < beyond), ids >= beyond
         embedded = base.get_input_embeddings()(ids.masked_fill(ids >= first, 0))
         if drawn.any():
@@ -65,7 +65,7 @@ class JanusBody(Body):
         base.model.vision_model.eval()
         for start in range(0, len(new), FRAMES_AT_ONCE):
             part = new[start : start + FRAMES_AT_ONCE]
-            pixels = self.images.normalised(self.images.drawn(frames[part]))
+            pixels = self.images.normalise_images(self.images.codes_to_images(frames[part]))
             seen = base.model.get_image_features(pixels.to(base.dtype)).pooler_output
             self._seen.update({keys[i]: features for i, features in zip(part, seen, strict=True)})
         found = torch.stack([self._seen[key] for key in keys])
@@ -75,19 +75,19 @@ class JanusBody(Body):
             self._seen.popitem(last=False)
         return found
 
-    def logits(self, base: JanusForConditionalGeneration, hidden: torch.Tensor, support: Support) -> torch.Tensor:
+    def logits(self, base: JanusForConditionalGeneration, hidden: torch.Tensor, support: TokenSupport) -> torch.Tensor:
         """Logits (…, high - low) of hidden states (…, D), in float32: those of words, then those of codes."""
-        parts, end = [], self.words + self.images.codes if support.high is None else support.high
+        parts, end = [], self.words + self.images.codebook_size if support.high is None else support.high
         if support.low < self.words:
-            parts.append(super().logits(base, hidden, Support(support.low, min(end, self.words))))
+            parts.append(super().logits(base, hidden, TokenSupport(support.low, min(end, self.words))))
         if end > self.words:
             codes = base.model.generation_head(hidden).float()
             parts.append(codes[..., max(0, support.low - self.words) : end - self.words])
         return torch.cat(parts, dim=-1)
 
-    def width(self, base: JanusForConditionalGeneration, support: Support) -> int:
+    def support_size(self, base: JanusForConditionalGeneration, support: TokenSupport) -> int:
         """How many ids the support holds."""
-        return len(range(self.words + self.images.codes)[support.low : support.high])
+        return len(range(self.words + self.images.codebook_size)[support.low : support.high])
 
 
 def janus_codec(source: str, base: JanusForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> ImageCodec:
@@ -105,5 +105,5 @@ def janus_codec(source: str, base: JanusForConditionalGeneration, tokenizer: Pre
             f"{source} sees {vision.num_image_tokens} features in a frame and draws it with {length} codes; take a "
             "Janus that has as many of both."
         )
-    base.swirl_body = JanusBody(images, words)
-    return ImageCodec(tokenizer, images, words, family="janus", reading=words + images.codes)
+    base.swirl_body = JanusTokenInterface(images, words)
+    return ImageCodec(tokenizer, images, words, family="janus", reading=words + images.codebook_size)

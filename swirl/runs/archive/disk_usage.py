@@ -11,7 +11,7 @@ PARTS = {"checkpoints": "checkpoints", "trainer": "saved steps to resume from", 
 
 
 @dataclass
-class Disk:
+class DiskUsage:
     """Files and bytes of a folder, and the bytes of each of its entries that has any."""
 
     files: int = 0
@@ -19,11 +19,11 @@ class Disk:
     parts: dict[str, int] = field(default_factory=dict)
 
 
-def used(folder: Path) -> Disk:
+def measure_disk_usage(folder: Path) -> DiskUsage:
     """What a run's folder holds now; nothing when it is not there. Links count as themselves."""
-    disk = Disk()
-    for entry in entries(folder):
-        files, size = walk(entry)
+    disk = DiskUsage()
+    for entry in list_entries(folder):
+        files, size = measure_entry(entry)
         disk.files += files
         disk.size += size
         name = PARTS.get(entry.name, "other files")
@@ -31,18 +31,18 @@ def used(folder: Path) -> Disk:
     return disk
 
 
-def walk(entry: os.DirEntry[str]) -> tuple[int, int]:
+def measure_entry(entry: os.DirEntry[str]) -> tuple[int, int]:
     """Files and bytes of an entry and all below it; what vanishes meanwhile counts as nothing."""
     try:
         if not entry.is_dir(follow_symlinks=False):
             return 1, entry.stat(follow_symlinks=False).st_size
     except FileNotFoundError:
         return 0, 0
-    below = [walk(inner) for inner in entries(Path(entry.path))]
+    below = [measure_entry(inner) for inner in list_entries(Path(entry.path))]
     return sum(files for files, _ in below), sum(size for _, size in below)
 
 
-def entries(folder: Path) -> list[os.DirEntry[str]]:
+def list_entries(folder: Path) -> list[os.DirEntry[str]]:
     """What lies in a folder; nothing when it is not there or may not be read."""
     try:
         with os.scandir(folder) as found:

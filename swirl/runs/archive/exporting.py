@@ -13,12 +13,12 @@ from typing import Any
 
 from swirl.errors import SwirlError, UsageError
 from swirl.history import Checkpoint, History, Rollout, Run
-from swirl.history.run_transfer import PAST
+from swirl.history.run_transfer import TRANSFERRED_COLUMNS
 from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
 from swirl.models.checkpoints import base_name, base_source
 from swirl.runs import scheduler
 from swirl.runs.archive import file_format as layout
-from swirl.runs.archive.lineage import starts
+from swirl.runs.archive.lineage import find_parent_links
 from swirl.version import __version__
 
 CHUNK = 1 << 20
@@ -28,7 +28,7 @@ Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedRun:
     """A written file, its size in bytes, and the checkpoints that were left out since their files are gone."""
 
     file: Path
@@ -36,7 +36,7 @@ class Exported:
     left_out: tuple[str, ...]
 
 
-def export_run(home: Path, run_id: str, target: Path, progress: Progress = lambda share, words: None) -> Exported:
+def export_run(home: Path, run_id: str, target: Path, progress: Progress = lambda share, words: None) -> ExportedRun:
     """Write a run as one file, `target`, or into that folder under the run's id; all of it, or nothing.
 
     Raises SwirlError for an unknown run or a file that cannot be written, UsageError for one that is there already.
@@ -49,16 +49,16 @@ def export_run(home: Path, run_id: str, target: Path, progress: Progress = lambd
     draft = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(draft, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            left_out = Writer(home, history, run, archive, progress).write()
+            left_out = RunFileWriter(home, history, run, archive, progress).write()
         os.replace(draft, file)
     except OSError as error:
         raise SwirlError(f"{file} cannot be written ({error.strerror or error}); name another place.") from error
     finally:
         draft.unlink(missing_ok=True)
-    return Exported(file, file.stat().st_size, left_out)
+    return ExportedRun(file, file.stat().st_size, left_out)
 
 
-class Writer:
+class RunFileWriter:
     """Puts one run into an open zip file, member by member, and remembers what each weighs and hashes to."""
 
     def __init__(self, home: Path, history: History, run: Run, archive: zipfile.ZipFile, progress: Progress) -> None:
@@ -69,22 +69,24 @@ class Writer:
 
     def write(self) -> tuple[str, ...]:
         """Write all members, run.json last; the names of checkpoints whose files are gone."""
-        kept, left_out = self.checkpoints()
-        files = [*self.weights(kept), *self.others()]
+        kept, left_out = self.complete_checkpoints()
+        files = [*self.adapter_files(kept), *self.log_and_media_files()]
         self.all = max(1, sum(file.stat().st_size for _, file in files))
-        self.text(layout.SETTINGS, [json.dumps(self.run.settings, indent=2) + "\n"])
-        self.text(layout.METRICS, (json.dumps(row) + "\n" for row in self.history.figures(self.run.id)))
-        self.text(layout.ROLLOUTS, map(rollout_line, self.history.all_rollouts(self.run.id)))
+        self.write_lines(layout.SETTINGS_JSON, [json.dumps(self.run.settings, indent=2) + "\n"])
+        self.write_lines(
+            layout.METRICS_JSONL, (json.dumps(row) + "\n" for row in self.history.iterate_metrics(self.run.id))
+        )
+        self.write_lines(layout.ROLLOUTS_JSONL, map(rollout_line, self.history.all_rollouts(self.run.id)))
         for checkpoint, manifest in kept:
             place = layout.checkpoint_folder(checkpoint.index, checkpoint.phase)
-            self.text(f"{place}/{MANIFEST}", [json.dumps(manifest, indent=1) + "\n"])
+            self.write_lines(f"{place}/{MANIFEST}", [json.dumps(manifest, indent=1) + "\n"])
         for name, file in files:
-            self.copy(name, file)
-        about = self.about([checkpoint for checkpoint, _ in kept])
-        self.archive.writestr(layout.ABOUT, json.dumps(about, ensure_ascii=False, indent=1))
+            self.write_file(name, file)
+        about = self.build_run_document([checkpoint for checkpoint, _ in kept])
+        self.archive.writestr(layout.RUN_JSON, json.dumps(about, ensure_ascii=False, indent=1))
         return left_out
 
-    def checkpoints(self) -> tuple[list[tuple[Checkpoint, dict[str, Any]]], tuple[str, ...]]:
+    def complete_checkpoints(self) -> tuple[list[tuple[Checkpoint, dict[str, Any]]], tuple[str, ...]]:
         """The checkpoints whose files are whole, each with its swirl.json as another home needs it; the other names."""
         kept, left_out = [], []
         for checkpoint in self.history.checkpoints(self.run.id):
@@ -97,31 +99,31 @@ class Writer:
             kept.append((checkpoint, {**manifest, "base": base_name(base_source(folder, manifest))}))
         return kept, tuple(left_out)
 
-    def weights(self, kept: Iterable[tuple[Checkpoint, dict[str, Any]]]) -> Iterator[tuple[str, Path]]:
+    def adapter_files(self, kept: Iterable[tuple[Checkpoint, dict[str, Any]]]) -> Iterator[tuple[str, Path]]:
         """The adapters' files of the checkpoints, by their names in the zip file."""
         for checkpoint, _ in kept:
             place = layout.checkpoint_folder(checkpoint.index, checkpoint.phase)
             for name in (f"{adapter}/{file}" for adapter in ADAPTERS for file in ADAPTER_FILES):
                 yield f"{place}/{name}", self.home / checkpoint.path / name
 
-    def others(self) -> Iterator[tuple[str, Path]]:
+    def log_and_media_files(self) -> Iterator[tuple[str, Path]]:
         """The log and the pictures of the run."""
-        for file in (self.folder / layout.LOG, *sorted((self.folder / "media").glob("*"))):
+        for file in (self.folder / layout.LOG_FILE, *sorted((self.folder / "media").glob("*"))):
             name = file.relative_to(self.folder).as_posix()
-            if layout.allowance(name) is not None and file.is_file() and not file.is_symlink():
+            if layout.max_member_bytes(name) is not None and file.is_file() and not file.is_symlink():
                 yield name, file
 
-    def text(self, name: str, lines: Iterable[str]) -> None:
+    def write_lines(self, name: str, lines: Iterable[str]) -> None:
         """A member made of lines, as they come."""
-        self.member(name, (line.encode() for line in lines), zipfile.ZIP_DEFLATED)
+        self.write_member(name, (line.encode() for line in lines), zipfile.ZIP_DEFLATED)
 
-    def copy(self, name: str, file: Path) -> None:
+    def write_file(self, name: str, file: Path) -> None:
         """A member that is a file of the run; weights would not get any smaller by packing."""
         packing = zipfile.ZIP_STORED if name.endswith(".safetensors") else zipfile.ZIP_DEFLATED
         with file.open("rb") as source:
-            self.member(name, iter(lambda: source.read(CHUNK), b""), packing, counted=True)
+            self.write_member(name, iter(lambda: source.read(CHUNK), b""), packing, counted=True)
 
-    def member(self, name: str, chunks: Iterable[bytes], packing: int, *, counted: bool = False) -> None:
+    def write_member(self, name: str, chunks: Iterable[bytes], packing: int, *, counted: bool = False) -> None:
         """Write one member, and note its size and hash."""
         digest, size = hashlib.sha256(), 0
         info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
@@ -135,15 +137,15 @@ class Writer:
                 self.progress(min(1.0, self.done / self.all), f"Writing {name}")
         self.members[name] = {"bytes": size, "sha256": digest.hexdigest()}
 
-    def about(self, kept: Iterable[Checkpoint]) -> dict[str, Any]:
+    def build_run_document(self, kept: Iterable[Checkpoint]) -> dict[str, Any]:
         """What run.json says."""
         run_id, history = self.run.id, self.history
-        begun = starts(self.home, history.runs()).get(run_id)
+        begun = find_parent_links(self.home, history.runs()).get(run_id)
         came_from = None
         if begun is not None:
             parent = history.run(begun.parent)
             came_from = {"run": parent.id, "created": parent.created, "checkpoint": begun.checkpoint}
-        columns = {name: value for name, value in asdict(self.run).items() if name in PAST}
+        columns = {name: value for name, value in asdict(self.run).items() if name in TRANSFERRED_COLUMNS}
         return {
             "format": layout.FORMAT,
             "kind": layout.KIND,
@@ -156,7 +158,7 @@ class Writer:
             "resumptions": [without(asdict(one), "run") for one in history.resumptions(run_id)],
             "phases": [without(asdict(phase), "run") for phase in history.phases(run_id)],
             "checkpoints": [without(asdict(checkpoint), "run", "name", "path") for checkpoint in kept],
-            "evaluations": [without(asdict(one), "id") for one in history.evaluations_of(run_id)],
+            "evaluations": [without(asdict(one), "id") for one in history.evaluations_of_run(run_id)],
             "members": self.members,
         }
 

@@ -17,12 +17,18 @@ import re
 FORMAT = 1
 KIND = "swirl run"
 SUFFIX = ".swirl.zip"
-ABOUT, SETTINGS, METRICS, ROLLOUTS, LOG = "run.json", "settings.json", "metrics.jsonl", "rollouts.jsonl", "log.txt"
-KEPT_BY_HISTORY = (ABOUT, SETTINGS, METRICS, ROLLOUTS)
+RUN_JSON, SETTINGS_JSON, METRICS_JSONL, ROLLOUTS_JSONL, LOG_FILE = (
+    "run.json",
+    "settings.json",
+    "metrics.jsonl",
+    "rollouts.jsonl",
+    "log.txt",
+)
+KEPT_BY_HISTORY = (RUN_JSON, SETTINGS_JSON, METRICS_JSONL, ROLLOUTS_JSONL)
 """Members that become rows, not files of the run's folder."""
 
 MEGABYTE = 2**20
-MEMBERS = (
+ALLOWED_MEMBERS = (
     (re.compile(r"run\.json"), 64 * MEGABYTE),
     (re.compile(r"settings\.json"), MEGABYTE),
     (re.compile(r"metrics\.jsonl"), 4096 * MEGABYTE),
@@ -37,13 +43,13 @@ MEMBERS = (
     ),
 )
 """What a member may be called, and the most bytes it may have."""
-MOST_MEMBERS = 100_000
-MOST_BYTES = 64 * 1024 * MEGABYTE
+MAX_MEMBERS = 100_000
+MAX_TOTAL_BYTES = 64 * 1024 * MEGABYTE
 
 
-def allowance(name: str) -> int | None:
+def max_member_bytes(name: str) -> int | None:
     """The most bytes that a member of this name may have; None when there is no place for it."""
-    return next((most for pattern, most in MEMBERS if pattern.fullmatch(name)), None)
+    return next((most for pattern, most in ALLOWED_MEMBERS if pattern.fullmatch(name)), None)
 
 
 def checkpoint_folder(index: int, phase: str) -> str:

@@ -18,20 +18,20 @@ from swirl.models.checkpoints import asset_names
 from swirl.runs import scheduler
 from swirl.runs.archive import file_format as layout
 from swirl.runs.archive import schema
-from swirl.runs.archive.deletion import IMPORTED, clear_up
+from swirl.runs.archive.deletion import IMPORT_PREFIX, remove_leftovers
 from swirl.runs.archive.exporting import Progress
-from swirl.runs.archive.lineage import owner_of
-from swirl.runs.archive.schema import Wrong
-from swirl.runs.archive.zip_members import Members, check_adapter
+from swirl.runs.archive.lineage import owning_run_id
+from swirl.runs.archive.schema import InvalidRunFileError
+from swirl.runs.archive.zip_members import RunFileMembers, check_adapter
 from swirl.settings import Settings
-from swirl.sources.archive_entries import UNREADABLE, reason
+from swirl.sources.archive_entries import READ_ERRORS, error_reason
 
-ELSEWHERE = "elsewhere:"
+FOREIGN_MODEL_PREFIX = "elsewhere:"
 """Stands before the name of a checkpoint that an imported run started from and that this home does not have."""
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedRun:
     """A run that was taken in: its id here and in the file, and what it needs that this machine does not have."""
 
     run: str
@@ -44,90 +44,92 @@ class Imported:
 
 def import_run(
     home: Path, file: Path, progress: Progress = lambda share, words: None, name: str | None = None
-) -> Imported:
+) -> ImportedRun:
     """Add the run in `file` to a home, under its own id or, if that was ever given here, a new one.
 
     `name` is what people call the file. Raises SwirlError, in one sentence that names it, for a file that is damaged
     or none of ours; then nothing of it is stored.
     """
     name = name or file.name
-    clear_up(home)
+    remove_leftovers(home)
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(file))
-            return Reader(home, archive, name, progress).take()
+            return RunFileReader(home, archive, name, progress).store_run()
         except UsageError as error:
             raise SwirlError(f"{name} does not fit this version of SWIRL Studio: {error}") from error
-        except UNREADABLE as error:
+        except READ_ERRORS as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise SwirlError(f"{name} cannot be read or unpacked ({error.strerror}).") from error
-            raise SwirlError(f"{name} is not a whole run file ({said(error)}); export the run again.") from error
+            raise SwirlError(
+                f"{name} is not a whole run file ({describe_error(error)}); export the run again."
+            ) from error
 
 
-def said(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What is wrong with a file, in words."""
-    return str(error) if isinstance(error, Wrong) else reason(error)
+    return str(error) if isinstance(error, InvalidRunFileError) else error_reason(error)
 
 
-class Reader:
+class RunFileReader:
     """Reads one open zip file. Wrong is raised for whatever is not as it should be."""
 
     def __init__(self, home: Path, archive: zipfile.ZipFile, name: str, progress: Progress) -> None:
         self.home, self.name, self.progress = home, name, progress
         self.history = History(home)
-        self.members = Members(archive, name)
+        self.members = RunFileMembers(archive, name)
         self.about, self.all = self.members.about, self.members.size
 
-    def take(self) -> Imported:
+    def store_run(self) -> ImportedRun:
         """Check, store and show the run."""
-        rows = self.rows()
-        settings, parent = self.settings()
-        columns = schema.run_columns(self.about.get("run"))
-        was = schema.text(self.about.get("id"), "id", 100)
+        rows = self.parse_rows()
+        settings, parent = self.parse_settings()
+        columns = schema.parse_run_columns(self.about.get("run"))
+        was = schema.require_text(self.about.get("id"), "id", 100)
         if shutil.disk_usage(self.home).free < self.all:
             raise SwirlError(f"{self.name} needs {self.all / 1e9:.1f} GB in {self.home}; free some space first.")
         run_id = self.history.begin_import(was, columns, settings, parent, Path(self.name).name[:200])
         final = scheduler.run_folder(self.home, run_id)
-        draft = final.with_name(IMPORTED + final.name)
+        draft = final.with_name(IMPORT_PREFIX + final.name)
         try:
             self.members.unpack(draft, lambda share, words: self.progress(0.6 * share, words))
-            lacks = self.checkpoints(draft, rows["checkpoints"], run_id)
-            lacks += self.collection(settings)
-            figures = self.store(run_id, draft, rows)
-            (draft / layout.SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            lacks = self.check_checkpoints(draft, rows["checkpoints"], run_id)
+            lacks += self.missing_collections(settings)
+            figures = self.store_rows(run_id, draft, rows)
+            (draft / layout.SETTINGS_JSON).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             draft.rename(final)
-            self.history.reveal(run_id)
+            self.history.reveal_run(run_id)
         except BaseException:
             for folder in (draft, final):
                 shutil.rmtree(folder, ignore_errors=True)
-            self.history.purge(run_id)
+            self.history.purge_run(run_id)
             raise
-        return Imported(run_id, was, len(rows["checkpoints"]), figures, self.all, tuple(dict.fromkeys(lacks)))
+        return ImportedRun(run_id, was, len(rows["checkpoints"]), figures, self.all, tuple(dict.fromkeys(lacks)))
 
-    def rows(self) -> dict[str, Any]:
+    def parse_rows(self) -> dict[str, Any]:
         """The rows that run.json holds."""
         about, kinds = self.about, ("phases", "checkpoints", "evaluations", "resumptions", "tags")
-        found: dict[str, Any] = {kind: getattr(schema, kind)(about.get(kind)) for kind in kinds}
-        return found | {"note": schema.text(about.get("note"), "note", schema.TEXT)}
+        found: dict[str, Any] = {kind: getattr(schema, f"parse_{kind}")(about.get(kind)) for kind in kinds}
+        return found | {"note": schema.require_text(about.get("note"), "note", schema.MAX_TEXT_LENGTH)}
 
-    def settings(self) -> tuple[dict[str, Any], str | None]:
+    def parse_settings(self) -> tuple[dict[str, Any], str | None]:
         """The run's settings and its parent, if that very run is here; a start from one that is not is marked so."""
-        values = self.members.document(layout.SETTINGS)
+        values = self.members.read_document(layout.SETTINGS_JSON)
         checked_settings = Settings.from_dict(values)
         begun = self.about.get("from")
         runs = {run.id: run for run in self.history.runs()}
         parent = None
         if begun is not None:
-            begun = schema.mapping(begun, "origin")
+            begun = schema.require_object(begun, "origin")
             known = runs.get(str(begun.get("run")))
             parent = known.id if known and known.created == begun.get("created") else None
         model = checked_settings.model
-        foreign = owner_of(self.home, model) in runs or bool(begun and begun.get("checkpoint"))
-        if foreign and parent is None and not model.startswith(ELSEWHERE):
-            values = {**values, "model": ELSEWHERE + model}
+        foreign = owning_run_id(self.home, model) in runs or bool(begun and begun.get("checkpoint"))
+        if foreign and parent is None and not model.startswith(FOREIGN_MODEL_PREFIX):
+            values = {**values, "model": FOREIGN_MODEL_PREFIX + model}
         return values, parent
 
-    def checkpoints(self, draft: Path, rows: list[dict[str, Any]], run_id: str) -> list[str]:
+    def check_checkpoints(self, draft: Path, rows: list[dict[str, Any]], run_id: str) -> list[str]:
         """Check the weights of every checkpoint and give each its path here; the base models that are missing."""
         lacks = []
         for row in rows:
@@ -135,43 +137,43 @@ class Reader:
             try:
                 base = read_manifest(draft / place)["base"]
             except SwirlError as error:
-                raise Wrong(f"{place} is no whole checkpoint") from error
+                raise InvalidRunFileError(f"{place} is no whole checkpoint") from error
             for weights in sorted((draft / place).glob("*/adapter_model.safetensors")):
                 check_adapter(weights, f"{place}/{weights.parent.name}")
             row["path"] = (scheduler.run_folder(Path(), run_id) / place).as_posix()
             if base == "base" or (base.startswith("asset:") and base.removeprefix("asset:") not in asset_names()):
-                raise Wrong(f"{place} is built on a model that it does not bring")
+                raise InvalidRunFileError(f"{place} is built on a model that it does not bring")
             if Path(base).is_absolute() and not Path(base).is_dir():
                 lacks.append(f"the base model {base}")
-        if self.members.checkpoints() - {layout.checkpoint_folder(row["index"], row["phase"]) for row in rows}:
-            raise Wrong("it holds a checkpoint that the run does not name")
+        if self.members.checkpoint_folders() - {layout.checkpoint_folder(row["index"], row["phase"]) for row in rows}:
+            raise InvalidRunFileError("it holds a checkpoint that the run does not name")
         return lacks
 
-    def collection(self, settings: dict[str, Any]) -> list[str]:
+    def missing_collections(self, settings: dict[str, Any]) -> list[str]:
         """The collection that the run learnt from, if it is not here."""
         from swirl.sources.collections.catalog import list_collections
 
         data = str(settings.get("data") or "")
         return [] if data in {c.name for c in list_collections(self.home)} else [f"the collection {data}"]
 
-    def store(self, run_id: str, draft: Path, rows: dict[str, Any]) -> int:
+    def store_rows(self, run_id: str, draft: Path, rows: dict[str, Any]) -> int:
         """Add the rows, those of the two large files as they are read; returns how many figures there are."""
-        figures, rollouts = draft / layout.METRICS, draft / layout.ROLLOUTS
+        figures, rollouts = draft / layout.METRICS_JSONL, draft / layout.ROLLOUTS_JSONL
         self.progress(0.6, "Storing its figures")
-        self.history.add_rows(
+        self.history.add_imported_rows(
             run_id,
-            figures=self.lines(figures, schema.figure),
-            rollouts=self.lines(rollouts, schema.rollout),
+            figures=self.parse_lines(figures, schema.parse_metric_line),
+            rollouts=self.parse_lines(rollouts, schema.parse_rollout_line),
             **rows,
         )
         for file in (figures, rollouts):
             file.unlink(missing_ok=True)
-        return self.history.counts(run_id)[0]
+        return self.history.metric_and_rollout_counts(run_id)[0]
 
-    def lines(self, file: Path, read: Callable[[bytes], tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    def parse_lines(self, file: Path, read: Callable[[bytes], tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         """The lines of a large member, each checked."""
         if not file.is_file():
-            raise Wrong(f"it has no {file.name}")
+            raise InvalidRunFileError(f"it has no {file.name}")
         size, done = max(1, file.stat().st_size), 0
         with file.open("rb") as source:
             for line in source:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swirl.settings import FIELDS
+from swirl.settings import SETTING_FIELDS
 
 
 @dataclass(frozen=True)
@@ -24,25 +24,25 @@ def settings_difference(*settings: Mapping[str, Any]) -> list[Difference]:
 
     A phase's override stands after its setting; where only some runs override, the others' shared value is shown.
     """
-    declared = (name for field in FIELDS for name in (field, f"forward.{field}", f"inverse.{field}"))
+    declared = (name for field in SETTING_FIELDS for name in (field, f"forward.{field}", f"inverse.{field}"))
     given = {name for one in settings for name in one}
     names = [name for name in declared if name in given]
     names += sorted(given - set(names))
     found = []
     for name in names:
-        values = tuple(shown(value_of(one, name)) for one in settings)
+        values = tuple(format_setting(effective_value(one, name)) for one in settings)
         if len(set(values)) > 1:
-            field = FIELDS.get(name.rpartition(".")[2])
+            field = SETTING_FIELDS.get(name.rpartition(".")[2])
             found.append(Difference(name, values, field.metadata["help"] if field else ""))
     return found
 
 
-def value_of(settings: Mapping[str, Any], name: str) -> Any:
+def effective_value(settings: Mapping[str, Any], name: str) -> Any:
     """A setting's value; an override that is not there is the shared value."""
     return settings.get(name, settings.get(name.rpartition(".")[2]))
 
 
-def shown(value: Any) -> str:
+def format_setting(value: Any) -> str:
     """A value as one types it: `0.0001`, `true`, `none`."""
     if value is None:
         return "none"

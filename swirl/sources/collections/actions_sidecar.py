@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from swirl.sources.formats.jsonl import records
-from swirl.sources.reading import Report
+from swirl.sources.formats.jsonl import read_records
+from swirl.sources.reading import SkipReport
 from swirl.sources.text_lines import Meter, open_text
-from swirl.sources.validation import Skipped, Unusable, checked_text, kind
+from swirl.sources.validation import Skipped, UnusableError, json_type_name, validate_text
 
 
-def copy_actions(source: Path, target: Path, lengths: Mapping[str, int], report: Report) -> bool:
+def copy_actions(source: Path, target: Path, lengths: Mapping[str, int], report: SkipReport) -> bool:
     """Copy the actions that fit `lengths` (states in each sequence) and say whether there were any.
 
     Those of other sequences are passed over, for these may have been skipped; what doesn't fit is reported.
@@ -21,38 +21,42 @@ def copy_actions(source: Path, target: Path, lengths: Mapping[str, int], report:
     kept: set[str] = set()
     try:
         with open_text(source, source.name, Meter(source.stat().st_size)) as text, target.open("wb") as file:
-            for where, record in records(text):
+            for where, record in read_records(text):
                 try:
-                    entry = checked_actions(record, lengths)
+                    entry = validate_actions(record, lengths)
                     if entry and entry["id"] not in kept:
                         kept.add(entry["id"])
                         file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
-                except Unusable as problem:
+                except UnusableError as problem:
                     report.add(Skipped(where, str(problem)))
-    except Unusable as problem:
+    except UnusableError as problem:
         report.add(Skipped(source.name, str(problem)))
     if not kept:
         target.unlink(missing_ok=True)
     return bool(kept)
 
 
-def checked_actions(record: Any, lengths: Mapping[str, int]) -> dict[str, Any] | None:
+def validate_actions(record: Any, lengths: Mapping[str, int]) -> dict[str, Any] | None:
     """One line of a sidecar, `{"id", "actions"}` and perhaps `no_ops`; None if its sequence is not there."""
-    if isinstance(record, Unusable):
+    if isinstance(record, UnusableError):
         raise record
     if not isinstance(record, dict) or "id" not in record or not isinstance(record.get("actions"), list):
-        raise Unusable('needs "id" and a list "actions"; correct the line')
+        raise UnusableError('needs "id" and a list "actions"; correct the line')
     identity = str(record["id"])
     if identity not in lengths:
         return None
     steps = lengths[identity] - 1
-    actions = [checked_text(action, f"action {index}") for index, action in enumerate(record["actions"], start=1)]
+    actions = [validate_text(action, f"action {index}") for index, action in enumerate(record["actions"], start=1)]
     if len(actions) != steps:
-        raise Unusable(f"has {len(actions)} actions for the {steps} transitions of {identity!r}; they must be as many")
+        raise UnusableError(
+            f"has {len(actions)} actions for the {steps} transitions of {identity!r}; they must be as many"
+        )
     entry: dict[str, Any] = {"id": identity, "actions": actions}
     if "no_ops" in record:
         no_ops = record["no_ops"]
         if not isinstance(no_ops, list) or len(no_ops) != steps or not all(isinstance(flag, bool) for flag in no_ops):
-            raise Unusable(f'has {kind(no_ops)} as "no_ops"; it must be a list of {steps} times true or false')
+            raise UnusableError(
+                f'has {json_type_name(no_ops)} as "no_ops"; it must be a list of {steps} times true or false'
+            )
         entry["no_ops"] = no_ops
     return entry

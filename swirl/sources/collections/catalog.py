@@ -8,19 +8,19 @@ from typing import Any
 from swirl import paths
 from swirl.errors import SwirlError
 from swirl.history import History
-from swirl.sources.atomic_folder import discard
-from swirl.sources.collections.importing import ImportReport, import_collection, unwritable
+from swirl.sources.atomic_folder import delete_folder
+from swirl.sources.collections.importing import ImportReport, home_write_error, import_collection
 from swirl.sources.collections.stored_collection import (
-    ACTIONS,
+    ACTIONS_FILE,
     Collection,
-    about,
-    builtin_folder,
-    count,
+    builtin_collections_folder,
+    collection_kind,
+    collection_names,
+    count_stored,
     fingerprint,
-    home_folder,
-    kind_of,
-    names_in,
-    strict,
+    home_collections_folder,
+    load_metadata,
+    load_stored,
 )
 from swirl.states import StateSequence
 
@@ -40,12 +40,21 @@ def list_collections(home: Path) -> list[Collection]:
 
     What lies on disk counts; the history remembers the counts, so that only a changed file is read.
     """
-    home = paths.home(home)
+    home = paths.resolve_home(home)
     history = History(home)
     rows = {row["name"]: row for row in history.collections()}
-    own = [name for name in names_in(home_folder(home)) if name not in names_in(builtin_folder())]
-    found = [described(history, builtin_folder() / name, rows.get(name), True) for name in names_in(builtin_folder())]
-    found += [described(history, home_folder(home) / name, rows.get(name), False) for name in own]
+    own = [
+        name
+        for name in collection_names(home_collections_folder(home))
+        if name not in collection_names(builtin_collections_folder())
+    ]
+    found = [
+        collection_from_folder(history, builtin_collections_folder() / name, rows.get(name), True)
+        for name in collection_names(builtin_collections_folder())
+    ]
+    found += [
+        collection_from_folder(history, home_collections_folder(home) / name, rows.get(name), False) for name in own
+    ]
     for gone in rows.keys() - {collection.name for collection in found}:
         history.remove_collection(gone)
     return found
@@ -61,29 +70,29 @@ def get_collection(home: Path, name: str) -> Collection:
 
 def load_sequences(home: Path, name: str) -> list[StateSequence]:
     """The sequences of a collection, in order. Raises SwirlError if it is unknown or its file is damaged."""
-    return [found.sequence for found in strict(get_collection(home, name).path)]
+    return [found.sequence for found in load_stored(get_collection(home, name).path)]
 
 
 def delete_collection(home: Path, name: str) -> None:
     """Delete one of the home's own collections. Raises SwirlError if it is unknown or built in."""
-    home = paths.home(home)
+    home = paths.resolve_home(home)
     collection = get_collection(home, name)
     if collection.builtin:
         raise SwirlError(f"The collection {name!r} is built in and can't be deleted.")
     try:
-        discard(collection.path)
+        delete_folder(collection.path)
     except OSError as error:
-        raise unwritable(home, error) from error
+        raise home_write_error(home, error) from error
     History(home).remove_collection(name)
 
 
-def described(history: History, folder: Path, row: dict[str, Any] | None, builtin: bool) -> Collection:
+def collection_from_folder(history: History, folder: Path, row: dict[str, Any] | None, builtin: bool) -> Collection:
     """A folder as a Collection; it is counted, and the history told, if `row` is not up to date."""
-    said = about(folder)
-    mark, has_actions = fingerprint(folder), (folder / ACTIONS).is_file()
+    said = load_metadata(folder)
+    mark, has_actions = fingerprint(folder), (folder / ACTIONS_FILE).is_file()
     source = said.get("recorded_with" if builtin else "source") or ""
     if row is None or (row["path"], row["fingerprint"], row["has_actions"]) != (str(folder), mark, has_actions):
-        sequences, transitions = count(folder)
+        sequences, transitions = count_stored(folder)
         row = {
             "path": str(folder),
             "source": source,
@@ -108,5 +117,5 @@ def described(history: History, folder: Path, row: dict[str, Any] | None, builti
         created=said.get("created"),
         license=said.get("license"),
         world=said.get("world"),
-        kind=kind_of(folder),
+        kind=collection_kind(folder),
     )

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from swirl.states import Picture, State
 
-FRAMES = "frames.zip"
+FRAMES_FILE = "frames.zip"
 
 
 class FrameWriter:
@@ -20,7 +20,7 @@ class FrameWriter:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.zip = zipfile.ZipFile(folder / FRAMES, "w", zipfile.ZIP_STORED)
+        self.zip = zipfile.ZipFile(folder / FRAMES_FILE, "w", zipfile.ZIP_STORED)
         self.sequences = 0
 
     def __enter__(self) -> FrameWriter:
@@ -29,7 +29,7 @@ class FrameWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.zip.close()
 
-    def add(self, frames: Iterable[tuple[bytes, str]]) -> list[str]:
+    def add_sequence(self, frames: Iterable[tuple[bytes, str]]) -> list[str]:
         """Write one sequence's frames, each its bytes and its suffix (`.png`, `.jpg`, `.webp`); returns the members.
 
         They are written as they come, so that a long video need not fit into memory.
@@ -44,4 +44,4 @@ class FrameWriter:
 
 def stored_state(folder: Path, member: str) -> State:
     """The state of a stored frame; the frame is not read."""
-    return State(picture=Picture(file=folder / FRAMES, member=member))
+    return State(picture=Picture(file=folder / FRAMES_FILE, member=member))

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swirl.sources.collections.frame_archive import FrameWriter
-from swirl.sources.collections.stored_collection import SEQUENCES
+from swirl.sources.collections.stored_collection import SEQUENCES_FILE
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.still_images import Size
-from swirl.sources.reading import Report, nothing_in
+from swirl.sources.reading import SkipReport, no_sequences_error
 from swirl.sources.validation import Skipped
 
 
 @dataclass(frozen=True)
-class Stored:
+class WriteResult:
     """What was written: the hash of it all and, for pictures, the first frame's width and height in pixels."""
 
     digest: str
     size: Size | None = None
 
 
-def write_pictures(
-    path: Path, clips: Iterator[Clip | Skipped], folder: Path, lengths: dict[str, int], report: Report
-) -> Stored:
+def write_clips(
+    path: Path, clips: Iterator[Clip | Skipped], folder: Path, lengths: dict[str, int], report: SkipReport
+) -> WriteResult:
     """Write the clips as they are read, and note their lengths. Raises SwirlError if there is none."""
     digest, size = hashlib.sha256(), None
 
@@ -40,17 +40,17 @@ def write_pictures(
             digest.update(item.data)
             yield item.data, item.suffix
 
-    with (folder / SEQUENCES).open("wb") as file, FrameWriter(folder) as writer:
+    with (folder / SEQUENCES_FILE).open("wb") as file, FrameWriter(folder) as writer:
         for clip in clips:
             if isinstance(clip, Skipped):
                 report.add(clip)
                 continue
-            members = writer.add(pictures(clip))
+            members = writer.add_sequence(pictures(clip))
             record = {"id": clip.id, "frames": members}
             line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
             digest.update(line)
             file.write(line)
             lengths[clip.id] = len(members)
     if not lengths:
-        raise nothing_in(path, report)
-    return Stored(digest.hexdigest(), size)
+        raise no_sequences_error(path, report)
+    return WriteResult(digest.hexdigest(), size)

@@ -15,30 +15,30 @@ from typing import Any
 from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History
-from swirl.sources.atomic_folder import draft, install
+from swirl.sources.atomic_folder import draft_folder, install_folder
 from swirl.sources.collections.actions_sidecar import copy_actions
-from swirl.sources.collections.frame_records import recorded_clips, recorded_file
-from swirl.sources.collections.frame_storing import Stored, write_pictures
+from swirl.sources.collections.frame_records import find_frame_records, recorded_clips
+from swirl.sources.collections.frame_storing import WriteResult, write_clips
 from swirl.sources.collections.stored_collection import (
-    ABOUT,
-    ABOUT_KEYS,
-    ACTIONS,
-    SEQUENCES,
-    Kind,
-    about,
-    builtin_folder,
+    ACTIONS_FILE,
+    METADATA_FILE,
+    METADATA_KEYS,
+    SEQUENCES_FILE,
+    StateKind,
+    builtin_collections_folder,
+    collection_names,
     fingerprint,
-    home_folder,
-    names_in,
+    home_collections_folder,
+    load_metadata,
 )
 from swirl.sources.formats.aurora_bench import is_aurora
-from swirl.sources.formats.aurora_bench_sequences import as_sequences, write_instructions
-from swirl.sources.formats.image_files import FORMATS as PICTURE_FORMATS
+from swirl.sources.formats.aurora_bench_sequences import aurora_clips, write_instructions
+from swirl.sources.formats.image_files import PICTURE_FORMATS as PICTURE_FORMATS
 from swirl.sources.formats.image_files import holds_pictures, picture_clips
 from swirl.sources.formats.image_options import PictureOptions
-from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_items, write_calls
-from swirl.sources.reading import FORMATS, READERS, Report, nothing_in, stream
-from swirl.sources.validation import Found, Item, Progress, Skipped
+from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences, write_calls
+from swirl.sources.reading import READERS, TEXT_FORMATS, SkipReport, no_sequences_error, stream_sequences
+from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
@@ -51,7 +51,7 @@ class ImportReport:
     sequences: int
     transitions: int
     skipped: tuple[Skipped, ...]
-    kind: Kind = "text"
+    kind: StateKind = "text"
 
 
 def import_collection(
@@ -69,19 +69,21 @@ def import_collection(
     the file, or in the folder, come along. Raises SwirlError if nothing usable is there, if the name belongs to
     another source, or if the home can't be written; then nothing has changed.
     """
-    home = paths.home(home)
+    home = paths.resolve_home(home)
     path = path.expanduser().absolute()
-    name = checked_name(path, name)
-    target = home_folder(home) / name
+    name = resolve_collection_name(path, name)
+    target = home_collections_folder(home) / name
     try:
-        with draft(target) as folder:
-            report, lengths = Report(), {}
-            stored = write(path, folder, lengths, report, options, progress)
-            has_actions = bring_actions(path, folder, lengths, report)
+        with draft_folder(target) as folder:
+            report, lengths = SkipReport(), {}
+            stored = write_sequences(path, folder, lengths, report, options, progress)
+            has_actions = import_actions(path, folder, lengths, report)
             transitions = sum(lengths.values()) - len(lengths)
-            described = description(path, name, stored)
-            refuse_taken(target, described)
-            (folder / ABOUT).write_text(json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            described = build_metadata(path, name, stored)
+            require_free_name(target, described)
+            (folder / METADATA_FILE).write_text(
+                json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+            )
             row = {
                 "path": str(target),
                 "source": described["source"],
@@ -92,88 +94,90 @@ def import_collection(
                 "has_actions": has_actions,
                 "created": described["created"],
             }
-            install(folder, target, lambda: History(home).register_collection(name, **row))
+            install_folder(folder, target, lambda: History(home).register_collection(name, **row))
     except OSError as error:
-        raise unwritable(home, error) from error
-    return ImportReport(name, len(lengths), transitions, report.all(path.name), "image" if stored.size else "text")
+        raise home_write_error(home, error) from error
+    return ImportReport(name, len(lengths), transitions, report.summary(path.name), "image" if stored.size else "text")
 
 
-def checked_name(path: Path, name: str | None) -> str:
+def resolve_collection_name(path: Path, name: str | None) -> str:
     """The name to import under. Raises SwirlError if it can't name a folder or belongs to a built-in collection."""
     if name is None:
-        stem = path.parent.name if path.name == SEQUENCES else path.name if path.is_dir() else path.stem
+        stem = path.parent.name if path.name == SEQUENCES_FILE else path.name if path.is_dir() else path.stem
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "collection"
     if not NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} can't name a collection; use up to 60 letters, digits, dots, dashes and underscores."
         )
-    if name.casefold() in (taken.casefold() for taken in names_in(builtin_folder())):
+    if name.casefold() in (taken.casefold() for taken in collection_names(builtin_collections_folder())):
         raise SwirlError(f"The name {name!r} belongs to a built-in collection; import under another.")
     return name
 
 
-def write(
+def write_sequences(
     path: Path,
     folder: Path,
     lengths: dict[str, int],
-    report: Report,
+    report: SkipReport,
     options: PictureOptions | None,
     progress: Progress | None,
-) -> Stored:
+) -> WriteResult:
     """Stream the good sequences into the draft, texts or pictures, and note their lengths."""
-    if recorded := recorded_file(path):
-        return write_pictures(path, recorded_clips(recorded, progress), folder, lengths, report)
+    if recorded := find_frame_records(path):
+        return write_clips(path, recorded_clips(recorded, progress), folder, lengths, report)
     if is_aurora(path):
-        return write_pictures(path, as_sequences(path, progress), folder, lengths, report)
+        return write_clips(path, aurora_clips(path, progress), folder, lengths, report)
     if path.exists() and holds_pictures(path):
-        return write_pictures(path, picture_clips(path, options, progress), folder, lengths, report)
+        return write_clips(path, picture_clips(path, options, progress), folder, lengths, report)
     if path.is_file() and path.suffix.lower() not in READERS:
-        raise SwirlError(f"{path} is of no kind that can be read; choose {FORMATS}, or {PICTURE_FORMATS}.")
-    found = tool_items(path, progress) if is_tool_logs(path) else stream(path, progress)
+        raise SwirlError(f"{path} is of no kind that can be read; choose {TEXT_FORMATS}, or {PICTURE_FORMATS}.")
+    found = tool_sequences(path, progress) if is_tool_logs(path) else stream_sequences(path, progress)
     return write_texts(path, found, folder, lengths, report)
 
 
-def write_texts(path: Path, found: Iterator[Item], folder: Path, lengths: dict[str, int], report: Report) -> Stored:
+def write_texts(
+    path: Path, found: Iterator[ReadResult], folder: Path, lengths: dict[str, int], report: SkipReport
+) -> WriteResult:
     """Stream the good sequences of texts into the draft."""
     digest = hashlib.sha256()
-    with (folder / SEQUENCES).open("wb") as file:
+    with (folder / SEQUENCES_FILE).open("wb") as file:
         for item in found:
             if isinstance(item, Skipped):
                 report.add(item)
                 continue
-            line = as_line(item)
+            line = encode_sequence(item)
             digest.update(line)
             file.write(line)
             lengths[item.sequence.id] = len(item.sequence.states)
     if not lengths:
-        raise nothing_in(path, report)
-    return Stored(digest.hexdigest())
+        raise no_sequences_error(path, report)
+    return WriteResult(digest.hexdigest())
 
 
-def bring_actions(path: Path, folder: Path, lengths: dict[str, int], report: Report) -> bool:
+def import_actions(path: Path, folder: Path, lengths: dict[str, int], report: SkipReport) -> bool:
     """Bring the true actions of the sequences along, and say whether there were any."""
     if is_aurora(path):
-        return write_instructions(path, folder / ACTIONS, lengths)
+        return write_instructions(path, folder / ACTIONS_FILE, lengths)
     if is_tool_logs(path):
-        return write_calls(path, folder / ACTIONS, lengths)
-    beside = (path if path.is_dir() else path.parent) / ACTIONS
-    return beside.is_file() and copy_actions(beside, folder / ACTIONS, lengths, report)
+        return write_calls(path, folder / ACTIONS_FILE, lengths)
+    beside = (path if path.is_dir() else path.parent) / ACTIONS_FILE
+    return beside.is_file() and copy_actions(beside, folder / ACTIONS_FILE, lengths, report)
 
 
-def as_line(found: Found) -> bytes:
+def encode_sequence(found: LocatedSequence) -> bytes:
     """A sequence as its line of sequences.jsonl."""
     record = {"id": found.sequence.id, "states": [state.text for state in found.sequence.states]}
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def description(path: Path, name: str, stored: Stored) -> dict[str, Any]:
+def build_metadata(path: Path, name: str, stored: WriteResult) -> dict[str, Any]:
     """The draft's collection.json: what a recorded folder says of itself, and where this came from."""
-    folder = path if path.is_dir() else path.parent if path.name == SEQUENCES else None
-    said = about(folder) if folder else {}
+    folder = path if path.is_dir() else path.parent if path.name == SEQUENCES_FILE else None
+    said = load_metadata(folder) if folder else {}
     return {
         "title": name,
         "description": f"Imported from {path.name}.",
-        **{key: said[key] for key in ABOUT_KEYS if isinstance(said.get(key), str)},
+        **{key: said[key] for key in METADATA_KEYS if isinstance(said.get(key), str)},
         "source": str(path),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "sha256": stored.digest,
@@ -181,20 +185,20 @@ def description(path: Path, name: str, stored: Stored) -> dict[str, Any]:
     }
 
 
-def refuse_taken(target: Path, described: Mapping[str, Any]) -> None:
+def require_free_name(target: Path, described: Mapping[str, Any]) -> None:
     """Raise SwirlError if the name is in use for another source and other content."""
     # Compared without case, for on some systems `Kitchen` and `kitchen` are one folder.
-    for name in names_in(target.parent):
+    for name in collection_names(target.parent):
         if name.casefold() != target.name.casefold():
             continue
-        there = about(target.parent / name)
+        there = load_metadata(target.parent / name)
         same = any(there.get(key) == described[key] for key in ("source", "sha256"))
         if name != target.name or not same:
             source = there.get("source", "another source")
             raise SwirlError(f"The name {name!r} is taken by {source}; delete that collection or use another name.")
 
 
-def unwritable(home: Path, error: OSError) -> SwirlError:
+def home_write_error(home: Path, error: OSError) -> SwirlError:
     """A failed write as a sentence."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SwirlError(f"The disk that holds {home} is full; free some space and import again: nothing was kept.")

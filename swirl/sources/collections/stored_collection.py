@@ -10,17 +10,17 @@ from typing import Any, Literal
 
 from swirl import paths
 from swirl.errors import SwirlError
-from swirl.sources.collections.frame_archive import FRAMES
-from swirl.sources.collections.frame_records import read_frames
-from swirl.sources.reading import stream
-from swirl.sources.validation import Found, Item, Unusable
+from swirl.sources.collections.frame_archive import FRAMES_FILE
+from swirl.sources.collections.frame_records import read_frame_records
+from swirl.sources.reading import stream_sequences
+from swirl.sources.validation import LocatedSequence, ReadResult, UnusableError
 
-SEQUENCES = "sequences.jsonl"
-ACTIONS = "actions.jsonl"
-ABOUT = "collection.json"
-ABOUT_KEYS = ("title", "description", "world", "license", "recorded_with")
+SEQUENCES_FILE = "sequences.jsonl"
+ACTIONS_FILE = "actions.jsonl"
+METADATA_FILE = "collection.json"
+METADATA_KEYS = ("title", "description", "world", "license", "recorded_with")
 
-Kind = Literal["text", "image"]
+StateKind = Literal["text", "image"]
 
 
 @dataclass(frozen=True)
@@ -43,72 +43,72 @@ class Collection:
     created: str | None
     license: str | None
     world: str | None
-    kind: Kind = "text"
+    kind: StateKind = "text"
 
 
-def builtin_folder() -> Path:
+def builtin_collections_folder() -> Path:
     """Where the shipped collections lie."""
     return paths.assets() / "collections"
 
 
-def home_folder(home: Path) -> Path:
+def home_collections_folder(home: Path) -> Path:
     """Where a home keeps its imported collections."""
     return home / "collections"
 
 
-def names_in(folder: Path) -> list[str]:
+def collection_names(folder: Path) -> list[str]:
     """The names of the collections in a folder; drafts, whose names begin with a dot, are none."""
-    return sorted(file.parent.name for file in folder.glob(f"[!.]*/{SEQUENCES}"))
+    return sorted(file.parent.name for file in folder.glob(f"[!.]*/{SEQUENCES_FILE}"))
 
 
-def about(folder: Path) -> dict[str, Any]:
+def load_metadata(folder: Path) -> dict[str, Any]:
     """What collection.json says; nothing if it is missing or unreadable, for a collection can do without."""
     try:
-        found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        found = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def kind_of(folder: Path) -> Kind:
+def collection_kind(folder: Path) -> StateKind:
     """What the states of a stored collection are: what collection.json says, else whether it has frames."""
-    said = about(folder).get("kind")
-    return "image" if said == "image" or (said is None and (folder / FRAMES).is_file()) else "text"
+    said = load_metadata(folder).get("kind")
+    return "image" if said == "image" or (said is None and (folder / FRAMES_FILE).is_file()) else "text"
 
 
 def fingerprint(folder: Path) -> str:
     """Changes whenever the sequences' file or the frames' does, without reading them."""
-    stats = [file.stat() for file in (folder / SEQUENCES, folder / FRAMES) if file.is_file()]
+    stats = [file.stat() for file in (folder / SEQUENCES_FILE, folder / FRAMES_FILE) if file.is_file()]
     return "-".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in stats)
 
 
-def items(folder: Path) -> Iterator[Item]:
+def read_stored(folder: Path) -> Iterator[ReadResult]:
     """What the sequences' file of a stored collection holds. Raises SwirlError if it, or frames.zip, can't be read."""
-    if kind_of(folder) == "text":
-        yield from stream(folder / SEQUENCES)
+    if collection_kind(folder) == "text":
+        yield from stream_sequences(folder / SEQUENCES_FILE)
         return
     try:
-        yield from read_frames(folder / SEQUENCES)
-    except Unusable as problem:
+        yield from read_frame_records(folder / SEQUENCES_FILE)
+    except UnusableError as problem:
         raise SwirlError(f"The collection {folder.name} is damaged: it {problem}; import it again.") from problem
 
 
-def count(folder: Path) -> tuple[int, int]:
+def count_stored(folder: Path) -> tuple[int, int]:
     """How many sequences and transitions can be read from a folder; a damaged file must not spoil a whole list."""
     lengths: list[int] = []
     try:
-        lengths.extend(len(item.sequence.states) for item in items(folder) if isinstance(item, Found))
+        lengths.extend(len(item.sequence.states) for item in read_stored(folder) if isinstance(item, LocatedSequence))
     except SwirlError:
         # Empty or unreadable: loading it says so, in the place where it is used.
         return 0, 0
     return len(lengths), sum(lengths) - len(lengths)
 
 
-def strict(folder: Path) -> list[Found]:
+def load_stored(folder: Path) -> list[LocatedSequence]:
     """The sequences of a stored collection, which held only good lines when it was stored: SwirlError for any other."""
     found = []
-    for item in items(folder):
-        if not isinstance(item, Found):
+    for item in read_stored(folder):
+        if not isinstance(item, LocatedSequence):
             mend = ", or" if ";" in item.why else ";"
             raise SwirlError(f"The collection {folder.name} is damaged: {item.where} {item.why}{mend} import it again.")
         found.append(item)

@@ -13,14 +13,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.sources.formats.jsonl import whole_document
+from swirl.sources.formats.jsonl import read_json_document
 from swirl.sources.text_lines import Meter, open_text
-from swirl.sources.validation import Skipped, Unusable, checked_text, kind
+from swirl.sources.validation import Skipped, UnusableError, json_type_name, validate_text
 from swirl.states import Picture
 
-TEST = "test.json"
+TEST_FILE = "test.json"
 DISC_EDIT = "disc_edit_data"
-CHOICES = ("valid.json", "itm_test.json")
+CHOICE_FILES = ("valid.json", "itm_test.json")
 """The files of DiscEdit; whatsup's is the second."""
 
 
@@ -40,7 +40,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EditChoice:
     """One row of DiscEdit: `pos` asks for what `input` shows already, `neg` for a change."""
 
     task: str
@@ -50,7 +50,7 @@ class Choice:
     neg: str
 
 
-class _Lost(Unusable):
+class _MissingPicture(UnusableError):
     """A picture that a row names is not there."""
 
     def __init__(self, path: str, task: str) -> None:
@@ -60,10 +60,10 @@ class _Lost(Unusable):
 
 def is_aurora(path: Path) -> bool:
     """Whether a path is the folder of the benchmark."""
-    if not os.path.isfile(path / TEST):  # false too where the folder may not be entered
+    if not os.path.isfile(path / TEST_FILE):  # false too where the folder may not be entered
         return False
     try:
-        document = listed(path, TEST)
+        document = load_rows(path, TEST_FILE)
     except SwirlError:
         return False
     return bool(document) and isinstance(document[0], dict) and {"task", "input", "instruction"} <= document[0].keys()
@@ -77,101 +77,105 @@ def read_edits(folder: Path) -> tuple[list[Edit], list[Skipped]]:
     """
     edits: dict[str, Edit] = {}
     skipped: list[Skipped] = []
-    for index, record in enumerate(listed(folder, TEST)):
-        where = f"{TEST}[{index}]"
+    for index, record in enumerate(load_rows(folder, TEST_FILE)):
+        where = f"{TEST_FILE}[{index}]"
         try:
-            edit = as_edit(folder, where, index, record)
+            edit = parse_edit(folder, where, index, record)
             if edit.id in edits:
-                raise Unusable(f"repeats the id {edit.id!r} of {edits[edit.id].where}; give it an id of its own")
+                raise UnusableError(f"repeats the id {edit.id!r} of {edits[edit.id].where}; give it an id of its own")
             edits[edit.id] = edit
-            edits[edit.id] = replace(edit, output=target(folder, edit.task, record))
-        except Unusable as problem:
-            skipped.append(reported(where, problem))
+            edits[edit.id] = replace(edit, output=target_picture(folder, edit.task, record))
+        except UnusableError as problem:
+            skipped.append(skipped_row(where, problem))
     return list(edits.values()), skipped
 
 
-def as_edit(folder: Path, where: str, index: int, record: Any) -> Edit:
+def parse_edit(folder: Path, where: str, index: int, record: Any) -> Edit:
     """One row without its target, or Unusable says what is wrong with it."""
     if not isinstance(record, dict):
-        raise Unusable(f'is {kind(record)}, not an object with "task", "input" and "instruction"; correct it')
-    task, instruction = (checked_text(record.get(name), f'"{name}"') for name in ("task", "instruction"))
-    shown = picture(folder, task, record.get("input"), "input")
-    return Edit(task, identity(task, index, record), shown, instruction, None, where)
+        raise UnusableError(
+            f'is {json_type_name(record)}, not an object with "task", "input" and "instruction"; correct it'
+        )
+    task, instruction = (validate_text(record.get(name), f'"{name}"') for name in ("task", "instruction"))
+    shown = find_picture(folder, task, record.get("input"), "input")
+    return Edit(task, row_id(task, index, record), shown, instruction, None, where)
 
 
-def target(folder: Path, task: str, record: dict[str, Any]) -> Picture:
+def target_picture(folder: Path, task: str, record: dict[str, Any]) -> Picture:
     """The picture that should come out of a row, or Unusable says why there is none."""
     if not record.get("output"):
-        raise Unusable(f"cannot be held against a target picture, for {task} names none")
-    return picture(folder, task, record["output"], "output")
+        raise UnusableError(f"cannot be held against a target picture, for {task} names none")
+    return find_picture(folder, task, record["output"], "output")
 
 
-def read_choices(folder: Path) -> tuple[list[Choice], list[Skipped]]:
+def read_edit_choices(folder: Path) -> tuple[list[EditChoice], list[Skipped]]:
     """The rows of DiscEdit, all tasks, whose picture is there, and what is missing, row by row.
 
     Rows without `pos` are no choices and are passed over, and `neg` falls back to `prompt`, both as in the benchmark.
     Raises SwirlError if there is no such file, or one cannot be read.
     """
-    files = sorted(file for name in CHOICES for file in (folder / DISC_EDIT).glob(f"*/{name}"))
+    files = sorted(file for name in CHOICE_FILES for file in (folder / DISC_EDIT).glob(f"*/{name}"))
     if not files:
-        raise SwirlError(f"{folder} has no {DISC_EDIT}/TASK/{CHOICES[0]}; name the folder of AURORA-Bench.")
-    choices: list[Choice] = []
+        raise SwirlError(f"{folder} has no {DISC_EDIT}/TASK/{CHOICE_FILES[0]}; name the folder of AURORA-Bench.")
+    choices: list[EditChoice] = []
     skipped: list[Skipped] = []
     for file in files:
         name = file.relative_to(folder).as_posix()
-        for index, record in enumerate(listed(folder, name)):
+        for index, record in enumerate(load_rows(folder, name)):
             try:
-                choices += as_choices(folder, file.parent.name, index, record)
-            except Unusable as problem:
-                skipped.append(reported(f"{name}[{index}]", problem))
+                choices += parse_edit_choices(folder, file.parent.name, index, record)
+            except UnusableError as problem:
+                skipped.append(skipped_row(f"{name}[{index}]", problem))
     return choices, skipped
 
 
-def as_choices(folder: Path, task: str, index: int, record: Any) -> list[Choice]:
+def parse_edit_choices(folder: Path, task: str, index: int, record: Any) -> list[EditChoice]:
     """One row, nothing if it has no `pos`, or Unusable says what is wrong with it."""
     if not isinstance(record, dict):
-        raise Unusable(f"is {kind(record)}, not an object with a picture and two instructions; correct it")
+        raise UnusableError(
+            f"is {json_type_name(record)}, not an object with a picture and two instructions; correct it"
+        )
     if record.get("pos") is None:
         return []
-    pos = checked_text(record["pos"], '"pos"')
-    neg = checked_text(record["neg"] if "neg" in record else record.get("prompt"), '"neg"')
-    shown = picture(folder, task, record["image"] if "image" in record else record.get("input"), "input")
-    return [Choice(task, identity(task, index, record), shown, pos, neg)]
+    pos = validate_text(record["pos"], '"pos"')
+    neg = validate_text(record["neg"] if "neg" in record else record.get("prompt"), '"neg"')
+    shown = find_picture(folder, task, record["image"] if "image" in record else record.get("input"), "input")
+    return [EditChoice(task, row_id(task, index, record), shown, pos, neg)]
 
 
-def identity(task: str, index: int, record: dict[str, Any]) -> str:
+def row_id(task: str, index: int, record: dict[str, Any]) -> str:
     """`task/id`; a row without an id has its place in the file for it."""
     given = record.get("id")
     return f"{task}/{index if given is None else given}"
 
 
-def picture(folder: Path, task: str, path: Any, what: str) -> Picture:
+def find_picture(folder: Path, task: str, path: Any, what: str) -> Picture:
     """The picture that a row names, or Unusable says why it cannot be used.
 
     DiscEdit names some pictures by the folder they had before the benchmark gathered them in `data/<task>/images`.
     """
-    name = PurePosixPath(checked_text(path, f'"{what}"'))
+    name = PurePosixPath(validate_text(path, f'"{what}"'))
     if name.is_absolute() or ".." in name.parts:
-        raise Unusable(f'has a path that leads out of the folder as "{what}"; correct it')
+        raise UnusableError(f'has a path that leads out of the folder as "{what}"; correct it')
     gathered = PurePosixPath(*name.parts[:2], "images", *name.parts[3:])
     for place in (name, gathered):
         if (folder / place).is_file():
             return Picture(file=folder / place)
-    raise _Lost(str(name), task)
+    raise _MissingPicture(str(name), task)
 
 
-def reported(where: str, problem: Unusable) -> Skipped:
+def skipped_row(where: str, problem: UnusableError) -> Skipped:
     """What is wrong with a row, at the picture that is not there if that is it."""
-    return Skipped(f"{where}: {problem.path}" if isinstance(problem, _Lost) else where, str(problem))
+    return Skipped(f"{where}: {problem.path}" if isinstance(problem, _MissingPicture) else where, str(problem))
 
 
-def listed(folder: Path, name: str) -> list[Any]:
+def load_rows(folder: Path, name: str) -> list[Any]:
     """The records of a file of the benchmark. Raises SwirlError if it cannot be read or is no list."""
     file = folder / name
     try:
         with open_text(file, name, Meter(1)) as source:
-            document = whole_document(source)
-    except Unusable as problem:
+            document = read_json_document(source)
+    except UnusableError as problem:
         raise SwirlError(f"{file} {problem}.") from problem
     if not isinstance(document, list):
         raise SwirlError(f"{file} is no JSON list of the benchmark's rows; copy it again.")

@@ -25,7 +25,7 @@ class Clip:
     frames: Iterator[Frame | Skipped]
 
 
-def begun(frames: Iterable[Frame | Skipped]) -> tuple[Iterator[Frame | Skipped], int]:
+def peek_frames(frames: Iterable[Frame | Skipped]) -> tuple[Iterator[Frame | Skipped], int]:
     """The same frames, and how many there are, 0, 1 or 2 for two or more; only these are read."""
     coming = iter(frames)
     pulled: list[Frame | Skipped] = []
@@ -38,7 +38,7 @@ def begun(frames: Iterable[Frame | Skipped]) -> tuple[Iterator[Frame | Skipped],
     return chain(pulled, coming), count
 
 
-def frames_at(name: str, numbers: Sequence[int], step: int = 1) -> str:
+def describe_frames(name: str, numbers: Sequence[int], step: int = 1) -> str:
     """A report's name for some frames of a file, as in `clip.mp4: frames 3-9, 20 and 2 more places`.
 
     Numbers that are at most `step` apart are one place.
@@ -50,7 +50,7 @@ def frames_at(name: str, numbers: Sequence[int], step: int = 1) -> str:
     return f"{name}: frame{'s' * (len(numbers) > 1)} {', '.join(shown)}{rest}"
 
 
-def some(names: Sequence[str]) -> str:
+def summarize_names(names: Sequence[str]) -> str:
     """A report's name for some files: the first, and how many more."""
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 

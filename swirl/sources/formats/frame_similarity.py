@@ -7,50 +7,50 @@ from functools import lru_cache
 
 import numpy as np
 
-LONGER, SHORTER = 64, 8
+THUMBNAIL_LONG_SIDE, THUMBNAIL_MIN_SIDE = 64, 8
 """The small version's longer side, and the least of its shorter one, in pixels."""
-SAME = 0.98
+DUPLICATE_SIMILARITY = 0.98
 """Frames whose structural similarity is above this look the same."""
-OTHER, RECOLOURED = 0.3, 0.12
+CUT_SIMILARITY, CUT_COLOUR_CHANGE = 0.3, 0.12
 """Consecutive frames with less similarity than OTHER, and more than RECOLOURED of their colours changed, are a cut."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Thumbnail:
     """A small version of a frame: `grey` (height, width) in 0 to 255, `colours` the shares of 64 colours."""
 
     grey: np.ndarray
-    colours: np.ndarray
+    colour_histogram: np.ndarray
 
 
 @lru_cache(maxsize=16)
-def small(width: int, height: int) -> tuple[int, int]:
+def thumbnail_size(width: int, height: int) -> tuple[int, int]:
     """The size (width, height) of the small version."""
-    scale = LONGER / max(width, height)
-    return max(SHORTER, round(width * scale)), max(SHORTER, round(height * scale))
+    scale = THUMBNAIL_LONG_SIDE / max(width, height)
+    return max(THUMBNAIL_MIN_SIDE, round(width * scale)), max(THUMBNAIL_MIN_SIDE, round(height * scale))
 
 
-def look(pixels: np.ndarray) -> Look:
+def make_thumbnail(pixels: np.ndarray) -> Thumbnail:
     """The look of a small version, uint8 (height, width, 3)."""
     red, green, blue = (pixels[..., channel].astype(np.uint16) for channel in range(3))
     # The weights of ITU-R 601 in 256ths.
     grey = ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.float32)
     bins = (red >> 6) * 16 + (green >> 6) * 4 + (blue >> 6)
-    return Look(grey, np.bincount(bins.ravel(), minlength=64) / bins.size)
+    return Thumbnail(grey, np.bincount(bins.ravel(), minlength=64) / bins.size)
 
 
-def same(one: Look, other: Look) -> bool:
+def is_near_duplicate(one: Thumbnail, other: Thumbnail) -> bool:
     """Whether two frames look the same."""
-    return similarity(one, other) > SAME
+    return similarity(one, other) > DUPLICATE_SIMILARITY
 
 
-def cut(one: Look, other: Look) -> bool:
+def is_scene_cut(one: Thumbnail, other: Thumbnail) -> bool:
     """Whether the scene changes between two consecutive frames of a video."""
-    recoloured = float(np.abs(one.colours - other.colours).sum()) / 2
-    return recoloured > RECOLOURED and similarity(one, other) < OTHER
+    recoloured = float(np.abs(one.colour_histogram - other.colour_histogram).sum()) / 2
+    return recoloured > CUT_COLOUR_CHANGE and similarity(one, other) < CUT_SIMILARITY
 
 
-def similarity(one: Look, other: Look) -> float:
+def similarity(one: Thumbnail, other: Thumbnail) -> float:
     """The structural similarity (SSIM) of two looks of one size: 1 for equal ones."""
     from skimage.metrics import structural_similarity
 

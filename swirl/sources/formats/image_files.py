@@ -8,26 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from swirl.errors import SwirlError
-from swirl.sources.archive_entries import Entry, entries
-from swirl.sources.formats.frame_clips import Clip, begun, some
+from swirl.sources.archive_entries import Entry, open_entries
+from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
 from swirl.sources.formats.image_options import PictureOptions
-from swirl.sources.formats.still_images import MAX_FILE, PICTURES, Frame, moves, still
-from swirl.sources.formats.video import VIDEOS, video_clips
-from swirl.sources.reading import PAPERS, READERS, natural, visible
+from swirl.sources.formats.still_images import MAX_FILE_BYTES, PICTURE_SUFFIXES, Frame, decode_frame, is_animation
+from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
+from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Progress, Skipped, Unusable
+from swirl.sources.validation import Progress, Skipped, UnusableError
 
-FORMATS = "pictures (PNG, JPEG, WebP, BMP), videos (MP4, MOV, AVI, WebM, MKV, GIF), or a folder or zip file of these"
+PICTURE_FORMATS = (
+    "pictures (PNG, JPEG, WebP, BMP), videos (MP4, MOV, AVI, WebM, MKV, GIF), or a folder or zip file of these"
+)
 
 
 @dataclass(frozen=True)
-class Unit:
+class ClipSource:
     """What makes a sequence: the pictures of one folder, or a video."""
 
     name: str
     id: str
     entries: tuple[Entry, ...]
-    video: bool
+    is_video: bool
 
 
 def holds_pictures(path: Path) -> bool:
@@ -36,14 +38,14 @@ def holds_pictures(path: Path) -> bool:
     Raises SwirlError for a folder that holds texts as well: which of the two is meant, nobody can tell.
     """
     if not path.is_dir():
-        return path.suffix.lower() in PICTURES | VIDEOS | {".zip"}
-    files = list(visible(path, []))
-    seen = [file for file in files if file.suffix.lower() in PICTURES | VIDEOS]
-    texts = [file for file in files if file.suffix.lower() in READERS and file.stem.lower() not in PAPERS]
+        return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".zip"}
+    files = list(visible_files(path, []))
+    seen = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
+    texts = [file for file in files if file.suffix.lower() in READERS and file.stem.lower() not in DOCUMENTATION_STEMS]
     if seen and texts:
         raise SwirlError(
-            f"{path} holds both pictures ({some([file.name for file in seen])}) and texts "
-            f"({some([file.name for file in texts])}); put each kind in a folder of its own."
+            f"{path} holds both pictures ({summarize_names([file.name for file in seen])}) and texts "
+            f"({summarize_names([file.name for file in texts])}); put each kind in a folder of its own."
         )
     return bool(seen) or (not texts and any(file.suffix.lower() == ".zip" for file in files))
 
@@ -56,15 +58,15 @@ def picture_clips(
     Each must be used up before the next is asked for. Raises SwirlError if the path cannot be read at all.
     """
     skipped: list[Skipped] = []
-    with entries(path, skipped) as found:
+    with open_entries(path, skipped) as found:
         yield from skipped
-        yield from no_pictures(path, found)
-        parts = units(path, found)
+        yield from report_other_files(path, found)
+        parts = group_clip_sources(path, found)
         meter = Meter(max(1, sum(entry.size for part in parts for entry in part.entries)), progress)
         end = 0
         for part in parts:
             meter.text = f"Reading {part.name}"
-            if part.video:
+            if part.is_video:
                 yield from video_clips(part.entries[0], part.id, options or PictureOptions(), meter)
             else:
                 yield from folder_clip(part, meter)
@@ -73,39 +75,39 @@ def picture_clips(
             meter.advance(max(0, end - meter.done))
 
 
-def units(path: Path, found: Sequence[Entry]) -> list[Unit]:
+def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
     """The sequences to be, in natural order, each with an id of its own."""
     folders: dict[str, list[Entry]] = defaultdict(list)
     parts: list[tuple[str, tuple[Entry, ...], bool]] = []
     for entry in found:
-        if entry.suffix in VIDEOS or (entry.suffix == ".gif" and animated(entry)):
+        if entry.suffix in VIDEO_SUFFIXES or (entry.suffix == ".gif" and is_animated_gif(entry)):
             parts.append((entry.name, (entry,), True))
-        elif entry.suffix in PICTURES:
+        elif entry.suffix in PICTURE_SUFFIXES:
             folders[str(PurePosixPath(entry.name).parent)].append(entry)
     parts += [(folder, tuple(pictures), False) for folder, pictures in folders.items()]
     taken: set[str] = set()
     named = []
-    for name, members, video in sorted(parts, key=lambda part: natural(part[0])):
+    for name, members, video in sorted(parts, key=lambda part: natural_sort_key(part[0])):
         root = path.name if path.is_dir() else path.stem
         identity = str(PurePosixPath(name).with_suffix("")) if video else root if name == "." else name
         if identity in taken:
             identity = name if video else f"{name}/"
         taken.add(identity)
-        named.append(Unit(root if name == "." else name, identity, members, video))
+        named.append(ClipSource(root if name == "." else name, identity, members, video))
     return named
 
 
-def animated(entry: Entry) -> bool:
+def is_animated_gif(entry: Entry) -> bool:
     """Whether a GIF moves; one that cannot be read does not."""
     try:
-        return moves(entry.read(MAX_FILE))
-    except Unusable:
+        return is_animation(entry.read(MAX_FILE_BYTES))
+    except UnusableError:
         return False
 
 
-def folder_clip(part: Unit, meter: Meter) -> Iterator[Clip | Skipped]:
+def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
     """The one sequence of a folder's pictures, or why there is none."""
-    frames, count = begun(stills(part, meter))
+    frames, count = peek_frames(read_folder_frames(part, meter))
     if count == 2:
         yield Clip(part.name, part.id, frames)
         return
@@ -117,14 +119,14 @@ def folder_clip(part: Unit, meter: Meter) -> Iterator[Clip | Skipped]:
         )
 
 
-def stills(part: Unit, meter: Meter) -> Iterator[Frame | Skipped]:
+def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipped]:
     """A folder's pictures as frames of one size, the first one's, and those that cannot be used."""
     first: Frame | None = None
     scaled: list[str] = []
     for entry in part.entries:
         try:
-            frame, scale = fitting(entry.read(MAX_FILE), first)
-        except Unusable as problem:
+            frame, scale = decode_matching_frame(entry.read(MAX_FILE_BYTES), first)
+        except UnusableError as problem:
             yield Skipped(entry.name, str(problem))
         else:
             first = first or frame
@@ -136,24 +138,24 @@ def stills(part: Unit, meter: Meter) -> Iterator[Frame | Skipped]:
         size = f"{first.size[0]}×{first.size[1]}"
         many = len(scaled) > 1
         why = f"{'have' if many else 'has'} another size than the first frame, and {'were' if many else 'was'} scaled"
-        yield Skipped(some(scaled), f"{why} to {size}")
+        yield Skipped(summarize_names(scaled), f"{why} to {size}")
 
 
-def fitting(data: bytes, first: Frame | None) -> tuple[Frame, bool]:
+def decode_matching_frame(data: bytes, first: Frame | None) -> tuple[Frame, bool]:
     """The frame of an image file at the size of the first one, and whether it had to be scaled to it."""
-    frame = still(data)
+    frame = decode_frame(data)
     if first is None or frame.size == first.size:
         return frame, False
-    return still(data, first.size), True
+    return decode_frame(data, first.size), True
 
 
-def no_pictures(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:
+def report_other_files(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:
     """The files that are neither pictures nor videos, in one line; SwirlError if that is all of them."""
-    known = PICTURES | VIDEOS
+    known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
     others = [entry.name for entry in found if entry.suffix not in known]
     if len(others) == len(found):
-        raise SwirlError(f"{path} holds no picture and no video; it needs {FORMATS}.")
-    papers = PAPERS | {"thumbs", "desktop"}
+        raise SwirlError(f"{path} holds no picture and no video; it needs {PICTURE_FORMATS}.")
+    papers = DOCUMENTATION_STEMS | {"thumbs", "desktop"}
     others = [name for name in others if PurePosixPath(name).stem.lower() not in papers]
     if others:
-        yield Skipped(some(others), f"{'are' if len(others) > 1 else 'is'} no picture and no video")
+        yield Skipped(summarize_names(others), f"{'are' if len(others) > 1 else 'is'} no picture and no video")

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 from swirl.errors import UsageError
 
-SECONDS = 0.5
+DEFAULT_STEP_SECONDS = 0.5
 """How far apart the frames taken from a video are, unless told otherwise."""
-FEWEST = 8
+MIN_FRAMES = 8
 """A short video is taken at a finer step, so that it gives about this many frames."""
 
 
@@ -33,8 +33,8 @@ class PictureOptions:
         """The step in frames for a video of `frames` frames (0: unknown) at `rate` frames a second; at least 1."""
         if self.every is not None:
             return max(1, self.every)
-        step = max(1, round(rate * Fraction(self.seconds if self.seconds is not None else SECONDS)))
-        return step if self.seconds is not None or not frames else min(step, max(1, frames // FEWEST))
+        step = max(1, round(rate * Fraction(self.seconds if self.seconds is not None else DEFAULT_STEP_SECONDS)))
+        return step if self.seconds is not None or not frames else min(step, max(1, frames // MIN_FRAMES))
 
 
 def parse_every(text: str) -> dict[str, int | float]:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from swirl.sources.text_lines import TOO_LONG, TextFile, decoded
-from swirl.sources.validation import MAX_BYTES, Found, Item, Skipped, Unusable, checked_sequence
+from swirl.sources.text_lines import TOO_LONG, TextFile, decode_line
+from swirl.sources.validation import (
+    MAX_SEQUENCE_BYTES,
+    LocatedSequence,
+    ReadResult,
+    Skipped,
+    UnusableError,
+    validate_sequence,
+)
 
 
-def read_plain(source: TextFile) -> Iterator[Item]:
+def read_plain_text(source: TextFile) -> Iterator[ReadResult]:
     """The file's one sequence; its id is the file's name, within its folder, without the suffix.
 
     A line that can't be read spoils the sequence: without its state, a transition would be seen that never was.
@@ -21,12 +28,12 @@ def read_plain(source: TextFile) -> Iterator[Item]:
         size += len(line or b"")
         try:
             if line is None:
-                raise Unusable(TOO_LONG)
-            if size > MAX_BYTES:
-                raise Unusable(f"is where the sequence grows above {MAX_BYTES >> 20} MB; divide the file")
-            text = decoded(line)
-        except Unusable as problem:
-            yield Skipped(source.where(number), str(problem))
+                raise UnusableError(TOO_LONG)
+            if size > MAX_SEQUENCE_BYTES:
+                raise UnusableError(f"is where the sequence grows above {MAX_SEQUENCE_BYTES >> 20} MB; divide the file")
+            text = decode_line(line)
+        except UnusableError as problem:
+            yield Skipped(source.format_location(number), str(problem))
             return
         if text.strip():
             open_state.append(text.rstrip())
@@ -38,4 +45,4 @@ def read_plain(source: TextFile) -> Iterator[Item]:
     if len(states) < 2:
         yield Skipped(source.name, f"has {len(states)} state; a sequence needs two or more, divided by blank lines")
         return
-    yield Found(source.name, checked_sequence(str(PurePosixPath(source.name).with_suffix("")), states))
+    yield LocatedSequence(source.name, validate_sequence(str(PurePosixPath(source.name).with_suffix("")), states))

@@ -13,19 +13,19 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageOps
 
-from swirl.pictures import SMALL
-from swirl.sources.validation import Unusable
+from swirl.pictures import MAX_PIXEL_ART_SIDE
+from swirl.sources.validation import UnusableError
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
 """The suffixes of pictures."""
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 """The only kinds of image that are looked for in a file, whatever its suffix says."""
 LOSSLESS = frozenset({"PNG", "BMP", "GIF"})
-LONGEST = 512
+MAX_FRAME_SIDE = 512
 """The longest side of a stored frame, in pixels."""
 MAX_PIXELS = 64_000_000
 """The largest image that is decoded."""
-MAX_FILE = 256 * 2**20
+MAX_FILE_BYTES = 256 * 2**20
 """The largest image file that is read, in bytes."""
 ORIENTATION = 0x0112
 WHITE = (255, 255, 255, 255)
@@ -43,26 +43,26 @@ class Frame:
     size: Size
 
 
-def still(data: bytes, size: Size | None = None) -> Frame:
+def decode_frame(data: bytes, size: Size | None = None) -> Frame:
     """The frame of an image file, scaled to `size` if given. Raises Unusable if it is no whole image or too large.
 
     A file that is fit as it is keeps its bytes, so that nothing is lost by compressing it twice.
     """
-    with opened(io.BytesIO(data), len(data)) as image:
+    with open_image(io.BytesIO(data), len(data)) as image:
         kind, turned = image.format, image.getexif().get(ORIENTATION, 1) != 1
         # JPEG can be decoded at a fraction of its size, which spares most of the work for a photograph.
-        width, height = fitted(image.size)
+        width, height = limit_size(image.size)
         image.draft("RGB", (width * 3 // 2, height * 3 // 2))
         upright = ImageOps.exif_transpose(image)
-        wanted = size or fitted(upright.size)
-        suffix = ".png" if kind in LOSSLESS or max(wanted) <= SMALL else ".jpg"
+        wanted = size or limit_size(upright.size)
+        suffix = ".png" if kind in LOSSLESS or max(wanted) <= MAX_PIXEL_ART_SIDE else ".jpg"
         plain = upright.mode in ("RGB", "L") and "transparency" not in upright.info
         if plain and not turned and upright.size == wanted and {"PNG": ".png", "JPEG": ".jpg"}.get(str(kind)) == suffix:
             return Frame(data, suffix, wanted)
-        return stored(opaque(upright), wanted, suffix)
+        return encode_frame(to_opaque_rgb(upright), wanted, suffix)
 
 
-def stored(image: Image.Image, size: Size, suffix: str) -> Frame:
+def encode_frame(image: Image.Image, size: Size, suffix: str) -> Frame:
     """An RGB image as a frame of that size, as PNG or as JPEG."""
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
@@ -75,13 +75,13 @@ def stored(image: Image.Image, size: Size, suffix: str) -> Frame:
     return Frame(buffer.getvalue(), suffix, size)
 
 
-def fitted(size: Size) -> Size:
+def limit_size(size: Size) -> Size:
     """The size, with its long side at most LONGEST."""
-    scale = LONGEST / max(size)
+    scale = MAX_FRAME_SIDE / max(size)
     return size if scale >= 1 else (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
 
 
-def opaque(image: Image.Image) -> Image.Image:
+def to_opaque_rgb(image: Image.Image) -> Image.Image:
     """The image in RGB: what is transparent is white, and 16 bits a pixel become 8."""
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -91,44 +91,44 @@ def opaque(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def moves(data: bytes) -> bool:
+def is_animation(data: bytes) -> bool:
     """Whether an image file is an animation; a broken one is not."""
     try:
-        with opened(io.BytesIO(data), len(data)) as image:
+        with open_image(io.BytesIO(data), len(data)) as image:
             return bool(getattr(image, "is_animated", False))
-    except Unusable:
+    except UnusableError:
         return False
 
 
-def head(file: IO[bytes], length: int) -> Size:
+def read_image_size(file: IO[bytes], length: int) -> Size:
     """The size that an image file of `length` bytes says it has; nothing is decoded.
 
     Raises Unusable if it is no image or too large.
     """
-    with opened(file, length) as image:
+    with open_image(file, length) as image:
         return image.size
 
 
 @contextmanager
-def opened(file: IO[bytes], length: int) -> Iterator[Image.Image]:
+def open_image(file: IO[bytes], length: int) -> Iterator[Image.Image]:
     """An image of which only the head has been read. Raises Unusable for what cannot, or must not, be decoded."""
-    if length > MAX_FILE:
-        raise Unusable(f"is a file above {MAX_FILE >> 20} MB; save it smaller")
+    if length > MAX_FILE_BYTES:
+        raise UnusableError(f"is a file above {MAX_FILE_BYTES >> 20} MB; save it smaller")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=FORMATS)
+            image = Image.open(file, formats=IMAGE_FORMATS)
         with image:
             if image.width * image.height > MAX_PIXELS:
-                raise Unusable(f"has {image.width}×{image.height} pixels, {TOO_MANY}")
+                raise UnusableError(f"has {image.width}×{image.height} pixels, {TOO_MANY_PIXELS}")
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Unusable(f"has far {TOO_MANY}") from None
+        raise UnusableError(f"has far {TOO_MANY_PIXELS}") from None
     except Image.UnidentifiedImageError:
-        raise Unusable("is no image that can be read; save it as PNG or JPEG") from None
+        raise UnusableError("is no image that can be read; save it as PNG or JPEG") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError) as error:
         # What Pillow raises for files that are cut short or garbled.
-        raise Unusable(f"is not a whole image ({error}); copy it again or remove it") from None
+        raise UnusableError(f"is not a whole image ({error}); copy it again or remove it") from None
 
 
-TOO_MANY = f"more than the {MAX_PIXELS // 10**6} million that are decoded; scale it down"
+TOO_MANY_PIXELS = f"more than the {MAX_PIXELS // 10**6} million that are decoded; scale it down"

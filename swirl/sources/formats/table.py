@@ -9,11 +9,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from swirl.sources.text_lines import TOO_LONG, TextFile
-from swirl.sources.validation import MAX_BYTES, Found, Item, Skipped, Unusable, checked_sequence, checked_text
+from swirl.sources.validation import (
+    MAX_SEQUENCE_BYTES,
+    LocatedSequence,
+    ReadResult,
+    Skipped,
+    UnusableError,
+    validate_sequence,
+    validate_text,
+)
 
 COLUMNS = ("sequence_id", "step", "state")
 DELIMITERS = (",", "\t", ";", "|")
-HALF = re.compile("[\ud800-\udfff]")
+SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
 DROPPED = "\udfff"
 """Stands for a line above MAX_BYTES, so that its row is dropped; decoding yields none above U+DCFF."""
 
@@ -26,13 +34,13 @@ class Row(NamedTuple):
     state: str
 
 
-def read_table(source: TextFile) -> Iterator[Item]:
+def read_table(source: TextFile) -> Iterator[ReadResult]:
     """The sequences of a table, in the order in which they first appear; their rows may be in any order.
 
     A row that can't be used is skipped and said. Where steps are missing the sequence is divided, for the states on
     both sides of a gap are no transition; the parts after it are named `ID#FIRST_STEP`.
     """
-    csv.field_size_limit(MAX_BYTES)
+    csv.field_size_limit(MAX_SEQUENCE_BYTES)
     sequences: dict[str, dict[int, Row]] = defaultdict(dict)
     for item in rows(source):
         if isinstance(item, Skipped):
@@ -46,31 +54,31 @@ def read_table(source: TextFile) -> Iterator[Item]:
             sequences[name][row.step] = row
     for name in list(sequences):
         # Popped, so that a large table is let go of as it is handed on.
-        yield from parts(name, sorted(sequences.pop(name).values(), key=lambda row: row.step))
+        yield from split_at_gaps(name, sorted(sequences.pop(name).values(), key=lambda row: row.step))
 
 
 def rows(source: TextFile) -> Iterator[tuple[str, Row] | Skipped]:
     """Each usable row with its sequence's id, or what is wrong with it. Raises Unusable without the needed header."""
-    feed = Feed(source)
+    feed = CsvLines(source)
     positions, delimiter = header(feed)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     while True:
-        where = source.where(feed.number + 1)
+        where = source.format_location(feed.number + 1)
         try:
             fields = next(reader)
-            if fields and (item := as_row(fields, positions, where)):
+            if fields and (item := parse_row(fields, positions, where)):
                 yield item
         except StopIteration:
-            yield from feed.taken()
+            yield from feed.take_skipped()
             return
         except csv.Error as error:
             yield Skipped(where, f"begins a row with a misplaced or unclosed quote ({error}); correct it")
-        except Unusable as problem:
+        except UnusableError as problem:
             yield Skipped(where, str(problem))
-        yield from feed.taken()
+        yield from feed.take_skipped()
 
 
-class Feed:
+class CsvLines:
     """Lines for the csv reader. A broken byte is passed on as half a character, so that its whole row is dropped."""
 
     def __init__(self, source: TextFile) -> None:
@@ -79,23 +87,23 @@ class Feed:
         self._source = source
         self._skipped: list[Skipped] = []
 
-    def __iter__(self) -> Feed:
+    def __iter__(self) -> CsvLines:
         return self
 
     def __next__(self) -> str:
         self.number, line = next(self._lines)
         if line is None:
-            self._skipped.append(Skipped(self._source.where(self.number), TOO_LONG))
+            self._skipped.append(Skipped(self._source.format_location(self.number), TOO_LONG))
             return f"{DROPPED}\n"
         return line.decode(errors="surrogateescape") + "\n"
 
-    def taken(self) -> list[Skipped]:
+    def take_skipped(self) -> list[Skipped]:
         """What was skipped since this was last asked."""
         skipped, self._skipped = self._skipped, []
         return skipped
 
 
-def header(feed: Feed) -> tuple[tuple[int, ...], str]:
+def header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
     """The positions of COLUMNS and the delimiter that makes the first line hold them all, else Unusable."""
     line = next((line for line in feed if line.strip() and not line.startswith("sep=")), "").rstrip("\n")
     names: list[str] = []
@@ -106,26 +114,26 @@ def header(feed: Feed) -> tuple[tuple[int, ...], str]:
         names = max(names, found, key=len)
     missing = ", ".join(column for column in COLUMNS if column not in names)
     shown = ", ".join(names)[:200].encode(errors="replace").decode()
-    raise Unusable(f"lacks {missing} in its first line, which has: {shown}; name the columns {', '.join(COLUMNS)}")
+    raise UnusableError(f"lacks {missing} in its first line, which has: {shown}; name the columns {', '.join(COLUMNS)}")
 
 
-def as_row(fields: list[str], positions: tuple[int, ...], where: str) -> tuple[str, Row] | None:
+def parse_row(fields: list[str], positions: tuple[int, ...], where: str) -> tuple[str, Row] | None:
     """The row's sequence id and content; None if it was dropped before; Unusable if something is wrong with it."""
     text = "".join(fields)
     if DROPPED in text:
         return None
-    if half := HALF.search(text):
+    if half := SURROGATE_PATTERN.search(text):
         # surrogateescape put byte b there as U+DC00 + b.
-        raise Unusable(f"is not valid UTF-8 (byte 0x{ord(half[0]) - 0xDC00:02x}); save the file as UTF-8")
+        raise UnusableError(f"is not valid UTF-8 (byte 0x{ord(half[0]) - 0xDC00:02x}); save the file as UTF-8")
     if len(fields) <= max(positions):
-        raise Unusable(f"has {len(fields)} of the header's columns; fill in the row")
+        raise UnusableError(f"has {len(fields)} of the header's columns; fill in the row")
     name, step, state = (fields[position] for position in positions)
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", step.strip()):
-        raise Unusable(f"has {step.strip()[:40]!r} as its step, where only a whole number can be; correct it")
-    return checked_text(name, "the sequence_id").strip(), Row(where, int(step), checked_text(state, "the state"))
+        raise UnusableError(f"has {step.strip()[:40]!r} as its step, where only a whole number can be; correct it")
+    return validate_text(name, "the sequence_id").strip(), Row(where, int(step), validate_text(state, "the state"))
 
 
-def parts(name: str, ordered: list[Row]) -> Iterator[Item]:
+def split_at_gaps(name: str, ordered: list[Row]) -> Iterator[ReadResult]:
     """One sequence's runs of consecutive steps."""
     start = 0
     for end in range(1, len(ordered) + 1):
@@ -134,8 +142,8 @@ def parts(name: str, ordered: list[Row]) -> Iterator[Item]:
         part = ordered[start:end]
         identity = name if start == 0 else f"{name}#{part[0].step}"
         try:
-            yield Found(part[0].where, checked_sequence(identity, [row.state for row in part]))
-        except Unusable as problem:
+            yield LocatedSequence(part[0].where, validate_sequence(identity, [row.state for row in part]))
+        except UnusableError as problem:
             yield Skipped(part[0].where, f"(sequence {identity!r}) {problem}")
         if end < len(ordered):
             yield Skipped(

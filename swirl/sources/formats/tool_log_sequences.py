@@ -12,11 +12,11 @@ from swirl.sources.formats.tool_logs import (
     answer_tree_logs,
     is_answer_tree,
     is_tau_bench,
+    load_json_file,
     tau_bench_logs,
-    whole,
 )
-from swirl.sources.reading import natural, shown, unique, visible
-from swirl.sources.validation import Found, Item, Progress, Skipped, Unusable, checked_sequence
+from swirl.sources.reading import check_unique_id, natural_sort_key, printable_path, visible_files
+from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped, UnusableError, validate_sequence
 
 LAYOUT = "an answer of ToolBench nor a log of tau-bench"
 
@@ -25,12 +25,12 @@ def is_tool_logs(path: Path) -> bool:
     """Whether a path is a file of tool logs, or a folder whose first `.json` file is one."""
     try:
         files = log_files(path)[:1]
-        return bool(files) and layout(whole(files[0])) is not None
+        return bool(files) and detect_layout(load_json_file(files[0])) is not None
     except (OSError, SwirlError):
         return False
 
 
-def tool_items(path: Path, progress: Progress | None = None) -> Iterator[Item]:
+def tool_sequences(path: Path, progress: Progress | None = None) -> Iterator[ReadResult]:
     """The sequences of all logs below a path: the task or the user's words, then the tools' answers."""
     files = log_files(path)
     seen: dict[str, str] = {}
@@ -38,15 +38,20 @@ def tool_items(path: Path, progress: Progress | None = None) -> Iterator[Item]:
         if progress:
             progress(number / len(files), f"Reading {file.name}")
         try:
-            logs = logs_of(file, path)
+            logs = load_logs(file, path)
         except SwirlError as problem:
-            yield Skipped(named(file, path), str(problem).removeprefix(f"{file} ").rstrip("."))
+            yield Skipped(relative_name(file, path), str(problem).removeprefix(f"{file} ").rstrip("."))
             continue
         for log in logs:
             try:
-                yield unique(Found(f"{named(file, path)}: {log.id}", checked_sequence(log.id, states_of(log))), seen)
-            except Unusable as problem:
-                yield Skipped(f"{named(file, path)}: {log.id}", str(problem))
+                yield check_unique_id(
+                    LocatedSequence(
+                        f"{relative_name(file, path)}: {log.id}", validate_sequence(log.id, states_of(log))
+                    ),
+                    seen,
+                )
+            except UnusableError as problem:
+                yield Skipped(f"{relative_name(file, path)}: {log.id}", str(problem))
 
 
 def write_calls(path: Path, target: Path, lengths: Mapping[str, int]) -> bool:
@@ -55,7 +60,7 @@ def write_calls(path: Path, target: Path, lengths: Mapping[str, int]) -> bool:
     with target.open("w", encoding="utf-8") as file:
         for source in log_files(path):
             try:
-                logs = logs_of(source, path)
+                logs = load_logs(source, path)
             except SwirlError:
                 continue  # it was reported when its sequences were read
             for log in logs:
@@ -71,19 +76,19 @@ def states_of(log: ToolLog) -> list[str]:
     return [log.steps[0].context, *(step.observation for step in log.steps)]
 
 
-def logs_of(file: Path, root: Path) -> tuple[ToolLog, ...]:
+def load_logs(file: Path, root: Path) -> tuple[ToolLog, ...]:
     """The logs of one file, named after their place below `root`. Raises SwirlError for a file of another layout."""
-    document = whole(file)
-    if (kind := layout(document)) is None:
+    document = load_json_file(file)
+    if (kind := detect_layout(document)) is None:
         raise SwirlError(f"{file} is neither {LAYOUT}.")
     if kind == "tau-bench":
-        prefix = "" if file == root else f"{named(file, root).removesuffix('.json')}/"
+        prefix = "" if file == root else f"{relative_name(file, root).removesuffix('.json')}/"
         logs = [log for record in document if isinstance(record, dict) for log in tau_bench_logs(record)]
         return tuple(ToolLog(prefix + log.id, log.task, log.steps) for log in logs)
-    return tuple(answer_tree_logs(named(file, root).removesuffix(".json"), document))
+    return tuple(answer_tree_logs(relative_name(file, root).removesuffix(".json"), document))
 
 
-def layout(document: object) -> str | None:
+def detect_layout(document: object) -> str | None:
     """The world's name that a document belongs to; None for another layout."""
     return "tau-bench" if is_tau_bench(document) else "toolbench" if is_answer_tree(document) else None
 
@@ -91,11 +96,11 @@ def layout(document: object) -> str | None:
 def log_files(path: Path) -> list[Path]:
     """The `.json` files that a path is or holds, in natural order."""
     if path.is_dir():
-        found = [file for file in visible(path, []) if file.suffix.lower() == ".json"]
-        return sorted(found, key=lambda file: natural(named(file, path)))
+        found = [file for file in visible_files(path, []) if file.suffix.lower() == ".json"]
+        return sorted(found, key=lambda file: natural_sort_key(relative_name(file, path)))
     return [path] if path.is_file() and path.suffix.lower() == ".json" else []
 
 
-def named(file: Path, root: Path) -> str:
+def relative_name(file: Path, root: Path) -> str:
     """A file's name below `root`."""
-    return file.name if file == root else shown(file.relative_to(root))
+    return file.name if file == root else printable_path(file.relative_to(root))

@@ -16,7 +16,7 @@ from typing import Any
 
 from swirl.errors import SwirlError
 
-LONGEST = 2**29
+MAX_LOG_BYTES = 2**29
 """The largest file of logs, in bytes; one is read at once."""
 FINISH = "Finish"
 """ToolBench's call that ends an answer; it asks no tool."""
@@ -50,11 +50,11 @@ def read_tau_bench(path: Path) -> list[ToolLog]:
     Calls that got no answer, or an empty one, are passed over, for they show nothing. Raises SwirlError if the file
     cannot be read, has another layout, or has no call.
     """
-    document = whole(path)
+    document = load_json_file(path)
     if not is_tau_bench(document):
         raise SwirlError(f'{path} is no log of tau-bench; it needs a list of objects with "task_id" and "traj".')
     logs = [log for record in document if isinstance(record, dict) for log in tau_bench_logs(record)]
-    return checked(path, logs)
+    return require_logs(path, logs)
 
 
 def read_answer_tree(path: Path) -> list[ToolLog]:
@@ -63,10 +63,10 @@ def read_answer_tree(path: Path) -> list[ToolLog]:
     A log goes from a node to a leaf; a branch begins where it leaves the log before it. `Finish` is no call of a tool.
     Raises SwirlError if the file cannot be read, has another layout, or has no call.
     """
-    document = whole(path)
+    document = load_json_file(path)
     if not is_answer_tree(document):
         raise SwirlError(f'{path} is no answer of ToolBench; it needs "answer_generation", and "tree" or "trys".')
-    return checked(path, answer_tree_logs(path.stem, document))
+    return require_logs(path, answer_tree_logs(path.stem, document))
 
 
 def is_tau_bench(document: Any) -> bool:
@@ -82,11 +82,11 @@ def is_answer_tree(document: Any) -> bool:
     return isinstance(document.get("tree"), dict) or isinstance(document.get("trys"), list)
 
 
-def whole(path: Path) -> Any:
+def load_json_file(path: Path) -> Any:
     """A file's JSON document. Raises SwirlError if it cannot be read or is none."""
     try:
-        if path.stat().st_size > LONGEST:
-            raise SwirlError(f"{path} is larger than {LONGEST >> 20} MB; divide it.")
+        if path.stat().st_size > MAX_LOG_BYTES:
+            raise SwirlError(f"{path} is larger than {MAX_LOG_BYTES >> 20} MB; divide it.")
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SwirlError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
@@ -94,7 +94,7 @@ def whole(path: Path) -> Any:
         raise SwirlError(f"{path} is not valid JSON ({error}); copy it again.") from error
 
 
-def checked(path: Path, logs: list[ToolLog]) -> list[ToolLog]:
+def require_logs(path: Path, logs: list[ToolLog]) -> list[ToolLog]:
     """The logs, if there is one."""
     if not logs:
         raise SwirlError(f"{path} has no call of a tool with an answer; choose another file.")
@@ -106,23 +106,25 @@ def tau_bench_logs(record: dict[str, Any]) -> Iterator[ToolLog]:
     traj = record.get("traj")
     messages = [message for message in traj if isinstance(message, dict)] if isinstance(traj, list) else []
     name = f"task-{record.get('task_id')}-trial-{record.get('trial', 0)}"
-    said = [text_of(message) for message in messages if message.get("role") == "user"]
-    answers = {message.get("tool_call_id"): text_of(message) for message in messages if message.get("role") == "tool"}
-    run, seen, number = Run(), "", 0
+    said = [message_text(message) for message in messages if message.get("role") == "user"]
+    answers = {
+        message.get("tool_call_id"): message_text(message) for message in messages if message.get("role") == "tool"
+    }
+    run, seen, number = StepCollector(), "", 0
     for message in messages:
         if message.get("role") == "user":
             if run.steps:
                 yield ToolLog(f"{name}-{number}", said[0], tuple(run.steps))
                 number += 1
-            run.steps, seen = [], text_of(message)
-        for call in listed(message, "tool_calls"):
+            run.steps, seen = [], message_text(message)
+        for call in object_list(message, "tool_calls"):
             function, answer = call.get("function", {}), answers.get(call.get("id"), "")
-            seen = run.add(seen, in_words(str(function.get("name")), function.get("arguments")), answer)
+            seen = run.add(seen, format_call(str(function.get("name")), function.get("arguments")), answer)
     if run.steps:
         yield ToolLog(f"{name}-{number}", said[0] if said else "", tuple(run.steps))
 
 
-class Run:
+class StepCollector:
     """The steps of one log as they are found."""
 
     def __init__(self) -> None:
@@ -143,15 +145,19 @@ def answer_tree_logs(name: str, document: dict[str, Any]) -> list[ToolLog]:
     """The logs of one answer, in the tree's order, those of a `Finish` alone left out."""
     query = str(document["answer_generation"].get("query") or "").strip() or "(no question was logged)"
     tree = document.get("tree")
-    roots = [tree.get("tree")] if isinstance(tree, dict) else [chained(entry) for entry in listed(document, "trys")]
+    roots = (
+        [tree.get("tree")]
+        if isinstance(tree, dict)
+        else [chain_to_tree(entry) for entry in object_list(document, "trys")]
+    )
     found = [steps for root in roots if isinstance(root, dict) for steps in branches(root, query)]
     return [ToolLog(f"{name}-{number}", query, tuple(steps)) for number, steps in enumerate(found)]
 
 
-def chained(entry: dict[str, Any]) -> dict[str, Any]:
+def chain_to_tree(entry: dict[str, Any]) -> dict[str, Any]:
     """A flat chain of nodes as a tree of one branch."""
     below: list[dict[str, Any]] = []
-    for node in reversed(listed(entry, "chain")):
+    for node in reversed(object_list(entry, "chain")):
         below = [{**node, "children": below}]
     return {"node_type": "Action Input", "description": "", "children": below}
 
@@ -166,20 +172,20 @@ def branches(root: dict[str, Any], query: str) -> list[list[ToolStep]]:
         if kind == "Action":
             tool = description
         elif kind == "Action Input" and tool and tool != FINISH:
-            call, observation = in_words(tool, description), str(node.get("observation") or "")
+            call, observation = format_call(tool, description), str(node.get("observation") or "")
             if observation.strip():
                 if run is None:
                     found.append(run := [])
                 run.append(ToolStep(seen, call, observation, earlier))
                 seen = observation
             tool, earlier = "", (*earlier, (call, observation))
-        children = listed(node, "children")
+        children = object_list(node, "children")
         # A stack: what is pushed last is visited first, so the first child comes last and the order is the tree's.
         waiting += [(child, tool, seen, earlier, run if at == 0 else None) for at, child in enumerate(children)][::-1]
     return found
 
 
-def in_words(name: str, arguments: Any) -> str:
+def format_call(name: str, arguments: Any) -> str:
     """A call as `name(key="value", other=3)`; arguments that are no JSON object stand as they were logged."""
     if isinstance(arguments, str):
         try:
@@ -191,13 +197,13 @@ def in_words(name: str, arguments: Any) -> str:
     return f"{name}({', '.join(f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in arguments.items())})"
 
 
-def text_of(message: dict[str, Any]) -> str:
+def message_text(message: dict[str, Any]) -> str:
     """What a message says; nothing if it only calls tools."""
     content = message.get("content")
     return content if isinstance(content, str) else ""
 
 
-def listed(record: dict[str, Any], key: str) -> list[dict[str, Any]]:
+def object_list(record: dict[str, Any], key: str) -> list[dict[str, Any]]:
     """The objects in a list that may be missing."""
     value = record.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -9,65 +9,68 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from swirl.sources.archive_entries import Entry
-from swirl.sources.formats.frame_clips import Clip, begun, frames_at
-from swirl.sources.formats.frame_similarity import Look, cut, same
+from swirl.sources.formats.frame_clips import Clip, describe_frames, peek_frames
+from swirl.sources.formats.frame_similarity import Thumbnail, is_near_duplicate, is_scene_cut
 from swirl.sources.formats.image_options import PictureOptions
 from swirl.sources.formats.still_images import Frame
-from swirl.sources.formats.video_decoding import Reader, decoded, opened
+from swirl.sources.formats.video_decoding import FrameConverter, decode_frames, open_video
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Skipped, Unusable
+from swirl.sources.validation import Skipped, UnusableError
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv"})
 """The suffixes of videos; an animated GIF is one too."""
-RATE = Fraction(25)
+DEFAULT_FRAME_RATE = Fraction(25)
 """Frames a second, where a video does not say."""
 
 
 @dataclass
-class Taken:
+class SamplingReport:
     """What became of a video's frames, by number, from 1; `said` is how many the file says it has."""
 
     step: int
-    said: int = 0
+    declared_count: int = 0
     count: int = 0
-    kept: int = 0
-    same: list[int] = field(default_factory=list)
+    kept_count: int = 0
+    duplicates: list[int] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
-    alone: list[int] = field(default_factory=list)
-    damaged: str = ""
+    single_frame_scenes: list[int] = field(default_factory=list)
+    damage: str = ""
 
-    def note(self, why: str) -> None:
+    def note_damage(self, why: str) -> None:
         """Remember why some of the frames could not be read."""
-        self.damaged = self.damaged or why
+        self.damage = self.damage or why
 
-    def left_out(self, name: str) -> Iterator[Skipped]:
+    def skipped_places(self, name: str) -> Iterator[Skipped]:
         """The report on it."""
-        if self.same:
-            why = f'look{"s" * (len(self.same) == 1)} the same as the frame before; "keep duplicates" keeps such frames'
-            yield Skipped(frames_at(name, self.same, self.step), why)
+        if self.duplicates:
+            verb = "looks" if len(self.duplicates) == 1 else "look"
+            why = f'{verb} the same as the frame before; "keep duplicates" keeps such frames'
+            yield Skipped(describe_frames(name, self.duplicates, self.step), why)
         if self.cuts:
             why = f'begin{"s" * (len(self.cuts) == 1)} another scene, and so another sequence; "keep cuts" keeps one'
-            yield Skipped(frames_at(name, self.cuts), why)
-        if self.count + 2 < 0.95 * self.said:
-            self.note(f"it breaks off after {self.count} of {self.said} frames")
-        if self.damaged:
-            rest = "the frames that could be read are kept" if self.kept > 1 else "copy it again or save it as MP4"
-            yield Skipped(name, f"is damaged ({self.damaged}); {rest}")
-        if self.kept < 2:
-            yield Skipped(name, self.too_few())
-        elif self.alone:
-            many = len(self.alone) > 1
+            yield Skipped(describe_frames(name, self.cuts), why)
+        if self.count + 2 < 0.95 * self.declared_count:
+            self.note_damage(f"it breaks off after {self.count} of {self.declared_count} frames")
+        if self.damage:
+            rest = (
+                "the frames that could be read are kept" if self.kept_count > 1 else "copy it again or save it as MP4"
+            )
+            yield Skipped(name, f"is damaged ({self.damage}); {rest}")
+        if self.kept_count < 2:
+            yield Skipped(name, self.too_few_reason())
+        elif self.single_frame_scenes:
+            many = len(self.single_frame_scenes) > 1
             why = f"{'are scenes' if many else 'is a scene'} of one frame{' each' * many}; a sequence needs two"
-            yield Skipped(frames_at(name, self.alone), why)
+            yield Skipped(describe_frames(name, self.single_frame_scenes), why)
 
-    def too_few(self) -> str:
+    def too_few_reason(self) -> str:
         """Why there is no sequence."""
         if self.count < 2:
             return f"has {'one' if self.count else 'no'} frame; a sequence needs two"
-        if self.same:
+        if self.duplicates:
             return "shows one picture throughout; a sequence needs two that differ"
         return f"gives one frame at a step of {self.step}; a sequence needs two, so take a smaller step"
 
@@ -78,56 +81,58 @@ def video_clips(entry: Entry, identity: str, options: PictureOptions, meter: Met
     Scenes after the first are called `IDENTITY#FRAME` after their first frame's number.
     """
     try:
-        with opened(entry) as (container, stream, frames):
-            taken = Taken(options.step(stream.average_rate or RATE, frames), stream.frames)
-            coming = decoded(container, stream, meter, taken.note)
-            yield from scenes(
-                entry.name, identity, sampled(coming, options, taken, container.format.name == "gif"), taken
+        with open_video(entry) as (container, stream, frames):
+            taken = SamplingReport(options.step(stream.average_rate or DEFAULT_FRAME_RATE, frames), stream.frames)
+            coming = decode_frames(container, stream, meter, taken.note_damage)
+            yield from split_scenes(
+                entry.name, identity, sample_frames(coming, options, taken, container.format.name == "gif"), taken
             )
-    except Unusable as problem:
+    except UnusableError as problem:
         yield Skipped(entry.name, str(problem))
 
 
-def scenes(name: str, identity: str, frames: Iterator[tuple[int, Frame]], taken: Taken) -> Iterator[Clip | Skipped]:
+def split_scenes(
+    name: str, identity: str, frames: Iterator[tuple[int, Frame]], taken: SamplingReport
+) -> Iterator[Clip | Skipped]:
     """The scenes of a video's sampled frames, and the report on these."""
     for first, group in groupby(frames, key=lambda item: item[0]):
-        scene, count = begun(frame for _, frame in group)
+        scene, count = peek_frames(frame for _, frame in group)
         if count == 2:
             where = name if first == 1 else f"{name}: frame {first}"
             yield Clip(where, identity if first == 1 else f"{identity}#{first}", scene)
         else:
-            taken.alone.append(first)
-    yield from taken.left_out(name)
+            taken.single_frame_scenes.append(first)
+    yield from taken.skipped_places(name)
 
 
-def sampled(
-    frames: Iterator[VideoFrame], options: PictureOptions, taken: Taken, lossless: bool
+def sample_frames(
+    frames: Iterator[VideoFrame], options: PictureOptions, taken: SamplingReport, lossless: bool
 ) -> Iterator[tuple[int, Frame]]:
     """The frames to keep, each with the number of the frame at which its scene begins."""
-    reader = Reader()
-    before: Look | None = None
-    kept: Look | None = None
+    reader = FrameConverter()
+    before: Thumbnail | None = None
+    kept: Thumbnail | None = None
     first = 1
     for number, frame in enumerate(frames, start=1):
         taken.count = number
         try:
             # A cut shows between two neighbours: half a second apart, a quick pan would look like one.
-            seen = None if options.keep_cuts else reader.look(frame)
-            if seen and before and cut(before, seen):
+            seen = None if options.keep_cuts else reader.to_thumbnail(frame)
+            if seen and before and is_scene_cut(before, seen):
                 taken.cuts.append(number)
                 first, kept = number, None
             before = seen
             if (number - first) % taken.step:
                 continue
             if not options.keep_duplicates:
-                seen = seen or reader.look(frame)
-                if kept and same(kept, seen):
-                    taken.same.append(number)
+                seen = seen or reader.to_thumbnail(frame)
+                if kept and is_near_duplicate(kept, seen):
+                    taken.duplicates.append(number)
                     continue
                 kept = seen
             whole = reader.frame(frame, lossless)
-        except Unusable as problem:
-            taken.note(str(problem))
+        except UnusableError as problem:
+            taken.note_damage(str(problem))
             continue
-        taken.kept += 1
+        taken.kept_count += 1
         yield first, whole

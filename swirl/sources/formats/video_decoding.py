@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from swirl.pictures import SMALL
-from swirl.sources.archive_entries import UNREADABLE, Entry, reason
-from swirl.sources.formats.frame_similarity import Look, look, small
-from swirl.sources.formats.still_images import MAX_PIXELS, Frame, Size, fitted, stored
+from swirl.pictures import MAX_PIXEL_ART_SIDE
+from swirl.sources.archive_entries import READ_ERRORS, Entry, error_reason
+from swirl.sources.formats.frame_similarity import Thumbnail, make_thumbnail, thumbnail_size
+from swirl.sources.formats.still_images import MAX_PIXELS, Frame, Size, encode_frame, limit_size
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Unusable
+from swirl.sources.validation import UnusableError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-KINDS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif"
+CONTAINER_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif"
 """The containers that are looked for in a file. Others, such as playlists, could make the reader open other files."""
 
 
 @contextmanager
-def opened(entry: Entry) -> Iterator[tuple[InputContainer, VideoStream, int]]:
+def open_video(entry: Entry) -> Iterator[tuple[InputContainer, VideoStream, int]]:
     """An open video, its stream of pictures, and about how many frames it has. Raises Unusable if it is none."""
     import av
 
     with ExitStack() as stack:
         try:
             file = stack.enter_context(seekable(entry))
-            container = stack.enter_context(av.open(file, options={"format_whitelist": KINDS}))
+            container = stack.enter_context(av.open(file, options={"format_whitelist": CONTAINER_FORMATS}))
             stream = picture_stream(container)
-            count = length(stream, file)
-        except (av.error.FFmpegError, *UNREADABLE) as error:
-            raise Unusable(
-                f"is no video that can be read ({reason(error)}); copy it again or save it as MP4"
+            count = count_frames(stream, file)
+        except (av.error.FFmpegError, *READ_ERRORS) as error:
+            raise UnusableError(
+                f"is no video that can be read ({error_reason(error)}); copy it again or save it as MP4"
             ) from error
         yield container, stream, count
 
@@ -50,7 +50,7 @@ def opened(entry: Entry) -> Iterator[tuple[InputContainer, VideoStream, int]]:
 def seekable(entry: Entry) -> Iterator[IO[bytes]]:
     """The open file. A member of a zip file goes to a nameless temporary file, for videos are read to and fro."""
     with entry.open() as file:
-        if not entry.packed:
+        if not entry.is_zip_member:
             yield file
             return
         with tempfile.TemporaryFile() as unpacked:
@@ -63,18 +63,18 @@ def picture_stream(container: InputContainer) -> VideoStream:
     """The stream of pictures, or Unusable says why there is none."""
     if not container.streams.video:
         has = "only sound" if container.streams.audio else "nothing"
-        raise Unusable(f"has no pictures in it, {has}; choose a video")
+        raise UnusableError(f"has no pictures in it, {has}; choose a video")
     stream = container.streams.video[0]
     if stream.codec_context is None:
-        raise Unusable("is packed in a way that cannot be read here; save it as MP4 with H.264")
+        raise UnusableError("is packed in a way that cannot be read here; save it as MP4 with H.264")
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MAX_PIXELS:
-        raise Unusable(f"has frames of {width}×{height} pixels, more than can be decoded; scale it down")
+        raise UnusableError(f"has frames of {width}×{height} pixels, more than can be decoded; scale it down")
     stream.thread_type = "AUTO"
     return stream
 
 
-def length(stream: VideoStream, file: IO[bytes]) -> int:
+def count_frames(stream: VideoStream, file: IO[bytes]) -> int:
     """About how many frames a video has; they are counted where it does not say."""
     import av
 
@@ -84,13 +84,13 @@ def length(stream: VideoStream, file: IO[bytes]) -> int:
         return round(stream.duration * stream.time_base * stream.average_rate)
     place = file.tell()
     file.seek(0)
-    with av.open(file, options={"format_whitelist": KINDS}) as again:
+    with av.open(file, options={"format_whitelist": CONTAINER_FORMATS}) as again:
         count = sum(packet.size > 0 for packet in again.demux(video=0))
     file.seek(place)
     return count
 
 
-def decoded(
+def decode_frames(
     container: InputContainer, stream: VideoStream, meter: Meter, damaged: Callable[[str], None]
 ) -> Iterator[VideoFrame]:
     """The frames of a video; what cannot be decoded is passed over, and `damaged` told why."""
@@ -103,7 +103,7 @@ def decoded(
             frames = packet.decode() if packet else []
         except (av.error.FFmpegError, OSError) as error:
             # After an error of the container itself there are no more packets.
-            damaged(reason(error))
+            damaged(error_reason(error))
             continue
         if packet is None:
             return
@@ -111,31 +111,31 @@ def decoded(
         yield from frames
 
 
-class Reader:
+class FrameConverter:
     """Turns decoded frames into pixels, all of them at the size of the first."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
 
         # One for each size, for it keeps its tables from frame to frame.
-        self.whole, self.little = VideoReformatter(), VideoReformatter()
+        self.frame_reformatter, self.thumbnail_reformatter = VideoReformatter(), VideoReformatter()
         self.size: Size | None = None
 
-    def look(self, frame: VideoFrame) -> Look:
+    def to_thumbnail(self, frame: VideoFrame) -> Thumbnail:
         """How the frame looks, small. Raises Unusable if it cannot be turned into pixels."""
         self.size = self.size or (frame.width, frame.height)
-        return look(converted(self.little, frame, small(*self.size), "AREA"))
+        return make_thumbnail(reformat_pixels(self.thumbnail_reformatter, frame, thumbnail_size(*self.size), "AREA"))
 
     def frame(self, frame: VideoFrame, lossless: bool) -> Frame:
         """The frame as it is stored, upright: phones film on their side and say so. Raises Unusable as `look` does."""
         self.size = self.size or (frame.width, frame.height)
-        image = Image.fromarray(converted(self.whole, frame, fitted(self.size), "LANCZOS"))
+        image = Image.fromarray(reformat_pixels(self.frame_reformatter, frame, limit_size(self.size), "LANCZOS"))
         if frame.rotation % 360:
             image = image.rotate(frame.rotation % 360, expand=True)
-        return stored(image, image.size, ".png" if lossless or max(image.size) <= SMALL else ".jpg")
+        return encode_frame(image, image.size, ".png" if lossless or max(image.size) <= MAX_PIXEL_ART_SIDE else ".jpg")
 
 
-def converted(reformatter: VideoReformatter, frame: VideoFrame, size: Size, interpolation: str) -> np.ndarray:
+def reformat_pixels(reformatter: VideoReformatter, frame: VideoFrame, size: Size, interpolation: str) -> np.ndarray:
     """A frame's pixels, uint8 (height, width, 3), or Unusable says why there are none."""
     import av
 
@@ -144,4 +144,4 @@ def converted(reformatter: VideoReformatter, frame: VideoFrame, size: Size, inte
         whole = reformatter.reformat(frame, width=width, height=height, format="rgb24", interpolation=interpolation)
         return whole.to_ndarray()
     except (av.error.FFmpegError, ValueError) as error:
-        raise Unusable(reason(error)) from error
+        raise UnusableError(error_reason(error)) from error

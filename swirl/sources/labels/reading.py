@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.sources.formats.jsonl import records, whole_document
-from swirl.sources.labels.layouts import KEYS, labels_in
-from swirl.sources.reading import Report, nothing_in
+from swirl.sources.formats.jsonl import read_json_document, read_records
+from swirl.sources.labels.layouts import LABEL_KEYS, parse_labels
+from swirl.sources.reading import SkipReport, no_sequences_error
 from swirl.sources.text_lines import Meter, TextFile, is_regular, open_text
-from swirl.sources.validation import Skipped, Unusable
+from swirl.sources.validation import Skipped, UnusableError
 from swirl.states import LabelledTransition
 
-LONGEST = 2**29
+MAX_JSON_BYTES = 2**29
 """The largest `.json` file of labels, in bytes."""
 
 
@@ -23,36 +23,36 @@ def read_labels(path: Path) -> tuple[list[LabelledTransition], list[Skipped]]:
 
     Paths of pictures are relative to the file; of a picture only the head is read.
     """
-    report = Report()
+    report = SkipReport()
     labels: list[LabelledTransition] = []
     try:
         if not path.exists():
             raise SwirlError(f"There is no file {path} with labels; check the path.")
         if not is_regular(path):
-            raise SwirlError(f"{path} is no file; labels are a JSONL file with {', '.join(KEYS)} in each line.")
+            raise SwirlError(f"{path} is no file; labels are a JSONL file with {', '.join(LABEL_KEYS)} in each line.")
         with open_text(path, path.name, Meter(path.stat().st_size)) as source:
-            for where, record in entries(source):
+            for where, record in read_label_records(source):
                 try:
-                    for label in labels_in(record, path.parent):
-                        if isinstance(label, Unusable):
+                    for label in parse_labels(record, path.parent):
+                        if isinstance(label, UnusableError):
                             report.add(Skipped(where, str(label)))
                         else:
                             labels.append(label)
-                except Unusable as problem:
+                except UnusableError as problem:
                     report.add(Skipped(where, str(problem)))
     except OSError as error:
         raise SwirlError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
-    except Unusable as problem:
+    except UnusableError as problem:
         raise SwirlError(f"{path} {problem}.") from problem
     if not labels:
-        raise nothing_in(path, report)
-    return labels, list(report.all(path.name))
+        raise no_sequences_error(path, report)
+    return labels, list(report.summary(path.name))
 
 
-def entries(source: TextFile) -> Iterator[tuple[str, Any]]:
+def read_label_records(source: TextFile) -> Iterator[tuple[str, Any]]:
     """Each record's place and value: a `.json` file is a list of them, any other has one a line."""
-    document = whole_document(source, LONGEST) if source.name.lower().endswith(".json") else None
+    document = read_json_document(source, MAX_JSON_BYTES) if source.name.lower().endswith(".json") else None
     if isinstance(document, list):
         yield from ((f"{source.name}[{index}]", record) for index, record in enumerate(document))
     else:
-        yield from records(source)
+        yield from read_records(source)

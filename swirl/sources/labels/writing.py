@@ -24,7 +24,7 @@ def write_labels(home: Path, name: str, labels: Sequence[LabelledTransition]) ->
     The file's name holds a digest of its content: a run that learned from it finds it unchanged, however many labels
     come later. Raises SwirlError when there is none, or when the home cannot be written.
     """
-    lines, frames = rendered(labels)
+    lines, frames = render_labels(labels)
     digest = hashlib.sha256(lines.encode()).hexdigest()[:12]
     target = home / FOLDER / f"{name}-by-hand-{digest}.jsonl"
     try:
@@ -36,12 +36,12 @@ def write_labels(home: Path, name: str, labels: Sequence[LabelledTransition]) ->
     return target
 
 
-def packed(name: str, labels: Sequence[LabelledTransition]) -> tuple[str, bytes]:
+def pack_labels(name: str, labels: Sequence[LabelledTransition]) -> tuple[str, bytes]:
     """Labels to take along: a JSONL file's name and content, or, with pictures, those of a zip file that holds both.
 
     Raises SwirlError when there is no label.
     """
-    lines, frames = rendered(labels)
+    lines, frames = render_labels(labels)
     if not frames:
         return f"{name}-labels.jsonl", lines.encode()
     buffer = io.BytesIO()
@@ -52,30 +52,30 @@ def packed(name: str, labels: Sequence[LabelledTransition]) -> tuple[str, bytes]
     return f"{name}-labels.zip", buffer.getvalue()
 
 
-def rendered(labels: Sequence[LabelledTransition]) -> tuple[str, dict[str, bytes]]:
+def render_labels(labels: Sequence[LabelledTransition]) -> tuple[str, dict[str, bytes]]:
     """The lines of the file, and by their places, relative to it, the pictures that they name; equal ones once."""
     if not labels:
         raise SwirlError("No transition is labelled yet; label a few first.")
     frames: dict[str, bytes] = {}
     lines = []
     for label in labels:
-        state, next_state = (_said(state, frames) for state in (label.state, label.next_state))
+        state, next_state = (_state_reference(state, frames) for state in (label.state, label.next_state))
         record = {"state": state, "action": label.action, "next_state": next_state}
         lines.append(json.dumps(record, ensure_ascii=False) + "\n")
     return "".join(lines), frames
 
 
-def _said(state: State, frames: dict[str, bytes]) -> str:
+def _state_reference(state: State, frames: dict[str, bytes]) -> str:
     if state.picture is None:
         return state.text
-    place = f"frames/{pictures.key(state).partition(':')[2][:32]}{_suffix(state.picture)}"
+    place = f"frames/{pictures.state_key(state).partition(':')[2][:32]}{_suffix(state.picture)}"
     if place not in frames:
-        frames[place] = pictures.encoded(state.picture)
+        frames[place] = pictures.read_picture_bytes(state.picture)
     return place
 
 
 def _suffix(picture: Picture) -> str:
-    data = pictures.encoded(picture)
+    data = pictures.read_picture_bytes(picture)
     return next((suffix for mark, suffix in SUFFIXES.items() if data.startswith(mark)), ".png")
 
 
