@@ -14,10 +14,10 @@ from studio.components.compare.comparison_choices import (
     model_offers,
 )
 from studio.components.compare.vote_panel import reveal_vote, vote_question
-from studio.components.shared.empty_pages import empty_page, two_answers
 from studio.components.shared.html import escape, html_block
+from studio.components.shared.illustrations import empty_page, two_answers
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, request_handlers
-from studio.services.comparison_predictions import SAMPLE_SIZES, ask_checkpoint, infers_actions
+from studio.services.checkpoint_answers import SAMPLE_SIZES, ask_checkpoint, infers_actions
 from studio.services.evaluations import EvaluationProgress, Evaluator
 from studio.services.health_checks import check_actions
 from studio.services.history_store import history
@@ -25,7 +25,7 @@ from studio.services.inference import shared_models
 from studio.services.model_choices import inspect_model
 from studio.services.votes import Votes
 from studio.view_models.comparison import SIDES
-from studio.view_models.numbers import format_percent
+from studio.view_models.formatting import format_percent
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.paths import assets

@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.components.explore.collection_list import collection_list
-from studio.components.explore.prediction import imagined_states
-from studio.components.shared.empty_pages import empty_page, step_between
+from studio.components.explore.imagined_states import imagined_states
 from studio.components.shared.filmstrip import action_chip, filmstrip, visible_window
-from studio.components.shared.health_verdicts import health_report
+from studio.components.shared.health_report import health_report
 from studio.components.shared.html import escape, html_block
-from studio.components.shared.inferred_action import action_bars, transition_changes, true_action_note
+from studio.components.shared.illustrations import empty_page, step_between
+from studio.components.shared.inferred_actions import action_bars, transition_changes, true_action_note
 from studio.components.shared.model_for_states import fit_note, requested_checkpoint
-from studio.components.shared.out_of_domain_note import out_of_distribution_note
+from studio.components.shared.out_of_distribution_note import out_of_distribution_note
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts, request_handlers
-from studio.services.collections import cover_frames, default_collection, sequences
-from studio.services.frame_likeness import measure_reconstruction
+from studio.services.collection_cache import cover_frames, default_collection, sequences
+from studio.services.frame_similarity import measure_reconstruction
 from studio.services.health_checks import MAX_CHECKED_TRANSITIONS, check_actions, checked_transitions, load_last_check
 from studio.services.inference import choose_checkpoint, no_model_message, shared_models
 from studio.services.transition_predictions import compare_predictions
 from studio.services.uploads import Imports, import_report_html
-from studio.view_models.numbers import pluralize
+from studio.view_models.formatting import pluralize
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions

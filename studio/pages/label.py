@@ -8,11 +8,11 @@ from pathlib import Path
 
 from studio.components.label.label_progress import label_guidance, label_progress
 from studio.components.label.labelling_card import labelling_card, recent_labels, suggested_actions, used_actions
-from studio.components.shared.empty_pages import empty_page, states_without_actions
 from studio.components.shared.html import escape, html_block
+from studio.components.shared.illustrations import empty_page, states_without_actions
 from studio.components.shared.model_for_states import fit_note, requested_checkpoint
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, request_handlers
-from studio.services.collections import default_collection, sequences
+from studio.services.collection_cache import default_collection, sequences
 from studio.services.inference import choose_checkpoint, shared_models
 from studio.view_models.page import Page
 from swirl.errors import SwirlError

@@ -8,18 +8,18 @@ from typing import Any
 from studio.components.play.current_state import current_state
 from studio.components.play.futures import Future, distinct_futures, future_cards, futures_title
 from studio.components.play.path_tree import path_tree
-from studio.components.shared.empty_pages import branching_path, empty_page
 from studio.components.shared.html import escape, scripted_block
+from studio.components.shared.illustrations import branching_path, empty_page
 from studio.components.shared.model_for_states import KIND_PLURALS, fit_note, requested_checkpoint
-from studio.components.shared.out_of_domain_note import out_of_distribution_note
+from studio.components.shared.out_of_distribution_note import out_of_distribution_note
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text
-from studio.services.collections import default_collection, sequences
-from studio.services.frame_likeness import measure_reconstruction
+from studio.services.collection_cache import default_collection, sequences
+from studio.services.frame_similarity import measure_reconstruction
+from studio.services.frame_store import FrameStore, is_picture_key
 from studio.services.inference import AskModel, ask_model, ask_model_at_low_priority, choose_checkpoint, shared_models
 from studio.services.model_choices import inspect_model
-from studio.services.stored_states import FrameStore, is_picture_key
 from studio.services.trajectory_export import export_trajectory
-from studio.view_models.numbers import format_count
+from studio.view_models.formatting import format_count
 from studio.view_models.page import Page
 from studio.view_models.play_path import parse_path
 from swirl.errors import SwirlError

@@ -17,7 +17,7 @@ from studio.components.shared.page_requests import Answer, Request, get_integer,
 from studio.services.history_store import history
 from studio.services.run_disk_usage import RunDisk
 from studio.services.run_files import Transfers
-from studio.view_models.numbers import pluralize
+from studio.view_models.formatting import pluralize
 from studio.view_models.page import Page
 from studio.view_models.run_rows import PAGE_SIZE as ROWS
 from studio.view_models.run_rows import (

@@ -16,7 +16,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.services.collections import sequences
+from studio.services.collection_cache import sequences
 from studio.services.history_store import history
 from studio.services.inference import choose_checkpoint, shared_models
 from studio.view_models.start_form import check_references

@@ -29,7 +29,7 @@ Classes (use them on `elem_classes` of Gradio blocks or in our own HTML):
   .muted .small .mono .number (tabular, right) .forward-text .inverse-text .visually-hidden
   table.table           a plain table; numbers in <td class="number">
   .diff ins, .diff del  words that came, words that went
-  .picture .framed .ab  a frame; with marks laid over it; two of them with a divider (studio/components/shared/frame.py)
+  .picture .framed .ab  a frame; with marks laid over it; two of them with a divider (see `picture_frame`)
   .marks                outline, heat or none: its buttons set data-marks on the panel above, `studio.mark` does it
   .for-text .for-image  seen only where data-kind above says that the page shows texts, or pictures
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from studio.services.collections import sequences
+from studio.services.collection_cache import sequences
 from studio.services.history_store import history
 from studio.services.inference import Models
 from studio.view_models.health import summarize_health

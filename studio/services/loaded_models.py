@@ -58,7 +58,7 @@ class LoadedModels:
             model = self._loaded[name]
             self._device = str(model.device)
             if (small := getattr(model, "is_small", None)) is not None:
-                importlib.import_module("swirl.models.threads").set_threads_for_model_size(small)
+                importlib.import_module("swirl.models.thread_count").set_threads_for_model_size(small)
             yield model
 
     def unload(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.services.comparison_predictions import short_name
+from studio.services.checkpoint_answers import short_name
 from studio.services.inference import Models
 from swirl.errors import SwirlError
 from swirl.models.checkpoint_files import PIPELINE_INDEX_FILE

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from studio.services.frames import is_authorized
 from studio.services.uploads import resolve_upload
-from studio.view_models.numbers import format_percent
+from studio.view_models.formatting import format_percent
 from swirl.runs.archive.exporting import Progress, export_run
 from swirl.runs.archive.importing import ImportedRun, import_run
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.services.frame_likeness import measure_likeness
+from studio.services.frame_similarity import measure_likeness
 from studio.services.inference import Models
-from studio.view_models.frame_likeness import FrameSimilarity
+from studio.view_models.frame_similarity import FrameSimilarity
 from studio.view_models.text_difference import count_word_errors, word_count
 from swirl.pictures import state_key
 from swirl.states import State

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from gradio.utils import get_upload_folder
 
-from studio.view_models.numbers import format_percent, pluralize
+from studio.view_models.formatting import format_percent, pluralize
 from swirl.errors import SwirlError
 from swirl.sources.collections.catalog import ImportReport, import_collection
 from swirl.sources.formats.image_options import PictureOptions

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from studio.view_models.frame_likeness import FrameSimilarity
-from studio.view_models.numbers import pluralize
+from studio.view_models.formatting import pluralize
+from studio.view_models.frame_similarity import FrameSimilarity
 from studio.view_models.training_verdicts import Verdict
 from swirl.sources.collections.split import split_of
 from swirl.states import State, StateSequence, Transition

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from studio.view_models.numbers import format_duration, format_step_time, pluralize
+from studio.view_models.formatting import format_duration, format_step_time, pluralize
 from swirl.errors import SwirlError
 from swirl.history import History, Run
 from swirl.settings import Direction, Settings

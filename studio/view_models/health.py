@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from studio.view_models.numbers import format_percent, format_signed, pluralize
+from studio.view_models.formatting import format_percent, format_signed, pluralize
 from studio.view_models.training_verdicts import Verdict
 from swirl.evaluation.bootstrap import Estimate
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck

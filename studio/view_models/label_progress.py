@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.view_models.numbers import format_count, format_percent
+from studio.view_models.formatting import format_count, format_percent
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.view_models.numbers import format_bytes
+from studio.view_models.formatting import format_bytes
 from studio.view_models.start_form import format_setting
 from studio.view_models.training_verdicts import Verdict
 from swirl.training.memory_check import MemoryFit

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from studio.view_models.formatting import NO_BREAK_SPACE, format_decibels, format_percent, format_signed
 from studio.view_models.metric_descriptions import (
     METRIC_GROUPS,
     MetricDescription,
@@ -14,7 +15,6 @@ from studio.view_models.metric_descriptions import (
     describe_metric,
     metric_group,
 )
-from studio.view_models.numbers import NO_BREAK_SPACE, format_decibels, format_percent, format_signed
 
 AXIS_PADDING = 0.06
 """Empty share at both ends of a plot whose unit has no bounds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from studio.view_models.numbers import (
+from studio.view_models.formatting import (
     NO_BREAK_SPACE,
     format_bytes,
     format_duration,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from studio.view_models.numbers import format_bytes, format_count, format_duration, format_percent, format_time_ago
+from studio.view_models.formatting import format_bytes, format_count, format_duration, format_percent, format_time_ago
 from studio.view_models.run_descriptions import STATUS_LABELS, describe_scores, run_seconds
 from swirl.history import Checkpoint, Run
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from studio.view_models.numbers import format_percent, format_signed, pluralize
+from studio.view_models.formatting import format_percent, format_signed, pluralize
 from studio.view_models.timeline import PhaseBand
 from swirl.history import Checkpoint, Metric
 from swirl.settings import Settings

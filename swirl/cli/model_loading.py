@@ -12,7 +12,7 @@ from typing import Any
 def loaded_model(given: argparse.Namespace) -> Iterator[Any]:
     """The checkpoint that a command names, on its device. Raises SwirlError for one that cannot be loaded."""
     from swirl.models import load_world_model
-    from swirl.models.threads import threads_for_model_size
+    from swirl.models.thread_count import threads_for_model_size
 
     model = load_world_model(given.home, given.checkpoint, device=given.device)
     with threads_for_model_size(getattr(model, "is_small", False)):

@@ -122,7 +122,7 @@ class Trial:
     def infer(self, checkpoint: str) -> list[str]:
         """The actions that a model infers for the whole collection; kept beside the trial's folder, one a line."""
         from swirl.models import load_world_model
-        from swirl.models.threads import threads_for_model_size
+        from swirl.models.thread_count import threads_for_model_size
         from swirl.sources.collections.catalog import load_sequences
 
         transitions = [t for sequence in load_sequences(self.home, self.name) for t in sequence.transitions()]
@@ -138,7 +138,7 @@ class Trial:
         """A model's figures on the held-out part, with 95 % intervals over sequences, kept in the history."""
         from swirl.history import History
         from swirl.models import load_world_model
-        from swirl.models.threads import threads_for_model_size
+        from swirl.models.thread_count import threads_for_model_size
 
         model = load_world_model(self.home, checkpoint)
         model.max_action_tokens, model.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
@@ -155,7 +155,7 @@ def evaluate_held_out(
     from swirl.evaluation import copy_baseline, forward
     from swirl.evaluation.answers import ModelAnswers
     from swirl.evaluation.bootstrap import bootstrap_mean
-    from swirl.evaluation.held_out_transitions import EvaluatedRows
+    from swirl.evaluation.evaluated_rows import EvaluatedRows
     from swirl.evaluation.protocols import limit_prediction_length
     from swirl.evaluation.report import align_true_actions
     from swirl.evaluation.text_metrics import exact_match

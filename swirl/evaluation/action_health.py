@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_rules import effective_number
-from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.states import State
 
 __all__ = ["distinct", "effective_number", "word_counts", "zero_variance"]

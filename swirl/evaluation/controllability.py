@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swirl.evaluation import cycle
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 
 MAX_SWAPPED = 2000
 """Transitions whose action is swapped at most: each costs a pass of its own, and this many tell enough."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.forward import compare_states
-from swirl.evaluation.held_out_transitions import EvaluatedRows
 
 
 def predicted_keys(rows: EvaluatedRows) -> list[str]:

@@ -5,8 +5,8 @@ Higher is better throughout; but an action that leaks the next state closes the 
 
 from __future__ import annotations
 
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.forward import compare_states
-from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.evaluation.text_metrics import exact_match
 
 

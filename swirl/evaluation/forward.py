@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from swirl.evaluation import text_metrics
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.frame_comparison import Measure
-from swirl.evaluation.held_out_transitions import EvaluatedRows
 
 
 def compare_states(

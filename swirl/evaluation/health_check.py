@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from swirl.evaluation import action_health, bootstrap, cycle, leakage
 from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
-from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.evaluation.protocols import EvaluatedModel, Progress, limit_prediction_length
 from swirl.evaluation.text_metrics import exact_match
 from swirl.states import StateSequence, Transition

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 
 STEPS = (1, 2, 3, 4, 5, 6)
 REPORTED_MEASURES = ("exact_match", "psnr")

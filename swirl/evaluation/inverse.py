@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.text_metrics import exact_match, rouge_l
 
 

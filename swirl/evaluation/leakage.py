@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.text_metrics import n_grams
 
 NGRAM_SIZE = 2

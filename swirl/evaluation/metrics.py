@@ -20,7 +20,7 @@ from swirl.evaluation import (
     leakage,
 )
 from swirl.evaluation.bootstrap import Estimate
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.text_metrics import bleu, bleu_counts, chrf, chrf_counts
 
 ORDER = ("forward", "copy", "inverse", "cycle", "controllability", "health", "leakage", "horizon", "codec")

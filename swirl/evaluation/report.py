@@ -27,8 +27,8 @@ from swirl.evaluation import (
 from swirl.evaluation.answer_cache import AnswerCache
 from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_rules import assess_actions
-from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.evaluation.metrics import compute_metrics, scores_per_transition
 from swirl.evaluation.protocols import EvaluatedModel, Progress, limit_prediction_length
 from swirl.evaluation.text_metrics import exact_match

@@ -14,7 +14,6 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from swirl.codecs.state_codecs import Codec, ImageCodec, TextCodec
-from swirl.models.backbone import FULL_VOCABULARY, TokenSupport
 from swirl.models.checkpoints import base_name
 from swirl.models.generation import (
     InterruptCheck,
@@ -28,7 +27,8 @@ from swirl.models.lora_merge import merge_adapters
 from swirl.models.prompts import build_layout
 from swirl.models.results import LogProb
 from swirl.models.speculative_greedy import speculative_greedy_decode
-from swirl.models.threads import SMALL_MODEL_PARAMETERS
+from swirl.models.thread_count import SMALL_MODEL_PARAMETERS
+from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport
 from swirl.states import State
 
 Role = Literal["fwm", "idm"]

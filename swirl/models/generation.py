@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from swirl.models.backbone import FULL_VOCABULARY, TokenSupport, unwrap_model
 from swirl.models.memory_estimate import MAX_CACHE_BYTES
 from swirl.models.scoring import backbone_states, compute_logits, token_scores
 from swirl.models.speculative_sampling import MAX_SPECULATIVE_ROWS, sample_speculatively, supports_speculation
+from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
 # Tokens that one forward pass holds: a bound on memory, not on speed.

@@ -14,7 +14,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 from transformers.utils import ModelOutput
 
-from swirl.models.backbone import FULL_VOCABULARY, TokenSupport, get_token_interface, unwrap_model
+from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport, get_token_interface, unwrap_model
 
 # Numbers in one block of logits: a bound on memory, not on speed.
 LOGITS_AT_ONCE = 64_000_000

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from swirl.models.backbone import TokenSupport, get_token_interface, unwrap_model
 from swirl.models.generation import batches_within_token_limit, left_pad, sample_completions
 from swirl.models.scoring import LOGITS_AT_ONCE, backbone_states, compute_logits
 from swirl.models.speculative_sampling import SpeculativeRow
+from swirl.models.token_interface import TokenSupport, get_token_interface, unwrap_model
 from swirl.models.token_sampling import SamplingConfig
 
 ROUNDS = 6

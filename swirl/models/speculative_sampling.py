@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from swirl.models.backbone import TokenSupport, unwrap_model
 from swirl.models.scoring import backbone_states, compute_logits
+from swirl.models.token_interface import TokenSupport, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
 MAX_SPECULATIVE_ROWS = (

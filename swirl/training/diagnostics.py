@@ -111,7 +111,7 @@ class DivergenceDetector:
         self.best = -math.inf
 
     def check(self, step: int, figures: Mapping[str, Any]) -> None:
-        """Raises Diverged in one sentence; `figures` are those of `swirl.training.callbacks.FIGURES`."""
+        """Raises Diverged in one sentence; `figures` are those of `swirl.training.run_monitor.FIGURES`."""
         for name, words in (("loss", "The loss"), ("grad_norm", "The gradient")):
             if not math.isfinite(figures.get(name, 0.0)):
                 precision = "" if self.run_settings.precision == "float32" else ", or take precision float32"

@@ -27,12 +27,12 @@ from swirl.sources.collections.catalog import load_sequences
 from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
 from swirl.states import LabelledTransition, Transition
-from swirl.training.callbacks import RunMonitor
 from swirl.training.critic_verdicts import critic_verdict, reward_divergence_warning
 from swirl.training.diagnostics import is_out_of_memory, memory_advice
 from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.held_out import HeldOutScorer, MakeScorer, headline
 from swirl.training.on_demand_samples import OnDemandSampler
+from swirl.training.run_monitor import RunMonitor
 from swirl.training.schedule import PlannedPhase, plan_phases
 from swirl.training.trackers import open_tracked_history
 from swirl.training.warm_up import build_pseudo_label_trainer, build_warm_up_trainer, warm_up_steps

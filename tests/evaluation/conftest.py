@@ -4,7 +4,7 @@ import pytest
 import toy
 
 from swirl.evaluation.answers import ModelAnswers
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.report import align_true_actions
 
 

@@ -12,7 +12,7 @@ import toy_pictures
 from swirl.errors import SwirlError
 from swirl.evaluation import action_health, action_perplexity, bert_score, leakage, text_metrics
 from swirl.evaluation.answers import ModelAnswers
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.models.results import LogProb
 from swirl.states import State, Transition
 

@@ -11,7 +11,7 @@ from sklearn import metrics as reference
 from swirl.evaluation import action_recovery
 from swirl.evaluation.action_recovery import action_kinds, cluster_actions
 from swirl.evaluation.answers import ModelAnswers
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.states import State, Transition
 
 WALKS = ["go to the hall", "go to the attic", "take the cup", "take the key", "drop the cup", "drop the key"]

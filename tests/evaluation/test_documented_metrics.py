@@ -10,7 +10,7 @@ import toy_pictures
 from studio.view_models.metric_descriptions import describe_metric
 from swirl.evaluation import bert_score, best_of_metrics, frame_comparison
 from swirl.evaluation.answers import ModelAnswers
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.metrics import ORDER, compute_metrics, scores_per_transition
 from swirl.evaluation.report import align_true_actions
 

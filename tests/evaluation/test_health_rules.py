@@ -12,9 +12,9 @@ from swirl.evaluation import bert_score
 from swirl.evaluation import health_rules as rules
 from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_check import check_health, sample_transitions
 from swirl.evaluation.health_rules import assess_actions
-from swirl.evaluation.held_out_transitions import EvaluatedRows
 from swirl.evaluation.metrics import compute_metrics, scores_per_transition
 from swirl.evaluation.report import align_true_actions
 from swirl.states import State, StateSequence

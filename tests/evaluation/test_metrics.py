@@ -8,7 +8,7 @@ import toy
 
 from swirl.evaluation import action_health, controllability, copy_baseline, cycle, forward, horizon, inverse, leakage
 from swirl.evaluation.answers import ModelAnswers
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.states import State, Transition
 
 

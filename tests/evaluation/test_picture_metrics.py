@@ -11,7 +11,7 @@ from swirl import pictures
 from swirl.evaluation import codec_metrics, controllability, cycle, forward, horizon, leakage
 from swirl.evaluation import copy_baseline as copying
 from swirl.evaluation.answers import ModelAnswers
-from swirl.evaluation.held_out_transitions import EvaluatedRows
+from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.image_metrics import MAX_PSNR
 from swirl.evaluation.report import align_true_actions, evaluate, held_out_scores
 from swirl.sources.collections.catalog import import_collection

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from swirl.models import load_world_model
-from swirl.models.backbone import FULL_VOCABULARY, TokenSupport
 from swirl.models.generation import completion_log_probs, sample_completions
 from swirl.models.speculative_greedy import speculative_greedy_decode
+from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport
 from swirl.models.token_sampling import SamplingConfig
 from swirl.models.world_model import WorldModel
 from swirl.states import State

@@ -10,9 +10,9 @@ import torch
 from transformers.cache_utils import DynamicCache, StaticCache
 
 from swirl.models import load_world_model
-from swirl.models.backbone import FULL_VOCABULARY, TokenSupport
 from swirl.models.generation import sample_completions
 from swirl.models.speculative_sampling import SpeculativeRow, supports_speculation
+from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport
 from swirl.models.token_sampling import SamplingConfig
 from swirl.models.world_model import WorldModel
 from swirl.states import State

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from swirl.models import load_world_model, threads
+from swirl.models import load_world_model, thread_count
 
 
 def test_a_small_model_computes_with_one_thread(tiny_base: Path, tmp_path: Path) -> None:
@@ -14,9 +14,9 @@ def test_a_small_model_computes_with_one_thread(tiny_base: Path, tmp_path: Path)
     assert model.small
     before = torch.get_num_threads()
     try:
-        threads.set_threads_for_model_size(model.small)
+        thread_count.set_threads_for_model_size(model.small)
         assert torch.get_num_threads() == 1
-        threads.set_threads_for_model_size(False)
-        assert torch.get_num_threads() == threads.DEFAULT_THREAD_COUNT
+        thread_count.set_threads_for_model_size(False)
+        assert torch.get_num_threads() == thread_count.DEFAULT_THREAD_COUNT
     finally:
         torch.set_num_threads(before)

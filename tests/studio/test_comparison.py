@@ -6,8 +6,8 @@ from pathlib import Path
 
 from studio.components.compare.comparison_table import compare_table
 from studio.components.shared.metrics_table import metrics_table
-from studio.services.comparison_predictions import resolve_run_id
-from studio.services.comparison_scores import known_figures
+from studio.services.checkpoint_answers import resolve_run_id
+from studio.services.measured_metrics import known_figures
 from studio.services.model_choices import PREVIEW_NOTE
 from studio.view_models.comparison import (
     CheckpointAnswer,

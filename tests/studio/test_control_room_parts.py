@@ -14,7 +14,7 @@ from studio.components.train.requested_rollouts import requested_rollouts
 from studio.server import background
 from studio.services.history_store import history
 from studio.services.inference import Models, shared_models
-from studio.view_models.machine_load import machine_meters, summarize_load
+from studio.view_models.machine_meters import machine_meters, summarize_load
 from studio.view_models.memory_verdict import memory_verdict
 from studio.view_models.run_descriptions import advised_changes
 from studio.view_models.start_form import field_values

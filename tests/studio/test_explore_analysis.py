@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from studio.components.explore.analysis import AnalysisPanels
-from studio.components.shared.decay_chart import decay_charts
+from studio.components.shared.decay_charts import decay_charts
 from studio.components.shared.metrics_table import metrics_table
-from studio.view_models.action_map import HEIGHT, WIDTH, category_style, place_labels, spread_points
-from studio.view_models.decay import curves_by_measure
+from studio.view_models.action_map_layout import HEIGHT, WIDTH, category_style, place_labels, spread_points
+from studio.view_models.decay_curves import curves_by_measure
 from studio.view_models.metric_descriptions import baseline_metric, describe_metric, metric_group
 from studio.view_models.metric_rows import MetricValue, axis_range, metric_rows
 from swirl.errors import SwirlError

@@ -11,16 +11,16 @@ import pytest
 from picture_home import BOARD
 from picture_model import frame
 
-from studio.components.explore.image_divider import comparison_slider
+from studio.components.explore.comparison_slider import comparison_slider
 from studio.components.play.current_state import current_state
 from studio.components.shared.filmstrip import filmstrip
-from studio.components.shared.frame import annotated_picture, image_tag
-from studio.components.train.recorded_state import parse_stored_state
+from studio.components.shared.picture_frame import annotated_picture, image_tag
 from studio.components.train.rollout_table import rollout_table
+from studio.components.train.stored_state import parse_stored_state
 from studio.services.animated_gif import encode_gif
+from studio.view_models.formatting import format_decibels
 from studio.view_models.frame_size import fit_size
-from studio.view_models.numbers import format_decibels
-from studio.view_models.out_of_domain import out_of_distribution_warning
+from studio.view_models.out_of_distribution import out_of_distribution_warning
 from studio.view_models.picture_difference import difference_from_errors, picture_difference
 from swirl import pictures
 from swirl.history import Rollout

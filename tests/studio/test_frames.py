@@ -12,7 +12,7 @@ from gradio.routes import App
 
 from studio import app
 from studio.services import frames
-from studio.services.stored_states import FrameStore, is_picture_key
+from studio.services.frame_store import FrameStore, is_picture_key
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.states import Picture, State
@@ -102,7 +102,7 @@ def test_kept_states_survive_and_texts_stay_texts(tmp_path: Path) -> None:
 
 def test_kept_frames_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, data = FrameStore(tmp_path), pictures.read_picture_bytes(noise(6))
-    monkeypatch.setattr("studio.services.stored_states.MOST_BYTES", int(2.5 * len(data)))
+    monkeypatch.setattr("studio.services.frame_store.MOST_BYTES", int(2.5 * len(data)))
     first, second = (kept.store(State(picture=noise(seed))) for seed in (6, 7))
     kept.load_state(first)  # asked for later than the second
     third = kept.store(State(picture=noise(8)))

@@ -17,7 +17,7 @@ from studio.components.train.start_form import initial_form
 from studio.pages.compare import ComparePage
 from studio.pages.explore import ExplorePage
 from studio.pages.play import PlayPage
-from studio.services.frame_likeness import measure_reconstruction
+from studio.services.frame_similarity import measure_reconstruction
 from studio.services.inference import choose_checkpoint, shared_models
 from studio.services.uploads import import_uploads
 from studio.view_models.start_form import check_references

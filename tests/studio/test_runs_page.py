@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from studio.pages.runs import RunsPage
-from studio.view_models.numbers import (
+from studio.view_models.formatting import (
     format_bytes,
     format_count,
     format_duration,

@@ -18,7 +18,7 @@ from transformers import TrainerState
 from swirl.history import History
 from swirl.runs import jobs
 from swirl.settings import Settings
-from swirl.training.callbacks import DivergenceError, RunMonitor
+from swirl.training.run_monitor import DivergenceError, RunMonitor
 from swirl.training.schedule import PlannedPhase
 
 ROOT = Path(__file__).parents[2]

@@ -9,20 +9,20 @@ from pathlib import Path
 from studio.components.compare.comparison_report import Report, Section, report_page
 from studio.components.compare.comparison_table import compare_table
 from studio.components.compare.vote_panel import win_rates
-from studio.components.shared.decay_chart import decay_charts
-from studio.components.shared.health_verdicts import health_report
+from studio.components.shared.decay_charts import decay_charts
+from studio.components.shared.health_report import health_report
 from studio.components.shared.html import escape
 from studio.components.shared.metrics_table import metrics_table
 from studio.components.shared.verdict_list import verdict_list
-from studio.services.comparison_predictions import cached_answers, sample_with_true_actions, short_name
-from studio.services.comparison_scores import known_figures
+from studio.services.checkpoint_answers import cached_answers, sample_with_true_actions, short_name
 from studio.services.health_checks import checked_transitions, load_last_check
 from studio.services.history_store import history
 from studio.services.inference import Models
+from studio.services.measured_metrics import known_figures
 from studio.services.model_choices import PREVIEW_NOTE
 from studio.view_models.comparison import CheckpointAnswer, tally_verdicts, transition_order
+from studio.view_models.formatting import pluralize
 from studio.view_models.metric_rows import metric_rows
-from studio.view_models.numbers import pluralize
 from swirl.errors import SwirlError
 from swirl.sources.collections.catalog import get_collection
 from swirl.states import Transition

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from studio.components.shared.html import escape
-from studio.services.collections import default_collection
-from studio.services.comparison_predictions import resolve_run_id
+from studio.services.checkpoint_answers import resolve_run_id
+from studio.services.collection_cache import default_collection
 from studio.services.history_store import history
 from studio.services.inference import AvailableCheckpoint, Models
 from studio.services.model_choices import Offer, inspect_model

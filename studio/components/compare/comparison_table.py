@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from studio.components.shared.frame import annotated_picture
+from studio.components.shared.compact_transition import compact_transition
 from studio.components.shared.html import escape, format_probability
+from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
-from studio.components.shared.transition import compact_transition
 from studio.services.model_choices import PREVIEW_NOTE
 from studio.view_models.comparison import CheckpointAnswer, describe_disagreement
-from studio.view_models.numbers import format_decibels, pluralize
+from studio.view_models.formatting import format_decibels, pluralize
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.text_difference import changed_tokens, count_word_errors
 from swirl.states import State, Transition

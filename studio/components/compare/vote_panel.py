@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from studio.components.shared.frame import annotated_picture
+from studio.components.shared.compact_transition import compact_transition
 from studio.components.shared.html import escape
+from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
-from studio.components.shared.transition import compact_transition
 from studio.services.votes import VoteRound
 from studio.view_models.comparison import CheckpointAnswer
+from studio.view_models.formatting import pluralize
 from studio.view_models.health import format_share
-from studio.view_models.numbers import pluralize
 from studio.view_models.text_difference import changed_tokens
 from swirl.evaluation.preferences import Tally, tally
 from swirl.history import Preference

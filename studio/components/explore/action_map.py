@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from studio.components.shared.html import escape
 from studio.components.shared.interval_dots import marker
-from studio.view_models.action_map import HEIGHT, WIDTH, category_style, place_labels, spread_points
-from studio.view_models.numbers import format_count, format_percent
+from studio.view_models.action_map_layout import HEIGHT, WIDTH, category_style, place_labels, spread_points
+from studio.view_models.formatting import format_count, format_percent
 
 if TYPE_CHECKING:
     from swirl.evaluation.action_map import Confusion

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.components.explore.action_map import MapPoint, action_map, confusion_table
-from studio.components.explore.unrolled_states import rollout_strip
-from studio.components.shared.decay_chart import decay_charts
+from studio.components.explore.rollout_strip import rollout_strip
+from studio.components.shared.decay_charts import decay_charts
 from studio.components.shared.html import escape, html_block
 from studio.components.shared.metrics_table import metrics_table
 from studio.components.shared.model_for_states import requested_checkpoint
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts, request_handlers
-from studio.services.collections import sequences
-from studio.services.comparison_predictions import infers_actions, sample_with_true_actions
-from studio.services.comparison_scores import known_figures
+from studio.services.checkpoint_answers import infers_actions, sample_with_true_actions
+from studio.services.collection_cache import sequences
 from studio.services.inference import choose_checkpoint, shared_models
+from studio.services.measured_metrics import known_figures
+from studio.view_models.formatting import pluralize
 from studio.view_models.metric_rows import metric_rows
-from studio.view_models.numbers import pluralize
 from swirl.errors import SwirlError
 from swirl.paths import assets
 from swirl.sources.collections.catalog import get_collection

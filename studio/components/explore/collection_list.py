@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from studio.components.shared.frame import image_tag
 from studio.components.shared.html import escape
+from studio.components.shared.picture_frame import image_tag
+from studio.view_models.formatting import pluralize
 from studio.view_models.frame_size import THUMBNAIL_SIZE
-from studio.view_models.numbers import pluralize
 from swirl.sources.collections.catalog import Collection
 from swirl.states import State
 

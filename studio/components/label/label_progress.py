@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from studio.components.shared.html import escape
+from studio.view_models.formatting import format_count, pluralize
 from studio.view_models.label_progress import describe_label_progress, label_findings, target_label_count
-from studio.view_models.numbers import format_count, pluralize
 from swirl.sources.labels.hand_labelling import LabellingProgress
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape, format_probability
-from studio.components.shared.inferred_action import bar_width, transition_changes
-from studio.view_models.numbers import format_count
+from studio.components.shared.inferred_actions import bar_width, transition_changes
+from studio.components.shared.picture_frame import annotated_picture
+from studio.view_models.formatting import format_count
 from studio.view_models.picture_difference import picture_difference
 from swirl.history import HandLabel
 from swirl.models import Inference

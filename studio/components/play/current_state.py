@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.components.shared.frame import annotated_picture
+from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
 from studio.view_models.frame_size import LARGE_SIZE
 from studio.view_models.picture_difference import picture_difference

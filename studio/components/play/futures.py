@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape
-from studio.components.shared.inferred_action import bar_width
+from studio.components.shared.inferred_actions import bar_width
+from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
 from studio.services.model_choices import PREVIEW_NOTE
+from studio.view_models.formatting import format_signed
 from studio.view_models.frame_size import PANEL_SIZE
-from studio.view_models.numbers import format_signed
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.text_difference import changed_tokens
 from swirl.models import Prediction

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from studio.components.shared.html import escape
-from studio.view_models.numbers import format_bytes, format_count, format_time_ago, pluralize
+from studio.view_models.formatting import format_bytes, format_count, format_time_ago, pluralize
 from swirl.history import ImportOrigin, Resumption, Run
 from swirl.runs.archive.deletion import DeletionPreview
 from swirl.runs.archive.disk_usage import DiskUsage

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from studio.components.runs.run_row import run_table_row
-from studio.components.shared.empty_pages import empty_page
 from studio.components.shared.html import escape
-from studio.view_models.numbers import format_count
+from studio.components.shared.illustrations import empty_page
+from studio.view_models.formatting import format_count
 from studio.view_models.run_rows import PAGE_SIZE, RunQuery, RunRow
 
 EMPTY_PICTURE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.components.shared.html import escape
-from studio.view_models.numbers import pluralize
+from studio.view_models.formatting import pluralize
 from swirl.history import Run
 from swirl.runs.archive.settings_differences import Difference
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.components.shared.html import escape
-from studio.view_models.numbers import format_percent
+from studio.view_models.formatting import format_percent
 
 WIDTH, HEIGHT, EDGE = 84, 26, 4
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from studio.components.shared.frame import image_tag
 from studio.components.shared.html import escape, format_probability
+from studio.components.shared.picture_frame import image_tag
 from studio.components.shared.text_difference import highlight_tokens, opening
 from studio.view_models.frame_size import FILMSTRIP_SIZE
 from studio.view_models.text_difference import changed_tokens

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.components.shared.empty_pages import (
+from studio.components.shared.html import escape, html_block
+from studio.components.shared.illustrations import (
     before_and_after,
     branching_path,
     list_of_runs,
     rising_curve,
     step_between,
 )
-from studio.components.shared.html import escape, html_block
 from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
 from studio.services import practice_run
 from studio.services.history_store import history

@@ -16,7 +16,7 @@ from studio.components.shared.page_requests import get_text, get_texts
 from studio.services import inference
 from studio.services.health_checks import check_summaries
 from studio.services.history_store import history
-from studio.view_models.numbers import format_duration
+from studio.view_models.formatting import format_duration
 from studio.view_models.page import Page
 from swirl.models.hub import HUB_PREFIX
 from swirl.paths import assets

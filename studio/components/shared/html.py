@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from studio.components.shared.page_requests import Answer, Request, request_handlers
-from studio.view_models.numbers import NO_BREAK_SPACE, format_percent
+from studio.view_models.formatting import NO_BREAK_SPACE, format_percent
 from swirl.paths import assets
 
 __all__ = ["escape", "format_probability", "html_block", "scripted_block"]

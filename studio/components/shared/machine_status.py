@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.components.shared.html import escape
 from studio.services.history_store import history
-from studio.view_models.machine_load import machine_meters, summarize_load
+from studio.view_models.machine_meters import machine_meters, summarize_load
 from studio.view_models.run_descriptions import end_notification
 from swirl import devices
 

@@ -7,9 +7,9 @@ from itertools import groupby
 
 from studio.components.shared.html import escape
 from studio.components.shared.interval_dots import checkpoint_marker, interval_dots
+from studio.view_models.formatting import pluralize
 from studio.view_models.metric_descriptions import FOLDED, METRIC_GROUPS
 from studio.view_models.metric_rows import MetricCell, MetricRow, MetricValue, format_value
-from studio.view_models.numbers import pluralize
 
 SIGNIFICANCE_MARKS = {
     "this": ('<span class="good-text">✓ better</span>', "Better beyond doubt"),

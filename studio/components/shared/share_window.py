@@ -11,7 +11,7 @@ import gradio as gr
 
 from studio.components.shared.html import escape, html_block
 from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
-from studio.services.comparison_predictions import resolve_run_id
+from studio.services.checkpoint_answers import resolve_run_id
 from studio.services.inference import shared_models
 from studio.services.sharing import ShareRequest, Sharing
 from swirl.paths import assets

@@ -9,8 +9,8 @@ import gradio as gr
 from studio.components.shared.html import escape, html_block
 from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
 from studio.services.history_store import history
-from studio.view_models.machine_load import Meter, machine_meters
-from studio.view_models.numbers import format_duration, pluralize
+from studio.view_models.formatting import format_duration, pluralize
+from studio.view_models.machine_meters import Meter, machine_meters
 from studio.view_models.run_descriptions import STATUS_LABELS
 from swirl import devices
 from swirl.errors import SwirlError

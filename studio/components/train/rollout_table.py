@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.components.shared.frame import annotated_picture
+from studio.components.shared.compact_transition import compact_transition
 from studio.components.shared.html import escape
+from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
-from studio.components.shared.transition import compact_transition
-from studio.components.train.recorded_state import parse_stored_state
-from studio.view_models.numbers import format_signed
+from studio.components.train.stored_state import parse_stored_state
+from studio.view_models.formatting import format_signed
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.text_difference import changed_tokens
 from swirl.history import Rollout

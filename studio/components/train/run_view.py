@@ -13,7 +13,7 @@ import gradio as gr
 from studio.components.shared import run_header
 from studio.components.shared.html import html_block
 from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
-from studio.components.train import chart_tools, live_chart
+from studio.components.train import chart_toolbar, live_chart
 from studio.components.train.live_chart import Chart
 from studio.components.train.run_curves import curve_detail, overlay_options
 from studio.components.train.run_updates import perform_action, run_updates
@@ -50,7 +50,7 @@ CHARTS = (SCORES, REWARDS, BOUNDS, KL, ENTROPY, LOSS)
 METRICS = tuple(chart.metric for chart in CHARTS if chart.metric)
 TEMPLATE = f"""<div class="studio run-view" hidden>
 {run_header.HEADER_TEMPLATE}
-{chart_tools.TOOLBAR}
+{chart_toolbar.TOOLBAR}
 <div class="run-grid">
 <section class="panel"><h2>Is it helping?</h2><div data-part="verdicts" aria-live="polite"></div></section>
 {"".join(live_chart.panel(chart) for chart in CHARTS)}
@@ -82,6 +82,6 @@ def render(home: Path) -> gr.HTML:
     return html_block(
         TEMPLATE,
         head=f"<style>{style}</style>",
-        js_on_load="\n".join((live_chart.script(CHARTS), chart_tools.script(), script)),
+        js_on_load="\n".join((live_chart.script(CHARTS), chart_toolbar.script(), script)),
         server_functions=request_handlers(news, detail, others, act),
     )

@@ -20,8 +20,8 @@ from studio.components.train.setting_field import error_line, setting_field
 from studio.services.history_store import history
 from studio.services.inference import shared_models
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
+from studio.view_models.formatting import pluralize
 from studio.view_models.memory_verdict import format_assignments, memory_verdict
-from studio.view_models.numbers import pluralize
 from studio.view_models.run_descriptions import describe_method
 from studio.view_models.start_form import (
     EXTENSION_SETTINGS,

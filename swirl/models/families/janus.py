@@ -17,7 +17,7 @@ from transformers.models.janus.image_processing_pil_janus import JanusImageProce
 from swirl.codecs.state_codecs import ImageCodec
 from swirl.codecs.unified_tokenizers import FRAMES_AT_ONCE, UnifiedImageTokenizer
 from swirl.errors import SwirlError
-from swirl.models.backbone import TokenInterface, TokenSupport
+from swirl.models.token_interface import TokenInterface, TokenSupport
 
 REMEMBERED = 128  # frames whose features are kept: 2 MB each at 576 features of 2048 numbers
 

@@ -17,8 +17,8 @@ from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.sources.atomic_folder import draft_folder, install_folder
 from swirl.sources.collections.actions_sidecar import copy_actions
+from swirl.sources.collections.clip_writer import WriteResult, write_clips
 from swirl.sources.collections.frame_records import find_frame_records, recorded_clips
-from swirl.sources.collections.frame_storing import WriteResult, write_clips
 from swirl.sources.collections.stored_collection import (
     ACTIONS_FILE,
     METADATA_FILE,

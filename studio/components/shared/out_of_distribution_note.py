@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape
-from studio.services.frame_likeness import CodecReconstruction
-from studio.view_models.numbers import format_decibels
+from studio.components.shared.picture_frame import annotated_picture
+from studio.services.frame_similarity import CodecReconstruction
+from studio.view_models.formatting import format_decibels
 from swirl.states import State
 
 BOX = 96

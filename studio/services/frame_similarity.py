@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.services.inference import Models
-from studio.view_models.frame_likeness import FrameSimilarity
-from studio.view_models.out_of_domain import out_of_distribution_warning
+from studio.view_models.frame_similarity import FrameSimilarity
+from studio.view_models.out_of_distribution import out_of_distribution_warning
 from swirl import pictures
 from swirl.states import State
 

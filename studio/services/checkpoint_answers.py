@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.services.collections import sequences
-from studio.services.frame_likeness import measure_likeness
+from studio.services.collection_cache import sequences
+from studio.services.frame_similarity import measure_likeness
 from studio.services.history_store import history
 from studio.services.inference import Models
 from studio.view_models.comparison import CheckpointAnswer, sample_transitions

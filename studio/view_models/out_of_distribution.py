@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.view_models.numbers import format_decibels
+from studio.view_models.formatting import format_decibels
 from swirl.pictures import MAX_PIXEL_ART_SIDE
 
 MIN_RECONSTRUCTION_PSNR = 20.0  # dB; below, the codec's own copy of a frame has lost what the frame shows

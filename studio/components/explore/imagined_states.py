@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from studio.components.explore.image_divider import comparison_slider
+from studio.components.explore.comparison_slider import comparison_slider
 from studio.components.shared.html import escape
 from studio.components.shared.text_difference import highlight_tokens
 from studio.services.transition_predictions import PredictionComparison, TransitionPrediction
-from studio.view_models.frame_likeness import FrameSimilarity
-from studio.view_models.numbers import NO_BREAK_SPACE, format_decibels, format_signed, pluralize
+from studio.view_models.formatting import NO_BREAK_SPACE, format_decibels, format_signed, pluralize
+from studio.view_models.frame_similarity import FrameSimilarity
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.text_difference import changed_tokens
 from swirl.states import State

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from studio.components.shared.html import escape
 from studio.components.shared.interval_dots import SHAPES, marker
-from studio.view_models.decay import Curve, MeasureCurves, curves_by_measure
+from studio.view_models.decay_curves import Curve, MeasureCurves, curves_by_measure
+from studio.view_models.formatting import format_signed
 from studio.view_models.metric_rows import MetricRow, axis_range, format_value
-from studio.view_models.numbers import format_signed
 
 WIDTH, HEIGHT = 400, 218
 LEFT, RIGHT, TOP, BOTTOM = 44, 66, 12, 32  # room around the curves; at the right for their names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.view_models.numbers import NO_BREAK_SPACE, format_percent, pluralize
+from studio.view_models.formatting import NO_BREAK_SPACE, format_percent, pluralize
 from swirl.devices import MachineLoad
 
 FULL = 0.9  # share from which a meter is marked: little is left

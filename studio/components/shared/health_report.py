@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from studio.components.shared.compact_transition import compact_transition
 from studio.components.shared.html import escape
-from studio.components.shared.transition import compact_transition
 from studio.components.shared.verdict_list import SPOKEN
+from studio.view_models.formatting import format_percent, format_signed
 from studio.view_models.health import HealthFinding, describe_sample, health_findings
-from studio.view_models.numbers import format_percent, format_signed
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
 from swirl.states import Transition
 

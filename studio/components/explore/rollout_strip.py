@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from studio.components.shared.filmstrip import state_card
-from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape
+from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
-from studio.view_models.numbers import format_decibels, format_percent, pluralize
+from studio.view_models.formatting import format_decibels, format_percent, pluralize
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.text_difference import changed_tokens, count_word_errors
 from swirl import pictures

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape
+from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.text_difference import changed_tokens

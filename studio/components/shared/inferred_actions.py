@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from studio.components.shared.frame import annotated_picture
 from studio.components.shared.html import escape, format_probability
+from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
-from studio.view_models.numbers import format_signed
+from studio.view_models.formatting import format_signed
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.text_difference import changed_tokens
 from swirl.models import Inference

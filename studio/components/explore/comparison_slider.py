@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from studio.components.shared.frame import difference_overlays, image_tag
 from studio.components.shared.html import escape
+from studio.components.shared.picture_frame import difference_overlays, image_tag
 from studio.view_models.frame_size import PANEL_SIZE
 from studio.view_models.picture_difference import PictureDifference
 from swirl.states import State
