@@ -307,16 +307,23 @@ def commands() -> dict[str, object]:
     return next(action.choices for action in build_parser()._actions if action.dest == "command")
 
 
-def test_the_readme_documents_every_command() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
     assert {name for name in commands() if f"`swirl {name}" not in text} == set()
 
 
-def test_the_readme_names_every_module_of_the_method() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rooms = [path for path in (ROOT / "swirl").iterdir() if not path.name.startswith("_")]
-    expected = {f"{path.name}/" if path.is_dir() else path.name for path in rooms}
+def test_the_architecture_page_names_every_room() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = [path for package in ("swirl", "studio") for path in (ROOT / package).iterdir()]
+    expected = {f"{path.name}/" if path.is_dir() else path.name for path in rooms if not path.name.startswith("_")}
     assert {name for name in expected if name not in text} == set()
+
+
+def test_the_readme_links_to_every_document() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*") if path.suffix in {".md", ".ipynb"}}
+    reached = "".join((ROOT / page).read_text(encoding="utf-8") for page in pages if page.endswith(".md")) + text
+    assert {page for page in pages if page not in text and page.removeprefix("docs/") not in reached} == set()
 
 
 def tracked() -> list[Path]:

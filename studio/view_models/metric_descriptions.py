@@ -171,7 +171,7 @@ def describe_metric(name: str) -> MetricDescription:
     if drawn is not None:
         greedy = describe_metric(name[: drawn.start()])
         says = f"{greedy.help} Of {drawn[1]} drawn next states the one whose action the inverse model scores highest."
-        return replace(greedy, words=f"{greedy.title}, best of {drawn[1]}", help=says)
+        return replace(greedy, title=f"{greedy.title}, best of {drawn[1]}", help=says)
     ahead = STEPS_AHEAD.fullmatch(name)
     if ahead is not None:
         return _ahead(ahead["measure"], int(ahead["steps"]))

@@ -58,7 +58,7 @@ def evaluate_on_benchmark(given: argparse.Namespace, out: Output) -> int:
     gathered = benchmark.gather(folder, given.limit, given.seed, out.show_progress)
     with loaded_model(given) as model:
         if judge is not None:
-            confirm_judge_cost(given, out, benchmark.judge_calls(gathered, model.trainable), judge)
+            confirm_judge_cost(given, out, benchmark.judge_calls(gathered, model.is_trainable), judge)
         result = run_benchmark(
             benchmark, gathered, MeasurementContext(model, judge, given.seed, out.show_progress, given.best_of)
         )

@@ -128,7 +128,7 @@ class Trial:
         transitions = [t for sequence in load_sequences(self.home, self.name) for t in sequence.transitions()]
         model = load_world_model(self.home, checkpoint)
         pairs = [(t.state, t.next_state) for t in transitions]
-        with threads_for_model_size(model.small):
+        with threads_for_model_size(model.is_small):
             found = [one.action for one in model.infer(pairs, alternatives=1, progress=self.out.show_progress)]
         # Not within the folder, for an import of that reads every text in it.
         self.folder.with_name(f"{self.world}-inferred.txt").write_text("\n".join(map(repr, found)) + "\n", "utf-8")
@@ -142,7 +142,7 @@ class Trial:
 
         model = load_world_model(self.home, checkpoint)
         model.max_action_tokens, model.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
-        with threads_for_model_size(model.small):
+        with threads_for_model_size(model.is_small):
             metrics = evaluate_held_out(model, self.home, self.name, MEASURES[self.kind], self.out.show_progress)
         History(self.home).add_evaluation(checkpoint=checkpoint, data=self.name, metrics=metrics)
         return metrics

@@ -162,10 +162,10 @@ def random_boards(world: WorldModel, count: int, seed: int) -> list[PromptComple
     rng, pairs = random.Random(seed), []
     first, end = world.codec.offset, world.layout.end_id
     for _ in range(count):
-        before = [first + rng.randrange(world.codec.codes) for _ in range(world.codec.length)]
+        before = [first + rng.randrange(world.codec.codebook_size) for _ in range(world.codec.length)]
         after = list(before)
         for place in rng.sample(range(len(after)), rng.randint(1, 2)):
-            after[place] = first + rng.randrange(world.codec.codes)
+            after[place] = first + rng.randrange(world.codec.codebook_size)
         changed = [code for pair in zip(before, after, strict=True) if pair[0] != pair[1] for code in pair]
         pairs.append((world.layout.forward_prompt(before, ""), after))
         pairs.append((world.layout.inverse_prompt(before, after), [*changed, end]))

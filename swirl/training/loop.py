@@ -177,8 +177,8 @@ def load_trainable_model(home: Path, settings: Settings, done: Sequence[Path]) -
         lora_rank=settings.lora_rank,
         share_weights=settings.share_weights,
     )
-    if not world.trainable:
-        world.without_log_probs()  # a diffusion editor says what it cannot do, and what can
+    if not world.is_trainable:
+        world.raise_no_log_probs()  # a diffusion editor says what it cannot do, and what can
     world.max_action_tokens, world.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
     return world
 
@@ -236,7 +236,7 @@ def run_grpo_phase(run: RunContext, phase: PlannedPhase, later: int) -> None:
     folder = run.folder / "trainer" / phase.folder_name
     monitor = build_monitor(run, phase, later, phase.kind)
     trainer = build_grpo_trainer(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
-    monitor.latest_rollouts = lambda: trainer.reward_funcs[0].shown
+    monitor.latest_rollouts = lambda: trainer.reward_funcs[0].shown_groups
     run_trainer(run, trainer, monitor, folder)
 
 

@@ -144,7 +144,7 @@ def suggest_changes(found: MemoryFit, shape: ModelShape, settings: Settings, lon
         before = settings.to_dict()
         settings, phase, memory = best
         changes |= {name: value for name, value in settings.to_dict().items() if before.get(name) != value}
-    return replace(found, changes=changes, after=memory.total) if changes else found
+    return replace(found, suggested_changes=changes, bytes_after_changes=memory.total) if changes else found
 
 
 def memory_saving_changes(settings: Settings, direction: str, device: str, longest: int) -> list[dict[str, Any]]:

@@ -116,7 +116,7 @@ def go(house: House, room: str) -> House:
         else thing
         for name, thing in house.things.items()
     }
-    return replace(house, you=room, things=things, box=box)
+    return replace(house, player_room=room, things=things, box=box)
 
 
 def open_or_shut(house: House, noun: str, opened: bool) -> House:
@@ -137,7 +137,7 @@ def take(house: House, name: str) -> House:
         return house
     if (thing.placement == "boxed" and not house.box_open) or (thing.placement == "chested" and not house.chest_open):
         return house
-    return with_thing(house, name, replace(thing, how="held"))
+    return with_thing(house, name, replace(thing, placement="held"))
 
 
 def drop(house: House, name: str) -> House:
@@ -145,7 +145,7 @@ def drop(house: House, name: str) -> House:
     thing = house.box if name == "box" else house.things.get(name)
     if thing is None or thing.placement != "held":
         return house
-    return with_thing(house, name, replace(thing, how="lying"))
+    return with_thing(house, name, replace(thing, placement="lying"))
 
 
 def put(house: House, name: str, place: str) -> House:
@@ -154,7 +154,7 @@ def put(house: House, name: str, place: str) -> House:
     room, opened = (house.box.room, house.box_open) if place == "box" else (house.chest_room, house.chest_open)
     if thing is None or thing.placement != "held" or room != house.player_room or not opened:
         return house
-    return with_thing(house, name, replace(thing, how="boxed" if place == "box" else "chested"))
+    return with_thing(house, name, replace(thing, placement="boxed" if place == "box" else "chested"))
 
 
 def with_thing(house: House, name: str, thing: Thing) -> House:

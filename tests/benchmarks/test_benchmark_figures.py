@@ -147,18 +147,18 @@ def test_a_copy_never_succeeds_and_the_target_does(tmp_path):
 class FewColours:
     """In CLIP's place: a picture's mean colour, a text's length."""
 
-    def of_pictures(self, shown):
+    def embed_pictures(self, shown):
         vectors = np.array([pictures.pixels(picture).reshape(-1, 3).mean(axis=0) for picture in shown])
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    def of_words(self, texts):
+    def embed_texts(self, texts):
         return np.array([[1.0, 0.0, 0.0]] * len(texts))
 
 
 def test_clip_figures_by_hand(tmp_path, monkeypatch):
     from swirl.evaluation.benchmarks import bytemorph
 
-    monkeypatch.setattr(bytemorph, "clip_at_hand", FewColours)
+    monkeypatch.setattr(bytemorph, "available_clip", FewColours)
     red, green, blue = (np.full((8, 8, 3), colour, np.uint8) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250)))
     cell = {name: {"bytes": files.png(array), "path": None} for name, array in (("src_img", red), ("tgt_img", green))}
     rows_of = [files.motion("camera_zoom", i, **cell) for i in range(2)]
@@ -292,8 +292,8 @@ def test_long_contexts_lose_their_beginning_and_are_counted(texts):
     cut = fitted.steps[1].state.text
     assert long.endswith(cut) and 40 < len(cut) < len(long)
     room = len(texts.completion("The door is open.")) * 5 // 4 + 8
-    used = len(texts.layout.forward(State(cut), "open door"))
-    longer = len(texts.layout.forward(State(long[-len(cut) - 1 :]), "open door"))
+    used = len(texts.layout.forward_prompt(State(cut), "open door"))
+    longer = len(texts.layout.forward_prompt(State(long[-len(cut) - 1 :]), "open door"))
     assert used <= 128 - room < longer
     means_of = MeasurementContext(texts, None, 0)
     asked, predicted = predict_texts(means_of, steps)
@@ -310,8 +310,8 @@ def test_texts_against_the_observed_ones(monkeypatch):
     def knowing(with_, items):
         return items[:3], [items[0].next_state.text, "The door 1 is shut.", "", ""][:3]
 
-    monkeypatch.setattr(text_benchmarks, "predicted_texts", knowing)
-    monkeypatch.setattr(text_benchmarks, "bert_scores", lambda ours, true, notes: notes.append(str(len(ours))))
+    monkeypatch.setattr(text_benchmarks, "predict_texts", knowing)
+    monkeypatch.setattr(text_benchmarks, "bertscore_with_note", lambda ours, true, notes: notes.append(str(len(ours))))
     with_ = MeasurementContext(None, None, 0)
     found = figures(BENCHMARKS["mind2web"].measure(GatheredItems(steps, {"test": 6}), with_))
     assert found["forward/exact_match"]["test"].value == pytest.approx(100 / 3)

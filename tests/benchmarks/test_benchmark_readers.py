@@ -34,7 +34,7 @@ def test_aurora_reads_what_is_there_and_says_what_is_not(tmp_path):
     assert [item.id for item in found.items] == ["kubric/0", "kubric/1", "whatsup/2", "whatsup/3"]
     assert found.split_sizes == {"kubric": 2, "whatsup": 2, "ag": 1}
     assert [choice.pos for _, choice in found.choices] == ["the square is at place 0"]
-    assert found.of_choices == {"kubric": 2}
+    assert found.choice_split_sizes == {"kubric": 2}
     assert [note.split(",")[0] for note in found.notes] == [
         "1 of 1 edits of ag are left out",
         "1 of 2 choices of DiscEdit of kubric are left out",
@@ -163,7 +163,7 @@ def test_stabletoolbench_by_folders(tmp_path):
     assert found.split_sizes == {"ID-High": 2, "ID-Low": 2, "ID-Med": 2, "OOD-Fail": 2, "other": 2}
     first, second = (item for item in found.items if item.split == "ID-High")
     assert (first.state.text, first.action) == ("find it", 'weather(city="Bern")')
-    assert first.next_state.text == second.last == '{"error": "", "response": "rain"}'
+    assert first.next_state.text == second.last_observation == '{"error": "", "response": "rain"}'
     assert second.state.text == f"find it\n\n{first.action}\n{first.next_state.text}"
     assert second.next_state.text == "noon" and first.group == second.group == "ID-High/1.json"
     assert len(found.notes) == 1 and "2.json is no answer of ToolBench" in found.notes[0]

@@ -50,7 +50,7 @@ def test_what_is_sent_and_that_it_is_paid_for_once(asking):
         judge = asking(fake, price=(2.0, 10.0))
         told = []
         assert judge.ask(questions, read, lambda *now: told.append(now)) == [(0.0,), (1.0,), (2.0,)]
-        assert (judge.asked, judge.kept, judge.tokens) == (3, 0, [300, 30])
+        assert (judge.answers_received, judge.answers_reused, judge.tokens) == (3, 0, [300, 30])
         assert judge.cost() == pytest.approx((300 * 2 + 30 * 10) / 1e6)
         assert told[-1] == (1.0, "asking the judge")
         request = next(r for r in fake.requests if "door} 1" in said(r))
@@ -60,7 +60,7 @@ def test_what_is_sent_and_that_it_is_paid_for_once(asking):
 
         again = asking(fake)
         assert again.ask(questions, read) == [(0.0,), (1.0,), (2.0,)]
-        assert (again.asked, again.kept, len(fake.requests)) == (0, 3, 3)
+        assert (again.answers_received, again.answers_reused, len(fake.requests)) == (0, 3, 3)
         # Another picture, another wording, another model are other questions.
         other = [Question("x", TASK, "open {door} 1", (frame(7), frame(9)), "so"), Question("y", TASK, "shut 2")]
         assert asking(fake).ask(other, read) == [(1.0,), (2.0,)]

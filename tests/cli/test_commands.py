@@ -224,8 +224,8 @@ def test_only_results_reach_standard_output(tmp_path: Path) -> None:
         "import os\nfrom swirl.cli.output import Output\n"
         "with Output(as_json=True) as out:\n"
         "    print('a library talks')\n    os.system('echo a child process talks')\n"
-        "    out.progress(0.5, 'half')\n    out.line('for people')\n"
-        "    out.document({'is': 'ü', 'no': [float('nan')]})\n"
+        "    out.show_progress(0.5, 'half')\n    out.print_line('for people')\n"
+        "    out.print_document({'is': 'ü', 'no': [float('nan')]})\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=240)
     assert json.loads(done.stdout) == {"is": "ü", "no": [None]} and done.stdout.count("\n") == 1

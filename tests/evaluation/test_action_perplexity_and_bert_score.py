@@ -83,7 +83,7 @@ def test_the_perplexity_ratio_by_hand():
     class Uneven(toy.Knowing):
         """A word of four letters has probability 1/2, another 1/8; the end of a text is certain."""
 
-        def wording_log_prob(self, asked):
+        def base_model_log_prob(self, asked):
             found = [[0.5 if len(word) == 4 else 0.125 for word in text.split()] for text in asked]
             return [LogProb(math.fsum(map(math.log, row)), len(row) + 1) for row in found]
 
@@ -141,7 +141,7 @@ def test_groups_without_variance_by_hand(rows, monkeypatch):
 
 def test_a_model_that_draws_no_actions_has_no_groups(rows):
     class Greedy(toy.Knowing):
-        draw_actions = None
+        sample_actions = None
 
     asked = rows(Greedy())
     assert action_health.zero_variance(replace(asked, answers=ModelAnswers(Greedy()))) == []

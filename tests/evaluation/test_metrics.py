@@ -61,7 +61,7 @@ def test_an_action_that_cannot_be_read_back_breaks_the_cycle(rows):
             return x if action == "press switch" else toy.step(x, action)
 
     asked = rows(Forgetful())
-    broken = [action == "press switch" for action in asked.inferred]
+    broken = [action == "press switch" for action in asked.inferred_actions]
     assert [value == 0.0 for value in cycle.action_exact_match(asked)] == broken
 
 
@@ -71,7 +71,7 @@ def test_controllability_is_zero_when_the_action_is_ignored(rows):
 
 
 def test_health_sees_a_collapsed_action(rows):
-    collapsed, healthy = rows(toy.Copying()).inferred, rows(toy.Knowing()).inferred
+    collapsed, healthy = rows(toy.Copying()).inferred_actions, rows(toy.Knowing()).inferred_actions
     assert action_health.effective_number(collapsed) == pytest.approx(1.0)
     assert action_health.effective_number(["a", "b", "a", "b"]) == pytest.approx(2.0)
     assert 3.0 < action_health.effective_number(healthy) <= len(toy.ACTIONS)
@@ -83,8 +83,8 @@ def test_leakage_tells_the_leaking_from_the_knowing(rows):
     honest, leaky = rows(toy.Knowing()), rows(toy.Leaking())
     assert mean(leakage.stitch(honest)) > 2.0 and mean(leakage.stitch(leaky)) == 0.0
     assert mean(leakage.state_ablation(honest)) > 2.0 and mean(leakage.state_ablation(leaky)) == 0.0
-    assert mean(leakage.overlap(honest, honest.inferred)) < 0.1
-    assert mean(leakage.overlap(leaky, leaky.inferred)) == 1.0
+    assert mean(leakage.overlap(honest, honest.inferred_actions)) < 0.1
+    assert mean(leakage.overlap(leaky, leaky.inferred_actions)) == 1.0
 
 
 def test_only_so_many_transitions_are_stitched(rows, monkeypatch):
@@ -129,7 +129,7 @@ def test_the_horizon_goes_from_a_drawn_few_of_many_transitions(rows, monkeypatch
     monkeypatch.setattr(horizon, "MAX_STARTS", 10)
     model = toy.Knowing()
     asked = rows(model, sequences=12)
-    chosen, inferred = set(asked.drawn(10, seed=1)), len(asked.inferred)
+    chosen, inferred = set(asked.sample_indices(10, seed=1)), len(asked.inferred_actions)
     before = model.asked
     measured, copied = horizon.score_rollouts(asked, seed=1), horizon.score_copies(asked, seed=1)
     told = {i for i, value in enumerate(measured["exact_match@1"]) if value is not None}
@@ -142,7 +142,7 @@ def test_costly_tests_take_a_drawn_few_of_many_transitions(rows, monkeypatch):
     monkeypatch.setattr(controllability, "MAX_SWAPPED", 20)
     monkeypatch.setattr(leakage, "MAX_ABLATED", 20)
     asked = rows(toy.Knowing())
-    chosen = set(asked.drawn(20, seed=4))
+    chosen = set(asked.sample_indices(20, seed=4))
     for told in (controllability.log_prob_gain(asked, seed=4), leakage.state_ablation(asked, seed=4)):
         assert {i for i, value in enumerate(told) if value is not None} == chosen and len(told) == 96
 

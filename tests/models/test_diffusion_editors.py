@@ -84,7 +84,7 @@ def test_the_shape_is_kept_while_editing(editor: DiffusionEditor) -> None:
         lambda e: e.infer([(WIDE, WIDE)]),
         lambda e: e.forward_log_prob([WIDE], ["a"], [WIDE]),
         lambda e: e.inverse_log_prob([WIDE], [WIDE], ["a"]),
-        lambda e: e.without_state_log_prob(["a"], [WIDE]),
+        lambda e: e.log_prob_without_state(["a"], [WIDE]),
         lambda e: e.suggest_actions(WIDE, n=2),
         lambda e: e.sample("fwm", [[1]], 1, None, answer="state"),
         lambda e: e.log_prob("fwm", [[1]], [[2]], answer="state"),

@@ -26,11 +26,11 @@ def test_folded_adapters_answer_as_they_are_and_leave_no_trace(tiny_base: Path, 
     )
     plain = [ask() for ask in asked]
     before = {name: value.clone() for name, value in world.model.state_dict().items()}
-    with world.playing(None) as model:
+    with world.activate_adapter(None) as model:
         bare = model(torch.tensor([[1, 2, 3]])).logits
-    with world.folded():
+    with world.merged_adapters():
         folded = [ask() for ask in asked]
-        with world.playing(None) as model:
+        with world.activate_adapter(None) as model:
             assert torch.allclose(model(torch.tensor([[1, 2, 3]])).logits, bare, atol=1e-4)
     assert plain[0] != plain[1]
     for ours, theirs in zip(folded, plain, strict=True):

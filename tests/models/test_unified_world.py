@@ -48,7 +48,7 @@ def states() -> list[State]:
 def test_it_is_a_model_of_pictures(folder: Path, world: WorldModel) -> None:
     side = 64 if folder.name == "janus" else 32
     assert checkpoint_kind(folder) == world.kind == "image"
-    assert (world.codec.grid, world.codec.size, world.codec.codes) == ((4, 4), (side, side), unified.CODES)
+    assert (world.codec.grid, world.codec.size, world.codec.codebook_size) == ((4, 4), (side, side), unified.CODES)
     adapted = {name.split(".lora_")[0] for name, _ in world.model.named_parameters() if ".lora_A.fwm." in name}
     assert len(adapted) == 2 * 7  # the language model's layers x matrices, nothing else
     assert all(".layers." in name and "vision" not in name and "vqmodel" not in name for name in adapted)
@@ -74,13 +74,13 @@ def test_prompts_are_written_in_the_models_own_manner(folder: Path, world: World
     ids = world.codec.encode_state(states[0])
     row_end = world.codec.row_end
     shift = unified.CODES if folder.name == "janus" else 0
-    shown = world.codec.read(ids)
+    shown = world.codec.to_prompt_ids(ids)
     assert [token - shift for token in shown if token != row_end] == ids
 
     def written(prompt: list[int]) -> str:
         text = "".join(map(chr, prompt))
         for state in states[:2]:
-            read = "".join(map(chr, world.codec.read(world.codec.encode_state(state))))
+            read = "".join(map(chr, world.codec.to_prompt_ids(world.codec.encode_state(state))))
             assert text.count(read) <= 1
             text = text.replace(read, "\0")
         parts = [world.tokenizer.decode(list(map(ord, part))) for part in text.split("\0")]
@@ -122,7 +122,7 @@ def test_answers_are_of_one_kind_and_pictures_whole(world: WorldModel, states: l
     for row in drawn:
         codes = world.codec.to_prompt_state(row)
         assert len(codes) == 16 and all(first <= token < first + unified.CODES for token in codes)
-        assert row == world.codec.answer(codes)
+        assert row == world.codec.to_completion_ids(codes)
         assert len(row) == (20 if row_end else 16)
     asked = [world.layout.inverse_prompt(x, y) for x, y in pairwise(states)]
     words = world.sample("idm", asked, 3, SamplingConfig(9, temperature=5.0), answer="action")
@@ -215,7 +215,7 @@ def test_frames_of_any_shape_become_square(world: WorldModel) -> None:
 
 def test_pictures_are_coded_by_angle_in_janus(tmp_path: Path, states: list[State]) -> None:
     world = load_world_model(tmp_path, str(unified.build_janus(tmp_path / "janus")), "cpu", lora_rank=2)
-    images = world.codec.images
+    images = world.codec.image_tokenizer
     before = world.codec.encode_state(states[0])
     images.vq.quantize.embedding.weight.data *= torch.linspace(0.1, 10, unified.CODES)[:, None]
     world.codec._known.clear()

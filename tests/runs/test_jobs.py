@@ -206,7 +206,7 @@ def test_reconcile_moves_the_queue_on_when_the_running_one_was_killed(home: Path
 
 def test_many_starts_at_once_never_train_two_runs(home: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from swirl import jobs; from swirl.settings import Settings;"
+        "import sys; from pathlib import Path; from swirl.runs import jobs; from swirl.settings import Settings;"
         "jobs.start(Path(sys.argv[1]), preset=None, settings=Settings(model='obeys', steps_per_phase=10000))"
     )
     root = str(Path(__file__).parents[2])
@@ -268,10 +268,10 @@ def test_a_run_is_trained_by_one_process_only(home: Path) -> None:
 @pytest.mark.parametrize(("presses", "status"), [(1, "stopped"), (2, "interrupted")])
 def test_ctrl_c_once_saves_and_twice_aborts(home: Path, presses: int, status: str) -> None:
     code = (
-        "import sys; from pathlib import Path; from swirl import jobs; from swirl.settings import Settings;"
+        "import sys; from pathlib import Path; from swirl.runs import jobs; from swirl.settings import Settings;"
         "home = Path(sys.argv[1]);"
         "settings = Settings(model=sys.argv[2], steps_per_phase=10000);"
-        "jobs.run_here(home, jobs.create_here(home, preset=None, settings=settings))"
+        "jobs.train_in_foreground(home, jobs.create_foreground_run(home, preset=None, settings=settings))"
     )
     behaviour = "obeys" if presses == 1 else "deaf"
     root = str(Path(__file__).parents[2])

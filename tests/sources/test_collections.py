@@ -104,7 +104,7 @@ def test_counts_are_remembered_and_counted_anew_when_the_file_changes(
         raise AssertionError("counted again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("swirl.sources.collections.catalog.count", forbidden)
+        patch.setattr("swirl.sources.collections.catalog.count_stored", forbidden)
         assert [c.sequences for c in list_collections(home)] == [1, 1]
     lines(home / "collections" / "apple" / "sequences.jsonl", sequences("a", "b", "c"))
     assert get_collection(home, "apple").sequences == 3

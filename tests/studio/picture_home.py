@@ -48,5 +48,5 @@ def offer_both(monkeypatch: pytest.MonkeyPatch) -> list[TableModel | PictureMode
 
     monkeypatch.setattr(models, "load_world_model", load, raising=False)
     monkeypatch.setattr(inference, "asset_names", lambda: ["seer", "reader"])
-    monkeypatch.setattr(inference, "kind_of", lambda folder: "image" if folder.name == "seer" else "text")
+    monkeypatch.setattr(inference, "checkpoint_kind", lambda folder: "image" if folder.name == "seer" else "text")
     return seen

@@ -65,7 +65,7 @@ class NothingKept:
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table models have no files from which a name for their answers could be made."""
-    monkeypatch.setattr(evaluations, "keep_answers", lambda *_: NothingKept())
+    monkeypatch.setattr(evaluations, "open_answer_cache", lambda *_: NothingKept())
 
 
 def ended(page: ComparePage, answer: dict) -> dict:

@@ -80,4 +80,4 @@ def test_the_package_sees_its_function_at_the_start_and_before_torch(tmp_path: P
     (tmp_path / "spaces.py").write_text(SPACES)
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {LOOK}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "[('work', 60, False)]"
+    assert done.stdout.strip().splitlines()[-1] == "[('run_on_gpu', 60, False)]"

@@ -130,7 +130,7 @@ def test_the_sampler_and_the_trainer_agree_on_every_probability(direction, frame
         row = torch.tensor([prompt + ids])
         labels = row.clone()
         labels[:, : len(prompt)] = -100
-        with world.playing(role) as model, torch.no_grad():
+        with world.activate_adapter(role) as model, torch.no_grad():
             seen = model(input_ids=row, labels=labels, fused_lm_head=True).log_probs[0, -len(ids) :]
             logits = model(input_ids=row).logits[0, len(prompt) - 1 : -1, support.low : support.high] / 0.7
         expected = logits.log_softmax(-1)[torch.arange(len(ids)), torch.tensor(ids) - support.low]

@@ -132,7 +132,7 @@ def test_a_predicted_frame_is_rewarded_by_what_is_read_from_it(world, frames, tm
     expected = world.inverse_log_prob([frames[0].state] * 2, states, ["go up"] * 2)
     assert got == pytest.approx([score.mean for score in expected], abs=1e-4)
     assert got[0] != got[1]
-    assert trainer.reward_funcs[0].shown[0]["samples"][0].startswith("data:image/")
+    assert trainer.reward_funcs[0].shown_groups[0]["samples"][0].startswith("data:image/")
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -168,7 +168,7 @@ def test_the_warm_up_imitates_labels(shared, folder, frames, tmp_path) -> None:
 def test_half_precision_and_checkpointing_as_on_a_gpu(direction, folder, frames, tmp_path) -> None:
     world = load_world_model(tmp_path, str(folder), "cpu", "bfloat16", lora_rank=4)
     world.max_action_tokens = 5
-    assert next(iter(world.codec.images.vq.parameters())).dtype == torch.float32
+    assert next(iter(world.codec.image_tokenizer.vq.parameters())).dtype == torch.float32
     prediction = world.imagine(frames[0].state, "go up", n=1)[0]
     assert prediction.score < 0 and prediction.log_prob < 0
     trainee = ROLES[direction][0]

@@ -147,7 +147,7 @@ def test_a_world_without_its_package_does_not_ask_for_java(monkeypatch, tmp_path
 def test_listing_the_worlds_imports_neither_torch_nor_a_simulator():
     simulators = {"py4j", "scienceworld", "textworld_express", "minigrid", "pygame"}
     script = (
-        "import sys; from swirl.worlds.registry import worlds; worlds(); "
+        "import sys; from swirl.worlds.registry import world_infos; world_infos(); "
         f"sys.exit(bool({simulators | {'torch'}} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -194,7 +194,7 @@ def inverse_columns(
     steps: Sequence[BenchmarkStep], of: dict[str, int], with_: MeasurementContext
 ) -> Iterator[MetricColumn]:
     """The instruction inferred from input and target against the benchmark's own."""
-    if not with_.model.trainable:
+    if not with_.model.is_trainable:
         with_.notes.append(f"The inverse side is left out, for {with_.model.name} infers no actions.")
         return
     pairs = [(step.state, step.next_state) for step in steps]

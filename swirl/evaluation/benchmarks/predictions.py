@@ -116,7 +116,7 @@ def truncate_state(model: Any, step: BenchmarkStep, budget: int) -> str | None:
     text = step.state.text
 
     def fits(length: int) -> bool:
-        return len(model.layout.forward(State(text[len(text) - length :]), step.action)) <= budget
+        return len(model.layout.forward_prompt(State(text[len(text) - length :]), step.action)) <= budget
 
     if fits(len(text)):
         return text

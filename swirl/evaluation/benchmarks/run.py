@@ -71,7 +71,7 @@ def run_benchmark(benchmark: Benchmark, gathered: GatheredItems[Any], with_: Mea
     if with_.model.kind != benchmark.kind:
         wanted = {"image": "pictures", "text": "texts"}[benchmark.kind]
         raise UsageError(f"{benchmark.title} needs a model of {wanted}, and {with_.model.name} is none.")
-    if with_.best_of > 1 and not with_.model.trainable:
+    if with_.best_of > 1 and not with_.model.is_trainable:
         raise UsageError(f"--best-of needs the inverse model's scores, and {with_.model.name} has none.")
     if not gathered.items and not getattr(gathered, "choices", None):
         why = f": {gathered.notes[0]}" if gathered.notes else "; check the folder."
