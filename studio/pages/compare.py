@@ -9,8 +9,8 @@ from studio.components.compare.comparison import Compared, compared
 from studio.components.compare.comparison_choices import KINDS, first_pair, offers, options, start
 from studio.components.compare.vote_panel import question, reveal
 from studio.components.shared.empty_pages import empty, two_answers
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, number, text
+from studio.components.shared.html import escape, scripted, template
+from studio.components.shared.page_requests import Answer, Request, number, text
 from studio.services.comparison_predictions import SHOWN, infers, tell
 from studio.services.evaluations import Evaluator, Progress
 from studio.services.health_checks import check
@@ -22,25 +22,17 @@ from studio.view_models.comparison import SIDES
 from studio.view_models.numbers import percent
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
-from swirl.paths import assets
 from swirl.sources.collections.catalog import list_collections
 
 PAGE = Page(path="/compare", title="Compare", question="Which is better?")
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; `assets/compare.js` asks, these functions answer."""
+    """Draw the page over `home`; `assets/scripts/compare.js` asks, these functions answer."""
     page = ComparePage(home)
-    template, style, script = (
-        (assets() / f"compare.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
     asked = (page.choices, page.offer, page.ask, page.show, page.evaluate, page.stop, page.progress, page.look)
-    block(
-        template,
-        head=f"<style>{style}{(assets() / 'measurements.css').read_text(encoding='utf-8')}</style>",
-        js_on_load=script,
-        server_functions=answers(*asked, page.question, page.vote, page.take_back, page.report),
-    )
+    functions = (*asked, page.question, page.vote, page.take_back, page.report)
+    scripted(template("compare"), "compare", functions, styles=("compare", "measurements"))
 
 
 class ComparePage:

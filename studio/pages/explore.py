@@ -9,11 +9,11 @@ from studio.components.explore.prediction import imagined
 from studio.components.shared.empty_pages import empty, step_between
 from studio.components.shared.filmstrip import chip, filmstrip, window
 from studio.components.shared.health_verdicts import health
-from studio.components.shared.html import block, escape
+from studio.components.shared.html import escape, scripted, template
 from studio.components.shared.inferred_action import bars, happened, truth
 from studio.components.shared.model_for_states import fit_note, wanted
 from studio.components.shared.out_of_domain_note import depth_note
-from studio.components.shared.page_requests import Answer, Request, answers, number, text, texts
+from studio.components.shared.page_requests import Answer, Request, number, text, texts
 from studio.services.collections import covers, first_shown, sequences
 from studio.services.frame_likeness import depth
 from studio.services.health_checks import TRANSITIONS, check, checked, places
@@ -24,7 +24,6 @@ from studio.view_models.numbers import counted
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
-from swirl.paths import assets
 from swirl.sources.collections.catalog import delete_collection, get_collection, list_collections
 from swirl.sources.formats.image_options import PictureOptions, parse_every
 from swirl.states import StateSequence
@@ -39,18 +38,11 @@ AGAIN = '<p><button type="button" class="button-link small" data-check>Check aga
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; `assets/explore.js` walks, these functions answer."""
+    """Draw the page over `home`; `assets/scripts/explore.js` walks, these functions answer."""
     page = Explorer(home)
-    template, style, script = (
-        (assets() / f"explore.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
     walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
-    block(
-        template,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=answers(*walk, page.check, page.receive, page.importing, page.remove),
-    )
+    functions = (*walk, page.check, page.receive, page.importing, page.remove)
+    scripted(template("explore"), "explore", functions, styles=("explore",))
 
 
 class Explorer:

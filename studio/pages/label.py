@@ -9,14 +9,13 @@ from pathlib import Path
 from studio.components.label.label_progress import enough, progress
 from studio.components.label.labelling_card import recent, suggestions, to_label, used
 from studio.components.shared.empty_pages import empty, states_without_actions
-from studio.components.shared.html import block, escape
+from studio.components.shared.html import escape, scripted, template
 from studio.components.shared.model_for_states import fit_note, wanted
-from studio.components.shared.page_requests import Answer, Request, answers, number, text
+from studio.components.shared.page_requests import Answer, Request, number, text
 from studio.services.collections import first_shown, sequences
 from studio.services.inference import chosen, shared
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
-from swirl.paths import assets
 from swirl.sources.collections.catalog import get_collection, list_collections
 from swirl.sources.labels.hand_labelling import Labelled, keep, labelled, trainable, undo, upcoming
 from swirl.sources.labels.writing import packed, write_labels
@@ -28,17 +27,10 @@ ROOM = (96, 320)  # pixels for a frame, as the window allows
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; `assets/label.js` listens to the keys, these functions answer."""
+    """Draw the page over `home`; `assets/scripts/label.js` listens to the keys, these functions answer."""
     page = Labeller(home)
-    template, style, script = (
-        (assets() / f"label.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    block(
-        template,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=answers(page.begin, page.show, page.suggest, page.keep, page.skip, page.undo, page.save),
-    )
+    functions = (page.begin, page.show, page.suggest, page.keep, page.skip, page.undo, page.save)
+    scripted(template("label"), "label", functions, styles=("label",))
 
 
 class Labeller:

@@ -9,7 +9,7 @@ from studio.components.play.current_state import stage
 from studio.components.play.futures import Future, distinct, future_cards, title
 from studio.components.play.path_tree import path_tree
 from studio.components.shared.empty_pages import branching_path, empty
-from studio.components.shared.html import escape, scripted
+from studio.components.shared.html import escape, scripted, template
 from studio.components.shared.model_for_states import READS, fit_note, wanted
 from studio.components.shared.out_of_domain_note import depth_note
 from studio.components.shared.page_requests import Answer, Request, number, text
@@ -33,9 +33,10 @@ NO_FUTURES = "Say what to do, and the forward model imagines what comes of it."
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; the path itself lives in the browser, `assets/play.js` keeps it."""
+    """Draw the page over `home`; the path itself lives in the browser, `assets/scripts/play.js` keeps it."""
     page = Player(home)
-    scripted("play", page.begin, page.draw, page.suggest, page.imagine, page.prepare, page.models, page.save)
+    functions = (page.begin, page.draw, page.suggest, page.imagine, page.prepare, page.models, page.save)
+    scripted(template("play"), "play", functions)
 
 
 class Player:

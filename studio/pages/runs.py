@@ -12,8 +12,8 @@ from studio.components.runs.run_details import details, leaving_words
 from studio.components.runs.run_row import table_row
 from studio.components.runs.runs_table import filter_options, no_runs, pager, runs_table, sort_options
 from studio.components.runs.settings_differences import difference_table
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, number, text, texts
+from studio.components.shared.html import escape, scripted, template
+from studio.components.shared.page_requests import Answer, Request, number, text, texts
 from studio.services.history_store import history
 from studio.services.run_disk_usage import RunDisk
 from studio.services.run_files import Transfers
@@ -23,7 +23,6 @@ from studio.view_models.run_rows import PAGE as ROWS
 from studio.view_models.run_rows import SORTED_BY, RunRow, Wanted, choices, count_words, found, in_order, pages, run_row
 from swirl.errors import SwirlError
 from swirl.history import Run
-from swirl.paths import assets
 from swirl.runs import jobs
 from swirl.runs.archive.deletion import what_goes
 from swirl.runs.archive.lineage import Branch, family, starts
@@ -36,16 +35,9 @@ MOST_COMPARED = 12
 def render(home: Path) -> None:
     """Draw the page over `home`."""
     page = RunsPage(home)
-    template, style, script = (
-        (assets() / f"runs.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    functions = (page.runs, page.changes, page.difference, page.details, page.change, page.leaving, page.delete)
-    block(
-        template,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=answers(*functions, page.export, page.receive, page.moving),
-    )
+    table = (page.runs, page.changes, page.difference, page.details, page.change, page.leaving, page.delete)
+    functions = (*table, page.export, page.receive, page.moving)
+    scripted(template("runs"), "runs", functions, styles=("runs",))
 
 
 class RunsPage:

@@ -11,10 +11,10 @@ from pathlib import Path
 from studio.components.explore.action_map import Point, action_map, confusion_table
 from studio.components.explore.unrolled_states import ahead
 from studio.components.shared.decay_chart import decay
-from studio.components.shared.html import block, escape
+from studio.components.shared.html import escape, scripted, template
 from studio.components.shared.metrics_table import metrics_table
 from studio.components.shared.model_for_states import wanted
-from studio.components.shared.page_requests import Answer, Request, answers, number, text, texts
+from studio.components.shared.page_requests import Answer, Request, number, text, texts
 from studio.services.collections import sequences
 from studio.services.comparison_predictions import infers, sampled
 from studio.services.comparison_scores import known_figures
@@ -22,7 +22,6 @@ from studio.services.inference import chosen, shared
 from studio.view_models.metric_rows import metric_rows
 from studio.view_models.numbers import counted
 from swirl.errors import SwirlError
-from swirl.paths import assets
 from swirl.sources.collections.catalog import get_collection
 from swirl.states import Transition
 
@@ -37,17 +36,10 @@ OPEN = 64
 
 
 def render(home: Path) -> None:
-    """Draw the panels over `home`, below the walker; `assets/closer.js` asks, these functions answer."""
+    """Draw the panels over `home`, below the walker; `scripts/explore_analysis.js` asks, these functions answer."""
     page = Closer(home)
-    template, style, script = (
-        (assets() / name).read_text(encoding="utf-8") for name in ("closer.html", "measurements.css", "closer.js")
-    )
-    block(
-        template,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=answers(page.ahead, page.going, page.ask, page.map, page.measured),
-    )
+    functions = (page.ahead, page.going, page.ask, page.map, page.measured)
+    scripted(template("explore_analysis"), "explore_analysis", functions, styles=("measurements",))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from swirl.states import State
 def ab_view(left: State, right: State, names: tuple[str, str], marks: Difference | None, box: int = SIDE) -> str:
     """`left` left of the divider and `right` beyond it, in one size; `names` are what they are called.
 
-    The divider is a range input over the pictures: `assets/studio.js` moves the cut with it.
+    The divider is a range input over the pictures: `assets/scripts/shared/pictures.js` moves the cut with it.
     """
     first, second = names
     overlay = "" if marks is None else overlays(marks, "wrong")

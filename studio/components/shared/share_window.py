@@ -9,16 +9,15 @@ from pathlib import Path
 
 import gradio as gr
 
-from studio.components.shared.html import block, escape
-from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.components.shared.html import escape, scripted, template
+from studio.components.shared.page_requests import Answer, Request, text
 from studio.services.comparison_predictions import canonical
 from studio.services.inference import shared
 from studio.services.sharing import Sharing, Wish
-from swirl.paths import assets
 
 
 def render(home: Path, sharing: Sharing) -> gr.HTML:
-    """Draw the closed window; `assets/share.js` opens it, `sharing` is the home's one."""
+    """Draw the closed window; `assets/scripts/share_window.js` opens it, `sharing` is the home's one."""
 
     def choices(request: Request) -> Answer:
         """The checkpoints there are, the one to share first, and whether this machine is logged in to the Hub."""
@@ -54,13 +53,6 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
         kind = next((item.kind for item in shared(home).available() if item.name == now.name), "") if now.name else ""
         return {"running": now.running, "name": now.name, "kind": kind, "parts": {"share-result": said + failed}}
 
-    template, style, script = (
-        (assets() / f"share.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    return block(
-        template,
-        classes="share-block",
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=answers(choices, share, progress),
-    )
+    functions = (choices, share, progress)
+    html = template("share_window")
+    return scripted(html, "share_window", functions, classes="share-block", styles=("share_window",))

@@ -11,13 +11,12 @@ from pathlib import Path
 import gradio as gr
 
 from studio.components.shared import run_header
-from studio.components.shared.html import block
-from studio.components.shared.page_requests import Answer, Request, answers, text
+from studio.components.shared.html import scripted
+from studio.components.shared.page_requests import Answer, Request, text
 from studio.components.train import chart_tools, live_chart
 from studio.components.train.live_chart import Chart
 from studio.components.train.run_curves import curve_detail, other_runs
 from studio.components.train.run_updates import do, run_news
-from swirl.paths import assets
 
 REWARDS = Chart(
     "reward", "Rewards", "mean log-probability under the frozen partner, nats a token", "reward",
@@ -77,11 +76,5 @@ def render(home: Path) -> gr.HTML:
     def act(request: Request) -> Answer:
         return do(home, text(request, "run"), text(request, "do"))
 
-    script = (assets() / "run_view.js").read_text(encoding="utf-8")
-    style = (assets() / "train.css").read_text(encoding="utf-8")
-    return block(
-        TEMPLATE,
-        head=f"<style>{style}</style>",
-        js_on_load="\n".join((live_chart.script(CHARTS), chart_tools.script(), script)),
-        server_functions=answers(news, detail, others, act),
-    )
+    functions = (news, detail, others, act)
+    return scripted(TEMPLATE, "run_view", functions, styles=("train",), given=live_chart.given(CHARTS))
