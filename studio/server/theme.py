@@ -130,4 +130,4 @@ def theme() -> gr.themes.Base:
 
 def head() -> str:
     """What goes into the head of every page: the module that sets the colours before anything is drawn."""
-    return f'<script type="module" src="{browser_scripts.address("start.js")}"></script>'
+    return f'<script type="module" src="{browser_scripts.address(browser_scripts.START)}"></script>'

@@ -17,6 +17,8 @@ from fastapi.routing import APIRoute
 from swirl.paths import assets
 
 ROUTE = "studio-assets"
+START = "start.js"
+"""The module that every page runs first."""
 FOREVER = "public, max-age=31536000, immutable"
 IMPORT = re.compile(r"""^(?:import|export)\b[^"';]*?["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
 
