@@ -63,7 +63,7 @@ export const mount = ({ element, server }) => {
   // The three verdicts of each checkpoint; one that was not looked at has a button.
   const placeLooks = () => {
     looks.innerHTML = present().map((side) => `<section data-look="${side}"><h3>${side.toUpperCase()} ${escapeHtml(titled(shown[side]))}</h3><div data-part="health-${side}"></div>
-  <p><a href="${linkTo("", { data: shown.data })}#map" data-atlas="${side}">Its actions on a map, against the true ones</a></p></section>`).join("");
+<p><a href="${linkTo("", { data: shown.data })}#map" data-atlas="${side}">Its actions on a map, against the true ones</a></p></section>`).join("");
   };
   const offerLook = (side) => {
     const place = looks.querySelector(`[data-part="health-${side}"]`);

@@ -1,5 +1,5 @@
-// Explore, a closer look: several steps ahead from where the walker stands, and the map of all actions. The walker says where
-// it is with `studio:at`, and is sent somewhere with `studio:go`.
+// Explore, a closer look: several steps ahead from the step shown, and the map of all actions. `studio:at` says which
+// step is shown, `studio:go` asks to show another.
 import { DIRECTIONS, nearestPlace } from "./action_map.js";
 import { listen, send } from "./shared/events.js";
 import { errorHtml, escapeHtml, fill, noteHtml } from "./shared/html.js";

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.components.explore.analysis import Closer
+from studio.components.explore.analysis import Analysis
 from studio.components.shared.decay_chart import decay
 from studio.components.shared.metrics_table import metrics_table
 from studio.view_models.action_map import HEIGHT, WIDTH, looks, names, seeds
@@ -18,8 +18,8 @@ from swirl.errors import SwirlError
 
 
 @pytest.fixture
-def page(home: Path, loaded: list) -> Closer:
-    return Closer(home)
+def page(home: Path, loaded: list) -> Analysis:
+    return Analysis(home)
 
 
 def at(**more: object) -> dict:
@@ -30,7 +30,7 @@ def plain(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_steps_ahead_stop_where_the_sequence_ends(page: Closer) -> None:
+def test_steps_ahead_stop_where_the_sequence_ends(page: Analysis) -> None:
     answer = page.ahead(at(steps=6, ticket="t"))
     assert answer["steps"] == 2 and answer["actions"] == ["go to attic", "go to hall"]
     html = answer["parts"]["ahead"]
@@ -39,7 +39,7 @@ def test_steps_ahead_stop_where_the_sequence_ends(page: Closer) -> None:
     assert page.going({"ticket": "t"})["words"] == "step 2 of 2" and page.going({"ticket": "u"})["words"] == ""
 
 
-def test_own_actions_go_past_the_end_and_are_marked_where_they_drift(page: Closer) -> None:
+def test_own_actions_go_past_the_end_and_are_marked_where_they_drift(page: Analysis) -> None:
     html = page.ahead(at(steps=3, actions=["go to <hall>", "go to hall", "go to attic"]))["parts"]["ahead"]
     assert "✕ 1 word off" in plain(html) and "&lt;hall&gt;" in html and "<hall>" not in html
     assert "first drift is at step 1" in html and "not observed any more" in html
@@ -47,7 +47,7 @@ def test_own_actions_go_past_the_end_and_are_marked_where_they_drift(page: Close
         page.ahead(at(steps=2, actions=["go to hall", " "]))
 
 
-def test_the_map_leads_to_every_transition_and_counts_clusters_against_truth(page: Closer) -> None:
+def test_the_map_leads_to_every_transition_and_counts_clusters_against_truth(page: Analysis) -> None:
     asked = page.ask({"data": "walks", "first": 0, "size": 4})
     assert asked["done"] == 4 and asked["of"] == 6
     answer = page.map({"data": "walks"})
@@ -60,7 +60,7 @@ def test_the_map_leads_to_every_transition_and_counts_clusters_against_truth(pag
     assert "by kind of the true action" in coloured
 
 
-def test_nothing_measured_shows_nothing(page: Closer) -> None:
+def test_nothing_measured_shows_nothing(page: Analysis) -> None:
     assert page.measured({"data": "walks"})["parts"]["measured"] == ""
 
 

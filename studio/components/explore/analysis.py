@@ -37,7 +37,7 @@ OPEN = 64
 
 def render(home: Path) -> None:
     """Draw the panels over `home`, below the walker; `scripts/explore_analysis.js` asks, these functions answer."""
-    page = Closer(home)
+    page = Analysis(home)
     functions = (page.ahead, page.going, page.ask, page.map, page.measured)
     scripted(template("explore_analysis"), "explore_analysis", functions, styles=("measurements",))
 
@@ -51,7 +51,7 @@ class Mapped:
     truths: list[str] | None
 
 
-class Closer:
+class Analysis:
     """The answers of the panels. Requests carry `data`; of a walk ahead also `sequence` and `step`, from 1."""
 
     def __init__(self, home: Path) -> None:

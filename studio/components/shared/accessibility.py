@@ -8,4 +8,4 @@ from studio.components.shared.html import scripted
 def render() -> None:
     """Draw the skip link, which `scripts/accessibility.js` puts before the header, and show titles without a mouse."""
     link = '<a class="skip-link" href="#content" data-skip>Skip to the page</a>'
-    scripted(link, "accessibility", classes="aids-block", styles=("accessibility",))
+    scripted(link, "accessibility", classes="accessibility-block", styles=("accessibility",))
