@@ -72,12 +72,12 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Even what a state's text might smuggle in can ask nobody for anything."""
 
 
-STYLESHEETS = ("studio.css", "compare.css", "measurements.css")
+STYLESHEETS = ("studio", "compare", "measurements")
 
 
 def style() -> str:
     """The studio's own style, dark where the reader's system is, without a script that would switch it."""
-    css = "".join((assets() / name).read_text(encoding="utf-8") for name in STYLESHEETS)
+    css = "".join((assets() / "styles" / f"{name}.css").read_text(encoding="utf-8") for name in STYLESHEETS)
     return DARK_RULE.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", css) + REPORT_STYLE
 
 

@@ -14,7 +14,7 @@ def comparison_slider(
 ) -> str:
     """`left` left of the divider and `right` beyond it, in one size; `names` are what they are called.
 
-    The divider is a range input over the pictures: `assets/studio.js` moves the cut with it.
+    The divider is a range input over the pictures: `assets/scripts/shared/pictures.js` moves the cut with it.
     """
     first, second = names
     overlay = "" if marks is None else difference_overlays(marks, "wrong")

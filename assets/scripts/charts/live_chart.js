@@ -1,4 +1,10 @@
 // Live charts of one run, with others laid over it: points arrive a few at a time, zoom and hidden traces stay.
+import { escapeHtml } from "../shared/html.js";
+import { threeDigits } from "../shared/numbers.js";
+import { cssColour } from "../shared/theme.js";
+import { chartLayout, endLabels, extent, runLabels } from "./chart_layout.js";
+import { RunCurves, drawn, smooth } from "./curve_bins.js";
+
 const SCORES = [
   { name: "forward/exact_match", words: "next state", colour: "--forward", symbol: "circle" },
   { name: "inverse/exact_match", words: "action", colour: "--inverse", symbol: "square", beside: "dash" },
@@ -9,18 +15,18 @@ const UNSEEN = 4000;     // milliseconds between two drawings of a chart that is
 
 // plotly.js is 4.8 MB: fetched once, from this server, when the first chart is to be drawn.
 let plotlyPromise = null;
-const loadPlotly = () => plotlyPromise ??= window.Plotly ? Promise.resolve(window.Plotly) : new Promise((resolve, reject) => {
+const loadPlotly = (address) => plotlyPromise ??= window.Plotly ? Promise.resolve(window.Plotly) : new Promise((resolve, reject) => {
   const tag = document.createElement("script");
-  tag.src = new URL(PLOTLY, document.baseURI).href;
+  tag.src = new URL(address, document.baseURI).href;
   tag.onload = () => resolve(window.Plotly);
   tag.onerror = () => { plotlyPromise = null; tag.remove(); reject(new Error("plotly.js did not load")); };
   document.head.append(tag);
 });
 
-class LiveCharts {
-  // `detail(from, to, runs)` fetches a stretch of the steps anew; `ranged()` is told when another range is shown.
-  constructor(root, charts, { detail, ranged }) {
-    Object.assign(this, { root, charts, detail, ranged });
+export class LiveCharts {
+  // `plotly` is the address of plotly.js; `detail(from, to, runs)` fetches a stretch of the steps anew; `ranged()` is told when another range is shown.
+  constructor(root, charts, plotly, { detail, ranged }) {
+    Object.assign(this, { root, charts, plotly, detail, ranged });
     this.memory = 10;            // steps of smoothing; 1 is none
     this.hidden = {};            // chart -> set of hidden names
     this.times = {};             // chart -> when it was drawn
@@ -89,7 +95,7 @@ class LiveCharts {
     // One drawing after another, and the last one sees all that has come meanwhile.
     this.drawing = (this.drawing ?? Promise.resolve()).then(async () => {
       if (!this.stale.size || !this.root.isConnected) return;
-      const plotly = await loadPlotly();
+      const plotly = await loadPlotly(this.plotly);
       for (const chart of this.charts) {
         // A drawing in the middle of a drag would end it.
         if (this.held) return;
@@ -177,10 +183,11 @@ class LiveCharts {
     const { traces, ends } = chart.metric ? this.curves(chart, range) : this.accuracies(chart);
     this.legend(chart, traces);
     const values = chart.metric ? extent(traces, chart.from_zero) : [-0.03, 1.17];
-    const font = { family: getComputedStyle(this.root).fontFamily, size: 11.5, color: studio.colour("--muted") };
+    const font = { family: getComputedStyle(this.root).fontFamily, size: 11.5, color: cssColour("--muted") };
     const several = this.runs.size > 1, height = box.clientHeight - 30;
-    const labels = several ? runLabels(ends, values, height, font) : endLabels(ends, range, values, box.clientWidth - 40, height, font);
-    const layout = chartLayout({ box, font, range, values, bands: this.bands, labels, several, shares: !chart.metric, drawsCurves: !chart.metric || traces.length > 0 });
+    const labels = several ? runLabels(ends, values, height, font) : endLabels(ends, range, values, box.clientWidth - 40, height, font, cssColour("--panel"));
+    const coarse = matchMedia("(pointer: coarse)").matches;
+    const layout = chartLayout({ width: box.clientWidth, height: box.clientHeight, coarse, colour: cssColour, font, range, values, bands: this.bands, labels, several, shares: !chart.metric, drawsCurves: !chart.metric || traces.length > 0 });
     await plotly.react(box, traces, layout, { displayModeBar: false, responsive: true, doubleClick: false, scrollZoom: false, showTips: false });
     const said = traces.filter((trace) => trace.last !== undefined).map((trace) => `${trace.of}${trace.name} ${trace.last}`);
     box.setAttribute("aria-label", `${chart.title}: ` + (said.join(", ") || "no points yet"));
@@ -211,10 +218,10 @@ class LiveCharts {
         if (!phases.length) continue;
         for (const { bins } of phases) smooth(bins, this.memory);
         const { x, raw, calmX, calm } = drawn(phases, ...range);
-        const colour = studio.colour(number ? `--run-${number}` : direction === "warm-up" ? "--truth" : `--${direction}`);
+        const colour = cssColour(number ? `--run-${number}` : direction === "warm-up" ? "--truth" : `--${direction}`);
         const visible = !this.hidden[chart.key].has(direction), of = several ? `${run.name}, ` : "";
         const common = { type: "scatter", mode: "lines", visible, connectgaps: false, name: direction, of, run: id };
-        const said = { hovertemplate: `%{y:.3~g}<extra>${studio.escape(of)}${direction}</extra>`, last: readable(phases.at(-1).bins.at(-1).calm), swatch: number ? undefined : colour };
+        const said = { hovertemplate: `%{y:.3~g}<extra>${escapeHtml(of)}${direction}</extra>`, last: threeDigits(phases.at(-1).bins.at(-1).calm), swatch: number ? undefined : colour };
         if (this.memory > 1) {
           traces.push({ ...common, x, y: raw, line: { color: colour, width: 1 }, opacity: several ? 0.16 : 0.38, hoverinfo: "skip" });
           traces.push({ ...common, x: calmX, y: calm, line: { color: colour, width: 2.2 }, ...said });
@@ -234,11 +241,11 @@ class LiveCharts {
       for (const score of number ? SCORES.slice(0, 2) : SCORES) {
         const points = run.scores[score.name];
         if (!points?.length) continue;
-        const colour = studio.colour(number ? `--run-${number}` : score.colour), visible = !this.hidden[chart.key].has(score.words), of = several ? `${run.name}, ` : "";
+        const colour = cssColour(number ? `--run-${number}` : score.colour), visible = !this.hidden[chart.key].has(score.words), of = several ? `${run.name}, ` : "";
         const dash = number ? score.beside : score.dash, last = Math.round(100 * points.at(-1)[1]) + " %";
         traces.push({ type: "scatter", mode: score.name === "copy/exact_match" ? "lines" : "lines+markers", name: score.words, of, run: id, visible,
           x: points.map(([x]) => x), y: points.map(([, y]) => y), line: { color: colour, width: dash ? 1.5 : 2.2, dash: dash ?? "solid" },
-          marker: { color: colour, size: 9, symbol: score.symbol }, hovertemplate: `%{y:.1%}<extra>${studio.escape(of)}${score.words}</extra>`, cliponaxis: false,
+          marker: { color: colour, size: 9, symbol: score.symbol }, hovertemplate: `%{y:.1%}<extra>${escapeHtml(of)}${score.words}</extra>`, cliponaxis: false,
           last, swatch: number ? undefined : colour });
         const named = SCORES.indexOf(score) < 2 && visible;
         if (named) ends.push({ x: points.at(-1)[0], y: points.at(-1)[1], text: several ? run.name : `${score.words} ${last}`, colour });

@@ -1,22 +1,29 @@
 // What stands above the charts: smoothing, the range of steps, and the runs that are laid over the shown one.
-const chartTools = (view, charts, refresh) => {
-  const bar = view.querySelector(".chart-tools"), smoothing = bar.querySelector("[data-smoothing]"), field = bar.querySelector("[data-lay]");
-  const KEY = "swirl-smoothing", whole = (value) => Math.round(value).toLocaleString("en").replaceAll(",", "\u202f");
-  const listed = (studio.query().with ?? "").split(",").filter(Boolean);
+import { readQuery, setQuery } from "../shared/address.js";
+import { errorHtml, fill } from "../shared/html.js";
+import { grouped } from "../shared/numbers.js";
+import { callServer } from "../shared/server.js";
+import { readText, writeText } from "../shared/storage.js";
 
-  const remembered = () => { try { return localStorage.getItem(KEY); } catch { return null; } };
-  if ([...smoothing.options].some((option) => option.value === remembered())) smoothing.value = remembered();
+const KEY = "swirl-smoothing";
+
+export const chartTools = (view, charts, server, refresh) => {
+  const bar = view.querySelector(".chart-tools"), smoothing = bar.querySelector("[data-smoothing]"), field = bar.querySelector("[data-lay]");
+  const listed = (readQuery().with ?? "").split(",").filter(Boolean);
+
+  const remembered = readText(KEY);
+  if ([...smoothing.options].some((option) => option.value === remembered)) smoothing.value = remembered;
   charts.memory = Number(smoothing.value);
   smoothing.addEventListener("change", () => {
     charts.memory = Number(smoothing.value);
-    try { localStorage.setItem(KEY, smoothing.value); } catch { console.info("This browser keeps no settings for this page."); }
+    writeText(KEY, smoothing.value);
     charts.redraw(true);
     if (charts.zoom) charts.refine();
   });
 
   const range = () => {
     const [from, to] = charts.zoom ?? charts.range();
-    bar.querySelector("[data-range]").textContent = `steps ${whole(from)} to ${whole(to)}`;
+    bar.querySelector("[data-range]").textContent = `steps ${grouped(from)} to ${grouped(to)}`;
     for (const button of bar.querySelectorAll("[data-step]")) {
       button.disabled = !charts.zoom && button.dataset.step !== "in" || button.dataset.step === "in" && to - from <= 2;
     }
@@ -25,8 +32,8 @@ const chartTools = (view, charts, refresh) => {
 
   const lay = (id) => {
     if (id && !listed.includes(id)) listed.push(id);
-    studio.fill(view, { "beside-problem": "" });
-    studio.setQuery({ with: listed.join(",") });
+    fill(view, { "beside-problem": "" });
+    setQuery({ with: listed.join(",") });
     refresh();
   };
   bar.addEventListener("click", (event) => {
@@ -39,8 +46,8 @@ const chartTools = (view, charts, refresh) => {
     }
   });
   field.addEventListener("focus", async () => {
-    const answer = await studio.call(server.others, { run: studio.query().run });
-    if (answer.parts) studio.fill(view, answer.parts);
+    const answer = await callServer(server.others, { run: readQuery().run });
+    if (answer.parts) fill(view, answer.parts);
   });
   field.addEventListener("change", () => { lay(field.value.trim()); field.value = ""; });
 
@@ -53,9 +60,9 @@ const chartTools = (view, charts, refresh) => {
       const kept = listed.filter((id) => !asked.includes(id) || found.includes(id));
       if (kept.length < listed.length) {
         listed.splice(0, listed.length, ...kept);
-        studio.setQuery({ with: listed.join(",") });
+        setQuery({ with: listed.join(",") });
       }
-      if (problems.length) studio.fill(view, { "beside-problem": problems.map(studio.error).join("") });
+      if (problems.length) fill(view, { "beside-problem": problems.map(errorHtml).join("") });
       for (const chip of bar.querySelectorAll("[data-run]")) chip.setAttribute("aria-pressed", !charts.away.has(chip.dataset.run));
     },
   };

@@ -1,13 +1,13 @@
 // The points of a run's curves as bins: { last, n, mean, low, high, calm }, a single figure being a bin of one step.
 const KEPT = 4000;       // bins a metric and phase, at most; beyond that neighbours are merged
 
-const merged = (a, b) => ({
+export const merged = (a, b) => ({
   last: b.last, n: a.n + b.n, mean: (a.n * a.mean + b.n * b.mean) / (a.n + b.n), low: Math.min(a.low, b.low), high: Math.max(a.high, b.high), calm: b.calm,
 });
 
 // Exponential mean with a memory of so many steps, which begins at the first value instead of at nought; written as
 // `calm` of each bin. A bin of many steps weighs as much as they would one by one.
-const smooth = (bins, memory) => {
+export const smooth = (bins, memory) => {
   const fade = memory > 1 ? 1 - 1 / memory : 0;
   let mean = 0, mass = 0;
   for (const bin of bins) {
@@ -20,7 +20,7 @@ const smooth = (bins, memory) => {
 
 // What a trace draws of its phases [{ start, bins }] between two steps of the axis: at most `limit` points, breaks
 // between phases included. Of each stretch the raw line keeps the least and the greatest value.
-const drawn = (phases, from, to, limit = 1000) => {
+export const drawn = (phases, from, to, limit = 1000) => {
   const shown = phases.map(({ start, bins }, phase) => {
     const inside = (bin) => start + bin.last >= from && start + bin.last <= to;
     // One bin beyond each edge, so that a line leaves the picture instead of ending in it.
@@ -72,7 +72,7 @@ const trace = (bins) => {
 };
 
 // The curves of a run: metric -> phase -> bins in order of step.
-class RunCurves {
+export class RunCurves {
   constructor() { this.metrics = new Map(); this.width = 1; }
 
   // Takes columns of the server: {metric: [phases, last steps, means] or with [counts, least, greatest values]}. False
