@@ -1,4 +1,4 @@
-"""Very small real models, made on the spot: nothing here is downloaded."""
+"""Very small real models, made on the spot (nothing here is downloaded), and how tests are spread over the cores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,27 @@ from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).parent
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each worker has one core: two threads each would wait for one another. Set before torch is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONGEST_FIRST = ("browser", "training", "cli", "runs", "recipes", "sharing")
+"""Folders that take longest; started first, so that no worker is left alone with one of them in the end."""
+MAX_WORKERS = 4
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker a core, up to MAX_WORKERS; none for single files, where starting them takes longer than it saves."""
+    return 0 if any(".py" in argument for argument in config.args) else min(MAX_WORKERS, os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; the tests of a file stay together and in their order."""
+    order = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
 
 
 @pytest.fixture(scope="session")
