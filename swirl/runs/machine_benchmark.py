@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.presets import get_preset
+from swirl.progress import ProgressCallback
 from swirl.runs import jobs
 from swirl.states import State
 
@@ -26,10 +27,9 @@ COLLECTION = "household"
 ROWS = 64  # transitions in one measured batch
 REPEATS = 3  # the median of as many is reported
 TRAINING_STEPS = 4  # in each of the two phases; the first of each pays for what is made once
-Progress = Callable[[float, str], None]
 
 
-def benchmark(home: Path, name: str, device: str = "auto", progress: Progress | None = None) -> dict[str, Any]:
+def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCallback | None = None) -> dict[str, Any]:
     """Measure with the checkpoint `name` on the Household sample. Seconds, bytes, and things a second.
 
     The training steps are a real run, in a home of their own that is removed. Raises SwirlError when the model
@@ -58,7 +58,7 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: Progress | 
     return figures
 
 
-def measure_inference(model: WorldModel, pairs: list[tuple[State, State]], tell: Progress) -> dict[str, float]:
+def measure_inference(model: WorldModel, pairs: list[tuple[State, State]], tell: ProgressCallback) -> dict[str, float]:
     """Rates of inferring, of sampling next states, and of scoring them."""
     tell(0.2, "inferring actions")
     actions = [found.action for found in model.infer(pairs, alternatives=1)]

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.formats.jsonl import read_json, read_jsonl
 from swirl.sources.formats.plain_text import read_plain_text
 from swirl.sources.formats.table import read_table
 from swirl.sources.text_lines import Meter, TextFile, is_regular, open_text
-from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped, UnusableError
+from swirl.sources.validation import LocatedSequence, ReadResult, Skipped, UnusableError
 from swirl.states import StateSequence
 
 READERS: dict[str, Callable[[TextFile], Iterator[ReadResult]]] = {
@@ -62,7 +63,7 @@ class SkipReport:
         return (*self.first_skipped, *([Skipped(name, f"has {more} more places like these")] if more else []))
 
 
-def read_sequences(path: Path, progress: Progress | None = None) -> Reading:
+def read_sequences(path: Path, progress: ProgressCallback | None = None) -> Reading:
     """Read every sequence of a file or folder. Raises SwirlError if it has none, or can't be read at all."""
     report = SkipReport()
     sequences: list[StateSequence] = []
@@ -76,7 +77,7 @@ def read_sequences(path: Path, progress: Progress | None = None) -> Reading:
     return Reading(tuple(sequences), report.summary(path.name))
 
 
-def stream_sequences(path: Path, progress: Progress | None = None) -> Iterator[ReadResult]:
+def stream_sequences(path: Path, progress: ProgressCallback | None = None) -> Iterator[ReadResult]:
     """Yield the sequences of a file or folder as they are read, ids unique, and what is skipped on the way.
 
     Raises SwirlError if the path is missing, of no known format, unreadable, or a folder without a readable file.

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from swirl.sources.validation import MAX_SEQUENCE_BYTES, Progress, UnusableError
+from swirl.progress import ProgressCallback
+from swirl.sources.validation import MAX_SEQUENCE_BYTES, UnusableError
 
 PEEK = 8192
 TOO_LONG = f"is longer than {MAX_SEQUENCE_BYTES >> 20} MB; divide it, or check that the file has line breaks"
@@ -21,7 +22,7 @@ class Meter:
     """Counts the bytes read and tells the caller, about a hundred times in all."""
 
     total: int
-    progress: Progress | None = None
+    progress: ProgressCallback | None = None
     text: str = "Reading"
     done: int = 0
     reported: int = 0

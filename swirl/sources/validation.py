@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from swirl.states import State, StateSequence
 
 MAX_SEQUENCE_BYTES = 16 * 2**20
 """The longest line that is read and the longest sequence that is kept, in bytes of UTF-8."""
-
-Progress = Callable[[float, str], None]
-"""Told the fraction done, 0 to 1, and what is being done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,18 @@ from typing import Any
 
 from swirl import pictures
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.states import State
 from swirl.worlds.base import Episode, World, episode_seed
 
-Progress = Callable[[float, str], None]
-
 
 def write_episodes(
-    kind: str, folder: Path, episodes: Iterable[tuple[str, Episode]], count: int, progress: Progress | None = None
+    kind: str,
+    folder: Path,
+    episodes: Iterable[tuple[str, Episode]],
+    count: int,
+    progress: ProgressCallback | None = None,
 ) -> dict[str, int]:
     """Write `count` named episodes of states of `kind` text or image; returns `{"sequences", "transitions", "no_ops"}`.
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError, UsageError
+from swirl.progress import ProgressCallback
 from swirl.version import __version__
 from swirl.worlds import java_simulators, launchers, miniwob
 from swirl.worlds.base import WORLDS_INSTALL_COMMAND, World
-from swirl.worlds.recording import Progress, play_episodes, write_episodes
+from swirl.worlds.recording import play_episodes, write_episodes
 
 BFCL_INSTALL_COMMAND = "pip install --no-deps bfcl-eval==2026.3.23"
 """Without what it declares, which pins an old numpy and more: its tools need none of it."""
@@ -166,7 +167,7 @@ def record(
     length: int,
     seed: int,
     source: Path | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
     """Play `sequences` episodes of at most `length` actions and write them as a collection into the folder `out`.
 

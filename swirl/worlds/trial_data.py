@@ -14,10 +14,11 @@ from typing import Any
 
 from swirl import pictures
 from swirl.errors import UsageError
+from swirl.progress import ProgressCallback
 from swirl.sources.collections.split import Split, split_of
 from swirl.states import State
 from swirl.worlds.base import HELD_OUT_SEED, Episode, World, episode_seed
-from swirl.worlds.recording import Progress, write_episodes
+from swirl.worlds.recording import write_episodes
 
 EPISODE_LENGTH = 8
 """Actions in an episode, at most."""
@@ -26,7 +27,7 @@ SELECTION_EVERY = 8
 
 
 def write_trial(
-    world: World, kind: str, folder: Path, transitions: int, seed: int, progress: Progress | None = None
+    world: World, kind: str, folder: Path, transitions: int, seed: int, progress: ProgressCallback | None = None
 ) -> dict[str, int]:
     """Record into `folder`: `labels.jsonl`, and sequences.jsonl with actions.jsonl of the rest.
 
@@ -55,7 +56,7 @@ def write_trial(
     }
 
 
-def play_enough_episodes(world: World, seed: int, transitions: int, progress: Progress | None) -> list[Episode]:
+def play_enough_episodes(world: World, seed: int, transitions: int, progress: ProgressCallback | None) -> list[Episode]:
     """Episodes with at least so many transitions, or all that a log has. Raises UsageError if it has fewer than 2."""
     episodes: list[Episode] = []
     for episode in islice(iterate_episodes(world, seed), transitions):

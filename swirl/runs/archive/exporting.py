@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from swirl.history import Checkpoint, History, Rollout, Run
 from swirl.history.run_transfer import TRANSFERRED_COLUMNS
 from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
 from swirl.models.checkpoints import base_name, base_source
+from swirl.progress import ProgressCallback
 from swirl.runs import scheduler
 from swirl.runs.archive import file_format as layout
 from swirl.runs.archive.lineage import find_parent_links
@@ -23,8 +24,6 @@ from swirl.version import __version__
 
 CHUNK = 1 << 20
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-Progress = Callable[[float, str], None]
-"""Told the share that is done, from 0 to 1, and what is being done."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,9 @@ class ExportedRun:
     left_out: tuple[str, ...]
 
 
-def export_run(home: Path, run_id: str, target: Path, progress: Progress = lambda share, words: None) -> ExportedRun:
+def export_run(
+    home: Path, run_id: str, target: Path, progress: ProgressCallback = lambda share, words: None
+) -> ExportedRun:
     """Write a run as one file, `target`, or into that folder under the run's id; all of it, or nothing.
 
     Raises SwirlError for an unknown run or a file that cannot be written, UsageError for one that is there already.
@@ -61,7 +62,9 @@ def export_run(home: Path, run_id: str, target: Path, progress: Progress = lambd
 class RunFileWriter:
     """Puts one run into an open zip file, member by member, and remembers what each weighs and hashes to."""
 
-    def __init__(self, home: Path, history: History, run: Run, archive: zipfile.ZipFile, progress: Progress) -> None:
+    def __init__(
+        self, home: Path, history: History, run: Run, archive: zipfile.ZipFile, progress: ProgressCallback
+    ) -> None:
         self.home, self.history, self.run, self.archive, self.progress = home, history, run, archive, progress
         self.folder = scheduler.run_folder(home, run.id)
         self.members: dict[str, dict[str, Any]] = {}

@@ -15,11 +15,11 @@ from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.models.checkpoint_files import read_manifest
 from swirl.models.checkpoints import asset_names
+from swirl.progress import ProgressCallback
 from swirl.runs import scheduler
 from swirl.runs.archive import file_format as layout
 from swirl.runs.archive import schema
 from swirl.runs.archive.deletion import IMPORT_PREFIX, remove_leftovers
-from swirl.runs.archive.exporting import Progress
 from swirl.runs.archive.lineage import owning_run_id
 from swirl.runs.archive.schema import InvalidRunFileError
 from swirl.runs.archive.zip_members import RunFileMembers, check_adapter
@@ -43,7 +43,7 @@ class ImportedRun:
 
 
 def import_run(
-    home: Path, file: Path, progress: Progress = lambda share, words: None, name: str | None = None
+    home: Path, file: Path, progress: ProgressCallback = lambda share, words: None, name: str | None = None
 ) -> ImportedRun:
     """Add the run in `file` to a home, under its own id or, if that was ever given here, a new one.
 
@@ -74,7 +74,7 @@ def describe_error(error: Exception) -> str:
 class RunFileReader:
     """Reads one open zip file. Wrong is raised for whatever is not as it should be."""
 
-    def __init__(self, home: Path, archive: zipfile.ZipFile, name: str, progress: Progress) -> None:
+    def __init__(self, home: Path, archive: zipfile.ZipFile, name: str, progress: ProgressCallback) -> None:
         self.home, self.name, self.progress = home, name, progress
         self.history = History(home)
         self.members = RunFileMembers(archive, name)

@@ -10,9 +10,10 @@ from typing import Any
 
 from swirl.errors import SwirlError
 from swirl.models.checkpoint_files import MANIFEST
+from swirl.progress import ProgressCallback
 from swirl.runs.archive import file_format as layout
 from swirl.runs.archive import schema
-from swirl.runs.archive.exporting import CHUNK, Progress
+from swirl.runs.archive.exporting import CHUNK
 from swirl.runs.archive.schema import InvalidRunFileError
 from swirl.sources.archive_entries import unsafe_member_reason
 
@@ -60,7 +61,7 @@ class RunFileMembers:
             raise SwirlError(f"{self.name} was written by a newer SWIRL Studio; update this one to import it.")
         return found
 
-    def unpack(self, draft: Path, progress: Progress) -> None:
+    def unpack(self, draft: Path, progress: ProgressCallback) -> None:
         """Write all members but run.json and settings.json, if each is what run.json says it is."""
         draft.mkdir(parents=True)
         done = 0

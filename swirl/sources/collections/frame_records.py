@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import Entry, unsafe_member_reason
 from swirl.sources.collections.frame_archive import FRAMES_FILE, stored_state
 from swirl.sources.formats.frame_clips import Clip
@@ -19,7 +20,6 @@ from swirl.sources.reading import check_unique_id
 from swirl.sources.text_lines import Meter, open_text
 from swirl.sources.validation import (
     LocatedSequence,
-    Progress,
     ReadResult,
     Skipped,
     UnusableError,
@@ -90,7 +90,7 @@ def find_frame_records(path: Path) -> Path | None:
     return file if isinstance(first, dict) and "frames" in first else None
 
 
-def recorded_clips(file: Path, progress: Progress | None) -> Iterator[Clip | Skipped]:
+def recorded_clips(file: Path, progress: ProgressCallback | None) -> Iterator[Clip | Skipped]:
     """The sequences of a recorded file with their frames read and checked, to be stored elsewhere.
 
     A sequence with a frame that can't be used is left out whole, for its actions would no longer fit. Raises

@@ -15,6 +15,7 @@ from typing import Any
 from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History
+from swirl.progress import ProgressCallback
 from swirl.sources.atomic_folder import draft_folder, install_folder
 from swirl.sources.collections.actions_sidecar import copy_actions
 from swirl.sources.collections.clip_writer import WriteResult, write_clips
@@ -38,7 +39,7 @@ from swirl.sources.formats.image_files import holds_pictures, picture_clips
 from swirl.sources.formats.image_options import PictureOptions
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences, write_calls
 from swirl.sources.reading import READERS, TEXT_FORMATS, SkipReport, no_sequences_error, stream_sequences
-from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped
+from swirl.sources.validation import LocatedSequence, ReadResult, Skipped
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
@@ -58,7 +59,7 @@ def import_collection(
     home: Path,
     path: Path,
     name: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     options: PictureOptions | None = None,
 ) -> ImportReport:
     """Read a file or folder into the home's collections under `name`, else under a name made from the path.
@@ -120,7 +121,7 @@ def write_sequences(
     lengths: dict[str, int],
     report: SkipReport,
     options: PictureOptions | None,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> WriteResult:
     """Stream the good sequences into the draft, texts or pictures, and note their lengths."""
     if recorded := find_frame_records(path):

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import Entry
 from swirl.sources.formats.aurora_bench import Edit, read_edits
 from swirl.sources.formats.frame_clips import Clip, summarize_names
 from swirl.sources.formats.image_files import decode_matching_frame
 from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Progress, Skipped, UnusableError
+from swirl.sources.validation import Skipped, UnusableError
 
 
-def aurora_clips(folder: Path, progress: Progress | None = None) -> Iterator[Clip | Skipped]:
+def aurora_clips(folder: Path, progress: ProgressCallback | None = None) -> Iterator[Clip | Skipped]:
     """Yield input and target of each row of test.json as a sequence with the id `task/id`, and what is left out.
 
     Raises SwirlError if test.json cannot be read.

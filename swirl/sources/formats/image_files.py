@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import Entry, open_entries
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
 from swirl.sources.formats.image_options import PictureOptions
@@ -15,7 +16,7 @@ from swirl.sources.formats.still_images import MAX_FILE_BYTES, PICTURE_SUFFIXES,
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Progress, Skipped, UnusableError
+from swirl.sources.validation import Skipped, UnusableError
 
 PICTURE_FORMATS = (
     "pictures (PNG, JPEG, WebP, BMP), videos (MP4, MOV, AVI, WebM, MKV, GIF), or a folder or zip file of these"
@@ -51,7 +52,7 @@ def holds_pictures(path: Path) -> bool:
 
 
 def picture_clips(
-    path: Path, options: PictureOptions | None = None, progress: Progress | None = None
+    path: Path, options: PictureOptions | None = None, progress: ProgressCallback | None = None
 ) -> Iterator[Clip | Skipped]:
     """Yield the sequences of pictures of a file, folder or zip file as they are read, and what is left out.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.formats.tool_logs import (
     ToolLog,
     answer_tree_logs,
@@ -16,7 +17,7 @@ from swirl.sources.formats.tool_logs import (
     tau_bench_logs,
 )
 from swirl.sources.reading import check_unique_id, natural_sort_key, printable_path, visible_files
-from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped, UnusableError, validate_sequence
+from swirl.sources.validation import LocatedSequence, ReadResult, Skipped, UnusableError, validate_sequence
 
 LAYOUT = "an answer of ToolBench nor a log of tau-bench"
 
@@ -30,7 +31,7 @@ def is_tool_logs(path: Path) -> bool:
         return False
 
 
-def tool_sequences(path: Path, progress: Progress | None = None) -> Iterator[ReadResult]:
+def tool_sequences(path: Path, progress: ProgressCallback | None = None) -> Iterator[ReadResult]:
     """The sequences of all logs below a path: the task or the user's words, then the tools' answers."""
     files = log_files(path)
     seen: dict[str, str] = {}
