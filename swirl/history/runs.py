@@ -60,12 +60,16 @@ class Runs(Store):
         return run_id
 
     def run(self, run_id: str) -> Run:
-        """The run of that id. Raises SwirlError, naming the newest runs, if there is none."""
-        with self._reading() as db:
-            row = db.execute(f"{SELECT_RUNS_SQL} WHERE runs.id = ?", [run_id]).fetchone()
-            if row is None:
+        """The run with that id. Raises SwirlError, naming the newest runs, if there is none."""
+        run = self.find_run(run_id)
+        if run is None:
+            with self._reading() as db:
                 raise self._unknown(db, run_id)
-        return as_run(row)
+        return run
+
+    def find_run(self, run_id: str) -> Run | None:
+        """The run with that id, or None if there is none."""
+        return next(iter(self.runs(ids=[run_id])), None)
 
     def runs(self, limit: int | None = None, ids: Sequence[str] | None = None) -> list[Run]:
         """All runs, or those of `ids` that are there, or the newest `limit` of them; newest first."""

@@ -81,6 +81,14 @@ def test_an_unknown_run_is_named_with_the_newest(history: History) -> None:
             call()
 
 
+def test_find_run_returns_none_for_an_unknown_or_hidden_run(history: History) -> None:
+    run_id = new_run(history)
+    assert history.find_run(run_id) == history.run(run_id)
+    assert history.find_run("nope") is None and history.find_run("") is None
+    history.hide_run(run_id)
+    assert history.find_run(run_id) is None
+
+
 def test_status_keeps_the_times(history: History) -> None:
     run_id = new_run(history)
     history.update_run(run_id, status="running", pid=7, pid_started=12.5)

@@ -117,14 +117,14 @@ class RunFileReader:
         values = self.members.read_document(layout.SETTINGS_JSON)
         checked_settings = Settings.from_dict(values)
         begun = self.about.get("from")
-        runs = {run.id: run for run in self.history.runs()}
         parent = None
         if begun is not None:
             begun = schema.require_object(begun, "origin")
-            known = runs.get(str(begun.get("run")))
+            known = self.history.find_run(str(begun.get("run")))
             parent = known.id if known and known.created == begun.get("created") else None
         model = checked_settings.model
-        foreign = owning_run_id(self.home, model) in runs or bool(begun and begun.get("checkpoint"))
+        names_local_run = self.history.find_run(owning_run_id(self.home, model)) is not None
+        foreign = names_local_run or bool(begun and begun.get("checkpoint"))
         if foreign and parent is None and not model.startswith(FOREIGN_MODEL_PREFIX):
             values = {**values, "model": FOREIGN_MODEL_PREFIX + model}
         return values, parent
