@@ -22,6 +22,8 @@ from swirl.history.judge_answers import Judgements
 from swirl.history.queue_order import QueueOrder
 from swirl.history.records import (
     RUN_STATUSES,
+    TRAINING_STATUSES,
+    UNFINISHED_STATUSES,
     Checkpoint,
     Evaluation,
     HandLabel,
@@ -41,6 +43,8 @@ from swirl.history.training_log import TrainingRecords
 __all__ = [
     "PREFERENCE_CHOICES",
     "RUN_STATUSES",
+    "TRAINING_STATUSES",
+    "UNFINISHED_STATUSES",
     "Checkpoint",
     "Evaluation",
     "HandLabel",

@@ -8,6 +8,9 @@ from typing import Any, Literal, get_args
 Status = Literal["queued", "running", "stopping", "interrupted", "stopped", "finished", "failed"]
 RunRequest = Literal["stop", "sample"]
 RUN_STATUSES: tuple[str, ...] = get_args(Status)
+TRAINING_STATUSES = ("running", "stopping")
+UNFINISHED_STATUSES = ("queued", *TRAINING_STATUSES)
+ENDED_STATUSES = ("interrupted", "stopped", "finished", "failed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from swirl import processes
 from swirl.errors import SwirlError
-from swirl.history.records import RUN_STATUSES, Run, RunRequest
+from swirl.history.records import ENDED_STATUSES, RUN_STATUSES, UNFINISHED_STATUSES, Run, RunRequest
 from swirl.history.store import Store, utc_timestamp
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ SELECT_RUNS_SQL = (
 )
 CHANGEABLE = frozenset(RUN_COLUMNS) - {"id", "created"}
 ROWS_PER_TRANSACTION = 20_000
-UNFINISHED_STATUSES = ("queued", "running", "stopping")
-ENDED_STATUSES = ("interrupted", "stopped", "finished", "failed")
 
 
 class Runs(Store):

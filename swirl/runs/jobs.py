@@ -19,7 +19,7 @@ from pathlib import Path
 
 from swirl import devices, processes
 from swirl.errors import SwirlError
-from swirl.history import History
+from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History
 from swirl.runs import scheduler
 from swirl.runs.archive.deletion import delete_run
 from swirl.runs.scheduler import is_alive, run_folder
@@ -100,7 +100,7 @@ def stop(home: Path, run_id: str, *, force: bool = False) -> None:
     with scheduler.locked_history(home) as history:
         scheduler.mark_interrupted_runs(history)
         run = history.run(run_id)
-        if run.status not in (*scheduler.TRAINING_STATUSES, "queued"):
+        if run.status not in UNFINISHED_STATUSES:
             raise SwirlError(f"Run {run_id} is not running; it is {run.status}.")
         if run.pid is None:
             history.update_run(run_id, status="stopped")
@@ -204,7 +204,7 @@ def _wait_for_turn(home: Path, run_id: str) -> bool:
                 return False
             scheduler.mark_interrupted_runs(history)
             scheduler.launch_next(history, home)
-            if history.run(run_id).status in scheduler.TRAINING_STATUSES:
+            if history.run(run_id).status in TRAINING_STATUSES:
                 return True
         time.sleep(QUEUE_POLL_SECONDS)
 

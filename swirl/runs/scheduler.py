@@ -21,7 +21,6 @@ from swirl.history import History, Run
 from swirl.runs import distributed
 from swirl.training.diagnostics import killed_advice
 
-TRAINING_STATUSES = ("running", "stopping")
 LOCK_SECONDS = 60.0
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from swirl.history.annotations import MAX_TAG_LENGTH, MAX_TAGS, tidy_tags
-from swirl.history.records import RUN_STATUSES
+from swirl.history.records import RUN_STATUSES, UNFINISHED_STATUSES
 from swirl.history.run_transfer import TRANSFERRED_COLUMNS
 
 MAX_TEXT_LENGTH = 20_000
@@ -18,7 +18,6 @@ MAX_STATE_LENGTH = 4_000_000
 """The longest state or sample: a picture may be written as a `data:` address."""
 INTEGER_LIMIT = 2**53
 PHASES = ("warm-up", "forward", "inverse")
-UNFINISHED_STATUSES = ("running", "stopping", "queued")
 
 
 class InvalidRunFileError(ValueError):
