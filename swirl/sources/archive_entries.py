@@ -1,4 +1,4 @@
-"""Lists the files of a folder or zip file and opens them safely; zip files are read member by member, never unpacked."""
+"""Lists and safely opens the files of a folder or zip file; zip files are read member by member, never unpacked."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Entry:
 def open_entries(path: Path, skipped: list[Skipped]) -> Iterator[list[Entry]]:
     """The files of a folder or zip file, or the single file `path`, in natural order.
 
-    Zip files in a folder are opened too. What is left out is added to `skipped`. Raises SwirlError if the path cannot be
-    read.
+    Zip files in a folder are opened too. What is left out is added to `skipped`. Raises SwirlError if the path cannot
+    be read.
     """
     with ExitStack() as stack:
         try:

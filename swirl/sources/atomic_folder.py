@@ -29,7 +29,7 @@ def draft_folder(target: Path) -> Iterator[Path]:
 
 
 def install_folder(folder: Path, target: Path, register: Callable[[], None]) -> None:
-    """Move a filled draft to `target` and call `register`. If either fails, the previous content of `target` is restored."""
+    """Move a filled draft to `target` and call `register`. If either fails, the previous `target` is restored."""
     old = temporary_sibling(target, "old")
     if target.exists():
         os.replace(target, old)
@@ -52,7 +52,7 @@ def delete_folder(target: Path) -> None:
 
 
 def temporary_sibling(target: Path, kind: str) -> Path:
-    """A name beside `target` with this process's id in it, so that the leftovers of killed processes can be recognised."""
+    """A name beside `target` that contains this process's id, so that leftovers of killed processes are recognised."""
     return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.{kind}")
 
 

@@ -46,7 +46,7 @@ class Reading:
 
 @dataclass
 class SkipReport:
-    """Collects what is skipped: lists the first MAX_LISTED_SKIPS and counts the rest, as a broken file may have millions."""
+    """Collects what is skipped: lists the first MAX_LISTED_SKIPS and counts the rest, which may be millions."""
 
     first_skipped: list[Skipped] = field(default_factory=list)
     count: int = 0
@@ -80,7 +80,8 @@ def read_sequences(path: Path, progress: ProgressCallback | None = None) -> Read
 def stream_sequences(path: Path, progress: ProgressCallback | None = None) -> Iterator[ReadResult]:
     """Yield the sequences of a file or folder as they are read, with unique ids, and what is skipped.
 
-    Raises SwirlError if the path is missing, has an unknown format, cannot be read, or is a folder without readable files.
+    Raises SwirlError if the path is missing, has an unknown format, cannot be read, or is a folder without readable
+    files.
     """
     skipped: list[Skipped] = []
     files = find_files(path, skipped)

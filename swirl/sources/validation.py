@@ -12,7 +12,7 @@ MAX_SEQUENCE_BYTES = 16 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was left out: `where` is `file` or `file:line`, `why` a predicate that gives the reason and the fix."""
+    """Something that was left out: `where` is `file` or `file:line`, `why` a predicate with the reason and the fix."""
 
     where: str
     why: str
@@ -33,7 +33,7 @@ ReadResult = LocatedSequence | Skipped
 
 
 class UnusableError(Exception):
-    """One record or one file cannot be used. The message is a predicate; the caller that knows the place makes a Skipped."""
+    """A record or file cannot be used. The message is a predicate; a caller that knows the place makes it a Skipped."""
 
 
 def validate_text(value: object, what: str) -> str:

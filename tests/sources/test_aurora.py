@@ -62,10 +62,10 @@ def test_rows_with_their_pictures_and_what_is_missing(bench):
     assert pictures.pixels(edits[0].input).max() == 0 and pictures.pixels(edits[0].output).max() == 10
     assert [str(item) for item in skipped] == [
         "test.json[1]: data/something/images/36/last.png cannot be found; copy the pictures of something there.",
-        "test.json[2] cannot be held against a target picture, for clevr names none.",
+        "test.json[2] cannot be compared with a target picture, because clevr names none.",
         "test.json[3]: data/ag/images/left.png cannot be found; copy the pictures of ag there.",
-        'test.json[4] has a path that leads out of the folder as "input"; correct it.',
-        "test.json[5] repeats the id 'something/36' of test.json[1]; give it an id of its own.",
+        'test.json[4] has a path that points outside the folder as "input"; correct it.',
+        "test.json[5] repeats the id 'something/36' of test.json[1]; give it a unique id.",
         'test.json[6] has an empty text as "instruction"; fill it in or remove it.',
         'test.json[7] is text, not an object with "task", "input" and "instruction"; correct it.',
     ]
@@ -105,7 +105,7 @@ def test_disc_edit_rows_with_their_fallbacks(bench):
     # A picture named by the folder it was in before the benchmark gathered them.
     assert third == EditChoice("whatsup", "whatsup/0", first.input, "on the table", "under the table")
     assert [(item.where, item.why) for item in skipped] == [
-        ("disc_edit_data/kubric/valid.json[3]", 'has null as "neg", where only text can be; correct it'),
+        ("disc_edit_data/kubric/valid.json[3]", 'has null as "neg", which must be text; correct it'),
         (
             "disc_edit_data/kubric/valid.json[4]: data/kubric/images/2/b.png",
             "cannot be found; copy the pictures of kubric there",
@@ -141,7 +141,7 @@ def test_imported_as_sequences_of_two_frames_with_their_instructions(bench, tmp_
     assert (report.sequences, report.transitions, report.kind) == (2, 2, "image")
     told = {item.where: item.why for item in report.skipped}
     assert told["test.json[3]: data/epic/images/0.png and 2 more"].startswith("cannot be found")
-    assert told["test.json[6]"].startswith("is left out: its picture data/kubric/images/cut.png is not a whole image")
+    assert told["test.json[6]"].startswith("is left out: its picture data/kubric/images/cut.png is not a complete image")
     assert len(told) == 4
     first, second = load_sequences(home, "aurora")
     assert (first.id, second.id) == ("kubric/0", "kubric/wide")

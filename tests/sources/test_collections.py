@@ -132,7 +132,7 @@ def test_importing_again_replaces_and_another_source_is_refused(tmp_path: Path, 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "", ".hidden", "with space", "x" * 61, "家"])
 def test_a_name_must_be_fit_for_a_folder(tmp_path: Path, home: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="can't name a collection"):
+    with pytest.raises(UsageError, match="not a valid collection name"):
         import_collection(home, lines(tmp_path / "a.jsonl", sequences("a")), name)
     assert not (home / "collections").exists()
 
@@ -259,7 +259,7 @@ def test_deleting_and_unknown_names(tmp_path: Path, home: Path) -> None:
     assert names(home) == ["household"]
     assert list((home / "collections").iterdir()) == []
     for call in (get_collection, load_sequences, load_true_actions, delete_collection):
-        with pytest.raises(SwirlError, match=r"no collection 'kitchen'; there are: household\."):
+        with pytest.raises(SwirlError, match=r"no collection 'kitchen'; the collections are: household\."):
             call(home, "kitchen")
 
 

@@ -77,8 +77,8 @@ def test_pictures_that_cannot_be_used_are_named(folder: Path) -> None:
         *({"state": "a.png", "action": "go", "next_state": name} for name in ("b.png", "huge.png", "text.png")),
     )
     assert told(found, folder) == [("a.png", "go", "b.png")]
-    assert "huge.png, which has far more than the 64 million" in skipped[0].why
-    assert "text.png, which is no image that can be read" in skipped[1].why
+    assert "huge.png, which has far more pixels than the limit of 64 million" in skipped[0].why
+    assert "text.png, which is not a readable image" in skipped[1].why
 
 
 @pytest.mark.parametrize("name", ["train.json", "train.jsonl"])

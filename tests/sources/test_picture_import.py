@@ -124,7 +124,7 @@ def test_frames_of_other_sizes_take_the_first_ones(tmp_path: Path, home: Path) -
     write(folder / "4.jpg", picture("JPEG", size=(300, 300)))
     report = import_collection(home, folder)
     assert said(report) == {
-        "3.png and 1 more": "have another size than the first frame, and were scaled to 96×64",
+        "3.png and 1 more": "differ in size from the first frame and were scaled to 96×64",
     }
     assert {shown(state).shape for state in load_sequences(home, "mixed")[0].states} == {(64, 96, 3)}
 
@@ -169,7 +169,7 @@ def test_a_truncated_jpeg_is_named_and_left_out(tmp_path: Path, home: Path) -> N
     report = import_collection(home, folder)
     assert shapes(home, "photos") == {"photos": 2}
     assert list(said(report)) == ["2.jpg"]
-    assert said(report)["2.jpg"].startswith("is not a whole image (")
+    assert said(report)["2.jpg"].startswith("is not a complete image (")
 
 
 def test_a_picture_of_900_million_pixels_is_refused_by_its_head(tmp_path: Path, home: Path) -> None:
@@ -179,8 +179,8 @@ def test_a_picture_of_900_million_pixels_is_refused_by_its_head(tmp_path: Path, 
     report = import_collection(home, folder)
     assert shapes(home, "large") == {"large": 2}
     assert said(report) == {
-        "3.png": "has far more than the 64 million that are decoded; scale it down",
-        "4.png": "has 10000×6401 pixels, more than the 64 million that are decoded; scale it down",
+        "3.png": "has far more pixels than the limit of 64 million; scale it down",
+        "4.png": "is 10000×6401, more pixels than the limit of 64 million; scale it down",
     }
     assert MAX_PIXELS == 64_000_000
 
@@ -194,9 +194,9 @@ def test_files_that_are_no_pictures_whatever_they_are_called(tmp_path: Path, hom
     report = import_collection(home, folder)
     assert shapes(home, "odd") == {"odd": 2}
     assert said(report) == {
-        "notes.pdf": "is no picture and no video",
+        "notes.pdf": "is neither a picture nor a video",
         **{
-            name: "is no image that can be read; save it as PNG or JPEG"
+            name: "is not a readable image; save it as PNG or JPEG"
             for name in ("empty.png", "page.gif", "text.jpg")
         },
     }
@@ -231,8 +231,8 @@ def test_names_that_lead_out_of_a_zip_file_are_left_out(tmp_path: Path, home: Pa
     report = import_collection(home, archive)
     assert shapes(home, "evil") == {"evil": 2}
     found = said(report)
-    assert found.pop("evil.zip: 'link.png'") == "is a link, not a file; put the file itself there"
-    assert set(found.values()) == {"has a name that leads out of the zip file; rename it"}
+    assert found.pop("evil.zip: 'link.png'") == "is a link, not a file; replace it with the file itself"
+    assert set(found.values()) == {"has a name that points outside the zip file; rename it"}
     assert list(found) == [f"evil.zip: {name!a}" for name in bad]
     assert {file for file in tmp_path.rglob("*") if file.name == "evil.png"} == before == set()
 
@@ -264,7 +264,7 @@ def test_a_member_that_grows_beyond_measure_is_left_out(
     monkeypatch.setattr(zipfile.ZipFile, "open", watched)
     report = import_collection(home, archive)
     assert shapes(home, "bomb") == {"bomb": 2}
-    why = "would unpack to 101 MB from almost nothing; make the zip file anew without it"
+    why = "would unpack to 101 MB from almost nothing; recreate the zip file without it"
     assert said(report) == {"bomb.zip: '3.png'": why}
 
 
@@ -296,7 +296,7 @@ def test_a_broken_zip_file(tmp_path: Path, home: Path) -> None:
         for number in (1, 2, 3):
             opened.writestr(f"{number}.png", picture(at=4 * number))
     data = whole.getvalue()
-    assert "cut.zip is not a whole zip file (" in refusal(home, write(tmp_path / "cut.zip", data[:-30]))
+    assert "cut.zip is not a complete zip file (" in refusal(home, write(tmp_path / "cut.zip", data[:-30]))
     # One flipped byte in the second member: its checksum no longer fits.
     place = data.index(b"2.png") + 40
     flipped = data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :]
@@ -308,14 +308,14 @@ def test_a_broken_zip_file(tmp_path: Path, home: Path) -> None:
 def test_a_zip_file_without_pictures(tmp_path: Path, home: Path) -> None:
     with zipfile.ZipFile(tmp_path / "texts.zip", "w") as opened:
         opened.writestr("a.txt", "one\n\ntwo")
-    assert "texts.zip holds no picture and no video; it needs pictures (PNG" in refusal(home, tmp_path / "texts.zip")
+    assert "texts.zip contains no pictures or videos; it needs pictures (PNG" in refusal(home, tmp_path / "texts.zip")
 
 
 def test_texts_and_pictures_in_one_folder_are_to_be_divided(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "both", 2)
     write(folder / "story.txt", b"one\n\ntwo")
     sentence = refusal(home, folder)
-    assert "both holds both pictures (" in sentence
+    assert "both contains both pictures (" in sentence
     assert "1 more) and texts (story.txt); put each kind in a folder of its own." in sentence
 
 
@@ -336,7 +336,7 @@ def test_one_picture_is_no_sequence(tmp_path: Path, home: Path) -> None:
 
 def test_an_unknown_kind_of_file_says_what_can_be_read(tmp_path: Path, home: Path) -> None:
     sentence = refusal(home, write(tmp_path / "paper.pdf", b"%PDF"))
-    assert "paper.pdf is of no kind that can be read" in sentence
+    assert "paper.pdf has an unknown format" in sentence
     assert "JSONL" in sentence and "WebP" in sentence and "MP4" in sentence and "zip" in sentence
 
 

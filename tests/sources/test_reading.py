@@ -63,7 +63,7 @@ def test_broken_json_on_line_3_of_5_leaves_four(tmp_path: Path) -> None:
         ('{"id": "b", "states": [{"text": "x"}, "y"]}', "has an object as state 1"),
         ('{"id": "b", "states": ["x", null]}', "has null as state 2"),
         ('{"id": "b", "states": ["x", " \\n\\t "]}', "has an empty text as state 2"),
-        ('{"id": "b", "states": "x y"}', 'has text as "states", where a list'),
+        ('{"id": "b", "states": "x y"}', 'has text as "states", which must be a list'),
         ('{"id": "b"}', 'has no "states"'),
         ('{"states": ["x", "y"]}', 'has no "id"'),
         ('{"id": "", "states": ["x", "y"]}', "has an empty text as the id"),
@@ -172,7 +172,7 @@ def test_quoted_states_keep_commas_quotes_and_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        (b"a,two,x", "has 'two' as its step, where only a whole number can be"),
+        (b"a,two,x", "has 'two' as its step, which must be a whole number"),
         (b"a,2.5,x", "has '2.5' as its step"),
         (b"a,,x", "has '' as its step"),
         (b"a,2", "has 2 of the header's columns"),
@@ -224,7 +224,7 @@ def test_a_table_without_the_header_says_what_it_needs(tmp_path: Path) -> None:
 
 
 def test_a_table_with_nothing_but_its_header(tmp_path: Path) -> None:
-    assert "holds no sequence" in refusal(write(tmp_path / "t.tsv", "sequence_id\tstep\tstate\n"))
+    assert "contains no sequence" in refusal(write(tmp_path / "t.tsv", "sequence_id\tstep\tstate\n"))
 
 
 # plain text
@@ -286,7 +286,7 @@ def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_read(tmp_path: Pa
     assert {name: why.split(";")[0] for name, why in found.items()} == {
         "empty.jsonl": "is empty",
         "program.txt": "is a binary file, not text",
-        "README.md": "is taken for a text about the data",
+        "README.md": "looks like a document about the data",
         "table.csv": "lacks sequence_id, step, state in its first line, which has: x, y",
         "wide.txt": "is in UTF-16",
     }
@@ -299,10 +299,10 @@ def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_read(tmp_path: Pa
         ("blank.txt", b"\xef\xbb\xbf \r\n\r\n", "is empty"),
         ("program.txt", b"MZ\x90\0\3", "is a binary file, not text"),
         ("wide.csv", "sequence_id".encode("utf-16"), "is in UTF-16; save it as UTF-8"),
-        ("clip.mp4", b"video", "is of no kind that can be read"),
+        ("clip.mp4", b"video", "has an unknown format"),
         ("one.jsonl", b'{"id": "a", "states": ["x"]}', "one.jsonl:1 has 1 state"),
         ("bad.jsonl", b"x\ny\nz", "bad.jsonl:1 is not valid JSON (Expecting value at column 1)"),
-        ("bad.jsonl", b"x\ny\nz", "(2 more were left out like it)"),
+        ("bad.jsonl", b"x\ny\nz", "(2 more were skipped)"),
     ],
 )
 def test_a_file_without_anything_usable_is_one_sentence(tmp_path: Path, name: str, content: bytes, why: str) -> None:
@@ -314,9 +314,9 @@ def test_missing_paths_and_folders_without_files(tmp_path: Path) -> None:
     assert "There is no file or folder" in refusal(tmp_path / "nowhere.jsonl")
     (tmp_path / "hollow" / "inner").mkdir(parents=True)
     write(tmp_path / "hollow" / "picture.png", b"\x89PNG")
-    assert "has no file that can be read" in refusal(tmp_path / "hollow")
+    assert "contains no readable file" in refusal(tmp_path / "hollow")
     os.mkfifo(tmp_path / "pipe.jsonl")
-    assert "is of no kind that can be read" in refusal(tmp_path / "pipe.jsonl")
+    assert "has an unknown format" in refusal(tmp_path / "pipe.jsonl")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -124,6 +124,6 @@ def test_a_collection_that_lacks_a_frame_names_it(tmp_path: Path, home: Path) ->
 def test_a_recording_without_its_frames_is_refused(tmp_path: Path, home: Path) -> None:
     folder = record(tmp_path / "greys", a=[10, 20])
     (folder / FRAMES_FILE).unlink()
-    with pytest.raises(SwirlError, match=r"greys lacks frames\.zip, which holds its frames; record it again\.$"):
+    with pytest.raises(SwirlError, match=r"greys lacks frames\.zip, which contains its frames; record it again\.$"):
         import_collection(home, folder)
     assert not (home / "collections" / "greys").exists()

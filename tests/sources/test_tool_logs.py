@@ -12,7 +12,8 @@ import pytest
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import import_collection, load_sequences
-from swirl.sources.formats.tool_logs import read_answer_tree, read_tau_bench
+from swirl.sources.formats.tool_log_sequences import load_logs
+from swirl.sources.formats.tool_logs import read_answer_tree
 from swirl.worlds import registry
 from swirl.worlds.base import episode_seed
 from swirl.worlds.tool_log_world import shorten_message
@@ -84,7 +85,7 @@ def tau(tmp_path):
 
 
 def test_a_trajectory_is_cut_where_the_user_speaks(tau):
-    first, second = read_tau_bench(tau)[:2]
+    first, second = read_logs(tau)[:2]
     assert (first.id, second.id) == ("task-0-trial-0-0", "task-0-trial-0-1")
     assert [(step.context, step.call, step.observation) for step in first.steps] == [
         ("Hello, I am Mia.", 'get_user(id="mia")', '{"name": "Mia"}'),
@@ -113,14 +114,26 @@ def test_a_flat_chain_is_read_like_a_tree(tmp_path):
     assert [step.call for log in read_answer_tree(path) for step in log.steps] == ['search(q="cat")']
 
 
-@pytest.mark.parametrize("reader", [read_tau_bench, read_answer_tree])
-@pytest.mark.parametrize("text", ["[]", "{}", '[{"id": 1}]', "no json", '[{"task_id": 1, "traj": []}]', None])
+def read_logs(path):
+    """The logs of a file whose layout is detected."""
+    return load_logs(path, path)
+
+
+@pytest.mark.parametrize("reader", [read_logs, read_answer_tree])
+@pytest.mark.parametrize("text", ["[]", "{}", '[{"id": 1}]', "no json", None])
 def test_other_files_are_one_sentence(tmp_path, reader, text):
     path = tmp_path / "file.json"
     if text is not None:
         path.write_text(text)
     with pytest.raises(SwirlError, match=r"file\.json .*(needs|copy|check|choose)"):
         reader(path)
+
+
+def test_a_tau_bench_log_is_no_toolbench_answer_and_may_have_no_calls(tmp_path, tau):
+    with pytest.raises(SwirlError, match="not a ToolBench answer; it needs"):
+        read_answer_tree(tau)
+    tau.write_text('[{"task_id": 1, "traj": []}]')
+    assert read_logs(tau) == ()
 
 
 def test_an_import_keeps_the_calls_aside_and_names_what_it_leaves_out(tmp_path):
@@ -166,7 +179,7 @@ def test_answers_are_shortened():
 
 @pytest.mark.parametrize(
     ("path", "reader", "calls"),
-    [("tau-bench/gpt-4o-airline.json", read_tau_bench, 1070), ("toolbench", read_answer_tree, 300),
+    [("tau-bench/gpt-4o-airline.json", read_logs, 1070), ("toolbench", read_answer_tree, 300),
      ("stabletoolbench", read_answer_tree, 39)],
 )  # fmt: skip
 def test_the_benchmarks_own_files(path, reader, calls):

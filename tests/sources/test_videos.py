@@ -82,7 +82,7 @@ def test_frames_that_look_the_same_are_left_out_and_said(tmp_path: Path, home: P
     report = import_collection(home, path, options=PictureOptions(every=1))
     assert shapes(home, "slow") == {"slow": 3}
     assert lines(report) == [
-        'slow.mp4: frames 2-5, 7-10, 12-15 look the same as the frame before; "keep duplicates" keeps such frames.'
+        'slow.mp4: frames 2-5, 7-10, 12-15 look the same as the previous frame; "keep duplicates" keeps such frames.'
     ]
     report = import_collection(home, path, options=PictureOptions(every=1, keep_duplicates=True))
     assert (shapes(home, "slow"), report.skipped) == ({"slow": 15}, ())
@@ -97,8 +97,8 @@ def test_a_cut_begins_another_sequence(tmp_path: Path, home: Path) -> None:
     report = import_collection(home, path, options=PictureOptions(every=3))
     assert shapes(home, "film") == {"film": 4, "film#11": 4}
     assert lines(report) == [
-        'film.mp4: frames 11, 21 begin another scene, and so another sequence; "keep cuts" keeps one.',
-        "film.mp4: frame 21 is a scene of one frame; a sequence needs two.",
+        'film.mp4: frames 11, 21 start a new scene and sequence; "keep cuts" keeps one sequence.',
+        "film.mp4: frame 21 is a scene with one frame; a sequence needs two.",
     ]
     before, after = load_sequences(home, "film")
     assert shown(before.states[-1]).mean() < 100 < shown(after.states[0]).mean()
@@ -143,25 +143,25 @@ def refusal(home: Path, path: Path) -> str:
 
 def test_a_text_called_mp4(tmp_path: Path, home: Path) -> None:
     sentence = refusal(home, write(tmp_path / "text.mp4", b"Once upon a time.\n" * 100))
-    assert "text.mp4 is no video that can be read (Invalid data found" in sentence
-    assert "is no video that can be read" in refusal(home, write(tmp_path / "empty.webm", b""))
+    assert "text.mp4 is not a readable video (Invalid data found" in sentence
+    assert "is not a readable video" in refusal(home, write(tmp_path / "empty.webm", b""))
 
 
 def test_a_playlist_opens_no_other_file(tmp_path: Path, home: Path) -> None:
     video(tmp_path / "real.mp4", moving(8))
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{tmp_path / 'real.mp4'}\n#EXT-X-ENDLIST\n"
     for name in ("list.mp4", "list.mkv"):
-        assert "is no video that can be read" in refusal(home, write(tmp_path / name, playlist.encode()))
+        assert "is not a readable video" in refusal(home, write(tmp_path / name, playlist.encode()))
 
 
 def test_a_video_without_pictures(tmp_path: Path, home: Path) -> None:
-    assert "sound.mp4 has no pictures in it, only sound; choose a video" in refusal(home, sound(tmp_path / "sound.mp4"))
+    assert "sound.mp4 contains only sound, not pictures; choose a video" in refusal(home, sound(tmp_path / "sound.mp4"))
 
 
 def test_a_video_of_an_unknown_codec(tmp_path: Path, home: Path) -> None:
     path = video(tmp_path / "odd.mp4", moving(8))
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
-    assert "odd.mp4 is packed in a way that cannot be read here" in refusal(home, path)
+    assert "odd.mp4 uses a codec that is not supported" in refusal(home, path)
 
 
 def test_a_gif_of_one_frame(tmp_path: Path, home: Path) -> None:
@@ -170,12 +170,12 @@ def test_a_gif_of_one_frame(tmp_path: Path, home: Path) -> None:
 
 def test_a_video_that_shows_one_picture(tmp_path: Path, home: Path) -> None:
     sentence = refusal(home, video(tmp_path / "still.mp4", [scene(0)] * 12))
-    assert "still.mp4: frames 2-12 look the same as the frame before" in sentence
+    assert "still.mp4: frames 2-12 look the same as the previous frame" in sentence
 
 
 def test_a_step_wider_than_the_video(tmp_path: Path, home: Path) -> None:
     path = video(tmp_path / "short.mp4", moving(6))
-    with pytest.raises(SwirlError, match="gives one frame at a step of 50; a sequence needs two, so take a smaller"):
+    with pytest.raises(SwirlError, match="gives one frame at a step of 50; a sequence needs two, so use a smaller"):
         import_collection(home, path, options=PictureOptions(every=50))
 
 
@@ -198,7 +198,7 @@ def test_the_step_is_frames_or_seconds() -> None:
     assert parse_every("0.5s") == {"seconds": 0.5}
     assert parse_every(" 2 s") == {"seconds": 2.0}
     for wrong in ("0", "0s", "-1", "1.5", "x", "", "1e3s", "5m", "infs"):
-        with pytest.raises(UsageError, match=r"is no step; use a number of frames like 15, or seconds like 0\.5s"):
+        with pytest.raises(UsageError, match=r"not a valid step; use a number of frames such as 15, or seconds such as 0\.5s"):
             parse_every(wrong)
 
 
@@ -210,7 +210,7 @@ def test_the_options_have_flags(tmp_path: Path, home: Path, capsys: pytest.Captu
     assert main([*arguments[:4], "--every", "0.3s"]) == 0
     assert shapes(home, "clip") == {"clip": 2}
     assert main([*arguments[:4], "--every", "often"]) == 2
-    assert "'often' is no step; use a number of frames" in capsys.readouterr().err
+    assert "'often' is not a valid step; use a number of frames" in capsys.readouterr().err
 
 
 def test_places_in_a_report_stay_readable() -> None:
@@ -251,5 +251,5 @@ def test_a_real_clip_needs_no_options(home: Path) -> None:
 def test_a_real_clip_that_stands_still_for_a_while(home: Path) -> None:
     report = import_collection(home, clips()["a.mp4"])
     assert report.sequences == 1 and 5 <= report.transitions <= 11
-    assert len(report.skipped) == 1 and "look the same as the frame before" in report.skipped[0].why
+    assert len(report.skipped) == 1 and "look the same as the previous frame" in report.skipped[0].why
     assert shown(load_sequences(home, "a")[0].states[0]).shape == (288, 512, 3)
