@@ -51,9 +51,9 @@ def test_states_may_be_paths_of_pictures(folder: Path) -> None:
     assert told(found[:1], folder) == [("a.png", "go", "pictures/e.jpg")]
     assert len(found) == 2
     assert [str(item) for item in skipped] == [
-        "labels.jsonl:2 names the picture lost.png, which is not there; put it there or remove the line.",
-        "labels.jsonl:3 names the picture lost.png, which is not there; put it there or remove the line.",
-        "labels.jsonl:4 has a picture on one side and a text on the other; both must be of one kind.",
+        "labels.jsonl:2 names the picture lost.png, which does not exist; add it or remove the line.",
+        "labels.jsonl:3 names the picture lost.png, which does not exist; add it or remove the line.",
+        "labels.jsonl:4 has a picture as one state and a text as the other; both must be of the same kind.",
     ]
 
 
@@ -91,7 +91,7 @@ def test_the_layout_of_aurora(folder: Path, name: str) -> None:
         {"instruction": "", "input": "a.png", "output": "b.png"},
     )
     assert told(found, folder) == [("a.png", "Move it.", "b.png")]
-    reasons = ['has no "output"', "lost.png, which is not there", 'has an empty text as "instruction"']
+    reasons = ['has no "output"', "lost.png, which does not exist", 'has an empty text as "instruction"']
     assert len(skipped) == 3
     for item, why in zip(skipped, reasons, strict=True):
         assert item.where.startswith(name) and why in item.why
@@ -140,7 +140,7 @@ def test_single_turns_of_pico_banana(folder: Path) -> None:
         ("pictures/e.jpg", "Make it blue.", "b.png"),
         ("a.png", "blue", "b.png"),
     ]
-    assert "z.png?size=large, which is not there; download it beside this file" in skipped[0].why
+    assert "z.png?size=large, which does not exist; download it beside this file" in skipped[0].why
     assert 'has null as "open_image_input_file"' in skipped[1].why
 
 
@@ -166,5 +166,5 @@ def test_several_turns_of_pico_banana(folder: Path) -> None:
 
 
 def test_no_picture_at_all_is_one_sentence(folder: Path) -> None:
-    with pytest.raises(SwirlError, match=r"train\.json\[0\] names the picture x\.png, which is not there.*1 more"):
+    with pytest.raises(SwirlError, match=r"train\.json\[0\] names the picture x\.png, which does not exist.*1 more"):
         labels(folder / "train.json", *[{"instruction": "go", "input": "x.png", "output": "y.png"}] * 2)
