@@ -162,7 +162,7 @@ def test_logs_are_recorded_like_a_world_and_held_out_by_task(tmp_path, tau):
     assert report["sequences"] == 4 and (tmp_path / "out" / "actions.jsonl").exists()
     with pytest.raises(UsageError, match="ask for at most as many"):
         registry.record("tau-bench", tmp_path / "more", **(wanted | {"sequences": 500}))
-    with pytest.raises(SwirlError, match="no log of toolbench"):
+    with pytest.raises(SwirlError, match="no toolbench log"):
         registry.record("toolbench", tmp_path / "other", **wanted)
     with pytest.raises(SwirlError, match="--from PATH"):
         registry.record("tau-bench", tmp_path / "none", sequences=1, length=1, seed=0)
