@@ -135,11 +135,11 @@ def test_asking_twice_is_asking_once(history: History) -> None:
 
 def test_notes(history: History) -> None:
     run_id = new_run(history)
-    assert history.note(run_id) == ""
+    assert history.run(run_id).note == ""
     history.set_note(run_id, "β too low")
-    assert history.note(run_id) == history.run(run_id).note == history.runs()[0].note == "β too low"
+    assert history.run(run_id).note == history.runs()[0].note == "β too low"
     history.set_note(run_id, "  ")
-    assert history.note(run_id) == ""
+    assert history.run(run_id).note == ""
 
 
 def test_deleting_a_run_deletes_its_rows_everywhere(history: History, tmp_path: Path) -> None:

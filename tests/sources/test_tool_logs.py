@@ -166,7 +166,7 @@ def test_logs_are_recorded_like_a_world_and_held_out_by_task(tmp_path, tau):
         registry.record("toolbench", tmp_path / "other", **wanted)
     with pytest.raises(SwirlError, match="--from PATH"):
         registry.record("tau-bench", tmp_path / "none", sequences=1, length=1, seed=0)
-    with pytest.raises(UsageError, match="leave --from out"):
+    with pytest.raises(UsageError, match="omit --from"):
         registry.record("household", tmp_path / "none", **wanted)
     assert not (tmp_path / "none").exists()
 

@@ -24,9 +24,6 @@ RUN_JSON, SETTINGS_JSON, METRICS_JSONL, ROLLOUTS_JSONL, LOG_FILE = (
     "rollouts.jsonl",
     "log.txt",
 )
-KEPT_BY_HISTORY = (RUN_JSON, SETTINGS_JSON, METRICS_JSONL, ROLLOUTS_JSONL)
-"""Members that become rows, not files of the run's folder."""
-
 MEGABYTE = 2**20
 ALLOWED_MEMBERS = (
     (re.compile(r"run\.json"), 64 * MEGABYTE),
