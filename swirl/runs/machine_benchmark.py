@@ -1,4 +1,4 @@
-"""What this machine can do: throughput of sampling and scoring, the time of a real training step, and memory."""
+"""Benchmarks this machine: throughput of sampling and scoring, the time of a real training step, and memory."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 PRESET = "tiny-household"
 COLLECTION = "household"
-ROWS = 64  # transitions in one measured batch
-REPEATS = 3  # the median of as many is reported
-TRAINING_STEPS = 4  # in each of the two phases; the first of each pays for what is made once
+ROWS = 64  # transitions per measured batch
+REPEATS = 3  # the median of this many runs is reported
+TRAINING_STEPS = 4  # per phase, of two; the first step of each includes one-off costs
 
 
 def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCallback | None = None) -> dict[str, Any]:
-    """Measure with the checkpoint `name` on the Household sample. Seconds, bytes, and things a second.
+    """Measure this machine with the checkpoint `name` on the Household sample, in seconds, bytes and items per second.
 
-    The training steps are a real run, in a home of their own that is removed. Raises SwirlError when the model
-    cannot be loaded or the run fails.
+    The training steps are a real run, in a temporary home. Raises SwirlError if the model cannot be loaded or the run
+    fails.
     """
     from swirl.models import load_world_model, resolve_checkpoint
     from swirl.sources.collections.catalog import load_sequences
@@ -59,7 +59,7 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCal
 
 
 def measure_inference(model: WorldModel, pairs: list[tuple[State, State]], tell: ProgressCallback) -> dict[str, float]:
-    """Rates of inferring, of sampling next states, and of scoring them."""
+    """The rates of inferring actions, sampling next states and scoring them, per second."""
     tell(0.2, "inferring actions")
     actions = [found.action for found in model.infer(pairs, alternatives=1)]
     states, next_states = [x for x, _ in pairs], [y for _, y in pairs]
@@ -80,7 +80,7 @@ def measure_inference(model: WorldModel, pairs: list[tuple[State, State]], tell:
 
 
 def median_seconds(work: Callable[[], object]) -> float:
-    """The median time of REPEATS calls; the caller has called it once already."""
+    """The median time of REPEATS calls, in seconds; the caller has already called it once as a warm-up."""
     times = []
     for _ in range(REPEATS):
         started = time.perf_counter()
@@ -90,7 +90,7 @@ def median_seconds(work: Callable[[], object]) -> float:
 
 
 def measure_training(model: str, device: str) -> dict[str, float]:
-    """Seconds of a training step and rollouts a second, from one short iteration of the loop."""
+    """Seconds per training step and rollouts per second, from one short iteration of the training loop."""
     changes = {"model": model, "device": device, "iterations": 1, "steps_per_phase": TRAINING_STEPS, "held_out": 1}
     settings = get_preset(PRESET).settings.replace(changes)
     with tempfile.TemporaryDirectory(prefix="swirl-benchmark-") as folder:
@@ -110,7 +110,7 @@ def measure_training(model: str, device: str) -> dict[str, float]:
 
 
 def peak_memory(device: str) -> dict[str, int]:
-    """The most memory this process has held, in bytes, and the most on its GPU."""
+    """The peak memory of this process and on its GPU, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     figures = {"peak_memory_bytes": peak if sys.platform == "darwin" else peak * 1024}
     if device.startswith("cuda"):

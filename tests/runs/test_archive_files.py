@@ -121,7 +121,7 @@ def test_what_is_missing_here_is_named(home: Path, tmp_path: Path) -> None:
 
 def test_a_file_that_is_there_is_not_overwritten(home: Path, exported: Path, tmp_path: Path) -> None:
     before = exported.read_bytes()
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         export_run(home, "household-01", exported)
     with pytest.raises(SwirlError, match="no run 'nope'"):
         export_run(home, "nope", tmp_path / "x.zip")
@@ -152,15 +152,18 @@ def foreign_weights(members: dict[str, bytes]) -> None:
 
 SPOILT: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
     "no run.json": (lambda m: m.pop("run.json"), "it has no run.json"),
-    "another program's": (lambda m: changed(m, "run.json", kind="photos"), "not a run's"),
+    "another program's": (lambda m: changed(m, "run.json", kind="photos"), "not that of a run"),
     "a newer program's": (lambda m: changed(m, "run.json", format=2), "newer SWIRL Studio"),
-    "a way out": (lambda m: m.update({"../../evil.txt": b"x"}), "no place for"),
-    "an absolute path": (lambda m: m.update({"/etc/evil": b"x"}), "no place for"),
-    "a pickle": (lambda m: m.update({"trainer/optimizer.pt": b"x"}), "no place for"),
-    "a script": (lambda m: m.update({"checkpoints/00-warm-up/fwm/model.py": b"x"}), "no place for"),
-    "weights that are none": (foreign_weights, "no safetensors"),
-    "another log": (lambda m: m.update({"log.txt": b"other"}), "not what it was"),
-    "no weights": (lambda m: m.pop("checkpoints/00-warm-up/idm/adapter_model.safetensors"), "no whole checkpoint"),
+    "a way out": (lambda m: m.update({"../../evil.txt": b"x"}), "a run cannot contain"),
+    "an absolute path": (lambda m: m.update({"/etc/evil": b"x"}), "a run cannot contain"),
+    "a pickle": (lambda m: m.update({"trainer/optimizer.pt": b"x"}), "a run cannot contain"),
+    "a script": (lambda m: m.update({"checkpoints/00-warm-up/fwm/model.py": b"x"}), "a run cannot contain"),
+    "weights that are none": (foreign_weights, "are not safetensors"),
+    "another log": (lambda m: m.update({"log.txt": b"other"}), "has changed since it was exported"),
+    "no weights": (
+        lambda m: m.pop("checkpoints/00-warm-up/idm/adapter_model.safetensors"),
+        "is not a complete checkpoint",
+    ),
     "an unknown setting": (lambda m: changed(m, "settings.json", colour="red"), "Unknown setting 'colour'"),
     "a setting out of range": (lambda m: changed(m, "settings.json", beta=-1), "out of range"),
     "no phases": (lambda m: changed(m, "run.json", phases=None), "no list of phases"),
@@ -193,7 +196,7 @@ def test_truncated_foreign_and_missing_files(exported: Path, tmp_path: Path) -> 
     for content in (whole[: len(whole) // 2], whole[:-30], b"no zip", b""):
         bad.write_bytes(content)
         with pytest.raises(
-            SwirlError, match=r"^bad\.swirl\.zip is not a whole run file \(.+\); export the run again\.$"
+            SwirlError, match=r"^bad\.swirl\.zip is not a valid run file \(.+\); export the run again\.$"
         ):
             import_run(there, bad)
     with pytest.raises(SwirlError, match="cannot be read"):

@@ -52,7 +52,7 @@ def test_runs_wait_in_the_order_of_their_start_and_can_be_moved(home: Path) -> N
     assert waiting(home) == [c, a, b]
     end(home, first)
     assert places(home) == {c: "cpu"} and waiting(home) == [a, b]
-    with pytest.raises(SwirlError, match=f"Run {c} does not wait in the queue; it is running"):
+    with pytest.raises(SwirlError, match=f"Run {c} is not in the queue; it is running"):
         jobs.move_in_queue(home, c, "up")
 
 
@@ -112,7 +112,7 @@ def test_samples_are_asked_of_a_running_run_alone(home: Path) -> None:
     running, queued = start(home), start(home)
     jobs.request_samples(home, running)
     assert History(home).pending_requests(running) == ["sample"]
-    with pytest.raises(SwirlError, match="is queued; only a running one"):
+    with pytest.raises(SwirlError, match="is queued; only a running run"):
         jobs.request_samples(home, queued)
 
 
@@ -126,7 +126,7 @@ def test_the_command_line_shows_and_moves(home: Path, capsys: pytest.CaptureFixt
         ["2", a, "queued"],
     ]
     assert main(["--home", str(home), "queue", first, "up"]) == 1
-    assert "does not wait in the queue" in capsys.readouterr().err
+    assert "is not in the queue" in capsys.readouterr().err
     assert main(["--home", str(home), "queue", b]) == 2
     assert main(["--home", str(home), "sample", first]) == 0
 

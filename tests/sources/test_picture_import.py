@@ -195,10 +195,7 @@ def test_files_that_are_no_pictures_whatever_they_are_called(tmp_path: Path, hom
     assert shapes(home, "odd") == {"odd": 2}
     assert said(report) == {
         "notes.pdf": "is neither a picture nor a video",
-        **{
-            name: "is not a readable image; save it as PNG or JPEG"
-            for name in ("empty.png", "page.gif", "text.jpg")
-        },
+        **{name: "is not a readable image; save it as PNG or JPEG" for name in ("empty.png", "page.gif", "text.jpg")},
     }
 
 

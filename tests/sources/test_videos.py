@@ -198,7 +198,8 @@ def test_the_step_is_frames_or_seconds() -> None:
     assert parse_every("0.5s") == {"seconds": 0.5}
     assert parse_every(" 2 s") == {"seconds": 2.0}
     for wrong in ("0", "0s", "-1", "1.5", "x", "", "1e3s", "5m", "infs"):
-        with pytest.raises(UsageError, match=r"not a valid step; use a number of frames such as 15, or seconds such as 0\.5s"):
+        sentence = r"is not a valid step; use a number of frames such as 15, or seconds such as 0\.5s"
+        with pytest.raises(UsageError, match=sentence):
             parse_every(wrong)
 
 
