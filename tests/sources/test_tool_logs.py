@@ -1,4 +1,4 @@
-"""Tool logs: both layouts read into steps, imported with their calls, and recorded like a world."""
+"""Tool logs: reading both layouts into steps, importing them with their calls, and recording them as a world."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ ANSWER = tree(
 
 @pytest.fixture
 def tau(tmp_path):
-    """A file of tau-bench's layout: six tasks of two trials."""
+    """A file in tau-bench's layout: six tasks with two trials each."""
     records = [{"task_id": task, "trial": trial, "traj": TRAJECTORY} for task in range(6) for trial in range(2)]
     path = tmp_path / "tau.json"
     path.write_text(json.dumps(records))
     return path
 
 
-def test_a_trajectory_is_cut_where_the_user_speaks(tau):
+def test_a_trajectory_is_split_at_user_messages(tau):
     first, second = read_logs(tau)[:2]
     assert (first.id, second.id) == ("task-0-trial-0-0", "task-0-trial-0-1")
     assert [(step.context, step.call, step.observation) for step in first.steps] == [
@@ -95,7 +95,7 @@ def test_a_trajectory_is_cut_where_the_user_speaks(tau):
     assert second.steps[0].earlier[0] == ('get_user(id="mia")', '{"name": "Mia"}')
 
 
-def test_each_call_of_a_tree_is_in_one_log_and_a_branch_begins_where_it_leaves(tmp_path):
+def test_each_call_of_a_tree_is_in_exactly_one_log(tmp_path):
     path = tmp_path / "7_DFS.json"
     path.write_text(json.dumps(ANSWER))
     first, second = read_answer_tree(path)
@@ -121,7 +121,7 @@ def read_logs(path):
 
 @pytest.mark.parametrize("reader", [read_logs, read_answer_tree])
 @pytest.mark.parametrize("text", ["[]", "{}", '[{"id": 1}]', "no json", None])
-def test_other_files_are_one_sentence(tmp_path, reader, text):
+def test_other_files_give_one_sentence(tmp_path, reader, text):
     path = tmp_path / "file.json"
     if text is not None:
         path.write_text(text)
@@ -129,14 +129,14 @@ def test_other_files_are_one_sentence(tmp_path, reader, text):
         reader(path)
 
 
-def test_a_tau_bench_log_is_no_toolbench_answer_and_may_have_no_calls(tmp_path, tau):
+def test_a_tau_bench_log_is_not_a_toolbench_answer_and_may_have_no_calls(tmp_path, tau):
     with pytest.raises(SwirlError, match="not a ToolBench answer; it needs"):
         read_answer_tree(tau)
     tau.write_text('[{"task_id": 1, "traj": []}]')
     assert read_logs(tau) == ()
 
 
-def test_an_import_keeps_the_calls_aside_and_names_what_it_leaves_out(tmp_path):
+def test_an_import_hides_the_calls_and_reports_what_it_leaves_out(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     (folder / "1.json").write_text(json.dumps(ANSWER))

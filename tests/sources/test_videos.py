@@ -1,4 +1,4 @@
-"""Videos as sequences: which frames are taken, where they are divided, what is left out and why."""
+"""Videos as sequences: which frames are taken, where they are split, what is left out and why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def moving(count: int, **more: object) -> list[np.ndarray]:
 
 
 def noise(count: int) -> list[np.ndarray]:
-    """Frames of which no two are alike."""
+    """Frames that are all different."""
     draw = np.random.default_rng(0)
     return list(np.kron(draw.integers(0, 255, (count, 8, 12, 3)), np.ones((1, 8, 8, 1))).astype(np.uint8))
 
@@ -45,7 +45,7 @@ def test_every_container_gives_its_frames_in_order(tmp_path: Path, home: Path, s
     report = import_collection(home, video(tmp_path / f"clip{suffix}", moving(16), codec=codec))
     assert (report.name, report.sequences, report.transitions, report.skipped) == ("clip", 1, 7, ())
     for index, state in enumerate(load_sequences(home, "clip")[0].states):
-        # Frames 1, 3, 5, …: a short video is taken at a finer step than half a second.
+        # Frames 1, 3, 5, …: a short video uses a smaller step than half a second.
         assert np.abs(shown(state).astype(int) - scene(8 * index)).mean() < 12
     assert (get_collection(home, "clip").kind, get_collection(home, "clip").source[-8 - len(suffix) :]) == (
         "image",
@@ -76,7 +76,7 @@ def test_the_step_is_at_least_one_frame() -> None:
     assert PictureOptions(every=7).step(Fraction(30), 4) == 7
 
 
-def test_frames_that_look_the_same_are_left_out_and_said(tmp_path: Path, home: Path) -> None:
+def test_duplicate_frames_are_left_out_and_reported(tmp_path: Path, home: Path) -> None:
     still, other = [scene(0)] * 5, [scene(40)] * 5
     path = video(tmp_path / "slow.mp4", [*still, *other, *still])
     report = import_collection(home, path, options=PictureOptions(every=1))
@@ -88,8 +88,8 @@ def test_frames_that_look_the_same_are_left_out_and_said(tmp_path: Path, home: P
     assert (shapes(home, "slow"), report.skipped) == ({"slow": 15}, ())
 
 
-def test_a_cut_begins_another_sequence(tmp_path: Path, home: Path) -> None:
-    # A picture cannot be compared with a plain one: only patterns have structure to tell apart.
+def test_a_cut_begins_a_new_sequence(tmp_path: Path, home: Path) -> None:
+    # Patterns, because plain pictures have no structure to compare.
     one, two = noise(2)
     first = [np.roll(one, 2 * i, axis=1) // 3 for i in range(10)]
     second = [255 - np.roll(two, 2 * i, axis=1) // 3 for i in range(10)]
@@ -114,9 +114,9 @@ def test_an_animated_gif_keeps_its_pixels(tmp_path: Path, home: Path) -> None:
     assert frames[0].picture is not None and frames[0].picture.member.endswith(".png")
 
 
-def test_a_film_made_on_its_side_is_upright(tmp_path: Path, home: Path) -> None:
+def test_a_video_recorded_sideways_is_upright(tmp_path: Path, home: Path) -> None:
     path = video(tmp_path / "phone.mp4", moving(4, size=(128, 64)))
-    # The matrix in the track's head, as a phone writes it: turned by 90 degrees.
+    # The matrix in the track header, as a phone writes it: rotated by 90 degrees.
     data = path.read_bytes()
     plain = b"\0\1\0\0" + b"\0" * 12 + b"\0\1\0\0" + b"\0" * 12 + b"\x40\0\0\0"
     turned = b"\0\0\0\0" + b"\0\1\0\0" + b"\0" * 4 + b"\xff\xff\0\0" + b"\0" * 16 + b"\x40\0\0\0"
@@ -125,7 +125,7 @@ def test_a_film_made_on_its_side_is_upright(tmp_path: Path, home: Path) -> None:
     import_collection(home, path)
     first = shown(load_sequences(home, "phone")[0].states[0])
     assert first.shape == (128, 64, 3)
-    # Turned clockwise, the square from the upper left is on the upper right.
+    # Rotated clockwise, the square from the upper left is in the upper right.
     assert first[:24, 36:44].mean() > first[-24:, 36:44].mean() + 80
 
 
@@ -141,7 +141,7 @@ def refusal(home: Path, path: Path) -> str:
     return sentence
 
 
-def test_a_text_called_mp4(tmp_path: Path, home: Path) -> None:
+def test_a_text_with_the_suffix_mp4(tmp_path: Path, home: Path) -> None:
     sentence = refusal(home, write(tmp_path / "text.mp4", b"Once upon a time.\n" * 100))
     assert "text.mp4 is not a readable video (Invalid data found" in sentence
     assert "is not a readable video" in refusal(home, write(tmp_path / "empty.webm", b""))
@@ -179,7 +179,7 @@ def test_a_step_wider_than_the_video(tmp_path: Path, home: Path) -> None:
         import_collection(home, path, options=PictureOptions(every=50))
 
 
-def test_a_video_that_breaks_off_gives_what_it_has(tmp_path: Path, home: Path) -> None:
+def test_a_truncated_video_gives_its_readable_frames(tmp_path: Path, home: Path) -> None:
     whole = video(tmp_path / "whole.avi", noise(40), codec="mpeg4")
     data = whole.read_bytes()
     report = import_collection(
@@ -214,7 +214,7 @@ def test_the_options_have_flags(tmp_path: Path, home: Path, capsys: pytest.Captu
     assert "'often' is not a valid step; use a number of frames" in capsys.readouterr().err
 
 
-def test_places_in_a_report_stay_readable() -> None:
+def test_frame_numbers_in_a_report_stay_readable() -> None:
     assert describe_frames("a.mp4", [3]) == "a.mp4: frame 3"
     assert describe_frames("a.mp4", [1, 2, 3, 7, 9, 10]) == "a.mp4: frames 1-3, 7, 9-10"
     assert describe_frames("a.mp4", [1, 16, 31, 91], 15) == "a.mp4: frames 1-31, 91"
@@ -244,7 +244,7 @@ def test_900_real_frames_in_well_under_a_minute(home: Path) -> None:
 @pytest.mark.skipif("world.mp4" not in clips(), reason="this gradio ships no world.mp4")
 def test_a_real_clip_needs_no_options(home: Path) -> None:
     report = import_collection(home, clips()["world.mp4"])
-    # A globe that turns for 30 seconds: one scene, no two frames alike.
+    # A globe that turns for 30 seconds: one scene, all frames different.
     assert (report.sequences, report.transitions, report.skipped) == (1, 60, ())
 
 
