@@ -21,12 +21,12 @@ class Annotations(Runs):
 
         Raises UsageError for a tag that is too long or contains a comma, and for too many tags.
         """
-        kept = tidy_tags(tags)
+        tidied = tidy_tags(tags)
         with self._writing() as db:
             self._require_run(db, run_id)
             db.execute("DELETE FROM tags WHERE run = ?", [run_id])
-            db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in kept])
-        return kept
+            db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in tidied])
+        return tidied
 
     def all_tags(self) -> list[str]:
         """The tags of all runs, in alphabetical order."""
@@ -68,10 +68,10 @@ class Annotations(Runs):
 
 def tidy_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Normalise tags: single spaces, no duplicates, in alphabetical order. Raises UsageError for invalid tags."""
-    kept = sorted({" ".join(tag.split()) for tag in tags} - {""})
-    for tag in kept:
+    tidied = sorted({" ".join(tag.split()) for tag in tags} - {""})
+    for tag in tidied:
         if len(tag) > MAX_TAG_LENGTH or "," in tag or not tag.isprintable():
             raise UsageError(f"The tag {tag[:60]!r} is not valid; use up to {MAX_TAG_LENGTH} characters and no comma.")
-    if len(kept) > MAX_TAGS:
-        raise UsageError(f"A run can have at most {MAX_TAGS} tags, not {len(kept)}; leave some out.")
-    return tuple(kept)
+    if len(tidied) > MAX_TAGS:
+        raise UsageError(f"A run can have at most {MAX_TAGS} tags, not {len(tidied)}; leave some out.")
+    return tuple(tidied)

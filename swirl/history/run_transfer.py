@@ -99,23 +99,23 @@ class RunTransfer(Runs):
         """Add all rows of a run whose import has begun; metrics and rollouts in batches."""
         with self._writing() as db:
             db.table("phases").insert_all({"run": run_id, **phase} for phase in phases)
-            db.table("resumptions").insert_all({"run": run_id, **one} for one in resumptions)
+            db.table("resumptions").insert_all({"run": run_id, **resumption} for resumption in resumptions)
             for checkpoint in checkpoints:
                 name = checkpoint_name(run_id, checkpoint["iteration"], checkpoint["phase"])
                 scores = json.dumps(checkpoint["scores"])
                 db.table("checkpoints").insert({"run": run_id, **checkpoint, "name": name, "scores": scores})
-            for one in evaluations:
-                metrics = json.dumps(one["metrics"])
-                name = f"{run_id}@{one['checkpoint'].partition('@')[2]}".removesuffix("@")
-                db.table("evaluations").insert({"run": run_id, **one, "checkpoint": name, "metrics": metrics})
+            for evaluation in evaluations:
+                metrics = json.dumps(evaluation["metrics"])
+                name = f"{run_id}@{evaluation['checkpoint'].partition('@')[2]}".removesuffix("@")
+                db.table("evaluations").insert({"run": run_id, **evaluation, "checkpoint": name, "metrics": metrics})
             db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in tidy_tags(tags)])
             if note.strip():
                 db.table("notes").insert({"run": run_id, "text": note, "updated": utc_timestamp()})
         for sql, rows in ((INSERT_ROLLOUT_SQL, rollouts), (INSERT_METRIC_SQL, figures)):
             remaining = iter(rows)
-            while some := [(run_id, *row) for row in islice(remaining, ROWS_PER_TRANSACTION)]:
+            while batch := [(run_id, *row) for row in islice(remaining, ROWS_PER_TRANSACTION)]:
                 with self._writing() as db:
-                    db.conn.executemany(sql, some)
+                    db.conn.executemany(sql, batch)
 
     def _claim_run_id(self, db: Database, run_id: str) -> bool:
         """Reserve an id. Returns whether it had never been used in this home."""

@@ -38,8 +38,8 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCal
     from swirl.models import load_world_model, resolve_checkpoint
     from swirl.sources.collections.catalog import load_sequences
 
-    tell = progress or (lambda fraction, message: None)
-    tell(0.0, "loading the model")
+    report = progress or (lambda fraction, message: None)
+    report(0.0, "loading the model")
     started = time.perf_counter()
     model = load_world_model(home, name, device=device)
     figures = {
@@ -49,26 +49,28 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCal
     }
     transitions = [item for sequence in load_sequences(home, COLLECTION) for item in sequence.transitions()][:ROWS]
     pairs = [(item.state, item.next_state) for item in transitions]
-    figures |= measure_inference(model, pairs, tell)
+    figures |= measure_inference(model, pairs, report)
     model.unload()
-    tell(0.6, "training a few steps")
+    report(0.6, "training a few steps")
     figures |= measure_training(str(resolve_checkpoint(home, name)), device)
     figures |= peak_memory(figures["device"])
-    tell(1.0, "done")
+    report(1.0, "done")
     return figures
 
 
-def measure_inference(model: WorldModel, pairs: list[tuple[State, State]], tell: ProgressCallback) -> dict[str, float]:
+def measure_inference(
+    model: WorldModel, pairs: list[tuple[State, State]], report: ProgressCallback
+) -> dict[str, float]:
     """The rates of inferring actions, sampling next states and scoring them, per second."""
-    tell(0.2, "inferring actions")
+    report(0.2, "inferring actions")
     actions = [found.action for found in model.infer(pairs, alternatives=1)]
     states, next_states = [x for x, _ in pairs], [y for _, y in pairs]
     inferring = median_seconds(lambda: model.infer(pairs, alternatives=1))
-    tell(0.3, "sampling next states")
+    report(0.3, "sampling next states")
     imagined = model.imagine_batch(states, actions)
     sampled = sum(len(model.state_completion(state)) for state in imagined)
     sampling = median_seconds(lambda: model.imagine_batch(states, actions))
-    tell(0.5, "scoring next states")
+    report(0.5, "scoring next states")
     scored = sum(score.tokens for score in model.forward_log_prob(states, actions, next_states))
     scoring = median_seconds(lambda: model.forward_log_prob(states, actions, next_states))
     return {

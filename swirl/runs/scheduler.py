@@ -65,15 +65,15 @@ def launch_next(history: History, home: Path) -> None:
 
     A run overtakes an earlier one only on a device that the earlier run does not wait for.
     """
-    taken = {slot for run in history.training_runs() for slot in occupied_devices(run)}
+    occupied = {slot for run in history.training_runs() for slot in occupied_devices(run)}
     for run in history.queued_runs():
-        wanted = devices.candidate_devices(str(run.settings.get("device") or "auto"))
-        free = [slot for slot in wanted if slot not in taken]
-        spread = run.device == devices.EVERY_GPU and len(wanted) > 1
-        if not free or (spread and len(free) < len(wanted)):
-            taken.update(wanted)
+        candidates = devices.candidate_devices(str(run.settings.get("device") or "auto"))
+        free = [slot for slot in candidates if slot not in occupied]
+        spread = run.device == devices.EVERY_GPU and len(candidates) > 1
+        if not free or (spread and len(free) < len(candidates)):
+            occupied.update(candidates)
         elif start_training(history, home, run, devices.EVERY_GPU if spread else free[0]):
-            taken.update(free if spread else free[:1])
+            occupied.update(free if spread else free[:1])
 
 
 def occupied_devices(run: Run) -> tuple[str, ...]:

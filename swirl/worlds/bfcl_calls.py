@@ -21,19 +21,19 @@ AIRPORTS = ("SFO", "LAX", "JFK", "ORD", "BOS", "LHR", "CDG", "HND")
 def files(tool: Any, rng: random.Random) -> list[Call]:
     """Changing folder, and creating, moving, copying, writing and removing files."""
     here = tool._current_dir
-    there = {name: hasattr(item, "contents") for name, item in here.contents.items()}
-    plain = [name for name, folder in there.items() if not folder]
-    folders = [name for name, folder in there.items() if folder]
+    is_folder = {name: hasattr(item, "contents") for name, item in here.contents.items()}
+    plain_files = [name for name, folder in is_folder.items() if not folder]
+    folders = [name for name, folder in is_folder.items() if folder]
     new, made = rng.choice(NAMES), rng.choice(FOLDERS)
     found: list[Call] = [
         ("touch", {"file_name": new}),
         ("mkdir", {"dir_name": made}),
-        ("echo", {"content": rng.choice(LINES), "file_name": rng.choice([*plain, new])}),
+        ("echo", {"content": rng.choice(LINES), "file_name": rng.choice([*plain_files, new])}),
     ]
     found += [("cd", {"folder": rng.choice(folders)})] if folders else []
     found += [("cd", {"folder": ".."})] if here.parent is not None else []
-    if plain:
-        name, target = rng.choice(plain), rng.choice([*folders, new])
+    if plain_files:
+        name, target = rng.choice(plain_files), rng.choice([*folders, new])
         found += [(verb, {"source": name, "destination": target}) for verb in ("mv", "cp")]
         found.append(("rm", {"file_name": name}))
     return found

@@ -157,14 +157,14 @@ class Blocks:
 
     def episode(self, seed: int, length: int) -> Episode:
         """Play an episode of `length` actions as pictures, the same for the same seed."""
-        boards, taken = self.play(seed, length)
-        return make_episode([State(picture=from_pixels(draw(board))) for board in boards], taken)
+        boards, played = self.play(seed, length)
+        return make_episode([State(picture=from_pixels(draw(board))) for board in boards], played)
 
     def play(self, seed: int, length: int) -> tuple[list[Board], list[str]]:
         """The `length` + 1 boards of the same episode, and the actions between them."""
         rng = random.Random(f"blocks-{seed}")
-        boards, taken = [random_board(rng)], []
+        boards, played = [random_board(rng)], []
         for _ in range(length):
-            taken.append(choose_action(boards[-1], rng))
-            boards.append(act(boards[-1], taken[-1]))
-        return boards, taken
+            played.append(choose_action(boards[-1], rng))
+            boards.append(act(boards[-1], played[-1]))
+        return boards, played

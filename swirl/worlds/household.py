@@ -185,12 +185,12 @@ class Household:
         """Play an episode of `length` actions, the same for the same seed."""
         rng = random.Random(f"household-{seed}")
         house = random_house(rng)
-        states, taken = [State(house.text())], []
+        states, played = [State(house.text())], []
         for _ in range(length):
-            taken.append(self.choose_action(house, rng))
-            house = act(house, taken[-1])
+            played.append(self.choose_action(house, rng))
+            house = act(house, played[-1])
             states.append(State(house.text()))
-        return make_episode(states, taken)
+        return make_episode(states, played)
 
     def choose_action(self, house: House, rng: random.Random) -> str:
         """Choose a verb first, then its object, so that verbs with few objects are not rare."""

@@ -57,11 +57,11 @@ class MiniGrid:
         layouts = HELD_OUT_LAYOUTS if is_held_out_seed(seed) else LAYOUTS
         env = make_environment(layouts[seed % len(layouts)], seed)
         walker = Walker(env, random.Random(f"minigrid-{seed}"))
-        states, taken = [visible_state(env)], []
+        states, played = [visible_state(env)], []
         for _ in range(length):
-            taken.append(walker.step())
+            played.append(walker.step())
             states.append(visible_state(env))
-        return make_episode(states, taken)
+        return make_episode(states, played)
 
 
 def make_environment(layout: Layout, seed: int) -> MiniGridEnv:

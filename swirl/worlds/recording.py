@@ -29,12 +29,12 @@ def write_episodes(
     """
     transitions = no_ops = 0
     with (
-        _state_writer(kind, folder) as shown,
+        _state_writer(kind, folder) as state_entry,
         open(folder / "sequences.jsonl", "w", encoding="utf-8") as states,
         open(folder / "actions.jsonl", "w", encoding="utf-8") as actions,
     ):
         for index, (name, episode) in enumerate(episodes, start=1):
-            states.write(_line({"id": name, **shown(episode.states)}))
+            states.write(_line({"id": name, **state_entry(episode.states)}))
             actions.write(_line({"id": name, "actions": episode.actions, "no_ops": episode.no_ops}))
             transitions += len(episode.actions)
             no_ops += sum(episode.no_ops)

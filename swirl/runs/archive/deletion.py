@@ -37,13 +37,13 @@ def preview_deletion(home: Path, run_id: str) -> DeletionPreview:
     history = History(home)
     run = history.run(run_id)
     runs = {other.id: other for other in history.runs()}
-    found = find_parent_links(home, runs.values())
-    dependents = tuple(runs[s.run] for s in found.values() if s.parent == run_id and s.checkpoint)
-    kept = history.all_checkpoints([run_id, *(other.id for other in dependents)])
-    stranded = tuple(other for other in dependents if other.status != "finished" and other.id not in kept)
+    links = find_parent_links(home, runs.values()).values()
+    dependents = tuple(runs[link.run] for link in links if link.parent == run_id and link.checkpoint)
+    checkpoints = history.all_checkpoints([run_id, *(other.id for other in dependents)])
+    unresumable = tuple(other for other in dependents if other.status != "finished" and other.id not in checkpoints)
     figures, rollouts = history.metric_and_rollout_counts(run_id)
-    used = disk_usage.measure_disk_usage(scheduler.run_folder(home, run_id))
-    return DeletionPreview(run, len(kept.get(run_id, ())), figures, rollouts, used, dependents, stranded)
+    disk = disk_usage.measure_disk_usage(scheduler.run_folder(home, run_id))
+    return DeletionPreview(run, len(checkpoints.get(run_id, ())), figures, rollouts, disk, dependents, unresumable)
 
 
 def delete_run(home: Path, run_id: str) -> None:
@@ -54,7 +54,7 @@ def delete_run(home: Path, run_id: str) -> None:
     """
     remove_leftovers(home)
     folder = scheduler.run_folder(home, run_id)
-    doomed = folder.with_name(DELETED_PREFIX + folder.name)
+    trash = folder.with_name(DELETED_PREFIX + folder.name)
     with scheduler.locked_history(home) as history:
         scheduler.mark_interrupted_runs(history)
         run = history.run(run_id)
@@ -69,16 +69,16 @@ def delete_run(home: Path, run_id: str) -> None:
         history.hide_run(run_id)  # from here on the run is gone; remove_leftovers completes the deletion after a crash
         try:
             if folder.is_dir():
-                folder.rename(doomed)
+                folder.rename(trash)
         except OSError as error:
             history.reveal_run(run_id)
             raise SwirlError(
                 f"The folder {folder} cannot be deleted ({error.strerror}); nothing was deleted."
             ) from error
-    shutil.rmtree(doomed, ignore_errors=True)
+    shutil.rmtree(trash, ignore_errors=True)
     history.purge_run(run_id)
-    if doomed.exists():
-        raise SwirlError(f"Run {run_id} is deleted, but its files in {doomed} are not; remove that folder by hand.")
+    if trash.exists():
+        raise SwirlError(f"Run {run_id} is deleted, but its files in {trash} are not; remove that folder by hand.")
 
 
 def remove_leftovers(home: Path) -> None:

@@ -115,8 +115,8 @@ class RunFileReader:
     def parse_rows(self) -> dict[str, Any]:
         """The rows in run.json, validated."""
         document, kinds = self.run_document, ("phases", "checkpoints", "evaluations", "resumptions", "tags")
-        found: dict[str, Any] = {kind: getattr(schema, f"parse_{kind}")(document.get(kind)) for kind in kinds}
-        return found | {"note": schema.require_text(document.get("note"), "note", schema.MAX_TEXT_LENGTH)}
+        rows: dict[str, Any] = {kind: getattr(schema, f"parse_{kind}")(document.get(kind)) for kind in kinds}
+        return rows | {"note": schema.require_text(document.get("note"), "note", schema.MAX_TEXT_LENGTH)}
 
     def parse_settings(self) -> tuple[dict[str, Any], str | None]:
         """The run's settings, and the id of its parent if exactly that run is in this home.

@@ -31,15 +31,15 @@ def find_parent_links(home: Path, runs: Iterable[Run]) -> dict[str, ParentLink]:
     """The link of each run that has a parent among `runs`."""
     runs = list(runs)
     ids = {run.id for run in runs}
-    found = {}
+    links = {}
     for run in runs:
         model = str(run.settings.get("model") or "")
         owner = owning_run_id(home, model)
         if owner in ids and owner != run.id:
-            found[run.id] = ParentLink(run.id, owner, model)
+            links[run.id] = ParentLink(run.id, owner, model)
         elif run.parent in ids:
-            found[run.id] = ParentLink(run.id, run.parent, "")
-    return found
+            links[run.id] = ParentLink(run.id, run.parent, "")
+    return links
 
 
 def owning_run_id(home: Path, model: str) -> str:
@@ -50,19 +50,19 @@ def owning_run_id(home: Path, model: str) -> str:
     return model.partition("@")[0]
 
 
-def build_lineage_tree(run_id: str, found: Mapping[str, ParentLink]) -> LineageNode:
+def build_lineage_tree(run_id: str, links: Mapping[str, ParentLink]) -> LineageNode:
     """The lineage tree that contains a run, from its earliest ancestor down to the newest descendants."""
     first, seen = run_id, {run_id}
-    while first in found and found[first].parent not in seen:
-        first = found[first].parent
+    while first in links and links[first].parent not in seen:
+        first = links[first].parent
         seen.add(first)
     children: dict[str, list[str]] = {}
-    for start in found.values():
-        children.setdefault(start.parent, []).append(start.run)
+    for link in links.values():
+        children.setdefault(link.parent, []).append(link.run)
 
     def branch(run: str, above: frozenset[str]) -> LineageNode:
         below = (child for child in sorted(children.get(run, ())) if child not in above)
-        start = found.get(run) if run != first else None
-        return LineageNode(run, start, tuple(branch(child, above | {child}) for child in below))
+        link = links.get(run) if run != first else None
+        return LineageNode(run, link, tuple(branch(child, above | {child}) for child in below))
 
     return branch(first, frozenset({first}))

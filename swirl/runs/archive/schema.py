@@ -45,18 +45,18 @@ def parse_run_columns(value: Any) -> dict[str, Any]:
 
 def parse_phases(value: Any) -> list[dict[str, Any]]:
     """The rows of `phases`."""
-    found = []
+    rows = []
     for row in require_objects(value, "phases"):
         times = {"started": require_timestamp(row.get("started"), "started")}
         times["finished"] = None if row.get("finished") is None else require_timestamp(row["finished"], "finished")
         numbers = {name: require_integer(row.get(name), name) for name in ("index", "iteration", "steps")}
-        found.append({**numbers, "direction": require_choice(row.get("direction"), PHASES), **times})
-    return require_distinct_indices(found)
+        rows.append({**numbers, "direction": require_choice(row.get("direction"), PHASES), **times})
+    return require_distinct_indices(rows)
 
 
 def parse_checkpoints(value: Any) -> list[dict[str, Any]]:
     """The rows of `checkpoints` without paths, which depend on this home."""
-    found = []
+    rows = []
     for row in require_objects(value, "checkpoints"):
         numbers = {name: require_integer(row.get(name), name) for name in ("index", "iteration")}
         scores = {
@@ -67,8 +67,8 @@ def parse_checkpoints(value: Any) -> list[dict[str, Any]]:
             "phase": require_choice(row.get("phase"), PHASES),
             "created": require_timestamp(row.get("created"), "created"),
         }
-        found.append({**numbers, **words, "scores": scores, "best": int(row.get("best") is True)})
-    return require_distinct_indices(found)
+        rows.append({**numbers, **words, "scores": scores, "best": int(row.get("best") is True)})
+    return require_distinct_indices(rows)
 
 
 def parse_evaluations(value: Any) -> list[dict[str, Any]]:
@@ -141,11 +141,11 @@ def parse_json_list(line: bytes, length: int) -> list[Any]:
     return row
 
 
-def require_distinct_indices(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def require_distinct_indices(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Require that no two rows have the same `index`."""
-    if len({row["index"] for row in found}) < len(found):
+    if len({row["index"] for row in rows}) < len(rows):
         raise InvalidRunFileError("it has two phases or checkpoints with the same index")
-    return found
+    return rows
 
 
 def require_objects(value: Any, what: str) -> Iterable[Mapping[str, Any]]:

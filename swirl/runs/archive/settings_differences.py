@@ -25,16 +25,16 @@ def settings_difference(*settings: Mapping[str, Any]) -> list[Difference]:
     The override of a phase follows its setting; runs without an override show their shared value.
     """
     declared = (name for field in SETTING_FIELDS for name in (field, f"forward.{field}", f"inverse.{field}"))
-    given = {name for one in settings for name in one}
+    given = {name for flat in settings for name in flat}
     names = [name for name in declared if name in given]
     names += sorted(given - set(names))
-    found = []
+    differences = []
     for name in names:
-        values = tuple(format_setting(effective_value(one, name)) for one in settings)
+        values = tuple(format_setting(effective_value(flat, name)) for flat in settings)
         if len(set(values)) > 1:
             field = SETTING_FIELDS.get(name.rpartition(".")[2])
-            found.append(Difference(name, values, field.metadata["help"] if field else ""))
-    return found
+            differences.append(Difference(name, values, field.metadata["help"] if field else ""))
+    return differences
 
 
 def effective_value(settings: Mapping[str, Any], name: str) -> Any:

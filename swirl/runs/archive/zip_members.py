@@ -30,7 +30,7 @@ class RunFileMembers:
 
     def validated_infos(self) -> dict[str, zipfile.ZipInfo]:
         """The members by name. Raises InvalidRunFileError if one is not allowed or too large."""
-        found: dict[str, zipfile.ZipInfo] = {}
+        members: dict[str, zipfile.ZipInfo] = {}
         infos = self.archive.infolist()
         if layout.RUN_JSON not in (info.filename for info in infos):
             raise InvalidRunFileError(f"it has no {layout.RUN_JSON}")
@@ -38,14 +38,14 @@ class RunFileMembers:
             raise InvalidRunFileError(f"it has {len(infos)} members")
         for info in infos:
             most = layout.max_member_bytes(info.filename)
-            if most is None or info.filename in found:
+            if most is None or info.filename in members:
                 raise InvalidRunFileError(f"a run cannot contain {info.filename[:100]!a}")
             if unsafe_member_reason(info) or info.file_size > most:
                 raise InvalidRunFileError(f"{info.filename} would unpack to {info.file_size >> 20} MB")
-            found[info.filename] = info
+            members[info.filename] = info
         if sum(info.file_size for info in infos) > layout.MAX_TOTAL_BYTES:
             raise InvalidRunFileError(f"it would unpack to more than {layout.MAX_TOTAL_BYTES >> 30} GB")
-        return found
+        return members
 
     def read_document(self, name: str) -> dict[str, Any]:
         """Load a small member that is a JSON object; run.json must have a supported format."""

@@ -18,22 +18,22 @@ def copy_actions(source: Path, target: Path, lengths: Mapping[str, int], report:
 
     Actions of unknown sequences are passed over, as these may have been skipped; actions that do not fit are reported.
     """
-    kept: set[str] = set()
+    copied: set[str] = set()
     try:
         with open_text(source, source.name, Meter(source.stat().st_size)) as text, target.open("wb") as file:
             for where, record in read_records(text):
                 try:
                     entry = validate_actions(record, lengths)
-                    if entry and entry["id"] not in kept:
-                        kept.add(entry["id"])
+                    if entry and entry["id"] not in copied:
+                        copied.add(entry["id"])
                         file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
                 except UnusableError as problem:
                     report.add(Skipped(where, str(problem)))
     except UnusableError as problem:
         report.add(Skipped(source.name, str(problem)))
-    if not kept:
+    if not copied:
         target.unlink(missing_ok=True)
-    return bool(kept)
+    return bool(copied)
 
 
 def validate_actions(record: Any, lengths: Mapping[str, int]) -> dict[str, Any] | None:

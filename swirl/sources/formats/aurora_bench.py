@@ -97,8 +97,8 @@ def parse_edit(folder: Path, where: str, index: int, record: Any) -> Edit:
             f'is {json_type_name(record)}, not an object with "task", "input" and "instruction"; correct it'
         )
     task, instruction = (validate_text(record.get(name), f'"{name}"') for name in ("task", "instruction"))
-    shown = find_picture(folder, task, record.get("input"), "input")
-    return Edit(task, row_id(task, index, record), shown, instruction, None, where)
+    picture = find_picture(folder, task, record.get("input"), "input")
+    return Edit(task, row_id(task, index, record), picture, instruction, None, where)
 
 
 def target_picture(folder: Path, task: str, record: dict[str, Any]) -> Picture:
@@ -139,8 +139,8 @@ def parse_edit_choices(folder: Path, task: str, index: int, record: Any) -> list
         return []
     pos = validate_text(record["pos"], '"pos"')
     neg = validate_text(record["neg"] if "neg" in record else record.get("prompt"), '"neg"')
-    shown = find_picture(folder, task, record["image"] if "image" in record else record.get("input"), "input")
-    return [EditChoice(task, row_id(task, index, record), shown, pos, neg)]
+    picture = find_picture(folder, task, record["image"] if "image" in record else record.get("input"), "input")
+    return [EditChoice(task, row_id(task, index, record), picture, pos, neg)]
 
 
 def row_id(task: str, index: int, record: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from swirl.sources.formats.still_images import Frame
 from swirl.sources.validation import Skipped
 
-LISTED = 4
+MAX_LISTED_PLACES = 4
 """How many places a report names before it only counts the rest."""
 
 
@@ -27,15 +27,15 @@ class Clip:
 
 def peek_frames(frames: Iterable[Frame | Skipped]) -> tuple[Iterator[Frame | Skipped], int]:
     """Return the same frames and their number: 0, 1, or 2 for two or more. At most two frames are read ahead."""
-    coming = iter(frames)
-    pulled: list[Frame | Skipped] = []
+    iterator = iter(frames)
+    read_ahead: list[Frame | Skipped] = []
     count = 0
-    for item in coming:
-        pulled.append(item)
+    for item in iterator:
+        read_ahead.append(item)
         count += isinstance(item, Frame)
         if count == 2:
             break
-    return chain(pulled, coming), count
+    return chain(read_ahead, iterator), count
 
 
 def describe_frames(name: str, numbers: Sequence[int], step: int = 1) -> str:
@@ -45,9 +45,9 @@ def describe_frames(name: str, numbers: Sequence[int], step: int = 1) -> str:
     """
     runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), key=_Gaps(numbers, step))]
     places = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
-    shown = places if len(places) <= LISTED + 1 else places[:LISTED]
-    rest = f" and {len(places) - LISTED} more places" if len(places) > len(shown) else ""
-    return f"{name}: frame{'s' * (len(numbers) > 1)} {', '.join(shown)}{rest}"
+    named = places if len(places) <= MAX_LISTED_PLACES + 1 else places[:MAX_LISTED_PLACES]
+    rest = f" and {len(places) - MAX_LISTED_PLACES} more places" if len(places) > len(named) else ""
+    return f"{name}: frame{'s' * (len(numbers) > 1)} {', '.join(named)}{rest}"
 
 
 def summarize_names(names: Sequence[str]) -> str:

@@ -86,14 +86,14 @@ def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
         elif entry.suffix in PICTURE_SUFFIXES:
             folders[str(PurePosixPath(entry.name).parent)].append(entry)
     parts += [(folder, tuple(pictures), False) for folder, pictures in folders.items()]
-    taken: set[str] = set()
+    used_ids: set[str] = set()
     named = []
     for name, members, video in sorted(parts, key=lambda part: natural_sort_key(part[0])):
         root = path.name if path.is_dir() else path.stem
         identity = str(PurePosixPath(name).with_suffix("")) if video else root if name == "." else name
-        if identity in taken:
+        if identity in used_ids:
             identity = name if video else f"{name}/"
-        taken.add(identity)
+        used_ids.add(identity)
         named.append(ClipSource(root if name == "." else name, identity, members, video))
     return named
 
@@ -156,7 +156,7 @@ def report_other_files(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:
     others = [entry.name for entry in found if entry.suffix not in known]
     if len(others) == len(found):
         raise SwirlError(f"{path} contains no pictures or videos; it needs {PICTURE_FORMATS}.")
-    papers = DOCUMENTATION_STEMS | {"thumbs", "desktop"}
-    others = [name for name in others if PurePosixPath(name).stem.lower() not in papers]
+    ignored_stems = DOCUMENTATION_STEMS | {"thumbs", "desktop"}
+    others = [name for name in others if PurePosixPath(name).stem.lower() not in ignored_stems]
     if others:
         yield Skipped(summarize_names(others), f"{'are' if len(others) > 1 else 'is'} neither a picture nor a video")

@@ -22,7 +22,7 @@ from swirl.sources.validation import (
 COLUMNS = ("sequence_id", "step", "state")
 DELIMITERS = (",", "\t", ";", "|")
 SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
-DROPPED = "\udfff"
+DROPPED_LINE = "\udfff"
 """Replaces a line above MAX_SEQUENCE_BYTES so that its row is dropped; decoding yields no character above U+DCFF."""
 
 
@@ -94,7 +94,7 @@ class CsvLines:
         self.number, line = next(self._lines)
         if line is None:
             self._skipped.append(Skipped(self._source.format_location(self.number), TOO_LONG))
-            return f"{DROPPED}\n"
+            return f"{DROPPED_LINE}\n"
         return line.decode(errors="surrogateescape") + "\n"
 
     def take_skipped(self) -> list[Skipped]:
@@ -113,14 +113,16 @@ def header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
             return tuple(found.index(column) for column in COLUMNS), delimiter
         names = max(names, found, key=len)
     missing = ", ".join(column for column in COLUMNS if column not in names)
-    shown = ", ".join(names)[:200].encode(errors="replace").decode()
-    raise UnusableError(f"lacks {missing} in its first line, which has: {shown}; name the columns {', '.join(COLUMNS)}")
+    present = ", ".join(names)[:200].encode(errors="replace").decode()
+    raise UnusableError(
+        f"lacks {missing} in its first line, which has: {present}; name the columns {', '.join(COLUMNS)}"
+    )
 
 
 def parse_row(fields: list[str], positions: tuple[int, ...], where: str) -> tuple[str, Row] | None:
     """The row's sequence id and content, or None for a dropped row. Raises UnusableError if the row is not valid."""
     text = "".join(fields)
-    if DROPPED in text:
+    if DROPPED_LINE in text:
         return None
     if half := SURROGATE_PATTERN.search(text):
         # surrogateescape encodes byte b as U+DC00 + b.

@@ -92,7 +92,7 @@ def tau_bench_logs(record: dict[str, Any]) -> Iterator[ToolLog]:
     traj = record.get("traj")
     messages = [message for message in traj if isinstance(message, dict)] if isinstance(traj, list) else []
     name = f"task-{record.get('task_id')}-trial-{record.get('trial', 0)}"
-    said = [message_text(message) for message in messages if message.get("role") == "user"]
+    user_messages = [message_text(message) for message in messages if message.get("role") == "user"]
     answers = {
         message.get("tool_call_id"): message_text(message) for message in messages if message.get("role") == "tool"
     }
@@ -100,14 +100,14 @@ def tau_bench_logs(record: dict[str, Any]) -> Iterator[ToolLog]:
     for message in messages:
         if message.get("role") == "user":
             if run.steps:
-                yield ToolLog(f"{name}-{number}", said[0], tuple(run.steps))
+                yield ToolLog(f"{name}-{number}", user_messages[0], tuple(run.steps))
                 number += 1
             run.steps, seen = [], message_text(message)
         for call in object_list(message, "tool_calls"):
             function, answer = call.get("function", {}), answers.get(call.get("id"), "")
             seen = run.add(seen, format_call(str(function.get("name")), function.get("arguments")), answer)
     if run.steps:
-        yield ToolLog(f"{name}-{number}", said[0] if said else "", tuple(run.steps))
+        yield ToolLog(f"{name}-{number}", user_messages[0] if user_messages else "", tuple(run.steps))
 
 
 class StepCollector:
@@ -150,7 +150,7 @@ def chain_to_tree(entry: dict[str, Any]) -> dict[str, Any]:
 
 def branches(root: dict[str, Any], query: str) -> list[list[ToolStep]]:
     """The runs of steps in a tree; a node's first child continues its run, every other child begins a new one."""
-    found: list[list[ToolStep]] = []
+    runs: list[list[ToolStep]] = []
     waiting = [(root, "", query, (), None)]  # node, tool named above it, last seen, earlier calls, run to continue
     while waiting:
         node, tool, seen, earlier, run = waiting.pop()
@@ -161,14 +161,14 @@ def branches(root: dict[str, Any], query: str) -> list[list[ToolStep]]:
             call, observation = format_call(tool, description), str(node.get("observation") or "")
             if observation.strip():
                 if run is None:
-                    found.append(run := [])
+                    runs.append(run := [])
                 run.append(ToolStep(seen, call, observation, earlier))
                 seen = observation
             tool, earlier = "", (*earlier, (call, observation))
         children = object_list(node, "children")
         # Pushed in reverse, because the stack visits the last item first.
         waiting += [(child, tool, seen, earlier, run if at == 0 else None) for at, child in enumerate(children)][::-1]
-    return found
+    return runs
 
 
 def format_call(name: str, arguments: Any) -> str:

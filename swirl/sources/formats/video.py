@@ -82,17 +82,16 @@ def video_clips(entry: Entry, identity: str, options: PictureOptions, meter: Met
     """
     try:
         with open_video(entry) as (container, stream, frames):
-            taken = SamplingReport(options.step(stream.average_rate or DEFAULT_FRAME_RATE, frames), stream.frames)
-            coming = decode_frames(container, stream, meter, taken.note_damage)
-            yield from split_scenes(
-                entry.name, identity, sample_frames(coming, options, taken, container.format.name == "gif"), taken
-            )
+            report = SamplingReport(options.step(stream.average_rate or DEFAULT_FRAME_RATE, frames), stream.frames)
+            decoded = decode_frames(container, stream, meter, report.note_damage)
+            sampled = sample_frames(decoded, options, report, lossless=container.format.name == "gif")
+            yield from split_scenes(entry.name, identity, sampled, report)
     except UnusableError as problem:
         yield Skipped(entry.name, str(problem))
 
 
 def split_scenes(
-    name: str, identity: str, frames: Iterator[tuple[int, Frame]], taken: SamplingReport
+    name: str, identity: str, frames: Iterator[tuple[int, Frame]], report: SamplingReport
 ) -> Iterator[Clip | Skipped]:
     """Group sampled frames into scenes, and yield the report after the last one."""
     for first, group in groupby(frames, key=lambda item: item[0]):
@@ -101,38 +100,38 @@ def split_scenes(
             where = name if first == 1 else f"{name}: frame {first}"
             yield Clip(where, identity if first == 1 else f"{identity}#{first}", scene)
         else:
-            taken.single_frame_scenes.append(first)
-    yield from taken.skipped_places(name)
+            report.single_frame_scenes.append(first)
+    yield from report.skipped_places(name)
 
 
 def sample_frames(
-    frames: Iterator[VideoFrame], options: PictureOptions, taken: SamplingReport, lossless: bool
+    frames: Iterator[VideoFrame], options: PictureOptions, report: SamplingReport, lossless: bool
 ) -> Iterator[tuple[int, Frame]]:
     """Yield the frames to keep, each with the number of the frame at which its scene begins."""
     reader = FrameConverter()
-    before: Thumbnail | None = None
-    kept: Thumbnail | None = None
+    previous: Thumbnail | None = None
+    last_kept: Thumbnail | None = None
     first = 1
     for number, frame in enumerate(frames, start=1):
-        taken.count = number
+        report.count = number
         try:
             # Cuts are detected between adjacent frames; over half a second, a quick pan would look like one.
-            seen = None if options.keep_cuts else reader.to_thumbnail(frame)
-            if seen and before and is_scene_cut(before, seen):
-                taken.cuts.append(number)
-                first, kept = number, None
-            before = seen
-            if (number - first) % taken.step:
+            thumbnail = None if options.keep_cuts else reader.to_thumbnail(frame)
+            if thumbnail and previous and is_scene_cut(previous, thumbnail):
+                report.cuts.append(number)
+                first, last_kept = number, None
+            previous = thumbnail
+            if (number - first) % report.step:
                 continue
             if not options.keep_duplicates:
-                seen = seen or reader.to_thumbnail(frame)
-                if kept and is_near_duplicate(kept, seen):
-                    taken.duplicates.append(number)
+                thumbnail = thumbnail or reader.to_thumbnail(frame)
+                if last_kept and is_near_duplicate(last_kept, thumbnail):
+                    report.duplicates.append(number)
                     continue
-                kept = seen
+                last_kept = thumbnail
             whole = reader.frame(frame, lossless)
         except UnusableError as problem:
-            taken.note_damage(str(problem))
+            report.note_damage(str(problem))
             continue
-        taken.kept_count += 1
+        report.kept_count += 1
         yield first, whole
