@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from swirl import paths
 from swirl.errors import SwirlError
-from swirl.history import Checkpoint, History
+from swirl.history import UNFINISHED_STATUSES, Checkpoint, History
 from swirl.states import State, StateSequence
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from swirl.models.world_model import WorldModel
 
 POLL_SECONDS = 0.5
-ACTIVE_STATUSES = ("queued", "running", "stopping")
 
 Home = str | PathLike[str] | None
 """Where runs and collections lie: a folder, else SWIRL_HOME, else `runs/` in the current one."""
@@ -111,7 +110,7 @@ def _follow(history: History, run_id: str) -> None:
         if now != said:
             print(now, file=sys.stderr, flush=True)
             said = now
-        if run.status not in ACTIVE_STATUSES:
+        if run.status not in UNFINISHED_STATUSES:
             return
         time.sleep(POLL_SECONDS)
 

@@ -38,7 +38,7 @@ LIGHT = (
     "swirl.worlds.registry",
     "studio.services.inference",
 )
-KNOWN_TO_ALL = ("devices", "errors", "paths", "pictures", "processes", "settings", "states", "version")
+KNOWN_TO_ALL = ("devices", "errors", "paths", "pictures", "processes", "progress", "settings", "states", "version")
 ROOMS = (
     "history",
     "sources",

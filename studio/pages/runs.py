@@ -32,7 +32,7 @@ from studio.view_models.run_rows import (
     sort_rows,
 )
 from swirl.errors import SwirlError
-from swirl.history import Run
+from swirl.history import TRAINING_STATUSES, Run
 from swirl.runs import jobs
 from swirl.runs.archive.deletion import preview_deletion
 from swirl.runs.archive.lineage import LineageNode, build_lineage_tree, find_parent_links
@@ -100,7 +100,7 @@ class RunsPage:
 
     def reconciled_runs(self, runs: Sequence[Run]) -> Sequence[Run]:
         """The runs, after marking as interrupted what lost its process."""
-        if not any(run.status in ("running", "stopping") and not jobs.is_alive(run) for run in runs):
+        if not any(run.status in TRAINING_STATUSES and not jobs.is_alive(run) for run in runs):
             return runs
         jobs.reconcile(self.home)
         return history(self.home).runs(ids=[run.id for run in runs])
@@ -151,7 +151,7 @@ class RunsPage:
         """What would go with `runs`, and what the button that deletes them says."""
         going = [preview_deletion(self.home, run_id) for run_id in get_texts(request, "runs")]
         for one in going:
-            if one.run.status in ("running", "stopping"):
+            if one.run.status in TRAINING_STATUSES:
                 raise SwirlError(f"Run {one.run.id} is {one.run.status}; stop it before deleting it.")
         name = going[0].run.name if len(going) == 1 else pluralize(len(going), "run")
         return {"parts": {"leaving": deletion_warning(going)}, "title": f"Delete {name}?", "button": f"Delete {name}"}

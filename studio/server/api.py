@@ -198,7 +198,7 @@ class Endpoints:
 def require_known_checkpoint(home: Path, checkpoint: str) -> str:
     """A shipped checkpoint, or one of this home's runs. Raises SwirlError for any other: a path, a name on the Hub."""
     shipped = asset_names()
-    if checkpoint not in shipped and all(run.id != checkpoint.partition("@")[0] for run in history(home).runs()):
+    if checkpoint not in shipped and history(home).find_run(checkpoint.partition("@")[0]) is None:
         raise SwirlError(f"There is no checkpoint {checkpoint!r} here; name {', '.join(shipped)}, a run, or RUN@INDEX.")
     return checkpoint
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from studio.services.history_store import history
 from studio.services.inference import shared_models
 from swirl.errors import SwirlError
+from swirl.history import TRAINING_STATUSES
 from swirl.runs import jobs
 
 log = logging.getLogger(__name__)
@@ -39,5 +40,5 @@ def until_interrupted(home: Path) -> None:
                 log.warning("%s", error)  # a full disk, say: it may be mended while we go on
             time.sleep(1.0)  # less than a run takes to import what it needs, before it takes any of the GPU
     except KeyboardInterrupt:
-        going = [run.id for run in history(home).runs() if run.status in ("running", "stopping")]
+        going = [run.id for run in history(home).runs() if run.status in TRAINING_STATUSES]
         print(f"The studio has stopped; {going[0]} trains on without it." if going else "The studio has stopped.")

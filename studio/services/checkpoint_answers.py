@@ -118,6 +118,6 @@ def _key(name: str, transition: Transition) -> tuple[str, ...]:
 
 def resolve_run_id(home: Path, name: str) -> str:
     """A run's id as the name of its best checkpoint, or its newest; any other name as it is."""
-    run = next((run for run in history(home).runs() if run.id == name), None)
+    run = history(home).find_run(name)
     checkpoints = history(home).checkpoints(run.id) if run else []
     return next((c.name for c in checkpoints if c.best), checkpoints[-1].name) if checkpoints else name

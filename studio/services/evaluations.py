@@ -9,7 +9,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +19,13 @@ from studio.services.model_lock import POLL_SECONDS
 from swirl.errors import SwirlError
 from swirl.evaluation.answer_cache import open_answer_cache
 from swirl.evaluation.progress import EvaluationStopped
+from swirl.progress import ProgressCallback
 
 log = logging.getLogger(__name__)
 EVALUATED_TRANSITIONS = 300
 """Enough for intervals of about ± 5 points; the command line measures all."""
 
 STOPPED = "Stopped. What was answered is kept: evaluating again goes on from there."
-ProgressCallback = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)

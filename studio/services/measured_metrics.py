@@ -57,7 +57,7 @@ def _evaluation(home: Path, name: str, data: str) -> Evaluation | None:
 
 
 def _scores(home: Path, name: str, data: str) -> dict[str, MetricValue]:
-    run = next((run for run in history(home).runs() if run.id == name.partition("@")[0]), None)
+    run = history(home).find_run(name.partition("@")[0])
     if run is None or run.settings.get("data") != data:
         return {}
     return parse_metric_values(next((c.scores for c in history(home).checkpoints(run.id) if c.name == name), {}))

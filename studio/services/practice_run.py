@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.services.history_store import history
 from studio.services.inference import shared_models
 from swirl.errors import SwirlError
-from swirl.history import Run
+from swirl.history import TRAINING_STATUSES, Run
 from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.settings import Settings
@@ -53,7 +53,7 @@ def practice_status(home: Path, run_id: str) -> PracticeStatus:
     run = history(home).run(run_id)
     if run.status == "queued":
         return PracticeStatus(f"{run.name} waits until another run has ended.")
-    if run.status in ("running", "stopping"):
+    if run.status in TRAINING_STATUSES:
         return PracticeStatus(f"{run.name} is still training{_phase_suffix(run)}; it is compared when it is done.")
     offered = {item.name for item in shared_models(home).available()}
     kept = [checkpoint.name for checkpoint in history(home).checkpoints(run_id) if checkpoint.name in offered]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from swirl.history import Run
+from swirl.history import TRAINING_STATUSES, Run
 from swirl.runs.archive.disk_usage import DiskUsage, measure_disk_usage
 from swirl.runs.scheduler import run_folder
 
@@ -39,7 +39,7 @@ class RunDisk:
     def usage(self, run: Run) -> DiskUsage:
         """What a run's folder holds, as of a moment ago."""
         stamp = (run.status, run.finished)
-        fresh = FRESH_SECONDS[run.status in ("running", "stopping")]
+        fresh = FRESH_SECONDS[run.status in TRAINING_STATUSES]
         with self._guard:
             known = self._measurements.get(run.id)
         if known and known[1] == stamp and time.monotonic() - known[0] < fresh:

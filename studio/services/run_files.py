@@ -16,7 +16,8 @@ from fastapi.routing import APIRoute
 from studio.services.frames import is_authorized
 from studio.services.uploads import resolve_upload
 from studio.view_models.formatting import format_percent
-from swirl.runs.archive.exporting import Progress, export_run
+from swirl.progress import ProgressCallback
+from swirl.runs.archive.exporting import export_run
 from swirl.runs.archive.importing import ImportedRun, import_run
 
 ROUTE = "run-file"
@@ -65,7 +66,7 @@ class Transfers:
         """How far a transfer is, in words; '' before and after it."""
         return self._words.get(ticket, "")
 
-    def _progress_callback(self, ticket: str) -> Progress:
+    def _progress_callback(self, ticket: str) -> ProgressCallback:
         def tell(share: float, words: str) -> None:
             self._words[ticket] = f"{words}, {format_percent(share)}"
 

@@ -15,9 +15,9 @@ from gradio.utils import get_upload_folder
 
 from studio.view_models.formatting import format_percent, pluralize
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import ImportReport, import_collection
 from swirl.sources.formats.image_options import PictureOptions
-from swirl.sources.validation import Progress
 
 SCRATCH = "swirl-import-"
 MAX_LISTED_SKIPS = 8  # skipped places that are listed; the rest are counted
@@ -57,7 +57,7 @@ def import_uploads(
     paths: Sequence[str],
     name: str,
     names: Sequence[str] = (),
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     options: PictureOptions | None = None,
 ) -> ImportReport:
     """Import uploaded files as one collection, called `name`, else after the folder or the first file.

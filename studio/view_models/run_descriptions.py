@@ -15,7 +15,7 @@ from studio.view_models.formatting import (
     parse_time,
     pluralize,
 )
-from swirl.history import Run
+from swirl.history import UNFINISHED_STATUSES, Run
 from swirl.settings import SETTING_FIELDS, Settings
 from swirl.training.diagnostics import RESTART_PHRASE
 
@@ -29,7 +29,6 @@ STATUS_LABELS = {
     "failed": ("✕", "failed", "wrong"),
 }
 """Status to its mark, its word and its tone."""
-ACTIVE_STATUSES = ("queued", "running", "stopping")
 
 
 def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:
@@ -83,7 +82,7 @@ def run_seconds(run: Run, now: datetime) -> float | None:
     if started is None:
         return None
     # A run that was killed has no end of its own: its last heartbeat is the last sign of life.
-    end = now if run.status in ACTIVE_STATUSES else parse_time(run.finished) or parse_time(run.heartbeat)
+    end = now if run.status in UNFINISHED_STATUSES else parse_time(run.finished) or parse_time(run.heartbeat)
     return max(0.0, (end - started).total_seconds()) if end else None
 
 

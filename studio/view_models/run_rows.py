@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.view_models.formatting import format_bytes, format_count, format_duration, format_percent, format_time_ago
 from studio.view_models.run_descriptions import STATUS_LABELS, describe_scores, run_seconds
-from swirl.history import Checkpoint, Run
+from swirl.history import TRAINING_STATUSES, Checkpoint, Run
 
 MAIN_SCORES = ("forward/exact_match", "cycle/exact_match")
 """What checkpoints are ranked by: the first of these that a run has."""
@@ -81,7 +81,7 @@ def run_row(run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: 
         duration=format_duration(taken) if taken is not None else "",
         note=run.note,
         tags=run.tags,
-        running=run.status in ("running", "stopping"),
+        running=run.status in TRAINING_STATUSES,
         number=number,
         seconds=taken,
     )

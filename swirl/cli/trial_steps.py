@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from swirl.cli.output import Output
 from swirl.cli.run_options import show_training_progress
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.settings import Settings
 
 TRIAL_PRESETS = {"text": "tiny-household", "image": "tiny-blocks"}
@@ -149,7 +150,7 @@ class Trial:
 
 
 def evaluate_held_out(
-    model: Any, home: Path, data: str, measures: tuple[str, ...], progress: Callable[[float, str], None]
+    model: Any, home: Path, data: str, measures: tuple[str, ...], progress: ProgressCallback
 ) -> dict[str, dict[str, float]]:
     """Forward, copy and inverse figures of a model on the test part of a collection, greedy, under the true actions."""
     from swirl.evaluation import copy_baseline, forward

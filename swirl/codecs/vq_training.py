@@ -7,7 +7,7 @@ latents, and with unused codes moved to new places, it uses nearly all (docs/lab
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,8 @@ from torch.nn.functional import l1_loss, mse_loss
 from swirl.codecs.vq import VQImageTokenizer, index_distinct_tiles, normalise_pixels, split_into_tiles
 from swirl.errors import UsageError
 from swirl.pictures import Pixels
+from swirl.progress import ProgressCallback
 
-Progress = Callable[[float, str], None]
 TILES_AT_MOST = 20_000
 
 
@@ -79,7 +79,7 @@ def train_codec(
     batch: int = 64,
     learning_rate: float = 4e-3,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> VQImageTokenizer:
     """A codec for frames (each `size` x `size` x 3, uint8): `steps` of the autoencoder, then with the codebook.
 

@@ -9,8 +9,9 @@ from swirl import pictures
 from swirl.evaluation.answer_cache import AnswerCache, digest
 from swirl.evaluation.best_of import sample_best_of_n
 from swirl.evaluation.progress import ProgressTracker
-from swirl.evaluation.protocols import EvaluatedModel, GuessCheckingModel, Progress
+from swirl.evaluation.protocols import EvaluatedModel, GuessCheckingModel
 from swirl.models.results import LogProb
+from swirl.progress import ProgressCallback
 from swirl.states import State, Transition
 
 Question = TypeVar("Question", bound=tuple[str, ...])
@@ -34,7 +35,7 @@ class ModelAnswers:
         self,
         model: EvaluatedModel,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
         *,
         kept: AnswerCache | None = None,
         expected: float | None = None,

@@ -13,8 +13,9 @@ from swirl.evaluation import action_health, bootstrap, cycle, leakage
 from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
-from swirl.evaluation.protocols import EvaluatedModel, Progress, limit_prediction_length
+from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
 from swirl.evaluation.text_metrics import exact_match
+from swirl.progress import ProgressCallback
 from swirl.states import StateSequence, Transition
 
 MAX_CHECKED = 40
@@ -25,7 +26,7 @@ def check_health(
     model: EvaluatedModel,
     transitions: Sequence[Transition],
     true_actions: Sequence[str] | None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> HealthCheck:
     """Look at the actions that a model infers for these transitions, of which there must be one at least."""
     rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress))

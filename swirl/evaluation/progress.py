@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 
 MIN_SECONDS_TO_ESTIMATE = 3.0
 """Seconds of work after which the time left is told."""
@@ -23,7 +23,7 @@ class ProgressTracker:
     `expected` is about how many questions there will be; where there are more, the share waits.
     """
 
-    tell: Callable[[float, str], None] | None
+    tell: ProgressCallback | None
     expected: float
     done: float = 0.0
     share: float = 0.0

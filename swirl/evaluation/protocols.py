@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
 from swirl.models.results import Inference, LogProb
 from swirl.states import State
-
-Progress = Callable[[float, str], None]
 
 EXTRA_TOKENS = 8
 """Tokens that a prediction may always have beyond the longest observed state, besides a quarter of it."""

@@ -30,8 +30,9 @@ from swirl.evaluation.bootstrap import Estimate
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_rules import assess_actions
 from swirl.evaluation.metrics import compute_metrics, scores_per_transition
-from swirl.evaluation.protocols import EvaluatedModel, Progress, limit_prediction_length
+from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
 from swirl.evaluation.text_metrics import exact_match
+from swirl.progress import ProgressCallback
 from swirl.states import StateSequence, Transition
 
 MAX_EXAMPLES = 20
@@ -82,7 +83,7 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     best_of: int = 1,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     kept: AnswerCache | None = None,
     watch: Callable[[], None] | None = None,
 ) -> Report:
@@ -219,7 +220,7 @@ def held_out_scores(
     model: EvaluatedModel,
     transitions: Sequence[Transition],
     true_actions: Sequence[str] | None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> dict[str, float]:
     """The few scores that follow every training phase; means over the transitions, greedy decoding.
 

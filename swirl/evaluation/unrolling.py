@@ -6,7 +6,7 @@ many.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,9 +17,8 @@ from swirl.evaluation.best_of import SamplingModel, sample_best_of_n
 from swirl.evaluation.frame_comparison import Frames, Measure
 from swirl.evaluation.frame_comparison import PictureModel as PictureModel
 from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
+from swirl.progress import ProgressCallback
 from swirl.states import State, StateSequence
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def unroll(
     actions: Sequence[str] | None = None,
     best_of: int = 1,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Rollout:
     """Go `steps` steps from state `start` (from 0) of a sequence, the FWM reading its own predictions.
 

@@ -1,4 +1,4 @@
-"""The history: every run, figure and collection of a home, in one SQLite file. The only door to SQLite.
+"""The history: all runs, metrics and collections of a home, in one SQLite file. No other package uses SQLite.
 
 >>> history = History(Path("runs"))
 >>> run_id = history.create_run(preset="tiny-household", settings={"data": "household"})
@@ -22,6 +22,8 @@ from swirl.history.judge_answers import Judgements
 from swirl.history.queue_order import QueueOrder
 from swirl.history.records import (
     RUN_STATUSES,
+    TRAINING_STATUSES,
+    UNFINISHED_STATUSES,
     Checkpoint,
     Evaluation,
     HandLabel,
@@ -41,6 +43,8 @@ from swirl.history.training_log import TrainingRecords
 __all__ = [
     "PREFERENCE_CHOICES",
     "RUN_STATUSES",
+    "TRAINING_STATUSES",
+    "UNFINISHED_STATUSES",
     "Checkpoint",
     "Evaluation",
     "HandLabel",
@@ -72,9 +76,9 @@ class History(
     Judgements,
     CollectionRegistry,
 ):
-    """The history of one home; `home/studio.db` is created and brought up to date when it is opened.
+    """The history of one home. Opening it creates or migrates `home/studio.db`.
 
-    One object serves all threads of a process, and any number of processes may hold one: readers never wait, writers
-    wait for each other up to ten seconds. Every method raises SwirlError, in one sentence, for what a user can mend:
-    a damaged file, a newer program's file, a full or read-only disk, an unknown run.
+    All threads of a process can share one object, and several processes can open the same home: readers never wait,
+    writers wait for each other up to ten seconds. Every method raises SwirlError for what a user can fix: a damaged
+    file, a file of a newer version, a full or read-only disk, an unknown run.
     """

@@ -1,16 +1,14 @@
-"""Comparisons of checkpoints: blind votes, what a glance at a checkpoint's actions found, numbers per transition."""
+"""Comparisons of checkpoints: blind votes, health checks of their actions, and evaluation results per transition."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from swirl.history.store import Store, utc_timestamp
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+from swirl.history.runs import owning_run_id
+from swirl.history.store import Store, equality_condition, utc_timestamp
 
 PreferenceChoice = Literal["left", "right", "tie", "skip"]
 PREFERENCE_CHOICES: tuple[str, ...] = get_args(PreferenceChoice)
@@ -18,9 +16,9 @@ PREFERENCE_CHOICES: tuple[str, ...] = get_args(PreferenceChoice)
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """One blind vote: which of two checkpoints' next states, drawn from one transition, was found better.
+    """One blind vote: which of two checkpoints' next states for a transition is better.
 
-    `left` and `right` are the checkpoints as they were shown; `step` counts from 0.
+    `left` and `right` are the checkpoints in the order in which they were shown; `step` counts from 0.
     """
 
     id: int
@@ -35,7 +33,7 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class StoredHealthCheck:
-    """A glance at a checkpoint's actions on a collection, as the caller gave it, and when it was taken."""
+    """A health check of a checkpoint's actions on a collection, as stored, and its time."""
 
     checkpoint: str
     data: str
@@ -49,7 +47,7 @@ class Comparisons(Store):
     def add_preference(
         self, *, data: str, sequence: str, step: int, left: str, right: str, choice: PreferenceChoice
     ) -> int:
-        """Keep a vote and return its id. Votes on a run's checkpoint are deleted with its run."""
+        """Store a vote and return its id. Votes on a run's checkpoints are deleted with the run."""
         with self._writing() as db:
             row = [
                 data,
@@ -79,12 +77,12 @@ class Comparisons(Store):
             return [Preference(*row) for row in db.execute(sql, [data, *checkpoints, *checkpoints])]
 
     def remove_preference(self, preference: int) -> None:
-        """Take a vote back; one that is gone already is none."""
+        """Remove a vote; an unknown id has no effect."""
         with self._writing() as db:
             db.execute("DELETE FROM preferences WHERE id = ?", [preference])
 
     def save_health_check(self, *, checkpoint: str, data: str, found: Mapping[str, Any]) -> None:
-        """Keep a glance, any JSON, in place of an earlier one; that of a run's checkpoint is deleted with its run."""
+        """Store a health check (any JSON), replacing an earlier one. It is deleted with the checkpoint's run."""
         with self._writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO looks (checkpoint, data, run, found, created) VALUES (?, ?, ?, ?, ?)",
@@ -92,25 +90,21 @@ class Comparisons(Store):
             )
 
     def health_checks(self, checkpoint: str | None = None, data: str | None = None) -> list[StoredHealthCheck]:
-        """All glances, or those of one checkpoint or collection, the newest first."""
-        conditions, values = ["1"], []
-        for column, wanted in (("checkpoint", checkpoint), ("data", data)):
-            if wanted is not None:
-                conditions.append(f"{column} = ?")
-                values.append(wanted)
-        sql = f"SELECT checkpoint, data, found, created FROM looks WHERE {' AND '.join(conditions)}"
+        """All health checks, or those of one checkpoint or collection, newest first."""
+        condition, values = equality_condition(checkpoint=checkpoint, data=data)
+        sql = f"SELECT checkpoint, data, found, created FROM looks WHERE {condition} ORDER BY created DESC"
         with self._reading() as db:
-            rows = db.execute(f"{sql} ORDER BY created DESC", values).fetchall()
+            rows = db.execute(sql, values).fetchall()
         return [StoredHealthCheck(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
 
     def newest_health_checks(self) -> list[tuple[str, str, str]]:
-        """Checkpoint, collection and time of each checkpoint's newest glance, without what was found."""
+        """The checkpoint, collection and time of each checkpoint's newest health check, without its results."""
         sql = "SELECT checkpoint, data, max(created) FROM looks GROUP BY checkpoint"
         with self._reading() as db:
             return [tuple(row) for row in db.execute(sql)]
 
     def save_evaluation_cases(self, evaluation: int, cases: Mapping[str, Any]) -> None:
-        """Keep an evaluation's numbers per transition, any JSON, as long as the evaluation is kept."""
+        """Store an evaluation's results per transition (any JSON). They are deleted with the evaluation."""
         with self._writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO evaluation_cases (evaluation, cases) VALUES (?, ?)",
@@ -118,13 +112,7 @@ class Comparisons(Store):
             )
 
     def evaluation_cases(self, evaluation: int) -> dict[str, Any] | None:
-        """An evaluation's numbers per transition; None where they were not kept."""
+        """An evaluation's results per transition, or None if they were not stored."""
         with self._reading() as db:
             row = db.execute("SELECT cases FROM evaluation_cases WHERE evaluation = ?", [evaluation]).fetchone()
         return json.loads(row[0]) if row else None
-
-
-def owning_run_id(db: Database, checkpoint: str) -> str | None:
-    """The run that a checkpoint belongs to, if there is one."""
-    row = db.execute("SELECT id FROM runs WHERE id = ?", [checkpoint.partition("@")[0]]).fetchone()
-    return row[0] if row else None

@@ -1,4 +1,4 @@
-"""The registry of collections: where each lies and its counts, so that a list of them reads no sequences."""
+"""The registry of collections: their folders and counts, so that listing them reads no sequences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CollectionRegistry(Store):
         has_actions: bool,
         created: str | None,
     ) -> None:
-        """Record a collection, in place of one of that name. `fingerprint` tells whether the counts still hold."""
+        """Record a collection, replacing one of that name. `fingerprint` shows whether the counts are still valid."""
         row = {
             "name": name,
             "path": path,
@@ -39,12 +39,12 @@ class CollectionRegistry(Store):
             db.table("collections").insert(row, replace=True)
 
     def collections(self) -> list[dict[str, Any]]:
-        """The registered collections by name, each a dictionary of the columns of `register_collection`."""
+        """The registered collections sorted by name, each a dictionary with the arguments of `register_collection`."""
         with self._reading() as db:
             rows = list(db.table("collections").rows_where(order_by="name"))
         return [{**row, "builtin": bool(row["builtin"]), "has_actions": bool(row["has_actions"])} for row in rows]
 
     def remove_collection(self, name: str) -> None:
-        """Forget a collection; its files are not touched, and an unknown name is none."""
+        """Remove a collection from the registry, not its files; an unknown name has no effect."""
         with self._writing() as db:
             db.execute("DELETE FROM collections WHERE name = ?", [name])

@@ -1,7 +1,7 @@
-"""Curves of any length in few points: bins of steps, kept as figures are logged and merged when they are asked for.
+"""Reads metric curves of any length in few points: values are binned by step when logged and bins merged when read.
 
-Every figure is also counted into a bin of WIDTH steps (a trigger does it, whoever inserts), so that the whole of a
-curve of a million steps is read from a few thousand rows.
+A trigger also counts every inserted value into a bin of STEPS_PER_BIN steps, so that a whole curve of a million steps
+is read from a few thousand rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FROM_BINS = """
 """
 END_OF_RUN = (1 << 31, 0)
 StepPosition = tuple[int, int]
-"""A phase and a step in it."""
+"""The index of a phase and a step in it."""
 
 
 class Curves(Store):
@@ -42,14 +42,14 @@ class Curves(Store):
         start: StepPosition = (0, 0),
         end: StepPosition = END_OF_RUN,
     ) -> tuple[int, dict[str, list[MetricBin]]]:
-        """A cursor, and each metric as bins of about `width` steps in order, from `start` up to and without `end`.
+        """A cursor, and each metric in bins of about `width` steps in order, from `start` up to, but without, `end`.
 
-        The cursor is the id above which `metrics` finds what was logged since. Least and greatest value of a bin are
-        exact; from a `width` of WIDTH on the ends are widened to whole bins. A `width` of 1 gives every figure.
-        Figures that are no finite numbers, and metrics without any, are left out.
+        The cursor is the id after which `metrics` finds what was logged since. The minimum and maximum of a bin are
+        exact; with a `width` of STEPS_PER_BIN or more the ends are widened to whole bins. A `width` of 1 gives every
+        value. Values that are not finite, and metrics without finite values, are left out.
         """
         with self._reading() as db:
-            # One snapshot: what is logged meanwhile is above the cursor and in no bin.
+            # One transaction gives one snapshot: later values are above the cursor and in none of the bins.
             db.execute("BEGIN")
             try:
                 cursor = db.execute("SELECT max(id) FROM metrics WHERE run = ?", [run_id]).fetchone()[0] or 0
@@ -59,7 +59,7 @@ class Curves(Store):
         return cursor, {name: rows for name, rows in found.items() if rows}
 
     def latest_values(self, run_id: str, name: str, limit: int) -> list[float]:
-        """The values of a metric's last steps, the newest first."""
+        """The values of a metric's last `limit` steps, newest first."""
         sql = (
             f"SELECT value FROM metrics WHERE run = ? AND name = ? AND value {FINITE} "
             "ORDER BY phase DESC, step DESC LIMIT ?"
@@ -71,7 +71,7 @@ class Curves(Store):
 def load_metric_bins(
     db: Database, run_id: str, name: str, width: int, start: StepPosition, end: StepPosition
 ) -> list[MetricBin]:
-    """One metric of a run in bins of about `width` steps: of the kept ones where these are fine enough."""
+    """One metric of a run in bins of about `width` steps, from the stored bins if these are fine enough."""
     if width < STEPS_PER_BIN:
         rows = db.execute(FROM_STEPS, [run_id, name, *start, *end, max(1, width)])
     else:
@@ -81,7 +81,7 @@ def load_metric_bins(
 
 
 def rebuild_metric_bins(db: Database, run_id: str, phase: int, step: int, names: Sequence[str]) -> None:
-    """Count the bins of a step anew, after figures in them were replaced."""
+    """Recount the bins that contain a step, after values in them were replaced."""
     which = f"run = ? AND phase = ? AND name IN ({', '.join('?' * len(names))})"
     values = [run_id, phase, *names]
     bin_ = step // STEPS_PER_BIN

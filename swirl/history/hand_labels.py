@@ -1,4 +1,4 @@
-"""Transitions that a person has labelled or skipped by hand, each kept at once."""
+"""Transitions that a person has labelled or skipped by hand."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ COLUMNS = "sequence, step, shows, action, created"
 
 
 class HandLabels(Store):
-    """The table `hand_labels`: one row a transition of a collection, in the order in which they were given."""
+    """The table `hand_labels`: one row per transition of a collection, in the order in which they were labelled."""
 
     def save_hand_label(self, data: str, sequence: str, step: int, shows: str, action: str | None) -> None:
-        """Keep what was said of a transition, in place of what was said before; `action` is None where it was skipped.
+        """Store the label of a transition, replacing an earlier one; `action` is None if it was skipped.
 
-        `shows` is a digest of both states: it tells whether the transition is still the one that was labelled.
+        `shows` is a digest of both states, which shows later whether the transition has changed.
         """
         row = {
             "data": data,
@@ -29,12 +29,12 @@ class HandLabels(Store):
             db.table("hand_labels").insert(row)
 
     def hand_labels(self, data: str) -> list[HandLabel]:
-        """What was said of a collection's transitions, the oldest first, skipped ones among them."""
+        """The labels and skips of a collection's transitions, oldest first."""
         with self._reading() as db:
             rows = db.execute(f"SELECT {COLUMNS} FROM hand_labels WHERE data = ? ORDER BY id", [data])
             return [HandLabel(*row) for row in rows]
 
     def undo_hand_label(self, data: str, sequence: str, step: int) -> None:
-        """Forget what was said of a transition; nothing happens where nothing was."""
+        """Remove the label or skip of a transition, if there is one."""
         with self._writing() as db:
             db.execute("DELETE FROM hand_labels WHERE data = ? AND sequence = ? AND step = ?", [data, sequence, step])

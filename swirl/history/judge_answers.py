@@ -1,4 +1,4 @@
-"""Answers of a judge that were paid for once, kept for the next time the same is asked."""
+"""A cache of the judge's answers, so that no question is paid for twice."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from swirl.history.store import Store, utc_timestamp
 
 
 class Judgements(Store):
-    """The table `judgements`: an answer for each hash of endpoint, model, prompt and pictures."""
+    """The table `judgements`: one answer per hash of endpoint, model, prompt and pictures."""
 
     def save_judgement(self, key: str, model: str, answer: str) -> None:
-        """Keep what `model` answered to the question with this hash, in place of an earlier answer."""
+        """Store the answer of `model` to the question with this hash, replacing an earlier one."""
         with self._writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO judgements (key, model, answer, created) VALUES (?, ?, ?, ?)",
@@ -17,7 +17,7 @@ class Judgements(Store):
             )
 
     def judgement(self, key: str) -> str | None:
-        """The answer that is kept for the question with this hash; None where it was never asked."""
+        """The stored answer to the question with this hash, or None."""
         with self._reading() as db:
             row = db.execute("SELECT answer FROM judgements WHERE key = ?", [key]).fetchone()
         return row[0] if row else None

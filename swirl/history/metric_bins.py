@@ -1,4 +1,4 @@
-"""The SQL that counts a run's figures into bins of steps, for the schema's trigger and for `curves`."""
+"""The SQL that counts metric values into bins of steps, for the schema's trigger and for `curves`."""
 
 STEPS_PER_BIN = 32
 FINITE = "BETWEEN -1e308 AND 1e308"
@@ -7,7 +7,7 @@ COUNT_ALL = f"""
     SELECT run, name, phase, step / {STEPS_PER_BIN}, count(*), sum(value), min(value), max(value), max(step)
     FROM metrics WHERE value {FINITE} {{which}} GROUP BY run, name, phase, step / {STEPS_PER_BIN}
 """
-"""Counts the figures of `which`, whose bins must be empty."""
+"""Counts the values that `which` selects; their bins must be empty."""
 COUNT_NEW = f"""
     INSERT INTO metric_bins (run, name, phase, bin, points, total, low, high, last)
     VALUES (NEW.run, NEW.name, NEW.phase, NEW.step / {STEPS_PER_BIN}, 1, NEW.value, NEW.value, NEW.value, NEW.step)
@@ -15,4 +15,4 @@ COUNT_NEW = f"""
         points = points + 1, total = total + excluded.total,
         low = min(low, excluded.low), high = max(high, excluded.high), last = max(last, excluded.last)
 """
-"""Counts one inserted figure; the trigger's body."""
+"""Counts one inserted value; the body of the trigger."""

@@ -1,6 +1,6 @@
-"""The schema, as named steps. A released step is never edited; a change of schema is a new step at the end.
+"""The database schema as named migrations. A released migration is never edited; changes are appended as new ones.
 
-sqlite-utils records each applied name with its time in `_sqlite_migrations`, in the transaction that applies it.
+sqlite-utils records the name and time of each in `_sqlite_migrations`, in the transaction that applies it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MIGRATIONS = Migrations("swirl")
 
 @MIGRATIONS()
 def m001_runs(db: Database) -> None:
-    """Runs, what is asked of them, and the notes on them. `number` orders runs that start in one millisecond."""
+    """Runs, requests to them and notes on them. `number` orders runs that start in the same millisecond."""
     db.executescript("""
         CREATE TABLE runs (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -63,10 +63,10 @@ def m001_runs(db: Database) -> None:
 
 @MIGRATIONS()
 def m002_training(db: Database) -> None:
-    """What a run leaves behind as it goes: phases, metrics, rollouts and checkpoints.
+    """What a run records while it trains: phases, metrics, rollouts and checkpoints.
 
-    AUTOINCREMENT never reuses an id, and replacing a metric's row gives it a new one, so `id > after` finds all that
-    changed. An index on `run` ends in the id, which makes that a range look-up however many rows there are.
+    AUTOINCREMENT never reuses an id and a replaced metric gets a new id, so `id > after` finds everything that changed.
+    An index on `run` ends with the id, which makes this a range look-up however many rows there are.
     """
     db.executescript("""
         CREATE TABLE phases (
@@ -119,7 +119,7 @@ def m002_training(db: Database) -> None:
 
 @MIGRATIONS()
 def m003_evaluations_and_collections(db: Database) -> None:
-    """Evaluations (of a run's checkpoints, or of others, whose `run` is empty) and the registered collections."""
+    """Evaluations (`run` is null for checkpoints that belong to no run) and the registered collections."""
     db.executescript("""
         CREATE TABLE evaluations (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -147,7 +147,7 @@ def m003_evaluations_and_collections(db: Database) -> None:
 
 @MIGRATIONS()
 def m004_control_room(db: Database) -> None:
-    """A run's place in the queue, and which rollouts were drawn because somebody asked."""
+    """The place of a run in the queue, and which rollouts were drawn on request."""
     db.executescript("""
         ALTER TABLE runs ADD COLUMN place REAL;
         ALTER TABLE rollouts ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
@@ -156,7 +156,7 @@ def m004_control_room(db: Database) -> None:
 
 @MIGRATIONS()
 def metric_bins(db: Database) -> None:
-    """Figures counted into bins of steps as they are inserted, and once those that are there already."""
+    """Bins of metric values: existing values are counted once, new ones as they are inserted."""
     db.executescript(f"""
         CREATE TABLE metric_bins (
             run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -180,10 +180,10 @@ def metric_bins(db: Database) -> None:
 
 @MIGRATIONS()
 def tags_resumptions_origins(db: Database) -> None:
-    """What the table of runs shows beside them: tags, when each was resumed, and where an imported one came from.
+    """Tags, resumptions, and the origins of imported runs, for the table of runs.
 
-    `hidden` holds the runs that are being deleted or imported: rows by the million come and go in slices, and until
-    all are there, or gone, nobody sees the run. The process is named, so that others can clear up after a dead one.
+    `hidden` lists the runs that are being deleted or imported, which happens in batches; they are invisible until it is
+    complete. The process is recorded so that others can clean up if it dies.
     """
     db.executescript("""
         CREATE TABLE tags (
@@ -215,9 +215,9 @@ def tags_resumptions_origins(db: Database) -> None:
 
 @MIGRATIONS()
 def hand_labels(db: Database) -> None:
-    """What a person said of a collection's transitions; `action` is empty where one was skipped.
+    """Labels of a collection's transitions made by hand; `action` is null for skipped transitions.
 
-    They are the person's work and outlive the collection's row: imported again, it has them again.
+    They are a person's work and remain when a collection is deleted; a new import of it has them again.
     """
     db.executescript("""
         CREATE TABLE hand_labels (
@@ -235,7 +235,7 @@ def hand_labels(db: Database) -> None:
 
 @MIGRATIONS()
 def comparisons(db: Database) -> None:
-    """Blind votes, glances at a checkpoint's actions, and what an evaluation found of each transition."""
+    """Blind votes, health checks of a checkpoint's actions, and evaluation results per transition."""
     db.executescript("""
         CREATE TABLE preferences (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -270,7 +270,7 @@ def comparisons(db: Database) -> None:
 
 @MIGRATIONS()
 def judgements(db: Database) -> None:
-    """What a judge answered, by the hash of what it was asked: nothing is paid for twice."""
+    """A judge's answers by the hash of the question, so that nothing is paid for twice."""
     db.executescript("""
         CREATE TABLE judgements (
             key TEXT PRIMARY KEY,
@@ -281,5 +281,5 @@ def judgements(db: Database) -> None:
     """)
 
 
-# Every step's name: on an empty database all of them are pending.
+# The names of all migrations: on an empty database, all of them are pending.
 MIGRATION_NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

@@ -1,4 +1,4 @@
-"""What the history hands out: frozen rows. Times are UTC ISO 8601 strings, durations seconds, memory bytes."""
+"""The records that the history returns. Times are UTC ISO 8601 strings; durations are in seconds, memory in bytes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any, Literal, get_args
 Status = Literal["queued", "running", "stopping", "interrupted", "stopped", "finished", "failed"]
 RunRequest = Literal["stop", "sample"]
 RUN_STATUSES: tuple[str, ...] = get_args(Status)
+TRAINING_STATUSES = ("running", "stopping")
+UNFINISHED_STATUSES = ("queued", *TRAINING_STATUSES)
+ENDED_STATUSES = ("interrupted", "stopped", "finished", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training run. `name` is its id until it is renamed; `phase` is in words, `phase_index` counts from 0.
+    """One training run. `name` is its id until it is renamed; `phase` is text, `phase_index` counts from 0.
 
-    `parent` is the run it was started from, where one was named; `tags` come in alphabetical order.
+    `parent` is the run it was started from, if any; `tags` are in alphabetical order.
     """
 
     id: str
@@ -44,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """That a run was resumed, and the phase and step it had reached by then."""
+    """A resumption of a run, with the phase and step it had reached by then."""
 
     run: str
     phase: str | None
@@ -54,7 +57,7 @@ class Resumption:
 
 @dataclass(frozen=True, slots=True)
 class ImportOrigin:
-    """Where an imported run came from: the file's name, and the id that the run had there."""
+    """The origin of an imported run: the file's name, and the run's id in it."""
 
     run: str
     file: str
@@ -64,7 +67,7 @@ class ImportOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of a run: `steps` is how many it is to take; `finished` is None while it goes on."""
+    """One phase of a run; `steps` is its planned number of steps, `finished` is None until it ends."""
 
     run: str
     index: int
@@ -77,7 +80,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure of one step. `id` grows with every write, also when a repeated step replaces its figure."""
+    """One metric's value at one step. `id` grows with every write, even if a repeated step replaces its value."""
 
     id: int
     phase: int
@@ -88,7 +91,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class MetricBin:
-    """The figures of a stretch of steps that ends with step `last`: how many, mean, least and greatest."""
+    """A metric over a range of steps that ends with `last`: the number of values, their mean, minimum and maximum."""
 
     phase: int
     last: int
@@ -100,7 +103,7 @@ class MetricBin:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One group of G samples for one transition; `samples`, `rewards` and `advantages` have G entries each.
+    """One group of G rollouts for one transition; `samples`, `rewards` and `advantages` have G entries each.
 
     In forward phases the samples are next states for `action`; in inverse phases they are actions and `action` is "".
     """
@@ -118,7 +121,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Saved adapters after a phase; `scores` are held-out METRIC values, `best` marks the run's chosen one."""
+    """Adapters saved after a phase; `scores` are held-out metric values, `best` marks the run's chosen checkpoint."""
 
     run: str
     index: int
@@ -133,7 +136,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One evaluation of a checkpoint on a collection: METRIC to its value and interval, as the caller gave them."""
+    """One evaluation of a checkpoint on a collection; `metrics` maps metrics to values and intervals, as stored."""
 
     id: int
     checkpoint: str
@@ -144,9 +147,9 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class HandLabel:
-    """What a person said of one transition: its action, or None where it was skipped.
+    """A person's label of one transition: its action, or None if it was skipped.
 
-    `step` counts from 0; `shows` is a digest of both states as they were then.
+    `step` counts from 0; `shows` is a digest of both states at the time of labelling.
     """
 
     sequence: str

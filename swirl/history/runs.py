@@ -1,4 +1,4 @@
-"""Runs: created, updated by their worker, listed, annotated, asked to stop, deleted."""
+"""The table of runs: creates, lists, updates, hides and deletes runs; stores requests to them and notes on them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from swirl import processes
 from swirl.errors import SwirlError
-from swirl.history.records import RUN_STATUSES, Run, RunRequest
+from swirl.history.records import ENDED_STATUSES, RUN_STATUSES, UNFINISHED_STATUSES, Run, RunRequest
 from swirl.history.store import Store, utc_timestamp
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 RUN_COLUMNS = tuple(field.name for field in fields(Run) if field.name not in ("note", "tags"))
-# Neither a run that is being deleted nor one whose import is not complete.
+# Excludes runs that are being deleted or imported.
 VISIBLE = "runs.id NOT IN (SELECT run FROM hidden)"
 SELECT_RUNS_SQL = (
     f"SELECT {', '.join(f'runs.{column}' for column in RUN_COLUMNS)}, coalesce(notes.text, ''), "
@@ -27,8 +27,6 @@ SELECT_RUNS_SQL = (
 )
 CHANGEABLE = frozenset(RUN_COLUMNS) - {"id", "created"}
 ROWS_PER_TRANSACTION = 20_000
-UNFINISHED_STATUSES = ("queued", "running", "stopping")
-ENDED_STATUSES = ("interrupted", "stopped", "finished", "failed")
 
 
 class Runs(Store):
@@ -37,9 +35,9 @@ class Runs(Store):
     def create_run(
         self, *, preset: str | None, settings: dict[str, Any], name: str | None = None, parent: str | None = None
     ) -> str:
-        """Register a queued run and return its id, like `household-07`: the data's name and a number never reused.
+        """Register a queued run and return its id, such as `household-07`: the data's name and a number never reused.
 
-        The id is fit for a file name and a URL. Raises SwirlError if `parent` is given and unknown.
+        The id is valid in file names and URLs. Raises SwirlError if `parent` is given and unknown.
         """
         stem = slug(str(settings.get("data") or ""))
         with self._writing() as db:
@@ -60,39 +58,40 @@ class Runs(Store):
         return run_id
 
     def run(self, run_id: str) -> Run:
-        """The run of that id. Raises SwirlError, naming the newest runs, if there is none."""
-        with self._reading() as db:
-            row = db.execute(f"{SELECT_RUNS_SQL} WHERE runs.id = ?", [run_id]).fetchone()
-            if row is None:
+        """The run with that id. Raises SwirlError, naming the newest runs, if there is none."""
+        run = self.find_run(run_id)
+        if run is None:
+            with self._reading() as db:
                 raise self._unknown(db, run_id)
-        return as_run(row)
+        return run
+
+    def find_run(self, run_id: str) -> Run | None:
+        """The run with that id, or None if there is none."""
+        return next(iter(self.runs(ids=[run_id])), None)
 
     def runs(self, limit: int | None = None, ids: Sequence[str] | None = None) -> list[Run]:
-        """All runs, or those of `ids` that are there, or the newest `limit` of them; newest first."""
+        """All runs, newest first; with `ids`, only these that exist; with `limit`, at most so many."""
         among = "" if ids is None else f" WHERE runs.id IN ({', '.join('?' * len(ids))})"
         with self._reading() as db:
             sql = f"{SELECT_RUNS_SQL}{among} ORDER BY runs.number DESC LIMIT ?"
             return [as_run(row) for row in db.execute(sql, [*(ids or ()), -1 if limit is None else limit])]
 
     def unfinished_runs(self) -> list[Run]:
-        """The runs that train, stop or wait, newest first: what a status line asks for again and again."""
-        marks = ", ".join("?" * len(UNFINISHED_STATUSES))
-        with self._reading() as db:
-            sql = f"{SELECT_RUNS_SQL} WHERE runs.status IN ({marks}) ORDER BY runs.number DESC"
-            return [as_run(row) for row in db.execute(sql, UNFINISHED_STATUSES)]
+        """The runs that train, stop or wait in the queue, newest first; cheap enough to call often."""
+        return self._runs_with_status(UNFINISHED_STATUSES, "runs.number DESC")
 
     def update_run(self, run_id: str, **columns: Any) -> None:
         """Change columns of a run: `status`, `pid`, `name`, `error`, … as named in Run.
 
-        A new status also keeps the times: `running` sets `started` (once; a later time it is a resumption) and clears
-        `finished`; an end sets `finished`. Raises SwirlError for an unknown run, ValueError for an unknown column or
-        status.
+        A new status also sets the times: `running` sets `started` the first time, records a resumption later, and
+        clears `finished`; an ended status sets `finished`. Raises SwirlError for an unknown run, ValueError for an
+        unknown column or status.
         """
         if wrong := sorted(set(columns) - CHANGEABLE):
-            raise ValueError(f"runs have no column {wrong[0]!r} to change")
+            raise ValueError(f"runs have no changeable column {wrong[0]!r}")
         status = columns.get("status")
         if "status" in columns and status not in RUN_STATUSES:
-            raise ValueError(f"{status!r} is no status of a run")
+            raise ValueError(f"{status!r} is not a status of a run")
         if "settings" in columns:
             columns["settings"] = json.dumps(columns["settings"])
         assignments = [f"{column} = :{column}" for column in columns]
@@ -114,7 +113,7 @@ class Runs(Store):
         seconds_left: float | None,
         memory_bytes: int | None,
     ) -> None:
-        """Say where a run stands; `seconds_left` is for the whole run. Raises SwirlError if it has been deleted."""
+        """Record a run's progress; `seconds_left` is for the whole run. Raises SwirlError if the run is deleted."""
         values = {
             "phase": phase,
             "phase_index": phase_index,
@@ -126,27 +125,27 @@ class Runs(Store):
         self._update(run_id, [*(f"{column} = :{column}" for column in values), "heartbeat = :now"], values)
 
     def delete_run(self, run_id: str) -> None:
-        """Delete a run and every row that belongs to it; files are not touched. Raises SwirlError if unknown.
+        """Delete a run and all its rows, not its files. Raises SwirlError if it is unknown.
 
-        It is out of sight at once or, when this raises, not deleted at all.
+        The run is hidden at once; if this raises, it is not deleted at all.
         """
         self.hide_run(run_id)
         self.purge_run(run_id)
 
     def hide_run(self, run_id: str) -> None:
-        """Let nobody see a run any more. Follow with `purge`, or with `reveal`, which undoes it."""
+        """Hide a run from all queries. Follow with `purge_run`, or undo it with `reveal_run`."""
         with self._writing() as db:
             self._require_run(db, run_id)
             self._hide(db, run_id)
 
     def reveal_run(self, run_id: str) -> None:
-        """Show a hidden run."""
+        """Make a hidden run visible."""
         with self._writing() as db:
             db.execute("DELETE FROM hidden WHERE run = ?", [run_id])
 
     def purge_run(self, run_id: str) -> None:
         """Delete the rows of a hidden run."""
-        # A million metrics take seconds to delete; in slices, so that another run's worker need not wait that long.
+        # Deleting a million metrics takes seconds; in batches, other runs' workers need not wait that long.
         sql = "DELETE FROM metrics WHERE id IN (SELECT id FROM metrics WHERE run = ? LIMIT ?)"
         deleted = ROWS_PER_TRANSACTION
         while deleted == ROWS_PER_TRANSACTION:
@@ -156,30 +155,30 @@ class Runs(Store):
             db.execute("DELETE FROM runs WHERE id = ?", [run_id])
 
     def hidden_runs(self) -> list[tuple[str, int, float]]:
-        """The runs that a process is deleting or importing, each with that process's id and starting time."""
+        """The runs that are being deleted or imported, each with the id and start time of the process that does it."""
         with self._reading() as db:
             return [tuple(row) for row in db.execute("SELECT run, pid, pid_started FROM hidden")]
 
     def add_request(self, run_id: str, kind: RunRequest) -> None:
-        """Ask a run for something; it looks at its next step. Asking twice is asking once."""
+        """Send a request to a run, which it reads after its next step. Repeating a pending request has no effect."""
         if kind not in get_args(RunRequest):
-            raise ValueError(f"{kind!r} can't be asked of a run")
+            raise ValueError(f"{kind!r} is not a request to a run")
         with self._writing() as db:
             self._require_run(db, run_id)
             db.table("requests").insert({"run": run_id, "kind": kind, "created": utc_timestamp()}, ignore=True)
 
     def pending_requests(self, run_id: str) -> list[str]:
-        """What has been asked of a run and not been cleared, oldest first."""
+        """The requests to a run that have not been cleared, oldest first."""
         with self._reading() as db:
             return [kind for (kind,) in db.execute("SELECT kind FROM requests WHERE run = ? ORDER BY id", [run_id])]
 
     def clear_requests(self, run_id: str, kind: RunRequest) -> None:
-        """Mark a request as answered."""
+        """Remove a run's request of this kind."""
         with self._writing() as db:
             db.execute("DELETE FROM requests WHERE run = ? AND kind = ?", [run_id, kind])
 
     def set_note(self, run_id: str, text: str) -> None:
-        """Keep a note on a run; an empty one removes it."""
+        """Store a note on a run; an empty one removes it."""
         with self._writing() as db:
             self._require_run(db, run_id)
             if text.strip():
@@ -187,11 +186,10 @@ class Runs(Store):
             else:
                 db.execute("DELETE FROM notes WHERE run = ?", [run_id])
 
-    def note(self, run_id: str) -> str:
-        """The note on a run, or an empty text."""
+    def _runs_with_status(self, statuses: Sequence[str], order: str) -> list[Run]:
+        sql = f"{SELECT_RUNS_SQL} WHERE runs.status IN ({', '.join('?' * len(statuses))}) ORDER BY {order}"
         with self._reading() as db:
-            row = db.execute("SELECT text FROM notes WHERE run = ?", [run_id]).fetchone()
-        return row[0] if row else ""
+            return [as_run(row) for row in db.execute(sql, list(statuses))]
 
     def _update(self, run_id: str, assignments: list[str], values: dict[str, Any], *, resumption: bool = False) -> None:
         with self._writing() as db:
@@ -215,7 +213,7 @@ class Runs(Store):
         while True:
             number += 1
             run_id = f"{stem}-{number:02d}"
-            # A folder may outlive a database that was moved away: its checkpoints must not fall to a new run.
+            # Folders may remain from a database that was moved away; a new run must not get their checkpoints.
             if not (self.home / "runs" / run_id).exists():
                 break
         db.execute("INSERT OR REPLACE INTO run_counters (stem, last) VALUES (?, ?)", [stem, number])
@@ -231,8 +229,14 @@ class Runs(Store):
         return SwirlError(f"There is no run {run_id!r} in {self.home}; {known}.")
 
 
+def owning_run_id(db: Database, checkpoint: str) -> str | None:
+    """The id of the run that a checkpoint belongs to, or None."""
+    row = db.execute("SELECT id FROM runs WHERE id = ?", [checkpoint.partition("@")[0]]).fetchone()
+    return row[0] if row else None
+
+
 def as_run(row: tuple[Any, ...]) -> Run:
-    """A row of SELECT as a Run."""
+    """A row of SELECT_RUNS_SQL as a Run."""
     values = dict(zip(RUN_COLUMNS, row[:-2], strict=True))
     values["name"] = values["name"] or values["id"]
     values["settings"] = json.loads(values["settings"])
@@ -240,6 +244,6 @@ def as_run(row: tuple[Any, ...]) -> Run:
 
 
 def slug(text: str) -> str:
-    """The part of a data name or path that is fit for an id: lower-case letters, digits and single dashes."""
+    """Reduce a data name or path to text for an id: lower-case letters, digits and single dashes."""
     plain = re.sub(r"[^a-z0-9]+", "-", PurePath(text).stem.lower()).strip("-")
     return plain[:40].rstrip("-") or "run"

@@ -1,4 +1,4 @@
-"""The connection: opened once per thread, in WAL mode, migrated; and SQLite's errors turned into sentences."""
+"""The SQLite connection of the history: one per thread, in WAL mode, migrated; with readable error messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BUSY_SECONDS = 10.0
 
 
 class ThreadConnection(NamedTuple):
-    """A connection and what it is good for: this process, and the file that it was opened on."""
+    """A connection, with the process and the file it was opened for."""
 
     pid: int
     file: tuple[int, int] | None
@@ -31,35 +31,35 @@ class ThreadConnection(NamedTuple):
 
 
 def utc_timestamp() -> str:
-    """The time, as every table stores it."""
+    """The current time in the format of all tables."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Store:
-    """Reading and writing `home/studio.db`; the tables' own methods are in the classes that build on this one."""
+    """Opens, reads and writes `home/studio.db`; subclasses add the methods of the tables."""
 
     def __init__(self, home: Path) -> None:
-        """Open the database of `home`, creating both if need be. Raises SwirlError if it can't be used."""
+        """Open the database of `home`, creating both if needed. Raises SwirlError if it cannot be used."""
         self.home = paths.resolve_home(home)
         self.path = self.home / "studio.db"
         self._local = threading.local()
-        # A forked child may neither use nor close its parent's connections, so they are kept here unused.
+        # A forked child must neither use nor close its parent's connections, so they are only kept here.
         self._inherited: list[Database] = []
         with self._readable_errors():
             self._connection()
 
     @contextmanager
     def _reading(self) -> Iterator[Database]:
-        """The connection for queries; each sees the last committed state and waits for no writer."""
+        """The connection for queries; each query sees the last committed state and never waits for writers."""
         with self._readable_errors():
             yield self._connection()
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
-        """The connection inside one transaction: all of the block is stored, or none of it."""
+        """The connection in one transaction: the block is stored completely or not at all."""
         with self._readable_errors():
             db = self._connection()
-            # IMMEDIATE waits for its turn here; a later upgrade from reading to writing would fail without waiting.
+            # IMMEDIATE waits for the write lock here; upgrading from reading to writing later would fail at once.
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -69,19 +69,19 @@ class Store:
                 raise
 
     def _connection(self) -> Database:
-        held: ThreadConnection | None = getattr(self._local, "held", None)
-        if held and held.pid != os.getpid():
-            self._inherited.append(held.db)
-        elif held and held.file != self._file_identity():
-            held.db.close()
-        elif held:
-            return held.db
+        current: ThreadConnection | None = getattr(self._local, "connection", None)
+        if current and current.pid != os.getpid():
+            self._inherited.append(current.db)
+        elif current and current.file != self._file_identity():
+            current.db.close()
+        elif current:
+            return current.db
         db = self._open()
-        self._local.held = ThreadConnection(os.getpid(), self._file_identity(), db)
+        self._local.connection = ThreadConnection(os.getpid(), self._file_identity(), db)
         return db
 
     def _file_identity(self) -> tuple[int, int] | None:
-        """Which file is at the path; None if there is none (somebody deleted it under us)."""
+        """The identity of the file at the path; None if it has been deleted."""
         try:
             stat = self.path.stat()
         except FileNotFoundError:
@@ -89,7 +89,7 @@ class Store:
         return stat.st_dev, stat.st_ino
 
     def _open(self) -> Database:
-        # Imported here because sqlite-utils pulls in pandas where it is installed: 0.4 s that `swirl --help` can spare.
+        # Imported here because sqlite-utils imports pandas if installed, which would delay `swirl --help` by 0.4 s.
         from sqlite_utils import Database
 
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
@@ -105,7 +105,7 @@ class Store:
         return db
 
     def _migrate(self, db: Database) -> None:
-        """Apply the steps that are missing. Raises SwirlError if a newer program has been here."""
+        """Apply the missing migrations. Raises SwirlError if a newer version has written the database."""
         from swirl.history.migrations import (
             MIGRATION_NAMES,
             MIGRATIONS,
@@ -119,7 +119,7 @@ class Store:
             )
         if applied == MIGRATION_NAMES:
             return
-        # Two processes may open a new home at once: the second finds nothing left to do when its turn comes.
+        # Two processes may open a new home at once; the second finds nothing left to do.
         db.execute("BEGIN IMMEDIATE")
         try:
             MIGRATIONS.apply(db)
@@ -130,7 +130,7 @@ class Store:
 
     @contextmanager
     def _readable_errors(self) -> Iterator[None]:
-        """Turn the SQLite errors that a user can mend into SwirlErrors; programming errors pass through."""
+        """Turn SQLite errors that a user can fix into SwirlErrors; programming errors pass through."""
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -140,12 +140,12 @@ class Store:
             raise SwirlError(sentence) from error
 
     def _error_message(self, error: sqlite3.DatabaseError) -> str | None:
-        # The low byte is the kind of error; the rest of the extended code says where in SQLite it arose.
+        # The low byte is the error; the rest of the extended code gives details.
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return (
                 f"The database {self.path} is damaged ({error}); move it away to start a new history, "
-                "or put a copy of it back: the runs' folders are untouched."
+                "or restore a backup. The folders of the runs are not affected."
             )
         full = code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and shutil.disk_usage(self.home).free < 1 << 16
         if code == sqlite3.SQLITE_FULL or full:
@@ -153,14 +153,20 @@ class Store:
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             return f"The database {self.path} cannot be written ({error}); check its permissions and its disk."
         if code == sqlite3.SQLITE_IOERR:
-            return f"The disk that holds {self.path} does not answer as it should ({error}); check it and try again."
+            return f"The disk that holds {self.path} reports an error ({error}); check it and try again."
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return f"The database {self.path} has been locked by another program for {BUSY_SECONDS:.0f} s; try again."
         return None
 
 
+def equality_condition(**columns: str | None) -> tuple[str, list[str]]:
+    """An SQL condition that each given column equals its value, and these values; columns of None are left out."""
+    given = {column: value for column, value in columns.items() if value is not None}
+    return " AND ".join(["1", *(f"{column} = ?" for column in given)]), list(given.values())
+
+
 def enable_wal(db: Database) -> None:
-    """Switch to write-ahead logging. The switch itself does not honour the busy timeout, so it is retried here."""
+    """Switch to write-ahead logging, with retries because the switch itself ignores the busy timeout."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:

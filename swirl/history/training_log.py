@@ -1,4 +1,4 @@
-"""What training writes as it goes: phases, metrics, rollouts, checkpoints."""
+"""The tables that training writes: phases, metrics, rollouts and checkpoints."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from swirl.history.records import Checkpoint, Metric, Phase, Rollout
 from swirl.history.runs import Runs
 from swirl.history.store import utc_timestamp
 
-ROLLOUT_COLUMNS = "id, phase, step, state, next_state, action, samples, rewards, advantages"
+ROLLOUT_CONTENT_COLUMNS = "phase, step, state, next_state, action, samples, rewards, advantages"
+ROLLOUT_COLUMNS = f"id, {ROLLOUT_CONTENT_COLUMNS}"
 CHECKPOINT_COLUMNS = 'run, "index", name, iteration, phase, path, scores, best, created'
 
 
 class TrainingRecords(Runs):
-    """The tables `phases`, `metrics`, `rollouts` and `checkpoints`. A resumed run repeats steps, and may."""
+    """The tables `phases`, `metrics`, `rollouts` and `checkpoints`. A resumed run may repeat steps."""
 
     def start_phase(self, run_id: str, index: int, iteration: int, direction: str, steps: int) -> None:
-        """Record that phase `index` (from 0) goes on; when it is resumed, it keeps its first starting time."""
+        """Record that phase `index` (from 0) has started; a resumed phase keeps its first start time."""
         with self._writing() as db:
             self._require_run(db, run_id)
             db.execute(
@@ -36,13 +37,13 @@ class TrainingRecords(Runs):
             db.execute('UPDATE phases SET finished = ? WHERE run = ? AND "index" = ?', [utc_timestamp(), run_id, index])
 
     def phases(self, run_id: str) -> list[Phase]:
-        """The phases of a run that have started, in order."""
+        """The started phases of a run, in order."""
         sql = 'SELECT run, "index", iteration, direction, steps, started, finished FROM phases WHERE run = ? ORDER BY 2'
         with self._reading() as db:
             return [Phase(*row) for row in db.execute(sql, [run_id])]
 
     def log_metrics(self, run_id: str, phase: int, step: int, values: Mapping[str, float]) -> None:
-        """Store the figures of one step; a figure of a repeated step takes the older one's place under a new id."""
+        """Store the metrics of one step; a value of a repeated step replaces the older one and gets a new id."""
         if not values:
             return
         row = {"run": run_id, "phase": phase, "step": step}
@@ -60,29 +61,29 @@ class TrainingRecords(Runs):
     def metrics(
         self, run_id: str, names: Iterable[str] | None = None, after: int = 0, limit: int | None = None
     ) -> list[Metric]:
-        """The figures of a run with an id above `after`, by id; give the last one's id to fetch only what is new.
+        """The metrics of a run with an id above `after`, by id; pass the last id to get only new ones.
 
-        `names` keeps these metrics only, `limit` the oldest of them. A figure that was not a number when logged comes
-        back as NaN.
+        `names` selects metrics by name; `limit` keeps the oldest of them. A value that was not a number when logged is
+        returned as NaN.
         """
         sql, values = "SELECT id, phase, step, name, value FROM metrics WHERE run = ? AND id > ?", [run_id, after]
         if names is not None:
             names = list(names)
-            # The plus sign keeps SQLite from sorting all of a run where a short range of ids is asked for.
+            # The plus sign keeps SQLite from sorting the whole run when only a short range of ids is needed.
             sql += f" AND {'+' if after else ''}name IN ({', '.join('?' * len(names))})"
             values += names
         with self._reading() as db:
             rows = db.execute(f"{sql} ORDER BY id LIMIT ?", [*values, -1 if limit is None else limit])
-            # SQLite has no NaN and keeps it as NULL.
+            # SQLite stores NaN as NULL.
             return [Metric(*row[:-1], math.nan if row[-1] is None else row[-1]) for row in rows]
 
     def log_rollouts(
         self, run_id: str, phase: int, step: int, rows: Sequence[Mapping[str, Any]], *, asked: bool = False
     ) -> None:
-        """Store the shown rollouts of one step in place of any that this step had before.
+        """Store rollouts of one step, replacing those that the step had before.
 
-        Each row has `state`, `next_state`, `action` (texts) and the lists `samples`, `rewards`, `advantages`. With
-        `asked` they are kept beside those that training drew for itself.
+        Each row has `state`, `next_state`, `action` (texts) and the lists `samples`, `rewards`, `advantages`. Rollouts
+        with `asked`, drawn on request, are stored separately from those of training itself.
         """
         with self._writing() as db:
             self._require_run(db, run_id)
@@ -113,9 +114,9 @@ class TrainingRecords(Runs):
         *,
         asked: bool = False,
     ) -> list[Rollout]:
-        """The newest `limit` rollouts of a run, or of one phase or step of it, newest first.
+        """The newest `limit` rollouts of a run, phase or step, newest first.
 
-        Those that training drew for itself, or with `asked` those that somebody asked for.
+        They are those of training itself or, with `asked`, those drawn on request.
         """
         sql, values = f"SELECT {ROLLOUT_COLUMNS} FROM rollouts WHERE run = ? AND asked = ?", [run_id, int(asked)]
         for column, wanted in (("phase", phase), ("step", step)):
@@ -124,14 +125,14 @@ class TrainingRecords(Runs):
                 values.append(wanted)
         with self._reading() as db:
             rows = db.execute(f"{sql} ORDER BY phase DESC, step DESC, id LIMIT ?", [*values, limit])
-            return [Rollout(*row[:-3], *(tuple(json.loads(part)) for part in row[-3:])) for row in rows]
+            return [as_rollout(row) for row in rows]
 
     def add_checkpoint(
         self, run_id: str, *, index: int, iteration: int, phase: str, path: str, scores: Mapping[str, float]
     ) -> str:
         """Record a checkpoint and return its name: RUN@0 (warm-up), RUN@1-forward, RUN@1 (iteration 1 complete), …
 
-        `index` counts a run's checkpoints from 0; recording one again replaces it and keeps its mark as best.
+        `index` counts a run's checkpoints from 0; recording one again replaces it but keeps its `best` mark.
         """
         name = checkpoint_name(run_id, iteration, phase)
         with self._writing() as db:
@@ -149,17 +150,24 @@ class TrainingRecords(Runs):
         """The checkpoints of a run, in order."""
         sql = f"SELECT {CHECKPOINT_COLUMNS} FROM checkpoints WHERE run = ? ORDER BY 2"
         with self._reading() as db:
-            return [
-                Checkpoint(*row[:6], scores=json.loads(row[6]), best=bool(row[7]), created=row[8])
-                for row in db.execute(sql, [run_id])
-            ]
+            return [as_checkpoint(row) for row in db.execute(sql, [run_id])]
 
     def mark_best(self, run_id: str, index: int) -> None:
-        """Mark one checkpoint as the run's best, and no other."""
+        """Mark one checkpoint, and no other, as the run's best."""
         with self._writing() as db:
             db.execute('UPDATE checkpoints SET best = ("index" = ?) WHERE run = ?', [index, run_id])
 
 
+def as_rollout(row: tuple[Any, ...]) -> Rollout:
+    """A row of ROLLOUT_COLUMNS as a Rollout."""
+    return Rollout(*row[:-3], *(tuple(json.loads(part)) for part in row[-3:]))
+
+
+def as_checkpoint(row: tuple[Any, ...]) -> Checkpoint:
+    """A row of CHECKPOINT_COLUMNS as a Checkpoint."""
+    return Checkpoint(*row[:6], scores=json.loads(row[6]), best=bool(row[7]), created=row[8])
+
+
 def checkpoint_name(run_id: str, iteration: int, phase: str) -> str:
-    """RUN@N where iteration N is complete (the warm-up is iteration 0), RUN@N-PHASE within it."""
+    """RUN@N if iteration N is complete (the warm-up is iteration 0), else RUN@N-PHASE."""
     return f"{run_id}@{iteration}" if phase in ("warm-up", "inverse") else f"{run_id}@{iteration}-{phase}"

@@ -29,11 +29,11 @@ from swirl.models.results import LogProb
 from swirl.models.speculative_greedy import speculative_greedy_decode
 from swirl.models.thread_count import SMALL_MODEL_PARAMETERS
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport
+from swirl.progress import ProgressCallback
 from swirl.states import State
 
 Role = Literal["fwm", "idm"]
 Answer = Literal["state", "action"]
-Progress = Callable[[float, str], None]
 ROWS_AT_ONCE = 128
 
 
@@ -181,7 +181,7 @@ class AdaptedModel:
         return self.codec.to_completion_ids(ids) if isinstance(self.codec, ImageCodec) else [*ids, self.layout.end_id]
 
     def run_in_batches(
-        self, compute: Callable[[slice], list[Any]], rows: int, progress: Progress | None, what: str
+        self, compute: Callable[[slice], list[Any]], rows: int, progress: ProgressCallback | None, what: str
     ) -> list[Any]:
         """Run `compute` on slices of the rows and gather; tells the progress."""
         gathered: list[Any] = []

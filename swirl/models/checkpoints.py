@@ -61,7 +61,7 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
 def run_checkpoint(home: Path, run_id: str, wanted: str, name: str) -> Path | None:
     """The folder of a run's checkpoint, or None when there is no such run."""
     history = History(home)
-    if run_id not in {run.id for run in history.runs()}:
+    if history.find_run(run_id) is None:
         return None
     checkpoints = history.checkpoints(run_id)
     if not checkpoints:

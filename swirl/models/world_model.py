@@ -9,11 +9,12 @@ from pathlib import Path
 
 import torch
 
-from swirl.models.adapter_model import AdaptedModel, Progress
+from swirl.models.adapter_model import AdaptedModel
 from swirl.models.checkpoint_writer import save_checkpoint
 from swirl.models.generation import SamplingConfig
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
 from swirl.pictures import state_key
+from swirl.progress import ProgressCallback
 from swirl.states import State
 
 MIN_SURE_LOG_PROB = math.log(0.5)
@@ -55,7 +56,7 @@ class WorldModel(AdaptedModel):
         states: Sequence[State],
         actions: Sequence[str],
         temperature: float = 0.0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> list[State]:
         """One next state for each row; the likeliest tokens at temperature 0."""
         self.codec.prepare(states)
@@ -119,7 +120,7 @@ class WorldModel(AdaptedModel):
         *,
         alternatives: int = 4,
         seed: int = 0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> list[Inference]:
         """The latent action of each transition (x, y): the likeliest of the greedy answer and some samples.
 

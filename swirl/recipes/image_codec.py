@@ -8,16 +8,24 @@ from typing import Any
 
 from swirl import pictures
 from swirl.codecs.vq import VQImageTokenizer
-from swirl.codecs.vq_training import CodecShape, Progress, train_codec
+from swirl.codecs.vq_training import CodecShape, train_codec
 from swirl.errors import SwirlError
 from swirl.evaluation.codec_metrics import mean_reconstruction_quality
 from swirl.pictures import Pixels
+from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import get_collection, load_sequences
 from swirl.sources.collections.split import split_of
 
 
 def train_on_collection(
-    home: Path, name: str, shape: CodecShape, out: Path, *, seed: int = 0, progress: Progress | None = None, **how: Any
+    home: Path,
+    name: str,
+    shape: CodecShape,
+    out: Path,
+    *,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+    **how: Any,
 ) -> VQImageTokenizer:
     """Train a codec on a collection's training frames, measure it on the held-out ones and write the folder `out`.
 

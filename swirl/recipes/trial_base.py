@@ -8,7 +8,7 @@ tokenizer, which takes the labelled ones for their words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from transformers import LlamaForCausalLM, set_seed
 from swirl import paths
 from swirl.models.loading import with_new_adapters
 from swirl.models.tiny_language_model import build_tokenizer
+from swirl.progress import ProgressCallback
 from swirl.recipes.tiny_copier import VOCABULARY
 from swirl.recipes.tiny_models import LORA_RANK, unfreeze_base
 from swirl.states import LabelledTransition, State, Transition
@@ -24,15 +25,13 @@ from swirl.training.supervised import PromptCompletion, StepLossCallback, train_
 
 BATCH, STEPS, RATE = 16, 60, 1e-3
 
-Progress = Callable[[float, str], None]
-
 
 def make_base(
     folder: Path,
     transitions: Sequence[Transition],
     labels: Sequence[LabelledTransition],
     seed: int,
-    progress: Progress,
+    progress: ProgressCallback,
     steps: int = STEPS,
 ) -> None:
     """Write a checkpoint whose base copies this world's states, its adapters new, into `folder`.

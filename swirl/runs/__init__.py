@@ -1,1 +1,1 @@
-"""A run as a process: started, queued, stopped, resumed; and what becomes of it afterwards."""
+"""Training runs as processes: starting, queueing, stopping and resuming them; exporting, importing, deleting them."""

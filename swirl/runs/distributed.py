@@ -1,7 +1,7 @@
-"""Training with several processes on one machine (`accelerate launch`): who writes, and how the others learn the run.
+"""Training with several processes on one machine (`accelerate launch`): ranks, and how they agree on the run.
 
-Rank 0 alone creates the run and writes to the database. The other ranks read the run's id from a small file in the
-home whose name says which launcher started them; its start time is part of it, so no later launch finds it.
+Only rank 0 creates the run and writes to the database. The other ranks read the run's id from a small file in the home,
+whose name contains the launcher's process id and start time, so that no later launch finds it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ POLL_SECONDS = 0.2
 
 
 def world_size() -> int:
-    """How many processes train together; 1 unless a launcher says more."""
+    """The number of processes that train together; 1 without a launcher."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
-    """This process's number among them; 0 is the one that writes."""
+    """The number of this process among them; rank 0 is the one that writes."""
     return int(os.environ.get("RANK", "0"))
 
 
 def announce(home: Path, run_id: str) -> None:
-    """Rank 0: tell the other ranks of this launch which run is theirs."""
+    """Rank 0: tell the other ranks of this launch the run's id."""
     marker = _marker(home)
     unfinished = marker.with_suffix(".part")
     unfinished.write_text(run_id, encoding="utf-8")
@@ -36,7 +36,10 @@ def announce(home: Path, run_id: str) -> None:
 
 
 def wait_for_run_id(home: Path) -> str:
-    """The other ranks: wait for rank 0's word, however long it waits in the queue. Ends when the launcher does."""
+    """Other ranks: wait until rank 0 announces the run, which may be queued for long.
+
+    Raises SwirlError if the launcher ends.
+    """
     marker, launcher = _marker(home), os.getppid()
     while not marker.exists():
         if os.getppid() != launcher:

@@ -1,8 +1,8 @@
-"""Training runs as processes: start, queue, stop, resume, reconcile and delete.
+"""Starts, queues, stops, resumes and trains runs as processes.
 
-The truth about a run is its row in the database; the truth about a process is the operating system's. `reconcile`
-brings the first in line with the second. One run trains at a time on each device; the others wait in a queue that needs
-no server: whoever finishes, starts or looks at the runs launches the next.
+The database says what state a run is in; the operating system says whether its process is alive. `reconcile` updates
+the first from the second. Each device trains one run at a time; the others wait in a queue that needs no server:
+any process that ends, starts or reconciles runs launches the next one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from swirl import devices, processes
 from swirl.errors import SwirlError
-from swirl.history import History
+from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History
 from swirl.runs import scheduler
 from swirl.runs.archive.deletion import delete_run
 from swirl.runs.scheduler import is_alive, run_folder
@@ -51,7 +51,7 @@ log = logging.getLogger("swirl")
 def start(
     home: Path, *, preset: str | None, settings: Settings, name: str | None = None, parent: str | None = None
 ) -> str:
-    """Create a run and train it in a detached process, now or when the running one has ended. Returns its id."""
+    """Create a run and train it in a detached process, now or when a device becomes free. Returns its id."""
     with scheduler.locked_history(home) as history:
         run_id = _create(history, home, preset, settings, name, parent)
         scheduler.launch_next(history, home)
@@ -61,7 +61,7 @@ def start(
 def create_foreground_run(
     home: Path, *, preset: str | None, settings: Settings, name: str | None = None, parent: str | None = None
 ) -> str:
-    """Create a run that this process will train itself with `run_here`. Returns its id."""
+    """Create a run that this process will train itself with `train_in_foreground`. Returns its id."""
     with scheduler.locked_history(home) as history:
         run_id = _create(history, home, preset, settings, name, parent)
         scheduler.assign_to_this_process(history, run_id)
@@ -69,10 +69,10 @@ def create_foreground_run(
 
 
 def resume(home: Path, run_id: str, *, detach: bool = True) -> None:
-    """Continue a stopped, interrupted or failed run where its last checkpoint is.
+    """Resume a stopped, interrupted or failed run from its last checkpoint.
 
-    With `detach` in a process of its own; otherwise the run is left for this process to train with `run_here`.
-    Raises SwirlError when it is running or finished, or when its folder was deleted.
+    With `detach` it trains in a process of its own; otherwise this process must train it with `train_in_foreground`.
+    Raises SwirlError if the run is queued, running or finished, or its folder was deleted.
     """
     with scheduler.locked_history(home) as history:
         scheduler.mark_interrupted_runs(history)
@@ -92,15 +92,15 @@ def resume(home: Path, run_id: str, *, detach: bool = True) -> None:
 
 
 def stop(home: Path, run_id: str, *, force: bool = False) -> None:
-    """Ask a run to save and end after its present step; with `force`, end its process if it does not obey.
+    """Ask a run to save and end after its current step; with `force`, also end its process.
 
-    Forcing sends SIGTERM, waits FORCE_GRACE_SECONDS, then sends SIGKILL: the run is then interrupted and can be
-    resumed from its last checkpoint. Raises SwirlError when the run is neither running nor queued.
+    Forcing sends SIGTERM, waits FORCE_GRACE_SECONDS, then sends SIGKILL; the run is then interrupted and can be
+    resumed from its last checkpoint. Raises SwirlError if the run is neither running nor queued.
     """
     with scheduler.locked_history(home) as history:
         scheduler.mark_interrupted_runs(history)
         run = history.run(run_id)
-        if run.status not in (*scheduler.TRAINING_STATUSES, "queued"):
+        if run.status not in UNFINISHED_STATUSES:
             raise SwirlError(f"Run {run_id} is not running; it is {run.status}.")
         if run.pid is None:
             history.update_run(run_id, status="stopped")
@@ -112,33 +112,33 @@ def stop(home: Path, run_id: str, *, force: bool = False) -> None:
 
 
 def request_stop(history: History, run_id: str) -> None:
-    """Leave the note that training reads after each step, and show the run as stopping."""
+    """Send the request that training reads after each step, and mark the run as stopping."""
     history.add_request(run_id, "stop")
     if history.run(run_id).status == "running":
         history.update_run(run_id, status="stopping")
 
 
 def request_samples(home: Path, run_id: str) -> None:
-    """Ask a run for fresh rollouts, drawn after its present step. Raises SwirlError when it does not train."""
+    """Ask a run to draw fresh rollouts after its current step. Raises SwirlError if it is not running."""
     with scheduler.locked_history(home) as history:
         scheduler.mark_interrupted_runs(history)
         run = history.run(run_id)
         if run.status != "running":
-            raise SwirlError(f"Run {run_id} is {run.status}; only a running one can draw samples.")
+            raise SwirlError(f"Run {run_id} is {run.status}; only a running run can draw samples.")
         history.add_request(run_id, "sample")
 
 
 def move_in_queue(home: Path, run_id: str, to: str) -> list[str]:
-    """Move a waiting run `up`, `down`, to be the `first` or the `last`; the ids of all that wait, in their new order.
+    """Move a queued run `up`, `down`, `first` or `last`. Returns the ids of all queued runs in their new order.
 
-    Raises SwirlError when it does not wait.
+    Raises SwirlError if the run is not queued.
     """
     with scheduler.locked_history(home) as history:
         return scheduler.move_in_queue(history, run_id, to)
 
 
 def reconcile(home: Path) -> list[str]:
-    """Mark runs whose process has died as interrupted, start the next in the queue; returns the ids of the dead."""
+    """Mark runs whose process has died as interrupted and start the next queued ones. Returns the ids of the former."""
     with scheduler.locked_history(home) as history:
         dead = scheduler.mark_interrupted_runs(history)
         scheduler.launch_next(history, home)
@@ -146,10 +146,10 @@ def reconcile(home: Path) -> list[str]:
 
 
 def train_in_foreground(home: Path, run_id: str) -> None:
-    """Train a run in this process, from its turn in the queue to its end; its row tells how it ended.
+    """Train a run in this process, from its turn in the queue to its end, and record its final status.
 
-    What goes wrong is written there in one sentence, and a traceback of what nobody foresaw to log.txt. Raises
-    SwirlError when another process trains this run, or when it is not waiting to be trained.
+    An error is recorded as one sentence, with a traceback in log.txt if it was unexpected. Raises SwirlError if another
+    process trains this run or it is not waiting to be trained.
     """
     with scheduler.locked_history(home) as history:
         scheduler.claim_run(history, run_id)
@@ -158,7 +158,7 @@ def train_in_foreground(home: Path, run_id: str) -> None:
             status, error = _train(home, run_id) if _wait_for_turn(home, run_id) else ("stopped", None)
     except KeyboardInterrupt:
         status, error = "interrupted", None
-    with scheduler.locked_history(home):  # or a stop that is just being asked for would mark an ended run as stopping
+    with scheduler.locked_history(home):  # otherwise a simultaneous stop request could mark the ended run as stopping
         history.clear_requests(run_id, "stop")
         history.clear_requests(run_id, "sample")
         history.update_run(run_id, status=status, error=error, pid=None, pid_started=None)
@@ -171,7 +171,7 @@ def _train(home: Path, run_id: str) -> tuple[str, str | None]:
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
-        return "failed", f"The log {path} cannot be written: {error.strerror}."
+        return "failed", f"The log {path} cannot be written ({error.strerror}); check its permissions and its disk."
     with _logging_to(handler):
         try:
             devices.restrict_to_gpu(History(home).run(run_id).device)
@@ -191,20 +191,20 @@ def _train(home: Path, run_id: str) -> tuple[str, str | None]:
 
 
 def disk_is_full(home: Path, error: Exception) -> bool:
-    """Whether that is why something failed: libraries wrap the system's word for it, or swallow it."""
-    said = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
-    return said or shutil.disk_usage(home).free < FULL_DISK_BYTES
+    """Whether an error is due to a full disk; libraries may wrap or hide the system's error code."""
+    reported = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+    return reported or shutil.disk_usage(home).free < FULL_DISK_BYTES
 
 
 def _wait_for_turn(home: Path, run_id: str) -> bool:
-    """Wait until no other run trains and none has waited longer; False when told to stop before that."""
+    """Wait until the queue lets this run train. Returns False if it is asked to stop before that."""
     while True:
         with scheduler.locked_history(home) as history:
             if "stop" in history.pending_requests(run_id):
                 return False
             scheduler.mark_interrupted_runs(history)
             scheduler.launch_next(history, home)
-            if history.run(run_id).status in scheduler.TRAINING_STATUSES:
+            if history.run(run_id).status in TRAINING_STATUSES:
                 return True
         time.sleep(QUEUE_POLL_SECONDS)
 
@@ -212,7 +212,7 @@ def _wait_for_turn(home: Path, run_id: str) -> bool:
 def _create(
     history: History, home: Path, preset: str | None, settings: Settings, name: str | None, parent: str | None
 ) -> str:
-    """The run's row and its folder with settings.json: both or neither. Returns the run's id."""
+    """Create the run's row and its folder with settings.json, both or neither. Returns the run's id."""
     trackers.require_tracker_package(settings.report_to)
     values = settings.to_dict()
     run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent)
@@ -224,13 +224,16 @@ def _create(
     except OSError as error:
         history.delete_run(run_id)
         shutil.rmtree(folder, ignore_errors=True)
-        raise SwirlError(f"The folder of the new run, {folder}, cannot be written: {error.strerror}.") from error
+        raise SwirlError(
+            f"The folder of the new run, {folder}, cannot be written ({error.strerror}); check its permissions and "
+            "its disk."
+        ) from error
     return run_id
 
 
 @contextmanager
 def _logging_to(handler: logging.Handler) -> Iterator[None]:
-    """Send what the library logs to the handler, for as long as the block lasts."""
+    """Send the library's log messages to the handler during the block."""
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     level = log.level
     log.addHandler(handler)

@@ -1,4 +1,4 @@
-"""What this machine can do: throughput of sampling and scoring, the time of a real training step, and memory."""
+"""Benchmarks this machine: throughput of sampling and scoring, the time of a real training step, and memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.presets import get_preset
+from swirl.progress import ProgressCallback
 from swirl.runs import jobs
 from swirl.states import State
 
@@ -23,23 +24,22 @@ if TYPE_CHECKING:
 
 PRESET = "tiny-household"
 COLLECTION = "household"
-ROWS = 64  # transitions in one measured batch
-REPEATS = 3  # the median of as many is reported
-TRAINING_STEPS = 4  # in each of the two phases; the first of each pays for what is made once
-Progress = Callable[[float, str], None]
+ROWS = 64  # transitions per measured batch
+REPEATS = 3  # the median of this many runs is reported
+TRAINING_STEPS = 4  # per phase, of two; the first step of each includes one-off costs
 
 
-def benchmark(home: Path, name: str, device: str = "auto", progress: Progress | None = None) -> dict[str, Any]:
-    """Measure with the checkpoint `name` on the Household sample. Seconds, bytes, and things a second.
+def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCallback | None = None) -> dict[str, Any]:
+    """Measure this machine with the checkpoint `name` on the Household sample, in seconds, bytes and items per second.
 
-    The training steps are a real run, in a home of their own that is removed. Raises SwirlError when the model
-    cannot be loaded or the run fails.
+    The training steps are a real run, in a temporary home. Raises SwirlError if the model cannot be loaded or the run
+    fails.
     """
     from swirl.models import load_world_model, resolve_checkpoint
     from swirl.sources.collections.catalog import load_sequences
 
-    tell = progress or (lambda fraction, message: None)
-    tell(0.0, "loading the model")
+    report = progress or (lambda fraction, message: None)
+    report(0.0, "loading the model")
     started = time.perf_counter()
     model = load_world_model(home, name, device=device)
     figures = {
@@ -49,26 +49,28 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: Progress | 
     }
     transitions = [item for sequence in load_sequences(home, COLLECTION) for item in sequence.transitions()][:ROWS]
     pairs = [(item.state, item.next_state) for item in transitions]
-    figures |= measure_inference(model, pairs, tell)
+    figures |= measure_inference(model, pairs, report)
     model.unload()
-    tell(0.6, "training a few steps")
+    report(0.6, "training a few steps")
     figures |= measure_training(str(resolve_checkpoint(home, name)), device)
     figures |= peak_memory(figures["device"])
-    tell(1.0, "done")
+    report(1.0, "done")
     return figures
 
 
-def measure_inference(model: WorldModel, pairs: list[tuple[State, State]], tell: Progress) -> dict[str, float]:
-    """Rates of inferring, of sampling next states, and of scoring them."""
-    tell(0.2, "inferring actions")
+def measure_inference(
+    model: WorldModel, pairs: list[tuple[State, State]], report: ProgressCallback
+) -> dict[str, float]:
+    """The rates of inferring actions, sampling next states and scoring them, per second."""
+    report(0.2, "inferring actions")
     actions = [found.action for found in model.infer(pairs, alternatives=1)]
     states, next_states = [x for x, _ in pairs], [y for _, y in pairs]
     inferring = median_seconds(lambda: model.infer(pairs, alternatives=1))
-    tell(0.3, "sampling next states")
+    report(0.3, "sampling next states")
     imagined = model.imagine_batch(states, actions)
     sampled = sum(len(model.state_completion(state)) for state in imagined)
     sampling = median_seconds(lambda: model.imagine_batch(states, actions))
-    tell(0.5, "scoring next states")
+    report(0.5, "scoring next states")
     scored = sum(score.tokens for score in model.forward_log_prob(states, actions, next_states))
     scoring = median_seconds(lambda: model.forward_log_prob(states, actions, next_states))
     return {
@@ -80,7 +82,7 @@ def measure_inference(model: WorldModel, pairs: list[tuple[State, State]], tell:
 
 
 def median_seconds(work: Callable[[], object]) -> float:
-    """The median time of REPEATS calls; the caller has called it once already."""
+    """The median time of REPEATS calls, in seconds; the caller has already called it once as a warm-up."""
     times = []
     for _ in range(REPEATS):
         started = time.perf_counter()
@@ -90,7 +92,7 @@ def median_seconds(work: Callable[[], object]) -> float:
 
 
 def measure_training(model: str, device: str) -> dict[str, float]:
-    """Seconds of a training step and rollouts a second, from one short iteration of the loop."""
+    """Seconds per training step and rollouts per second, from one short iteration of the training loop."""
     changes = {"model": model, "device": device, "iterations": 1, "steps_per_phase": TRAINING_STEPS, "held_out": 1}
     settings = get_preset(PRESET).settings.replace(changes)
     with tempfile.TemporaryDirectory(prefix="swirl-benchmark-") as folder:
@@ -110,7 +112,7 @@ def measure_training(model: str, device: str) -> dict[str, float]:
 
 
 def peak_memory(device: str) -> dict[str, int]:
-    """The most memory this process has held, in bytes, and the most on its GPU."""
+    """The peak memory of this process and on its GPU, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     figures = {"peak_memory_bytes": peak if sys.platform == "darwin" else peak * 1024}
     if device.startswith("cuda"):

@@ -1,9 +1,9 @@
 """The queue of a home: which runs train, which wait and in which order, and which have lost their process.
 
-Each device of the machine trains one run at a time: every GPU, and the processor. A waiting run has status `queued`.
-With no pid it will be given a process of its own; with one, that process (a terminal in which `swirl train` was typed)
-waits to train it. Every function but `locked`, `is_alive` and `run_folder` is called inside `locked`, so that two
-processes never start two runs at once.
+Each device, every GPU and the CPU, trains one run at a time. A waiting run has the status `queued`. Without a pid it
+will get a process of its own; with one, that process (a terminal with `swirl train`) waits to train it. All functions
+but `locked_history`, `is_alive` and `run_folder` must be called inside `locked_history`, so that two processes never
+start runs at the same time.
 """
 
 from __future__ import annotations
@@ -21,23 +21,25 @@ from swirl.history import History, Run
 from swirl.runs import distributed
 from swirl.training.diagnostics import killed_advice
 
-TRAINING_STATUSES = ("running", "stopping")
 LOCK_SECONDS = 60.0
 
 
 def run_folder(home: Path, run_id: str) -> Path:
-    """Where a run keeps its settings, log and checkpoints."""
+    """The folder of a run's settings, log and checkpoints."""
     return home / "runs" / run_id
 
 
 def is_alive(run: Run) -> bool:
-    """Whether the process that trains (or waits to train) this run still lives."""
+    """Whether the process that trains, or waits to train, this run is still alive."""
     return processes.find(run.pid, run.pid_started) is not None
 
 
 @contextmanager
 def locked_history(home: Path) -> Iterator[History]:
-    """The database, while no other process of this home starts, ends or reconciles runs."""
+    """The history, locked so that no other process of this home starts, ends or reconciles runs.
+
+    Raises SwirlError if another process holds the lock for LOCK_SECONDS.
+    """
     home.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(home / "jobs.lock", timeout=LOCK_SECONDS):
@@ -47,7 +49,7 @@ def locked_history(home: Path) -> Iterator[History]:
 
 
 def mark_interrupted_runs(history: History) -> list[str]:
-    """Mark as interrupted every run that a process should hold and none does."""
+    """Mark every run whose process has died as interrupted. Returns their ids."""
     held = [*history.training_runs(), *(run for run in history.queued_runs() if run.pid is not None)]
     dead = [run for run in held if not is_alive(run)]
     for run in dead:
@@ -59,30 +61,30 @@ def mark_interrupted_runs(history: History) -> list[str]:
 
 
 def launch_next(history: History, home: Path) -> None:
-    """Let waiting runs train on the devices that are free, in the queue's order.
+    """Start queued runs on free devices, in the order of the queue.
 
-    A run passes one that came before it only onto a device that the other does not wait for.
+    A run overtakes an earlier one only on a device that the earlier run does not wait for.
     """
-    taken = {slot for run in history.training_runs() for slot in occupied_devices(run)}
+    occupied = {slot for run in history.training_runs() for slot in occupied_devices(run)}
     for run in history.queued_runs():
-        wanted = devices.candidate_devices(str(run.settings.get("device") or "auto"))
-        free = [slot for slot in wanted if slot not in taken]
-        spread = run.device == devices.EVERY_GPU and len(wanted) > 1
-        if not free or (spread and len(free) < len(wanted)):
-            taken.update(wanted)
+        candidates = devices.candidate_devices(str(run.settings.get("device") or "auto"))
+        free = [slot for slot in candidates if slot not in occupied]
+        spread = run.device == devices.EVERY_GPU and len(candidates) > 1
+        if not free or (spread and len(free) < len(candidates)):
+            occupied.update(candidates)
         elif start_training(history, home, run, devices.EVERY_GPU if spread else free[0]):
-            taken.update(free if spread else free[:1])
+            occupied.update(free if spread else free[:1])
 
 
 def occupied_devices(run: Run) -> tuple[str, ...]:
-    """The devices that a run which trains keeps from others."""
+    """The devices that a training run occupies."""
     if run.device == devices.EVERY_GPU:
         return devices.visible_gpu_devices()
     return (run.device,) if run.device else devices.candidate_devices(str(run.settings.get("device") or "auto"))[:1]
 
 
 def start_training(history: History, home: Path, run: Run, device: str) -> bool:
-    """Let a run train on a device: in a process of its own, or in the one that waits. False when that fails."""
+    """Start a run on a device, in a new process or the one that waits for it. Returns False if that fails."""
     pid, started = run.pid, run.pid_started
     if pid is None:
         try:
@@ -97,13 +99,13 @@ def start_training(history: History, home: Path, run: Run, device: str) -> bool:
 
 
 def move_in_queue(history: History, run_id: str, to: str) -> list[str]:
-    """Move a waiting run `up`, `down`, to be the `first` or the `last`; the ids of all that wait, in their new order.
+    """Move a queued run `up`, `down`, `first` or `last`. Returns the ids of all queued runs in their new order.
 
-    Raises SwirlError when it does not wait.
+    Raises SwirlError if the run is not queued.
     """
     order = [run.id for run in history.queued_runs()]
     if run_id not in order:
-        raise SwirlError(f"Run {run_id} does not wait in the queue; it is {history.run(run_id).status}.")
+        raise SwirlError(f"Run {run_id} is not in the queue; it is {history.run(run_id).status}.")
     place = order.index(run_id)
     order.remove(run_id)
     order.insert({"up": max(0, place - 1), "down": place + 1, "first": 0, "last": len(order)}[to], run_id)
@@ -112,7 +114,7 @@ def move_in_queue(history: History, run_id: str, to: str) -> list[str]:
 
 
 def claim_run(history: History, run_id: str) -> None:
-    """Make this process the one that trains the run."""
+    """Make this process the one that trains the run. Raises SwirlError if another does or the run is not queued."""
     run = history.run(run_id)
     if is_alive(run):
         if run.pid != os.getpid():
@@ -120,11 +122,11 @@ def claim_run(history: History, run_id: str) -> None:
     elif run.status == "queued":
         assign_to_this_process(history, run_id)
     else:
-        raise SwirlError(f"Run {run_id} is {run.status}; to continue it: swirl resume {run_id}")
+        raise SwirlError(f"Run {run_id} is {run.status}; to resume it: swirl resume {run_id}")
 
 
 def assign_to_this_process(history: History, run_id: str) -> None:
-    """Note that this process trains the run, or will; one of several ranks needs every GPU."""
+    """Record that this process trains the run, or will; with several ranks, the run needs every GPU."""
     pid, started = processes.current_process()
     spread = {"device": devices.EVERY_GPU} if distributed.world_size() > 1 else {}
     history.update_run(run_id, pid=pid, pid_started=started, **spread)

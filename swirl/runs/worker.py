@@ -11,7 +11,7 @@ from swirl.runs import jobs
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train the run until it is finished or stopped. Returns 0, or 1 when it could not be taken up."""
+    """Train the run until it ends. Returns 0, or 1 if it could not be started."""
     parser = argparse.ArgumentParser(prog="python -m swirl.runs.worker", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="the folder of all runs")
     parser.add_argument("run", help="the run's id")

@@ -1,4 +1,4 @@
-"""Reading state-only sequences: JSONL, CSV and TSV tables, plain text, and folders of these."""
+"""Reading and storing state-only sequences of texts and images, and labelled transitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a folder or of a zip file, by name; a zip file is read member by member and never unpacked."""
+"""Lists and safely opens the files of a folder or zip file; zip files are read member by member, never unpacked."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from swirl.sources.text_lines import is_regular
 from swirl.sources.validation import Skipped, UnusableError
 
 MAX_UNPACKED = 2 * 2**30
-"""The most that a zip file may hold, in bytes when unpacked."""
+"""The largest unpacked size of a zip file, in bytes."""
 MAX_RATIO = 200
 SUSPICIOUS_SIZE = 100 * 2**20
-"""A member that unpacks to more than this, and to more than MAX_RATIO times its size in the zip file, is a trap."""
+"""In bytes. A member that unpacks to more than this and to more than MAX_RATIO times its packed size is a zip bomb."""
 READ_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
-"""What reading a member raises when it is damaged, encrypted, or packed in an unknown way."""
+"""What reading a member raises if it is damaged, encrypted, or compressed with an unknown method."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file: its name, relative and with `/` between folders, its size in bytes, and how to open it.
+    """A file: its relative name with `/` between folders, its size in bytes, and a function that opens it.
 
-    `packed` says that it is a member of a zip file, in which going back and forth is slow.
+    `is_zip_member` marks members of zip files, in which seeking is slow.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Entry:
 
     @property
     def suffix(self) -> str:
-        """The suffix in small letters."""
+        """The suffix in lower case."""
         return PurePosixPath(self.name).suffix.lower()
 
     def read(self, most: int) -> bytes:
-        """At most `most` + 1 bytes of it. Raises Unusable if it cannot be read."""
+        """Read at most `most` + 1 bytes. Raises UnusableError if the file cannot be read."""
         try:
             with self.open() as file:
                 return file.read(most + 1)
@@ -55,10 +55,10 @@ class Entry:
 
 @contextmanager
 def open_entries(path: Path, skipped: list[Skipped]) -> Iterator[list[Entry]]:
-    """The files of a folder, of a zip file, or the one file that `path` is, in natural order.
+    """The files of a folder or zip file, or the single file `path`, in natural order.
 
-    Zip files within a folder are opened too. What is left out is added to `skipped`. Raises SwirlError if the path,
-    or a zip file that is the whole path, cannot be read.
+    Zip files in a folder are opened too. What is left out is added to `skipped`. Raises SwirlError if the path cannot
+    be read.
     """
     with ExitStack() as stack:
         try:
@@ -74,7 +74,7 @@ def open_entries(path: Path, skipped: list[Skipped]) -> Iterator[list[Entry]]:
                     except UnusableError as problem:
                         skipped.append(Skipped(name, str(problem)))
             elif not is_regular(path):
-                raise SwirlError(f"{path} is no file or folder; check the path.")
+                raise SwirlError(f"{path} is not a file or folder; check the path.")
             elif path.suffix.lower() == ".zip":
                 found = open_zip_members(stack, path, "", skipped)
             else:
@@ -87,16 +87,16 @@ def open_entries(path: Path, skipped: list[Skipped]) -> Iterator[list[Entry]]:
 
 
 def open_zip_members(stack: ExitStack, file: Path, prefix: str, skipped: list[Skipped]) -> list[Entry]:
-    """The usable members of a zip file, their names after `prefix`; the file stays open as long as `stack`.
+    """The usable members of a zip file, with `prefix` before their names; the file stays open as long as `stack`.
 
-    Raises Unusable if it is no zip file, or would unpack to more than MAX_UNPACKED.
+    Raises UnusableError if it is not a zip file or would unpack to more than MAX_UNPACKED.
     """
     try:
         archive = stack.enter_context(zipfile.ZipFile(file))
         infos = [info for info in archive.infolist() if not info.is_dir() and not is_hidden(info.filename)]
     except READ_ERRORS as error:
         raise UnusableError(
-            f"is not a whole zip file ({error_reason(error)}); copy it again or make it anew"
+            f"is not a complete zip file ({error_reason(error)}); copy it again or recreate it"
         ) from error
     found: dict[str, Entry] = {}
     total = 0
@@ -111,30 +111,30 @@ def open_zip_members(stack: ExitStack, file: Path, prefix: str, skipped: list[Sk
         found[name] = Entry(name, info.file_size, partial(archive.open, info), is_zip_member=True)
     if total > MAX_UNPACKED:
         raise UnusableError(
-            f"would unpack to {total / 2**30:.1f} GB, more than the {MAX_UNPACKED >> 30} GB that a zip file may; "
-            "divide it, or unpack it and import the folder"
+            f"would unpack to {total / 2**30:.1f} GB, more than the limit of {MAX_UNPACKED >> 30} GB for a zip file; "
+            "split it, or unpack it and import the folder"
         )
     return list(found.values())
 
 
 def unsafe_member_reason(info: zipfile.ZipInfo) -> str:
-    """Why a member must not be read; nothing if it may."""
+    """Why a member must not be read; empty if it may be."""
     name = info.filename.replace("\\", "/")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
-        return "has a name that leads out of the zip file; rename it"
+        return "has a name that points outside the zip file; rename it"
     if stat.S_ISLNK(info.external_attr >> 16):
-        return "is a link, not a file; put the file itself there"
+        return "is a link, not a file; replace it with the file itself"
     if info.file_size > SUSPICIOUS_SIZE and info.file_size > MAX_RATIO * max(1, info.compress_size):
-        return f"would unpack to {info.file_size >> 20} MB from almost nothing; make the zip file anew without it"
+        return f"would unpack to {info.file_size >> 20} MB from almost nothing; recreate the zip file without it"
     return ""
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a member is one of those that systems add unseen."""
+    """Whether a member is hidden, such as those that operating systems add."""
     parts = re.split(r"[/\\]", name)
     return any(part == "__MACOSX" or (part.startswith(".") and part.strip(".")) for part in parts)
 
 
 def error_reason(error: BaseException) -> str:
-    """What went wrong, without the paths of this machine."""
+    """The reason for an error, without local paths."""
     return getattr(error, "strerror", None) or str(error).partition("\n")[0][:160] or "damaged"

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all: filled beside their place, then renamed into it."""
+"""Writes folders atomically: a draft is filled beside the target and then renamed into its place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]+\.(?P<kind>new|old
 
 @contextmanager
 def draft_folder(target: Path) -> Iterator[Path]:
-    """An empty folder beside `target`, removed at the end unless `install` has moved it."""
+    """An empty folder beside `target`, removed at the end unless `install_folder` has moved it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(target.parent)
     folder = temporary_sibling(target, "new")
@@ -29,7 +29,7 @@ def draft_folder(target: Path) -> Iterator[Path]:
 
 
 def install_folder(folder: Path, target: Path, register: Callable[[], None]) -> None:
-    """Put a filled draft in `target`'s place and call `register`; if either fails, what was there before is back."""
+    """Move a filled draft to `target` and call `register`. If either fails, the previous `target` is restored."""
     old = temporary_sibling(target, "old")
     if target.exists():
         os.replace(target, old)
@@ -45,19 +45,19 @@ def install_folder(folder: Path, target: Path, register: Callable[[], None]) -> 
 
 
 def delete_folder(target: Path) -> None:
-    """Delete a folder: it is gone from its place at once, its files soon after."""
+    """Delete a folder: it is renamed away at once, then its files are removed."""
     old = temporary_sibling(target, "old")
     os.replace(target, old)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def temporary_sibling(target: Path, kind: str) -> Path:
-    """A name beside `target` that says whose it is, so that the leftovers of a killed process can be told."""
+    """A name beside `target` that contains this process's id, so that leftovers of killed processes are recognised."""
     return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.{kind}")
 
 
 def clear_leftovers(parent: Path) -> None:
-    """Remove what killed processes left behind; a folder set aside whose place is empty goes back to it."""
+    """Remove what killed processes left behind; move a folder that was set aside back if its place is empty."""
     for folder in parent.glob(".*"):
         match = LEFTOVER.fullmatch(folder.name)
         if not match or psutil.pid_exists(int(match["pid"])):

@@ -1,4 +1,4 @@
-"""Which reader reads which file; what a whole path holds; the promise that ids are unique."""
+"""Reads the text sequences of a file or folder: picks the reader of each file and keeps sequence ids unique."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.formats.jsonl import read_json, read_jsonl
 from swirl.sources.formats.plain_text import read_plain_text
 from swirl.sources.formats.table import read_table
 from swirl.sources.text_lines import Meter, TextFile, is_regular, open_text
-from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped, UnusableError
+from swirl.sources.validation import LocatedSequence, ReadResult, Skipped, UnusableError
 from swirl.states import StateSequence
 
 READERS: dict[str, Callable[[TextFile], Iterator[ReadResult]]] = {
@@ -28,16 +29,16 @@ READERS: dict[str, Callable[[TextFile], Iterator[ReadResult]]] = {
 }
 TEXT_FORMATS = "JSONL, JSON, CSV, TSV, TXT, MD, or a folder of these"
 COMPANION_FILES = frozenset({"actions.jsonl", "collection.json", "labels.jsonl"})
-"""Files that belong to sequences without being any."""
+"""Files that accompany sequences but hold none."""
 DOCUMENTATION_STEMS = frozenset({"readme", "license", "licence", "changelog", "notice", "copying"})
-"""Names that mark a text about the data rather than data."""
+"""File names, without suffix, of documents about the data."""
 MAX_LISTED_SKIPS = 1000
-"""How many skipped places are kept one by one."""
+"""How many skipped places a report lists one by one."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a path held: its sequences, and what was left out and why."""
+    """The sequences of a path, and what was left out and why."""
 
     sequences: tuple[StateSequence, ...]
     skipped: tuple[Skipped, ...]
@@ -45,25 +46,25 @@ class Reading:
 
 @dataclass
 class SkipReport:
-    """Collects what is skipped: the first SHOWN one by one, the rest as a number, for a broken file has millions."""
+    """Collects what is skipped: lists the first MAX_LISTED_SKIPS and counts the rest, which may be millions."""
 
     first_skipped: list[Skipped] = field(default_factory=list)
     count: int = 0
 
     def add(self, skipped: Skipped) -> None:
-        """Keep or count one."""
+        """List one more skipped place, or only count it if the list is full."""
         self.count += 1
         if len(self.first_skipped) < MAX_LISTED_SKIPS:
             self.first_skipped.append(skipped)
 
     def summary(self, name: str) -> tuple[Skipped, ...]:
-        """All of them, those past the first SHOWN summed up under `name`."""
+        """The listed places; those past the first MAX_LISTED_SKIPS become one entry under `name`."""
         more = self.count - len(self.first_skipped)
         return (*self.first_skipped, *([Skipped(name, f"has {more} more places like these")] if more else []))
 
 
-def read_sequences(path: Path, progress: Progress | None = None) -> Reading:
-    """Read every sequence of a file or folder. Raises SwirlError if it has none, or can't be read at all."""
+def read_sequences(path: Path, progress: ProgressCallback | None = None) -> Reading:
+    """Read every sequence of a file or folder. Raises SwirlError if it has none or cannot be read."""
     report = SkipReport()
     sequences: list[StateSequence] = []
     for item in stream_sequences(path, progress):
@@ -76,10 +77,11 @@ def read_sequences(path: Path, progress: Progress | None = None) -> Reading:
     return Reading(tuple(sequences), report.summary(path.name))
 
 
-def stream_sequences(path: Path, progress: Progress | None = None) -> Iterator[ReadResult]:
-    """Yield the sequences of a file or folder as they are read, ids unique, and what is skipped on the way.
+def stream_sequences(path: Path, progress: ProgressCallback | None = None) -> Iterator[ReadResult]:
+    """Yield the sequences of a file or folder as they are read, with unique ids, and what is skipped.
 
-    Raises SwirlError if the path is missing, of no known format, unreadable, or a folder without a readable file.
+    Raises SwirlError if the path is missing, has an unknown format, cannot be read, or is a folder without readable
+    files.
     """
     skipped: list[Skipped] = []
     files = find_files(path, skipped)
@@ -91,7 +93,7 @@ def stream_sequences(path: Path, progress: Progress | None = None) -> Iterator[R
         meter.text = f"Reading {name}"
         try:
             if folder and file.stem.lower() in DOCUMENTATION_STEMS:
-                raise UnusableError("is taken for a text about the data; rename it if it holds states")
+                raise UnusableError("looks like a document about the data; rename it if it holds states")
             with open_text(file, name, meter) as source:
                 for item in READERS[file.suffix.lower()](source):
                     yield check_unique_id(item, seen)
@@ -102,28 +104,28 @@ def stream_sequences(path: Path, progress: Progress | None = None) -> Iterator[R
 
 
 def no_sequences_error(path: Path, report: SkipReport) -> SwirlError:
-    """The error for a path without a single usable sequence: the first reason stands for all."""
+    """The error for a path without a usable sequence; it gives the first reason and counts the others."""
     if not report.count:
-        return SwirlError(f"{path} holds no sequence; it needs lines with states ({TEXT_FORMATS}).")
-    more = f" ({report.count - 1} more were left out like it)" if report.count > 1 else ""
+        return SwirlError(f"{path} contains no sequence; it needs lines with states ({TEXT_FORMATS}).")
+    more = f" ({report.count - 1} more were skipped)" if report.count > 1 else ""
     first = report.first_skipped[0]
-    return SwirlError(f"{path} holds no usable sequence: {first.where} {first.why}{more}.")
+    return SwirlError(f"{path} contains no usable sequence: {first.where} {first.why}{more}.")
 
 
 def check_unique_id(item: ReadResult, seen: dict[str, str]) -> ReadResult:
-    """The item, or why it is skipped if its id has been seen before."""
+    """Return the item, or a Skipped if another place has used its id. `seen` maps each id to its place."""
     if isinstance(item, Skipped):
         return item
     first = seen.setdefault(item.sequence.id, item.where)
     if first == item.where:
         return item
-    return Skipped(item.where, f"repeats the id {item.sequence.id!r} of {first}; give it an id of its own")
+    return Skipped(item.where, f"repeats the id {item.sequence.id!r} of {first}; give it a unique id")
 
 
 def find_files(path: Path, skipped: list[Skipped]) -> list[tuple[Path, str, int]]:
-    """The files to read, each with the name that reports give it and its size in bytes, in natural order.
+    """The files to read in natural order, each with its name in reports and its size in bytes.
 
-    Folders within the folder that can't be opened are added to `skipped`.
+    Subfolders that cannot be opened are added to `skipped`. Raises SwirlError if there is no file to read.
     """
     try:
         if path.is_dir():
@@ -132,28 +134,28 @@ def find_files(path: Path, skipped: list[Skipped]) -> list[tuple[Path, str, int]
                 for file in readable_files(path, skipped)
             ]
             if not files and skipped:
-                raise SwirlError(f"{path} holds no file that can be read: {skipped[0]}")
+                raise SwirlError(f"{path} contains no readable file: {skipped[0]}")
             if not files:
-                raise SwirlError(f"The folder {path} has no file that can be read ({TEXT_FORMATS}).")
+                raise SwirlError(f"The folder {path} contains no readable file ({TEXT_FORMATS}).")
             return sorted(files, key=lambda found: natural_sort_key(found[1]))
         if not path.exists():
             raise SwirlError(f"There is no file or folder {path}; check the path.")
         if not is_regular(path) or path.suffix.lower() not in READERS:
-            raise SwirlError(f"{path} is of no kind that can be read; choose {TEXT_FORMATS}.")
+            raise SwirlError(f"{path} has an unknown format; choose {TEXT_FORMATS}.")
         return [(path, printable_path(Path(path.name)), path.stat().st_size)]
     except OSError as error:
         raise SwirlError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
 
 
 def readable_files(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
-    """The files below a folder whose suffix has a reader."""
+    """The files in a folder and its subfolders whose suffix has a reader."""
     return (file for file in visible_files(folder, skipped) if file.suffix.lower() in READERS)
 
 
 def visible_files(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
-    """The files below a folder; hidden ones and those of BESIDE are passed over.
+    """The regular files in a folder and its subfolders, without hidden files and COMPANION_FILES.
 
-    Folders that can't be opened are added to `skipped`.
+    Folders that cannot be opened are added to `skipped`.
     """
 
     def closed(error: OSError) -> None:
@@ -169,7 +171,7 @@ def visible_files(folder: Path, skipped: list[Skipped]) -> Iterator[Path]:
 
 
 def printable_path(path: Path) -> str:
-    """A relative path as text that can be printed and stored, whatever bytes the file system has."""
+    """A relative path as text that can be printed and stored, even if the file system's bytes are not valid text."""
     return path.as_posix().encode(errors="replace").decode()
 
 

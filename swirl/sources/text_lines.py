@@ -1,4 +1,4 @@
-"""Lines of a text file, read one at a time, in memory that no file can exhaust."""
+"""Reads text files line by line, in bounded memory, and reports the progress."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from swirl.sources.validation import MAX_SEQUENCE_BYTES, Progress, UnusableError
+from swirl.progress import ProgressCallback
+from swirl.sources.validation import MAX_SEQUENCE_BYTES, UnusableError
 
 PEEK = 8192
-TOO_LONG = f"is longer than {MAX_SEQUENCE_BYTES >> 20} MB; divide it, or check that the file has line breaks"
+TOO_LONG = f"is longer than {MAX_SEQUENCE_BYTES >> 20} MB; split it, or check that the file has line breaks"
 
 
 @dataclass
 class Meter:
-    """Counts the bytes read and tells the caller, about a hundred times in all."""
+    """Counts the bytes read and calls `progress` about a hundred times in total."""
 
     total: int
-    progress: Progress | None = None
+    progress: ProgressCallback | None = None
     text: str = "Reading"
     done: int = 0
     reported: int = 0
 
     def advance(self, size: int) -> None:
-        """Add `size` bytes."""
+        """Count `size` more bytes."""
         self.done += size
         if self.progress and (self.done - self.reported) * 100 >= self.total:
             self.reported = self.done
-            # A file may grow while it is read.
+            # The share is capped because a file may grow while it is read.
             self.progress(min(self.done / self.total, 1.0), self.text)
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """An open text file, the name that reports give it, and the meter that reading it advances."""
+    """An open text file, its name in reports, and the meter that reading advances."""
 
     name: str
     file: BinaryIO
     meter: Meter
 
     def lines(self) -> Iterator[tuple[int, bytes | None]]:
-        """Yield each line's number, from 1, and its bytes without the line end; None for one above MAX_BYTES."""
+        """Yield each line's number, from 1, and its bytes without the line end, or None if above MAX_SEQUENCE_BYTES."""
         number = 0
         while line := self.file.readline(MAX_SEQUENCE_BYTES + 1):
             number += 1
@@ -58,7 +59,7 @@ class TextFile:
             yield number, line.rstrip(b"\r\n")
 
     def format_location(self, line: int) -> str:
-        """How reports name a line."""
+        """A line as reports name it: `file:line`."""
         return f"{self.name}:{line}"
 
     def _skip_line(self) -> None:
@@ -70,7 +71,7 @@ class TextFile:
 
 @contextmanager
 def open_text(path: Path, name: str, meter: Meter) -> Iterator[TextFile]:
-    """Open a file for its lines. Raises Unusable if it can't be read, is empty, or is no text."""
+    """Open a text file for reading by line. Raises UnusableError if it cannot be read, is empty, or is not text."""
     try:
         with path.open("rb") as file:
             start = file.read(PEEK)
@@ -84,10 +85,10 @@ def open_text(path: Path, name: str, meter: Meter) -> Iterator[TextFile]:
 
 
 def refuse_non_text(start: bytes) -> None:
-    """Raise Unusable if a file that begins so is empty, in UTF-16, or not text at all."""
+    """Raise UnusableError if the first bytes show that a file is empty, in UTF-16, or not text."""
     if not start.removeprefix(codecs.BOM_UTF8).strip():
         if len(start) < PEEK:
-            raise UnusableError("is empty; choose a file with states in it")
+            raise UnusableError("is empty; choose a file that contains states")
         return
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnusableError("is in UTF-16; save it as UTF-8")
@@ -96,7 +97,7 @@ def refuse_non_text(start: bytes) -> None:
 
 
 def decode_line(line: bytes) -> str:
-    """The line's text, or Unusable says where it is no UTF-8."""
+    """Decode a line. Raises UnusableError, with the position, if it is not UTF-8."""
     try:
         return line.decode()
     except UnicodeDecodeError as error:
@@ -105,5 +106,5 @@ def decode_line(line: bytes) -> str:
 
 
 def is_regular(path: Path) -> bool:
-    """Whether the path leads to an ordinary file: a pipe or a device might never end."""
+    """Whether the path is a regular file; reading a pipe or a device might never end."""
     return stat.S_ISREG(path.stat().st_mode)

@@ -1,22 +1,18 @@
-"""What reading yields, and the checks that every format shares."""
+"""The results that readers yield, and the checks that all formats share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from swirl.states import State, StateSequence
 
 MAX_SEQUENCE_BYTES = 16 * 2**20
-"""The longest line that is read and the longest sequence that is kept, in bytes of UTF-8."""
-
-Progress = Callable[[float, str], None]
-"""Told the fraction done, 0 to 1, and what is being done."""
+"""The longest line that is read and the longest sequence that is stored, in bytes of UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something left out: `where` is `file` or `file:line`, `why` the reason and the mend, as its predicate."""
+    """Something that was left out: `where` is `file` or `file:line`, `why` a predicate with the reason and the fix."""
 
     where: str
     why: str
@@ -27,7 +23,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class LocatedSequence:
-    """A sequence and the place where it starts."""
+    """A sequence and the place where it starts, as `file` or `file:line`."""
 
     where: str
     sequence: StateSequence
@@ -37,13 +33,16 @@ ReadResult = LocatedSequence | Skipped
 
 
 class UnusableError(Exception):
-    """Why one record, or one whole file, can't be used; becomes a Skipped where the place is known."""
+    """A record or file cannot be used. The message is a predicate; a caller that knows the place makes it a Skipped."""
 
 
 def validate_text(value: object, what: str) -> str:
-    """`value` if it is a text with something in it that can be stored, else Unusable says what is wrong with `what`."""
+    """Return `value` if it is a text that is not blank and can be stored.
+
+    Raises UnusableError, which calls the value `what`, if it is not.
+    """
     if not isinstance(value, str):
-        raise UnusableError(f"has {json_type_name(value)} as {what}, where only text can be; correct it")
+        raise UnusableError(f"has {json_type_name(value)} as {what}, which must be text; correct it")
     if not value.strip():
         raise UnusableError(f"has an empty text as {what}; fill it in or remove it")
     try:
@@ -54,21 +53,21 @@ def validate_text(value: object, what: str) -> str:
 
 
 def validate_sequence(identity: object, states: object) -> StateSequence:
-    """A sequence of two or more texts with an id, else Unusable says what is wrong with it."""
+    """Build a sequence of two or more texts. Raises UnusableError if the id or the states are not fit for one."""
     if isinstance(identity, int) and not isinstance(identity, bool):
         identity = str(identity)
     name = validate_text(identity, "the id")
     if not isinstance(states, list):
-        raise UnusableError(f'has {json_type_name(states)} as "states", where a list of texts must be; correct it')
+        raise UnusableError(f'has {json_type_name(states)} as "states", which must be a list of texts; correct it')
     texts = [validate_text(state, f"state {index}") for index, state in enumerate(states, start=1)]
     if len(texts) < 2:
         raise UnusableError(f"has {len(texts) or 'no'} state{'s' * (not texts)}; a sequence needs two or more")
     if sum(map(len, texts)) > MAX_SEQUENCE_BYTES or sum(len(text.encode()) for text in texts) > MAX_SEQUENCE_BYTES:
-        raise UnusableError(f"is longer than {MAX_SEQUENCE_BYTES >> 20} MB; divide it into shorter sequences")
+        raise UnusableError(f"is longer than {MAX_SEQUENCE_BYTES >> 20} MB; split it into shorter sequences")
     return StateSequence(name, tuple(map(State, texts)))
 
 
 def json_type_name(value: object) -> str:
-    """A JSON value's type in words."""
+    """The type of a JSON value in words, such as `a list`."""
     words = {dict: "an object", list: "a list", bool: "true or false", type(None): "null", str: "text"}
     return words.get(type(value), "a number")

@@ -1,1 +1,1 @@
-"""Small simulators and adapters to real ones."""
+"""Worlds: small simulators of our own and adapters to other simulators and logs, which record sequences."""

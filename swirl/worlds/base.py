@@ -1,7 +1,9 @@
-"""What every world can do: play an episode and say what was seen and done."""
+"""The interface of all worlds, episodes, and their seeds."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -12,18 +14,18 @@ SEQUENCES_PER_SEED = 1_000_000
 """A recording of seed S plays the episode seeds S × 1 000 000 + 0, 1, 2, …, so two recordings share no episode."""
 
 HELD_OUT_SEED = 1000
-"""Recordings of this seed and above come from the held-out games, tasks or variations of the worlds that have some."""
+"""Recordings with this seed or a higher one play a world's held-out games, tasks or variations, if it has any."""
 
 
 WORLDS_INSTALL_COMMAND = 'pip install "swirl-studio[worlds]"'
-"""What brings the simulators that are other people's packages."""
+"""Installs the third-party simulators."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One played episode: L + 1 visible states, the L actions between them, and which of those changed nothing.
+    """One played episode: L + 1 visible states, the L actions between them, and which actions changed nothing.
 
-    `no_ops[i]` is True when `states[i + 1]` equals `states[i]`. Raises ValueError when the lengths disagree.
+    `no_ops[i]` is True if `states[i + 1]` equals `states[i]`. Raises ValueError if the lengths disagree.
     """
 
     states: list[State]
@@ -33,13 +35,13 @@ class Episode:
     def __post_init__(self) -> None:
         if not len(self.states) - 1 == len(self.actions) == len(self.no_ops):
             raise ValueError(
-                f"An episode of {len(self.states)} states needs one action and one no-op mark between each two, "
+                f"An episode of {len(self.states)} states needs one action and one no-op flag between each two states, "
                 f"not {len(self.actions)} and {len(self.no_ops)}."
             )
 
 
 class World(Protocol):
-    """A simulator whose states are short texts or small pictures that show all there is."""
+    """A simulator whose states are short texts or small pictures that show everything relevant."""
 
     name: str
 
@@ -49,12 +51,24 @@ class World(Protocol):
 
 
 def make_episode(states: list[State], actions: list[str]) -> Episode:
-    """The episode of these states and actions, with the actions that changed nothing visible marked as no-ops."""
+    """An episode of these states and actions; actions that changed nothing visible become no-ops."""
     return Episode(states, actions, [before == after for before, after in pairwise(states)])
 
 
+def choose_by_verb(actions: Sequence[str], weights: Mapping[str, float], rng: random.Random) -> str:
+    """A random action: its verb, the first word, is chosen by weight, then one of the actions with that verb."""
+    verbs = sorted({action.split()[0] for action in actions})
+    verb = rng.choices(verbs, [weights[verb] for verb in verbs])[0]
+    return rng.choice([action for action in actions if action.split()[0] == verb])
+
+
+def requirements_sentence(needs: Sequence[str]) -> str:
+    """`It needs A and B.`, or empty if nothing is needed."""
+    return f"It needs {' and '.join(needs)}." if needs else ""
+
+
 def episode_seed(recording_seed: int, index: int) -> int:
-    """The episode seed of the sequence number `index` of a recording."""
+    """The episode seed of a recording's sequence number `index`."""
     return recording_seed * SEQUENCES_PER_SEED + index
 
 

@@ -1,8 +1,8 @@
 """The stateful tools of the Berkeley Function Calling Leaderboard (Patil et al. 2025, Apache-2.0) as a world.
 
-An episode takes one record's tool in its initial state and plays the record's true calls, random sensible calls among
-them: files, a vehicle, trading, travel, tickets, messages, posts. A state shows what the calls can change, and an
-action is a call by name. Recordings of seed 1000 and above play records that smaller seeds never play.
+An episode takes one record's tool in its initial state and plays the record's true calls mixed with random sensible
+ones. The tools are files, a vehicle, trading, travel, tickets, messages and posts. A state shows what the calls can
+change; an action is a call in words. Recordings with seed 1000 or above play records that smaller seeds never play.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ MODULES = {
 TOOL_PACKAGE = "bfcl_eval.eval_checker.multi_turn_eval.func_source_code"
 RECORDS = "BFCL_v4_multi_turn_base.json"
 HELD_OUT_EVERY = 4
-"""Every fourth record is for held-out seeds."""
+"""Every fourth record is reserved for held-out seeds."""
 
-TRUE_CALL_SHARE = 0.4  # how often the record's next call is played, where one is left
-NO_OP_SHARE = 0.08  # how often a call that changes nothing visible is played all the same
+TRUE_CALL_SHARE = 0.4  # how often the record's next call is played, if one is left
+NO_OP_SHARE = 0.08  # how often a call that changes nothing visible is played anyway
 TRIES = 20
 RANDOM_ID_KEYS = frozenset({"booking_id", "insurance_id", "card_id"})
-"""Keys of answers whose values the tools draw at random."""
+"""The keys of answers whose values the tools choose at random."""
 OMITTED_ARGUMENTS = frozenset({"access_token"})
-"""Arguments that are left out of the action's words: they are the same all along."""
+"""The arguments left out of an action's words, as they never change."""
 
 
 class Bfcl:
-    """The world `bfcl`; needs the package bfcl-eval. Raises SwirlError if that has another layout."""
+    """The world `bfcl`, which needs the package bfcl-eval. Raises SwirlError if the package has another layout."""
 
     name = "bfcl"
 
@@ -59,7 +59,7 @@ class Bfcl:
             }
         except (ImportError, AttributeError, OSError, ValueError) as error:
             raise SwirlError(
-                f"This bfcl-eval cannot be played ({error}); pip install --no-deps bfcl-eval==2026.3.23."
+                f"This version of bfcl-eval cannot be played ({error}); pip install --no-deps bfcl-eval==2026.3.23."
             ) from error
         calls = {answer["id"]: [call for turn in answer["ground_truth"] for call in turn] for answer in answers}
         self.tools: dict[tuple[str, bool], list[tuple[dict[str, Any], list[str]]]] = defaultdict(list)
@@ -71,7 +71,7 @@ class Bfcl:
                 )
 
     def episode(self, seed: int, length: int) -> Episode:
-        """Exactly `length` calls of the tool number `seed` mod 7, the same for the same seed."""
+        """Play exactly `length` calls of the tool number `seed` mod 7, the same for the same seed."""
         rng = random.Random(f"bfcl-{seed}")
         name = list(MODULES)[seed % len(MODULES)]
         scenario, waiting = rng.choice(self.tools[name, is_held_out_seed(seed)])
@@ -89,7 +89,7 @@ class Bfcl:
 
 
 class ToolSession:
-    """One tool in play, with the random ids it has drawn so far."""
+    """One tool being played, with the random ids it has chosen so far."""
 
     def __init__(self, tool: Any, scenario: dict[str, Any]) -> None:
         self.tool = tool
@@ -98,29 +98,29 @@ class ToolSession:
         self.random_ids = [str(key) for key in (*cards, *bookings)]
 
     def state_text(self) -> str:
-        """What the tool's state looks like now."""
+        """The tool's current state as text."""
         return format_tool_state(self.tool, self.random_ids)
 
     def execute(self, call: Call) -> None:
-        """Play a call; one that the tool refuses, by an answer or by raising, changes nothing."""
+        """Play a call; if the tool refuses it, by its answer or by raising, nothing changes."""
         before, (name, arguments) = copy.deepcopy(self.tool), call
         try:
             answer = getattr(self.tool, name)(**arguments)
-        except Exception:  # the tools raise whatever their own code runs into
+        except Exception:  # the tools raise arbitrary exceptions
             self.tool, answer = before, None
         if isinstance(answer, dict):
             new = [str(answer[key]) for key in sorted(RANDOM_ID_KEYS & answer.keys())]
             self.random_ids += [identity for identity in new if identity not in self.random_ids]
 
     def would_change(self, call: Call) -> bool:
-        """Whether a call would change what is seen."""
+        """Whether a call would change the visible state."""
         trial = copy.copy(self)
         trial.tool, trial.random_ids = copy.deepcopy(self.tool), list(self.random_ids)
         trial.execute(call)
         return trial.state_text() != self.state_text()
 
     def sample_call(self, rng: random.Random) -> Call:
-        """A random call that changes what is seen, mostly."""
+        """A random call, which mostly changes the visible state."""
         for _ in range(TRIES):
             call = rng.choice(CALLS[type(self.tool).__name__](self.tool, rng))
             if self.would_change(call) or rng.random() < NO_OP_SHARE:
@@ -129,14 +129,14 @@ class ToolSession:
 
 
 def load_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file."""
+    """The objects in a JSONL file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def parse_call(source: str, tool: Any) -> Call | None:
-    """A true call of this tool, from its source `name(key='value')`; None for another tool's or a nested one.
+    """Parse a true call of this tool from its source `name(key='value')`; None for other tools and nested calls.
 
-    Nothing is evaluated: the arguments must be literals.
+    Nothing is evaluated; the arguments must be literals.
     """
     try:
         tree = ast.parse(source.strip(), mode="eval").body
@@ -154,7 +154,7 @@ def parse_call(source: str, tool: Any) -> Call | None:
 
 
 def format_call(call: Call) -> str:
-    """A call as `name(key='value')`."""
+    """Format a call as `name(key='value')`."""
     name, arguments = call
     return (
         f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items() if key not in OMITTED_ARGUMENTS)})"

@@ -1,4 +1,4 @@
-"""Random calls of each tool of the Berkeley Function Calling Leaderboard that make sense as its state is."""
+"""Random calls for each tool of the Berkeley Function Calling Leaderboard that make sense in its current state."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ AIRPORTS = ("SFO", "LAX", "JFK", "ORD", "BOS", "LHR", "CDG", "HND")
 
 
 def files(tool: Any, rng: random.Random) -> list[Call]:
-    """Going about, making, moving, copying, writing and removing."""
+    """Changing folder, and creating, moving, copying, writing and removing files."""
     here = tool._current_dir
-    there = {name: hasattr(item, "contents") for name, item in here.contents.items()}
-    plain = [name for name, folder in there.items() if not folder]
-    folders = [name for name, folder in there.items() if folder]
+    is_folder = {name: hasattr(item, "contents") for name, item in here.contents.items()}
+    plain_files = [name for name, folder in is_folder.items() if not folder]
+    folders = [name for name, folder in is_folder.items() if folder]
     new, made = rng.choice(NAMES), rng.choice(FOLDERS)
     found: list[Call] = [
         ("touch", {"file_name": new}),
         ("mkdir", {"dir_name": made}),
-        ("echo", {"content": rng.choice(LINES), "file_name": rng.choice([*plain, new])}),
+        ("echo", {"content": rng.choice(LINES), "file_name": rng.choice([*plain_files, new])}),
     ]
     found += [("cd", {"folder": rng.choice(folders)})] if folders else []
     found += [("cd", {"folder": ".."})] if here.parent is not None else []
-    if plain:
-        name, target = rng.choice(plain), rng.choice([*folders, new])
+    if plain_files:
+        name, target = rng.choice(plain_files), rng.choice([*folders, new])
         found += [(verb, {"source": name, "destination": target}) for verb in ("mv", "cp")]
         found.append(("rm", {"file_name": name}))
     return found
 
 
 def vehicle(tool: Any, rng: random.Random) -> list[Call]:
-    """Doors, engine, brakes, climate, lights, tank and navigation."""
+    """Doors, engine, brakes, climate, lights, fuel and navigation."""
     doors = rng.sample(DOORS, rng.choice((1, 1, 2, 4)))
     return [
         ("lockDoors", {"unlock": rng.random() < 0.5, "door": doors}),
@@ -56,7 +56,7 @@ def vehicle(tool: Any, rng: random.Random) -> list[Call]:
 
 
 def trading(tool: Any, rng: random.Random) -> list[Call]:
-    """Orders, the watch list, and the account."""
+    """Orders, the watch list and the account."""
     symbol = rng.choice(sorted(tool.stocks))
     order = {"order_type": rng.choice(("Buy", "Sell")), "symbol": symbol, "price": rng.randrange(10, 200)}
     found: list[Call] = [
@@ -72,7 +72,7 @@ def trading(tool: Any, rng: random.Random) -> list[Call]:
 
 
 def travel(tool: Any, rng: random.Random) -> list[Call]:
-    """Flights booked and cancelled, and the budget."""
+    """Booking and cancelling flights, and the budget."""
     token = {"access_token": tool.access_token}
     limit = 1000 * rng.randrange(1, 10)
     found: list[Call] = [("set_budget_limit", {**token, "budget_limit": limit})]
@@ -86,7 +86,7 @@ def travel(tool: Any, rng: random.Random) -> list[Call]:
 
 
 def tickets(tool: Any, rng: random.Random) -> list[Call]:
-    """Tickets opened, changed, resolved and closed."""
+    """Creating, editing, resolving and closing tickets."""
     found: list[Call] = [
         ("create_ticket", {"title": rng.choice(TITLES), "priority": rng.randrange(1, 6)}),
         ("ticket_login", {"username": rng.choice(PEOPLE), "password": "secret"}),
@@ -104,7 +104,7 @@ def tickets(tool: Any, rng: random.Random) -> list[Call]:
 
 
 def messages(tool: Any, rng: random.Random) -> list[Call]:
-    """Messages sent and deleted, contacts added."""
+    """Sending and deleting messages, and adding contacts."""
     people = list(tool.user_map.values())
     found: list[Call] = [
         ("message_login", {"user_id": rng.choice(people)}),
@@ -116,7 +116,7 @@ def messages(tool: Any, rng: random.Random) -> list[Call]:
 
 
 def posts(tool: Any, rng: random.Random) -> list[Call]:
-    """Posts, reposts, comments, and whom to follow."""
+    """Posts, reposts, comments, and following users."""
     person = rng.choice(PEOPLE).lower()
     found: list[Call] = [
         ("authenticate_twitter", {"username": tool.username, "password": tool.password}),

@@ -1,7 +1,7 @@
-"""The tools of the Berkeley Function Calling Leaderboard in short readable text: what their calls can change.
+"""Writes the states of the Berkeley Function Calling Leaderboard's tools as short text: what their calls can change.
 
-File times, access tokens, prices that stand in no state and random numbers are left out: no model could foresee them.
-Ids that a tool draws at random are written `#1`, `#2`, … in the order in which they appear.
+File times, access tokens, prices that no state shows and random numbers are left out because no model could predict
+them. Ids that a tool chooses at random are written `#1`, `#2`, … in the order in which they appear.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 MAX_TEXT_LENGTH = 48
-"""Characters of a file's, message's or post's text that are shown."""
+"""The number of characters shown of the text of a file, message or post."""
 
 SHOWN = {
     "GorillaFileSystem": {},
@@ -40,7 +40,7 @@ HIDDEN = frozenset(
         "timestamp", "transaction_id", "travel_cost", "username",
     }
 )  # fmt: skip
-"""Keys within them that are not."""
+"""The keys in these attributes that are not shown."""
 
 UNLABELLED_KEYS = frozenset(
     {
@@ -48,31 +48,31 @@ UNLABELLED_KEYS = frozenset(
         "travel_from", "travel_to",
     }
 )  # fmt: skip
-"""Keys whose values speak for themselves."""
+"""The keys that are left out because their values are clear without them."""
 
 HIDDEN_OF = {"TravelAPI": HIDDEN | {"balance"}, "TradingBot": HIDDEN | {"id"}, "TwitterAPI": HIDDEN | {"id"}}
-"""The same for single tools: Travel's balances fall by hidden prices, orders and posts stand under their ids."""
+"""HIDDEN for single tools: travel balances fall by hidden prices; orders and posts are listed by id anyway."""
 
 
-def format_tool_state(tool: Any, drawn: list[str]) -> str:
-    """A tool's state as one line; `drawn` are its random ids so far, in order."""
+def format_tool_state(tool: Any, random_ids: list[str]) -> str:
+    """A tool's state on one line; `random_ids` are its random ids so far, in order."""
     name = type(tool).__name__
     if name == "GorillaFileSystem":
         return f"In {folder_path(tool._current_dir)}. {format_directory(tool.root)}"
     hidden = HIDDEN_OF.get(name, HIDDEN)
     parts = [f"{word}: {format_value(getattr(tool, attribute), hidden)}" for attribute, word in SHOWN[name].items()]
-    return number_ids("; ".join(parts) + ".", drawn)
+    return number_ids("; ".join(parts) + ".", random_ids)
 
 
-def number_ids(words: str, drawn: list[str]) -> str:
-    """Words with every random id as `#` and its place among them."""
-    for place, identity in enumerate(drawn, start=1):
+def number_ids(words: str, random_ids: list[str]) -> str:
+    """Replace each random id in a text by `#` and its position in `random_ids`."""
+    for place, identity in enumerate(random_ids, start=1):
         words = re.sub(rf"(?<!\w){re.escape(identity)}(?!\w)", f"#{place}", words)
     return words
 
 
 def format_value(value: Any, hidden: frozenset[str], nested: bool = False) -> str:
-    """A JSON value in few words: `a 1, b yes`, lists divided by commas, inner ones in brackets."""
+    """A JSON value as compact text such as `a 1, b yes`; lists have commas, nested values brackets."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -91,13 +91,13 @@ def format_value(value: Any, hidden: frozenset[str], nested: bool = False) -> st
 
 
 def clip_text(words: str) -> str:
-    """Words on one line, cut after CLIP characters."""
+    """Put text on one line and cut it after MAX_TEXT_LENGTH characters."""
     words = " ".join(words.split())
     return words if len(words) <= MAX_TEXT_LENGTH else words[:MAX_TEXT_LENGTH].rstrip() + "…"
 
 
 def folder_path(folder: Any) -> str:
-    """Where a folder is, from the root on."""
+    """The path of a folder from the root."""
     names = []
     while folder is not None:
         names.append(folder.name)
@@ -106,7 +106,7 @@ def folder_path(folder: Any) -> str:
 
 
 def format_directory(folder: Any) -> str:
-    """A folder with its contents in brackets; a file with the beginning of its text in quotes."""
+    """A folder with its contents in brackets; files show the beginning of their text in quotes."""
     parts = [
         format_directory(item) if hasattr(item, "contents") else f'{item.name} "{clip_text(item.content)}"'
         for _, item in sorted(folder.contents.items())

@@ -1,8 +1,8 @@
-"""Blocks: coloured shapes on a board of 4 × 4 cells, seen as 64 × 64 pixels, with actions in plain English.
+"""Blocks: coloured shapes on a board of 4 × 4 cells, drawn as 64 × 64 pixels, with actions in plain English.
 
-A shape moves to an empty neighbouring cell, pushes what is in front of it (one object or two, if the cell behind them
-is free), is painted, removed, or swapped with another. Pads lie on the floor and never move; an object hides the middle
-of the pad it stands on. No two objects of a board look alike, so one sentence means one object.
+A shape moves to an empty neighbouring cell, pushes one or two objects in front of it if the cell behind them is free,
+is painted, is removed, or is swapped with another. Pads lie on the floor and never move; an object hides the middle of
+the pad it stands on. No two objects of a board look alike, so a description always means one object.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 
 from swirl.pictures import Pixels, from_pixels
 from swirl.states import State
-from swirl.worlds.base import Episode, make_episode
+from swirl.worlds.base import Episode, choose_by_verb, make_episode
 from swirl.worlds.blocks_rendering import COLOURS, PADS, SHAPES, cell_picture
 
 SIDE = 4
-"""Cells a side of the board."""
+"""The number of cells per side of the board."""
 
 DIRECTIONS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 """Each direction's step in rows and columns."""
@@ -27,7 +27,7 @@ DIRECTIONS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 NO_OP_SHARE = 0.05
 VERB_WEIGHTS = {"move": 45, "push": 20, "paint": 12, "remove": 8, "swap": 15}
 PUSHED_AT_MOST = 2
-MIN_THINGS = 2  # no object is removed from a board with as few as these
+MIN_THINGS = 2  # objects that always remain on the board
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The whole state: each cell's pad and object, or None, row by row; SIDE × SIDE of either."""
+    """The complete state: the pad and the object of each cell, or None, row by row; SIDE × SIDE of each."""
 
     pads: tuple[str | None, ...]
     things: tuple[Thing | None, ...]
 
     def cells(self) -> dict[Thing, int]:
-        """Where each object is, in reading order."""
+        """The cell of each object, in reading order."""
         return {thing: cell for cell, thing in enumerate(self.things) if thing is not None}
 
     def with_things(self, changes: dict[int, Thing | None]) -> Board:
@@ -58,7 +58,7 @@ class Board:
 
 
 def draw(board: Board) -> Pixels:
-    """The board's frame, (64, 64, 3) uint8; equal boards give equal frames, different boards different ones."""
+    """The board's frame, (64, 64, 3) uint8; frames are equal exactly if the boards are."""
     pictures = [
         cell_picture(pad, thing and thing.shape, thing and thing.colour)
         for pad, thing in zip(board.pads, board.things, strict=True)
@@ -67,7 +67,7 @@ def draw(board: Board) -> Pixels:
 
 
 def random_board(rng: random.Random) -> Board:
-    """A random board of three to five objects and two to four pads."""
+    """A random board with three to five objects and two to four pads."""
     pads: list[str | None] = [None] * SIDE**2
     for cell in rng.sample(range(SIDE**2), rng.randint(2, 4)):
         pads[cell] = rng.choice(list(PADS))
@@ -82,7 +82,7 @@ def random_board(rng: random.Random) -> Board:
 def act(board: Board, action: str) -> Board:
     """The next board. An action that is impossible here leaves it as it is.
 
-    Raises ValueError for words that are no action of this world.
+    Raises ValueError for words that are not an action of this world.
     """
     cells = board.cells()
     match action.split():
@@ -111,7 +111,7 @@ def _named(colour: str, shape: str) -> Thing:
 
 
 def shift(board: Board, verb: str, thing: Thing, way: str) -> Board:
-    """Move an object one cell, alone (`move`) or together with what touches it in front (`push`)."""
+    """Move an object by one cell, alone (`move`) or together with the objects directly in front of it (`push`)."""
     if thing not in board.cells():
         return board
     line = cells_ahead(board.cells()[thing], way)
@@ -123,7 +123,7 @@ def shift(board: Board, verb: str, thing: Thing, way: str) -> Board:
 
 
 def cells_ahead(cell: int, way: str) -> list[int]:
-    """A cell and those before it in a direction, up to the edge."""
+    """A cell and those in front of it in a direction, up to the edge."""
     (row, column), (down, right) = divmod(cell, SIDE), DIRECTIONS[way]
     line = []
     while 0 <= row < SIDE and 0 <= column < SIDE:
@@ -133,7 +133,7 @@ def cells_ahead(cell: int, way: str) -> list[int]:
 
 
 def actions(board: Board) -> list[str]:
-    """Every action that names objects of this board, possible or not; a swap names them in reading order."""
+    """Every action on the objects of this board, possible or not; a swap names objects in reading order."""
     things = list(board.cells())
     return [
         *(f"{verb} the {thing} {way}" for verb in ("move", "push") for thing in things for way in DIRECTIONS),
@@ -144,29 +144,27 @@ def actions(board: Board) -> list[str]:
 
 
 def choose_action(board: Board, rng: random.Random) -> str:
-    """A verb first, then the rest; mostly one that changes the board, now and then one that does not."""
+    """Choose a verb first, then the rest; most actions change the board, some do not."""
     wanted = rng.random() >= NO_OP_SHARE
     pool = [action for action in actions(board) if (act(board, action) != board) == wanted]
-    verbs = sorted({action.split()[0] for action in pool})
-    verb = rng.choices(verbs, [VERB_WEIGHTS[verb] for verb in verbs])[0]
-    return rng.choice([action for action in pool if action.split()[0] == verb])
+    return choose_by_verb(pool, VERB_WEIGHTS, rng)
 
 
 class Blocks:
-    """The world behind the common interface; an episode is a random walk that mostly changes something."""
+    """The world `blocks`; an episode is a random walk that mostly changes something."""
 
     name = "blocks"
 
     def episode(self, seed: int, length: int) -> Episode:
-        """An episode of `length` actions as pictures, the same for the same seed."""
-        boards, taken = self.play(seed, length)
-        return make_episode([State(picture=from_pixels(draw(board))) for board in boards], taken)
+        """Play an episode of `length` actions as pictures, the same for the same seed."""
+        boards, played = self.play(seed, length)
+        return make_episode([State(picture=from_pixels(draw(board))) for board in boards], played)
 
     def play(self, seed: int, length: int) -> tuple[list[Board], list[str]]:
-        """The same episode's length + 1 boards, and the actions between them."""
+        """The `length` + 1 boards of the same episode, and the actions between them."""
         rng = random.Random(f"blocks-{seed}")
-        boards, taken = [random_board(rng)], []
+        boards, played = [random_board(rng)], []
         for _ in range(length):
-            taken.append(choose_action(boards[-1], rng))
-            boards.append(act(boards[-1], taken[-1]))
-        return boards, taken
+            played.append(choose_action(boards[-1], rng))
+            boards.append(act(boards[-1], played[-1]))
+        return boards, played

@@ -1,8 +1,8 @@
-"""Household: a small house in plain words, fully observable, deterministic, with side effects worth learning.
+"""Household: a small house described in plain English, fully observable and deterministic, with side effects to learn.
 
-Four rooms around a hall, a cellar door, a chest that stays where it is, a box that can be carried, three things to
-carry, and a lamp in every room but the hall. What you carry moves with you; the box moves with what is in it; the
-switch works the lamp of the room you stand in; a shut door, box or chest stops you. Standard library only.
+It has a hall with three rooms around it, a cellar door, a chest that cannot be moved, a box that can be carried, three
+things to carry, and a lamp in every room but the hall. What you carry moves with you, the box moves with its content,
+the switch works the lamp of the room you are in, and a shut door, box or chest stops you. Standard library only.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import random
 from dataclasses import dataclass, field, replace
 
 from swirl.states import State
-from swirl.worlds.base import Episode, make_episode
+from swirl.worlds.base import Episode, choose_by_verb, make_episode
 
 ROOMS = ("hall", "kitchen", "cellar", "attic")
 THINGS = ("apple", "book", "coin", "cup", "key", "rope")
 LAMP_ROOMS = ("kitchen", "cellar", "attic")
-MAX_HELD = 2  # how many things can be held at once, the box counting as one
+MAX_HELD = 2  # how many things can be held at once, including the box
 NO_OP_SHARE = 0.05
-# How often each verb is tried where it is possible: carrying and storing are what there is to learn.
+# How often each verb is chosen where it is possible; carrying and storing are the hardest to learn.
 VERB_WEIGHTS = {"go": 4, "take": 4, "drop": 2, "put": 4, "open": 2, "shut": 1, "flip": 1}
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing to carry: the room it is in, and how it is there: lying, held, boxed or chested."""
+    """A thing to carry: its room and its placement there: lying, held, boxed or chested."""
 
     room: str
     placement: str
@@ -32,7 +32,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class House:
-    """The whole state; `things` keeps the order in which the text names them."""
+    """The complete state; `things` is in the order in which the text names them."""
 
     player_room: str
     things: dict[str, Thing]
@@ -44,7 +44,7 @@ class House:
     lit: dict[str, bool] = field(default_factory=dict)
 
     def text(self) -> str:
-        """The state in short plain English; says all that matters."""
+        """The complete state in short plain English."""
         facts = [f"you are in {self.player_room}."]
         facts += [f"{name} in {thing.room}, {thing.placement}." for name, thing in self.things.items()]
         facts.append(f"box in {self.box.room}, {self.box.placement}, {'open' if self.box_open else 'shut'}.")
@@ -54,7 +54,7 @@ class House:
         return " ".join(facts)
 
     def held_count(self) -> int:
-        """How many hands are full."""
+        """The number of things held."""
         return sum(thing.placement == "held" for thing in (*self.things.values(), self.box))
 
 
@@ -64,8 +64,9 @@ def random_house(rng: random.Random) -> House:
     chest_room = rng.choice(ROOMS)
     things = {}
     for name in rng.sample(THINGS, 3):
-        how = rng.choices(("lying", "boxed", "chested"), (3, 1, 1))[0]
-        things[name] = Thing({"boxed": box.room, "chested": chest_room}.get(how, rng.choice(ROOMS)), how)
+        placement = rng.choices(("lying", "boxed", "chested"), (3, 1, 1))[0]
+        room = {"boxed": box.room, "chested": chest_room}.get(placement, rng.choice(ROOMS))
+        things[name] = Thing(room, placement)
     return House(
         player_room=rng.choice(ROOMS),
         things=things,
@@ -81,7 +82,7 @@ def random_house(rng: random.Random) -> House:
 def act(house: House, action: str) -> House:
     """The next state. An action that is impossible here leaves the house as it is.
 
-    Raises ValueError for words that are no action of this world.
+    Raises ValueError for words that are not an action of this world.
     """
     verb, _, rest = action.partition(" ")
     noun = rest.removeprefix("the ")
@@ -104,7 +105,7 @@ def act(house: House, action: str) -> House:
 
 
 def go(house: House, room: str) -> House:
-    """Walk; every room leads to the hall and back, the cellar through its door."""
+    """Walk to a room; every room is connected to the hall only, the cellar through its door."""
     if room == house.player_room or "hall" not in (room, house.player_room):
         return house
     if "cellar" in (room, house.player_room) and not house.door_open:
@@ -120,7 +121,7 @@ def go(house: House, room: str) -> House:
 
 
 def open_or_shut(house: House, noun: str, opened: bool) -> House:
-    """Work the box or chest in this room, or the cellar door from either side."""
+    """Open or shut the box or chest in this room, or the cellar door from either side."""
     if noun == "box" and house.box.room == house.player_room:
         return replace(house, box_open=opened)
     if noun == "chest" and house.chest_room == house.player_room:
@@ -131,7 +132,7 @@ def open_or_shut(house: House, noun: str, opened: bool) -> House:
 
 
 def take(house: House, name: str) -> House:
-    """Pick up what is within reach, if a hand is free."""
+    """Pick up a thing within reach, if a hand is free."""
     thing = house.box if name == "box" else house.things.get(name)
     if thing is None or thing.room != house.player_room or thing.placement == "held" or house.held_count() >= MAX_HELD:
         return house
@@ -141,7 +142,7 @@ def take(house: House, name: str) -> House:
 
 
 def drop(house: House, name: str) -> House:
-    """Put down what is held."""
+    """Put down a held thing."""
     thing = house.box if name == "box" else house.things.get(name)
     if thing is None or thing.placement != "held":
         return house
@@ -149,7 +150,7 @@ def drop(house: House, name: str) -> House:
 
 
 def put(house: House, name: str, place: str) -> House:
-    """Put what is held into the open box or chest of this room."""
+    """Put a held thing into the open box or chest of this room."""
     thing = house.things.get(name)
     room, opened = (house.box.room, house.box_open) if place == "box" else (house.chest_room, house.chest_open)
     if thing is None or thing.placement != "held" or room != house.player_room or not opened:
@@ -163,7 +164,7 @@ def with_thing(house: House, name: str, thing: Thing) -> House:
 
 
 def actions(house: House) -> list[str]:
-    """Every action that the words allow here, possible or not."""
+    """Every action that can be worded here, possible or not."""
     carried = [*house.things, "box"]
     return [
         *(f"go to the {room}" for room in ROOMS),
@@ -176,26 +177,24 @@ def actions(house: House) -> list[str]:
 
 
 class Household:
-    """The world behind the common interface; an episode is a random walk that mostly changes something."""
+    """The world `household`; an episode is a random walk that mostly changes something."""
 
     name = "household"
 
     def episode(self, seed: int, length: int) -> Episode:
-        """An episode of `length` actions, the same for the same seed."""
+        """Play an episode of `length` actions, the same for the same seed."""
         rng = random.Random(f"household-{seed}")
         house = random_house(rng)
-        states, taken = [State(house.text())], []
+        states, played = [State(house.text())], []
         for _ in range(length):
-            taken.append(self.choose_action(house, rng))
-            house = act(house, taken[-1])
+            played.append(self.choose_action(house, rng))
+            house = act(house, played[-1])
             states.append(State(house.text()))
-        return make_episode(states, taken)
+        return make_episode(states, played)
 
     def choose_action(self, house: House, rng: random.Random) -> str:
-        """A verb first, then its object, so that rare verbs are seen as often as common ones."""
+        """Choose a verb first, then its object, so that verbs with few objects are not rare."""
         possible = actions(house)
         effective = [action for action in possible if act(house, action) != house]
         pool = effective if rng.random() >= NO_OP_SHARE else [a for a in possible if a not in effective]
-        verbs = sorted({action.split()[0] for action in pool})
-        verb = rng.choices(verbs, [VERB_WEIGHTS[verb] for verb in verbs])[0]
-        return rng.choice([action for action in pool if action.split()[0] == verb])
+        return choose_by_verb(pool, VERB_WEIGHTS, rng)

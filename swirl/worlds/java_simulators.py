@@ -1,4 +1,4 @@
-"""What the two Java worlds share: finding Java, starting their simulator, and always shutting it down."""
+"""Shared by the two Java worlds: finds Java, starts their simulator and always shuts it down."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from importlib.util import find_spec
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.worlds.base import WORLDS_INSTALL_COMMAND
+from swirl.worlds.base import WORLDS_INSTALL_COMMAND, requirements_sentence
 
 SHUTDOWN_SECONDS = 10
 JAVA_NEEDS = "a Java runtime, version 8 or newer, on the PATH (Debian: apt-get install openjdk-17-jre-headless)"
 
-# The simulators walk through hash tables of their objects. An object's own hash differs from run to run, and with it
-# ScienceWorld's gold paths; a constant one makes Java's tables keep the order in which they were filled.
+# The simulators iterate over hash tables of their objects. Identity hashes differ between runs, and with them
+# ScienceWorld's gold paths; a constant hash makes Java's tables keep their insertion order.
 CONSTANT_HASHES = (
     "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockExperimentalVMOptions -XX:+UnlockDiagnosticVMOptions -XX:hashCode=2"
 )
 
 
 def missing_requirements(module: str) -> str:
-    """One sentence on what a Java world still needs, empty when nothing is; starts nothing."""
+    """One sentence on what a Java world still needs, or empty. Starts nothing."""
     needs = [] if find_spec(module) else [WORLDS_INSTALL_COMMAND]
     if not shutil.which("java"):
         needs.append(JAVA_NEEDS)
-    return f"It needs {' and '.join(needs)}." if needs else ""
+    return requirements_sentence(needs)
 
 
 class JavaSimulator:
-    """A py4j environment as a context manager: started on entry, and its JVM is gone after exit.
+    """A py4j environment as a context manager: started on entry, its JVM gone after exit.
 
-    `start` makes the environment (`TextWorldExpressEnv()` or `ScienceWorldEnv()`). Raises SwirlError when Java
-    does not start.
+    `start` creates the environment (`TextWorldExpressEnv()` or `ScienceWorldEnv()`). Raises SwirlError if Java does not
+    start.
     """
 
     def __init__(self, title: str, start: Callable[[], Any]) -> None:
@@ -47,7 +47,7 @@ class JavaSimulator:
         try:
             with java_options(CONSTANT_HASHES):
                 self._env = self._start()
-        except Exception as error:  # py4j raises bare Exceptions, OSErrors and kinds of its own when a JVM won't start
+        except Exception as error:  # py4j raises bare Exceptions, OSErrors and its own types if the JVM fails to start
             raise SwirlError(f"{self.title} cannot start Java ({error}); check that `java -version` works.") from error
         return self._env
 
@@ -63,7 +63,7 @@ class JavaSimulator:
 
 @contextmanager
 def java_options(options: str) -> Iterator[None]:
-    """Options for every JVM started within, after those that the user has set; the simulators take none themselves."""
+    """Add options for every JVM that the block starts, after those of the user; the simulators accept none."""
     before = os.environ.get("JAVA_TOOL_OPTIONS")
     os.environ["JAVA_TOOL_OPTIONS"] = f"{before or ''} {options}".strip()
     try:

@@ -1,4 +1,4 @@
-"""How each world is started and shut down; nothing of a simulator is imported before its world runs."""
+"""Starts and shuts down each world. Simulators are imported only when their world starts."""
 
 from __future__ import annotations
 
@@ -80,4 +80,4 @@ WORLD_OPENERS = {
     "bfcl": bfcl,
     "miniwob": web_pages,
 }
-"""How each played world is started; nothing of it is imported before."""
+"""The function that starts each played world."""

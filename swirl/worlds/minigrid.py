@@ -1,8 +1,9 @@
-"""MiniGrid (Chevalier-Boisvert et al. 2023, MIT) as a world of pictures: small rooms, keys, doors, things to carry.
+"""MiniGrid (Chevalier-Boisvert et al. 2023, MIT) as a world of pictures: small rooms with keys, doors and things.
 
-The whole grid is drawn at 8 pixels a tile, in the middle of 64 × 64, without the lit view cone, which moves with the
-agent. What the agent carries, which MiniGrid does not draw, is shown in the upper left corner, always a wall otherwise.
-So a frame shows all there is. Recordings of seed 1000 and above use other, larger layouts.
+The whole grid is drawn with 8 pixels per tile in the middle of 64 × 64 pixels, without the highlighted view cone, which
+moves with the agent. What the agent carries, which MiniGrid does not draw, is shown in the upper left corner, which is
+otherwise always a wall. So a frame shows the complete state. Recordings with seed 1000 or above use other, larger
+layouts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from minigrid.minigrid_env import MiniGridEnv
 
 TILES_PER_SIDE, TILE_PIXELS = 8, 8
-"""Tiles a side of a frame, and pixels a side of a tile."""
+"""The side of a frame in tiles, and the side of a tile in pixels."""
 
 Layout = tuple[str, dict[str, Any]]
 """An environment's class in `minigrid.envs`, and its arguments."""
@@ -47,25 +48,25 @@ HELD_OUT_LAYOUTS: tuple[Layout, ...] = (
 
 
 class MiniGrid:
-    """The world `minigrid`; needs the package of that name."""
+    """The world `minigrid`, which needs the package of that name."""
 
     name = "minigrid"
 
     def episode(self, seed: int, length: int) -> Episode:
-        """An episode of `length` actions in the layout number `seed` mod their count, the same for the same seed."""
+        """Play `length` actions in the layout number `seed` mod the number of layouts, the same for the same seed."""
         layouts = HELD_OUT_LAYOUTS if is_held_out_seed(seed) else LAYOUTS
         env = make_environment(layouts[seed % len(layouts)], seed)
         walker = Walker(env, random.Random(f"minigrid-{seed}"))
-        states, taken = [visible_state(env)], []
+        states, played = [visible_state(env)], []
         for _ in range(length):
-            taken.append(walker.step())
+            played.append(walker.step())
             states.append(visible_state(env))
-        return make_episode(states, taken)
+        return make_episode(states, played)
 
 
 def make_environment(layout: Layout, seed: int) -> MiniGridEnv:
-    """A new environment, at its start."""
-    # MiniGrid draws with pygame, which would greet on standard output, where --json promises nothing but JSON.
+    """A new environment in its initial state."""
+    # MiniGrid draws with pygame, which would print a greeting to standard output, where --json promises only JSON.
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from minigrid import envs
 
@@ -76,12 +77,12 @@ def make_environment(layout: Layout, seed: int) -> MiniGridEnv:
 
 
 def visible_state(env: MiniGridEnv) -> State:
-    """What the environment looks like now."""
+    """The current state of the environment, as a picture."""
     return State(picture=from_pixels(draw(env)))
 
 
 def draw(env: MiniGridEnv) -> Pixels:
-    """The frame, (64, 64, 3) uint8: the grid amid walls, and what is carried in the upper left corner."""
+    """The frame, (64, 64, 3) uint8: the grid surrounded by walls, with the carried thing in the upper left corner."""
     from minigrid.core.grid import Grid
     from minigrid.core.world_object import Wall
 

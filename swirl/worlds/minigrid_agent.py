@@ -1,4 +1,4 @@
-"""An agent for MiniGrid that mostly does what makes sense: it walks to things, picks them up and opens doors."""
+"""An agent for MiniGrid that mostly acts sensibly: it walks to things, picks them up and opens doors."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 TURN_LEFT, TURN_RIGHT, FORWARD, PICK_UP, PUT_DOWN, TOGGLE = range(6)
 STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
-"""What one step forward adds to the column and row, by the agent's direction."""
+"""The change of column and row by one step forward, for each direction of the agent."""
 
-THING_TARGET_SHARE = 0.75  # how often the next place to go to is a thing or a door, and not just a free cell
-NO_OP_SHARE = 0.15  # how often what is impossible here is tried, where there is something impossible to try
-KEEP_CARRYING_SHARE = 0.5  # how often what is carried is kept on reaching a free cell
+THING_TARGET_SHARE = 0.75  # how often the next target is a thing or a door instead of a free cell
+NO_OP_SHARE = 0.15  # how often an impossible action is tried, if there is one
+KEEP_CARRYING_SHARE = 0.5  # how often the carried thing is kept on reaching a free cell
 
 Cell = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An action in words, its number in MiniGrid, and whether it changes anything here."""
+    """An action in words, its number in MiniGrid, and whether it would change anything here."""
 
     words: str
     action: int
@@ -31,7 +31,7 @@ class Choice:
 
 
 def choices(env: MiniGridEnv) -> list[Choice]:
-    """What can be tried here, in words; those that name a thing mean the one in front of the agent."""
+    """The actions that can be tried here; those that name a thing mean the one in front of the agent."""
     ahead = env.grid.get(*env.front_pos)
     found = [
         Choice("turn left", TURN_LEFT, True),
@@ -49,12 +49,12 @@ def choices(env: MiniGridEnv) -> list[Choice]:
 
 
 def is_passable(thing: Any) -> bool:
-    """Whether the agent can step onto what is in a cell (None: nothing)."""
+    """Whether the agent can step onto a cell with this thing, or None if it is empty."""
     return thing is None or thing.can_overlap()
 
 
 def thing_name(thing: Any) -> str:
-    """A thing in words."""
+    """The colour and type of a thing."""
     return f"{thing.color} {thing.type}"
 
 
@@ -64,39 +64,40 @@ def has_key(env: MiniGridEnv, door: Any) -> bool:
 
 
 def is_useful(env: MiniGridEnv, thing: Any) -> bool:
-    """Whether something can be done with a thing as things stand."""
+    """Whether the agent can currently do something with a thing."""
     if thing.type == "door":
         return not thing.is_locked or has_key(env, thing)
     return thing.can_pickup() and env.carrying is None
 
 
 class Walker:
-    """Plays an environment: picks a place, walks there by a shortest way, does what can be done there."""
+    """Plays an environment: picks a target, walks there by a shortest path and acts there."""
 
     def __init__(self, env: MiniGridEnv, rng: random.Random) -> None:
         self.env = env
         self.rng = rng
         self.target: Cell | None = None
-        self.turns = rng.sample(((TURN_LEFT, -1), (TURN_RIGHT, 1)), 2)  # which way round comes first when equally far
+        # In random order: the first turn is preferred when both are equally short.
+        self.turns = rng.sample(((TURN_LEFT, -1), (TURN_RIGHT, 1)), 2)
 
     def step(self) -> str:
-        """Play one action and say it in words."""
+        """Play one action and return it in words."""
         known = choices(self.env)
-        vain = [choice for choice in known if not choice.effective]
-        if vain and self.rng.random() < NO_OP_SHARE:
-            chosen = self.rng.choice(vain)
+        ineffective = [choice for choice in known if not choice.effective]
+        if ineffective and self.rng.random() < NO_OP_SHARE:
+            chosen = self.rng.choice(ineffective)
         else:
             chosen = self._choose_effective([choice for choice in known if choice.effective])
         self.env.step(chosen.action)
         return chosen.words
 
     def _choose_effective(self, known: list[Choice]) -> Choice:
-        """Something with what is in front if that is where the agent wanted to be, else the next step of the way."""
+        """An action on the cell in front if it is the target, else the next step of the path."""
         if self.target is not None and self.target == tuple(self.env.front_pos):
             left, self.target = self.target, None
-            deeds = [choice for choice in known if choice.action in (PICK_UP, PUT_DOWN, TOGGLE)]
-            if deeds and (self.env.grid.get(*left) is not None or self.rng.random() >= KEEP_CARRYING_SHARE):
-                return self.rng.choice(deeds)
+            actions_here = [choice for choice in known if choice.action in (PICK_UP, PUT_DOWN, TOGGLE)]
+            if actions_here and (self.env.grid.get(*left) is not None or self.rng.random() >= KEEP_CARRYING_SHARE):
+                return self.rng.choice(actions_here)
         first = self._first_action_towards(self.target)
         if first is None:
             self.target = self._new_target()
@@ -105,7 +106,7 @@ class Walker:
         return wanted[0] if wanted else self.rng.choice([choice for choice in known if choice.action <= FORWARD])
 
     def _new_target(self) -> Cell | None:
-        """A random place that can be faced from here, mostly one where something can be done."""
+        """A random cell that can be reached and faced, mostly one where something can be done."""
         grid = self.env.grid
         ahead = tuple(self.env.front_pos)
         places = [(x, y) for y in range(grid.height) for x in range(grid.width) if (x, y) != ahead]
@@ -116,7 +117,7 @@ class Walker:
         return self.rng.choice(pool) if pool else None
 
     def _first_action_towards(self, target: Cell | None) -> int | None:
-        """The first action of a shortest way to face the target; None if there is no way, or none is needed."""
+        """The first action of a shortest path to face the target; None if there is no path or none is needed."""
         here = (*map(int, self.env.agent_pos), int(self.env.agent_dir))
         queue: deque[tuple[tuple[int, int, int], int | None]] = deque([(here, None)])
         seen = {here}

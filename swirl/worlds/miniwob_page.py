@@ -1,7 +1,7 @@
-"""MiniWoB++'s pages read into widgets, from `dom_elements`, and written as one short line.
+"""Reads MiniWoB++ pages, from `dom_elements`, into widgets and writes them as one short line.
 
-What a page says besides its widgets is left out: what a closed tab or section hides, no model could foresee. The marks
-`data-wob_*` that the simulator puts on elements are no part of `dom_elements`.
+Other text on a page is left out, as no model could predict what a closed tab or section hides. The `data-wob_*`
+attributes that the simulator adds to elements are not part of `dom_elements`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Element = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Widget:
-    """Something to act on: `ref` is its element's number, `state` what it shows: `on`, `open`, `"abc"`."""
+    """A widget on a page: `ref` is its element's number, `state` what it shows: `on`, `open`, `"abc"`."""
 
     kind: str
     name: str
@@ -24,18 +24,18 @@ class Widget:
     state: str
 
     def text(self) -> str:
-        """`checkbox "zeaq": on`."""
+        """The widget as text, such as `checkbox "zeaq": on`."""
         return f'{self.kind} "{self.name}": {self.state}'
 
 
 def parse_widgets(elements: Sequence[Element]) -> list[Widget]:
-    """The page's widgets in its order; a nameless one is called by its number among those of its kind."""
+    """The widgets in the order of the page; a widget without a name gets its number among those of its kind."""
     parents = {int(element["ref"]): element for element in elements}
     found: list[Widget] = []
     for place, element in enumerate(elements):
         ref = int(element["ref"])
         if ref < 0:
-            continue  # a text node: it belongs to its parent, and clicking it fails
+            continue  # a text node, which belongs to its parent and cannot be clicked
         parent = parents.get(int(element["parent"]), {})
         kind, state = widget_kind_and_state(element, parent)
         if kind:
@@ -45,7 +45,7 @@ def parse_widgets(elements: Sequence[Element]) -> list[Widget]:
 
 
 def widget_kind_and_state(element: Element, parent: Element) -> tuple[str, str]:
-    """An element's kind in words, empty for one that is no widget, and its state."""
+    """An element's kind of widget and its state; both are empty if it is not a widget."""
     tag, classes = str(element["tag"]), str(element["classes"])
     if tag in ("input_checkbox", "input_radio"):
         return KINDS[tag], "on" if str(element["value"]) in ("True", "true", "on") else "off"
@@ -59,7 +59,7 @@ def widget_kind_and_state(element: Element, parent: Element) -> tuple[str, str]:
 
 
 def widget_name(elements: Sequence[Element], place: int) -> str:
-    """What the element in a place is called: its own text, the text node after it, or the label right before it."""
+    """The name of the element at an index: its own text, the text node after it, or the label right before it."""
     element, after, before = elements[place], elements[place + 1 : place + 2], elements[place - 1]
     if element["text"]:
         return str(element["text"]).strip()
@@ -69,5 +69,5 @@ def widget_name(elements: Sequence[Element], place: int) -> str:
 
 
 def format_page(found: Sequence[Widget]) -> str:
-    """The state of a page: its widgets, in its order."""
+    """The state of a page as text: its widgets in order."""
     return "; ".join(widget.text() for widget in found) + "."

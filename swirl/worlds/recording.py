@@ -1,4 +1,4 @@
-"""Episodes written as a collection: sequences.jsonl of states alone, their frames.zip if they are pictures, actions."""
+"""Writes episodes as a collection: states to sequences.jsonl and frames.zip, true actions to actions.jsonl."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ from typing import Any
 
 from swirl import pictures
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.states import State
 from swirl.worlds.base import Episode, World, episode_seed
 
-Progress = Callable[[float, str], None]
-
 
 def write_episodes(
-    kind: str, folder: Path, episodes: Iterable[tuple[str, Episode]], count: int, progress: Progress | None = None
+    kind: str,
+    folder: Path,
+    episodes: Iterable[tuple[str, Episode]],
+    count: int,
+    progress: ProgressCallback | None = None,
 ) -> dict[str, int]:
-    """Write `count` named episodes of states of `kind` text or image; returns `{"sequences", "transitions", "no_ops"}`.
+    """Write `count` named episodes; `kind` of the states is text or image.
 
-    Raises OSError when the folder cannot be written.
+    Returns `{"sequences", "transitions", "no_ops"}`. Raises OSError if the folder cannot be written.
     """
     transitions = no_ops = 0
     with (
-        _state_writer(kind, folder) as shown,
+        _state_writer(kind, folder) as state_entry,
         open(folder / "sequences.jsonl", "w", encoding="utf-8") as states,
         open(folder / "actions.jsonl", "w", encoding="utf-8") as actions,
     ):
         for index, (name, episode) in enumerate(episodes, start=1):
-            states.write(_line({"id": name, **shown(episode.states)}))
+            states.write(_line({"id": name, **state_entry(episode.states)}))
             actions.write(_line({"id": name, "actions": episode.actions, "no_ops": episode.no_ops}))
             transitions += len(episode.actions)
             no_ops += sum(episode.no_ops)
@@ -41,7 +44,7 @@ def write_episodes(
 
 
 def play_episodes(world: World, sequences: int, length: int, seed: int) -> Iterator[tuple[str, Episode]]:
-    """The episodes of a recording, named. Raises SwirlError for an episode without an action."""
+    """Yield the named episodes of a recording. Raises SwirlError for an episode without an action."""
     for index in range(sequences):
         episode = world.episode(episode_seed(seed, index), length)
         if not episode.actions:
@@ -52,7 +55,7 @@ def play_episodes(world: World, sequences: int, length: int, seed: int) -> Itera
 
 @contextmanager
 def _state_writer(kind: str, folder: Path) -> Iterator[Callable[[list[State]], dict[str, list[str]]]]:
-    """How a sequence's line names its states: texts stand in it, pictures go to the folder's frames."""
+    """A function that turns states into the entry of a sequence's line; pictures are written to frames.zip."""
     if kind == "text":
         yield lambda states: {"states": [state.text for state in states]}
     else:
@@ -62,7 +65,7 @@ def _state_writer(kind: str, folder: Path) -> Iterator[Callable[[list[State]], d
 
 def _png(state: State) -> tuple[bytes, str]:
     if state.picture is None:
-        raise ValueError(f"a world of pictures showed the text {state.text!r}")
+        raise ValueError(f"a world of pictures has a state of text, {state.text!r}")
     return pictures.read_picture_bytes(state.picture), ".png"
 
 

@@ -1,11 +1,8 @@
-"""The worlds by name: which are ready, and recording one into a collection's folder."""
+"""Lists the worlds by name, says which are ready, and records episodes as a collection."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError, UsageError
+from swirl.progress import ProgressCallback
+from swirl.sources.atomic_folder import draft_folder, install_folder
 from swirl.version import __version__
 from swirl.worlds import java_simulators, launchers, miniwob
-from swirl.worlds.base import WORLDS_INSTALL_COMMAND, World
-from swirl.worlds.recording import Progress, play_episodes, write_episodes
+from swirl.worlds.base import WORLDS_INSTALL_COMMAND, World, requirements_sentence
+from swirl.worlds.recording import play_episodes, write_episodes
 
 BFCL_INSTALL_COMMAND = "pip install --no-deps bfcl-eval==2026.3.23"
-"""Without what it declares, which pins an old numpy and more: its tools need none of it."""
+"""Without its declared dependencies, which pin an old numpy among others; its tools need none of them."""
 
 
 @dataclass(frozen=True)
 class WorldInfo:
-    """A world's name, what it is, whether it can be recorded now, and in one sentence what it still needs."""
+    """A world's name, title and description, whether it can be recorded now, and a sentence on what it still needs."""
 
     name: str
     title: str
@@ -40,15 +39,15 @@ class _Entry:
     description: str
     license: str
     kind: str = "text"
-    """Whether its states are texts or images."""
+    """The kind of its states: text or image."""
     module: str | None = None
     """The simulator's import name; None for worlds of our own."""
     needs_java: bool = False
     """Whether the simulator runs in Java."""
     needs_browser: bool = False
-    """Whether it needs Chromium."""
+    """Whether the simulator needs Chromium."""
     log_source: str = ""
-    """What must be given as the place of a log; empty for worlds that are played."""
+    """What `--from` must name for worlds that are read from logs; empty for worlds that are played."""
 
 
 WORLDS = {
@@ -117,7 +116,7 @@ WORLDS = {
 
 
 def world_infos() -> list[WorldInfo]:
-    """All worlds; starts no simulator, so it is cheap."""
+    """All worlds. Starts no simulator, so it is cheap."""
     found = []
     for name, entry in WORLDS.items():
         needs = missing_requirements(entry)
@@ -126,7 +125,7 @@ def world_infos() -> list[WorldInfo]:
 
 
 def missing_requirements(entry: _Entry) -> str:
-    """One sentence on what a world still needs, empty when nothing is; starts nothing."""
+    """One sentence on what a world still needs, or empty. Starts no simulator."""
     if entry.log_source:
         return f"It needs --from PATH: {entry.log_source}."
     if entry.module is None:
@@ -135,22 +134,21 @@ def missing_requirements(entry: _Entry) -> str:
         return java_simulators.missing_requirements(entry.module)
     if entry.needs_browser:
         return miniwob.missing_requirements()
-    if entry.module == "bfcl_eval":
-        return "" if find_spec(entry.module) else f"It needs {BFCL_INSTALL_COMMAND}."
-    return "" if find_spec(entry.module) else f"It needs {WORLDS_INSTALL_COMMAND}."
+    command = BFCL_INSTALL_COMMAND if entry.module == "bfcl_eval" else WORLDS_INSTALL_COMMAND
+    return requirements_sentence([] if find_spec(entry.module) else [command])
 
 
 @contextmanager
 def open_world(name: str, source: Path | None = None) -> Iterator[World]:
-    """A running world, shut down on exit; `source` is the log of the worlds that are read from one.
+    """A running world, shut down on exit; `source` is the log for worlds that are read from one.
 
-    Raises UsageError for an unknown name or a `source` that the world does not take, SwirlError when it is not ready.
+    Raises UsageError for an unknown name or a `source` that the world does not accept, SwirlError if it is not ready.
     """
     if name not in WORLDS:
         raise UsageError(f"There is no world {name!r}; the worlds are: {', '.join(WORLDS)}.")
     entry = WORLDS[name]
     if source is not None and not entry.log_source:
-        raise UsageError(f"{entry.title} is played, not read from a file; leave --from out.")
+        raise UsageError(f"{entry.title} is played, not read from a file; omit --from.")
     needs = "" if source is not None else missing_requirements(entry)
     if needs:
         raise SwirlError(f"{entry.title} is not ready. {needs}")
@@ -166,20 +164,20 @@ def record(
     length: int,
     seed: int,
     source: Path | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
-    """Play `sequences` episodes of at most `length` actions and write them as a collection into the folder `out`.
+    """Play `sequences` episodes of at most `length` actions and write them as a collection to the folder `out`.
 
-    Writes sequences.jsonl (states alone; pictures are named there and lie in frames.zip), actions.jsonl (the true
-    actions and which changed nothing visible, for evaluation) and collection.json; the folder appears whole or not at
-    all. Seeds of 1000 and above (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play. `source` is
-    the log that tau-bench and toolbench are read from. Returns `{"world", "path", "sequences", "transitions",
-    "no_ops"}`. Raises UsageError for an unknown world or numbers out of range, SwirlError when the world is not ready
-    or `out` already holds something.
+    The folder is written atomically. It contains sequences.jsonl (states only; pictures are in frames.zip),
+    actions.jsonl (the true actions and which of them changed nothing visible, for evaluation) and collection.json.
+    Seeds of 1000 and above (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play. `source` is the
+    log that tau-bench and toolbench are read from. Returns `{"world", "path", "sequences", "transitions", "no_ops"}`.
+    Raises UsageError for an unknown world or numbers out of range, SwirlError if the world is not ready or `out` is
+    not empty.
     """
     for name, value, low in (("sequences", sequences, 1), ("length", length, 1), ("seed", seed, 0)):
         if value < low:
-            raise UsageError(f"--{name} takes a whole number from {low} on, not {value}.")
+            raise UsageError(f"--{name} takes a whole number of at least {low}, not {value}.")
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SwirlError(f"{out} already exists and is not empty; choose another folder with --out.")
@@ -192,23 +190,17 @@ def record(
 
 @contextmanager
 def _atomic_folder(out: Path) -> Iterator[Path]:
-    """A temporary sibling of `out` that takes its place when the block ends well and vanishes when it does not."""
-    temporary: Path | None = None
+    """A draft folder that replaces `out` if the block succeeds and is removed if it fails."""
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        yield temporary
-        temporary.chmod(0o755)  # mkdtemp makes it readable for its owner alone
-        os.replace(temporary, out)
+        with draft_folder(out) as folder:
+            yield folder
+            install_folder(folder, out, register=lambda: None)
     except OSError as error:
-        raise SwirlError(f"{out} cannot be written ({error.strerror}); mend that or choose another --out.") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        raise SwirlError(f"{out} cannot be written ({error.strerror}); fix that or choose another --out.") from error
 
 
 def write_metadata(world: str, folder: Path, command: str, title: str | None = None) -> None:
-    """Write a folder's collection.json: the world, its license, and the `command` that recorded it."""
+    """Write a folder's collection.json: the world, its license and the `command` that recorded it."""
     entry = WORLDS[world]
     card = {
         "title": title or entry.title,

@@ -1,9 +1,9 @@
 """ScienceWorld (Wang et al. 2022, Apache-2.0) as a world: its tasks' gold paths mixed with random valid actions.
 
 A state is the agent's room and what it carries, not the whole house, so what an action reveals (a room entered, a
-cupboard opened) must be learned from other sequences; see `science_view` for what else is left out. Only tasks whose
-gold path and outcome are the same on every run are played. Recordings of seed 1000 and above play HELD_OUT_TASKS,
-which smaller seeds never play.
+cupboard opened) must be learned from other sequences; `scienceworld_view` says what else is left out. Only tasks
+whose gold path and outcome are the same on every run are played. Recordings with seed 1000 or above play
+HELD_OUT_TASKS, which smaller seeds never play.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ FOLLOW_GOLD = 0.6
 GOLD_VERBS = frozenset(
     {"open", "close", "go", "pick", "move", "activate", "deactivate", "pour", "mix", "wait", "wait1"}
 )
-"""The gold paths' other verbs (look, examine, focus, use thermometer …) show something without changing it."""
+"""The verbs of gold paths that are played; the others (look, examine, focus, use thermometer …) change nothing."""
 
 FIXED_THINGS = frozenset(
     {"ground", "picture", "painting", "drawing", "finger painting", "drain", "drawer", "mattress", "white pillow"}
     | {"water", "salt water", "orange juice", "sodium chloride", "soapy water"}
 )
-"""Things without a switch or a door that cannot be carried all the same, and drawers, whose inside never shows."""
+"""Things without a switch or door that cannot be carried, and drawers, whose content is never shown."""
 
 VESSELS = frozenset({"cup", "pot", "jar", "jug", "bowl"})
-"""Last words of the names of things that hold something and can be carried."""
+"""The last words of the names of containers that can be carried."""
 
 CIRCUIT_DEVICES = frozenset({"bulb", "motor", "buzzer", "generator", "panel"})
-"""Last words of the names of things that are off until a circuit powers them; `activate` does nothing to them."""
+"""The last words of the names of devices that only a circuit turns on; `activate` has no effect on them."""
 
 
 class ScienceWorld:
@@ -55,9 +55,9 @@ class ScienceWorld:
         self.env = env
 
     def episode(self, seed: int, length: int) -> Episode:
-        """Play at most `length` actions of a random variation of the task that `seed` chooses.
+        """Play at most `length` actions of a random variation of the task number `seed` mod their number.
 
-        Actions that look or measure are left out, and an action that changed nothing is not tried again in its room,
+        Actions that look or measure are left out, and an action that changed nothing is not repeated in the same room,
         so nearly every step changes the state.
         """
         rng = random.Random(seed)
@@ -66,17 +66,17 @@ class ScienceWorld:
         self.env.load(task, rng.randrange(self.env.get_max_variations(task)), "", generateGoldPath=True)
         gold = [action for action in self.env.get_gold_action_sequence() if action.split()[0] in GOLD_VERBS]
         self.env.server.reset()
-        self.env.server.step("wait1")  # fountains fill and drains shut in the first moment, whatever is done
+        self.env.server.step("wait1")  # fountains fill and drains close in the first step, whatever the action
         scene = self._scene()
-        states, actions, vain = [State(scene.text())], [], set()
+        states, actions, no_ops = [State(scene.text())], [], set()
         while len(actions) < length:
-            action = choose_action(rng, scene, gold, vain)
+            action = choose_action(rng, scene, gold, no_ops)
             if action is None:
                 break
             self.env.server.step(action)
             after = self._scene()
             if after == scene:
-                vain.add((scene.room, action))
+                no_ops.add((scene.room, action))
             scene = after
             states.append(State(scene.text()))
             actions.append(action)
@@ -86,13 +86,16 @@ class ScienceWorld:
         return read_scene(self.env.look(), self.env.inventory())
 
 
-def choose_action(rng: random.Random, scene: Scene, gold: list[str], vain: set[tuple[str, str]]) -> str | None:
-    """The next gold action that can still change something (taken off the list), or a random one; None: none left."""
-    while gold and (is_needless(scene, gold[0]) or (scene.room, gold[0]) in vain):
+def choose_action(rng: random.Random, scene: Scene, gold: list[str], no_ops: set[tuple[str, str]]) -> str | None:
+    """Choose the next gold action, removed from the list, or a random action; None if none is left.
+
+    Only actions that can change something are chosen; `no_ops` are the rooms and actions that changed nothing before.
+    """
+    while gold and (is_needless(scene, gold[0]) or (scene.room, gold[0]) in no_ops):
         gold.pop(0)
     if gold and rng.random() < FOLLOW_GOLD:
         return gold.pop(0)
-    valid = [action for action in possible_actions(scene, leave=not gold) if (scene.room, action) not in vain]
+    valid = [action for action in possible_actions(scene, leave=not gold) if (scene.room, action) not in no_ops]
     if not valid:
         return gold.pop(0) if gold else None
     kind = rng.choice(sorted({action.split()[0] for action in valid}))
@@ -100,7 +103,7 @@ def choose_action(rng: random.Random, scene: Scene, gold: list[str], vain: set[t
 
 
 def is_needless(scene: Scene, action: str) -> bool:
-    """Whether the scene already is as a gold action would make it."""
+    """Whether the scene already is in the state that a gold action would bring about."""
     verb, _, rest = action.partition(" ")
     if rest.startswith("door to "):
         return scene.doors.get(rest.removeprefix("door to ")) == {"open": "open", "close": "closed"}.get(verb)
@@ -116,18 +119,18 @@ def is_needless(scene: Scene, action: str) -> bool:
 
 
 def possible_actions(scene: Scene, *, leave: bool) -> list[str]:
-    """Actions that the scene's words promise to be possible, sorted; those that go elsewhere only when `leave`.
+    """The actions that are possible according to the scene, sorted; those that leave the room only if `leave`.
 
-    A name that two visible things share is left alone, since the simulator would ask which is meant.
+    Names that two visible things share are left out because the simulator would ask which one is meant.
     """
     seen = [item for thing in (*scene.things, *scene.carried) for item in thing.walk()]
     counts = Counter(item.name for item in seen)
     single = {item.name: item for item in seen if counts[item.name] == 1}
     carried = [item.name for item in scene.carried if item.name in single]
     actions = []
-    for room, how in scene.doors.items():
+    for room, door in scene.doors.items():
         if leave:
-            actions.append(f"go to {room}" if how == "open" else f"open door to {room}")
+            actions.append(f"go to {room}" if door == "open" else f"open door to {room}")
     for name, item in single.items():
         if name not in FIXED_THINGS:
             actions += [f"close {name}"] * ("open" in item.status) + [f"open {name}"] * ("closed" in item.status)
@@ -141,14 +144,14 @@ def possible_actions(scene: Scene, *, leave: bool) -> list[str]:
 
 
 def is_portable(item: Item) -> bool:
-    """Whether a thing looks like one that can be carried: no furniture, no device, no liquid or powder, no tome."""
+    """Whether a thing can probably be carried: not furniture, a device, a liquid or powder, or a book with a title."""
     if item.status or item.name in FIXED_THINGS or item.name.endswith(" paint") or item.name.startswith("book ("):
         return False
     return item.contents is None or last_word(item.name) in VESSELS
 
 
 def is_open_container(item: Item) -> bool:
-    """Whether anything can be put into or onto a thing: open, and larger than a vessel."""
+    """Whether something can be put into or onto a thing: it is open and larger than a vessel."""
     return item.contents is not None and "closed" not in item.status and last_word(item.name) not in VESSELS
 
 

@@ -1,7 +1,7 @@
-"""ScienceWorld's `look` and `inventory` read into data and written as one short state.
+"""Reads ScienceWorld's `look` and `inventory` into a scene and writes it as one short state.
 
-The simulator names the things of a room in an order that changes from run to run; here they are sorted. Left out are
-the agent, the air, empty inner lists, and what only a clock or a thermometer shows, since no state foretells it.
+The simulator names the things of a room in an order that changes from run to run; here they are sorted. The agent,
+the air, empty inner lists, and what only a clock or a thermometer shows are left out, since no state predicts it.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ OMITTED_ITEMS = frozenset({"agent", "air", "nothing", ""})
 
 @dataclass(frozen=True)
 class Item:
-    """A thing: its name, how it is (open, closed, on, off …), and what is in or on it (None: it holds nothing ever)."""
+    """A thing: its name, status (open, closed, on, off …), and what is in or on it (None if it is not a container)."""
 
     name: str
     status: tuple[str, ...] = ()
     contents: tuple[Item, ...] | None = None
 
     def text(self) -> str:
-        """`sink on (metal pot (water))`."""
+        """The thing as text, such as `sink on (metal pot (water))`."""
         inside = f" ({', '.join(item.text() for item in self.contents)})" if self.contents else ""
         return " ".join((self.name, *self.status)) + inside
 
     def walk(self) -> Iterator[Item]:
-        """This thing and all that is in it."""
+        """Yield this thing and everything in it."""
         yield self
         for item in self.contents or ():
             yield from item.walk()
@@ -47,7 +47,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the agent sees: its room, what it carries, the things here and the doors with `open` or `closed`."""
+    """What the agent sees: its room, what it carries, the things here, and the doors, each `open` or `closed`."""
 
     room: str
     carried: tuple[Item, ...]
@@ -58,18 +58,18 @@ class Scene:
         """The state in short plain English."""
         carried = ", ".join(item.text() for item in self.carried) or "nothing"
         things = "; ".join(item.text() for item in self.things) or "nothing"
-        doors = ", ".join(f"{room} {how}" for room, how in sorted(self.doors.items())) or "none"
+        doors = ", ".join(f"{room} {status}" for room, status in sorted(self.doors.items())) or "none"
         return f"You are in the {self.room}, carrying {carried}. Here: {things}. Doors: {doors}."
 
 
 def read_item(text: str) -> Item:
-    """One thing from the simulator's words, e.g. `a sink, which is turned off. In the sink is: nothing.`"""
+    """Parse a thing from the simulator's text, e.g. `a sink, which is turned off. In the sink is: nothing.`"""
     text = READING.sub("", WIRING.sub("", text.strip().rstrip(". ")))
     inside = INSIDE.match(text)
     head, listed = text, None
     if inside:
         head, listed = inside[1], next(part for part in inside.groups()[1:] if part is not None)
-    status = [how for form in (STATUS, OPENING, SLOPE) for how in form.findall(head) if how]
+    status = [word for form in (STATUS, OPENING, SLOPE) for word in form.findall(head) if word]
     for form in (STATUS, OPENING, SLOPE):
         head = form.sub("", head)
     name = ARTICLE.sub("", head.strip(". "))
@@ -78,12 +78,12 @@ def read_item(text: str) -> Item:
 
 
 def read_items(texts: list[str]) -> tuple[Item, ...]:
-    """The things that count, sorted."""
+    """Parse things, without OMITTED_ITEMS, sorted."""
     return tuple(sorted((item for item in map(read_item, texts) if item.name not in OMITTED_ITEMS), key=Item.text))
 
 
 def split_list(listed: str) -> list[str]:
-    """The parts of a list in words, divided at the commas outside brackets."""
+    """Split a list in words at the commas outside brackets."""
     parts, depth, start = [], 0, 0
     for i, letter in enumerate(listed):
         depth += (letter == "(") - (letter == ")")
@@ -94,10 +94,10 @@ def split_list(listed: str) -> list[str]:
 
 
 def read_scene(look: str, inventory: str) -> Scene:
-    """The scene of `look()` and `inventory()`. Raises ValueError when the look names no place."""
+    """Parse the texts of `look()` and `inventory()`. Raises ValueError if the look names no room."""
     room = ROOM.search(look)
     if room is None:
-        raise ValueError(f"no place in {look!r}")
+        raise ValueError(f"no room in {look!r}")
     lines = [line.strip() for line in look.splitlines()[1:] if line.strip()]
     doors = {match[1]: match[2] for match in map(DOOR.match, lines) if match}
     things = [line for line in lines if not DOOR.match(line) and line != "You also see:"]

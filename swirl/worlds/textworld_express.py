@@ -1,7 +1,8 @@
 """TextWorldExpress (Jansen & Côté 2023, Apache-2.0) as a world: four of its games, played half by their gold paths.
 
-Doors are left out, because a door shows in two rooms at once; `express_view` says how the state is made complete.
-Recordings of seed 1000 and above take the games' seeds from the simulator's test fold, which has other objects.
+Doors are left out because a door shows in two rooms at once; `textworld_express_view` says how the state is made
+complete. Recordings with seed 1000 or above take the games' seeds from the simulator's test fold, which has other
+objects.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ GAMES = {
     "mapreader": "numLocations=5,maxDistanceApart=3,maxDistractorItemsPerLocation=2,includeDoors=0",
 }
 ACTING = frozenset({"open", "close", "take", "put", "move", "cook", "slice", "dice", "chop"})
-"""Verbs that change the world whenever they are valid; measured over 40 000 steps, each always did."""
+"""Verbs that change the world whenever they are valid; in 40 000 measured steps, each always did."""
 
 GOLD_ONLY = frozenset({"prepare", "eat"})
-"""Acting verbs that end a game: played only where the gold path asks for them."""
+"""Acting verbs that end a game; they are played only where the gold path has them."""
 
 FOLLOW_GOLD = 0.5
 OPPOSITE = {"north": "south", "south": "north", "east": "west", "west": "east"}
@@ -38,29 +39,29 @@ class TextWorldExpress:
         self.env = env
 
     def episode(self, seed: int, length: int) -> Episode:
-        """Play at most `length` actions of the game number `seed` mod 4, mixing its gold path with random ones.
+        """Play at most `length` actions of the game number `seed` mod 4, mixing its gold path with random actions.
 
-        It ends early when the game is won. Only acting verbs are played, so nearly every step changes the state.
+        The episode ends early if the game is won. Only acting verbs are played, so nearly every step changes the state.
         """
         rng = random.Random(seed)
         start = self._reset_arguments(rng, list(GAMES)[seed % len(GAMES)], is_held_out_seed(seed))
         view = GameMemory()
         self._scout(view, start)
-        _, shown = self.env.reset(**start, generateGoldPath=True)
+        _, observed = self.env.reset(**start, generateGoldPath=True)
         gold = [action for action in self.env.getGoldActionSequence() if verb(action) in ACTING | GOLD_ONLY]
-        view.update(shown["look"], shown["inventory"])
+        view.update(observed["look"], observed["inventory"])
         states, actions = [State(view.text())], []
-        while len(actions) < length and not shown["tasksuccess"]:
-            action = choose_action(rng, sorted(shown["validActions"]), gold)
+        while len(actions) < length and not observed["tasksuccess"]:
+            action = choose_action(rng, sorted(observed["validActions"]), gold)
             if action is None:
                 break
-            shown = self._step(view, action)
+            observed = self._step(view, action)
             states.append(State(view.text()))
             actions.append(action)
         return make_episode(states, actions)
 
     def _reset_arguments(self, rng: random.Random, game: str, unseen: bool) -> dict[str, Any]:
-        """The arguments of `reset` for a random game; about 3 % of mapreader's seeds crash it and are passed over."""
+        """The arguments of `reset` for a random game; about 3 % of mapreader's seeds crash it and are skipped."""
         from py4j.protocol import Py4JJavaError
 
         seeds = self.env.getValidSeedsTest() if unseen else self.env.getValidSeedsTrain()
@@ -74,22 +75,22 @@ class TextWorldExpress:
             return start
 
     def _step(self, view: GameMemory, action: str) -> dict[str, Any]:
-        shown = self.env.step(action)[3]
-        view.update(shown["look"], shown["inventory"])
-        return shown
+        observed = self.env.step(action)[3]
+        view.update(observed["look"], observed["inventory"])
+        return observed
 
     def _scout(self, view: GameMemory, start: dict[str, Any]) -> None:
-        """Walk through a copy of the game and open everything once, so that the view knows all there is."""
-        _, shown = self.env.reset(**start)
-        view.update(shown["look"], shown["inventory"])
-        self._scout_room(view, shown)
-        # The copy is thrown away: in the game to be played all that was opened is still closed.
+        """Walk through a copy of the game and open everything once, so that the view knows every room and container."""
+        _, observed = self.env.reset(**start)
+        view.update(observed["look"], observed["inventory"])
+        self._scout_room(view, observed)
+        # The copy is discarded; in the game to be played, everything that was opened is still closed.
         for room in view.rooms.values():
             for thing in room.things.values():
                 thing.closed = thing.closed or thing.openable
 
-    def _scout_room(self, view: GameMemory, shown: dict[str, Any]) -> None:
-        for action in sorted(shown["validActions"]):
+    def _scout_room(self, view: GameMemory, observed: dict[str, Any]) -> None:
+        for action in sorted(observed["validActions"]):
             if verb(action) == "open":
                 self._step(view, action)
         for way, room in list(view.rooms[view.current_room].exits):
@@ -99,12 +100,12 @@ class TextWorldExpress:
 
 
 def verb(action: str) -> str:
-    """The action's first word."""
+    """The first word of an action."""
     return action.split(" ", 1)[0]
 
 
 def choose_action(rng: random.Random, valid: list[str], gold: list[str]) -> str | None:
-    """The next gold action (taken off the list) or a random acting one: a verb first, then what to do it to."""
+    """The next gold action, removed from the list, or a random acting one: a verb is chosen first, then its object."""
     if gold and gold[0] in valid and rng.random() < FOLLOW_GOLD:
         return gold.pop(0)
     acting = [action for action in valid if verb(action) in ACTING]

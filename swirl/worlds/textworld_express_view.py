@@ -1,7 +1,7 @@
-"""TextWorldExpress's room descriptions read into data, and a whole game written as one short state.
+"""Reads TextWorldExpress's room descriptions and writes a whole game as one short state.
 
-The simulator describes one room at a time and hides what is in closed containers, so no model could foresee what a
-move or an `open` shows. A `View` remembers every room and container it was shown, which makes the state complete.
+The simulator describes one room at a time and hides the content of closed containers, so no model could predict what a
+move or an `open` shows. A GameMemory remembers every room and container it was shown, which makes the state complete.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONTAINER_PATTERNS = (
 
 @dataclass
 class Thing:
-    """A thing in a room; `contents` is None for what cannot hold anything or was never seen inside."""
+    """A thing in a room; `contents` is None if it is not a container or its inside was never seen."""
 
     name: str
     closed: bool = False
@@ -32,7 +32,7 @@ class Thing:
 
 @dataclass
 class Room:
-    """A room: its exits as (direction, room name), and its things in the order in which they are described."""
+    """A room: its exits as (direction, room name), and its things by name in the order of the description."""
 
     name: str
     exits: list[tuple[str, str]] = field(default_factory=list)
@@ -40,17 +40,17 @@ class Room:
 
 
 def strip_article(name: str) -> str:
-    """A thing's name without its article."""
+    """A name without its article."""
     return ARTICLE.sub("", name.strip())
 
 
 def parse_names(text: str) -> list[str]:
-    """The names in `a banana, and a cookbook`, sorted, because the simulator's order says nothing."""
+    """The names in `a banana, and a cookbook`, sorted because the simulator's order has no meaning."""
     return sorted(strip_article(part) for part in re.split(r", (?:and )?", text))
 
 
 def read_thing(sentence: str) -> Thing:
-    """A thing from the part of its sentence after the lead, e.g. `an open fridge, that contains some milk`."""
+    """Parse a thing from its sentence without the lead, e.g. `an open fridge, that contains some milk`."""
     for pattern, closed in CONTAINER_PATTERNS:
         match = pattern.match(sentence)
         if match:
@@ -62,7 +62,7 @@ def read_thing(sentence: str) -> Thing:
 
 
 def read_room(look: str) -> Room:
-    """The room that TextWorldExpress's `look around` text describes. Raises ValueError when it names no room."""
+    """Parse the text of `look around`. Raises ValueError if it names no room."""
     room: Room | None = None
     for sentence in re.split(r"\.\s+", look.strip().rstrip(".") + ". "):
         sentence = sentence.strip()
@@ -79,13 +79,13 @@ def read_room(look: str) -> Room:
 
 
 def read_inventory(text: str) -> list[str]:
-    """The carried things, sorted."""
+    """Parse the inventory into the names of the carried things, sorted."""
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
     return sorted(strip_article(line) for line in lines if line != "Your inventory is currently empty.")
 
 
 class GameMemory:
-    """All rooms of a game as far as they were shown, where the player is and what it carries."""
+    """All rooms of a game that were shown, where the player is, and what it carries."""
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
@@ -93,7 +93,7 @@ class GameMemory:
         self.carried: list[str] = []
 
     def update(self, look: str, inventory: str) -> None:
-        """Take in what is shown now; a closed container keeps the contents it was last seen with."""
+        """Update the memory with the current texts; a closed container keeps the contents it was last seen with."""
         room = read_room(look)
         known = self.rooms.get(room.name)
         for name, thing in room.things.items():
@@ -107,14 +107,14 @@ class GameMemory:
         self.carried = read_inventory(inventory)
 
     def text(self) -> str:
-        """The state in short plain English; rooms by name, so that a move changes only where the player is."""
+        """The state in short plain English, with rooms sorted by name so that a move changes only the player's room."""
         carried = ", ".join(self.carried) or "nothing"
         rooms = " ".join(describe_room(self.rooms[name]) for name in sorted(self.rooms))
         return f"You are in the {self.current_room}, carrying {carried}. {rooms}"
 
 
 def describe_room(room: Room) -> str:
-    """`Kitchen (east: pantry): stove; fridge, closed: milk; counter: banana, cookbook.`"""
+    """A room as text: `Kitchen (east: pantry): stove; fridge, closed: milk; counter: banana, cookbook.`"""
     exits = f" ({', '.join(f'{way}: {name}' for way, name in sorted(room.exits))})" if room.exits else ""
     things = []
     for thing in room.things.values():

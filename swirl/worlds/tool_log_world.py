@@ -1,7 +1,7 @@
-"""Tool logs from files (tau-bench, ToolBench) recorded like a world: an episode is a run of logged calls.
+"""Tool logs (tau-bench, ToolBench) as a world: an episode is a run of logged calls.
 
-Answers are long, so they are shortened for small models: JSON in few words, cut after SHOWN characters. `swirl import`
-takes the same files whole.
+Answers are long, so they are shortened for small models: compact JSON, cut after MAX_ANSWER_LENGTH characters.
+`swirl import` reads the same files in full.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from swirl.states import State
 from swirl.worlds.base import SEQUENCES_PER_SEED, Episode, is_held_out_seed, make_episode
 
 MAX_ANSWER_LENGTH = 200
-"""Characters of an answer that are kept."""
+"""The number of characters of an answer that are kept."""
 HELD_OUT_EVERY = 4
-"""One task in four is for held-out seeds."""
+"""One task in four is reserved for held-out seeds."""
 
 
 class ToolWorld:
     """The world `tau-bench` or `toolbench`, read from a file or folder.
 
-    Raises SwirlError if there is no log of that layout.
+    Raises SwirlError if there is no log with that layout.
     """
 
     def __init__(self, name: str, source: Path) -> None:
@@ -41,13 +41,13 @@ class ToolWorld:
             for log in load_logs(file, source.expanduser())
         ]
         if not logs:
-            raise SwirlError(f"{source} holds no log of {name}; choose its file, or a folder with such .json files.")
+            raise SwirlError(f"{source} contains no {name} log; choose such a file, or a folder of such .json files.")
         self.logs = {unseen: [log for log in logs if is_held_out_log(log) == unseen] for unseen in (False, True)}
 
     def episode(self, seed: int, length: int) -> Episode:
-        """At most `length` calls of the log that the recording's shuffle puts in this place.
+        """At most `length` calls of the log at the seed's place in the recording's shuffled order.
 
-        Raises UsageError when there are fewer logs than episodes: a log is played once.
+        Raises UsageError if there are fewer logs than episodes, as each log is played once.
         """
         recording, place = divmod(seed, SEQUENCES_PER_SEED)
         pieces = [piece for log in self.logs[is_held_out_seed(seed)] for piece in split_log(log, length)]
@@ -60,7 +60,7 @@ class ToolWorld:
 
 
 def split_log(log: ToolLog, length: int) -> list[tuple[list[str], list[str]]]:
-    """A log as states and calls, in pieces of at most `length` calls."""
+    """Split a log into pieces of at most `length` calls, each as its states and calls."""
     pieces = []
     for start in range(0, len(log.steps), length):
         steps = log.steps[start : start + length]
@@ -70,14 +70,14 @@ def split_log(log: ToolLog, length: int) -> list[tuple[list[str], list[str]]]:
 
 
 def is_held_out_log(log: ToolLog) -> bool:
-    """Whether a log's task is one of those for held-out seeds; all logs of one task are on the same side."""
+    """Whether a log's task is reserved for held-out seeds; all logs of a task are on the same side."""
     task = log.id.rpartition("-trial-")[0] or log.task
     return hashlib.sha256(task.encode()).digest()[0] % HELD_OUT_EVERY == 0
 
 
 def shorten_message(words: str) -> str:
-    """A message in few words: JSON without its marks, all on one line, cut after SHOWN characters."""
-    with contextlib.suppress(ValueError):  # most of what users say is no JSON
+    """Shorten a message: JSON without punctuation, on one line, cut after MAX_ANSWER_LENGTH characters."""
+    with contextlib.suppress(ValueError):  # most user messages are not JSON
         words = format_value(json.loads(words))
     words = " ".join(words.split()) or "nothing"
     return words if len(words) <= MAX_ANSWER_LENGTH else words[:MAX_ANSWER_LENGTH].rstrip() + "…"

@@ -1,7 +1,7 @@
-"""What a trial of a world learns from and is measured on, recorded at once and divided as in the paper.
+"""Records the data of a world's trial: labelled, unlabelled and held-out transitions, divided as in the paper.
 
-Half of the training episodes go with their actions into labels for the warm-up; the other half, without, into a
-collection, whose test part is a held-out recording of other games, tasks or records.
+Half of the training episodes become labels for the warm-up, with their actions. The other half becomes a collection
+without actions, whose test part is a held-out recording of other games, tasks or records.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from typing import Any
 
 from swirl import pictures
 from swirl.errors import UsageError
+from swirl.progress import ProgressCallback
 from swirl.sources.collections.split import Split, split_of
 from swirl.states import State
 from swirl.worlds.base import HELD_OUT_SEED, Episode, World, episode_seed
-from swirl.worlds.recording import Progress, write_episodes
+from swirl.worlds.recording import write_episodes
 
 EPISODE_LENGTH = 8
-"""Actions in an episode, at most."""
+"""The maximum number of actions per episode."""
 SELECTION_EVERY = 8
-"""Every eighth unlabelled episode is for choosing checkpoints."""
+"""Every eighth unlabelled episode belongs to the selection part, for choosing checkpoints."""
 
 
 def write_trial(
-    world: World, kind: str, folder: Path, transitions: int, seed: int, progress: Progress | None = None
+    world: World, kind: str, folder: Path, transitions: int, seed: int, progress: ProgressCallback | None = None
 ) -> dict[str, int]:
-    """Record into `folder`: `labels.jsonl`, and sequences.jsonl with actions.jsonl of the rest.
+    """Record `labels.jsonl` into `folder`, and `sequences.jsonl` with `actions.jsonl` for the rest.
 
-    At least `transitions` training transitions, half of them labelled, and half as many held-out ones; fewer only where
-    a log has no more. Returns `{"labelled", "unlabelled", "held_out"}`, in transitions.
+    Records at least `transitions` training transitions, half of them labelled, and half as many held-out ones; fewer
+    only if a log has no more. Returns `{"labelled", "unlabelled", "held_out"}`, each a number of transitions.
     """
     training = play_enough_episodes(world, seed, transitions, progress)
     unseen = play_enough_episodes(world, seed + HELD_OUT_SEED, transitions // 2, progress)
@@ -55,8 +56,8 @@ def write_trial(
     }
 
 
-def play_enough_episodes(world: World, seed: int, transitions: int, progress: Progress | None) -> list[Episode]:
-    """Episodes with at least so many transitions, or all that a log has. Raises UsageError if it has fewer than 2."""
+def play_enough_episodes(world: World, seed: int, transitions: int, progress: ProgressCallback | None) -> list[Episode]:
+    """Episodes with at least `transitions` transitions, or a whole log. Raises UsageError for fewer than 2 episodes."""
     episodes: list[Episode] = []
     for episode in islice(iterate_episodes(world, seed), transitions):
         episodes.append(episode)
@@ -71,12 +72,12 @@ def play_enough_episodes(world: World, seed: int, transitions: int, progress: Pr
 
 
 def iterate_episodes(world: World, seed: int) -> Iterator[Episode]:
-    """A recording's episodes that have an action, one after the other, until the world has no more."""
+    """Yield a recording's episodes that have an action, until the world has no more."""
     index = 0
     while True:
         try:
             episode = world.episode(episode_seed(seed, index), EPISODE_LENGTH)
-        except UsageError:  # a log is at its end
+        except UsageError:  # the log has ended
             return
         index += 1
         if episode.actions:
@@ -84,7 +85,7 @@ def iterate_episodes(world: World, seed: int) -> Iterator[Episode]:
 
 
 def sequence_id_for_split(world: str, seed: int, index: int, wanted: Split) -> str:
-    """A sequence's id that the split, which goes by the id alone, puts into the part it is for."""
+    """A sequence id that the split, which depends on the id only, puts into the wanted part."""
     name, turn = f"{world}-{seed}-{index:05d}", 0
     while split_of(found := f"{name}-{turn}") != wanted:
         turn += 1
@@ -92,7 +93,7 @@ def sequence_id_for_split(world: str, seed: int, index: int, wanted: Split) -> s
 
 
 def write_labelled_episodes(folder: Path, kind: str, episodes: list[Episode]) -> None:
-    """Write the transitions of these episodes with their actions; pictures lie beside them, one file a state."""
+    """Write the transitions of episodes with their actions; pictures go to `labelled/`, one file per state."""
     with open(folder / "labels.jsonl", "w", encoding="utf-8") as file:
         for number, episode in enumerate(episodes):
             states = [state_reference(folder, kind, number, step, state) for step, state in enumerate(episode.states)]
@@ -102,7 +103,7 @@ def write_labelled_episodes(folder: Path, kind: str, episodes: list[Episode]) ->
 
 
 def state_reference(folder: Path, kind: str, number: int, step: int, state: State) -> str:
-    """A text, or the path of the picture's file that is written for it."""
+    """The state's text, or the path of a file with its picture, which is written."""
     if kind == "text":
         return state.text
     file = folder / "labelled" / f"{number:04d}-{step:02d}.png"
@@ -112,5 +113,5 @@ def state_reference(folder: Path, kind: str, number: int, step: int, state: Stat
 
 
 def count_transitions(episodes: list[Episode]) -> int:
-    """How many transitions they have."""
+    """The total number of transitions."""
     return sum(len(episode.actions) for episode in episodes)

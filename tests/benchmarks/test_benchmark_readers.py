@@ -166,7 +166,7 @@ def test_stabletoolbench_by_folders(tmp_path):
     assert first.next_state.text == second.last_observation == '{"error": "", "response": "rain"}'
     assert second.state.text == f"find it\n\n{first.action}\n{first.next_state.text}"
     assert second.next_state.text == "noon" and first.group == second.group == "ID-High/1.json"
-    assert len(found.notes) == 1 and "2.json is no answer of ToolBench" in found.notes[0]
+    assert len(found.notes) == 1 and "2.json is not a ToolBench answer" in found.notes[0]
 
 
 @pytest.mark.parametrize(("place", "least"), [("stabletoolbench", 30), ("toolbench", 30)])

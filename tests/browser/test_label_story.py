@@ -119,7 +119,7 @@ def test_pictures_are_shown_before_after_and_as_a_difference(visit: Callable[...
     counted(page, 1)
     assert place(page) != before
     page.get_by_role("button", name="Keep").click()
-    expect(page.locator('[data-part="error"] .error')).to_contain_text("Say what was done first")
+    expect(page.locator('[data-part="error"] .error')).to_contain_text("The action is empty")
     counted(page, 1)
 
 

@@ -176,7 +176,7 @@ def test_a_run_leaves_and_comes_back_as_one_file(
     cut.write_bytes(file.read_bytes()[:5000])
     page.set_input_files("#run-file", cut)
     expect(page.locator('[data-part="moving"] .error')).to_have_text(
-        re.compile(r"^cut\.swirl\.zip is not a whole run.*\.$")
+        re.compile(r"^cut\.swirl\.zip is not a valid run.*\.$")
     )
     assert [run.id for run in studio.history.runs()] == before and studio.history.hidden_runs() == []
     studio.swirl("runs", "delete", newest.id, "--yes")

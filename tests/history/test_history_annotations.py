@@ -1,4 +1,4 @@
-"""Tags, resumptions, what a table of all runs reads at once, and runs that nobody may see yet or any more."""
+"""Tags, resumptions, the queries for a table of all runs, and hidden runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run_id(history: History) -> str:
     return history.create_run(preset=None, settings={"data": "household"})
 
 
-def test_tags_are_kept_tidy_and_come_with_the_run(history: History, run_id: str) -> None:
+def test_tags_are_normalised_and_returned_with_the_run(history: History, run_id: str) -> None:
     assert history.set_tags(run_id, ["seed 2", "  paper   loop ", "seed 2", ""]) == ("paper loop", "seed 2")
     other = history.create_run(preset=None, settings={"data": "household"})
     history.set_tags(other, ["blocks"])
@@ -32,7 +32,7 @@ def test_tags_are_kept_tidy_and_come_with_the_run(history: History, run_id: str)
 
 
 @pytest.mark.parametrize("tags", [["a, b"], ["x" * 41], ["a\0b"], [str(i) for i in range(13)]])
-def test_tags_that_cannot_be_kept_change_nothing(history: History, run_id: str, tags: list[str]) -> None:
+def test_invalid_tags_change_nothing(history: History, run_id: str, tags: list[str]) -> None:
     history.set_tags(run_id, ["good"])
     with pytest.raises(UsageError, match=r"tag.*\d"):
         history.set_tags(run_id, tags)
@@ -63,7 +63,7 @@ def test_checkpoints_of_all_runs_at_once(history: History, run_id: str) -> None:
     assert [run.id for run in history.runs(ids=[run_id, "nope"])] == [run_id]
 
 
-def test_the_census_changes_when_a_table_of_runs_would(history: History, run_id: str) -> None:
+def test_status_counts_change_when_a_table_of_runs_would(history: History, run_id: str) -> None:
     seen = [history.status_counts()]
     other = history.create_run(preset=None, settings={"data": "household"})
     seen.append(history.status_counts())
@@ -73,7 +73,7 @@ def test_the_census_changes_when_a_table_of_runs_would(history: History, run_id:
     assert history.status_counts() == seen[0] and seen[0] != seen[1] != seen[2]
 
 
-def test_a_run_that_is_half_deleted_is_seen_by_nobody(history: History, run_id: str, monkeypatch) -> None:
+def test_a_half_deleted_run_is_invisible(history: History, run_id: str, monkeypatch) -> None:
     history.log_metrics(run_id, 0, 1, {"loss": 1.0})
     history.set_tags(run_id, ["good"])
 

@@ -1,4 +1,4 @@
-"""Votes, glances and numbers per transition: kept, found again, and gone with their run."""
+"""Votes, health checks and results per transition: stored, read, and deleted with their run."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def test_votes_are_found_by_collection_and_checkpoints(tmp_path: Path) -> None:
     assert [vote.choice for vote in history.preferences("walks", ["tiny", "other", "third"])] == ["tie", "skip"]
 
 
-def test_no_other_choice_is_kept(tmp_path: Path) -> None:
+def test_unknown_choices_are_rejected(tmp_path: Path) -> None:
     history = History(tmp_path)
     with pytest.raises(sqlite3.IntegrityError):
         history.add_preference(**PLACE, left="a", right="b", choice="perhaps")
     assert history.preferences("walks", ["a", "b"]) == []
 
 
-def test_all_goes_with_its_run(tmp_path: Path) -> None:
+def test_everything_is_deleted_with_its_run(tmp_path: Path) -> None:
     history = History(tmp_path)
     run = history.create_run(preset=None, settings={"data": "walks"})
     history.add_preference(**PLACE, left="tiny", right=f"{run}@1", choice="left")

@@ -1,4 +1,4 @@
-"""Curves of any length in few points: the same figures, however they are binned and whoever wrote them."""
+"""Curves of any length in few points: the same values however they are binned and written."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def value(phase: int, step: int) -> float:
 
 
 def log(history: History, run_id: str, phase: int, steps: int) -> None:
-    """Figures as another program writes them: rows, not `log_metrics`."""
+    """Insert metrics as another program would: as rows, without `log_metrics`."""
     rows = ((run_id, phase, step, "reward", value(phase, step)) for step in range(1, steps + 1))
     with history._writing() as db:
         db.conn.executemany("INSERT INTO metrics (run, phase, step, name, value) VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def assert_bins(found: list[MetricBin], width: int, phase: int, steps: int) -> None:
-    """The bins hold each of the phase's steps once, and their figures are those of the steps."""
+    """The bins contain each of the phase's steps once, and their statistics are those of the steps."""
     expected: dict[int, list[int]] = {}
     for step in range(1, steps + 1):
         expected.setdefault(step // width, []).append(step)
@@ -47,7 +47,7 @@ def assert_bins(found: list[MetricBin], width: int, phase: int, steps: int) -> N
 
 
 @pytest.mark.parametrize("width", [1, 7, STEPS_PER_BIN, 3 * STEPS_PER_BIN])
-def test_bins_hold_every_figure_once_with_its_extremes(history: History, run_id: str, width: int) -> None:
+def test_bins_count_every_value_once_with_exact_extremes(history: History, run_id: str, width: int) -> None:
     log(history, run_id, 0, 200)
     log(history, run_id, 1, 75)
     _, found = history.curves(run_id, ["reward", "kl"], width)
@@ -56,7 +56,7 @@ def test_bins_hold_every_figure_once_with_its_extremes(history: History, run_id:
         assert_bins([one for one in found["reward"] if one.phase == phase], width, phase, steps)
 
 
-def test_a_stretch_is_cut_out_at_its_steps_and_over_phases(history: History, run_id: str) -> None:
+def test_a_range_may_span_phases(history: History, run_id: str) -> None:
     for phase in (0, 1, 2):
         log(history, run_id, phase, 100)
     _, found = history.curves(run_id, ["reward"], 1, start=(0, 98), end=(1, 3))
@@ -65,7 +65,7 @@ def test_a_stretch_is_cut_out_at_its_steps_and_over_phases(history: History, run
     assert [(b.phase, b.last) for b in found["reward"]] == [(1, 63)]
 
 
-def test_the_cursor_divides_what_is_in_the_bins_from_what_is_new(history: History, run_id: str) -> None:
+def test_the_cursor_separates_binned_values_from_new_ones(history: History, run_id: str) -> None:
     log(history, run_id, 0, 5)
     cursor, _ = history.curves(run_id, ["reward"])
     assert history.metrics(run_id, ["reward"], after=cursor) == []
@@ -83,7 +83,7 @@ def test_a_repeated_step_is_counted_once(history: History, run_id: str) -> None:
     assert found["kl"] == [MetricBin(0, 2, 2, 1.0, 1.0, 1.0)]
 
 
-def test_what_is_no_number_is_in_no_curve(history: History, run_id: str) -> None:
+def test_values_that_are_not_finite_are_in_no_curve(history: History, run_id: str) -> None:
     history.log_metrics(run_id, 0, 1, {"loss": math.nan, "kl": math.inf})
     assert history.curves(run_id, ["loss", "kl"])[1] == {}
     assert history.curves(run_id, ["loss", "kl"], STEPS_PER_BIN)[1] == {}
@@ -96,7 +96,7 @@ def test_a_deleted_run_leaves_no_bins(history: History, run_id: str) -> None:
         assert db.execute("SELECT count(*) FROM metric_bins").fetchone() == (0,)
 
 
-def test_an_older_history_gets_its_bins_when_it_is_opened(history: History, run_id: str) -> None:
+def test_an_older_history_gets_bins_when_it_is_opened(history: History, run_id: str) -> None:
     log(history, run_id, 0, 100)
     with history._writing() as db:
         db.execute("DROP TRIGGER metrics_into_bins")
@@ -108,7 +108,7 @@ def test_an_older_history_gets_its_bins_when_it_is_opened(history: History, run_
     assert_bins(later.curves(run_id, ["reward"], STEPS_PER_BIN)[1]["reward"], STEPS_PER_BIN, 0, 100)
 
 
-def test_the_latest_figures_of_a_metric(history: History, run_id: str) -> None:
+def test_the_latest_values_of_a_metric(history: History, run_id: str) -> None:
     log(history, run_id, 0, 20)
     log(history, run_id, 1, 2)
     assert history.latest_values(run_id, "reward", 3) == [value(1, 2), value(1, 1), value(0, 20)]
@@ -116,8 +116,8 @@ def test_the_latest_figures_of_a_metric(history: History, run_id: str) -> None:
 
 
 @pytest.mark.parametrize("width", [1, STEPS_PER_BIN])
-def test_charts_are_read_through_indices(history: History, run_id: str, width: int) -> None:
-    """No query of a chart or a poll may look at the rows of other runs."""
+def test_charts_are_read_through_indexes(history: History, run_id: str, width: int) -> None:
+    """No query for a chart or a poll may scan the rows of other runs."""
     asked: list[str] = []
     history._connection().conn.set_trace_callback(asked.append)
     history.curves(run_id, ["reward"], width)

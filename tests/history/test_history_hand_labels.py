@@ -1,4 +1,4 @@
-"""Labels given by hand, as the history keeps them."""
+"""Hand-made labels in the history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from swirl.history import History
 
 
-def test_labels_are_kept_in_order_and_a_second_word_replaces_the_first(tmp_path: Path) -> None:
+def test_labels_are_stored_in_order_and_replaced(tmp_path: Path) -> None:
     history = History(tmp_path)
     history.save_hand_label("walks", "w0", 0, "a", "go")
     history.save_hand_label("walks", "w1", 3, "b", None)
@@ -18,7 +18,7 @@ def test_labels_are_kept_in_order_and_a_second_word_replaces_the_first(tmp_path:
     assert found == [("w1", 3, "b", None), ("w0", 0, "a", "run")]
 
 
-def test_undo_forgets_one_transition_and_no_other(tmp_path: Path) -> None:
+def test_undo_removes_only_one_label(tmp_path: Path) -> None:
     history = History(tmp_path)
     for step in range(3):
         history.save_hand_label("walks", "w0", step, "a", f"go {step}")

@@ -30,7 +30,7 @@ def test_a_new_run_is_queued_and_reads_back(history: History) -> None:
     assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
 
 
-def test_an_unnamed_run_goes_by_its_id(history: History) -> None:
+def test_an_unnamed_run_is_named_by_its_id(history: History) -> None:
     assert history.run(new_run(history)).name == "household-01"
 
 
@@ -46,11 +46,11 @@ def test_an_unnamed_run_goes_by_its_id(history: History) -> None:
         ("x" * 200, "x" * 40),
     ],
 )
-def test_ids_are_fit_for_files_and_urls(history: History, data: str, stem: str) -> None:
+def test_ids_are_valid_in_files_and_urls(history: History, data: str, stem: str) -> None:
     assert new_run(history, data) == f"{stem}-01"
 
 
-def test_an_id_is_never_used_again(history: History, tmp_path: Path) -> None:
+def test_an_id_is_never_reused(history: History, tmp_path: Path) -> None:
     first = new_run(history)
     history.delete_run(first)
     assert new_run(history) == "household-02"
@@ -64,7 +64,7 @@ def test_runs_come_newest_first(history: History) -> None:
     assert [run.id for run in history.runs(limit=2)] == ids[:0:-1]
 
 
-def test_an_unknown_run_is_named_with_the_newest(history: History) -> None:
+def test_an_unknown_run_is_reported_with_the_newest_ones(history: History) -> None:
     with pytest.raises(SwirlError, match=r"no run 'nope'.*there are none yet"):
         history.run("nope")
     new_run(history)
@@ -81,7 +81,15 @@ def test_an_unknown_run_is_named_with_the_newest(history: History) -> None:
             call()
 
 
-def test_status_keeps_the_times(history: History) -> None:
+def test_find_run_returns_none_for_an_unknown_or_hidden_run(history: History) -> None:
+    run_id = new_run(history)
+    assert history.find_run(run_id) == history.run(run_id)
+    assert history.find_run("nope") is None and history.find_run("") is None
+    history.hide_run(run_id)
+    assert history.find_run(run_id) is None
+
+
+def test_a_status_sets_the_times(history: History) -> None:
     run_id = new_run(history)
     history.update_run(run_id, status="running", pid=7, pid_started=12.5)
     started = history.run(run_id).started
@@ -93,7 +101,7 @@ def test_status_keeps_the_times(history: History) -> None:
     assert (resumed.started, resumed.finished, resumed.pid, resumed.pid_started) == (started, None, 7, 12.5)
 
 
-def test_only_known_columns_and_statuses(history: History) -> None:
+def test_unknown_columns_and_statuses_are_rejected(history: History) -> None:
     run_id = new_run(history)
     with pytest.raises(ValueError, match="colour"):
         history.update_run(run_id, colour="red")
@@ -103,7 +111,7 @@ def test_only_known_columns_and_statuses(history: History) -> None:
         history.add_request(run_id, "dance")  # type: ignore[arg-type]
 
 
-def test_a_heartbeat_says_where_the_run_stands(history: History) -> None:
+def test_a_heartbeat_records_the_progress(history: History) -> None:
     run_id = new_run(history)
     history.heartbeat(
         run_id, phase="forward 1", phase_index=1, step=12, phase_steps=60, seconds_left=41.5, memory_bytes=1 << 31
@@ -114,7 +122,7 @@ def test_a_heartbeat_says_where_the_run_stands(history: History) -> None:
     assert run.heartbeat and run.heartbeat >= run.created
 
 
-def test_asking_twice_is_asking_once(history: History) -> None:
+def test_a_repeated_request_has_no_effect(history: History) -> None:
     run_id, other = new_run(history), new_run(history)
     history.add_request(run_id, "stop")
     history.add_request(run_id, "sample")
@@ -127,11 +135,11 @@ def test_asking_twice_is_asking_once(history: History) -> None:
 
 def test_notes(history: History) -> None:
     run_id = new_run(history)
-    assert history.note(run_id) == ""
+    assert history.run(run_id).note == ""
     history.set_note(run_id, "β too low")
-    assert history.note(run_id) == history.run(run_id).note == history.runs()[0].note == "β too low"
+    assert history.run(run_id).note == history.runs()[0].note == "β too low"
     history.set_note(run_id, "  ")
-    assert history.note(run_id) == ""
+    assert history.run(run_id).note == ""
 
 
 def test_deleting_a_run_deletes_its_rows_everywhere(history: History, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The file itself: several processes and threads at once, and what goes wrong with files and disks."""
+"""The database file: concurrent processes and threads, and errors of files and disks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def together(processes: list[subprocess.Popen[str]]) -> None:
-    """Let all of them go at the same moment."""
+    """Start all of them at the same moment."""
     for process in processes:
         assert process.stdout and process.stdout.readline() == "ready\n"
     for process in processes:
@@ -151,7 +151,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert len(history.metrics(run_id)) == 1
 
 
-def test_a_database_deleted_under_us_is_made_anew(tmp_path: Path) -> None:
+def test_a_database_deleted_while_open_is_recreated(tmp_path: Path) -> None:
     history = History(tmp_path)
     history.create_run(preset=None, settings={"data": "household"})
     for file in tmp_path.glob("studio.db*"):
@@ -162,7 +162,7 @@ def test_a_database_deleted_under_us_is_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"this is no database, " * 100, b"SQLite format 3\0" + b"\xff" * 8000])
-def test_a_damaged_file_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_gives_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "studio.db").write_bytes(content)
     with pytest.raises(SwirlError, match=r"studio\.db is damaged .* move it away") as caught:
         History(tmp_path)
@@ -186,7 +186,7 @@ def test_pages_overwritten_later_are_noticed(tmp_path: Path) -> None:
         History(tmp_path).metrics(run_id)
 
 
-def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+def test_a_newer_schema_is_rejected(tmp_path: Path) -> None:
     History(tmp_path)
     connection = sqlite3.connect(tmp_path / "studio.db")
     connection.execute(
@@ -198,7 +198,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         History(tmp_path)
 
 
-def test_a_lock_that_lasts_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_lock_gives_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "BUSY_SECONDS", 0.2)
     history = History(tmp_path)
     other = sqlite3.connect(tmp_path / "studio.db")
@@ -220,7 +220,7 @@ def test_a_path_that_cannot_be_a_database(tmp_path: Path) -> None:
         History(tmp_path / "file" / "home")
 
 
-def test_a_full_database_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_database_gives_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
     history = History(tmp_path)
     run_id = history.create_run(preset=None, settings={"data": "household"})
     with history._reading() as db:

@@ -1,4 +1,4 @@
-"""Phases, metrics, rollouts, checkpoints and evaluations, as a resumed run writes them: some of it twice."""
+"""Phases, metrics, rollouts, checkpoints and evaluations, some of them written twice as by a resumed run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rollout(text: str) -> dict[str, object]:
     }
 
 
-def test_metrics_after_the_last_id_are_only_what_is_new(history: History, run_id: str) -> None:
+def test_metrics_after_the_last_id_are_the_new_ones(history: History, run_id: str) -> None:
     other = history.create_run(preset=None, settings={"data": "household"})
     history.log_metrics(run_id, 0, 1, {"reward": 1.0, "kl": 0.0})
     history.log_metrics(other, 0, 1, {"reward": 9.0})
@@ -42,7 +42,7 @@ def test_metrics_after_the_last_id_are_only_what_is_new(history: History, run_id
     assert [(m.step, m.value) for m in history.metrics(run_id, after=first[-1].id)] == [(2, 2.0)]
 
 
-def test_a_repeated_step_replaces_its_figure_under_a_new_id(history: History, run_id: str) -> None:
+def test_a_repeated_step_replaces_its_value_with_a_new_id(history: History, run_id: str) -> None:
     history.log_metrics(run_id, 0, 1, {"reward": 1.0})
     history.log_metrics(run_id, 0, 2, {"reward": 2.0})
     last = history.metrics(run_id)[-1].id
@@ -66,7 +66,7 @@ def test_metrics_by_name(history: History, run_id: str) -> None:
     assert history.metrics(run_id, names=[]) == []
 
 
-def test_figures_that_are_no_numbers_survive(history: History, run_id: str) -> None:
+def test_values_that_are_not_finite_are_stored(history: History, run_id: str) -> None:
     history.log_metrics(run_id, 0, 1, {"loss": math.nan, "kl": math.inf})
     nan, infinity = history.metrics(run_id)
     assert math.isnan(nan.value)

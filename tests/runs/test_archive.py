@@ -1,4 +1,4 @@
-"""Lineage, the disk used, deletion, and the command line's `swirl runs ACTION`."""
+"""Lineage, disk usage, deletion, and `swirl runs ACTION` on the command line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def history(tmp_path: Path) -> History:
 
 
 def add(history: History, status: str = "finished", parent: str | None = None, **settings: Any) -> str:
-    """A run with a folder of one file of 1000 bytes."""
+    """A run with a folder that contains one file of 1000 bytes."""
     run = history.create_run(preset=None, settings=Settings().replace(settings).to_dict(), parent=parent)
     history.update_run(run, status=status)
     folder = run_folder(history.home, run)
@@ -53,12 +53,12 @@ def test_lineage_is_read_from_models_and_parents(history: History) -> None:
     assert build_lineage_tree(alone, found) == LineageNode(alone, None, ())
 
 
-def test_a_circle_of_starts_ends(history: History) -> None:
+def test_a_cycle_of_parents_is_handled(history: History) -> None:
     circle = {"a": ParentLink("a", "b", "b@1"), "b": ParentLink("b", "a", "a@1")}
     assert build_lineage_tree("a", circle).children[0].children == ()
 
 
-def test_disk_used_by_what_it_is(history: History) -> None:
+def test_disk_usage_by_kind(history: History) -> None:
     folder = run_folder(history.home, add(history))
     (folder / "log.txt").write_bytes(bytes(10))
     (folder / "odd").write_bytes(bytes(5))
@@ -68,7 +68,7 @@ def test_disk_used_by_what_it_is(history: History) -> None:
     assert disk_usage.measure_disk_usage(folder / "not there").size == 0
 
 
-def test_what_goes_names_the_runs_that_began_with_it(history: History) -> None:
+def test_the_deletion_preview_names_dependent_runs(history: History) -> None:
     first = add(history)
     done, cut = add(history, model=f"{first}@0"), add(history, "interrupted", model=f"{first}@0")
     history.log_metrics(first, 0, 1, {"loss": 1.0})
@@ -78,7 +78,7 @@ def test_what_goes_names_the_runs_that_began_with_it(history: History) -> None:
     assert [run.id for run in going.unresumable] == [cut]
 
 
-def test_a_run_that_another_waits_to_start_from_stays(history: History) -> None:
+def test_a_run_that_a_queued_run_starts_from_is_not_deleted(history: History) -> None:
     first = add(history)
     waiting = add(history, "queued", model=f"{first}@0")
     with pytest.raises(SwirlError, match=rf"Run {waiting} is queued and starts from {first}"):
@@ -86,7 +86,7 @@ def test_a_run_that_another_waits_to_start_from_stays(history: History) -> None:
     assert run_folder(history.home, first).is_dir() and history.run(first)
 
 
-def test_a_running_run_stays(history: History) -> None:
+def test_a_running_run_is_not_deleted(history: History) -> None:
     run = add(history, "running")
     pid, started = processes.current_process()
     history.update_run(run, pid=pid, pid_started=started)
@@ -95,7 +95,7 @@ def test_a_running_run_stays(history: History) -> None:
     assert run_folder(history.home, run).is_dir() and history.run(run).status == "running"
 
 
-def test_rows_stay_when_the_files_cannot_go(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_stay_if_the_files_cannot_be_deleted(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     run = add(history)
 
     def refuse(self: Path, target: Path) -> None:
@@ -111,10 +111,10 @@ def test_rows_stay_when_the_files_cannot_go(history: History, monkeypatch: pytes
     )
 
 
-def test_a_deletion_that_was_cut_off_is_finished(history: History) -> None:
+def test_an_interrupted_deletion_is_completed(history: History) -> None:
     kept, gone = add(history), add(history)
     history.hide_run(gone)
-    remove_leftovers(history.home)  # its process, this one, is alive: not ours to end
+    remove_leftovers(history.home)  # its process, this one, is alive and must not be ended
     assert [run for run, _, _ in history.hidden_runs()] == [gone]
     with history._writing() as db:
         db.execute("UPDATE hidden SET pid_started = 1.0")
@@ -123,13 +123,13 @@ def test_a_deletion_that_was_cut_off_is_finished(history: History) -> None:
 
 
 def swirl(home: Path, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
-    """What `swirl runs … --json` prints; on a failure, its one line of reason."""
+    """The output of `swirl runs … --json`, or the one-line error if it fails."""
     assert main(["--home", str(home), "runs", *arguments, "--json"]) == code
-    said = capsys.readouterr()
-    return said.err.strip() if code else json.loads(said.out)
+    output = capsys.readouterr()
+    return output.err.strip() if code else json.loads(output.out)
 
 
-def test_the_command_line_keeps_runs(history: History, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_manages_runs(history: History, capsys: pytest.CaptureFixture[str]) -> None:
     home = history.home
     first, second = add(history, seed=1), add(history, "stopped", seed=2)
     assert swirl(home, capsys, "note", first, "looks good") == {"run": first, "note": "looks good"}
@@ -147,7 +147,7 @@ def test_the_command_line_keeps_runs(history: History, capsys: pytest.CaptureFix
     assert first not in {run["run"] for run in swirl(home, capsys)}
 
 
-def test_mistakes_on_the_command_line(history: History, capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_errors_on_the_command_line(history: History, capsys: pytest.CaptureFixture[str]) -> None:
     run = add(history)
     assert "no run 'nope'" in swirl(history.home, capsys, "delete", "nope", "--yes", code=1)
     assert "two or more" in swirl(history.home, capsys, "diff", run, code=2)

@@ -1,4 +1,4 @@
-"""A run in one file: out of one home and into another, and what is refused on the way in."""
+"""A run as a file: exported from one home, imported into another, and rejected if it is not valid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from swirl.settings import Settings
 
 
 def make_run(home: Path, **more: object) -> str:
-    """A finished run with one of everything, its checkpoint a copy of the shipped one."""
+    """A finished run with one of everything; its checkpoint is a copy of the shipped one."""
     history = History(home)
     settings = Settings().replace({"forward.beta": 0.2, **more}).to_dict()
     run = history.create_run(preset="tiny-household", settings=settings, name="the <first>")
@@ -60,18 +60,18 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def exported(home: Path, tmp_path: Path) -> Path:
-    """A whole file with a run in it."""
+    """A valid file of an exported run."""
     return export_run(home, make_run(home), tmp_path).file
 
 
 def holds(home: Path) -> tuple[object, ...]:
-    """All that a home has of runs."""
+    """Everything that a home has of runs."""
     history = History(home)
     folders = sorted(path.name for path in (home / "runs").glob("*")) if (home / "runs").exists() else []
     return [run.id for run in history.runs()], history.hidden_runs(), history.all_tags(), folders
 
 
-def test_a_run_survives_the_way_into_another_home(home: Path, exported: Path, tmp_path: Path) -> None:
+def test_a_run_is_unchanged_by_export_and_import(home: Path, exported: Path, tmp_path: Path) -> None:
     there, here = tmp_path / "there", History(home)
     done = import_run(there, exported)
     assert (done.run, done.was, done.checkpoints, done.figures, done.lacks) == (*["household-01"] * 2, 1, 2, ())
@@ -92,7 +92,7 @@ def test_a_run_survives_the_way_into_another_home(home: Path, exported: Path, tm
     assert found.origins()[done.run].file == exported.name
 
 
-def test_a_taken_id_gets_a_new_one_also_after_a_deletion(home: Path, exported: Path) -> None:
+def test_a_used_id_is_replaced_even_after_a_deletion(home: Path, exported: Path) -> None:
     assert import_run(home, exported).run == "household-02"
     History(home).delete_run("household-01")
     done = import_run(home, exported)
@@ -102,33 +102,33 @@ def test_a_taken_id_gets_a_new_one_also_after_a_deletion(home: Path, exported: P
     assert [e.checkpoint for e in history.evaluations_of_run(done.run)] == ["household-03@0"]
 
 
-def test_a_start_from_another_run_is_only_believed_where_that_run_is(home: Path, tmp_path: Path) -> None:
+def test_a_parent_is_kept_only_if_that_run_is_here(home: Path, tmp_path: Path) -> None:
     parent = make_run(home)
     child = make_run(home, model=f"{parent}@0")
     file = export_run(home, child, tmp_path).file
     again = History(home).run(import_run(home, file).run)
     assert (again.parent, again.settings["model"]) == (parent, f"{parent}@0")
     there = tmp_path / "there"
-    make_run(there)  # it has the parent's id and is another run
+    make_run(there)  # it has the parent's id but is a different run
     other = History(there).run(import_run(there, file).run)
     assert (other.parent, other.settings["model"]) == (None, f"elsewhere:{parent}@0")
 
 
-def test_what_is_missing_here_is_named(home: Path, tmp_path: Path) -> None:
+def test_missing_collections_are_named(home: Path, tmp_path: Path) -> None:
     file = export_run(home, make_run(home, data="no-such-collection"), tmp_path).file
     assert import_run(tmp_path / "there", file).lacks == ("the collection no-such-collection",)
 
 
-def test_a_file_that_is_there_is_not_overwritten(home: Path, exported: Path, tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten(home: Path, exported: Path, tmp_path: Path) -> None:
     before = exported.read_bytes()
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         export_run(home, "household-01", exported)
     with pytest.raises(SwirlError, match="no run 'nope'"):
         export_run(home, "nope", tmp_path / "x.zip")
     assert exported.read_bytes() == before and list(tmp_path.glob(".*.part")) == []
 
 
-def test_a_running_run_comes_in_as_interrupted(home: Path, tmp_path: Path) -> None:
+def test_a_running_run_is_imported_as_interrupted(home: Path, tmp_path: Path) -> None:
     run = make_run(home)
     History(home).update_run(run, status="running", pid=1, pid_started=1.0)
     done = import_run(tmp_path / "there", export_run(home, run, tmp_path).file)
@@ -150,17 +150,20 @@ def foreign_weights(members: dict[str, bytes]) -> None:
     members["run.json"] = json.dumps(about).encode()
 
 
-SPOILT: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
+INVALID_FILES: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
     "no run.json": (lambda m: m.pop("run.json"), "it has no run.json"),
-    "another program's": (lambda m: changed(m, "run.json", kind="photos"), "not a run's"),
+    "another program's": (lambda m: changed(m, "run.json", kind="photos"), "not that of a run"),
     "a newer program's": (lambda m: changed(m, "run.json", format=2), "newer SWIRL Studio"),
-    "a way out": (lambda m: m.update({"../../evil.txt": b"x"}), "no place for"),
-    "an absolute path": (lambda m: m.update({"/etc/evil": b"x"}), "no place for"),
-    "a pickle": (lambda m: m.update({"trainer/optimizer.pt": b"x"}), "no place for"),
-    "a script": (lambda m: m.update({"checkpoints/00-warm-up/fwm/model.py": b"x"}), "no place for"),
-    "weights that are none": (foreign_weights, "no safetensors"),
-    "another log": (lambda m: m.update({"log.txt": b"other"}), "not what it was"),
-    "no weights": (lambda m: m.pop("checkpoints/00-warm-up/idm/adapter_model.safetensors"), "no whole checkpoint"),
+    "a way out": (lambda m: m.update({"../../evil.txt": b"x"}), "a run cannot contain"),
+    "an absolute path": (lambda m: m.update({"/etc/evil": b"x"}), "a run cannot contain"),
+    "a pickle": (lambda m: m.update({"trainer/optimizer.pt": b"x"}), "a run cannot contain"),
+    "a script": (lambda m: m.update({"checkpoints/00-warm-up/fwm/model.py": b"x"}), "a run cannot contain"),
+    "weights that are none": (foreign_weights, "are not safetensors"),
+    "another log": (lambda m: m.update({"log.txt": b"other"}), "has changed since it was exported"),
+    "no weights": (
+        lambda m: m.pop("checkpoints/00-warm-up/idm/adapter_model.safetensors"),
+        "is not a complete checkpoint",
+    ),
     "an unknown setting": (lambda m: changed(m, "settings.json", colour="red"), "Unknown setting 'colour'"),
     "a setting out of range": (lambda m: changed(m, "settings.json", beta=-1), "out of range"),
     "no phases": (lambda m: changed(m, "run.json", phases=None), "no list of phases"),
@@ -169,12 +172,12 @@ SPOILT: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("spoilt", SPOILT)
-def test_a_bad_file_is_one_sentence_and_leaves_nothing(exported: Path, tmp_path: Path, spoilt: str) -> None:
-    spoil, why = SPOILT[spoilt]
+@pytest.mark.parametrize("case", INVALID_FILES)
+def test_an_invalid_file_gives_one_sentence_and_leaves_nothing(exported: Path, tmp_path: Path, case: str) -> None:
+    change, why = INVALID_FILES[case]
     with zipfile.ZipFile(exported) as archive:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
-    spoil(members)
+    change(members)
     bad = tmp_path / "bad.swirl.zip"
     with zipfile.ZipFile(bad, "w") as archive:
         for name, data in members.items():
@@ -193,7 +196,7 @@ def test_truncated_foreign_and_missing_files(exported: Path, tmp_path: Path) -> 
     for content in (whole[: len(whole) // 2], whole[:-30], b"no zip", b""):
         bad.write_bytes(content)
         with pytest.raises(
-            SwirlError, match=r"^bad\.swirl\.zip is not a whole run file \(.+\); export the run again\.$"
+            SwirlError, match=r"^bad\.swirl\.zip is not a valid run file \(.+\); export the run again\.$"
         ):
             import_run(there, bad)
     with pytest.raises(SwirlError, match="cannot be read"):
@@ -201,7 +204,7 @@ def test_truncated_foreign_and_missing_files(exported: Path, tmp_path: Path) -> 
     assert holds(there) == ([], [], [], [])
 
 
-def test_what_a_crash_left_is_cleared_up(home: Path, exported: Path) -> None:
+def test_leftovers_of_a_crash_are_removed(home: Path, exported: Path) -> None:
     there = home.parent / "there"
     dead = History(there).begin_import("household-01", {"status": "finished", "created": "2026-01-01"}, {}, None, "f")
     (run_folder(there, f".import-{dead}") / "checkpoints").mkdir(parents=True)

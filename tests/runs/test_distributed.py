@@ -1,4 +1,4 @@
-"""Several processes of one launcher: they agree on the run, and no other launch hears of it."""
+"""Several processes of one launcher agree on the run without affecting other launches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LAUNCH = (
 )
 
 
-def test_the_other_ranks_hear_which_run_is_theirs(tmp_path: Path) -> None:
+def test_the_other_ranks_receive_the_run_id(tmp_path: Path) -> None:
     launches = [
         subprocess.Popen(
             [sys.executable, "-c", LAUNCH, LISTEN, ANNOUNCE, str(tmp_path), run],
@@ -41,26 +41,26 @@ def test_the_other_ranks_hear_which_run_is_theirs(tmp_path: Path) -> None:
     assert heard == ["household-01", "household-02"]
 
 
-def test_an_announcement_can_be_withdrawn(tmp_path: Path) -> None:
+def test_an_announcement_can_be_removed(tmp_path: Path) -> None:
     distributed.announce(tmp_path, "household-01")
     assert distributed.wait_for_run_id(tmp_path) == "household-01"
     distributed.remove_announcement(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_alone_there_is_one_rank_and_it_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_launcher_there_is_only_rank_0(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in processes.RANK_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
 
 
-def test_several_machines_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_machines_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
     with pytest.raises(SwirlError, match="one machine"):
         distributed.announce(tmp_path, "household-01")
 
 
-def test_a_worker_started_from_a_rank_is_no_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_started_from_a_rank_is_not_a_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")

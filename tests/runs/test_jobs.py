@@ -1,4 +1,4 @@
-"""Real processes: each test trains with a stand-in that replaces `swirl.training.loop` in the worker alone."""
+"""Jobs with real processes: a fake `swirl.training.loop` replaces training in the workers only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from swirl.history import History, Run
 from swirl.runs import jobs, scheduler
 from swirl.settings import Settings
 
-# What the interpreter runs at its start when this lies on its path: the model's name says how training behaves.
+# The interpreter runs this at its start if it is on its path; the model's name says how training behaves.
 STAND_IN = """
 import sys, time, types
 
@@ -56,7 +56,7 @@ sys.modules["swirl.training.loop"] = module
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A home whose workers train with the stand-in; every process it started is gone afterwards."""
+    """A home whose workers use the fake training; every process it started is ended afterwards."""
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "sitecustomize.py").write_text(STAND_IN)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
@@ -74,7 +74,7 @@ def start(home: Path, behaviour: str = "obeys", steps: int = 10_000) -> str:
 
 
 def until(home: Path, run_id: str, holds: Callable[[Run], bool], seconds: float = 120.0) -> Run:
-    """The run as soon as `holds` is true of it; fails when that takes too long."""
+    """Wait until `holds` is true of a run and return it; fails after a timeout."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         run = History(home).run(run_id)
@@ -100,26 +100,26 @@ def test_a_run_trains_in_its_own_session_and_finishes(home: Path) -> None:
     assert "a line of output" in (scheduler.run_folder(home, run_id) / "log.txt").read_text()
 
 
-def test_the_settings_lie_beside_the_log(home: Path) -> None:
+def test_the_settings_are_written_beside_the_log(home: Path) -> None:
     run_id = start(home, "fails")
     text = (scheduler.run_folder(home, run_id) / "settings.json").read_text()
     assert Settings.from_dict(json.loads(text)) == Settings(model="fails", steps_per_phase=10_000)
     until(home, run_id, lambda run: run.status == "failed")
 
 
-def test_a_failure_is_a_sentence_in_the_row(home: Path) -> None:
+def test_a_failure_is_recorded_as_one_sentence(home: Path) -> None:
     run = until(home, start(home, "fails"), lambda run: run.status == "failed")
     assert run.error == "The data are of no use."
     assert "Traceback" not in (scheduler.run_folder(home, run.id) / "log.txt").read_text()
 
 
-def test_an_unforeseen_error_leaves_its_traceback_in_the_log_alone(home: Path) -> None:
+def test_an_unexpected_error_leaves_its_traceback_only_in_the_log(home: Path) -> None:
     run = until(home, start(home, "breaks"), lambda run: run.status == "failed")
     assert run.error and run.error.startswith("ZeroDivisionError: nobody foresaw this") and "\n" not in run.error
     assert "Traceback" in (scheduler.run_folder(home, run.id) / "log.txt").read_text()
 
 
-def test_a_full_disk_is_named(home: Path) -> None:
+def test_a_full_disk_is_reported(home: Path) -> None:
     run = until(home, start(home, "fills the disk"), lambda run: run.status == "failed")
     assert run.error == f"The disk that holds {home} is full; free some space, then resume the run."
 
@@ -146,7 +146,7 @@ def test_sigterm_saves_and_stops(home: Path) -> None:
     until(home, run_id, lambda run: run.status == "stopped")
 
 
-def test_force_ends_a_process_that_does_not_obey(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_force_ends_a_process_that_does_not_stop(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "FORCE_GRACE_SECONDS", 0.5)
     run_id = start(home, "deaf")
     pid = training(home, run_id).pid
@@ -157,7 +157,7 @@ def test_force_ends_a_process_that_does_not_obey(home: Path, monkeypatch: pytest
     assert not psutil.pid_exists(pid)
 
 
-def test_a_killed_run_is_interrupted_and_never_running(home: Path) -> None:
+def test_a_killed_run_becomes_interrupted(home: Path) -> None:
     run_id = start(home)
     run = training(home, run_id)
     os.kill(run.pid, signal.SIGKILL)
@@ -169,7 +169,7 @@ def test_a_killed_run_is_interrupted_and_never_running(home: Path) -> None:
     assert jobs.reconcile(home) == []
 
 
-def test_a_process_that_got_the_pid_of_a_dead_run_is_left_alone(home: Path) -> None:
+def test_a_process_that_reuses_the_pid_of_a_dead_run_is_not_ended(home: Path) -> None:
     run_id = start(home, "fails")
     until(home, run_id, lambda run: run.status == "failed")
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as bystander:
@@ -183,7 +183,7 @@ def test_a_process_that_got_the_pid_of_a_dead_run_is_left_alone(home: Path) -> N
         bystander.kill()
 
 
-def test_one_run_at_a_time_and_the_next_follows_by_itself(home: Path) -> None:
+def test_one_run_trains_at_a_time_and_the_next_starts_automatically(home: Path) -> None:
     first, second, third = start(home), start(home, steps=5), start(home)
     training(home, first)
     assert [History(home).run(run_id).status for run_id in (second, third)] == ["queued", "queued"]
@@ -195,7 +195,7 @@ def test_one_run_at_a_time_and_the_next_follows_by_itself(home: Path) -> None:
     assert History(home).run(third).status == "stopped"
 
 
-def test_reconcile_moves_the_queue_on_when_the_running_one_was_killed(home: Path) -> None:
+def test_reconcile_starts_the_next_run_after_a_kill(home: Path) -> None:
     first, second = start(home), start(home, steps=5)
     process = psutil.Process(training(home, first).pid)
     process.kill()
@@ -204,7 +204,7 @@ def test_reconcile_moves_the_queue_on_when_the_running_one_was_killed(home: Path
     until(home, second, lambda run: run.status == "finished")
 
 
-def test_many_starts_at_once_never_train_two_runs(home: Path) -> None:
+def test_simultaneous_starts_never_train_two_runs(home: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from swirl.runs import jobs; from swirl.settings import Settings;"
         "jobs.start(Path(sys.argv[1]), preset=None, settings=Settings(model='obeys', steps_per_phase=10000))"
@@ -216,7 +216,7 @@ def test_many_starts_at_once_never_train_two_runs(home: Path) -> None:
     assert sorted(statuses) == ["queued", "queued", "queued", "running"]
 
 
-def test_a_deleted_folder_is_named_and_the_list_still_works(home: Path) -> None:
+def test_a_deleted_folder_is_reported_and_the_list_still_works(home: Path) -> None:
     run_id = start(home)
     training(home, run_id)
     jobs.stop(home, run_id)
@@ -228,7 +228,7 @@ def test_a_deleted_folder_is_named_and_the_list_still_works(home: Path) -> None:
     assert History(home).run(run_id).status == "stopped"
 
 
-def test_delete_refuses_a_running_run_and_takes_rows_and_files(home: Path) -> None:
+def test_delete_rejects_a_running_run_and_removes_rows_and_files(home: Path) -> None:
     run_id = start(home)
     training(home, run_id)
     with pytest.raises(SwirlError, match="stop it before deleting it"):
@@ -240,14 +240,14 @@ def test_delete_refuses_a_running_run_and_takes_rows_and_files(home: Path) -> No
     assert list((home / "runs").iterdir()) == []
 
 
-def test_a_new_run_whose_folder_cannot_be_made_leaves_no_row(home: Path) -> None:
+def test_a_new_run_whose_folder_cannot_be_created_leaves_no_row(home: Path) -> None:
     (home / "runs").write_text("a file where the folder belongs")
     with pytest.raises(SwirlError, match="cannot be written"):
         start(home)
     assert History(home).runs() == []
 
 
-def test_run_here_waits_for_its_turn_and_can_be_stopped_while_it_waits(home: Path) -> None:
+def test_training_in_the_foreground_waits_in_the_queue_and_can_be_stopped_there(home: Path) -> None:
     running = start(home)
     training(home, running)
     settings = Settings(model="obeys")
@@ -258,7 +258,7 @@ def test_run_here_waits_for_its_turn_and_can_be_stopped_while_it_waits(home: Pat
     assert History(home).run(running).status == "running"
 
 
-def test_a_run_is_trained_by_one_process_only(home: Path) -> None:
+def test_a_run_is_trained_by_only_one_process(home: Path) -> None:
     run_id = start(home)
     training(home, run_id)
     with pytest.raises(SwirlError, match="already being trained by process"):
@@ -266,7 +266,7 @@ def test_a_run_is_trained_by_one_process_only(home: Path) -> None:
 
 
 @pytest.mark.parametrize(("presses", "status"), [(1, "stopped"), (2, "interrupted")])
-def test_ctrl_c_once_saves_and_twice_aborts(home: Path, presses: int, status: str) -> None:
+def test_one_ctrl_c_saves_and_two_abort(home: Path, presses: int, status: str) -> None:
     code = (
         "import sys; from pathlib import Path; from swirl.runs import jobs; from swirl.settings import Settings;"
         "home = Path(sys.argv[1]);"
@@ -283,7 +283,7 @@ def test_ctrl_c_once_saves_and_twice_aborts(home: Path, presses: int, status: st
         training(home, run_id)
         for _ in range(presses):
             terminal.send_signal(signal.SIGINT)
-            terminal.send_signal(signal.SIGINT)  # a launcher's echo, which is no second press
+            terminal.send_signal(signal.SIGINT)  # a launcher repeats the signal, which does not count as a second press
             time.sleep(2 * processes.ECHO_SECONDS)
         assert terminal.wait(120) == 0
     assert History(home).run(run_id).status == status

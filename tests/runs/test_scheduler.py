@@ -1,4 +1,4 @@
-"""The order in which runs wait, and which of them trains where; no run trains here."""
+"""The order of the queue and the devices that runs train on; no run really trains here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from swirl.settings import Settings
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home whose training processes are this one."""
+    """A home in which this process stands for all training processes."""
     monkeypatch.setattr(processes, "spawn", lambda arguments, log: processes.current_process())
     monkeypatch.setattr(devices, "_gpu_indices", lambda: ())
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -36,12 +36,12 @@ def places(home: Path) -> dict[str, str | None]:
 
 
 def end(home: Path, run_id: str) -> None:
-    """The run is over, and whoever looks next launches the next one."""
+    """End a run and launch the next one."""
     History(home).update_run(run_id, status="finished", pid=None, pid_started=None)
     jobs.reconcile(home)
 
 
-def test_runs_wait_in_the_order_of_their_start_and_can_be_moved(home: Path) -> None:
+def test_runs_wait_in_the_order_of_their_creation_and_can_be_moved(home: Path) -> None:
     first, a, b, c = (start(home) for _ in range(4))
     assert places(home) == {first: "cpu"} and waiting(home) == [a, b, c]
     assert jobs.move_in_queue(home, c, "first") == [c, a, b]
@@ -52,7 +52,7 @@ def test_runs_wait_in_the_order_of_their_start_and_can_be_moved(home: Path) -> N
     assert waiting(home) == [c, a, b]
     end(home, first)
     assert places(home) == {c: "cpu"} and waiting(home) == [a, b]
-    with pytest.raises(SwirlError, match=f"Run {c} does not wait in the queue; it is running"):
+    with pytest.raises(SwirlError, match=f"Run {c} is not in the queue; it is running"):
         jobs.move_in_queue(home, c, "up")
 
 
@@ -96,7 +96,7 @@ def test_a_run_on_all_gpus_waits_for_all_and_is_not_overtaken(home: Path, monkey
     assert places(home) == {wide: "cuda"} and waiting(home) == [c]
 
 
-def test_a_process_sees_the_gpu_of_its_slot_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_sees_only_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_gpu_indices", lambda: ("0", "1", "2"))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
     assert devices.candidate_devices("auto") == ("cuda:1", "cuda:2")
@@ -108,11 +108,11 @@ def test_a_process_sees_the_gpu_of_its_slot_alone(monkeypatch: pytest.MonkeyPatc
     assert devices.candidate_devices("cuda") == ("cpu",)
 
 
-def test_samples_are_asked_of_a_running_run_alone(home: Path) -> None:
+def test_samples_can_be_requested_only_from_a_running_run(home: Path) -> None:
     running, queued = start(home), start(home)
     jobs.request_samples(home, running)
     assert History(home).pending_requests(running) == ["sample"]
-    with pytest.raises(SwirlError, match="is queued; only a running one"):
+    with pytest.raises(SwirlError, match="is queued; only a running run"):
         jobs.request_samples(home, queued)
 
 
@@ -126,12 +126,12 @@ def test_the_command_line_shows_and_moves(home: Path, capsys: pytest.CaptureFixt
         ["2", a, "queued"],
     ]
     assert main(["--home", str(home), "queue", first, "up"]) == 1
-    assert "does not wait in the queue" in capsys.readouterr().err
+    assert "is not in the queue" in capsys.readouterr().err
     assert main(["--home", str(home), "queue", b]) == 2
     assert main(["--home", str(home), "sample", first]) == 0
 
 
-def test_the_tools_table_is_read_and_what_it_does_not_know_is_left_open() -> None:
+def test_the_gpu_table_is_parsed_and_unknown_values_stay_unknown() -> None:
     assert devices.parse_gpu("0, NVIDIA H200, 87, 1024, 143771") == devices.Gpu(
         "0", "NVIDIA H200", 0.87, 2**30, 143771 * 2**20
     )

@@ -1,4 +1,4 @@
-"""Small real pictures and videos, made on the spot."""
+"""Creates small real pictures and videos for the tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swirl.states import State
 
 
 def scene(at: int, size: tuple[int, int] = (96, 64), colour: tuple[int, int, int] = (40, 60, 90)) -> np.ndarray:
-    """A frame (height, width, 3): a white square, `at` pixels from the left, before two shades of a colour."""
+    """A frame (height, width, 3): a white square, `at` pixels from the left, on two shades of a colour."""
     width, height = size
     pixels = np.empty((height, width, 3), dtype=np.uint8)
     pixels[:] = colour
@@ -35,14 +35,14 @@ def picture(kind: str = "PNG", at: int = 0, size: tuple[int, int] = (96, 64), **
 
 
 def write(path: Path, data: bytes) -> Path:
-    """A file, and its folders."""
+    """Write a file and create its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
 
 
 def frames(folder: Path, count: int, suffix: str = ".png", size: tuple[int, int] = (96, 64)) -> Path:
-    """A folder of frames `1.png` to `COUNT.png`, each another scene."""
+    """A folder of frames `1.png` to `COUNT.png`, each a different scene."""
     kind = {".jpg": "JPEG", ".jpeg": "JPEG"}.get(suffix, suffix[1:].upper())
     for number in range(1, count + 1):
         write(folder / f"{number}{suffix}", picture(kind, 4 * number, size))
@@ -50,7 +50,7 @@ def frames(folder: Path, count: int, suffix: str = ".png", size: tuple[int, int]
 
 
 def video(path: Path, shown: Sequence[np.ndarray], rate: int = 10, codec: str = "libx264") -> Path:
-    """A video file of these frames, its container by the suffix."""
+    """A video file of these frames; the suffix chooses the container."""
     import av
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def gif(path: Path, count: int, duration: int = 100) -> Path:
 
 
 def head_of_png(width: int, height: int) -> bytes:
-    """A PNG file that says how large it is and holds no pixels: decoding it would need width × height × 3 bytes."""
+    """A PNG file whose header states a size but that has no pixels; decoding it would need width × height × 3 bytes."""
     start = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -96,7 +96,7 @@ def head_of_png(width: int, height: int) -> bytes:
 
 
 def shapes(home: Path, name: str) -> dict[str, int]:
-    """How many frames each sequence of a collection has, in order."""
+    """The number of frames of each sequence of a collection, in order."""
     return {sequence.id: len(sequence.states) for sequence in load_sequences(home, name)}
 
 

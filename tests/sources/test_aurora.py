@@ -1,4 +1,4 @@
-"""AURORA-Bench: the layout on files made here, and the real files where there are any."""
+"""AURORA-Bench: the layout, tested on generated files and on the real files if available."""
 
 import json
 import os
@@ -36,17 +36,17 @@ ROWS = [
 PICTURES = ("kubric/images/1/a", "kubric/images/1/b", "something/images/36/first", "clevr/images/5")
 
 
-def drawn(path, value, size=(24, 16)):
+def write_picture(path, value, size=(24, 16)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((size[1], size[0], 3), value, np.uint8)).save(path)
 
 
 @pytest.fixture
 def bench(tmp_path):
-    """A folder of the benchmark's layout with some of its pictures."""
+    """A folder in the benchmark's layout with some of its pictures."""
     folder = tmp_path / "bench"
     for value, name in enumerate(PICTURES):
-        drawn(folder / "data" / f"{name}.png", 10 * value)
+        write_picture(folder / "data" / f"{name}.png", 10 * value)
     (folder / "test.json").write_text(json.dumps(ROWS), encoding="utf-8")
     return folder
 
@@ -62,16 +62,16 @@ def test_rows_with_their_pictures_and_what_is_missing(bench):
     assert pictures.pixels(edits[0].input).max() == 0 and pictures.pixels(edits[0].output).max() == 10
     assert [str(item) for item in skipped] == [
         "test.json[1]: data/something/images/36/last.png cannot be found; copy the pictures of something there.",
-        "test.json[2] cannot be held against a target picture, for clevr names none.",
+        "test.json[2] cannot be compared with a target picture, because clevr names none.",
         "test.json[3]: data/ag/images/left.png cannot be found; copy the pictures of ag there.",
-        'test.json[4] has a path that leads out of the folder as "input"; correct it.',
-        "test.json[5] repeats the id 'something/36' of test.json[1]; give it an id of its own.",
+        'test.json[4] has a path that points outside the folder as "input"; correct it.',
+        "test.json[5] repeats the id 'something/36' of test.json[1]; give it a unique id.",
         'test.json[6] has an empty text as "instruction"; fill it in or remove it.',
         'test.json[7] is text, not an object with "task", "input" and "instruction"; correct it.',
     ]
 
 
-def test_the_folder_is_known_by_its_rows(bench, tmp_path):
+def test_the_folder_is_recognised_by_its_rows(bench, tmp_path):
     assert is_aurora(bench)
     assert not is_aurora(tmp_path) and not is_aurora(bench / "test.json")
     for other in ("[]", "{}", '[{"id": "a", "states": ["x", "y"]}]', "[1", ""):
@@ -80,7 +80,7 @@ def test_the_folder_is_known_by_its_rows(bench, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{}", "[1", "", "\0"])
-def test_a_file_that_is_no_list_is_one_sentence(bench, text):
+def test_a_file_that_is_not_a_list_gives_one_sentence(bench, text):
     (bench / "test.json").write_text(text, encoding="utf-8")
     with pytest.raises(SwirlError, match=r"test\.json .*\.$"):
         read_edits(bench)
@@ -102,10 +102,10 @@ def test_disc_edit_rows_with_their_fallbacks(bench):
     first, second, third = choices
     assert (first.id, first.pos, first.neg) == ("kubric/7", "close it", "open it")
     assert (second.id, second.neg) == ("kubric/1", "break it")
-    # A picture named by the folder it was in before the benchmark gathered them.
+    # A picture named by the folder it was in before the benchmark moved it.
     assert third == EditChoice("whatsup", "whatsup/0", first.input, "on the table", "under the table")
     assert [(item.where, item.why) for item in skipped] == [
-        ("disc_edit_data/kubric/valid.json[3]", 'has null as "neg", where only text can be; correct it'),
+        ("disc_edit_data/kubric/valid.json[3]", 'has null as "neg", which must be text; correct it'),
         (
             "disc_edit_data/kubric/valid.json[4]: data/kubric/images/2/b.png",
             "cannot be found; copy the pictures of kubric there",
@@ -113,7 +113,7 @@ def test_disc_edit_rows_with_their_fallbacks(bench):
     ]
 
 
-def test_without_disc_edit_files_one_sentence(bench):
+def test_missing_disc_edit_files_give_one_sentence(bench):
     with pytest.raises(SwirlError, match="disc_edit_data"):
         read_edit_choices(bench)
 
@@ -133,16 +133,17 @@ def test_imported_as_sequences_of_two_frames_with_their_instructions(bench, tmp_
     wider = {**broken, "id": "wide", "output": "data/kubric/images/wide.png"}
     whole = (bench / "data/kubric/images/1/b.png").read_bytes()
     (bench / "data/kubric/images/cut.png").write_bytes(whole[: len(whole) // 2])
-    drawn(bench / "data/kubric/images/wide.png", 99, (48, 16))
+    write_picture(bench / "data/kubric/images/wide.png", 99, (48, 16))
     (bench / "test.json").write_text(json.dumps([*ROWS[:3], *more, broken, wider]), encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
     report = import_collection(home, bench, "aurora")
     assert (report.sequences, report.transitions, report.kind) == (2, 2, "image")
-    told = {item.where: item.why for item in report.skipped}
-    assert told["test.json[3]: data/epic/images/0.png and 2 more"].startswith("cannot be found")
-    assert told["test.json[6]"].startswith("is left out: its picture data/kubric/images/cut.png is not a whole image")
-    assert len(told) == 4
+    reasons = {item.where: item.why for item in report.skipped}
+    assert reasons["test.json[3]: data/epic/images/0.png and 2 more"].startswith("cannot be found")
+    cut = "is left out: its picture data/kubric/images/cut.png is not a complete image"
+    assert reasons["test.json[6]"].startswith(cut)
+    assert len(reasons) == 4
     first, second = load_sequences(home, "aurora")
     assert (first.id, second.id) == ("kubric/0", "kubric/wide")
     assert [pictures.pixels(state.picture).max() for state in first.states] == [0, 10]
@@ -155,9 +156,9 @@ def test_imported_as_sequences_of_two_frames_with_their_instructions(bench, tmp_
 def test_the_real_rows():
     edits, skipped = read_edits(REAL)
     rows = json.loads((REAL / "test.json").read_text(encoding="utf-8"))
-    there = [row for row in rows if (REAL / row["input"]).is_file()]
-    assert len(rows) == 400 and [edit.instruction for edit in edits] == [row["instruction"] for row in there]
-    assert len(edits) + len(skipped) >= 400  # every row is given, reported, or both
+    existing = [row for row in rows if (REAL / row["input"]).is_file()]
+    assert len(rows) == 400 and [edit.instruction for edit in edits] == [row["instruction"] for row in existing]
+    assert len(edits) + len(skipped) >= 400  # every row is returned, reported, or both
     assert {edit.task for edit in edits} >= {"kubric", "whatsup"}
     for edit in edits:
         assert pictures.size(edit.input) > (0, 0) and (edit.output is None or pictures.size(edit.output) > (0, 0))

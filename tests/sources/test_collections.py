@@ -1,4 +1,4 @@
-"""Importing, listing and deleting collections: all of it or nothing."""
+"""Importing, listing and deleting collections, completely or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BUILTIN = [{"id": "h", "states": ["dark", "lit", "dark"]}]
 
 @pytest.fixture(autouse=True)
 def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One built-in collection, `household`, so that the tests don't hang on what is shipped."""
+    """One built-in collection, `household`, so that the tests do not depend on what is shipped."""
     folder = tmp_path / "assets"
     lines(folder / "collections" / "household" / "sequences.jsonl", BUILTIN)
     lines(folder / "collections" / "household" / "actions.jsonl", [{"id": "h", "actions": ["switch", "switch"]}])
@@ -56,7 +56,7 @@ def names(home: Path) -> list[str]:
 
 
 def stray(home: Path) -> list[str]:
-    """Everything in the home's collections that is no collection."""
+    """Everything in the folder of the home's collections that is not a collection."""
     return [file.name for file in (home / "collections").glob(".*")]
 
 
@@ -79,7 +79,7 @@ def test_an_imported_file_reads_back(tmp_path: Path, home: Path) -> None:
     assert stray(home) == []
 
 
-def test_the_list_has_built_in_ones_first(tmp_path: Path, home: Path) -> None:
+def test_built_in_collections_are_listed_first(tmp_path: Path, home: Path) -> None:
     import_collection(home, lines(tmp_path / "apple.jsonl", sequences("a")))
     first, second = list_collections(home)
     assert (first.name, first.title, first.builtin, first.sequences, first.transitions) == (
@@ -94,9 +94,7 @@ def test_the_list_has_built_in_ones_first(tmp_path: Path, home: Path) -> None:
     assert load_true_actions(home, "household") == {"h": ["switch", "switch"]}
 
 
-def test_counts_are_remembered_and_counted_anew_when_the_file_changes(
-    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_counts_are_cached_until_the_file_changes(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_collection(home, lines(tmp_path / "apple.jsonl", sequences("a")))
     list_collections(home)
 
@@ -112,7 +110,7 @@ def test_counts_are_remembered_and_counted_anew_when_the_file_changes(
     assert get_collection(home, "apple").transitions == 6
 
 
-def test_importing_again_replaces_and_another_source_is_refused(tmp_path: Path, home: Path) -> None:
+def test_importing_again_replaces_but_another_source_is_rejected(tmp_path: Path, home: Path) -> None:
     path = lines(tmp_path / "one" / "kitchen.jsonl", sequences("a"))
     import_collection(home, path)
     lines(path, sequences("a", "b"))
@@ -124,20 +122,20 @@ def test_importing_again_replaces_and_another_source_is_refused(tmp_path: Path, 
     with pytest.raises(SwirlError, match="'kitchen' is taken"):
         import_collection(home, other, "KITCHEN")
     assert [s.id for s in load_sequences(home, "kitchen")] == ["a", "b"]
-    # The same content from elsewhere (a second upload of one file) takes nothing away.
+    # The same content from elsewhere (a second upload of the same file) removes nothing.
     assert import_collection(home, lines(other, sequences("a", "b"))).sequences == 2
     assert names(home) == ["household", "kitchen"]
     assert stray(home) == []
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "", ".hidden", "with space", "x" * 61, "家"])
-def test_a_name_must_be_fit_for_a_folder(tmp_path: Path, home: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="can't name a collection"):
+def test_a_name_must_be_valid_for_a_folder(tmp_path: Path, home: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="not a valid collection name"):
         import_collection(home, lines(tmp_path / "a.jsonl", sequences("a")), name)
     assert not (home / "collections").exists()
 
 
-def test_a_built_in_name_is_not_given_away(tmp_path: Path, home: Path) -> None:
+def test_a_built_in_name_cannot_be_used(tmp_path: Path, home: Path) -> None:
     with pytest.raises(SwirlError, match="belongs to a built-in collection"):
         import_collection(home, lines(tmp_path / "Household.jsonl", sequences("a")))
     with pytest.raises(SwirlError, match="built in and can't be deleted"):
@@ -145,7 +143,7 @@ def test_a_built_in_name_is_not_given_away(tmp_path: Path, home: Path) -> None:
     assert names(home) == ["household"]
 
 
-def test_a_recorded_folder_brings_its_actions_and_description(tmp_path: Path, home: Path) -> None:
+def test_a_recorded_folder_is_imported_with_actions_and_description(tmp_path: Path, home: Path) -> None:
     folder = tmp_path / "walks"
     lines(folder / "sequences.jsonl", sequences("a", "b", "c"))
     actions = [
@@ -170,7 +168,7 @@ def test_a_recorded_folder_brings_its_actions_and_description(tmp_path: Path, ho
     assert get_collection(home, "again").has_actions
 
 
-def test_actions_of_other_data_are_left_behind(tmp_path: Path, home: Path) -> None:
+def test_actions_of_other_data_are_ignored(tmp_path: Path, home: Path) -> None:
     lines(tmp_path / "actions.jsonl", [{"id": "q", "actions": ["go"]}])
     report = import_collection(home, lines(tmp_path / "a.jsonl", sequences("a")))
     assert report.skipped == ()
@@ -179,7 +177,7 @@ def test_actions_of_other_data_are_left_behind(tmp_path: Path, home: Path) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\1\2", b'{"id": "a", "states": ["x"]}', b"broken"])
-def test_nothing_usable_leaves_nothing(tmp_path: Path, home: Path, content: bytes) -> None:
+def test_a_source_without_usable_sequences_leaves_nothing(tmp_path: Path, home: Path, content: bytes) -> None:
     path = lines(tmp_path / "kitchen.jsonl", sequences("a"))
     import_collection(home, path)
     path.write_bytes(content)
@@ -199,7 +197,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, home: Path, monkeypatch: pyt
     real = Path.open
 
     def full(self: Path, mode: str = "r", **more: Any) -> Any:
-        # Every byte written to /dev/full is refused by the system with ENOSPC.
+        # Every write to /dev/full fails with ENOSPC.
         return builtins.open("/dev/full", "wb") if mode == "wb" else real(self, mode, **more)
 
     with monkeypatch.context() as patch:
@@ -212,7 +210,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, home: Path, monkeypatch: pyt
     assert stray(home) == []
 
 
-def test_a_database_that_refuses_leaves_what_was_there(
+def test_a_failing_database_keeps_the_previous_collection(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = lines(tmp_path / "kitchen.jsonl", sequences("a"))
@@ -232,14 +230,14 @@ def test_a_database_that_refuses_leaves_what_was_there(
     assert stray(home) == []
 
 
-def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
+def test_an_unwritable_home_gives_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "collections").write_text("in the way")
     with pytest.raises(SwirlError, match="cannot be written"):
         import_collection(tmp_path / "home", lines(tmp_path / "a.jsonl", sequences("a")))
 
 
-def test_what_a_killed_import_left_is_cleared_by_the_next(tmp_path: Path, home: Path) -> None:
+def test_leftovers_of_a_killed_import_are_removed_by_the_next(tmp_path: Path, home: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     folder = home / "collections"
@@ -259,7 +257,7 @@ def test_deleting_and_unknown_names(tmp_path: Path, home: Path) -> None:
     assert names(home) == ["household"]
     assert list((home / "collections").iterdir()) == []
     for call in (get_collection, load_sequences, load_true_actions, delete_collection):
-        with pytest.raises(SwirlError, match=r"no collection 'kitchen'; there are: household\."):
+        with pytest.raises(SwirlError, match=r"no collection 'kitchen'; the collections are: household\."):
             call(home, "kitchen")
 
 
@@ -287,9 +285,9 @@ def test_a_damaged_collection_is_listed_but_not_loaded(tmp_path: Path, home: Pat
 
 def test_importing_needs_no_torch_and_shows_progress(tmp_path: Path, home: Path) -> None:
     path = lines(tmp_path / "many.jsonl", sequences(*map(str, range(2000))))
-    told: list[float] = []
-    assert import_collection(home, path, progress=lambda fraction, text: told.append(fraction)).sequences == 2000
-    assert told == sorted(told) and told[-1] > 0.97
+    fractions: list[float] = []
+    assert import_collection(home, path, progress=lambda fraction, text: fractions.append(fraction)).sequences == 2000
+    assert fractions == sorted(fractions) and fractions[-1] > 0.97
     code = (
         "import sys, swirl.sources.collections.catalog, swirl.sources.labels.reading, swirl.history; "
         "sys.exit(bool({'torch', 'gradio', 'pandas', 'sqlite_utils'} & set(sys.modules)))"

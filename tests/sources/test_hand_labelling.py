@@ -1,4 +1,4 @@
-"""Labelling by hand: what is shown and in which order, what is kept, and the file that comes of it."""
+"""Labelling by hand: the order of transitions, the stored labels, and the file made from them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SEQUENCES = 30
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Thirty sequences of five states; the last step of each changes nothing, the first is the same in all."""
+    """Thirty sequences of five states; the last step of each changes nothing, the first is equal in all of them."""
     lines = []
     for index in range(SEQUENCES):
         own = [f"room {index}, lamp {step}." for step in (1, 2, 2)]
@@ -50,7 +50,7 @@ def following(home: Path) -> Transition | None:
     return next(unlabelled_transitions(transitions, load_labelling_progress(home, "lamps", transitions)), None)
 
 
-def test_only_the_training_part_is_shown_one_of_each_sequence_first(home: Path) -> None:
+def test_only_training_transitions_are_shown_one_of_each_sequence_first(home: Path) -> None:
     transitions = order(home)
     learned = [f"s{index}" for index in range(SEQUENCES) if split_of(f"s{index}") == "train"]
     assert 0 < len(learned) < SEQUENCES
@@ -60,7 +60,7 @@ def test_only_the_training_part_is_shown_one_of_each_sequence_first(home: Path) 
     assert len({t.step for t in transitions[: len(learned)]}) > 1
 
 
-def test_nothing_comes_twice_nothing_that_looks_alike_and_nothing_without_a_change(home: Path) -> None:
+def test_duplicates_and_transitions_without_change_are_not_shown(home: Path) -> None:
     seen = []
     while (transition := following(home)) is not None:
         seen.append((transition.state.text, transition.next_state.text))
@@ -71,7 +71,7 @@ def test_nothing_comes_twice_nothing_that_looks_alike_and_nothing_without_a_chan
     assert len(seen) == 1 + 2 * len({t.sequence_id for t in order(home)})
 
 
-def test_undo_brings_the_newest_back_and_says_what_it_was(home: Path) -> None:
+def test_undo_returns_the_newest_label(home: Path) -> None:
     first = following(home)
     save_hand_label(home, "lamps", first, "  light   the lamp ")
     second = following(home)
@@ -79,21 +79,21 @@ def test_undo_brings_the_newest_back_and_says_what_it_was(home: Path) -> None:
     transitions = order(home)
     assert undo_last_label(home, "lamps", load_labelling_progress(home, "lamps", transitions))[1].action is None
     assert following(home) == second
-    transition, said = undo_last_label(home, "lamps", load_labelling_progress(home, "lamps", transitions))
-    assert (transition, said.action) == (first, "light the lamp")
+    transition, label = undo_last_label(home, "lamps", load_labelling_progress(home, "lamps", transitions))
+    assert (transition, label.action) == (first, "light the lamp")
     assert following(home) == first
     with pytest.raises(SwirlError, match="nothing to undo"):
         undo_last_label(home, "lamps", load_labelling_progress(home, "lamps", transitions))
 
 
 @pytest.mark.parametrize("action", ["", "   ", "x" * 301, "\ud800"])
-def test_an_action_must_be_a_phrase(home: Path, action: str) -> None:
+def test_an_action_must_be_a_short_phrase(home: Path, action: str) -> None:
     with pytest.raises(SwirlError):
         save_hand_label(home, "lamps", following(home), action)
     assert load_hand_labels(home, "lamps") == []
 
 
-def test_a_label_of_a_transition_that_shows_something_else_now_is_left_aside(home: Path, tmp_path: Path) -> None:
+def test_labels_of_changed_transitions_are_ignored(home: Path, tmp_path: Path) -> None:
     kept = following(home)
     save_hand_label(home, "lamps", kept, "light it")
     save_hand_label(home, "lamps", following(home), "wait")
@@ -107,7 +107,7 @@ def test_a_label_of_a_transition_that_shows_something_else_now_is_left_aside(hom
     assert (len(so_far.labels), so_far.stale_count) == (1, 1)
 
 
-def test_the_actions_used_come_commonest_first(home: Path) -> None:
+def test_used_actions_are_sorted_by_frequency(home: Path) -> None:
     for action in ("wait", "light it", "wait", "look", None):
         save_hand_label(home, "lamps", following(home), action)
     so_far = load_labelling_progress(home, "lamps", order(home))
@@ -115,7 +115,7 @@ def test_the_actions_used_come_commonest_first(home: Path) -> None:
     assert so_far.skipped_count == 1 and so_far.labelled_sequence_count == 4
 
 
-def test_the_file_is_read_as_labels_and_later_labels_leave_it_alone(home: Path) -> None:
+def test_the_file_is_readable_and_unchanged_by_later_labels(home: Path) -> None:
     save_hand_label(home, "lamps", following(home), "light it")
     first = write_labels(home, "lamps", load_hand_labels(home, "lamps"))
     assert first.parent == home / "labels"
@@ -129,7 +129,7 @@ def test_the_file_is_read_as_labels_and_later_labels_leave_it_alone(home: Path) 
         write_labels(home, "lamps", [])
 
 
-def test_pictures_lie_beside_the_file_and_in_the_zip(tmp_path: Path) -> None:
+def test_pictures_are_written_beside_the_file_and_into_the_zip(tmp_path: Path) -> None:
     home = tmp_path / "home"
     import_collection(home, frames(tmp_path / "clip", 3), "clip")
     transitions = [t for sequence in load_sequences(home, "clip") for t in sequence.transitions()]

@@ -16,7 +16,7 @@ from swirl.states import LabelledTransition, State
 GOOD = {"state": "lamp off", "action": "switch on", "next_state": "lamp on"}
 
 
-def test_good_lines_are_kept_and_bad_ones_named(tmp_path: Path) -> None:
+def test_good_lines_are_kept_and_bad_ones_reported(tmp_path: Path) -> None:
     path = tmp_path / "labels.jsonl"
     lines: list[object] = [GOOD, {**GOOD, "action": "  "}, {"state": "x"}, {**GOOD, "state": 4}, ["x"], GOOD]
     path.write_text("\n".join(json.dumps(line) for line in lines) + "\n{broken")
@@ -31,7 +31,7 @@ def test_good_lines_are_kept_and_bad_ones_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"), [(b"", "is empty"), (b"\0\1", "is a binary file"), (b"{}", 'labels.jsonl:1 has no "state"')]
 )
-def test_a_file_without_labels_is_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_file_without_labels_gives_one_sentence(tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "labels.jsonl").write_bytes(content)
     with pytest.raises(SwirlError) as caught:
         read_labels(tmp_path / "labels.jsonl")
@@ -46,7 +46,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 
 
 def test_the_split_is_fixed_and_about_one_in_ten() -> None:
-    # A sequence's part may never change: yesterday's scores would mix what they were to keep apart.
+    # A sequence's part must never change, or earlier scores would mix parts that must stay separate.
     assert [split_of(f"household-{number}") for number in range(4)] == ["train", "selection", "test", "train"]
     counts = Counter(split_of(f"sequence {number}") for number in range(5000))
     assert 430 < counts["test"] < 570

@@ -1,4 +1,4 @@
-"""Labels whose states are pictures: our own lines, and the layouts of AURORA and Pico-Banana."""
+"""Labels whose states are pictures: SWIRL's own lines, and the layouts of AURORA and Pico-Banana."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def labels(path: Path, *records: Any) -> tuple[list[LabelledTransition], list[Sk
     return read_labels(write(path, text.encode()))
 
 
-def told(found: list[LabelledTransition], folder: Path) -> list[tuple[str, str, str]]:
-    """Each transition as the two paths, from `folder`, and the action between them."""
+def as_paths(found: list[LabelledTransition], folder: Path) -> list[tuple[str, str, str]]:
+    """Each transition as the two paths, relative to `folder`, with the action between them."""
 
     def path(state: State) -> str:
         assert state.picture and state.picture.file and not state.text
@@ -48,24 +48,24 @@ def test_states_may_be_paths_of_pictures(folder: Path) -> None:
         {"state": "a.png", "action": "go", "next_state": "a dog"},
         {"state": str(folder / "b.png"), "action": "go", "next_state": "../set/c.png"},
     )
-    assert told(found[:1], folder) == [("a.png", "go", "pictures/e.jpg")]
+    assert as_paths(found[:1], folder) == [("a.png", "go", "pictures/e.jpg")]
     assert len(found) == 2
     assert [str(item) for item in skipped] == [
-        "labels.jsonl:2 names the picture lost.png, which is not there; put it there or remove the line.",
-        "labels.jsonl:3 names the picture lost.png, which is not there; put it there or remove the line.",
-        "labels.jsonl:4 has a picture on one side and a text on the other; both must be of one kind.",
+        "labels.jsonl:2 names the picture lost.png, which does not exist; add it or remove the line.",
+        "labels.jsonl:3 names the picture lost.png, which does not exist; add it or remove the line.",
+        "labels.jsonl:4 has a picture as one state and a text as the other; both must be of the same kind.",
     ]
 
 
 def test_texts_that_end_like_pictures_stay_texts(folder: Path) -> None:
-    said = ("The folder holds x.png", "The folder holds x.png and y.png")
+    texts = ("The folder holds x.png", "The folder holds x.png and y.png")
     long = "x" * 600 + ".png"
     found, skipped = labels(
         folder / "labels.jsonl",
-        {"state": said[0], "action": "copy", "next_state": said[1]},
+        {"state": texts[0], "action": "copy", "next_state": texts[1]},
         {"state": "empty", "action": "copy", "next_state": long},
     )
-    assert found[0] == LabelledTransition(State(said[0]), "copy", State(said[1]))
+    assert found[0] == LabelledTransition(State(texts[0]), "copy", State(texts[1]))
     assert found[1].next_state == State(long) and skipped == []
 
 
@@ -76,9 +76,9 @@ def test_pictures_that_cannot_be_used_are_named(folder: Path) -> None:
         folder / "labels.jsonl",
         *({"state": "a.png", "action": "go", "next_state": name} for name in ("b.png", "huge.png", "text.png")),
     )
-    assert told(found, folder) == [("a.png", "go", "b.png")]
-    assert "huge.png, which has far more than the 64 million" in skipped[0].why
-    assert "text.png, which is no image that can be read" in skipped[1].why
+    assert as_paths(found, folder) == [("a.png", "go", "b.png")]
+    assert "huge.png, which has far more pixels than the limit of 64 million" in skipped[0].why
+    assert "text.png, which is not a readable image" in skipped[1].why
 
 
 @pytest.mark.parametrize("name", ["train.json", "train.jsonl"])
@@ -90,24 +90,24 @@ def test_the_layout_of_aurora(folder: Path, name: str) -> None:
         {"instruction": "Move it.", "input": "a.png", "output": "lost.png"},
         {"instruction": "", "input": "a.png", "output": "b.png"},
     )
-    assert told(found, folder) == [("a.png", "Move it.", "b.png")]
-    reasons = ['has no "output"', "lost.png, which is not there", 'has an empty text as "instruction"']
+    assert as_paths(found, folder) == [("a.png", "Move it.", "b.png")]
+    reasons = ['has no "output"', "lost.png, which does not exist", 'has an empty text as "instruction"']
     assert len(skipped) == 3
     for item, why in zip(skipped, reasons, strict=True):
         assert item.where.startswith(name) and why in item.why
 
 
-def test_paths_may_begin_at_a_folder_above(folder: Path) -> None:
+def test_paths_may_be_relative_to_a_parent_folder(folder: Path) -> None:
     record = {"instruction": "Move it.", "input": "set/a.png", "output": "set/pictures/e.jpg"}
     found, skipped = labels(folder / "pictures" / "train.json", record)
-    assert (told(found, folder), skipped) == ([("a.png", "Move it.", "pictures/e.jpg")], [])
+    assert (as_paths(found, folder), skipped) == ([("a.png", "Move it.", "pictures/e.jpg")], [])
 
 
 def test_the_chat_layout(folder: Path) -> None:
     prompt = "<image>\nEditing the given image according to the following prompt: {}"
 
-    def line(images: Any, *said: str) -> dict[str, Any]:
-        return {"images": images, "conversations": [{"from": "human", "value": text} for text in said]}
+    def line(images: Any, *texts: str) -> dict[str, Any]:
+        return {"images": images, "conversations": [{"from": "human", "value": text} for text in texts]}
 
     found, skipped = labels(
         folder / "train.jsonl",
@@ -118,7 +118,7 @@ def test_the_chat_layout(folder: Path) -> None:
         line(["a.png", "b.png"], prompt.format(" ")),
         line(["a.png", "lost.png"], prompt.format("turn it")),
     )
-    assert told(found, folder) == [("a.png", "turn it", "b.png"), ("a.png", "make it blue", "c.png")]
+    assert as_paths(found, folder) == [("a.png", "turn it", "b.png"), ("a.png", "make it blue", "c.png")]
     reasons = ["needs two pictures", "has null as the first", "has an empty text as the action", "lost.png"]
     for item, why in zip(skipped, reasons, strict=True):
         assert why in item.why
@@ -135,16 +135,16 @@ def test_single_turns_of_pico_banana(folder: Path) -> None:
         {**turn, "open_image_input_url": web.replace("a.png", "z.png")},
         turn,
     )
-    assert told(found, folder) == [
+    assert as_paths(found, folder) == [
         ("a.png", "Make it blue.", "b.png"),
         ("pictures/e.jpg", "Make it blue.", "b.png"),
         ("a.png", "blue", "b.png"),
     ]
-    assert "z.png?size=large, which is not there; download it beside this file" in skipped[0].why
+    assert "z.png?size=large, which does not exist; download it beside this file" in skipped[0].why
     assert 'has null as "open_image_input_file"' in skipped[1].why
 
 
-def test_several_turns_of_pico_banana(folder: Path) -> None:
+def test_multi_turn_edits_of_pico_banana(folder: Path) -> None:
     files = [
         {"id": "edit_turn1", "url": "b.png"},
         {"id": "edit_turn2", "url": "c.png"},
@@ -160,11 +160,11 @@ def test_several_turns_of_pico_banana(folder: Path) -> None:
         {"files": "none", "metadata_edit_turn_prompts": prompts},
     )
     whole = [("a.png", "first", "b.png"), ("b.png", "second", "c.png"), ("c.png", "third", "d.png")]
-    assert told(found, folder) == [*whole, whole[0], ("a.png", "only", "d.png")]
+    assert as_paths(found, folder) == [*whole, whole[0], ("a.png", "only", "d.png")]
     assert [item.where for item in skipped] == ["turns.jsonl:2", "turns.jsonl:2", "turns.jsonl:4"]
     assert "has null as the place of edit_turn2" in skipped[0].why
 
 
-def test_no_picture_at_all_is_one_sentence(folder: Path) -> None:
-    with pytest.raises(SwirlError, match=r"train\.json\[0\] names the picture x\.png, which is not there.*1 more"):
+def test_labels_without_any_usable_picture_give_one_sentence(folder: Path) -> None:
+    with pytest.raises(SwirlError, match=r"train\.json\[0\] names the picture x\.png, which does not exist.*1 more"):
         labels(folder / "train.json", *[{"instruction": "go", "input": "x.png", "output": "y.png"}] * 2)

@@ -1,4 +1,4 @@
-"""Importing one's own pictures: folders and zip files of frames, and everything that can be wrong with them."""
+"""Importing pictures: folders and zip files of frames, and everything that can be wrong with them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from swirl.sources.validation import UnusableError
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
 
-def said(report: ImportReport) -> dict[str, str]:
+def reasons(report: ImportReport) -> dict[str, str]:
     found = {item.where: item.why for item in report.skipped}
     assert len(found) == len(report.skipped)
     return found
 
 
 def refusal(home: Path, path: Path) -> str:
-    """The one sentence that refuses a path; nothing may be left behind."""
+    """The error for a path that cannot be imported; nothing may be left behind."""
     with pytest.raises(SwirlError) as caught:
         import_collection(home, path, "refused")
     sentence = str(caught.value)
@@ -65,7 +65,7 @@ def test_a_flat_folder_is_one_sequence(tmp_path: Path, home: Path, suffix: str) 
     assert np.abs(shown(load_sequences(home, "flat")[0].states[0]).astype(int) - scene(4)).mean() < 4
 
 
-def test_a_zip_file_of_either(tmp_path: Path, home: Path) -> None:
+def test_a_zip_file_of_folders_or_frames(tmp_path: Path, home: Path) -> None:
     archive = tmp_path / "mine.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
         for number in (1, 2, 10):
@@ -92,14 +92,14 @@ def test_videos_and_folders_and_zip_files_in_one_folder(tmp_path: Path, home: Pa
     assert shapes(home, "mixed") == {"clip": 2, "clip.gif": 3, "clip.mp4": 8, "packed": 2, "packed/film": 8}
 
 
-def test_actions_beside_the_pictures_come_along(tmp_path: Path, home: Path) -> None:
+def test_actions_beside_the_pictures_are_imported(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "flat", 3)
     write(folder / "actions.jsonl", b'{"id": "flat", "actions": ["go", "go"]}\n')
     assert import_collection(home, folder).skipped == ()
     assert get_collection(home, "flat").has_actions
 
 
-# what becomes of a picture
+# how pictures are converted
 
 
 def test_orientation_transparency_and_depth(tmp_path: Path, home: Path) -> None:
@@ -113,18 +113,18 @@ def test_orientation_transparency_and_depth(tmp_path: Path, home: Path) -> None:
     assert import_collection(home, folder).skipped == ()
     upright, clear, deep = (shown(state) for state in load_sequences(home, "odd")[0].states)
     assert upright.shape == (200, 150, 3)
-    # Upright, the square that was above on the left is above on the right.
+    # Rotated upright, the square from the upper left is in the upper right.
     assert upright[:40, 90:].mean() > upright[:40, :60].mean() + 50
     assert (clear == 255).all() and (deep == 128).all()
 
 
-def test_frames_of_other_sizes_take_the_first_ones(tmp_path: Path, home: Path) -> None:
+def test_frames_are_scaled_to_the_first_size(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "mixed", 2)
     write(folder / "3.png", picture(size=(48, 32)))
     write(folder / "4.jpg", picture("JPEG", size=(300, 300)))
     report = import_collection(home, folder)
-    assert said(report) == {
-        "3.png and 1 more": "have another size than the first frame, and were scaled to 96×64",
+    assert reasons(report) == {
+        "3.png and 1 more": "differ in size from the first frame and were scaled to 96×64",
     }
     assert {shown(state).shape for state in load_sequences(home, "mixed")[0].states} == {(64, 96, 3)}
 
@@ -149,7 +149,9 @@ def test_large_frames_are_scaled_and_small_ones_kept_lossless(
 
 
 @pytest.mark.parametrize(("kind", "size"), [("PNG", (300, 200)), ("PNG", (64, 64)), ("JPEG", (512, 300))])
-def test_a_picture_that_fits_keeps_its_bytes(tmp_path: Path, home: Path, kind: str, size: tuple[int, int]) -> None:
+def test_a_picture_that_already_fits_keeps_its_bytes(
+    tmp_path: Path, home: Path, kind: str, size: tuple[int, int]
+) -> None:
     data = picture(kind, size=size)
     folder = tmp_path / "kept"
     for number in (1, 2):
@@ -168,24 +170,24 @@ def test_a_truncated_jpeg_is_named_and_left_out(tmp_path: Path, home: Path) -> N
     cut.write_bytes(cut.read_bytes()[:-900])
     report = import_collection(home, folder)
     assert shapes(home, "photos") == {"photos": 2}
-    assert list(said(report)) == ["2.jpg"]
-    assert said(report)["2.jpg"].startswith("is not a whole image (")
+    assert list(reasons(report)) == ["2.jpg"]
+    assert reasons(report)["2.jpg"].startswith("is not a complete image (")
 
 
-def test_a_picture_of_900_million_pixels_is_refused_by_its_head(tmp_path: Path, home: Path) -> None:
+def test_a_picture_of_900_million_pixels_is_rejected_by_its_header(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "large", 2)
     write(folder / "3.png", head_of_png(30_000, 30_000))
     write(folder / "4.png", head_of_png(10_000, 6_401))
     report = import_collection(home, folder)
     assert shapes(home, "large") == {"large": 2}
-    assert said(report) == {
-        "3.png": "has far more than the 64 million that are decoded; scale it down",
-        "4.png": "has 10000×6401 pixels, more than the 64 million that are decoded; scale it down",
+    assert reasons(report) == {
+        "3.png": "has far more pixels than the limit of 64 million; scale it down",
+        "4.png": "is 10000×6401, more pixels than the limit of 64 million; scale it down",
     }
     assert MAX_PIXELS == 64_000_000
 
 
-def test_files_that_are_no_pictures_whatever_they_are_called(tmp_path: Path, home: Path) -> None:
+def test_files_that_are_not_pictures_whatever_their_suffix(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "odd", 2)
     write(folder / "empty.png", b"")
     write(folder / "text.jpg", b"not a picture")
@@ -193,16 +195,13 @@ def test_files_that_are_no_pictures_whatever_they_are_called(tmp_path: Path, hom
     write(folder / "notes.pdf", b"%PDF")
     report = import_collection(home, folder)
     assert shapes(home, "odd") == {"odd": 2}
-    assert said(report) == {
-        "notes.pdf": "is no picture and no video",
-        **{
-            name: "is no image that can be read; save it as PNG or JPEG"
-            for name in ("empty.png", "page.gif", "text.jpg")
-        },
+    assert reasons(report) == {
+        "notes.pdf": "is neither a picture nor a video",
+        **{name: "is not a readable image; save it as PNG or JPEG" for name in ("empty.png", "page.gif", "text.jpg")},
     }
 
 
-def test_no_garbled_file_gets_past_the_checks() -> None:
+def test_corrupt_files_raise_only_unusable_errors() -> None:
     draw = np.random.default_rng(0)
     outcomes = set()
     for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF"):
@@ -218,7 +217,7 @@ def test_no_garbled_file_gets_past_the_checks() -> None:
     assert outcomes == {True, False}
 
 
-def test_names_that_lead_out_of_a_zip_file_are_left_out(tmp_path: Path, home: Path) -> None:
+def test_names_that_point_outside_a_zip_file_are_left_out(tmp_path: Path, home: Path) -> None:
     archive = tmp_path / "evil.zip"
     bad = ["../evil.png", "/etc/evil.png", "a/../../evil.png", "..\\evil.png", "C:\\evil.png"]
     with zipfile.ZipFile(archive, "w") as opened:
@@ -230,9 +229,9 @@ def test_names_that_lead_out_of_a_zip_file_are_left_out(tmp_path: Path, home: Pa
     before = {file for file in tmp_path.rglob("*") if file.name == "evil.png"}
     report = import_collection(home, archive)
     assert shapes(home, "evil") == {"evil": 2}
-    found = said(report)
-    assert found.pop("evil.zip: 'link.png'") == "is a link, not a file; put the file itself there"
-    assert set(found.values()) == {"has a name that leads out of the zip file; rename it"}
+    found = reasons(report)
+    assert found.pop("evil.zip: 'link.png'") == "is a link, not a file; replace it with the file itself"
+    assert set(found.values()) == {"has a name that points outside the zip file; rename it"}
     assert list(found) == [f"evil.zip: {name!a}" for name in bad]
     assert {file for file in tmp_path.rglob("*") if file.name == "evil.png"} == before == set()
 
@@ -247,9 +246,7 @@ def bomb(path: Path, name: str, size: int) -> None:
             file.write(bytes(1 << 20))
 
 
-def test_a_member_that_grows_beyond_measure_is_left_out(
-    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_zip_bomb_member_is_left_out(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = tmp_path / "bomb.zip"
     with zipfile.ZipFile(archive, "w") as opened:
         for number in (1, 2):
@@ -264,17 +261,17 @@ def test_a_member_that_grows_beyond_measure_is_left_out(
     monkeypatch.setattr(zipfile.ZipFile, "open", watched)
     report = import_collection(home, archive)
     assert shapes(home, "bomb") == {"bomb": 2}
-    why = "would unpack to 101 MB from almost nothing; make the zip file anew without it"
-    assert said(report) == {"bomb.zip: '3.png'": why}
+    why = "would unpack to 101 MB from almost nothing; recreate the zip file without it"
+    assert reasons(report) == {"bomb.zip: '3.png'": why}
 
 
-def test_a_zip_file_that_would_unpack_to_too_much_is_refused(
+def test_a_zip_file_with_too_large_content_is_rejected(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert entries_module.MAX_UNPACKED == 2 * 2**30
     monkeypatch.setattr(entries_module, "MAX_UNPACKED", 2**28)
     archive = tmp_path / "bomb.zip"
-    # Below what one member may grow to, each for itself.
+    # Each member by itself is below the limit.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as opened:
         for number in range(3):
             opened.writestr(f"{number}.png", bytes(99 << 20))
@@ -282,7 +279,7 @@ def test_a_zip_file_that_would_unpack_to_too_much_is_refused(
     assert "bomb.zip would unpack to 0.3 GB, more than the" in sentence
 
 
-def test_a_ratio_is_no_trap_by_itself() -> None:
+def test_a_high_compression_ratio_alone_is_accepted() -> None:
     info = zipfile.ZipInfo("flat.bmp")
     info.file_size, info.compress_size = 100 << 20, 1000
     assert unsafe_member_reason(info) == ""
@@ -296,30 +293,30 @@ def test_a_broken_zip_file(tmp_path: Path, home: Path) -> None:
         for number in (1, 2, 3):
             opened.writestr(f"{number}.png", picture(at=4 * number))
     data = whole.getvalue()
-    assert "cut.zip is not a whole zip file (" in refusal(home, write(tmp_path / "cut.zip", data[:-30]))
-    # One flipped byte in the second member: its checksum no longer fits.
+    assert "cut.zip is not a complete zip file (" in refusal(home, write(tmp_path / "cut.zip", data[:-30]))
+    # A flipped byte in the second member breaks its checksum.
     place = data.index(b"2.png") + 40
     flipped = data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :]
     report = import_collection(home, write(tmp_path / "flipped.zip", flipped))
     assert shapes(home, "flipped") == {"flipped": 2}
-    assert list(said(report)) == ["2.png"] and "cannot be read" in said(report)["2.png"]
+    assert list(reasons(report)) == ["2.png"] and "cannot be read" in reasons(report)["2.png"]
 
 
 def test_a_zip_file_without_pictures(tmp_path: Path, home: Path) -> None:
     with zipfile.ZipFile(tmp_path / "texts.zip", "w") as opened:
         opened.writestr("a.txt", "one\n\ntwo")
-    assert "texts.zip holds no picture and no video; it needs pictures (PNG" in refusal(home, tmp_path / "texts.zip")
+    assert "texts.zip contains no pictures or videos; it needs pictures (PNG" in refusal(home, tmp_path / "texts.zip")
 
 
-def test_texts_and_pictures_in_one_folder_are_to_be_divided(tmp_path: Path, home: Path) -> None:
+def test_texts_and_pictures_in_one_folder_are_rejected(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "both", 2)
     write(folder / "story.txt", b"one\n\ntwo")
     sentence = refusal(home, folder)
-    assert "both holds both pictures (" in sentence
+    assert "both contains both pictures (" in sentence
     assert "1 more) and texts (story.txt); put each kind in a folder of its own." in sentence
 
 
-def test_one_picture_is_no_sequence(tmp_path: Path, home: Path) -> None:
+def test_one_picture_is_not_a_sequence(tmp_path: Path, home: Path) -> None:
     one = write(tmp_path / "one.png", picture())
     assert "one.png has one frame; a sequence needs two." in refusal(home, one)
     folder = frames(tmp_path / "several" / "whole", 3)
@@ -329,18 +326,18 @@ def test_one_picture_is_no_sequence(tmp_path: Path, home: Path) -> None:
     write(folder.parent / "left" / "2.png", b"x")
     report = import_collection(home, folder.parent)
     assert shapes(home, "several") == {"whole": 3}
-    assert set(said(report)) == {"single/1.png", "broken/1.png", "left/2.png", "left"}
-    assert said(report)["single/1.png"] == "has one frame; a sequence needs two"
-    assert said(report)["left"] == "has one frame left; a sequence needs two"
+    assert set(reasons(report)) == {"single/1.png", "broken/1.png", "left/2.png", "left"}
+    assert reasons(report)["single/1.png"] == "has one frame; a sequence needs two"
+    assert reasons(report)["left"] == "has one frame left; a sequence needs two"
 
 
-def test_an_unknown_kind_of_file_says_what_can_be_read(tmp_path: Path, home: Path) -> None:
+def test_an_unknown_format_lists_the_known_ones(tmp_path: Path, home: Path) -> None:
     sentence = refusal(home, write(tmp_path / "paper.pdf", b"%PDF"))
-    assert "paper.pdf is of no kind that can be read" in sentence
+    assert "paper.pdf has an unknown format" in sentence
     assert "JSONL" in sentence and "WebP" in sentence and "MP4" in sentence and "zip" in sentence
 
 
-def test_the_bad_inputs_together_spoil_nothing(tmp_path: Path, home: Path) -> None:
+def test_bad_inputs_do_not_affect_the_good_ones(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "all" / "good", 3).parent
     write(folder / "bad" / "cut.jpg", picture("JPEG", size=(300, 200))[:-500])
     write(folder / "bad" / "huge.png", head_of_png(30_000, 30_000))
@@ -351,16 +348,16 @@ def test_the_bad_inputs_together_spoil_nothing(tmp_path: Path, home: Path) -> No
     report = import_collection(home, folder)
     assert shapes(home, "all") == {"good": 3}
     places = {"bad/cut.jpg", "bad/huge.png", "bad", "text.mp4", "sound.mp4", "still.gif", "broken.zip"}
-    assert set(said(report)) == places
-    assert all("\n" not in why and str(tmp_path) not in why for why in said(report).values())
+    assert set(reasons(report)) == places
+    assert all("\n" not in why and str(tmp_path) not in why for why in reasons(report).values())
 
 
-# all of it or nothing
+# completely or not at all
 
 
-def test_stopping_in_the_middle_leaves_nothing(tmp_path: Path, home: Path) -> None:
+def test_cancelling_an_import_leaves_nothing(tmp_path: Path, home: Path) -> None:
     class Stopped(Exception):
-        """What a page raises when its visitor has had enough."""
+        """The exception that a page raises when its visitor cancels."""
 
     def stop(fraction: float, text: str) -> None:
         if fraction > 0.5:
@@ -374,17 +371,17 @@ def test_stopping_in_the_middle_leaves_nothing(tmp_path: Path, home: Path) -> No
     assert list((home / "collections").iterdir()) == []
 
 
-def test_progress_runs_from_nothing_to_all(tmp_path: Path, home: Path) -> None:
+def test_progress_runs_from_zero_to_one(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "many", 40)
     video(folder / "z.mp4", [scene(8 * i) for i in range(30)])
-    told: list[tuple[float, str]] = []
-    import_collection(home, folder, progress=lambda fraction, text: told.append((fraction, text)))
-    fractions = [fraction for fraction, _ in told]
+    calls: list[tuple[float, str]] = []
+    import_collection(home, folder, progress=lambda fraction, text: calls.append((fraction, text)))
+    fractions = [fraction for fraction, _ in calls]
     assert fractions == sorted(fractions) and fractions[0] < 0.1 and fractions[-1] == 1.0
-    assert {text for _, text in told} == {"Reading many", "Reading z.mp4"}
+    assert {text for _, text in calls} == {"Reading many", "Reading z.mp4"}
 
 
-def test_importing_again_replaces_and_other_content_is_refused(tmp_path: Path, home: Path) -> None:
+def test_importing_again_replaces_but_other_content_is_rejected(tmp_path: Path, home: Path) -> None:
     folder = frames(tmp_path / "one" / "walk", 3)
     import_collection(home, folder)
     write(folder / "4.png", picture(at=50))
@@ -395,8 +392,8 @@ def test_importing_again_replaces_and_other_content_is_refused(tmp_path: Path, h
     assert shapes(home, "walk") == {"walk": 4}
 
 
-def test_an_exception_of_any_kind_stops_the_import(tmp_path: Path, home: Path) -> None:
-    # Reading catches errors of many kinds; what the caller raises must not be taken for one of these.
+def test_any_exception_of_the_caller_stops_the_import(tmp_path: Path, home: Path) -> None:
+    # Reading catches many kinds of errors but must not catch what the caller raises.
     def stop(fraction: float, text: str) -> None:
         raise ValueError("enough")
 

@@ -1,4 +1,4 @@
-"""What each format holds, and what becomes of everything that a file can have wrong with it."""
+"""Reading each text format, and handling everything that can be wrong with a file."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_broken_json_on_line_3_of_5_leaves_four(tmp_path: Path) -> None:
         ('{"id": "b", "states": [{"text": "x"}, "y"]}', "has an object as state 1"),
         ('{"id": "b", "states": ["x", null]}', "has null as state 2"),
         ('{"id": "b", "states": ["x", " \\n\\t "]}', "has an empty text as state 2"),
-        ('{"id": "b", "states": "x y"}', 'has text as "states", where a list'),
+        ('{"id": "b", "states": "x y"}', 'has text as "states", which must be a list'),
         ('{"id": "b"}', 'has no "states"'),
         ('{"states": ["x", "y"]}', 'has no "id"'),
         ('{"id": "", "states": ["x", "y"]}', "has an empty text as the id"),
@@ -83,7 +83,7 @@ def test_a_line_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, lin
     assert why in places(reading)["bad.jsonl:2"]
 
 
-def test_invalid_utf8_in_one_line(tmp_path: Path) -> None:
+def test_invalid_utf8_skips_one_line(tmp_path: Path) -> None:
     bad = b'{"id": "b", "states": ["caf\xe9", "y"]}\n'
     reading = read_sequences(write(tmp_path / "latin.jsonl", GOOD.encode() + bad))
     assert places(reading) == {"latin.jsonl:2": "is not valid UTF-8 (byte 0xe9 at position 28); save the file as UTF-8"}
@@ -96,7 +96,7 @@ def test_bom_crlf_blank_lines_and_numeric_ids(tmp_path: Path) -> None:
     assert reading.skipped == ()
 
 
-def test_a_200_mb_line_is_passed_over_in_little_memory(tmp_path: Path) -> None:
+def test_a_200_mb_line_is_skipped_with_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
     with path.open("wb") as file:
         file.write(GOOD.encode() + b'{"id": "b", "states": ["')
@@ -172,7 +172,7 @@ def test_quoted_states_keep_commas_quotes_and_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        (b"a,two,x", "has 'two' as its step, where only a whole number can be"),
+        (b"a,two,x", "has 'two' as its step, which must be a whole number"),
         (b"a,2.5,x", "has '2.5' as its step"),
         (b"a,,x", "has '' as its step"),
         (b"a,2", "has 2 of the header's columns"),
@@ -183,7 +183,7 @@ def test_quoted_states_keep_commas_quotes_and_lines(tmp_path: Path) -> None:
         (b"a,1,again", "repeats step 1 of sequence 'a', which is at t.csv:3; remove one"),
     ],
 )
-def test_a_row_that_cannot_be_used_divides_its_sequence(tmp_path: Path, row: bytes, why: str) -> None:
+def test_an_unusable_row_splits_its_sequence(tmp_path: Path, row: bytes, why: str) -> None:
     content = b"sequence_id,step,state\na,0,p\na,1,q\n" + row + b"\na,3,r\na,4,s\n"
     reading = read_sequences(write(tmp_path / "t.csv", content))
     assert texts(reading) == {"a": ["p", "q"], "a#3": ["r", "s"]}
@@ -201,7 +201,7 @@ def test_a_part_of_one_state_is_left_out(tmp_path: Path) -> None:
     assert "(sequence 'b') has 1 state" in reading.skipped[-1].why
 
 
-def test_a_quote_that_never_closes_is_named_where_it_opens(tmp_path: Path) -> None:
+def test_an_unclosed_quote_is_reported_where_it_opens(tmp_path: Path) -> None:
     content = 'sequence_id,step,state\na,0,p\na,1,q\nb,0,"open\nb,1,y\n'
     reading = read_sequences(write(tmp_path / "t.csv", content))
     assert texts(reading) == {"a": ["p", "q"]}
@@ -224,13 +224,13 @@ def test_a_table_without_the_header_says_what_it_needs(tmp_path: Path) -> None:
 
 
 def test_a_table_with_nothing_but_its_header(tmp_path: Path) -> None:
-    assert "holds no sequence" in refusal(write(tmp_path / "t.tsv", "sequence_id\tstep\tstate\n"))
+    assert "contains no sequence" in refusal(write(tmp_path / "t.tsv", "sequence_id\tstep\tstate\n"))
 
 
 # plain text
 
 
-def test_plain_text_is_divided_by_blank_lines(tmp_path: Path) -> None:
+def test_plain_text_is_split_at_blank_lines(tmp_path: Path) -> None:
     content = "\ufeff\r\n\r\nYou are in the hall.\r\nThe lamp is off.  \r\n \t\r\n\r\nThe lamp is on.\r\n"
     reading = read_sequences(write(tmp_path / "a walk.txt", content))
     assert texts(reading) == {"a walk": ["You are in the hall.\nThe lamp is off.", "The lamp is on."]}
@@ -240,7 +240,7 @@ def test_plain_text_with_one_state(tmp_path: Path) -> None:
     assert "notes.txt has 1 state; a sequence needs two or more" in refusal(write(tmp_path / "notes.txt", "a\nb\n"))
 
 
-def test_plain_text_spoilt_by_one_line_is_left_out_whole(tmp_path: Path) -> None:
+def test_an_unusable_line_invalidates_a_plain_text(tmp_path: Path) -> None:
     write(tmp_path / "bad.txt", b"one\n\ntw\xf6\n\nthree\n\nfour\n")
     write(tmp_path / "good.md", "one\n\ntwo")
     write(tmp_path / "long.txt", b"one\n\ntwo\n\n" + b"x" * (MAX_SEQUENCE_BYTES + 1))
@@ -269,7 +269,7 @@ def test_a_folder_is_read_in_natural_order_with_everything_in_it(tmp_path: Path)
     assert reading.skipped == ()
 
 
-def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_read(tmp_path: Path) -> None:
+def test_unreadable_files_in_a_folder_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", GOOD)
     write(tmp_path / "again.jsonl", GOOD)
     write(tmp_path / "empty.jsonl", "")
@@ -286,7 +286,7 @@ def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_read(tmp_path: Pa
     assert {name: why.split(";")[0] for name, why in found.items()} == {
         "empty.jsonl": "is empty",
         "program.txt": "is a binary file, not text",
-        "README.md": "is taken for a text about the data",
+        "README.md": "looks like a document about the data",
         "table.csv": "lacks sequence_id, step, state in its first line, which has: x, y",
         "wide.txt": "is in UTF-16",
     }
@@ -299,13 +299,15 @@ def test_what_cannot_be_read_in_a_folder_is_named_and_the_rest_read(tmp_path: Pa
         ("blank.txt", b"\xef\xbb\xbf \r\n\r\n", "is empty"),
         ("program.txt", b"MZ\x90\0\3", "is a binary file, not text"),
         ("wide.csv", "sequence_id".encode("utf-16"), "is in UTF-16; save it as UTF-8"),
-        ("clip.mp4", b"video", "is of no kind that can be read"),
+        ("clip.mp4", b"video", "has an unknown format"),
         ("one.jsonl", b'{"id": "a", "states": ["x"]}', "one.jsonl:1 has 1 state"),
         ("bad.jsonl", b"x\ny\nz", "bad.jsonl:1 is not valid JSON (Expecting value at column 1)"),
-        ("bad.jsonl", b"x\ny\nz", "(2 more were left out like it)"),
+        ("bad.jsonl", b"x\ny\nz", "(2 more were skipped)"),
     ],
 )
-def test_a_file_without_anything_usable_is_one_sentence(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+def test_a_file_without_usable_sequences_gives_one_sentence(
+    tmp_path: Path, name: str, content: bytes, why: str
+) -> None:
     sentence = refusal(write(tmp_path / name, content))
     assert str(tmp_path / name) in sentence and why in sentence
 
@@ -314,9 +316,9 @@ def test_missing_paths_and_folders_without_files(tmp_path: Path) -> None:
     assert "There is no file or folder" in refusal(tmp_path / "nowhere.jsonl")
     (tmp_path / "hollow" / "inner").mkdir(parents=True)
     write(tmp_path / "hollow" / "picture.png", b"\x89PNG")
-    assert "has no file that can be read" in refusal(tmp_path / "hollow")
+    assert "contains no readable file" in refusal(tmp_path / "hollow")
     os.mkfifo(tmp_path / "pipe.jsonl")
-    assert "is of no kind that can be read" in refusal(tmp_path / "pipe.jsonl")
+    assert "has an unknown format" in refusal(tmp_path / "pipe.jsonl")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -333,7 +335,7 @@ def test_files_and_folders_without_permission(tmp_path: Path) -> None:
     (tmp_path / "inner").chmod(0o700)
 
 
-def test_an_error_of_the_disk_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_error_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.jsonl", GOOD)
 
     def deny(*_: object, **__: object) -> None:
@@ -343,13 +345,13 @@ def test_an_error_of_the_disk_names_the_file(tmp_path: Path, monkeypatch: pytest
     assert refusal(path) == f"{path} cannot be read (Permission denied); check the file and its permissions."
 
 
-def test_progress_runs_from_nothing_to_all(tmp_path: Path) -> None:
+def test_progress_runs_from_zero_to_one(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", "".join(GOOD.replace('"a"', f'"{i}"') for i in range(5000)))
     write(tmp_path / "b.txt", "one\n\ntwo")
-    told: list[tuple[float, str]] = []
-    read_sequences(tmp_path, lambda fraction, text: told.append((fraction, text)))
-    fractions = [fraction for fraction, _ in told]
+    calls: list[tuple[float, str]] = []
+    read_sequences(tmp_path, lambda fraction, text: calls.append((fraction, text)))
+    fractions = [fraction for fraction, _ in calls]
     assert fractions == sorted(fractions)
-    assert 50 <= len(told) <= 102
+    assert 50 <= len(calls) <= 102
     assert fractions[0] < 0.05 and 0.97 < fractions[-1] <= 1.0
-    assert told[0][1] == "Reading a.jsonl"
+    assert calls[0][1] == "Reading a.jsonl"

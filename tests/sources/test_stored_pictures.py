@@ -1,4 +1,4 @@
-"""Collections of pictures: stored, listed, loaded and imported; a damaged one says so."""
+"""Picture collections: storing, listing, loading and importing them, and errors for damaged ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def frame(shade: int) -> bytes:
 
 
 def record(folder: Path, **sequences: list[int]) -> Path:
-    """A folder as worlds record it: one picture of each shade of grey."""
+    """A folder in the format of recorded worlds: one picture per shade of grey."""
     folder.mkdir(parents=True, exist_ok=True)
     with FrameWriter(folder) as writer:
         lines = [
@@ -41,7 +41,7 @@ def write(path: Path, records: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
-def test_a_recorded_folder_comes_in_with_frames_and_actions(tmp_path: Path, home: Path) -> None:
+def test_a_recorded_folder_is_imported_with_frames_and_actions(tmp_path: Path, home: Path) -> None:
     report = import_collection(home, record(tmp_path / "greys", a=[10, 20, 30], b=[40, 50]))
     assert (report.name, report.sequences, report.transitions, report.skipped) == ("greys", 2, 3, ())
     collection = get_collection(home, "greys")
@@ -54,14 +54,14 @@ def test_a_recorded_folder_comes_in_with_frames_and_actions(tmp_path: Path, home
     assert [int(pixels(state.picture)[0, 0, 0]) for state in first.states if state.picture] == [10, 20, 30]
 
 
-def test_the_lines_alone_bring_what_lies_beside_them(tmp_path: Path, home: Path) -> None:
+def test_importing_the_jsonl_file_includes_the_files_beside_it(tmp_path: Path, home: Path) -> None:
     folder = record(tmp_path / "greys", a=[10, 20])
     assert import_collection(home, folder / "sequences.jsonl", "again").sequences == 1
     collection = get_collection(home, "again")
     assert (collection.kind, collection.has_actions) == ("image", True)
 
 
-def test_a_line_that_cannot_be_used_is_named_and_the_rest_comes_in(tmp_path: Path, home: Path) -> None:
+def test_unusable_lines_are_reported_and_the_rest_is_imported(tmp_path: Path, home: Path) -> None:
     folder = record(tmp_path / "greys", a=[10, 20], b=[30, 40])
     lines = [json.loads(line) for line in (folder / "sequences.jsonl").read_text().splitlines()]
     bad = [
@@ -80,7 +80,7 @@ def test_a_line_that_cannot_be_used_is_named_and_the_rest_comes_in(tmp_path: Pat
         assert item.where == f"sequences.jsonl:{number}" and why in item.why
 
 
-def test_a_frame_that_is_no_image_leaves_its_sequence_out(tmp_path: Path, home: Path) -> None:
+def test_an_unreadable_frame_leaves_its_sequence_out(tmp_path: Path, home: Path) -> None:
     folder = record(tmp_path / "greys", a=[10, 20], b=[30, 40])
     with zipfile.ZipFile(folder / FRAMES_FILE, "a") as archive:
         archive.writestr("broken.png", frame(10)[:40])
@@ -121,9 +121,9 @@ def test_a_collection_that_lacks_a_frame_names_it(tmp_path: Path, home: Path) ->
         load_sequences(home, "greys")
 
 
-def test_a_recording_without_its_frames_is_refused(tmp_path: Path, home: Path) -> None:
+def test_a_recording_without_its_frames_is_rejected(tmp_path: Path, home: Path) -> None:
     folder = record(tmp_path / "greys", a=[10, 20])
     (folder / FRAMES_FILE).unlink()
-    with pytest.raises(SwirlError, match=r"greys lacks frames\.zip, which holds its frames; record it again\.$"):
+    with pytest.raises(SwirlError, match=r"greys lacks frames\.zip, which contains its frames; record it again\.$"):
         import_collection(home, folder)
     assert not (home / "collections" / "greys").exists()

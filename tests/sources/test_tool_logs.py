@@ -1,4 +1,4 @@
-"""Tool logs: both layouts read into steps, imported with their calls, and recorded like a world."""
+"""Tool logs: reading both layouts into steps, importing them with their calls, and recording them as a world."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import import_collection, load_sequences
-from swirl.sources.formats.tool_logs import read_answer_tree, read_tau_bench
+from swirl.sources.formats.tool_log_sequences import load_logs
+from swirl.sources.formats.tool_logs import read_answer_tree
 from swirl.worlds import registry
 from swirl.worlds.base import episode_seed
 from swirl.worlds.tool_log_world import shorten_message
@@ -76,15 +77,15 @@ ANSWER = tree(
 
 @pytest.fixture
 def tau(tmp_path):
-    """A file of tau-bench's layout: six tasks of two trials."""
+    """A file in tau-bench's layout: six tasks with two trials each."""
     records = [{"task_id": task, "trial": trial, "traj": TRAJECTORY} for task in range(6) for trial in range(2)]
     path = tmp_path / "tau.json"
     path.write_text(json.dumps(records))
     return path
 
 
-def test_a_trajectory_is_cut_where_the_user_speaks(tau):
-    first, second = read_tau_bench(tau)[:2]
+def test_a_trajectory_is_split_at_user_messages(tau):
+    first, second = read_logs(tau)[:2]
     assert (first.id, second.id) == ("task-0-trial-0-0", "task-0-trial-0-1")
     assert [(step.context, step.call, step.observation) for step in first.steps] == [
         ("Hello, I am Mia.", 'get_user(id="mia")', '{"name": "Mia"}'),
@@ -94,7 +95,7 @@ def test_a_trajectory_is_cut_where_the_user_speaks(tau):
     assert second.steps[0].earlier[0] == ('get_user(id="mia")', '{"name": "Mia"}')
 
 
-def test_each_call_of_a_tree_is_in_one_log_and_a_branch_begins_where_it_leaves(tmp_path):
+def test_each_call_of_a_tree_is_in_exactly_one_log(tmp_path):
     path = tmp_path / "7_DFS.json"
     path.write_text(json.dumps(ANSWER))
     first, second = read_answer_tree(path)
@@ -113,9 +114,14 @@ def test_a_flat_chain_is_read_like_a_tree(tmp_path):
     assert [step.call for log in read_answer_tree(path) for step in log.steps] == ['search(q="cat")']
 
 
-@pytest.mark.parametrize("reader", [read_tau_bench, read_answer_tree])
-@pytest.mark.parametrize("text", ["[]", "{}", '[{"id": 1}]', "no json", '[{"task_id": 1, "traj": []}]', None])
-def test_other_files_are_one_sentence(tmp_path, reader, text):
+def read_logs(path):
+    """The logs of a file whose layout is detected."""
+    return load_logs(path, path)
+
+
+@pytest.mark.parametrize("reader", [read_logs, read_answer_tree])
+@pytest.mark.parametrize("text", ["[]", "{}", '[{"id": 1}]', "no json", None])
+def test_other_files_give_one_sentence(tmp_path, reader, text):
     path = tmp_path / "file.json"
     if text is not None:
         path.write_text(text)
@@ -123,7 +129,14 @@ def test_other_files_are_one_sentence(tmp_path, reader, text):
         reader(path)
 
 
-def test_an_import_keeps_the_calls_aside_and_names_what_it_leaves_out(tmp_path):
+def test_a_tau_bench_log_is_not_a_toolbench_answer_and_may_have_no_calls(tmp_path, tau):
+    with pytest.raises(SwirlError, match="not a ToolBench answer; it needs"):
+        read_answer_tree(tau)
+    tau.write_text('[{"task_id": 1, "traj": []}]')
+    assert read_logs(tau) == ()
+
+
+def test_an_import_hides_the_calls_and_reports_what_it_leaves_out(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     (folder / "1.json").write_text(json.dumps(ANSWER))
@@ -149,11 +162,11 @@ def test_logs_are_recorded_like_a_world_and_held_out_by_task(tmp_path, tau):
     assert report["sequences"] == 4 and (tmp_path / "out" / "actions.jsonl").exists()
     with pytest.raises(UsageError, match="ask for at most as many"):
         registry.record("tau-bench", tmp_path / "more", **(wanted | {"sequences": 500}))
-    with pytest.raises(SwirlError, match="no log of toolbench"):
+    with pytest.raises(SwirlError, match="no toolbench log"):
         registry.record("toolbench", tmp_path / "other", **wanted)
     with pytest.raises(SwirlError, match="--from PATH"):
         registry.record("tau-bench", tmp_path / "none", sequences=1, length=1, seed=0)
-    with pytest.raises(UsageError, match="leave --from out"):
+    with pytest.raises(UsageError, match="omit --from"):
         registry.record("household", tmp_path / "none", **wanted)
     assert not (tmp_path / "none").exists()
 
@@ -166,7 +179,7 @@ def test_answers_are_shortened():
 
 @pytest.mark.parametrize(
     ("path", "reader", "calls"),
-    [("tau-bench/gpt-4o-airline.json", read_tau_bench, 1070), ("toolbench", read_answer_tree, 300),
+    [("tau-bench/gpt-4o-airline.json", read_logs, 1070), ("toolbench", read_answer_tree, 300),
      ("stabletoolbench", read_answer_tree, 39)],
 )  # fmt: skip
 def test_the_benchmarks_own_files(path, reader, calls):

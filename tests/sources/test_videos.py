@@ -1,4 +1,4 @@
-"""Videos as sequences: which frames are taken, where they are divided, what is left out and why."""
+"""Videos as sequences: which frames are taken, where they are split, what is left out and why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def moving(count: int, **more: object) -> list[np.ndarray]:
 
 
 def noise(count: int) -> list[np.ndarray]:
-    """Frames of which no two are alike."""
+    """Frames that are all different."""
     draw = np.random.default_rng(0)
     return list(np.kron(draw.integers(0, 255, (count, 8, 12, 3)), np.ones((1, 8, 8, 1))).astype(np.uint8))
 
@@ -45,7 +45,7 @@ def test_every_container_gives_its_frames_in_order(tmp_path: Path, home: Path, s
     report = import_collection(home, video(tmp_path / f"clip{suffix}", moving(16), codec=codec))
     assert (report.name, report.sequences, report.transitions, report.skipped) == ("clip", 1, 7, ())
     for index, state in enumerate(load_sequences(home, "clip")[0].states):
-        # Frames 1, 3, 5, …: a short video is taken at a finer step than half a second.
+        # Frames 1, 3, 5, …: a short video uses a smaller step than half a second.
         assert np.abs(shown(state).astype(int) - scene(8 * index)).mean() < 12
     assert (get_collection(home, "clip").kind, get_collection(home, "clip").source[-8 - len(suffix) :]) == (
         "image",
@@ -76,20 +76,20 @@ def test_the_step_is_at_least_one_frame() -> None:
     assert PictureOptions(every=7).step(Fraction(30), 4) == 7
 
 
-def test_frames_that_look_the_same_are_left_out_and_said(tmp_path: Path, home: Path) -> None:
+def test_duplicate_frames_are_left_out_and_reported(tmp_path: Path, home: Path) -> None:
     still, other = [scene(0)] * 5, [scene(40)] * 5
     path = video(tmp_path / "slow.mp4", [*still, *other, *still])
     report = import_collection(home, path, options=PictureOptions(every=1))
     assert shapes(home, "slow") == {"slow": 3}
     assert lines(report) == [
-        'slow.mp4: frames 2-5, 7-10, 12-15 look the same as the frame before; "keep duplicates" keeps such frames.'
+        'slow.mp4: frames 2-5, 7-10, 12-15 look the same as the previous frame; "keep duplicates" keeps such frames.'
     ]
     report = import_collection(home, path, options=PictureOptions(every=1, keep_duplicates=True))
     assert (shapes(home, "slow"), report.skipped) == ({"slow": 15}, ())
 
 
-def test_a_cut_begins_another_sequence(tmp_path: Path, home: Path) -> None:
-    # A picture cannot be compared with a plain one: only patterns have structure to tell apart.
+def test_a_cut_begins_a_new_sequence(tmp_path: Path, home: Path) -> None:
+    # Patterns, because plain pictures have no structure to compare.
     one, two = noise(2)
     first = [np.roll(one, 2 * i, axis=1) // 3 for i in range(10)]
     second = [255 - np.roll(two, 2 * i, axis=1) // 3 for i in range(10)]
@@ -97,8 +97,8 @@ def test_a_cut_begins_another_sequence(tmp_path: Path, home: Path) -> None:
     report = import_collection(home, path, options=PictureOptions(every=3))
     assert shapes(home, "film") == {"film": 4, "film#11": 4}
     assert lines(report) == [
-        'film.mp4: frames 11, 21 begin another scene, and so another sequence; "keep cuts" keeps one.',
-        "film.mp4: frame 21 is a scene of one frame; a sequence needs two.",
+        'film.mp4: frames 11, 21 start a new scene and sequence; "keep cuts" keeps one sequence.',
+        "film.mp4: frame 21 is a scene with one frame; a sequence needs two.",
     ]
     before, after = load_sequences(home, "film")
     assert shown(before.states[-1]).mean() < 100 < shown(after.states[0]).mean()
@@ -114,9 +114,9 @@ def test_an_animated_gif_keeps_its_pixels(tmp_path: Path, home: Path) -> None:
     assert frames[0].picture is not None and frames[0].picture.member.endswith(".png")
 
 
-def test_a_film_made_on_its_side_is_upright(tmp_path: Path, home: Path) -> None:
+def test_a_video_recorded_sideways_is_upright(tmp_path: Path, home: Path) -> None:
     path = video(tmp_path / "phone.mp4", moving(4, size=(128, 64)))
-    # The matrix in the track's head, as a phone writes it: turned by 90 degrees.
+    # The matrix in the track header, as a phone writes it: rotated by 90 degrees.
     data = path.read_bytes()
     plain = b"\0\1\0\0" + b"\0" * 12 + b"\0\1\0\0" + b"\0" * 12 + b"\x40\0\0\0"
     turned = b"\0\0\0\0" + b"\0\1\0\0" + b"\0" * 4 + b"\xff\xff\0\0" + b"\0" * 16 + b"\x40\0\0\0"
@@ -125,7 +125,7 @@ def test_a_film_made_on_its_side_is_upright(tmp_path: Path, home: Path) -> None:
     import_collection(home, path)
     first = shown(load_sequences(home, "phone")[0].states[0])
     assert first.shape == (128, 64, 3)
-    # Turned clockwise, the square from the upper left is on the upper right.
+    # Rotated clockwise, the square from the upper left is in the upper right.
     assert first[:24, 36:44].mean() > first[-24:, 36:44].mean() + 80
 
 
@@ -141,27 +141,27 @@ def refusal(home: Path, path: Path) -> str:
     return sentence
 
 
-def test_a_text_called_mp4(tmp_path: Path, home: Path) -> None:
+def test_a_text_with_the_suffix_mp4(tmp_path: Path, home: Path) -> None:
     sentence = refusal(home, write(tmp_path / "text.mp4", b"Once upon a time.\n" * 100))
-    assert "text.mp4 is no video that can be read (Invalid data found" in sentence
-    assert "is no video that can be read" in refusal(home, write(tmp_path / "empty.webm", b""))
+    assert "text.mp4 is not a readable video (Invalid data found" in sentence
+    assert "is not a readable video" in refusal(home, write(tmp_path / "empty.webm", b""))
 
 
 def test_a_playlist_opens_no_other_file(tmp_path: Path, home: Path) -> None:
     video(tmp_path / "real.mp4", moving(8))
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{tmp_path / 'real.mp4'}\n#EXT-X-ENDLIST\n"
     for name in ("list.mp4", "list.mkv"):
-        assert "is no video that can be read" in refusal(home, write(tmp_path / name, playlist.encode()))
+        assert "is not a readable video" in refusal(home, write(tmp_path / name, playlist.encode()))
 
 
 def test_a_video_without_pictures(tmp_path: Path, home: Path) -> None:
-    assert "sound.mp4 has no pictures in it, only sound; choose a video" in refusal(home, sound(tmp_path / "sound.mp4"))
+    assert "sound.mp4 contains only sound, not pictures; choose a video" in refusal(home, sound(tmp_path / "sound.mp4"))
 
 
 def test_a_video_of_an_unknown_codec(tmp_path: Path, home: Path) -> None:
     path = video(tmp_path / "odd.mp4", moving(8))
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
-    assert "odd.mp4 is packed in a way that cannot be read here" in refusal(home, path)
+    assert "odd.mp4 uses a codec that is not supported" in refusal(home, path)
 
 
 def test_a_gif_of_one_frame(tmp_path: Path, home: Path) -> None:
@@ -170,16 +170,16 @@ def test_a_gif_of_one_frame(tmp_path: Path, home: Path) -> None:
 
 def test_a_video_that_shows_one_picture(tmp_path: Path, home: Path) -> None:
     sentence = refusal(home, video(tmp_path / "still.mp4", [scene(0)] * 12))
-    assert "still.mp4: frames 2-12 look the same as the frame before" in sentence
+    assert "still.mp4: frames 2-12 look the same as the previous frame" in sentence
 
 
 def test_a_step_wider_than_the_video(tmp_path: Path, home: Path) -> None:
     path = video(tmp_path / "short.mp4", moving(6))
-    with pytest.raises(SwirlError, match="gives one frame at a step of 50; a sequence needs two, so take a smaller"):
+    with pytest.raises(SwirlError, match="gives one frame at a step of 50; a sequence needs two, so use a smaller"):
         import_collection(home, path, options=PictureOptions(every=50))
 
 
-def test_a_video_that_breaks_off_gives_what_it_has(tmp_path: Path, home: Path) -> None:
+def test_a_truncated_video_gives_its_readable_frames(tmp_path: Path, home: Path) -> None:
     whole = video(tmp_path / "whole.avi", noise(40), codec="mpeg4")
     data = whole.read_bytes()
     report = import_collection(
@@ -198,7 +198,8 @@ def test_the_step_is_frames_or_seconds() -> None:
     assert parse_every("0.5s") == {"seconds": 0.5}
     assert parse_every(" 2 s") == {"seconds": 2.0}
     for wrong in ("0", "0s", "-1", "1.5", "x", "", "1e3s", "5m", "infs"):
-        with pytest.raises(UsageError, match=r"is no step; use a number of frames like 15, or seconds like 0\.5s"):
+        sentence = r"is not a valid step; use a number of frames such as 15, or seconds such as 0\.5s"
+        with pytest.raises(UsageError, match=sentence):
             parse_every(wrong)
 
 
@@ -210,10 +211,10 @@ def test_the_options_have_flags(tmp_path: Path, home: Path, capsys: pytest.Captu
     assert main([*arguments[:4], "--every", "0.3s"]) == 0
     assert shapes(home, "clip") == {"clip": 2}
     assert main([*arguments[:4], "--every", "often"]) == 2
-    assert "'often' is no step; use a number of frames" in capsys.readouterr().err
+    assert "'often' is not a valid step; use a number of frames" in capsys.readouterr().err
 
 
-def test_places_in_a_report_stay_readable() -> None:
+def test_frame_numbers_in_a_report_stay_readable() -> None:
     assert describe_frames("a.mp4", [3]) == "a.mp4: frame 3"
     assert describe_frames("a.mp4", [1, 2, 3, 7, 9, 10]) == "a.mp4: frames 1-3, 7, 9-10"
     assert describe_frames("a.mp4", [1, 16, 31, 91], 15) == "a.mp4: frames 1-31, 91"
@@ -243,7 +244,7 @@ def test_900_real_frames_in_well_under_a_minute(home: Path) -> None:
 @pytest.mark.skipif("world.mp4" not in clips(), reason="this gradio ships no world.mp4")
 def test_a_real_clip_needs_no_options(home: Path) -> None:
     report = import_collection(home, clips()["world.mp4"])
-    # A globe that turns for 30 seconds: one scene, no two frames alike.
+    # A globe that turns for 30 seconds: one scene, all frames different.
     assert (report.sequences, report.transitions, report.skipped) == (1, 60, ())
 
 
@@ -251,5 +252,5 @@ def test_a_real_clip_needs_no_options(home: Path) -> None:
 def test_a_real_clip_that_stands_still_for_a_while(home: Path) -> None:
     report = import_collection(home, clips()["a.mp4"])
     assert report.sequences == 1 and 5 <= report.transitions <= 11
-    assert len(report.skipped) == 1 and "look the same as the frame before" in report.skipped[0].why
+    assert len(report.skipped) == 1 and "look the same as the previous frame" in report.skipped[0].why
     assert shown(load_sequences(home, "a")[0].states[0]).shape == (288, 512, 3)

@@ -117,7 +117,7 @@ def test_changing_in_place(history: History, run: str) -> None:
         return page.change({"run": run, "field": field, "value": value})["rows"][run][1]
 
     assert "the &lt;best&gt;" in change("name", " the <best> ") and history.run(run).name == "the <best>"
-    assert "anchor on" in change("note", "anchor on") and history.note(run) == "anchor on"
+    assert "anchor on" in change("note", "anchor on") and history.run(run).note == "anchor on"
     change("tag", "good, paper loop")
     assert history.run(run).tags == ("good", "paper loop")
     assert 'data-untag="good"' not in change("untag", "good")

@@ -71,5 +71,5 @@ def test_the_fields_under_the_drop_area_say_how_videos_are_read(tmp_path: Path, 
     assert "9 transitions" in explorer.receive({**asked, "keep_duplicates": True})["parts"]["import"].replace(
         "\u202f", " "
     )
-    with pytest.raises(SwirlError, match="is no step"):
+    with pytest.raises(SwirlError, match="is not a valid step"):
         explorer.receive({**asked, "every": "often"})

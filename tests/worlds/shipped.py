@@ -1,4 +1,4 @@
-"""The shipped samples of picture worlds."""
+"""Checks of the shipped samples of picture worlds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from swirl.worlds.base import World, episode_seed
 
 
 def assert_sample_is_of(world: World, license: str, sequences: int, length: int, home: Path) -> None:
-    """The sample's card says the command; its first sequences, played again, look the same and were done the same."""
+    """Replaying the command in the sample's metadata gives the same first sequences and actions."""
     folder = assets() / "collections" / world.name
     card = json.loads((folder / "collection.json").read_text(encoding="utf-8"))
     assert (card["world"], card["kind"], card["license"]) == (world.name, "image", license)

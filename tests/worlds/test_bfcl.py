@@ -1,4 +1,4 @@
-"""The tools of bfcl-eval: the same for the same seed, states that say what calls change, held-out records."""
+"""The tools of bfcl-eval: reproducible episodes, states that show what calls change, held-out records."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_same_seed_gives_the_same_episode_whenever_it_is_played(world):
     assert len({episode.states[0].text for episode in first}) > 7
 
 
-def test_most_calls_change_what_is_seen_and_states_are_short(world):
+def test_most_calls_change_the_state_and_states_are_short(world):
     episodes = [world.episode(episode_seed(4, index), 10) for index in range(42)]
     no_ops = [no_op for episode in episodes for no_op in episode.no_ops]
     assert len(no_ops) == 420 and 0 < sum(no_ops) < 42
@@ -44,27 +44,27 @@ def test_most_calls_change_what_is_seen_and_states_are_short(world):
 def test_true_calls_of_the_records_are_among_the_actions(world):
     called = {action.split("(")[0] for index in range(70) for action in world.episode(index, 10).actions}
     assert {"book_flight", "post_tweet", "cd", "lockDoors", "place_order", "create_ticket", "send_message"} <= called
-    assert "get_flight_cost" in called or "displayCarStatus" in called  # only true calls ask
+    assert "get_flight_cost" in called or "displayCarStatus" in called  # only true calls are questions
 
 
 def test_held_out_seeds_play_other_records(world):
     for name in bfcl.MODULES:
         known, unseen = world.tools[name, False], world.tools[name, True]
         assert known and unseen
-        # Some records begin alike, but never with the same calls.
+        # Some records begin with equal states, but never with the same calls.
         pairs = [{json.dumps(pair, sort_keys=True) for pair in found} for found in (known, unseen)]
         assert not pairs[0] & pairs[1]
     assert world.episode(episode_seed(HELD_OUT_SEED, 0), 4) != world.episode(episode_seed(0, 0), 4)
 
 
-def test_neither_clocks_nor_random_ids_are_seen(world):
-    episodes = [world.episode(3 + 7 * index, 12) for index in range(20)]  # travel, which draws its ids
-    said = " ".join(state.text for episode in episodes for state in episode.states)
-    assert "#2" in said and not re.search(r"\d{7}", said)
+def test_clocks_and_random_ids_are_hidden(world):
+    episodes = [world.episode(3 + 7 * index, 12) for index in range(20)]  # travel, which chooses its ids at random
+    text = " ".join(state.text for episode in episodes for state in episode.states)
+    assert "#2" in text and not re.search(r"\d{7}", text)
     assert not any("access_token" in action for episode in episodes for action in episode.actions)
 
 
-def test_true_calls_are_read_and_never_evaluated():
+def test_true_calls_are_parsed_but_never_evaluated():
     class Tool:
         def cd(self, folder: str) -> None: ...
 
@@ -84,13 +84,13 @@ def test_a_refused_call_changes_nothing(world):
     assert play.state_text() == before.replace("headlights: off", "headlights: on")
 
 
-def test_another_layout_of_the_package_is_one_sentence(monkeypatch):
+def test_another_layout_of_the_package_gives_one_sentence(monkeypatch):
     monkeypatch.setattr(bfcl, "RECORDS", "gone.json")
     with pytest.raises(SwirlError, match=r"bfcl-eval==2026\.3\.23"):
         bfcl.Bfcl()
 
 
-def test_the_shipped_sample_is_what_its_command_records(world, tmp_path):
+def test_the_shipped_sample_is_reproducible(world, tmp_path):
     folder = assets() / "collections" / "bfcl"
     card = json.loads((folder / "collection.json").read_text(encoding="utf-8"))
     assert card["license"] == "Apache-2.0" and "--sequences 42 --length 10 --seed 7" in card["recorded_with"]

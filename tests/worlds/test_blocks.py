@@ -1,4 +1,4 @@
-"""Blocks: the same for the same seed, what each action does, and pictures that say all and nothing else."""
+"""Blocks: reproducible episodes, the effect of each action, and pictures that show exactly the complete state."""
 
 from collections import Counter
 from itertools import pairwise
@@ -61,15 +61,15 @@ def test_at_least_nine_in_ten_steps_change_the_frame_and_the_rest_are_labelled()
             assert np.array_equal(pixels(before.picture), pixels(after.picture)) == no_op
 
 
-def test_a_push_moves_what_is_pushed_too():
+def test_a_push_also_moves_the_objects_in_front():
     assert first_row(act(ROW, "push the blue square right")) == "R.BG"
     assert first_row(act(ROW, "push the red circle right")) == ".RBG"
 
 
-def test_what_cannot_be_moved_stays():
+def test_blocked_objects_do_not_move():
     full = board(["RBG.", "....", "....", "...."]).with_things({3: Thing("cross", "purple")})
     assert act(full, "push the red circle right") == full
-    assert act(full, "push the green triangle right") == full  # what is in front stands at the edge
+    assert act(full, "push the green triangle right") == full  # the object in front is at the edge
     for action in ("move the red circle right", "move the red circle up", "push the red circle down"):
         assert act(ROW, action) == ROW
 
@@ -84,7 +84,7 @@ def test_move_paint_remove_and_swap():
     )
 
 
-def test_no_two_things_come_to_look_alike():
+def test_no_two_things_ever_look_alike():
     twins = ROW.with_things({8: Thing("circle", "yellow")})
     assert act(twins, "paint the red circle yellow") == twins
     for boards, _ in PLAYS:
@@ -93,7 +93,7 @@ def test_no_two_things_come_to_look_alike():
             assert len(set(things)) == len(things) >= 2
 
 
-def test_words_that_are_no_action_are_refused_and_absent_things_do_nothing():
+def test_unknown_actions_raise_and_absent_things_do_nothing():
     with pytest.raises(ValueError, match="jump"):
         act(ROW, "jump")
     with pytest.raises(ValueError, match="pink circle"):
@@ -102,21 +102,21 @@ def test_words_that_are_no_action_are_refused_and_absent_things_do_nothing():
 
 
 def test_every_change_has_one_explanation():
-    """No two actions that change a board lead to the same next one, so the action can be read off the frames."""
+    """No two actions that change a board lead to the same next board, so the frames determine the action."""
     for boards, _ in PLAYS[:20]:
         nexts = [act(boards[0], action) for action in actions(boards[0])]
         changed = [after for after in nexts if after != boards[0]]
         assert len(set(changed)) == len(changed) > 10
 
 
-def test_the_actions_are_mixed_as_meant():
+def test_the_verbs_have_the_intended_shares():
     counts = Counter(action.split()[0] for _, taken in PLAYS for action in taken)
     shares = {verb: count / sum(counts.values()) for verb, count in counts.items()}
     assert 0.35 < shares["move"] < 0.6
     assert all(0.03 < shares[verb] < 0.25 for verb in ("push", "paint", "remove", "swap"))
 
 
-def test_a_frame_changes_only_in_the_cells_concerned():
+def test_a_frame_changes_only_in_the_affected_cells():
     assert changed_cells(ROW, act(ROW, "move the red circle down")) == {0, 4}
     assert changed_cells(ROW, act(ROW, "push the red circle right")) == {0, 1, 2, 3}
     assert changed_cells(ROW, act(ROW, "swap the red circle and the green triangle")) == {0, 2}
@@ -127,7 +127,7 @@ def test_a_frame_changes_only_in_the_cells_concerned():
             assert changed_cells(before, after) == moved
 
 
-def test_there_are_75_cell_pictures_all_different_and_no_others():
+def test_there_are_exactly_75_different_cell_pictures():
     things = [(None, None), *((shape, colour) for shape in SHAPES for colour in COLOURS)]
     known = {cell_picture(pad, *thing).tobytes() for pad in (None, *PADS) for thing in things}
     assert len(known) == 75
@@ -137,7 +137,7 @@ def test_there_are_75_cell_pictures_all_different_and_no_others():
         assert set(cells) <= known
 
 
-def test_a_pad_stays_where_it_is_and_its_rim_is_seen_around_what_stands_on_it():
+def test_pads_never_move_and_their_rims_stay_visible():
     for pad in PADS:
         empty, rim = cell_picture(pad, None, None), PADS[pad][1]
         for shape in SHAPES:
@@ -148,5 +148,5 @@ def test_a_pad_stays_where_it_is_and_its_rim_is_seen_around_what_stands_on_it():
         assert len({shown.pads for shown in boards}) == 1
 
 
-def test_the_shipped_sample_is_this_worlds(tmp_path):
+def test_the_shipped_sample_is_reproducible(tmp_path):
     assert_sample_is_of(Blocks(), "Apache-2.0", sequences=400, length=8, home=tmp_path)

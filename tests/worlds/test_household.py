@@ -1,4 +1,4 @@
-"""Household: the same for the same seed, nearly always changing, and with the side effects that make it a world."""
+"""Household: reproducible episodes that nearly always change the state, and side effects of actions."""
 
 import pytest
 
@@ -38,8 +38,8 @@ def test_at_least_nine_in_ten_steps_change_the_state_and_the_rest_are_labelled()
         assert all((before == following) == no_op for before, following, no_op in pairs)
 
 
-def test_the_state_says_all_that_matters():
-    """Equal texts behave alike: each text and action lead to one next text, over many episodes."""
+def test_the_state_is_complete():
+    """Each text and action lead to the same next text, over many episodes."""
     seen = {}
     for seed in range(300):
         episode = Household().episode(seed, 20)
@@ -47,13 +47,13 @@ def test_the_state_says_all_that_matters():
             assert seen.setdefault((before, action), following) == following
 
 
-def test_what_is_carried_moves_along():
+def test_carried_things_move_along():
     moved = after("take the rope", "go to the hall")
     assert (moved.player_room, moved.things["rope"].room) == ("hall", "hall")
     assert moved.things["key"].room == "attic"
 
 
-def test_a_carried_box_takes_along_what_is_in_it():
+def test_a_carried_box_moves_with_its_content():
     moved = after("take the box", "go to the hall")
     assert moved.box.room == moved.things["apple"].room == "hall"
 
@@ -70,6 +70,6 @@ def test_shut_containers_and_doors_stop_you():
     assert after("open the door", "go to the cellar", house=hall).player_room == "cellar"
 
 
-def test_words_that_are_no_action_are_refused():
+def test_unknown_actions_raise():
     with pytest.raises(ValueError, match="dance"):
         act(HOUSE, "dance")

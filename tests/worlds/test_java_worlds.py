@@ -1,4 +1,4 @@
-"""The Java worlds, really played. Skipped with the reason where they are not installed."""
+"""The Java worlds, played with their real simulators; skipped with the reason if these are not installed."""
 
 import json
 import os
@@ -21,14 +21,14 @@ SEEDS = (1, 2, 3, 4, episode_seed(1000, 0))
 
 
 def played(name, seeds):
-    """The episodes of these seeds and the JVM's process, by then at its end."""
+    """The episodes of these seeds, and the JVM's process, which has ended."""
     with registry.open_world(name) as world:
         process = world.env._gateway.java_process
         episodes = {seed: world.episode(seed, 10) for seed in seeds}
     return episodes, process
 
 
-def test_episodes_are_the_same_in_another_jvm_and_order_and_nearly_always_change(name):
+def test_episodes_are_reproducible_in_another_jvm_and_nearly_always_change(name):
     first, process = played(name, SEEDS)
     again, _ = played(name, reversed(SEEDS[1:]))
     assert {seed: first[seed] for seed in again} == again
@@ -43,7 +43,7 @@ def test_episodes_are_the_same_in_another_jvm_and_order_and_nearly_always_change
         )
 
 
-def test_the_shipped_sample_is_this_worlds_and_changes(name):
+def test_the_shipped_sample_is_reproducible_and_changes(name):
     folder = assets() / "collections" / name
     card = json.loads((folder / "collection.json").read_text(encoding="utf-8"))
     assert (card["world"], card["license"]) == (name, "Apache-2.0")
@@ -61,7 +61,7 @@ def test_the_shipped_sample_is_this_worlds_and_changes(name):
     assert sequences[0]["states"][: len(recorded)] == recorded
 
 
-def test_the_jvm_ends_when_playing_fails_and_javas_options_are_put_back(name, monkeypatch):
+def test_the_jvm_ends_and_java_options_are_restored_after_a_failure(name, monkeypatch):
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dmine=1")
     with pytest.raises(RuntimeError, match="on purpose"), registry.open_world(name) as world:
         process = world.env._gateway.java_process
@@ -78,7 +78,7 @@ def test_held_out_tasks_are_never_played_by_small_seeds(name):
     assert small.states[0] != large.states[0]
 
 
-def test_a_java_that_does_not_start_is_one_sentence(name):
+def test_a_java_that_does_not_start_gives_one_sentence(name):
     def start():
         raise OSError("no java here")
 

@@ -1,4 +1,4 @@
-"""MiniWoB++: pages read into widgets without a browser; one browser that plays the shipped sample again."""
+"""MiniWoB++: reading pages into widgets without a browser, and replaying the shipped sample in one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEEDS = {world.name: world.needs for world in registry.world_infos()}["miniwob"]
 
 
 def element(ref, parent, tag, text="", value="", classes=""):
-    """An element as `dom_elements` has it, as far as the page is read from it."""
+    """An element of `dom_elements` with the keys that are read."""
     return {"ref": ref, "parent": parent, "tag": tag, "text": text, "value": value, "classes": classes}
 
 
@@ -45,13 +45,13 @@ def test_a_page_is_read_into_its_widgets():
     )
 
 
-def test_deeds_name_what_they_act_on_and_never_a_text_node():
+def test_actions_name_their_widget_and_never_a_text_node():
     found = parse_widgets(FORM)
     assert all(widget.ref > 0 for widget in found)
     words = {deed.words for seed in range(40) for deed in miniwob.list_actions(found, random.Random(seed))}
     assert {'click the checkbox "zeaq"', 'click the option "1"', 'press backspace in the field "Username"'} <= words
-    assert 'type "dog" into the field "2"' in words and not any("Submit" in said for said in words)
-    assert 'press backspace in the field "2"' not in words  # nothing is in it
+    assert 'type "dog" into the field "2"' in words and not any("Submit" in action for action in words)
+    assert 'press backspace in the field "2"' not in words  # the field is empty
 
 
 def test_a_full_field_is_only_shortened():
@@ -83,4 +83,4 @@ def test_a_browser_plays_the_sample_again_and_other_tasks_for_held_out_seeds(tmp
         inside, world._open = world._open, lambda task, seed: opened.append(task) or inside(task, seed)
         world.episode(episode_seed(HELD_OUT_SEED, 1), 1)
         assert opened == ["click-tab-2-hard"] and not set(miniwob.HELD_OUT_TASKS) & set(miniwob.TASKS)
-    assert process.poll() is not None  # the driver is gone, and with it the browser
+    assert process.poll() is not None  # the driver has ended, and the browser with it

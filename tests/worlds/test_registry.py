@@ -1,4 +1,4 @@
-"""The list of worlds and recording one: whole or not at all, the same for the same seed, refused in one sentence."""
+"""Listing worlds and recording them: atomic, reproducible, with errors of one sentence."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from swirl.worlds.blocks import Blocks
 
 
 class Counter:
-    """A world that counts up; every third action does nothing."""
+    """A world that counts up; every third action changes nothing."""
 
     name = "counter"
 
@@ -37,7 +37,7 @@ class Counter:
 
 @pytest.fixture
 def counter(monkeypatch):
-    """The counting world in the household's place, so that recording is tested without a simulator."""
+    """Replaces the household by the counting world, so that recording is tested without a simulator."""
 
     def use(world):
 
@@ -50,7 +50,7 @@ def lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_record_writes_states_true_actions_and_the_card(tmp_path, counter):
+def test_record_writes_states_true_actions_and_metadata(tmp_path, counter):
     counter(Counter())
     seen = []
     report = registry.record(
@@ -92,7 +92,7 @@ def test_a_recording_that_fails_leaves_nothing_behind(tmp_path, counter):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_holds_something_is_refused(tmp_path, counter):
+def test_a_folder_that_is_not_empty_is_rejected(tmp_path, counter):
     counter(Counter())
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(SwirlError, match="not empty"):
@@ -113,7 +113,7 @@ def test_an_unknown_world_lists_the_known_ones(tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{"sequences": 0}, {"length": 0}, {"seed": -1}])
-def test_numbers_out_of_range_are_wrong_usage(tmp_path, changes):
+def test_numbers_out_of_range_are_usage_errors(tmp_path, changes):
     numbers = {"sequences": 1, "length": 1, "seed": 0} | changes
     with pytest.raises(UsageError, match=f"--{next(iter(changes))}"):
         registry.record("household", tmp_path / "out", **numbers)

@@ -1,4 +1,4 @@
-"""The simulators' words read into short states; needs neither Java nor a simulator."""
+"""Reading the simulators' texts into short states, without Java or a simulator."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_a_room_of_textworld_express():
     }
 
 
-def test_the_view_remembers_other_rooms_and_closed_containers():
+def test_the_memory_keeps_other_rooms_and_closed_containers():
     view = GameMemory()
     view.update(PANTRY, EMPTY)
     view.update(KITCHEN.replace("a fridge that is closed", "an open fridge, that contains some milk"), EMPTY)
@@ -53,7 +53,7 @@ def test_the_view_remembers_other_rooms_and_closed_containers():
     )
 
 
-def test_a_scene_of_scienceworld_is_sorted_and_free_of_clocks():
+def test_a_scene_of_scienceworld_is_sorted_without_clocks():
     scene = read_scene(LOOK, INVENTORY)
     assert scene.text() == (
         "You are in the kitchen, carrying orange. Here: chair; counter (bowl (banana, red apple), drawer); oven off "
@@ -82,7 +82,7 @@ def test_things_of_scienceworld(words, text):
     assert read_item(words).text() == text
 
 
-def test_possible_actions_name_each_thing_without_doubt():
+def test_possible_actions_are_unambiguous():
     scene = read_scene(LOOK + "\tA door to the attic (that is closed)\n", INVENTORY)
     actions = possible_actions(scene, leave=True)
     hands = {

@@ -86,6 +86,5 @@ def first_pair(home: Path, models: Models, kind: str) -> tuple[str, str]:
 
 def training_collection(home: Path, checkpoint: str, otherwise: str) -> str:
     """The collection that a checkpoint's run learned from."""
-    run_id = checkpoint.partition("@")[0]
-    run = next((run for run in history(home).runs() if run.id == run_id), None)
+    run = history(home).find_run(checkpoint.partition("@")[0])
     return str(run.settings.get("data")) if run else otherwise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from studio.services.measured_metrics import known_figures
 from studio.view_models.formatting import pluralize
 from studio.view_models.metric_rows import metric_rows
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import get_collection
 from swirl.states import Transition
 
@@ -95,7 +95,7 @@ class AnalysisPanels:
             self.models.remember(key, found)
         return {"parts": {"ahead": rollout_strip(found)}, "actions": list(found.actions), "steps": steps}
 
-    def progress_callback(self, ticket: str) -> Callable[[float, str], None]:
+    def progress_callback(self, ticket: str) -> ProgressCallback:
         """What keeps a walk's progress for `going`."""
 
         def tell(share: float, words: str) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from studio.components.shared.html import escape
 from studio.view_models.formatting import format_bytes, format_count, format_time_ago, pluralize
-from swirl.history import ImportOrigin, Resumption, Run
+from swirl.history import TRAINING_STATUSES, ImportOrigin, Resumption, Run
 from swirl.runs.archive.deletion import DeletionPreview
 from swirl.runs.archive.disk_usage import DiskUsage
 from swirl.runs.archive.lineage import LineageNode
@@ -32,7 +32,7 @@ def run_details(
     used = f'<ul class="plain">{parts}</ul>' if parts else '<p class="note">No files.</p>'
     delete = (
         '<button type="button" class="button" disabled title="Stop it before deleting it">Delete</button>'
-        if run.status in ("running", "stopping")
+        if run.status in TRAINING_STATUSES
         else '<button type="button" class="button button-danger" data-delete>Delete</button>'
     )
     error = f'<p class="error">{escape(run.error)}</p>' if run.status == "failed" and run.error else ""

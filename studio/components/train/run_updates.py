@@ -24,7 +24,7 @@ from studio.view_models.curve_points import RECENT_STEPS, band_data, recent_step
 from studio.view_models.timeline import PhaseBand, phase_bands
 from studio.view_models.training_verdicts import score_points, training_verdicts
 from swirl.errors import SwirlError
-from swirl.history import Run
+from swirl.history import UNFINISHED_STATUSES, Run
 from swirl.runs import jobs
 from swirl.settings import Settings
 
@@ -51,11 +51,7 @@ def active_run(home: Path) -> Run | None:
 def load_current_run(home: Path, run_id: str) -> Run:
     """The run as it is: one whose process has died is first marked so, and never shown as running."""
     run = history(home).run(run_id)
-    if (
-        run.status in run_descriptions.ACTIVE_STATUSES
-        and (run.status != "queued" or run.pid)
-        and not jobs.is_alive(run)
-    ):
+    if run.status in UNFINISHED_STATUSES and (run.status != "queued" or run.pid) and not jobs.is_alive(run):
         jobs.reconcile(home)
         run = history(home).run(run_id)
     return run

@@ -230,7 +230,7 @@ def apply_fit_button(fit: MemoryFit | None) -> str:
 
 def source_run_differences(past: History, run_id: str, settings: Settings) -> str:
     """How the form differs from the run it was opened from, as HTML; empty when it was opened from none."""
-    known = next((run for run in past.runs() if run.id == run_id), None) if run_id else None
+    known = past.find_run(run_id)
     if known is None:
         return ""
     found = settings_difference(known.settings, settings.to_dict())
@@ -273,6 +273,7 @@ def start_run(home: Path, request: Request) -> Answer:
         return {"errors": errors}
     preset = str(request.get("preset") or "") or None
     name = str(request.get("name") or "").strip()[:80] or None
-    parent = next((run.id for run in history(home).runs() if run.id == get_text(request, "from")), None)
+    source = history(home).find_run(get_text(request, "from"))
+    parent = source.id if source else None
     shared_models(home).free_memory_for_device(reading.settings.device)
     return {"run": jobs.start(home, preset=preset, settings=reading.settings, name=name, parent=parent)}

@@ -24,8 +24,8 @@ from swirl.evaluation.benchmarks.splits import (
 from swirl.evaluation.benchmarks.text_scores import bertscore_with_note, cider
 from swirl.evaluation.disc_edit import SAMPLES, draw_samples, pixel_distance
 from swirl.evaluation.judge import JudgeCalls, Question, parse_numbers
-from swirl.evaluation.protocols import Progress
 from swirl.evaluation.text_metrics import rouge_l
+from swirl.progress import ProgressCallback
 from swirl.sources.formats.aurora_bench import (
     TEST_FILE,
     Edit,
@@ -64,7 +64,7 @@ class AuroraBench:
     splits, paper_rows = paper_figures.AURORA_SPLITS, paper_figures.AURORA
     has_judge = True
 
-    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Edits:
+    def gather(self, folder: Path, limit: int | None, seed: int, progress: ProgressCallback | None = None) -> Edits:
         """Read the folder. Raises SwirlError where it is not the benchmark's."""
         if not is_aurora(folder):
             raise SwirlError(
@@ -89,7 +89,7 @@ class AuroraBench:
         return gathered
 
     def _add_choices(
-        self, gathered: Edits, folder: Path, limit: int | None, seed: int, progress: Progress | None
+        self, gathered: Edits, folder: Path, limit: int | None, seed: int, progress: ProgressCallback | None
     ) -> None:
         try:
             choices, skipped = read_edit_choices(folder)

@@ -24,7 +24,7 @@ from swirl.evaluation.benchmarks.splits import (
     sample_items,
 )
 from swirl.evaluation.judge import JudgeCalls, Question, parse_numbers
-from swirl.evaluation.protocols import Progress
+from swirl.progress import ProgressCallback
 from swirl.states import Picture, State
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ByteMorph:
     splits, paper_rows = paper_figures.BYTEMORPH_SPLITS, paper_figures.BYTEMORPH
     has_judge = True
 
-    def gather(self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None) -> Motions:
+    def gather(self, folder: Path, limit: int | None, seed: int, progress: ProgressCallback | None = None) -> Motions:
         """Read the files. Raises SwirlError where there is none, or one has other columns."""
         files = [folder] if folder.is_file() else next((f for f in (sorted(folder.glob(p)) for p in FILES) if f), [])
         if not files:
@@ -177,7 +177,7 @@ def category(edit_type: str) -> str:
 
 
 def read_row_pictures(
-    places: Sequence[_RowReference], progress: Progress | None = None
+    places: Sequence[_RowReference], progress: ProgressCallback | None = None
 ) -> Iterator[tuple[_RowReference, dict[str, Any]]]:
     """Each place with its row's pictures, row group by row group, so that a large file is never in memory whole."""
     by_file: dict[Path, dict[int, _RowReference]] = {}

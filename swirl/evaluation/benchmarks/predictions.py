@@ -9,7 +9,8 @@ from typing import Any
 from swirl.evaluation.benchmarks.splits import BenchmarkStep
 from swirl.evaluation.best_of import sample_best_of_n
 from swirl.evaluation.judge import Judge
-from swirl.evaluation.protocols import EXTRA_TOKENS, Progress, limit_prediction_length
+from swirl.evaluation.protocols import EXTRA_TOKENS, limit_prediction_length
+from swirl.progress import ProgressCallback
 from swirl.states import State
 
 BATCH_SIZE = 8
@@ -26,7 +27,7 @@ class MeasurementContext:
     model: Any
     judge: Judge | None
     seed: int
-    progress: Progress | None = None
+    progress: ProgressCallback | None = None
     best_of: int = 1
     notes: list[str] = field(default_factory=list)
 

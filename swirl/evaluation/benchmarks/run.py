@@ -16,7 +16,7 @@ from swirl.evaluation.benchmarks.splits import GatheredItems
 from swirl.evaluation.benchmarks.text_benchmarks import Mind2Web, ScienceWorld, StableToolBench
 from swirl.evaluation.benchmarks.worldprediction import WorldPrediction
 from swirl.evaluation.judge import JudgeCalls
-from swirl.evaluation.protocols import Progress
+from swirl.progress import ProgressCallback
 
 
 class Benchmark(Protocol):
@@ -33,7 +33,7 @@ class Benchmark(Protocol):
     paper_rows: tuple[PaperRow, ...]
 
     def gather(
-        self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None
+        self, folder: Path, limit: int | None, seed: int, progress: ProgressCallback | None = None
     ) -> GatheredItems[Any]: ...
 
     def judge_calls(self, gathered: Any, infers: bool) -> list[JudgeCalls]: ...

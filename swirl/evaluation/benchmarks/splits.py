@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.evaluation.protocols import Progress
+from swirl.progress import ProgressCallback
 from swirl.states import Picture, State
 
 
@@ -64,7 +64,7 @@ def sample_items(items: Sequence[Item], limit: int | None, seed: int) -> list[It
     return [items[place] for place in sorted(kept)]
 
 
-def iterate_with_progress(items: Sequence[Any], progress: Progress | None, what: str) -> Iterator[Any]:
+def iterate_with_progress(items: Sequence[Any], progress: ProgressCallback | None, what: str) -> Iterator[Any]:
     """Yield the items and report how far the loop over them is."""
     for done, item in enumerate(items, start=1):
         yield item

@@ -15,8 +15,8 @@ from swirl.evaluation.benchmarks.splits import BenchmarkStep, GatheredItems, sam
 from swirl.evaluation.benchmarks.text_files import read_call_steps, read_jsonl_steps
 from swirl.evaluation.benchmarks.text_scores import bertscore_with_note
 from swirl.evaluation.judge import JudgeCalls
-from swirl.evaluation.protocols import Progress
 from swirl.evaluation.text_metrics import exact_match, rouge_l
+from swirl.progress import ProgressCallback
 
 
 class TextBench:
@@ -29,7 +29,7 @@ class TextBench:
     paper_rows: ClassVar[tuple[paper_figures.PaperRow, ...]] = ()
 
     def gather(
-        self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None
+        self, folder: Path, limit: int | None, seed: int, progress: ProgressCallback | None = None
     ) -> GatheredItems[BenchmarkStep]:
         """Read the steps. Raises SwirlError where there are none."""
         gathered = GatheredItems[BenchmarkStep]([], {})
@@ -41,7 +41,7 @@ class TextBench:
         gathered.items = sample_items(steps, limit, seed)
         return gathered
 
-    def read(self, folder: Path, notes: list[str], progress: Progress | None) -> list[BenchmarkStep]:
+    def read(self, folder: Path, notes: list[str], progress: ProgressCallback | None) -> list[BenchmarkStep]:
         """The steps of JSONL files of `{"state", "action", "next_state"}`."""
         return read_jsonl_steps(folder, notes, progress)
 
@@ -84,7 +84,7 @@ class StableToolBench(TextBench):
     project = "the StableToolBench project (THUNLP-MT/StableToolBench)"
     splits, paper_rows = paper_figures.TOOL_SPLITS, paper_figures.STABLETOOLBENCH
 
-    def read(self, folder: Path, notes: list[str], progress: Progress | None) -> list[BenchmarkStep]:
+    def read(self, folder: Path, notes: list[str], progress: ProgressCallback | None) -> list[BenchmarkStep]:
         """The calls of the answer trees, or the steps of JSONL files where there are any."""
         lines = folder.suffix == ".jsonl" or any(folder.glob("*.jsonl"))
         if lines:

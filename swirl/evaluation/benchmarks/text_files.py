@@ -8,7 +8,7 @@ from pathlib import Path
 
 from swirl.errors import SwirlError
 from swirl.evaluation.benchmarks.splits import BenchmarkStep, iterate_with_progress
-from swirl.evaluation.protocols import Progress
+from swirl.progress import ProgressCallback
 from swirl.sources.formats.jsonl import read_records
 from swirl.sources.formats.tool_logs import ToolLog, ToolStep, read_answer_tree
 from swirl.sources.text_lines import Meter, open_text
@@ -19,7 +19,7 @@ OTHER = "other"
 """The split of files that lie in no folder with a split's name."""
 
 
-def read_jsonl_steps(path: Path, notes: list[str], progress: Progress | None = None) -> list[BenchmarkStep]:
+def read_jsonl_steps(path: Path, notes: list[str], progress: ProgressCallback | None = None) -> list[BenchmarkStep]:
     """The steps of a JSONL file, or of all in a folder: `{"state", "action", "next_state"}`, texts, one step a line.
 
     `split` defaults to the file's name, `episode` (steps that resemble each other) to the line. A line that cannot be
@@ -63,7 +63,7 @@ def as_step(where: str, split: str, record: object) -> BenchmarkStep:
 
 
 def read_call_steps(
-    path: Path, splits: tuple[str, ...], notes: list[str], progress: Progress | None = None
+    path: Path, splits: tuple[str, ...], notes: list[str], progress: ProgressCallback | None = None
 ) -> list[BenchmarkStep]:
     """The calls of answer trees, of one file or of all `.json` files below a folder; a file that is none is noted."""
     files = [path] if path.is_file() else sorted(path.rglob("*.json"))

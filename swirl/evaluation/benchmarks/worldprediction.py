@@ -17,7 +17,7 @@ from swirl.evaluation.benchmarks.splits import GatheredItems, iterate_with_progr
 from swirl.evaluation.benchmarks.worldprediction_files import PROJECT, Procedure, read_procedures
 from swirl.evaluation.benchmarks.worldprediction_frames import SegmentFrames
 from swirl.evaluation.judge import JudgeCalls, Question, parse_numbers
-from swirl.evaluation.protocols import Progress
+from swirl.progress import ProgressCallback
 from swirl.states import State
 
 
@@ -49,7 +49,7 @@ class WorldPrediction:
     has_judge = True
 
     def gather(
-        self, folder: Path, limit: int | None, seed: int, progress: Progress | None = None
+        self, folder: Path, limit: int | None, seed: int, progress: ProgressCallback | None = None
     ) -> GatheredItems[ObservedProcedure]:
         """Read the files and the frames. Raises SwirlError where there is no procedure."""
         files = [folder] if folder.is_file() else sorted(folder.glob("*.json"))

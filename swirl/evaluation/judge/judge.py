@@ -16,9 +16,9 @@ from swirl.evaluation.judge.answer_parsing import InvalidAnswerError
 from swirl.evaluation.judge.endpoint import Endpoint, NoAnswer, request_completion
 from swirl.evaluation.judge.question import Question
 from swirl.history import History
+from swirl.progress import ProgressCallback
 
 Score = TypeVar("Score")
-Progress = Callable[[float, str], None]
 MAX_UNANSWERED_IN_A_ROW = 3
 """Questions in a row without any answer, each tried several times, after which the rest is not asked."""
 
@@ -53,7 +53,7 @@ class Judge:
         self,
         questions: Sequence[Question],
         read: Callable[[str], Score],
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> list[Score | None]:
         """The score that `read` finds in each answer; None, with the reason in `failures`, where there is none.
 

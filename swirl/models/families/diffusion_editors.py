@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,6 +19,7 @@ from swirl.errors import SwirlError
 from swirl.models.checkpoint_files import PIPELINE_INDEX_FILE
 from swirl.models.hub import HUB_ID, hub_file
 from swirl.models.results import Prediction
+from swirl.progress import ProgressCallback
 from swirl.states import State
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 SIDE = 512  # pixels on a frame's long side while it is edited: frames are not stored any larger
 SHORTEST = 64  # and on its short side: Flux2 Klein takes no less, and an eighth of 512 is what it takes at most
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class DiffusionEditor:
         states: Sequence[State],
         actions: Sequence[str],
         temperature: float = 0.0,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> list[State]:
         """One next state for each row, always the same for the same row; `temperature` is not used."""
         imagined: list[State] = []

@@ -1,1 +1,1 @@
-"""What is done with runs once they are there: where each came from, the disk it uses, deletion, export and import."""
+"""Managing stored runs: their lineage, disk usage, deletion, export and import."""

@@ -1,4 +1,4 @@
-"""The disk that a run uses."""
+"""Measures the disk usage of a run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PARTS = {"checkpoints": "checkpoints", "trainer": "saved steps to resume from", "media": "pictures", "log.txt": "log"}
-"""What lies in a run's folder, and what people call it."""
+"""The entries of a run's folder and their names for users."""
 
 
 @dataclass
 class DiskUsage:
-    """Files and bytes of a folder, and the bytes of each of its entries that has any."""
+    """The number of files and bytes in a folder, and the bytes by kind of entry."""
 
     files: int = 0
     size: int = 0
@@ -20,7 +20,7 @@ class DiskUsage:
 
 
 def measure_disk_usage(folder: Path) -> DiskUsage:
-    """What a run's folder holds now; nothing when it is not there. Links count as themselves."""
+    """Measure a run's folder; a missing folder has nothing. Links are not followed."""
     disk = DiskUsage()
     for entry in list_entries(folder):
         files, size = measure_entry(entry)
@@ -32,7 +32,7 @@ def measure_disk_usage(folder: Path) -> DiskUsage:
 
 
 def measure_entry(entry: os.DirEntry[str]) -> tuple[int, int]:
-    """Files and bytes of an entry and all below it; what vanishes meanwhile counts as nothing."""
+    """The number of files and bytes of an entry and all below it; files that vanish meanwhile count as nothing."""
     try:
         if not entry.is_dir(follow_symlinks=False):
             return 1, entry.stat(follow_symlinks=False).st_size
@@ -43,7 +43,7 @@ def measure_entry(entry: os.DirEntry[str]) -> tuple[int, int]:
 
 
 def list_entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What lies in a folder; nothing when it is not there or may not be read."""
+    """The entries of a folder; none if it is missing or cannot be read."""
     try:
         with os.scandir(folder) as found:
             return list(found)

@@ -1,4 +1,4 @@
-"""Writing a run into one file."""
+"""Exports a run as a single file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from swirl.history import Checkpoint, History, Rollout, Run
 from swirl.history.run_transfer import TRANSFERRED_COLUMNS
 from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
 from swirl.models.checkpoints import base_name, base_source
+from swirl.progress import ProgressCallback
 from swirl.runs import scheduler
 from swirl.runs.archive import file_format as layout
 from swirl.runs.archive.lineage import find_parent_links
@@ -23,55 +24,57 @@ from swirl.version import __version__
 
 CHUNK = 1 << 20
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-Progress = Callable[[float, str], None]
-"""Told the share that is done, from 0 to 1, and what is being done."""
 
 
 @dataclass(frozen=True)
 class ExportedRun:
-    """A written file, its size in bytes, and the checkpoints that were left out since their files are gone."""
+    """The written file, its size in bytes, and the checkpoints that were left out because their files are missing."""
 
     file: Path
     size: int
     left_out: tuple[str, ...]
 
 
-def export_run(home: Path, run_id: str, target: Path, progress: Progress = lambda share, words: None) -> ExportedRun:
-    """Write a run as one file, `target`, or into that folder under the run's id; all of it, or nothing.
+def export_run(
+    home: Path, run_id: str, target: Path, progress: ProgressCallback = lambda share, words: None
+) -> ExportedRun:
+    """Write a run to the file `target`, or into the folder `target` under the run's id, atomically.
 
-    Raises SwirlError for an unknown run or a file that cannot be written, UsageError for one that is there already.
+    Raises SwirlError if the run is unknown or the file cannot be written, UsageError if the file already exists.
     """
     history = History(home)
     run = history.run(run_id)
     file = target / f"{run_id}{layout.SUFFIX}" if target.is_dir() else target
     if file.exists():
-        raise UsageError(f"{file} is there already; name another file.")
+        raise UsageError(f"{file} already exists; choose another file.")
     draft = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(draft, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             left_out = RunFileWriter(home, history, run, archive, progress).write()
         os.replace(draft, file)
     except OSError as error:
-        raise SwirlError(f"{file} cannot be written ({error.strerror or error}); name another place.") from error
+        raise SwirlError(f"{file} cannot be written ({error.strerror or error}); choose another place.") from error
     finally:
         draft.unlink(missing_ok=True)
     return ExportedRun(file, file.stat().st_size, left_out)
 
 
 class RunFileWriter:
-    """Puts one run into an open zip file, member by member, and remembers what each weighs and hashes to."""
+    """Writes one run into an open zip file, member by member, and records the size and SHA-256 of each member."""
 
-    def __init__(self, home: Path, history: History, run: Run, archive: zipfile.ZipFile, progress: Progress) -> None:
+    def __init__(
+        self, home: Path, history: History, run: Run, archive: zipfile.ZipFile, progress: ProgressCallback
+    ) -> None:
         self.home, self.history, self.run, self.archive, self.progress = home, history, run, archive, progress
         self.folder = scheduler.run_folder(home, run.id)
         self.members: dict[str, dict[str, Any]] = {}
-        self.done, self.all = 0, 1
+        self.written_bytes, self.total_bytes = 0, 1
 
     def write(self) -> tuple[str, ...]:
-        """Write all members, run.json last; the names of checkpoints whose files are gone."""
+        """Write all members, run.json last. Returns the names of checkpoints whose files are missing."""
         kept, left_out = self.complete_checkpoints()
         files = [*self.adapter_files(kept), *self.log_and_media_files()]
-        self.all = max(1, sum(file.stat().st_size for _, file in files))
+        self.total_bytes = max(1, sum(file.stat().st_size for _, file in files))
         self.write_lines(layout.SETTINGS_JSON, [json.dumps(self.run.settings, indent=2) + "\n"])
         self.write_lines(
             layout.METRICS_JSONL, (json.dumps(row) + "\n" for row in self.history.iterate_metrics(self.run.id))
@@ -82,12 +85,12 @@ class RunFileWriter:
             self.write_lines(f"{place}/{MANIFEST}", [json.dumps(manifest, indent=1) + "\n"])
         for name, file in files:
             self.write_file(name, file)
-        about = self.build_run_document([checkpoint for checkpoint, _ in kept])
-        self.archive.writestr(layout.RUN_JSON, json.dumps(about, ensure_ascii=False, indent=1))
+        document = self.build_run_document([checkpoint for checkpoint, _ in kept])
+        self.archive.writestr(layout.RUN_JSON, json.dumps(document, ensure_ascii=False, indent=1))
         return left_out
 
     def complete_checkpoints(self) -> tuple[list[tuple[Checkpoint, dict[str, Any]]], tuple[str, ...]]:
-        """The checkpoints whose files are whole, each with its swirl.json as another home needs it; the other names."""
+        """The checkpoints whose files are complete, each with a portable swirl.json; and the names of the others."""
         kept, left_out = [], []
         for checkpoint in self.history.checkpoints(self.run.id):
             folder = self.home / checkpoint.path
@@ -100,31 +103,31 @@ class RunFileWriter:
         return kept, tuple(left_out)
 
     def adapter_files(self, kept: Iterable[tuple[Checkpoint, dict[str, Any]]]) -> Iterator[tuple[str, Path]]:
-        """The adapters' files of the checkpoints, by their names in the zip file."""
+        """Yield the adapter files of the checkpoints with their names in the zip file."""
         for checkpoint, _ in kept:
             place = layout.checkpoint_folder(checkpoint.index, checkpoint.phase)
             for name in (f"{adapter}/{file}" for adapter in ADAPTERS for file in ADAPTER_FILES):
                 yield f"{place}/{name}", self.home / checkpoint.path / name
 
     def log_and_media_files(self) -> Iterator[tuple[str, Path]]:
-        """The log and the pictures of the run."""
+        """Yield the run's log and pictures with their names in the zip file."""
         for file in (self.folder / layout.LOG_FILE, *sorted((self.folder / "media").glob("*"))):
             name = file.relative_to(self.folder).as_posix()
             if layout.max_member_bytes(name) is not None and file.is_file() and not file.is_symlink():
                 yield name, file
 
     def write_lines(self, name: str, lines: Iterable[str]) -> None:
-        """A member made of lines, as they come."""
+        """Write a member from lines, one at a time."""
         self.write_member(name, (line.encode() for line in lines), zipfile.ZIP_DEFLATED)
 
     def write_file(self, name: str, file: Path) -> None:
-        """A member that is a file of the run; weights would not get any smaller by packing."""
+        """Write a file of the run as a member; weights are not compressed, as they would hardly get smaller."""
         packing = zipfile.ZIP_STORED if name.endswith(".safetensors") else zipfile.ZIP_DEFLATED
         with file.open("rb") as source:
             self.write_member(name, iter(lambda: source.read(CHUNK), b""), packing, counted=True)
 
     def write_member(self, name: str, chunks: Iterable[bytes], packing: int, *, counted: bool = False) -> None:
-        """Write one member, and note its size and hash."""
+        """Write one member and record its size and hash; `counted` members advance the progress."""
         digest, size = hashlib.sha256(), 0
         info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
         info.compress_type, info.external_attr = packing, 0o644 << 16
@@ -133,18 +136,18 @@ class RunFileWriter:
                 out.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
-                self.done += len(chunk) if counted else 0
-                self.progress(min(1.0, self.done / self.all), f"Writing {name}")
+                self.written_bytes += len(chunk) if counted else 0
+                self.progress(min(1.0, self.written_bytes / self.total_bytes), f"Writing {name}")
         self.members[name] = {"bytes": size, "sha256": digest.hexdigest()}
 
     def build_run_document(self, kept: Iterable[Checkpoint]) -> dict[str, Any]:
-        """What run.json says."""
+        """The content of run.json."""
         run_id, history = self.run.id, self.history
-        begun = find_parent_links(self.home, history.runs()).get(run_id)
-        came_from = None
-        if begun is not None:
-            parent = history.run(begun.parent)
-            came_from = {"run": parent.id, "created": parent.created, "checkpoint": begun.checkpoint}
+        link = find_parent_links(self.home, history.runs()).get(run_id)
+        origin = None
+        if link is not None:
+            parent = history.run(link.parent)
+            origin = {"run": parent.id, "created": parent.created, "checkpoint": link.checkpoint}
         columns = {name: value for name, value in asdict(self.run).items() if name in TRANSFERRED_COLUMNS}
         return {
             "format": layout.FORMAT,
@@ -154,7 +157,7 @@ class RunFileWriter:
             "run": {**columns, "name": None if self.run.name == run_id else self.run.name},
             "note": self.run.note,
             "tags": list(self.run.tags),
-            "from": came_from,
+            "from": origin,
             "resumptions": [without(asdict(one), "run") for one in history.resumptions(run_id)],
             "phases": [without(asdict(phase), "run") for phase in history.phases(run_id)],
             "checkpoints": [without(asdict(checkpoint), "run", "name", "path") for checkpoint in kept],
@@ -163,10 +166,10 @@ class RunFileWriter:
         }
 
 
-def rollout_line(drawn: Rollout) -> str:
-    """A rollout as a line of rollouts.jsonl."""
-    texts = (drawn.phase, drawn.step, drawn.state, drawn.next_state, drawn.action)
-    return json.dumps([*texts, drawn.samples, drawn.rewards, drawn.advantages], ensure_ascii=False) + "\n"
+def rollout_line(rollout: Rollout) -> str:
+    """Format a rollout as a line of rollouts.jsonl."""
+    texts = (rollout.phase, rollout.step, rollout.state, rollout.next_state, rollout.action)
+    return json.dumps([*texts, rollout.samples, rollout.rewards, rollout.advantages], ensure_ascii=False) + "\n"
 
 
 def without(row: dict[str, Any], *names: str) -> dict[str, Any]:

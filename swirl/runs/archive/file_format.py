@@ -1,13 +1,13 @@
-"""The file that holds a run: a zip file with run.json, settings.json, two JSONL files and the run's own files.
+"""The format of an exported run: a zip file with run.json, settings.json, two JSONL files and the run's own files.
 
-    run.json         what the run was, its phases, checkpoints, evaluations, note and tags; each member's SHA-256
-    settings.json    its settings, as `swirl train --config` takes them
-    metrics.jsonl    [phase, step, name, value or null] a line
-    rollouts.jsonl   [phase, step, state, next_state, action, samples, rewards, advantages] a line
+    run.json         the run, its phases, checkpoints, evaluations, note and tags; the SHA-256 of each member
+    settings.json    its settings, as accepted by `swirl train --config`
+    metrics.jsonl    [phase, step, name, value or null] per line
+    rollouts.jsonl   [phase, step, state, next_state, action, samples, rewards, advantages] per line
     log.txt, media/  its log and pictures
     checkpoints/     the adapters of each checkpoint as safetensors, with their swirl.json
 
-Nothing in it is ever executed: pickles, such as an optimiser's state, are neither put in nor taken out.
+Nothing in it is ever executed: pickles, such as an optimiser's state, are neither exported nor imported.
 """
 
 from __future__ import annotations
@@ -24,9 +24,6 @@ RUN_JSON, SETTINGS_JSON, METRICS_JSONL, ROLLOUTS_JSONL, LOG_FILE = (
     "rollouts.jsonl",
     "log.txt",
 )
-KEPT_BY_HISTORY = (RUN_JSON, SETTINGS_JSON, METRICS_JSONL, ROLLOUTS_JSONL)
-"""Members that become rows, not files of the run's folder."""
-
 MEGABYTE = 2**20
 ALLOWED_MEMBERS = (
     (re.compile(r"run\.json"), 64 * MEGABYTE),
@@ -42,16 +39,16 @@ ALLOWED_MEMBERS = (
         16384 * MEGABYTE,
     ),
 )
-"""What a member may be called, and the most bytes it may have."""
+"""The allowed names of members, and the largest size of each in bytes."""
 MAX_MEMBERS = 100_000
 MAX_TOTAL_BYTES = 64 * 1024 * MEGABYTE
 
 
 def max_member_bytes(name: str) -> int | None:
-    """The most bytes that a member of this name may have; None when there is no place for it."""
+    """The largest allowed size of a member, in bytes; None if its name is not allowed."""
     return next((most for pattern, most in ALLOWED_MEMBERS if pattern.fullmatch(name)), None)
 
 
 def checkpoint_folder(index: int, phase: str) -> str:
-    """Where a checkpoint lies in the file, and in the folder of the run."""
+    """The path of a checkpoint in the file and in the run's folder."""
     return f"checkpoints/{index:02d}-{phase}"

@@ -1,4 +1,4 @@
-"""Taking in a run from a file: everything is checked, nothing is executed, and nothing is left of a failed import."""
+"""Imports a run from a file: all of it is validated, nothing is executed, and a failed import leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.models.checkpoint_files import read_manifest
 from swirl.models.checkpoints import asset_names
+from swirl.progress import ProgressCallback
 from swirl.runs import scheduler
 from swirl.runs.archive import file_format as layout
 from swirl.runs.archive import schema
 from swirl.runs.archive.deletion import IMPORT_PREFIX, remove_leftovers
-from swirl.runs.archive.exporting import Progress
 from swirl.runs.archive.lineage import owning_run_id
 from swirl.runs.archive.schema import InvalidRunFileError
 from swirl.runs.archive.zip_members import RunFileMembers, check_adapter
@@ -27,12 +27,12 @@ from swirl.settings import Settings
 from swirl.sources.archive_entries import READ_ERRORS, error_reason
 
 FOREIGN_MODEL_PREFIX = "elsewhere:"
-"""Stands before the name of a checkpoint that an imported run started from and that this home does not have."""
+"""The prefix of the name of a checkpoint that an imported run started from but this home does not have."""
 
 
 @dataclass(frozen=True)
 class ImportedRun:
-    """A run that was taken in: its id here and in the file, and what it needs that this machine does not have."""
+    """An imported run: its id here (`run`) and in the file (`was`), its counts, and what this machine lacks for it."""
 
     run: str
     was: str
@@ -43,12 +43,12 @@ class ImportedRun:
 
 
 def import_run(
-    home: Path, file: Path, progress: Progress = lambda share, words: None, name: str | None = None
+    home: Path, file: Path, progress: ProgressCallback = lambda share, words: None, name: str | None = None
 ) -> ImportedRun:
-    """Add the run in `file` to a home, under its own id or, if that was ever given here, a new one.
+    """Import the run in `file` into a home, under its own id or, if that was ever used here, a new one.
 
-    `name` is what people call the file. Raises SwirlError, in one sentence that names it, for a file that is damaged
-    or none of ours; then nothing of it is stored.
+    `name` is the file's name for users. Raises SwirlError, and stores nothing, if the file is damaged or not an
+    exported run.
     """
     name = name or file.name
     remove_leftovers(home)
@@ -60,34 +60,38 @@ def import_run(
             raise SwirlError(f"{name} does not fit this version of SWIRL Studio: {error}") from error
         except READ_ERRORS as error:
             if isinstance(error, OSError) and error.errno is not None:
-                raise SwirlError(f"{name} cannot be read or unpacked ({error.strerror}).") from error
+                raise SwirlError(
+                    f"{name} cannot be read or unpacked ({error.strerror}); check the file and the disk."
+                ) from error
             raise SwirlError(
-                f"{name} is not a whole run file ({describe_error(error)}); export the run again."
+                f"{name} is not a valid run file ({describe_error(error)}); export the run again."
             ) from error
 
 
 def describe_error(error: Exception) -> str:
-    """What is wrong with a file, in words."""
+    """The reason why a file cannot be imported."""
     return str(error) if isinstance(error, InvalidRunFileError) else error_reason(error)
 
 
 class RunFileReader:
-    """Reads one open zip file. Wrong is raised for whatever is not as it should be."""
+    """Imports from one open zip file. Methods raise InvalidRunFileError for anything that is not valid."""
 
-    def __init__(self, home: Path, archive: zipfile.ZipFile, name: str, progress: Progress) -> None:
+    def __init__(self, home: Path, archive: zipfile.ZipFile, name: str, progress: ProgressCallback) -> None:
         self.home, self.name, self.progress = home, name, progress
         self.history = History(home)
         self.members = RunFileMembers(archive, name)
-        self.about, self.all = self.members.about, self.members.size
+        self.run_document, self.total_bytes = self.members.run_document, self.members.size
 
     def store_run(self) -> ImportedRun:
-        """Check, store and show the run."""
+        """Validate, store and reveal the run."""
         rows = self.parse_rows()
         settings, parent = self.parse_settings()
-        columns = schema.parse_run_columns(self.about.get("run"))
-        was = schema.require_text(self.about.get("id"), "id", 100)
-        if shutil.disk_usage(self.home).free < self.all:
-            raise SwirlError(f"{self.name} needs {self.all / 1e9:.1f} GB in {self.home}; free some space first.")
+        columns = schema.parse_run_columns(self.run_document.get("run"))
+        was = schema.require_text(self.run_document.get("id"), "id", 100)
+        if shutil.disk_usage(self.home).free < self.total_bytes:
+            raise SwirlError(
+                f"{self.name} needs {self.total_bytes / 1e9:.1f} GB in {self.home}; free some space first."
+            )
         run_id = self.history.begin_import(was, columns, settings, parent, Path(self.name).name[:200])
         final = scheduler.run_folder(self.home, run_id)
         draft = final.with_name(IMPORT_PREFIX + final.name)
@@ -104,60 +108,65 @@ class RunFileReader:
                 shutil.rmtree(folder, ignore_errors=True)
             self.history.purge_run(run_id)
             raise
-        return ImportedRun(run_id, was, len(rows["checkpoints"]), figures, self.all, tuple(dict.fromkeys(lacks)))
+        return ImportedRun(
+            run_id, was, len(rows["checkpoints"]), figures, self.total_bytes, tuple(dict.fromkeys(lacks))
+        )
 
     def parse_rows(self) -> dict[str, Any]:
-        """The rows that run.json holds."""
-        about, kinds = self.about, ("phases", "checkpoints", "evaluations", "resumptions", "tags")
-        found: dict[str, Any] = {kind: getattr(schema, f"parse_{kind}")(about.get(kind)) for kind in kinds}
-        return found | {"note": schema.require_text(about.get("note"), "note", schema.MAX_TEXT_LENGTH)}
+        """The rows in run.json, validated."""
+        document, kinds = self.run_document, ("phases", "checkpoints", "evaluations", "resumptions", "tags")
+        rows: dict[str, Any] = {kind: getattr(schema, f"parse_{kind}")(document.get(kind)) for kind in kinds}
+        return rows | {"note": schema.require_text(document.get("note"), "note", schema.MAX_TEXT_LENGTH)}
 
     def parse_settings(self) -> tuple[dict[str, Any], str | None]:
-        """The run's settings and its parent, if that very run is here; a start from one that is not is marked so."""
+        """The run's settings, and the id of its parent if exactly that run is in this home.
+
+        The name of a model from a run that is not here gets FOREIGN_MODEL_PREFIX.
+        """
         values = self.members.read_document(layout.SETTINGS_JSON)
         checked_settings = Settings.from_dict(values)
-        begun = self.about.get("from")
-        runs = {run.id: run for run in self.history.runs()}
+        origin = self.run_document.get("from")
         parent = None
-        if begun is not None:
-            begun = schema.require_object(begun, "origin")
-            known = runs.get(str(begun.get("run")))
-            parent = known.id if known and known.created == begun.get("created") else None
+        if origin is not None:
+            origin = schema.require_object(origin, "origin")
+            known = self.history.find_run(str(origin.get("run")))
+            parent = known.id if known and known.created == origin.get("created") else None
         model = checked_settings.model
-        foreign = owning_run_id(self.home, model) in runs or bool(begun and begun.get("checkpoint"))
+        names_local_run = self.history.find_run(owning_run_id(self.home, model)) is not None
+        foreign = names_local_run or bool(origin and origin.get("checkpoint"))
         if foreign and parent is None and not model.startswith(FOREIGN_MODEL_PREFIX):
             values = {**values, "model": FOREIGN_MODEL_PREFIX + model}
         return values, parent
 
     def check_checkpoints(self, draft: Path, rows: list[dict[str, Any]], run_id: str) -> list[str]:
-        """Check the weights of every checkpoint and give each its path here; the base models that are missing."""
+        """Validate the weights of every checkpoint and set its path here. Returns the base models that are missing."""
         lacks = []
         for row in rows:
             place = layout.checkpoint_folder(row["index"], row["phase"])
             try:
                 base = read_manifest(draft / place)["base"]
             except SwirlError as error:
-                raise InvalidRunFileError(f"{place} is no whole checkpoint") from error
+                raise InvalidRunFileError(f"{place} is not a complete checkpoint") from error
             for weights in sorted((draft / place).glob("*/adapter_model.safetensors")):
                 check_adapter(weights, f"{place}/{weights.parent.name}")
             row["path"] = (scheduler.run_folder(Path(), run_id) / place).as_posix()
             if base == "base" or (base.startswith("asset:") and base.removeprefix("asset:") not in asset_names()):
-                raise InvalidRunFileError(f"{place} is built on a model that it does not bring")
+                raise InvalidRunFileError(f"{place} needs a base model that the file does not contain")
             if Path(base).is_absolute() and not Path(base).is_dir():
                 lacks.append(f"the base model {base}")
         if self.members.checkpoint_folders() - {layout.checkpoint_folder(row["index"], row["phase"]) for row in rows}:
-            raise InvalidRunFileError("it holds a checkpoint that the run does not name")
+            raise InvalidRunFileError("it contains a checkpoint that the run does not list")
         return lacks
 
     def missing_collections(self, settings: dict[str, Any]) -> list[str]:
-        """The collection that the run learnt from, if it is not here."""
+        """The collection that the run was trained on, if it is missing here."""
         from swirl.sources.collections.catalog import list_collections
 
         data = str(settings.get("data") or "")
         return [] if data in {c.name for c in list_collections(self.home)} else [f"the collection {data}"]
 
     def store_rows(self, run_id: str, draft: Path, rows: dict[str, Any]) -> int:
-        """Add the rows, those of the two large files as they are read; returns how many figures there are."""
+        """Store the rows, those of the two large files while they are read. Returns the number of metrics."""
         figures, rollouts = draft / layout.METRICS_JSONL, draft / layout.ROLLOUTS_JSONL
         self.progress(0.6, "Storing its figures")
         self.history.add_imported_rows(
@@ -171,7 +180,7 @@ class RunFileReader:
         return self.history.metric_and_rollout_counts(run_id)[0]
 
     def parse_lines(self, file: Path, read: Callable[[bytes], tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        """The lines of a large member, each checked."""
+        """Yield the validated lines of a large member."""
         if not file.is_file():
             raise InvalidRunFileError(f"it has no {file.name}")
         size, done = max(1, file.stat().st_size), 0

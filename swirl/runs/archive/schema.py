@@ -1,4 +1,4 @@
-"""What a foreign run.json says, checked value by value before any of it is believed."""
+"""Validates a run.json from elsewhere, value by value."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from datetime import datetime
 from typing import Any
 
 from swirl.history.annotations import MAX_TAG_LENGTH, MAX_TAGS, tidy_tags
-from swirl.history.records import RUN_STATUSES
+from swirl.history.records import RUN_STATUSES, UNFINISHED_STATUSES
 from swirl.history.run_transfer import TRANSFERRED_COLUMNS
 
 MAX_TEXT_LENGTH = 20_000
-"""The longest text of a run's own, in characters: its note, its error, its name."""
+"""The longest text of a run, such as its note, error or name, in characters."""
 MAX_STATE_LENGTH = 4_000_000
-"""The longest state or sample: a picture may be written as a `data:` address."""
+"""The longest state or sample, in characters; a picture may be a `data:` URL."""
 INTEGER_LIMIT = 2**53
 PHASES = ("warm-up", "forward", "inverse")
-UNFINISHED_STATUSES = ("running", "stopping", "queued")
 
 
 class InvalidRunFileError(ValueError):
-    """What is wrong with a value, in words: `it has no phases`."""
+    """A value is not valid. The message is a clause such as `it has no phases`."""
 
 
-def parse_run_columns(said: Any) -> dict[str, Any]:
-    """The columns of a run; one that was still going on is interrupted here, for no process trains it."""
-    row = require_object(said, "run")
+def parse_run_columns(value: Any) -> dict[str, Any]:
+    """The columns of a run; an unfinished run becomes stopped or interrupted, as no process here trains it."""
+    row = require_object(value, "run")
     columns: dict[str, Any] = {}
     for name in TRANSFERRED_COLUMNS & row.keys():
         value = row[name]
@@ -44,21 +43,21 @@ def parse_run_columns(said: Any) -> dict[str, Any]:
     return columns
 
 
-def parse_phases(said: Any) -> list[dict[str, Any]]:
+def parse_phases(value: Any) -> list[dict[str, Any]]:
     """The rows of `phases`."""
-    found = []
-    for row in require_objects(said, "phases"):
+    rows = []
+    for row in require_objects(value, "phases"):
         times = {"started": require_timestamp(row.get("started"), "started")}
         times["finished"] = None if row.get("finished") is None else require_timestamp(row["finished"], "finished")
         numbers = {name: require_integer(row.get(name), name) for name in ("index", "iteration", "steps")}
-        found.append({**numbers, "direction": require_choice(row.get("direction"), PHASES), **times})
-    return require_distinct_indices(found)
+        rows.append({**numbers, "direction": require_choice(row.get("direction"), PHASES), **times})
+    return require_distinct_indices(rows)
 
 
-def parse_checkpoints(said: Any) -> list[dict[str, Any]]:
-    """The rows of `checkpoints`, but for their paths, which are this home's to give."""
-    found = []
-    for row in require_objects(said, "checkpoints"):
+def parse_checkpoints(value: Any) -> list[dict[str, Any]]:
+    """The rows of `checkpoints` without paths, which depend on this home."""
+    rows = []
+    for row in require_objects(value, "checkpoints"):
         numbers = {name: require_integer(row.get(name), name) for name in ("index", "iteration")}
         scores = {
             require_text(k, "score", 200): require_number(v, "score")
@@ -68,11 +67,11 @@ def parse_checkpoints(said: Any) -> list[dict[str, Any]]:
             "phase": require_choice(row.get("phase"), PHASES),
             "created": require_timestamp(row.get("created"), "created"),
         }
-        found.append({**numbers, **words, "scores": scores, "best": int(row.get("best") is True)})
-    return require_distinct_indices(found)
+        rows.append({**numbers, **words, "scores": scores, "best": int(row.get("best") is True)})
+    return require_distinct_indices(rows)
 
 
-def parse_evaluations(said: Any) -> list[dict[str, Any]]:
+def parse_evaluations(value: Any) -> list[dict[str, Any]]:
     """The rows of `evaluations`."""
     return [
         {
@@ -81,11 +80,11 @@ def parse_evaluations(said: Any) -> list[dict[str, Any]]:
             "metrics": require_object(row.get("metrics"), "metrics"),
             "created": require_timestamp(row.get("created"), "created"),
         }
-        for row in require_objects(said, "evaluations")
+        for row in require_objects(value, "evaluations")
     ]
 
 
-def parse_resumptions(said: Any) -> list[dict[str, Any]]:
+def parse_resumptions(value: Any) -> list[dict[str, Any]]:
     """The rows of `resumptions`."""
     return [
         {
@@ -93,15 +92,15 @@ def parse_resumptions(said: Any) -> list[dict[str, Any]]:
             "step": None if row.get("step") is None else require_integer(row["step"], "step"),
             "created": require_timestamp(row.get("created"), "created"),
         }
-        for row in require_objects(said, "resumptions")
+        for row in require_objects(value, "resumptions")
     ]
 
 
-def parse_tags(said: Any) -> tuple[str, ...]:
+def parse_tags(value: Any) -> tuple[str, ...]:
     """The tags."""
-    if not isinstance(said, list) or len(said) > MAX_TAGS:
+    if not isinstance(value, list) or len(value) > MAX_TAGS:
         raise InvalidRunFileError("it has too many tags")
-    return tidy_tags(require_text(tag, "tag", MAX_TAG_LENGTH) for tag in said)
+    return tidy_tags(require_text(tag, "tag", MAX_TAG_LENGTH) for tag in value)
 
 
 def parse_metric_line(line: bytes) -> tuple[int, int, str, float | None]:
@@ -116,7 +115,7 @@ def parse_rollout_line(line: bytes) -> tuple[Any, ...]:
     phase, step, *texts, samples, rewards, advantages = parse_json_list(line, 8)
     size = {len(column) for column in (samples, rewards, advantages) if isinstance(column, list)}
     if len(size) != 1 or not all(isinstance(column, list) for column in (samples, rewards, advantages)):
-        raise InvalidRunFileError("it has a rollout whose samples, rewards and advantages are not as many")
+        raise InvalidRunFileError("it has a rollout with unequal numbers of samples, rewards and advantages")
     lists = (
         [require_text(sample, "sample", MAX_STATE_LENGTH) for sample in samples],
         [require_number(reward, "reward") for reward in rewards],
@@ -132,69 +131,73 @@ def parse_rollout_line(line: bytes) -> tuple[Any, ...]:
 
 
 def parse_json_list(line: bytes, length: int) -> list[Any]:
-    """A line that is a JSON list of so many values."""
+    """Parse a line that is a JSON list of `length` values."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidRunFileError("it has a line that is no JSON") from error
+        raise InvalidRunFileError("it has a line that is not JSON") from error
     if not isinstance(row, list) or len(row) != length:
         raise InvalidRunFileError(f"it has a line without {length} values")
     return row
 
 
-def require_distinct_indices(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows whose `index` is their own."""
-    if len({row["index"] for row in found}) < len(found):
-        raise InvalidRunFileError("it counts a phase or a checkpoint twice")
-    return found
+def require_distinct_indices(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Require that no two rows have the same `index`."""
+    if len({row["index"] for row in rows}) < len(rows):
+        raise InvalidRunFileError("it has two phases or checkpoints with the same index")
+    return rows
 
 
-def require_objects(said: Any, what: str) -> Iterable[Mapping[str, Any]]:
-    """A list of objects."""
-    if not isinstance(said, list):
+def require_objects(value: Any, what: str) -> Iterable[Mapping[str, Any]]:
+    """Require a list of objects."""
+    if not isinstance(value, list):
         raise InvalidRunFileError(f"it has no list of {what}")
-    return [require_object(row, what) for row in said]
+    return [require_object(row, what) for row in value]
 
 
-def require_object(said: Any, what: str) -> dict[str, Any]:
-    """An object."""
-    if not isinstance(said, dict):
+def require_object(value: Any, what: str) -> dict[str, Any]:
+    """Require an object."""
+    if not isinstance(value, dict):
         raise InvalidRunFileError(f"it has no {what}")
-    return said
+    return value
 
 
-def require_text(said: Any, what: str, most: int) -> str:
-    """A text of at most so many characters."""
-    if not isinstance(said, str) or len(said) > most:
-        raise InvalidRunFileError(f"it has a {what} that is no text, or too long a one")
-    return said
+def require_text(value: Any, what: str, most: int) -> str:
+    """Require a text of at most `most` characters."""
+    if not isinstance(value, str) or len(value) > most:
+        raise InvalidRunFileError(f"it has a {what} that is not text or is too long")
+    return value
 
 
-def require_integer(said: Any, what: str) -> int:
-    """A whole number from 0."""
-    if isinstance(said, bool) or not isinstance(said, int) or not 0 <= said < INTEGER_LIMIT:
-        raise InvalidRunFileError(f"it has a {what} that is no whole number")
-    return said
+def require_integer(value: Any, what: str) -> int:
+    """Require a whole number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < INTEGER_LIMIT:
+        raise InvalidRunFileError(f"it has a {what} that is not a whole number")
+    return value
 
 
-def require_number(said: Any, what: str) -> float:
-    """A number; a score or a reward may be infinite, but is never none."""
-    if isinstance(said, bool) or not isinstance(said, int | float) or (isinstance(said, float) and math.isnan(said)):
-        raise InvalidRunFileError(f"it has a {what} that is no number")
-    return float(said)
+def require_number(value: Any, what: str) -> float:
+    """Require a number, which may be infinite but not NaN."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or (isinstance(value, float) and math.isnan(value))
+    ):
+        raise InvalidRunFileError(f"it has a {what} that is not a number")
+    return float(value)
 
 
-def require_timestamp(said: Any, what: str) -> str:
-    """A time, as the history writes it."""
+def require_timestamp(value: Any, what: str) -> str:
+    """Require an ISO 8601 time, as the history writes it."""
     try:
-        datetime.fromisoformat(require_text(said, what, 40))
+        datetime.fromisoformat(require_text(value, what, 40))
     except ValueError as error:
-        raise InvalidRunFileError(f"it has a time in {what} that is none") from error
-    return said
+        raise InvalidRunFileError(f"it has a time in {what} that is not valid") from error
+    return value
 
 
-def require_choice(said: Any, allowed: tuple[str, ...]) -> str:
-    """One of a few words."""
-    if said not in allowed:
+def require_choice(value: Any, allowed: tuple[str, ...]) -> str:
+    """Require one of the allowed values."""
+    if value not in allowed:
         raise InvalidRunFileError(f"it has a phase that is not one of {', '.join(allowed)}")
-    return said
+    return value

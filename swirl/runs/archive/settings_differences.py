@@ -1,4 +1,4 @@
-"""In which settings runs differ."""
+"""Lists the settings in which runs differ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from swirl.settings import SETTING_FIELDS
 
 @dataclass(frozen=True)
 class Difference:
-    """One setting with its value in each of the runs, as text; `help` says what it means."""
+    """One setting with its value in each run, as text; `help` explains the setting."""
 
     name: str
     values: tuple[str, ...]
@@ -20,30 +20,30 @@ class Difference:
 
 
 def settings_difference(*settings: Mapping[str, Any]) -> list[Difference]:
-    """The settings (flat, as runs store them) in which not all are equal, in the order in which they are declared.
+    """The settings that are not equal in all runs, in the order of their declaration. Takes flat settings, as stored.
 
-    A phase's override stands after its setting; where only some runs override, the others' shared value is shown.
+    The override of a phase follows its setting; runs without an override show their shared value.
     """
     declared = (name for field in SETTING_FIELDS for name in (field, f"forward.{field}", f"inverse.{field}"))
-    given = {name for one in settings for name in one}
+    given = {name for flat in settings for name in flat}
     names = [name for name in declared if name in given]
     names += sorted(given - set(names))
-    found = []
+    differences = []
     for name in names:
-        values = tuple(format_setting(effective_value(one, name)) for one in settings)
+        values = tuple(format_setting(effective_value(flat, name)) for flat in settings)
         if len(set(values)) > 1:
             field = SETTING_FIELDS.get(name.rpartition(".")[2])
-            found.append(Difference(name, values, field.metadata["help"] if field else ""))
-    return found
+            differences.append(Difference(name, values, field.metadata["help"] if field else ""))
+    return differences
 
 
 def effective_value(settings: Mapping[str, Any], name: str) -> Any:
-    """A setting's value; an override that is not there is the shared value."""
+    """The value of a setting; a missing override has the shared value."""
     return settings.get(name, settings.get(name.rpartition(".")[2]))
 
 
 def format_setting(value: Any) -> str:
-    """A value as one types it: `0.0001`, `true`, `none`."""
+    """A value as users type it: `0.0001`, `true`, `none`."""
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,1 +1,1 @@
-"""Stored collections of sequences: imported, listed, read and split."""
+"""Stored collections of sequences: importing, listing, reading and splitting them."""

@@ -1,4 +1,4 @@
-"""True actions on their way into a collection: checked against the sequences and copied, for evaluation alone."""
+"""Copies true actions into a collection, checked against its sequences. Only evaluation reads them."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from swirl.sources.validation import Skipped, UnusableError, json_type_name, val
 
 
 def copy_actions(source: Path, target: Path, lengths: Mapping[str, int], report: SkipReport) -> bool:
-    """Copy the actions that fit `lengths` (states in each sequence) and say whether there were any.
+    """Copy the actions that fit `lengths`, the number of states in each sequence. Returns whether there were any.
 
-    Those of other sequences are passed over, for these may have been skipped; what doesn't fit is reported.
+    Actions of unknown sequences are passed over, as these may have been skipped; actions that do not fit are reported.
     """
-    kept: set[str] = set()
+    copied: set[str] = set()
     try:
         with open_text(source, source.name, Meter(source.stat().st_size)) as text, target.open("wb") as file:
             for where, record in read_records(text):
                 try:
                     entry = validate_actions(record, lengths)
-                    if entry and entry["id"] not in kept:
-                        kept.add(entry["id"])
+                    if entry and entry["id"] not in copied:
+                        copied.add(entry["id"])
                         file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
                 except UnusableError as problem:
                     report.add(Skipped(where, str(problem)))
     except UnusableError as problem:
         report.add(Skipped(source.name, str(problem)))
-    if not kept:
+    if not copied:
         target.unlink(missing_ok=True)
-    return bool(kept)
+    return bool(copied)
 
 
 def validate_actions(record: Any, lengths: Mapping[str, int]) -> dict[str, Any] | None:
-    """One line of a sidecar, `{"id", "actions"}` and perhaps `no_ops`; None if its sequence is not there."""
+    """Validate one line of actions, `{"id", "actions", "no_ops"?}`. Returns None if its sequence is unknown.
+
+    Raises UnusableError if the line does not fit its sequence.
+    """
     if isinstance(record, UnusableError):
         raise record
     if not isinstance(record, dict) or "id" not in record or not isinstance(record.get("actions"), list):
@@ -49,14 +52,14 @@ def validate_actions(record: Any, lengths: Mapping[str, int]) -> dict[str, Any] 
     actions = [validate_text(action, f"action {index}") for index, action in enumerate(record["actions"], start=1)]
     if len(actions) != steps:
         raise UnusableError(
-            f"has {len(actions)} actions for the {steps} transitions of {identity!r}; they must be as many"
+            f"has {len(actions)} actions for the {steps} transitions of {identity!r}; the numbers must be equal"
         )
     entry: dict[str, Any] = {"id": identity, "actions": actions}
     if "no_ops" in record:
         no_ops = record["no_ops"]
         if not isinstance(no_ops, list) or len(no_ops) != steps or not all(isinstance(flag, bool) for flag in no_ops):
             raise UnusableError(
-                f'has {json_type_name(no_ops)} as "no_ops"; it must be a list of {steps} times true or false'
+                f'has {json_type_name(no_ops)} as "no_ops"; it must be a list of {steps} values true or false'
             )
         entry["no_ops"] = no_ops
     return entry

@@ -1,4 +1,4 @@
-"""Collections by name: the built-in ones and the home's own. The one door to stored sequences."""
+"""Lists, loads and deletes collections by name, both built-in and imported."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ __all__ = [
 
 
 def list_collections(home: Path) -> list[Collection]:
-    """The built-in collections, then the home's own, each by name.
+    """The built-in collections, then the home's own, each sorted by name.
 
-    What lies on disk counts; the history remembers the counts, so that only a changed file is read.
+    The files on disk decide; the history caches their counts, so that only changed files are read.
     """
     home = paths.resolve_home(home)
     history = History(home)
@@ -55,21 +55,21 @@ def list_collections(home: Path) -> list[Collection]:
     found += [
         collection_from_folder(history, home_collections_folder(home) / name, rows.get(name), False) for name in own
     ]
-    for gone in rows.keys() - {collection.name for collection in found}:
-        history.remove_collection(gone)
+    for name in rows.keys() - {collection.name for collection in found}:
+        history.remove_collection(name)
     return found
 
 
 def get_collection(home: Path, name: str) -> Collection:
-    """The collection of that name. Raises SwirlError that lists the names if there is none."""
+    """The collection with that name. Raises SwirlError, which lists the names, if there is none."""
     collections = {collection.name: collection for collection in list_collections(home)}
     if name not in collections:
-        raise SwirlError(f"There is no collection {name!r}; there are: {', '.join(collections) or 'none'}.")
+        raise SwirlError(f"There is no collection {name!r}; the collections are: {', '.join(collections) or 'none'}.")
     return collections[name]
 
 
 def load_sequences(home: Path, name: str) -> list[StateSequence]:
-    """The sequences of a collection, in order. Raises SwirlError if it is unknown or its file is damaged."""
+    """The sequences of a collection, in order. Raises SwirlError if it is unknown or damaged."""
     return [found.sequence for found in load_stored(get_collection(home, name).path)]
 
 
@@ -87,10 +87,10 @@ def delete_collection(home: Path, name: str) -> None:
 
 
 def collection_from_folder(history: History, folder: Path, row: dict[str, Any] | None, builtin: bool) -> Collection:
-    """A folder as a Collection; it is counted, and the history told, if `row` is not up to date."""
-    said = load_metadata(folder)
+    """The Collection in a folder. Recounts it and updates the history if `row`, the history's entry, is out of date."""
+    metadata = load_metadata(folder)
     mark, has_actions = fingerprint(folder), (folder / ACTIONS_FILE).is_file()
-    source = said.get("recorded_with" if builtin else "source") or ""
+    source = metadata.get("recorded_with" if builtin else "source") or ""
     if row is None or (row["path"], row["fingerprint"], row["has_actions"]) != (str(folder), mark, has_actions):
         sequences, transitions = count_stored(folder)
         row = {
@@ -101,21 +101,21 @@ def collection_from_folder(history: History, folder: Path, row: dict[str, Any] |
             "sequences": sequences,
             "transitions": transitions,
             "has_actions": has_actions,
-            "created": said.get("created"),
+            "created": metadata.get("created"),
         }
         history.register_collection(folder.name, **row)
     return Collection(
         name=folder.name,
-        title=said.get("title") or folder.name,
-        description=said.get("description") or "",
+        title=metadata.get("title") or folder.name,
+        description=metadata.get("description") or "",
         path=folder,
         builtin=builtin,
         sequences=row["sequences"],
         transitions=row["transitions"],
         has_actions=has_actions,
         source=source,
-        created=said.get("created"),
-        license=said.get("license"),
-        world=said.get("world"),
+        created=metadata.get("created"),
+        license=metadata.get("license"),
+        world=metadata.get("world"),
         kind=collection_kind(folder),
     )

@@ -1,4 +1,4 @@
-"""Pictures on their way into a draft: frames into frames.zip, their names into sequences.jsonl."""
+"""Writes picture sequences into a collection's folder: frames to frames.zip, their names to sequences.jsonl."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swirl.sources.validation import Skipped
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What was written: the hash of it all and, for pictures, the first frame's width and height in pixels."""
+    """The SHA-256 of all that was written and, for pictures, the first frame's width and height in pixels."""
 
     digest: str
     size: Size | None = None
@@ -27,7 +27,7 @@ class WriteResult:
 def write_clips(
     path: Path, clips: Iterator[Clip | Skipped], folder: Path, lengths: dict[str, int], report: SkipReport
 ) -> WriteResult:
-    """Write the clips as they are read, and note their lengths. Raises SwirlError if there is none."""
+    """Write the clips as they are read and add their lengths to `lengths`. Raises SwirlError if there is none."""
     digest, size = hashlib.sha256(), None
 
     def pictures(clip: Clip) -> Iterator[tuple[bytes, str]]:

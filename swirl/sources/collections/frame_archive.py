@@ -1,4 +1,4 @@
-"""Where a collection of pictures keeps them: `frames.zip`, one member a frame, named in sequences.jsonl."""
+"""Writes the `frames.zip` of a picture collection: one member per frame, named in sequences.jsonl."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ FRAMES_FILE = "frames.zip"
 
 
 class FrameWriter:
-    """Writes the frames of a collection's folder, one after the other; used as a context manager.
+    """Writes the frames of a collection; used as a context manager.
 
-    Members are stored as they are (PNG and JPEG are compressed already), with a fixed date, so that equal frames make
-    equal files.
+    Members are stored without compression, as PNG and JPEG are compressed already, and with a fixed date, so that equal
+    frames make equal files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,9 +30,9 @@ class FrameWriter:
         self.zip.close()
 
     def add_sequence(self, frames: Iterable[tuple[bytes, str]]) -> list[str]:
-        """Write one sequence's frames, each its bytes and its suffix (`.png`, `.jpg`, `.webp`); returns the members.
+        """Write a sequence's frames, each as its bytes and suffix (`.png`, `.jpg`, `.webp`). Returns the member names.
 
-        They are written as they come, so that a long video need not fit into memory.
+        Frames are written as they arrive, so that a long video need not fit into memory.
         """
         members = []
         for index, (data, suffix) in enumerate(frames):
@@ -43,5 +43,5 @@ class FrameWriter:
 
 
 def stored_state(folder: Path, member: str) -> State:
-    """The state of a stored frame; the frame is not read."""
+    """The state of a stored frame; the frame itself is not read."""
     return State(picture=Picture(file=folder / FRAMES_FILE, member=member))

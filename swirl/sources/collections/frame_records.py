@@ -1,4 +1,4 @@
-"""The lines of a collection of pictures, `{"id": "...", "frames": [MEMBER, …]}`, and the zip file that holds them."""
+"""Reads picture collections: lines of `{"id": "...", "frames": [MEMBER, …]}` and the frames.zip with the members."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import Entry, unsafe_member_reason
 from swirl.sources.collections.frame_archive import FRAMES_FILE, stored_state
 from swirl.sources.formats.frame_clips import Clip
@@ -19,7 +20,6 @@ from swirl.sources.reading import check_unique_id
 from swirl.sources.text_lines import Meter, open_text
 from swirl.sources.validation import (
     LocatedSequence,
-    Progress,
     ReadResult,
     Skipped,
     UnusableError,
@@ -30,9 +30,9 @@ from swirl.states import StateSequence
 
 
 def read_frame_records(file: Path, meter: Meter | None = None) -> Iterator[ReadResult]:
-    """The sequences of a file of such lines, with `frames.zip` beside it; no frame is read.
+    """Yield the sequences of a file with `frames.zip` beside it; no frame is read.
 
-    Raises Unusable if the lines or the zip file cannot be read at all.
+    Raises UnusableError if the file or the zip file cannot be read.
     """
     members = zip_member_names(file.parent / FRAMES_FILE)
     seen: dict[str, str] = {}
@@ -45,18 +45,18 @@ def read_frame_records(file: Path, meter: Meter | None = None) -> Iterator[ReadR
 
 
 def zip_member_names(archive: Path) -> frozenset[str]:
-    """The names of the frames in a zip file, or Unusable says what is wrong with it."""
+    """The names of the frames in a zip file. Raises UnusableError if it cannot be read."""
     try:
         with zipfile.ZipFile(archive) as opened:
             return frozenset(opened.namelist())
     except FileNotFoundError:
-        raise UnusableError(f"lacks {archive.name}, which holds its frames") from None
+        raise UnusableError(f"lacks {archive.name}, which contains its frames") from None
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise UnusableError(f"has a {archive.name} that cannot be read ({error})") from error
 
 
 def parse_frame_record(record: Any, folder: Path, members: frozenset[str]) -> StateSequence:
-    """One line's sequence, or Unusable says what is wrong with it."""
+    """The sequence of one line. Raises UnusableError if the line is not valid."""
     if isinstance(record, UnusableError):
         raise record
     if not isinstance(record, dict):
@@ -66,7 +66,7 @@ def parse_frame_record(record: Any, folder: Path, members: frozenset[str]) -> St
     frames = record.get("frames")
     if not isinstance(frames, list) or not all(isinstance(frame, str) for frame in frames):
         raise UnusableError(
-            f'has {json_type_name(frames)} as "frames", where the names of pictures must be; correct it'
+            f'has {json_type_name(frames)} as "frames", which must be a list of picture names; correct it'
         )
     if len(frames) < 2:
         raise UnusableError(f"has {len(frames) or 'no'} frame{'s' * (not frames)}; a sequence needs two or more")
@@ -76,7 +76,7 @@ def parse_frame_record(record: Any, folder: Path, members: frozenset[str]) -> St
 
 
 def find_frame_records(path: Path) -> Path | None:
-    """The file of sequences with frames that a path is, or that a recorded folder holds; None if there is none."""
+    """The file of picture sequences at a path or in a recorded folder, or None."""
     file = path / "sequences.jsonl" if path.is_dir() else path
     if file.suffix != ".jsonl" or not file.is_file():
         return None
@@ -90,11 +90,11 @@ def find_frame_records(path: Path) -> Path | None:
     return file if isinstance(first, dict) and "frames" in first else None
 
 
-def recorded_clips(file: Path, progress: Progress | None) -> Iterator[Clip | Skipped]:
-    """The sequences of a recorded file with their frames read and checked, to be stored elsewhere.
+def recorded_clips(file: Path, progress: ProgressCallback | None) -> Iterator[Clip | Skipped]:
+    """Yield the sequences of a recorded file with their frames read and checked.
 
-    A sequence with a frame that can't be used is left out whole, for its actions would no longer fit. Raises
-    SwirlError if the file, or the frames beside it, cannot be read.
+    A sequence with an unusable frame is left out completely, as its actions would no longer fit. Raises SwirlError if
+    the file, or the frames beside it, cannot be read.
     """
     meter = Meter(max(1, file.stat().st_size), progress, f"Reading {file.name}")
     try:
@@ -114,7 +114,7 @@ def recorded_clips(file: Path, progress: Progress | None) -> Iterator[Clip | Ski
 
 
 def load_frames(archive: zipfile.ZipFile, found: LocatedSequence) -> Iterator[Frame]:
-    """A sequence's frames. Raises Unusable that names the first one that is not fit to be stored."""
+    """A sequence's frames. Raises UnusableError, which names the frame, if one cannot be stored."""
     frames = []
     for state in found.sequence.states:
         info = archive.getinfo(state.picture.member if state.picture else "")

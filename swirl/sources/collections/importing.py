@@ -1,4 +1,4 @@
-"""Importing: any readable path becomes a collection of the home, all of it or nothing."""
+"""Imports a file or folder as a collection of the home, completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History
+from swirl.progress import ProgressCallback
 from swirl.sources.atomic_folder import draft_folder, install_folder
 from swirl.sources.collections.actions_sidecar import copy_actions
 from swirl.sources.collections.clip_writer import WriteResult, write_clips
@@ -38,14 +39,14 @@ from swirl.sources.formats.image_files import holds_pictures, picture_clips
 from swirl.sources.formats.image_options import PictureOptions
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences, write_calls
 from swirl.sources.reading import READERS, TEXT_FORMATS, SkipReport, no_sequences_error, stream_sequences
-from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped
+from swirl.sources.validation import LocatedSequence, ReadResult, Skipped
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What was imported under which name, and what was left out."""
+    """The name and size of an imported collection, and what was left out."""
 
     name: str
     sequences: int
@@ -58,16 +59,16 @@ def import_collection(
     home: Path,
     path: Path,
     name: str | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     options: PictureOptions | None = None,
 ) -> ImportReport:
-    """Read a file or folder into the home's collections under `name`, else under a name made from the path.
+    """Import a file or folder into the home's collections under `name`, by default a name made from the path.
 
-    Texts and pictures are told apart by their suffixes; `options` say which frames are taken from videos.
+    Suffixes tell texts from pictures; `options` say which frames are taken from videos.
 
-    The same source, or the same content, replaces what it imported before. True actions in an `actions.jsonl` beside
-    the file, or in the folder, come along. Raises SwirlError if nothing usable is there, if the name belongs to
-    another source, or if the home can't be written; then nothing has changed.
+    A new import of the same source or the same content replaces the old one. True actions in an `actions.jsonl` beside
+    the file, or in the folder, are imported too. Raises SwirlError, and changes nothing, if the path contains no usable
+    sequence, the name belongs to another source, or the home cannot be written.
     """
     home = paths.resolve_home(home)
     path = path.expanduser().absolute()
@@ -79,20 +80,20 @@ def import_collection(
             stored = write_sequences(path, folder, lengths, report, options, progress)
             has_actions = import_actions(path, folder, lengths, report)
             transitions = sum(lengths.values()) - len(lengths)
-            described = build_metadata(path, name, stored)
-            require_free_name(target, described)
+            metadata = build_metadata(path, name, stored)
+            require_free_name(target, metadata)
             (folder / METADATA_FILE).write_text(
-                json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+                json.dumps(metadata, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
             )
             row = {
                 "path": str(target),
-                "source": described["source"],
+                "source": metadata["source"],
                 "builtin": False,
                 "fingerprint": fingerprint(folder),
                 "sequences": len(lengths),
                 "transitions": transitions,
                 "has_actions": has_actions,
-                "created": described["created"],
+                "created": metadata["created"],
             }
             install_folder(folder, target, lambda: History(home).register_collection(name, **row))
     except OSError as error:
@@ -101,16 +102,19 @@ def import_collection(
 
 
 def resolve_collection_name(path: Path, name: str | None) -> str:
-    """The name to import under. Raises SwirlError if it can't name a folder or belongs to a built-in collection."""
+    """The name to import under.
+
+    Raises UsageError if it cannot name a folder, SwirlError if it belongs to a built-in collection.
+    """
     if name is None:
         stem = path.parent.name if path.name == SEQUENCES_FILE else path.name if path.is_dir() else path.stem
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "collection"
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} can't name a collection; use up to 60 letters, digits, dots, dashes and underscores."
+            f"{name!r} is not a valid collection name; use up to 60 letters, digits, dots, dashes and underscores."
         )
     if name.casefold() in (taken.casefold() for taken in collection_names(builtin_collections_folder())):
-        raise SwirlError(f"The name {name!r} belongs to a built-in collection; import under another.")
+        raise SwirlError(f"The name {name!r} belongs to a built-in collection; choose another name.")
     return name
 
 
@@ -120,9 +124,9 @@ def write_sequences(
     lengths: dict[str, int],
     report: SkipReport,
     options: PictureOptions | None,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> WriteResult:
-    """Stream the good sequences into the draft, texts or pictures, and note their lengths."""
+    """Write the usable sequences, texts or pictures, to the draft and add their lengths to `lengths`."""
     if recorded := find_frame_records(path):
         return write_clips(path, recorded_clips(recorded, progress), folder, lengths, report)
     if is_aurora(path):
@@ -130,7 +134,7 @@ def write_sequences(
     if path.exists() and holds_pictures(path):
         return write_clips(path, picture_clips(path, options, progress), folder, lengths, report)
     if path.is_file() and path.suffix.lower() not in READERS:
-        raise SwirlError(f"{path} is of no kind that can be read; choose {TEXT_FORMATS}, or {PICTURE_FORMATS}.")
+        raise SwirlError(f"{path} has an unknown format; choose {TEXT_FORMATS}, or {PICTURE_FORMATS}.")
     found = tool_sequences(path, progress) if is_tool_logs(path) else stream_sequences(path, progress)
     return write_texts(path, found, folder, lengths, report)
 
@@ -138,7 +142,7 @@ def write_sequences(
 def write_texts(
     path: Path, found: Iterator[ReadResult], folder: Path, lengths: dict[str, int], report: SkipReport
 ) -> WriteResult:
-    """Stream the good sequences of texts into the draft."""
+    """Write the usable text sequences to the draft and add their lengths to `lengths`."""
     digest = hashlib.sha256()
     with (folder / SEQUENCES_FILE).open("wb") as file:
         for item in found:
@@ -155,7 +159,7 @@ def write_texts(
 
 
 def import_actions(path: Path, folder: Path, lengths: dict[str, int], report: SkipReport) -> bool:
-    """Bring the true actions of the sequences along, and say whether there were any."""
+    """Import the true actions of the sequences. Returns whether there were any."""
     if is_aurora(path):
         return write_instructions(path, folder / ACTIONS_FILE, lengths)
     if is_tool_logs(path):
@@ -165,19 +169,19 @@ def import_actions(path: Path, folder: Path, lengths: dict[str, int], report: Sk
 
 
 def encode_sequence(found: LocatedSequence) -> bytes:
-    """A sequence as its line of sequences.jsonl."""
+    """Encode a sequence as a line of sequences.jsonl."""
     record = {"id": found.sequence.id, "states": [state.text for state in found.sequence.states]}
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def build_metadata(path: Path, name: str, stored: WriteResult) -> dict[str, Any]:
-    """The draft's collection.json: what a recorded folder says of itself, and where this came from."""
+    """The draft's collection.json: the metadata of a recorded folder, if any, and where the import came from."""
     folder = path if path.is_dir() else path.parent if path.name == SEQUENCES_FILE else None
-    said = load_metadata(folder) if folder else {}
+    recorded = load_metadata(folder) if folder else {}
     return {
         "title": name,
         "description": f"Imported from {path.name}.",
-        **{key: said[key] for key in METADATA_KEYS if isinstance(said.get(key), str)},
+        **{key: recorded[key] for key in METADATA_KEYS if isinstance(recorded.get(key), str)},
         "source": str(path),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "sha256": stored.digest,
@@ -185,21 +189,21 @@ def build_metadata(path: Path, name: str, stored: WriteResult) -> dict[str, Any]
     }
 
 
-def require_free_name(target: Path, described: Mapping[str, Any]) -> None:
-    """Raise SwirlError if the name is in use for another source and other content."""
-    # Compared without case, for on some systems `Kitchen` and `kitchen` are one folder.
+def require_free_name(target: Path, metadata: Mapping[str, Any]) -> None:
+    """Raise SwirlError if a collection of that name has both another source and other content."""
+    # Compared without case because on some systems `Kitchen` and `kitchen` are the same folder.
     for name in collection_names(target.parent):
         if name.casefold() != target.name.casefold():
             continue
-        there = load_metadata(target.parent / name)
-        same = any(there.get(key) == described[key] for key in ("source", "sha256"))
+        existing = load_metadata(target.parent / name)
+        same = any(existing.get(key) == metadata[key] for key in ("source", "sha256"))
         if name != target.name or not same:
-            source = there.get("source", "another source")
+            source = existing.get("source", "another source")
             raise SwirlError(f"The name {name!r} is taken by {source}; delete that collection or use another name.")
 
 
 def home_write_error(home: Path, error: OSError) -> SwirlError:
-    """A failed write as a sentence."""
+    """The error for a failed write to the home."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SwirlError(f"The disk that holds {home} is full; free some space and import again: nothing was kept.")
+        return SwirlError(f"The disk that holds {home} is full; free some space and import again. Nothing was saved.")
     return SwirlError(f"{home} cannot be written ({error.strerror or error}); check its permissions and its disk.")

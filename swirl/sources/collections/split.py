@@ -1,4 +1,4 @@
-"""The split of a collection by sequence: test is for the final report alone, selection for choosing checkpoints."""
+"""Splits a collection by sequence: train, selection for choosing checkpoints, test for the final report only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ Split = Literal["train", "selection", "test"]
 
 
 def split_of(sequence_id: str) -> Split:
-    """Which part a sequence belongs to, by its id alone: a tenth test, a tenth selection, the rest train."""
+    """The part that a sequence id belongs to: a tenth is test, a tenth selection, the rest train."""
     tenth = int.from_bytes(hashlib.sha256(sequence_id.encode()).digest()) % 10
     return "test" if tenth == 0 else "selection" if tenth == 1 else "train"

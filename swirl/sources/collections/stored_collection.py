@@ -1,4 +1,4 @@
-"""A stored collection: a folder with sequences.jsonl, perhaps frames.zip and actions.jsonl, and collection.json."""
+"""Reads stored collections: folders with sequences.jsonl, collection.json, and perhaps frames.zip and actions.jsonl."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ StateKind = Literal["text", "image"]
 class Collection:
     """A named set of state-only sequences; `path` is its folder, `source` where it came from.
 
-    `kind` says what its states are: texts, or pictures, which lie in its frames.zip. `has_actions` says that true
-    actions are known, which evaluation alone may open.
+    `kind` is "text", or "image" for pictures in frames.zip. `has_actions` says whether it has true actions, which only
+    evaluation may read.
     """
 
     name: str
@@ -47,43 +47,43 @@ class Collection:
 
 
 def builtin_collections_folder() -> Path:
-    """Where the shipped collections lie."""
+    """The folder of the built-in collections."""
     return paths.assets() / "collections"
 
 
 def home_collections_folder(home: Path) -> Path:
-    """Where a home keeps its imported collections."""
+    """The folder of a home's imported collections."""
     return home / "collections"
 
 
 def collection_names(folder: Path) -> list[str]:
-    """The names of the collections in a folder; drafts, whose names begin with a dot, are none."""
+    """The names of the collections in a folder, without drafts, whose names begin with a dot."""
     return sorted(file.parent.name for file in folder.glob(f"[!.]*/{SEQUENCES_FILE}"))
 
 
 def load_metadata(folder: Path) -> dict[str, Any]:
-    """What collection.json says; nothing if it is missing or unreadable, for a collection can do without."""
+    """The content of collection.json; empty if it is missing or unreadable, as it is optional."""
     try:
-        found = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
+        metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def collection_kind(folder: Path) -> StateKind:
-    """What the states of a stored collection are: what collection.json says, else whether it has frames."""
-    said = load_metadata(folder).get("kind")
-    return "image" if said == "image" or (said is None and (folder / FRAMES_FILE).is_file()) else "text"
+    """The kind of a stored collection's states: as collection.json says, else "image" if it has frames."""
+    kind = load_metadata(folder).get("kind")
+    return "image" if kind == "image" or (kind is None and (folder / FRAMES_FILE).is_file()) else "text"
 
 
 def fingerprint(folder: Path) -> str:
-    """Changes whenever the sequences' file or the frames' does, without reading them."""
+    """A text that changes whenever sequences.jsonl or frames.zip does; neither is read."""
     stats = [file.stat() for file in (folder / SEQUENCES_FILE, folder / FRAMES_FILE) if file.is_file()]
     return "-".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in stats)
 
 
 def read_stored(folder: Path) -> Iterator[ReadResult]:
-    """What the sequences' file of a stored collection holds. Raises SwirlError if it, or frames.zip, can't be read."""
+    """Yield the sequences of a stored collection. Raises SwirlError if its files cannot be read."""
     if collection_kind(folder) == "text":
         yield from stream_sequences(folder / SEQUENCES_FILE)
         return
@@ -94,22 +94,24 @@ def read_stored(folder: Path) -> Iterator[ReadResult]:
 
 
 def count_stored(folder: Path) -> tuple[int, int]:
-    """How many sequences and transitions can be read from a folder; a damaged file must not spoil a whole list."""
+    """The numbers of readable sequences and transitions in a folder; 0 for a damaged one, so that lists still work."""
     lengths: list[int] = []
     try:
         lengths.extend(len(item.sequence.states) for item in read_stored(folder) if isinstance(item, LocatedSequence))
     except SwirlError:
-        # Empty or unreadable: loading it says so, in the place where it is used.
+        # Loading an empty or unreadable collection reports the error where it is used.
         return 0, 0
     return len(lengths), sum(lengths) - len(lengths)
 
 
 def load_stored(folder: Path) -> list[LocatedSequence]:
-    """The sequences of a stored collection, which held only good lines when it was stored: SwirlError for any other."""
+    """The sequences of a stored collection. Raises SwirlError for any unusable line, as none was stored."""
     found = []
     for item in read_stored(folder):
         if not isinstance(item, LocatedSequence):
-            mend = ", or" if ";" in item.why else ";"
-            raise SwirlError(f"The collection {folder.name} is damaged: {item.where} {item.why}{mend} import it again.")
+            advice = ", or" if ";" in item.why else ";"
+            raise SwirlError(
+                f"The collection {folder.name} is damaged: {item.where} {item.why}{advice} import it again."
+            )
         found.append(item)
     return found

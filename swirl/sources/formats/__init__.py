@@ -1,1 +1,1 @@
-"""One reader a format: texts, tables, logs, images and videos as sequences of states."""
+"""One reader per format: texts, tables, logs, images and videos become sequences of states."""

@@ -1,7 +1,7 @@
-"""AURORA-Bench (Krojer et al. 2024): a picture, an instruction, and for most tasks the picture that should come out.
+"""Reads AURORA-Bench (Krojer et al. 2024): a picture, an instruction and, for most tasks, a target picture.
 
-The layout is the benchmark's own: `test.json`, a list of `{"task", "input", "instruction", "output"?, "id"?}` whose
-pictures are paths from the benchmark's folder, and for DiscEdit `disc_edit_data/<task>/valid.json` and
+The layout is the benchmark's own. `test.json` is a list of `{"task", "input", "instruction", "output"?, "id"?}`, whose
+pictures are paths relative to the benchmark's folder. DiscEdit adds `disc_edit_data/<task>/valid.json` and
 `disc_edit_data/whatsup/itm_test.json`, lists of a picture with two instructions.
 """
 
@@ -21,14 +21,14 @@ from swirl.states import Picture
 TEST_FILE = "test.json"
 DISC_EDIT = "disc_edit_data"
 CHOICE_FILES = ("valid.json", "itm_test.json")
-"""The files of DiscEdit; whatsup's is the second."""
+"""The file names of DiscEdit; the second is that of the whatsup task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One instruction: what should become of `input`; `output` is None where there is no target picture.
+    """One row of test.json: `instruction` says how `input` should change; `output` is the target picture or None.
 
-    `where` is its place in test.json.
+    `where` is the row's place in test.json.
     """
 
     task: str
@@ -41,7 +41,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class EditChoice:
-    """One row of DiscEdit: `pos` asks for what `input` shows already, `neg` for a change."""
+    """One row of DiscEdit: `pos` asks for what `input` already shows, `neg` for a change."""
 
     task: str
     id: str
@@ -51,7 +51,7 @@ class EditChoice:
 
 
 class _MissingPicture(UnusableError):
-    """A picture that a row names is not there."""
+    """A picture that a row names does not exist."""
 
     def __init__(self, path: str, task: str) -> None:
         super().__init__(f"cannot be found; copy the pictures of {task} there")
@@ -59,8 +59,8 @@ class _MissingPicture(UnusableError):
 
 
 def is_aurora(path: Path) -> bool:
-    """Whether a path is the folder of the benchmark."""
-    if not os.path.isfile(path / TEST_FILE):  # false too where the folder may not be entered
+    """Whether a path is the benchmark's folder."""
+    if not os.path.isfile(path / TEST_FILE):  # also false if the folder cannot be entered
         return False
     try:
         document = load_rows(path, TEST_FILE)
@@ -70,9 +70,9 @@ def is_aurora(path: Path) -> bool:
 
 
 def read_edits(folder: Path) -> tuple[list[Edit], list[Skipped]]:
-    """The rows of test.json whose picture is there, and what is missing, row by row.
+    """The rows of test.json whose input picture exists, and what is missing, row by row.
 
-    A row without its target picture is kept, with None for it, and reported as well. Raises SwirlError if test.json
+    A row without its target picture is kept, with None as its output, and reported too. Raises SwirlError if test.json
     cannot be read.
     """
     edits: dict[str, Edit] = {}
@@ -82,7 +82,7 @@ def read_edits(folder: Path) -> tuple[list[Edit], list[Skipped]]:
         try:
             edit = parse_edit(folder, where, index, record)
             if edit.id in edits:
-                raise UnusableError(f"repeats the id {edit.id!r} of {edits[edit.id].where}; give it an id of its own")
+                raise UnusableError(f"repeats the id {edit.id!r} of {edits[edit.id].where}; give it a unique id")
             edits[edit.id] = edit
             edits[edit.id] = replace(edit, output=target_picture(folder, edit.task, record))
         except UnusableError as problem:
@@ -91,28 +91,28 @@ def read_edits(folder: Path) -> tuple[list[Edit], list[Skipped]]:
 
 
 def parse_edit(folder: Path, where: str, index: int, record: Any) -> Edit:
-    """One row without its target, or Unusable says what is wrong with it."""
+    """Parse one row without its target. Raises UnusableError if the row is not valid."""
     if not isinstance(record, dict):
         raise UnusableError(
             f'is {json_type_name(record)}, not an object with "task", "input" and "instruction"; correct it'
         )
     task, instruction = (validate_text(record.get(name), f'"{name}"') for name in ("task", "instruction"))
-    shown = find_picture(folder, task, record.get("input"), "input")
-    return Edit(task, row_id(task, index, record), shown, instruction, None, where)
+    picture = find_picture(folder, task, record.get("input"), "input")
+    return Edit(task, row_id(task, index, record), picture, instruction, None, where)
 
 
 def target_picture(folder: Path, task: str, record: dict[str, Any]) -> Picture:
-    """The picture that should come out of a row, or Unusable says why there is none."""
+    """The target picture of a row. Raises UnusableError if it has none."""
     if not record.get("output"):
-        raise UnusableError(f"cannot be held against a target picture, for {task} names none")
+        raise UnusableError(f"cannot be compared with a target picture, because {task} names none")
     return find_picture(folder, task, record["output"], "output")
 
 
 def read_edit_choices(folder: Path) -> tuple[list[EditChoice], list[Skipped]]:
-    """The rows of DiscEdit, all tasks, whose picture is there, and what is missing, row by row.
+    """The rows of all DiscEdit tasks whose picture exists, and what is missing, row by row.
 
-    Rows without `pos` are no choices and are passed over, and `neg` falls back to `prompt`, both as in the benchmark.
-    Raises SwirlError if there is no such file, or one cannot be read.
+    As in the benchmark, rows without `pos` are passed over and `neg` falls back to `prompt`. Raises SwirlError if there
+    is no such file or one cannot be read.
     """
     files = sorted(file for name in CHOICE_FILES for file in (folder / DISC_EDIT).glob(f"*/{name}"))
     if not files:
@@ -130,7 +130,7 @@ def read_edit_choices(folder: Path) -> tuple[list[EditChoice], list[Skipped]]:
 
 
 def parse_edit_choices(folder: Path, task: str, index: int, record: Any) -> list[EditChoice]:
-    """One row, nothing if it has no `pos`, or Unusable says what is wrong with it."""
+    """Parse one row into a list of one choice, or none if it has no `pos`. Raises UnusableError if it is not valid."""
     if not isinstance(record, dict):
         raise UnusableError(
             f"is {json_type_name(record)}, not an object with a picture and two instructions; correct it"
@@ -139,24 +139,24 @@ def parse_edit_choices(folder: Path, task: str, index: int, record: Any) -> list
         return []
     pos = validate_text(record["pos"], '"pos"')
     neg = validate_text(record["neg"] if "neg" in record else record.get("prompt"), '"neg"')
-    shown = find_picture(folder, task, record["image"] if "image" in record else record.get("input"), "input")
-    return [EditChoice(task, row_id(task, index, record), shown, pos, neg)]
+    picture = find_picture(folder, task, record["image"] if "image" in record else record.get("input"), "input")
+    return [EditChoice(task, row_id(task, index, record), picture, pos, neg)]
 
 
 def row_id(task: str, index: int, record: dict[str, Any]) -> str:
-    """`task/id`; a row without an id has its place in the file for it."""
+    """`task/id`; the row's index in the file stands in for a missing id."""
     given = record.get("id")
     return f"{task}/{index if given is None else given}"
 
 
 def find_picture(folder: Path, task: str, path: Any, what: str) -> Picture:
-    """The picture that a row names, or Unusable says why it cannot be used.
+    """The picture that a row names. Raises UnusableError if it cannot be used.
 
-    DiscEdit names some pictures by the folder they had before the benchmark gathered them in `data/<task>/images`.
+    DiscEdit names some pictures by the folder they were in before the benchmark moved them to `data/<task>/images`.
     """
     name = PurePosixPath(validate_text(path, f'"{what}"'))
     if name.is_absolute() or ".." in name.parts:
-        raise UnusableError(f'has a path that leads out of the folder as "{what}"; correct it')
+        raise UnusableError(f'has a path that points outside the folder as "{what}"; correct it')
     gathered = PurePosixPath(*name.parts[:2], "images", *name.parts[3:])
     for place in (name, gathered):
         if (folder / place).is_file():
@@ -165,12 +165,12 @@ def find_picture(folder: Path, task: str, path: Any, what: str) -> Picture:
 
 
 def skipped_row(where: str, problem: UnusableError) -> Skipped:
-    """What is wrong with a row, at the picture that is not there if that is it."""
+    """The Skipped of a row; its place includes the picture if that is missing."""
     return Skipped(f"{where}: {problem.path}" if isinstance(problem, _MissingPicture) else where, str(problem))
 
 
 def load_rows(folder: Path, name: str) -> list[Any]:
-    """The records of a file of the benchmark. Raises SwirlError if it cannot be read or is no list."""
+    """The records of a benchmark file. Raises SwirlError if it cannot be read or is not a list."""
     file = folder / name
     try:
         with open_text(file, name, Meter(1)) as source:
@@ -178,5 +178,5 @@ def load_rows(folder: Path, name: str) -> list[Any]:
     except UnusableError as problem:
         raise SwirlError(f"{file} {problem}.") from problem
     if not isinstance(document, list):
-        raise SwirlError(f"{file} is no JSON list of the benchmark's rows; copy it again.")
+        raise SwirlError(f"{file} is not a JSON list of the benchmark's rows; copy it again.")
     return document

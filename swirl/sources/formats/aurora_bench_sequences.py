@@ -1,4 +1,4 @@
-"""AURORA-Bench as a collection: each row a sequence of two frames, with its instruction as the true action."""
+"""Imports AURORA-Bench as a collection: each row is a sequence of two frames, its instruction the true action."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import Entry
 from swirl.sources.formats.aurora_bench import Edit, read_edits
 from swirl.sources.formats.frame_clips import Clip, summarize_names
 from swirl.sources.formats.image_files import decode_matching_frame
 from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Progress, Skipped, UnusableError
+from swirl.sources.validation import Skipped, UnusableError
 
 
-def aurora_clips(folder: Path, progress: Progress | None = None) -> Iterator[Clip | Skipped]:
-    """Yield input and target of each row of test.json as a sequence with the id `task/id`, and what is left out.
+def aurora_clips(folder: Path, progress: ProgressCallback | None = None) -> Iterator[Clip | Skipped]:
+    """Yield the input and target of each row of test.json as a sequence with the id `task/id`, and what is left out.
 
     Raises SwirlError if test.json cannot be read.
     """
@@ -34,7 +35,7 @@ def aurora_clips(folder: Path, progress: Progress | None = None) -> Iterator[Cli
 
 
 def load_edit_frames(folder: Path, edit: Edit) -> list[Frame]:
-    """Both pictures of a row as frames of the first one's size. Raises Unusable that names the one that is unfit."""
+    """Both pictures of a row as frames of the first one's size. Raises UnusableError that names the unusable one."""
     found: list[Frame] = []
     for picture in (edit.input, edit.output):
         file = picture.file if picture else None
@@ -50,7 +51,7 @@ def load_edit_frames(folder: Path, edit: Edit) -> list[Frame]:
 
 
 def group_by_reason(skipped: Sequence[Skipped]) -> list[Skipped]:
-    """One line for all places with the same reason: the pictures of a whole task may be missing."""
+    """Merge the places with the same reason into one entry, as the pictures of a whole task may be missing."""
     places: dict[str, list[str]] = {}
     for item in skipped:
         places.setdefault(item.why, []).append(item.where)
@@ -58,7 +59,7 @@ def group_by_reason(skipped: Sequence[Skipped]) -> list[Skipped]:
 
 
 def write_instructions(folder: Path, target: Path, lengths: Mapping[str, int]) -> bool:
-    """Write the instructions of the rows that became sequences as their true actions, and say whether there are any."""
+    """Write the instructions of the rows that became sequences as true actions. Returns whether there are any."""
     edits = [edit for edit in read_edits(folder)[0] if edit.id in lengths]
     lines = [json.dumps({"id": edit.id, "actions": [edit.instruction]}, ensure_ascii=False) + "\n" for edit in edits]
     target.write_text("".join(lines), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Sequences of frames on their way in: a Clip hands on its frames while they are read, and has two or more."""
+"""Sequences of frames during import: a Clip yields two or more frames while they are read from their source."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from itertools import chain, groupby
 from swirl.sources.formats.still_images import Frame
 from swirl.sources.validation import Skipped
 
-LISTED = 4
-"""How many places a report names before it counts the rest."""
+MAX_LISTED_PLACES = 4
+"""How many places a report names before it only counts the rest."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A sequence: where it starts, its id, and its frames, among them what was left out on the way.
+    """A sequence during import: where it starts, its id, and its frames mixed with what was left out.
 
-    The frames are read as they are asked for, and before the next Clip is.
+    Frames are read lazily, so they must be consumed before the next Clip is requested.
     """
 
     where: str
@@ -26,37 +26,37 @@ class Clip:
 
 
 def peek_frames(frames: Iterable[Frame | Skipped]) -> tuple[Iterator[Frame | Skipped], int]:
-    """The same frames, and how many there are, 0, 1 or 2 for two or more; only these are read."""
-    coming = iter(frames)
-    pulled: list[Frame | Skipped] = []
+    """Return the same frames and their number: 0, 1, or 2 for two or more. At most two frames are read ahead."""
+    iterator = iter(frames)
+    read_ahead: list[Frame | Skipped] = []
     count = 0
-    for item in coming:
-        pulled.append(item)
+    for item in iterator:
+        read_ahead.append(item)
         count += isinstance(item, Frame)
         if count == 2:
             break
-    return chain(pulled, coming), count
+    return chain(read_ahead, iterator), count
 
 
 def describe_frames(name: str, numbers: Sequence[int], step: int = 1) -> str:
-    """A report's name for some frames of a file, as in `clip.mp4: frames 3-9, 20 and 2 more places`.
+    """Describe some frames of a file for a report, such as `clip.mp4: frames 3-9, 20 and 2 more places`.
 
-    Numbers that are at most `step` apart are one place.
+    Numbers that are at most `step` apart form one place.
     """
     runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), key=_Gaps(numbers, step))]
     places = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
-    shown = places if len(places) <= LISTED + 1 else places[:LISTED]
-    rest = f" and {len(places) - LISTED} more places" if len(places) > len(shown) else ""
-    return f"{name}: frame{'s' * (len(numbers) > 1)} {', '.join(shown)}{rest}"
+    named = places if len(places) <= MAX_LISTED_PLACES + 1 else places[:MAX_LISTED_PLACES]
+    rest = f" and {len(places) - MAX_LISTED_PLACES} more places" if len(places) > len(named) else ""
+    return f"{name}: frame{'s' * (len(numbers) > 1)} {', '.join(named)}{rest}"
 
 
 def summarize_names(names: Sequence[str]) -> str:
-    """A report's name for some files: the first, and how many more."""
+    """Describe some files for a report: the first one and how many more."""
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 class _Gaps:
-    """A grouping key that changes after every gap wider than `step`."""
+    """A grouping key that changes after each gap wider than `step`."""
 
     def __init__(self, numbers: Sequence[int], step: int) -> None:
         self.numbers, self.step, self.gaps = numbers, step, 0

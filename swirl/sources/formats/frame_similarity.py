@@ -1,4 +1,4 @@
-"""How alike two frames of a video are: near-duplicates and scene cuts, told on small versions of them."""
+"""Compares frames of a video by their thumbnails to detect near-duplicates and scene cuts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from functools import lru_cache
 import numpy as np
 
 THUMBNAIL_LONG_SIDE, THUMBNAIL_MIN_SIDE = 64, 8
-"""The small version's longer side, and the least of its shorter one, in pixels."""
+"""A thumbnail's longer side and the minimum of its shorter side, in pixels."""
 DUPLICATE_SIMILARITY = 0.98
-"""Frames whose structural similarity is above this look the same."""
+"""Frames with a structural similarity (SSIM) above this count as the same."""
 CUT_SIMILARITY, CUT_COLOUR_CHANGE = 0.3, 0.12
-"""Consecutive frames with less similarity than OTHER, and more than RECOLOURED of their colours changed, are a cut."""
+"""Two frames are a cut if their similarity is below the first and their changed share of colours above the second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A small version of a frame: `grey` (height, width) in 0 to 255, `colours` the shares of 64 colours."""
+    """A small version of a frame: `grey` (height, width), 0 to 255; `colour_histogram`, the shares of 64 colours."""
 
     grey: np.ndarray
     colour_histogram: np.ndarray
@@ -25,13 +25,13 @@ class Thumbnail:
 
 @lru_cache(maxsize=16)
 def thumbnail_size(width: int, height: int) -> tuple[int, int]:
-    """The size (width, height) of the small version."""
+    """The size (width, height) of a frame's thumbnail, in pixels."""
     scale = THUMBNAIL_LONG_SIDE / max(width, height)
     return max(THUMBNAIL_MIN_SIDE, round(width * scale)), max(THUMBNAIL_MIN_SIDE, round(height * scale))
 
 
 def make_thumbnail(pixels: np.ndarray) -> Thumbnail:
-    """The look of a small version, uint8 (height, width, 3)."""
+    """Make a thumbnail from the pixels of a scaled-down frame, uint8 (height, width, 3)."""
     red, green, blue = (pixels[..., channel].astype(np.uint16) for channel in range(3))
     # The weights of ITU-R 601 in 256ths.
     grey = ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.float32)
@@ -51,7 +51,7 @@ def is_scene_cut(one: Thumbnail, other: Thumbnail) -> bool:
 
 
 def similarity(one: Thumbnail, other: Thumbnail) -> float:
-    """The structural similarity (SSIM) of two looks of one size: 1 for equal ones."""
+    """The structural similarity (SSIM) of two thumbnails of the same size: 1 if they are equal."""
     from skimage.metrics import structural_similarity
 
     return float(structural_similarity(one.grey, other.grey, data_range=255))

@@ -1,4 +1,4 @@
-"""Which files of a path are pictures and videos, and which of them make a sequence."""
+"""Finds the pictures and videos of a path and groups them into sequences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import Entry, open_entries
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
 from swirl.sources.formats.image_options import PictureOptions
@@ -15,7 +16,7 @@ from swirl.sources.formats.still_images import MAX_FILE_BYTES, PICTURE_SUFFIXES,
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Progress, Skipped, UnusableError
+from swirl.sources.validation import Skipped, UnusableError
 
 PICTURE_FORMATS = (
     "pictures (PNG, JPEG, WebP, BMP), videos (MP4, MOV, AVI, WebM, MKV, GIF), or a folder or zip file of these"
@@ -24,7 +25,7 @@ PICTURE_FORMATS = (
 
 @dataclass(frozen=True)
 class ClipSource:
-    """What makes a sequence: the pictures of one folder, or a video."""
+    """The files of one sequence: the pictures of a folder, or a video."""
 
     name: str
     id: str
@@ -33,9 +34,9 @@ class ClipSource:
 
 
 def holds_pictures(path: Path) -> bool:
-    """Whether a path is for this module: a picture, a video, a zip file, or a folder with any of them.
+    """Whether a path is a picture, a video, a zip file, or a folder that contains any of them.
 
-    Raises SwirlError for a folder that holds texts as well: which of the two is meant, nobody can tell.
+    Raises SwirlError for a folder that contains both pictures and texts, as either may be meant.
     """
     if not path.is_dir():
         return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".zip"}
@@ -44,18 +45,18 @@ def holds_pictures(path: Path) -> bool:
     texts = [file for file in files if file.suffix.lower() in READERS and file.stem.lower() not in DOCUMENTATION_STEMS]
     if seen and texts:
         raise SwirlError(
-            f"{path} holds both pictures ({summarize_names([file.name for file in seen])}) and texts "
+            f"{path} contains both pictures ({summarize_names([file.name for file in seen])}) and texts "
             f"({summarize_names([file.name for file in texts])}); put each kind in a folder of its own."
         )
     return bool(seen) or (not texts and any(file.suffix.lower() == ".zip" for file in files))
 
 
 def picture_clips(
-    path: Path, options: PictureOptions | None = None, progress: Progress | None = None
+    path: Path, options: PictureOptions | None = None, progress: ProgressCallback | None = None
 ) -> Iterator[Clip | Skipped]:
-    """Yield the sequences of pictures of a file, folder or zip file as they are read, and what is left out.
+    """Yield the picture sequences of a file, folder or zip file as they are read, and what is left out.
 
-    Each must be used up before the next is asked for. Raises SwirlError if the path cannot be read at all.
+    Each Clip must be consumed before the next is requested. Raises SwirlError if the path cannot be read.
     """
     skipped: list[Skipped] = []
     with open_entries(path, skipped) as found:
@@ -71,12 +72,12 @@ def picture_clips(
             else:
                 yield from folder_clip(part, meter)
             end += sum(entry.size for entry in part.entries)
-            # A video's sound, for one, is not read.
+            # Some bytes, such as a video's sound, are never read.
             meter.advance(max(0, end - meter.done))
 
 
 def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
-    """The sequences to be, in natural order, each with an id of its own."""
+    """Group files into sequences, in natural order, each with a unique id."""
     folders: dict[str, list[Entry]] = defaultdict(list)
     parts: list[tuple[str, tuple[Entry, ...], bool]] = []
     for entry in found:
@@ -85,20 +86,20 @@ def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
         elif entry.suffix in PICTURE_SUFFIXES:
             folders[str(PurePosixPath(entry.name).parent)].append(entry)
     parts += [(folder, tuple(pictures), False) for folder, pictures in folders.items()]
-    taken: set[str] = set()
+    used_ids: set[str] = set()
     named = []
     for name, members, video in sorted(parts, key=lambda part: natural_sort_key(part[0])):
         root = path.name if path.is_dir() else path.stem
         identity = str(PurePosixPath(name).with_suffix("")) if video else root if name == "." else name
-        if identity in taken:
+        if identity in used_ids:
             identity = name if video else f"{name}/"
-        taken.add(identity)
+        used_ids.add(identity)
         named.append(ClipSource(root if name == "." else name, identity, members, video))
     return named
 
 
 def is_animated_gif(entry: Entry) -> bool:
-    """Whether a GIF moves; one that cannot be read does not."""
+    """Whether a GIF is animated; one that cannot be read is not."""
     try:
         return is_animation(entry.read(MAX_FILE_BYTES))
     except UnusableError:
@@ -106,7 +107,7 @@ def is_animated_gif(entry: Entry) -> bool:
 
 
 def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
-    """The one sequence of a folder's pictures, or why there is none."""
+    """The sequence of a folder's pictures, or why there is none."""
     frames, count = peek_frames(read_folder_frames(part, meter))
     if count == 2:
         yield Clip(part.name, part.id, frames)
@@ -120,7 +121,7 @@ def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
 
 
 def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipped]:
-    """A folder's pictures as frames of one size, the first one's, and those that cannot be used."""
+    """The pictures of a folder, scaled to the size of the first, and those that cannot be used."""
     first: Frame | None = None
     scaled: list[str] = []
     for entry in part.entries:
@@ -137,12 +138,12 @@ def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipp
     if first and scaled:
         size = f"{first.size[0]}×{first.size[1]}"
         many = len(scaled) > 1
-        why = f"{'have' if many else 'has'} another size than the first frame, and {'were' if many else 'was'} scaled"
+        why = f"{'differ' if many else 'differs'} in size from the first frame and {'were' if many else 'was'} scaled"
         yield Skipped(summarize_names(scaled), f"{why} to {size}")
 
 
 def decode_matching_frame(data: bytes, first: Frame | None) -> tuple[Frame, bool]:
-    """The frame of an image file at the size of the first one, and whether it had to be scaled to it."""
+    """Decode an image file at the size of the first frame. Returns the frame and whether its size was different."""
     frame = decode_frame(data)
     if first is None or frame.size == first.size:
         return frame, False
@@ -150,12 +151,12 @@ def decode_matching_frame(data: bytes, first: Frame | None) -> tuple[Frame, bool
 
 
 def report_other_files(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:
-    """The files that are neither pictures nor videos, in one line; SwirlError if that is all of them."""
+    """Report the files that are neither pictures nor videos as one entry. Raises SwirlError if there are no others."""
     known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
     others = [entry.name for entry in found if entry.suffix not in known]
     if len(others) == len(found):
-        raise SwirlError(f"{path} holds no picture and no video; it needs {PICTURE_FORMATS}.")
-    papers = DOCUMENTATION_STEMS | {"thumbs", "desktop"}
-    others = [name for name in others if PurePosixPath(name).stem.lower() not in papers]
+        raise SwirlError(f"{path} contains no pictures or videos; it needs {PICTURE_FORMATS}.")
+    ignored_stems = DOCUMENTATION_STEMS | {"thumbs", "desktop"}
+    others = [name for name in others if PurePosixPath(name).stem.lower() not in ignored_stems]
     if others:
-        yield Skipped(summarize_names(others), f"{'are' if len(others) > 1 else 'is'} no picture and no video")
+        yield Skipped(summarize_names(others), f"{'are' if len(others) > 1 else 'is'} neither a picture nor a video")

@@ -1,4 +1,4 @@
-"""How pictures are taken from videos: all of it optional, for the defaults need no touching."""
+"""Options for sampling frames from videos."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from fractions import Fraction
 from swirl.errors import UsageError
 
 DEFAULT_STEP_SECONDS = 0.5
-"""How far apart the frames taken from a video are, unless told otherwise."""
+"""The default time between the frames taken from a video."""
 MIN_FRAMES = 8
-"""A short video is taken at a finer step, so that it gives about this many frames."""
+"""Short videos use a smaller step by default so that they give about this many frames."""
 
 
 @dataclass(frozen=True)
 class PictureOptions:
     """Which frames of a video become states.
 
-    `every` is the step in frames, or else `seconds` the step in seconds; with neither, frames are about half a second
-    apart. Frames that look like the one before are left out unless `keep_duplicates`, and where the scene changes a
-    new sequence begins unless `keep_cuts`.
+    The step is `every` frames, else `seconds` seconds, else about half a second. Frames that look like the previous one
+    are left out unless `keep_duplicates` is set. A scene change begins a new sequence unless `keep_cuts` is set.
     """
 
     every: int | None = None
@@ -30,7 +29,7 @@ class PictureOptions:
     keep_cuts: bool = False
 
     def step(self, rate: Fraction, frames: int) -> int:
-        """The step in frames for a video of `frames` frames (0: unknown) at `rate` frames a second; at least 1."""
+        """The step in frames, at least 1, for a video of `frames` frames (0 if unknown) at `rate` frames per second."""
         if self.every is not None:
             return max(1, self.every)
         step = max(1, round(rate * Fraction(self.seconds if self.seconds is not None else DEFAULT_STEP_SECONDS)))
@@ -38,10 +37,10 @@ class PictureOptions:
 
 
 def parse_every(text: str) -> dict[str, int | float]:
-    """`15` (frames) or `0.5s` (seconds) as the arguments of PictureOptions. Raises UsageError for anything else."""
+    """Parse `15` (frames) or `0.5s` (seconds) into arguments of PictureOptions. Raises UsageError for anything else."""
     match = re.fullmatch(r"(\d{1,6})|(\d{1,6}(?:\.\d*)?|\.\d+)\s*s", text.strip())
     if match and match[1] and int(match[1]) > 0:
         return {"every": int(match[1])}
     if match and match[2] and 0 < float(match[2]) < math.inf:
         return {"seconds": float(match[2])}
-    raise UsageError(f"{text!r} is no step; use a number of frames like 15, or seconds like 0.5s.")
+    raise UsageError(f"{text!r} is not a valid step; use a number of frames such as 15, or seconds such as 0.5s.")

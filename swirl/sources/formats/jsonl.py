@@ -1,4 +1,4 @@
-"""JSONL: `{"id": "...", "states": ["...", …]}` a line; and `.json` files that hold a list of such objects."""
+"""Reads JSONL files, one `{"id": "...", "states": ["...", …]}` per line, and `.json` files with a list of these."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from swirl.sources.validation import (
 )
 
 MAX_DOCUMENT_BYTES = 4 * MAX_SEQUENCE_BYTES
-"""The largest `.json` file that is read at once to see whether it is one JSON document."""
+"""The largest `.json` file that is parsed as one JSON document, in bytes."""
 
 
 def read_jsonl(source: TextFile) -> Iterator[ReadResult]:
-    """One sequence a line; a line that can't be used is skipped and said."""
+    """Yield one sequence per line; lines that cannot be used are reported as skipped."""
     for where, record in read_records(source):
         if isinstance(record, UnusableError):
             yield Skipped(where, str(record))
@@ -31,7 +31,7 @@ def read_jsonl(source: TextFile) -> Iterator[ReadResult]:
 
 
 def read_json(source: TextFile) -> Iterator[ReadResult]:
-    """A `.json` file: JSONL under another name, one object, or a list of objects (named by their place in it)."""
+    """Read a `.json` file: one object, a list of objects (located by their index), or JSONL under another suffix."""
     document = read_json_document(source)
     if isinstance(document, list):
         for index, record in enumerate(document):
@@ -43,7 +43,7 @@ def read_json(source: TextFile) -> Iterator[ReadResult]:
 
 
 def read_records(source: TextFile) -> Iterator[tuple[str, Any]]:
-    """Each line's place and its JSON value, or an Unusable that says why it has none; blank lines are passed over."""
+    """Yield each line's place and its JSON value, or an UnusableError in its stead. Blank lines are passed over."""
     for number, line in source.lines():
         where = source.format_location(number)
         if line is None:
@@ -56,18 +56,18 @@ def read_records(source: TextFile) -> Iterator[tuple[str, Any]]:
 
 
 def parse_json(text: str) -> Any:
-    """The JSON value of a line, or Unusable says where it breaks."""
+    """Parse a line of JSON. Raises UnusableError, with the column, if it is not valid."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise UnusableError(f"is not valid JSON ({error.msg} at column {error.colno}); correct the line") from None
     except (RecursionError, ValueError) as error:
-        # Brackets nested a thousand deep, or a number of thousands of digits.
+        # Brackets nested too deeply, or a number with too many digits.
         raise UnusableError(f"is not usable JSON ({error}); correct the line") from None
 
 
 def parse_sequence_record(where: str, record: Any) -> ReadResult:
-    """The sequence of one JSON object, or why there is none."""
+    """The sequence of one JSON object, or why it is skipped."""
     try:
         if not isinstance(record, dict):
             raise UnusableError(f'is {json_type_name(record)}, not an object with "id" and "states"; correct it')
@@ -80,7 +80,10 @@ def parse_sequence_record(where: str, record: Any) -> ReadResult:
 
 
 def read_json_document(source: TextFile, most: int = MAX_DOCUMENT_BYTES) -> dict[str, Any] | list[Any] | None:
-    """The file as one JSON document; None, with the file at its start again, if it is none or above `most` bytes."""
+    """Parse the file as one JSON object or list.
+
+    Returns None, with the file back at its start, if it is not one or is larger than `most` bytes.
+    """
     text = source.file.read(most + 1)
     source.file.seek(0)
     if len(text) > most:

@@ -1,4 +1,4 @@
-"""Plain text: one file is one sequence, its states divided by blank lines."""
+"""Reads plain text: each file is one sequence, with blank lines between its states."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from swirl.sources.validation import (
 
 
 def read_plain_text(source: TextFile) -> Iterator[ReadResult]:
-    """The file's one sequence; its id is the file's name, within its folder, without the suffix.
+    """Yield the file's sequence; its id is the file's name, relative to the folder that is read, without the suffix.
 
-    A line that can't be read spoils the sequence: without its state, a transition would be seen that never was.
+    A line that cannot be read invalidates the sequence, as leaving a state out would create a transition that never
+    happened.
     """
     states: list[str] = []
     open_state: list[str] = []
@@ -30,7 +31,7 @@ def read_plain_text(source: TextFile) -> Iterator[ReadResult]:
             if line is None:
                 raise UnusableError(TOO_LONG)
             if size > MAX_SEQUENCE_BYTES:
-                raise UnusableError(f"is where the sequence grows above {MAX_SEQUENCE_BYTES >> 20} MB; divide the file")
+                raise UnusableError(f"makes the sequence longer than {MAX_SEQUENCE_BYTES >> 20} MB; split the file")
             text = decode_line(line)
         except UnusableError as problem:
             yield Skipped(source.format_location(number), str(problem))
@@ -43,6 +44,6 @@ def read_plain_text(source: TextFile) -> Iterator[ReadResult]:
     if open_state:
         states.append("\n".join(open_state))
     if len(states) < 2:
-        yield Skipped(source.name, f"has {len(states)} state; a sequence needs two or more, divided by blank lines")
+        yield Skipped(source.name, f"has {len(states)} state; a sequence needs two or more, separated by blank lines")
         return
     yield LocatedSequence(source.name, validate_sequence(str(PurePosixPath(source.name).with_suffix("")), states))

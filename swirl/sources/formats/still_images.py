@@ -1,4 +1,4 @@
-"""One image as a frame fit to be stored: checked before it is decoded, upright, opaque, and not too large."""
+"""Turns image files into frames to store: checked before decoding, upright, opaque, and limited in size."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from swirl.pictures import MAX_PIXEL_ART_SIDE
 from swirl.sources.validation import UnusableError
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
-"""The suffixes of pictures."""
+"""The suffixes of picture files."""
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-"""The only kinds of image that are looked for in a file, whatever its suffix says."""
+"""The only formats that a file is opened as, whatever its suffix."""
 LOSSLESS = frozenset({"PNG", "BMP", "GIF"})
 MAX_FRAME_SIDE = 512
 """The longest side of a stored frame, in pixels."""
 MAX_PIXELS = 64_000_000
-"""The largest image that is decoded."""
+"""The largest image that is decoded, in pixels."""
 MAX_FILE_BYTES = 256 * 2**20
 """The largest image file that is read, in bytes."""
 ORIENTATION = 0x0112
@@ -44,13 +44,13 @@ class Frame:
 
 
 def decode_frame(data: bytes, size: Size | None = None) -> Frame:
-    """The frame of an image file, scaled to `size` if given. Raises Unusable if it is no whole image or too large.
+    """Decode an image file, scaled to `size` if given. Raises UnusableError if it is damaged, no image, or too large.
 
-    A file that is fit as it is keeps its bytes, so that nothing is lost by compressing it twice.
+    A file that already fits keeps its bytes, so that it is not compressed twice.
     """
     with open_image(io.BytesIO(data), len(data)) as image:
         kind, turned = image.format, image.getexif().get(ORIENTATION, 1) != 1
-        # JPEG can be decoded at a fraction of its size, which spares most of the work for a photograph.
+        # JPEG can be decoded at a fraction of its size, which saves most of the work for a photograph.
         width, height = limit_size(image.size)
         image.draft("RGB", (width * 3 // 2, height * 3 // 2))
         upright = ImageOps.exif_transpose(image)
@@ -63,12 +63,12 @@ def decode_frame(data: bytes, size: Size | None = None) -> Frame:
 
 
 def encode_frame(image: Image.Image, size: Size, suffix: str) -> Frame:
-    """An RGB image as a frame of that size, as PNG or as JPEG."""
+    """Encode an RGB image at the given size, as PNG or JPEG depending on the suffix."""
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     buffer = io.BytesIO()
     if suffix == ".png":
-        # Level 2 is a third of the default's time for a few per cent more bytes.
+        # Level 2 takes a third of the default's time for a few per cent more bytes.
         image.save(buffer, format="PNG", compress_level=2)
     else:
         image.save(buffer, format="JPEG", quality=95)
@@ -76,13 +76,13 @@ def encode_frame(image: Image.Image, size: Size, suffix: str) -> Frame:
 
 
 def limit_size(size: Size) -> Size:
-    """The size, with its long side at most LONGEST."""
+    """The size, scaled down if needed so that the longer side is at most MAX_FRAME_SIDE."""
     scale = MAX_FRAME_SIDE / max(size)
     return size if scale >= 1 else (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
 
 
 def to_opaque_rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB: what is transparent is white, and 16 bits a pixel become 8."""
+    """The image in RGB, with white behind transparency and 16-bit grey reduced to 8 bits."""
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if "A" in image.mode or "transparency" in image.info:
@@ -92,7 +92,7 @@ def to_opaque_rgb(image: Image.Image) -> Image.Image:
 
 
 def is_animation(data: bytes) -> bool:
-    """Whether an image file is an animation; a broken one is not."""
+    """Whether an image file is animated; a damaged one is not."""
     try:
         with open_image(io.BytesIO(data), len(data)) as image:
             return bool(getattr(image, "is_animated", False))
@@ -101,9 +101,9 @@ def is_animation(data: bytes) -> bool:
 
 
 def read_image_size(file: IO[bytes], length: int) -> Size:
-    """The size that an image file of `length` bytes says it has; nothing is decoded.
+    """The size that the header of an image file of `length` bytes states; nothing is decoded.
 
-    Raises Unusable if it is no image or too large.
+    Raises UnusableError if it is not an image or too large.
     """
     with open_image(file, length) as image:
         return image.size
@@ -111,24 +111,24 @@ def read_image_size(file: IO[bytes], length: int) -> Size:
 
 @contextmanager
 def open_image(file: IO[bytes], length: int) -> Iterator[Image.Image]:
-    """An image of which only the head has been read. Raises Unusable for what cannot, or must not, be decoded."""
+    """Open an image, reading only its header. Raises UnusableError if it cannot, or must not, be decoded."""
     if length > MAX_FILE_BYTES:
-        raise UnusableError(f"is a file above {MAX_FILE_BYTES >> 20} MB; save it smaller")
+        raise UnusableError(f"is a file larger than {MAX_FILE_BYTES >> 20} MB; save it smaller")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=IMAGE_FORMATS)
         with image:
             if image.width * image.height > MAX_PIXELS:
-                raise UnusableError(f"has {image.width}×{image.height} pixels, {TOO_MANY_PIXELS}")
+                raise UnusableError(f"is {image.width}×{image.height}, {TOO_MANY_PIXELS}")
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnusableError(f"has far {TOO_MANY_PIXELS}") from None
     except Image.UnidentifiedImageError:
-        raise UnusableError("is no image that can be read; save it as PNG or JPEG") from None
+        raise UnusableError("is not a readable image; save it as PNG or JPEG") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError) as error:
-        # What Pillow raises for files that are cut short or garbled.
-        raise UnusableError(f"is not a whole image ({error}); copy it again or remove it") from None
+        # Pillow raises any of these for truncated or corrupt files.
+        raise UnusableError(f"is not a complete image ({error}); copy it again or remove it") from None
 
 
-TOO_MANY_PIXELS = f"more than the {MAX_PIXELS // 10**6} million that are decoded; scale it down"
+TOO_MANY_PIXELS = f"more pixels than the limit of {MAX_PIXELS // 10**6} million; scale it down"

@@ -1,4 +1,4 @@
-"""Tables: CSV or TSV with the columns `sequence_id`, `step` and `state`, in any order, among any others."""
+"""Reads CSV and TSV tables with the columns `sequence_id`, `step` and `state`, in any order, among any others."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from swirl.sources.validation import (
 COLUMNS = ("sequence_id", "step", "state")
 DELIMITERS = (",", "\t", ";", "|")
 SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
-DROPPED = "\udfff"
-"""Stands for a line above MAX_BYTES, so that its row is dropped; decoding yields none above U+DCFF."""
+DROPPED_LINE = "\udfff"
+"""Replaces a line above MAX_SEQUENCE_BYTES so that its row is dropped; decoding yields no character above U+DCFF."""
 
 
 class Row(NamedTuple):
-    """One row: where it starts, which step of its sequence it is, and the state."""
+    """One row: the place where it starts, the step in its sequence, and the state."""
 
     where: str
     step: int
@@ -35,10 +35,10 @@ class Row(NamedTuple):
 
 
 def read_table(source: TextFile) -> Iterator[ReadResult]:
-    """The sequences of a table, in the order in which they first appear; their rows may be in any order.
+    """Yield the sequences of a table in the order in which they first appear; rows may be in any order.
 
-    A row that can't be used is skipped and said. Where steps are missing the sequence is divided, for the states on
-    both sides of a gap are no transition; the parts after it are named `ID#FIRST_STEP`.
+    Rows that cannot be used are reported as skipped. A sequence is split where steps are missing, because the states on
+    both sides of a gap are not a transition; the parts after a gap are named `ID#FIRST_STEP`.
     """
     csv.field_size_limit(MAX_SEQUENCE_BYTES)
     sequences: dict[str, dict[int, Row]] = defaultdict(dict)
@@ -53,12 +53,12 @@ def read_table(source: TextFile) -> Iterator[ReadResult]:
         else:
             sequences[name][row.step] = row
     for name in list(sequences):
-        # Popped, so that a large table is let go of as it is handed on.
+        # Popped so that the memory of a large table is freed as its sequences are yielded.
         yield from split_at_gaps(name, sorted(sequences.pop(name).values(), key=lambda row: row.step))
 
 
 def rows(source: TextFile) -> Iterator[tuple[str, Row] | Skipped]:
-    """Each usable row with its sequence's id, or what is wrong with it. Raises Unusable without the needed header."""
+    """Yield each usable row with its sequence's id, or a Skipped. Raises UnusableError if the header is not valid."""
     feed = CsvLines(source)
     positions, delimiter = header(feed)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
@@ -79,7 +79,7 @@ def rows(source: TextFile) -> Iterator[tuple[str, Row] | Skipped]:
 
 
 class CsvLines:
-    """Lines for the csv reader. A broken byte is passed on as half a character, so that its whole row is dropped."""
+    """Lines for the csv reader. Invalid bytes become surrogates, so that the whole row can be dropped later."""
 
     def __init__(self, source: TextFile) -> None:
         self.number = 0
@@ -94,17 +94,17 @@ class CsvLines:
         self.number, line = next(self._lines)
         if line is None:
             self._skipped.append(Skipped(self._source.format_location(self.number), TOO_LONG))
-            return f"{DROPPED}\n"
+            return f"{DROPPED_LINE}\n"
         return line.decode(errors="surrogateescape") + "\n"
 
     def take_skipped(self) -> list[Skipped]:
-        """What was skipped since this was last asked."""
+        """Return what was skipped since the last call."""
         skipped, self._skipped = self._skipped, []
         return skipped
 
 
 def header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
-    """The positions of COLUMNS and the delimiter that makes the first line hold them all, else Unusable."""
+    """The positions of COLUMNS in the first line, and its delimiter. Raises UnusableError if a column is missing."""
     line = next((line for line in feed if line.strip() and not line.startswith("sep=")), "").rstrip("\n")
     names: list[str] = []
     for delimiter in DELIMITERS:
@@ -113,28 +113,30 @@ def header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
             return tuple(found.index(column) for column in COLUMNS), delimiter
         names = max(names, found, key=len)
     missing = ", ".join(column for column in COLUMNS if column not in names)
-    shown = ", ".join(names)[:200].encode(errors="replace").decode()
-    raise UnusableError(f"lacks {missing} in its first line, which has: {shown}; name the columns {', '.join(COLUMNS)}")
+    present = ", ".join(names)[:200].encode(errors="replace").decode()
+    raise UnusableError(
+        f"lacks {missing} in its first line, which has: {present}; name the columns {', '.join(COLUMNS)}"
+    )
 
 
 def parse_row(fields: list[str], positions: tuple[int, ...], where: str) -> tuple[str, Row] | None:
-    """The row's sequence id and content; None if it was dropped before; Unusable if something is wrong with it."""
+    """The row's sequence id and content, or None for a dropped row. Raises UnusableError if the row is not valid."""
     text = "".join(fields)
-    if DROPPED in text:
+    if DROPPED_LINE in text:
         return None
     if half := SURROGATE_PATTERN.search(text):
-        # surrogateescape put byte b there as U+DC00 + b.
+        # surrogateescape encodes byte b as U+DC00 + b.
         raise UnusableError(f"is not valid UTF-8 (byte 0x{ord(half[0]) - 0xDC00:02x}); save the file as UTF-8")
     if len(fields) <= max(positions):
         raise UnusableError(f"has {len(fields)} of the header's columns; fill in the row")
     name, step, state = (fields[position] for position in positions)
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", step.strip()):
-        raise UnusableError(f"has {step.strip()[:40]!r} as its step, where only a whole number can be; correct it")
+        raise UnusableError(f"has {step.strip()[:40]!r} as its step, which must be a whole number; correct it")
     return validate_text(name, "the sequence_id").strip(), Row(where, int(step), validate_text(state, "the state"))
 
 
 def split_at_gaps(name: str, ordered: list[Row]) -> Iterator[ReadResult]:
-    """One sequence's runs of consecutive steps."""
+    """Yield a sequence's runs of consecutive steps, each as a sequence, and report the gaps."""
     start = 0
     for end in range(1, len(ordered) + 1):
         if end < len(ordered) and ordered[end].step == ordered[end - 1].step + 1:
@@ -149,6 +151,6 @@ def split_at_gaps(name: str, ordered: list[Row]) -> Iterator[ReadResult]:
             yield Skipped(
                 ordered[end].where,
                 f"follows a gap in sequence {name!r}, from step {part[-1].step} to {ordered[end].step}; "
-                "it is divided there",
+                "the sequence is split there",
             )
         start = end

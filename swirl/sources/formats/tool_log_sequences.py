@@ -1,4 +1,4 @@
-"""Tool logs on their way into a collection: what was seen becomes states, the calls become the hidden true actions."""
+"""Imports tool logs as a collection: observations become states, calls become the hidden true actions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
 from swirl.sources.formats.tool_logs import (
     ToolLog,
     answer_tree_logs,
@@ -16,9 +17,7 @@ from swirl.sources.formats.tool_logs import (
     tau_bench_logs,
 )
 from swirl.sources.reading import check_unique_id, natural_sort_key, printable_path, visible_files
-from swirl.sources.validation import LocatedSequence, Progress, ReadResult, Skipped, UnusableError, validate_sequence
-
-LAYOUT = "an answer of ToolBench nor a log of tau-bench"
+from swirl.sources.validation import LocatedSequence, ReadResult, Skipped, UnusableError, validate_sequence
 
 
 def is_tool_logs(path: Path) -> bool:
@@ -30,8 +29,8 @@ def is_tool_logs(path: Path) -> bool:
         return False
 
 
-def tool_sequences(path: Path, progress: Progress | None = None) -> Iterator[ReadResult]:
-    """The sequences of all logs below a path: the task or the user's words, then the tools' answers."""
+def tool_sequences(path: Path, progress: ProgressCallback | None = None) -> Iterator[ReadResult]:
+    """Yield the sequences of all logs at a path: the task or the user's message, then the tools' answers."""
     files = log_files(path)
     seen: dict[str, str] = {}
     for number, file in enumerate(files):
@@ -55,14 +54,14 @@ def tool_sequences(path: Path, progress: Progress | None = None) -> Iterator[Rea
 
 
 def write_calls(path: Path, target: Path, lengths: Mapping[str, int]) -> bool:
-    """Write the calls of the logs that became sequences as their true actions, and say whether there are any."""
+    """Write the calls of the logs that became sequences as true actions. Returns whether there are any."""
     written: set[str] = set()
     with target.open("w", encoding="utf-8") as file:
         for source in log_files(path):
             try:
                 logs = load_logs(source, path)
             except SwirlError:
-                continue  # it was reported when its sequences were read
+                continue  # reported when its sequences were read
             for log in logs:
                 if log.id in lengths and log.id not in written:
                     record = {"id": log.id, "actions": [step.call for step in log.steps]}
@@ -72,15 +71,15 @@ def write_calls(path: Path, target: Path, lengths: Mapping[str, int]) -> bool:
 
 
 def states_of(log: ToolLog) -> list[str]:
-    """What was seen before the first call and after each."""
+    """What was seen before the first call and after each call."""
     return [log.steps[0].context, *(step.observation for step in log.steps)]
 
 
 def load_logs(file: Path, root: Path) -> tuple[ToolLog, ...]:
-    """The logs of one file, named after their place below `root`. Raises SwirlError for a file of another layout."""
+    """The logs of one file, named after its place below `root`. Raises SwirlError if the layout is unknown."""
     document = load_json_file(file)
     if (kind := detect_layout(document)) is None:
-        raise SwirlError(f"{file} is neither {LAYOUT}.")
+        raise SwirlError(f"{file} is neither a ToolBench answer nor a tau-bench log; choose another file.")
     if kind == "tau-bench":
         prefix = "" if file == root else f"{relative_name(file, root).removesuffix('.json')}/"
         logs = [log for record in document if isinstance(record, dict) for log in tau_bench_logs(record)]
@@ -89,12 +88,12 @@ def load_logs(file: Path, root: Path) -> tuple[ToolLog, ...]:
 
 
 def detect_layout(document: object) -> str | None:
-    """The world's name that a document belongs to; None for another layout."""
+    """The name of the world that a document's layout belongs to, or None if it is unknown."""
     return "tau-bench" if is_tau_bench(document) else "toolbench" if is_answer_tree(document) else None
 
 
 def log_files(path: Path) -> list[Path]:
-    """The `.json` files that a path is or holds, in natural order."""
+    """The `.json` files at a path, in natural order."""
     if path.is_dir():
         found = [file for file in visible_files(path, []) if file.suffix.lower() == ".json"]
         return sorted(found, key=lambda file: natural_sort_key(relative_name(file, path)))
@@ -102,5 +101,5 @@ def log_files(path: Path) -> list[Path]:
 
 
 def relative_name(file: Path, root: Path) -> str:
-    """A file's name below `root`."""
+    """A file's name relative to `root`."""
     return file.name if file == root else printable_path(file.relative_to(root))

@@ -1,9 +1,10 @@
-"""Logs of programs that call tools: tau-bench's trajectories and ToolBench's answer trees, as steps.
+"""Reads tool-calling logs, tau-bench trajectories and ToolBench answer trees, as steps.
 
-A step is what was last seen, the call, and what the tool answered. The layouts are those of the benchmarks' own files:
-tau-bench (Yao et al. 2024), a list of `{"task_id", "trial", "traj": [{"role", "content", "tool_calls"?}]}`; ToolBench
-(Qin et al. 2023) and StableToolBench (Guo et al. 2024), one object a file with `answer_generation.query` and either
-`tree.tree`, nodes of `{"node_type", "description", "observation"?, "children"}`, or `trys`, each with a flat `chain`.
+A step is what was last seen, the call, and the tool's answer. The layouts are those of the benchmarks' own files.
+tau-bench (Yao et al. 2024) has a list of `{"task_id", "trial", "traj": [{"role", "content", "tool_calls"?}]}`.
+ToolBench (Qin et al. 2023) and StableToolBench (Guo et al. 2024) have one object per file with
+`answer_generation.query` and either `tree.tree`, nodes of `{"node_type", "description", "observation"?, "children"}`,
+or `trys`, each with a flat `chain`.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from typing import Any
 from swirl.errors import SwirlError
 
 MAX_LOG_BYTES = 2**29
-"""The largest file of logs, in bytes; one is read at once."""
+"""The largest log file, in bytes, as each is read in one go."""
 FINISH = "Finish"
-"""ToolBench's call that ends an answer; it asks no tool."""
+"""The name of ToolBench's call that ends an answer; it calls no tool."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolStep:
-    """`context` is what was last seen before the call, `observation` the tool's answer, both as they were logged.
+    """One call: `context` is what was last seen before it, `observation` the tool's answer, both as logged.
 
-    `call` is in words, `name(key="value")`; `earlier` are the calls and answers before it, from the first.
+    `call` is written as `name(key="value")`; `earlier` holds the previous calls and answers, oldest first.
     """
 
     context: str
@@ -37,36 +38,25 @@ class ToolStep:
 
 @dataclass(frozen=True, slots=True)
 class ToolLog:
-    """Steps that follow each other: each one's context is the observation before it. `task` is what the user asked."""
+    """Consecutive steps: each one's context is the previous observation. `task` is what the user asked."""
 
     id: str
     task: str
     steps: tuple[ToolStep, ...]
 
 
-def read_tau_bench(path: Path) -> list[ToolLog]:
-    """The logs of a tau-bench file: each run of calls between two words of the user, which are its first context.
-
-    Calls that got no answer, or an empty one, are passed over, for they show nothing. Raises SwirlError if the file
-    cannot be read, has another layout, or has no call.
-    """
-    document = load_json_file(path)
-    if not is_tau_bench(document):
-        raise SwirlError(f'{path} is no log of tau-bench; it needs a list of objects with "task_id" and "traj".')
-    logs = [log for record in document if isinstance(record, dict) for log in tau_bench_logs(record)]
-    return require_logs(path, logs)
-
-
 def read_answer_tree(path: Path) -> list[ToolLog]:
-    """The logs of one answer file of ToolBench or StableToolBench, each call of the tree in exactly one of them.
+    """The logs of one answer file of ToolBench or StableToolBench; each call of the tree is in exactly one log.
 
-    A log goes from a node to a leaf; a branch begins where it leaves the log before it. `Finish` is no call of a tool.
-    Raises SwirlError if the file cannot be read, has another layout, or has no call.
+    A log runs from a node to a leaf; a branch begins where it leaves the previous log. `Finish` does not count as a
+    call. Raises SwirlError if the file cannot be read, has another layout, or contains no call.
     """
     document = load_json_file(path)
     if not is_answer_tree(document):
-        raise SwirlError(f'{path} is no answer of ToolBench; it needs "answer_generation", and "tree" or "trys".')
-    return require_logs(path, answer_tree_logs(path.stem, document))
+        raise SwirlError(f'{path} is not a ToolBench answer; it needs "answer_generation", and "tree" or "trys".')
+    if not (logs := answer_tree_logs(path.stem, document)):
+        raise SwirlError(f"{path} contains no tool call with an answer; choose another file.")
+    return logs
 
 
 def is_tau_bench(document: Any) -> bool:
@@ -83,10 +73,10 @@ def is_answer_tree(document: Any) -> bool:
 
 
 def load_json_file(path: Path) -> Any:
-    """A file's JSON document. Raises SwirlError if it cannot be read or is none."""
+    """Load a JSON file. Raises SwirlError if it cannot be read, is too large, or is not JSON."""
     try:
         if path.stat().st_size > MAX_LOG_BYTES:
-            raise SwirlError(f"{path} is larger than {MAX_LOG_BYTES >> 20} MB; divide it.")
+            raise SwirlError(f"{path} is larger than {MAX_LOG_BYTES >> 20} MB; split it.")
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SwirlError(f"{path} cannot be read ({error.strerror or error}); check the path.") from error
@@ -94,19 +84,15 @@ def load_json_file(path: Path) -> Any:
         raise SwirlError(f"{path} is not valid JSON ({error}); copy it again.") from error
 
 
-def require_logs(path: Path, logs: list[ToolLog]) -> list[ToolLog]:
-    """The logs, if there is one."""
-    if not logs:
-        raise SwirlError(f"{path} has no call of a tool with an answer; choose another file.")
-    return logs
-
-
 def tau_bench_logs(record: dict[str, Any]) -> Iterator[ToolLog]:
-    """The runs of calls of one trajectory."""
+    """The logs of one trajectory: each run of calls between two user messages, the first of which is its context.
+
+    Calls without an answer, or with an empty one, are passed over because they show nothing.
+    """
     traj = record.get("traj")
     messages = [message for message in traj if isinstance(message, dict)] if isinstance(traj, list) else []
     name = f"task-{record.get('task_id')}-trial-{record.get('trial', 0)}"
-    said = [message_text(message) for message in messages if message.get("role") == "user"]
+    user_messages = [message_text(message) for message in messages if message.get("role") == "user"]
     answers = {
         message.get("tool_call_id"): message_text(message) for message in messages if message.get("role") == "tool"
     }
@@ -114,25 +100,25 @@ def tau_bench_logs(record: dict[str, Any]) -> Iterator[ToolLog]:
     for message in messages:
         if message.get("role") == "user":
             if run.steps:
-                yield ToolLog(f"{name}-{number}", said[0], tuple(run.steps))
+                yield ToolLog(f"{name}-{number}", user_messages[0], tuple(run.steps))
                 number += 1
             run.steps, seen = [], message_text(message)
         for call in object_list(message, "tool_calls"):
             function, answer = call.get("function", {}), answers.get(call.get("id"), "")
             seen = run.add(seen, format_call(str(function.get("name")), function.get("arguments")), answer)
     if run.steps:
-        yield ToolLog(f"{name}-{number}", said[0] if said else "", tuple(run.steps))
+        yield ToolLog(f"{name}-{number}", user_messages[0] if user_messages else "", tuple(run.steps))
 
 
 class StepCollector:
-    """The steps of one log as they are found."""
+    """Collects the steps of one log."""
 
     def __init__(self) -> None:
         self.steps: list[ToolStep] = []
         self.earlier: tuple[tuple[str, str], ...] = ()
 
     def add(self, context: str, call: str, observation: str) -> str:
-        """Add a step if both sides have something in them; returns what is seen after it."""
+        """Add a step if its context and observation are not blank. Returns what is seen after it."""
         before, self.earlier = self.earlier, (*self.earlier, (call, observation))
         if not observation.strip():
             return context
@@ -142,7 +128,7 @@ class StepCollector:
 
 
 def answer_tree_logs(name: str, document: dict[str, Any]) -> list[ToolLog]:
-    """The logs of one answer, in the tree's order, those of a `Finish` alone left out."""
+    """The logs of one answer, in the tree's order, without those that consist of a `Finish` alone."""
     query = str(document["answer_generation"].get("query") or "").strip() or "(no question was logged)"
     tree = document.get("tree")
     roots = (
@@ -155,7 +141,7 @@ def answer_tree_logs(name: str, document: dict[str, Any]) -> list[ToolLog]:
 
 
 def chain_to_tree(entry: dict[str, Any]) -> dict[str, Any]:
-    """A flat chain of nodes as a tree of one branch."""
+    """A flat chain of nodes as a tree with a single branch."""
     below: list[dict[str, Any]] = []
     for node in reversed(object_list(entry, "chain")):
         below = [{**node, "children": below}]
@@ -163,9 +149,9 @@ def chain_to_tree(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def branches(root: dict[str, Any], query: str) -> list[list[ToolStep]]:
-    """The runs of steps of a tree; a node's first child continues its run, every other child begins one."""
-    found: list[list[ToolStep]] = []
-    waiting = [(root, "", query, (), None)]  # node, the tool named above it, last seen, earlier, the run it continues
+    """The runs of steps in a tree; a node's first child continues its run, every other child begins a new one."""
+    runs: list[list[ToolStep]] = []
+    waiting = [(root, "", query, (), None)]  # node, tool named above it, last seen, earlier calls, run to continue
     while waiting:
         node, tool, seen, earlier, run = waiting.pop()
         kind, description = node.get("node_type"), str(node.get("description") or "")
@@ -175,18 +161,18 @@ def branches(root: dict[str, Any], query: str) -> list[list[ToolStep]]:
             call, observation = format_call(tool, description), str(node.get("observation") or "")
             if observation.strip():
                 if run is None:
-                    found.append(run := [])
+                    runs.append(run := [])
                 run.append(ToolStep(seen, call, observation, earlier))
                 seen = observation
             tool, earlier = "", (*earlier, (call, observation))
         children = object_list(node, "children")
-        # A stack: what is pushed last is visited first, so the first child comes last and the order is the tree's.
+        # Pushed in reverse, because the stack visits the last item first.
         waiting += [(child, tool, seen, earlier, run if at == 0 else None) for at, child in enumerate(children)][::-1]
-    return found
+    return runs
 
 
 def format_call(name: str, arguments: Any) -> str:
-    """A call as `name(key="value", other=3)`; arguments that are no JSON object stand as they were logged."""
+    """Format a call as `name(key="value", other=3)`; arguments that are not a JSON object stay as logged."""
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments or "{}")
@@ -198,12 +184,12 @@ def format_call(name: str, arguments: Any) -> str:
 
 
 def message_text(message: dict[str, Any]) -> str:
-    """What a message says; nothing if it only calls tools."""
+    """The text of a message; empty if it only calls tools."""
     content = message.get("content")
     return content if isinstance(content, str) else ""
 
 
 def object_list(record: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """The objects in a list that may be missing."""
+    """The objects in the list under a key; none if there is no list."""
     value = record.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""Video files as sequences of frames: every n-th frame, without near-duplicates, divided where the scene changes."""
+"""Reads videos as sequences of frames: every n-th frame, without near-duplicates, split where the scene changes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv"})
-"""The suffixes of videos; an animated GIF is one too."""
+"""The suffixes of video files; animated GIFs are handled as videos too."""
 DEFAULT_FRAME_RATE = Fraction(25)
-"""Frames a second, where a video does not say."""
+"""Frames per second, assumed for videos that do not state it."""
 
 
 @dataclass
 class SamplingReport:
-    """What became of a video's frames, by number, from 1; `said` is how many the file says it has."""
+    """What became of a video's frames, by number, from 1; `declared_count` is the number of frames the file states."""
 
     step: int
     declared_count: int = 0
@@ -40,20 +40,20 @@ class SamplingReport:
     damage: str = ""
 
     def note_damage(self, why: str) -> None:
-        """Remember why some of the frames could not be read."""
+        """Remember the first reason why frames could not be read."""
         self.damage = self.damage or why
 
     def skipped_places(self, name: str) -> Iterator[Skipped]:
-        """The report on it."""
+        """Yield the report's entries for the video `name`."""
         if self.duplicates:
             verb = "looks" if len(self.duplicates) == 1 else "look"
-            why = f'{verb} the same as the frame before; "keep duplicates" keeps such frames'
+            why = f'{verb} the same as the previous frame; "keep duplicates" keeps such frames'
             yield Skipped(describe_frames(name, self.duplicates, self.step), why)
         if self.cuts:
-            why = f'begin{"s" * (len(self.cuts) == 1)} another scene, and so another sequence; "keep cuts" keeps one'
+            why = f'start{"s" * (len(self.cuts) == 1)} a new scene and sequence; "keep cuts" keeps one sequence'
             yield Skipped(describe_frames(name, self.cuts), why)
         if self.count + 2 < 0.95 * self.declared_count:
-            self.note_damage(f"it breaks off after {self.count} of {self.declared_count} frames")
+            self.note_damage(f"it ends after {self.count} of {self.declared_count} frames")
         if self.damage:
             rest = (
                 "the frames that could be read are kept" if self.kept_count > 1 else "copy it again or save it as MP4"
@@ -63,76 +63,75 @@ class SamplingReport:
             yield Skipped(name, self.too_few_reason())
         elif self.single_frame_scenes:
             many = len(self.single_frame_scenes) > 1
-            why = f"{'are scenes' if many else 'is a scene'} of one frame{' each' * many}; a sequence needs two"
+            why = f"{'are scenes' if many else 'is a scene'} with one frame{' each' * many}; a sequence needs two"
             yield Skipped(describe_frames(name, self.single_frame_scenes), why)
 
     def too_few_reason(self) -> str:
-        """Why there is no sequence."""
+        """Why the video gives no sequence."""
         if self.count < 2:
             return f"has {'one' if self.count else 'no'} frame; a sequence needs two"
         if self.duplicates:
-            return "shows one picture throughout; a sequence needs two that differ"
-        return f"gives one frame at a step of {self.step}; a sequence needs two, so take a smaller step"
+            return "shows the same picture throughout; a sequence needs two that differ"
+        return f"gives one frame at a step of {self.step}; a sequence needs two, so use a smaller step"
 
 
 def video_clips(entry: Entry, identity: str, options: PictureOptions, meter: Meter) -> Iterator[Clip | Skipped]:
-    """The scenes of a video, each a sequence, and what was left out; the first is called `identity`.
+    """Yield the scenes of a video as sequences, and what was left out.
 
-    Scenes after the first are called `IDENTITY#FRAME` after their first frame's number.
+    The first scene has the id `identity`, the others `IDENTITY#FRAME` with the number of their first frame.
     """
     try:
         with open_video(entry) as (container, stream, frames):
-            taken = SamplingReport(options.step(stream.average_rate or DEFAULT_FRAME_RATE, frames), stream.frames)
-            coming = decode_frames(container, stream, meter, taken.note_damage)
-            yield from split_scenes(
-                entry.name, identity, sample_frames(coming, options, taken, container.format.name == "gif"), taken
-            )
+            report = SamplingReport(options.step(stream.average_rate or DEFAULT_FRAME_RATE, frames), stream.frames)
+            decoded = decode_frames(container, stream, meter, report.note_damage)
+            sampled = sample_frames(decoded, options, report, lossless=container.format.name == "gif")
+            yield from split_scenes(entry.name, identity, sampled, report)
     except UnusableError as problem:
         yield Skipped(entry.name, str(problem))
 
 
 def split_scenes(
-    name: str, identity: str, frames: Iterator[tuple[int, Frame]], taken: SamplingReport
+    name: str, identity: str, frames: Iterator[tuple[int, Frame]], report: SamplingReport
 ) -> Iterator[Clip | Skipped]:
-    """The scenes of a video's sampled frames, and the report on these."""
+    """Group sampled frames into scenes, and yield the report after the last one."""
     for first, group in groupby(frames, key=lambda item: item[0]):
         scene, count = peek_frames(frame for _, frame in group)
         if count == 2:
             where = name if first == 1 else f"{name}: frame {first}"
             yield Clip(where, identity if first == 1 else f"{identity}#{first}", scene)
         else:
-            taken.single_frame_scenes.append(first)
-    yield from taken.skipped_places(name)
+            report.single_frame_scenes.append(first)
+    yield from report.skipped_places(name)
 
 
 def sample_frames(
-    frames: Iterator[VideoFrame], options: PictureOptions, taken: SamplingReport, lossless: bool
+    frames: Iterator[VideoFrame], options: PictureOptions, report: SamplingReport, lossless: bool
 ) -> Iterator[tuple[int, Frame]]:
-    """The frames to keep, each with the number of the frame at which its scene begins."""
+    """Yield the frames to keep, each with the number of the frame at which its scene begins."""
     reader = FrameConverter()
-    before: Thumbnail | None = None
-    kept: Thumbnail | None = None
+    previous: Thumbnail | None = None
+    last_kept: Thumbnail | None = None
     first = 1
     for number, frame in enumerate(frames, start=1):
-        taken.count = number
+        report.count = number
         try:
-            # A cut shows between two neighbours: half a second apart, a quick pan would look like one.
-            seen = None if options.keep_cuts else reader.to_thumbnail(frame)
-            if seen and before and is_scene_cut(before, seen):
-                taken.cuts.append(number)
-                first, kept = number, None
-            before = seen
-            if (number - first) % taken.step:
+            # Cuts are detected between adjacent frames; over half a second, a quick pan would look like one.
+            thumbnail = None if options.keep_cuts else reader.to_thumbnail(frame)
+            if thumbnail and previous and is_scene_cut(previous, thumbnail):
+                report.cuts.append(number)
+                first, last_kept = number, None
+            previous = thumbnail
+            if (number - first) % report.step:
                 continue
             if not options.keep_duplicates:
-                seen = seen or reader.to_thumbnail(frame)
-                if kept and is_near_duplicate(kept, seen):
-                    taken.duplicates.append(number)
+                thumbnail = thumbnail or reader.to_thumbnail(frame)
+                if last_kept and is_near_duplicate(last_kept, thumbnail):
+                    report.duplicates.append(number)
                     continue
-                kept = seen
+                last_kept = thumbnail
             whole = reader.frame(frame, lossless)
         except UnusableError as problem:
-            taken.note_damage(str(problem))
+            report.note_damage(str(problem))
             continue
-        taken.kept_count += 1
+        report.kept_count += 1
         yield first, whole

@@ -1,4 +1,4 @@
-"""Video files through PyAV: opened safely, their frames decoded one by one and turned into pixels."""
+"""Opens video files safely with PyAV, decodes their frames one by one and converts them to pixels."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 CONTAINER_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif"
-"""The containers that are looked for in a file. Others, such as playlists, could make the reader open other files."""
+"""The only containers that a file is opened as. Others, such as playlists, could make the reader open other files."""
 
 
 @contextmanager
 def open_video(entry: Entry) -> Iterator[tuple[InputContainer, VideoStream, int]]:
-    """An open video, its stream of pictures, and about how many frames it has. Raises Unusable if it is none."""
+    """Open a video. Yields the container, its picture stream and the approximate number of frames.
+
+    Raises UnusableError if the file is not a readable video.
+    """
     import av
 
     with ExitStack() as stack:
@@ -41,14 +44,14 @@ def open_video(entry: Entry) -> Iterator[tuple[InputContainer, VideoStream, int]
             count = count_frames(stream, file)
         except (av.error.FFmpegError, *READ_ERRORS) as error:
             raise UnusableError(
-                f"is no video that can be read ({error_reason(error)}); copy it again or save it as MP4"
+                f"is not a readable video ({error_reason(error)}); copy it again or save it as MP4"
             ) from error
         yield container, stream, count
 
 
 @contextmanager
 def seekable(entry: Entry) -> Iterator[IO[bytes]]:
-    """The open file. A member of a zip file goes to a nameless temporary file, for videos are read to and fro."""
+    """Open a file for random access: a member of a zip file is first unpacked to an anonymous temporary file."""
     with entry.open() as file:
         if not entry.is_zip_member:
             yield file
@@ -60,13 +63,13 @@ def seekable(entry: Entry) -> Iterator[IO[bytes]]:
 
 
 def picture_stream(container: InputContainer) -> VideoStream:
-    """The stream of pictures, or Unusable says why there is none."""
+    """The picture stream of a video. Raises UnusableError if there is none or it cannot be decoded."""
     if not container.streams.video:
-        has = "only sound" if container.streams.audio else "nothing"
-        raise UnusableError(f"has no pictures in it, {has}; choose a video")
+        content = "only sound" if container.streams.audio else "nothing"
+        raise UnusableError(f"contains {content}, not pictures; choose a video")
     stream = container.streams.video[0]
     if stream.codec_context is None:
-        raise UnusableError("is packed in a way that cannot be read here; save it as MP4 with H.264")
+        raise UnusableError("uses a codec that is not supported; save it as MP4 with H.264")
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MAX_PIXELS:
         raise UnusableError(f"has frames of {width}×{height} pixels, more than can be decoded; scale it down")
@@ -75,7 +78,7 @@ def picture_stream(container: InputContainer) -> VideoStream:
 
 
 def count_frames(stream: VideoStream, file: IO[bytes]) -> int:
-    """About how many frames a video has; they are counted where it does not say."""
+    """The approximate number of frames; the packets are counted if the video does not state it."""
     import av
 
     if stream.frames:
@@ -93,7 +96,7 @@ def count_frames(stream: VideoStream, file: IO[bytes]) -> int:
 def decode_frames(
     container: InputContainer, stream: VideoStream, meter: Meter, damaged: Callable[[str], None]
 ) -> Iterator[VideoFrame]:
-    """The frames of a video; what cannot be decoded is passed over, and `damaged` told why."""
+    """Yield the frames of a video; what cannot be decoded is passed over, with a call of `damaged` that says why."""
     import av
 
     packets = container.demux(stream)
@@ -102,7 +105,7 @@ def decode_frames(
             packet = next(packets, None)
             frames = packet.decode() if packet else []
         except (av.error.FFmpegError, OSError) as error:
-            # After an error of the container itself there are no more packets.
+            # If the container itself is damaged, no more packets follow and the loop ends.
             damaged(error_reason(error))
             continue
         if packet is None:
@@ -112,22 +115,22 @@ def decode_frames(
 
 
 class FrameConverter:
-    """Turns decoded frames into pixels, all of them at the size of the first."""
+    """Converts decoded frames to pixels, all at the size of the first frame."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
 
-        # One for each size, for it keeps its tables from frame to frame.
+        # One per target size, because a reformatter reuses its tables from frame to frame.
         self.frame_reformatter, self.thumbnail_reformatter = VideoReformatter(), VideoReformatter()
         self.size: Size | None = None
 
     def to_thumbnail(self, frame: VideoFrame) -> Thumbnail:
-        """How the frame looks, small. Raises Unusable if it cannot be turned into pixels."""
+        """The thumbnail of a frame. Raises UnusableError if the frame cannot be converted to pixels."""
         self.size = self.size or (frame.width, frame.height)
         return make_thumbnail(reformat_pixels(self.thumbnail_reformatter, frame, thumbnail_size(*self.size), "AREA"))
 
     def frame(self, frame: VideoFrame, lossless: bool) -> Frame:
-        """The frame as it is stored, upright: phones film on their side and say so. Raises Unusable as `look` does."""
+        """The frame to store, upright even if recorded sideways. Raises UnusableError as `to_thumbnail` does."""
         self.size = self.size or (frame.width, frame.height)
         image = Image.fromarray(reformat_pixels(self.frame_reformatter, frame, limit_size(self.size), "LANCZOS"))
         if frame.rotation % 360:
@@ -136,7 +139,7 @@ class FrameConverter:
 
 
 def reformat_pixels(reformatter: VideoReformatter, frame: VideoFrame, size: Size, interpolation: str) -> np.ndarray:
-    """A frame's pixels, uint8 (height, width, 3), or Unusable says why there are none."""
+    """A frame's pixels, uint8 (height, width, 3). Raises UnusableError if they cannot be computed."""
     import av
 
     width, height = size

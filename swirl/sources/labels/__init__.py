@@ -1,1 +1,1 @@
-"""Labelled transitions for the warm-up: read from files, made by hand, written."""
+"""Labelled transitions for the supervised warm-up: read from files, made by hand, written to files."""

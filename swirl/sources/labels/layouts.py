@@ -1,4 +1,4 @@
-"""The forms in which labelled transitions come: our own lines, and the training files of AURORA and Pico-Banana."""
+"""Parses the layouts of labelled transitions: SWIRL's own lines and the training files of AURORA and Pico-Banana."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from swirl.states import LabelledTransition, Picture, State
 LABEL_KEYS = ("state", "action", "next_state")
 EDIT_KEYS = ("input", "instruction", "output")
 PROMPT = "Editing the given image according to the following prompt:"
-"""What the chat layout puts before each action."""
+"""The prefix of each action in the chat layout."""
 PARENT_FOLDERS_SEARCHED = 4
-"""How many folders above the labels' own are searched for a picture: some sets name it from the top of their tree."""
+"""How many parent folders of the labels are searched for a picture, as some data sets give paths from their root."""
 
 
 def parse_labels(record: Any, folder: Path) -> Iterator[LabelledTransition | UnusableError]:
-    """One record's transitions, or what is wrong with each; pictures are looked for in `folder` and those above it.
+    """Yield the transitions of a record, or an UnusableError for each that is not valid.
 
-    Raises Unusable if the whole record is none.
+    Pictures are looked for in `folder` and its parents. Raises UnusableError if the whole record is not valid.
     """
     if isinstance(record, UnusableError):
         raise record
@@ -43,37 +43,38 @@ def parse_labels(record: Any, folder: Path) -> Iterator[LabelledTransition | Unu
 
 
 def required_texts(record: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts under these keys, or Unusable names the first that is missing or no text."""
+    """The texts under these keys. Raises UnusableError for the first that is missing or not text."""
     if missing := [key for key in keys if key not in record]:
         raise UnusableError(f'has no "{missing[0]}"; each line needs {", ".join(keys)}')
     return tuple(validate_text(record[key], f'"{key}"') for key in keys)
 
 
 def parse_swirl_record(texts: tuple[str, ...], folder: Path) -> LabelledTransition:
-    """`{"state", "action", "next_state"}`: texts, or the paths of pictures.
+    """Parse `{"state", "action", "next_state"}`; the states are texts or paths of pictures.
 
-    A text is a path if it ends like a picture's and a file is there, or if both states are words that end so.
+    The states are paths if one has a picture's suffix and its file exists, or if both are single words with such a
+    suffix.
     """
     state, action, next_state = texts
-    there = [has_picture_suffix(text) and find_file(text, folder) is not None for text in (state, next_state)]
-    if not any(there) and not all(has_picture_suffix(text) and not text.split()[1:] for text in (state, next_state)):
+    exist = [has_picture_suffix(text) and find_file(text, folder) is not None for text in (state, next_state)]
+    if not any(exist) and not all(has_picture_suffix(text) and not text.split()[1:] for text in (state, next_state)):
         return LabelledTransition(State(state), action, State(next_state))
     if not all(has_picture_suffix(text) for text in (state, next_state)):
-        raise UnusableError("has a picture on one side and a text on the other; both must be of one kind")
+        raise UnusableError("has a picture as one state and a text as the other; both must be of the same kind")
     return picture_transition(state, action, next_state, folder)
 
 
 def picture_transition(before: str, action: str, after: str, folder: Path) -> LabelledTransition:
-    """A transition between two pictures, given by their paths."""
+    """A transition between two pictures, given as paths."""
     return LabelledTransition(picture_state(before, folder), action.strip(), picture_state(after, folder))
 
 
 def parse_chat_record(record: Mapping[str, Any], folder: Path) -> LabelledTransition:
-    """`{"images": [a, b], "conversations": [{"value": "<image>\\n…prompt: ACTION"}, …]}`."""
-    images, said = record.get("images"), record["conversations"]
+    """Parse `{"images": [a, b], "conversations": [{"value": "<image>\\n…prompt: ACTION"}, …]}`."""
+    images, messages = record.get("images"), record["conversations"]
     if not isinstance(images, list) or len(images) != 2:
-        raise UnusableError('needs two pictures as "images", the one before and the one after; correct the line')
-    first = said[0] if isinstance(said, list) and said else None
+        raise UnusableError('needs two pictures as "images", before and after the action; correct the line')
+    first = messages[0] if isinstance(messages, list) and messages else None
     text = validate_text(first.get("value") if isinstance(first, dict) else None, "the first of its conversations")
     before, after = (validate_text(image, '"images"') for image in images)
     action = text.replace("<image>", "").strip().removeprefix(PROMPT)
@@ -81,7 +82,7 @@ def parse_chat_record(record: Mapping[str, Any], folder: Path) -> LabelledTransi
 
 
 def parse_pico_banana_record(record: Mapping[str, Any], folder: Path) -> LabelledTransition:
-    """Pico-Banana's single turns; a picture known by its address alone is looked for by its file's name."""
+    """Parse a single turn of Pico-Banana; for a picture with only a URL, the URL's file name is looked for."""
     text = record.get("text") or record.get("summarized_text")
     source = record.get("open_image_input_file") or record.get("open_image_input_url")
     before, action, after = (
@@ -92,7 +93,7 @@ def parse_pico_banana_record(record: Mapping[str, Any], folder: Path) -> Labelle
 
 
 def parse_multi_turn_record(record: Mapping[str, Any], folder: Path) -> Iterator[LabelledTransition | UnusableError]:
-    """Pico-Banana's several turns: the original, each turn's picture and the final one, an action between each two."""
+    """Parse a multi-turn edit of Pico-Banana: the original, each turn's picture and the final one, with the actions."""
     prompts, files = record["metadata_edit_turn_prompts"], record.get("files")
     if not isinstance(prompts, list) or not prompts or not isinstance(files, list):
         raise UnusableError('needs lists as "files" and "metadata_edit_turn_prompts"; correct the line')
@@ -109,17 +110,17 @@ def parse_multi_turn_record(record: Mapping[str, Any], folder: Path) -> Iterator
 
 
 def has_picture_suffix(text: str) -> bool:
-    """Whether a text could be the path of a picture."""
+    """Whether a text could be the path of a picture file."""
     return len(text) < 1024 and "\n" not in text and PurePosixPath(text).suffix.lower() in PICTURE_SUFFIXES
 
 
 def picture_state(name: str, folder: Path) -> State:
-    """The state that a picture's path names; its head is read. Raises Unusable if it is not there or no picture."""
+    """The state of a picture given by path or URL; only its header is read. Raises UnusableError if it is unusable."""
     address = urlsplit(name) if name.startswith(("http://", "https://")) else None
     file = find_file(PurePosixPath(unquote(address.path)).name if address else name, folder)
     if file is None:
-        how = "download it beside this file" if address else "put it there or remove the line"
-        raise UnusableError(f"names the picture {name[:200]}, which is not there; {how}")
+        advice = "download it beside this file" if address else "add it or remove the line"
+        raise UnusableError(f"names the picture {name[:200]}, which does not exist; {advice}")
     try:
         with file.open("rb") as opened:
             read_image_size(opened, file.stat().st_size)
@@ -133,11 +134,11 @@ def picture_state(name: str, folder: Path) -> State:
 
 
 def find_file(name: str, folder: Path) -> Path | None:
-    """The file of that name in a folder, or in one of the ABOVE folders over it; None if there is none."""
+    """Find a file by name in a folder or its next PARENT_FOLDERS_SEARCHED parents; None if there is none."""
     folder = folder.absolute()
     try:
         places = (place / name for place in (folder, *list(folder.parents)[:PARENT_FOLDERS_SEARCHED]))
         return next((file for file in places if file.is_file()), None)
     except OSError:
-        # A name that is too long for the file system is no file's.
+        # The name is too long for the file system.
         return None

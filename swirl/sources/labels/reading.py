@@ -1,4 +1,4 @@
-"""Labelled transitions for the supervised warm-up, of texts or of pictures, in any of the forms of `layouts`."""
+"""Reads labelled transitions of texts or pictures for the supervised warm-up, in any layout of `layouts`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from swirl.sources.validation import Skipped, UnusableError
 from swirl.states import LabelledTransition
 
 MAX_JSON_BYTES = 2**29
-"""The largest `.json` file of labels, in bytes."""
+"""The largest `.json` file that is read as a list of labels, in bytes."""
 
 
 def read_labels(path: Path) -> tuple[list[LabelledTransition], list[Skipped]]:
-    """The labelled transitions of a file and what was left out of it. Raises SwirlError if there is none at all.
+    """Read the labelled transitions of a file. Returns them and what was left out. Raises SwirlError if there are none.
 
-    Paths of pictures are relative to the file; of a picture only the head is read.
+    Paths of pictures are relative to the file; only the header of a picture is read.
     """
     report = SkipReport()
     labels: list[LabelledTransition] = []
     try:
         if not path.exists():
-            raise SwirlError(f"There is no file {path} with labels; check the path.")
+            raise SwirlError(f"There is no file of labels {path}; check the path.")
         if not is_regular(path):
-            raise SwirlError(f"{path} is no file; labels are a JSONL file with {', '.join(LABEL_KEYS)} in each line.")
+            raise SwirlError(f"{path} is not a file; labels need a JSONL file with {', '.join(LABEL_KEYS)} per line.")
         with open_text(path, path.name, Meter(path.stat().st_size)) as source:
             for where, record in read_label_records(source):
                 try:
@@ -50,7 +50,7 @@ def read_labels(path: Path) -> tuple[list[LabelledTransition], list[Skipped]]:
 
 
 def read_label_records(source: TextFile) -> Iterator[tuple[str, Any]]:
-    """Each record's place and value: a `.json` file is a list of them, any other has one a line."""
+    """Yield each record's place and value: a `.json` file holds a list of them, other files have one per line."""
     document = read_json_document(source, MAX_JSON_BYTES) if source.name.lower().endswith(".json") else None
     if isinstance(document, list):
         yield from ((f"{source.name}[{index}]", record) for index, record in enumerate(document))

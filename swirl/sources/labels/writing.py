@@ -1,4 +1,4 @@
-"""Labelled transitions as the file that `swirl train --labels` reads, with their pictures beside it."""
+"""Writes labelled transitions as a file for `swirl train --labels`, with their pictures beside it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp"}
 
 
 def write_labels(home: Path, name: str, labels: Sequence[LabelledTransition]) -> Path:
-    """Write labels into the home and return the JSONL file; pictures lie in the folder `frames` beside it.
+    """Write labels into the home and return the JSONL file; pictures go to the folder `frames` beside it.
 
-    The file's name holds a digest of its content: a run that learned from it finds it unchanged, however many labels
-    come later. Raises SwirlError when there is none, or when the home cannot be written.
+    The file's name contains a digest of its content, so that later labels do not change the file of an earlier run.
+    Raises SwirlError if there is no label or the home cannot be written.
     """
     lines, frames = render_labels(labels)
     digest = hashlib.sha256(lines.encode()).hexdigest()[:12]
@@ -32,14 +32,16 @@ def write_labels(home: Path, name: str, labels: Sequence[LabelledTransition]) ->
             _store(target.parent / place, data)
         _store(target, lines.encode())
     except OSError as error:
-        raise SwirlError(f"The labels cannot be written to {target.parent}: {error.strerror}.") from error
+        raise SwirlError(
+            f"The labels cannot be written to {target.parent} ({error.strerror}); check its permissions and its disk."
+        ) from error
     return target
 
 
 def pack_labels(name: str, labels: Sequence[LabelledTransition]) -> tuple[str, bytes]:
-    """Labels to take along: a JSONL file's name and content, or, with pictures, those of a zip file that holds both.
+    """Labels for download: the name and content of a JSONL file or, with pictures, of a zip file that contains both.
 
-    Raises SwirlError when there is no label.
+    Raises SwirlError if there is no label.
     """
     lines, frames = render_labels(labels)
     if not frames:
@@ -53,7 +55,10 @@ def pack_labels(name: str, labels: Sequence[LabelledTransition]) -> tuple[str, b
 
 
 def render_labels(labels: Sequence[LabelledTransition]) -> tuple[str, dict[str, bytes]]:
-    """The lines of the file, and by their places, relative to it, the pictures that they name; equal ones once."""
+    """The lines of the file and its pictures by relative path; equal pictures appear once.
+
+    Raises SwirlError if there is no label.
+    """
     if not labels:
         raise SwirlError("No transition is labelled yet; label a few first.")
     frames: dict[str, bytes] = {}
@@ -80,7 +85,7 @@ def _suffix(picture: Picture) -> str:
 
 
 def _store(file: Path, data: bytes) -> None:
-    """Write a whole file or none; one that is there has the same content, for its name says so."""
+    """Write a file atomically; an existing one has the same content, as its name contains the digest."""
     if file.is_file():
         return
     file.parent.mkdir(parents=True, exist_ok=True)
