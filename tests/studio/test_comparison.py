@@ -1,4 +1,4 @@
-"""Checkpoints side by side: the same transitions, fair verdicts, like figures with like."""
+"""Tests of comparing checkpoints: the sample, the verdicts, and the metrics side by side."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_where_answers_part_is_said_in_words() -> None:
     right, wrong, other = told(True, True), told(False, False, "z"), told(False, False, "q")
     assert describe_disagreement({"a": right, "b": wrong}) == "only A has the next state right"
     assert describe_disagreement({"a": right, "b": wrong, "c": right}) == "only A and C have the next state right"
-    assert describe_disagreement({"a": right, "b": told(False, True)}) == "only A names the true action"
-    assert describe_disagreement({"a": wrong, "b": other}) == "they differ, and none is right"
+    assert describe_disagreement({"a": right, "b": told(False, True)}) == "only A infers the true action"
+    assert describe_disagreement({"a": wrong, "b": other}) == "all different, none right"
     assert describe_disagreement({"a": right, "b": right}) == "they agree"
     preview = CheckpointAnswer(None, None, "y", None, True, given_action="go")
     assert describe_disagreement({"a": right, "b": preview}) == "they agree"
@@ -84,14 +84,14 @@ def test_a_few_transitions_do_not_decide() -> None:
     assert tally_verdicts(NAMES, many)[1].claim == "Equal on actions"
     three = {**many, "c": [told(True, True)] * 11 + [told(True, False)]}
     best = tally_verdicts({**NAMES, "c": "x@2"}, three)[0]
-    assert best.claim == "A is right on 1 next state more than C, the next best" and best.tone == "neutral"
+    assert best.claim == "A gets 1 more next state right than C, the next best" and best.tone == "neutral"
     assert "A 12, B 0, C 11 of 12" in best.reason
     assert not is_significant(5, 0) and is_significant(6, 0) and not is_significant(0, 0)
 
 
 def test_without_true_actions_nobody_is_right_about_them() -> None:
     found = tally_verdicts(NAMES, {"a": [told(None, True)], "b": [told(None, True)]})
-    assert found[1].claim == "They name the same action in 1 of 1"
+    assert found[1].claim == "Same action on 1 of 1 transitions"
 
 
 def test_only_parted_intervals_are_a_verdict() -> None:

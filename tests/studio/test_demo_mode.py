@@ -93,7 +93,7 @@ def test_endpoints_for_programs_are_refused_in_the_same_sentence(built: gr.Block
 def test_a_visitor_cannot_name_a_model_that_is_not_offered(built: gr.Blocks, home: Path) -> None:
     for name in (str(assets() / "tiny-household"), "hub:me/world", "me/world"):
         with (
-            pytest.raises(SwirlError, match="not one of the checkpoints that are offered"),
+            pytest.raises(SwirlError, match="not one of the checkpoints available"),
             shared_models(home).use(name),
         ):
             pass

@@ -96,13 +96,13 @@ def test_kept_states_survive_and_texts_stay_texts(tmp_path: Path) -> None:
     found = FrameStore(tmp_path).load_state(key)
     assert pictures.read_picture_bytes(found.picture) == pictures.read_picture_bytes(picture.picture)
     assert FrameStore(tmp_path).load_state("a hall") == State("a hall")
-    with pytest.raises(SwirlError, match="no longer kept"):
+    with pytest.raises(SwirlError, match="no longer stored"):
         FrameStore(tmp_path).load_state("picture:" + "0" * 64)
 
 
 def test_kept_frames_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, data = FrameStore(tmp_path), pictures.read_picture_bytes(noise(6))
-    monkeypatch.setattr("studio.services.frame_store.MOST_BYTES", int(2.5 * len(data)))
+    monkeypatch.setattr("studio.services.frame_store.MAX_BYTES", int(2.5 * len(data)))
     first, second = (kept.store(State(picture=noise(seed))) for seed in (6, 7))
     kept.load_state(first)  # asked for later than the second
     third = kept.store(State(picture=noise(8)))

@@ -42,7 +42,7 @@ def test_what_goes_wrong_is_a_sentence(tmp_path: Path) -> None:
 def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sharing = Sharing(tmp_path)
     monkeypatch.setattr(sharing, "_progress", SharingProgress(True, "Writing the folder"))
-    with pytest.raises(SwirlError, match="shared already"):
+    with pytest.raises(SwirlError, match="already being shared"):
         sharing.start(ShareRequest("folder", "tiny-household"), "")
 
 
