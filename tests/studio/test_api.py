@@ -98,7 +98,7 @@ def test_a_picture_goes_out_as_it_came_in(client: Client, served: tuple[str, Pat
         ("/start", ["no-preset"], "no-preset"),
         ("/start", ["tiny-household", {"iterations": -2}], "iterations"),
         ("/start", ["tiny-household", {"data": "nowhere"}], "nowhere"),
-        ("/start", ["tiny-household", {"labels": "/etc/hostname"}], "keeps no labels hostname"),
+        ("/start", ["tiny-household", {"labels": "/etc/hostname"}], "has no labels file hostname"),
         ("/status", ["household-99"], "household-99"),
     ],
 )
@@ -117,5 +117,5 @@ def test_a_run_may_learn_from_labels_of_the_home_alone(tmp_path: Path) -> None:
     outside.write_text(mine.read_text(encoding="utf-8"), encoding="utf-8")
     (home / "labels" / "link.jsonl").symlink_to(outside)
     for path in (outside, home / "labels" / ".." / ".." / "outside.jsonl", home / "labels" / "link.jsonl"):
-        with pytest.raises(SwirlError, match="keeps no labels"):
+        with pytest.raises(SwirlError, match="has no labels file"):
             endpoints.require_home_labels(str(path))

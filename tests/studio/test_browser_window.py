@@ -48,7 +48,7 @@ def test_without_such_a_browser_a_tab_has_to_do(
     monkeypatch.setattr(browser_window, "WINDOWS_BROWSER_PATHS", ())
     browser_window.open_studio(ADDRESS, alone=True)
     assert tabs == [ADDRESS]
-    assert "opening the usual one" in capsys.readouterr().out
+    assert "opening the default browser instead" in capsys.readouterr().out
 
 
 def test_it_can_be_installed() -> None:
