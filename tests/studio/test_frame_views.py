@@ -49,7 +49,7 @@ def test_large_frames_fit_the_box_and_keep_their_shape() -> None:
     assert fit_size((480, 270), 90, 400) == (160, 90)
 
 
-def test_an_image_says_what_it_is() -> None:
+def test_an_image_has_an_escaped_description() -> None:
     html = image_tag(frame(BOARD), 'a "frame"', 160)
     assert 'class="picture drawn"' in html and 'width="128" height="128"' in html and "a &quot;frame&quot;" in html
     assert "drawn" not in image_tag(photo(), "", 160)
@@ -99,7 +99,7 @@ def test_a_strip_of_pictures_shows_frames_and_waits_for_actions() -> None:
     assert "pictured" not in filmstrip([State("a."), State("b.")])
 
 
-def test_the_stage_marks_what_came() -> None:
+def test_the_current_state_marks_what_changed() -> None:
     html = current_state(frame(BOARD), frame(act(BOARD, "remove the blue square")), 2)
     assert 'width="320"' in html and "outline forward" in html and 'alt="State 2"' in html
     assert "outline" not in current_state(None, frame(BOARD), 1)
