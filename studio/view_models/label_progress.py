@@ -39,16 +39,18 @@ WARM_UP_RESULTS = {
 }
 """The experiment of docs/lab-notes.md, "Labels by hand": 200 held-out transitions, one seed."""
 MODELS = {"text": "tiny-household", "image": "tiny-blocks"}
-NOTES = "docs/lab-notes.md, Labels by hand"
+LAB_NOTES = "docs/lab-notes.md, Labels by hand"
 PAPER = "arXiv 2602.06130"
-OTHERS = {
+OTHER_FINDINGS = {
     "text": (
         LabelFinding(
-            "8 000", "warm-up of the shipped model itself, from a base model without words: 92 %", "docs/lab-notes.md"
+            "8 000",
+            "the shipped model's own warm-up, from a base model without words: 92 % of actions right",
+            "docs/lab-notes.md",
         ),
-        LabelFinding("half of all", "text worlds of the paper: half of the episodes of each", PAPER),
+        LabelFinding("half of all", "the paper's text worlds: half of each world's episodes", PAPER),
     ),
-    "image": (LabelFinding("over 400 000", "7 B model of the paper: Pico-Banana-400K and AURORA", PAPER),),
+    "image": (LabelFinding("over 400 000", "the paper's 7 B model: Pico-Banana-400K and AURORA", PAPER),),
 }
 
 
@@ -63,11 +65,11 @@ def label_findings(kind: str) -> list[LabelFinding]:
         LabelFinding(
             format_count(row.labels),
             f"{MODELS[kind]}, labels in words new to it: {describe_accuracy(row)}",
-            NOTES,
+            LAB_NOTES,
         )
         for row in WARM_UP_RESULTS[kind]
     ]
-    return [*measured, *OTHERS[kind]]
+    return [*measured, *OTHER_FINDINGS[kind]]
 
 
 def describe_label_progress(labels: int, kind: str) -> str:

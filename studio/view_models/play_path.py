@@ -8,7 +8,7 @@ from typing import Any
 
 from swirl.errors import SwirlError
 
-MOST_NODES = 500
+MAX_NODES = 500
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def parse_path(value: Any) -> PlayPath:
     broken = SwirlError("The path stored in this browser cannot be read; start a new one.")
     if not isinstance(value, Mapping) or not isinstance(value.get("nodes"), list) or not value["nodes"]:
         raise broken
-    if len(value["nodes"]) > MOST_NODES:
-        raise SwirlError(f"A path holds at most {MOST_NODES} states; save this one and start another.")
+    if len(value["nodes"]) > MAX_NODES:
+        raise SwirlError(f"A path can have at most {MAX_NODES} states; save this one and start another.")
     nodes = []
     for index, item in enumerate(value["nodes"]):
         if not isinstance(item, Mapping) or not isinstance(item.get("state"), str):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from studio.components.play.path_tree import path_tree
-from studio.view_models.play_path import MOST_NODES, Node, node_positions, parse_path
+from studio.view_models.play_path import MAX_NODES, Node, node_positions, parse_path
 from swirl.errors import SwirlError
 
 
@@ -63,7 +63,7 @@ def test_a_broken_path_is_refused_with_a_sentence(broken: Any) -> None:
 
 def test_a_path_has_a_maximum_length() -> None:
     with pytest.raises(SwirlError, match="at most"):
-        parse_path(tree(None, *range(MOST_NODES)))
+        parse_path(tree(None, *range(MAX_NODES)))
 
 
 def test_the_tree_marks_the_current_node_and_escapes_actions() -> None:
