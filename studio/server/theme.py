@@ -1,7 +1,7 @@
-"""The studio's look: Gradio's theme in the studio's colours, its stylesheet, and its shared script.
+"""The studio's look: Gradio's theme in our colours, our stylesheet, our shared script.
 
-`assets/studio.css` is sent unscoped after Gradio's own theme variables. `assets/studio.js` defines `window.studio`
-before any component's `js_on_load` runs. Pages can use the following.
+`assets/studio.css` is sent unscoped after Gradio's own theme variables, `assets/studio.js` defines `window.studio`
+before any component's `js_on_load` runs. What a page can build on:
 
 CSS variables, each with a light and a dark value (never write a colour into a page; charts read these too):
   --paper the page            --panel a panel             --ink text               --muted secondary text
@@ -28,16 +28,16 @@ Classes (use them in `elem_classes` of Gradio blocks or in the studio's own HTML
   .empty                an empty page: a picture, one sentence, one button
   .muted .small .mono .number (tabular, right) .forward-text .inverse-text .visually-hidden
   table.table           a plain table; numbers in <td class="number">
-  .diff ins, .diff del  added words, removed words
-  .picture .framed .ab  a frame; one with marks over it; two with a slider between them (see `picture_frame`)
-  .marks                outline, heat or none: its buttons set data-marks on the panel above, using `studio.mark`
-  .for-text .for-image  visible only where data-kind on an ancestor says that the page shows texts, or pictures
+  .diff ins, .diff del  words that came, words that went
+  .picture .framed .ab  a frame; with marks laid over it; two of them with a divider (see `picture_frame`)
+  .marks                outline, heat or none: its buttons set data-marks on the panel above, `studio.mark` does it
+  .for-text .for-image  seen only where data-kind above says that the page shows texts, or pictures
 
 `window.studio` (assets/studio.js): `fill(element, {name: html})` writes each html into the child with
-`data-part="name"`. `query()` and `setQuery({key: value})` read and write the address without a reload. `checkpoint()`
-returns the checkpoint chosen in the header, and `chooseKind("image")` tells the header which kind of states the page
-shows. The events `studio:checkpoint` and `studio:theme` on `window` announce that the checkpoint or the colours
-changed. `colour("--forward")` reads a variable; `link(path, query)` builds an address on this server.
+`data-part="name"`; `query()` and `setQuery({key: value})` read and write the address without a reload; `checkpoint()`
+is the checkpoint chosen in the header, `chooseKind("image")` tells it which kind of states the page shows; a
+`studio:checkpoint` and a `studio:theme` event on `window` say that it, or the colours, changed;
+`colour("--forward")` reads a variable; `link(path, query)` builds an address on this server.
 """
 
 from __future__ import annotations
@@ -132,11 +132,6 @@ def theme() -> gr.themes.Base:
     return base
 
 
-def head() -> str:
-    """The HTML for the page's <head>: the shared script, inline so that no file has to be served."""
-    return f"<script>{(assets() / 'studio.js').read_text(encoding='utf-8')}</script>"
-
-
 def stylesheet_route(app: gr.Blocks) -> APIRoute:
     """The route of `theme.css`, to add ahead of Gradio's own; the browser caches an address with a version.
 
@@ -148,3 +143,8 @@ def stylesheet_route(app: gr.Blocks) -> APIRoute:
         return Response(app.theme_css, media_type="text/css", headers=headers)
 
     return APIRoute("/theme.css", theme_css, methods=["GET"], response_model=None, include_in_schema=False)
+
+
+def head() -> str:
+    """What goes into the page's <head>: the favicon-free shared script, inline so that no path must be served."""
+    return f"<script>{(assets() / 'studio.js').read_text(encoding='utf-8')}</script>"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.services.collection_cache import sequences
-from studio.services.frame_similarity import measure_similarity
+from studio.services.frame_similarity import measure_likeness
 from studio.services.history_store import history
 from studio.services.inference import Models
 from studio.view_models.comparison import CheckpointAnswer, sample_transitions
@@ -62,7 +62,7 @@ def ask_checkpoint(
     with models.use(name) as model:
         imagined = model.imagine_batch([state for state, _ in pairs], actions)
         similarities = [
-            measure_similarity(model, next_state, [state])[0] if next_state.picture is not None else None
+            measure_likeness(model, next_state, [state])[0] if next_state.picture is not None else None
             for (_, next_state), state in zip(pairs, imagined, strict=True)
         ]
     for k, i in enumerate(new):

@@ -24,7 +24,7 @@ class CodecReconstruction:
     warning: str
 
 
-def measure_similarity(model: WorldModel, truth: State, guesses: Sequence[State]) -> list[FrameSimilarity]:
+def measure_likeness(model: WorldModel, truth: State, guesses: Sequence[State]) -> list[FrameSimilarity]:
     """Compare each guess with the truth at the size of the model's frames; without a codec, in pixels only."""
     if not hasattr(model, "codec"):
         size = pictures.size(truth.picture)

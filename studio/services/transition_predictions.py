@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.services.frame_similarity import measure_similarity
+from studio.services.frame_similarity import measure_likeness
 from studio.services.inference import Models
 from studio.view_models.frame_similarity import FrameSimilarity
 from studio.view_models.text_difference import count_word_errors, word_count
@@ -56,7 +56,7 @@ def compare_predictions(
             states = model.imagine_batch([state] * len(actions), actions)
             scores = model.forward_log_prob([state] * len(actions), actions, [next_state] * len(actions))
             if next_state.picture is not None:
-                similarities = [*measure_similarity(model, next_state, [*states, state])]
+                similarities = [*measure_likeness(model, next_state, [*states, state])]
         *predicted, copied = similarities
         predictions = [
             TransitionPrediction(z, y, score.total, count_word_errors(next_state.text, y.text), similarity)
