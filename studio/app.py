@@ -16,8 +16,8 @@ from studio.components.explore import analysis
 from studio.components.shared import accessibility, guided_tour, header, share_window
 from studio.components.shared.logo import favicon
 from studio.pages import compare, explore, label, play, runs, train
-from studio.server import api, demo, preload, pwa, styles
-from studio.server.theme import head, theme
+from studio.server import api, demo, preload, pwa
+from studio.server.theme import head, stylesheet_route, theme
 from studio.services import browser_scripts, frames, run_files
 from studio.services.sharing import Sharing
 
@@ -78,7 +78,13 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         theme=theme(),
         head=head(),
         app_kwargs={
-            "routes": [browser_scripts.route(), frames.route(), run_files.route(), styles.route(app), *pwa.routes()],
+            "routes": [
+                browser_scripts.route(),
+                frames.route(),
+                run_files.route(),
+                stylesheet_route(app),
+                *pwa.routes(),
+            ],
             "middleware": [*preload.middleware(app), *(demo.middleware() if read_only else [])],
         },
     )

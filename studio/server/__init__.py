@@ -1,1 +1,1 @@
-"""What the studio serves besides its pages: endpoints, demonstrations, the theme, the installed app."""
+"""Everything the studio serves besides its pages: the API, read-only demonstrations, the theme, the installed app."""

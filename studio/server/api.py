@@ -1,7 +1,7 @@
-"""The studio for programs: five named endpoints, described in docs/api.md. All else that the pages ask is private.
+"""The studio's API for programs: five named endpoints, described in docs/api.md. All other endpoints are private.
 
-A state is a text, or a picture as a `data:image/…;base64,…` address; no endpoint reads or names a file by its path,
-for whoever reaches the studio may call them.
+A state is a text, or a picture as a `data:image/…;base64,…` address. Anyone who can reach the studio may call these
+endpoints, so none of them reads or names a file by its path.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from swirl.runs import jobs
 from swirl.sources.collections.catalog import get_collection, list_collections
 from swirl.states import Picture, State
 
-MAX_TRANSITIONS = 1000  # transitions inferred by one call
+MAX_TRANSITIONS = 1000  # inferred by one call
 MAX_SAMPLES = 64  # next states imagined by one call
-LONGEST_STATE = 32_000  # characters of a text
-MAX_PICTURE_BYTES = 16 * 2**20  # bytes of a picture
-MAX_LISTED_RUNS = 50  # runs
+MAX_TEXT_LENGTH = 32_000  # characters
+MAX_PICTURE_BYTES = 16 * 2**20
+MAX_LISTED_RUNS = 50
 
 
 def render(home: Path) -> None:
-    """Declare the endpoints over `home`; to be called within the app's blocks."""
+    """Declare the endpoints over `home`; call it within the app's blocks."""
     endpoints = Endpoints(home)
     for function in (endpoints.load, endpoints.infer, endpoints.imagine, endpoints.start, endpoints.status):
         gr.api(_with_gradio_errors(function), api_name=function.__name__, api_visibility="public", concurrency_limit=4)
 
 
 def _with_gradio_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """`function`, whose SwirlErrors reach the caller as the sentence they hold."""
+    """Wrap `function` so that the message of a SwirlError reaches the caller."""
 
     @functools.wraps(function)
     def call(*values: Any) -> dict[str, Any]:
@@ -52,21 +52,21 @@ def _with_gradio_errors(function: Callable[..., dict[str, Any]]) -> Callable[...
         except SwirlError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    call.__signature__ = inspect.signature(function, eval_str=True)  # gradio reads the types, and no strings
+    call.__signature__ = inspect.signature(function, eval_str=True)  # Gradio needs types, not their names
     return call
 
 
 class Endpoints:
-    """What the endpoints do; their signatures and docstrings are what the API page shows."""
+    """The endpoints; the API page shows their signatures and docstrings."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
     def load(self, checkpoint: str = "") -> dict[str, Any]:
-        """Load a checkpoint and list what there is.
+        """Load a checkpoint and list the available checkpoints and collections.
 
-        Without a name it loads none and lists only. Returns `checkpoint`, its `kind` ("text" or "image"), the names of
-        all `checkpoints`, and the `collections`, each with its name, kind, sequences and transitions.
+        Without a name, nothing is loaded. Returns `checkpoint`, its `kind` ("text" or "image"), the names of all
+        `checkpoints`, and the `collections`, each with its name, kind, sequences and transitions.
         """
         models = shared_models(self.home)
         kind = None
@@ -92,10 +92,11 @@ class Endpoints:
         first: int = 0,
         count: int = 8,
     ) -> dict[str, Any]:
-        """The latent action between `state` and `next_state`, or of transitions of the collection `data`.
+        """Infer the latent action between `state` and `next_state`, or of transitions of the collection `data`.
 
-        Of a collection the `count` transitions from number `first` on are read. Returns `checkpoint` and `transitions`,
-        each with `action`, `log_prob` in nats, and `alternatives`; those of a collection with `sequence` and `step`.
+        From a collection, `count` transitions are used, starting with number `first` (from 0). Returns `checkpoint` and
+        `transitions`, each with `action`, `log_prob` in nats and `alternatives`, and from a collection also with
+        `sequence` and `step`.
         """
         if data:
             kind = get_collection(self.home, data).kind
@@ -103,55 +104,57 @@ class Endpoints:
                 validate_integer(first, "first", 0, 2**31),
                 validate_integer(count, "count", 1, MAX_TRANSITIONS),
             )
-            every = (t for sequence in sequences(self.home, data) for t in sequence.transitions())
-            rows = [t for index, t in enumerate(every) if start <= index < start + size]
-            pairs = [(t.state, t.next_state) for t in rows]
-            places = [{"sequence": t.sequence_id, "step": t.step} for t in rows]
+            transitions = (t for sequence in sequences(self.home, data) for t in sequence.transitions())
+            selected = [t for index, t in enumerate(transitions) if start <= index < start + size]
+            pairs = [(t.state, t.next_state) for t in selected]
+            places = [{"sequence": t.sequence_id, "step": t.step} for t in selected]
         else:
             pairs, places = [(read_state(state, "state"), read_state(next_state, "next_state"))], [{}]
             kind = states_kind(*pairs[0])
         name = checkpoint_or_default(self.home, checkpoint, kind)
-        found = shared_models(self.home).infer(name, pairs) if pairs else []
+        inferences = shared_models(self.home).infer(name, pairs) if pairs else []
         return {
             "checkpoint": name,
             "transitions": [
                 {
                     **place,
-                    "action": one.action,
-                    "log_prob": one.log_prob,
-                    "alternatives": [{"action": a.action, "log_prob": a.log_prob} for a in one.alternatives],
+                    "action": inference.action,
+                    "log_prob": inference.log_prob,
+                    "alternatives": [{"action": a.action, "log_prob": a.log_prob} for a in inference.alternatives],
                 }
-                for place, one in zip(places, found, strict=True)
+                for place, inference in zip(places, inferences, strict=True)
             ],
         }
 
     def imagine(
         self, state: str, action: str, checkpoint: str = "", n: int = 4, temperature: float = 1.0, seed: int = 0
     ) -> dict[str, Any]:
-        """Next states after `action`, best first by `score`, the IDM's log-probability of that action in nats.
+        """Imagine `n` next states after `action`, best first.
 
-        Returns `checkpoint` and `predictions`, each with `state`, `score` and `log_prob`.
+        Returns `checkpoint` and `predictions`, each with `state`, `score` (the inverse model's log-probability of
+        `action`, in nats) and `log_prob` (the forward model's log-probability of the state, in nats).
         """
-        seen = read_state(state, "state")
+        start = read_state(state, "state")
         if not action.strip():
-            raise UsageError("The action is empty; say in words what is done.")
+            raise UsageError("action is empty; describe it in words.")
         if not 0 <= temperature <= 10:
             raise UsageError(f"temperature takes a number from 0 to 10, not {temperature}.")
         samples, seed = validate_integer(n, "n", 1, MAX_SAMPLES), validate_integer(seed, "seed", 0, 2**31 - 1)
-        name = checkpoint_or_default(self.home, checkpoint, states_kind(seen))
+        name = checkpoint_or_default(self.home, checkpoint, states_kind(start))
         with shared_models(self.home).use(name) as model:
-            found = model.imagine(seen, action.strip(), n=samples, temperature=temperature, seed=seed)
+            predictions = model.imagine(start, action.strip(), n=samples, temperature=temperature, seed=seed)
         return {
             "checkpoint": name,
             "predictions": [
-                {"state": write_state(one.state), "score": one.score, "log_prob": one.log_prob} for one in found
+                {"state": write_state(p.state), "score": p.score, "log_prob": p.log_prob} for p in predictions
             ],
         }
 
     def start(self, preset: str, settings: dict[str, Any] | None = None, name: str = "") -> dict[str, Any]:
-        """Start a training run from a preset, with some `settings` changed; it goes on whatever the caller does.
+        """Start a training run from a preset, with some `settings` changed; it does not depend on the caller.
 
-        Settings go by the names of `swirl train --set`; labels must lie in the studio's home. Returns `run`, its id.
+        Settings have the names of `swirl train --set`; a labels file must be in the studio's home. Returns `run`, the
+        run's id.
         """
         changed = named_preset(preset).settings.replace(settings or {})
         if changed.labels is not None:
@@ -161,19 +164,19 @@ class Endpoints:
         return {"run": jobs.start(self.home, preset=preset, settings=changed, name=name.strip()[:80] or None)}
 
     def require_home_labels(self, path: str) -> None:
-        """SwirlError unless the file is one of the home's labels: no other file is read for a caller."""
+        """Raise SwirlError unless the file is one of the home's labels files; callers may name no other file."""
         folder = (self.home / "labels").resolve()
         if not Path(path).resolve().is_relative_to(folder) or not Path(path).is_file():
-            raise SwirlError(f"The home keeps no labels {Path(path).name}; make them on the Label page first.")
+            raise SwirlError(f"The home has no labels file {Path(path).name}; make one on the Label page first.")
 
     def status(self, run: str = "") -> dict[str, Any]:
-        """How a run stands, or without an id how the newest ones stand.
+        """The status of a run, or of the newest runs.
 
         Returns `runs`, newest first, each with `run`, `name`, `status`, `phase`, `step`, `phase_steps`,
         `seconds_left`, `error`, and `checkpoints` with their `name`, `iteration`, `phase`, `scores` and `best`.
         """
         past = history(self.home)
-        found = [past.run(run)] if run else past.runs(limit=MAX_LISTED_RUNS)
+        runs = [past.run(run)] if run else past.runs(limit=MAX_LISTED_RUNS)
         return {
             "runs": [
                 {
@@ -190,13 +193,13 @@ class Endpoints:
                         for c in past.checkpoints(item.id)
                     ],
                 }
-                for item in found
+                for item in runs
             ]
         }
 
 
 def require_known_checkpoint(home: Path, checkpoint: str) -> str:
-    """A shipped checkpoint, or one of this home's runs. Raises SwirlError for any other: a path, a name on the Hub."""
+    """`checkpoint`, if it is shipped or from a run of this home. Raises SwirlError for a path or a name on the Hub."""
     shipped = asset_names()
     if checkpoint not in shipped and history(home).find_run(checkpoint.partition("@")[0]) is None:
         raise SwirlError(f"There is no checkpoint {checkpoint!r} here; name {', '.join(shipped)}, a run, or RUN@INDEX.")
@@ -204,44 +207,47 @@ def require_known_checkpoint(home: Path, checkpoint: str) -> str:
 
 
 def checkpoint_or_default(home: Path, checkpoint: str, kind: str) -> str:
-    """`checkpoint`, else the first there is for states of that kind. Raises SwirlError when there is none."""
+    """`checkpoint`, or if empty the first available one for states of `kind`. Raises SwirlError if there is none."""
     return require_known_checkpoint(home, checkpoint) if checkpoint else choose_checkpoint(home, "", kind)
 
 
 def states_kind(*states: State) -> str:
-    """Whether the states are texts or pictures. Raises UsageError for one of each."""
+    """The kind of the states, "text" or "image". Raises UsageError if they are mixed."""
     kinds = {"text" if state.picture is None else "image" for state in states}
     if len(kinds) > 1:
-        raise UsageError("state and next_state are a text and a picture; both must be of one kind.")
+        raise UsageError("state and next_state are a text and a picture; send two texts or two pictures.")
     return kinds.pop()
 
 
 def validate_integer(value: int, name: str, low: int, high: int) -> int:
-    """A whole number within its range. Raises UsageError for any other."""
+    """`value`, if it is a whole number from `low` to `high`. Raises UsageError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise UsageError(f"{name} takes a whole number from {low} to {high}, not {value!r}.")
     return value
 
 
-def read_state(said: str, name: str) -> State:
-    """A state as it is sent: a text, or a picture's `data:` address. Raises UsageError for what is neither."""
-    if not isinstance(said, str) or not said.strip():
+def read_state(value: str, name: str) -> State:
+    """Parse a state: a text, or a picture's `data:` address.
+
+    Raises UsageError, naming the parameter `name`, if it is neither or too large, SwirlError if it cannot be decoded.
+    """
+    if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} is empty; send a text, or a picture as a data: address.")
-    if not said.startswith("data:image/"):
-        if len(said) > LONGEST_STATE:
-            raise UsageError(f"{name} has {len(said)} characters; a model reads at most {LONGEST_STATE}.")
-        return State(said)
+    if not value.startswith("data:image/"):
+        if len(value) > MAX_TEXT_LENGTH:
+            raise UsageError(f"{name} has {len(value)} characters; send at most {MAX_TEXT_LENGTH}.")
+        return State(value)
     try:
-        data = base64.b64decode(said.partition("base64,")[2], validate=True)
+        data = base64.b64decode(value.partition("base64,")[2], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UsageError(f"{name} is no picture in base64 ({error}); encode its file.") from error
+        raise UsageError(f"{name} is not valid base64 ({error}); encode the bytes of a picture file.") from error
     if not data or len(data) > MAX_PICTURE_BYTES:
-        raise UsageError(f"{name} holds {len(data)} bytes; send a picture of 1 to {MAX_PICTURE_BYTES} bytes.")
+        raise UsageError(f"{name} has {len(data)} bytes; send a picture of 1 to {MAX_PICTURE_BYTES} bytes.")
     picture = Picture(encoded=data)
-    pictures.size(picture)  # what is no picture is said before a model is loaded
+    pictures.size(picture)  # fail now if it is not a picture, before a model is loaded
     return State(picture=picture)
 
 
 def write_state(state: State) -> str:
-    """A state as it is sent: its text, or its picture's `data:` address."""
+    """A state as it is sent back: its text, or its picture's `data:` address."""
     return state.text if state.picture is None else pictures.data_uri(state.picture)

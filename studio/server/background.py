@@ -1,5 +1,4 @@
-"""What the studio does besides answering: it looks after runs whose process has died, and queued ones, and lets go of
-its own models when a run begins that needs what they hold."""
+"""The studio's main loop: marks runs whose process died, starts queued runs, and frees memory for runs that start."""
 
 from __future__ import annotations
 
@@ -15,30 +14,31 @@ from swirl.history import TRAINING_STATUSES
 from swirl.runs import jobs
 
 log = logging.getLogger(__name__)
-RECONCILE_SECONDS = 10  # seconds between two looks at the processes
+RECONCILE_SECONDS = 10  # between two checks of the runs' processes
 
 
-def free_memory_for_new_runs(home: Path, begun: set[str]) -> set[str]:
-    """Let go of loaded models for runs that were not among `begun`, whoever started them; those that train now."""
+def free_memory_for_new_runs(home: Path, known: set[str]) -> set[str]:
+    """Unload models as needed for training runs that are not among `known`; returns the ids of all training runs."""
     active = history(home).training_runs()
     for run in active:
-        if run.id not in begun:
+        if run.id not in known:
             shared_models(home).free_memory_for_device(str(run.settings.get("device") or "auto"))
     return {run.id for run in active}
 
 
 def until_interrupted(home: Path) -> None:
-    """Compare what the history says of runs with what the system says, again and again, until Ctrl C or SIGTERM."""
+    """Look after the runs until Ctrl C or SIGTERM: mark dead ones, start queued ones, free memory for new ones."""
     try:
-        begun: set[str] = set()
+        known: set[str] = set()
         for second in itertools.count():
             try:
                 if second % RECONCILE_SECONDS == 0:
                     jobs.reconcile(home)
-                begun = free_memory_for_new_runs(home, begun)
+                known = free_memory_for_new_runs(home, known)
             except SwirlError as error:
-                log.warning("%s", error)  # a full disk, say: it may be mended while we go on
-            time.sleep(1.0)  # less than a run takes to import what it needs, before it takes any of the GPU
+                log.warning("%s", error)  # a full disk, for example; it may be freed while the studio continues
+            time.sleep(1.0)  # shorter than a run's imports, so that the GPU is free before the run needs it
     except KeyboardInterrupt:
-        going = [run.id for run in history(home).runs() if run.status in TRAINING_STATUSES]
-        print(f"The studio has stopped; {going[0]} trains on without it." if going else "The studio has stopped.")
+        active = [run.id for run in history(home).runs() if run.status in TRAINING_STATUSES]
+        suffix = f"; {active[0]} continues training without it." if active else "."
+        print(f"The studio has stopped{suffix}")

@@ -1,4 +1,4 @@
-"""Opening the studio: a tab of the usual browser, or a window of its own by a browser of Chromium's kind."""
+"""Opens the studio in a browser tab, or in a window of its own using a Chromium-based browser."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ WINDOWS_BROWSER_PATHS = (
 )
 
 
-def browser() -> str | None:
-    """A browser that knows app windows, or None."""
-    found = next(filter(None, map(shutil.which, BROWSER_COMMANDS)), None)
-    if found is None and sys.platform == "darwin":
-        found = next((path for path in MAC_BROWSER_PATHS if Path(path).is_file()), None)
-    if found is None and sys.platform == "win32":
+def find_browser() -> str | None:
+    """The program of an installed browser that supports app windows, or None."""
+    program = next(filter(None, map(shutil.which, BROWSER_COMMANDS)), None)
+    if program is None and sys.platform == "darwin":
+        program = next((path for path in MAC_BROWSER_PATHS if Path(path).is_file()), None)
+    if program is None and sys.platform == "win32":
         roots = [os.environ.get(name) for name in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")]
         places = (Path(root, path) for root in roots if root for path in WINDOWS_BROWSER_PATHS)
-        found = next((str(path) for path in places if path.is_file()), None)
-    return found
+        program = next((str(path) for path in places if path.is_file()), None)
+    return program
 
 
 def open_window(address: str) -> bool:
-    """Show `address` in a window of its own; False if no browser here can."""
-    program = browser()
+    """Open `address` in a window of its own; False if no installed browser can."""
+    program = find_browser()
     if program is None:
         return False
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        subprocess.Popen([program, f"--app={address}"], start_new_session=True, **quiet)
+        subprocess.Popen([program, f"--app={address}"], start_new_session=True, **silent)
     except OSError:
         return False
     return True
 
 
 def open_studio(address: str, *, alone: bool) -> None:
-    """Open `address`; `alone` asks for a window without tabs and address bar, for want of which a tab has to do."""
+    """Open `address` in a tab; with `alone`, if possible in a window without tabs and address bar."""
     if alone and open_window(address):
         return
     if alone:
-        print("No browser here knows such windows (Chrome, Edge, Brave do); opening the usual one.", flush=True)
+        print("--window needs Chrome, Chromium, Edge or Brave; opening the default browser instead.", flush=True)
     webbrowser.open(address)

@@ -1,7 +1,7 @@
-"""A demonstration: the studio for everybody to look at, on a Space or with `launch.py --demo`.
+"""The read-only demonstration mode, used on a Space and by `launch.py --demo`.
 
-Its home is thrown away at the end and holds one recorded run. Whatever is not on the list of READING is refused here,
-on the server: a function that somebody adds is refused until it is put on the list.
+Its home holds one recorded run and is deleted at the end. The server refuses every function that is not listed in
+ALLOWED_FUNCTIONS, so a newly added function is refused until it is listed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 REFUSAL = (
-    "This is a demonstration: nothing can be started, changed or uploaded here. Install SWIRL Studio to do it on your "
+    "This is a demonstration: nothing can be started, changed or uploaded here. Install SWIRL Studio to do so on your "
     "own machine."
 )
 ALLOWED_FUNCTIONS = frozenset(
@@ -47,22 +47,22 @@ ALLOWED_FUNCTIONS = frozenset(
         "start_form.form",
     }
 )  # fmt: skip
-"""What only looks, or asks a model that is offered: MODULE.FUNCTION. Checking a start form is not here, for it looks up
-whatever model or file a visitor names."""
+"""The functions, MODULE.FUNCTION, that only read or ask a listed model. Checking a start form is not among them,
+because it looks up any model or file that a visitor names."""
 ALLOWED_REQUEST_PATHS = re.compile(
     r"/(gradio_api/(component_server|queue/(join|data)|call/.+|run/.+|heartbeat/.+|cancel|reset)|login)/?"
 )
-"""Where requests other than GET may go; what they call is checked by name."""
+"""The paths that accept requests other than GET; the functions they call are checked by name."""
 
 
 def import_recorded_run(home: Path) -> None:
-    """Put the recorded run into a new home."""
+    """Import the recorded run into a new home."""
     with unpack_sample_run() as run_file:
         import_run(home, run_file)
 
 
 def make_read_only(app: gr.Blocks, home: Path) -> None:
-    """Refuse every function of the app that is not on the list, and every model that is not offered."""
+    """Refuse every function of the app that is not in ALLOWED_FUNCTIONS, and every model that is not listed."""
     shared_models(home).only_offered = True
     for component in app.blocks.values():
         for function in getattr(component, "server_fns", None) or []:
@@ -74,12 +74,12 @@ def make_read_only(app: gr.Blocks, home: Path) -> None:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """`MODULE.FUNCTION` of a function or of what it wraps."""
+    """A function's name as `MODULE.FUNCTION`; of a wrapper, the name of what it wraps."""
     return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
 
 
 def refusing_handler(function: Callable[..., Any]) -> Callable[..., Answer]:
-    """In place of a page's function: the sentence, as its script shows one."""
+    """Replace a page's function by one that returns REFUSAL as the error that its script shows."""
 
     @functools.wraps(function)
     def refuse(request: Any = None) -> Answer:
@@ -89,7 +89,7 @@ def refusing_handler(function: Callable[..., Any]) -> Callable[..., Answer]:
 
 
 def refusing_endpoint(function: Callable[..., Any]) -> Callable[..., Any]:
-    """In place of an endpoint: the sentence, as Gradio's clients get one."""
+    """Replace an endpoint by one that raises REFUSAL as an error of Gradio's clients."""
 
     @functools.wraps(function)
     def refuse(*_: Any, **__: Any) -> Any:
@@ -106,13 +106,13 @@ STYLE = (
 
 
 class ReadOnlyMiddleware:
-    """Lets questions pass and nothing else: no upload, and no route by which somebody may ever write."""
+    """Rejects uploads and every other request that could write; only reads and checked calls pass."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
         if (
             scope["type"] != "http"
@@ -125,16 +125,16 @@ class ReadOnlyMiddleware:
 
 
 def middleware() -> list[Middleware]:
-    """The door, as a web app takes it."""
+    """The middleware to add to the web app."""
     return [Middleware(ReadOnlyMiddleware)]
 
 
 def banner(home: Path) -> gr.HTML:
-    """What every page says first: that one can look, play and compare, and where the recorded run is."""
+    """The notice at the top of every page: what a visitor can do, with a link to the recorded run."""
     run = next(iter(history(home).runs(limit=1)), None)
     link = f' <a href="train?run={escape(run.id)}">Look at a recorded run</a>' if run else ""
     return html_block(
-        '<p class="demo-banner" role="note"><b>A demonstration.</b> Look, play and compare; nothing can be started, '
+        '<p class="demo-banner" role="note"><b>Demonstration.</b> Explore, play and compare; nothing can be started, '
         f"changed or uploaded here.{link}</p>",
         head=f"<style>{STYLE}</style>",
     )

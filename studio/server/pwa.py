@@ -1,4 +1,4 @@
-"""The studio as an installed app: the manifest that browsers ask for, and its icons."""
+"""The manifest and icons that let browsers install the studio as an app."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from fastapi.routing import APIRoute
 from swirl.paths import assets
 
 ICONS = {"192": ("192x192", "any"), "512": ("512x512", "any"), "maskable": ("512x512", "maskable")}
-"""The files of `assets/icons`, each with its size and what it is for."""
+"""The files of `assets/icons`, each with its size and purpose."""
 
 
 def manifest() -> JSONResponse:
-    """What the browser shows and does when the studio is installed; addresses are relative, for apps below a path."""
+    """The web app manifest; its addresses are relative, so that the app may be served below a path."""
     icons = [
         {"src": f"./icons/{name}.png", "sizes": size, "type": "image/png", "purpose": purpose}
         for name, (size, purpose) in ICONS.items()
     ]
-    about = {
+    content = {
         "id": "./",
         "name": "SWIRL Studio",
         "short_name": "SWIRL",
@@ -28,11 +28,11 @@ def manifest() -> JSONResponse:
         "theme_color": "#faf9f7",
         "icons": icons,
     }
-    return JSONResponse(about, media_type="application/manifest+json")
+    return JSONResponse(content, media_type="application/manifest+json")
 
 
 def icon(name: str) -> Response:
-    """One of the icons, as PNG."""
+    """The response with one icon as PNG."""
     if name not in ICONS:
         return Response("There is no such icon.", status_code=404)
     return FileResponse(assets() / "icons" / f"{name}.png", media_type="image/png")
@@ -40,8 +40,8 @@ def icon(name: str) -> Response:
 
 def routes() -> list[APIRoute]:
     """The routes to add to the app, ahead of Gradio's own manifest."""
-    answers = {"/manifest.json": manifest, "/icons/{name}.png": icon}
+    handlers = {"/manifest.json": manifest, "/icons/{name}.png": icon}
     return [
-        APIRoute(path, answer, methods=["GET"], response_model=None, include_in_schema=False)
-        for path, answer in answers.items()
+        APIRoute(path, handler, methods=["GET"], response_model=None, include_in_schema=False)
+        for path, handler in handlers.items()
     ]

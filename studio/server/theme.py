@@ -2,28 +2,28 @@
 
 `assets/styles/studio.css` is sent unscoped after Gradio's own theme variables. What a page can build on:
 
-CSS variables, each with a light and a dark value (never write a colour into a page; charts read these):
-  --paper the page            --panel a panel             --ink text               --muted lesser text
+CSS variables, each with a light and a dark value (never write a colour into a page; charts read these too):
+  --paper the page            --panel a panel             --ink text               --muted secondary text
   --line borders              --soft chips, tracks, rows under the pointer
   --forward, --forward-soft, --on-forward   the forward model, blue: chips, bars, curves, phases
   --inverse, --inverse-soft, --on-inverse   the inverse model, amber
   --accent, --on-accent       teal, for the one thing to press       --truth  grey, for truth and baselines
-  --wrong, --wrong-soft       red, for wrong alone        --good      green, for well
-  --gap 18px between panels   --radius 12px               --mono      the monospaced stack
+  --wrong, --wrong-soft       red, only for what is wrong            --good   green, for what is good
+  --gap 18px between panels   --radius 12px               --mono      the monospaced font stack
 
-Classes (use them on `elem_classes` of Gradio blocks or in our own HTML):
-  .panel                a panel: 12 px corners, 16 px inside; its title is an <h2>, a smaller one an <h3>
+Classes (use them in `elem_classes` of Gradio blocks or in the studio's own HTML):
+  .panel                a panel: 12 px corners, 16 px padding; its title is an <h2>, a smaller one an <h3>
   .row .between .spread flex rows: items side by side; pushed to both ends; wrapping with a gap
   .grid-2 .grid-3       equal columns that stack on a narrow screen
-  .scroll               what may be wider than its panel scrolls within it
+  .scroll               content that scrolls within its panel if it is wider
   .chip                 a grey pill; with .forward .inverse .good .wrong it takes that colour
   .button               an outlined button; .button-primary teal; .button-danger red outline; .button-link a link
   .kbd (or <kbd>)       a key
-  .verdict              a judgement: <p class="verdict good|wrong|neutral|inverse"><b>claim</b><small>why</small></p>
-  .bar                  a track with a part of it filled: <span class="bar inverse"><i style="width:86%"></i></span>
+  .verdict              a verdict: <p class="verdict good|wrong|neutral|inverse"><b>claim</b><small>reason</small></p>
+  .bar                  a partly filled track: <span class="bar inverse"><i style="width:86%"></i></span>
   .figure               a large number with its caption: <div class="figure forward"><small>…</small><b>…</b></div>
-  .field                an input, select or textarea of ours, with a <label>
-  .error                what went wrong, in words, where it was done       .note   a quieter sentence
+  .field                an input, select or textarea of the studio's own, with a <label>
+  .error                an error message, next to what caused it     .note   a quieter sentence
   .empty                an empty page: a picture, one sentence, one button
   .muted .small .mono .number (tabular, right) .forward-text .inverse-text .visually-hidden
   table.table           a plain table; numbers in <td class="number">
@@ -42,6 +42,9 @@ changed; `studio:models`, that a model may have been loaded; the others are name
 from __future__ import annotations
 
 import gradio as gr
+from fastapi import Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from gradio.themes.utils import colors, fonts, sizes
 
 from studio.services import browser_scripts
@@ -49,10 +52,11 @@ from swirl.paths import assets
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's base theme with the studio's palette, fonts of the system, no shadows and no gradients."""
+    """Gradio's base theme with the studio's palette, system fonts, and no shadows or gradients."""
     base = gr.themes.Base(
         primary_hue=colors.teal,
         secondary_hue=colors.teal,
@@ -126,6 +130,19 @@ def theme() -> gr.themes.Base:
     )
     base.custom_css = (assets() / "styles" / "studio.css").read_text(encoding="utf-8")
     return base
+
+
+def stylesheet_route(app: gr.Blocks) -> APIRoute:
+    """The route of `theme.css`, to add ahead of Gradio's own; the browser caches an address with a version.
+
+    Gradio itself sends the whole stylesheet again with every page.
+    """
+
+    def theme_css(request: Request) -> Response:
+        headers = {"Cache-Control": CACHE_FOREVER} if "v" in request.query_params else {}
+        return Response(app.theme_css, media_type="text/css", headers=headers)
+
+    return APIRoute("/theme.css", theme_css, methods=["GET"], response_model=None, include_in_schema=False)
 
 
 def head() -> str:

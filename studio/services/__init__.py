@@ -1,1 +1,1 @@
-"""What the pages ask for: models and their answers, collections, comparisons, runs on disk, sharing."""
+"""The services behind the pages: models and their answers, collections, evaluations, run files and sharing."""

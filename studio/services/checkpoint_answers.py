@@ -1,4 +1,4 @@
-"""What a checkpoint says of sampled transitions, asked a few at a time and remembered."""
+"""Checkpoints' answers to sampled transitions, requested a few at a time and cached."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ if TYPE_CHECKING:
     from swirl.models import Inference
 
 SAMPLE_SIZES = (12, 48, 96)
-"""How many transitions can be compared at once; the smaller samples are the beginnings of the larger."""
+"""The numbers of transitions that can be compared; each smaller sample is the beginning of the larger ones."""
 
 
 def sample_with_true_actions(home: Path, data: str, count: int) -> tuple[list[Transition], list[str | None]]:
-    """The compared transitions of a collection, and their true actions where known. Raises SwirlError for none."""
+    """Sample `count` transitions of a collection, with their true actions where known.
+
+    Raises SwirlError if the collection has no transition.
+    """
     transitions = sample_transitions(sequences(home, data), count)
     if not transitions:
-        raise SwirlError(f"The collection {data} has no transition to compare on; import longer sequences.")
-    known = load_true_actions(home, data)
-    actions = [known.get(t.sequence_id, []) for t in transitions]
+        raise SwirlError(f"The collection {data} has no transitions to compare on; import longer sequences.")
+    true_actions = load_true_actions(home, data)
+    actions = [true_actions.get(t.sequence_id, []) for t in transitions]
     return transitions, [
         row[t.step] if t.step < len(row) else None for t, row in zip(transitions, actions, strict=True)
     ]
@@ -43,75 +46,74 @@ def ask_checkpoint(
     truths: Sequence[str | None],
     others: Sequence[str] = (),
 ) -> None:
-    """Ask a checkpoint about transitions it was not asked about before: the action, then the next state.
+    """Ask a checkpoint for the action and the next state of transitions it has not answered yet; cache the answers.
 
-    The next state is imagined from the true action where it is known, so that one model's error is not laid at the
-    other's door; else from the action inferred. A model that infers none takes that of the first of `others` that does.
+    The next state is imagined from the true action if it is known, so that an error of the inverse model is not
+    blamed on the forward model; else from the inferred action. A preview model, which infers no actions, uses those of
+    the first of `others` that does. Raises SwirlError if none does.
     """
     new = [i for i, t in enumerate(transitions) if models.recall(_key(name, t)) is None]
     if not new:
         return
-    asked = [(transitions[i].state, transitions[i].next_state) for i in new]
-    speaks = infers_actions(models, name)
-    inferred = models.infer(name, asked, alternatives=False) if speaks else None
-    lent = inferred if inferred or all(truths[i] for i in new) else _infer_with_other(models, name, asked, others)
-    actions = [truths[i] or lent[k].action for k, i in enumerate(new)]
+    pairs = [(transitions[i].state, transitions[i].next_state) for i in new]
+    inferred = models.infer(name, pairs, alternatives=False) if infers_actions(models, name) else None
+    fallback = inferred if inferred or all(truths[i] for i in new) else _infer_with_other(models, name, pairs, others)
+    actions = [truths[i] or fallback[k].action for k, i in enumerate(new)]
     with models.use(name) as model:
-        imagined = model.imagine_batch([state for state, _ in asked], actions)
-        like = [
-            measure_likeness(model, wanted, [state])[0] if wanted.picture is not None else None
-            for (_, wanted), state in zip(asked, imagined, strict=True)
+        imagined = model.imagine_batch([state for state, _ in pairs], actions)
+        similarities = [
+            measure_likeness(model, next_state, [state])[0] if next_state.picture is not None else None
+            for (_, next_state), state in zip(pairs, imagined, strict=True)
         ]
     for k, i in enumerate(new):
-        found, state, truth = inferred[k] if inferred else None, imagined[k], truths[i]
-        right = None if truth is None or found is None else found.action == truth
+        inference, state, truth = inferred[k] if inferred else None, imagined[k], truths[i]
         answer = CheckpointAnswer(
-            found.action if found else None,
-            found.log_prob if found else None,
-            state_key(state),
-            right,
-            state_key(state) == state_key(transitions[i].next_state),
+            action=inference.action if inference else None,
+            log_prob=inference.log_prob if inference else None,
+            imagined=state_key(state),
+            action_right=None if truth is None or inference is None else inference.action == truth,
+            state_right=state_key(state) == state_key(transitions[i].next_state),
             given_action=actions[k],
         )
-        if like[k] is not None:
-            answer = replace(answer, state_right=like[k].is_exact, frame=state, likeness=like[k])
+        if (similarity := similarities[k]) is not None:
+            answer = replace(answer, state_right=similarity.is_exact, frame=state, likeness=similarity)
         models.remember(_key(name, transitions[i]), answer)
 
 
 def infers_actions(models: Models, name: str) -> bool:
-    """Whether a model infers actions; a diffusion editor only shows next states. Loads it the first time."""
-    known = models.recall(("infers", name))
-    if known is None:
+    """Whether a model infers actions; a diffusion editor does not. Loads the model the first time."""
+    cached = models.recall(("infers", name))
+    if cached is None:
         with models.use(name) as model:
-            known = bool(getattr(model, "is_trainable", True))
-        models.remember(("infers", name), known)
-    return known
+            cached = bool(getattr(model, "is_trainable", True))
+        models.remember(("infers", name), cached)
+    return cached
 
 
 def _infer_with_other(
-    models: Models, name: str, asked: Sequence[tuple[State, State]], others: Sequence[str]
+    models: Models, name: str, pairs: Sequence[tuple[State, State]], others: Sequence[str]
 ) -> Sequence[Inference]:
     for other in others:
         if infers_actions(models, other):
-            return models.infer(other, asked, alternatives=False)
+            return models.infer(other, pairs, alternatives=False)
     raise SwirlError(
-        f"{short_name(name)} only shows next states and infers no action, and these data have no true ones; compare it "
-        "with a checkpoint that infers them."
+        f"{short_name(name)} only predicts next states and infers no actions, and these data have no true actions; "
+        "compare it with a checkpoint that infers them."
     )
 
 
 def short_name(name: str) -> str:
-    """A checkpoint's name for people: of a folder its last part."""
+    """A checkpoint's display name: the last part if it is a folder."""
     return Path(name).name if Path(name).is_dir() else name
 
 
 def cached_answers(models: Models, name: str, transitions: Sequence[Transition]) -> list[CheckpointAnswer | None]:
-    """What a checkpoint has said so far of each transition."""
+    """A checkpoint's answer to each transition; None where it has not been asked yet."""
     return [models.recall(_key(name, t)) for t in transitions]
 
 
 def _key(name: str, transition: Transition) -> tuple[str, ...]:
-    # The same two states may lie elsewhere with another true action, so the place belongs to the question.
+    # The same two states may occur elsewhere with another true action, so the position is part of the key.
     place = (transition.sequence_id, str(transition.step))
     return ("compared", name, *place, state_key(transition.state), state_key(transition.next_state))
 

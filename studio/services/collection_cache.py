@@ -1,4 +1,4 @@
-"""The collections as the pages read them: sequences kept in memory while their files stay the same."""
+"""Collections cached in memory for as long as their files stay unchanged."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from swirl.states import State, StateSequence
 
 
 def sequences(home: Path, name: str) -> list[StateSequence]:
-    """The sequences of a collection; SwirlError when there is none of that name or its file cannot be read."""
+    """The sequences of a collection. Raises SwirlError if it does not exist or its file cannot be read."""
     return _read(home, name, _stamp(get_collection(home, name)))
 
 
 def cover_frames(home: Path, collections: Sequence[Collection]) -> dict[str, State]:
-    """The first frame of each collection of pictures, by name; one that cannot be read has none."""
-    found = {}
+    """The first frame of each picture collection, by name; collections that cannot be read are left out."""
+    covers = {}
     for collection in collections:
         if collection.kind != "image":
             continue
         try:
             first = _read(home, collection.name, _stamp(collection))[:1]
         except SwirlError:
-            continue  # opening it says why
+            continue  # the error is reported when the collection is opened
         if first:
-            found[collection.name] = first[0].states[0]
-    return found
+            covers[collection.name] = first[0].states[0]
+    return covers
 
 
 def default_collection(collections: Sequence[Collection]) -> str | None:
-    """The collection to open for somebody who named none: the first of pictures, which are understood at a glance."""
+    """The collection to open if none was named: the first with pictures, which are easiest to grasp, else the first."""
     return next((c.name for c in sorted(collections, key=lambda c: c.kind != "image")), None)
 
 

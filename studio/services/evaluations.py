@@ -1,6 +1,7 @@
-"""Full evaluations asked for in the browser: one at a time, in a thread of the studio, with its progress.
+"""Full evaluations started in the browser: one at a time, in a background thread, with progress.
 
-They make way for whatever somebody waits for, and can be stopped; both go on from the answers that were kept.
+An evaluation pauses whenever a page waits for a model, and can be stopped; either way, its answers so far are kept and
+it continues from them.
 """
 
 from __future__ import annotations
@@ -23,14 +24,17 @@ from swirl.progress import ProgressCallback
 
 log = logging.getLogger(__name__)
 EVALUATED_TRANSITIONS = 300
-"""Enough for intervals of about ± 5 points; the command line measures all."""
+"""Enough for intervals of about ± 5 points; the command line evaluates all transitions."""
 
-STOPPED = "Stopped. What was answered is kept: evaluating again goes on from there."
+STOPPED = "Stopped. The answers so far are kept; evaluating again continues from there."
 
 
 @dataclass(frozen=True)
 class EvaluationProgress:
-    """How far the evaluation is, 0 to 1, in words; `error` when it failed, `note` when it was stopped."""
+    """The progress of an evaluation: its fraction done, from 0 to 1, and the current step in words.
+
+    `error` says why it failed, `note` that it was stopped; both are empty otherwise.
+    """
 
     is_running: bool
     fraction: float
@@ -40,11 +44,11 @@ class EvaluationProgress:
 
 
 class _Preempted(Exception):
-    """The evaluation lets go of the model, for somebody waits for it."""
+    """Raised to release the model because a page waits for it."""
 
 
 class Evaluator:
-    """The evaluations of one home. What they find goes to the history, where every page reads it."""
+    """Runs the evaluations of one home and saves their results in the history."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -53,20 +57,20 @@ class Evaluator:
         self._stop = threading.Event()
 
     def progress(self) -> EvaluationProgress:
-        """The present evaluation, or how the last one ended."""
+        """The progress of the current evaluation, or how the last one ended."""
         return self._progress
 
     def start(self, checkpoints: Sequence[str], data: str) -> None:
-        """Begin to evaluate checkpoints on a collection's test part. Raises SwirlError while another goes on."""
+        """Start evaluating checkpoints on a collection's test part. Raises SwirlError while another is running."""
         with self._lock:
             if self._progress.is_running:
-                raise SwirlError("An evaluation is already going on; wait until it is done, or stop it.")
+                raise SwirlError("An evaluation is already running; wait until it is done, or stop it.")
             self._stop.clear()
             self._progress = EvaluationProgress(True, 0.0, "starting")
         threading.Thread(target=self._run, args=(list(checkpoints), data), daemon=True).start()
 
     def stop(self) -> None:
-        """Ask the evaluation to stop before the model's next pass; nothing happens where none goes on."""
+        """Ask the running evaluation, if any, to stop before the model's next pass."""
         with self._lock:
             if self._progress.is_running:
                 self._stop.set()
@@ -83,43 +87,49 @@ class Evaluator:
             error = str(problem)
         except Exception as problem:
             log.exception("the evaluation of %s failed", ", ".join(checkpoints))
-            error = f"The evaluation failed ({type(problem).__name__}: {problem}); the studio's terminal says where."
+            error = f"The evaluation failed ({type(problem).__name__}: {problem}); the studio's terminal shows where."
         self._progress = EvaluationProgress(False, 1.0, "", error, note)
 
     def _evaluate(self, name: str, data: str, index: int, count: int) -> None:
-        def tell(share: float, words: str) -> None:
+        def report_progress(share: float, words: str) -> None:
             if not self._stop.is_set():
                 self._progress = EvaluationProgress(True, (index + share) / count, f"{name}: {words}")
 
-        tell(0.0, "loading")
-        while not self._try_evaluate(name, data, tell):
+        report_progress(0.0, "loading")
+        while not self._try_evaluate(name, data, report_progress):
             while shared_models(self.home).lock.urgent_waiters and not self._stop.is_set():
                 time.sleep(POLL_SECONDS)
 
-    def _try_evaluate(self, name: str, data: str, tell: ProgressCallback) -> bool:
-        """Measure and keep the figures; False when it made way, what was answered so far being kept."""
+    def _try_evaluate(self, name: str, data: str, progress: ProgressCallback) -> bool:
+        """Evaluate a checkpoint and save its metrics; False if it was preempted, with the answers so far kept."""
         models = shared_models(self.home)
 
-        def watch() -> None:
+        def check_interrupt() -> None:
             if self._stop.is_set():
                 raise EvaluationStopped
             if models.lock.urgent_waiters:
                 raise _Preempted
 
-        kept = open_answer_cache(self.home, name, data, {"limit": EVALUATED_TRANSITIONS, "by": "studio"})
+        answers = open_answer_cache(self.home, name, data, {"limit": EVALUATED_TRANSITIONS, "by": "studio"})
         try:
             with models.lock.low_priority(), models.use(name) as model:
                 from swirl.evaluation import evaluate
 
                 report = evaluate(
-                    model, self.home, data, limit=EVALUATED_TRANSITIONS, progress=tell, kept=kept, watch=watch
+                    model,
+                    self.home,
+                    data,
+                    limit=EVALUATED_TRANSITIONS,
+                    progress=progress,
+                    kept=answers,
+                    watch=check_interrupt,
                 )
             metrics = {metric: dataclasses.asdict(value) for metric, value in report.metrics.items()}
             evaluation = history(self.home).add_evaluation(checkpoint=name, data=data, metrics=metrics)
             history(self.home).save_evaluation_cases(evaluation, report.cases)
-            kept.remove()
+            answers.remove()
         except _Preempted:
             return False
         finally:
-            kept.close()
+            answers.close()
         return True

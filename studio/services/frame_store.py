@@ -1,7 +1,7 @@
-"""States that a browser keeps: texts as they are, pictures by their key, their files in the home's `frames` folder.
+"""Stores the frames that a browser's play path refers to, as files in the home's `frames` folder.
 
-A path in a browser then outlives the server and the collection it began in. The frames asked for longest ago are
-let go when there are too many.
+A browser keeps texts as they are and pictures by their key, so that a path outlives the server and the collection it
+started in. When the folder grows too large, the least recently used frames are deleted.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from swirl.errors import SwirlError
 from swirl.states import Picture, State
 
 FOLDER = "frames"
-MOST_BYTES = 256 * 2**20
+MAX_BYTES = 256 * 2**20
 KEY = re.compile(r"picture:([0-9a-f]{64})")
 
 
 class FrameStore:
-    """The kept states of one home."""
+    """The stored frames of one home."""
 
     def __init__(self, home: Path) -> None:
         self.folder = home / FOLDER
 
     def store(self, state: State) -> str:
-        """What stands for the state in a browser. Raises SwirlError when the frame cannot be stored."""
+        """Store a state and return what stands for it in a browser. Raises SwirlError if it cannot be stored."""
         if state.picture is None:
             return state.text
         key = pictures.state_key(state)
@@ -35,20 +35,20 @@ class FrameStore:
             self._write(self._file(key), pictures.read_picture_bytes(state.picture))
         return key
 
-    def load_state(self, kept: str) -> State:
-        """The state that a browser kept. Raises SwirlError when its frame was let go."""
-        if not is_picture_key(kept):
-            return State(kept)
-        file = self._file(kept)
+    def load_state(self, stored: str) -> State:
+        """The state behind what a browser kept. Raises SwirlError if its frame has been deleted."""
+        if not is_picture_key(stored):
+            return State(stored)
+        file = self._file(stored)
         if not self._touch(file):
-            raise SwirlError("A frame of this path is no longer kept on this machine; start a new path.")
+            raise SwirlError("A frame of this path is no longer stored on this machine; start a new path.")
         return State(picture=Picture(file=file))
 
     def _file(self, key: str) -> Path:
         return self.folder / key.partition(":")[2]
 
     def _touch(self, file: Path) -> bool:
-        """Note that a file was asked for; False when there is none. Its time of writing stays."""
+        """Update a file's access time, but not its modification time; False if there is no such file."""
         try:
             os.utime(file, ns=(time.time_ns(), file.stat().st_mtime_ns))
         except OSError:
@@ -65,21 +65,21 @@ class FrameStore:
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise SwirlError(
-                f"The frame cannot be kept in {self.folder} ({error.strerror}); make room there."
+                f"The frame cannot be stored in {self.folder} ({error.strerror}); free some space there."
             ) from error
 
     def _make_room(self) -> None:
         files = sorted(
             (entry.stat().st_atime_ns, entry.stat().st_size, entry.path) for entry in os.scandir(self.folder)
         )
-        over = sum(size for _, size, _ in files) - MOST_BYTES
+        excess = sum(size for _, size, _ in files) - MAX_BYTES
         for _, size, path in files:
-            if over <= 0:
+            if excess <= 0:
                 return
             os.unlink(path)
-            over -= size
+            excess -= size
 
 
-def is_picture_key(kept: str) -> bool:
-    """Whether what a browser kept stands for a picture."""
-    return KEY.fullmatch(kept) is not None
+def is_picture_key(stored: str) -> bool:
+    """Whether what a browser kept is the key of a picture, and not a text."""
+    return KEY.fullmatch(stored) is not None

@@ -1,4 +1,4 @@
-"""One open history for each home, shared by every page and thread of the studio."""
+"""One open history per home, shared by all pages and threads of the studio."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from swirl.history import History
 
 
 def history(home: Path) -> History:
-    """The history of `home`, opened once a process."""
+    """The history of `home`, opened once per process."""
     return _open(home.resolve())
 
 

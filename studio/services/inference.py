@@ -1,4 +1,4 @@
-"""The models that the pages ask: which there are, the one way to use them, and their answers, each computed once."""
+"""The checkpoints that the pages use: which are available, exclusive access to one, and cached answers."""
 
 from __future__ import annotations
 
@@ -27,21 +27,18 @@ from swirl.states import State
 if TYPE_CHECKING:
     from swirl.models import Inference, WorldModel
 
-MAX_CACHED_ANSWERS = 4096  # answers kept, so that walking back and forth costs nothing
-MAX_ATTEMPTS = 4  # times that a question without haste is begun before it is answered whoever waits
-MAX_LISTED_RUNS = 12  # newest runs whose checkpoints are offered
+MAX_CACHED_ANSWERS = 4096  # so that stepping back and forth costs nothing
+MAX_ATTEMPTS = 4  # preemptible attempts at a low-priority question before it runs to the end regardless
+MAX_LISTED_RUNS = 12  # newest runs whose checkpoints are listed
 
 T = TypeVar("T")
 AskModel = Callable[["Models", str, Callable[["WorldModel"], Any]], Any]
-"""`patiently` or `at_once`."""
+"""`ask_model` or `ask_model_at_low_priority`."""
 
 
 @dataclass(frozen=True)
 class AvailableCheckpoint:
-    """A checkpoint that can be chosen; `note` is a word on it, `from_run` False for a shipped one.
-
-    `kind` says what its states are: "text" or "image".
-    """
+    """A checkpoint that can be chosen, with a short note; `kind` is the kind of its states, "text" or "image"."""
 
     name: str
     note: str
@@ -50,17 +47,17 @@ class AvailableCheckpoint:
 
 
 class Models(LoadedModels):
-    """The checkpoints of one home: which there are, which are loaded, and the only way to use one."""
+    """The checkpoints of one home: which are available and loaded, access to them, and their cached answers."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
-        self._answers_lock = threading.Lock()  # held for an instant
+        self._answers_lock = threading.Lock()  # only ever held briefly
         self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self.only_offered = False
-        """Whether a name that is not on the list is refused: a folder, or any model on the Hub."""
+        """Whether names that are not listed, such as folders and models on the Hub, are refused."""
 
     def available(self, kind: str = "") -> list[AvailableCheckpoint]:
-        """Shipped checkpoints by name, then those of the newest runs, the newest first; all, or those of one kind."""
+        """Shipped checkpoints, then downloaded ones, then those of the newest runs; with `kind`, only those of it."""
         shipped = [AvailableCheckpoint(name, "", False, _kind(paths.assets() / name)) for name in asset_names()]
         fetched = [
             AvailableCheckpoint(name, "from the Hub", False, _kind(hub.cached_folder(name)))
@@ -80,23 +77,23 @@ class Models(LoadedModels):
         return [item for item in shipped + fetched + trained if not kind or item.kind == kind]
 
     def choose(self, wanted: str = "", kind: str = "") -> str | None:
-        """`wanted` if it is still there and of that kind, else the first shipped, else the newest; None when none is.
+        """`wanted` if it is available and of that kind, else the first available checkpoint; None if there is none.
 
-        Without a kind a model of texts comes before one of pictures.
+        Without a kind, a model of texts is preferred to one of pictures.
         """
-        found = self.available(kind)
-        if any(item.name == wanted for item in found):
+        available = self.available(kind)
+        if any(item.name == wanted for item in available):
             return wanted
-        return next((item.name for item in sorted(found, key=lambda item: item.kind != "text")), None)
+        return next((item.name for item in sorted(available, key=lambda item: item.kind != "text")), None)
 
     @contextmanager
     def use(self, name: str) -> Iterator[WorldModel]:
-        """The model `name`, loaded if need be, for the caller alone; the one unused longest makes room.
+        """Exclusive access to the model `name`, loaded if necessary; the least recently used model makes room.
 
-        Raises SwirlError when there is no such checkpoint or it cannot be loaded.
+        Raises SwirlError if there is no such checkpoint or it cannot be loaded.
         """
         if self.only_offered and name not in {item.name for item in self.available()}:
-            raise SwirlError(f"{name!r} is not one of the checkpoints that are offered here; choose one in the header.")
+            raise SwirlError(f"{name!r} is not one of the checkpoints available here; choose one in the header.")
         if zero_gpu.HAS_SPACES:
             yield zero_gpu.RemoteModel(self.home, name)
             return
@@ -106,45 +103,46 @@ class Models(LoadedModels):
     def infer(
         self, name: str, transitions: Sequence[tuple[State, State]], *, alternatives: bool = True
     ) -> list[Inference]:
-        """The inferred action of each transition, each computed once for a checkpoint.
+        """The inferred action of each transition, computed once per checkpoint.
 
-        Without `alternatives` only the greedy answer is computed, at a ninth of the time.
+        Without `alternatives`, only the greedy action is computed, in a ninth of the time.
         """
-        found = [self.cached_inference(name, x, y, alternatives=alternatives) for x, y in transitions]
-        new = list(dict.fromkeys(pair for pair, known in zip(transitions, found, strict=True) if known is None))
-        if new:
-            with self.use(name) as model:
-                answers = model.infer(new) if alternatives else model.infer(new, alternatives=1)
-            for (x, y), answer in zip(new, answers, strict=True):
-                self.remember(("weighed" if alternatives else "read", name, state_key(x), state_key(y)), answer)
-            fresh = dict(zip(new, answers, strict=True))
-            found = [known or fresh[pair] for pair, known in zip(transitions, found, strict=True)]
-        return found
+        cached = [self.cached_inference(name, x, y, alternatives=alternatives) for x, y in transitions]
+        new = list(dict.fromkeys(pair for pair, known in zip(transitions, cached, strict=True) if known is None))
+        if not new:
+            return cached
+        with self.use(name) as model:
+            answers = model.infer(new) if alternatives else model.infer(new, alternatives=1)
+        kind = "inferred with alternatives" if alternatives else "inferred"
+        for (x, y), answer in zip(new, answers, strict=True):
+            self.remember((kind, name, state_key(x), state_key(y)), answer)
+        computed = dict(zip(new, answers, strict=True))
+        return [known or computed[pair] for pair, known in zip(transitions, cached, strict=True)]
 
     def cached_inference(
         self, name: str | None, state: State, next_state: State, *, alternatives: bool = False
     ) -> Inference | None:
-        """What was already inferred for this transition, without asking the model."""
-        for kind in ("weighed",) if alternatives else ("weighed", "read"):
-            found = self.recall((kind, name, state_key(state), state_key(next_state)))
-            if found is not None:
-                return found
+        """The cached action of this transition, or None; never asks the model."""
+        for kind in ("inferred with alternatives",) if alternatives else ("inferred with alternatives", "inferred"):
+            answer = self.recall((kind, name, state_key(state), state_key(next_state)))
+            if answer is not None:
+                return answer
         return None
 
     def recall(self, key: tuple[Any, ...]) -> Any:
-        """An earlier answer, or None. Keys begin with the question's kind and the checkpoint's name."""
+        """The cached answer, or None. A key starts with the kind of question and the checkpoint's name."""
         with self._answers_lock:
             return self._answers.get(key)
 
     def remember(self, key: tuple[Any, ...], answer: Any) -> None:
-        """Keep an answer; the oldest makes room."""
+        """Cache an answer; if there are too many, the oldest is dropped."""
         with self._answers_lock:
             self._answers[key] = answer
             while len(self._answers) > MAX_CACHED_ANSWERS:
                 self._answers.popitem(last=False)
 
     def unload(self) -> None:
-        """Let go of every model, and of what they answered, once the one at work is done."""
+        """Unload every model and clear all answers, once the model in use is done."""
         super().unload()
         with self._answers_lock:
             self._answers.clear()
@@ -155,13 +153,13 @@ _guard = threading.Lock()
 
 
 def shared_models(home: Path) -> Models:
-    """The models of `home`, one holder a process."""
+    """The models of `home`, shared within the process."""
     with _guard:
         return _shared.setdefault(home.resolve(), Models(home))
 
 
 def choose_checkpoint(home: Path, wanted: str, kind: str = "") -> str:
-    """The checkpoint to ask about states of a kind; SwirlError with the way out when there is none at all."""
+    """`wanted` if it suits states of a kind, else a checkpoint that does. Raises SwirlError if there is none."""
     name = shared_models(home).choose(wanted, kind)
     if name is None:
         raise SwirlError(no_model_message(kind))
@@ -169,13 +167,13 @@ def choose_checkpoint(home: Path, wanted: str, kind: str = "") -> str:
 
 
 def no_model_message(kind: str) -> str:
-    """What to do where no model is of that kind."""
-    what = {"image": "model of pictures", "text": "model of texts"}.get(kind, "model")
-    return f"There is no {what} on this machine yet; train one on the Train page."
+    """The error for a machine without a model of that kind; it says what to do."""
+    model = {"image": "model of pictures", "text": "model of texts"}.get(kind, "model")
+    return f"There is no {model} on this machine yet; train one on the Train page."
 
 
 def _kind(folder: Path) -> str:
-    """What a checkpoint's states are; its manifest is read once, for every page asks for all of them all the time."""
+    """The kind of a checkpoint's states; cached until its manifest changes, as every page asks for all kinds."""
     try:
         written = (folder / MANIFEST).stat().st_mtime_ns
     except OSError:
@@ -188,38 +186,38 @@ def _read_kind(folder: Path, written: int) -> str:
     try:
         return checkpoint_kind(folder)
     except SwirlError:
-        return "text"  # a damaged checkpoint; loading it says what is wrong
+        return "text"  # a damaged checkpoint; loading it reports what is wrong
 
 
 class _Preempted(Exception):
-    """A question without haste is given up, for somebody waits."""
+    """Raised to abandon a low-priority question because a page waits for a model."""
 
 
 def ask_model(models: Models, name: str, ask: Callable[[WorldModel], T]) -> T:
-    """What `ask` gets from the model `name`. Raises SwirlError when there is no such checkpoint or it cannot load."""
+    """Call `ask` with the model `name`. Raises SwirlError if there is no such checkpoint or it cannot be loaded."""
     with models.use(name) as model:
         return ask(model)
 
 
 def ask_model_at_low_priority(models: Models, name: str, ask: Callable[[WorldModel], T]) -> T:
-    """What `ask` gets from the model `name`, at leisure: where somebody else wants a model, it begins anew after them.
+    """Call `ask` with the model `name`, abandoning and repeating it whenever someone else waits for a model.
 
-    Raises SwirlError when there is no such checkpoint or it cannot be loaded.
+    After MAX_ATTEMPTS it runs to the end. Raises SwirlError if there is no such checkpoint or it cannot be loaded.
     """
 
-    def make_way() -> None:
+    def check_interrupt() -> None:
         if models.lock.urgent_waiters:
             raise _Preempted
 
     for _ in range(MAX_ATTEMPTS):
         with models.lock.low_priority(), models.use(name) as model:
-            before, model.check_interrupt = getattr(model, "check_interrupt", None), make_way
+            previous, model.check_interrupt = getattr(model, "check_interrupt", None), check_interrupt
             try:
                 return ask(model)
             except _Preempted:
-                pass  # begun anew below, when it is nobody's turn
+                pass  # tried again below, once nobody waits
             finally:
-                model.check_interrupt = before
+                model.check_interrupt = previous
         while models.lock.urgent_waiters:
             time.sleep(POLL_SECONDS)
     return ask_model(models, name, ask)

@@ -1,4 +1,4 @@
-"""The models that are loaded: at most two, behind one lock, let go on request or when a run needs the room."""
+"""The loaded models: at most two, used one at a time, and unloaded on request or when a run needs their memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from swirl import devices
 if TYPE_CHECKING:
     from swirl.models import WorldModel
 
-MAX_LOADED_MODELS = 2  # loaded checkpoints: the one in use and the one it is compared with
-LOW_MEMORY_SHARE = 0.8  # share of main memory in use from which a run's start lets go of the models
+MAX_LOADED_MODELS = 2  # the one in use and the one it is compared with
+LOW_MEMORY_SHARE = 0.8  # share of main memory in use above which the start of a run unloads the models
 
 
 class LoadedModels:
@@ -27,28 +27,28 @@ class LoadedModels:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.lock = ModelLock()  # held while a model works
+        self.lock = ModelLock()  # held while a model is in use
         self._loaded: OrderedDict[str, WorldModel] = OrderedDict()
         self._device: str | None = None
 
     def loaded(self) -> list[str]:
-        """The names of the loaded checkpoints, the one used last at the end."""
+        """The names of the loaded checkpoints, the most recently used last."""
         return list(self._loaded)
 
     def preload_imports(self) -> None:
-        """Import what every model needs: that takes longer than loading a small one, and can be done beforehand."""
+        """Import the packages that every model needs, ahead of time; this takes longer than loading a small model."""
         with self.lock:
             importlib.import_module("swirl.models.loading")
             importlib.import_module("diffusers.models.autoencoders.vq_model")
 
     @contextmanager
     def use_in_process(self, name: str) -> Iterator[WorldModel]:
-        """The model `name`, loaded if need be, for the caller alone; the one unused longest makes room.
+        """Exclusive access to the model `name`, loaded if necessary; the least recently used model makes room.
 
-        Raises SwirlError when there is no such checkpoint or it cannot be loaded.
+        Raises SwirlError if there is no such checkpoint or it cannot be loaded.
         """
         with self.lock:
-            from swirl.models import load_world_model  # torch comes with it; no two threads may import it at once
+            from swirl.models import load_world_model  # imports torch, which two threads must not do at once
 
             if name not in self._loaded:
                 while len(self._loaded) >= MAX_LOADED_MODELS:
@@ -57,20 +57,20 @@ class LoadedModels:
             self._loaded.move_to_end(name)
             model = self._loaded[name]
             self._device = str(model.device)
-            if (small := getattr(model, "is_small", None)) is not None:
-                importlib.import_module("swirl.models.thread_count").set_threads_for_model_size(small)
+            if (is_small := getattr(model, "is_small", None)) is not None:
+                importlib.import_module("swirl.models.thread_count").set_threads_for_model_size(is_small)
             yield model
 
     def unload(self) -> None:
-        """Let go of every model once the one at work is done."""
+        """Unload every model, once the one in use is done."""
         with self.lock:
             while self._loaded:
                 self._loaded.popitem()[1].unload()
 
     def free_memory_for_device(self, wanted: str) -> None:
-        """Let go of the models where a run with the setting `device=wanted` needs what they hold, before it begins.
+        """Unload the models if a run with the setting `device=wanted` needs their memory when it starts.
 
-        That is the GPU if they are on it; else main memory when it is short.
+        It needs the GPU if they are on it, or main memory if that is short.
         """
         if not self._loaded:
             return
@@ -81,15 +81,15 @@ class LoadedModels:
             self.unload()
 
     def _device_override(self) -> dict[str, str]:
-        """Where to load a model: on the processor while a run holds the GPU."""
+        """The device argument for loading a model: the processor while a run occupies the GPU."""
         gpu = devices.candidate_devices("auto")[0]
-        held = gpu != "cpu" and any(
+        occupied = gpu != "cpu" and any(
             run.device in (gpu, devices.EVERY_GPU) for run in history(self.home).training_runs()
         )
-        return {"device": "cpu"} if held else {}
+        return {"device": "cpu"} if occupied else {}
 
     def device_label(self) -> str:
-        """`CPU · 2 cores` or `GPU`; before a model is loaded a guess that does not import torch."""
+        """`CPU · 2 cores`, `GPU` or `Apple GPU`; before a model is loaded, a guess that does not import torch."""
         guess = "cuda" if shutil.which("nvidia-smi") and Path("/dev/nvidia0").exists() else "cpu"
         device = self._device or guess
         if device.startswith("cuda"):

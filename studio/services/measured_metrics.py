@@ -1,4 +1,4 @@
-"""What was measured of checkpoints on a collection, like with like, and how each differs from the first."""
+"""The measured metrics of checkpoints on a collection, from the same source for all, and how each differs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from swirl.history import Evaluation
 
 @dataclass(frozen=True)
 class MeasuredFigures:
-    """The figures of checkpoints on a collection, where they come from, and how each differs from the first one.
+    """The metrics of each checkpoint on a collection, and their source in words.
 
-    `differences` has one entry for each checkpoint after the first: METRIC to the mean difference over the same
-    transitions; empty where those were not kept.
+    `differences` has one entry for every checkpoint but the first: METRIC to the mean difference from the first over
+    the same transitions; empty if the single transitions were not saved.
     """
 
     figures: list[dict[str, MetricValue]]
@@ -25,31 +25,33 @@ class MeasuredFigures:
 
 
 def known_figures(home: Path, names: Sequence[str], data: str) -> MeasuredFigures:
-    """The figures of checkpoints on a collection, alike for all of them.
+    """The metrics of checkpoints on a collection, from the same source for all of them if possible.
 
-    Evaluations if all have one, else the held-out scores of training if all have those, else what there is.
+    These are the evaluations if all have one, else the held-out scores of training if all have those, else whatever
+    each has.
     """
     evaluations = [_evaluation(home, name, data) for name in names]
-    evaluated = [parse_metric_values(one.metrics) if one else {} for one in evaluations]
+    evaluated = [parse_metric_values(evaluation.metrics) if evaluation else {} for evaluation in evaluations]
     if all(evaluated):
-        apart = [_differences(home, evaluations[0], other) for other in evaluations[1:]]
-        return MeasuredFigures(evaluated, "test part, with 95\u00a0% intervals", apart)
+        differences = [_differences(home, evaluations[0], other) for other in evaluations[1:]]
+        return MeasuredFigures(evaluated, "test part, with 95\u00a0% intervals", differences)
     scored = [_scores(home, name, data) for name in names]
-    none: list[dict[str, MetricValue]] = [{} for _ in names[1:]]
+    no_differences: list[dict[str, MetricValue]] = [{} for _ in names[1:]]
     if all(scored):
-        return MeasuredFigures(scored, "selection part, as scored during training", none)
-    found = [first or second for first, second in zip(evaluated, scored, strict=True)]
-    mixed = sum(map(bool, found)) > 1
-    return MeasuredFigures(found, "measured on different parts: evaluate them all" if mixed else "", none)
+        return MeasuredFigures(scored, "selection part, as scored during training", no_differences)
+    mixed = [evaluation or scores for evaluation, scores in zip(evaluated, scored, strict=True)]
+    source = "measured on different parts; evaluate them all to compare" if sum(map(bool, mixed)) > 1 else ""
+    return MeasuredFigures(mixed, source, no_differences)
 
 
 def _differences(home: Path, first: Evaluation, second: Evaluation) -> dict[str, MetricValue]:
-    ours, theirs = (history(home).evaluation_cases(one.id) for one in (first, second))
-    if not ours or not theirs:
+    first_cases, second_cases = (history(home).evaluation_cases(evaluation.id) for evaluation in (first, second))
+    if not first_cases or not second_cases:
         return {}
     from swirl.evaluation.paired_differences import metric_differences
 
-    return {name: MetricValue(v.value, v.low, v.high) for name, v in metric_differences(ours, theirs).items()}
+    differences = metric_differences(first_cases, second_cases)
+    return {name: MetricValue(v.value, v.low, v.high) for name, v in differences.items()}
 
 
 def _evaluation(home: Path, name: str, data: str) -> Evaluation | None:

@@ -1,4 +1,4 @@
-"""Models that the list of checkpoints does not have: a folder, or a model on the Hub, diffusion editors among them."""
+"""Models outside the list of checkpoints: a folder or a model on the Hub, including diffusion editors."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from swirl.models.checkpoints import checkpoint_kind, resolve_checkpoint
 from swirl.models.hub import HUB_ID, hub_file
 
 PREVIEW_NOTE = "preview only, cannot be trained here"
-"""What is said beside a diffusion editor."""
+"""Shown beside the name of a diffusion editor."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A model that can be chosen: its name, what its states are, whether it only shows next states."""
+    """A model that can be chosen; a preview model only predicts next states and infers no actions."""
 
     name: str
     kind: str
@@ -26,14 +26,14 @@ class Offer:
 
     @property
     def words(self) -> str:
-        """The name for a menu."""
+        """The model's label in a menu."""
         return f"{short_name(self.name)} ({PREVIEW_NOTE})" if self.is_preview else short_name(self.name)
 
 
 def inspect_model(home: Path, models: Models, name: str) -> Offer:
-    """Look at a model without loading it. Raises SwirlError when there is none of that name."""
+    """Inspect a model without loading it. Raises SwirlError if there is none of that name."""
     if models.only_offered and name not in [item.name for item in models.available()]:
-        raise SwirlError("This studio shows its own checkpoints alone; choose one from the list.")
+        raise SwirlError("This studio only uses the checkpoints in its list; choose one of them.")
     source = resolve_checkpoint(home, name)
     if isinstance(source, Path):
         return Offer(name, checkpoint_kind(source), (source / PIPELINE_INDEX_FILE).is_file())

@@ -1,4 +1,4 @@
-"""Who may work with a model: one at a time, and what nobody waits for makes way for what somebody does."""
+"""The lock on the models: one user at a time, and low-priority work can tell when someone else is waiting."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-POLL_SECONDS = 0.005  # seconds between two looks at whether somebody waits
+POLL_SECONDS = 0.005  # between two checks for waiting users
 
 
 class ModelLock:
-    """A lock, which its holder may take again, that knows how many wait for it in haste."""
+    """A re-entrant lock that counts how many threads wait for it urgently, in `urgent_waiters`."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -20,12 +20,12 @@ class ModelLock:
         self.urgent_waiters = 0
 
     def __enter__(self) -> None:
-        haste = 0 if getattr(self._thread_state, "leisure", False) else 1
+        urgent = 0 if getattr(self._thread_state, "low_priority", False) else 1
         with self._guard:
-            self.urgent_waiters += haste
+            self.urgent_waiters += urgent
         self._lock.acquire()
         with self._guard:
-            self.urgent_waiters -= haste
+            self.urgent_waiters -= urgent
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -34,9 +34,9 @@ class ModelLock:
 
     @contextmanager
     def low_priority(self) -> Iterator[None]:
-        """What this thread takes meanwhile, it takes without haste."""
-        self._thread_state.leisure = True
+        """Within this context, this thread waits for the lock without being counted as urgent."""
+        self._thread_state.low_priority = True
         try:
             yield
         finally:
-            self._thread_state.leisure = False
+            self._thread_state.low_priority = False

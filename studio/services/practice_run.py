@@ -1,4 +1,4 @@
-"""The short run of the guided path: the small preset of pictures with few steps. It is a run like any other."""
+"""The short training run of the guided tour: the small picture preset with few steps, and otherwise a normal run."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SETTING_OVERRIDES = {
     "inverse.steps_per_phase": 4,
     "inverse.batch_size": 16,
 }
-"""What it changes of the preset, so that both phases are over in about half a minute on two idle cores. The preset's
-own rate of learning is made for a hundred steps; within eight it would only shake the model."""
+"""Changes to the preset, so that both phases take about half a minute on two idle cores. The preset's own learning rate
+is chosen for a hundred steps; within eight it would only disturb the model."""
 
 
 @dataclass(frozen=True)
 class PracticeStatus:
-    """How far a run is, in words; `pair` are the checkpoints it began and ended with, once they can be compared."""
+    """A run's progress in words; `pair` is its first and last checkpoint, once they can be compared."""
 
     words: str
     pair: tuple[str, str] | None = None
@@ -43,27 +43,29 @@ def settings() -> Settings:
 
 
 def begin(home: Path) -> str:
-    """Start the short run, unless one is under way; its id. Raises SwirlError when it cannot be started."""
-    going = next((run for run in history(home).unfinished_runs() if run.name == RUN_NAME), None)
-    return going.id if going else jobs.start(home, preset=PRESET, settings=settings(), name=RUN_NAME)
+    """Start the short run, unless one is already active; returns its id. Raises SwirlError if it cannot start."""
+    active = next((run for run in history(home).unfinished_runs() if run.name == RUN_NAME), None)
+    return active.id if active else jobs.start(home, preset=PRESET, settings=settings(), name=RUN_NAME)
 
 
 def practice_status(home: Path, run_id: str) -> PracticeStatus:
-    """How far the run is. Raises SwirlError when there is none of that id any more."""
+    """The progress of the short run. Raises SwirlError if it no longer exists or ended with nothing to compare."""
     run = history(home).run(run_id)
     if run.status == "queued":
-        return PracticeStatus(f"{run.name} waits until another run has ended.")
+        return PracticeStatus("The short run waits for the current run to end.")
     if run.status in TRAINING_STATUSES:
-        return PracticeStatus(f"{run.name} is still training{_phase_suffix(run)}; it is compared when it is done.")
-    offered = {item.name for item in shared_models(home).available()}
-    kept = [checkpoint.name for checkpoint in history(home).checkpoints(run_id) if checkpoint.name in offered]
-    if len(kept) > 1:
-        return PracticeStatus(f"{run.name} is done.", (kept[0], kept[-1]))
-    raise SwirlError(f"{run.name} has {run.status} without two checkpoints to compare; its page on Train says why.")
+        return PracticeStatus(f"Training{_phase_suffix(run)}. Its checkpoints can be compared when it is done.")
+    available = {item.name for item in shared_models(home).available()}
+    comparable = [checkpoint.name for checkpoint in history(home).checkpoints(run_id) if checkpoint.name in available]
+    if len(comparable) > 1:
+        return PracticeStatus("The short run is done.", (comparable[0], comparable[-1]))
+    raise SwirlError(
+        f"The short run ended ({run.status}) without two checkpoints to compare; its page on Train shows why."
+    )
 
 
 def _phase_suffix(run: Run) -> str:
-    """`: forward phase, step 4 of 10`, or nothing while it starts."""
+    """`: forward phase, step 4 of 10`; empty before the first phase."""
     if not run.phase or not run.phase_steps:
         return ""
     return f": {run.phase} phase, step {run.step or 0} of {run.phase_steps}"

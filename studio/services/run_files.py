@@ -1,4 +1,4 @@
-"""Runs as files on their way out of and into a home: written for one download, taken in from one upload."""
+"""Export of runs as files for download, and import of uploaded run files."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from swirl.runs.archive.exporting import export_run
 from swirl.runs.archive.importing import ImportedRun, import_run
 
 ROUTE = "run-file"
-MAX_WAITING_FILES = 8  # written files that nobody fetched yet; the oldest makes room
+MAX_WAITING_FILES = 8  # exported files not downloaded yet; beyond this, the oldest is deleted
 
 _ready: dict[str, Path] = {}
 _guard = threading.Lock()
 
 
 class Transfers:
-    """The exports and imports of one home that go on now, each under the ticket that its page gave it."""
+    """The running exports and imports of one home, each identified by the ticket that its page chose."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self._words: dict[str, str] = {}
 
     def export_run_file(self, run_id: str, ticket: str) -> str:
-        """Write a run as a file; the address, relative to the app's base, where it can be fetched once."""
+        """Write a run as a file and return its address, relative to the app's base, for a single download."""
         folder = Path(tempfile.mkdtemp(prefix="swirl-export-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         try:
@@ -54,7 +54,7 @@ class Transfers:
         return f"{ROUTE}/{token}"
 
     def import_upload(self, path: str, name: str, ticket: str) -> ImportedRun:
-        """Import an uploaded file, called `name` by its owner; the upload is removed."""
+        """Import an uploaded run file, named `name` by its owner, and delete the upload."""
         file = resolve_upload(path)
         try:
             return import_run(self.home, file, self._progress_callback(ticket), Path(name).name[:200] or file.name)
@@ -63,7 +63,7 @@ class Transfers:
             file.unlink(missing_ok=True)
 
     def progress(self, ticket: str) -> str:
-        """How far a transfer is, in words; '' before and after it."""
+        """The progress of a transfer in words; "" before and after it."""
         return self._words.get(ticket, "")
 
     def _progress_callback(self, ticket: str) -> ProgressCallback:
@@ -74,16 +74,16 @@ class Transfers:
 
 
 def send(token: str, request: Request) -> Response:
-    """The file of an address that was given out, once; then it is removed."""
+    """The response with an exported file, which can be downloaded once and is then deleted."""
     if not is_authorized(request):
         return Response("Log in first.", status_code=401)
     with _guard:
         file = _ready.pop(token, None)
     if file is None:
-        return Response("This file was fetched already, or is too old; export the run again.", status_code=404)
-    afterwards = BackgroundTasks()
-    afterwards.add_task(shutil.rmtree, file.parent, ignore_errors=True)
-    return FileResponse(file, filename=file.name, media_type="application/zip", background=afterwards)
+        return Response("This file was already downloaded or has expired; export the run again.", status_code=404)
+    cleanup = BackgroundTasks()
+    cleanup.add_task(shutil.rmtree, file.parent, ignore_errors=True)
+    return FileResponse(file, filename=file.name, media_type="application/zip", background=cleanup)
 
 
 def route() -> APIRoute:

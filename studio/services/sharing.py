@@ -1,6 +1,6 @@
-"""Spaces made, and checkpoints exchanged with the Hub, from the browser: one at a time, in a thread of the studio.
+"""Sharing from the browser: creates Spaces and exchanges checkpoints with the Hub, one at a time, in the background.
 
-A token is handed through to the one upload it was given for; it is kept nowhere.
+A token is passed on to the one upload it was entered for, and is stored nowhere.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ SHARE_ACTIONS = ("folder", "space", "model", "fetch")
 
 @dataclass(frozen=True)
 class ShareRequest:
-    """What to do with which checkpoint: a Space's folder, a Space on the Hub, a model there, or one from there."""
+    """What to do with which checkpoint.
+
+    `action` is "folder" (write a Space to a folder), "space" (upload a Space), "model" (upload the checkpoint) or
+    "fetch" (download the checkpoint in `repository`).
+    """
 
     action: str
     checkpoint: str = ""
@@ -31,7 +35,10 @@ class ShareRequest:
 
 @dataclass(frozen=True)
 class SharingProgress:
-    """What goes on, in words, or how the last one ended: `result` as HTML, `name` a checkpoint that is new here."""
+    """The current step in words, or how the last request ended.
+
+    `result` is HTML; `new_checkpoint` names a checkpoint that was downloaded.
+    """
 
     is_running: bool
     words: str = ""
@@ -41,7 +48,7 @@ class SharingProgress:
 
 
 class Sharing:
-    """What is shared from one home."""
+    """Carries out the sharing requests of one home."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -49,41 +56,41 @@ class Sharing:
         self._progress = SharingProgress(False)
 
     def progress(self) -> SharingProgress:
-        """The present one, or how the last one ended."""
+        """The progress of the current request, or how the last one ended."""
         return self._progress
 
-    def start(self, wish: ShareRequest, token: str) -> None:
-        """Begin. Raises UsageError for what is missing, SwirlError while another goes on."""
-        if wish.action not in SHARE_ACTIONS:
-            raise UsageError("Choose what to make of the checkpoint.")
-        if wish.action in ("space", "model"):
+    def start(self, request: ShareRequest, token: str) -> None:
+        """Start a request. Raises UsageError if something is missing, SwirlError while another is running."""
+        if request.action not in SHARE_ACTIONS:
+            raise UsageError("Choose what to do with the checkpoint.")
+        if request.action in ("space", "model"):
             from swirl.models.hub import require_write_token
 
-            require_write_token(wish.repository, token)
+            require_write_token(request.repository, token)
         with self._lock:
             if self._progress.is_running:
-                raise SwirlError("Something is being shared already; wait until it is done.")
+                raise SwirlError("Something is already being shared; wait until it is done.")
             self._progress = SharingProgress(True, "Starting")
-        threading.Thread(target=self._run, args=(wish, token), daemon=True).start()
+        threading.Thread(target=self._run, args=(request, token), daemon=True).start()
 
-    def _run(self, wish: ShareRequest, token: str) -> None:
-        carry_out: dict[str, Callable[[ShareRequest, str], SharingProgress]] = {
+    def _run(self, request: ShareRequest, token: str) -> None:
+        handlers: dict[str, Callable[[ShareRequest, str], SharingProgress]] = {
             "folder": self._folder, "space": self._space, "model": self._model, "fetch": self._fetch
         }  # fmt: skip
         try:
-            self._progress = carry_out[wish.action](wish, token)
+            self._progress = handlers[request.action](request, token)
         except SwirlError as problem:
             self._progress = SharingProgress(False, error=str(problem))
         except Exception as problem:
-            # Not log.exception: a traceback may show what a function was given.
-            log.error("sharing %s failed: %s", wish.checkpoint, type(problem).__name__)
+            # Not log.exception: a traceback may show a function's arguments, such as the token.
+            log.error("sharing %s failed: %s", request.checkpoint, type(problem).__name__)
             self._progress = SharingProgress(
                 False, error=f"Sharing failed ({type(problem).__name__}); check the name and try again."
             )
 
-    def _folder(self, wish: ShareRequest, token: str) -> SharingProgress:
+    def _folder(self, request: ShareRequest, token: str) -> SharingProgress:
         self._progress = SharingProgress(True, "Writing the folder")
-        folder = self._export_space(wish)
+        folder = self._export_space(request)
         return SharingProgress(
             False,
             result=f"<p><b>The Space is in the folder</b> <code>{escape(str(folder))}</code></p>"
@@ -91,51 +98,51 @@ class Sharing:
             "&amp;&amp; python app.py</code></p>",
         )
 
-    def _space(self, wish: ShareRequest, token: str) -> SharingProgress:
+    def _space(self, request: ShareRequest, token: str) -> SharingProgress:
         from swirl.models.hub import upload
 
         self._progress = SharingProgress(True, "Writing the folder")
-        folder = self._export_space(wish)
+        folder = self._export_space(request)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-        self._progress = SharingProgress(True, f"Uploading {size:.0f} MB to {wish.repository}")
-        address = upload(folder, wish.repository, kind="space", token=token, private=wish.private)
+        self._progress = SharingProgress(True, f"Uploading {size:.0f} MB to {request.repository}")
+        address = upload(folder, request.repository, kind="space", token=token, private=request.private)
         return SharingProgress(
             False,
-            result=f"<p><b>The Space is at</b> {link(address)}</p><p class=note>It builds for some minutes before it "
-            "starts.</p>",
+            result=f"<p><b>The Space is at</b> {link(address)}</p><p class=note>It takes a few minutes to build before "
+            "it starts.</p>",
         )
 
-    def _model(self, wish: ShareRequest, token: str) -> SharingProgress:
+    def _model(self, request: ShareRequest, token: str) -> SharingProgress:
         from swirl.sharing.hub_upload import push_to_hub
 
-        self._progress = SharingProgress(True, f"Uploading {wish.checkpoint} to {wish.repository}")
-        address = push_to_hub(self.home, wish.checkpoint, wish.repository, token=token, private=wish.private)
+        self._progress = SharingProgress(True, f"Uploading {request.checkpoint} to {request.repository}")
+        address = push_to_hub(self.home, request.checkpoint, request.repository, token=token, private=request.private)
         return SharingProgress(
             False,
-            result=f"<p><b>The checkpoint is at</b> {link(address)}</p><p class=note>Anywhere else its name is "
-            f"<code>hub:{escape(wish.repository)}</code></p>",
+            result=f"<p><b>The checkpoint is at</b> {link(address)}</p><p class=note>On other machines its name is "
+            f"<code>hub:{escape(request.repository)}</code></p>",
         )
 
-    def _fetch(self, wish: ShareRequest, token: str) -> SharingProgress:
+    def _fetch(self, request: ShareRequest, token: str) -> SharingProgress:
         from swirl.models.checkpoints import locate_checkpoint
 
-        name = wish.repository if wish.repository.startswith("hub:") else f"hub:{wish.repository}"
-        self._progress = SharingProgress(True, f"Fetching {name}")
+        name = request.repository if request.repository.startswith("hub:") else f"hub:{request.repository}"
+        self._progress = SharingProgress(True, f"Downloading {name}")
         locate_checkpoint(self.home, name)
-        said = f"<p><b>{escape(name)} is here</b>, in the header's list of models.</p>"
-        return SharingProgress(False, result=said, new_checkpoint=name)
+        result = f"<p><b>{escape(name)} is downloaded</b> and in the header's list of models.</p>"
+        return SharingProgress(False, result=result, new_checkpoint=name)
 
-    def _export_space(self, wish: ShareRequest) -> Path:
-        """A Space's folder of its own in the home; none that is there is ever touched."""
+    def _export_space(self, request: ShareRequest) -> Path:
+        """Write a Space to a new folder in the home, never to an existing one."""
         from swirl.sharing.space import export_space
 
-        stem = self.home / "spaces" / wish.checkpoint.replace("/", "-").replace(":", "-").strip(".")
+        stem = self.home / "spaces" / request.checkpoint.replace("/", "-").replace(":", "-").strip(".")
         folders = itertools.chain([stem], (stem.with_name(f"{stem.name}-{n}") for n in itertools.count(2)))
         folder = next(folder for folder in folders if not folder.exists())
-        export_space(self.home, wish.checkpoint, folder)
+        export_space(self.home, request.checkpoint, folder)
         return folder
 
 
 def link(address: str) -> str:
-    """An address as a link that opens beside the studio."""
+    """An HTML link that opens in a new tab."""
     return f'<a href="{escape(address)}" target="_blank" rel="noopener">{escape(address)}</a>'

@@ -1,4 +1,4 @@
-"""A played trajectory as a file: an animated GIF, its frames in a zip, or a line of JSONL."""
+"""Export of a played trajectory as a file: an animated GIF, a zip of its frames, or a line of JSONL."""
 
 from __future__ import annotations
 
@@ -8,33 +8,48 @@ import json
 import zipfile
 from collections.abc import Sequence
 
-from studio.services.animated_gif import encode_gif
+from PIL import Image
+
+from studio.view_models.frame_size import LARGE_SIZE, fit_size
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.states import State
 
 EXPORT_FORMATS = ("gif", "frames", "jsonl")
+FRAME_MILLISECONDS = 900  # how long the GIF shows each frame
 
 
 def export_trajectory(form: str, name: str, states: Sequence[State], actions: Sequence[str]) -> tuple[str, str]:
-    """A file's name, and its content as a `data:` address; `actions` lead from each state to the next.
+    """The name of the file and its content as a `data:` address; `actions` lead from each state to the next.
 
-    Raises SwirlError for a form that is none, for a GIF of texts, and when a frame can no longer be read.
+    Raises SwirlError for an unknown format, for a GIF of texts, and if a frame can no longer be read.
     """
     if form == "gif":
         if any(state.picture is None for state in states):
-            raise SwirlError("A GIF is made of pictures, and this path holds texts; save it as JSONL or as a zip.")
+            raise SwirlError("A GIF needs pictures, but this path contains texts; save it as JSONL or as a zip.")
         return f"{name}.gif", _data_uri("image/gif", encode_gif(states))
     if form == "frames":
         return f"{name}.zip", _data_uri("application/zip", zip_trajectory(states, actions))
     if form == "jsonl":
-        shown = [state.text if state.picture is None else pictures.data_uri(state.picture) for state in states]
-        return f"{name}.jsonl", _data_uri("application/x-ndjson", _line(name, shown, actions))
-    raise SwirlError(f"{form!r} is no form to save in; take one of {', '.join(EXPORT_FORMATS)}.")
+        values = [state.text if state.picture is None else pictures.data_uri(state.picture) for state in states]
+        return f"{name}.jsonl", _data_uri("application/x-ndjson", _line(name, values, actions))
+    raise SwirlError(f"A path cannot be saved as {form!r}; choose one of {', '.join(EXPORT_FORMATS)}.")
+
+
+def encode_gif(states: Sequence[State]) -> bytes:
+    """The picture states as an endlessly looping GIF, all at the size of the first.
+
+    Raises SwirlError if a frame cannot be read.
+    """
+    size = fit_size(pictures.size(states[0].picture), LARGE_SIZE)
+    first, *others = [Image.fromarray(pictures.pixels(state.picture, size)) for state in states]
+    buffer = io.BytesIO()
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0, disposal=1)
+    return buffer.getvalue()
 
 
 def zip_trajectory(states: Sequence[State], actions: Sequence[str]) -> bytes:
-    """The states as PNG or text files in order, and their actions in `actions.jsonl`; `swirl import` reads it."""
+    """A zip of the states as PNG or text files and their actions in `actions.jsonl`, as `swirl import` reads it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, state in enumerate(states, start=1):
@@ -43,8 +58,8 @@ def zip_trajectory(states: Sequence[State], actions: Sequence[str]) -> bytes:
             else:
                 frame = pictures.from_pixels(pictures.pixels(state.picture))
                 archive.writestr(f"path/{number:04d}.png", frame.encoded, zipfile.ZIP_STORED)
-        told = json.dumps({"id": "path", "actions": list(actions)}, ensure_ascii=False)
-        archive.writestr("actions.jsonl", told + "\n")
+        line = json.dumps({"id": "path", "actions": list(actions)}, ensure_ascii=False)
+        archive.writestr("actions.jsonl", line + "\n")
     return buffer.getvalue()
 
 
@@ -53,5 +68,5 @@ def _line(name: str, states: Sequence[str], actions: Sequence[str]) -> bytes:
     return (json.dumps(line, ensure_ascii=False) + "\n").encode()
 
 
-def _data_uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+def _data_uri(media_type: str, data: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

@@ -1,4 +1,4 @@
-"""What the forward model makes of one transition: its next state, and how likely it finds the true one."""
+"""The forward model's predictions for one transition, and the log-probability it gives the true next state."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from swirl.states import State
 
 @dataclass(frozen=True)
 class TransitionPrediction:
-    """The likeliest next state under an action, and log P(y | x, z) of the true one, in nats over all its tokens.
+    """The most likely next state under an action, and log P(y | x, z) of the true one, in nats over all its tokens.
 
-    How far it is off: `words_off` of a text, `likeness` of a picture.
+    The prediction's error is `words_off` for a text and `likeness` for a picture.
     """
 
     action: str
@@ -28,9 +28,9 @@ class TransitionPrediction:
 
 @dataclass(frozen=True)
 class PredictionComparison:
-    """The inferred action's imagination, another action's, and what copying the state would get right.
+    """The predictions under the inferred action and another one, and what copying the state would get right.
 
-    `copied_words` of `words` of a text; of a picture, `copied` tells its cells and its PSNR.
+    Copying gets `copied_words` of `words` right for a text; `copied` is the similarity it reaches for a picture.
     """
 
     inferred: TransitionPrediction
@@ -43,25 +43,28 @@ class PredictionComparison:
 def compare_predictions(
     models: Models, name: str, state: State, next_state: State, action: str, other: str | None
 ) -> PredictionComparison:
-    """Imagine the transition under the inferred `action` and under `other`; computed once for a checkpoint.
+    """Predict the next state under the inferred `action` and under `other`; computed once per checkpoint.
 
-    Raises SwirlError when the checkpoint cannot be used.
+    Raises SwirlError if the checkpoint cannot be used.
     """
-    place = ("imagined", name, state_key(state), state_key(next_state), action, other)
-    known = models.recall(place)
-    if known is None:
+    key = ("imagined", name, state_key(state), state_key(next_state), action, other)
+    cached = models.recall(key)
+    if cached is None:
+        actions = [action] if other is None else [action, other]
+        similarities: list[FrameSimilarity | None] = [None] * (len(actions) + 1)
         with models.use(name) as model:
-            actions = [action] if other is None else [action, other]
             states = model.imagine_batch([state] * len(actions), actions)
             scores = model.forward_log_prob([state] * len(actions), actions, [next_state] * len(actions))
-            pictured = next_state.picture is not None
-            like = measure_likeness(model, next_state, [*states, state]) if pictured else [None] * (len(actions) + 1)
-        rows = [
-            TransitionPrediction(z, y, score.total, count_word_errors(next_state.text, y.text), close)
-            for z, y, score, close in zip(actions, states, scores, like[:-1], strict=True)
+            if next_state.picture is not None:
+                similarities = [*measure_likeness(model, next_state, [*states, state])]
+        *predicted, copied = similarities
+        predictions = [
+            TransitionPrediction(z, y, score.total, count_word_errors(next_state.text, y.text), similarity)
+            for z, y, score, similarity in zip(actions, states, scores, predicted, strict=True)
         ]
         words = word_count(next_state.text)
-        copied = max(0, words - count_word_errors(next_state.text, state.text))
-        known = PredictionComparison(rows[0], rows[1] if other is not None else None, words, copied, like[-1])
-        models.remember(place, known)
-    return known
+        copied_words = max(0, words - count_word_errors(next_state.text, state.text))
+        second = predictions[1] if other is not None else None
+        cached = PredictionComparison(predictions[0], second, words, copied_words, copied)
+        models.remember(key, cached)
+    return cached

@@ -1,4 +1,4 @@
-"""Blind votes between two next states: who made which is known to the server alone until the vote is kept."""
+"""Blind votes between two predicted next states; only the server knows which checkpoint made which until the vote."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from swirl.errors import SwirlError
 from swirl.history import PREFERENCE_CHOICES, Preference
 from swirl.states import Transition
 
-MAX_OPEN_QUESTIONS = 64  # questions that may be open at a time, in as many tabs
+MAX_OPEN_QUESTIONS = 64  # questions open at a time, one per browser tab
 
 
 @dataclass(frozen=True)
 class Question:
-    """Two next states imagined from one transition, on sides drawn at random; `ticket` stands for who made them."""
+    """Two next states predicted for one transition, on random sides; `ticket` identifies the question to the page.
+
+    `left` and `right` are the names of the checkpoints, `answers` their answers in the same order.
+    """
 
     ticket: str
     data: str
@@ -34,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True)
 class VoteRound:
-    """What is left to be voted on: `alike` pairs of equal next states are not asked."""
+    """The next question, if any, how many remain with it, and how many pairs are skipped as identical."""
 
     question: Question | None
     remaining: int
@@ -42,56 +45,59 @@ class VoteRound:
 
 
 class Votes:
-    """The open questions of one home, and the votes that were kept."""
+    """Asks the questions of one home and records the votes."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self._open: OrderedDict[str, Question] = OrderedDict()
         self._guard = threading.Lock()
-        self._chance = random.SystemRandom()
+        self._random = random.SystemRandom()
 
     def ask(
         self,
         names: Sequence[str],
         data: str,
         transitions: Sequence[Transition],
-        told: Sequence[Sequence[CheckpointAnswer | None]],
+        answers: Sequence[Sequence[CheckpointAnswer | None]],
     ) -> VoteRound:
-        """A question that was not voted on yet, drawn at random; none when all are."""
+        """Draw a question without a vote yet, at random; the round has none if all have been voted on.
+
+        `answers` holds, for each checkpoint of `names`, its answer to each of `transitions`.
+        """
         done = {
             (vote.sequence, vote.step, frozenset((vote.left, vote.right)))
             for vote in history(self.home).preferences(data, names)
         }
-        open_, alike = [], 0
-        for transition, answers in zip(transitions, zip(*told, strict=True), strict=True):
-            for (one, first), (other, second) in combinations(zip(names, answers, strict=True), 2):
+        remaining, identical = [], 0
+        for transition, row in zip(transitions, zip(*answers, strict=True), strict=True):
+            for (one, first), (other, second) in combinations(zip(names, row, strict=True), 2):
                 if first is None or second is None or one == other:
                     continue
                 if first.imagined == second.imagined:
-                    alike += 1
+                    identical += 1
                 elif (transition.sequence_id, transition.step, frozenset((one, other))) not in done:
-                    open_.append((transition, (one, first), (other, second)))
-        if not open_:
-            return VoteRound(None, 0, alike)
-        transition, *both = self._chance.choice(open_)
-        self._chance.shuffle(both)
-        (left, first), (right, second) = both
+                    remaining.append((transition, (one, first), (other, second)))
+        if not remaining:
+            return VoteRound(None, 0, identical)
+        transition, *sides = self._random.choice(remaining)
+        self._random.shuffle(sides)
+        (left, first), (right, second) = sides
         question = Question(secrets.token_hex(8), data, transition, left, right, (first, second))
         with self._guard:
             self._open[question.ticket] = question
             while len(self._open) > MAX_OPEN_QUESTIONS:
                 self._open.popitem(last=False)
-        return VoteRound(question, len(open_), alike)
+        return VoteRound(question, len(remaining), identical)
 
     def vote(self, ticket: str, choice: str) -> Preference:
-        """Keep a vote and tell who was who. Raises SwirlError for a question that is no longer open."""
+        """Record a vote and reveal the checkpoints. Raises SwirlError if the question is no longer open."""
         if choice not in PREFERENCE_CHOICES:
             raise SwirlError(f"A vote is one of {', '.join(PREFERENCE_CHOICES)}, not {choice}.")
         with self._guard:
             question = self._open.pop(ticket, None)
         if question is None:
-            raise SwirlError("This question is no longer open; the next one has come up.")
-        at = {"sequence": question.transition.sequence_id, "step": question.transition.step}
+            raise SwirlError("This question is no longer open; vote on the next one.")
+        place = {"sequence": question.transition.sequence_id, "step": question.transition.step}
         sides = {"left": question.left, "right": question.right}
-        kept = history(self.home).add_preference(data=question.data, **at, **sides, choice=choice)
-        return Preference(kept, question.data, **at, **sides, choice=choice, created="")
+        vote_id = history(self.home).add_preference(data=question.data, **place, **sides, choice=choice)
+        return Preference(vote_id, question.data, **place, **sides, choice=choice, created="")

@@ -1,8 +1,7 @@
-"""ZeroGPU, where a Space gets a GPU for the length of a call: a model lives and works in a process that has one.
+"""Support for ZeroGPU, where a Space gets a GPU only for the duration of a call, in a separate process.
 
-`spaces` forks that process for a function that it decorates, hands the arguments over pickled and the result back. So
-what crosses is the name of a checkpoint, what to ask of it, and the answer; never a model. Without the package nothing
-of this is used.
+The `spaces` package forks that process for a function it decorates and pickles its arguments and result. So only the
+name of a checkpoint, the question and the answer cross over, never a model. Without the package, none of this is used.
 """
 
 from __future__ import annotations
@@ -16,29 +15,29 @@ from studio.services.loaded_models import LoadedModels
 from swirl.errors import SwirlError
 
 HAS_SPACES = find_spec("spaces") is not None
-SECONDS = 60  # most of what one call takes: loading a model, and its answer
+CALL_SECONDS = 60  # the longest that one call may take to load a model and answer
 PLAIN_ATTRIBUTES = frozenset({"kind", "name", "size", "grid"})
-"""What is read of a model or its codec rather than called."""
+"""Attributes of a model or its codec that are read rather than called."""
 
 if HAS_SPACES:
-    import spaces  # before torch: it must be there when torch first looks for a GPU
+    import spaces  # before torch, because it must be in place when torch first looks for a GPU
 
 
 def decorated(function: Any) -> Any:
-    """`spaces.GPU` around a function where the package is there; else the function."""
-    return spaces.GPU(duration=SECONDS)(function) if HAS_SPACES else function
+    """Decorate a function with `spaces.GPU` if the package is installed."""
+    return spaces.GPU(duration=CALL_SECONDS)(function) if HAS_SPACES else function
 
 
-def run_on_gpu(home: str, name: str, way: tuple[str, ...], arguments: Any) -> tuple[str, Any]:
-    """In the process with the GPU: load the checkpoint, follow `way` from it, and call what is there.
+def run_on_gpu(home: str, name: str, path: tuple[str, ...], arguments: Any) -> tuple[str, Any]:
+    """In the process with the GPU: load a checkpoint, follow the attributes `path`, and call or read the result.
 
-    `arguments` are (args, kwargs), or None to read it. Returns (the sentence of a SwirlError or "", the answer), for an
-    error would lose its class on the way back.
+    `arguments` are (args, kwargs) of the call, or None to read the attribute. Returns the message of a SwirlError, or
+    "", and the answer; an exception would lose its class on the way back.
     """
     try:
         with _loaded.setdefault(home, LoadedModels(Path(home))).use_in_process(name) as model:
-            found = functools.reduce(getattr, way, model)
-            return "", found if arguments is None else found(*arguments[0], **arguments[1])
+            attribute = functools.reduce(getattr, path, model)
+            return "", attribute if arguments is None else attribute(*arguments[0], **arguments[1])
     except SwirlError as error:
         return str(error), None
 
@@ -48,24 +47,24 @@ _run_on_gpu = decorated(run_on_gpu)
 
 
 class RemoteModel:
-    """Stands for a model elsewhere: `borrowed.infer(pairs)` and `borrowed.codec.size` are asked there."""
+    """A proxy for a model in the GPU process: `remote.infer(pairs)` and `remote.codec.size` are evaluated there."""
 
     device = "cuda"
 
-    def __init__(self, home: Path, name: str, way: tuple[str, ...] = ()) -> None:
-        self._home, self._name, self._way = home, name, way
+    def __init__(self, home: Path, name: str, path: tuple[str, ...] = ()) -> None:
+        self._home, self._name, self._path = home, name, path
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("_"):
             raise AttributeError(attribute)
-        further = RemoteModel(self._home, self._name, (*self._way, attribute))
-        return further._ask(None) if attribute in PLAIN_ATTRIBUTES else further
+        remote = RemoteModel(self._home, self._name, (*self._path, attribute))
+        return remote._ask(None) if attribute in PLAIN_ATTRIBUTES else remote
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._ask((args, kwargs))
 
     def _ask(self, arguments: Any) -> Any:
-        sentence, answer = _run_on_gpu(str(self._home), self._name, self._way, arguments)
-        if sentence:
-            raise SwirlError(sentence)
+        error, answer = _run_on_gpu(str(self._home), self._name, self._path, arguments)
+        if error:
+            raise SwirlError(error)
         return answer

@@ -1,1 +1,1 @@
-"""What the pages show, worked out as plain data: no gradio, no tensors, so that tests need no browser."""
+"""What the pages show, computed as plain data without Gradio or tensors, so it can be tested without a browser."""

@@ -1,4 +1,4 @@
-"""What a run will cost before it starts: steps, rollouts, and minutes from what past runs took on this machine."""
+"""The estimated cost of a run before it starts: steps, rollouts, and minutes measured from past runs here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAST_RUNS = 30
 
 @dataclass(frozen=True)
 class Pace:
-    """How long a step took in one past run: seconds by direction, for so many rollouts a step of that model."""
+    """How long a step took in a past run: `seconds` per step and `rollouts` per step, by direction."""
 
     run: str
     model: str
@@ -28,7 +28,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Cost:
-    """A run's size, and its seconds where a past run allows to tell; `measured_by` is that run."""
+    """A run's size, and its estimated seconds if a past run, `measured_by`, timed the same model and data."""
 
     steps: int
     rollouts: int
@@ -38,13 +38,13 @@ class Cost:
 
 
 def past_paces(history: History) -> list[Pace]:
-    """The paces of this home's newest runs, newest first; runs without a measured step are left out."""
+    """The paces of the newest PAST_RUNS runs, newest first; runs without a measured step are left out."""
     paces = (measure_pace(run, history) for run in history.runs(limit=PAST_RUNS))
-    return [known for known in paces if known]
+    return [pace for pace in paces if pace]
 
 
 def measure_pace(run: Run, history: History) -> Pace | None:
-    """A run's median seconds a step in each direction; None where no step was measured or its settings don't read."""
+    """A run's median seconds per step in each direction; None if no step was timed or its settings cannot be read."""
     try:
         settings = Settings.from_dict(run.settings)
     except SwirlError:
@@ -52,72 +52,72 @@ def measure_pace(run: Run, history: History) -> Pace | None:
     phases = history.phases(run.id)
     direction_of = {phase.index: phase.direction for phase in phases}
     times: dict[str, list[float]] = {}
-    # Of a long run the means of some steps each do as well, at a hundredth of the time.
-    _, found = history.curves(run.id, ["step_time"], max(1, sum(phase.steps for phase in phases) // 500))
-    for one in found.get("step_time", ()):
-        times.setdefault(direction_of.get(one.phase, ""), []).append(one.mean)
+    # In a long run the means of binned steps are as good, and take a hundredth of the time to read.
+    _, curves = history.curves(run.id, ["step_time"], max(1, sum(phase.steps for phase in phases) // 500))
+    for step_bin in curves.get("step_time", ()):
+        times.setdefault(direction_of.get(step_bin.phase, ""), []).append(step_bin.mean)
     seconds = {direction: median(times[direction]) for direction in DIRECTIONS if times.get(direction)}
     return Pace(run.id, settings.model, settings.data, rollouts_per_step(settings), seconds) if seconds else None
 
 
 def rollouts_per_step(settings: Settings) -> dict[str, int]:
-    """Rollouts in one step of each direction: prompts × G."""
+    """Rollouts in one step of each direction: prompts × group size G."""
     per_phase = {direction: settings.for_phase(direction) for direction in DIRECTIONS}
     return {direction: phase.batch_size * phase.group_size for direction, phase in per_phase.items()}
 
 
 def estimate_cost(settings: Settings, paces: Sequence[Pace]) -> Cost:
-    """The size of a run with `settings`; its seconds by the newest past run of the same model on the same data.
+    """Estimate the size of a run, and its seconds from the newest past run of the same model on the same data.
 
-    A run of the same model lends its time a rollout when its steps had another size: the cost of a step is, to a
-    good approximation, proportional to its rollouts.
+    If that run's steps had another size, its time per rollout is used: the cost of a step is, to a good
+    approximation, proportional to its rollouts.
     """
     steps = {direction: settings.iterations * settings.for_phase(direction).steps_per_phase for direction in DIRECTIONS}
     rollouts = rollouts_per_step(settings)
-    known = nearest_pace(settings, paces)
+    pace = nearest_pace(settings, paces)
     seconds = None
-    if known:
+    if pace:
         seconds = sum(
-            steps[direction] * rollouts[direction] * seconds_per_rollout(known, direction) for direction in DIRECTIONS
+            steps[direction] * rollouts[direction] * seconds_per_rollout(pace, direction) for direction in DIRECTIONS
         )
     return Cost(
         steps=sum(steps.values()),
         rollouts=sum(steps[direction] * rollouts[direction] for direction in DIRECTIONS),
         transitions=sum(steps[direction] * settings.for_phase(direction).batch_size for direction in DIRECTIONS),
         seconds=seconds,
-        measured_by=known.run if known else None,
+        measured_by=pace.run if pace else None,
     )
 
 
 def nearest_pace(settings: Settings, paces: Iterable[Pace]) -> Pace | None:
-    """The newest past run of the same model on the same data, the same step size first."""
-    fitting = [known for known in paces if (known.model, known.data) == (settings.model, settings.data)]
+    """The newest past run of the same model on the same data, preferring one with the same step size."""
+    matching = [pace for pace in paces if (pace.model, pace.data) == (settings.model, settings.data)]
     rollouts = rollouts_per_step(settings)
-    same = (known for known in fitting if all(known.rollouts[way] == rollouts[way] for way in known.seconds))
-    return next(same, fitting[0] if fitting else None)
+    same_size = (pace for pace in matching if all(pace.rollouts[way] == rollouts[way] for way in pace.seconds))
+    return next(same_size, matching[0] if matching else None)
 
 
-def seconds_per_rollout(known: Pace, direction: Direction) -> float:
-    """Seconds per rollout; a direction that was never measured is taken to cost what the other does."""
-    measured = direction if direction in known.seconds else next(iter(known.seconds))
-    return known.seconds[measured] / known.rollouts[measured]
+def seconds_per_rollout(pace: Pace, direction: Direction) -> float:
+    """Seconds per rollout; a direction that was never timed is assumed to cost as much as the other."""
+    measured = direction if direction in pace.seconds else next(iter(pace.seconds))
+    return pace.seconds[measured] / pace.rollouts[measured]
 
 
 def describe_cost(settings: Settings, cost: Cost) -> tuple[str, str]:
-    """The cost as a claim and its reason: `About 4 min` and what it consists of."""
+    """The cost as a claim and its reason: `About 4 min`, and the steps and rollouts it covers."""
     if not cost.steps:
-        return "No training steps", "With 0 iterations or 0 steps a phase only the warm-up runs."
+        return "No training steps", "With 0 iterations or 0 steps per phase, only the warm-up runs."
     size = (
-        f"{pluralize(settings.iterations, 'iteration')} of a forward and an inverse phase: "
+        f"{pluralize(settings.iterations, 'iteration')}, each a forward and an inverse phase: "
         f"{pluralize(cost.steps, 'step')}, {pluralize(cost.rollouts, 'rollout')}"
     )
     if cost.seconds is None:
         return (
             size,
-            "No run of this model on these data was timed here yet; the first steps will tell how long it takes.",
+            "No run of this model on these data has been timed here yet; the first steps will show how long it takes.",
         )
     step = format_step_time(cost.seconds / cost.steps)
     return (
         f"About {format_duration(cost.seconds)}",
-        f"{size}. Reckoned from {cost.measured_by}: {step}; scoring comes on top.",
+        f"{size}. Estimated from {cost.measured_by} at {step}; scoring takes extra time.",
     )

@@ -1,4 +1,4 @@
-"""How a likeness decays over the steps that a model goes ahead on its own predictions."""
+"""How similarity to the truth decays when a model predicts several steps from its own predictions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TITLES = {"exact_match": "States right", "psnr": "PSNR", "token_accuracy": "Toke
 
 @dataclass(frozen=True)
 class Curve:
-    """A measure at T steps ahead, by T; `side` is the checkpoint's letter, "" for copying the start."""
+    """A measure by steps ahead T; `side` is the checkpoint's letter, or "" for copying the start state."""
 
     side: str
     points: dict[int, MetricValue]
@@ -21,7 +21,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class MeasureCurves:
-    """One measure: its title, its unit, the curves of the checkpoints and, at the end, that of copying."""
+    """One measure with its unit, the curves of the checkpoints and, last, the curve of copying the start state."""
 
     measure: str
     unit: str
@@ -29,40 +29,39 @@ class MeasureCurves:
 
     @property
     def title(self) -> str:
-        """What is drawn, in words."""
+        """The chart's title."""
         return TITLES.get(self.measure, self.measure)
 
     @property
     def steps(self) -> list[int]:
-        """The T at which anything was measured."""
+        """The numbers of steps ahead T at which anything was measured."""
         return sorted({step for curve in self.curves for step in curve.points})
 
 
 def curves_by_measure(rows: Sequence[MetricRow], sides: Sequence[str]) -> list[MeasureCurves]:
-    """The measures of the rows of the group `horizon`, each with a curve for every side that has it."""
-    found: dict[str, dict[str, dict[int, MetricValue]]] = {}
+    """The measures of the `horizon` rows, each with one curve for every checkpoint that has values."""
+    by_measure: dict[str, dict[str, dict[int, MetricValue]]] = {}
     units = {}
     for row in rows:
-        ahead = STEPS_AHEAD.fullmatch(row.name)
-        if ahead is None:
+        match = STEPS_AHEAD.fullmatch(row.name)
+        if match is None:
             continue
-        where, _, measure = ahead["measure"].partition("/")
-        curves, step = found.setdefault(measure, {}), int(ahead["steps"])
+        group, _, measure = match["measure"].partition("/")
+        curves, step = by_measure.setdefault(measure, {}), int(match["steps"])
         units[measure] = row.description.unit
-        figures = [cell.metric_value for cell in row.cells]
-        if where == "copy":
-            # The same for all that were measured on the same transitions: the first stands for all.
-            copied = next((figure for figure in figures if figure), None)
-            figures, letters = [copied], [""]
+        values = [cell.metric_value for cell in row.cells]
+        if group == "copy":
+            # Copying scores the same for all checkpoints measured on the same transitions, so one curve will do.
+            values, letters = [next((value for value in values if value), None)], [""]
         else:
             letters = list(sides)
-        for side, figure in zip(letters, figures, strict=True):
-            if figure is not None:
-                curves.setdefault(side, {})[step] = figure
+        for side, value in zip(letters, values, strict=True):
+            if value is not None:
+                curves.setdefault(side, {})[step] = value
     return [
         MeasureCurves(
             measure, units[measure], tuple(Curve(side, curves[side]) for side in (*sides, "") if side in curves)
         )
-        for measure, curves in found.items()
+        for measure, curves in by_measure.items()
         if set(curves) - {""}
     ]

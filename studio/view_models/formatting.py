@@ -1,4 +1,4 @@
-"""Figures as people read them: a number with its unit, a true minus sign, no false precision."""
+"""Number formatting for the screen: units, a true minus sign, and no false precision."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 MINUS = "\N{MINUS SIGN}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+INDISTINGUISHABLE_PSNR = 60.0
+"""dB; from here on neither the eye nor an 8-bit pixel tells two frames apart."""
 
 
 def format_signed(value: float, digits: int = 2, plus: bool = False) -> str:
-    """`value` with a true minus sign; `plus` also marks the positive ones."""
+    """`value` with a true minus sign; with `plus`, positive values get a plus sign."""
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0.0:
         return text
@@ -22,7 +24,7 @@ def format_percent(share: float) -> str:
 
 
 def format_count(number: float) -> str:
-    """A whole number with thin gaps between the thousands: `15 360`."""
+    """A whole number with a thin space between the thousands: `15 360`."""
     return f"{round(number):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
@@ -32,7 +34,7 @@ def pluralize(number: int, one: str, many: str | None = None) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """`40 s`, `2 min 10 s`, `12 min`, `1 h 20 min`, `3 d 4 h`; seconds are dropped from ten minutes on."""
+    """`40 s`, `2 min 10 s`, `12 min`, `1 h 20 min`, `3 d 4 h`; no seconds from ten minutes on."""
     total = max(0, round(seconds))
     if total < 60:
         return f"{total}{NO_BREAK_SPACE}s"
@@ -50,12 +52,10 @@ def format_duration(seconds: float) -> str:
 
 
 def format_step_time(seconds: float) -> str:
-    """`1.1 s a step`; short steps in milliseconds."""
-    return (
-        f"{seconds:.1f}{NO_BREAK_SPACE}s a step"
-        if seconds >= 0.095
-        else f"{seconds * 1000:.0f}{NO_BREAK_SPACE}ms a step"
-    )
+    """The pace as `1.1 s per step`, or in milliseconds for steps below 0.095 s."""
+    if seconds >= 0.095:
+        return f"{seconds:.1f}{NO_BREAK_SPACE}s per step"
+    return f"{seconds * 1000:.0f}{NO_BREAK_SPACE}ms per step"
 
 
 def format_bytes(size: int) -> str:
@@ -66,7 +66,7 @@ def format_bytes(size: int) -> str:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """The UTC ISO string of a history row as a time; None stays None."""
+    """Parse the ISO time of a history row, in UTC unless it names a zone; None stays None."""
     if not text:
         return None
     moment = datetime.fromisoformat(text)
@@ -74,7 +74,7 @@ def parse_time(text: str | None) -> datetime | None:
 
 
 def format_time_ago(text: str | None, now: datetime) -> str:
-    """When something was, seen from `now`: `just now`, `12 min ago`, `3 h ago`, `yesterday`, `4 Mar 2026`."""
+    """A time relative to `now`: `just now`, `12 min ago`, `3 h ago`, `yesterday`, `4 Mar 2026`."""
     moment = parse_time(text)
     if moment is None:
         return "not yet"
@@ -91,5 +91,7 @@ def format_time_ago(text: str | None, now: datetime) -> str:
 
 
 def format_decibels(value: float) -> str:
-    """A PSNR as `34.2 dB`; from 60 on, where no eye and no 8-bit pixel tells two frames apart, as `≥60 dB`."""
-    return f"≥60{NO_BREAK_SPACE}dB" if value >= 60 else f"{value:.1f}{NO_BREAK_SPACE}dB"
+    """A PSNR as `34.2 dB`; from INDISTINGUISHABLE_PSNR on, as `≥60 dB`."""
+    if value >= INDISTINGUISHABLE_PSNR:
+        return f"≥{INDISTINGUISHABLE_PSNR:.0f}{NO_BREAK_SPACE}dB"
+    return f"{value:.1f}{NO_BREAK_SPACE}dB"

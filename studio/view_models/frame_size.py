@@ -1,21 +1,20 @@
-"""How large a frame is shown where: small ones by whole factors, so that their pixels stay square."""
+"""The size at which a frame is shown; small frames are scaled by whole factors to keep their pixels square."""
 
 from __future__ import annotations
 
 from swirl import pictures
 
-FILMSTRIP_SIZE, PANEL_SIZE, LARGE_SIZE, THUMBNAIL_SIZE = (
-    128,
-    160,
-    320,
-    40,
-)  # pixels: the room for a frame in a strip, a panel, on the stage, in a row
+# The side of the box for a frame, in CSS pixels.
+THUMBNAIL_SIZE = 40  # in a table row
+FILMSTRIP_SIZE = 128
+PANEL_SIZE = 160
+LARGE_SIZE = 320  # the current state on Play
 
 
 def fit_size(size: tuple[int, int], box: int, wide: int | None = None) -> tuple[int, int]:
-    """How large a frame of `size` is shown in a box `wide` (or `box`) by `box`, in CSS pixels.
+    """The (width, height) at which a frame of `size` fits a box `wide` (default `box`) by `box`, in CSS pixels.
 
-    Frames of up to SMALL pixels a side are drawn art: they keep a whole factor, so that pixels stay square.
+    Frames of at most MAX_PIXEL_ART_SIDE pixels a side are pixel art and are scaled by a whole factor, at least 1.
     """
     width, height = size
     scale = min((wide or box) / width, box / height)

@@ -1,4 +1,4 @@
-"""Health at a glance: is the latent action meaningful, has it collapsed, does it leak the next state? With evidence."""
+"""The three health verdicts on latent actions (meaningful, collapsed, leaking), each with its evidence."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from swirl.evaluation.health_rules import (
     is_copying,
 )
 
-MIN_SHUFFLING_COST = 1.0  # nats: below, the forward model hardly listens to the action
-SHOWN = 4  # examples
+MIN_SHUFFLING_COST = 1.0  # nats; below this, the forward model hardly uses the action
+MAX_EXAMPLES = 4
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure behind a verdict: what it is, its value with the interval, and what it is held to."""
+    """One figure behind a verdict: its name, its value with the 95 % interval, and its threshold, as text."""
 
     name: str
     value: str
@@ -34,7 +34,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class HealthFinding:
-    """One of the three verdicts with its evidence: how it was found, the figures, and the cases that show it best."""
+    """One of the three verdicts: how it was reached, its figures, and the transitions that show it best."""
 
     name: str
     verdict: Verdict
@@ -43,148 +43,154 @@ class HealthFinding:
     cases: tuple[CheckedTransition, ...]
 
 
-def health_findings(look: HealthCheck) -> list[HealthFinding]:
-    """The three findings: meaningful, collapsed, leaking."""
-    return [check_meaningful(look), check_collapse(look), check_leakage(look)]
+def health_findings(check: HealthCheck) -> list[HealthFinding]:
+    """The three findings, in order: meaningful, collapsed, leaking."""
+    return [check_meaningful(check), check_collapse(check), check_leakage(check)]
 
 
-def check_meaningful(look: HealthCheck) -> HealthFinding:
-    """Whether the forward model listens to the action: another transition's action must cost it."""
-    cost = look.figures.get("shuffling")
+def check_meaningful(check: HealthCheck) -> HealthFinding:
+    """Check that the forward model uses the action: another transition's action must cost it log-probability."""
+    cost = check.figures.get("shuffling")
     if cost is None:
         verdict = Verdict("wrong", "Not meaningful", "every transition gets the same action")
     elif cost.value >= MIN_SHUFFLING_COST and cost.low > 0:
         verdict = Verdict("good", "Meaningful", f"shuffling the actions costs {format_signed(cost.value)} nats")
     elif cost.value >= MIN_SHUFFLING_COST:
-        why = f"shuffling the actions costs {format_signed(cost.value)} nats, but the interval holds 0"
+        why = f"shuffling the actions costs {format_signed(cost.value)} nats, but the interval includes 0"
         verdict = Verdict("inverse", "Perhaps meaningful", why)
     else:
-        verdict = Verdict("wrong", "Hardly heard", f"shuffling the actions costs only {format_signed(cost.value)} nats")
+        why = f"shuffling the actions costs only {format_signed(cost.value)} nats"
+        verdict = Verdict("wrong", "Hardly used", why)
     measures = [
         Measure(
-            "log P(y|x,z) − log P(y|x,z of another)",
+            "log P(y|x,z) − log P(y|x,z′), z′ another transition's action",
             format_nats(cost, "nats"),
-            f"at least {MIN_SHUFFLING_COST:.0f}, not by chance",
+            f"at least {MIN_SHUFFLING_COST:.0f}, interval above 0",
         ),
         Measure(
             "action read back from the state imagined with it",
-            format_share(look.figures["read_back"]),
+            format_share(check.figures["read_back"]),
             "for comparison",
         ),
     ]
-    if "agreement" in look.figures:
-        truth = Measure(
-            "the inferred action is the true one", format_share(look.figures["agreement"]), "for comparison"
-        )
-        measures.append(truth)
-    scored = [case for case in look.cases if case.shuffling is not None]
+    if "agreement" in check.figures:
+        agreement = format_share(check.figures["agreement"])
+        measures.append(Measure("inferred action is the true one", agreement, "for comparison"))
+    scored = [case for case in check.cases if case.shuffling is not None]
     telling = sorted(scored, key=lambda case: case.shuffling, reverse=verdict.tone == "good")
-    how = (
-        "Each transition's next state is scored under its own action and under another transition's. If the actions "
-        "mean something, the wrong one makes what happened less likely."
+    method = (
+        "Each next state is scored under its own action and under another transition's. If the actions mean "
+        "something, the wrong action makes the true next state less likely."
     )
-    return HealthFinding("meaningful", verdict, how, tuple(measures), tuple(telling[:SHOWN]))
+    return HealthFinding("meaningful", verdict, method, tuple(measures), tuple(telling[:MAX_EXAMPLES]))
 
 
-def check_collapse(look: HealthCheck) -> HealthFinding:
-    """Whether the actions differ at all."""
-    effective, distinct = look.figures["effective"], look.figures["distinct"]
-    total = len(look.cases)
-    known = [case.true_action for case in look.cases if case.true_action is not None]
-    bar = collapse_threshold(total, effective_number(known) if known else None)
-    why = f"{effective.value:.0f} effective actions, {distinct.value:.0f} distinct"
-    sound = effective.value >= bar
-    verdict = Verdict("good", "Not collapsed", why) if sound else Verdict("wrong", "Collapsed", why)
-    often, times = Counter(case.action for case in look.cases).most_common(1)[0]
+def check_collapse(check: HealthCheck) -> HealthFinding:
+    """Check that the actions differ from one another."""
+    effective, distinct = check.figures["effective"], check.figures["distinct"]
+    total = len(check.cases)
+    true_actions = [case.true_action for case in check.cases if case.true_action is not None]
+    threshold = collapse_threshold(total, effective_number(true_actions) if true_actions else None)
+    why = (
+        f"{pluralize(round(effective.value), 'effective action')}, {distinct.value:.0f} distinct, "
+        f"on {pluralize(total, 'transition')}"
+    )
+    healthy = effective.value >= threshold
+    verdict = Verdict("good", "Not collapsed", why) if healthy else Verdict("wrong", "Collapsed", why)
+    counts = action_counts(check.cases)
+    commonest, times = counts[0]
     measures = (
-        Measure("effective number of actions, exp(entropy)", format_action_count(effective), f"at least {bar:.2g}"),
+        Measure(
+            "effective number of actions, exp(entropy)", format_action_count(effective), f"at least {threshold:.2g}"
+        ),
         Measure("distinct actions", f"{distinct.value:.0f} of {total}", "for comparison"),
-        Measure("the most frequent one", f"{times} of {total}: {often or '(no words)'}", "for comparison"),
-        Measure("length", f"{look.figures['length'].value:.1f} words", "for comparison"),
+        Measure("most frequent action", f"{times} of {total}: {commonest or '(no words)'}", "for comparison"),
+        Measure("mean length", f"{check.figures['length'].value:.1f} words", "for comparison"),
     )
-    how = "The same few words for everything explain nothing: it is counted how many different actions there are."
-    frequent = {action: n for n, action in enumerate(action for action, _ in action_counts(look.cases))}
-    firsts = {case.action: case for case in reversed(look.cases)}
-    shown = sorted(firsts.values(), key=lambda case: frequent[case.action])[:SHOWN]
-    if not sound:
-        shown = [case for case in look.cases if case.action == often][:SHOWN]
-    return HealthFinding("collapsed", verdict, how, measures, tuple(shown))
+    method = "An action used for everything explains nothing, so this counts how many different actions there are."
+    rank = {action: place for place, (action, _) in enumerate(counts)}
+    first_cases = {case.action: case for case in reversed(check.cases)}
+    examples = sorted(first_cases.values(), key=lambda case: rank[case.action])
+    if not healthy:
+        examples = [case for case in check.cases if case.action == commonest]
+    return HealthFinding("collapsed", verdict, method, measures, tuple(examples[:MAX_EXAMPLES]))
 
 
 def action_counts(cases: Sequence[CheckedTransition]) -> list[tuple[str, int]]:
-    """The actions with how often each was inferred, the most frequent first."""
+    """Each inferred action with its count, the most frequent first."""
     return Counter(case.action for case in cases).most_common()
 
 
-def check_leakage(look: HealthCheck) -> HealthFinding:
-    """Whether the action carries the next state instead of naming what was done."""
-    found = look.figures
-    shared, stitch, ablation = found.get("overlap"), found["stitch"], found["ablation"]
-    says_something = (
-        "shuffling" in found and found["shuffling"].value >= MIN_SHUFFLING_COST and found["shuffling"].low > 0
+def check_leakage(check: HealthCheck) -> HealthFinding:
+    """Check that the action names what was done and does not carry the next state itself."""
+    figures = check.figures
+    overlap, stitch, ablation = figures.get("overlap"), figures["stitch"], figures["ablation"]
+    meaningful = (
+        "shuffling" in figures and figures["shuffling"].value >= MIN_SHUFFLING_COST and figures["shuffling"].low > 0
     )
-    if shared is not None and is_copying(shared.value):
-        why = f"{format_percent(shared.value)} of what is new in the next states stands in the actions"
+    if overlap is not None and is_copying(overlap.value):
+        why = f"{format_percent(overlap.value)} of the new word pairs in the next states appear in the actions"
         verdict = Verdict("wrong", "Leaking", why)
-    elif is_carrying(stitch.value, ablation.value, says_something):
-        lost = format_signed(ablation.value)
-        why = f"the action alone tells the next state: without x it loses only {lost} nats a token"
+    elif is_carrying(stitch.value, ablation.value, meaningful):
+        loss = format_signed(ablation.value)
+        why = f"the action alone determines the next state: without x, log P loses only {loss} nats per token"
         verdict = Verdict("wrong", "Leaking", why)
-    elif not says_something:
-        verdict = Verdict("neutral", "No leak to find", "the actions tell the forward model nothing for certain")
+    elif not meaningful:
+        verdict = Verdict("neutral", "No leak to find", "the forward model gains nothing certain from the actions")
     else:
-        first = f"{format_percent(shared.value)} of what is new stands in the actions; " if shared is not None else ""
-        verdict = Verdict(
-            "good", "No leak", f"{first}a next state from elsewhere costs {format_signed(stitch.value)} nats a token"
+        copied = (
+            f"{format_percent(overlap.value)} of the new word pairs appear in the actions; "
+            if overlap is not None
+            else ""
         )
+        why = f"{copied}a next state of another sequence costs {format_signed(stitch.value)} nats per token"
+        verdict = Verdict("good", "No leak", why)
     measures = [
         Measure(
-            "stitch test: loss when y comes from elsewhere",
-            format_nats(stitch, "nats a token"),
+            "stitch test: loss when y is from another sequence",
+            format_nats(stitch, "nats per token"),
             f"at least {LEAK_LOSS:g}",
         ),
         Measure(
             "loss without the state x",
-            format_nats(ablation, "nats a token"),
+            format_nats(ablation, "nats per token"),
             f"at least {LEAK_LOSS:g}, or the stitch test",
         ),
     ]
-    if shared is not None:
-        new = Measure(
-            "new word pairs of y that stand in z", format_share(shared), f"at most {format_percent(LEAK_OVERLAP)}"
-        )
-        measures.insert(0, new)
-    how = (
-        "An action that copies the next state looks perfect by every other measure. If it names what was done instead, "
-        "no single action leads to a state of another sequence, and the state is needed to foresee the next one."
+    if overlap is not None:
+        threshold = f"at most {format_percent(LEAK_OVERLAP)}"
+        measures.insert(0, Measure("new word pairs of y that appear in z", format_share(overlap), threshold))
+    method = (
+        "An action that copies the next state looks perfect by every other measure. An action that names what was done "
+        "cannot lead to a state of another sequence, and cannot predict the next state without the current one."
     )
-    suspicious = sorted(look.cases, key=lambda case: (-(case.overlap or 0.0), case.ablation))
-    return HealthFinding("leaking", verdict, how, tuple(measures), tuple(suspicious[:SHOWN]))
+    suspicious = sorted(check.cases, key=lambda case: (-(case.overlap or 0.0), case.ablation))
+    return HealthFinding("leaking", verdict, method, tuple(measures), tuple(suspicious[:MAX_EXAMPLES]))
 
 
-def summarize_health(look: HealthCheck) -> str:
-    """The three claims in one line: `meaningful · not collapsed · no leak`."""
-    return " · ".join(finding.verdict.claim.lower() for finding in health_findings(look))
+def summarize_health(check: HealthCheck) -> str:
+    """The three claims on one line: `meaningful · not collapsed · no leak`."""
+    return " · ".join(finding.verdict.claim.lower() for finding in health_findings(check))
 
 
-def describe_sample(look: HealthCheck) -> str:
-    """What the verdicts rest on."""
-    sequences = len({case.sequence for case in look.cases})
-    return f"{pluralize(len(look.cases), 'transition')} of {pluralize(sequences, 'sequence')}, drawn at random"
+def describe_sample(check: HealthCheck) -> str:
+    """The transitions behind the verdicts: `40 transitions from 12 sequences, drawn at random`."""
+    sequences = len({case.sequence for case in check.cases})
+    return f"{pluralize(len(check.cases), 'transition')} from {pluralize(sequences, 'sequence')}, drawn at random"
 
 
 def format_nats(value: Estimate | None, unit: str) -> str:
-    """A figure in nats with its interval."""
+    """A value in nats with its 95 % interval."""
     if value is None:
-        return "not defined: there is one action only"
+        return "undefined: there is only one action"
     return f"{format_signed(value.value)} ({format_signed(value.low)} to {format_signed(value.high)}) {unit}"
 
 
 def format_share(value: Estimate) -> str:
-    """A share with its interval."""
+    """A share with its 95 % interval: `73 % (70 to 76 %)`."""
     return f"{format_percent(value.value)} ({round(100 * value.low)} to {format_percent(value.high)})"
 
 
 def format_action_count(value: Estimate) -> str:
-    """A count with its interval."""
+    """A count with its interval: `9.4 (7.1 to 11.8)`."""
     return f"{value.value:.1f} ({value.low:.1f} to {value.high:.1f})"

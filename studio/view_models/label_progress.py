@@ -1,4 +1,4 @@
-"""How many labels are enough for a warm-up: what was measured, what is known, and where it is written."""
+"""How many labels a warm-up needs: our measurements, known results, and their sources."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from studio.view_models.formatting import format_count, format_percent
 
 @dataclass(frozen=True)
 class WarmUpResult:
-    """What a shipped model got right after a warm-up on so many labels in words that were new to it.
+    """Exact-match accuracy of a shipped model after a warm-up on `labels` labels whose wording was new to it.
 
-    `actions` and `next_states` are shares of held-out transitions, exact match.
+    `actions` and `next_states` are shares of held-out transitions, from 0 to 1.
     """
 
     labels: int
@@ -21,7 +21,7 @@ class WarmUpResult:
 
 @dataclass(frozen=True)
 class LabelFinding:
-    """What so many labels brought, and where that is written."""
+    """What a number of labels achieved, and the source."""
 
     labels: str
     outcome: str
@@ -39,52 +39,56 @@ WARM_UP_RESULTS = {
 }
 """The experiment of docs/lab-notes.md, "Labels by hand": 200 held-out transitions, one seed."""
 MODELS = {"text": "tiny-household", "image": "tiny-blocks"}
-NOTES = "docs/lab-notes.md, Labels by hand"
+LAB_NOTES = "docs/lab-notes.md, Labels by hand"
 PAPER = "arXiv 2602.06130"
-OTHERS = {
+OTHER_FINDINGS = {
     "text": (
-        LabelFinding("8 000", "the shipped model's own warm-up, from a base without words: 92 %", "docs/lab-notes.md"),
-        LabelFinding("half of all", "the paper's text worlds: half of each one's episodes", PAPER),
+        LabelFinding(
+            "8 000",
+            "the shipped model's own warm-up, from a base model without words: 92 % of actions right",
+            "docs/lab-notes.md",
+        ),
+        LabelFinding("half of all", "the paper's text worlds: half of each world's episodes", PAPER),
     ),
     "image": (LabelFinding("over 400 000", "the paper's 7 B model: Pico-Banana-400K and AURORA", PAPER),),
 }
 
 
 def target_label_count(kind: str) -> int:
-    """The labels to aim at: the most that were measured."""
+    """The number of labels to aim for: the largest that was measured."""
     return WARM_UP_RESULTS[kind][-1].labels
 
 
 def label_findings(kind: str) -> list[LabelFinding]:
-    """What is known for states of a kind, from few labels to many."""
+    """The known results for states of a kind ("text" or "image"), from few labels to many."""
     measured = [
         LabelFinding(
             format_count(row.labels),
-            f"{MODELS[kind]}, in words new to it: {describe_accuracy(row)}",
-            NOTES,
+            f"{MODELS[kind]}, labels in words new to it: {describe_accuracy(row)}",
+            LAB_NOTES,
         )
         for row in WARM_UP_RESULTS[kind]
     ]
-    return [*measured, *OTHERS[kind]]
+    return [*measured, *OTHER_FINDINGS[kind]]
 
 
 def describe_label_progress(labels: int, kind: str) -> str:
-    """What so many labels are good for, in a sentence."""
+    """What this many labels are good for: the results reached and the next ones, in words."""
     reached = next((row for row in reversed(WARM_UP_RESULTS[kind]) if 0 < row.labels <= labels), None)
     following = next((row for row in WARM_UP_RESULTS[kind] if row.labels > labels), None)
-    said = []
+    sentences = []
     if reached is None:
-        said.append("Too few for new words yet.")
+        sentences.append("Still too few for words new to the model.")
     else:
-        said.append(f"With {reached.labels}, {MODELS[kind]} got {describe_accuracy(reached)} in words new to it.")
+        sentences.append(
+            f"With {reached.labels} labels in words new to it, {MODELS[kind]} got {describe_accuracy(reached)}."
+        )
     if following is not None:
-        who = "it" if reached else MODELS[kind]
-        said.append(f"With {following.labels} {who} got {describe_accuracy(following)}.")
-    return " ".join(said)
+        model = "it" if reached else MODELS[kind]
+        sentences.append(f"With {following.labels} labels, {model} got {describe_accuracy(following)}.")
+    return " ".join(sentences)
 
 
 def describe_accuracy(row: WarmUpResult) -> str:
-    """The shares of a measurement in words."""
-    return (
-        f"{format_percent(row.actions)} of the actions and {format_percent(row.next_states)} of the next states right"
-    )
+    """The accuracies of a measurement: `61 % of actions and 79 % of next states right`."""
+    return f"{format_percent(row.actions)} of actions and {format_percent(row.next_states)} of next states right"

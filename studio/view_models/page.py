@@ -1,4 +1,4 @@
-"""What every page says about itself: its address, its name and the one question it answers."""
+"""A page's address, its title, and the one question it answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the studio; `path` begins with a slash, `question` is what its reader wants to know."""
+    """A page of the studio; `path` begins with a slash, `question` is the one its reader wants answered."""
 
     path: str
     title: str

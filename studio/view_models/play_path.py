@@ -1,4 +1,4 @@
-"""The path of a play: states that grew from each other by actions, with branches, and where each is drawn."""
+"""The path played on the Play page: a tree of states joined by actions, and where each state is drawn."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from swirl.errors import SwirlError
 
-MOST_NODES = 500
+MAX_NODES = 500
 
 
 @dataclass(frozen=True)
 class Node:
-    """One state of a path; `parent` is an earlier index and `action` what led here, None and '' for the start."""
+    """One state of a path: the index of its parent and the action that led here; None and "" for the start."""
 
     parent: int | None
     action: str
@@ -22,13 +22,13 @@ class Node:
 
 @dataclass(frozen=True)
 class PlayPath:
-    """Nodes in the order in which they were reached, and the one the player stands on."""
+    """The nodes, in the order in which they were reached, and the index of the current one."""
 
     nodes: tuple[Node, ...]
     current_index: int
 
     def indices_to_current(self) -> list[int]:
-        """The indices from the start to where the player stands."""
+        """The indices from the start to the current node."""
         line: list[int] = []
         index: int | None = self.current_index
         while index is not None:
@@ -37,18 +37,18 @@ class PlayPath:
         return line[::-1]
 
     def parent_state(self, index: int) -> str | None:
-        """The state a node grew from."""
+        """The state before a node; None for the start."""
         parent = self.nodes[index].parent
         return None if parent is None else self.nodes[parent].state
 
 
 def parse_path(value: Any) -> PlayPath:
-    """A path as the browser kept it; SwirlError when it is not one, for anything may lie in a browser's storage."""
-    broken = SwirlError("The path kept in this browser cannot be read; start a new one.")
+    """Parse a path from the browser's storage, which may hold anything. Raises SwirlError if it is not a path."""
+    broken = SwirlError("The path stored in this browser cannot be read; start a new one.")
     if not isinstance(value, Mapping) or not isinstance(value.get("nodes"), list) or not value["nodes"]:
         raise broken
-    if len(value["nodes"]) > MOST_NODES:
-        raise SwirlError(f"A path holds at most {MOST_NODES} states; save this one and start another.")
+    if len(value["nodes"]) > MAX_NODES:
+        raise SwirlError(f"A path can have at most {MAX_NODES} states; save this one and start another.")
     nodes = []
     for index, item in enumerate(value["nodes"]):
         if not isinstance(item, Mapping) or not isinstance(item.get("state"), str):
@@ -65,21 +65,21 @@ def parse_path(value: Any) -> PlayPath:
 
 
 def node_positions(nodes: Sequence[Node]) -> list[tuple[int, int]]:
-    """(column, row) of each node: first children go on in their parent's row, later ones open a row below."""
+    """The (column, row) of each node: a first child stays in its parent's row, later ones open a new row below."""
     children: dict[int, list[int]] = {}
     for index, node in enumerate(nodes):
         if node.parent is not None:
             children.setdefault(node.parent, []).append(index)
-    spots = [(0, 0)] * len(nodes)
-    rows = 0
-    waiting = [(0, 0, 0)]
-    while waiting:
-        index, column, offered = waiting.pop()
-        row = offered if offered >= 0 else rows + 1
-        rows = max(rows, row)
-        spots[index] = (column, row)
+    positions = [(0, 0)] * len(nodes)
+    last_row = 0
+    stack: list[tuple[int, int, int | None]] = [(0, 0, 0)]  # (index, column, row), where None opens a new row
+    while stack:
+        index, column, row = stack.pop()
+        row = last_row + 1 if row is None else row
+        last_row = max(last_row, row)
+        positions[index] = (column, row)
         first, *later = children.get(index, [None])
-        waiting += [(child, column + 1, -1) for child in reversed(later)]
+        stack += [(child, column + 1, None) for child in reversed(later)]
         if first is not None:
-            waiting.append((first, column + 1, row))
-    return spots
+            stack.append((first, column + 1, row))
+    return positions

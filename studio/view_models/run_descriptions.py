@@ -1,4 +1,4 @@
-"""A run in words: its status, what it trains on, which method and extensions it uses, how far it is."""
+"""A run in words: its status, model and data, method and extensions, progress, problems and scores."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from studio.view_models.formatting import (
     NO_BREAK_SPACE,
     format_bytes,
     format_duration,
+    format_percent,
     format_signed,
     format_step_time,
     format_time_ago,
@@ -28,17 +29,17 @@ STATUS_LABELS = {
     "finished": ("✓", "finished", "good"),
     "failed": ("✕", "failed", "wrong"),
 }
-"""Status to its mark, its word and its tone."""
+"""Status to its symbol, its label and its tone."""
 
 
 def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:
-    """`tiny-household on household, 400 sequences, seed 11`."""
+    """The model, data and seed: `tiny-household on household, 400 sequences, seed 11`."""
     size = f", {pluralize(sequences, 'sequence')}" if sequences is not None else ""
     return f"{settings.model} on {settings.data}{size}, seed {settings.seed}"
 
 
 def describe_method(settings: Settings) -> str:
-    """Which method a run uses, and which of our extensions to it, said plainly."""
+    """The method a run uses, and which of our extensions to the paper's loop, in a sentence."""
     if settings.method == "sft":
         return "Supervised fine-tuning on the inverse model's pseudo-labels: the baseline, not SWIRL."
     extensions = []
@@ -46,15 +47,15 @@ def describe_method(settings: Settings) -> str:
         extensions.append(f"anchor {settings.anchor:g}")
     if settings.observed_in_group:
         extensions.append("observed next state in the group")
-    shared = " One adapter serves both models." if settings.share_weights else ""
+    shared = " Both models share one adapter." if settings.share_weights else ""
     if not extensions:
-        return f"The paper's loop, no extensions.{shared}"
+        return f"The paper's loop, without extensions.{shared}"
     word = "extension" if len(extensions) == 1 else "extensions"
     return f"The paper's loop with our {word} {' and '.join(extensions)}.{shared}"
 
 
 def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple[str, str]:
-    """The two lines beside the phase bar: time left or taken, then pace and memory."""
+    """The two lines beside the phase bar: the time left or taken, then the pace and the memory used."""
     pace = [format_step_time(step_seconds)] if step_seconds is not None else []
     if run.memory_bytes:
         pace.append(format_bytes(run.memory_bytes))
@@ -64,13 +65,13 @@ def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple
 def describe_time(run: Run, now: datetime) -> str:
     """`2 min 10 s left` while it runs, `took 4 min, ended 12 min ago` afterwards."""
     if run.status == "queued":
-        return "starts when the running one ends"
+        return "starts when the current run ends"
     if run.status == "stopping":
-        return "saves after this step"
+        return "will save after this step"
     if run.status == "running":
         if run.phase is None:
             return "loading model and data"
-        return "measuring the pace" if run.seconds_left is None else f"{format_duration(run.seconds_left)} left"
+        return "estimating time left" if run.seconds_left is None else f"{format_duration(run.seconds_left)} left"
     taken = run_seconds(run, now)
     took = f"took {format_duration(taken)}, " if taken is not None else ""
     return f"{took}ended {format_time_ago(run.finished or run.heartbeat or run.created, now)}"
@@ -81,58 +82,55 @@ def run_seconds(run: Run, now: datetime) -> float | None:
     started = parse_time(run.started)
     if started is None:
         return None
-    # A run that was killed has no end of its own: its last heartbeat is the last sign of life.
+    # A killed run never recorded its end; its last heartbeat comes closest.
     end = now if run.status in UNFINISHED_STATUSES else parse_time(run.finished) or parse_time(run.heartbeat)
     return max(0.0, (end - started).total_seconds()) if end else None
 
 
 def describe_problem(run: Run) -> tuple[str, str] | None:
-    """What went wrong with a run as a tone and a sentence that says what to do; None when nothing did."""
+    """What went wrong with a run, as a tone and a sentence that says what to do; None if nothing did."""
     if run.status == "failed":
-        return "error", run.error or "The run failed without saying why; its log may tell."
+        return "error", run.error or "The run failed without an error message; its log may show why."
     if run.status == "stopped" and run.started is None:
-        return "notice", "It was taken out of the queue before it began. Resume puts it back, at the end."
+        return "notice", "This run was removed from the queue before it started. Resume puts it back at the end."
     if run.status == "interrupted":
         why = run.error or "Its process ended without saving, because it was killed or the machine stopped."
-        return "notice", f"{why} Resume goes on from the last checkpoint."
+        return "notice", f"{why} Resume continues from the last checkpoint."
     return None
 
 
 def end_notification(run: Run) -> dict[str, str]:
-    """The end of a run as a notification's title and body."""
+    """The title and body of the notification that a run has ended."""
     taken = run_seconds(run, datetime.now(UTC))
     took = f"It took {format_duration(taken)}." if taken is not None else ""
     return {"title": f"{run.name}: {STATUS_LABELS[run.status][1]}", "body": run.error or took}
 
 
 def advised_changes(sentence: str) -> dict[str, str]:
-    """The settings that an advice names as NAME=VALUE, which together are worth a new run; none in other sentences."""
-    found = re.findall(r"\b((?:forward\.|inverse\.)?[a-z_]+)=([\w.+-]*\w)", sentence)
-    return (
-        {name: value for name, value in found if name.rpartition(".")[2] in SETTING_FIELDS}
-        if RESTART_PHRASE in sentence
-        else {}
-    )
+    """The settings, NAME=VALUE, that advice to restart recommends; empty for any other sentence."""
+    if RESTART_PHRASE not in sentence:
+        return {}
+    assignments = re.findall(r"\b((?:forward\.|inverse\.)?[a-z_]+)=([\w.+-]*\w)", sentence)
+    return {name: value for name, value in assignments if name.rpartition(".")[2] in SETTING_FIELDS}
 
 
 def describe_reward(settings: Settings) -> str:
-    """What a reward is, for the chart's subtitle."""
+    """The definition and unit of the reward, for the chart's subtitle."""
     kinds = {settings.for_phase(direction).reward for direction in ("forward", "inverse")}
-    unit = (
-        "nats a token"
-        if kinds == {"mean"}
-        else "nats"
-        if kinds == {"sum"}
-        else f"nats{NO_BREAK_SPACE}(a token in one phase)"
-    )
+    if kinds == {"mean"}:
+        unit = "nats per token"
+    elif kinds == {"sum"}:
+        unit = "nats"
+    else:
+        unit = f"nats{NO_BREAK_SPACE}(per token in one phase)"
     return f"mean log-probability under the frozen partner, {unit}"
 
 
 def describe_scores(scores: dict[str, float]) -> str:
-    """The held-out accuracies of a checkpoint: `next state 73 %, action 92 %`."""
-    names = {"forward/exact_match": "next state", "inverse/exact_match": "action", "cycle/exact_match": "cycle"}
-    parts = [f"{word} {round(100 * scores[name])}{NO_BREAK_SPACE}%" for name, word in names.items() if name in scores]
+    """A checkpoint's held-out accuracies, two at most: `next state 73 %, action 92 %`; else its log-probability."""
+    labels = {"forward/exact_match": "next state", "inverse/exact_match": "action", "cycle/exact_match": "cycle"}
+    parts = [f"{label} {format_percent(scores[name])}" for name, label in labels.items() if name in scores]
     if parts:
         return ", ".join(parts[:2])
     log_prob = scores.get("forward/log_prob")
-    return f"{format_signed(log_prob)} nats a token" if log_prob is not None else ""
+    return f"{format_signed(log_prob)} nats per token" if log_prob is not None else ""

@@ -1,4 +1,4 @@
-"""The history of runs as rows: what each was, how good its checkpoints are, how long it took; found, sorted, paged."""
+"""The rows of the Runs table: each run in words and figures, and filtering, sorting and paging them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from studio.view_models.formatting import format_bytes, format_count, format_duration, format_percent, format_time_ago
+from studio.view_models.formatting import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_percent,
+    format_time_ago,
+    pluralize,
+)
 from studio.view_models.run_descriptions import STATUS_LABELS, describe_scores, run_seconds
-from swirl.history import TRAINING_STATUSES, Checkpoint, Run
+from swirl.history import Checkpoint, Run
 
 MAIN_SCORES = ("forward/exact_match", "cycle/exact_match")
-"""What checkpoints are ranked by: the first of these that a run has."""
-OWN_SETTINGS = "own settings"
+"""The score by which checkpoints are ranked: the first of these that a run has."""
+CUSTOM_SETTINGS = "custom settings"
+"""Shown instead of a preset's name for runs that were started without one."""
 PAGE_SIZE = 25
-"""Rows on a page."""
+"""Rows per page."""
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """One line of the history, as text; and behind it the figures that a column is sorted by."""
+    """One row of the table, as text, together with the values by which its columns are sorted."""
 
     id: str
     name: str
@@ -31,64 +39,62 @@ class RunRow:
     best_scores: str
     best_checkpoint: str
     baseline: str
-    """What copying the state scores, in words; '' where it was not measured."""
+    """What copying the state scores, in words; "" if it was not measured."""
     score_history: tuple[float, ...]
     """The main score of each checkpoint, from 0 to 1, in order."""
     started: str
     duration: str
     note: str
     tags: tuple[str, ...]
-    running: bool
     number: int
-    """Its place in the history, the oldest run first."""
+    """Its position in the history, oldest first."""
     seconds: float | None
     size: int | None = None
-    """Bytes on disk; None while nobody has looked."""
+    """Bytes on disk; None until measured."""
 
     @property
     def best_score(self) -> float | None:
-        """The best main score."""
+        """The best main score of any checkpoint."""
         return max(self.score_history, default=None)
 
     @property
     def disk(self) -> str:
-        """Bytes on disk, in words."""
+        """The size on disk as text; "" until measured."""
         return "" if self.size is None else format_bytes(self.size) if self.size else "nothing"
 
     def with_size(self, size: int) -> RunRow:
-        """The same row, its size known."""
+        """The same row with its size on disk in bytes."""
         return replace(self, size=size)
 
 
 def run_row(run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: int = 0) -> RunRow:
-    """A run as a line of the history."""
+    """The row of a run; `number` is its position in the history, oldest first."""
     best = next((c for c in checkpoints if c.best), None)
     taken = run_seconds(run, now)
-    main = next((name for name in MAIN_SCORES if any(name in c.scores for c in checkpoints)), "")
-    copied = best.scores.get("copy/exact_match") if best else None
+    main_score = next((name for name in MAIN_SCORES if any(name in c.scores for c in checkpoints)), "")
+    copying = best.scores.get("copy/exact_match") if best else None
     return RunRow(
         id=run.id,
         name=run.name,
         status=run.status,
         progress=describe_progress(run),
-        preset=run.preset or OWN_SETTINGS,
+        preset=run.preset or CUSTOM_SETTINGS,
         data=str(run.settings.get("data", "")),
         best_scores=describe_scores(best.scores) if best else "",
         best_checkpoint=best.name if best else "",
-        baseline=f"copying {format_percent(copied)}" if copied is not None else "",
-        score_history=tuple(c.scores[main] for c in checkpoints if main in c.scores),
+        baseline=f"copying {format_percent(copying)}" if copying is not None else "",
+        score_history=tuple(c.scores[main_score] for c in checkpoints if main_score in c.scores),
         started=format_time_ago(run.started, now),
         duration=format_duration(taken) if taken is not None else "",
         note=run.note,
         tags=run.tags,
-        running=run.status in TRAINING_STATUSES,
         number=number,
         seconds=taken,
     )
 
 
 def describe_progress(run: Run) -> str:
-    """Where an unfinished run stands: `inverse 41 of 60`."""
+    """The phase and step of an unfinished run: `inverse 41 of 60`."""
     if run.status == "finished" or not run.phase:
         return ""
     return f"{run.phase} {run.step or 0} of {run.phase_steps}" if run.phase_steps else run.phase
@@ -96,7 +102,7 @@ def describe_progress(run: Run) -> str:
 
 @dataclass(frozen=True)
 class RunQuery:
-    """Which rows are asked for, and in which order; an empty text asks for all."""
+    """Filters, order and page of the table; an empty filter matches every run."""
 
     text: str = ""
     status: str = ""
@@ -109,7 +115,7 @@ class RunQuery:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether any row may be left out."""
+        """Whether any filter is set."""
         return any((self.text.strip(), self.status, self.preset, self.data, self.tag))
 
 
@@ -123,28 +129,28 @@ SORT_KEYS: dict[str, Callable[[RunRow], Any]] = {
     "took": lambda row: row.seconds,
     "disk": lambda row: row.size,
 }
-"""Columns and what they are sorted by; rows without it come last either way."""
+"""The sort key of each column; rows without a value come last in either order."""
 
 
-def filter_rows(rows: Sequence[RunRow], wanted: RunQuery) -> list[RunRow]:
-    """The rows that pass the filters: every word of the text is in a row's name, id, note, tags, preset or data."""
-    words = wanted.text.casefold().split()
-    return [row for row in rows if passes_filters(row, wanted) and all(word in searchable_text(row) for word in words)]
+def filter_rows(rows: Sequence[RunRow], query: RunQuery) -> list[RunRow]:
+    """The rows that match: every word of the text must occur in the name, id, note, tags, preset or data."""
+    words = query.text.casefold().split()
+    return [row for row in rows if passes_filters(row, query) and all(word in searchable_text(row) for word in words)]
 
 
-def passes_filters(row: RunRow, wanted: RunQuery) -> bool:
-    """Whether a row passes the filters that are lists of choices."""
-    pairs = ((wanted.status, row.status), (wanted.preset, row.preset), (wanted.data, row.data))
-    return all(not asked or asked == has for asked, has in pairs) and (not wanted.tag or wanted.tag in row.tags)
+def passes_filters(row: RunRow, query: RunQuery) -> bool:
+    """Whether a row passes the status, preset, data and tag filters."""
+    pairs = ((query.status, row.status), (query.preset, row.preset), (query.data, row.data))
+    return all(not wanted or wanted == value for wanted, value in pairs) and (not query.tag or query.tag in row.tags)
 
 
 def searchable_text(row: RunRow) -> str:
-    """What the text filter looks into."""
+    """The text that the text filter searches."""
     return " ".join((row.name, row.id, row.note, row.preset, row.data, *row.tags)).casefold()
 
 
 def sort_rows(rows: Sequence[RunRow], column: str, descending: bool) -> list[RunRow]:
-    """The rows by a column, equal ones newest first."""
+    """Sort the rows by a column; equal rows are ordered newest first."""
     key = SORT_KEYS.get(column, SORT_KEYS["started"])
     newest = sorted(rows, key=lambda row: row.number, reverse=True)
     known = [row for row in newest if key(row) is not None]
@@ -152,22 +158,18 @@ def sort_rows(rows: Sequence[RunRow], column: str, descending: bool) -> list[Run
 
 
 def page_count(rows: int) -> int:
-    """How many pages so many rows take."""
+    """The number of pages for this many rows, at least 1."""
     return max(1, -(-rows // PAGE_SIZE))
 
 
-def describe_count(shown: int, all_rows: int, wanted: RunQuery) -> str:
-    """`500 runs`, `12 of 500 runs`."""
-    noun = "run" if all_rows == 1 else "runs"
-    return (
-        f"{format_count(shown)} of {format_count(all_rows)} {noun}"
-        if wanted.is_filtered
-        else f"{format_count(all_rows)} {noun}"
-    )
+def describe_count(matching: int, total: int, query: RunQuery) -> str:
+    """The number of runs, `500 runs`, or with filters `12 of 500 runs`."""
+    runs = pluralize(total, "run")
+    return f"{format_count(matching)} of {runs}" if query.is_filtered else runs
 
 
 def filter_choices(rows: Sequence[RunRow]) -> Mapping[str, list[tuple[str, str, int]]]:
-    """For each filter its choices: the value, the words for it, and how many rows have it."""
+    """The choices of each filter: the value, its label, and how many rows have it."""
     columns: dict[str, list[str]] = {
         "status": [row.status for row in rows],
         "preset": [row.preset for row in rows],

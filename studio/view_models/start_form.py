@@ -1,4 +1,4 @@
-"""What the start form holds, turned into checked settings, or into one sentence for each field that is wrong."""
+"""The start form's fields as checked settings, or as one error sentence for each invalid field."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ SETTING_GROUPS = {
     "Warm-up on labels": ("warm_up_epochs", "warm_up_learning_rate", "warm_up_batch_size"),
     "Scores and saving": ("held_out", "save_every", "report_to"),
 }
-"""Every setting that is not shown at once, by what it is about."""
+"""Every setting that is hidden at first, by subject."""
 
 
 @dataclass(frozen=True)
 class ParsedForm:
-    """The form as settings; or, by field, why it is not. `settings` is None when there are errors."""
+    """The form's settings, or an error sentence by field; `settings` is None if there are errors."""
 
     settings: Settings | None
     errors: dict[str, str] = field(default_factory=dict)
 
 
 def parse_form(values: Mapping[str, Any]) -> ParsedForm:
-    """Check each field by itself, so that each error stands beside its field; an empty override is none."""
+    """Check each field on its own, so that each error appears beside its field; empty overrides are ignored."""
     changes: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for name, value in values.items():
@@ -58,28 +58,28 @@ def parse_form(values: Mapping[str, Any]) -> ParsedForm:
 
 
 def shorten_error(name: str, sentence: str) -> str:
-    """An error of `Settings` as it reads beside its field: what it takes, without the name that stands there."""
+    """Shorten an error of `Settings` to what the field takes, since its name is already shown beside it."""
     tail = sentence.rpartition("; it takes ")[2] if "; it takes " in sentence else sentence.rpartition(" is not ")[2]
     return f"Takes {tail}" if tail and tail != sentence else sentence
 
 
 def check_references(home: Path, settings: Settings) -> dict[str, str]:
-    """What the settings name and is not there: the collection, the model, the labels file."""
+    """Errors, by field, for what the settings name but is missing: collection, model, labels file, tracker package."""
     from swirl.models import resolve_checkpoint
     from swirl.models.checkpoints import checkpoint_kind
     from swirl.sources.collections.catalog import get_collection
 
     errors: dict[str, str] = {}
-    found: dict[str, Any] = {}
-    for name, find in (("data", get_collection), ("model", resolve_checkpoint)):
+    resolved: dict[str, Any] = {}
+    for name, resolve in (("data", get_collection), ("model", resolve_checkpoint)):
         try:
-            found[name] = find(home, getattr(settings, name))
+            resolved[name] = resolve(home, getattr(settings, name))
         except SwirlError as error:
             errors[name] = str(error)
-    if not errors and checkpoint_kind(found["model"]) != found["data"].kind:
-        errors["model"] = kind_mismatch_error(settings, found["data"].kind)
+    if not errors and checkpoint_kind(resolved["model"]) != resolved["data"].kind:
+        errors["model"] = kind_mismatch_error(settings, resolved["data"].kind)
     if settings.labels and not Path(settings.labels).is_file():
-        errors["labels"] = f"The labels file {settings.labels} is no longer there; choose it again."
+        errors["labels"] = f"The labels file {settings.labels} no longer exists; choose it again."
     try:
         trackers.require_tracker_package(settings.report_to)
     except UsageError as error:
@@ -88,30 +88,30 @@ def check_references(home: Path, settings: Settings) -> dict[str, str]:
 
 
 def kind_mismatch_error(settings: Settings, kind: str) -> str:
-    """The sentence for a model that cannot read the chosen sequences, with one that can."""
-    reads, holds = ("texts", "pictures") if kind == "image" else ("pictures", "texts")
-    fits = next((known.settings.model for known in PRESETS.values() if preset_kind(known) == kind), None)
-    mend = f"choose {fits}" if fits else f"choose a model of {holds}"
-    return f"{settings.model} reads {reads}, and {settings.data} holds {holds}; {mend}."
+    """The error for a model that cannot read the chosen collection; it names a model that can."""
+    model_kind, data_kind = ("texts", "pictures") if kind == "image" else ("pictures", "texts")
+    suitable = next((preset.settings.model for preset in PRESETS.values() if preset_kind(preset) == kind), None)
+    mend = f"choose {suitable}" if suitable else f"choose a model of {data_kind}"
+    return f"{settings.model} reads {model_kind}, but {settings.data} contains {data_kind}; {mend}."
 
 
 def preset_kind(preset: Preset) -> str:
-    """What the states of a preset's sequences are: of a shipped collection what it says, else texts."""
+    """The kind of states a preset trains on, "text" or "image", as its shipped collection says; else "text"."""
     from swirl.sources.collections.stored_collection import builtin_collections_folder, collection_kind
 
     return collection_kind(builtin_collections_folder() / preset.settings.data)
 
 
 def preset_differences(preset: str, settings: Settings) -> list[Difference]:
-    """How `settings` differ from a preset's, but for what everybody chooses: data, labels and seed."""
+    """How `settings` differ from a preset's, apart from data, labels and seed, which each run chooses anyway."""
     if preset not in PRESETS:
         return []
-    found = settings_difference(PRESETS[preset].settings.to_dict(), settings.to_dict())
-    return [difference for difference in found if difference.name not in ("data", "labels", "seed")]
+    differences = settings_difference(PRESETS[preset].settings.to_dict(), settings.to_dict())
+    return [difference for difference in differences if difference.name not in ("data", "labels", "seed")]
 
 
 def field_values(settings: Settings) -> dict[str, Any]:
-    """The form's fields for these settings: texts as one types them, and bools."""
+    """The form's fields for these settings: booleans, and everything else as typed text."""
     flat = settings.to_dict()
     return {
         name: value if isinstance(value, bool) else format_setting(value)
@@ -121,7 +121,7 @@ def field_values(settings: Settings) -> dict[str, Any]:
 
 
 def format_setting(value: Any) -> str:
-    """A value as one types it: `2e-5` rather than `0.00002`, `none` for none."""
+    """A value as it is typed: `2e-5` rather than `0.00002`, and `none` for None."""
     if value is None:
         return "none"
     if isinstance(value, float):
@@ -130,18 +130,16 @@ def format_setting(value: Any) -> str:
 
 
 def describe_range(name: str) -> str:
-    """What a setting takes, briefly: `1 to 65536`, `0 or more`; empty where the field itself shows it."""
+    """The range of a setting: `1 to 65536`, `0 or more`; empty for settings without one."""
     meta = SETTING_FIELDS[name].metadata
     low, high = meta["low"], meta["high"]
     if low is None:
         return ""
-    return (
-        f"{format_setting(float(low))} or more"
-        if high >= 1_000_000
-        else f"{format_setting(float(low))} to {format_setting(float(high))}"
-    )
+    if high >= 1_000_000:
+        return f"{format_setting(float(low))} or more"
+    return f"{format_setting(float(low))} to {format_setting(float(high))}"
 
 
 def is_per_phase(name: str) -> bool:
-    """Whether a setting can differ between forward and inverse phases."""
+    """Whether a setting may differ between forward and inverse phases."""
     return name in PER_PHASE

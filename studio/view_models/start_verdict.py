@@ -1,4 +1,4 @@
-"""Which kind of start a run would have, told before it starts: is each model fit to be the other's critic?"""
+"""The verdict on a run before it starts: is each model good enough to be the other's critic?"""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from swirl.training.critic_verdicts import critic_verdict
 CLAIMS = {
     "good": ("good", "A good start: strong critic, room to learn"),
     "modest": ("neutral", "A fair start: expect a small gain"),
-    "weak": ("inverse", "A weak critic: training may harm"),
-    "hopeless": ("wrong", "Too weak a forward model: training would harm"),
+    "weak": ("inverse", "A weak critic: training may lower the scores"),
+    "hopeless": ("wrong", "The forward model is too weak: training would lower the scores"),
 }
 
 
 def start_verdict(history: History, settings: Settings) -> Verdict:
-    """Which of the four starts this is by the model's held-out scores; says so when they are not known yet."""
+    """Which of the four starts this is, by the model's held-out scores; says so if they are not known yet."""
     if settings.method == "sft":
         return Verdict(
-            "neutral", "No critic is needed", "The baseline imitates pseudo-labels; no rewards are computed."
+            "neutral", "No critic is needed", "This baseline imitates pseudo-labels; it computes no rewards."
         )
     scores, source = known_scores(history, settings.model, settings.data)
     if settings.labels:
-        why = "The models are scored after the warm-up, and you are warned if the critic is too weak."
+        why = "Both models are scored after the warm-up, and the run warns you if the critic is too weak."
         return Verdict("neutral", "The warm-up decides where you start", why)
     verdict = critic_verdict(scores)
     if verdict is None:
         why = f"{settings.model} was never scored on {settings.data}; the run scores it before its first phase."
-        return Verdict("neutral", "How good a start this is, is not known yet", why)
+        return Verdict("neutral", "Not known yet how good a start this is", why)
     tone, claim = CLAIMS[verdict.level]
-    return Verdict(tone, claim, f"{verdict.sentence} Scored in {source}.")
+    return Verdict(tone, claim, f"{verdict.sentence} Scores from {source}.")
 
 
 def known_scores(history: History, model: str, data: str) -> tuple[dict[str, float], str]:
-    """Held-out scores of `model` on `data` and where they were measured; nothing when it was never scored.
+    """The held-out scores of `model` on `data` and where they were measured; ({}, "") if it was never scored.
 
-    They come from the checkpoint itself, from a run that started from this model without a warm-up, or from an
-    evaluation, in this order.
+    They come from the checkpoint itself or from a run that started from this model without a warm-up, whichever run
+    is newer, else from the newest evaluation.
     """
     run_id = model.partition("@")[0]
     for run in history.runs():

@@ -1,4 +1,4 @@
-"""A run as a line of phases: which are done, which goes on, which are planned, and where each lies on the step axis."""
+"""A run's phases on the axis of steps: which are done, which is running, and which are planned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from swirl.training.schedule import plan_phases
 
 @dataclass(frozen=True)
 class PhaseBand:
-    """One phase on the axis of steps: it covers the steps from `start` to `start + steps`."""
+    """One phase on the axis of steps, from `start` to `start + steps`."""
 
     index: int
     iteration: int
@@ -24,9 +24,9 @@ class PhaseBand:
 
 
 def phase_bands(settings: Settings, phases: Sequence[Phase]) -> tuple[PhaseBand, ...]:
-    """All phases of a run in order: those it has begun as they were recorded, then those its settings plan.
+    """All phases of a run in order: those begun, as recorded, and the rest as its settings plan them.
 
-    The warm-up's steps depend on the labels and are known once it has begun; until then it has no width.
+    The warm-up's length depends on the labels and is known once it has begun; until then it has 0 steps.
     """
     recorded = {phase.index: phase for phase in phases}
     planned = {phase.index: phase for phase in plan_phases(settings, warm_up_steps=0)}
@@ -46,17 +46,17 @@ def phase_bands(settings: Settings, phases: Sequence[Phase]) -> tuple[PhaseBand,
 
 
 def steps_done(line: Sequence[PhaseBand], phase_index: int | None, step: int | None) -> int:
-    """Steps behind a run, over all of its phases."""
+    """The steps a run has completed over all of its phases."""
     done = sum(band.steps for band in line if band.state == "done")
     current = next((band for band in line if band.state == "now" and band.index == phase_index), None)
     return done + (min(step or 0, current.steps) if current else 0)
 
 
 def phase_label(band: PhaseBand, step: int | None) -> str:
-    """What stands above the phase bar: `iteration 1 forward ✓`, `inverse 41 of 80`, `iteration 2 forward`."""
-    head = f"iteration {band.iteration} {band.direction}" if band.direction == "forward" else band.direction
+    """The label above the phase bar: `iteration 1 forward ✓`, `inverse 41 of 80`, `iteration 2 forward`."""
+    name = f"iteration {band.iteration} {band.direction}" if band.direction == "forward" else band.direction
     if band.state == "done":
-        return f"{head} ✓"
+        return f"{name} ✓"
     if band.state == "now" and band.steps:
-        return f"{head} {min(step or 0, band.steps)} of {band.steps}"
-    return head
+        return f"{name} {min(step or 0, band.steps)} of {band.steps}"
+    return name

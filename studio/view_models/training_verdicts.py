@@ -1,4 +1,4 @@
-"""Is it helping? Held-out scores, the critic's strength and the best checkpoint, in words, numbers and baselines."""
+"""The verdicts that answer "Is it helping?": held-out scores, the critic's strength, and the best checkpoint."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from swirl.settings import Settings
 from swirl.training.critic_verdicts import HOPELESS_FORWARD, STRONG_INVERSE, WEAK_INVERSE
 
 SCORE_METRICS = {"forward": ("forward/exact_match", "cycle/exact_match"), "inverse": ("inverse/exact_match",)}
-"""What each model is held to; without true actions the forward model is, by the next state from the inferred one."""
+"""The metrics that score each model, best first; without true actions, the forward model's is the cycle's."""
 CHARTED = ("forward/exact_match", "inverse/exact_match", "cycle/exact_match", "copy/exact_match")
-LEAST_STEPS = 10
+MIN_STEPS = 10
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One judgement: `tone` is good, neutral, inverse (a warning) or wrong; `claim` a clause, `why` its figures."""
+    """One verdict: `tone` is good, neutral, inverse (a warning) or wrong; `claim` a clause, `reason` its figures."""
 
     tone: str
     claim: str
@@ -36,66 +36,67 @@ def training_verdicts(
     held_out: int,
     warning: str | None = None,
 ) -> list[Verdict]:
-    """What a user should know before looking at a curve; `rewards` are the run's `reward` metrics.
+    """What a user should know before looking at a curve, the most urgent first.
 
-    `held_out` is the number of transitions behind a score; a change within its 95 % interval counts as none.
+    `rewards` are the run's `reward` metrics and `held_out` is the number of transitions behind each score; a change
+    within its 95 % interval counts as no change. `warning` is the last one that training itself gave.
     """
     verdicts = divergence_verdicts(settings, checkpoints, line, rewards, held_out)
-    judged = critic_strength_verdict(checkpoints, line) if settings.method == "swirl" else None
-    # Training warns of the same two things; it is quoted when they can no longer be seen from here.
-    if warning and not verdicts and (judged is None or judged.tone == "good"):
+    critic = critic_strength_verdict(checkpoints, line) if settings.method == "swirl" else None
+    # Training warns of divergence and of a weak critic too; quote it only if neither verdict is already given here.
+    if warning and not verdicts and (critic is None or critic.tone == "good"):
         verdicts.append(Verdict("inverse", "A warning from training", warning))
-    found = (
+    candidates = (
         accuracy_change_verdict("forward", checkpoints, held_out),
         accuracy_change_verdict("inverse", checkpoints, held_out),
-        judged,
+        critic,
         best_checkpoint_verdict(checkpoints),
     )
-    verdicts += [verdict for verdict in found if verdict]
+    verdicts += [verdict for verdict in candidates if verdict]
     if not verdicts:
-        why = "The first comes with the first checkpoint; rewards alone prove nothing."
+        why = "The first comes with the first checkpoint; rewards alone cannot show whether training helps."
         verdicts = [Verdict("neutral", "No held-out score yet", why)]
     return verdicts
 
 
 def confidence_margin(first: float, second: float, held_out: int) -> float:
-    """Half the width of the 95 % interval of the difference of two shares, each of `held_out` transitions."""
+    """Half the width of the 95 % interval of a difference of two shares, each measured on `held_out` transitions."""
     variance = (first * (1 - first) + second * (1 - second)) / max(1, held_out)
     return 1.96 * math.sqrt(variance)
 
 
 def comparison_metric(checkpoints: Sequence[Checkpoint], direction: str) -> str | None:
-    """The METRIC by which a model's checkpoints can be compared; None when they have no score."""
+    """The metric by which one model's checkpoints can be compared; None if none of them has a score."""
     return next((name for name in SCORE_METRICS.get(direction, ()) if any(name in c.scores for c in checkpoints)), None)
 
 
 def accuracy_change_verdict(direction: str, checkpoints: Sequence[Checkpoint], held_out: int) -> Verdict | None:
-    """How far one model's held-out accuracy has moved since the first checkpoint; None without scores."""
+    """How one model's held-out accuracy has changed since the first checkpoint; None without scores."""
     name = comparison_metric(checkpoints, direction)
     if name is None:
         return None
     what = "Action accuracy" if direction == "inverse" else "Next-state accuracy"
-    basis = f"on {pluralize(held_out, 'held-out transition')}" + (", by inferred actions" if "cycle" in name else "")
+    basis = f"on {pluralize(held_out, 'held-out transition')}" + (", with inferred actions" if "cycle" in name else "")
     scored = [c for c in checkpoints if name in c.scores]
     first, last = scored[0].scores[name], scored[-1].scores[name]
     since = "the start" if scored[0].index == 0 else scored[0].name
     if len(scored) == 1:
         copying = scored[0].scores.get("copy/exact_match") if direction == "forward" else None
-        beside = f"; copying the state: {format_percent(copying)}" if copying is not None else ""
-        return Verdict("neutral", f"{what} starts at {format_percent(first)}", basis + beside)
+        baseline = f"; copying the state scores {format_percent(copying)}" if copying is not None else ""
+        return Verdict("neutral", f"{what} starts at {format_percent(first)}", basis + baseline)
     points = round(100 * (last - first))
     figures = f"{format_percent(first)} → {format_percent(last)} {basis}"
-    noise = confidence_margin(first, last, held_out)
-    if abs(last - first) <= noise:
-        noise_words = f"{figures}; changes below {pluralize(max(1, round(100 * noise)), 'point')} are noise"
-        return Verdict("neutral", f"{what} is about where it was at {since}", noise_words)
+    margin = confidence_margin(first, last, held_out)
+    if abs(last - first) <= margin:
+        why = f"{figures}; changes below {pluralize(max(1, round(100 * margin)), 'point')} are noise"
+        return Verdict("neutral", f"No clear change in {what.lower()} since {since}", why)
     if points > 0:
         return Verdict("good", f"{what} is up {pluralize(points, 'point')} since {since}", figures)
     return Verdict("wrong", f"{what} is down {pluralize(-points, 'point')} since {since}", figures)
 
 
 def critic_strength_verdict(checkpoints: Sequence[Checkpoint], line: Sequence[PhaseBand]) -> Verdict | None:
-    """Whether the frozen partner of the phase that goes on (or comes next) is strong enough to be followed."""
+    """Whether the frozen partner in the current (or next) phase is strong enough to be a critic."""
     open_phases = [band for band in line if band.state != "done" and band.direction in SCORE_METRICS]
     if not open_phases:
         return None
@@ -105,28 +106,28 @@ def critic_strength_verdict(checkpoints: Sequence[Checkpoint], line: Sequence[Ph
         return None
     score = [c.scores[name] for c in checkpoints if name in c.scores][-1]
     strong, weak = (STRONG_INVERSE, WEAK_INVERSE) if partner == "inverse" else (HOPELESS_FORWARD, HOPELESS_FORWARD)
-    does = f"the {partner} model " + ("reads" if partner == "inverse" else "predicts")
-    what = "of actions" if partner == "inverse" else "of next states"
+    subject = f"the {partner} model " + ("infers" if partner == "inverse" else "predicts")
+    right = "of actions right" if partner == "inverse" else "of next states right"
     if score >= strong:
-        figures = f"{does} {format_percent(score)} {what}; below {format_percent(strong)} this run would be warned"
+        figures = f"{subject} {format_percent(score)} {right}; strong enough from {format_percent(strong)}"
         return Verdict("good", "The critic is strong enough", figures)
     if score >= weak:
-        figures = f"{does} {format_percent(score)} {what}; from {format_percent(strong)} on the gains are larger"
-        return Verdict("neutral", "The critic is a fair one: expect a small gain", figures)
-    figures = f"{does} only {format_percent(score)} {what} (wanted: {format_percent(weak)}); warm up longer first"
-    return Verdict("inverse", "The critic is too weak to be trusted", figures)
+        figures = f"{subject} {format_percent(score)} {right}; gains are larger from {format_percent(strong)}"
+        return Verdict("neutral", "The critic is fair: expect a small gain", figures)
+    figures = f"{subject} only {format_percent(score)} {right} (needed: {format_percent(weak)}); warm up longer first"
+    return Verdict("inverse", "The critic is too weak to trust", figures)
 
 
 def best_checkpoint_verdict(checkpoints: Sequence[Checkpoint]) -> Verdict | None:
-    """The checkpoint that is marked best; None while there is none."""
+    """The checkpoint marked as best; None if there is none yet."""
     best = next((c for c in checkpoints if c.best), None)
     if best is None:
         return None
     last = checkpoints[-1]
     if best.index == 0:
-        why = "nothing has beaten it yet" if last.index else "every later checkpoint is held against it"
+        why = "no checkpoint has beaten it yet" if last.index else "every later checkpoint is compared with it"
         return Verdict("neutral", "Best so far: the start", why)
-    why = "kept; later iterations often fall back" if best.index == last.index else f"kept; {last.name} scores lower"
+    why = "kept; later iterations often lose ground" if best.index == last.index else f"kept; {last.name} scores lower"
     return Verdict("neutral", f"Best so far: {describe_checkpoint(best)}", why)
 
 
@@ -144,41 +145,41 @@ def divergence_verdicts(
     rewards: Sequence[Metric],
     held_out: int,
 ) -> list[Verdict]:
-    """The phases whose reward rose while the held-out score of the trained model fell by more than noise."""
+    """The phases whose reward rose while the trained model's held-out score fell by more than noise."""
     by_index = {c.index: c for c in checkpoints}
-    found = []
+    verdicts = []
     for band in line:
         before, after = by_index.get(band.index - 1), by_index.get(band.index)
         name = comparison_metric([c for c in (before, after) if c], band.direction)
         if not (before and after and name and name in before.scores and name in after.scores):
             continue
         first, last = before.scores[name], after.scores[name]
-        risen = reward_rise([m for m in rewards if m.phase == band.index])
-        if risen is not None and risen > 0 and first - last > confidence_margin(first, last, held_out):
-            unit = "nats a token" if settings.for_phase(band.direction).reward == "mean" else "nats"
-            claim = f"Reward and held-out score parted ways in iteration {band.iteration}, {band.direction} phase"
+        rise = reward_rise([m for m in rewards if m.phase == band.index])
+        if rise is not None and rise > 0 and first - last > confidence_margin(first, last, held_out):
+            unit = "nats per token" if settings.for_phase(band.direction).reward == "mean" else "nats"
+            claim = f"Reward rose but held-out accuracy fell in iteration {band.iteration}, {band.direction} phase"
             why = (
-                f"reward {format_signed(risen, plus=True)} {unit}, accuracy {format_percent(first)} → "
-                f"{format_percent(last)}: the model learned to please its critic, not the world"
+                f"reward {format_signed(rise, plus=True)} {unit}, accuracy {format_percent(first)} → "
+                f"{format_percent(last)}: the model learned to please its critic instead of matching the data"
             )
-            found.append(Verdict("wrong", claim, why))
-    return found
+            verdicts.append(Verdict("wrong", claim, why))
+    return verdicts
 
 
 def reward_rise(rewards: Sequence[Metric]) -> float | None:
-    """Mean reward of a phase's last fifth less that of its first fifth; None below LEAST_STEPS steps."""
+    """The mean reward of a phase's last fifth minus that of its first fifth; None below MIN_STEPS steps."""
     values = [m.value for m in sorted(rewards, key=lambda m: m.step)]
-    if len(values) < LEAST_STEPS:
+    if len(values) < MIN_STEPS:
         return None
     fifth = len(values) // 5
     return fmean(values[-fifth:]) - fmean(values[:fifth])
 
 
 def score_points(checkpoints: Sequence[Checkpoint], line: Sequence[PhaseBand]) -> dict[str, list[tuple[int, float]]]:
-    """For the held-out chart: METRIC to points (step on the axis, share from 0 to 1), oldest first."""
+    """The points of the held-out chart: METRIC to (step on the axis, share from 0 to 1), oldest first."""
     ends = {band.index: band.start + band.steps for band in line}
     points = {
         name: [(ends[c.index], c.scores[name]) for c in checkpoints if name in c.scores and c.index in ends]
         for name in CHARTED
     }
-    return {name: found for name, found in points.items() if found}
+    return {name: scored for name, scored in points.items() if scored}

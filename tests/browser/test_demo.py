@@ -148,7 +148,7 @@ def test_a_checkpoint_goes_to_the_hub_and_comes_back(
 
     window.get_by_label("Fetch one from the Hub").check()
     window.get_by_role("button", name="Fetch", exact=True).click()
-    expect(window).to_contain_text("hub:me/world is here")
+    expect(window).to_contain_text("hub:me/world is downloaded")
     page.keyboard.press("Escape")
     expect(window).to_be_hidden()
     expect(page.locator('.studio-header [data-part="checkpoint"]')).to_have_text("hub:me/world ")

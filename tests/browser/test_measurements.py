@@ -104,7 +104,7 @@ def test_an_evaluation_is_watched_stopped_and_ended(
     told = page.locator('[data-part="progress"]')
     expect(told).to_contain_text(re.compile(r"(imagining|inferring|scoring).*[1-9]\d?\s%"))
     page.get_by_role("button", name="Stop", exact=True).click()
-    expect(told).to_contain_text("evaluating again goes on from there")
+    expect(told).to_contain_text("evaluating again continues from there")
     assert studio.history.evaluations(data="household") == []
     page.get_by_role("button", name="Evaluate them").click()
     expect(told).to_contain_text("%")

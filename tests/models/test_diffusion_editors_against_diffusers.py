@@ -52,6 +52,6 @@ def test_an_editor_is_offered_marked_and_compared(editor: str, tmp_path: Path) -
     assert "data-ticket" in page.question(sides)["parts"]["question"]
     assert PREVIEW_NOTE in parts["health-b"] and not parts["health-a"]
     assert str(tmp_path) not in page.report(sides)["html"]
-    with pytest.raises(SwirlError, match="only shows next states"):
+    with pytest.raises(SwirlError, match="only predicts next states"):
         page.look({**sides, "side": "b"})
     shared_models(tmp_path / "home").unload()

@@ -1,4 +1,4 @@
-"""A home with one small collection and its true actions, and a world model that answers from a table."""
+"""Fixtures for the studio's tests: a home with one small collection, and a world model that follows one rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WALK = [f"you are in {room}. cup in hall, lying." for room in ("hall", "attic", 
 
 
 class TableModel:
-    """Knows one rule: to be in ROOM, go to ROOM. The state's first word after `in ` is the room."""
+    """A world model with one rule: `go to ROOM` leads to ROOM, the first word after `in ` in a state."""
 
     device = "cpu"
     max_state_tokens = 64
@@ -69,7 +69,7 @@ class TableModel:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home whose only collection of its own is `walks`: three sequences, two steps each."""
+    """A home with one collection of its own, `walks`: three sequences of two steps, with true actions."""
     folder = tmp_path / "walks"
     folder.mkdir()
     lines = [{"id": f"w{i}", "states": [*WALK[i:], *WALK[:i]]} for i in range(3)]
@@ -82,7 +82,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[TableModel]]:
-    """Three checkpoints, `first`, `second` and `third`, that load as table models; the list holds what was loaded."""
+    """Make three checkpoints, `first`, `second` and `third`, load as table models; lists the models loaded so far."""
     seen: list[TableModel] = []
 
     def load(home: Path, name: str) -> TableModel:

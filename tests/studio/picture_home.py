@@ -1,4 +1,4 @@
-"""A home with a collection of Blocks frames, `boards`, beside texts, and a model for either kind."""
+"""Test helpers for a home with a collection of Blocks frames, `boards`, and one model each for texts and pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACTIONS = ("push the red circle right", "move the red circle down", "remove the 
 
 
 def walk() -> list[Board]:
-    """The boards of the one sequence."""
+    """The boards of the only sequence."""
     boards = [BOARD]
     for action in ACTIONS:
         boards.append(act(boards[-1], action))
@@ -39,7 +39,7 @@ def add_boards(home: Path, folder: Path) -> None:
 
 
 def offer_both(monkeypatch: pytest.MonkeyPatch) -> list[TableModel | PictureModel]:
-    """Two checkpoints: `reader` reads texts, `seer` pictures; the list holds what was loaded."""
+    """Offer two checkpoints, `reader` for texts and `seer` for pictures; returns the list of models loaded so far."""
     seen: list[TableModel | PictureModel] = []
 
     def load(home: Path, name: str) -> TableModel | PictureModel:

@@ -1,4 +1,4 @@
-"""A world model of pictures that knows the rules of Blocks, but for pushing: there it forgets what is pushed."""
+"""A picture world model for tests: it knows the rules of Blocks, but makes pushed things disappear."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CELL = 16
 
 
 def look_of_cells() -> dict[bytes, tuple[str | None, blocks.Thing | None]]:
-    """Every picture of a cell, and what it shows."""
+    """Every possible picture of a cell, as bytes, and what it shows."""
     found = {}
     for pad in (None, *PADS):
         found[cell_picture(pad, None, None).tobytes()] = (pad, None)
@@ -37,7 +37,7 @@ def frame(board: blocks.Board) -> State:
 
 
 class CellCodec:
-    """One token a cell: the index of its picture; what is no cell of Blocks counts as the first."""
+    """A codec with one token per cell, the index of its picture; an unknown cell counts as the first."""
 
     kind, size, grid = "image", (64, 64), (4, 4)
 
@@ -56,7 +56,7 @@ class CellCodec:
 
 
 class PictureModel:
-    """Answers as a world model of pictures does; `seen` are the transitions it was asked about."""
+    """A world model of pictures; `seen` lists the transitions whose actions it was asked to infer."""
 
     device, kind, max_state_tokens = "cpu", "image", 64
 

@@ -1,4 +1,4 @@
-"""The endpoints for programs: the examples of docs/api.md against a real server, and what is refused."""
+"""Tests of the API for programs: the examples of docs/api.md against a real server, and refused calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of a studio and its home; whatever it started is ended."""
+    """The address of a running studio and its home; all runs are stopped at the end."""
     home = tmp_path_factory.mktemp("api") / "home"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -49,7 +49,7 @@ def client(served: tuple[str, Path]) -> Client:
     return Client(served[0], verbose=False)
 
 
-def test_the_five_are_named_typed_and_described(served: tuple[str, Path]) -> None:
+def test_the_five_endpoints_are_named_typed_and_described(served: tuple[str, Path]) -> None:
     with urllib.request.urlopen(f"{served[0]}/gradio_api/info") as answer:
         info = json.load(answer)
     assert sorted(info["named_endpoints"]) == sorted(f"/{name}" for name in NAMES)
@@ -98,16 +98,16 @@ def test_a_picture_goes_out_as_it_came_in(client: Client, served: tuple[str, Pat
         ("/start", ["no-preset"], "no-preset"),
         ("/start", ["tiny-household", {"iterations": -2}], "iterations"),
         ("/start", ["tiny-household", {"data": "nowhere"}], "nowhere"),
-        ("/start", ["tiny-household", {"labels": "/etc/hostname"}], "keeps no labels hostname"),
+        ("/start", ["tiny-household", {"labels": "/etc/hostname"}], "has no labels file hostname"),
         ("/status", ["household-99"], "household-99"),
     ],
 )
-def test_a_mistake_is_said_in_a_sentence(client: Client, endpoint: str, values: list[Any], sentence: str) -> None:
+def test_a_mistake_is_answered_with_a_sentence(client: Client, endpoint: str, values: list[Any], sentence: str) -> None:
     with pytest.raises(AppError, match=re.escape(sentence)):
         client.predict(*values, api_name=endpoint)
 
 
-def test_a_run_may_learn_from_labels_of_the_home_alone(tmp_path: Path) -> None:
+def test_a_run_may_only_use_labels_of_the_home(tmp_path: Path) -> None:
     home, endpoints = tmp_path / "home", Endpoints(tmp_path / "home")
     (home / "labels").mkdir(parents=True)
     mine = home / "labels" / "mine.jsonl"
@@ -117,5 +117,5 @@ def test_a_run_may_learn_from_labels_of_the_home_alone(tmp_path: Path) -> None:
     outside.write_text(mine.read_text(encoding="utf-8"), encoding="utf-8")
     (home / "labels" / "link.jsonl").symlink_to(outside)
     for path in (outside, home / "labels" / ".." / ".." / "outside.jsonl", home / "labels" / "link.jsonl"):
-        with pytest.raises(SwirlError, match="keeps no labels"):
+        with pytest.raises(SwirlError, match="has no labels file"):
             endpoints.require_home_labels(str(path))

@@ -1,4 +1,4 @@
-"""A window of its own, and the studio as an app to install."""
+"""Tests of opening the studio in a window of its own, and of installing it as an app."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ADDRESS = "http://127.0.0.1:7860"
 
 @pytest.fixture
 def tabs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the usual browser was asked to open."""
+    """The addresses that the default browser was asked to open."""
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
     return opened
 
 
-def test_a_window_without_tabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tabs: list[str]) -> None:
+def test_a_window_without_tabs_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tabs: list[str]) -> None:
     program = tmp_path / "chromium"
     part, asked = tmp_path / "asked.part", tmp_path / "asked"
     program.write_text(f'#!/bin/sh\necho "$@" > "{part}"\nmv "{part}" "{asked}"\n')
@@ -40,7 +40,7 @@ def test_a_window_without_tabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert tabs == []
 
 
-def test_without_such_a_browser_a_tab_has_to_do(
+def test_without_a_suitable_browser_a_tab_is_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tabs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -48,7 +48,7 @@ def test_without_such_a_browser_a_tab_has_to_do(
     monkeypatch.setattr(browser_window, "WINDOWS_BROWSER_PATHS", ())
     browser_window.open_studio(ADDRESS, alone=True)
     assert tabs == [ADDRESS]
-    assert "opening the usual one" in capsys.readouterr().out
+    assert "opening the default browser instead" in capsys.readouterr().out
 
 
 def test_it_can_be_installed() -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints side by side: the same transitions, fair verdicts, like figures with like."""
+"""Tests of comparing checkpoints: the sample, the verdicts, and the metrics side by side."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def sequences(count: int) -> list[StateSequence]:
     return [StateSequence(f"s{i}", tuple(State(f"{i} {k}") for k in range(5))) for i in range(count)]
 
 
-def told(action: bool | None, state: bool, text: str = "y") -> CheckpointAnswer:
+def answer(action: bool | None, state: bool, text: str = "y") -> CheckpointAnswer:
     return CheckpointAnswer("go" if action else "stay", -0.1, text, action, state)
 
 
-def test_the_sample_is_of_the_test_part_and_always_the_same() -> None:
+def test_the_sample_is_from_the_test_part_and_always_the_same() -> None:
     found = sample_transitions(sequences(60), 6)
     assert found == sample_transitions(sequences(60), 6)
     assert len(found) == 6 and {split_of(t.sequence_id) for t in found} == {"test"}
@@ -54,47 +54,47 @@ def test_a_small_collection_is_used_whole() -> None:
 
 def test_the_most_disputed_come_first() -> None:
     answers = {
-        "a": [told(True, True), told(True, True), told(True, True)],
-        "b": [told(True, True), told(False, True), told(True, False)],
+        "a": [answer(True, True), answer(True, True), answer(True, True)],
+        "b": [answer(True, True), answer(False, True), answer(True, False)],
     }
     assert transition_order(answers, True) == [2, 1, 0]
     assert transition_order(answers, False) == [0, 1, 2]
-    assert disagreement_score([told(None, True), told(None, True)]) == 0
-    third = {**answers, "c": [told(True, True), told(False, True, "z"), told(True, True)]}
+    assert disagreement_score([answer(None, True), answer(None, True)]) == 0
+    third = {**answers, "c": [answer(True, True), answer(False, True, "z"), answer(True, True)]}
     assert transition_order(third, True) == [2, 1, 0]
 
 
-def test_where_answers_part_is_said_in_words() -> None:
-    right, wrong, other = told(True, True), told(False, False, "z"), told(False, False, "q")
+def test_disagreements_are_described_in_words() -> None:
+    right, wrong, other = answer(True, True), answer(False, False, "z"), answer(False, False, "q")
     assert describe_disagreement({"a": right, "b": wrong}) == "only A has the next state right"
     assert describe_disagreement({"a": right, "b": wrong, "c": right}) == "only A and C have the next state right"
-    assert describe_disagreement({"a": right, "b": told(False, True)}) == "only A names the true action"
-    assert describe_disagreement({"a": wrong, "b": other}) == "they differ, and none is right"
+    assert describe_disagreement({"a": right, "b": answer(False, True)}) == "only A infers the true action"
+    assert describe_disagreement({"a": wrong, "b": other}) == "all different, none right"
     assert describe_disagreement({"a": right, "b": right}) == "they agree"
     preview = CheckpointAnswer(None, None, "y", None, True, given_action="go")
     assert describe_disagreement({"a": right, "b": preview}) == "they agree"
 
 
 def test_a_few_transitions_do_not_decide() -> None:
-    few = {"a": [told(True, True)] * 3, "b": [told(True, False)] * 3}
+    few = {"a": [answer(True, True)] * 3, "b": [answer(True, False)] * 3}
     found = tally_verdicts(NAMES, few)[0]
     assert found.tone == "neutral" and "too few" in found.reason
-    many = {"a": [told(True, True)] * 12, "b": [told(True, False)] * 12}
+    many = {"a": [answer(True, True)] * 12, "b": [answer(True, False)] * 12}
     assert tally_verdicts(NAMES, many)[0].tone == "good"
     assert tally_verdicts(NAMES, many)[1].claim == "Equal on actions"
-    three = {**many, "c": [told(True, True)] * 11 + [told(True, False)]}
+    three = {**many, "c": [answer(True, True)] * 11 + [answer(True, False)]}
     best = tally_verdicts({**NAMES, "c": "x@2"}, three)[0]
-    assert best.claim == "A is right on 1 next state more than C, the next best" and best.tone == "neutral"
+    assert best.claim == "A gets 1 more next state right than C, the next best" and best.tone == "neutral"
     assert "A 12, B 0, C 11 of 12" in best.reason
     assert not is_significant(5, 0) and is_significant(6, 0) and not is_significant(0, 0)
 
 
-def test_without_true_actions_nobody_is_right_about_them() -> None:
-    found = tally_verdicts(NAMES, {"a": [told(None, True)], "b": [told(None, True)]})
-    assert found[1].claim == "They name the same action in 1 of 1"
+def test_without_true_actions_only_agreement_is_counted() -> None:
+    found = tally_verdicts(NAMES, {"a": [answer(None, True)], "b": [answer(None, True)]})
+    assert found[1].claim == "Same action on 1 of 1 transitions"
 
 
-def test_only_parted_intervals_are_a_verdict() -> None:
+def test_only_disjoint_intervals_give_a_winner() -> None:
     low, high, wide = MetricValue(0.5, 0.4, 0.6), MetricValue(0.8, 0.7, 0.9), MetricValue(0.7, 0.55, 0.85)
     name = "forward/exact_match"
     assert better_side(name, {name: low}, {name: high}) == "b"
@@ -115,7 +115,7 @@ def test_figures_are_read_from_evaluations_and_scores() -> None:
     assert format_with_interval("forward/log_prob", None) == "–"
 
 
-def test_like_is_compared_with_like(tmp_path: Path) -> None:
+def test_metrics_come_from_the_same_source(tmp_path: Path) -> None:
     history = History(tmp_path)
     run = history.create_run(preset=None, settings={"data": "household"})
     for index, (iteration, phase) in enumerate(((0, "warm-up"), (1, "forward"))):
@@ -140,7 +140,7 @@ def test_like_is_compared_with_like(tmp_path: Path) -> None:
     assert resolve_run_id(tmp_path, run) == f"{run}@0"
 
 
-def test_right_and_wrong_are_told_in_words_and_texts_are_escaped() -> None:
+def test_right_and_wrong_are_shown_in_words_and_texts_are_escaped() -> None:
     transition = sample_transitions([StateSequence("s", (State("you in <hall>."), State("you in kitchen.")))], 1)[0]
     answers = {
         "a": [CheckpointAnswer("go <b>", -0.1, "you in kitchen.", True, True)],
@@ -158,18 +158,18 @@ def test_a_paired_difference_says_who_is_better() -> None:
     both = {name: MetricValue(0.5, 0.4, 0.6), leak: MetricValue(0.1, 0.0, 0.2)}
     gaps = {name: MetricValue(0.03, 0.01, 0.05), leak: MetricValue(0.05, 0.01, 0.09)}
     exact, overlap = metric_rows([both, both], [gaps])
-    said = exact.cells[1].difference.replace("\N{NO-BREAK SPACE}", " ")
-    assert said == "+3 points (+1 to +5)" and exact.cells[1].winner == "this" and exact.cells[0].difference == ""
+    difference = exact.cells[1].difference.replace("\N{NO-BREAK SPACE}", " ")
+    assert difference == "+3 points (+1 to +5)" and exact.cells[1].winner == "this" and exact.cells[0].difference == ""
     assert overlap.cells[1].winner == "first"
     assert metric_rows([both, both], [{name: MetricValue(0.03, -0.01, 0.05)}])[0].cells[1].winner == ""
     html = metrics_table([exact, overlap], NAMES)
     assert "✓ better" in html and "✕ worse" in html and "one by one" in html
 
 
-def test_a_model_that_only_shows_next_states_is_marked() -> None:
+def test_a_preview_model_is_marked() -> None:
     transition = sample_transitions([StateSequence("s", (State("you in hall."), State("you in kitchen.")))], 1)[0]
     preview = CheckpointAnswer(None, None, "you in kitchen.", None, True, given_action="go <there>")
-    answers = {"a": [told(None, False, "no")], "b": [preview]}
+    answers = {"a": [answer(None, False, "no")], "b": [preview]}
     html = compare_table(NAMES, [transition], [None], answers, [0])
     assert html.count(PREVIEW_NOTE) == 1 and "go &lt;there&gt;" in html
     assert len(tally_verdicts(NAMES, answers)) == 1

@@ -49,7 +49,7 @@ def test_the_meters_say_what_there_is() -> None:
         "GPU 1 memory",
     ]
     assert [m.is_full for m in shown] == [False] * 5 + [True]  # a busy processor is no trouble
-    assert shown[2].figure == "not told" and "GPU 90 %" in summarize_load(MachineLoad(2, 1.0, 1, 2, gpus)).translate(
+    assert shown[2].figure == "unknown" and "GPU 90 %" in summarize_load(MachineLoad(2, 1.0, 1, 2, gpus)).translate(
         PLAIN
     )
 
@@ -112,9 +112,9 @@ def test_what_does_not_fit_is_said_with_the_settings_that_help(home: Path, monke
     fit = MemoryFit("cuda:0", "forward", needed, 80 * GIGABYTE, {"accumulation": 8}, 40 * GIGABYTE)
     verdict = memory_verdict(fit)
     assert (verdict.tone, verdict.claim) == ("wrong", "Too large for this machine")
-    assert "accumulation=8 brings it down to 40.0 GB." in verdict.reason.translate(PLAIN)
+    assert "Setting accumulation=8 brings it down to 40.0 GB." in verdict.reason.translate(PLAIN)
     assert "data-use" in start_form.apply_fit_button(fit) and start_form.apply_fit_button(None) == ""
-    assert memory_verdict(None).claim == "Whether it fits is not known yet"
+    assert memory_verdict(None).claim == "Not known yet whether it fits"
     monkeypatch.setattr(devices, "memory_usage", lambda: (GIGABYTE, 2 * GIGABYTE))
     checked = start_form.check_form(home, {"values": field_values(Settings(data="walks", batch_size=512))})
     assert "Too large for this machine" in checked["parts"]["before"]

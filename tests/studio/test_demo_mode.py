@@ -1,4 +1,4 @@
-"""A demonstration writes nothing: every function that is not known to read only is refused, on the server."""
+"""Tests of the demonstration mode: the server refuses every function that is not known to only read."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def built(home: Path) -> Iterator[gr.Blocks]:
 
 
 def server_functions(built: gr.Blocks) -> list[tuple[Any, Callable[..., Any]]]:
-    """Every function that a page's script can call, with the component it belongs to."""
+    """Every function that a page's script can call, with its component."""
     return [(c, function) for c in built.blocks.values() for function in getattr(c, "server_fns", None) or []]
 
 
 def contents(home: Path) -> dict[str, int]:
-    """The files of a home but for its database's, with their sizes."""
+    """The files of a home, except its database, with their sizes."""
     return {
         str(file.relative_to(home)): file.stat().st_size
         for file in home.rglob("*")
@@ -52,7 +52,7 @@ def contents(home: Path) -> dict[str, int]:
     }
 
 
-def test_whatever_is_not_on_the_list_is_refused_and_does_nothing(built: gr.Blocks, home: Path) -> None:
+def test_functions_that_are_not_listed_are_refused_and_do_nothing(built: gr.Blocks, home: Path) -> None:
     before, runs = contents(home), history(home).runs()
     refused = set()
     for component, function in server_functions(built):
@@ -70,36 +70,36 @@ def test_whatever_is_not_on_the_list_is_refused_and_does_nothing(built: gr.Block
     assert contents(home) == before and history(home).runs() == runs
 
 
-def test_the_list_names_functions_that_there_are(built: gr.Blocks) -> None:
+def test_the_list_only_names_existing_functions(built: gr.Blocks) -> None:
     there = {name_of(function) for _, function in server_functions(built)}
     there |= {name_of(event.fn) for event in built.fns.values() if event.fn is not None}
     assert ALLOWED_FUNCTIONS - there == set()
 
 
-def test_what_reads_still_answers(built: gr.Blocks) -> None:
+def test_reading_functions_still_answer(built: gr.Blocks) -> None:
     functions = {name_of(function): getattr(c, function.__name__) for c, function in server_functions(built)}
     assert "household" in functions["explore.collections"]({})["parts"]["collections"]
     assert functions["run_view.news"]({"run": "household-01"})["status"] == "finished"
     assert "household-01" in str(functions["runs.runs"]({}))
 
 
-def test_endpoints_for_programs_are_refused_in_the_same_sentence(built: gr.Blocks) -> None:
+def test_endpoints_for_programs_are_refused_with_the_same_sentence(built: gr.Blocks) -> None:
     for event in built.fns.values():
         if event.fn is not None and name_of(event.fn) not in ALLOWED_FUNCTIONS:
             with pytest.raises(gr.Error, match="This is a demonstration"):
                 event.fn("tiny-household", {}, "")
 
 
-def test_a_visitor_cannot_name_a_model_that_is_not_offered(built: gr.Blocks, home: Path) -> None:
+def test_a_visitor_cannot_use_a_model_that_is_not_listed(built: gr.Blocks, home: Path) -> None:
     for name in (str(assets() / "tiny-household"), "hub:me/world", "me/world"):
         with (
-            pytest.raises(SwirlError, match="not one of the checkpoints that are offered"),
+            pytest.raises(SwirlError, match="not one of the checkpoints available"),
             shared_models(home).use(name),
         ):
             pass
 
 
-def test_only_questions_pass_the_door() -> None:
+def test_the_middleware_only_lets_reads_and_checked_calls_pass() -> None:
     inner = FastAPI()
 
     @inner.post("/{path:path}")
@@ -118,7 +118,7 @@ def test_only_questions_pass_the_door() -> None:
     assert client.put("/gradio_api/queue/join").status_code in (403, 405)
 
 
-def test_the_recorded_run_is_small_and_whole(home: Path) -> None:
+def test_the_recorded_run_is_small_and_complete(home: Path) -> None:
     assert (assets() / SAMPLE_RUN_FILE).stat().st_size < 300_000
     (run,) = history(home).runs()
     assert run.status == "finished" and run.pid is None and run.settings["model"] == "tiny-household"
@@ -133,7 +133,7 @@ def test_the_recorded_run_is_small_and_whole(home: Path) -> None:
     assert same == [True, False, False] and weights[1].read_bytes() == weights[2].read_bytes()
 
 
-def test_a_space_is_a_demonstration_by_itself_and_asks_for_no_login(
+def test_a_space_is_a_demonstration_by_default_and_asks_for_no_login(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[Any] = []

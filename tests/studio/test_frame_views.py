@@ -1,4 +1,4 @@
-"""Picture states as the pages draw them: sizes, marks, dividers, thumbnails, and when a model is out of its depth."""
+"""Tests of how picture states are drawn: sizes, marks, sliders, thumbnails, and out-of-distribution warnings."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from studio.components.shared.filmstrip import filmstrip
 from studio.components.shared.picture_frame import annotated_picture, image_tag
 from studio.components.train.rollout_table import rollout_table
 from studio.components.train.stored_state import parse_stored_state
-from studio.services.animated_gif import encode_gif
+from studio.services.trajectory_export import encode_gif
 from studio.view_models.formatting import format_decibels
+from studio.view_models.frame_similarity import out_of_distribution_warning
 from studio.view_models.frame_size import fit_size
-from studio.view_models.out_of_distribution import out_of_distribution_warning
 from studio.view_models.picture_difference import difference_from_errors, picture_difference
 from swirl import pictures
 from swirl.history import Rollout
@@ -49,7 +49,7 @@ def test_large_frames_fit_the_box_and_keep_their_shape() -> None:
     assert fit_size((480, 270), 90, 400) == (160, 90)
 
 
-def test_an_image_says_what_it_is() -> None:
+def test_an_image_has_an_escaped_description() -> None:
     html = image_tag(frame(BOARD), 'a "frame"', 160)
     assert 'class="picture drawn"' in html and 'width="128" height="128"' in html and "a &quot;frame&quot;" in html
     assert "drawn" not in image_tag(photo(), "", 160)
@@ -87,7 +87,7 @@ def test_marks_lie_over_the_frame_in_their_tone() -> None:
     assert 'class="outline wrong" viewBox="0 0 64 64"' in html and "mask-image:url(data:image/png" in html
 
 
-def test_the_divider_is_a_range_that_keys_move() -> None:
+def test_the_comparison_slider_is_a_range_input() -> None:
     html = comparison_slider(frame(BOARD), frame(BOARD), ("imagined", "the truth"), None)
     assert html.count("<img") == 2 and 'type="range"' in html
     assert 'aria-label="imagined, uncovering the truth"' in html
@@ -99,7 +99,7 @@ def test_a_strip_of_pictures_shows_frames_and_waits_for_actions() -> None:
     assert "pictured" not in filmstrip([State("a."), State("b.")])
 
 
-def test_the_stage_marks_what_came() -> None:
+def test_the_current_state_marks_what_changed() -> None:
     html = current_state(frame(BOARD), frame(act(BOARD, "remove the blue square")), 2)
     assert 'width="320"' in html and "outline forward" in html and 'alt="State 2"' in html
     assert "outline" not in current_state(None, frame(BOARD), 1)
@@ -110,20 +110,20 @@ def test_the_stage_marks_what_came() -> None:
     [
         (35.0, (64, 64), ""),
         (20.0, (64, 64), ""),
-        (13.96, (64, 64), "can't even redraw this frame (14.0 dB). Its predictions mean nothing"),
-        (35.0, (480, 270), "made for other pictures, frames of 64 × 64 pixels; this one has 480 × 270"),
+        (13.96, (64, 64), "cannot even reconstruct this frame (14.0 dB). Its predictions mean nothing"),
+        (35.0, (480, 270), "made for other pictures, of 64 × 64 pixels; this one has 480 × 270"),
     ],
 )
-def test_a_model_out_of_its_depth_is_said_to_be(psnr: float, frame_size: tuple, words: str) -> None:
-    said = out_of_distribution_warning(psnr, frame_size, (64, 64)).replace("\N{NO-BREAK SPACE}", " ")
-    assert words in said if words else said == ""
+def test_frames_a_model_was_not_made_for_are_warned_about(psnr: float, frame_size: tuple, words: str) -> None:
+    warning = out_of_distribution_warning(psnr, frame_size, (64, 64)).replace("\N{NO-BREAK SPACE}", " ")
+    assert words in warning if words else warning == ""
 
 
-def test_a_codec_of_large_pictures_takes_any_size() -> None:
+def test_a_codec_of_large_pictures_accepts_any_size() -> None:
     assert out_of_distribution_warning(24.0, (480, 270), (512, 512)) == ""
 
 
-def test_decibels_have_an_end() -> None:
+def test_decibels_stop_at_60() -> None:
     assert format_decibels(60.0).startswith("≥60") and format_decibels(21.04).startswith("21.0")
 
 
@@ -161,7 +161,7 @@ def test_rollouts_of_pictures_are_thumbnails() -> None:
     )
 
 
-def test_a_path_becomes_a_moving_picture() -> None:
+def test_a_path_becomes_an_animated_gif() -> None:
     import io
     import random
 

@@ -1,4 +1,4 @@
-"""Frames on their way to a page: what an address leads to, and who may follow it."""
+"""Tests of serving frames (what an address leads to, and for whom) and of storing them for play paths."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from swirl.states import Picture, State
 
 
 def noise(seed: int, side: int = 200) -> Picture:
-    """A picture too large to go along in the HTML."""
+    """A picture too large to be sent inside the HTML."""
     return pictures.from_pixels(np.random.default_rng(seed).integers(0, 255, (side, side, 3), np.uint8))
 
 
-def test_small_pictures_in_memory_go_along_and_others_get_an_address(tmp_path: Path) -> None:
+def test_small_pictures_in_memory_are_sent_inline_and_others_get_an_address(tmp_path: Path) -> None:
     small = pictures.from_pixels(np.zeros((8, 8, 3), np.uint8))
     assert frames.address(small).startswith("data:image/png;base64,")
     file = tmp_path / "a.png"
@@ -33,7 +33,7 @@ def test_small_pictures_in_memory_go_along_and_others_get_an_address(tmp_path: P
     assert frames.address(Picture(file=file)) == there
 
 
-def test_only_what_was_shown_can_be_asked_for(tmp_path: Path) -> None:
+def test_only_frames_that_were_shown_can_be_requested(tmp_path: Path) -> None:
     hidden = noise(1)
     digest = pictures.state_key(State(picture=hidden)).partition(":")[2]
     assert frames.read_frame(digest) is None
@@ -54,7 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> App:
     return App.create_app(built, app_kwargs={"routes": [frames.route()]})
 
 
-def test_a_frame_is_sent_once_and_for_all(served: App) -> None:
+def test_a_frame_is_sent_once_and_cached(served: App) -> None:
     picture = noise(2)
     served.auth = None
     answer = TestClient(served).get(f"/{frames.address(picture)}")
@@ -64,7 +64,7 @@ def test_a_frame_is_sent_once_and_for_all(served: App) -> None:
     assert TestClient(served).get("/frame/..%2F..%2Fetc%2Fhostname").status_code == 404
 
 
-def test_where_a_login_is_asked_for_frames_need_it_too(served: App) -> None:
+def test_frames_need_the_login_too(served: App) -> None:
     there = f"/{frames.address(noise(3))}"
     served.auth = {"swirl": "secret"}
     assert TestClient(served).get(there).status_code == 401
@@ -75,7 +75,7 @@ def test_where_a_login_is_asked_for_frames_need_it_too(served: App) -> None:
     served.auth = None
 
 
-def test_a_frame_whose_file_is_gone_is_missed_in_words(tmp_path: Path) -> None:
+def test_a_frame_whose_file_is_gone_is_answered_with_a_sentence(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(pictures.read_picture_bytes(noise(4)))
     digest = frames.address(Picture(file=file)).removeprefix("frame/")
@@ -85,7 +85,7 @@ def test_a_frame_whose_file_is_gone_is_missed_in_words(tmp_path: Path) -> None:
     assert answer.status_code == 404 and b"cannot be read" in answer.body
 
 
-def test_kept_states_survive_and_texts_stay_texts(tmp_path: Path) -> None:
+def test_stored_frames_survive_and_texts_stay_texts(tmp_path: Path) -> None:
     picture = State(picture=noise(5))
     key = FrameStore(tmp_path).store(picture)
     assert (
@@ -96,15 +96,15 @@ def test_kept_states_survive_and_texts_stay_texts(tmp_path: Path) -> None:
     found = FrameStore(tmp_path).load_state(key)
     assert pictures.read_picture_bytes(found.picture) == pictures.read_picture_bytes(picture.picture)
     assert FrameStore(tmp_path).load_state("a hall") == State("a hall")
-    with pytest.raises(SwirlError, match="no longer kept"):
+    with pytest.raises(SwirlError, match="no longer stored"):
         FrameStore(tmp_path).load_state("picture:" + "0" * 64)
 
 
-def test_kept_frames_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_used_frames_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, data = FrameStore(tmp_path), pictures.read_picture_bytes(noise(6))
-    monkeypatch.setattr("studio.services.frame_store.MOST_BYTES", int(2.5 * len(data)))
+    monkeypatch.setattr("studio.services.frame_store.MAX_BYTES", int(2.5 * len(data)))
     first, second = (kept.store(State(picture=noise(seed))) for seed in (6, 7))
-    kept.load_state(first)  # asked for later than the second
+    kept.load_state(first)  # used more recently than the second
     third = kept.store(State(picture=noise(8)))
     assert kept.load_state(first) and kept.load_state(third)
     with pytest.raises(SwirlError):

@@ -50,7 +50,7 @@ def test_how_far_the_run_is(tmp_path: Path) -> None:
     history.update_run(run, status="running", phase="forward", step=3, phase_steps=8)
     assert "forward phase, step 3 of 8" in practice_run.practice_status(tmp_path, run).words
     history.update_run(run, status="failed")
-    with pytest.raises(SwirlError, match="failed without two checkpoints"):
+    with pytest.raises(SwirlError, match=r"\(failed\) without two checkpoints"):
         practice_run.practice_status(tmp_path, run)
     for index, phase in enumerate(("warm-up", "forward")):
         history.add_checkpoint(run, index=index, iteration=index, phase=phase, path="p", scores={})

@@ -1,4 +1,4 @@
-"""The holder of loaded models."""
+"""Tests of the loaded models, their cached answers, and the list of checkpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swirl.states import State
 PAIR = (State("you are in hall. x"), State("you are in attic. x"))
 
 
-def test_at_most_two_stay_loaded_and_the_oldest_goes(home: Path, loaded: list) -> None:
+def test_at_most_two_stay_loaded_and_the_least_recently_used_is_unloaded(home: Path, loaded: list) -> None:
     holder = Models(home)
     for name in ("first", "second", "first", "third"):
         with holder.use(name) as model:
@@ -28,7 +28,7 @@ def test_at_most_two_stay_loaded_and_the_oldest_goes(home: Path, loaded: list) -
     assert [(m.name, m.unloaded) for m in loaded] == [("first", False), ("second", True), ("third", False)]
 
 
-def test_unload_lets_go_of_models_and_answers(home: Path, loaded: list) -> None:
+def test_unload_drops_models_and_answers(home: Path, loaded: list) -> None:
     holder = Models(home)
     holder.infer("first", [PAIR])
     holder.unload()
@@ -36,7 +36,7 @@ def test_unload_lets_go_of_models_and_answers(home: Path, loaded: list) -> None:
     assert holder.cached_inference("first", *PAIR) is None
 
 
-def test_a_transition_is_inferred_once_for_a_checkpoint(home: Path, loaded: list) -> None:
+def test_a_transition_is_inferred_once_per_checkpoint(home: Path, loaded: list) -> None:
     holder = Models(home)
     again = (PAIR[1], PAIR[0])
     assert holder.cached_inference("first", *PAIR) is None
@@ -49,11 +49,11 @@ def test_a_transition_is_inferred_once_for_a_checkpoint(home: Path, loaded: list
     assert loaded[1].inferred == [PAIR]
 
 
-def test_a_glance_is_enough_for_a_chip_but_not_for_the_alternatives(home: Path, loaded: list) -> None:
+def test_a_greedy_answer_does_not_stand_in_for_the_alternatives(home: Path, loaded: list) -> None:
     holder = Models(home)
-    glance = holder.infer("first", [PAIR], alternatives=False)[0]
-    assert len(glance.alternatives) == 1
-    assert holder.cached_inference("first", *PAIR) is glance
+    greedy = holder.infer("first", [PAIR], alternatives=False)[0]
+    assert len(greedy.alternatives) == 1
+    assert holder.cached_inference("first", *PAIR) is greedy
     assert holder.cached_inference("first", *PAIR, alternatives=True) is None
     full = holder.infer("first", [PAIR])[0]
     assert len(full.alternatives) == 2
@@ -61,7 +61,7 @@ def test_a_glance_is_enough_for_a_chip_but_not_for_the_alternatives(home: Path, 
     assert len(loaded[0].inferred) == 2
 
 
-def test_one_at_a_time(home: Path, loaded: list) -> None:
+def test_a_model_is_used_by_one_thread_at_a_time(home: Path, loaded: list) -> None:
     holder = Models(home)
     entered = threading.Event()
 
@@ -77,7 +77,9 @@ def test_one_at_a_time(home: Path, loaded: list) -> None:
     other.join()
 
 
-def test_a_checkpoint_that_fails_to_load_is_not_kept(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_that_fails_to_load_does_not_stay_loaded(
+    home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(home: Path, name: str) -> None:
         raise SwirlError("The adapter is missing.")
 
@@ -99,7 +101,9 @@ def test_shipped_checkpoints_come_first_then_the_newest_runs(home: Path, loaded:
     assert [(item.name, item.note) for item in found[3:]] == [(f"{run}@1-forward", "best"), (f"{run}@0", "warm-up")]
 
 
-def test_a_wish_is_kept_while_it_can_be(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wanted_checkpoint_is_chosen_while_it_exists(
+    home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
     holder = Models(home)
     assert holder.choose("second") == "second"
     assert holder.choose("gone") == holder.choose() == "first"

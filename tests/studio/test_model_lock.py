@@ -1,4 +1,4 @@
-"""One at a time with a model; what nobody waits for makes way."""
+"""Tests of the lock on the models: low-priority questions give way to urgent ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def models(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> Models:
 
 
 class Slow:
-    """A question of ten passes that counts how often it was begun; `seen` is set during each pass."""
+    """A question of ten passes that counts how often it was begun; `passing` is set during each pass."""
 
     def __init__(self) -> None:
         self.begun, self.passing = 0, threading.Event()
@@ -40,7 +40,7 @@ def started(what: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_a_question_without_haste_makes_way_and_is_answered_after(models: Models) -> None:
+def test_a_low_priority_question_gives_way_and_is_answered_afterwards(models: Models) -> None:
     order: list[str] = []
     slow = Slow()
     patient = started(lambda: order.append(ask_model_at_low_priority(models, "first", slow)))
@@ -51,7 +51,7 @@ def test_a_question_without_haste_makes_way_and_is_answered_after(models: Models
     assert models.lock.urgent_waiters == 0
 
 
-def test_questions_without_haste_leave_each_other_alone(models: Models) -> None:
+def test_low_priority_questions_do_not_interrupt_each_other(models: Models) -> None:
     questions = [Slow(), Slow()]
     threads = [
         started(lambda question=question: ask_model_at_low_priority(models, "first", question))
@@ -62,7 +62,7 @@ def test_questions_without_haste_leave_each_other_alone(models: Models) -> None:
     assert [question.begun for question in questions] == [1, 1]
 
 
-def test_it_is_answered_in_the_end_whoever_waits(models: Models) -> None:
+def test_a_low_priority_question_is_answered_in_the_end(models: Models) -> None:
     slow, over = Slow(), threading.Event()
 
     def impatient() -> None:
@@ -81,7 +81,7 @@ def test_it_is_answered_in_the_end_whoever_waits(models: Models) -> None:
     assert 1 < slow.begun <= MAX_ATTEMPTS + 1
 
 
-def test_the_lock_may_be_taken_again_and_is_left_after_an_error(models: Models) -> None:
+def test_the_lock_is_reentrant_and_is_released_after_an_error(models: Models) -> None:
     with pytest.raises(ZeroDivisionError), models.lock, models.use("first"):
         _ = 1 / 0
     done = started(models.unload)

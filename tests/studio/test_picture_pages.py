@@ -159,7 +159,7 @@ def test_without_a_model_of_pictures_the_way_out_is_named(boards: Path, monkeypa
 
 def test_training_pairs_models_and_sequences_of_one_kind(boards: Path) -> None:
     errors = check_references(boards, Settings(model="tiny-household", data="boards"))
-    assert "tiny-household reads texts, and boards holds pictures" in errors["model"]
+    assert "tiny-household reads texts, but boards contains pictures" in errors["model"]
     assert check_references(boards, Settings(model="tiny-household", data="walks")) == {}
     assert initial_form(boards, {})["kinds"]["boards"] == "image"
 

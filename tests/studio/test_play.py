@@ -110,5 +110,5 @@ def test_a_path_of_texts_is_saved_with_its_actions(page: PlayPage) -> None:
     line = json.loads(base64.b64decode(saved["address"].partition(",")[2]))
     assert saved["name"] == "p.jsonl"
     assert line == {"id": "p", "states": [STATE, "two."], "actions": ["look"]}
-    with pytest.raises(SwirlError, match="no form"):
+    with pytest.raises(SwirlError, match="cannot be saved as"):
         page.save({"path": {"nodes": nodes, "at": 1}, "form": "exe"})

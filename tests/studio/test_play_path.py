@@ -1,4 +1,4 @@
-"""The path of a play: read from the browser, walked back, drawn with its branches."""
+"""Tests of play paths: parsing them from the browser, tracing them back, and drawing their branches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from studio.components.play.path_tree import path_tree
-from studio.view_models.play_path import MOST_NODES, Node, node_positions, parse_path
+from studio.view_models.play_path import MAX_NODES, Node, node_positions, parse_path
 from swirl.errors import SwirlError
 
 
@@ -16,14 +16,14 @@ def tree(*parents: int | None, at: int = 0) -> dict[str, Any]:
     return {"nodes": nodes, "at": at}
 
 
-def test_the_line_leads_from_the_start_to_here() -> None:
+def test_the_indices_lead_from_the_start_to_the_current_node() -> None:
     path = parse_path(tree(None, 0, 1, 1, 3, at=4))
     assert path.indices_to_current() == [0, 1, 3, 4]
     assert path.parent_state(3) == "state 1."
     assert path.parent_state(0) is None
 
 
-def test_first_children_stay_in_the_row_and_branches_open_rows_of_their_own() -> None:
+def test_first_children_stay_in_the_row_and_branches_open_new_rows() -> None:
     # 0 - 1 - 2 - 3
     #     |   `- 5
     #     `- 4
@@ -35,7 +35,7 @@ def test_first_children_stay_in_the_row_and_branches_open_rows_of_their_own() ->
     assert {spots[4][1], spots[5][1]} == {1, 2}
 
 
-def test_many_branches_never_share_a_place() -> None:
+def test_nodes_of_many_branches_never_share_a_position() -> None:
     parents = [None, 0, 0, 0, 1, 1, 2, 4, 4, 7, 3, 3]
     assert len(set(node_positions([Node(p, "", "") for p in parents]))) == len(parents)
 
@@ -56,17 +56,17 @@ def test_many_branches_never_share_a_place() -> None:
         {**tree(None), "at": "0"},
     ],
 )
-def test_what_is_no_path_is_refused_in_words(broken: Any) -> None:
+def test_a_broken_path_is_refused_with_a_sentence(broken: Any) -> None:
     with pytest.raises(SwirlError, match="start a new one"):
         parse_path(broken)
 
 
-def test_a_path_has_an_end() -> None:
+def test_a_path_has_a_maximum_length() -> None:
     with pytest.raises(SwirlError, match="at most"):
-        parse_path(tree(None, *range(MOST_NODES)))
+        parse_path(tree(None, *range(MAX_NODES)))
 
 
-def test_the_tree_marks_where_the_player_stands_and_escapes_actions() -> None:
+def test_the_tree_marks_the_current_node_and_escapes_actions() -> None:
     value = tree(None, 0, 0, at=2)
     value["nodes"][1]["action"] = "<img src=x>"
     html = path_tree(parse_path(value))

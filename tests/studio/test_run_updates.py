@@ -49,7 +49,7 @@ def test_the_first_news_are_everything(history: History, run: str) -> None:
     assert "our extension anchor 1." in news["parts"]["title"]
     assert "forward 5 of 10" in news["parts"]["bar"]
     words = news["parts"]["figures"].replace("\N{NO-BREAK SPACE}", " ")
-    assert "2 min 10 s left" in words and "0.5 s a step · 1.4 GB" in words
+    assert "2 min 10 s left" in words and "0.5 s per step · 1.4 GB" in words
     assert "log" not in news["parts"]
 
 
@@ -69,7 +69,7 @@ def test_a_dead_process_is_never_shown_as_running(history: History, run: str) ->
     news = run_updates(history.home, {"run": run}, METRICS)
     assert news["status"] == "interrupted"
     assert 'data-do="resume"' in news["parts"]["actions"] and "stop" not in news["parts"]["actions"]
-    assert "Resume goes on from the last checkpoint" in news["parts"]["trouble"]
+    assert "Resume continues from the last checkpoint" in news["parts"]["trouble"]
 
 
 def test_stopping_is_a_request_and_shows_at_once(history: History, run: str) -> None:

@@ -75,7 +75,7 @@ def test_filters_and_orders(history: History, run: str) -> None:
     history.set_note(third, "KL is high")
     assert ids(page) == [third, other, run] and ids(page, order="up") == [run, other, third]
     assert ids(page, text="zebra GOOD") == [other] and ids(page, text="kl high") == [third]
-    assert ids(page, status="finished") == [run] and ids(page, preset="own settings") == [third, other]
+    assert ids(page, status="finished") == [run] and ids(page, preset="custom settings") == [third, other]
     assert ids(page, data="blocks") == ids(page, tag="good") == [other]
     assert ids(page, sort="run", order="up") == [third, run, other]
     assert ids(page, sort="score") == [run, third, other] and ids(page, sort="disk")[0] == run
@@ -170,7 +170,7 @@ def test_figures_read_as_people_write_them() -> None:
     assert plain(format_percent(0.734)) == "73 %" and plain(format_count(15360)) == "15 360"
     assert (pluralize(1, "step"), plain(pluralize(1200, "step"))) == ("1 step", "1 200 steps")
     assert [plain(format_bytes(v)) for v in (5000, 640_000_000, 1_400_000_000)] == ["5 kB", "640 MB", "1.4 GB"]
-    assert plain(format_step_time(1.13)) == "1.1 s a step" and plain(format_step_time(0.04)) == "40 ms a step"
+    assert plain(format_step_time(1.13)) == "1.1 s per step" and plain(format_step_time(0.04)) == "40 ms per step"
     now = datetime(2026, 3, 4, 12, tzinfo=UTC)
     past = [now - timedelta(seconds=s) for s in (5, 720, 3 * 3600, 30 * 3600, 10 * 86400)]
     assert [plain(format_time_ago(t.isoformat(), now)) for t in past] == [

@@ -1,4 +1,4 @@
-"""What the share window asks for: folders of Spaces, uploads, fetching; the token is passed on and kept nowhere."""
+"""Tests of sharing: Space folders, uploads and downloads; the token is passed on and stored nowhere."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SECRET = "hf_secretOfTheUser"
 
 
 def ended(sharing: Sharing) -> SharingProgress:
-    """How it ended, once it has."""
+    """Wait until the request has ended; its result."""
     while sharing.progress().is_running:
         time.sleep(0.02)
     return sharing.progress()
 
 
-def test_each_folder_is_a_new_one(tmp_path: Path) -> None:
+def test_each_space_gets_a_new_folder(tmp_path: Path) -> None:
     sharing = Sharing(tmp_path)
     for name in ("tiny-household", "tiny-household-2"):
         sharing.start(ShareRequest("folder", "tiny-household"), "")
@@ -29,7 +29,7 @@ def test_each_folder_is_a_new_one(tmp_path: Path) -> None:
         assert (tmp_path / "spaces" / name / "app.py").is_file()
 
 
-def test_what_goes_wrong_is_a_sentence(tmp_path: Path) -> None:
+def test_errors_are_sentences(tmp_path: Path) -> None:
     sharing = Sharing(tmp_path)
     sharing.start(ShareRequest("folder", "nobody"), "")
     assert "There is no checkpoint 'nobody'" in ended(sharing).error
@@ -39,10 +39,10 @@ def test_what_goes_wrong_is_a_sentence(tmp_path: Path) -> None:
         sharing.start(ShareRequest("everything", "tiny-household"), "")
 
 
-def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_request_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sharing = Sharing(tmp_path)
     monkeypatch.setattr(sharing, "_progress", SharingProgress(True, "Writing the folder"))
-    with pytest.raises(SwirlError, match="shared already"):
+    with pytest.raises(SwirlError, match="already being shared"):
         sharing.start(ShareRequest("folder", "tiny-household"), "")
 
 
@@ -53,7 +53,7 @@ def test_the_token_goes_to_the_upload_and_nowhere_else(
 
     def push(home: Path, checkpoint: str, repository: str, *, token: str, private: bool) -> str:
         given.append(token)
-        raise RuntimeError(f"a library that tells what it was given: {token}")
+        raise RuntimeError(f"a library that repeats its arguments: {token}")
 
     monkeypatch.setattr("swirl.sharing.hub_upload.push_to_hub", push)
     sharing = Sharing(tmp_path)

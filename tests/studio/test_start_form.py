@@ -116,7 +116,7 @@ def test_the_start_is_judged_by_known_scores(tmp_path: Path) -> None:
     scores = {"forward/exact_match": 0.93, "inverse/exact_match": 0.61, "copy/exact_match": 0.05}
     history.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="x", scores=scores)
     found = start_verdict(history, settings)
-    assert (found.tone, found.claim) == ("inverse", "A weak critic: training may harm")
+    assert (found.tone, found.claim) == ("inverse", "A weak critic: training may lower the scores")
     assert f"{run}@0" in found.reason
     assert start_verdict(history, settings.replace({"labels": "labels.jsonl"})).claim.startswith("The warm-up decides")
     assert start_verdict(history, settings.replace({"data": "other"})).tone == "neutral"

@@ -1,4 +1,4 @@
-"""Marking what changed between two texts."""
+"""Tests of finding and marking the words in which two texts differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def plain(html: str) -> str:
     return re.sub(r"<[^>]+>", "", html)
 
 
-def test_tokens_are_the_text() -> None:
+def test_joined_tokens_give_the_text() -> None:
     text = "Line one.\nTwo:  3.5 kg!  "
     assert "".join(tokenize(text)) == text
 
@@ -34,15 +34,15 @@ def test_sentences_cover_every_token_and_keep_numbers_whole() -> None:
 
 
 def test_only_the_changed_words_are_found() -> None:
-    went, came = changed_tokens(BEFORE, AFTER)
-    assert words(BEFORE, went) == ["hall", "lying"]
-    assert words(AFTER, came) == ["attic", "held"]
+    removed, added = changed_tokens(BEFORE, AFTER)
+    assert words(BEFORE, removed) == ["hall", "lying"]
+    assert words(AFTER, added) == ["attic", "held"]
 
 
-def test_a_new_sentence_comes_whole_and_smears_over_none() -> None:
-    went, came = changed_tokens("a cup. a lamp.", "a cup. a red key. a lamp.")
-    assert went == frozenset()
-    assert words("a cup. a red key. a lamp.", came) == ["a", "red", "key", "."]
+def test_a_new_sentence_is_marked_whole_and_leaves_its_neighbours_alone() -> None:
+    removed, added = changed_tokens("a cup. a lamp.", "a cup. a red key. a lamp.")
+    assert removed == frozenset()
+    assert words("a cup. a red key. a lamp.", added) == ["a", "red", "key", "."]
 
 
 @pytest.mark.parametrize(("one", "two"), [("", ""), ("same. text.", "same. text."), ("a b", "a  b")])

@@ -1,4 +1,4 @@
-"""Is it helping? The judgements a run view makes from scores and rewards."""
+"""Tests of the verdicts that answer "Is it helping?", and of the phases on the axis of steps."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_sft_baseline_has_no_inverse_phases() -> None:
     ]
 
 
-def test_a_rise_beyond_noise_is_said_with_its_figures() -> None:
+def test_a_rise_beyond_noise_is_reported_with_its_figures() -> None:
     found = training_verdicts(
         SETTINGS,
         [checkpoint(0, 0.5, 0.88), checkpoint(1, 0.73, 0.88, True)],
@@ -68,55 +68,55 @@ def test_a_rise_beyond_noise_is_said_with_its_figures() -> None:
     assert found[0].reason.replace("\N{NO-BREAK SPACE}", " ") == "50 % → 73 % on 300 held-out transitions"
 
 
-def test_a_change_within_noise_is_no_change() -> None:
+def test_a_change_within_noise_is_reported_as_no_clear_change() -> None:
     found = claims(SETTINGS, [checkpoint(0, 0.5, 0.88), checkpoint(1, 0.52, 0.88)], line(), [], 100)
-    assert ("neutral", "Next-state accuracy is about where it was at the start") in found
+    assert ("neutral", "No clear change in next-state accuracy since the start") in found
 
 
-def test_a_fall_is_named_wrong() -> None:
+def test_a_fall_has_the_tone_wrong() -> None:
     found = claims(SETTINGS, [checkpoint(0, 0.93, 0.61), checkpoint(1, 0.70, 0.61)], line(), [], 300)
     assert ("wrong", "Next-state accuracy is down 23 points since the start") in found
 
 
-def test_reward_up_and_score_down_is_warned_of_first() -> None:
+def test_a_rising_reward_with_a_falling_score_is_warned_of_first() -> None:
     phases = line(phase(0, "warm-up", 0, True), phase(1, "forward", 20, True))
     kept = [checkpoint(0, 0.93, 0.61), checkpoint(1, 0.75, 0.61)]
     assert claims(SETTINGS, kept, phases, rewards(1, -0.49, -0.40), 300)[0][1].startswith(
-        "Reward and held-out score parted ways in iteration 1, forward phase"
+        "Reward rose but held-out accuracy fell in iteration 1, forward phase"
     )
     falling = claims(SETTINGS, kept, phases, rewards(1, -0.40, -0.49), 300)
-    assert not any("parted" in claim for _, claim in falling)
+    assert not any("held-out accuracy fell" in claim for _, claim in falling)
 
 
 @pytest.mark.parametrize(
     ("inverse", "claim"),
-    [(0.88, "strong enough"), (0.72, "fair one"), (0.61, "too weak")],
+    [(0.88, "strong enough"), (0.72, "critic is fair"), (0.61, "too weak")],
 )
-def test_the_critic_of_the_coming_phase_is_judged(inverse: float, claim: str) -> None:
+def test_the_critic_of_the_next_phase_is_judged(inverse: float, claim: str) -> None:
     found = claims(SETTINGS, [checkpoint(0, 0.5, inverse)], line(phase(0, "warm-up", 0, True)), [], 300)
     assert any(claim in words for _, words in found)
 
 
-def test_without_true_actions_the_inferred_ones_speak() -> None:
+def test_without_true_actions_the_inferred_ones_are_scored() -> None:
     kept = [
         Checkpoint("r", i, f"r@{i}", i, "inverse", "", {"cycle/exact_match": score}, False, "t")
         for i, score in enumerate((0.3, 0.6))
     ]
     found = training_verdicts(SETTINGS, kept, line(), [], 200)
     assert found[0].claim == "Next-state accuracy is up 30 points since the start"
-    assert "by inferred actions" in found[0].reason
+    assert "with inferred actions" in found[0].reason
 
 
 def test_without_scores_nothing_is_claimed() -> None:
     assert claims(SETTINGS, [], line(), [], 200) == [("neutral", "No held-out score yet")]
 
 
-def test_a_warning_of_training_is_passed_on() -> None:
+def test_a_warning_from_training_is_quoted() -> None:
     found = training_verdicts(SETTINGS, [], line(), [], 200, "the critic is being pleased")
     assert found[0].tone == "inverse" and found[0].reason == "the critic is being pleased"
 
 
-def test_scores_stand_at_the_ends_of_their_phases() -> None:
+def test_scores_are_drawn_at_the_ends_of_their_phases() -> None:
     phases = line(phase(0, "warm-up", 10, True), phase(1, "forward", 20, True))
     points = score_points([checkpoint(0, 0.5, 0.8), checkpoint(1, 0.7, 0.8)], phases)
     assert points["forward/exact_match"] == [(10, 0.5), (30, 0.7)]

@@ -1,4 +1,4 @@
-"""Dropped files are spoken of by the names they had, not by where uploads lie on this machine."""
+"""Tests of importing uploaded files; messages name them as they were dropped, not by their upload folder."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.sources.making import scene, video
 
 @pytest.fixture
 def uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of uploads, in which Gradio gives each file a folder of its own."""
+    """The upload folder, in which Gradio gives each file a folder of its own."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     return tmp_path / "uploads"
 
 
 def upload(uploads: Path, name: str, *texts: str, folder: str) -> str:
-    """An uploaded file of one sequence with these states, or an empty one; its path as the page hands it on."""
+    """Upload a file with one sequence of these states, or an empty file; returns its path as the page sends it."""
     file = uploads / folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"id": folder, "states": texts}) + "\n" if texts else "", encoding="utf-8")
@@ -34,14 +34,14 @@ def test_an_error_names_the_file_as_it_was_dropped(tmp_path: Path, uploads: Path
         import_uploads(tmp_path / "home", [upload(uploads, "nothing.jsonl", folder="0a1b")], "")
 
 
-def test_of_several_files_an_error_names_no_folder_either(tmp_path: Path, uploads: Path) -> None:
+def test_an_error_about_several_files_names_no_upload_folder(tmp_path: Path, uploads: Path) -> None:
     empty = [upload(uploads, f"{name}.jsonl", folder=name) for name in ("one", "two")]
     with pytest.raises(SwirlError) as caught:
         import_uploads(tmp_path / "home", empty, "")
     assert str(uploads) not in str(caught.value) and "swirl-import" not in str(caught.value)
 
 
-def test_a_taken_name_is_told_without_the_folder(tmp_path: Path, uploads: Path) -> None:
+def test_a_taken_name_is_reported_without_the_upload_folder(tmp_path: Path, uploads: Path) -> None:
     home = tmp_path / "home"
     import_uploads(home, [upload(uploads, "mine.jsonl", "a.", "b.", folder="0a")], "")
     with pytest.raises(SwirlError, match=r"'mine' is taken by mine\.jsonl;"):

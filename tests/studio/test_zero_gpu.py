@@ -1,4 +1,4 @@
-"""On ZeroGPU a model lives in a process of its own: what crosses to it and back are names and answers."""
+"""Tests of ZeroGPU support: models run in a separate process, and only names, questions and answers cross over."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ LOOK = "import spaces; from studio import app; print(spaces.tasks)"
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Everything that is asked crosses as bytes, as to another process; the ways that were asked."""
+def remote_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Pickle every call and answer, as if crossing to another process; lists the attribute paths that were called."""
     asked: list[tuple[str, ...]] = []
 
     def across(*arguments: Any) -> Any:
@@ -45,8 +45,8 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     return asked
 
 
-def test_answers_come_from_the_other_process_and_are_remembered_here(
-    home: Path, loaded: list[Any], elsewhere: list[tuple[str, ...]]
+def test_answers_come_from_the_other_process_and_are_cached_here(
+    home: Path, loaded: list[Any], remote_calls: list[tuple[str, ...]]
 ) -> None:
     models = shared_models(home)
     pair = (State("you are in hall. cup in hall, lying."), State("you are in attic. cup in hall, lying."))
@@ -56,12 +56,12 @@ def test_answers_come_from_the_other_process_and_are_remembered_here(
         assert str(model.device) == "cuda"
         assert model.suggest_actions(pair[0], n=2) == ["go to attic", "go to <hall>"]
         assert model.name == "first"
-    assert elsewhere == [("infer",), ("suggest_actions",), ("name",)]
+    assert remote_calls == [("infer",), ("suggest_actions",), ("name",)]
     models.unload()
 
 
-def test_a_mistake_there_is_its_sentence_here(
-    home: Path, elsewhere: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+def test_an_error_there_is_raised_here_with_its_sentence(
+    home: Path, remote_calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise SwirlError("There is no checkpoint 'nobody'.")
