@@ -9,13 +9,52 @@ from __future__ import annotations
 import argparse
 import warnings
 
-from swirl.cli import checkpoints, collections, evaluate, history, machine, queueing, runs, trial, unroll
+from swirl.cli import (
+    benchmark,
+    codec,
+    evaluate,
+    export,
+    imagine,
+    import_data,
+    infer,
+    push_checkpoint,
+    queue_runs,
+    record,
+    resume,
+    runs,
+    sample,
+    stop,
+    train,
+    trial,
+    unroll,
+    worlds,
+)
 from swirl.cli.output import Output
 from swirl.errors import SwirlError, UsageError
 from swirl.paths import resolve_home
 from swirl.version import __version__
 
-COMMAND_MODULES = (collections, trial, runs, history, queueing, evaluate, unroll, checkpoints, machine)
+COMMAND_MODULES = (
+    worlds,
+    record,
+    import_data,
+    trial,
+    train,
+    stop,
+    resume,
+    runs,
+    queue_runs,
+    sample,
+    evaluate,
+    unroll,
+    infer,
+    imagine,
+    export,
+    push_checkpoint,
+    benchmark,
+    codec,
+)
+"""One module a command, in the order of `swirl --help`."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -29,23 +68,23 @@ def build_parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"swirl {__version__}")
     top.add_argument("--home", metavar="DIR", help="where runs and collections live (SWIRL_HOME, else runs/)")
     commands = top.add_subparsers(metavar="COMMAND", required=True, dest="command")
-    for room in COMMAND_MODULES:
-        room.add_commands(commands)
+    for module in COMMAND_MODULES:
+        module.add_command(commands)
     return top
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; the reason of a failure is one line on standard error."""
     try:
-        given = build_parser().parse_args(arguments)
+        args = build_parser().parse_args(arguments)
     except SystemExit as end:  # argparse has printed the help (0) or what is wrong with the usage (2)
         return int(end.code or 0)
     # What the engines of this version will one day rename is for us to mind, not for the user.
     warnings.simplefilter("ignore", FutureWarning)
-    with Output(as_json=getattr(given, "json", False)) as out:
+    with Output(as_json=getattr(args, "json", False)) as out:
         try:
-            given.home = resolve_home(given.home)
-            return given.handler(given, out) or 0
+            args.home = resolve_home(args.home)
+            return args.handler(args, out) or 0
         except UsageError as error:
             out.print_error(str(error))
             return 2

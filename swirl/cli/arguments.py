@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+CHECKPOINT_NAMES = "a path, a shipped name, RUN[@iteration], or hub:OWNER/NAME"
+
 
 def add_json(command: argparse.ArgumentParser) -> None:
     """The switch that turns a command's result into one JSON document."""

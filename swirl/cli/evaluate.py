@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from swirl.evaluation.answer_cache import AnswerCache
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add this room's commands to the parser."""
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
     evaluating = commands.add_parser(
         "evaluate",
         help="every metric that the data allow, with 95 %% intervals",
@@ -48,51 +48,51 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     evaluating.set_defaults(handler=evaluate_checkpoint)
 
 
-def evaluate_checkpoint(given: argparse.Namespace, out: Output) -> int:
+def evaluate_checkpoint(args: argparse.Namespace, out: Output) -> int:
     """Measure, keep the figures in the history, and print them."""
-    if given.benchmark:
-        return evaluate_benchmark.evaluate_on_benchmark(given, out)
-    evaluate_benchmark.reject_benchmark_options(given)
+    if args.benchmark:
+        return evaluate_benchmark.evaluate_on_benchmark(args, out)
+    evaluate_benchmark.reject_benchmark_options(args)
     from swirl.history import History
     from swirl.sources.collections.catalog import get_collection
 
-    get_collection(given.home, given.data)  # an unknown name fails before a model is loaded
-    with open_saved_answers(given) as kept:
-        report = run_evaluation(given, out, kept)
+    get_collection(args.home, args.data)  # an unknown name fails before a model is loaded
+    with open_saved_answers(args) as kept:
+        report = run_evaluation(args, out, kept)
         metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}
-        history = History(given.home)
-        evaluation = history.add_evaluation(checkpoint=given.checkpoint, data=given.data, metrics=metrics)
+        history = History(args.home)
+        evaluation = history.add_evaluation(checkpoint=args.checkpoint, data=args.data, metrics=metrics)
         history.save_evaluation_cases(evaluation, report.cases)
         kept.remove()
     out.print_document(
         {
-            "checkpoint": given.checkpoint,
-            "data": given.data,
+            "checkpoint": args.checkpoint,
+            "data": args.data,
             "part": report.part,
             "transitions": report.transitions,
-            "best_of": given.best_of,
+            "best_of": args.best_of,
             "metrics": metrics,
             "remarks": report.remarks,
         }
     )
-    print_metrics(given, report, metrics, out)
+    print_metrics(args, report, metrics, out)
     return 0
 
 
 @contextmanager
-def open_saved_answers(given: argparse.Namespace) -> Iterator[AnswerCache]:
+def open_saved_answers(args: argparse.Namespace) -> Iterator[AnswerCache]:
     """The file from which this very command goes on when it is given again."""
     from swirl.evaluation.answer_cache import open_answer_cache
 
-    settings = {name: getattr(given, name) for name in ("part", "limit", "seed", "best_of", "device")}
-    kept = open_answer_cache(given.home, given.checkpoint, given.data, settings)
+    settings = {name: getattr(args, name) for name in ("part", "limit", "seed", "best_of", "device")}
+    kept = open_answer_cache(args.home, args.checkpoint, args.data, settings)
     try:
         yield kept
     finally:
         kept.close()
 
 
-def run_evaluation(given: argparse.Namespace, out: Output, kept: AnswerCache) -> Report:
+def run_evaluation(args: argparse.Namespace, out: Output, kept: AnswerCache) -> Report:
     """The report. Raises SwirlError that says how to go on when Ctrl-C or SIGTERM stops it before."""
     from swirl.evaluation import evaluate
     from swirl.evaluation.progress import EvaluationStopped
@@ -106,20 +106,20 @@ def run_evaluation(given: argparse.Namespace, out: Output, kept: AnswerCache) ->
 
     if kept.answers_loaded:
         out.print_note(f"Going on from {kept.answers_loaded} answers of the time before.")
-    how = {name: getattr(given, name) for name in ("part", "limit", "seed", "best_of")}
-    with loaded_model(given) as model, stop_on_signals(asked.set):
+    how = {name: getattr(args, name) for name in ("part", "limit", "seed", "best_of")}
+    with loaded_model(args) as model, stop_on_signals(asked.set):
         try:
-            return evaluate(model, given.home, given.data, **how, progress=out.show_progress, kept=kept, watch=watch)
+            return evaluate(model, args.home, args.data, **how, progress=out.show_progress, kept=kept, watch=watch)
         except EvaluationStopped as stopped:
             raise SwirlError(
                 "Stopped. What was answered so far is kept, and the same command goes on from there."
             ) from stopped
 
 
-def print_metrics(given: argparse.Namespace, report: Report, metrics: dict[str, Any], out: Output) -> None:
+def print_metrics(args: argparse.Namespace, report: Report, metrics: dict[str, Any], out: Output) -> None:
     """The figures as a table."""
     rows = [[name, *(format_figure(value[key]) for key in ("value", "low", "high"))] for name, value in metrics.items()]
-    out.print_line(f"{given.checkpoint} on {report.transitions} transitions of {given.data} ({report.part})")
+    out.print_line(f"{args.checkpoint} on {report.transitions} transitions of {args.data} ({report.part})")
     out.print_line(format_table(["METRIC", "VALUE", "LOW", "HIGH"], rows))
     for remark in report.remarks:
         out.print_note(remark)

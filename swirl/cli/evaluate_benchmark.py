@@ -35,58 +35,58 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     benchmark.add_argument("--yes", action="store_true", help="ask the judge without asking back what it may cost")
 
 
-def reject_benchmark_options(given: argparse.Namespace) -> None:
+def reject_benchmark_options(args: argparse.Namespace) -> None:
     """Raise UsageError for a benchmark's options where no benchmark is named."""
-    if given.judge or given.judge_price or given.yes:
+    if args.judge or args.judge_price or args.yes:
         raise UsageError("--judge, --judge-price and --yes belong to --benchmark NAME.")
 
 
-def evaluate_on_benchmark(given: argparse.Namespace, out: Output) -> int:
+def evaluate_on_benchmark(args: argparse.Namespace, out: Output) -> int:
     """Read the benchmark, measure, keep the figures in the history, and print the table."""
     from swirl.evaluation.benchmarks.predictions import MeasurementContext
     from swirl.evaluation.benchmarks.run import BENCHMARKS, run_benchmark
     from swirl.history import History
 
-    if given.part != "test":
+    if args.part != "test":
         raise UsageError("--part chooses sequences of a collection; a benchmark has none.")
-    benchmark = BENCHMARKS[given.benchmark]
-    judge = build_judge(given, benchmark)
-    folder = Path(given.data).expanduser()
+    benchmark = BENCHMARKS[args.benchmark]
+    judge = build_judge(args, benchmark)
+    folder = Path(args.data).expanduser()
     if not folder.exists():
         raise SwirlError(f"There is no {folder}; --data names the folder with the files of {benchmark.title}.")
     out.print_note(f"Reading {benchmark.title} from {folder}.")
-    gathered = benchmark.gather(folder, given.limit, given.seed, out.show_progress)
-    with loaded_model(given) as model:
+    gathered = benchmark.gather(folder, args.limit, args.seed, out.show_progress)
+    with loaded_model(args) as model:
         if judge is not None:
-            confirm_judge_cost(given, out, benchmark.judge_calls(gathered, model.is_trainable), judge)
+            confirm_judge_cost(args, out, benchmark.judge_calls(gathered, model.is_trainable), judge)
         result = run_benchmark(
-            benchmark, gathered, MeasurementContext(model, judge, given.seed, out.show_progress, given.best_of)
+            benchmark, gathered, MeasurementContext(model, judge, args.seed, out.show_progress, args.best_of)
         )
-    data = f"benchmark:{benchmark.name}" + (f" best of {given.best_of}" if given.best_of > 1 else "")
-    History(given.home).add_evaluation(checkpoint=given.checkpoint, data=data, metrics=result.metrics())
-    out.print_document(result_document(given, result))
-    print_result(given, out, result)
+    data = f"benchmark:{benchmark.name}" + (f" best of {args.best_of}" if args.best_of > 1 else "")
+    History(args.home).add_evaluation(checkpoint=args.checkpoint, data=data, metrics=result.metrics())
+    out.print_document(result_document(args, result))
+    print_result(args, out, result)
     return 0
 
 
-def build_judge(given: argparse.Namespace, benchmark: Benchmark) -> Judge | None:
+def build_judge(args: argparse.Namespace, benchmark: Benchmark) -> Judge | None:
     """The judge, if one was asked for. Raises UsageError where there is nothing to judge, or no endpoint is named."""
-    if not given.judge:
+    if not args.judge:
         return None
     if not benchmark.has_judge:
         raise UsageError(f"{benchmark.title} is scored without a judge; leave --judge out.")
     from swirl.evaluation.judge import Judge, endpoint_from_environment
     from swirl.history import History
 
-    return Judge(endpoint_from_environment(given.judge_price), History(given.home))
+    return Judge(endpoint_from_environment(args.judge_price), History(args.home))
 
 
-def confirm_judge_cost(given: argparse.Namespace, out: Output, loads: list[Any], judge: Judge) -> None:
+def confirm_judge_cost(args: argparse.Namespace, out: Output, loads: list[Any], judge: Judge) -> None:
     """Say what the judge will cost, and on a terminal wait for a yes. Raises SwirlError for a no."""
     from swirl.evaluation.judge import describe_cost
 
     out.print_note(describe_cost(loads, judge.endpoint))
-    if given.yes or not sys.stdin.isatty():
+    if args.yes or not sys.stdin.isatty():
         return
     try:
         answer = input("Go on? [y/N] ")
@@ -96,15 +96,15 @@ def confirm_judge_cost(given: argparse.Namespace, out: Output, loads: list[Any],
         raise SwirlError("Nothing was asked and nothing was measured; without --judge there is nothing to pay for.")
 
 
-def result_document(given: argparse.Namespace, result: BenchmarkResult) -> dict[str, Any]:
+def result_document(args: argparse.Namespace, result: BenchmarkResult) -> dict[str, Any]:
     """Everything that was found, as JSON."""
     return {
-        "checkpoint": given.checkpoint,
+        "checkpoint": args.checkpoint,
         "benchmark": result.benchmark.name,
-        "data": str(given.data),
-        "limit": given.limit,
-        "seed": given.seed,
-        "best_of": given.best_of,
+        "data": str(args.data),
+        "limit": args.limit,
+        "seed": args.seed,
+        "best_of": args.best_of,
         "items": result.split_sizes,
         "figures": {
             metric: {split: asdict(figure) for split, figure in splits.items()}
@@ -116,13 +116,13 @@ def result_document(given: argparse.Namespace, result: BenchmarkResult) -> dict[
     }
 
 
-def print_result(given: argparse.Namespace, out: Output, result: BenchmarkResult) -> None:
+def print_result(args: argparse.Namespace, out: Output, result: BenchmarkResult) -> None:
     """The table for people, and under it what is not in it."""
     from swirl.evaluation.benchmarks.result_table import table_rows
 
-    how = f", best of {given.best_of}" if given.best_of > 1 else ""
+    how = f", best of {args.best_of}" if args.best_of > 1 else ""
     out.print_line(
-        f"{given.checkpoint} on {result.benchmark.title}{how}; the paper's rows are of its own models and judge"
+        f"{args.checkpoint} on {result.benchmark.title}{how}; the paper's rows are of its own models and judge"
     )
     out.print_line(format_table(*table_rows(result)))
     for note in result.notes:

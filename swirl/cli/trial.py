@@ -13,8 +13,8 @@ from swirl.errors import UsageError
 MIN_TRANSITIONS = 20
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add this room's command to the parser."""
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
     trial = commands.add_parser(
         "trial",
         help="record a world, train a few steps on it, and measure before and after",
@@ -35,24 +35,24 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     trial.set_defaults(handler=try_world)
 
 
-def try_world(given: argparse.Namespace, out: Output) -> int:
+def try_world(args: argparse.Namespace, out: Output) -> int:
     """Run all steps and print the table."""
     from swirl.cli.trial_steps import Trial
     from swirl.settings import parse_assignment
     from swirl.worlds.base import HELD_OUT_SEED
     from swirl.worlds.registry import WORLDS
 
-    if given.world not in WORLDS:
-        raise UsageError(f"There is no world {given.world!r}; the worlds are: {', '.join(WORLDS)}.")
-    if given.transitions < MIN_TRANSITIONS:
-        raise UsageError(f"--transitions takes a whole number from {MIN_TRANSITIONS} on, not {given.transitions}.")
-    if not 0 <= given.seed < HELD_OUT_SEED:
+    if args.world not in WORLDS:
+        raise UsageError(f"There is no world {args.world!r}; the worlds are: {', '.join(WORLDS)}.")
+    if args.transitions < MIN_TRANSITIONS:
+        raise UsageError(f"--transitions takes a whole number from {MIN_TRANSITIONS} on, not {args.transitions}.")
+    if not 0 <= args.seed < HELD_OUT_SEED:
         raise UsageError(f"--seed takes a whole number from 0 to {HELD_OUT_SEED - 1}; later ones are held out.")
-    trial = Trial(given.home, given.world, WORLDS[given.world].kind, out)
-    changes = dict(parse_assignment(text) for text in given.set)
+    trial = Trial(args.home, args.world, WORLDS[args.world].kind, out)
+    changes = dict(parse_assignment(text) for text in args.set)
     settings = trial.settings(changes)  # a wrong setting is said before anything is recorded
     with trial.timed("record"):
-        counts = trial.record(given.transitions, given.seed, given.source)
+        counts = trial.record(args.transitions, args.seed, args.source)
     with trial.timed("import"):
         import_recording(trial, out)
     if trial.kind == "text" and "model" not in changes:
@@ -71,7 +71,7 @@ def try_world(given: argparse.Namespace, out: Output) -> int:
     with trial.timed("infer"):
         inferred = trial.infer(last)
     document = {
-        "world": given.world,
+        "world": args.world,
         "collection": trial.name,
         "run": run,
         "model": settings.model,

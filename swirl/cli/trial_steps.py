@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from swirl.cli.output import Output
-from swirl.cli.run_options import show_training_progress
+from swirl.cli.training_progress import show_training_progress
 from swirl.errors import SwirlError
 from swirl.settings import Settings
 

@@ -7,7 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from swirl.cli.arguments import add_checkpoint, add_json, positive_integer
-from swirl.cli.checkpoints import save_imagined_state
+from swirl.cli.imagined_states import save_imagined_state
 from swirl.cli.model_loading import loaded_model
 from swirl.cli.output import Output, format_table
 from swirl.errors import SwirlError, UsageError
@@ -22,8 +22,8 @@ STEPS = 6
 """Steps that are gone unless told otherwise; fewer where the sequence ends before."""
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add this room's command to the parser."""
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
     unrolling = commands.add_parser(
         "unroll",
         help="several steps ahead on the model's own predictions, beside the truth",
@@ -61,33 +61,33 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     unrolling.set_defaults(handler=unroll_sequence)
 
 
-def unroll_sequence(given: argparse.Namespace, out: Output) -> int:
+def unroll_sequence(args: argparse.Namespace, out: Output) -> int:
     """Imagine the steps and print each beside the truth."""
     from swirl.evaluation.unrolling import check_rollout_possible, unroll
     from swirl.sources.collections.catalog import load_sequences
 
-    sequence = find_sequence(load_sequences(given.home, given.data), given.sequence, given.data)
-    ahead = max(1, len(sequence.states) - 1 - given.start)
-    steps = given.steps or (len(given.actions) if given.actions else min(STEPS, ahead))
-    check_rollout_possible(sequence, given.start, steps, given.actions)  # before a model is loaded
-    told = {"actions": given.actions, "best_of": given.best_of, "seed": given.seed, "progress": out.show_progress}
-    with loaded_model(given) as model:
-        rollout = unroll(model, sequence, given.start, steps, **told)
-    rows = describe_steps(given.home, rollout)
+    sequence = find_sequence(load_sequences(args.home, args.data), args.sequence, args.data)
+    ahead = max(1, len(sequence.states) - 1 - args.start)
+    steps = args.steps or (len(args.actions) if args.actions else min(STEPS, ahead))
+    check_rollout_possible(sequence, args.start, steps, args.actions)  # before a model is loaded
+    told = {"actions": args.actions, "best_of": args.best_of, "seed": args.seed, "progress": out.show_progress}
+    with loaded_model(args) as model:
+        rollout = unroll(model, sequence, args.start, steps, **told)
+    rows = describe_steps(args.home, rollout)
     out.print_document(
         {
-            "checkpoint": given.checkpoint,
-            "data": given.data,
+            "checkpoint": args.checkpoint,
+            "data": args.data,
             "sequence": sequence.id,
-            "start": given.start,
+            "start": args.start,
             "given": rollout.has_given_actions,
-            "best_of": given.best_of,
-            "seed": given.seed,
+            "best_of": args.best_of,
+            "seed": args.seed,
             "steps": rows,
         }
     )
     told = "as given" if rollout.has_given_actions else "inferred from the observed states"
-    out.print_line(f"{given.checkpoint} from state {given.start} of {sequence.id} in {given.data}; actions {told}")
+    out.print_line(f"{args.checkpoint} from state {args.start} of {sequence.id} in {args.data}; actions {told}")
     print_rows(rows, rollout, out)
     return 0
 

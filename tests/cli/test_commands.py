@@ -14,7 +14,7 @@ import pytest
 
 from swirl.cli import build_parser, main
 from swirl.cli.output import Output, format_table
-from swirl.cli.run_options import build_settings, read_config
+from swirl.cli.run_settings import build_settings, read_config
 from swirl.errors import UsageError
 from swirl.history import History
 from swirl.presets import PRESETS

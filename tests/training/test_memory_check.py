@@ -10,7 +10,7 @@ import pytest
 
 from swirl import devices
 from swirl.cli.output import Output
-from swirl.cli.run_options import warn_if_memory_short
+from swirl.cli.run_settings import warn_if_memory_short
 from swirl.history import History
 from swirl.models import model_sizes
 from swirl.paths import assets

@@ -1,4 +1,4 @@
-"""`swirl benchmark`: what this machine can do; `swirl codec`: an image tokenizer from a collection."""
+"""`swirl codec`: train an image tokenizer on a collection of pictures."""
 
 from __future__ import annotations
 
@@ -6,21 +6,11 @@ import argparse
 from pathlib import Path
 
 from swirl.cli.arguments import add_json, positive_integer
-from swirl.cli.output import Output, format_table
+from swirl.cli.output import Output
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add this room's command to the parser."""
-    benchmark = commands.add_parser(
-        "benchmark",
-        help="throughput and memory on this machine",
-        description="Measures sampling, scoring and real training steps with a model, the shipped tiny one by default.",
-    )
-    benchmark.add_argument("--model", metavar="CHECKPOINT", default="tiny-household", help="what to measure with")
-    benchmark.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute")
-    add_json(benchmark)
-    benchmark.set_defaults(handler=measure)
-
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
     codec = commands.add_parser(
         "codec",
         help="train an image codec on a collection of pictures",
@@ -46,35 +36,25 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     codec.set_defaults(handler=train_codec)
 
 
-def measure(given: argparse.Namespace, out: Output) -> int:
-    """Measure and print one figure a line."""
-    from swirl.runs.machine_benchmark import benchmark
-
-    figures = benchmark(given.home, given.model, device=given.device, progress=out.show_progress)
-    out.print_document(figures)
-    out.print_line(format_table(["WHAT", "FIGURE"], [[name, str(value)] for name, value in figures.items()]))
-    return 0
-
-
-def train_codec(given: argparse.Namespace, out: Output) -> int:
+def train_codec(args: argparse.Namespace, out: Output) -> int:
     """Train a codec and print how well it draws held-out frames."""
     from swirl.codecs.vq_training import CodecShape
     from swirl.recipes.image_codec import train_on_collection
 
     names = ("size", "tile", "patch", "down", "codes", "channels")
-    shape = CodecShape(**{name: getattr(given, name) for name in names})
-    steps = (given.steps // 2, given.steps - given.steps // 2)
+    shape = CodecShape(**{name: getattr(args, name) for name in names})
+    steps = (args.steps // 2, args.steps - args.steps // 2)
     codec = train_on_collection(
-        given.home, given.data, shape, given.out, seed=given.seed, steps=steps, progress=out.show_progress
+        args.home, args.data, shape, args.out, seed=args.seed, steps=steps, progress=out.show_progress
     )
     rows, columns = codec.grid
     out.print_document(
-        {"codec": str(given.out), "tokens": rows * columns, "codes": codec.codebook_size, **codec.quality}
+        {"codec": str(args.out), "tokens": rows * columns, "codes": codec.codebook_size, **codec.quality}
     )
     said = codec.quality
     out.print_line(
-        f"{given.out}: {rows * columns} tokens a frame, {codec.codebook_size} codes; {said['frames']} "
+        f"{args.out}: {rows * columns} tokens a frame, {codec.codebook_size} codes; {said['frames']} "
         "held-out frames of "
-        f"{given.data} come back at {said['psnr']} dB (PSNR), SSIM {said['ssim']}."
+        f"{args.data} come back at {said['psnr']} dB (PSNR), SSIM {said['ssim']}."
     )
     return 0

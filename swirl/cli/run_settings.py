@@ -1,13 +1,10 @@
-"""What `swirl train` and `swirl resume` share: settings from the command line, progress, and the result."""
+"""The settings of a run, from a preset or config file and the command line."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import threading
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +13,13 @@ from swirl.errors import SwirlError, UsageError
 from swirl.presets import get_preset
 from swirl.settings import Settings, parse_assignment
 
-FOLLOW_SECONDS = 1.0
 
-
-def build_settings(given: argparse.Namespace) -> Settings:
+def build_settings(args: argparse.Namespace) -> Settings:
     """Preset or config file, then --data and --labels, then --set; checked, with data, labels and model in place."""
-    settings = get_preset(given.preset).settings if given.preset else Settings.from_dict(read_config(given.config))
-    named = {"data": given.data, "labels": given.labels}
+    settings = get_preset(args.preset).settings if args.preset else Settings.from_dict(read_config(args.config))
+    named = {"data": args.data, "labels": args.labels}
     settings = settings.replace({key: value for key, value in named.items() if value is not None})
-    settings = settings.replace(dict(parse_assignment(text) for text in given.set))
+    settings = settings.replace(dict(parse_assignment(text) for text in args.set))
     if settings.labels is not None:
         labels = Path(settings.labels).expanduser().resolve()
         if not labels.is_file():
@@ -34,8 +29,8 @@ def build_settings(given: argparse.Namespace) -> Settings:
     from swirl.models import resolve_checkpoint
     from swirl.sources.collections.catalog import get_collection
 
-    get_collection(given.home, settings.data)
-    found = resolve_checkpoint(given.home, settings.model)
+    get_collection(args.home, settings.data)
+    found = resolve_checkpoint(args.home, settings.model)
     if isinstance(found, Path) and Path(settings.model).expanduser().is_dir():
         settings = settings.replace({"model": str(found)})
     return settings
@@ -84,56 +79,3 @@ def read_config(path: Path) -> dict[str, Any]:
             {f"{key}.{name}": inner for name, inner in value.items()} if isinstance(value, dict) else {key: value}
         )
     return flat
-
-
-def run_result(home: Path, run_id: str) -> dict[str, Any]:
-    """The document of `train --json`: the run's status, its checkpoints with their scores, and the best one."""
-    from swirl.history import History
-
-    history = History(home)
-    run, checkpoints = history.run(run_id), history.checkpoints(run_id)
-    return {
-        "run": run.id,
-        "status": run.status,
-        "checkpoints": [
-            {"name": item.name, "iteration": item.iteration, "phase": item.phase, "scores": item.scores}
-            for item in checkpoints
-        ],
-        "best": next((item.name for item in checkpoints if item.best), None),
-        "error": run.error,
-        "warning": run.warning,
-    }
-
-
-@contextmanager
-def show_training_progress(home: Path, run_id: str, out: Output) -> Iterator[None]:
-    """While inside, show on standard error how far the run is, as its heartbeats tell."""
-    ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(home, run_id, out, ended), daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def _watch(home: Path, run_id: str, out: Output, ended: threading.Event) -> None:
-    from swirl.history import History
-
-    history, shown, warned = History(home), None, None
-    while not ended.wait(FOLLOW_SECONDS):
-        run = history.run(run_id)
-        seen = (run.status, run.phase, run.phase_index, run.step)
-        if run.warning and run.warning != warned:
-            out.print_note(f"warning: {run.warning}")
-            warned = run.warning
-        if seen == shown:
-            continue
-        shown = seen
-        if run.phase is None or run.step is None:
-            out.print_note(f"{run_id} {run.status}")
-            continue
-        left = "" if run.seconds_left is None else f", about {run.seconds_left:.0f} s left"
-        fraction = run.step / run.phase_steps if run.phase_steps else 0.0
-        out.show_progress(fraction, f"{run.status}: phase {run.phase_index} {run.phase}, step {run.step}{left}")

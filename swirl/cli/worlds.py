@@ -1,0 +1,27 @@
+"""`swirl worlds`: list the worlds."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from swirl.cli.arguments import add_json
+from swirl.cli.output import Output, format_table
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    worlds = commands.add_parser("worlds", help="list the worlds, which are ready and what the others need")
+    add_json(worlds)
+    worlds.set_defaults(handler=list_worlds)
+
+
+def list_worlds(args: argparse.Namespace, out: Output) -> int:
+    """Every world, whether it is ready, and what it needs if not."""
+    from swirl.worlds.registry import world_infos
+
+    known = world_infos()
+    out.print_document([dataclasses.asdict(world) for world in known])
+    rows = [[world.name, "ready" if world.ready else world.needs, world.description] for world in known]
+    out.print_line(format_table(["WORLD", "STATE", "WHAT IT IS"], rows))
+    return 0
