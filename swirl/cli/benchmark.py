@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from swirl.cli.arguments import add_json
+from swirl.cli.arguments import add_device, add_json
 from swirl.cli.output import Output, format_table
 
 
@@ -12,20 +12,25 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     benchmark = commands.add_parser(
         "benchmark",
-        help="throughput and memory on this machine",
-        description="Measures sampling, scoring and real training steps with a model, the shipped tiny one by default.",
+        help="measure throughput and memory on this machine",
+        description="Measures sampling, scoring and real training steps with a model, tiny-household by default.",
     )
-    benchmark.add_argument("--model", metavar="CHECKPOINT", default="tiny-household", help="what to measure with")
-    benchmark.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute")
+    benchmark.add_argument(
+        "--model",
+        metavar="CHECKPOINT",
+        default="tiny-household",
+        help="checkpoint to measure with (default: tiny-household)",
+    )
+    add_device(benchmark)
     add_json(benchmark)
     benchmark.set_defaults(handler=measure)
 
 
 def measure(args: argparse.Namespace, out: Output) -> int:
-    """Measure and print one figure a line."""
+    """Measure, and print one figure a line."""
     from swirl.runs.machine_benchmark import benchmark
 
     figures = benchmark(args.home, args.model, device=args.device, progress=out.show_progress)
     out.print_document(figures)
-    out.print_line(format_table(["WHAT", "FIGURE"], [[name, str(value)] for name, value in figures.items()]))
+    out.print_line(format_table(["MEASURE", "FIGURE"], [[name, str(value)] for name, value in figures.items()]))
     return 0

@@ -1,4 +1,4 @@
-"""Training in the process of the command: what `swirl train` and `swirl resume` share."""
+"""Train a run in the process of the command, for `swirl train` and `swirl resume`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from swirl.cli.training_progress import show_training_progress
 
 
 def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
-    """Train a run that waits for this process; returns 0 when it finished or was stopped, else 1."""
+    """Train a run that was created for this process, and print its checkpoints.
+
+    Returns 0 when the run finished or was stopped, 1 when it failed or was interrupted.
+    """
     from swirl.runs import distributed, jobs
 
     out.print_line(run_id)
@@ -22,27 +25,29 @@ def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
     finally:
         if distributed.world_size() > 1:
             distributed.remove_announcement(home)
-    ended = run_result(home, run_id)
-    out.print_document(ended)
-    if ended["checkpoints"]:
-        names = [[item["name"], item["phase"], format_scores(item["scores"])] for item in ended["checkpoints"]]
+    result = run_result(home, run_id)
+    out.print_document(result)
+    if result["checkpoints"]:
+        names = [[item["name"], item["phase"], format_scores(item["scores"])] for item in result["checkpoints"]]
         out.print_line(format_table(["CHECKPOINT", "PHASE", "SCORES"], names))
-    if ended["status"] in ("failed", "interrupted"):
-        out.print_error(ended["error"] or f"Run {run_id} was interrupted; to continue it: swirl resume {run_id}")
+    if result["status"] in ("failed", "interrupted"):
+        out.print_error(
+            result["error"] or f"Run {run_id} was interrupted; to continue it, run `swirl resume {run_id}`."
+        )
         return 1
-    out.print_note(f"Run {run_id} {ended['status']}." + (f" Best: {ended['best']}." if ended["best"] else ""))
+    out.print_note(f"Run {run_id} {result['status']}." + (f" Best: {result['best']}." if result["best"] else ""))
     return 0
 
 
 def train_as_secondary_rank(home: Path) -> int:
-    """Train beside rank 0, which keeps the books."""
+    """Train in a process that is not rank 0 of a distributed launch; rank 0 alone writes to the history."""
     import signal
 
     from swirl.evaluation.selection_scores import SelectionScorer
     from swirl.runs import distributed
     from swirl.training.loop import train
 
-    # Rank 0 alone answers signals, with a stop request that every rank obeys at the same step.
+    # Rank 0 alone handles signals: it turns them into a stop request that every rank follows at the same step.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     train(home, distributed.wait_for_run_id(home), SelectionScorer)
@@ -50,7 +55,7 @@ def train_as_secondary_rank(home: Path) -> int:
 
 
 def run_result(home: Path, run_id: str) -> dict[str, Any]:
-    """The document of `train --json`: the run's status, its checkpoints with their scores, and the best one."""
+    """Return what `train --json` prints: the run's status, its checkpoints with their scores, and the best one."""
     from swirl.history import History
 
     history = History(home)
@@ -69,5 +74,5 @@ def run_result(home: Path, run_id: str) -> dict[str, Any]:
 
 
 def format_scores(scores: dict[str, float]) -> str:
-    """Scores on one line, shortest useful form."""
+    """Format scores on one line, with three decimals."""
     return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from swirl.cli.arguments import add_checkpoint, add_json, positive_integer
+from swirl.cli.arguments import add_checkpoint, add_json, add_seed, positive_integer
 from swirl.cli.imagined_states import save_imagined_state
 from swirl.cli.model_loading import loaded_model
 from swirl.cli.output import Output
@@ -15,21 +15,31 @@ from swirl.states import Picture, State
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    imagining = commands.add_parser("imagine", help="next states, each with the IDM's score of the action")
+    imagining = commands.add_parser("imagine", help="sample next states, each scored by the IDM")
     add_checkpoint(imagining)
-    imagining.add_argument("--state", metavar="S", required=True, help="a text, @FILE to read one, or a picture's path")
-    imagining.add_argument("--action", metavar="A", required=True, help="what is done, in words")
-    imagining.add_argument("-n", metavar="N", type=positive_integer, default=4, help="how many (default 4)")
-    imagining.add_argument("--temperature", metavar="T", type=float, default=1.0, help="0 takes the likeliest")
-    imagining.add_argument("--seed", metavar="S", type=int, default=0)
+    imagining.add_argument(
+        "--state", metavar="S", required=True, help="text, @FILE to read the text from, or path of a picture"
+    )
+    imagining.add_argument("--action", metavar="A", required=True, help="action in words")
+    imagining.add_argument(
+        "-n", metavar="N", type=positive_integer, default=4, help="number of next states (default: 4)"
+    )
+    imagining.add_argument(
+        "--temperature",
+        metavar="T",
+        type=float,
+        default=1.0,
+        help="sampling temperature; 0 decodes greedily (default: 1.0)",
+    )
+    add_seed(imagining, "the same seed gives the same states")
     add_json(imagining)
     imagining.set_defaults(handler=imagine_states)
 
 
 def imagine_states(args: argparse.Namespace, out: Output) -> int:
-    """N next states after an action, best first by the IDM's log-probability of that action."""
+    """Print N next states after an action, best first by the IDM's log-probability of the action."""
     if args.temperature < 0:
-        raise UsageError(f"--temperature takes a number from 0, not {args.temperature}.")
+        raise UsageError(f"--temperature must be 0 or more, not {args.temperature}.")
     state = read_state(args.state)
     with loaded_model(args) as model:
         predictions = model.imagine(state, args.action, n=args.n, temperature=args.temperature, seed=args.seed)
@@ -37,21 +47,21 @@ def imagine_states(args: argparse.Namespace, out: Output) -> int:
     out.print_document(
         {
             "predictions": [
-                {"state": said, "score": prediction.score, "log_prob": prediction.log_prob}
-                for said, prediction in zip(states, predictions, strict=True)
+                {"state": text, "score": prediction.score, "log_prob": prediction.log_prob}
+                for text, prediction in zip(states, predictions, strict=True)
             ]
         }
     )
-    for said, prediction in zip(states, predictions, strict=True):
+    for text, prediction in zip(states, predictions, strict=True):
         score = "–" if prediction.score is None else f"{prediction.score:.3f}"
-        out.print_line(f"{score}\t{said}")
+        out.print_line(f"{score}\t{text}")
     return 0
 
 
 def read_state(text: str) -> State:
-    """A text, the text of the file after an @, or the picture that a path names.
+    """Read a state: a text, the text of the file after an @, or the picture that a path names.
 
-    Raises SwirlError for a file that cannot be read.
+    Raises UsageError for an empty text, SwirlError for a file that cannot be read.
     """
     if text.startswith("@"):
         path = Path(text[1:])
@@ -62,7 +72,7 @@ def read_state(text: str) -> State:
         except UnicodeDecodeError as error:
             raise SwirlError(f"The state file {path} is not UTF-8 text (byte {error.start}).") from error
     if not text.strip():
-        raise UsageError("--state is empty; give the state as text, @FILE, or a picture's path.")
+        raise UsageError("--state is empty; give the state as text, as @FILE, or as the path of a picture.")
     from swirl.pictures import pixels
     from swirl.sources.formats.still_images import PICTURE_SUFFIXES
 
@@ -70,6 +80,6 @@ def read_state(text: str) -> State:
         file = Path(text).expanduser()
         if not file.is_file():
             raise SwirlError(f"There is no picture {file}; check the path.")
-        pixels(Picture(file=file))  # what is no picture is said before a model is loaded
+        pixels(Picture(file=file))  # reports an unreadable picture before a model is loaded
         return State(picture=Picture(file=file))
     return State(text)

@@ -1,4 +1,4 @@
-"""Imagined states as a command prints them: texts, or the paths of picture files."""
+"""Save imagined pictures to files, so that a command can print every imagined state as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from swirl.states import State
 
 
 def save_imagined_state(home: Path, state: State) -> str:
-    """An imagined text, or the path of the imagined picture's file in the home."""
+    """Return the text of a state; save a picture to `imagined/` in the home and return its path."""
     if state.picture is None:
         return state.text
     from swirl.pictures import read_picture_bytes

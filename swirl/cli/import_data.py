@@ -16,30 +16,30 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     importing = commands.add_parser(
         "import",
         help="read, check and register your own sequences",
-        description="Reads texts (JSONL, CSV, TSV, plain text, or a folder of them) or pictures (a folder of frames, "
-        "or of such folders; a zip file of either; videos). What cannot be read is named with its line or frame and "
-        "the reason; the good rest is imported.",
+        description="Reads texts (JSONL, CSV, TSV, plain text, or a folder of such files) or pictures (a folder of "
+        "frames, a folder of such folders, a zip file of either, or videos). Names each line or frame that cannot be "
+        "read, with the reason, and imports the rest.",
     )
-    importing.add_argument("path", metavar="PATH", type=Path, help="a file or a folder")
-    importing.add_argument("--name", metavar="NAME", help="the collection's name (default: the file's)")
+    importing.add_argument("path", metavar="PATH", type=Path, help="file or folder")
+    importing.add_argument("--name", metavar="NAME", help="name of the collection (default: that of the file)")
     importing.add_argument(
         "--every",
         metavar="N",
         type=frame_step,
-        help="of videos, take every N-th frame, or one every 0.5s (default: 0.5s)",
+        help="videos: take every N-th frame, or with a unit one frame in each interval, such as 0.5s (default: 0.5s)",
     )
     importing.add_argument(
-        "--keep-duplicates", action="store_true", help="of videos, keep frames that look the same as the one before"
+        "--keep-duplicates", action="store_true", help="videos: keep frames that look the same as the one before"
     )
     importing.add_argument(
-        "--keep-cuts", action="store_true", help="of videos, do not begin a new sequence where the scene changes"
+        "--keep-cuts", action="store_true", help="videos: do not start a new sequence where the scene changes"
     )
     add_json(importing)
     importing.set_defaults(handler=import_path)
 
 
 def frame_step(text: str) -> dict[str, int | float]:
-    """A step between a video's frames as arguments of PictureOptions, else argparse's usage error."""
+    """Parse a step between video frames into arguments of PictureOptions; argparse reports anything else."""
     from swirl.sources.formats.image_options import parse_every
 
     try:
@@ -49,12 +49,12 @@ def frame_step(text: str) -> dict[str, int | float]:
 
 
 def import_path(args: argparse.Namespace, out: Output) -> int:
-    """Import sequences and report how many of each: read, and skipped with the reason."""
+    """Import sequences; print how many were read, and each skipped place with its reason."""
     from swirl.sources.collections.catalog import import_collection
     from swirl.sources.formats.image_options import PictureOptions
 
-    kept = {"keep_duplicates": args.keep_duplicates, "keep_cuts": args.keep_cuts}
-    options = PictureOptions(**(args.every or {}), **kept)
+    filters = {"keep_duplicates": args.keep_duplicates, "keep_cuts": args.keep_cuts}
+    options = PictureOptions(**(args.every or {}), **filters)
     report = import_collection(args.home, args.path, args.name, progress=out.show_progress, options=options)
     skipped = [dataclasses.asdict(item) for item in report.skipped]
     out.print_document(

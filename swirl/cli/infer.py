@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import argparse
 
-from swirl.cli.arguments import add_checkpoint, add_json, positive_integer
+from swirl.cli.arguments import add_checkpoint, add_json, add_seed, positive_integer
 from swirl.cli.model_loading import loaded_model
 from swirl.cli.output import Output
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    inferring = commands.add_parser("infer", help="the latent action of each transition")
+    inferring = commands.add_parser("infer", help="infer the latent action of each transition of a collection")
     add_checkpoint(inferring)
-    inferring.add_argument("--data", metavar="NAME", required=True, help="a collection")
-    inferring.add_argument("--limit", metavar="N", type=positive_integer, help="only the first N transitions")
+    inferring.add_argument("--data", metavar="NAME", required=True, help="collection")
+    inferring.add_argument("--limit", metavar="N", type=positive_integer, help="infer only the first N transitions")
     inferring.add_argument(
-        "--alternatives", metavar="K", type=positive_integer, default=4, help="actions shown for each"
+        "--alternatives",
+        metavar="K",
+        type=positive_integer,
+        default=4,
+        help="number of candidate actions for each transition (default: 4)",
     )
-    inferring.add_argument("--seed", metavar="S", type=int, default=0)
+    add_seed(inferring, "the same seed gives the same actions")
     add_json(inferring)
     inferring.set_defaults(handler=infer_actions)
 
 
 def infer_actions(args: argparse.Namespace, out: Output) -> int:
-    """The IDM's action for each transition of a collection, in the order of the data."""
+    """Print the action that the IDM infers for each transition of a collection, in the order of the data."""
     from swirl.sources.collections.catalog import load_sequences
 
     transitions = [item for sequence in load_sequences(args.home, args.data) for item in sequence.transitions()]

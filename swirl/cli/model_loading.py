@@ -1,4 +1,4 @@
-"""The model that a command asks, with as many threads as it can use."""
+"""Load the checkpoint that a command names, with a suitable number of threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any
 
 @contextmanager
 def loaded_model(args: argparse.Namespace) -> Iterator[Any]:
-    """The checkpoint that a command names, on its device. Raises SwirlError for one that cannot be loaded."""
+    """Yield the model of `args.checkpoint` on `args.device`; small models compute with one thread.
+
+    Raises SwirlError when the checkpoint cannot be loaded.
+    """
     from swirl.models import load_world_model
     from swirl.models.thread_count import threads_for_model_size
 

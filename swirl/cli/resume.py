@@ -12,14 +12,14 @@ from swirl.cli.output import Output
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     resuming = commands.add_parser("resume", help="continue a stopped or interrupted run from its last checkpoint")
-    resuming.add_argument("run", metavar="RUN")
+    resuming.add_argument("run", metavar="RUN", help="id of the run")
     resuming.add_argument("--detach", action="store_true", help="train in the background and return at once")
     add_json(resuming)
     resuming.set_defaults(handler=resume_run)
 
 
 def resume_run(args: argparse.Namespace, out: Output) -> int:
-    """Continue a run, here or in a process of its own."""
+    """Continue a run, in this process or in the background."""
     from swirl.runs import distributed, jobs
 
     if distributed.rank() > 0:

@@ -1,4 +1,4 @@
-"""The settings of a run, from a preset or config file and the command line."""
+"""Build the settings of a run from a preset or a config file, and the options of `swirl train`."""
 
 from __future__ import annotations
 
@@ -15,50 +15,54 @@ from swirl.settings import Settings, parse_assignment
 
 
 def build_settings(args: argparse.Namespace) -> Settings:
-    """Preset or config file, then --data and --labels, then --set; checked, with data, labels and model in place."""
+    """Take the preset or config file, then apply --data and --labels, then --set; check that all they name exists.
+
+    Raises UsageError for a wrong setting or config file, SwirlError when the labels, the collection or the model is
+    missing.
+    """
     settings = get_preset(args.preset).settings if args.preset else Settings.from_dict(read_config(args.config))
-    named = {"data": args.data, "labels": args.labels}
-    settings = settings.replace({key: value for key, value in named.items() if value is not None})
+    options = {"data": args.data, "labels": args.labels}
+    settings = settings.replace({key: value for key, value in options.items() if value is not None})
     settings = settings.replace(dict(parse_assignment(text) for text in args.set))
     if settings.labels is not None:
         labels = Path(settings.labels).expanduser().resolve()
         if not labels.is_file():
-            raise SwirlError(f"The labels file {labels} does not exist.")
+            raise SwirlError(f"The labels file {labels} does not exist; check the path.")
         # Absolute, so that the run can be resumed from another folder.
         settings = settings.replace({"labels": str(labels)})
     from swirl.models import resolve_checkpoint
     from swirl.sources.collections.catalog import get_collection
 
     get_collection(args.home, settings.data)
-    found = resolve_checkpoint(args.home, settings.model)
-    if isinstance(found, Path) and Path(settings.model).expanduser().is_dir():
-        settings = settings.replace({"model": str(found)})
+    checkpoint = resolve_checkpoint(args.home, settings.model)
+    if isinstance(checkpoint, Path) and Path(settings.model).expanduser().is_dir():
+        settings = settings.replace({"model": str(checkpoint)})
     return settings
 
 
 def warn_if_memory_short(home: Path, settings: Settings, out: Output) -> None:
-    """Say on standard error when a run will hardly fit, and which settings bring it down; it may still start."""
+    """Print a warning when a run may not fit into memory, with settings that would shrink it; the run still starts."""
     from swirl.training.memory_check import check_memory
 
     fit = check_memory(home, settings)
     if fit is None or (fit.fits and not fit.is_tight):
         return
     changes = " ".join(f"{name}={value}" for name, value in fit.suggested_changes.items())
-    down = (
-        f"; --set {changes} brings it down to {fit.bytes_after_changes / 1e9:.1f} GB"
+    remedy = (
+        f"; --set {changes} would reduce it to {fit.bytes_after_changes / 1e9:.1f} GB"
         if fit.bytes_after_changes is not None
         else ""
     )
-    needed, room = fit.needed.total / 1e9, fit.available_bytes / 1e9
+    needed, available = fit.needed.total / 1e9, fit.available_bytes / 1e9
     out.print_note(
-        f"warning: this run may need {needed:.1f} GB, and there are {room:.1f} GB for it on {fit.device}{down}."
+        f"warning: this run may need {needed:.1f} GB, but {available:.1f} GB are available on {fit.device}{remedy}."
     )
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The settings in a JSON or TOML file, flat; a table `forward` or `inverse` becomes `forward.NAME`.
+    """Read settings from a JSON or TOML file as a flat dictionary; a table `forward` becomes keys `forward.NAME`.
 
-    Raises UsageError that names the file, and the line where it cannot be read.
+    Raises UsageError that names the file, and the line that cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8")

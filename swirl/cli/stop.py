@@ -10,15 +10,17 @@ from swirl.cli.output import Output
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    stopping = commands.add_parser("stop", help="save a run and end it after its present step")
-    stopping.add_argument("run", metavar="RUN")
-    stopping.add_argument("--force", action="store_true", help="end the process if it does not obey within seconds")
+    stopping = commands.add_parser("stop", help="save a run, then end it after its current step")
+    stopping.add_argument("run", metavar="RUN", help="id of the run")
+    stopping.add_argument(
+        "--force", action="store_true", help="end the process if it has not stopped by itself within seconds"
+    )
     add_json(stopping)
     stopping.set_defaults(handler=stop_run)
 
 
 def stop_run(args: argparse.Namespace, out: Output) -> int:
-    """Ask a run to save and end."""
+    """Ask a run to save and end, and print its status."""
     from swirl.history import History
     from swirl.runs import jobs
 

@@ -1,4 +1,4 @@
-"""Show on standard error how far a training run is."""
+"""Show the progress of a training run on standard error."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from pathlib import Path
 
 from swirl.cli.output import Output
 
-FOLLOW_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
 @contextmanager
 def show_training_progress(home: Path, run_id: str, out: Output) -> Iterator[None]:
-    """While inside, show on standard error how far the run is, as its heartbeats tell."""
+    """While the block runs, show the progress and warnings that the run writes to the history."""
     ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(home, run_id, out, ended), daemon=True)
-    watcher.start()
+    follower = threading.Thread(target=_follow_run, args=(home, run_id, out, ended), daemon=True)
+    follower.start()
     try:
         yield
     finally:
         ended.set()
-        watcher.join()
+        follower.join()
 
 
-def _watch(home: Path, run_id: str, out: Output, ended: threading.Event) -> None:
+def _follow_run(home: Path, run_id: str, out: Output, ended: threading.Event) -> None:
     from swirl.history import History
 
-    history, shown, warned = History(home), None, None
-    while not ended.wait(FOLLOW_SECONDS):
+    history, shown, warning = History(home), None, None
+    while not ended.wait(POLL_SECONDS):
         run = history.run(run_id)
-        seen = (run.status, run.phase, run.phase_index, run.step)
-        if run.warning and run.warning != warned:
+        state = (run.status, run.phase, run.phase_index, run.step)
+        if run.warning and run.warning != warning:
             out.print_note(f"warning: {run.warning}")
-            warned = run.warning
-        if seen == shown:
+            warning = run.warning
+        if state == shown:
             continue
-        shown = seen
+        shown = state
         if run.phase is None or run.step is None:
             out.print_note(f"{run_id} {run.status}")
             continue

@@ -11,17 +11,17 @@ from swirl.cli.output import Output, format_table
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    worlds = commands.add_parser("worlds", help="list the worlds, which are ready and what the others need")
+    worlds = commands.add_parser("worlds", help="list the worlds: which are ready, and what the others need")
     add_json(worlds)
     worlds.set_defaults(handler=list_worlds)
 
 
 def list_worlds(args: argparse.Namespace, out: Output) -> int:
-    """Every world, whether it is ready, and what it needs if not."""
+    """Print every world, and what it still needs where it is not ready."""
     from swirl.worlds.registry import world_infos
 
-    known = world_infos()
-    out.print_document([dataclasses.asdict(world) for world in known])
-    rows = [[world.name, "ready" if world.ready else world.needs, world.description] for world in known]
-    out.print_line(format_table(["WORLD", "STATE", "WHAT IT IS"], rows))
+    worlds = world_infos()
+    out.print_document([dataclasses.asdict(world) for world in worlds])
+    rows = [[world.name, "ready" if world.ready else world.needs, world.description] for world in worlds]
+    out.print_line(format_table(["WORLD", "STATE", "DESCRIPTION"], rows))
     return 0

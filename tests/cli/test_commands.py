@@ -74,7 +74,7 @@ def test_every_setting_is_explained_by_train_help(capsys: pytest.CaptureFixture[
         (["record", "household", "--out", "x", "--sequences", "0"], "not a whole number above 0"),
         (["record", "no-such-world", "--out", "out"], "There is no world 'no-such-world'; the worlds are: household"),
         (["imagine", "tiny-household", "--state", " ", "--action", "a"], "--state is empty"),
-        (["imagine", "tiny-household", "--state", "s", "--action", "a", "--temperature", "-1"], "a number from 0"),
+        (["imagine", "tiny-household", "--state", "s", "--action", "a", "--temperature", "-1"], "must be 0 or more"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], reason: str, tmp_path: Path, capsys) -> None:

@@ -96,7 +96,7 @@ def test_ids_fall_into_the_part_they_are_for(wanted):
     ("arguments", "code", "said"),
     [
         (["narnia"], 2, "There is no world 'narnia'"),
-        (["household", "--transitions", "5"], 2, "from 20 on"),
+        (["household", "--transitions", "5"], 2, "from 20 up"),
         (["household", "--seed", "1000"], 2, "held out"),
         (["household", "--set", "speed=3"], 2, "speed"),
         (["tau-bench"], 1, "It needs --from PATH"),
