@@ -92,7 +92,7 @@ def test_what_is_pushed_is_whole_and_nothing_else(tmp_path: Path) -> None:
     assert all(file.endswith((".md", ".json", ".safetensors")) for file in files)
     assert json.loads((tmp_path / "out" / MANIFEST).read_text())["base"] == "base"
     text = (tmp_path / "out" / "README.md").read_text()
-    assert "that of tiny-household" in text and str(tmp_path) not in text and "`seed`: 7" in text
+    assert "the one of tiny-household" in text and str(tmp_path) not in text and "`seed`: 7" in text
 
 
 def test_the_card_carries_the_scores(tmp_path: Path) -> None:
