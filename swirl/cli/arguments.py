@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-CHECKPOINT_NAMES = "a path, a shipped name (tiny-household, tiny-blocks), RUN[@iteration], or hub:OWNER/NAME"
+CHECKPOINT_NAMES = "path, shipped name (tiny-household, tiny-blocks), RUN[@iteration], or hub:OWNER/NAME"
 
 
 def add_json(command: argparse.ArgumentParser) -> None:

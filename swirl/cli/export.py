@@ -12,7 +12,12 @@ from swirl.errors import UsageError
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    exporting = commands.add_parser("export", help="write a checkpoint as a folder that runs as a Hugging Face Space")
+    exporting = commands.add_parser(
+        "export",
+        help="write a checkpoint as a folder that runs as a Hugging Face Space",
+        description="Writes a folder with the studio, the checkpoint and pinned requirements, which runs as a Hugging "
+        "Face Space or on any machine. Nothing else from the home is copied.",
+    )
     exporting.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_NAMES)
     exporting.add_argument("--space", metavar="DIR", type=Path, required=True, help="new or empty folder")
     exporting.add_argument(

@@ -15,7 +15,12 @@ from swirl.states import Picture, State
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    imagining = commands.add_parser("imagine", help="sample next states, each scored by the IDM")
+    imagining = commands.add_parser(
+        "imagine",
+        help="sample next states, each scored by the IDM",
+        description="Samples next states from the FWM, and prints each with the IDM's log-probability of the action, "
+        "best first. Pictures are written to imagined/ in the home.",
+    )
     add_checkpoint(imagining)
     imagining.add_argument(
         "--state", metavar="S", required=True, help="text, @FILE to read the text from, or path of a picture"

@@ -11,7 +11,12 @@ from swirl.cli.output import Output
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    inferring = commands.add_parser("infer", help="infer the latent action of each transition of a collection")
+    inferring = commands.add_parser(
+        "infer",
+        help="infer the latent action of each transition of a collection",
+        description="Prints the action that the IDM infers for each transition, in the order of the data, with its "
+        "log-probability in nats. --json also lists the alternatives.",
+    )
     add_checkpoint(inferring)
     inferring.add_argument("--data", metavar="NAME", required=True, help="collection")
     inferring.add_argument("--limit", metavar="N", type=positive_integer, help="infer only the first N transitions")

@@ -11,7 +11,12 @@ from swirl.cli.output import Output
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    resuming = commands.add_parser("resume", help="continue a stopped or interrupted run from its last checkpoint")
+    resuming = commands.add_parser(
+        "resume",
+        help="continue a stopped or interrupted run from its last checkpoint",
+        description="Continues a stopped, interrupted or failed run from its last checkpoint, in this process or, with "
+        "--detach, in the background.",
+    )
     resuming.add_argument("run", metavar="RUN", help="id of the run")
     resuming.add_argument("--detach", action="store_true", help="train in the background and return at once")
     add_json(resuming)

@@ -15,7 +15,10 @@ from swirl.history import RUN_STATUSES, History, Run
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     listing = commands.add_parser(
-        "runs", help="list the runs, newest first; or export, import, delete, note, tag or diff runs"
+        "runs",
+        help="list the runs, newest first; or export, import, delete, note, tag or diff runs",
+        description="Lists the runs, newest first: all, or those that pass every filter. With an ACTION, works on the "
+        "runs that it names.",
     )
     listing.add_argument("--status", choices=RUN_STATUSES, help="only runs with this status")
     listing.add_argument("--preset", metavar="NAME", help="only runs from this preset")

@@ -11,7 +11,10 @@ from swirl.cli.output import Output
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     sample = commands.add_parser(
-        "sample", help="ask a running run for fresh rollouts; its page in the studio shows them"
+        "sample",
+        help="ask a running run for fresh rollouts",
+        description="Asks a running run for fresh rollouts after its current step. The page of the run in the studio "
+        "shows them.",
     )
     sample.add_argument("run", metavar="RUN", help="id of the run")
     add_json(sample)

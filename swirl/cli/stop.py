@@ -10,7 +10,12 @@ from swirl.cli.output import Output
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    stopping = commands.add_parser("stop", help="save a run, then end it after its current step")
+    stopping = commands.add_parser(
+        "stop",
+        help="save a run, then end it after its current step",
+        description="Asks a run to save a checkpoint and end after its current step; `swirl resume RUN` continues it. "
+        "A queued run leaves the queue.",
+    )
     stopping.add_argument("run", metavar="RUN", help="id of the run")
     stopping.add_argument(
         "--force", action="store_true", help="end the process if it has not stopped by itself within seconds"

@@ -11,7 +11,11 @@ from swirl.cli.output import Output, format_table
 
 def add_command(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    worlds = commands.add_parser("worlds", help="list the worlds: which are ready, and what the others need")
+    worlds = commands.add_parser(
+        "worlds",
+        help="list the worlds: which are ready, and what the others need",
+        description="Lists the worlds for `swirl record` and `swirl trial`: which are ready, and what the others need.",
+    )
     add_json(worlds)
     worlds.set_defaults(handler=list_worlds)
 

@@ -66,10 +66,10 @@ def find_checkpoint_row(history: History, home: Path, source: Path) -> Checkpoin
 def is_same_checkpoint(home: Path, name: str, source: Path) -> bool:
     """Return whether a name, as stored with an evaluation, still refers to the checkpoint in `source`."""
     try:
-        found = resolve_checkpoint(home, name)
+        folder = resolve_checkpoint(home, name)
     except SwirlError:
         return False
-    return isinstance(found, Path) and found.resolve() == source.resolve()
+    return isinstance(folder, Path) and folder.resolve() == source.resolve()
 
 
 def render_model_card(

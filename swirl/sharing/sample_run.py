@@ -39,7 +39,7 @@ Weights = dict[str, np.ndarray]
 def pack_sample_run(run_file: Path, target: Path) -> None:
     """Write a run file with its weights replaced by their quantized differences from the shipped checkpoint."""
     sets: dict[str, str | None] = {}
-    kept: dict[str, Weights] = {}
+    differences: dict[str, Weights] = {}
     with (
         zipfile.ZipFile(run_file) as source,
         zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as out,
@@ -54,9 +54,11 @@ def pack_sample_run(run_file: Path, target: Path) -> None:
             moved = any(np.any(tensor) for tensor in difference.values())
             sets[name] = digest if moved else None
             if moved:
-                kept[digest] = difference
+                differences[digest] = difference
         flat = {
-            f"{digest}/{key}": value for digest, part in kept.items() for key, value in quantize_weights(part).items()
+            f"{digest}/{key}": value
+            for digest, part in differences.items()
+            for key, value in quantize_weights(part).items()
         }
         out.writestr(reproducible_zip_entry(DIFFERENCES_FILE), save(flat))
         out.writestr(reproducible_zip_entry(WEIGHT_SETS_FILE), json.dumps(sets, indent=1))
