@@ -1,4 +1,4 @@
-"""Start SWIRL Studio: `python launch.py [--home DIR] [--host 127.0.0.1] [--port 7860] [--no-browser] [--demo]`."""
+"""Start SWIRL Studio and open it in the browser; `python launch.py --help` lists the options."""
 
 import sys
 

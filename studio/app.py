@@ -1,4 +1,4 @@
-"""The studio's pages, each a route of one Gradio app, under one header; and its endpoints for programs."""
+"""Build the Gradio app: one route for each page under a common header, and the endpoints for programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-# Gradio reads this when it is imported: the studio asks nothing of anyone outside this machine.
+# Gradio reads these when it is imported. The studio contacts no other host by itself.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
@@ -22,19 +22,19 @@ from studio.services import browser_scripts, frames, run_files
 from studio.services.sharing import Sharing
 
 PAGES = (explore, play, train, compare, runs)
-UNLISTED_PAGES = (label,)  # pages that others lead to; the navigation leaves them out
+UNLISTED_PAGES = (label,)  # reached through links on other pages, not through the navigation
 
 
 def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
-    """The app over one home folder, ready to launch; every page module brings `PAGE` and `render(home)`.
+    """Build the app for one home folder, ready to launch; every page module has `PAGE` and `render(home)`.
 
-    With `read_only` it is a demonstration, in which the server refuses whatever would write.
+    With `read_only` the app is a demonstration: the server refuses every request that would write.
     """
     sharing = Sharing(home)
     names = [module.PAGE for module in PAGES]
     app = gr.Blocks(title="SWIRL Studio", analytics_enabled=False, fill_width=True)
     with app:
-        api.render(home)  # before the other pages: what comes after one of them counts as its own
+        api.render(home)  # before the pages, because an endpoint defined after a page belongs to that page
     for module in (*PAGES, *UNLISTED_PAGES):
         page = module.PAGE
         with app if page.path == "/" else app.route(page.title, page.path):
@@ -55,7 +55,7 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
 
 
 def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | None, read_only: bool = False) -> None:
-    """Serve `app` in the background: no share link, no run history, nothing of Gradio's to be seen."""
+    """Serve `app` in the background, without a share link, Gradio's run history or its footer."""
     icon = Path(tempfile.mkdtemp(prefix="swirl-")) / "favicon.svg"
     icon.write_text(favicon(), encoding="utf-8")
     app.launch(
@@ -68,7 +68,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         quiet=True,
         share=False,
         show_error=True,
-        footer_links=["api"],  # hidden; `?api` lists the endpoints
+        footer_links=["api"],  # hidden by a style sheet; `?api` lists the endpoints
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,

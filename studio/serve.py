@@ -1,4 +1,4 @@
-"""Serving the studio: the flags of `launch.py`, a free port, a login for other machines, the browser."""
+"""Start the studio's server: the options of `launch.py`, the port, the login, and the browser window."""
 
 from __future__ import annotations
 
@@ -21,28 +21,36 @@ from swirl.version import __version__
 
 PORT = 7860
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PORT_ATTEMPTS = 100  # ports tried after the first
+PORT_ATTEMPTS = 100  # ports to try, from PORT upwards
 
 
 def parser() -> argparse.ArgumentParser:
-    """The flags of `python launch.py`."""
+    """Return the parser of the options of `python launch.py`."""
     flags = argparse.ArgumentParser(prog="launch.py", description="Start SWIRL Studio and open it in the browser.")
-    flags.add_argument("--home", help="where runs and collections lie (default: SWIRL_HOME, else runs/)")
-    flags.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    flags.add_argument(
+        "--home", metavar="DIR", help="folder of runs and collections (default: $SWIRL_HOME, else runs/)"
+    )
+    flags.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
+    )
     flags.add_argument("--port", type=int, help=f"port to listen on (default: {PORT}, or the next free one)")
     opening = flags.add_mutually_exclusive_group()
     opening.add_argument("--no-browser", action="store_true", help="do not open the browser")
-    opening.add_argument("--window", action="store_true", help="open a window of its own, without tabs and address bar")
+    opening.add_argument("--window", action="store_true", help="open a browser window without tabs and address bar")
     flags.add_argument(
-        "--auth", metavar="USER:PASSWORD", help="ask for this login; without it one is made up beyond this machine"
+        "--auth",
+        metavar="USER:PASSWORD",
+        help="require this login; without it, a server that other machines can reach generates one",
     )
-    flags.add_argument("--demo", action="store_true", help="a recorded run in a throw-away home, to look at only")
+    flags.add_argument(
+        "--demo", action="store_true", help="read-only demonstration: a recorded run in a temporary home"
+    )
     flags.add_argument("--version", action="version", version=f"SWIRL Studio {__version__}")
     return flags
 
 
 def is_local(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
+    """Return whether only this machine can reach `host`."""
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -50,21 +58,21 @@ def is_local(host: str) -> bool:
 
 
 def free_port(host: str, named: int | None) -> int:
-    """`named` if it is free, else 7860 or the first free port after it.
+    """Return `named` if it is free; without it, return the first free port from 7860 on.
 
-    Raises UsageError for a port that is none, SwirlError when the named one, or every tried one, is taken.
+    Raises UsageError for a number that is not a port, SwirlError when `named` or every port tried is taken.
     """
     if named is not None:
         if not 1 <= named <= 65535:
-            raise UsageError(f"--port {named} is not a port; name one from 1 to 65535.")
+            raise UsageError(f"--port {named} is not a port; choose one from 1 to 65535.")
         if not _is_free(host, named):
-            raise SwirlError(f"Port {named} is taken on {host}; name another with --port, or leave --port out.")
+            raise SwirlError(f"Port {named} is taken on {host}; choose another with --port, or leave --port out.")
         return named
     for port in range(PORT, PORT + PORT_ATTEMPTS):
         if _is_free(host, port):
             return port
     raise SwirlError(
-        f"Ports {PORT} to {PORT + PORT_ATTEMPTS - 1} are all taken on {host}; name a free one with --port."
+        f"Ports {PORT} to {PORT + PORT_ATTEMPTS - 1} are all taken on {host}; choose a free one with --port."
     )
 
 
@@ -75,7 +83,7 @@ def _is_free(host: str, port: int) -> bool:
         try:
             probe.bind((bare, port))
         except PermissionError as error:
-            raise SwirlError(f"Port {port} needs more rights than you have; choose one from 1024 up.") from error
+            raise SwirlError(f"You have no permission to use port {port}; choose one from 1024 up.") from error
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return False
@@ -84,26 +92,27 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def login(host: str, wanted: str | None, read_only: bool = False) -> tuple[str, str] | None:
-    """The login to ask for: the one wanted, or a made-up one beyond this machine, or None.
+    """Return the user and password to require, or None for no login.
 
-    A studio in which nobody can change anything makes none up. Raises UsageError when `wanted` is not USER:PASSWORD.
+    That is `wanted` if given. Otherwise a server that other machines can reach gets a random password, unless it is
+    read-only. Raises UsageError when `wanted` is not USER:PASSWORD.
     """
     if wanted:
         user, colon, password = wanted.partition(":")
         if not (user and colon and password):
-            raise UsageError("--auth must read USER:PASSWORD, both not empty.")
+            raise UsageError("--auth must be USER:PASSWORD, and neither may be empty.")
         return user, password
     return None if read_only or is_local(host) else ("swirl", secrets.token_urlsafe(9))
 
 
 def serve(arguments: list[str] | None = None) -> int:
-    """Run the studio until it is interrupted; the exit code."""
+    """Run the studio until it is interrupted, and return the exit code."""
     options = parser().parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="swirl-demo-") as scratch:
-            options.demo = options.demo or bool(os.environ.get("SPACE_ID"))  # a Space is for everybody who comes by
+            options.demo = options.demo or bool(os.environ.get("SPACE_ID"))  # a Hugging Face Space is public
             if options.demo and options.home:
-                raise UsageError("--demo shows a recorded run in a throw-away home; leave --home out.")
+                raise UsageError("--demo uses a temporary home with a recorded run; leave --home out.")
             _serve(options, Path(scratch) if options.demo else home_folder(options.home))
     except UsageError as error:
         print(f"launch.py: {error}", file=sys.stderr)
@@ -117,22 +126,24 @@ def serve(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    """SIGTERM means the same as Ctrl C, and a second of either must not cut the closing short."""
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle SIGTERM like Ctrl-C, and ignore further signals so that the studio can close properly."""
     for stop in STOP_SIGNALS:
-        signal.signal(stop, lambda number, frame: None)  # not SIG_IGN: Python complains of one already on its way
+        signal.signal(
+            stop, lambda number, frame: None
+        )  # not SIG_IGN: Python reports an error for a signal that is already pending
     raise KeyboardInterrupt
 
 
 def _serve(options: argparse.Namespace, home: Path) -> None:
-    # What can be said without it is said before the slow import of Gradio.
+    # Report wrong options before the slow import of Gradio.
     account = login(options.host, options.auth, options.demo)
     port = free_port(options.host, options.port)
     if options.port is None and port != PORT:
         print(f"Port {PORT} is taken; using {port}.", flush=True)
 
     for number in STOP_SIGNALS:
-        signal.signal(number, _leave)
+        signal.signal(number, _interrupt)
     from studio import app
     from studio.server import background, browser_window
     from studio.services import inference
@@ -144,16 +155,20 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
     studio = app.build(home, read_only=options.demo)
     try:
         app.launch(studio, host=options.host, port=port, login=account, read_only=options.demo)
-    except OSError as error:  # someone took the port between our look and Gradio's
-        raise SwirlError(f"Port {port} on {options.host} was taken meanwhile; start again.") from error
-    everywhere = options.host in ("0.0.0.0", "::")
-    address = f"http://{'localhost' if everywhere else options.host}:{port}"
-    what = "a demonstration: nothing can be changed, and nothing stays" if options.demo else f"the home {home}"
-    print(f"SWIRL Studio is at {address} with {what}. Stop it with Ctrl C.", flush=True)
+    except OSError as error:  # another process took the port after we checked it
+        raise SwirlError(
+            f"Port {port} on {options.host} has just been taken by another program; start the studio again."
+        ) from error
+    all_interfaces = options.host in ("0.0.0.0", "::")
+    address = f"http://{'localhost' if all_interfaces else options.host}:{port}"
+    mode = "a demonstration: nothing can be changed or kept" if options.demo else f"the home {home}"
+    print(f"SWIRL Studio is at {address} with {mode}. Press Ctrl-C to stop it.", flush=True)
     if account and not options.auth:
-        print(f"Others can reach it, so it asks for a login: user {account[0]}, password {account[1]}", flush=True)
+        print(
+            f"Other machines can reach it, so it requires a login: user {account[0]}, password {account[1]}", flush=True
+        )
     if not options.no_browser:
-        # Somebody is about to look at Explore: what its first answer needs is imported while the browser opens.
+        # Import what the first answer of a model needs while the browser opens.
         threading.Thread(target=inference.shared_models(home).preload_imports, daemon=True).start()
         browser_window.open_studio(address, alone=options.window)
     try:

@@ -1,4 +1,4 @@
-"""The model that a command asks, with as many threads as it can use."""
+"""Load the checkpoint that a command names, with a suitable number of threads."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 
 
 @contextmanager
-def loaded_model(given: argparse.Namespace) -> Iterator[Any]:
-    """The checkpoint that a command names, on its device. Raises SwirlError for one that cannot be loaded."""
+def loaded_model(args: argparse.Namespace) -> Iterator[Any]:
+    """Yield the model of `args.checkpoint` on `args.device`; small models compute with one thread.
+
+    Raises SwirlError when the checkpoint cannot be loaded.
+    """
     from swirl.models import load_world_model
     from swirl.models.thread_count import threads_for_model_size
 
-    model = load_world_model(given.home, given.checkpoint, device=given.device)
+    model = load_world_model(args.home, args.checkpoint, device=args.device)
     with threads_for_model_size(getattr(model, "is_small", False)):
         yield model

@@ -1,150 +1,189 @@
-"""`swirl train`, `swirl stop`, `swirl resume`: the life of a run."""
+"""`swirl runs`: list the runs, and export, import, delete, note, tag or compare them."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from swirl.cli.arguments import add_json
 from swirl.cli.output import Output, format_table
-from swirl.cli.run_options import build_settings, run_result, show_training_progress, warn_if_memory_short
 from swirl.errors import UsageError
-from swirl.presets import PRESETS
-from swirl.settings import PER_PHASE, SETTING_FIELDS
+from swirl.history import RUN_STATUSES, History, Run
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add this room's commands to the parser."""
-    training = commands.add_parser(
-        "train",
-        help="warm up if asked, then let the two models teach each other",
-        description="Trains in this process (Ctrl-C once: save and stop; twice: abort) or, with --detach, in one that "
-        "outlives the terminal. Prints the run's id.",
-        epilog=settings_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    listing = commands.add_parser(
+        "runs",
+        help="list the runs, newest first; or export, import, delete, note, tag or diff runs",
+        description="Lists the runs, newest first: all, or those that pass every filter. With an ACTION, works on the "
+        "runs that it names.",
     )
-    base = training.add_mutually_exclusive_group(required=True)
-    base.add_argument("--preset", metavar="NAME", help="one of " + ", ".join(PRESETS))
-    base.add_argument(
-        "--config", metavar="FILE", type=Path, help="settings as JSON or TOML, e.g. a run's settings.json"
+    listing.add_argument("--status", choices=RUN_STATUSES, help="only runs with this status")
+    listing.add_argument("--preset", metavar="NAME", help="only runs from this preset")
+    listing.add_argument("--data", metavar="NAME", help="only runs on this collection")
+    listing.add_argument("--tag", metavar="TAG", help="only runs with this tag")
+    add_json(listing)
+    listing.set_defaults(handler=list_runs)
+    actions = listing.add_subparsers(metavar="ACTION")
+
+    export = add_runs_action(actions, "export", "write a run to one file", export_run_file)
+    export.add_argument("run", metavar="RUN", help="id of the run")
+    export.add_argument("file", metavar="FILE", type=Path, help="file to write, or a folder to write RUN.swirl.zip to")
+    importing = add_runs_action(
+        actions,
+        "import",
+        "add the run from a file; everything in it is checked and nothing is executed",
+        import_run_file,
     )
-    training.add_argument("--data", metavar="NAME", help="a collection (default: the preset's)")
-    training.add_argument("--labels", metavar="FILE", help="JSONL of state, action, next_state for a warm-up")
-    training.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change settings")
-    training.add_argument("--name", help="a name for people (default: the run's id)")
-    training.add_argument("--detach", action="store_true", help="train in the background and return at once")
-    add_json(training)
-    training.set_defaults(handler=train_run)
-
-    stopping = commands.add_parser("stop", help="save a run and end it after its present step")
-    stopping.add_argument("run", metavar="RUN")
-    stopping.add_argument("--force", action="store_true", help="end the process if it does not obey within seconds")
-    add_json(stopping)
-    stopping.set_defaults(handler=stop_run)
-
-    resuming = commands.add_parser("resume", help="continue a stopped or interrupted run from its last checkpoint")
-    resuming.add_argument("run", metavar="RUN")
-    resuming.add_argument("--detach", action="store_true", help="train in the background and return at once")
-    add_json(resuming)
-    resuming.set_defaults(handler=resume_run)
+    importing.add_argument("file", metavar="FILE", type=Path, help="file from `swirl runs export`")
+    deleting = add_runs_action(
+        actions,
+        "delete",
+        "delete a run with its records and files; without --yes only list what would be deleted",
+        delete_run,
+    )
+    deleting.add_argument("run", metavar="RUN", help="id of the run")
+    deleting.add_argument("--yes", action="store_true", help="delete the run; this cannot be undone")
+    noting = add_runs_action(actions, "note", "set the note on a run; an empty text removes it", set_note)
+    noting.add_argument("run", metavar="RUN", help="id of the run")
+    noting.add_argument("text", metavar="TEXT", help="text of the note")
+    tagging = add_runs_action(actions, "tag", "replace the tags of a run; with no TAG, remove them", set_tags)
+    tagging.add_argument("run", metavar="RUN", help="id of the run")
+    tagging.add_argument("tags", metavar="TAG", nargs="*", help="new tags")
+    comparing = add_runs_action(actions, "diff", "show the settings in which two or more runs differ", compare_runs)
+    comparing.add_argument("runs", metavar="RUN", nargs="+", help="ids of the runs")
 
 
-def settings_help() -> str:
-    """The settings that --set and a config file take, one a line."""
-    lines = [
-        f"  {name:<22}{'*' if name in PER_PHASE else ' '} {spec.metadata['help']} ({spec.default})"
-        for name, spec in SETTING_FIELDS.items()
-    ]
-    return "\n".join(["settings, with their defaults; forward.NAME and inverse.NAME override those with a *:", *lines])
+def add_runs_action(
+    actions: argparse._SubParsersAction, name: str, summary: str, handler: object
+) -> argparse.ArgumentParser:
+    """Add an action of `swirl runs`; --json may stand before or after its name."""
+    parser = actions.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document on standard output"
+    )
+    parser.set_defaults(handler=handler)
+    return parser
 
 
-def train_run(given: argparse.Namespace, out: Output) -> int:
-    """Create a run, then train it here or leave it to a process of its own."""
-    from swirl.runs import distributed, jobs
-
-    settings = build_settings(given)
-    if given.detach and distributed.world_size() > 1:
-        raise UsageError("--detach cannot be combined with a launcher of several processes.")
-    if distributed.rank() > 0:
-        return train_as_helper_rank(given.home)
-    warn_if_memory_short(given.home, settings, out)
-    about: dict[str, Any] = {"preset": given.preset, "settings": settings, "name": given.name}
-    if given.detach:
-        run_id = jobs.start(given.home, **about)
-        out.print_document(run_result(given.home, run_id))
-        out.print_line(run_id)
-        return 0
-    run_id = jobs.create_foreground_run(given.home, **about)
-    return train_in_foreground(given.home, run_id, out)
-
-
-def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
-    """Train a run that waits for this process; returns 0 when it finished or was stopped, else 1."""
-    from swirl.runs import distributed, jobs
-
-    out.print_line(run_id)
-    if distributed.world_size() > 1:
-        distributed.announce(home, run_id)
-    try:
-        with show_training_progress(home, run_id, out):
-            jobs.train_in_foreground(home, run_id)
-    finally:
-        if distributed.world_size() > 1:
-            distributed.remove_announcement(home)
-    ended = run_result(home, run_id)
-    out.print_document(ended)
-    if ended["checkpoints"]:
-        names = [[item["name"], item["phase"], format_scores(item["scores"])] for item in ended["checkpoints"]]
-        out.print_line(format_table(["CHECKPOINT", "PHASE", "SCORES"], names))
-    if ended["status"] in ("failed", "interrupted"):
-        out.print_error(ended["error"] or f"Run {run_id} was interrupted; to continue it: swirl resume {run_id}")
-        return 1
-    out.print_note(f"Run {run_id} {ended['status']}." + (f" Best: {ended['best']}." if ended["best"] else ""))
-    return 0
-
-
-def train_as_helper_rank(home: Path) -> int:
-    """Train beside rank 0, which keeps the books."""
-    import signal
-
-    from swirl.evaluation.selection_scores import SelectionScorer
-    from swirl.runs import distributed
-    from swirl.training.loop import train
-
-    # Rank 0 alone answers signals, with a stop request that every rank obeys at the same step.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    train(home, distributed.wait_for_run_id(home), SelectionScorer)
-    return 0
-
-
-def format_scores(scores: dict[str, float]) -> str:
-    """Scores on one line, shortest useful form."""
-    return "  ".join(f"{name} {value:.3f}" for name, value in scores.items())
-
-
-def stop_run(given: argparse.Namespace, out: Output) -> int:
-    """Ask a run to save and end."""
-    from swirl.history import History
+def list_runs(args: argparse.Namespace, out: Output) -> int:
+    """Print the runs that pass the filters, after marking those whose process has died as interrupted."""
     from swirl.runs import jobs
 
-    jobs.stop(given.home, given.run, force=given.force)
-    status = History(given.home).run(given.run).status
-    out.print_document({"run": given.run, "status": status})
-    out.print_line(f"Run {given.run} is {status}.")
+    jobs.reconcile(args.home)
+    runs = [run for run in History(args.home).runs() if matches_filters(run, args)]
+    out.print_document([run_document(run) for run in runs])
+    rows = [
+        [run.id, run.status, run.phase or "", str(run.step or ""), run.preset or "", run.name, ", ".join(run.tags)]
+        for run in runs
+    ]
+    headings = ["RUN", "STATUS", "PHASE", "STEP", "PRESET", "NAME", "TAGS"]
+    out.print_line(format_table(headings, rows) if runs else "No run matches." if has_filters(args) else "No runs yet.")
     return 0
 
 
-def resume_run(given: argparse.Namespace, out: Output) -> int:
-    """Continue a run, here or in a process of its own."""
-    from swirl.runs import distributed, jobs
+def has_filters(args: argparse.Namespace) -> bool:
+    """Return whether any filter is set."""
+    return any((args.status, args.preset, args.data, args.tag))
 
-    if distributed.rank() > 0:
-        return train_as_helper_rank(given.home)
-    jobs.resume(given.home, given.run, detach=given.detach)
-    if given.detach:
-        out.print_document(run_result(given.home, given.run))
-        out.print_line(given.run)
-        return 0
-    return train_in_foreground(given.home, given.run, out)
+
+def matches_filters(run: Run, args: argparse.Namespace) -> bool:
+    """Return whether a run passes all filters."""
+    pairs = ((args.status, run.status), (args.preset, run.preset), (args.data, run.settings.get("data")))
+    return all(wanted is None or wanted == value for wanted, value in pairs) and (
+        args.tag is None or args.tag in run.tags
+    )
+
+
+def run_document(run: Run) -> dict[str, object]:
+    """Return a run as --json prints it."""
+    columns = ("name", "status", "pid", "phase", "step", "preset", "created", "error", "parent", "note", "tags")
+    values = asdict(run)
+    return {"run": run.id, **{column: values[column] for column in columns}, "data": run.settings.get("data")}
+
+
+def export_run_file(args: argparse.Namespace, out: Output) -> int:
+    """Write a run to one file, and name the checkpoints that could not be included."""
+    from swirl.runs.archive.exporting import export_run
+
+    exported = export_run(args.home, args.run, args.file, out.show_progress)
+    out.print_document(
+        {"run": args.run, "file": str(exported.file), "bytes": exported.size, "left_out": list(exported.left_out)}
+    )
+    for name in exported.left_out:
+        out.print_note(f"Checkpoint {name} is left out because its files are missing.")
+    out.print_line(str(exported.file))
+    return 0
+
+
+def import_run_file(args: argparse.Namespace, out: Output) -> int:
+    """Add the run from a file, and name what it needs that this machine lacks."""
+    from swirl.runs.archive.importing import import_run
+
+    imported = import_run(args.home, args.file, out.show_progress)
+    out.print_document(asdict(imported))
+    if imported.run != imported.was:
+        out.print_note(f"Its id was {imported.was}, which is already in use here.")
+    for missing in imported.lacks:
+        out.print_note(f"This machine lacks {missing}.")
+    out.print_line(imported.run)
+    return 0
+
+
+def delete_run(args: argparse.Namespace, out: Output) -> int:
+    """Delete a run, or list what would be deleted and which runs started from its checkpoints."""
+    from swirl.runs.archive.deletion import delete_run as remove
+    from swirl.runs.archive.deletion import preview_deletion
+
+    preview = preview_deletion(args.home, args.run)
+    if args.yes:
+        remove(args.home, args.run)
+    dependents = [run.id for run in preview.dependents]
+    out.print_document(
+        {
+            "run": args.run,
+            "deleted": args.yes,
+            "checkpoints": preview.checkpoints,
+            "figures": preview.metrics,
+            "files": preview.disk.files,
+            "bytes": preview.disk.size,
+            "started_from_it": dependents,
+        }
+    )
+    if dependents:
+        out.print_line(f"Runs that started from its checkpoints: {', '.join(dependents)}.")
+    out.print_line(
+        f"{args.run}: {preview.checkpoints} checkpoints, {preview.metrics} metric values, {preview.disk.files} files, "
+        f"{preview.disk.size / 1e6:.1f} MB. " + ("Deleted." if args.yes else "To delete it, add --yes.")
+    )
+    return 0
+
+
+def set_note(args: argparse.Namespace, out: Output) -> int:
+    """Set the note on a run."""
+    History(args.home).set_note(args.run, args.text.strip())
+    out.print_document({"run": args.run, "note": args.text.strip()})
+    return 0
+
+
+def set_tags(args: argparse.Namespace, out: Output) -> int:
+    """Replace the tags of a run."""
+    tags = History(args.home).set_tags(args.run, args.tags)
+    out.print_document({"run": args.run, "tags": list(tags)})
+    return 0
+
+
+def compare_runs(args: argparse.Namespace, out: Output) -> int:
+    """Print the settings in which runs differ, with the value of each run."""
+    from swirl.runs.archive.settings_differences import settings_difference
+
+    if len(args.runs) < 2:
+        raise UsageError("swirl runs diff needs two or more runs; name another.")
+    runs = [History(args.home).run(name) for name in args.runs]
+    differences = settings_difference(*(run.settings for run in runs))
+    out.print_document({d.name: dict(zip(args.runs, d.values, strict=True)) for d in differences})
+    rows = [[d.name, *d.values] for d in differences]
+    out.print_line(format_table(["SETTING", *args.runs], rows) if rows else "No setting differs.")
+    return 0

@@ -1,4 +1,4 @@
-"""`swirl trial`: a world tried from recording to figures with one command."""
+"""`swirl trial`: record a world, train on it for a few steps, and measure before and after."""
 
 from __future__ import annotations
 
@@ -6,53 +6,58 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from swirl.cli.arguments import add_json, positive_integer
+from swirl.cli.arguments import add_json, add_seed, positive_integer
 from swirl.cli.output import Output, format_table
 from swirl.errors import UsageError
 
 MIN_TRANSITIONS = 20
 
 
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add this room's command to the parser."""
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
     trial = commands.add_parser(
         "trial",
-        help="record a world, train a few steps on it, and measure before and after",
-        description="Records N training transitions and half as many held-out ones, imports them, makes a "
-        "small text model of the world's own states (pictures: takes tiny-blocks; --set model=NAME: takes that one), "
-        "warms it up on the half that keeps its actions, trains a few steps of each phase on the other half, and "
-        "measures on the held-out ones before and after, beside copying the input. The collection trial-WORLD and the "
-        "run are kept in the home like any other.",
+        help="record a world, train on it for a few steps, and measure before and after",
+        description="Records N training transitions and half as many held-out ones, and imports them as the "
+        "collection trial-WORLD. Builds a small text model from the world's own states, or uses tiny-blocks for "
+        "pictures, or the model of --set model=NAME. Warms it up on the half of the training transitions that keep "
+        "their actions, trains a few steps of each phase on the other half, and measures it on the held-out "
+        "transitions before and after, beside the copy-the-state baseline. The collection and the run stay in the "
+        "home.",
     )
-    trial.add_argument("world", metavar="WORLD", help="a name from `swirl worlds`")
+    trial.add_argument("world", metavar="WORLD", help="name from `swirl worlds`")
     trial.add_argument(
-        "--transitions", metavar="N", type=positive_integer, default=200, help="to learn from (default 200)"
+        "--transitions", metavar="N", type=positive_integer, default=200, help="training transitions (default: 200)"
     )
-    trial.add_argument("--from", metavar="PATH", type=Path, dest="source", help="the log, for tau-bench and toolbench")
-    trial.add_argument("--seed", metavar="S", type=int, default=0, help="the same seed, the same transitions")
-    trial.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="change settings")
+    trial.add_argument(
+        "--from", metavar="PATH", type=Path, dest="source", help="log to read, for tau-bench and toolbench"
+    )
+    add_seed(trial, "the same seed gives the same transitions")
+    trial.add_argument("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings to change")
     add_json(trial)
-    trial.set_defaults(handler=try_world)
+    trial.set_defaults(handler=run_trial)
 
 
-def try_world(given: argparse.Namespace, out: Output) -> int:
-    """Run all steps and print the table."""
+def run_trial(args: argparse.Namespace, out: Output) -> int:
+    """Run all steps of a trial and print its figures."""
     from swirl.cli.trial_steps import Trial
     from swirl.settings import parse_assignment
     from swirl.worlds.base import HELD_OUT_SEED
     from swirl.worlds.registry import WORLDS
 
-    if given.world not in WORLDS:
-        raise UsageError(f"There is no world {given.world!r}; the worlds are: {', '.join(WORLDS)}.")
-    if given.transitions < MIN_TRANSITIONS:
-        raise UsageError(f"--transitions takes a whole number from {MIN_TRANSITIONS} on, not {given.transitions}.")
-    if not 0 <= given.seed < HELD_OUT_SEED:
-        raise UsageError(f"--seed takes a whole number from 0 to {HELD_OUT_SEED - 1}; later ones are held out.")
-    trial = Trial(given.home, given.world, WORLDS[given.world].kind, out)
-    changes = dict(parse_assignment(text) for text in given.set)
-    settings = trial.settings(changes)  # a wrong setting is said before anything is recorded
+    if args.world not in WORLDS:
+        raise UsageError(f"There is no world {args.world!r}; the worlds are: {', '.join(WORLDS)}.")
+    if args.transitions < MIN_TRANSITIONS:
+        raise UsageError(f"--transitions must be a whole number from {MIN_TRANSITIONS} up, not {args.transitions}.")
+    if not 0 <= args.seed < HELD_OUT_SEED:
+        raise UsageError(
+            f"--seed must be a whole number from 0 to {HELD_OUT_SEED - 1}, not {args.seed}; higher seeds are held out."
+        )
+    trial = Trial(args.home, args.world, WORLDS[args.world].kind, out)
+    changes = dict(parse_assignment(text) for text in args.set)
+    settings = trial.settings(changes)  # reports a wrong setting before anything is recorded
     with trial.timed("record"):
-        counts = trial.record(given.transitions, given.seed, given.source)
+        counts = trial.record(args.transitions, args.seed, args.source)
     with trial.timed("import"):
         import_recording(trial, out)
     if trial.kind == "text" and "model" not in changes:
@@ -71,7 +76,7 @@ def try_world(given: argparse.Namespace, out: Output) -> int:
     with trial.timed("infer"):
         inferred = trial.infer(last)
     document = {
-        "world": given.world,
+        "world": args.world,
         "collection": trial.name,
         "run": run,
         "model": settings.model,
@@ -87,24 +92,24 @@ def try_world(given: argparse.Namespace, out: Output) -> int:
 
 
 def import_recording(trial: Any, out: Output) -> None:
-    """Import what was recorded, under the trial's name."""
+    """Import the recording under the name of the trial."""
     from swirl.sources.collections.catalog import import_collection
 
     import_collection(trial.home, trial.folder, trial.name, progress=out.show_progress)
 
 
 def print_result(document: dict[str, Any], out: Output) -> None:
-    """The figures for people: what was learned from, how long it took, and the table."""
+    """Print the data, the time taken and the table of figures."""
     counts, seconds, columns = document["transitions"], document["seconds"], document["metrics"]
     out.print_line(
         f"{document['world']}: {counts['labelled']} transitions with their actions, {counts['unlabelled']} without, "
-        f"{counts['held_out']} held out; {document['model']}, {sum(seconds.values()):.0f} s in all."
+        f"{counts['held_out']} held out; {document['model']}, {sum(seconds.values()):.0f} s in total."
     )
     names = [name.removeprefix("forward/") for name in columns["before"] if name.startswith("forward/")]
     rows = []
     for name in names:
-        learned = [format_interval(column, f"forward/{name}") for column in columns.values()]
-        rows.append([f"forward/{name}", format_interval(columns["before"], f"copy/{name}"), *learned])
+        values = [format_interval(column, f"forward/{name}") for column in columns.values()]
+        rows.append([f"forward/{name}", format_interval(columns["before"], f"copy/{name}"), *values])
     rows.append(
         ["inverse/exact_match", "–", *(format_interval(column, "inverse/exact_match") for column in columns.values())]
     )
@@ -112,12 +117,12 @@ def print_result(document: dict[str, Any], out: Output) -> None:
     out.print_line(
         f"Inferred {document['inferred']['actions']} actions, {document['inferred']['distinct']} of them distinct."
     )
-    out.print_note(f"Seconds: {', '.join(f'{step} {took:.1f}' for step, took in seconds.items())}.")
+    out.print_note(f"Seconds: {', '.join(f'{step} {duration:.1f}' for step, duration in seconds.items())}.")
     out.print_note(f"Next: swirl evaluate {document['checkpoints']['after']} --data {document['collection']}")
 
 
 def format_interval(column: dict[str, dict[str, float]], name: str) -> str:
-    """A figure with its 95 % interval."""
+    """Format a figure with its 95 % interval; a dash where there is none."""
     if name not in column:
         return "–"
     value = column[name]

@@ -1,4 +1,4 @@
-"""The steps of `swirl trial`: record, import, train a little, and measure before and after beside copy-the-input."""
+"""The steps of `swirl trial`: record, build a base model, train a few steps, infer and measure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from swirl.cli.output import Output
-from swirl.cli.run_options import show_training_progress
+from swirl.cli.training_progress import show_training_progress
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.settings import Settings
 
 TRIAL_PRESETS = {"text": "tiny-household", "image": "tiny-blocks"}
-"""The preset for each kind of states."""
+"""The preset that a trial starts from, by the kind of states."""
 
 FEW_STEPS: dict[str, object] = {
     "iterations": 1,
@@ -32,13 +32,13 @@ FEW_STEPS: dict[str, object] = {
     "held_out": 16,
     "learning_rate_warmup": 1,
 }
-"""A few steps of each phase, on states longer than those of the preset."""
+"""Changes to the preset: a few steps of each phase, and room for longer states."""
 
 MEASURES = {"text": ("exact_match", "token_accuracy"), "image": ("exact_match", "psnr")}
 
 
 class Trial:
-    """One trial of a world in a home; `seconds` grows by the time of each step."""
+    """One trial of a world in a home; `seconds` collects the duration of each step."""
 
     def __init__(self, home: Path, world: str, kind: str, out: Output) -> None:
         self.home, self.world, self.kind, self.out = home, world, kind, out
@@ -48,16 +48,17 @@ class Trial:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Note how long a step takes, in seconds, and say that it begins."""
+        """Announce a step, and keep how long it takes in `seconds`."""
         self.out.print_note(f"{self.name}: {step}")
         started = time.perf_counter()
         yield
         self.seconds[step] = round(time.perf_counter() - started, 1)
 
     def record(self, transitions: int, seed: int, source: Path | None) -> dict[str, int]:
-        """Record anew into the trial's folder; returns the transitions by part. What was there is replaced at the end.
+        """Record into the trial's folder and return the number of transitions in each part.
 
-        Raises SwirlError when the world is not ready or the home cannot be written.
+        The recording of an earlier trial is replaced only once the new one is complete. Raises SwirlError when the
+        world is not ready or the home cannot be written.
         """
         from swirl.worlds.registry import WORLDS, open_world, write_metadata
         from swirl.worlds.trial_data import write_trial
@@ -68,20 +69,20 @@ class Trial:
             fresh.mkdir(parents=True)
             with open_world(self.world, source) as world:
                 counts = write_trial(world, WORLDS[self.world].kind, fresh, transitions, seed, self.out.show_progress)
-            said = f"swirl trial {self.world} --transitions {transitions} --seed {seed}"
-            write_metadata(self.world, fresh, said, title=f"Trial of {WORLDS[self.world].title}")
+            command = f"swirl trial {self.world} --transitions {transitions} --seed {seed}"
+            write_metadata(self.world, fresh, command, title=f"Trial of {WORLDS[self.world].title}")
             shutil.rmtree(self.folder, ignore_errors=True)
             fresh.rename(self.folder)
         except OSError as error:
             raise SwirlError(
-                f"{self.folder} cannot be written ({error.strerror}); mend that, and try again."
+                f"{self.folder} cannot be written ({error.strerror}); free or unlock it, then try again."
             ) from error
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         return counts
 
     def settings(self, changes: dict[str, object]) -> Settings:
-        """The preset's settings with a few steps of each phase, and what the user changed."""
+        """Return the preset's settings, reduced to a few steps of each phase, with the user's changes."""
         from swirl.presets import get_preset
 
         settings = get_preset(TRIAL_PRESETS[self.kind]).settings.replace(FEW_STEPS)
@@ -89,7 +90,7 @@ class Trial:
         return settings.replace({"data": self.name, "labels": labels, **changes})
 
     def make_base_model(self, settings: Settings) -> Settings:
-        """The settings with a small text model made of the world's own states, which lies beside the trial's folder."""
+        """Build a small text model from the world's own states, and return the settings with it as the model."""
         from swirl.recipes.trial_base import make_base
         from swirl.sources.collections.catalog import load_sequences
         from swirl.sources.collections.split import split_of
@@ -104,7 +105,7 @@ class Trial:
         return settings.replace({"model": str(folder.resolve())})
 
     def train(self, settings: Settings) -> tuple[str, str, str]:
-        """Train an ordinary run here; returns its id, its warmed-up checkpoint and its last one.
+        """Train a run in this process; return its id, and its checkpoints after the warm-up and at the end.
 
         Raises SwirlError when the run does not finish.
         """
@@ -115,13 +116,13 @@ class Trial:
         with show_training_progress(self.home, run, self.out):
             jobs.train_in_foreground(self.home, run)
         history = History(self.home)
-        status, checkpoints = history.run(run), history.checkpoints(run)
-        if status.status != "finished":
-            raise SwirlError(status.error or f"Run {run} was {status.status}; to continue it: swirl resume {run}")
+        ended, checkpoints = history.run(run), history.checkpoints(run)
+        if ended.status != "finished":
+            raise SwirlError(ended.error or f"Run {run} was {ended.status}; to continue it, run `swirl resume {run}`.")
         return run, checkpoints[0].name, checkpoints[-1].name
 
     def infer(self, checkpoint: str) -> list[str]:
-        """The actions that a model infers for the whole collection; kept beside the trial's folder, one a line."""
+        """Infer the actions of the whole collection, and write them to `WORLD-inferred.txt` beside its folder."""
         from swirl.models import load_world_model
         from swirl.models.thread_count import threads_for_model_size
         from swirl.sources.collections.catalog import load_sequences
@@ -130,13 +131,15 @@ class Trial:
         model = load_world_model(self.home, checkpoint)
         pairs = [(t.state, t.next_state) for t in transitions]
         with threads_for_model_size(model.is_small):
-            found = [one.action for one in model.infer(pairs, alternatives=1, progress=self.out.show_progress)]
-        # Not within the folder, for an import of that reads every text in it.
-        self.folder.with_name(f"{self.world}-inferred.txt").write_text("\n".join(map(repr, found)) + "\n", "utf-8")
-        return found
+            actions = [
+                inference.action for inference in model.infer(pairs, alternatives=1, progress=self.out.show_progress)
+            ]
+        # Beside the folder, because an import of the folder reads every text in it.
+        self.folder.with_name(f"{self.world}-inferred.txt").write_text("\n".join(map(repr, actions)) + "\n", "utf-8")
+        return actions
 
     def measure(self, checkpoint: str, settings: Settings) -> dict[str, dict[str, float]]:
-        """A model's figures on the held-out part, with 95 % intervals over sequences, kept in the history."""
+        """Evaluate a model on the held-out part, and keep its figures and their 95 % intervals in the history."""
         from swirl.history import History
         from swirl.models import load_world_model
         from swirl.models.thread_count import threads_for_model_size
@@ -152,7 +155,12 @@ class Trial:
 def evaluate_held_out(
     model: Any, home: Path, data: str, measures: tuple[str, ...], progress: ProgressCallback
 ) -> dict[str, dict[str, float]]:
-    """Forward, copy and inverse figures of a model on the test part of a collection, greedy, under the true actions."""
+    """Evaluate a model on the test part of a collection: greedy next states under the true actions, inferred actions.
+
+    Returns `forward/…` and `copy/…` (the state itself as the prediction) for each of `measures`, and
+    `inverse/exact_match`, each as `{"value", "low", "high"}` with a 95 % interval bootstrapped over sequences. Without
+    true actions there are only the `copy/…` figures.
+    """
     from swirl.evaluation import copy_baseline, forward
     from swirl.evaluation.answers import ModelAnswers
     from swirl.evaluation.bootstrap import bootstrap_mean
@@ -180,5 +188,5 @@ def evaluate_held_out(
     if truth is not None:
         columns["inverse/exact_match"] = [exact_match(a, z) for a, z in zip(inferred, truth, strict=True)]
     groups = [t.sequence_id for t in transitions]
-    found = {name: bootstrap_mean(values, groups) for name, values in columns.items()}
-    return {name: dataclasses.asdict(value) for name, value in found.items() if value is not None}
+    estimates = {name: bootstrap_mean(values, groups) for name, values in columns.items()}
+    return {name: dataclasses.asdict(value) for name, value in estimates.items() if value is not None}

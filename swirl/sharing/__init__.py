@@ -1,1 +1,1 @@
-"""A checkpoint for others: a Hugging Face Space, a repository on the Hub, its model card, a recorded run."""
+"""Share a checkpoint as a Hugging Face Space or on the Hub, and pack the recorded run of a demonstration."""

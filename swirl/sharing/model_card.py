@@ -1,4 +1,4 @@
-"""The model card of a checkpoint: what it is, how to load it, how it was trained, and its scores."""
+"""Write the model card of a checkpoint: what it is, how to load it, its scores, and how it was trained."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from swirl.history import Checkpoint, History
 from swirl.models.checkpoints import resolve_checkpoint
 from swirl.models.hub import HUB_ID
 
-TRAINED_WITH = ("method", "data", "iterations", "steps_per_phase", "batch_size", "group_size", "seed", "anchor")
+TRAINING_SETTINGS = ("method", "data", "iterations", "steps_per_phase", "batch_size", "group_size", "seed", "anchor")
 
 
 @dataclass(frozen=True)
 class Score:
-    """One figure with its 95 % interval where there is one, and the collection and part that it was measured on."""
+    """A figure with its 95 % interval, if there is one, and the collection and part it was measured on."""
 
     metric: str
     value: float
@@ -29,44 +29,47 @@ class Score:
 
 
 def load_scores(home: Path, source: Path) -> tuple[list[Score], dict[str, Any]]:
-    """What is known of a checkpoint: its newest evaluation on each collection, else the scores of its training.
+    """Return the scores of a checkpoint, and the settings of the run that made it.
 
-    Also the settings of the run that made it; none for one that no run of this home has made.
+    The scores are those of its newest evaluation on each collection or, without one, the held-out scores from
+    training. The settings are empty when no run of this home made the checkpoint.
     """
     history = History(home)
-    owned = find_checkpoint_row(history, home, source)
-    settings = history.run(owned.run).settings if owned else {}
+    row = find_checkpoint_row(history, home, source)
+    settings = history.run(row.run).settings if row else {}
     newest: dict[str, Mapping[str, Any]] = {}
     for evaluation in history.evaluations():
         if is_same_checkpoint(home, evaluation.checkpoint, source):
             newest.setdefault(evaluation.data, evaluation.metrics)
-    found = [
+    scores = [
         Score(metric, value["value"], value.get("low"), value.get("high"), data, "test")
         for data, metrics in newest.items()
         for metric, value in metrics.items()
         if isinstance(value, dict) and isinstance(value.get("value"), int | float)
     ]
-    if not found and owned:
+    if not scores and row:
         data = str(settings.get("data"))
-        found = [Score(metric, value, None, None, data, "selection") for metric, value in owned.scores.items()]
-    return found, settings
+        scores = [Score(metric, value, None, None, data, "selection") for metric, value in row.scores.items()]
+    return scores, settings
 
 
 def find_checkpoint_row(history: History, home: Path, source: Path) -> Checkpoint | None:
-    """The row of the checkpoint that lies in the folder `source`."""
+    """Return the checkpoint of the history whose files lie in the folder `source`, or None."""
     if not source.is_relative_to(home.resolve()):
         return None
-    kept = (checkpoint for run in history.runs() for checkpoint in history.checkpoints(run.id))
-    return next((checkpoint for checkpoint in kept if (home / checkpoint.path).resolve() == source.resolve()), None)
+    checkpoints = (checkpoint for run in history.runs() for checkpoint in history.checkpoints(run.id))
+    return next(
+        (checkpoint for checkpoint in checkpoints if (home / checkpoint.path).resolve() == source.resolve()), None
+    )
 
 
 def is_same_checkpoint(home: Path, name: str, source: Path) -> bool:
-    """Whether a name, as an evaluation kept it, still means the checkpoint in `source`."""
+    """Return whether a name, as stored with an evaluation, still refers to the checkpoint in `source`."""
     try:
-        found = resolve_checkpoint(home, name)
+        folder = resolve_checkpoint(home, name)
     except SwirlError:
         return False
-    return isinstance(found, Path) and found.resolve() == source.resolve()
+    return isinstance(folder, Path) and folder.resolve() == source.resolve()
 
 
 def render_model_card(
@@ -74,13 +77,16 @@ def render_model_card(
     repository: str,
     manifest: Mapping[str, Any],
     origin: str,
-    known: list[Score],
+    scores: list[Score],
     settings: Mapping[str, Any],
 ) -> str:
-    """The text of README.md, its front matter for the Hub included; `origin` names a base that comes along."""
+    """Return the text of README.md with its front matter for the Hub.
+
+    `origin` describes a base model that is uploaded too; it is not used for a base model on the Hub.
+    """
     base = str(manifest["base"])
     on_hub = base if HUB_ID.fullmatch(base) else None
-    front = front_matter(name, on_hub, known, manifest.get("kind") == "image")
+    front = front_matter(name, on_hub, scores, manifest.get("kind") == "image")
     if on_hub:
         where = f"The base model is [{on_hub}](https://huggingface.co/{on_hub})."
         base_model = f'AutoModelForCausalLM.from_pretrained("{on_hub}")'
@@ -94,16 +100,16 @@ def render_model_card(
 # {name}
 
 A world model of {states}: one language model with two LoRA adapters. `fwm`, the forward world model, predicts the next
-state after an action; `idm`, the inverse dynamics model, says which action led from one state to the next. Trained
-with SWIRL Studio, after *Self-Improving World Modelling with Latent Actions*
+state after an action. `idm`, the inverse dynamics model, infers the action that led from one state to the next. Trained
+with SWIRL Studio, which implements *Self-Improving World Modelling with Latent Actions*
 ([arXiv 2602.06130](https://arxiv.org/abs/2602.06130)).
 
 {where}
 
-## Use it
+## Usage
 
-In SWIRL Studio, `hub:{repository}` is the checkpoint's name: `swirl infer hub:{repository} --data NAME`.
-The adapters are ordinary ones of peft, in safetensors:
+In SWIRL Studio, name the checkpoint `hub:{repository}`: `swirl infer hub:{repository} --data NAME`.
+The adapters are ordinary peft adapters in safetensors:
 
 ```python
 from peft import PeftModel
@@ -116,7 +122,7 @@ model.load_adapter("{repository}", subfolder="idm", adapter_name="idm")
 
 ## Scores
 
-{score_table(known)}
+{score_table(scores)}
 
 ## Training
 
@@ -124,8 +130,8 @@ model.load_adapter("{repository}", subfolder="idm", adapter_name="idm")
 """
 
 
-def front_matter(name: str, base: str | None, known: list[Score], image: bool) -> str:
-    """The YAML that the Hub reads: library, base model, tags, and the scores as a model index."""
+def front_matter(name: str, base: str | None, scores: list[Score], image: bool) -> str:
+    """Return the YAML that the Hub reads: library, base model, tags, and the scores as a model index."""
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [
@@ -139,7 +145,7 @@ def front_matter(name: str, base: str | None, known: list[Score], image: bool) -
             metric_name=score.metric,
             metric_value=round(score.value, 6),
         )
-        for score in known
+        for score in scores
     ]
     data = ModelCardData(
         base_model=base,
@@ -152,24 +158,26 @@ def front_matter(name: str, base: str | None, known: list[Score], image: bool) -
     return data.to_yaml() + "\n"
 
 
-def score_table(known: list[Score]) -> str:
-    """The scores as a Markdown table, or one sentence where there are none."""
-    if not known:
-        return "None are recorded: this checkpoint was not evaluated before it was pushed."
+def score_table(scores: list[Score]) -> str:
+    """Format the scores as a Markdown table, or return a sentence when there are none."""
+    if not scores:
+        return "None are recorded, because this checkpoint was not evaluated before the upload."
     rows = [
         f"| {score.metric} | {score.value:.4f} | {format_interval(score)} | {score.data}, {score.part} part |"
-        for score in known
+        for score in scores
     ]
     return "\n".join(["| metric | value | 95 % interval | measured on |", "|---|---|---|---|", *rows])
 
 
 def format_interval(score: Score) -> str:
-    """`0.5 to 0.6`, or a dash."""
+    """Format the 95 % interval as `0.5 to 0.6`; a dash where there is none."""
     return "–" if score.low is None or score.high is None else f"{score.low:.4f} to {score.high:.4f}"
 
 
 def render_training_settings(settings: Mapping[str, Any]) -> str:
-    """The settings that matter most, each by its name."""
-    lines = [f"- `{name}`: {settings[name]}" for name in TRAINED_WITH if name in settings]
+    """List the main training settings as Markdown, or return a sentence when they are unknown."""
+    lines = [f"- `{name}`: {settings[name]}" for name in TRAINING_SETTINGS if name in settings]
     lines += [f"- `{name}`: {value}" for name, value in settings.items() if name.startswith(("forward.", "inverse."))]
-    return "\n".join(lines) or "No run of the home it was pushed from has made it, so its settings are not known there."
+    return (
+        "\n".join(lines) or "The settings are not known, because no run in the home of the upload made this checkpoint."
+    )

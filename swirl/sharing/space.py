@@ -1,7 +1,7 @@
-"""`swirl export CHECKPOINT --space DIR`: a folder that runs as a Hugging Face Space.
+"""Export a checkpoint as a folder that runs as a Hugging Face Space (`swirl export CHECKPOINT --space DIR`).
 
-Everything in it is on a list of what may be there: the two packages, the shipped assets, one checkpoint. A database,
-other runs, `.env` or whatever else lies about is never looked at.
+The export copies only files that are listed here: the two packages, the shipped assets and one checkpoint. It never
+reads the database, other runs, `.env` or anything else in the folders it copies from.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from swirl.models.checkpoints import asset_names, base_source, locate_checkpoint
 from swirl.models.hub import ADAPTER_FILES
 from swirl.presets import PRESETS
 
-# What `pyproject.toml` requires to run; a test holds the two together.
+# The run-time dependencies of `pyproject.toml`; a test checks that the two agree.
 REQUIREMENTS = (
     "accelerate",
     "av",
@@ -76,11 +76,11 @@ ASSET_FILES = (
     "collections/*/*.jsonl",
     "collections/*/frames.zip",
 )
-# Where a model came from on this machine is nobody's business elsewhere.
+# Keys that tell where a model lay on the exporting machine; they are removed.
 ORIGIN_KEYS = ("base_model_name_or_path", "_name_or_path", "name_or_path")
 CONFIGURATIONS = ("adapter_config.json", "config.json", "tokenizer_config.json")
 
-APP = '''"""SWIRL Studio as a demonstration, for all who visit: they look, play and compare, and change nothing."""
+APP = '''"""Start SWIRL Studio as a read-only demonstration: visitors can look, play and compare."""
 
 import os
 import sys
@@ -103,23 +103,24 @@ app_file: app.py
 license: apache-2.0
 ---
 
-Two language models teach each other how a world works, from sequences of its states alone: one predicts the next
-state, one infers the action. This Space shows the checkpoint `{checkpoint}` in SWIRL Studio.
+A world model trained from sequences of states without action labels: a forward world model predicts the next state
+after an action, and an inverse dynamics model infers the action between two states. This Space shows the checkpoint
+`{checkpoint}` in SWIRL Studio.
 
-Visitors can look, play and compare; what would start, change or upload anything is refused on the server. To run it
-anywhere else: `pip install -r requirements.txt && python app.py`
+Visitors can look, play and compare; the server refuses to start, change or upload anything. To run the demonstration
+elsewhere: `pip install -r requirements.txt && python app.py`
 """
 
 
 def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
-    """Write the Space into `folder`, which must be new or empty; returns the files in it, as paths relative to it.
+    """Write the Space into `folder`, which must be new or empty, and return its files as paths relative to it.
 
     The folder appears complete or not at all. Raises SwirlError when the checkpoint cannot be found or is a plain
-    language model, or when the folder holds something.
+    language model, or when the folder is not empty.
     """
     source, folder = find_trained_checkpoint(home, checkpoint), folder.expanduser().resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise SwirlError(f"{folder} is there already and not empty; name a new folder.")
+        raise SwirlError(f"{folder} already exists and is not empty; name a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as unfinished:
         space = Path(unfinished) / "space"
@@ -132,17 +133,20 @@ def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
 
 
 def find_trained_checkpoint(home: Path, checkpoint: str) -> Path:
-    """The folder of a trained checkpoint. Raises SwirlError for an unknown one, and for a plain language model."""
+    """Return the folder of a trained checkpoint.
+
+    Raises SwirlError when the checkpoint cannot be found or is a plain language model.
+    """
     source = locate_checkpoint(home, checkpoint)
     if isinstance(source, str) or not (source / MANIFEST).is_file():
         raise SwirlError(
-            f"{checkpoint} is a plain language model; name a trained checkpoint, a run's or a shipped one."
+            f"{checkpoint} is a plain language model; name a trained checkpoint, such as RUN@1 or a shipped one."
         )
     return source
 
 
 def exported_checkpoint_name(source: Path, checkpoint: str) -> str:
-    """The name under which the Space's visitors find the checkpoint."""
+    """Return the name under which visitors of the Space find the checkpoint."""
     shipped = asset_names()
     if source.parent == paths.assets() and source.name in shipped:
         return source.name
@@ -151,33 +155,33 @@ def exported_checkpoint_name(source: Path, checkpoint: str) -> str:
 
 
 def required_shipped_checkpoints(source: Path) -> dict[str, Path]:
-    """The shipped checkpoints that the Space needs: the checkpoint's base, and what the presets start from."""
+    """Return the shipped checkpoints that the Space needs: the base of the checkpoint, and those the presets name."""
     wanted = {preset.settings.model for preset in PRESETS.values()}
     wanted.add(read_manifest(source)["base"].removeprefix("asset:"))
     return {name: paths.assets() / name for name in asset_names() if name in wanted}
 
 
 def write_code(space: Path) -> None:
-    """The two packages, Python files only, and the licence."""
+    """Write the Python files of the two packages, and the license."""
     root = paths.PACKAGE.parent
     for package in ("swirl", "studio"):
         for file in (root / package).rglob("*.py"):
             copy_without_origin(file, space / file.relative_to(root))
-    beside = root / "LICENSE"
-    text = beside.read_text(encoding="utf-8") if beside.is_file() else installed_license()
+    license_file = root / "LICENSE"
+    text = license_file.read_text(encoding="utf-8") if license_file.is_file() else installed_license()
     (space / "LICENSE").write_text(text, encoding="utf-8")
 
 
 def installed_license() -> str:
-    """The licence as it was installed with the package."""
+    """Return the license text from the metadata of the installed package."""
     text = metadata.distribution("swirl-studio").read_text("licenses/LICENSE")
     if text is None:
-        raise SwirlError("The installed swirl-studio has lost its LICENSE file; reinstall it.")
+        raise SwirlError("The LICENSE file of the installed swirl-studio is missing; reinstall swirl-studio.")
     return text
 
 
 def write_assets(space: Path, checkpoints: dict[str, Path]) -> None:
-    """Scripts, style sheets, templates, sample collections, and the named checkpoints."""
+    """Write the scripts, style sheets, templates, sample collections and the given checkpoints."""
     for file in find_matching_files(paths.assets(), ASSET_FILES):
         copy_without_origin(file, space / "assets" / file.relative_to(paths.assets()))
     for name, source in checkpoints.items():
@@ -185,10 +189,10 @@ def write_assets(space: Path, checkpoints: dict[str, Path]) -> None:
 
 
 def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict[str, Any]:
-    """A checkpoint that needs nothing from this machine; its manifest.
+    """Copy a checkpoint so that it needs nothing from this machine, and return its manifest.
 
-    Its base lies inside, in a shipped asset or on the Hub; with `whole` never in a shipped asset, for whoever reads it
-    may not have those.
+    The base model is copied too unless it is a shipped asset or on the Hub. With `whole`, a base in a shipped asset is
+    also copied, for readers who do not have SWIRL Studio.
     """
     manifest = read_manifest(source)
     base = base_source(source, manifest)
@@ -204,7 +208,7 @@ def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict
 
 
 def write_texts(space: Path, name: str) -> None:
-    """app.py, requirements.txt with the versions at work here, and the README that a Space reads its settings from."""
+    """Write app.py, requirements.txt with the installed versions, and the README with the settings of the Space."""
     versions = {package: metadata.version(package).partition("+")[0] for package in REQUIREMENTS}
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     pins = "".join(f"{package}=={version}\n" for package, version in versions.items())
@@ -215,17 +219,17 @@ def write_texts(space: Path, name: str) -> None:
 
 
 def find_matching_files(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
-    """The files in a folder that fit one of the patterns."""
+    """Yield the files in a folder that match one of the glob patterns."""
     for pattern in patterns:
         yield from (file for file in sorted(folder.glob(pattern)) if file.is_file())
 
 
 def copy_without_origin(source: Path, target: Path) -> None:
-    """Copy a file; from a JSON configuration drop the keys that tell where on this machine a model was."""
+    """Copy a file; in a JSON configuration, drop the keys that tell where a model lay on this machine."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.name not in CONFIGURATIONS:
         shutil.copyfile(source, target)
         return
     values = json.loads(source.read_text(encoding="utf-8"))
-    told = {key: value for key, value in values.items() if key not in ORIGIN_KEYS}
-    target.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    kept = {key: value for key, value in values.items() if key not in ORIGIN_KEYS}
+    target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

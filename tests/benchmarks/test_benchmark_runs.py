@@ -136,7 +136,8 @@ def test_on_a_terminal_the_cost_is_agreed_first(swirl, judge, tmp_path, monkeypa
     monkeypatch.setattr("builtins.input", lambda _: "n")
     asked = ("evaluate", "tiny-blocks", "--benchmark", "bytemorph", "--data", folder, "--judge", "--limit", 1)
     code, out, err = swirl(*asked)
-    assert (code, out, judge.requests) == (1, "", []) and "Nothing was asked and nothing was measured" in err
+    assert (code, out, judge.requests) == (1, "", [])
+    assert "Nothing was sent to the judge and nothing was measured" in err
     assert History(tmp_path / "home").evaluations() == []
     assert swirl(*asked, "--yes")[0] == 0 and len(judge.requests) == 5
 
@@ -145,10 +146,14 @@ def test_on_a_terminal_the_cost_is_agreed_first(swirl, judge, tmp_path, monkeypa
     ("arguments", "code", "sentence"),
     [
         (["--data", "household", "--judge"], 2, "--judge, --judge-price and --yes belong to --benchmark NAME."),
-        (["--data", ".", "--benchmark", "mind2web", "--part", "train"], 2, "--part chooses sequences of a collection"),
+        (["--data", ".", "--benchmark", "mind2web", "--part", "train"], 2, "--part selects sequences of a collection"),
         (["--data", ".", "--benchmark", "mind2web", "--judge"], 2, "Mind2Web is scored without a judge"),
         (["--data", ".", "--benchmark", "bytemorph", "--judge"], 2, "--judge needs SWIRL_JUDGE_URL and"),
-        (["--data", "nowhere", "--benchmark", "bytemorph"], 1, "There is no nowhere; --data names the folder with"),
+        (
+            ["--data", "nowhere", "--benchmark", "bytemorph"],
+            1,
+            "The folder nowhere does not exist; give the folder with",
+        ),
         (["--data", "EMPTY", "--benchmark", "aurora-bench"], 1, "is no folder of AURORA-Bench"),
         (["--data", "EMPTY", "--benchmark", "worldprediction"], 1, "has no JSON file of WorldPrediction"),
     ],

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, one line of reason, one JSON document."""
+"""The command line: exit codes, error messages on one line, and one JSON document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from swirl.cli import build_parser, main
 from swirl.cli.output import Output, format_table
-from swirl.cli.run_options import build_settings, read_config
+from swirl.cli.run_settings import build_settings, read_config
 from swirl.errors import UsageError
 from swirl.history import History
 from swirl.presets import PRESETS
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def swirl(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
+    """Run the command in a separate process."""
     command = [sys.executable, "-m", "swirl", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, **options)
 
@@ -35,7 +35,7 @@ def test_help_is_quick_and_names_every_command() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = swirl("--help")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # Processor time, so that a busy machine changes nothing; a second on the clock is what is promised.
+    # Processor time, so that other processes do not matter; the promise is one second of wall-clock time.
     took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert took < 0.5, f"{took:.2f} s"
     assert done.returncode == 0
@@ -45,14 +45,14 @@ def test_help_is_quick_and_names_every_command() -> None:
     assert " ".join(listed) == f"{sources} {runs} {models}"
 
 
-def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_a_help_page(capsys: pytest.CaptureFixture[str]) -> None:
     commands = next(action.choices for action in build_parser()._actions if action.dest == "command")
     for name in commands:
         assert main([name, "--help"]) == 0
         assert f"swirl {name}" in capsys.readouterr().out
 
 
-def test_every_setting_is_explained_by_train_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     main(["train", "--help"])
     text = capsys.readouterr().out
     for name in Settings().to_dict():
@@ -74,7 +74,7 @@ def test_every_setting_is_explained_by_train_help(capsys: pytest.CaptureFixture[
         (["record", "household", "--out", "x", "--sequences", "0"], "not a whole number above 0"),
         (["record", "no-such-world", "--out", "out"], "There is no world 'no-such-world'; the worlds are: household"),
         (["imagine", "tiny-household", "--state", " ", "--action", "a"], "--state is empty"),
-        (["imagine", "tiny-household", "--state", "s", "--action", "a", "--temperature", "-1"], "a number from 0"),
+        (["imagine", "tiny-household", "--state", "s", "--action", "a", "--temperature", "-1"], "must be 0 or more"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], reason: str, tmp_path: Path, capsys) -> None:
@@ -101,7 +101,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], reason: str, tmp_path: P
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
-def test_what_fails_says_why_on_one_line_and_exits_with_1(
+def test_a_failure_prints_one_line_and_exits_with_1(
     arguments: list[str], reason: str, as_json: bool, tmp_path: Path, capsys, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -123,7 +123,7 @@ def test_the_home_comes_before_the_command_or_from_the_environment(tmp_path: Pat
     assert (tmp_path / "named" / "studio.db").is_file()
 
 
-def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path, capsys) -> None:
+def test_a_home_that_cannot_be_created_is_one_sentence(tmp_path: Path, capsys) -> None:
     (tmp_path / "file").write_text("")
     assert main(["--home", str(tmp_path / "file" / "home"), "runs"]) == 1
     assert "choose another with --home" in capsys.readouterr().err
@@ -141,7 +141,7 @@ def test_runs_lists_what_the_history_holds(tmp_path: Path, capsys) -> None:
     assert main(["--home", str(tmp_path), "runs", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["run"] for row in rows] == [second, first]
-    # Its process does not exist, so it is not shown as running.
+    # Its process does not exist, so the run is marked as interrupted.
     assert (
         rows[1]
         | {
@@ -157,7 +157,7 @@ def test_runs_lists_what_the_history_holds(tmp_path: Path, capsys) -> None:
     )
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     history = History(tmp_path)
     for _ in range(3):
         history.update_run(history.create_run(preset=None, settings={"data": "d"}), status="finished")
@@ -166,7 +166,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def given(tmp_path: Path, *arguments: str) -> argparse.Namespace:
+def parse_train(tmp_path: Path, *arguments: str) -> argparse.Namespace:
     namespace = build_parser().parse_args(["train", *arguments])
     namespace.home = tmp_path
     return namespace
@@ -176,7 +176,7 @@ def test_settings_come_from_preset_then_flags_then_set(tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
     labels.write_text("{}\n")
     settings = build_settings(
-        given(
+        parse_train(
             tmp_path, "--preset", "tiny-household", "--labels", str(labels), "--set", "beta=0.2", "seed=5",
             "--set", "forward.group_size=4",
         )
@@ -223,13 +223,13 @@ def test_only_results_reach_standard_output(tmp_path: Path) -> None:
     code = (
         "import os\nfrom swirl.cli.output import Output\n"
         "with Output(as_json=True) as out:\n"
-        "    print('a library talks')\n    os.system('echo a child process talks')\n"
+        "    print('a library prints')\n    os.system('echo a child process prints')\n"
         "    out.show_progress(0.5, 'half')\n    out.print_line('for people')\n"
         "    out.print_document({'is': 'ü', 'no': [float('nan')]})\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=240)
     assert json.loads(done.stdout) == {"is": "ü", "no": [None]} and done.stdout.count("\n") == 1
-    assert "a library talks" in done.stderr and "a child process talks" in done.stderr
+    assert "a library prints" in done.stderr and "a child process prints" in done.stderr
     assert "50% half" in done.stderr
 
 

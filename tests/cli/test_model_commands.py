@@ -1,4 +1,4 @@
-"""The commands that need a model, with real training of a very small one: whole life of a run, from the shell."""
+"""The commands that need a model, tested with real training of a very small one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A config file that names an untrained language model of a few thousand weights."""
+    """A config file with an untrained language model of a few thousand weights."""
     from swirl.models.tiny_language_model import build_model, build_tokenizer
 
     folder = tmp_path_factory.mktemp("model")
@@ -59,15 +59,15 @@ def swirl(home: Path, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def training(home: Path, step: int = 1, seconds: float = 300) -> str:
-    """The id of the newest run, as soon as it has done a step."""
+def wait_for_training(home: Path, step: int = 1, seconds: float = 300) -> str:
+    """Wait until the newest run has done `step` steps, and return its id."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         runs = History(home).runs()
         if runs and runs[0].status == "running" and (runs[0].step or 0) >= step:
             return runs[0].id
         time.sleep(0.05)
-    pytest.fail(f"no training: {History(home).runs()}")
+    pytest.fail(f"no run is training: {History(home).runs()}")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_imagine_ranks_its_predictions(trained: tuple[Path, dict[str, Any]], tmp
     assert all(isinstance(prediction["state"], str) for prediction in predictions)
 
 
-def test_evaluate_measures_and_remembers(trained: tuple[Path, dict[str, Any]], capsys) -> None:
+def test_evaluate_prints_its_figures_and_keeps_them(trained: tuple[Path, dict[str, Any]], capsys) -> None:
     home, document = trained
     name = document["run"] + "@1"
     assert main(["--home", str(home), "evaluate", name, "--data", "household", "--limit", "2", "--json"]) == 0
@@ -141,14 +141,14 @@ def test_pictures_are_imagined_from_a_file_into_files(tmp_path: Path, capsys) ->
     assert main([*asked, "--state", str(tmp_path / "board.png"), "-n", "2"]) == 0
     predictions = json.loads(capsys.readouterr().out)["predictions"]
     assert len(predictions) == 2
-    assert all(pixels(Picture(file=Path(found["state"]))).shape == (64, 64, 3) for found in predictions)
+    assert all(pixels(Picture(file=Path(prediction["state"]))).shape == (64, 64, 3) for prediction in predictions)
     assert main([*asked, "--state", str(tmp_path / "none.png")]) == 1
     assert "There is no picture" in capsys.readouterr().err
     assert main([*asked, "--state", "a text"]) == 1
     assert "reads pictures" in capsys.readouterr().err
 
 
-def test_what_is_missing_is_named(trained: tuple[Path, dict[str, Any]], capsys) -> None:
+def test_a_missing_checkpoint_and_a_finished_run_are_named(trained: tuple[Path, dict[str, Any]], capsys) -> None:
     home, document = trained
     run = document["run"]
     assert main(["--home", str(home), "imagine", f"{run}@9", "--state", "s", "--action", "a"]) == 1
@@ -160,7 +160,7 @@ def test_what_is_missing_is_named(trained: tuple[Path, dict[str, Any]], capsys) 
 def test_a_run_is_killed_resumed_in_the_background_stopped_and_finished(config: Path, tmp_path: Path) -> None:
     many = ["--config", str(config), "--set", "steps_per_phase=400"]
     with subprocess.Popen(command(tmp_path, "train", *many), cwd=ROOT, stdout=subprocess.PIPE, text=True) as terminal:
-        run = training(tmp_path, step=2)
+        run = wait_for_training(tmp_path, step=2)
         assert terminal.stdout is not None and terminal.stdout.readline().strip() == run
         terminal.kill()
     (row,) = swirl(tmp_path, "runs")
@@ -168,14 +168,14 @@ def test_a_run_is_killed_resumed_in_the_background_stopped_and_finished(config: 
 
     resumed = swirl(tmp_path, "resume", run, "--detach")
     assert resumed["run"] == run and resumed["status"] in ("queued", "running")
-    training(tmp_path, step=3)
+    wait_for_training(tmp_path, step=3)
     assert swirl(tmp_path, "stop", run)["status"] == "stopping"
     deadline = time.monotonic() + 240
     while (status := History(tmp_path).run(run).status) == "stopping" and time.monotonic() < deadline:
         time.sleep(0.1)
     assert status == "stopped"
 
-    # The rest of it is cut short, so that the test ends: what counts is that it goes on where it was.
+    # Drop the remaining iterations so that the test ends soon; what matters is that the run continues.
     settings = {**History(tmp_path).run(run).settings, "iterations": 0}
     History(tmp_path).update_run(run, settings=settings)
     assert swirl(tmp_path, "resume", run)["status"] == "finished"
@@ -184,7 +184,7 @@ def test_a_run_is_killed_resumed_in_the_background_stopped_and_finished(config: 
 def test_ctrl_c_saves_and_exits_with_0(config: Path, tmp_path: Path) -> None:
     many = ["--config", str(config), "--set", "steps_per_phase=400", "--json"]
     with subprocess.Popen(command(tmp_path, "train", *many), cwd=ROOT, stdout=subprocess.PIPE, text=True) as terminal:
-        run = training(tmp_path)
+        run = wait_for_training(tmp_path)
         terminal.send_signal(signal.SIGINT)
         document = json.loads(terminal.communicate(timeout=240)[0])
         assert terminal.returncode == 0

@@ -1,4 +1,4 @@
-"""`swirl trial`: one command from recording to figures; what it learns from and what it is measured on."""
+"""`swirl trial`: the steps from recording to figures, the training data and the held-out data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_one_command_from_recording_to_figures(tmp_path, capsys):
     for column in document["metrics"].values():
         assert set(column) == names | {"inverse/exact_match"}
         assert all(value["low"] <= value["value"] <= value["high"] for value in column.values())
-    assert document["inferred"]["actions"] == 32  # the collection's; the labelled half has its own
+    assert document["inferred"]["actions"] == 32  # those of the collection; the labelled half is not in it
     assert "100% recording household" in said.err and "measure after" in said.err
     run = History(tmp_path).run(document["run"])
     assert run.status == "finished" and run.settings["data"] == "trial-household"
@@ -59,17 +59,17 @@ def test_half_is_labelled_half_is_not_and_the_test_part_is_held_out(tmp_path):
     assert not {label.state.text for label in labels} & unlabelled
 
 
-def test_a_small_model_is_made_of_the_worlds_own_words(tmp_path):
+def test_a_small_base_model_uses_the_words_of_the_world(tmp_path):
     with registry.open_world("household") as world:
         episode = world.episode(5, 8)
     steps = list(zip(pairwise(episode.states), episode.actions, strict=True))
     seen = [Transition("a", index, x, y) for index, ((x, y), _) in enumerate(steps)]
     labels = [LabelledTransition(x, action, y) for (x, y), action in steps]
-    told = []
-    make_base(tmp_path / "base", seen, labels, 0, lambda share, text: told.append(share), steps=2)
-    assert told == sorted(told) and told[-1] == 1.0
+    fractions = []
+    make_base(tmp_path / "base", seen, labels, 0, lambda share, text: fractions.append(share), steps=2)
+    assert fractions == sorted(fractions) and fractions[-1] == 1.0
     model = load_world_model(tmp_path, str(tmp_path / "base"))
-    assert model.completion(episode.states[0].text)[:-1]  # any text runs through it
+    assert model.completion(episode.states[0].text)[:-1]  # any text can be encoded
     assert len(model.tokenizer) < 1024 and model.infer([(seen[0].state, seen[0].next_state)], alternatives=1)
 
 
@@ -93,17 +93,17 @@ def test_ids_fall_into_the_part_they_are_for(wanted):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "reason"),
     [
         (["narnia"], 2, "There is no world 'narnia'"),
-        (["household", "--transitions", "5"], 2, "from 20 on"),
+        (["household", "--transitions", "5"], 2, "from 20 up"),
         (["household", "--seed", "1000"], 2, "held out"),
         (["household", "--set", "speed=3"], 2, "speed"),
         (["tau-bench"], 1, "It needs --from PATH"),
         (["tau-bench", "--from", "nowhere.json"], 1, "contains no tau-bench log"),
     ],
 )
-def test_mistakes_are_one_sentence_and_leave_nothing_behind(tmp_path, capsys, arguments, code, said):
+def test_mistakes_are_one_sentence_and_leave_nothing_behind(tmp_path, capsys, arguments, code, reason):
     assert main(["--home", str(tmp_path), "trial", *arguments]) == code
-    assert said in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
     assert not list(tmp_path.glob("trials/*")) and not list(tmp_path.glob("collections/*"))

@@ -163,13 +163,13 @@ def test_ctrl_c_keeps_what_was_answered_and_the_same_command_goes_on(tmp_path: P
     wait_for(lambda: sum(file.stat().st_size for file in answered.glob("*.jsonl")) > 0, process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == 1 and "the same command goes on" in said and "Traceback" not in said
+    assert process.returncode == 1 and "run the same command to continue" in said and "Traceback" not in said
     assert History(stopped).evaluations() == [] and len(list(answered.glob("*.jsonl"))) == 1
     documents = []
     for home, going_on in ((stopped, True), (whole, False)):
         assert main(["--home", str(home), *asked]) == 0
         out, said = capsys.readouterr()
-        assert ("Going on from" in said) == going_on
+        assert ("Continuing from" in said) == going_on
         documents.append(json.loads(out))
     assert documents[0] == documents[1]
     assert not list(answered.iterdir()) and len(History(stopped).evaluations()) == 1

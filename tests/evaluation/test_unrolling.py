@@ -151,4 +151,4 @@ def test_pictures_are_unrolled_into_files_and_given_actions_beyond_the_truth(tmp
     told = capsys.readouterr().out
     files = sorted((tmp_path / "imagined").glob("*.png"))
     assert len(files) >= 2 and all(str(file) in told for file in files)
-    assert "as given" in told and "PSNR OF COPYING" in told
+    assert "as given" in told and "PSNR (COPY)" in told

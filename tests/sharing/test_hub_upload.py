@@ -1,4 +1,4 @@
-"""A checkpoint goes to the Hub as ordinary peft adapters with its scores, and is a checkpoint again from there."""
+"""Uploading a checkpoint to the Hub as peft adapters with a model card, and loading it from there."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ print(base_name(load_world_model(Path(sys.argv[1]), "me/world").base))
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[FakeHub]:
-    with fake_hub() as found:
-        yield found
+    with fake_hub() as server:
+        yield server
 
 
 @pytest.fixture
 def python(hub: FakeHub, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs Python as somebody who is logged in to that Hub: huggingface_hub reads its address once, at the start."""
+    """Run Python logged in to the fake Hub; a new process, because huggingface_hub reads its address at import."""
 
     def run(*arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
@@ -64,7 +64,7 @@ def python(hub: FakeHub, tmp_path: Path) -> Callable[..., subprocess.CompletedPr
 
 
 def home_with_run(home: Path) -> str:
-    """A home with a run whose only checkpoint is a copy of the shipped adapters; its name."""
+    """Create a run whose only checkpoint is a copy of the shipped adapters; return the name of the checkpoint."""
     history = History(home)
     run = history.create_run(preset=None, settings=Settings().replace({"seed": 7}).to_dict())
     folder = home / "runs" / run / "checkpoints" / "00-warm-up"
@@ -84,7 +84,7 @@ def front_matter(text: str) -> dict[str, Any]:
     return yaml.safe_load(text.split("---")[1])
 
 
-def test_what_is_pushed_is_whole_and_nothing_else(tmp_path: Path) -> None:
+def test_the_upload_is_complete_and_holds_nothing_else(tmp_path: Path) -> None:
     name = home_with_run(tmp_path)
     files = write_upload_folder(tmp_path, name, "me/world", tmp_path / "out")
     adapters = [f"{a}/adapter_{f}" for a in ("fwm", "idm") for f in ("config.json", "model.safetensors")]
@@ -92,7 +92,7 @@ def test_what_is_pushed_is_whole_and_nothing_else(tmp_path: Path) -> None:
     assert all(file.endswith((".md", ".json", ".safetensors")) for file in files)
     assert json.loads((tmp_path / "out" / MANIFEST).read_text())["base"] == "base"
     text = (tmp_path / "out" / "README.md").read_text()
-    assert "that of tiny-household" in text and str(tmp_path) not in text and "`seed`: 7" in text
+    assert "the one of tiny-household" in text and str(tmp_path) not in text and "`seed`: 7" in text
 
 
 def test_the_card_carries_the_scores(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_base_on_the_hub_is_named_and_not_copied(tmp_path: Path) -> None:
     assert config["base_model_name_or_path"] == manifest["base"]
 
 
-def test_pushed_and_loaded_from_there(
+def test_a_checkpoint_is_pushed_and_loaded_from_the_hub(
     hub: FakeHub, python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
@@ -149,7 +149,7 @@ def test_pushed_and_loaded_from_there(
     assert not any("evil" in asked for asked in hub.asked)
 
 
-def test_a_wrong_token_is_one_sentence_without_it(
+def test_a_wrong_token_is_one_sentence_that_does_not_show_it(
     python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
@@ -170,7 +170,7 @@ def test_names_on_the_hub(tmp_path: Path) -> None:
     assert base_name(snapshot / "base") == "hub:me/my--world"
 
 
-def test_fetched_checkpoints_are_known_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downloaded_checkpoints_are_listed_without_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     assert list_cached_checkpoints() == []
     for repository in ("models--me--world", "models--gpt2", "models--me--half"):
@@ -184,7 +184,7 @@ def test_fetched_checkpoints_are_known_without_asking(tmp_path: Path, monkeypatc
     assert cached_folder("hub:me/world") == tmp_path / "models--me--world" / "snapshots" / COMMIT
 
 
-def test_no_token_and_no_name_are_said_before_anything_is_asked(
+def test_a_missing_token_or_name_is_reported_before_any_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)

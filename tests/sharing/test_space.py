@@ -1,4 +1,4 @@
-"""The exported Space: what is in it, what is not, and that it runs by itself."""
+"""The exported Space: which files it holds, and that it runs on its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ALLOWED = re.compile(
 
 
 def run_checkpoint(folder: Path) -> Path:
-    """A checkpoint as a run leaves it: adapters of its own over the shipped base, with other things beside them."""
+    """Create a checkpoint as a run saves it: its own adapters on the shipped base, with other files beside them."""
     shipped = paths.assets() / ASSET
     for adapter in ("fwm", "idm"):
         for name in ADAPTER_FILES:
@@ -54,7 +54,7 @@ def run_checkpoint(folder: Path) -> Path:
     return folder
 
 
-def test_only_what_is_on_the_list_is_exported(tmp_path: Path) -> None:
+def test_only_listed_files_are_exported(tmp_path: Path) -> None:
     files = export_space(tmp_path, str(run_checkpoint(tmp_path / "mine@2")), tmp_path / "space")
     assert [name for name in files if not ALLOWED.fullmatch(name)] == []
     on_disk = [path for path in (tmp_path / "space").rglob("*") if path.is_file()]
@@ -75,7 +75,7 @@ def test_only_what_is_on_the_list_is_exported(tmp_path: Path) -> None:
     assert list(tmp_path.glob(".space-*")) == []
 
 
-def test_a_base_from_a_folder_of_this_machine_comes_along(tmp_path: Path) -> None:
+def test_a_base_model_in_a_local_folder_is_copied(tmp_path: Path) -> None:
     checkpoint = run_checkpoint(tmp_path / "mine")
     base = tmp_path / "somewhere"
     for file in (paths.assets() / ASSET / "base").iterdir():
@@ -86,7 +86,7 @@ def test_a_base_from_a_folder_of_this_machine_comes_along(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "space/assets/mine" / MANIFEST).read_text())["base"] == "base"
 
 
-def test_the_readme_and_the_requirements_say_what_a_space_needs(tmp_path: Path) -> None:
+def test_the_readme_and_the_requirements_match(tmp_path: Path) -> None:
     export_space(tmp_path, ASSET, tmp_path / "space")
     text = (tmp_path / "space" / "README.md").read_text()
     front = dict(line.split(": ", 1) for line in text.split("---")[1].strip().splitlines())
@@ -103,14 +103,14 @@ def test_the_requirements_are_those_of_the_package() -> None:
     assert tuple(re.split(r"[<>=]", name)[0] for name in declared) == REQUIREMENTS
 
 
-def test_the_requirements_name_versions_and_no_place_to_get_them(tmp_path: Path) -> None:
+def test_the_requirements_name_versions_and_no_index(tmp_path: Path) -> None:
     export_space(tmp_path, ASSET, tmp_path / "space")
     text = (tmp_path / "space" / "requirements.txt").read_text()
     assert "torch==2.13.0\n" in text
     assert not re.search(r"https?:|--|@|\+", text)
 
 
-def test_the_space_is_uploaded_when_asked_to_be_and_not_before(tmp_path: Path) -> None:
+def test_the_space_is_uploaded_only_with_upload(tmp_path: Path) -> None:
     with fake_hub() as hub:
         command = [sys.executable, "-m", "swirl", "--home", str(tmp_path / "home"), "export", ASSET, "--json"]
         environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
@@ -123,23 +123,23 @@ def test_the_space_is_uploaded_when_asked_to_be_and_not_before(tmp_path: Path) -
         assert done.returncode == 0 and hub.asked == []
         done = swirl("--space", str(tmp_path / "space"), "--upload", "me/space", "--private")
         assert done.returncode == 0, done.stderr
-        said = json.loads(done.stdout)
-        assert said["address"] == f"{hub.url}/spaces/me/space" and TOKEN not in done.stdout + done.stderr
+        document = json.loads(done.stdout)
+        assert document["address"] == f"{hub.url}/spaces/me/space" and TOKEN not in done.stdout + done.stderr
         assert hub.made == [hub.made[0] | {"type": "space", "sdk": "gradio", "visibility": "private"}]
-        assert sorted(hub.repositories["spaces/me/space"]) == said["files"]
+        assert sorted(hub.repositories["spaces/me/space"]) == document["files"]
         done = swirl("--space", str(tmp_path / "third"), "--upload", "space")
         assert done.returncode == 2 and "write it as owner/name" in done.stderr and not (tmp_path / "third").exists()
         done = swirl("--space", str(tmp_path / "third"), "--private")
         assert done.returncode == 2 and "needs --upload" in done.stderr
 
 
-def test_a_model_of_pictures_takes_its_codec_along(tmp_path: Path) -> None:
+def test_the_codec_of_a_picture_model_is_exported(tmp_path: Path) -> None:
     files = export_space(tmp_path, "tiny-blocks", tmp_path / "space")
     codec = {f"assets/tiny-blocks/base/codec/{name}" for name in ("config.json", "frames.json")}
     assert codec | {"assets/tiny-blocks/base/codec/diffusion_pytorch_model.safetensors"} <= set(files)
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "space").mkdir()
     (tmp_path / "space" / "mine.txt").write_text("precious")
     with pytest.raises(SwirlError, match="not empty; name a new folder"):
@@ -153,7 +153,7 @@ def test_a_plain_language_model_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "space").exists()
 
 
-def test_the_space_runs_by_itself_and_asks_for_no_login(tmp_path: Path) -> None:
+def test_the_space_runs_on_its_own_without_a_login(tmp_path: Path) -> None:
     space = tmp_path / "space"
     export_space(tmp_path, str(run_checkpoint(tmp_path / "mine")), space)
     with socket.socket() as probe:
@@ -173,7 +173,7 @@ def test_the_space_runs_by_itself_and_asks_for_no_login(tmp_path: Path) -> None:
 
 
 def page(address: str, server: subprocess.Popen[str]) -> str:
-    """The page, as soon as the server answers."""
+    """Return the page as soon as the server answers."""
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and server.poll() is None:
         try:

@@ -10,7 +10,7 @@ import pytest
 
 from swirl import devices
 from swirl.cli.output import Output
-from swirl.cli.run_options import warn_if_memory_short
+from swirl.cli.run_settings import warn_if_memory_short
 from swirl.history import History
 from swirl.models import model_sizes
 from swirl.paths import assets
@@ -131,6 +131,6 @@ def test_the_command_line_warns_and_names_the_settings(tmp_path: Path, gpu, caps
     settings = Settings().replace({"model": "Qwen/Qwen2.5-3B-Instruct", "batch_size": 64, "max_state_tokens": 1024})
     warn_if_memory_short(tmp_path, settings, Output(as_json=True))
     said = capsys.readouterr()
-    assert said.out == "" and "and there are 24.0 GB for it on cuda:0; --set accumulation=" in said.err
+    assert said.out == "" and "but 24.0 GB are available on cuda:0; --set accumulation=" in said.err
     warn_if_memory_short(tmp_path, Settings(), Output(as_json=True))
     assert capsys.readouterr().err == ""

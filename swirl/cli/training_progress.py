@@ -1,0 +1,46 @@
+"""Show the progress of a training run on standard error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from swirl.cli.output import Output
+
+POLL_SECONDS = 1.0
+
+
+@contextmanager
+def show_training_progress(home: Path, run_id: str, out: Output) -> Iterator[None]:
+    """While the block runs, show the progress and warnings that the run writes to the history."""
+    ended = threading.Event()
+    follower = threading.Thread(target=_follow_run, args=(home, run_id, out, ended), daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        follower.join()
+
+
+def _follow_run(home: Path, run_id: str, out: Output, ended: threading.Event) -> None:
+    from swirl.history import History
+
+    history, shown, warning = History(home), None, None
+    while not ended.wait(POLL_SECONDS):
+        run = history.run(run_id)
+        state = (run.status, run.phase, run.phase_index, run.step)
+        if run.warning and run.warning != warning:
+            out.print_note(f"warning: {run.warning}")
+            warning = run.warning
+        if state == shown:
+            continue
+        shown = state
+        if run.phase is None or run.step is None:
+            out.print_note(f"{run_id} {run.status}")
+            continue
+        left = "" if run.seconds_left is None else f", about {run.seconds_left:.0f} s left"
+        fraction = run.step / run.phase_steps if run.phase_steps else 0.0
+        out.show_progress(fraction, f"{run.status}: phase {run.phase_index} {run.phase}, step {run.step}{left}")
