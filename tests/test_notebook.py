@@ -47,6 +47,7 @@ def test_the_first_cell_does_it_all_in_five_lines(notebook: dict[str, Any]) -> N
     assert lines[0] == "import swirl" and len(lines) == 6
 
 
+@pytest.mark.slow
 def test_its_cells_run_and_print_what_they_printed(
     notebook: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

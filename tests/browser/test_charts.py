@@ -17,7 +17,7 @@ from swirl.history import History
 from swirl.processes import current_process
 from swirl.settings import Settings
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 LONG = 60_000
 PEAK, PEAK_STEP = 50.0, 31_007
 TRACES = """(chart) => (document.querySelector(`[data-chart="${chart}"]`)?.data ?? []).map((trace) => ({

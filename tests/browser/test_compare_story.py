@@ -18,6 +18,7 @@ from swirl.paths import assets
 from swirl.settings import Settings
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.skipif(not (assets() / "tiny-blocks").is_dir(), reason="the model tiny-blocks is not shipped"),
 ]

@@ -30,7 +30,7 @@ from swirl.processes import current_process
 from swirl.settings import Settings
 from swirl.training.diagnostics import memory_advice
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

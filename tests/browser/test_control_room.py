@@ -11,7 +11,7 @@ from steps import OVERFLOWING, expect_status
 from studio_server import SHORT_RUN, StudioServer, until
 from visitor import Visitor
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from steps import OVERFLOWING, drop, wait_for_points
 from studio_server import ROOT, Outside, StudioServer, until
 from visitor import Visitor
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 REFUSED = "This is a demonstration"
 
 

@@ -15,7 +15,7 @@ from visitor import Visitor
 
 from swirl.sources.collections.catalog import import_collection
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 STATES = 1000
 
 

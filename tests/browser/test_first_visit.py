@@ -16,6 +16,7 @@ from studio.services import practice_run
 from swirl.paths import assets
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(1500),
     pytest.mark.skipif(
         not (assets() / "tiny-blocks").is_dir(), reason="the model tiny-blocks is not shipped with this copy"

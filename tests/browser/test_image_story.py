@@ -16,6 +16,7 @@ from visitor import Visitor
 from swirl.paths import assets
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.skipif(
         not (assets() / "tiny-blocks").is_dir(), reason="the model tiny-blocks is not shipped with this copy"

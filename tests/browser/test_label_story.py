@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 from steps import OVERFLOWING
 from studio_server import StudioServer, until
@@ -14,6 +15,8 @@ from visitor import Visitor
 
 from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
+
+pytestmark = pytest.mark.slow
 
 OWN = "pick up whatever lies there"
 

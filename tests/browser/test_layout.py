@@ -14,7 +14,7 @@ from steps import OVERFLOWING, wait_for_points
 from studio_server import StudioServer
 from visitor import Visitor
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def explore_is_ready(page: Page) -> None:

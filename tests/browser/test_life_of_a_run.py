@@ -13,7 +13,7 @@ from steps import OVERFLOWING, expect_status, wait_for_points
 from studio_server import SHORT_RUN, StudioServer, until
 from visitor import Visitor
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 WORDS_OF_LIFE = re.compile("running|stopping|left")
 
 

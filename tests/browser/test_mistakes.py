@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 from steps import drop, fill_start_form
 from studio_server import StudioServer
 from visitor import Visitor
+
+pytestmark = pytest.mark.slow
 
 SENTENCE = re.compile(r"^[A-Z“\w][^\n]*\.$")
 NEAR = 120  # pixels between a control and the sentence about it

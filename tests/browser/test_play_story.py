@@ -7,8 +7,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 from visitor import Visitor
+
+pytestmark = pytest.mark.slow
 
 
 def test_play_like_a_game(visit: Callable[..., Visitor], tmp_path: Path) -> None:

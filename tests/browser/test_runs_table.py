@@ -19,7 +19,7 @@ from swirl.paths import assets
 from swirl.runs.scheduler import run_folder
 from swirl.settings import Settings
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RUNS = 60
 
 

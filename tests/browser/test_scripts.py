@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 from studio_server import Outside, StudioServer
 from visitor import Visitor
 
+pytestmark = pytest.mark.slow
+
 PAGES = ("/", "/play", "/train", "/compare", "/runs", "/label")
 SHOWN = {
     "/": ".action-chip",

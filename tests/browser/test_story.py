@@ -14,7 +14,7 @@ from steps import drop, expect_status, fill_start_form, points, wait_for_points
 from studio_server import SHORT_RUN, Outside, StudioServer, until
 from visitor import Visitor
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 WALK = ["you are in hall. lamp in hall, lying.", "you are in attic. lamp in hall, lying."]
 
 

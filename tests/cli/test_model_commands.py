@@ -19,6 +19,8 @@ from swirl.history import History
 from swirl.runs import jobs
 from swirl.sources.collections.catalog import load_sequences
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SMALL = {
     "data": "household",

@@ -24,6 +24,7 @@ from swirl.worlds.trial_data import sequence_id_for_split, write_trial
 ONE_STEP = ["warm_up_epochs=1", "forward.steps_per_phase=1", "inverse.steps_per_phase=1", "batch_size=4", "held_out=4"]
 
 
+@pytest.mark.slow
 def test_one_command_from_recording_to_figures(tmp_path, capsys):
     command = ["--home", str(tmp_path), "trial", "household", "--transitions", "32", "--json", "--set", *ONE_STEP]
     assert main([*command, "forward.batch_size=4", "model=tiny-household"]) == 0

@@ -19,6 +19,8 @@ from swirl.recipes.image_codec import train_on_collection
 from swirl.worlds.blocks import Blocks, draw
 from swirl.worlds.registry import record
 
+pytestmark = pytest.mark.slow
+
 SMALL = CodecShape(codes=96, channels=32)
 
 

@@ -70,6 +70,7 @@ def stop_after(batches: int):
     return watch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 4, 9, 15])
 def test_a_stopped_evaluation_goes_on_to_the_very_same_figures(home: Path, batches: int) -> None:
     whole = evaluate(Drifting(), home, "toy", part="train", limit=80)
@@ -155,6 +156,7 @@ def test_the_pace_never_goes_back_and_tells_the_time_left(monkeypatch: pytest.Mo
     assert math.isclose(shares[2], 0.2)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_answered_and_the_same_command_goes_on(tmp_path: Path, capsys) -> None:
     asked = ["evaluate", "tiny-household", "--data", "household", "--limit", "12", "--json"]
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"

@@ -73,6 +73,7 @@ def test_two_processes_write_while_a_third_reads(tmp_path: Path) -> None:
         assert history.run(run_id).step == 149
 
 
+@pytest.mark.slow
 def test_many_processes_may_create_the_same_home(tmp_path: Path) -> None:
     code = """
 import sys

@@ -34,6 +34,7 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_an_editor_is_offered_marked_and_compared(editor: str, tmp_path: Path) -> None:
     page = ComparePage(tmp_path / "home")
     offered = page.offer({"name": editor})

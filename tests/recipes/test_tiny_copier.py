@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 import torch
 from transformers import LlamaForCausalLM
 
@@ -37,6 +38,7 @@ def test_both_tasks_are_laid_out_as_a_prompt_is():
     assert 10 < silent < 60
 
 
+@pytest.mark.slow
 def test_a_model_is_built_and_written(tmp_path):
     built = build_copier(tmp_path, seed=0, stages=[Stage(steps=2, rows=4, shortest=3, longest=6, learning_rate=1e-3)])
     read = LlamaForCausalLM.from_pretrained(str(tmp_path))

@@ -19,6 +19,7 @@ FEW = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [("tiny-household", "text"), ("tiny-blocks", "image")])
 def test_every_stage_runs_and_the_model_loads(name: str, kind: str, tmp_path: Path, monkeypatch) -> None:
     small = CodecShape(codes=32, channels=16)

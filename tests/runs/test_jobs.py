@@ -265,6 +265,7 @@ def test_a_run_is_trained_by_only_one_process(home: Path) -> None:
         jobs.train_in_foreground(home, run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("presses", "status"), [(1, "stopped"), (2, "interrupted")])
 def test_one_ctrl_c_saves_and_two_abort(home: Path, presses: int, status: str) -> None:
     code = (

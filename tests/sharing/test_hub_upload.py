@@ -130,6 +130,7 @@ def test_a_base_on_the_hub_is_named_and_not_copied(tmp_path: Path) -> None:
     assert config["base_model_name_or_path"] == manifest["base"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_pushed_and_loaded_from_the_hub(
     hub: FakeHub, python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

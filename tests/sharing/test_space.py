@@ -153,6 +153,7 @@ def test_a_plain_language_model_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "space").exists()
 
 
+@pytest.mark.slow
 def test_the_space_runs_on_its_own_without_a_login(tmp_path: Path) -> None:
     space = tmp_path / "space"
     export_space(tmp_path, str(run_checkpoint(tmp_path / "mine")), space)

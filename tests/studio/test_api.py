@@ -65,6 +65,7 @@ def test_the_five_endpoints_are_named_typed_and_described(served: tuple[str, Pat
         ]
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_document_run(served: tuple[str, Path]) -> None:
     examples = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S)
     assert len(examples) == 6

@@ -31,6 +31,7 @@ def test_no_handler_is_public_by_accident(built) -> None:
     assert public == ["load", "infer", "imagine", "start", "status"]
 
 
+@pytest.mark.slow
 def test_the_studio_imports_no_tensors() -> None:
     code = (
         "import sys; from pathlib import Path; from studio import app, serve; from studio.server import background;"

@@ -17,6 +17,7 @@ from tests.models.editing import build_pix2pix
 ACTION = "move the red square up"
 
 
+@pytest.mark.slow
 def test_an_editor_beside_the_model_is_a_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "load_editor", functools.partial(load_editor, side=64))  # 512 takes minutes
     folder = build_pix2pix(tmp_path / "editor")

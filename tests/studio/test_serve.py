@@ -76,6 +76,7 @@ def test_exit_codes(taken: int, capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert len(said) == 2 and all(line.startswith("launch.py: ") for line in said)
 
 
+@pytest.mark.slow
 def test_it_serves_all_pages_and_leaves_at_a_signal(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -76,6 +76,7 @@ def test_nothing_is_decorated_without_the_package() -> None:
     assert zero_gpu.HAS_SPACES is False and zero_gpu.decorated(function) is function
 
 
+@pytest.mark.slow
 def test_the_package_sees_its_function_at_the_start_and_before_torch(tmp_path: Path) -> None:
     (tmp_path / "spaces.py").write_text(SPACES)
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {LOOK}"

@@ -55,6 +55,7 @@ def of_python() -> None:
     raise MemoryError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fail", [of_the_gpu, of_python, beyond_all_memory])
 def test_memory_that_runs_out_names_the_settings(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None]
@@ -69,6 +70,7 @@ def test_memory_that_runs_out_names_the_settings(
     assert "Traceback" not in (run_folder(tmp_path, run.id) / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_learning_rate_that_diverges_ends_in_advice(tmp_path: Path) -> None:
     run = train(tmp_path, Path("tiny-household"), learning_rate=1.0, max_grad_norm=1e6, steps_per_phase=12)
     assert run.status == "failed"
@@ -146,6 +148,7 @@ def weights(home: Path, run: Run) -> list[str]:
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
+@pytest.mark.slow
 def test_samples_that_were_asked_for_are_shown_and_change_nothing(tiny_base: Path, tmp_path: Path) -> None:
     asked, plain = train(tmp_path / "a", tiny_base, ask=True), train(tmp_path / "b", tiny_base)
     assert (asked.status, plain.status) == ("finished", "finished")

@@ -21,6 +21,8 @@ from swirl.settings import Settings
 from swirl.training.run_monitor import DivergenceError, RunMonitor
 from swirl.training.schedule import PlannedPhase
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SMALL = {
     "iterations": 1,

@@ -99,6 +99,7 @@ def test_the_importance_ratio_is_one(kind, request, tmp_path) -> None:
     assert first["loss"] == pytest.approx(0.0, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_anchor_pulls_towards_the_observed_state(tiny_base, transitions, tmp_path) -> None:
     likelihood = {}
     for anchor in (0.0, 5.0):

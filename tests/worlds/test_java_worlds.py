@@ -14,6 +14,7 @@ from swirl.worlds.scienceworld import HELD_OUT_TASKS, TASKS
 JAVA_WORLDS = ("textworld-express", "scienceworld")
 NEEDS = {world.name: world.needs for world in registry.world_infos()}
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.parametrize("name", JAVA_WORLDS),
     pytest.mark.skipif(any(NEEDS[name] for name in JAVA_WORLDS), reason=" ".join(filter(None, NEEDS.values()))),
 ]

@@ -61,6 +61,7 @@ def test_the_agent_acts_sensibly(episodes):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nothing_but_json_is_printed(tmp_path):
     command = [sys.executable, "-m", "swirl", "--home", str(tmp_path / "home"), "record", "minigrid"]
     command += ["--out", str(tmp_path / "out"), "--sequences", "1", "--length", "2", "--json"]

@@ -67,6 +67,7 @@ def test_without_a_browser_it_says_what_it_needs(monkeypatch, tmp_path):
         registry.record("miniwob", tmp_path / "out", sequences=1, length=1, seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(NEEDS), reason=NEEDS or "ready")
 def test_a_browser_plays_the_sample_again_and_other_tasks_for_held_out_seeds(tmp_path):
     card = json.loads((assets() / "collections" / "miniwob" / "collection.json").read_text(encoding="utf-8"))
