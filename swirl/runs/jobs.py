@@ -112,7 +112,7 @@ def stop(home: Path, run_id: str, *, force: bool = False) -> None:
 
 
 def request_stop(history: History, run_id: str) -> None:
-    """Send the request that training reads after each step, and mark the run as stopping."""
+    """Send the request that training reads after each step, and mark a running run as stopping."""
     history.add_request(run_id, "stop")
     if history.run(run_id).status == "running":
         history.update_run(run_id, status="stopping")

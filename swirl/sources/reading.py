@@ -10,6 +10,7 @@ from pathlib import Path
 
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
+from swirl.sources.collections.collection_files import ACTIONS_FILE, METADATA_FILE
 from swirl.sources.formats.jsonl import read_json, read_jsonl
 from swirl.sources.formats.plain_text import read_plain_text
 from swirl.sources.formats.table import read_table
@@ -28,7 +29,7 @@ READERS: dict[str, Callable[[TextFile], Iterator[ReadResult]]] = {
     "": read_plain_text,
 }
 TEXT_FORMATS = "JSONL, JSON, CSV, TSV, TXT, MD, or a folder of these"
-COMPANION_FILES = frozenset({"actions.jsonl", "collection.json", "labels.jsonl"})
+COMPANION_FILES = frozenset({ACTIONS_FILE, METADATA_FILE, "labels.jsonl"})
 """Files that accompany sequences but hold none."""
 DOCUMENTATION_STEMS = frozenset({"readme", "license", "licence", "changelog", "notice", "copying"})
 """File names, without suffix, of documents about the data."""

@@ -18,7 +18,7 @@ DOORS = ("driver", "passenger", "rear_left", "rear_right")
 AIRPORTS = ("SFO", "LAX", "JFK", "ORD", "BOS", "LHR", "CDG", "HND")
 
 
-def files(tool: Any, rng: random.Random) -> list[Call]:
+def file_calls(tool: Any, rng: random.Random) -> list[Call]:
     """Changing folder, and creating, moving, copying, writing and removing files."""
     here = tool._current_dir
     is_folder = {name: hasattr(item, "contents") for name, item in here.contents.items()}
@@ -39,7 +39,7 @@ def files(tool: Any, rng: random.Random) -> list[Call]:
     return found
 
 
-def vehicle(tool: Any, rng: random.Random) -> list[Call]:
+def vehicle_calls(tool: Any, rng: random.Random) -> list[Call]:
     """Doors, engine, brakes, climate, lights, fuel and navigation."""
     doors = rng.sample(DOORS, rng.choice((1, 1, 2, 4)))
     return [
@@ -55,7 +55,7 @@ def vehicle(tool: Any, rng: random.Random) -> list[Call]:
     ]
 
 
-def trading(tool: Any, rng: random.Random) -> list[Call]:
+def trading_calls(tool: Any, rng: random.Random) -> list[Call]:
     """Orders, the watch list and the account."""
     symbol = rng.choice(sorted(tool.stocks))
     order = {"order_type": rng.choice(("Buy", "Sell")), "symbol": symbol, "price": rng.randrange(10, 200)}
@@ -71,7 +71,7 @@ def trading(tool: Any, rng: random.Random) -> list[Call]:
     return found + ([("cancel_order", {"order_id": rng.choice(orders)})] if orders else [])
 
 
-def travel(tool: Any, rng: random.Random) -> list[Call]:
+def travel_calls(tool: Any, rng: random.Random) -> list[Call]:
     """Booking and cancelling flights, and the budget."""
     token = {"access_token": tool.access_token}
     limit = 1000 * rng.randrange(1, 10)
@@ -85,7 +85,7 @@ def travel(tool: Any, rng: random.Random) -> list[Call]:
     return found + ([("cancel_booking", {**token, "booking_id": rng.choice(bookings)})] if bookings else [])
 
 
-def tickets(tool: Any, rng: random.Random) -> list[Call]:
+def ticket_calls(tool: Any, rng: random.Random) -> list[Call]:
     """Creating, editing, resolving and closing tickets."""
     found: list[Call] = [
         ("create_ticket", {"title": rng.choice(TITLES), "priority": rng.randrange(1, 6)}),
@@ -103,7 +103,7 @@ def tickets(tool: Any, rng: random.Random) -> list[Call]:
     return found
 
 
-def messages(tool: Any, rng: random.Random) -> list[Call]:
+def message_calls(tool: Any, rng: random.Random) -> list[Call]:
     """Sending and deleting messages, and adding contacts."""
     people = list(tool.user_map.values())
     found: list[Call] = [
@@ -115,7 +115,7 @@ def messages(tool: Any, rng: random.Random) -> list[Call]:
     return found + ([("delete_message", {"receiver_id": rng.choice(receivers)})] if receivers else [])
 
 
-def posts(tool: Any, rng: random.Random) -> list[Call]:
+def post_calls(tool: Any, rng: random.Random) -> list[Call]:
     """Posts, reposts, comments, and following users."""
     person = rng.choice(PEOPLE).lower()
     found: list[Call] = [
@@ -132,11 +132,11 @@ def posts(tool: Any, rng: random.Random) -> list[Call]:
 
 
 CALLS: dict[str, Callable[[Any, random.Random], list[Call]]] = {
-    "GorillaFileSystem": files,
-    "VehicleControlAPI": vehicle,
-    "TradingBot": trading,
-    "TravelAPI": travel,
-    "TicketAPI": tickets,
-    "MessageAPI": messages,
-    "TwitterAPI": posts,
+    "GorillaFileSystem": file_calls,
+    "VehicleControlAPI": vehicle_calls,
+    "TradingBot": trading_calls,
+    "TravelAPI": travel_calls,
+    "TicketAPI": ticket_calls,
+    "MessageAPI": message_calls,
+    "TwitterAPI": post_calls,
 }

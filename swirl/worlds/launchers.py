@@ -60,7 +60,7 @@ def bfcl() -> Iterator[World]:
 
 @contextmanager
 def web_pages() -> Iterator[World]:
-    with miniwob.browser() as env:
+    with miniwob.open_browser() as env:
         yield miniwob.MiniWob(env)
 
 

@@ -30,7 +30,7 @@ class Choice:
     effective: bool
 
 
-def choices(env: MiniGridEnv) -> list[Choice]:
+def list_choices(env: MiniGridEnv) -> list[Choice]:
     """The actions that can be tried here; those that name a thing mean the one in front of the agent."""
     ahead = env.grid.get(*env.front_pos)
     found = [
@@ -82,7 +82,7 @@ class Walker:
 
     def step(self) -> str:
         """Play one action and return it in words."""
-        known = choices(self.env)
+        known = list_choices(self.env)
         ineffective = [choice for choice in known if not choice.effective]
         if ineffective and self.rng.random() < NO_OP_SHARE:
             chosen = self.rng.choice(ineffective)

@@ -50,7 +50,7 @@ def find_chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[Any]:
+def open_browser() -> Iterator[Any]:
     """A running `MiniWoBEnvironment`; Chromium is closed on exit. Raises SwirlError if Chromium does not start."""
     # Selenium must neither download a driver nor send statistics.
     os.environ |= {"SE_OFFLINE": "true", "SE_AVOID_STATS": "true"}

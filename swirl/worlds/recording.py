@@ -11,6 +11,7 @@ from typing import Any
 from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
+from swirl.sources.collections.collection_files import ACTIONS_FILE, SEQUENCES_FILE
 from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.states import State
 from swirl.worlds.base import Episode, World, episode_seed
@@ -30,8 +31,8 @@ def write_episodes(
     transitions = no_ops = 0
     with (
         _state_writer(kind, folder) as state_entry,
-        open(folder / "sequences.jsonl", "w", encoding="utf-8") as states,
-        open(folder / "actions.jsonl", "w", encoding="utf-8") as actions,
+        open(folder / SEQUENCES_FILE, "w", encoding="utf-8") as states,
+        open(folder / ACTIONS_FILE, "w", encoding="utf-8") as actions,
     ):
         for index, (name, episode) in enumerate(episodes, start=1):
             states.write(_line({"id": name, **state_entry(episode.states)}))

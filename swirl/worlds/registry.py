@@ -13,6 +13,7 @@ from typing import Any
 from swirl.errors import SwirlError, UsageError
 from swirl.progress import ProgressCallback
 from swirl.sources.atomic_folder import draft_folder, install_folder
+from swirl.sources.collections.collection_files import METADATA_FILE
 from swirl.version import __version__
 from swirl.worlds import java_simulators, launchers, miniwob
 from swirl.worlds.base import WORLDS_INSTALL_COMMAND, World, requirements_sentence
@@ -210,4 +211,4 @@ def write_metadata(world: str, folder: Path, command: str, title: str | None = N
         "license": entry.license,
         "recorded_with": f"swirl {__version__}: {command}",
     }
-    (folder / "collection.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / METADATA_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.history import History
 from swirl.sources import atomic_folder
-from swirl.sources.collections import stored_collection
+from swirl.sources.collections import collection_files
 from swirl.sources.collections.catalog import (
     delete_collection,
     get_collection,
@@ -272,13 +272,13 @@ def test_a_folder_deleted_by_hand_is_forgotten(tmp_path: Path, home: Path) -> No
 def test_a_damaged_collection_is_listed_but_not_loaded(tmp_path: Path, home: Path) -> None:
     import_collection(home, lines(tmp_path / "kitchen.jsonl", sequences("a", "b")))
     folder = home / "collections" / "kitchen"
-    (folder / stored_collection.METADATA_FILE).write_text("{broken")
-    with (folder / stored_collection.SEQUENCES_FILE).open("a") as file:
+    (folder / collection_files.METADATA_FILE).write_text("{broken")
+    with (folder / collection_files.SEQUENCES_FILE).open("a") as file:
         file.write("{broken\n")
     assert get_collection(home, "kitchen").sequences == 2
     with pytest.raises(SwirlError, match=r"kitchen is damaged: sequences\.jsonl:3 is not valid JSON"):
         load_sequences(home, "kitchen")
-    (folder / stored_collection.ACTIONS_FILE).write_text('{"id": "a", "actions": ["go", "go"]}\n{"id": "b"}\n')
+    (folder / collection_files.ACTIONS_FILE).write_text('{"id": "a", "actions": ["go", "go"]}\n{"id": "b"}\n')
     with pytest.raises(SwirlError, match=r"true actions of kitchen are damaged: actions\.jsonl:2"):
         load_true_actions(home, "kitchen")
 

@@ -41,7 +41,7 @@ def test_a_file_without_labels_gives_one_sentence(tmp_path: Path, content: bytes
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(SwirlError, match="There is no file"):
         read_labels(tmp_path / "labels.jsonl")
-    with pytest.raises(SwirlError, match="is no file"):
+    with pytest.raises(SwirlError, match="is not a file"):
         read_labels(tmp_path)
 
 

@@ -13,7 +13,8 @@ from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.pictures import from_pixels, pixels, read_picture_bytes
 from swirl.sources.collections.catalog import get_collection, import_collection, load_sequences
-from swirl.sources.collections.frame_archive import FRAMES_FILE, FrameWriter
+from swirl.sources.collections.collection_files import FRAMES_FILE
+from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.states import Picture, State
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")

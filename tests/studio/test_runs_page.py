@@ -123,7 +123,7 @@ def test_changing_in_place(history: History, run: str) -> None:
     assert 'data-untag="good"' not in change("untag", "good")
     change("name", "")
     assert history.run(run).name == run
-    with pytest.raises(SwirlError, match="at most 40 letters"):
+    with pytest.raises(SwirlError, match="up to 40 characters"):
         change("tag", "x" * 41)
 
 

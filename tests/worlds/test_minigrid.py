@@ -13,7 +13,7 @@ from swirl.pictures import pixels
 from swirl.worlds import registry
 from swirl.worlds.base import HELD_OUT_SEED, episode_seed
 from swirl.worlds.minigrid import HELD_OUT_LAYOUTS, LAYOUTS, TILE_PIXELS, MiniGrid, draw, make_environment
-from swirl.worlds.minigrid_agent import choices
+from swirl.worlds.minigrid_agent import list_choices
 
 NEEDS = {world.name: world.needs for world in registry.world_infos()}["minigrid"]
 pytestmark = pytest.mark.skipif(bool(NEEDS), reason=NEEDS)
@@ -91,10 +91,10 @@ def test_a_locked_door_opens_only_with_its_key():
         if thing is not None and thing.type == "door"
     )
     env.agent_pos, env.agent_dir = (place[0] - 1, place[1]), 0
-    toggles = [choice for choice in choices(env) if "door" in choice.words]
+    toggles = [choice for choice in list_choices(env) if "door" in choice.words]
     assert [(choice.words, choice.effective) for choice in toggles] == [(f"open the {door.color} door", False)]
     env.carrying = next(thing for thing in env.grid.grid if thing is not None and thing.type == "key")
-    toggles = [choice for choice in choices(env) if "door" in choice.words]
+    toggles = [choice for choice in list_choices(env) if "door" in choice.words]
     assert [(choice.words, choice.effective) for choice in toggles] == [(f"unlock the {door.color} door", True)]
 
 

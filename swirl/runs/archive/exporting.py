@@ -158,10 +158,10 @@ class RunFileWriter:
             "note": self.run.note,
             "tags": list(self.run.tags),
             "from": origin,
-            "resumptions": [without(asdict(one), "run") for one in history.resumptions(run_id)],
-            "phases": [without(asdict(phase), "run") for phase in history.phases(run_id)],
-            "checkpoints": [without(asdict(checkpoint), "run", "name", "path") for checkpoint in kept],
-            "evaluations": [without(asdict(one), "id") for one in history.evaluations_of_run(run_id)],
+            "resumptions": [omit_keys(asdict(resumption), "run") for resumption in history.resumptions(run_id)],
+            "phases": [omit_keys(asdict(phase), "run") for phase in history.phases(run_id)],
+            "checkpoints": [omit_keys(asdict(checkpoint), "run", "name", "path") for checkpoint in kept],
+            "evaluations": [omit_keys(asdict(evaluation), "id") for evaluation in history.evaluations_of_run(run_id)],
             "members": self.members,
         }
 
@@ -172,6 +172,6 @@ def rollout_line(rollout: Rollout) -> str:
     return json.dumps([*texts, rollout.samples, rollout.rewards, rollout.advantages], ensure_ascii=False) + "\n"
 
 
-def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    """A row without some of its columns."""
+def omit_keys(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A row without some of its keys."""
     return {name: value for name, value in row.items() if name not in names}

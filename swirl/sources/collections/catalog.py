@@ -9,9 +9,9 @@ from swirl import paths
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.sources.atomic_folder import delete_folder
+from swirl.sources.collections.collection_files import ACTIONS_FILE
 from swirl.sources.collections.importing import ImportReport, home_write_error, import_collection
 from swirl.sources.collections.stored_collection import (
-    ACTIONS_FILE,
     Collection,
     builtin_collections_folder,
     collection_kind,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from swirl.sources.collections.collection_files import SEQUENCES_FILE
 from swirl.sources.collections.frame_archive import FrameWriter
-from swirl.sources.collections.stored_collection import SEQUENCES_FILE
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.still_images import Size
 from swirl.sources.reading import SkipReport, no_sequences_error

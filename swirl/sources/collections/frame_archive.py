@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
+from swirl.sources.collections.collection_files import FRAMES_FILE
 from swirl.states import Picture, State
-
-FRAMES_FILE = "frames.zip"
 
 
 class FrameWriter:

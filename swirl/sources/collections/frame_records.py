@@ -12,7 +12,8 @@ from typing import Any
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import Entry, unsafe_member_reason
-from swirl.sources.collections.frame_archive import FRAMES_FILE, stored_state
+from swirl.sources.collections.collection_files import FRAMES_FILE, SEQUENCES_FILE
+from swirl.sources.collections.frame_archive import stored_state
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.jsonl import read_records
 from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame, decode_frame
@@ -77,10 +78,10 @@ def parse_frame_record(record: Any, folder: Path, members: frozenset[str]) -> St
 
 def find_frame_records(path: Path) -> Path | None:
     """The file of picture sequences at a path or in a recorded folder, or None."""
-    file = path / "sequences.jsonl" if path.is_dir() else path
+    file = path / SEQUENCES_FILE if path.is_dir() else path
     if file.suffix != ".jsonl" or not file.is_file():
         return None
-    if file.name == "sequences.jsonl" and (file.parent / FRAMES_FILE).is_file():
+    if file.name == SEQUENCES_FILE and (file.parent / FRAMES_FILE).is_file():
         return file
     try:
         with file.open("rb") as source:

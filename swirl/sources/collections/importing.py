@@ -19,12 +19,10 @@ from swirl.progress import ProgressCallback
 from swirl.sources.atomic_folder import draft_folder, install_folder
 from swirl.sources.collections.actions_sidecar import copy_actions
 from swirl.sources.collections.clip_writer import WriteResult, write_clips
+from swirl.sources.collections.collection_files import ACTIONS_FILE, METADATA_FILE, SEQUENCES_FILE
 from swirl.sources.collections.frame_records import find_frame_records, recorded_clips
 from swirl.sources.collections.stored_collection import (
-    ACTIONS_FILE,
-    METADATA_FILE,
     METADATA_KEYS,
-    SEQUENCES_FILE,
     StateKind,
     builtin_collections_folder,
     collection_names,

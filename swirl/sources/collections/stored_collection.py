@@ -10,14 +10,12 @@ from typing import Any, Literal
 
 from swirl import paths
 from swirl.errors import SwirlError
-from swirl.sources.collections.frame_archive import FRAMES_FILE
+from swirl.sources.collections.collection_files import ACTIONS_FILE as ACTIONS_FILE
+from swirl.sources.collections.collection_files import FRAMES_FILE, METADATA_FILE, SEQUENCES_FILE
 from swirl.sources.collections.frame_records import read_frame_records
 from swirl.sources.reading import stream_sequences
 from swirl.sources.validation import LocatedSequence, ReadResult, UnusableError
 
-SEQUENCES_FILE = "sequences.jsonl"
-ACTIONS_FILE = "actions.jsonl"
-METADATA_FILE = "collection.json"
 METADATA_KEYS = ("title", "description", "world", "license", "recorded_with")
 
 StateKind = Literal["text", "image"]

@@ -42,7 +42,7 @@ def read_table(source: TextFile) -> Iterator[ReadResult]:
     """
     csv.field_size_limit(MAX_SEQUENCE_BYTES)
     sequences: dict[str, dict[int, Row]] = defaultdict(dict)
-    for item in rows(source):
+    for item in iterate_rows(source):
         if isinstance(item, Skipped):
             yield item
             continue
@@ -57,10 +57,10 @@ def read_table(source: TextFile) -> Iterator[ReadResult]:
         yield from split_at_gaps(name, sorted(sequences.pop(name).values(), key=lambda row: row.step))
 
 
-def rows(source: TextFile) -> Iterator[tuple[str, Row] | Skipped]:
+def iterate_rows(source: TextFile) -> Iterator[tuple[str, Row] | Skipped]:
     """Yield each usable row with its sequence's id, or a Skipped. Raises UnusableError if the header is not valid."""
     feed = CsvLines(source)
-    positions, delimiter = header(feed)
+    positions, delimiter = parse_header(feed)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     while True:
         where = source.format_location(feed.number + 1)
@@ -103,7 +103,7 @@ class CsvLines:
         return skipped
 
 
-def header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
+def parse_header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
     """The positions of COLUMNS in the first line, and its delimiter. Raises UnusableError if a column is missing."""
     line = next((line for line in feed if line.strip() and not line.startswith("sep=")), "").rstrip("\n")
     names: list[str] = []

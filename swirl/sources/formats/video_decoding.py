@@ -38,7 +38,7 @@ def open_video(entry: Entry) -> Iterator[tuple[InputContainer, VideoStream, int]
 
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(seekable(entry))
+            file = stack.enter_context(open_seekable(entry))
             container = stack.enter_context(av.open(file, options={"format_whitelist": CONTAINER_FORMATS}))
             stream = picture_stream(container)
             count = count_frames(stream, file)
@@ -50,7 +50,7 @@ def open_video(entry: Entry) -> Iterator[tuple[InputContainer, VideoStream, int]
 
 
 @contextmanager
-def seekable(entry: Entry) -> Iterator[IO[bytes]]:
+def open_seekable(entry: Entry) -> Iterator[IO[bytes]]:
     """Open a file for random access: a member of a zip file is first unpacked to an anonymous temporary file."""
     with entry.open() as file:
         if not entry.is_zip_member:

@@ -1,0 +1,10 @@
+"""The names of the files in a collection's folder."""
+
+SEQUENCES_FILE = "sequences.jsonl"
+"""One sequence per line, with texts as its states or the names of frames."""
+FRAMES_FILE = "frames.zip"
+"""The frames of a picture collection."""
+ACTIONS_FILE = "actions.jsonl"
+"""The true actions, which only evaluation may read."""
+METADATA_FILE = "collection.json"
+"""The title, description, source and license of the collection."""
