@@ -63,7 +63,7 @@ def test_every_pair_that_differs_is_asked_once(compared: ComparePage, home: Path
         votes += 1
     places = {(vote.sequence, vote.step) for vote in History(home).preferences("walks", ["first", "second"])}
     assert votes == len(places) == 3
-    assert "has your vote" in answer["parts"]["question"]
+    assert "You have voted on every pair" in answer["parts"]["question"]
     assert "1 tie, 1 skipped" in answer["parts"]["rates"].replace("\N{NO-BREAK SPACE}", " ")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from studio.components.shared.html import escape
-from studio.components.shared.inferred_actions import bar_width
+from studio.components.shared.inferred_actions import probability_bar
 from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
 from studio.services.model_choices import PREVIEW_NOTE
@@ -91,8 +91,7 @@ def _card(index: int, future: Future, here: State, shown: State, samples: int, f
     score = ""
     if future.score is not None:
         score = (
-            f'<div class="score" title="{escape(SCORE_HELP)}"><span class="bar inverse">'
-            f'<i style="width:{bar_width(future.score)}"></i></span>'
+            f'<div class="score" title="{escape(SCORE_HELP)}">{probability_bar(future.score)}'
             f'<span class="number">{format_signed(future.score)}</span></div>'
         )
     return (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from studio.components.shared.html import escape, format_probability
+from studio.components.shared.html import format_probability
+from studio.components.shared.inferred_actions import action_text
 from studio.components.shared.picture_frame import image_tag
 from studio.components.shared.text_difference import highlight_tokens, opening
 from studio.view_models.frame_size import FILMSTRIP_SIZE
@@ -79,4 +80,4 @@ def state_card(before: State | None, state: State, mark: str = "ins", box: int =
 
 def action_chip(found: Inference) -> str:
     """The action inferred for a step, with its probability and the arrow of time."""
-    return f"<b>{escape(found.action) or '(no words)'}</b><small>{format_probability(found.log_prob)} →</small>"
+    return f"<b>{action_text(found.action)}</b><small>{format_probability(found.log_prob)} →</small>"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from studio.components.shared.compact_transition import compact_transition
 from studio.components.shared.html import escape
+from studio.components.shared.inferred_actions import action_text
 from studio.components.shared.verdict_list import SPOKEN
 from studio.view_models.formatting import format_percent, format_signed
 from studio.view_models.health import HealthFinding, describe_sample, health_findings
@@ -51,7 +52,7 @@ def _case(name: str, case: CheckedTransition, places: TransitionsByStep) -> str:
         if there
         else '<span class="muted">no longer there</span>'
     )
-    action = escape(case.action) or "(no words)"
+    action = action_text(case.action)
     truth = ""
     if case.true_action is not None and case.true_action != case.action:
         truth = f' <span class="chip">truth: {escape(case.true_action)}</span>'
