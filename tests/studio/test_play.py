@@ -42,7 +42,7 @@ def test_imagine_merges_equal_samples_and_marks_the_best(page: PlayPage) -> None
     ("request_", "words"),
     [
         ({"state": STATE, "action": "  "}, "type an action"),
-        ({"state": STATE, "action": "x" * (LONGEST_ACTION + 1)}, "short phrase"),
+        ({"state": STATE, "action": "x" * (LONGEST_ACTION + 1)}, "keep it to a phrase of at most"),
         ({"state": "", "action": "go"}, "state first"),
         ({"state": "x" * (LONGEST_STATE + 1), "action": "go"}, "shorten"),
         ({}, "state first"),
