@@ -147,7 +147,7 @@ def test_models_are_offered_to_the_states_they_read(boards: Path) -> None:
 
 def test_another_model_answers_and_says_so(boards: Path) -> None:
     said = fit_note(boards, {"checkpoint": "reader"}, "image")
-    assert "reader reads texts; these are pictures, so seer answers here." in said
+    assert "reader is for texts; these are pictures, so seer answers here." in said
     assert fit_note(boards, {"checkpoint": "seer"}, "image") == fit_note(boards, {}, "image") == ""
     remembered = {"checkpoint": "reader", "checkpoints": {"image": "seer", "text": ""}}
     assert requested_checkpoint(remembered, "image") == "seer" and requested_checkpoint(remembered, "text") == "reader"
