@@ -16,9 +16,9 @@ from studio.components.explore import analysis
 from studio.components.shared import accessibility, guided_tour, header, share_window
 from studio.components.shared.logo import favicon
 from studio.pages import compare, explore, label, play, runs, train
-from studio.server import api, demo, pwa, styles
+from studio.server import api, demo, preload, pwa, styles
 from studio.server.theme import head, theme
-from studio.services import frames, run_files
+from studio.services import browser_scripts, frames, run_files
 from studio.services.sharing import Sharing
 
 PAGES = (explore, play, train, compare, runs)
@@ -78,7 +78,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         theme=theme(),
         head=head(),
         app_kwargs={
-            "routes": [frames.route(), run_files.route(), styles.route(app), *pwa.routes()],
-            "middleware": demo.middleware() if read_only else [],
+            "routes": [browser_scripts.route(), frames.route(), run_files.route(), styles.route(app), *pwa.routes()],
+            "middleware": [*preload.middleware(app), *(demo.middleware() if read_only else [])],
         },
     )

@@ -319,6 +319,18 @@ def test_the_architecture_page_names_every_room() -> None:
     assert {name for name in expected if name not in text} == set()
 
 
+def test_the_ways_through_the_code_are_the_codes_own() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    ways = text.partition("## Three ways through the code")[2].split("\n### ")[1:]
+    assert len(ways) == 3
+    for way in ways:
+        hops = re.findall(r"^\d+\. `([^`]+)`(?: · `(\w+)`)?:", way, re.M)
+        assert 1 < len(hops) <= 10
+        for path, symbol in hops:
+            code = (ROOT / path).read_text(encoding="utf-8")
+            assert not symbol or re.search(rf"^(?:def|class) {symbol}\b|^{symbol} = ", code, re.M), f"{path}: {symbol}"
+
+
 def test_the_readme_links_to_every_document() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*") if path.suffix in {".md", ".ipynb"}}

@@ -19,8 +19,8 @@ from studio.components.compare.comparison_choices import (
     selection_note,
 )
 from studio.components.compare.vote_panel import reveal_vote, vote_question
-from studio.components.shared.html import escape, html_block
-from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, request_handlers
+from studio.components.shared.html import escape, load_template, scripted_block
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text
 from studio.components.shared.share_bar import share_bar
 from studio.services.checkpoint_answers import SAMPLE_SIZES, ask_checkpoint, infers_actions
 from studio.services.copy_baseline import COPY_BASELINE, measure_copied_frames
@@ -34,25 +34,17 @@ from studio.view_models.comparison import SIDES
 from studio.view_models.formatting import format_percent
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
-from swirl.paths import assets
 from swirl.sources.collections.catalog import list_collections
 
 PAGE = Page(path="/compare", title="Compare", question="Which is better?")
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; `assets/compare.js` asks, these functions answer."""
+    """Draw the page over `home`; `assets/scripts/compare.js` asks, these functions answer."""
     page = ComparePage(home)
-    template, style, script = (
-        (assets() / f"compare.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
     asked = (page.choices, page.offer, page.ask, page.show, page.evaluate, page.stop, page.progress, page.look)
-    html_block(
-        template,
-        head=f"<style>{style}{(assets() / 'measurements.css').read_text(encoding='utf-8')}</style>",
-        js_on_load=script,
-        server_functions=request_handlers(*asked, page.question, page.vote, page.take_back, page.report),
-    )
+    functions = (*asked, page.question, page.vote, page.take_back, page.report)
+    scripted_block(load_template("compare"), "compare", functions, styles=("compare", "measurements"))
 
 
 class ComparePage:

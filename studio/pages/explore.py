@@ -8,12 +8,12 @@ from studio.components.explore.collection_list import collection_list
 from studio.components.explore.imagined_states import imagined_states
 from studio.components.shared.filmstrip import action_chip, filmstrip, visible_window
 from studio.components.shared.health_report import health_report
-from studio.components.shared.html import escape, html_block
+from studio.components.shared.html import escape, load_template, scripted_block
 from studio.components.shared.illustrations import empty_page, step_between
 from studio.components.shared.inferred_actions import action_bars, transition_changes, true_action_note
 from studio.components.shared.model_for_states import fit_note, requested_checkpoint
 from studio.components.shared.out_of_distribution_note import out_of_distribution_note
-from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts, request_handlers
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts
 from studio.services.collection_cache import cover_frames, default_collection, sequences
 from studio.services.frame_similarity import measure_reconstruction
 from studio.services.health_checks import MAX_CHECKED_TRANSITIONS, check_actions, checked_transitions, load_last_check
@@ -25,7 +25,6 @@ from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.evaluation.health_findings import HealthCheck
 from swirl.evaluation.true_actions import load_true_actions
-from swirl.paths import assets
 from swirl.sources.collections.catalog import delete_collection, get_collection, list_collections
 from swirl.sources.formats.image_options import PictureOptions, parse_every
 from swirl.states import StateSequence
@@ -41,18 +40,11 @@ CHECK_AGAIN_BUTTON = '<p><button type="button" class="button-link small" data-ch
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; `assets/explore.js` walks, these functions answer."""
+    """Draw the page over `home`; `assets/scripts/explore.js` walks, these functions answer."""
     page = ExplorePage(home)
-    template, style, script = (
-        (assets() / f"explore.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
     walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
-    html_block(
-        template,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=request_handlers(*walk, page.check, page.receive, page.importing, page.remove),
-    )
+    functions = (*walk, page.check, page.receive, page.importing, page.remove)
+    scripted_block(load_template("explore"), "explore", functions, styles=("explore",))
 
 
 class ExplorePage:

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from studio.components.label.label_progress import label_guidance, label_progress
 from studio.components.label.labelling_card import labelling_card, recent_labels, suggested_actions, used_actions
-from studio.components.shared.html import escape, html_block
+from studio.components.shared.html import escape, load_template, scripted_block
 from studio.components.shared.illustrations import empty_page, states_without_actions
 from studio.components.shared.model_for_states import fit_note, requested_checkpoint
-from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, request_handlers
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text
 from studio.services.collection_cache import default_collection, sequences
 from studio.services.inference import choose_checkpoint, shared_models
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
-from swirl.paths import assets
 from swirl.sources.collections.catalog import get_collection, list_collections
 from swirl.sources.labels.hand_labelling import (
     LabellingProgress,
@@ -35,19 +34,10 @@ FRAME_SIZE_RANGE = (96, 320)  # pixels for a frame, as the window allows
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; `assets/label.js` listens to the keys, these functions answer."""
+    """Draw the page over `home`; `assets/scripts/label.js` listens to the keys, these functions answer."""
     page = LabelPage(home)
-    template, style, script = (
-        (assets() / f"label.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    html_block(
-        template,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=request_handlers(
-            page.begin, page.show, page.suggest, page.keep, page.skip, page.undo, page.save
-        ),
-    )
+    functions = (page.begin, page.show, page.suggest, page.keep, page.skip, page.undo, page.save)
+    scripted_block(load_template("label"), "label", functions, styles=("label",))
 
 
 class LabelPage:

@@ -8,7 +8,7 @@ from typing import Any
 from studio.components.play.current_state import current_state
 from studio.components.play.futures import Future, distinct_futures, future_cards, futures_title
 from studio.components.play.path_tree import path_tree
-from studio.components.shared.html import escape, scripted_block
+from studio.components.shared.html import escape, load_template, scripted_block
 from studio.components.shared.illustrations import branching_path, empty_page
 from studio.components.shared.model_for_states import KIND_PLURALS, fit_note, requested_checkpoint
 from studio.components.shared.out_of_distribution_note import out_of_distribution_note
@@ -33,9 +33,10 @@ NO_FUTURES = "Type or pick an action, and the forward model imagines the next st
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; the path itself lives in the browser, `assets/play.js` keeps it."""
+    """Draw the page over `home`; the path itself lives in the browser, `assets/scripts/play.js` keeps it."""
     page = PlayPage(home)
-    scripted_block("play", page.begin, page.draw, page.suggest, page.imagine, page.prepare, page.models, page.save)
+    functions = (page.begin, page.draw, page.suggest, page.imagine, page.prepare, page.models, page.save)
+    scripted_block(load_template("play"), "play", functions)
 
 
 class PlayPage:

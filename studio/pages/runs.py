@@ -12,8 +12,8 @@ from studio.components.runs.run_details import deletion_warning, run_details
 from studio.components.runs.run_row import run_table_row
 from studio.components.runs.runs_table import empty_history, filter_options, pager, runs_table, sort_options
 from studio.components.runs.settings_differences import difference_table
-from studio.components.shared.html import escape, html_block
-from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts, request_handlers
+from studio.components.shared.html import escape, load_template, scripted_block
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts
 from studio.services.history_store import history
 from studio.services.run_disk_usage import RunDisk
 from studio.services.run_files import Transfers
@@ -33,7 +33,6 @@ from studio.view_models.run_rows import (
 )
 from swirl.errors import SwirlError
 from swirl.history import Run
-from swirl.paths import assets
 from swirl.runs import jobs
 from swirl.runs.archive.deletion import preview_deletion
 from swirl.runs.archive.lineage import LineageNode, build_lineage_tree, find_parent_links
@@ -46,16 +45,9 @@ MOST_COMPARED = 12
 def render(home: Path) -> None:
     """Draw the page over `home`."""
     page = RunsPage(home)
-    template, style, script = (
-        (assets() / f"runs.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    functions = (page.runs, page.changes, page.difference, page.details, page.change, page.leaving, page.delete)
-    html_block(
-        template,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=request_handlers(*functions, page.export, page.receive, page.moving),
-    )
+    table = (page.runs, page.changes, page.difference, page.details, page.change, page.leaving, page.delete)
+    functions = (*table, page.export, page.receive, page.moving)
+    scripted_block(load_template("runs"), "runs", functions, styles=("runs",))
 
 
 class RunsPage:

@@ -1,7 +1,6 @@
-"""The studio's look: Gradio's theme in our colours, our stylesheet, our shared script.
+"""The studio's look: Gradio's theme in our colours, our style sheet, and the script that every page runs first.
 
-`assets/studio.css` is sent unscoped after Gradio's own theme variables, `assets/studio.js` defines `window.studio`
-before any component's `js_on_load` runs. What a page can build on:
+`assets/styles/studio.css` is sent unscoped after Gradio's own theme variables. What a page can build on:
 
 CSS variables, each with a light and a dark value (never write a colour into a page; charts read these):
   --paper the page            --panel a panel             --ink text               --muted lesser text
@@ -29,15 +28,15 @@ Classes (use them on `elem_classes` of Gradio blocks or in our own HTML):
   .muted .small .mono .number (tabular, right) .forward-text .inverse-text .visually-hidden
   table.table           a plain table; numbers in <td class="number">
   .diff ins, .diff del  words that came, words that went
-  .picture .framed .ab  a frame; with marks laid over it; two of them with a divider (see `picture_frame`)
-  .marks                outline, heat or none: its buttons set data-marks on the panel above, `studio.mark` does it
+  .picture .framed .ab  a frame; with marks laid over it; two of them with a divider (studio/components/shared/frame.py)
+  .marks                outline, heat or none: its buttons set data-marks on the panel above, `showMarks` does it
   .for-text .for-image  seen only where data-kind above says that the page shows texts, or pictures
 
-`window.studio` (assets/studio.js): `fill(element, {name: html})` writes each html into the child with
-`data-part="name"`; `query()` and `setQuery({key: value})` read and write the address without a reload; `checkpoint()`
-is the checkpoint chosen in the header, `chooseKind("image")` tells it which kind of states the page shows; a
-`studio:checkpoint` and a `studio:theme` event on `window` say that it, or the colours, changed;
-`colour("--forward")` reads a variable; `link(path, query)` builds an address on this server.
+The scripts are ES modules in `assets/scripts`: one for each block that `scripted` draws, which exports `mount`, and in
+`shared/` what they have in common: parts of a page, the address, the server, storage, polling, late answers, the chosen
+checkpoint, the colours. `start.js` runs on every page before anything is drawn. No module defines a global name.
+Events on `window` say what happened: `studio:checkpoint` and `studio:theme`, that the chosen checkpoint or the colours
+changed; `studio:models`, that a model may have been loaded; the others are named in the modules that send them.
 """
 
 from __future__ import annotations
@@ -45,6 +44,7 @@ from __future__ import annotations
 import gradio as gr
 from gradio.themes.utils import colors, fonts, sizes
 
+from studio.services import browser_scripts
 from swirl.paths import assets
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
@@ -124,10 +124,10 @@ def theme() -> gr.themes.Base:
         shadow_drop="none",
         shadow_drop_lg="none",
     )
-    base.custom_css = (assets() / "studio.css").read_text(encoding="utf-8")
+    base.custom_css = (assets() / "styles" / "studio.css").read_text(encoding="utf-8")
     return base
 
 
 def head() -> str:
-    """What goes into the page's <head>: the favicon-free shared script, inline so that no path must be served."""
-    return f"<script>{(assets() / 'studio.js').read_text(encoding='utf-8')}</script>"
+    """What goes into the head of every page: the module that sets the colours before anything is drawn."""
+    return f'<script type="module" src="{browser_scripts.address(browser_scripts.START)}"></script>'

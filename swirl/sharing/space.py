@@ -66,9 +66,10 @@ BASE_FILES = (
     "codec/frames.json",
 )
 ASSET_FILES = (
-    "*.css",
-    "*.js",
-    "*.html",
+    "scripts/*.js",
+    "scripts/*/*.js",
+    "styles/*.css",
+    "templates/*.html",
     "icons/*.png",
     "sample-run.zip",
     "collections/*/*.json",
@@ -176,7 +177,7 @@ def installed_license() -> str:
 
 
 def write_assets(space: Path, checkpoints: dict[str, Path]) -> None:
-    """Style sheets, scripts, sample collections, and the named checkpoints."""
+    """Scripts, style sheets, templates, sample collections, and the named checkpoints."""
     for file in find_matching_files(paths.assets(), ASSET_FILES):
         copy_without_origin(file, space / "assets" / file.relative_to(paths.assets()))
     for name, source in checkpoints.items():

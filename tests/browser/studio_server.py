@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,8 +75,9 @@ class Outside:
 class StudioServer:
     """A studio over `home`, always at the same address, so that a page can wait for it to come back."""
 
-    def __init__(self, home: Path, outside: Outside) -> None:
+    def __init__(self, home: Path, outside: Outside, flags: Sequence[str] = ()) -> None:
         self.home = home
+        self.flags = flags
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = home.parent / f"{home.name}-server.txt"
@@ -87,7 +88,7 @@ class StudioServer:
     def start(self) -> float:
         """Start it and wait until it serves; the seconds that took."""
         begun = time.monotonic()
-        flags = ["--home", str(self.home), "--port", str(self.port), "--no-browser"]
+        flags = ["--home", str(self.home), "--port", str(self.port), "--no-browser", *self.flags]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "launch.py", *flags],

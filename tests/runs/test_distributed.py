@@ -13,10 +13,13 @@ from swirl.errors import SwirlError
 from swirl.runs import distributed
 
 ROOT = Path(__file__).parents[2]
-LISTEN = "import sys; from pathlib import Path; from swirl.runs import distributed as ranks; print(ranks.wait_for_run_id(Path(sys.argv[1])))"
+LISTEN = (
+    "import sys; from pathlib import Path; from swirl.runs import distributed;"
+    "print(distributed.wait_for_run_id(Path(sys.argv[1])))"
+)
 ANNOUNCE = (
-    "import sys, time; from pathlib import Path; from swirl.runs import distributed as ranks; time.sleep(0.5);"
-    "ranks.announce(Path(sys.argv[1]), sys.argv[2])"
+    "import sys, time; from pathlib import Path; from swirl.runs import distributed; time.sleep(0.5);"
+    "distributed.announce(Path(sys.argv[1]), sys.argv[2])"
 )
 # A launcher: starts rank 0 and rank 1 and waits for both.
 LAUNCH = (

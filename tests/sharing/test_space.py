@@ -28,7 +28,9 @@ ASSET = "tiny-household"
 ALLOWED = re.compile(
     r"README\.md|LICENSE|app\.py|requirements\.txt"
     r"|(swirl|studio)/[\w/]+\.py"
-    r"|assets/[\w.-]+\.(css|js|html)"
+    r"|assets/scripts/(\w+/)?\w+\.js"
+    r"|assets/styles/\w+\.css"
+    r"|assets/templates/\w+\.html"
     r"|assets/sample-run\.zip"
     r"|assets/icons/\w+\.png"
     r"|assets/collections/[\w-]+/((sequences|actions)\.jsonl|collection\.json|frames\.zip)"
@@ -60,6 +62,10 @@ def test_only_what_is_on_the_list_is_exported(tmp_path: Path) -> None:
     for wanted in (
         "app.py",
         "assets/sample-run.zip",
+        "assets/scripts/shared/server.js",
+        "assets/scripts/start.js",
+        "assets/styles/studio.css",
+        "assets/templates/play.html",
         "swirl/cli/__init__.py",
         "assets/mine-2/swirl.json",
         f"assets/{ASSET}/swirl.json",

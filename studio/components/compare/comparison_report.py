@@ -72,12 +72,12 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """No request leaves the file, whatever HTML a state's text may contain."""
 
 
-STYLESHEETS = ("studio.css", "compare.css", "measurements.css")
+STYLESHEETS = ("studio", "compare", "measurements")
 
 
 def style() -> str:
     """The studio's styles; the dark theme follows the reader's system, as no script can switch it."""
-    css = "".join((assets() / name).read_text(encoding="utf-8") for name in STYLESHEETS)
+    css = "".join((assets() / "styles" / f"{name}.css").read_text(encoding="utf-8") for name in STYLESHEETS)
     return DARK_RULE.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", css) + REPORT_STYLE
 
 

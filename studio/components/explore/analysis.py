@@ -11,10 +11,10 @@ from pathlib import Path
 from studio.components.explore.action_map import MapPoint, action_map, confusion_table
 from studio.components.explore.rollout_strip import rollout_strip
 from studio.components.shared.decay_charts import decay_charts
-from studio.components.shared.html import escape, html_block
+from studio.components.shared.html import escape, load_template, scripted_block
 from studio.components.shared.metrics_table import metrics_table
 from studio.components.shared.model_for_states import requested_checkpoint
-from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts, request_handlers
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts
 from studio.services.checkpoint_answers import infers_actions, sample_with_true_actions
 from studio.services.collection_cache import sequences
 from studio.services.inference import choose_checkpoint, shared_models
@@ -22,7 +22,6 @@ from studio.services.measured_metrics import known_figures
 from studio.view_models.formatting import pluralize
 from studio.view_models.metric_rows import metric_rows
 from swirl.errors import SwirlError
-from swirl.paths import assets
 from swirl.sources.collections.catalog import get_collection
 from swirl.states import Transition
 
@@ -32,17 +31,10 @@ MAX_TRACKED_ROLLOUTS = 64  # rollouts whose progress is kept
 
 
 def render(home: Path) -> None:
-    """Draw the panels over `home`, below the walker; `assets/closer.js` asks, these functions answer."""
+    """Draw the panels over `home`, below the walker; `scripts/explore_analysis.js` asks, these functions answer."""
     page = AnalysisPanels(home)
-    template, style, script = (
-        (assets() / name).read_text(encoding="utf-8") for name in ("closer.html", "measurements.css", "closer.js")
-    )
-    html_block(
-        template,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=request_handlers(page.ahead, page.going, page.ask, page.map, page.measured),
-    )
+    functions = (page.ahead, page.going, page.ask, page.map, page.measured)
+    scripted_block(load_template("explore_analysis"), "explore_analysis", functions, styles=("measurements",))
 
 
 @dataclass(frozen=True)

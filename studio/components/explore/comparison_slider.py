@@ -12,7 +12,7 @@ from swirl.states import State
 def comparison_slider(left: State, right: State, names: tuple[str, str], marks: PictureDifference | None) -> str:
     """`left` on the left of the divider and `right` on its right, at one size; `names` are their alt texts.
 
-    The divider is a range input over the pictures; the page's script moves the cut with it.
+    The divider is a range input over the pictures; `assets/scripts/shared/pictures.js` moves the cut with it.
     """
     first, second = names
     overlay = "" if marks is None else difference_overlays(marks, "wrong")

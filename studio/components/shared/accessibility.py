@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from studio.components.shared.html import html_block
-from swirl.paths import assets
+from studio.components.shared.html import scripted_block
 
 
 def render() -> None:
-    """Draw the skip link, which `assets/aids.js` puts before the header, and show titles without a mouse."""
-    style, script = ((assets() / f"aids.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    html_block(
-        '<a class="skip-link" href="#content" data-skip>Skip to the page</a>',
-        classes="aids-block",
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-    )
+    """Draw the skip link, which `scripts/accessibility.js` puts before the header, and show titles without a mouse."""
+    link = '<a class="skip-link" href="#content" data-skip>Skip to the page</a>'
+    scripted_block(link, "accessibility", classes="accessibility-block", styles=("accessibility",))

@@ -1,7 +1,7 @@
 """The guided tour of a first visit: on each page, a strip that says what to try and notices when it was done.
 
 The strip covers nothing, and the tour can be left at any time. The browser keeps which steps are done and whether the
-tour is over. The link of `render_footer` starts it again.
+tour is over (`assets/scripts/guided_tour.js`). The link of `render_footer` starts it again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.components.shared.html import escape, html_block
+from studio.components.shared.html import escape, html_block, scripted_block
 from studio.components.shared.illustrations import (
     before_and_after,
     branching_path,
@@ -17,11 +17,10 @@ from studio.components.shared.illustrations import (
     rising_curve,
     step_between,
 )
-from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
+from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.services import practice_run
 from studio.services.history_store import history
 from studio.view_models.page import Page
-from swirl.paths import assets
 
 
 @dataclass(frozen=True)
@@ -92,14 +91,8 @@ def render(home: Path, page: Page, *, read_only: bool = False) -> None:
         status = practice_run.practice_status(home, get_text(request, "run"))
         return {"words": status.words, "pair": status.pair}
 
-    style, script = ((assets() / f"guide.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    html_block(
-        guide_strip(page, recorded_run_link(home) if read_only else ""),
-        classes="guide-block",
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=request_handlers(begin, standing),
-    )
+    html = guide_strip(page, recorded_run_link(home) if read_only else "")
+    scripted_block(html, "guided_tour", (begin, standing), classes="guide-block", styles=("guided_tour",))
 
 
 def recorded_run_link(home: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.components.shared.html import escape, html_block
+from studio.components.shared.html import escape, scripted_block
 from studio.components.shared.logo import logo
 from studio.components.shared.model_for_states import KIND_PLURALS, requested_checkpoint
 from studio.components.shared.page_requests import get_text, get_texts
@@ -24,7 +24,6 @@ from studio.view_models.page import Page
 from studio.view_models.run_descriptions import end_notification
 from swirl import devices
 from swirl.models.hub import HUB_PREFIX
-from swirl.paths import assets
 
 TOGGLE = (
     '<svg width="15" height="15" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.6" '
@@ -52,7 +51,7 @@ def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
         f"{escape(other.title)}</a>"
         for other in pages
     )
-    return html_block(
+    return scripted_block(
         f"""<header class="studio-header">
 <a class="brand" href="{_address(pages[0])}" aria-label="SWIRL Studio, Explore">{logo()}SWIRL Studio</a>
 <nav aria-label="Pages">{links}</nav>
@@ -62,9 +61,9 @@ def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
 <div class="menu" data-part="menu"></div></details>
 <button type="button" class="theme-toggle" aria-label="Light or dark" title="Light or dark">{TOGGLE}</button>
 </div></header><h1 class="visually-hidden">{escape(page.title)}: {escape(page.question)}</h1>""",
+        "header",
+        (status, unload),
         classes="studio-header-block",
-        js_on_load=(assets() / "header.js").read_text(encoding="utf-8"),
-        server_functions=[status, unload],
     )
 
 

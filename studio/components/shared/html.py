@@ -1,33 +1,78 @@
-"""The small tools with which our components write HTML: escaping, chances, a bare block of Gradio."""
+"""The small tools with which our components write HTML: escaping, chances, blocks of Gradio with a script of ours."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from studio.components.shared.page_requests import Answer, Request, request_handlers
+from studio.services import browser_scripts
 from studio.view_models.formatting import NO_BREAK_SPACE, format_percent
 from swirl.paths import assets
 
-__all__ = ["escape", "format_probability", "html_block", "scripted_block"]
+__all__ = ["escape", "format_probability", "html_block", "load_template", "scripted_block"]
+
+MOUNT = """const early = [];
+const note = (event) => {
+  if (event.type === "submit") event.preventDefault();
+  else early.push(event.target.closest("button"));
+};
+for (const type of ["click", "submit"]) element.addEventListener(type, note);
+import(new URL(%(address)s, document.baseURI).href).then(({ mount }) => {
+  for (const type of ["click", "submit"]) element.removeEventListener(type, note);
+  mount({ element, server, upload, ...%(given)s });
+  for (const button of early) if (button?.isConnected) button.click();
+}).catch((error) => {
+  console.error(error);
+  const words = "This part of the page did not load; reload the page.";
+  element.prepend(Object.assign(document.createElement("p"), { className: "error", role: "alert", innerText: words }));
+});"""
+"""What Gradio runs for a block: our module. Buttons pressed before it has loaded are pressed again once it has."""
 
 
-def html_block(template: str, *, classes: str = "", **options: Any) -> gr.HTML:
-    """A `gr.HTML` without Gradio's prose styles and padding; `options` pass through (js_on_load, server_functions)."""
+def html_block(template: str, *, classes: str = "", styles: Sequence[str] = (), **options: Any) -> gr.HTML:
+    """A `gr.HTML` without Gradio's prose styles and padding, with style sheets of `assets/styles`.
+
+    Other `options` pass through to it.
+    """
     options.setdefault("js_on_load", None)
+    if styles:
+        options["head"] = f"<style>{''.join(_asset(f'styles/{name}.css') for name in styles)}</style>"
     return gr.HTML(
         value="", html_template=template, apply_default_css=False, elem_classes=classes.split() or None, **options
     )
 
 
-def scripted_block(name: str, *functions: Callable[[Request], Answer]) -> gr.HTML:
-    """A block from `assets/NAME.html`, run by `assets/NAME.js`, which may ask the server these functions."""
-    template, script = ((assets() / f"{name}.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "js"))
-    return html_block(template, js_on_load=script, server_functions=request_handlers(*functions))
+def scripted_block(
+    html: str,
+    script: str,
+    functions: Sequence[Callable[[Request], Answer]] = (),
+    *,
+    classes: str = "",
+    styles: Sequence[str] = (),
+    given: dict[str, Any] | None = None,
+) -> gr.HTML:
+    """A block with the module `assets/scripts/SCRIPT.js`, whose `mount` gets the element and what is `given`.
+
+    The module may ask the server these functions.
+    """
+    values = {"address": json.dumps(browser_scripts.address(f"{script}.js")), "given": json.dumps(given or {})}
+    handlers = request_handlers(*functions)
+    return html_block(html, classes=classes, styles=styles, js_on_load=MOUNT % values, server_functions=handlers)
+
+
+def load_template(name: str) -> str:
+    """The HTML in `assets/templates/NAME.html`."""
+    return _asset(f"templates/{name}.html")
+
+
+def _asset(path: str) -> str:
+    return (assets() / path).read_text(encoding="utf-8")
 
 
 def format_probability(log_prob: float) -> str:

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import gradio as gr
 
-from studio.components.shared.html import escape, html_block
-from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
+from studio.components.shared.html import escape, load_template, scripted_block
+from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.services.checkpoint_answers import resolve_run_id
 from studio.services.inference import shared_models
 from studio.services.sharing import ShareRequest, Sharing
-from swirl.paths import assets
 
 
 def render(home: Path, sharing: Sharing) -> gr.HTML:
-    """Draw the closed window; `assets/share.js` opens it, `sharing` is the home's one."""
+    """Draw the closed window; `assets/scripts/share_window.js` opens it, `sharing` is the home's one."""
 
     def choices(request: Request) -> Answer:
         """The available checkpoints, the one to preselect, and whether this machine is logged in to the Hub."""
@@ -63,13 +62,6 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
             "parts": {"share-result": news + error},
         }
 
-    template, style, script = (
-        (assets() / f"share.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
-    return html_block(
-        template,
-        classes="share-block",
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=request_handlers(choices, share, progress),
-    )
+    functions = (choices, share, progress)
+    html = load_template("share_window")
+    return scripted_block(html, "share_window", functions, classes="share-block", styles=("share_window",))

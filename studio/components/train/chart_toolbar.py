@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from swirl.paths import assets
-
 SMOOTHING = {1: "off", 5: "5 steps", 10: "10 steps", 25: "25 steps", 100: "100 steps", 500: "500 steps"}
 """Steps of memory of the exponential mean, as the choice says them."""
 DEFAULT_SMOOTHING = 10
@@ -41,8 +39,3 @@ def _toolbar() -> str:
 
 
 TOOLBAR = _toolbar()
-
-
-def script() -> str:
-    """JavaScript that defines `chartTools`."""
-    return (assets() / "chart_tools.js").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from studio.components.shared.html import escape, html_block
-from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
+from studio.components.shared.html import escape, scripted_block
+from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.services.history_store import history
 from studio.view_models.formatting import format_duration, pluralize
 from studio.view_models.machine_meters import Meter, machine_meters
@@ -15,7 +15,6 @@ from studio.view_models.run_descriptions import STATUS_LABELS
 from swirl import devices
 from swirl.errors import SwirlError
 from swirl.history import Run
-from swirl.paths import assets
 from swirl.runs import jobs
 
 MOVES = {"up": ("↑", "Move up"), "down": ("↓", "Move down")}
@@ -47,13 +46,7 @@ def render(home: Path) -> gr.HTML:
         jobs.stop(home, run.id)
         return look(request)
 
-    style, script = ((assets() / f"control_room.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return html_block(
-        TEMPLATE,
-        head=f"<style>{style}</style>",
-        js_on_load=script,
-        server_functions=request_handlers(look, move, cancel),
-    )
+    return scripted_block(TEMPLATE, "control_room", (look, move, cancel), styles=("control_room",))
 
 
 def parts(home: Path) -> dict[str, str]:

@@ -1,27 +1,24 @@
 """Live charts: one panel a chart, drawn by plotly.js from points that arrive a few at a time.
 
-`LiveCharts` in `assets/live_chart.js` keeps zoom and hidden traces while points arrive, draws at most 1000 points a
-trace and follows light and dark; `assets/curve_bins.js` keeps the points, in bins where they are many, and smooths them
-within a phase; `assets/chart_layout.js` shades and names the phases and labels the lines. It knows no server: who uses
-it hands it points and fetches a stretch in detail when asked. plotly.js is served from the Python package, so no page
+Of `assets/scripts/charts`, `live_chart.js` keeps zoom and hidden traces while points arrive, draws at most 1000 points
+a trace and follows light and dark; `curve_bins.js` keeps the points, in bins where they are many, and smooths them
+within a phase; `chart_layout.js` shades and names the phases and labels the lines. They know no server: who uses them
+hands them points and fetches a stretch in detail when asked. plotly.js is served from the Python package, so no page
 asks another host for it.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from studio.components.shared.html import escape
 from swirl.errors import SwirlError
-from swirl.paths import assets
-
-SCRIPTS = ("curve_bins", "chart_layout", "live_chart")
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,8 @@ def panel(chart: Chart) -> str:
     )
 
 
-def script(charts: Sequence[Chart]) -> str:
-    """JavaScript that defines `LiveCharts` and the constants `CHARTS` and `PLOTLY`; other scripts follow it."""
+def given(charts: Sequence[Chart]) -> dict[str, Any]:
+    """What the module that draws them is given: the `charts`, and `plotly`, the address of plotly.js."""
     file = plotly_file()
     gr.set_static_paths([file])
-    return "\n".join(
-        (
-            f"const CHARTS = {json.dumps([asdict(chart) for chart in charts])};",
-            f"const PLOTLY = {json.dumps('gradio_api/file=' + file.as_posix())};",
-            *((assets() / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
-        )
-    )
+    return {"charts": [asdict(chart) for chart in charts], "plotly": f"gradio_api/file={file.as_posix()}"}

@@ -11,13 +11,12 @@ from pathlib import Path
 import gradio as gr
 
 from studio.components.shared import run_header
-from studio.components.shared.html import html_block
-from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
+from studio.components.shared.html import scripted_block
+from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.components.train import chart_toolbar, live_chart
 from studio.components.train.live_chart import Chart
 from studio.components.train.run_curves import curve_detail, overlay_options
 from studio.components.train.run_updates import perform_action, run_updates
-from swirl.paths import assets
 
 REWARDS = Chart(
     "reward", "Rewards", "mean log-probability under the frozen partner, nats a token", "reward",
@@ -77,11 +76,5 @@ def render(home: Path) -> gr.HTML:
     def act(request: Request) -> Answer:
         return perform_action(home, get_text(request, "run"), get_text(request, "do"))
 
-    script = (assets() / "run_view.js").read_text(encoding="utf-8")
-    style = (assets() / "train.css").read_text(encoding="utf-8")
-    return html_block(
-        TEMPLATE,
-        head=f"<style>{style}</style>",
-        js_on_load="\n".join((live_chart.script(CHARTS), chart_toolbar.script(), script)),
-        server_functions=request_handlers(news, detail, others, act),
-    )
+    functions = (news, detail, others, act)
+    return scripted_block(TEMPLATE, "run_view", functions, styles=("train",), given=live_chart.given(CHARTS))

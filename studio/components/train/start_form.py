@@ -12,8 +12,8 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from studio.components.shared.html import escape, html_block
-from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
+from studio.components.shared.html import escape, scripted_block
+from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.components.shared.verdict_list import verdict_list
 from studio.components.train.run_updates import active_run
 from studio.components.train.setting_field import error_line, setting_field
@@ -38,7 +38,6 @@ from studio.view_models.start_verdict import start_verdict
 from studio.view_models.training_verdicts import Verdict
 from swirl.errors import SwirlError
 from swirl.history import History
-from swirl.paths import assets
 from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.runs.archive.settings_differences import Difference, settings_difference
@@ -69,11 +68,7 @@ def render(home: Path) -> gr.HTML:
     def start(request: Request) -> Answer:
         return start_run(home, request)
 
-    return html_block(
-        template(),
-        js_on_load=(assets() / "start_form.js").read_text(encoding="utf-8"),
-        server_functions=request_handlers(form, check, labels, start),
-    )
+    return scripted_block(template(), "start_form", (form, check, labels, start))
 
 
 def template() -> str:

@@ -1,0 +1,131 @@
+// The start form: values from a preset or another run, checked as they change, started once.
+import { linkTo, readQuery, setQuery } from "./shared/address.js";
+import { listen, send } from "./shared/events.js";
+import { escapeHtml, fill } from "./shared/html.js";
+import { lateAnswers } from "./shared/late_answers.js";
+import { callServer } from "./shared/server.js";
+
+export const mount = ({ element, server, upload }) => {
+  const form = element.querySelector(".start-form"), button = form.querySelector("[data-start]");
+  const inputs = () => form.querySelectorAll("[name]:not([type=radio])");
+  let presets = {}, kinds = {}, labels = "", like = "", waiting = null;
+  const checks = lateAnswers();
+
+  const errors = (found) => {
+    for (const line of form.querySelectorAll("[data-error]")) {
+      const name = line.dataset.error, sentence = found[name] ?? "";
+      if (line.textContent !== sentence) line.textContent = sentence;
+      form.querySelector(`[id="set-${name}"]`)?.toggleAttribute("aria-invalid", Boolean(sentence));
+      if (sentence) for (let fold = line.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    }
+  };
+
+  const put = (values) => {
+    for (const input of inputs()) {
+      const value = values[input.name];
+      if (input.type === "checkbox") input.checked = Boolean(value);
+      else if (value !== undefined || input.name.includes(".")) input.value = value ?? "";
+    }
+    // What overrides the field above it must be seen.
+    for (const fold of form.querySelectorAll(".overrides")) fold.open = [...fold.querySelectorAll("[name]")].some((input) => input.value);
+  };
+  const read = () => {
+    const values = { labels: labels || null };
+    for (const input of inputs()) values[input.name] = input.type === "checkbox" ? input.checked : input.value;
+    return values;
+  };
+  const preset = () => form.querySelector("[name=preset]:checked")?.value ?? "";
+
+  const check = async () => {
+    const isLate = checks.ask();
+    const answer = await callServer(server.check, { preset: preset(), from: like, values: read() });
+    if (isLate()) return;
+    fill(form, answer.parts ?? {});
+    errors({ ...answer.errors, form: answer.error });
+  };
+  const soon = () => { clearTimeout(waiting); waiting = setTimeout(check, 250); };
+
+  const show = async (query) => {
+    const answer = await callServer(server.form, { query });
+    if (answer.error) { form.hidden = false; return errors({ form: answer.error }); }
+    ({ presets, kinds } = answer);
+    labels = answer.labels;
+    like = query.from ?? "";
+    form.querySelector("#set-data").innerHTML = answer.data;
+    form.querySelector("#models").innerHTML = answer.models;
+    fill(form, answer.parts);
+    const radio = form.querySelector(`[name=preset][value="${answer.preset}"]`);
+    if (radio) radio.checked = true;
+    put(answer.values);
+    form.hidden = false;
+    await check();
+  };
+
+  form.addEventListener("input", (event) => {
+    if (event.target.name === "preset") {
+      const kept = Object.fromEntries(["data", "seed"].map((name) => [name, form.querySelector(`[name=${name}]`).value]));
+      const its = presets[event.target.value];
+      // A preset for pictures learns from no texts: then it brings its own sequences.
+      if (kinds[kept.data] !== kinds[its.data] && its.data in kinds) delete kept.data;
+      put({ ...its, ...kept });
+      return check();
+    }
+    // A value for both phases is one for both: it ends those of a single phase, as it does on the command line.
+    for (const way of ["forward", "inverse"]) {
+      const own = form.querySelector(`[id="set-${way}.${event.target.name}"]`);
+      if (own) own.value = "";
+    }
+    if (event.target.type !== "file") soon();
+  });
+  form.querySelector("#set-labels").addEventListener("change", async (event) => {
+    const file = event.target.files[0];
+    labels = "";
+    if (file) {
+      let answer;
+      try { answer = await callServer(server.labels, { path: (await upload(file)).path, name: file.name }); }
+      catch (error) { answer = { error: "The file could not be sent; is it larger than the server allows?" }; }
+      if (answer.error) { event.target.value = ""; return errors({ labels: answer.error }); }
+      labels = answer.path;
+      fill(form, { "labels-note": escapeHtml(answer.note) });
+    }
+    check();
+  });
+  // The settings that make a run fit are taken over as if they had been typed.
+  form.addEventListener("click", (event) => {
+    const use = event.target.closest("[data-use]");
+    if (!use) return;
+    for (const [name, value] of Object.entries(JSON.parse(use.dataset.use))) {
+      const input = form.querySelector(`[id="set-${name}"]`);
+      input.value = value;
+      for (let fold = input.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    }
+    check();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    clearTimeout(waiting);
+    checks.ask();
+    const answer = await callServer(server.start, { preset: preset(), from: like, name: form.querySelector("#run-name").value, values: read() });
+    button.disabled = false;
+    errors({ ...answer.errors, form: answer.error ?? (answer.errors && "Correct the marked settings first.") });
+    if (!answer.run) return form.querySelector("[aria-invalid]")?.focus();
+    form.hidden = true;
+    setQuery({ run: answer.run, new: null, from: null, data: null, model: null, set: null, labels: null }, { push: true });
+    send("studio:run", answer.run);
+  });
+
+  form.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-label]");
+    if (link) link.href = linkTo("label", { data: form.querySelector("#set-data").value });
+    if (!event.target.closest("[data-no-labels]")) return;
+    labels = "";
+    fill(form, { "labels-note": "The run starts without a warm-up on labels." });
+    form.querySelector("#set-labels").focus();
+    check();
+  });
+
+  listen("studio:form", show);
+  if ("new" in readQuery() && !readQuery().run) show(readQuery());
+};

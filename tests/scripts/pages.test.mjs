@@ -1,0 +1,88 @@
+// What the pages decide without a browser: the path of Play, the map's keys, completions, the order of questions.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { DIRECTIONS, nearestPlace } from "../../assets/scripts/action_map.js";
+import { droppedFiles } from "../../assets/scripts/dropped_files.js";
+import { askingOrder } from "../../assets/scripts/explore_order.js";
+import { completions, nextOption } from "../../assets/scripts/label_completions.js";
+import * as playPath from "../../assets/scripts/play_path.js";
+
+const { goTo, neighbour, newPath, redo, statesSoFar, take, undo } = playPath;
+const imagined = (path, action, ...states) => ({ ...path, action, futures: states.map((state) => ({ state })) });
+const step = (path, action, state) => take(imagined(path, action, state), { state });
+
+test("a path grows by the states that are taken, and nothing imagined stays", () => {
+  const start = newPath("hall"), path = step(step(start, "go", "kitchen"), "open", "fridge open");
+  assert.deepEqual(statesSoFar(path), ["hall", "kitchen", "fridge open"]);
+  assert.deepEqual([path.action, path.futures, path.rivals, path.tries], ["", [], [], 0]);
+  assert.equal(start.nodes.length, 1, "the path before is unchanged");
+});
+
+test("a state that was taken before is gone to and stands there once", () => {
+  const there = step(newPath("hall"), "go", "kitchen"), again = step(goTo(there, 0), "go", "kitchen");
+  assert.deepEqual([again.nodes.length, again.at], [2, 1]);
+  assert.equal(step(goTo(there, 0), "go", "garden").nodes.length, 3);
+});
+
+test("undo and redo walk over the same steps", () => {
+  assert.equal(undo(newPath("hall")), null);
+  assert.equal(redo(newPath("hall")), null);
+  const path = step(step(newPath("hall"), "go", "kitchen"), "open", "fridge open"), back = undo(undo(path));
+  assert.deepEqual([back.nodes.length, back.at], [1, 0]);
+  const again = redo(redo(back));
+  assert.deepEqual([again.nodes, again.at], [path.nodes, path.at]);
+  assert.equal(redo(step(back, "go", "garden")), null, "a new step ends what could be done again");
+  const { redo: _, ...old } = step(newPath("hall"), "go", "kitchen"); // as browsers kept it before there was a redo
+  assert.equal(redo(old), null);
+  assert.equal(undo(old).redo.length, 1);
+});
+
+test("arrow keys lead along the branches of the tree", () => {
+  const hall = newPath("hall"), one = step(hall, "go", "kitchen"), two = step(goTo(one, 0), "go", "garden");
+  assert.equal(neighbour(two, "ArrowLeft"), 0);
+  assert.equal(neighbour(two, "ArrowUp"), 1);
+  assert.equal(neighbour(two, "ArrowDown"), null);
+  assert.equal(neighbour(two, "ArrowRight"), null);
+  assert.equal(neighbour(goTo(two, 0), "ArrowRight"), 1);
+  assert.equal(neighbour(hall, "ArrowLeft"), null);
+  assert.equal(neighbour(hall, "ArrowDown"), null);
+});
+
+test("an arrow key goes to the nearest point of the map in its direction", () => {
+  const places = [[0, 0], [10, 1], [3, 9], [4, 0], [-5, 0]];
+  assert.equal(nearestPlace(places, places[0], DIRECTIONS.ArrowRight), 3);
+  assert.equal(nearestPlace(places, places[0], DIRECTIONS.ArrowLeft), 4);
+  assert.equal(nearestPlace(places, places[0], DIRECTIONS.ArrowDown), 2);
+  assert.equal(nearestPlace(places, places[0], DIRECTIONS.ArrowUp), -1);
+});
+
+test("completions begin with what is typed, then hold it", () => {
+  const used = ["open the fridge", "fridge, open it", "go", "Open", "open"];
+  assert.deepEqual(completions(used, " open"), ["open the fridge", "Open", "fridge, open it"]);
+  assert.deepEqual(completions(used, ""), []);
+  assert.equal(completions(used, "", { all: true, most: 3 }).length, 3);
+  assert.deepEqual([nextOption(-1, 1, 3), nextOption(-1, -1, 3), nextOption(2, 1, 3), nextOption(0, -1, 3)], [0, 2, 0, 2]);
+});
+
+test("the steps around the one shown are asked for first, the rest in chunks", () => {
+  assert.deepEqual(askingOrder([0, 1, 2, 3, 4, 5], 3, 2), { near: [1, 2, 3], chunks: [[0, 4], [5]] });
+  assert.deepEqual(askingOrder([], 1, 8), { near: [], chunks: [] });
+});
+
+const file = (path) => ({ name: path.split("/").at(-1), isFile: true, fullPath: path, file: (done) => done({ name: path }) });
+const folder = (path, ...children) => ({
+  name: path.split("/").at(-1), isDirectory: true,
+  createReader: () => {
+    const portions = [...children.map((child) => [child]), []];
+    return { readEntries: (done) => done(portions.shift()) };
+  },
+});
+
+test("dropped folders are opened, hidden files left where they are", async () => {
+  const item = (entry) => ({ webkitGetAsEntry: () => entry });
+  const tree = folder("/run", file("/run/1.png"), folder("/run/b", file("/run/b/2.png")), file("/run/.DS_Store"), folder("/run/.git", file("/run/.git/x")));
+  const found = await droppedFiles({ items: [item(tree)], files: [] });
+  assert.deepEqual(found.map(({ place }) => place), ["run/1.png", "run/b/2.png"]);
+  assert.deepEqual(await droppedFiles({ items: [item(file("/a.png"))], files: ["as it is"] }), ["as it is"]);
+});
