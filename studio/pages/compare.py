@@ -68,12 +68,14 @@ class ComparePage:
         titles = {selection.data: selection.data} | {c.name: c.title or c.name for c in collections}
         offers = model_offers(self.home, self.models, list(selection.names.values()))
         options = checkpoint_options(self.models, offers)
+        pairs = {kind: dict(zip(SIDES, first_pair(self.home, self.models, kind), strict=False)) for kind in KINDS}
         empty = empty_comparison(any(options.values()), bool(collections))
         return {
             "checkpoints": options,
             "collections": "".join(f'<option value="{escape(n)}">{escape(t)}</option>' for n, t in titles.items()),
             "chosen": selection.names | {"data": selection.data, "count": str(self.sample_size(request))},
-            "pairs": {kind: dict(zip(SIDES, first_pair(self.home, self.models, kind), strict=False)) for kind in KINDS},
+            "pairs": pairs,
+            "notes": {kind: selection_note(self.models, Selection(pair, "", kind)) for kind, pair in pairs.items()},
             "kinds": {c.name: c.kind for c in collections},
             "counts": "".join(f'<option value="{n}">{n}</option>' for n in SAMPLE_SIZES),
             "parts": {
@@ -135,15 +137,10 @@ class ComparePage:
     def show(self, request: Request) -> Answer:
         """The page's parts with the answers so far."""
         now = self.requested_comparison(request)
-        kind = "image" if now.transitions[0].state.picture else "text"
-        selection = Selection(dict.fromkeys(SIDES, "") | now.names, now.data, kind)
-        parts = {"invitation": ""}
-        if note := selection_note(self.models, selection):
-            parts["choice-note"] = note
         return {
-            "kind": kind,
+            "kind": "image" if now.transitions[0].state.picture else "text",
             "complete": now.is_complete,
-            "parts": now.parts(bool(request.get("disputed"))) | parts,
+            "parts": now.parts(bool(request.get("disputed"))) | {"invitation": ""},
         }
 
     def look(self, request: Request) -> Answer:

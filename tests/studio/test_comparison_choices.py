@@ -63,6 +63,13 @@ def test_a_single_checkpoint_is_compared_with_copying_and_the_way_on_is_named(ho
     assert opening(home, data="walks")[1] != COPY_BASELINE
 
 
+def test_each_kind_has_a_pair_and_a_note_for_when_another_collection_is_chosen(home: Path, one_model: list) -> None:
+    answer = ComparePage(home).choices({"data": "walks"})
+    assert answer["pairs"] == {"text": {"a": "first", "b": COPY_BASELINE}, "image": {"a": "", "b": ""}}
+    assert "no second checkpoint yet" in answer["notes"]["text"]
+    assert "no model of pictures" in answer["notes"]["image"]
+
+
 @pytest.mark.parametrize("side", ["a", "b"])
 def test_one_named_checkpoint_gets_the_other_end_of_its_run(home: Path, loaded: list, side: str) -> None:
     run = add_run(home, 3, best=1)
@@ -107,7 +114,7 @@ def test_copying_stands_in_the_table_the_tally_and_the_report(home: Path, one_mo
     assert "copying the state" in parts["rows"] and "the baseline to beat" in parts["rows"]
     assert "only A has the next state right" in parts["rows"] and "preview only" not in parts["rows"]
     assert "next states" in parts["tally"] and "B 2 of 6" in parts["tally"]
-    assert "no second checkpoint yet" in parts["choice-note"] and parts["invitation"] == ""
+    assert parts["invitation"] == "" and "choice-note" not in parts
     assert "infers no actions" in parts["health-b"]
     assert 'class="table metrics sides-1"' in parts["metrics"]
     report = page.report(sides)

@@ -23,7 +23,7 @@ INVITATION = "Press Compare: both answer the same inputs, and each row shows whi
 TRAIN_BUTTON = '<a class="button button-primary" href="train?new=1">Start a run</a>'
 IMPORT_BUTTON = '<a class="button button-primary" href="./">Import sequences</a>'
 NO_SECOND_NOTE = (
-    '<p class="note no-second">There is no second checkpoint yet, so this one is compared with copying the state, '
+    '<p class="note">There is no second checkpoint yet, so this one is compared with copying the state, '
     'the baseline that it has to beat. <a href="train?new=1">Train</a> to get a second one.</p>'
 )
 
