@@ -170,7 +170,7 @@ export const mount = ({ element, server }) => {
     if (!SIDES.includes(target.name)) return;
     const twin = twinSide(chosen(), target.name), name = titled(target.value);
     if (twin) target.value = "";
-    fill(page, { problem: "", "choice-note": twin ? noteHtml(`${name} is chosen as ${twin.toUpperCase()} already.`) : "" });
+    fill(page, { problem: "", "choice-note": twin ? noteHtml(`${name} is ${twin.toUpperCase()} already, so ${target.name.toUpperCase()} is empty now.`) : "" });
   });
 
   // Other states may need other models.
