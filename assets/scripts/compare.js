@@ -1,4 +1,5 @@
 // Compare: up to four checkpoints are asked about the same transitions, one after the other, a few at a time.
+import { choiceProblem, SIDES, twinSide } from "./compare_sides.js";
 import { linkTo, readQuery, setQuery } from "./shared/address.js";
 import { chooseCheckpoint } from "./shared/checkpoints.js";
 import { downloadBlob } from "./shared/downloads.js";
@@ -9,14 +10,15 @@ import { showMarks } from "./shared/pictures.js";
 import { follow } from "./shared/polling.js";
 import { callServer, partsOrError } from "./shared/server.js";
 
-const SIDES = ["a", "b", "c", "d"], CHUNK = 6; // inputs asked at once
+const CHUNK = 6; // inputs asked at once
 const KEYS = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "tie", s: "skip", S: "skip" };
 
 export const mount = ({ element, server }) => {
   const page = element.querySelector(".compare-page"), form = page.querySelector("form"), grid = page.querySelector(".compare-grid");
   const voting = page.querySelector(".voting"), looks = page.querySelector("[data-looks]");
   const part = (name) => page.querySelector(`[data-${name}]`);
-  let options = {}, pairs = {}, kinds = {}, kind = "text"; // the checkpoints to choose from, by the kind of states they read
+  let kinds = {}, kind = "text"; // the kind of each collection's states, and that of the chosen one
+  let options = {}, pairs = {}, notes = {}; // by kind: the checkpoints to choose from, the first pair, and a note on it
   const comparisons = lateAnswers();
   let shown = {}; // what the page shows: the checkpoints, the collection, how many inputs
 
@@ -37,10 +39,12 @@ export const mount = ({ element, server }) => {
   };
 
   const compare = async () => {
-    const isLate = comparisons.ask(), wanted = chosen(), names = SIDES.map((side) => wanted[side]).filter(Boolean);
+    const wanted = chosen(), problem = choiceProblem(wanted);
+    tell(problem);
+    if (problem) return;
+    const isLate = comparisons.ask();
     shown = wanted;
     stopVoting();
-    tell(new Set(names).size < names.length ? "One checkpoint stands there twice; choose different ones." : "");
     setQuery(wanted);
     placeLooks();
     if (!(await show())) return;
@@ -63,12 +67,12 @@ export const mount = ({ element, server }) => {
   // The three verdicts of each checkpoint; one that was not looked at has a button.
   const placeLooks = () => {
     looks.innerHTML = present().map((side) => `<section data-look="${side}"><h3>${side.toUpperCase()} ${escapeHtml(titled(shown[side]))}</h3><div data-part="health-${side}"></div>
-<p><a href="${linkTo("", { data: shown.data })}#map" data-atlas="${side}">Its actions on a map, against the true ones</a></p></section>`).join("");
+<p><a href="${linkTo("", { data: shown.data })}#map" data-atlas="${side}">Map of its actions, beside the true ones</a></p></section>`).join("");
   };
   const offerLook = (side) => {
     const place = looks.querySelector(`[data-part="health-${side}"]`);
     if (place.innerHTML) return;
-    place.innerHTML = `${noteHtml("Do they mean something, have they collapsed, do they leak the next state?")}<button type="button" class="button" data-check="${side}">Check up to 40 transitions</button>`;
+    place.innerHTML = `${noteHtml("Are they meaningful, have they collapsed, do they leak the next state?")}<button type="button" class="button" data-check="${side}">Check up to 40 transitions</button>`;
   };
   const look = async (side) => {
     const isLate = comparisons.beside(), part = `health-${side}`;
@@ -144,7 +148,8 @@ export const mount = ({ element, server }) => {
     if (answer.error) return tell(answer.error);
     if (!options[answer.kind].includes(answer.option)) options[answer.kind] += answer.option;
     if (answer.kind !== kind) {
-      return tell(`${answer.name} is a model of ${answer.kind === "image" ? "pictures" : "texts"}; choose such a collection first, then it is in the lists.`);
+      const states = answer.kind === "image" ? "pictures" : "texts";
+      return tell(`${answer.name} is a model of ${states}. Choose a collection of ${states} first; then it is in the lists.`);
     }
     const values = chosen();
     fillSides(values);
@@ -154,11 +159,19 @@ export const mount = ({ element, server }) => {
   };
   const fillSides = (values) => {
     for (const side of SIDES) {
-      const nobody = side === "c" || side === "d" ? '<option value="">none</option>' : "";
-      form.elements[side].innerHTML = nobody + options[kind];
+      const optional = side === "c" || side === "d";
+      form.elements[side].innerHTML = optional ? `<option value="">none</option>${options[kind]}` : `${options[kind]}<option value="" hidden>choose one</option>`;
       form.elements[side].value = values[side] ?? "";
     }
   };
+
+  // A checkpoint that is chosen a second time leaves the second side empty.
+  form.addEventListener("change", ({ target }) => {
+    if (!SIDES.includes(target.name)) return;
+    const twin = twinSide(chosen(), target.name), name = titled(target.value);
+    if (twin) target.value = "";
+    fill(page, { problem: "", "choice-note": twin ? noteHtml(`${name} is ${twin.toUpperCase()} already, so ${target.name.toUpperCase()} is empty now.`) : "" });
+  });
 
   // Other states may need other models.
   form.elements.data.addEventListener("change", () => {
@@ -166,7 +179,7 @@ export const mount = ({ element, server }) => {
     if (now === kind) return;
     kind = now;
     fillSides(pairs[kind]);
-    tell(options[kind] ? "" : `No model of ${kind === "image" ? "pictures" : "texts"} is on this machine yet; train one on the Train page.`);
+    fill(page, { problem: "", "choice-note": notes[kind] });
   });
   form.addEventListener("submit", (event) => { event.preventDefault(); compare(); });
   page.querySelector("#other-model").addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); add(); } });
@@ -193,7 +206,7 @@ export const mount = ({ element, server }) => {
   (async () => {
     const query = readQuery(), answer = await callServer(server.choices, query);
     if (answer.error) return tell(answer.error);
-    ({ checkpoints: options, pairs, kinds } = answer);
+    ({ checkpoints: options, pairs, notes, kinds } = answer);
     kind = kinds[answer.chosen.data] ?? kind;
     fillSides(answer.chosen);
     form.elements.data.innerHTML = answer.collections;

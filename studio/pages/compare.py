@@ -1,23 +1,29 @@
-"""Compare: which is better?"""
+"""The Compare page: up to four checkpoints answer the same transitions, side by side."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
 
-from studio.components.compare.comparison import CheckpointComparison, load_comparison
+from studio.components.compare.comparison import CheckpointComparison, baseline_judge, load_comparison
 from studio.components.compare.comparison_choices import (
     KINDS,
+    Selection,
     checkpoint_options,
+    empty_comparison,
     first_pair,
     initial_selection,
+    invitation,
     model_offers,
+    repeated_side,
+    selection_note,
 )
 from studio.components.compare.vote_panel import reveal_vote, vote_question
 from studio.components.shared.html import escape, load_template, scripted_block
-from studio.components.shared.illustrations import empty_page, two_answers
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text
+from studio.components.shared.share_bar import share_bar
 from studio.services.checkpoint_answers import SAMPLE_SIZES, ask_checkpoint, infers_actions
+from studio.services.copy_baseline import COPY_BASELINE, measure_copied_frames
 from studio.services.evaluations import EvaluationProgress, Evaluator
 from studio.services.health_checks import check_actions
 from studio.services.history_store import history
@@ -42,7 +48,11 @@ def render(home: Path) -> None:
 
 
 class ComparePage:
-    """The answers of the Compare page. Requests carry the checkpoints `a` to `d`, `data`, and how many (`count`)."""
+    """The answers to the page's requests.
+
+    A request carries the checkpoints `a` to `d` (or COPY_BASELINE), the collection `data`, and how many transitions to
+    compare (`count`).
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -51,50 +61,62 @@ class ComparePage:
         self.votes = Votes(home)
 
     def choices(self, request: Request) -> Answer:
-        """The checkpoints and collections to choose from, and which of them at first."""
+        """The checkpoints and collections to choose from, and the first selection."""
         asked = {side: get_text(request, side) for side in SIDES}
-        chosen = initial_selection(self.home, self.models, asked, get_text(request, "data"))
+        selection = initial_selection(self.home, self.models, asked, get_text(request, "data"))
         collections = list_collections(self.home)
-        titles = {chosen["data"]: chosen["data"]} | {c.name: c.title or c.name for c in collections}
-        picture = empty_page(
-            two_answers(),
-            "Two checkpoints are needed to compare them; a run leaves one after each phase.",
-            '<a class="button button-primary" href="train?new=1">Start a run</a>',
-        )
-        beside = model_offers(self.home, self.models, [chosen[side] for side in SIDES])
+        titles = {selection.data: selection.data} | {c.name: c.title or c.name for c in collections}
+        offers = model_offers(self.home, self.models, list(selection.names.values()))
+        options = checkpoint_options(self.models, offers)
+        pairs = {kind: dict(zip(SIDES, first_pair(self.home, self.models, kind), strict=False)) for kind in KINDS}
+        empty = empty_comparison(any(options.values()), bool(collections))
         return {
-            "checkpoints": checkpoint_options(self.models, beside),
+            "checkpoints": options,
             "collections": "".join(f'<option value="{escape(n)}">{escape(t)}</option>' for n, t in titles.items()),
-            "chosen": chosen | {"count": str(self.sample_size(request))},
-            "pairs": {kind: dict(zip(SIDES, first_pair(self.home, self.models, kind), strict=False)) for kind in KINDS},
+            "chosen": selection.names | {"data": selection.data, "count": str(self.sample_size(request))},
+            "pairs": pairs,
+            "notes": {kind: selection_note(self.models, Selection(pair, "", kind)) for kind, pair in pairs.items()},
             "kinds": {c.name: c.kind for c in collections},
             "counts": "".join(f'<option value="{n}">{n}</option>' for n in SAMPLE_SIZES),
-            "parts": {"empty": picture if len(self.models.available()) + len(beside) < 2 else ""},
+            "parts": {
+                "empty": empty,
+                "choice-note": selection_note(self.models, selection),
+                "invitation": "" if empty else invitation(),
+            },
         }
 
     def offer(self, request: Request) -> Answer:
-        """A model that the list does not have: a folder or a model on the Hub."""
+        """A model that is not in the lists: a folder, or a model on the Hub."""
         name = get_text(request, "name").strip()
         if not name:
             raise SwirlError("Name a folder with a model, or a model id on the Hub such as owner/model.")
-        found = inspect_model(self.home, self.models, name)
-        option = f'<option value="{escape(found.name)}">{escape(found.words)}</option>'
-        return {"kind": found.kind, "name": found.name, "option": option}
+        offer = inspect_model(self.home, self.models, name)
+        option = f'<option value="{escape(offer.name)}">{escape(offer.words)}</option>'
+        return {"kind": offer.kind, "name": offer.name, "option": option}
 
     def sample_size(self, request: Request) -> int:
-        """How many transitions are compared: one of SHOWN."""
+        """How many transitions to compare: one of SAMPLE_SIZES."""
         wanted = get_integer(request, "count", SAMPLE_SIZES[0], SAMPLE_SIZES[-1])
         return wanted if wanted in SAMPLE_SIZES else SAMPLE_SIZES[0]
 
     def requested_comparison(self, request: Request) -> CheckpointComparison:
-        """The comparison that the request is about. Raises SwirlError unless A and B are chosen."""
+        """The comparison that the request is about.
+
+        Raises SwirlError unless A and B are chosen, and if one checkpoint is chosen on two sides.
+        """
         names = {side: get_text(request, side) for side in SIDES if get_text(request, side)}
         if not {"a", "b"} <= names.keys():
             raise SwirlError("Choose a checkpoint for A and one for B.")
+        if repeated := repeated_side(names):
+            first = next(side for side in names if names[side] == names[repeated])
+            raise SwirlError(
+                f"{repeated.upper()} is the same checkpoint as {first.upper()}. Choose a different one for "
+                f"{repeated.upper()}{'' if repeated in 'ab' else ', or none'}."
+            )
         return load_comparison(self.home, self.models, names, get_text(request, "data"), self.sample_size(request))
 
     def ask(self, request: Request) -> Answer:
-        """Ask the checkpoint of `side` about the transitions from `first` on, `size` of them."""
+        """Ask the checkpoint of `side` about `size` transitions from index `first` on."""
         now = self.requested_comparison(request)
         first, size = (
             get_integer(request, "first", 0, SAMPLE_SIZES[-1]),
@@ -103,22 +125,28 @@ class ComparePage:
         side = get_text(request, "side")
         if side not in now.names:
             raise SwirlError("Choose a checkpoint for each side.")
-        others = [name for other, name in now.names.items() if other != side]
-        # An editor takes its time for every picture, so that its progress is told after each.
+        if now.names[side] == COPY_BASELINE:
+            measure_copied_frames(self.models, now.transitions, baseline_judge(now.names))
+            return {"done": len(now.transitions), "of": len(now.transitions)}
+        others = [name for other, name in now.checkpoints.items() if other != side]
+        # An image editor takes long for each picture, so its progress is reported after every one.
         end = first + (size if infers_actions(self.models, now.names[side]) else 1)
         ask_checkpoint(self.models, now.names[side], now.transitions[first:end], now.truths[first:end], others)
         return {"done": min(end, len(now.transitions)), "of": len(now.transitions)}
 
     def show(self, request: Request) -> Answer:
-        """The page's parts as far as the checkpoints were asked."""
+        """The page's parts with the answers so far."""
         now = self.requested_comparison(request)
-        kind = "image" if now.transitions[0].state.picture else "text"
-        return {"kind": kind, "complete": now.is_complete, "parts": now.parts(bool(request.get("disputed")))}
+        return {
+            "kind": "image" if now.transitions[0].state.picture else "text",
+            "complete": now.is_complete,
+            "parts": now.parts(bool(request.get("disputed"))) | {"invitation": ""},
+        }
 
     def look(self, request: Request) -> Answer:
-        """Look at the actions of the checkpoint of `side`."""
+        """Check the actions that the checkpoint of `side` infers."""
         now, side = self.requested_comparison(request), get_text(request, "side")
-        if side not in now.names:
+        if side not in now.checkpoints:
             raise SwirlError("Choose a checkpoint for each side.")
         check_actions(self.home, self.models, now.names[side], now.data)
         return {"parts": {f"health-{side}": now.health(side)}}
@@ -126,20 +154,20 @@ class ComparePage:
     def question(self, request: Request) -> Answer:
         """A blind question, and the win rates so far."""
         now = self.requested_comparison(request)
-        asked = self.votes.ask(list(now.names.values()), now.data, now.transitions, list(now.answers.values()))
-        return {"parts": {"question": vote_question(asked, now.has_true_actions), "rates": now.rates()}}
+        drawn = self.votes.ask(list(now.names.values()), now.data, now.transitions, list(now.answers.values()))
+        return {"parts": {"question": vote_question(drawn, now.has_true_actions), "rates": now.rates()}}
 
     def vote(self, request: Request) -> Answer:
-        """Keep a vote, tell who was who, and ask the next question."""
-        kept = self.votes.vote(get_text(request, "ticket"), get_text(request, "choice"))
+        """Store a vote, reveal who was who, and ask the next question."""
+        vote = self.votes.vote(get_text(request, "ticket"), get_text(request, "choice"))
         now = self.requested_comparison(request)
-        sides = {name: side.upper() for side, name in now.names.items()}
+        labels = {name: (side, now.short_names[side]) for side, name in now.names.items()}
         answer = self.question(request)
-        answer["parts"]["revealed"] = reveal_vote(kept, sides)
+        answer["parts"]["revealed"] = reveal_vote(vote, labels)
         return answer
 
     def take_back(self, request: Request) -> Answer:
-        """Forget a vote."""
+        """Delete a vote."""
         history(self.home).remove_preference(get_integer(request, "vote", 0, 2**53))
         answer = self.question(request)
         answer["parts"]["revealed"] = '<p class="revealed">Taken back.</p>'
@@ -153,10 +181,10 @@ class ComparePage:
         return {"html": now.report(datetime.now()), "name": f"{safe[:120]}.html"}
 
     def evaluate(self, request: Request) -> Answer:
-        """Start the full evaluation of all but those that only show next states."""
+        """Start the full evaluation of the checkpoints that infer actions."""
         now = self.requested_comparison(request)
-        names = [name for side, name in now.names.items() if not now.is_preview(side)]
-        self.evaluator.start(list(dict.fromkeys(names)), now.data)
+        names = [name for side, name in now.checkpoints.items() if not now.is_preview(side)]
+        self.evaluator.start(names, now.data)
         return self.progress(request)
 
     def stop(self, request: Request) -> Answer:
@@ -165,18 +193,18 @@ class ComparePage:
         return self.progress(request)
 
     def progress(self, request: Request) -> Answer:
-        """How far the evaluation is."""
+        """The progress of the evaluation."""
         now = self.evaluator.progress()
         return {"running": now.is_running, "parts": {"progress": evaluation_bar(now)}}
 
 
 def evaluation_bar(now: EvaluationProgress) -> str:
-    """How far an evaluation is, with the button that stops it; or how the last one ended, if not well."""
+    """The progress of an evaluation with a button that stops it, or why the last one failed or was stopped."""
     if now.is_running:
         return (
             f'<div class="row spread between"><p class="note">{escape(now.words)}, {format_percent(now.fraction)}</p>'
             '<button type="button" class="button-link small" data-stop-evaluation>Stop</button></div>'
-            f'<span class="bar"><i style="width:{100 * now.fraction:.0f}%"></i></span>'
+            f"{share_bar(now.fraction)}"
         )
     if now.error:
         return f'<p class="error" role="alert">{escape(now.error)}</p>'

@@ -1,4 +1,4 @@
-"""Explore: what happened? The sequences, the action inferred for each step, what the forward model makes of it."""
+"""The Explore page: sequences, the action inferred for each step, and what the forward model imagines from it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from studio.services.uploads import Imports, import_report_html
 from studio.view_models.formatting import pluralize
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
+from swirl.evaluation.health_findings import HealthCheck
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import delete_collection, get_collection, list_collections
 from swirl.sources.formats.image_options import PictureOptions, parse_every
@@ -31,7 +32,7 @@ from swirl.states import StateSequence
 PAGE = Page(path="/", title="Explore", question="What happened?")
 
 CHECK_PROMPT = (
-    '<p class="note">Do they mean something, do they differ, do they give the next state away?</p>'
+    '<p class="note">Are they meaningful, have they collapsed, do they leak the next state?</p>'
     f'<p><button type="button" class="button-link" data-check>Check up to {MAX_CHECKED_TRANSITIONS} '
     "transitions</button></p>"
 )
@@ -47,7 +48,7 @@ def render(home: Path) -> None:
 
 
 class ExplorePage:
-    """The answers of the Explore page. Requests carry `data`, `sequence` and `step`, both counted from 1."""
+    """The answers to the page's requests, which carry `data`, `sequence` and `step`, the latter two from 1."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -55,80 +56,79 @@ class ExplorePage:
 
     def collections(self, request: Request) -> Answer:
         """The list of collections, and which one to open."""
-        found = list_collections(self.home)
-        names = [item.name for item in found]
+        collections = list_collections(self.home)
+        names = [item.name for item in collections]
         asked = get_text(request, "data")
-        gone = bool(asked) and asked not in names
-        problem = f"There is no collection {asked!r} any more; showing another." if gone else ""
-        data = asked if asked in names else default_collection(found)
+        missing = bool(asked) and asked not in names
+        problem = f"There is no collection {asked!r}; showing another one." if missing else ""
+        data = asked if asked in names else default_collection(collections)
         return {
-            "parts": {"collections": collection_list(found, cover_frames(self.home, found))},
+            "parts": {"collections": collection_list(collections, cover_frames(self.home, collections))},
             "data": data,
             "problem": problem,
         }
 
     def read_position(self, request: Request) -> tuple[str, int, int, int, StateSequence]:
-        """The collection, how many sequences it has, and the sequence and step asked for, pulled into range."""
+        """The collection, its number of sequences, and the requested sequence and step, clamped to their ranges.
+
+        Both count from 1; the last value is the sequence itself. Raises SwirlError for an empty collection.
+        """
         data = get_text(request, "data")
-        found = sequences(self.home, data)
-        if not found:
-            raise SwirlError(f"The collection {data} holds no sequence; import its file again.")
-        index = get_integer(request, "sequence", 1, len(found))
-        sequence = found[index - 1]
-        return data, len(found), index, get_integer(request, "step", 1, max(1, len(sequence.states) - 1)), sequence
+        collection = sequences(self.home, data)
+        if not collection:
+            raise SwirlError(f"The collection {data} has no sequences; import its file again.")
+        index = get_integer(request, "sequence", 1, len(collection))
+        sequence = collection[index - 1]
+        return data, len(collection), index, get_integer(request, "step", 1, max(1, len(sequence.states) - 1)), sequence
 
     def show(self, request: Request) -> Answer:
-        """A sequence and one of its steps, with whatever was inferred and imagined before."""
+        """A sequence and one of its steps, with the actions inferred so far."""
         data, count, index, step, sequence = self.read_position(request)
         states = sequence.states
         state, next_state = states[step - 1], states[min(step, len(states) - 1)]
         collection = get_collection(self.home, data)
         models = shared_models(self.home)
         name = models.choose(requested_checkpoint(request, collection.kind), collection.kind)
-        shown = visible_window(len(states), step)
-        known = {i - 1: models.cached_inference(name, states[i - 1], states[i]) for i in shown[:-1]}
+        window = visible_window(len(states), step)
+        cached = {i - 1: models.cached_inference(name, states[i - 1], states[i]) for i in window[:-1]}
         parts = {
             "of": f"of {count}",
             "count": f"{pluralize(len(states), 'state')}, {pluralize(len(states) - 1, 'step')}",
-            "film": filmstrip(states, shown),
+            "film": filmstrip(states, window),
             "between": f"What happened between {step} and {step + 1}",
             "happened": transition_changes(state, next_state),
             "truth": 'The true action is hidden. <button type="button" class="button-link" data-truth>Show it</button>'
             if collection.has_actions
-            else "These data have no true actions.",
+            else "This collection has no true actions.",
         }
         parts["fit"] = fit_note(self.home, request, collection.kind)
-        look = load_last_check(self.home, models, name, data)
-        parts["health"] = (
-            health_report(look, checked_transitions(self.home, data, look)) + CHECK_AGAIN_BUTTON
-            if look
-            else CHECK_PROMPT
-        )
-        parts |= {f"chip-{i}": action_chip(found) for i, found in known.items() if found}
+        check = load_last_check(self.home, models, name, data)
+        parts["health"] = self.check_report(data, check) if check else CHECK_PROMPT
+        parts |= {f"chip-{i}": action_chip(inference) for i, inference in cached.items() if inference}
         here = models.cached_inference(name, state, next_state, alternatives=True)
         if here:
             parts["inferred"] = action_bars(here)
         if name is None:
             parts |= {"inferred": "", "imagined": no_model_panel(collection.kind, data)}
-        near = sorted(known, key=lambda i: abs(i - (step - 1)))
+        nearest_first = sorted(cached, key=lambda i: abs(i - (step - 1)))
         return {
             "parts": parts,
             "at": {"data": data, "sequence": index, "step": step},
             "sequences": count,
             "steps": len(states) - 1,
-            "missing": [i for i in near if (here if i == step - 1 else known[i]) is None],
+            "missing": [i for i in nearest_first if (here if i == step - 1 else cached[i]) is None],
             "model": name,
             "loaded": name in models.loaded(),
             "kind": collection.kind,
         }
 
     def checkpoint_for_collection(self, request: Request, data: str) -> str:
-        """The checkpoint to ask about a collection. Raises SwirlError when none reads its kind."""
+        """The checkpoint to ask about a collection. Raises SwirlError if there is none for its kind."""
         kind = get_collection(self.home, data).kind
         return choose_checkpoint(self.home, requested_checkpoint(request, kind), kind)
 
     def infer(self, request: Request) -> Answer:
-        """The inferred actions of the steps in `steps` (0-based) of a sequence; alternatives for the present step."""
+        """The inferred actions of the steps in `steps` (from 0), with alternatives for the current step."""
         data, _, _, step, sequence = self.read_position(request)
         name = self.checkpoint_for_collection(request, data)
         pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
@@ -137,25 +137,25 @@ class ExplorePage:
         parts = {}
         if step - 1 in steps:
             parts["inferred"] = action_bars(models.infer(name, [pairs[step - 1]])[0])
-        found = models.infer(name, [pairs[i] for i in steps], alternatives=False)
-        parts |= {f"chip-{i}": action_chip(inference) for i, inference in zip(steps, found, strict=True)}
+        inferences = models.infer(name, [pairs[i] for i in steps], alternatives=False)
+        parts |= {f"chip-{i}": action_chip(inference) for i, inference in zip(steps, inferences, strict=True)}
         return {"parts": parts}
 
     def imagine(self, request: Request) -> Answer:
-        """What the forward model imagines for the step, from the inferred action and from another of the sequence."""
+        """What the forward model imagines for the step, from its inferred action and from that of another step."""
         data, _, _, step, sequence = self.read_position(request)
         name = self.checkpoint_for_collection(request, data)
         pairs = list(zip(sequence.states, sequence.states[1:], strict=False))
         models = shared_models(self.home)
         action = models.infer(name, [pairs[step - 1]])[0].action
-        elsewhere = (models.cached_inference(name, *pairs[(step + i) % len(pairs)]) for i in range(len(pairs) - 1))
-        other = next((found.action for found in elsewhere if found and found.action != action), None)
+        others = (models.cached_inference(name, *pairs[(step + i) % len(pairs)]) for i in range(len(pairs) - 1))
+        other = next((inference.action for inference in others if inference and inference.action != action), None)
         comparison = compare_predictions(models, name, *pairs[step - 1], action, other)
         state = pairs[step - 1][0]
-        known = measure_reconstruction(models, name, state)
-        lost = known is not None and bool(known.warning)
+        reconstruction = measure_reconstruction(models, name, state)
+        lost = reconstruction is not None and bool(reconstruction.warning)
         parts = {
-            "imagined": out_of_distribution_note(state, known)
+            "imagined": out_of_distribution_note(state, reconstruction)
             + imagined_states(comparison, *pairs[step - 1], lost=lost)
         }
         return {"parts": parts, "shuffled": other is not None}
@@ -168,35 +168,37 @@ class ExplorePage:
             return {"parts": {"truth": "The true action of this step was not recorded."}}
         models, kind = shared_models(self.home), get_collection(self.home, data).kind
         name = models.choose(requested_checkpoint(request, kind), kind)
-        found = models.cached_inference(name, sequence.states[step - 1], sequence.states[step])
-        return {"parts": {"truth": true_action_note(actions[step - 1], found)}}
+        inference = models.cached_inference(name, sequence.states[step - 1], sequence.states[step])
+        return {"parts": {"truth": true_action_note(actions[step - 1], inference)}}
 
     def check(self, request: Request) -> Answer:
-        """Judge the actions inferred for some transitions of the whole collection."""
+        """Check the actions inferred for a sample of the collection's transitions."""
         data = get_text(request, "data")
         name = self.checkpoint_for_collection(request, data)
-        look = check_actions(self.home, shared_models(self.home), name, data)
-        return {
-            "parts": {"health": health_report(look, checked_transitions(self.home, data, look)) + CHECK_AGAIN_BUTTON}
-        }
+        check = check_actions(self.home, shared_models(self.home), name, data)
+        return {"parts": {"health": self.check_report(data, check)}}
+
+    def check_report(self, data: str, check: HealthCheck) -> str:
+        """The verdicts of a check on a collection, and a button that repeats it."""
+        return health_report(check, checked_transitions(self.home, data, check)) + CHECK_AGAIN_BUTTON
 
     def receive(self, request: Request) -> Answer:
-        """Import files that the browser has uploaded, `names` telling where each lay; the report in words.
+        """Import uploaded files and return a report; `names` are their paths on the user's machine.
 
-        `ticket` is the browser's name for this import, by which `importing` tells how far it is; `every`,
+        `ticket` is the browser's name for this import, by which `importing` reports its progress. `every`,
         `keep_duplicates` and `keep_cuts` say how videos are read.
         """
         paths, names = (get_texts(request, key) for key in ("paths", "names"))
         every = get_text(request, "every").strip()
-        kept = {key: request.get(key) is True for key in ("keep_duplicates", "keep_cuts")}
-        options = PictureOptions(**(parse_every(every) if every else {}), **kept)
+        switches = {key: request.get(key) is True for key in ("keep_duplicates", "keep_cuts")}
+        options = PictureOptions(**(parse_every(every) if every else {}), **switches)
         done = self.imports.import_uploads(
             paths, names, get_text(request, "name").strip(), get_text(request, "ticket"), options
         )
         return {"parts": {"import": import_report_html(done)}, "data": done.name}
 
     def importing(self, request: Request) -> Answer:
-        """How far an import is, in words; empty when it has not begun or is done."""
+        """The progress of an import in words; empty before it starts and after it ends."""
         return {"parts": {"progress": self.imports.progress(get_text(request, "ticket"))}}
 
     def remove(self, request: Request) -> Answer:
@@ -206,6 +208,6 @@ class ExplorePage:
 
 
 def no_model_panel(kind: str, data: str) -> str:
-    """In place of what is imagined where no model reads such states."""
+    """In place of the imagined states if there is no model for the collection's kind."""
     button = f'<a class="button button-primary" href="train?new=1&amp;data={escape(data)}">Train one on these</a>'
     return empty_page(step_between(), no_model_message(kind), button)

@@ -1,4 +1,4 @@
-"""Play: what if? A state, an action of yours, the next states the forward model imagines, and the path so far."""
+"""The Play page: act in a state, see the next states that the forward model imagines, and follow the path."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from swirl.sources.collections.catalog import list_collections
 
 PAGE = Page(path="/play", title="Play", question="What if?")
 LONGEST_ACTION = 300  # characters; an action is a phrase
-LONGEST_STATE = 8000  # characters; about what the larger models read
+LONGEST_STATE = 8000  # characters; about the context length of the larger models
 SUGGESTIONS = 6
-NO_FUTURES = "Say what to do, and the forward model imagines what comes of it."
+NO_FUTURES = "Type or pick an action, and the forward model imagines the next state."
 
 
 def render(home: Path) -> None:
@@ -40,9 +40,9 @@ def render(home: Path) -> None:
 
 
 class PlayPage:
-    """The answers of the Play page; none of them keeps anything but the frames of paths.
+    """The answers to the page's requests; the server stores only the frames of paths.
 
-    A state travels as its text, or as the key of a kept frame.
+    A state is sent as its text, or as the key of a stored frame.
     """
 
     def __init__(self, home: Path) -> None:
@@ -50,32 +50,35 @@ class PlayPage:
         self.frame_store = FrameStore(home)
 
     def begin(self, request: Request) -> Answer:
-        """The state to start from: `own` text, or that of `data`, `sequence` and `step` (from 1), else the first."""
-        found = list_collections(self.home)
-        options = "".join(f'<option value="{escape(c.name)}">{escape(c.title or c.name)}</option>' for c in found)
+        """The state to start from: the text `own`, or the state at `data`, `sequence` and `step` (both from 1)."""
+        collections = list_collections(self.home)
+        options = "".join(f'<option value="{escape(c.name)}">{escape(c.title or c.name)}</option>' for c in collections)
         own = get_text(request, "own").strip()
         if "own" in request:
             return {"state": usable_state(own), "options": options}
-        data = get_text(request, "data") or default_collection(found) or ""
+        data = get_text(request, "data") or default_collection(collections) or ""
         if not data:
             button = '<a class="button button-primary" href="./">Import sequences</a>'
             return {"parts": {"futures": empty_page(branching_path(), "There is no state to start from yet.", button)}}
         chain = sequences(self.home, data)
         if not chain:
-            raise SwirlError(f"The collection {data} holds no sequence; start from another, or from your own text.")
+            raise SwirlError(f"The collection {data} has no sequences. Start from another one, or from your own text.")
         states = chain[get_integer(request, "sequence", 1, len(chain)) - 1].states
         state = states[get_integer(request, "step", 1, len(states)) - 1]
         return {"state": self.frame_store.store(state), "options": options, "data": data}
 
     def draw(self, request: Request) -> Answer:
-        """The stage, the futures and the path as HTML, from what the browser kept; `keep` leaves the futures alone."""
+        """The current state, the futures and the path as HTML, from the path that the browser keeps.
+
+        With `keep`, the futures on the page stay as they are.
+        """
         path = parse_path(request.get("path"))
         here, before = path.nodes[path.current_index].state, path.parent_state(path.current_index)
-        look = self.frame_store.load_state
+        load = self.frame_store.load_state
         parts = {
-            "stage": current_state(None if before is None else look(before), look(here), path.current_index + 1),
+            "stage": current_state(None if before is None else load(before), load(here), path.current_index + 1),
             "where": f"state {path.current_index + 1}",
-            "path": path_tree(path, look),
+            "path": path_tree(path, load),
             "start-error": "",
             "action-error": "",
         }
@@ -86,25 +89,25 @@ class PlayPage:
         return {"parts": parts, "kind": kept_state_kind(here)}
 
     def futures(self, request: Request, here: str, own: list[Future], rivals: list[Future]) -> dict[str, str]:
-        """The futures of `here` and, below them, those of a second model."""
+        """The futures of the state `here` and, below them, those of a second model (`rivals`)."""
         if not own:
             return {"title": "Imagined futures", "futures": empty_page(branching_path(), NO_FUTURES, "")}
         action, ranked = get_text(request, "action"), request.get("best") is not False
-        shown = future_cards(here, action, own, self.frame_store.load_state, ranked=ranked)
+        cards = future_cards(here, action, own, self.frame_store.load_state, ranked=ranked)
         if rivals:
             by = get_text(request, "rival")
-            shown += future_cards(here, action, rivals, self.frame_store.load_state, ranked=ranked, by=by)
-        return {"title": futures_title(own), "futures": shown}
+            cards += future_cards(here, action, rivals, self.frame_store.load_state, ranked=ranked, by=by)
+        return {"title": futures_title(own), "futures": cards}
 
     def suggest(self, request: Request) -> Answer:
-        """Actions that seem possible in the state."""
+        """Actions that the model suggests in the state."""
         state = usable_state(get_text(request, "state"))
         name = self.checkpoint_for_state(request, state)
-        models, seen = shared_models(self.home), self.frame_store.load_state(state)
+        models, here = shared_models(self.home), self.frame_store.load_state(state)
         key = ("suggested", name, state)
         actions = models.recall(key)
         if actions is None:
-            actions = ask_model_at_low_priority(models, name, lambda model: model.suggest_actions(seen, n=SUGGESTIONS))
+            actions = ask_model_at_low_priority(models, name, lambda model: model.suggest_actions(here, n=SUGGESTIONS))
             models.remember(key, actions)
         chips = "".join(
             f'<button type="button" class="chip" data-suggestion="{escape(action)}"><kbd>{index}</kbd>'
@@ -112,38 +115,38 @@ class PlayPage:
             for index, action in enumerate(actions, start=1)
         )
         parts = {
-            "suggestions": chips or '<p class="note">The model has no suggestion for this state.</p>',
-            "depth": out_of_distribution_note(seen, measure_reconstruction(models, name, seen)),
+            "suggestions": chips or '<p class="note">The model suggests no action here; type one.</p>',
+            "depth": out_of_distribution_note(here, measure_reconstruction(models, name, here)),
             "fit": fit_note(self.home, request, kept_state_kind(state)),
         }
         return {"parts": parts}
 
     def checkpoint_for_state(self, request: Request, state: str) -> str:
-        """The checkpoint to ask about a state. Raises SwirlError when none reads its kind."""
+        """The checkpoint to ask about a state. Raises SwirlError if there is none for its kind."""
         kind = kept_state_kind(state)
         return choose_checkpoint(self.home, requested_checkpoint(request, kind), kind)
 
     def imagine(self, request: Request) -> Answer:
-        """Next states of `state` under `action`, `n` samples with `seed`, equal ones as one.
+        """`n` sampled next states of `state` under `action` with `seed`, equal ones merged.
 
-        The best comes first, or with `best` false the one drawn first. `rival` names a second model, which gets the
-        same state, action and seed.
+        The best comes first, or, with `best` false, the first sample. `rival` names a second model, which gets the same
+        state, action and seed.
         """
         state = usable_state(get_text(request, "state"))
         action = usable_action(get_text(request, "action"))
         rival, ranked = get_text(request, "rival").strip(), request.get("best") is not False
         own = self.sample_futures(self.checkpoint_for_state(request, state), state, action, request, ranked)
         rivals = self.sample_futures(self.require_rival(rival, state), state, action, request, ranked) if rival else []
-        told = {**request, "action": action, "rival": rival}
+        cleaned = {**request, "action": action, "rival": rival}
         return {
             "action": action,
             "futures": [vars(future) for future in own],
             "rivals": [vars(future) for future in rivals],
-            "parts": self.futures(told, state, own, rivals) | {"action-error": ""},
+            "parts": self.futures(cleaned, state, own, rivals) | {"action-error": ""},
         }
 
     def prepare(self, request: Request) -> Answer:
-        """Imagine ahead what `imagine` will probably be asked, so that the answer is at hand when it is."""
+        """Sample in advance what `imagine` will probably be asked for, so that the answer is immediate."""
         state, action = usable_state(get_text(request, "state")), usable_action(get_text(request, "action"))
         self.sample_futures(
             self.checkpoint_for_state(request, state),
@@ -158,75 +161,77 @@ class PlayPage:
     def sample_futures(
         self, name: str, state: str, action: str, request: Request, ranked: bool, ask: AskModel = ask_model
     ) -> list[Future]:
-        """The distinct futures that a model draws; what was drawn before with the same seed is remembered."""
+        """The distinct futures that a model samples; the same request with the same seed is answered from memory."""
         samples, seed = get_integer(request, "n", 1, 16), get_integer(request, "seed", 0, 2**31 - 1)
         models, key = shared_models(self.home), ("imagined", name, state, action, samples, seed)
         predictions = models.recall(key)
         if predictions is None:
-            seen = self.frame_store.load_state(state)
-            predictions = ask(models, name, lambda model: model.imagine(seen, action, n=samples, seed=seed))
+            here = self.frame_store.load_state(state)
+            predictions = ask(models, name, lambda model: model.imagine(here, action, n=samples, seed=seed))
             models.remember(key, predictions)
         for prediction in predictions:
             self.frame_store.store(prediction.state)
         return distinct_futures(predictions, ranked=ranked)
 
     def require_rival(self, name: str, state: str) -> str:
-        """The second model. Raises SwirlError when there is none of that name, or it does not read such states."""
+        """The name of the second model. Raises SwirlError if there is none of that name or it is of another kind."""
         models, kind = shared_models(self.home), kept_state_kind(state)
-        known = {item.name: item.kind for item in models.available()}
-        its = known[name] if name in known else inspect_model(self.home, models, name).kind
-        if its != kind:
-            raise SwirlError(f"{name} reads {KIND_PLURALS[its]}, and this state is none; choose another model beside.")
+        kinds = {item.name: item.kind for item in models.available()}
+        model_kind = kinds[name] if name in kinds else inspect_model(self.home, models, name).kind
+        if model_kind != kind:
+            raise SwirlError(
+                f"{name} is a model of {KIND_PLURALS[model_kind]}, but this state is a "
+                f"{KIND_PLURALS[kind].removesuffix('s')}. Choose another second model."
+            )
         return name
 
     def models(self, request: Request) -> Answer:
-        """The names of the models that read such states, as options of a field."""
-        found = shared_models(self.home).available(get_text(request, "kind"))
-        return {"options": "".join(f'<option value="{escape(item.name)}"></option>' for item in found)}
+        """The names of the models for a kind of state, as options of a datalist."""
+        available = shared_models(self.home).available(get_text(request, "kind"))
+        return {"options": "".join(f'<option value="{escape(item.name)}"></option>' for item in available)}
 
     def save(self, request: Request) -> Answer:
-        """The trajectory from the start to where the player stands as a file in a `data:` address."""
+        """The trajectory from the start to the current state as a file in a `data:` address."""
         path = parse_path(request.get("path"))
-        line = path.indices_to_current()
-        states = [self.frame_store.load_state(path.nodes[index].state) for index in line]
-        actions = [path.nodes[index].action for index in line[1:]]
+        indices = path.indices_to_current()
+        states = [self.frame_store.load_state(path.nodes[index].state) for index in indices]
+        actions = [path.nodes[index].action for index in indices[1:]]
         name = "".join(c for c in get_text(request, "name") if c.isalnum() or c == "-")[:40] or "path"
         file, address = export_trajectory(get_text(request, "form"), name, states, actions)
         return {"name": file, "address": address}
 
 
 def kept_state_kind(state: str) -> str:
-    """Whether what the browser kept stands for a picture or is a text."""
+    """The kind of a state that the browser keeps: "image" or "text"."""
     return "image" if is_picture_key(state) else "text"
 
 
 def usable_action(action: str) -> str:
-    """The action without the space around it; SwirlError when it is empty or no phrase any more."""
+    """The action with its spaces normalised. Raises SwirlError if it is empty or longer than LONGEST_ACTION."""
     action = " ".join(action.split())
     if not action:
-        raise SwirlError("Say what to do first: type an action, or press 1 to 6 to pick one.")
+        raise SwirlError("Choose an action first: type one, or press 1 to 6 to pick a suggestion.")
     if len(action) > LONGEST_ACTION:
         raise SwirlError(
-            f"An action is a short phrase; this one has {format_count(len(action))} characters, keep it to "
-            f"{LONGEST_ACTION}."
+            f"This action has {format_count(len(action))} characters; keep it to a phrase of at most {LONGEST_ACTION}."
         )
     return action
 
 
 def usable_state(state: str) -> str:
-    """The state; SwirlError when it is empty or longer than a model reads."""
+    """The state as it is. Raises SwirlError if it is empty or longer than LONGEST_STATE."""
     if not state.strip():
         raise SwirlError("Write or paste a state first.")
     if len(state) > LONGEST_STATE:
         raise SwirlError(
-            f"This state has {format_count(len(state))} characters; a model reads "
-            f"{format_count(LONGEST_STATE)}, so shorten it."
+            f"This state has {format_count(len(state))} characters; shorten it to {format_count(LONGEST_STATE)}, which "
+            "is what a model can read."
         )
     return state
 
 
 def parse_futures(value: Any) -> list[Future]:
-    """The futures that the browser kept, leaving out what is none."""
+    """The futures that the browser keeps, without malformed entries."""
     items = value if isinstance(value, list) else []
     return [
         Future(item["state"], item["score"], item["times"])

@@ -32,10 +32,12 @@ class CheckpointAnswer:
     frame: State | None = None
     likeness: FrameSimilarity | None = None
     given_action: str = ""
+    is_baseline: bool = False
+    """Whether nobody imagined it: the state was copied, which names no action either."""
 
     @property
     def is_preview(self) -> bool:
-        """Whether the model only predicts next states and infers no actions."""
+        """Whether it comes from a model that only shows next states, or from copying the state."""
         return self.action is None
 
 

@@ -67,6 +67,7 @@ def test_the_story_of_a_comparison(
     first, second = two_checkpoints
     page = visit().open(f"/compare?a={first}&b={second}&data=blocks")
     read_the_grid(page, first, second)
+    choose_one_twice(page, first, second)
     read_the_differences(page)
     vote_blind(page, studio, first, second)
     open_the_evidence(page)
@@ -87,6 +88,20 @@ def read_the_grid(page: Page, first: str, second: str) -> None:
     expect(rows.first.locator(".parting")).to_contain_text("has the next state right")
     expect(rows.first.locator("td[data-label=B] .picture")).to_be_visible()
     expect(page.locator("#side-c")).to_have_value("")
+
+
+def choose_one_twice(page: Page, first: str, second: str) -> None:
+    """The second chooser becomes empty and says why; nothing is compared until it has another checkpoint."""
+    page.locator("#side-b").select_option(first)
+    expect(page.locator("#side-b")).to_have_value("")
+    note = page.locator('[data-part="choice-note"]')
+    expect(note).to_have_text(f"{first} is A already, so B is empty now.")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator('[data-part="problem"]')).to_have_text("Choose a checkpoint for A and one for B.")
+    expect(page.locator("table.compared thead")).to_contain_text(second)
+    page.locator("#side-b").select_option(second)
+    for part in ("choice-note", "problem"):
+        expect(page.locator(f'[data-part="{part}"]')).to_have_text("")
 
 
 def read_the_differences(page: Page) -> None:
@@ -195,3 +210,20 @@ def fit_a_phone_in_the_dark(page: Page, folder: Path) -> None:
     expect(page.locator(".ballot")).to_be_visible()
     assert page.evaluate(OVERFLOWING) == []
     page.screenshot(path=folder / "vote-390-dark.png", full_page=True)
+
+
+def test_a_visitor_without_runs_compares_the_shipped_model_with_copying(
+    studio: StudioServer, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    page = visit().open("/compare?data=blocks&a=tiny-blocks")
+    expect(page.locator("#side-b")).to_have_value("copy-baseline")
+    expect(page.get_by_text("Press Compare")).to_be_visible()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("[data-report]")).to_be_enabled()
+    expect(page.get_by_text("Press Compare")).to_be_hidden()
+    expect(page.locator("table.compared thead")).to_contain_text("copying the state")
+    expect(page.locator("table.compared tbody td[data-label=B] .picture")).to_have_count(12)
+    expect(page.locator("[data-look=b]")).to_contain_text("Copying the state infers no actions.")
+    expect(page.locator("[data-atlas=b]")).to_be_hidden()
+    assert page.evaluate(OVERFLOWING) == []
+    page.screenshot(path=tmp_path / "copying.png", full_page=True)

@@ -138,12 +138,12 @@ def test_a_checkpoint_goes_to_the_hub_and_comes_back(
     window.get_by_label("Name on the Hub").fill("me/world")
     window.get_by_role("button", name="Push the checkpoint").click()
     expect(window.locator(".error")).to_contain_text("There is no token")
-    window.get_by_label("Token that may write").fill(TOKEN)
+    window.get_by_label("Token with write access").fill(TOKEN)
     window.get_by_label("private").check()
     window.get_by_role("button", name="Push the checkpoint").click()
     expect(window.get_by_role("link", name=f"{hub.url}/me/world")).to_be_visible()
     assert "fwm/adapter_model.safetensors" in hub.repositories["models/me/world"]
-    assert window.get_by_label("Token that may write").input_value() == ""
+    assert window.get_by_label("Token with write access").input_value() == ""
     assert page.evaluate(OVERFLOWING) == []
 
     window.get_by_label("Fetch one from the Hub").check()

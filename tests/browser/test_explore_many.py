@@ -37,7 +37,7 @@ def test_much_to_explore(crowded: StudioServer, visit: Callable[..., Visitor], t
     page = visit(width=width).open("/?data=walk-3")
     expect(page.locator('[data-collection="walk-3"]')).to_be_in_viewport()
     page.get_by_label("Find a collection").fill("nothing of this name")
-    expect(page.get_by_text("No collection has these letters")).to_be_visible()
+    expect(page.get_by_text("No collection has a name like this")).to_be_visible()
     page.get_by_label("Find a collection").fill("very-many")
     expect(page.locator(".shelf li:visible")).to_have_count(1)
     page.locator(".shelf li:visible .collection").click()

@@ -54,7 +54,7 @@ def test_explore_shows_steps_ahead_and_the_map(
 def go_ahead(page: Page) -> None:
     """Two steps by inferred actions, then as many of one's own, of which the inferred ones are the beginning."""
     page.locator('[data-step-count="2"]').click()
-    page.get_by_role("button", name="Go ahead").click()
+    page.get_by_role("button", name="Predict").click()
     expect(page.locator(".ahead-strip .step")).to_have_count(3)
     expect(page.locator('[data-part="ahead"]')).to_contain_text("The unchanged start would be exact in")
     page.locator("[data-given]").select_option("own")

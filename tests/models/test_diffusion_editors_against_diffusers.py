@@ -48,7 +48,7 @@ def test_an_editor_is_offered_marked_and_compared(editor: str, tmp_path: Path) -
             assert answer["done"] == (done + 1 if side == "b" else answer["of"])
             done, of = answer["done"], answer["of"]
     parts = page.show(sides)["parts"]
-    assert parts["rows"].count(PREVIEW_NOTE) == 1 and parts["rows"].count("✕ not it") == 12
+    assert parts["rows"].count(PREVIEW_NOTE) == 1 and parts["rows"].count("✕ not the same") == 12
     assert "next states right" in parts["tally"] and "actions right" not in parts["tally"]
     assert "data-ticket" in page.question(sides)["parts"]["question"]
     assert PREVIEW_NOTE in parts["health-b"] and not parts["health-a"]

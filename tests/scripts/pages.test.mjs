@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { DIRECTIONS, nearestPlace } from "../../assets/scripts/action_map.js";
+import { choiceProblem, twinSide } from "../../assets/scripts/compare_sides.js";
 import { droppedFiles } from "../../assets/scripts/dropped_files.js";
 import { askingOrder } from "../../assets/scripts/explore_order.js";
 import { completions, nextOption } from "../../assets/scripts/label_completions.js";
@@ -85,4 +86,13 @@ test("dropped folders are opened, hidden files left where they are", async () =>
   const found = await droppedFiles({ items: [item(tree)], files: [] });
   assert.deepEqual(found.map(({ place }) => place), ["run/1.png", "run/b/2.png"]);
   assert.deepEqual(await droppedFiles({ items: [item(file("/a.png"))], files: ["as it is"] }), ["as it is"]);
+});
+
+test("a checkpoint is compared on one side only", () => {
+  const values = { a: "x", b: "y", c: "", d: "x" };
+  assert.deepEqual([twinSide(values, "d"), twinSide(values, "a"), twinSide(values, "b"), twinSide(values, "c")], ["a", "d", "", ""]);
+  assert.equal(choiceProblem(values), "D is the same checkpoint as A. Choose a different one for D.");
+  assert.equal(choiceProblem({ ...values, d: "" }), "");
+  assert.equal(choiceProblem({ a: "x", b: "", c: "", d: "" }), "Choose a checkpoint for A and one for B.");
+  assert.match(choiceProblem({ a: "x", b: "x", c: "", d: "" }), /^B is the same checkpoint as A/);
 });

@@ -163,7 +163,7 @@ def test_a_paired_difference_says_who_is_better() -> None:
     assert overlap.cells[1].winner == "first"
     assert metric_rows([both, both], [{name: MetricValue(0.03, -0.01, 0.05)}])[0].cells[1].winner == ""
     html = metrics_table([exact, overlap], NAMES)
-    assert "✓ better" in html and "✕ worse" in html and "one by one" in html
+    assert "✓ better" in html and "✕ worse" in html and "paired over the same transitions" in html
 
 
 def test_a_preview_model_is_marked() -> None:

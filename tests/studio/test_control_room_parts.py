@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.components.shared import machine_status
+from studio.components.shared import header
 from studio.components.shared.run_header import header_parts
 from studio.components.train import control_room, start_form
 from studio.components.train.requested_rollouts import requested_rollouts
@@ -76,12 +76,12 @@ def test_a_watched_run_that_ended_is_told_once_it_is_over(home: Path) -> None:
     past = history(home)
     going, over = queued(home), queued(home)
     past.update_run(over, status="running")
-    assert machine_status.run_activity(home, [going, over]) == {"going": [over, going], "ended": []}
+    assert header.run_activity(home, [going, over]) == {"going": [over, going], "ended": []}
     past.update_run(over, status="failed", error="No space is left.")
-    found = machine_status.run_activity(home, [going, over])
+    found = header.run_activity(home, [going, over])
     assert found["going"] == [going]
     assert found["ended"] == [{"run": over, "title": f"{over}: failed", "body": "No space is left."}]
-    assert machine_status.run_activity(home, [])["ended"] == []
+    assert header.run_activity(home, [])["ended"] == []
 
 
 def test_a_failure_with_advice_offers_the_run_it_advises(home: Path) -> None:

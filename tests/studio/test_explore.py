@@ -65,7 +65,7 @@ def test_imagine_compares_with_another_action_and_with_copying(page: ExplorePage
 
 def test_the_truth_comes_on_request_alone(page: ExplorePage) -> None:
     page.infer(at(1, 1, steps=[0]))
-    assert "<b>go to attic</b> · the same words" in page.truth(at(1, 1))["parts"]["truth"]
+    assert "<b>go to attic</b> · same words as inferred" in page.truth(at(1, 1))["parts"]["truth"]
     page.infer(at(2, 1, steps=[0]))
     assert "other words" in page.truth(at(2, 1))["parts"]["truth"]
 

@@ -42,7 +42,7 @@ def test_steps_ahead_stop_where_the_sequence_ends(page: AnalysisPanels) -> None:
 def test_own_actions_go_past_the_end_and_are_marked_where_they_drift(page: AnalysisPanels) -> None:
     html = page.ahead(at(steps=3, actions=["go to <hall>", "go to hall", "go to attic"]))["parts"]["ahead"]
     assert "✕ 1 word off" in plain(html) and "&lt;hall&gt;" in html and "<hall>" not in html
-    assert "first drift is at step 1" in html and "not observed any more" in html
+    assert "first drift is at step 1" in html and "past the end" in html
     with pytest.raises(SwirlError, match="each of the 2 steps"):
         page.ahead(at(steps=2, actions=["go to hall", " "]))
 
@@ -55,7 +55,7 @@ def test_the_map_leads_to_every_transition_and_counts_clusters_against_truth(pag
     assert sorted(points) == [(str(s), str(n)) for s in (1, 2, 3) for n in (1, 2)]
     assert answer["truths"] and "true action: go to attic" in answer["parts"]["map"]
     table = plain(answer["parts"]["confusion"])
-    assert "Counts of 6 transitions" in table and "one cluster for all" in table
+    assert "Counts of 6 transitions" in table and "with a single cluster" in table
     coloured = page.map({"data": "walks", "colour": "truth"})["parts"]["map"]
     assert "by kind of the true action" in coloured
 

@@ -42,6 +42,6 @@ def test_many_collections_can_be_searched(tmp_path) -> None:
         )  # fmt: skip
 
     assert "data-find" not in collection_list([named(number) for number in range(SEARCH_THRESHOLD)])
-    assert "find among 9 collections" in re.sub(
+    assert "search 9 collections" in re.sub(
         r"\s", " ", collection_list([named(number) for number in range(SEARCH_THRESHOLD + 1)])
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -120,12 +121,17 @@ def test_a_played_path_can_be_imported_again(boards: Path, tmp_path: Path) -> No
 
 def test_compare_shows_what_each_imagined(boards: Path) -> None:
     page = ComparePage(boards)
-    sides = {"a": "seer", "b": "seer", "data": "boards"}
-    for side in ("a", "b"):
-        page.ask({**sides, "side": side, "first": 0, "size": 12})
+    sides = {"a": "seer", "b": "copy-baseline", "data": "boards"}
+    page.ask({**sides, "side": "a", "first": 0, "size": 12})
+    waiting = page.show(sides)
+    assert waiting["parts"]["rows"].count("not asked yet") == 3 and not waiting["complete"]
+    page.ask({**sides, "side": "b", "first": 0, "size": 12})
     answer = page.show(sides)
     rows = answer["parts"]["rows"]
-    assert answer["kind"] == "image" and rows.count("1 of 16 cells off") == 2 and rows.count("≥60") == 4
+    assert answer["kind"] == "image" and answer["complete"]
+    own, copied = re.findall(r'<td data-label="A">(.*?)</td>', rows), re.findall(r'<td data-label="B">(.*?)</td>', rows)
+    assert [cell.count("1 of 16 cells off") for cell in own].count(1) == 1 and "".join(own).count("≥60") == 2
+    assert len(copied) == 3 and all("of 16 cells off" in cell and "✓" not in cell for cell in copied)
     choices = page.choices({"data": "boards"})
     assert choices["chosen"] == {**sides, "c": "", "d": "", "count": "12"} and choices["kinds"]["boards"] == "image"
     assert "seer" in choices["checkpoints"]["image"] and "seer" not in choices["checkpoints"]["text"]
@@ -141,7 +147,7 @@ def test_models_are_offered_to_the_states_they_read(boards: Path) -> None:
 
 def test_another_model_answers_and_says_so(boards: Path) -> None:
     said = fit_note(boards, {"checkpoint": "reader"}, "image")
-    assert "reader reads texts; these are pictures, so seer answers here." in said
+    assert "reader is for texts; these are pictures, so seer answers here." in said
     assert fit_note(boards, {"checkpoint": "seer"}, "image") == fit_note(boards, {}, "image") == ""
     remembered = {"checkpoint": "reader", "checkpoints": {"image": "seer", "text": ""}}
     assert requested_checkpoint(remembered, "image") == "seer" and requested_checkpoint(remembered, "text") == "reader"

@@ -41,8 +41,8 @@ def test_imagine_merges_equal_samples_and_marks_the_best(page: PlayPage) -> None
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"state": STATE, "action": "  "}, "type an action"),
-        ({"state": STATE, "action": "x" * (LONGEST_ACTION + 1)}, "short phrase"),
+        ({"state": STATE, "action": "  "}, "Choose an action first: type one"),
+        ({"state": STATE, "action": "x" * (LONGEST_ACTION + 1)}, "keep it to a phrase of at most"),
         ({"state": "", "action": "go"}, "state first"),
         ({"state": "x" * (LONGEST_STATE + 1), "action": "go"}, "shorten"),
         ({}, "state first"),
@@ -73,7 +73,7 @@ def test_draw_restores_a_kept_path_with_its_futures(page: PlayPage) -> None:
     assert parts["where"] == "state 2" and parts["title"] == "One imagined future"
     assert "<ins class=forward>attic</ins>" in parts["stage"] and parts["path"].count('class="node"') == 2
     assert "go to hall" in parts["futures"]
-    assert "Say what to do" in page.draw({"path": path})["parts"]["futures"]
+    assert "Type or pick an action" in page.draw({"path": path})["parts"]["futures"]
 
 
 def test_distinct_futures_are_ranked_by_score() -> None:

@@ -63,7 +63,7 @@ def test_every_pair_that_differs_is_asked_once(compared: ComparePage, home: Path
         votes += 1
     places = {(vote.sequence, vote.step) for vote in History(home).preferences("walks", ["first", "second"])}
     assert votes == len(places) == 3
-    assert "has your vote" in answer["parts"]["question"]
+    assert "You have voted on every pair" in answer["parts"]["question"]
     assert "1 tie, 1 skipped" in answer["parts"]["rates"].replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -76,7 +76,7 @@ def test_the_verdicts_are_kept_and_their_evidence_is_there(compared: ComparePage
     assert compared.show(BOTH)["parts"]["health-a"] == ""
     said = compared.look({**BOTH, "side": "a"})["parts"]["health-a"]
     assert [name for name in ("meaningful", "collapsed", "leaking") if f'data-finding="{name}"' in said] != []
-    assert "wanted" in said and "go to attic" in said and "at least" in said
+    assert ">threshold</th>" in said and "go to attic" in said and "at least" in said
     again = ComparePage(home).show(BOTH)["parts"]
     assert again["health-a"] == said and again["health-b"] == ""
     assert check_summaries(home)["first"].endswith("on walks")

@@ -1,6 +1,6 @@
-"""A comparison as one HTML file that opens anywhere: styles and pictures within, no scripts, nothing asked for.
+"""A comparison as one self-contained HTML file: styles and pictures included, no scripts, no requests.
 
-Names of folders are cut to their last part, so that the file says nothing of the machine it was made on.
+Folder names are cut to their last part, so that the file reveals nothing about the machine it was made on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MISSING_PICTURE = "data:,"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report: its heading, a sentence below it, its content as HTML."""
+    """A part of the report: its heading, its content as HTML, and a sentence below the heading."""
 
     title: str
     html: str
@@ -34,7 +34,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """What goes into the file. `names` maps A, B, … to checkpoints; `facts` are short lines about how it was made."""
+    """What goes into the file. `names` maps sides to checkpoints; `facts` are short lines about how it was made."""
 
     title: str
     names: Mapping[str, str]
@@ -43,7 +43,7 @@ class Report:
 
 
 def report_page(report: Report, now: datetime) -> str:
-    """The whole file."""
+    """The report as a complete HTML document."""
     names = "".join(
         f'<span class="chip"><b>{side.upper()}</b> {escape(name)}</span> ' for side, name in report.names.items()
     )
@@ -69,14 +69,14 @@ def _section(section: Section) -> str:
 
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""Even what a state's text might smuggle in can ask nobody for anything."""
+"""No request leaves the file, whatever HTML a state's text may contain."""
 
 
 STYLESHEETS = ("studio", "compare", "measurements")
 
 
 def style() -> str:
-    """The studio's own style, dark where the reader's system is, without a script that would switch it."""
+    """The studio's styles; the dark theme follows the reader's system, as no script can switch it."""
     css = "".join((assets() / "styles" / f"{name}.css").read_text(encoding="utf-8") for name in STYLESHEETS)
     return DARK_RULE.sub(r"@media (prefers-color-scheme: dark) { :root \1 }", css) + REPORT_STYLE
 
@@ -92,7 +92,7 @@ body.report { margin: 0; padding: 24px; font: 14px/1.45 system-ui, -apple-system
 
 
 def make_self_contained(html: str) -> str:
-    """Parts of a page without its buttons, their pictures within."""
+    """Parts of a page as HTML that needs no server: without buttons, and with their pictures as data addresses."""
     return ADDRESS.sub(_inline_picture, CONTROLS.sub("", html))
 
 

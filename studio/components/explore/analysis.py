@@ -1,4 +1,4 @@
-"""A closer look on Explore: several steps ahead from a state, and all actions of a collection on a map."""
+"""Analysis panels on Explore: a rollout several steps ahead, and a map of a collection's inferred actions."""
 
 from __future__ import annotations
 
@@ -25,14 +25,9 @@ from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import get_collection
 from swirl.states import Transition
 
-MAX_MAP_TRANSITIONS = 200
-"""Transitions on the map, of the test part: asked in some seconds, and every point can still be met."""
-
-STEPS = 6
-"""The most steps ahead."""
-
-MAX_TRACKED_ROLLOUTS = 64
-"""Walks ahead whose progress is remembered."""
+MAX_MAP_TRANSITIONS = 200  # of the test part: inferred within seconds, and few enough to pick single points
+MAX_STEPS = 6  # steps of a rollout
+MAX_TRACKED_ROLLOUTS = 64  # rollouts whose progress is kept
 
 
 def render(home: Path) -> None:
@@ -44,7 +39,7 @@ def render(home: Path) -> None:
 
 @dataclass(frozen=True)
 class MapTransitions:
-    """The transitions of the map, where each stands in the collection (both from 1), and their true actions."""
+    """The transitions of the map, the sequence and step of each (both from 1), and their true actions if known."""
 
     transitions: list[Transition]
     places: list[tuple[int, int]]
@@ -52,7 +47,7 @@ class MapTransitions:
 
 
 class AnalysisPanels:
-    """The answers of the panels. Requests carry `data`; of a walk ahead also `sequence` and `step`, from 1."""
+    """The answers to the panels' requests, which carry `data`, and for a rollout also `sequence` and `step`, from 1."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -66,53 +61,54 @@ class AnalysisPanels:
         kind = get_collection(self.home, data).kind
         name = choose_checkpoint(self.home, requested_checkpoint(request, kind), kind)
         if not infers_actions(self.models, name):
-            raise SwirlError(f"{name} only shows next states; it infers no actions that could be looked at.")
+            raise SwirlError(f"{name} only predicts next states; it infers no actions. Choose another model.")
         return data, name
 
     def ahead(self, request: Request) -> Answer:
-        """`steps` steps ahead from a state, under the inferred actions or those in `actions`; `ticket` names it.
+        """A rollout of `steps` steps from a state, under the inferred actions or those in `actions`.
 
-        More steps than the sequence has left are cut, unless the actions are given.
+        Without given actions it ends with the sequence. `ticket` is the browser's name for it, by which `going` reports
+        its progress.
         """
         data, name = self.resolve_request(request)
         chain = sequences(self.home, data)
         sequence = chain[get_integer(request, "sequence", 1, len(chain)) - 1]
         start = get_integer(request, "step", 1, max(1, len(sequence.states) - 1)) - 1
-        steps, best = get_integer(request, "steps", 1, STEPS), get_integer(request, "best_of", 1, 16)
+        steps, best = get_integer(request, "steps", 1, MAX_STEPS), get_integer(request, "best_of", 1, 16)
         given = [" ".join(action.split()) for action in get_texts(request, "actions")] if "actions" in request else None
         if given is not None and (len(given) != steps or not all(given)):
-            raise SwirlError(f"Write an action for each of the {pluralize(steps, 'step')}, or let them be inferred.")
+            raise SwirlError(f"Write an action for each of the {pluralize(steps, 'step')}, or have them inferred.")
         if given is None:
             steps = min(steps, len(sequence.states) - 1 - start)
         key = ("ahead", name, data, sequence, start, steps, tuple(given or ()), best)
-        found = self.models.recall(key)
-        if found is None:
-            tell = self.progress_callback(get_text(request, "ticket"))
+        rollout = self.models.recall(key)
+        if rollout is None:
+            report = self.progress_callback(get_text(request, "ticket"))
             with self.models.use(name) as model:
                 from swirl.evaluation.unrolling import unroll
 
-                found = unroll(model, sequence, start, steps, actions=given, best_of=best, progress=tell)
-            self.models.remember(key, found)
-        return {"parts": {"ahead": rollout_strip(found)}, "actions": list(found.actions), "steps": steps}
+                rollout = unroll(model, sequence, start, steps, actions=given, best_of=best, progress=report)
+            self.models.remember(key, rollout)
+        return {"parts": {"ahead": rollout_strip(rollout)}, "actions": list(rollout.actions), "steps": steps}
 
     def progress_callback(self, ticket: str) -> ProgressCallback:
-        """What keeps a walk's progress for `going`."""
+        """A callback that stores the progress of a rollout for `going`."""
 
-        def tell(share: float, words: str) -> None:
+        def report(share: float, words: str) -> None:
             with self._guard:
                 self._going[ticket] = words
                 while len(self._going) > MAX_TRACKED_ROLLOUTS:
                     self._going.popitem(last=False)
 
-        return tell
+        return report
 
     def going(self, request: Request) -> Answer:
-        """How far a walk ahead is, in words; empty before its first step."""
+        """The progress of a rollout in words; empty before its first step."""
         with self._guard:
             return {"words": self._going.get(get_text(request, "ticket"), "")}
 
     def map_transitions(self, data: str) -> MapTransitions:
-        """The transitions of the map: of the test part, from as many sequences as there are."""
+        """The transitions of the map: from the test part, spread over as many sequences as possible."""
         transitions, truths = sample_with_true_actions(self.home, data, MAX_MAP_TRANSITIONS)
         index = {sequence.id: n for n, sequence in enumerate(sequences(self.home, data), start=1)}
         places = [(index[t.sequence_id], t.step + 1) for t in transitions]
@@ -132,9 +128,8 @@ class AnalysisPanels:
         return {"done": min(first + size, len(transitions)), "of": len(transitions)}
 
     def map(self, request: Request) -> Answer:
-        """The map of the inferred actions, coloured by `colour` ("cluster" or "truth"), and the confusion."""
-        from swirl.evaluation.action_map import action_map as laid_out
-        from swirl.evaluation.action_map import confusion
+        """The map of the inferred actions, coloured by `colour` ("cluster" or "truth"), and the confusion table."""
+        from swirl.evaluation import action_map as layout
 
         data, name = self.resolve_request(request)
         on_map = self.map_transitions(data)
@@ -143,31 +138,33 @@ class AnalysisPanels:
         key = ("map", name, data, tuple(actions))
         plan = self.models.recall(key)
         if plan is None:
-            plan = laid_out(actions)
+            plan = layout.action_map(actions)
             self.models.remember(key, plan)
         truths = on_map.truths
-        table = confusion(plan.clusters, plan.names, truths) if truths else None
-        categories, called = list(plan.clusters), list(plan.names)
-        coloured = get_text(request, "colour") == "truth" and truths is not None and table is not None
-        if coloured:
-            called, categories = list(table.columns), list(table.column_of_action)
+        confusion = layout.confusion(plan.clusters, plan.names, truths) if truths else None
+        categories, names, meaning = list(plan.clusters), list(plan.names), "cluster of the inferred action"
+        if get_text(request, "colour") == "truth" and confusion is not None:
+            names, categories = list(confusion.columns), list(confusion.column_of_action)
+            meaning = "kind of the true action"
         points = [
             MapPoint(place, sequence, step, action, truth)
             for place, (sequence, step), action, truth in zip(
                 plan.points, on_map.places, actions, truths or [None] * len(actions), strict=True
             )
         ]
-        by = "kind of the true action" if coloured else "cluster of the inferred action"
-        said = "These data have no true actions to hold the clusters against."
-        held = confusion_table(table) if table else f'<p class="note">{said}</p>'
-        basis = f"{pluralize(len(points), 'transition')} of the test part, read by {name}"
+        no_truths = '<p class="note">This collection has no true actions to compare the clusters with.</p>'
+        basis = f"{pluralize(len(points), 'transition')} of the test part, actions inferred by {name}"
         return {
-            "parts": {"map": action_map(points, categories, called, by), "confusion": held, "basis": escape(basis)},
+            "parts": {
+                "map": action_map(points, categories, names, meaning),
+                "confusion": confusion_table(confusion) if confusion else no_truths,
+                "basis": escape(basis),
+            },
             "truths": truths is not None,
         }
 
     def measured(self, request: Request) -> Answer:
-        """What was measured of the checkpoint on the collection before; empty where nothing was."""
+        """The stored metrics of the checkpoint on the collection; empty if it was never evaluated on it."""
         data, name = self.resolve_request(request)
         known = known_figures(self.home, [name], data)
         rows = metric_rows(known.figures)

@@ -1,4 +1,4 @@
-"""The collections, the shipped ones and your own."""
+"""The list of collections on Explore: the shipped ones and your own."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from studio.view_models.frame_size import THUMBNAIL_SIZE
 from swirl.sources.collections.catalog import Collection
 from swirl.states import State
 
-SEARCH_THRESHOLD = 8  # collections; more of them scroll, and can be searched
+SEARCH_THRESHOLD = 8  # collections; a longer list scrolls and has a search field
 VIDEOS = frozenset({".mp4", ".avi", ".webm", ".mov", ".mkv", ".gif"})
 
 
 def collection_list(collections: Sequence[Collection], covers: Mapping[str, State] | None = None) -> str:
-    """The list of collections, the shipped ones first, each with what it holds and, of pictures, its first frame."""
+    """The collections in the given order, each with its size and kind; `covers` are first frames by collection."""
     entries = "".join(_entry(item, (covers or {}).get(item.name)) for item in collections)
-    find = (
-        '<input class="field find" type="search" data-find placeholder="find among '
+    search = (
+        '<input class="field find" type="search" data-find placeholder="search '
         f'{pluralize(len(collections), "collection")}" aria-label="Find a collection">'
-        '<p class="note" data-nothing-found hidden>No collection has these letters in its name.</p>'
+        '<p class="note" data-nothing-found hidden>No collection has a name like this.</p>'
     )
-    return f'{find if len(collections) > SEARCH_THRESHOLD else ""}<ul class="shelf">{entries}</ul>'
+    return f'{search if len(collections) > SEARCH_THRESHOLD else ""}<ul class="shelf">{entries}</ul>'
 
 
 def _entry(item: Collection, cover: State | None) -> str:
@@ -36,12 +36,12 @@ def _entry(item: Collection, cover: State | None) -> str:
     )
     return (
         f'<li><button type="button" class="collection" data-collection="{escape(item.name)}" title="{escape(about)}">'
-        f"{_sign(item, cover)}<span><b>{escape(item.title or item.name)}</b>"
+        f"{_icon(item, cover)}<span><b>{escape(item.title or item.name)}</b>"
         f"<small>{pluralize(item.sequences, 'sequence')} · {_content_kind(item)}</small></span></button>{remove}</li>"
     )
 
 
-def _sign(item: Collection, cover: State | None) -> str:
+def _icon(item: Collection, cover: State | None) -> str:
     if cover is not None:
         return f'<span class="kind cover" aria-hidden="true">{image_tag(cover, "", THUMBNAIL_SIZE)}</span>'
     return f'<span class="kind" aria-hidden="true">{"txt" if item.kind == "text" else "img"}</span>'

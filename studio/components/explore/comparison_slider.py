@@ -1,4 +1,4 @@
-"""Two pictures in one place, the second uncovered by a divider that the pointer or the arrow keys move."""
+"""Two pictures on top of each other, with a divider that uncovers the second one."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from studio.view_models.picture_difference import PictureDifference
 from swirl.states import State
 
 
-def comparison_slider(
-    left: State, right: State, names: tuple[str, str], marks: PictureDifference | None, box: int = PANEL_SIZE
-) -> str:
-    """`left` left of the divider and `right` beyond it, in one size; `names` are what they are called.
+def comparison_slider(left: State, right: State, names: tuple[str, str], marks: PictureDifference | None) -> str:
+    """`left` on the left of the divider and `right` on its right, at one size; `names` are their alt texts.
 
-    The divider is a range input over the pictures: `assets/scripts/shared/pictures.js` moves the cut with it.
+    The divider is a range input over the pictures; `assets/scripts/shared/pictures.js` moves the cut with it.
     """
     first, second = names
     overlay = "" if marks is None else difference_overlays(marks, "wrong")
     return (
-        '<span class="framed ab">'
-        f'{image_tag(right, second, box)}<span class="cut">{image_tag(left, first, box)}</span>{overlay}<i '
-        'class="divider"></i>'
+        f'<span class="framed ab">{image_tag(right, second, PANEL_SIZE)}'
+        f'<span class="cut">{image_tag(left, first, PANEL_SIZE)}</span>{overlay}<i class="divider"></i>'
         f'<input type="range" min="0" max="100" value="100" step="5" data-ab '
         f'aria-label="{escape(f"{first}, uncovering {second}")}" title="Drag, or press ← and →"></span>'
     )

@@ -1,10 +1,10 @@
-"""What the forward model imagines for a transition, beside the truth, with its log-probabilities."""
+"""What the forward model imagines for a transition: its errors against the true next state, and log-probabilities."""
 
 from __future__ import annotations
 
 from studio.components.explore.comparison_slider import comparison_slider
 from studio.components.shared.html import escape
-from studio.components.shared.text_difference import highlight_tokens
+from studio.components.shared.imagined_state import imagined_text
 from studio.services.transition_predictions import PredictionComparison, TransitionPrediction
 from studio.view_models.formatting import NO_BREAK_SPACE, format_decibels, format_signed, pluralize
 from studio.view_models.frame_similarity import FrameSimilarity
@@ -13,66 +13,67 @@ from studio.view_models.text_difference import changed_tokens
 from swirl.states import State
 
 LOG_P = (
-    "log P(y | x, z): how likely the forward model finds the true next state, given the state and the action, "
-    "in nats over all its {parts}. 0 is certainty. It is the inverse phase's reward (section 3.2 of the paper)."
+    "log P(y | x, z): the forward model's log-probability of the true next state, given the state and the action, "
+    "in nats, summed over all its {parts}. 0 is certainty. It is the reward of the inverse phase (section 3.2 of the "
+    "paper)."
 )
-SHUFFLED = "The same with an action inferred elsewhere in this sequence; where actions mean something, this is worse."
-COPYING = "How many {parts} of the next state are right when the state is simply repeated: the baseline to beat."
+SHUFFLED = "The same with an action inferred elsewhere in this sequence. If actions carry meaning, this is lower."
+COPYING = "How many {parts} of the next state are right when the state is simply copied: the baseline to beat."
 PSNR = (
     "Peak signal-to-noise ratio of the imagined frame against the true one: 10 log10(255² / mean squared error). "
-    "Higher is better; beside it that of simply repeating the state."
+    "Higher is better. The figure beside it is for copying the state."
 )
 SLIDER_LABELS = ("imagined", "the truth")
-
-
-DIVIDER = '<p class="note">Drag the divider, or focus it and press <kbd>←</kbd> <kbd>→</kbd>, to uncover the truth.</p>'
+SLIDER_HINT = (
+    '<p class="note">Drag the divider, or focus it and press <kbd>←</kbd> <kbd>→</kbd>, to uncover the truth.</p>'
+)
 
 
 def imagined_states(comparison: PredictionComparison, state: State, next_state: State, *, lost: bool = False) -> str:
-    """The imagined next states, what is wrong marked, over some figures.
+    """The imagined next states with their errors marked, above the figures.
 
-    `lost` says that the model is out of its depth: to it all such frames may look alike, so its cells count nothing.
+    `lost` says that the codec cannot tell such frames apart, so the number of correct cells means nothing and is
+    left out.
     """
-    one, other = comparison.inferred, comparison.other
+    inferred, other = comparison.inferred, comparison.other
     parts = "words" if next_state.picture is None else "cells"
     figures = [
-        figure_tile("log P(next | action)", format_signed(one.log_prob), "nats", LOG_P.format(parts=parts), "forward")
+        figure_tile(
+            "log P(next | action)", format_signed(inferred.log_prob), "nats", LOG_P.format(parts=parts), "forward"
+        )
     ]
-    views = [imagined_state_figure(one, state, next_state, "inferred action", lost)]
+    views = [imagined_state_figure(inferred, state, next_state, "inferred action", lost)]
     if other is not None:
         figures.append(figure_tile("with a shuffled action", format_signed(other.log_prob), "nats", SHUFFLED))
         views.append(imagined_state_figure(other, state, next_state, f"instead: {other.action}", lost))
     figures += baseline_figures(comparison, lost)
-    hint = "" if next_state.picture is None else DIVIDER
+    hint = "" if next_state.picture is None else SLIDER_HINT
     return f'<div class="states">{"".join(views)}</div>{hint}<div class="figures">{"".join(figures)}</div>'
 
 
 def baseline_figures(comparison: PredictionComparison, lost: bool) -> list[str]:
-    """What copying the state would get right; of pictures, also how far the imagined one is off in decibels."""
+    """What copying the state would get right; for pictures also the PSNR of the imagined frame."""
     guess, copied = comparison.inferred.likeness, comparison.copied
     if guess is None or copied is None:
         share = f"{comparison.copied_words} of {comparison.words}"
         return [figure_tile("copying the state", share, "words", COPYING.format(parts="words"))]
-    said = format_decibels(guess.psnr)
-    value, _, unit = said.partition(NO_BREAK_SPACE)
+    value, _, unit = format_decibels(guess.psnr).partition(NO_BREAK_SPACE)
     against = f"{unit} · copying {format_decibels(copied.psnr)}".strip(" ·")
-    distance = figure_tile("PSNR", value, against, PSNR, "forward")
+    psnr = figure_tile("PSNR", value, against, PSNR, "forward")
+    if lost:
+        return [psnr]
     share = f"{copied.correct_cells} of {copied.total_cells}"
-    return [
-        *([] if lost else [figure_tile("copying the state", share, "cells", COPYING.format(parts="cells"))]),
-        distance,
-    ]
+    return [figure_tile("copying the state", share, "cells", COPYING.format(parts="cells")), psnr]
 
 
 def imagined_state_figure(
     guess: TransitionPrediction, state: State, next_state: State, caption: str, lost: bool = False
 ) -> str:
-    """One imagined state: what it changes in blue, what is not as in truth in red, and how far off it is."""
+    """One imagined state with its changes in blue, its errors in red, and how many words or cells are wrong."""
     if guess.likeness is not None:
         return imagined_picture_figure(guess.state, next_state, guess.likeness, caption, lost)
-    came = changed_tokens(state.text, guess.state.text)[1]
     missing, wrong = changed_tokens(next_state.text, guess.state.text)
-    text = highlight_tokens(guess.state.text, {"ins forward": came, "ins wrong": wrong}, nothing="it changes nothing")
+    text = imagined_text(state.text, guess.state.text, next_state.text)
     exact = guess.state.text.strip() == next_state.text.strip()
     off = "exact" if exact else f"{pluralize(max(1, guess.words_off), 'word')} off"
     lacking = " lacking" if missing and not wrong else ""
@@ -83,7 +84,7 @@ def imagined_state_figure(
 
 
 def imagined_picture_figure(guess: State, truth: State, like: FrameSimilarity, caption: str, lost: bool) -> str:
-    """One imagined frame over the true one, with a divider, and how many cells, or how near, it gets right."""
+    """One imagined frame over the true one with a divider, and how many cells are wrong (if `lost`, the PSNR)."""
     off = f'<b class="wrong-text">{format_decibels(like.psnr)}</b>' if lost else describe_cell_errors(like)
     return (
         '<figure class="state">'
@@ -93,7 +94,7 @@ def imagined_picture_figure(guess: State, truth: State, like: FrameSimilarity, c
 
 
 def describe_cell_errors(like: FrameSimilarity) -> str:
-    """`exact`, or how many of the model's cells are wrong, in the colour that says so."""
+    """`exact` in green, or how many of the codec's cells are wrong in red."""
     if like.is_exact:
         return '<b class="good-text">exact</b>'
     return (
@@ -103,7 +104,7 @@ def describe_cell_errors(like: FrameSimilarity) -> str:
 
 
 def figure_tile(caption: str, value: str, unit: str, meaning: str, kind: str = "") -> str:
-    """A large number with its unit under its caption, explained in a tooltip."""
+    """A large number with its unit below a caption; `meaning` is the caption's tooltip."""
     return (
         f'<div class="figure {kind}"><small><abbr title="{escape(meaning)}">{escape(caption)}</abbr></small>'
         f"<b>{value} <span>{unit}</span></b></div>"

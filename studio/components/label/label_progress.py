@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.components.shared.html import escape
+from studio.components.shared.share_bar import share_bar
 from studio.view_models.formatting import format_count, pluralize
 from studio.view_models.label_progress import describe_label_progress, label_findings, target_label_count
 from swirl.sources.labels.hand_labelling import LabellingProgress
@@ -11,7 +12,7 @@ from swirl.sources.labels.hand_labelling import LabellingProgress
 def label_progress(so_far: LabellingProgress, transitions: int, kind: str) -> str:
     """The bar towards the aim, and the figures behind it."""
     labels = len(so_far.labels)
-    share = min(100.0, 100 * labels / target_label_count(kind))
+    share = min(1.0, labels / target_label_count(kind))
     gone = (
         f'<p class="note">{pluralize(so_far.stale_count, "label")} left aside, of transitions no longer in '
         "the collection</p>"
@@ -21,7 +22,7 @@ def label_progress(so_far: LabellingProgress, transitions: int, kind: str) -> st
     return (
         f'<div class="figure"><b>{format_count(labels)} <small>of about {target_label_count(kind)} '
         "labelled</small></b></div>"
-        f'<span class="bar accent"><i style="width:{share:.1f}%"></i></span>'
+        f"{share_bar(share, 'accent')}"
         f'<p class="note">from {pluralize(so_far.labelled_sequence_count, "sequence")}, '
         f"{format_count(so_far.skipped_count)} skipped, of "
         f"{pluralize(transitions, 'transition')} in the training part</p>{gone}"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from studio.components.shared.html import escape, format_probability
-from studio.components.shared.inferred_actions import bar_width, transition_changes
+from studio.components.shared.inferred_actions import probability_bar, transition_changes
 from studio.components.shared.picture_frame import annotated_picture
 from studio.view_models.formatting import format_count
 from studio.view_models.picture_difference import picture_difference
@@ -42,8 +42,8 @@ def suggested_actions(found: Inference) -> str:
     options = [option for option in found.alternatives if option.action.strip()]
     rows = "".join(
         f'<li><button type="button" class="suggestion" data-suggestion="{escape(option.action)}"><kbd>{number}</kbd>'
-        f'<span>{escape(option.action)}</span><span class="bar inverse"><i style="width:{bar_width(option.log_prob)}">'
-        f'</i></span><small class="number">{format_probability(option.log_prob)}</small></button></li>'
+        f"<span>{escape(option.action)}</span>{probability_bar(option.log_prob)}"
+        f'<small class="number">{format_probability(option.log_prob)}</small></button></li>'
         for number, option in enumerate(options, start=1)
     )
     return f'<ol class="suggestions">{rows}</ol>' if rows else '<p class="note">The model finds no words for it.</p>'

@@ -1,4 +1,4 @@
-"""The state that the player stands in, large."""
+"""The current state on Play, shown large."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from swirl.states import State
 
 
 def current_state(before: State | None, state: State, number: int) -> str:
-    """A picture as large as it may be, or a text in full; what came since `before` is marked in blue."""
+    """A picture at LARGE_SIZE or a text in full, with what changed since the state `before` marked in blue.
+
+    `number` counts states from 1.
+    """
     if state.picture is None:
-        came = changed_tokens(before.text, state.text)[1] if before is not None else frozenset()
-        return f'<div class="whole">{highlight_tokens(state.text, {"ins forward": came}, nothing="")}</div>'
+        added = changed_tokens(before.text, state.text)[1] if before is not None else frozenset()
+        return f'<div class="whole">{highlight_tokens(state.text, {"ins forward": added}, nothing="")}</div>'
     marks = picture_difference(before, state) if before is not None else None
     return (
         '<div class="pictured">'

@@ -1,4 +1,4 @@
-"""Aids for the keyboard and for touch: the way past the header, and the explanations that a mouse finds by pointing."""
+"""Accessibility aids: a link that skips the header, and tooltips that also open without a mouse."""
 
 from __future__ import annotations
 

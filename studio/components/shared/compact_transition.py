@@ -1,4 +1,4 @@
-"""A transition where there is little room, as in a row of a table."""
+"""A transition in little space, such as a table row."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from studio.view_models.text_difference import changed_tokens
 from swirl.states import State
 
 
-def compact_transition(state: State, following: State, room: int) -> str:
-    """Two frames of at most `room` pixels; or the sentences that changed, and both texts in full behind a fold."""
-    if state.picture is not None and following.picture is not None:
-        marks = picture_difference(state, following)
+def compact_transition(state: State, next_state: State, size: int) -> str:
+    """Two frames of at most `size` pixels; or the sentences that changed, with both texts in full behind a fold."""
+    if state.picture is not None and next_state.picture is not None:
+        marks = picture_difference(state, next_state)
         return (
-            f'<span class="frames">{annotated_picture(state, "The state", room)}<span class="muted" '
+            f'<span class="frames">{annotated_picture(state, "The state", size)}<span class="muted" '
             'aria-hidden="true">→</span>'
-            f"{annotated_picture(following, 'The next state', room, marks=marks)}</span>"
+            f"{annotated_picture(next_state, 'The next state', size, marks=marks)}</span>"
         )
-    went, came = changed_tokens(state.text, following.text)
-    before = highlight_tokens(state.text, {"del": went}) if went else ""
-    after = highlight_tokens(following.text, {"ins": came}) if came or not went else ""
-    whole = f"<summary>both states in full</summary><p>{escape(state.text)}</p><p>{escape(following.text)}</p>"
-    return f'<span class="pair">{before}{after}</span><details class="fold">{whole}</details>'
+    removed, added = changed_tokens(state.text, next_state.text)
+    before = highlight_tokens(state.text, {"del": removed}) if removed else ""
+    after = highlight_tokens(next_state.text, {"ins": added}) if added or not removed else ""
+    full = f"<summary>both states in full</summary><p>{escape(state.text)}</p><p>{escape(next_state.text)}</p>"
+    return f'<span class="pair">{before}{after}</span><details class="fold">{full}</details>'

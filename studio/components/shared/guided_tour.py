@@ -1,7 +1,7 @@
-"""The guided path of a first visit: on each page a strip that says what to try, and that notices when it was done.
+"""The guided tour of a first visit: on each page, a strip that says what to try and notices when it was done.
 
-It covers nothing and can be left at any time; which steps are done, and whether it is over, the browser keeps
-(`assets/scripts/guided_tour.js`). `foot` brings it back.
+The strip covers nothing, and the tour can be left at any time. The browser keeps which steps are done and whether the
+tour is over (`assets/scripts/guided_tour.js`). The link of `render_footer` starts it again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from studio.view_models.page import Page
 
 @dataclass(frozen=True)
 class GuideStep:
-    """What to try on a page, what to say once it was done (both HTML), and the page that comes next."""
+    """What to try on a page, what to say once it was done (both as HTML), and the next page."""
 
     picture: str
     task: str
@@ -40,39 +40,38 @@ OWN_DATA_LINK = '<a class="button" href="./" data-guide-finish>Bring my own data
 STEPS = {
     "/": GuideStep(
         step_between(),
-        "This is a sequence of states that nobody labelled. Press <kbd>→</kbd> or pick a later step: the amber chip "
-        "between two states is the action that the inverse model inferred.",
-        "You stepped on<span data-guide-quote></span>.",
+        "This is a sequence of states without labels. Press <kbd>→</kbd> or pick a later step: the amber chip between "
+        "two states is the action that the inverse model inferred.",
+        "You moved on<span data-guide-quote></span>.",
         "play",
         "Play",
     ),
     "/play": GuideStep(
         branching_path(),
-        "Now act yourself. Press <kbd>1</kbd> or pick one of the actions: the forward model imagines the state that "
-        "follows.",
+        "Now act yourself. Press <kbd>1</kbd> or pick one of the actions: the forward model imagines the next state.",
         "That state was never recorded: the forward model imagined it from your action.",
         "train",
         "Train",
     ),
     "/train": GuideStep(
         rising_curve(),
-        "Here each model teaches the other, still without labels. A short run of both phases takes about a minute, and "
-        "really trains.",
-        "These are its first rollouts, what one model tries; the numbers are the rewards that the other gives for it.",
+        "Here each model teaches the other, still without labels. A short run of both phases takes about a minute and "
+        "is real training.",
+        "These are its first rollouts: what one model samples, with the rewards that the other model gives.",
         "compare",
         "Compare",
     ),
     "/compare": GuideStep(
         before_and_after(),
         "Two checkpoints answer the same inputs, side by side: did training help?",
-        "Both have answered. After so short a run they differ little; what counts is how often each is right.",
+        "Both have answered. A short run changes little; what counts is how often each one is right.",
         "runs",
         "Runs",
     ),
     "/runs": GuideStep(
         list_of_runs(),
-        "Every run stays here with its settings, scores and files. That was the whole way; now try it with your own "
-        "pictures, video or text.",
+        "Every run stays here with its settings, scores and files. That was the whole tour; now try your own pictures, "
+        "video or text.",
         "",
         "",
         "",
@@ -89,21 +88,21 @@ def render(home: Path, page: Page, *, read_only: bool = False) -> None:
         return {"run": practice_run.begin(home)}
 
     def standing(request: Request) -> Answer:
-        found = practice_run.practice_status(home, get_text(request, "run"))
-        return {"words": found.words, "pair": found.pair}
+        status = practice_run.practice_status(home, get_text(request, "run"))
+        return {"words": status.words, "pair": status.pair}
 
     html = guide_strip(page, recorded_run_link(home) if read_only else "")
     scripted_block(html, "guided_tour", (begin, standing), classes="guide-block", styles=("guided_tour",))
 
 
 def recorded_run_link(home: Path) -> str:
-    """The link to the recorded run of a demonstration, in which nothing can be started; '' without one."""
+    """A link to a recorded run, for a read-only demonstration, which cannot start one; '' if there is no run."""
     link = '<a class="button button-primary" href="train?run={}">Look at a recorded run</a>'
     return "".join(link.format(run.id) for run in history(home).runs(limit=1))
 
 
 def guide_strip(page: Page, instead: str = "") -> str:
-    """The strip of a page as HTML; `instead` of the button that starts a run."""
+    """The strip of a page as HTML; `instead` replaces the button that starts a run."""
     step, number = STEPS[page.path], list(STEPS).index(page.path) + 1
     own = {"/train": instead or START, "/compare": COMPARE_LINK, "/runs": OWN_DATA_LINK}.get(page.path, "")
     onward = (
@@ -121,9 +120,9 @@ def guide_strip(page: Page, instead: str = "") -> str:
 
 
 def render_footer() -> None:
-    """The last line of every page, which brings the guided path back."""
+    """The last line of every page: a link that starts the tour again."""
     html_block(
         '<footer class="studio guide-foot"><button type="button" class="button-link small" data-guide-again '
-        'title="A two-minute path through Explore, Play, Train and Compare">Show me around</button></footer>',
+        'title="A two-minute tour of Explore, Play, Train and Compare">Show me around</button></footer>',
         classes="guide-foot-block",
     )

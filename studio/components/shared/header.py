@@ -1,4 +1,7 @@
-"""The header of every page: the logo, the five pages, and the status strip with the running job and the checkpoint."""
+"""The header of every page: the logo, links to the five pages, and a status strip.
+
+The strip shows the running job, the machine's load and the chosen checkpoint, and reports runs that have just ended.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ import gradio as gr
 
 from studio.components.shared.html import escape, scripted_block
 from studio.components.shared.logo import logo
-from studio.components.shared.machine_status import machine_chip, run_activity
 from studio.components.shared.model_for_states import KIND_PLURALS, requested_checkpoint
 from studio.components.shared.page_requests import get_text, get_texts
 from studio.services import inference
 from studio.services.health_checks import check_summaries
 from studio.services.history_store import history
 from studio.view_models.formatting import format_duration
+from studio.view_models.machine_meters import machine_meters, summarize_load
 from studio.view_models.page import Page
+from studio.view_models.run_descriptions import end_notification
+from swirl import devices
 from swirl.models.hub import HUB_PREFIX
 
 TOGGLE = (
@@ -28,7 +33,7 @@ TOGGLE = (
 
 
 def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
-    """Draw the header of `page`; its status strip asks the server for news every few seconds while it is visible."""
+    """Draw the header of `page`; its status strip asks the server for updates every few seconds while it is visible."""
 
     def status(request: dict[str, Any]) -> dict[str, Any]:
         kind = get_text(request, "kind")
@@ -52,7 +57,7 @@ def render(home: Path, page: Page, pages: Sequence[Page]) -> gr.HTML:
 <nav aria-label="Pages">{links}</nav>
 <div class="status" role="group" aria-label="Status">
 <span data-part="job"></span><span data-part="device"></span>
-<details><summary class="chip" title="The model that the pages ask"><span data-part="checkpoint">model</span></summary>
+<details><summary class="chip" title="The model that the pages use"><span data-part="checkpoint">model</span></summary>
 <div class="menu" data-part="menu"></div></details>
 <button type="button" class="theme-toggle" aria-label="Light or dark" title="Light or dark">{TOGGLE}</button>
 </div></header><h1 class="visually-hidden">{escape(page.title)}: {escape(page.question)}</h1>""",
@@ -68,9 +73,9 @@ def _address(page: Page) -> str:
 
 
 def status_parts(home: Path, asked: str, kind: str = "") -> dict[str, str]:
-    """The strip's parts as HTML: the job, the device, the checkpoint's name and the menu of checkpoints.
+    """The parts of the status strip as HTML: the job, the machine, the checkpoint's name and the menu of checkpoints.
 
-    On a page that shows states of one kind, the menu offers the models that read it.
+    `kind` limits the menu to the models for one kind of state.
     """
     models = inference.shared_models(home)
     current = models.choose(asked, kind)
@@ -80,6 +85,23 @@ def status_parts(home: Path, asked: str, kind: str = "") -> dict[str, str]:
         "checkpoint": escape(current or "no model yet") + " ",
         "menu": _menu(models, current, kind, check_summaries(home)),
     }
+
+
+def machine_chip(device: str) -> str:
+    """The machine's load as a chip that links to its meters; `device` is where the loaded models run, in words."""
+    load = devices.shared_load_meter().current_load()
+    figures = "; ".join(f"{meter.name} {meter.figure}" for meter in machine_meters(load))
+    title = f"{figures}. Models answer on: {device}"
+    return f'<a class="chip" href="train" title="{escape(title)}">{escape(summarize_load(load))}</a>'
+
+
+def run_activity(home: Path, watched: Sequence[str]) -> dict[str, Any]:
+    """The unfinished runs (`going`), and a notification for each run in `watched` that has ended (`ended`)."""
+    past = history(home)
+    going = [run.id for run in (*past.training_runs(), *past.queued_runs())]
+    over = set(watched) - set(going)
+    ended = [run for run in past.runs() if run.id in over] if over else []
+    return {"going": going, "ended": [{"run": run.id, **end_notification(run)} for run in ended]}
 
 
 def _job(home: Path) -> str:
@@ -103,7 +125,8 @@ def describe_phase(phase: str | None, step: int | None, steps: int | None) -> st
     return f"{name} {step or 0}/{steps}" if steps else name
 
 
-def _menu(models: inference.Models, current: str | None, kind: str, marks: Mapping[str, str]) -> str:
+def _menu(models: inference.Models, current: str | None, kind: str, checks: Mapping[str, str]) -> str:
+    """The menu of checkpoints; `checks` are summaries of their health checks, by checkpoint."""
     available = models.available(kind)
     mixed = len({item.kind for item in available}) > 1
     loaded = set(models.loaded())
@@ -112,8 +135,8 @@ def _menu(models: inference.Models, current: str | None, kind: str, marks: Mappi
         note = "loaded" if item.name in loaded else item.note
         note = ", ".join(filter(None, [note, KIND_PLURALS[item.kind] if mixed else ""]))
         pressed = "true" if item.name == current else "false"
-        said = marks.get(item.name, "")
-        health = f'<small class="health-marks">{escape(said)}</small>' if said else ""
+        check = checks.get(item.name, "")
+        health = f'<small class="health-marks">{escape(check)}</small>' if check else ""
         return (
             f'<button type="button" data-checkpoint="{escape(item.name)}" aria-pressed="{pressed}" '
             f'data-kind="{item.kind}">'
@@ -131,11 +154,13 @@ def _menu(models: inference.Models, current: str | None, kind: str, marks: Mappi
     if trained:
         parts.append("<h3>From your runs</h3>" + "".join(trained))
     if not available:
-        said = inference.no_model_message(kind) if kind else "No model is on this machine yet. Train one first."
-        parts.append(f'<p class="note">{escape(said)}</p>')
+        message = (
+            inference.no_model_message(kind) if kind else "There is no model on this machine yet. Train one first."
+        )
+        parts.append(f'<p class="note">{escape(message)}</p>')
     parts.append(
-        f'<h3>Exchange</h3><button type="button" data-share="{escape(current or "")}"><span>Share, or fetch one</span>'
-        "<small>Space, Hub</small></button>"
+        f'<h3>Exchange</h3><button type="button" data-share="{escape(current or "")}">'
+        "<span>Share or fetch a checkpoint</span><small>Space, Hub</small></button>"
     )
     if loaded:
         parts.append('<h3>Memory</h3><button type="button" data-unload><span>Unload the models</span></button>')

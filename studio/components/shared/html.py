@@ -76,7 +76,7 @@ def _asset(path: str) -> str:
 
 
 def format_probability(log_prob: float) -> str:
-    """A log-probability in nats as a percentage, its ends as bounds, for a model is never certain: `< 1 %`, `86 %`."""
+    """A log-probability in nats as a percentage, `86 %`; bounds at the ends (`< 1 %`), as a model is never certain."""
     share = math.exp(min(0.0, log_prob))
     if share < 0.01:
         return f"<{NO_BREAK_SPACE}1{NO_BREAK_SPACE}%"

@@ -1,4 +1,4 @@
-"""The pictures of empty pages: a few lines each, in the page's own colours."""
+"""Line drawings for empty pages and the guided tour, in the colours of the page."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from studio.components.shared.html import escape
 
 
 def empty_page(picture: str, sentence: str, button: str) -> str:
-    """An empty page: a picture (one of the functions below), one sentence and one button (HTML)."""
+    """An empty page: a picture (one of the functions below), one sentence and one button (HTML, or '' for none)."""
     return f'<div class="empty">{picture}<p>{escape(sentence)}</p>{button}</div>'
 
 
 def states_without_actions() -> str:
-    """Two states, and a question mark where the action would be."""
+    """Two states with a question mark in place of the action."""
     return _svg(
         '<rect x="6" y="20" width="62" height="56" rx="8"/><rect x="132" y="20" width="62" height="56" rx="8"/>'
         '<path d="M18 36h38M18 48h28M18 60h34M144 36h38M144 60h34"/>'
@@ -22,7 +22,7 @@ def states_without_actions() -> str:
 
 
 def branching_path() -> str:
-    """One state from which three futures branch."""
+    """One state with three futures branching from it."""
     return _svg(
         '<rect x="8" y="34" width="40" height="28" rx="6"/>'
         '<path d="M48 48h50M60 48c20 0 14-30 38-30M60 48c20 0 14 30 38 30" stroke="var(--line)" stroke-width="2.5"/>'
@@ -44,7 +44,7 @@ def two_answers() -> str:
 
 
 def step_between() -> str:
-    """Two states, and the amber chip of an action between them."""
+    """Two states with the amber chip of an action between them."""
     return _svg(
         '<rect x="4" y="22" width="56" height="52" rx="8"/><rect x="140" y="22" width="56" height="52" rx="8"/>'
         '<circle cx="22" cy="40" r="7"/><circle cx="178" cy="58" r="7"/>'
@@ -54,7 +54,7 @@ def step_between() -> str:
 
 
 def rising_curve() -> str:
-    """A curve of two phases, the forward and the inverse one, that rises in both."""
+    """A curve that rises over a forward and an inverse phase."""
     return _svg(
         '<path d="M16 10v72h172" stroke="var(--line)"/>'
         '<path d="M20 70c24-2 30-30 80-34" stroke="var(--forward)" stroke-width="3"/>'
@@ -64,7 +64,7 @@ def rising_curve() -> str:
 
 
 def before_and_after() -> str:
-    """Two answers side by side; the second has one line right that the first has not."""
+    """Two answers side by side; the second gets a line right that the first gets wrong."""
     return _svg(
         '<rect x="14" y="14" width="74" height="68" rx="8"/><rect x="112" y="14" width="74" height="68" rx="8"/>'
         '<path d="M28 34h46M28 62h34M126 34h46M126 62h34"/>'

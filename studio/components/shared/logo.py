@@ -1,4 +1,4 @@
-"""The swirl: one arm of each model's colour, as inline SVG."""
+"""The logo as inline SVG: a swirl with one arm in the colour of each model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics of all checkpoints: a row each, drawn as dots with their intervals beside the baseline."""
+"""The metrics of several checkpoints as a table: a row per metric, drawn with intervals beside the baseline."""
 
 from __future__ import annotations
 
@@ -12,34 +12,37 @@ from studio.view_models.metric_descriptions import FOLDED, METRIC_GROUPS
 from studio.view_models.metric_rows import MetricCell, MetricRow, MetricValue, format_value
 
 SIGNIFICANCE_MARKS = {
-    "this": ('<span class="good-text">✓ better</span>', "Better beyond doubt"),
-    "first": ('<span class="wrong-text">✕ worse</span>', "Worse beyond doubt"),
+    "this": ('<span class="good-text">✓ better</span>', "Significantly better"),
+    "first": ('<span class="wrong-text">✕ worse</span>', "Significantly worse"),
 }
 LEGEND = "Dots are values, lines their 95\N{NO-BREAK SPACE}% intervals, the grey line the baseline."
-BASELINE = "Copying the state; for a probe, always naming the commonest kind"
-NO_METRICS_NOTE = '<p class="note">None was measured on these data yet.</p>'
+BASELINE = "Copying the state; for a probe, always predicting the most common class"
+NO_METRICS_NOTE = '<p class="note">No metrics on this collection yet. Evaluate to measure them.</p>'
 
 
 def metrics_table(rows: Sequence[MetricRow], names: Mapping[str, str], note: str = "") -> str:
-    """The groups, the first of them open; a difference beyond doubt says so in words."""
+    """The metrics by group, some groups folded; significant differences from the first checkpoint say so in words.
+
+    `names` maps the sides to checkpoints, in the order of each row's cells; `note` is added below the table.
+    """
     if not rows:
         return NO_METRICS_NOTE
-    groups = {name: list(found) for name, found in groupby(rows, key=lambda row: row.group)}
-    shown = "".join(_body(METRIC_GROUPS[name], found, names) for name, found in groups.items() if name not in FOLDED)
+    groups = {name: list(members) for name, members in groupby(rows, key=lambda row: row.group)}
+    bodies = "".join(_body(METRIC_GROUPS[name], found, names) for name, found in groups.items() if name not in FOLDED)
     folded = "".join(_folded(name, found, names) for name, found in groups.items() if name in FOLDED)
-    told = [LEGEND]
+    legend = [LEGEND]
     if any(cell.is_paired for row in rows for cell in row.cells):
         first = next(iter(names)).upper()
-        told.append(f"Below a figure stands its difference from {first}, over the same transitions one by one.")
-    notes = f'<p class="note">{" ".join(told)} {note}</p>'
-    main = f"{_table(shown, names, 'metrics')}{notes}" if shown else notes
+        legend.append(f"Below a figure is its difference from {first}, paired over the same transitions.")
+    notes = f'<p class="note">{" ".join(legend)} {note}</p>'
+    main = f"{_table(bodies, names, 'metrics')}{notes}" if bodies else notes
     return main + (f'<div class="folds">{folded}</div>' if folded else "")
 
 
 def _table(bodies: str, names: Mapping[str, str], label: str) -> str:
     heads = "".join(_head(number, side, name, len(names) > 1) for number, (side, name) in enumerate(names.items()))
     head = (
-        '<thead><tr><th scope="col">metric</th><th scope="col" class="plot"><span class="visually-hidden">drawn</span>'
+        '<thead><tr><th scope="col">metric</th><th scope="col" class="plot"><span class="visually-hidden">plot</span>'
         f'</th>{heads}<th scope="col" class="number"><abbr title="{BASELINE}">baseline</abbr></th></tr></thead>'
     )
     return f'<table class="table metrics sides-{len(names)}" aria-label="{label}">{head}{bodies}</table>'
@@ -75,19 +78,19 @@ def _row(row: MetricRow, names: Mapping[str, str]) -> str:
         f'<tr data-metric="{escape(row.name)}"><th scope="row"><abbr title="{title}">'
         f"{escape(row.description.title)}</abbr>"
         f'</th><td class="plot">{interval_dots(sides, row.baseline, row.axis, tone)}</td>{cells}'
-        f'<td class="number copied" data-label="baseline">{_copied(row.name, row.baseline)}</td></tr>'
+        f'<td class="number copied" data-label="baseline">{_baseline(row.name, row.baseline)}</td></tr>'
     )
 
 
-def _copied(name: str, copied: MetricValue | None) -> str:
-    return "" if copied is None else escape(format_value(name, copied.value))
+def _baseline(name: str, figure: MetricValue | None) -> str:
+    return "" if figure is None else escape(format_value(name, figure.value))
 
 
 def _figure(side: str, cell: MetricCell) -> str:
-    sure, title = SIGNIFICANCE_MARKS.get(cell.winner, ("", ""))
-    why = "the interval of the difference leaves 0 out" if cell.is_paired else "the intervals do not meet"
-    mark = f' <span title="{title}: {why}">{sure}</span>' if sure else ""
-    apart = f'<small class="apart">{escape(cell.difference)}{mark}</small>' if cell.difference else mark
+    verdict, title = SIGNIFICANCE_MARKS.get(cell.winner, ("", ""))
+    why = "the interval of the difference excludes 0" if cell.is_paired else "the intervals do not overlap"
+    mark = f' <span title="{title}: {why}">{verdict}</span>' if verdict else ""
+    difference = f'<small class="apart">{escape(cell.difference)}{mark}</small>' if cell.difference else mark
     value, interval = escape(cell.value_text), escape(cell.text.removeprefix(cell.value_text).strip())
-    spread = f'<small class="interval">{interval}</small>' if interval else ""
-    return f'<td class="number" data-label="{side.upper()}"><b>{value}</b>{spread}{apart}</td>'
+    interval = f'<small class="interval">{interval}</small>' if interval else ""
+    return f'<td class="number" data-label="{side.upper()}"><b>{value}</b>{interval}{difference}</td>'

@@ -1,4 +1,4 @@
-"""Which model answers on which states: the one chosen in the header if it reads their kind, else one that does."""
+"""Which model answers for which kind of state: the one chosen in the header if it fits, else another that does."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ KIND_PLURALS = {"text": "texts", "image": "pictures"}
 
 
 def requested_checkpoint(request: Request, kind: str) -> str:
-    """The checkpoint that was chosen for states of a kind, else the one chosen last; '' when none was."""
+    """The checkpoint chosen for a kind of state, else the one chosen last, else ''."""
     by_kind = request.get("checkpoints")
     own = by_kind.get(kind) if isinstance(by_kind, dict) else None
     return own if isinstance(own, str) and own else get_text(request, "checkpoint")
 
 
 def fit_note(home: Path, request: Request, kind: str) -> str:
-    """One line where the chosen model cannot answer: which other one does, or what to do when none can."""
+    """A note if the chosen model is for another kind of state: which model answers instead, or what to do."""
     models, asked = shared_models(home), requested_checkpoint(request, kind)
     name = models.choose(asked, kind)
     if name is None:
@@ -27,5 +27,5 @@ def fit_note(home: Path, request: Request, kind: str) -> str:
     other = next((item for item in models.available() if item.name == asked), None)
     if other is None or other.kind == kind:
         return ""
-    said = f"{asked} reads {KIND_PLURALS[other.kind]}; these are {KIND_PLURALS[kind]}, so {name} answers here."
-    return f'<p class="notice">{escape(said)}</p>'
+    sentence = f"{asked} is for {KIND_PLURALS[other.kind]}; these are {KIND_PLURALS[kind]}, so {name} answers here."
+    return f'<p class="notice">{escape(sentence)}</p>'

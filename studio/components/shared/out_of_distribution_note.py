@@ -1,4 +1,4 @@
-"""What is said, and shown, where a model is out of its depth."""
+"""The note on states that a model was not trained for: a warning, and how its codec reconstructs the frame."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from studio.services.frame_similarity import CodecReconstruction
 from studio.view_models.formatting import format_decibels
 from swirl.states import State
 
-BOX = 96
+FRAME_SIZE = 96  # pixels
 
 
-def out_of_distribution_note(state: State, depth: CodecReconstruction | None) -> str:
-    """The sentence, over the frame beside what the codec makes of it; empty where the model is at home."""
-    if depth is None or not depth.warning:
+def out_of_distribution_note(state: State, reconstruction: CodecReconstruction | None) -> str:
+    """The warning, with the frame beside its reconstruction; empty if there is nothing to warn of."""
+    if reconstruction is None or not reconstruction.warning:
         return ""
+    psnr = format_decibels(reconstruction.psnr)
     pair = (
         (state, "the frame", "The frame as it is"),
-        (depth.state, f"redrawn, {format_decibels(depth.psnr)}", "The frame as the model's codec draws it again"),
+        (reconstruction.state, f"reconstructed, {psnr}", "The frame as the model's codec reconstructs it"),
     )
     figures = "".join(
-        f'<figure class="state">{annotated_picture(shown, alt, BOX, wide=2 * BOX)}'
+        f'<figure class="state">{annotated_picture(frame, alt, FRAME_SIZE, wide=2 * FRAME_SIZE)}'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
-        for shown, caption, alt in pair
+        for frame, caption, alt in pair
     )
-    return f'<div class="depth" role="note"><p>{escape(depth.warning)}</p><div class="row spread">{figures}</div></div>'
+    warning = escape(reconstruction.warning)
+    return f'<div class="depth" role="note"><p>{warning}</p><div class="row spread">{figures}</div></div>'

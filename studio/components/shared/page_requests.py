@@ -1,4 +1,4 @@
-"""What a page's script may ask the server: plain functions of one dict, whose failures come back as sentences."""
+"""Requests from a page's script to the server: functions from dict to dict, whose errors return as sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = dict[str, Any]
 
 
 def request_handlers(*functions: Callable[[Request], Answer]) -> list[Callable[[Request], Answer]]:
-    """The functions as `server_functions` of a `gr.HTML`; what they raise becomes `{"error": sentence}`."""
+    """The functions as `server_functions` of a `gr.HTML`; an exception becomes the answer `{"error": sentence}`."""
     return [_with_error_answers(function) for function in functions]
 
 
@@ -28,15 +28,16 @@ def _with_error_answers(function: Callable[[Request], Answer]) -> Callable[[Requ
         except SwirlError as error:
             return {"error": str(error)}
         except Exception as error:
-            # Whatever it is, the page must say it and go on; the terminal gets the rest.
+            # The page must stay usable after any error; the terminal gets the traceback.
             log.exception("the studio failed to answer %s", function.__name__)
-            return {"error": f"The studio failed here ({type(error).__name__}: {error}); its terminal says where."}
+            problem = f"{type(error).__name__}: {error}"
+            return {"error": f"The studio failed here ({problem}); see its terminal for the traceback."}
 
     return answer
 
 
 def get_integer(request: Request, key: str, low: int, high: int) -> int:
-    """A whole number of the request, pulled into [low, high]; `low` when it is none."""
+    """An integer of the request, clamped to [low, high]; `low` if it is missing or not a number."""
     try:
         value = int(request.get(key) or low)
     except (TypeError, ValueError):
@@ -45,12 +46,12 @@ def get_integer(request: Request, key: str, low: int, high: int) -> int:
 
 
 def get_text(request: Request, key: str) -> str:
-    """A text of the request, or ''."""
+    """A text of the request; '' if it is missing or not a text."""
     value = request.get(key)
     return value if isinstance(value, str) else ""
 
 
 def get_texts(request: Request, key: str) -> list[str]:
-    """The texts in a list of the request, or none."""
+    """The texts in a list of the request; empty if it is missing or not a list."""
     value = request.get(key)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""Picture states as they are seen here: small frames by whole factors with hard pixels, large ones fitted smoothly."""
+"""Picture states as HTML: pixel art enlarged by whole factors with hard pixels, other frames scaled smoothly."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from swirl.states import State
 
 
 def image_tag(state: State, alt: str, box: int, *, wide: int | None = None, lazy: bool = False) -> str:
-    """An `<img>` of a picture state. Raises SwirlError when the picture cannot be read."""
+    """An `<img>` of a picture state, at most `box` pixels high and `wide` pixels wide (default `box`).
+
+    Raises SwirlError if the picture cannot be read.
+    """
     size = pictures.size(state.picture)
     width, height = fit_size(size, box, wide)
     drawn = " drawn" if max(size) <= pictures.MAX_PIXEL_ART_SIDE else ""
-    waiting = ' loading="lazy" decoding="async"' if lazy else ""
+    loading = ' loading="lazy" decoding="async"' if lazy else ""
     return (
         f'<img class="picture{drawn}" src="{escape(frames.address(state.picture))}" alt="{escape(alt)}" '
-        f'width="{width}" height="{height}"{waiting} draggable="false">'
+        f'width="{width}" height="{height}"{loading} draggable="false">'
     )
 
 
@@ -31,13 +34,16 @@ def annotated_picture(
     tone: str = "inverse",
     wide: int = 0,
 ) -> str:
-    """A picture with what differs marked on it, as an outline or as heat; `.marks-…` on an element above chooses."""
+    """A picture with a difference marked on it, both as an outline and as heat.
+
+    `data-marks` on an element above it chooses which of the two is visible.
+    """
     overlay = "" if marks is None else difference_overlays(marks, tone)
     return f'<span class="framed">{image_tag(state, alt, box, wide=wide or None)}{overlay}</span>'
 
 
 def difference_overlays(marks: PictureDifference, tone: str) -> str:
-    """Outline and heat of a difference, both laid over the picture that stands before them."""
+    """The outline and the heat of a difference, laid over the picture before them in the HTML."""
     width, height = marks.size
     heat = frames.address(marks.heat)
     return (

@@ -1,4 +1,4 @@
-"""The head of the run view: name, status, phase bar, time left, and what can be done with the run now."""
+"""The header of the run view: name, status, phase bar, time left, and the actions that the run allows now."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ HEADER_TEMPLATE = """<section class="panel run-head" aria-label="The run">
 <div class="run-trouble" data-part="trouble" role="status"></div>
 </section>"""
 BUTTONS = {
-    "sample": ("Sample now", "", "Draws fresh rollouts of held-out transitions after the present step"),
-    "stop": ("Stop and save", "button-danger", "Ends after the present step and keeps a checkpoint to go on from"),
-    "force": ("Force stop", "button-danger", "Ends the process at once; steps since the last checkpoint are lost"),
-    "cancel": ("Take out of the queue", "button-danger", "The run keeps its settings and can be resumed later"),
-    "resume": ("Resume", "button-primary", "Goes on from the last checkpoint"),
+    "sample": ("Sample now", "", "Draws fresh rollouts of held-out transitions after the current step"),
+    "stop": ("Stop and save", "button-danger", "Stops after the current step and keeps a checkpoint to resume from"),
+    "force": ("Force stop", "button-danger", "Ends the process immediately; steps since the last checkpoint are lost"),
+    "cancel": ("Remove from the queue", "button-danger", "The run keeps its settings and can be resumed later"),
+    "resume": ("Resume", "button-primary", "Continues from the last checkpoint"),
 }
 ALLOWED = {
     "queued": ("cancel",),
@@ -47,7 +47,10 @@ def header_parts(
     step_seconds: float | None,
     now: datetime,
 ) -> dict[str, str]:
-    """The parts of SKELETON as HTML."""
+    """The parts of HEADER_TEMPLATE as HTML.
+
+    `line` is the run's timeline of phases and `sequences` the size of its collection, if known.
+    """
     left, pace = run_descriptions.progress_lines(run, step_seconds, now)
     return {
         "title": _title(run, settings, sequences),
@@ -59,7 +62,7 @@ def header_parts(
 
 
 def status_chip(status: str) -> str:
-    """The status as a chip: a mark, a word, a tone."""
+    """The status as a chip with a mark and a word, in the colour of its tone."""
     mark, word, tone = run_descriptions.STATUS_LABELS[status]
     return f'<span class="chip {tone}">{mark} {escape(word)}</span>'
 
@@ -82,7 +85,7 @@ def _actions(run: Run) -> str:
     again = f'<a class="button" href="train?new=1&amp;from={escape(run.id)}">New run like this</a>'
     compare = (
         f'<a class="button" href="compare?a={escape(run.id)}@0&amp;b={escape(run.id)}" '
-        'title="Its start and its best checkpoint on the same inputs">Compare</a>'
+        'title="Compares its start and its best checkpoint on the same inputs">Compare</a>'
         if run.status in ("finished", "stopped")
         else ""
     )
@@ -96,13 +99,13 @@ def _actions(run: Run) -> str:
 
 
 def _trouble(run: Run) -> str:
-    found = run_descriptions.describe_problem(run)
-    if found is None:
+    problem = run_descriptions.describe_problem(run)
+    if problem is None:
         return ""
-    tone, sentence = found
+    tone, sentence = problem
     log = '<button type="button" class="button-link" data-do="log">Show the log</button>' if tone == "error" else ""
     changes = ",".join(f"{name}={value}" for name, value in run_descriptions.advised_changes(sentence).items())
     address = f"train?new=1&from={quote(run.id)}&set={quote(changes, safe='=.,')}"
-    words = f"Start another with {escape(changes)}"
-    again = f'<p><a class="button" href="{escape(address)}">{words}</a></p>' if changes else ""
-    return f'<p class="{"error" if tone == "error" else "notice"}">{escape(sentence)} {log}</p>{again}'
+    label = f"Start another run with {escape(changes)}"
+    retry = f'<p><a class="button" href="{escape(address)}">{label}</a></p>' if changes else ""
+    return f'<p class="{"error" if tone == "error" else "notice"}">{escape(sentence)} {log}</p>{retry}'

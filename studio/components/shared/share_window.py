@@ -1,6 +1,6 @@
-"""Share: the window in which a checkpoint becomes a Space, goes to the Hub or comes from there.
+"""The share window: turn a checkpoint into a Space, upload it to the Hub, or fetch one from there.
 
-It lies on every page; whatever has `data-share="CHECKPOINT"` opens it.
+It is part of every page; any element with `data-share="CHECKPOINT"` opens it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
     """Draw the closed window; `assets/scripts/share_window.js` opens it, `sharing` is the home's one."""
 
     def choices(request: Request) -> Answer:
-        """The checkpoints there are, the one to share first, and whether this machine is logged in to the Hub."""
+        """The available checkpoints, the one to preselect, and whether this machine is logged in to the Hub."""
         from huggingface_hub import get_token
 
         asked = resolve_run_id(home, get_text(request, "share") or get_text(request, "checkpoint"))
@@ -34,22 +34,22 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
         }
 
     def share(request: Request) -> Answer:
-        """Begin to make or to fetch what was asked for."""
-        wish = ShareRequest(
+        """Start the requested upload, export or download."""
+        wanted = ShareRequest(
             get_text(request, "what"), get_text(request, "share"), get_text(request, "repository").strip(),
             request.get("private") is True,
         )  # fmt: skip
-        sharing.start(wish, get_text(request, "token"))
+        sharing.start(wanted, get_text(request, "token"))
         return state()
 
     def progress(request: Request) -> Answer:
-        """How far it is."""
+        """The progress of what was started."""
         return state()
 
     def state() -> Answer:
         now = sharing.progress()
-        said = f'<p class="note" role="status">{escape(now.words)} …</p>' if now.is_running else now.result
-        failed = f'<p class="error" role="alert">{escape(now.error)}</p>' if now.error else ""
+        news = f'<p class="note" role="status">{escape(now.words)} …</p>' if now.is_running else now.result
+        error = f'<p class="error" role="alert">{escape(now.error)}</p>' if now.error else ""
         kind = (
             next((item.kind for item in shared_models(home).available() if item.name == now.new_checkpoint), "")
             if now.new_checkpoint
@@ -59,7 +59,7 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
             "running": now.is_running,
             "name": now.new_checkpoint,
             "kind": kind,
-            "parts": {"share-result": said + failed},
+            "parts": {"share-result": news + error},
         }
 
     functions = (choices, share, progress)

@@ -1,4 +1,4 @@
-"""A text state as HTML: the words that changed, marked in their sentences; the whole on request."""
+"""A text state as HTML: the sentences with marked words, and the other sentences on request."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ from studio.view_models.text_difference import Span, sentence_spans, tokenize
 
 
 def highlight_tokens(text: str, marks: Mapping[str, Set[int]], *, nothing: str = "nothing changed") -> str:
-    """The text as HTML: sentences with a mark are shown, the others wait for `.whole` on an element above.
+    """The text as HTML: sentences with a mark are visible, the others only below an element with the class `whole`.
 
-    `marks` maps an opening tag's name and class (`ins`, `del`, `ins wrong`) to token indices; later entries win.
+    `marks` maps a tag with an optional class (`ins`, `del`, `ins wrong`) to token indices; later entries win. `nothing`
+    is the note for a text without marks.
     """
     words = tokenize(text)
     style = {index: name for name, indices in marks.items() for index in indices}
     parts = []
-    shown = False
+    any_visible = False
     for hidden, group in groupby(sentence_spans(words), key=lambda span: not any(i in style for i in range(*span))):
         html = "".join(_sentence(words, span, style) for span in group)
-        shown |= not hidden
+        any_visible |= not hidden
         parts.append(f'<span class="gap">… </span><span class="same">{html}</span>' if hidden else html)
-    note = "" if shown else f'<span class="nothing">{escape(nothing)}</span>'
-    return f'<span class="state-text diff{"" if shown else " unchanged"}">{note}{"".join(parts)}</span>'
+    note = "" if any_visible else f'<span class="nothing">{escape(nothing)}</span>'
+    return f'<span class="state-text diff{"" if any_visible else " unchanged"}">{note}{"".join(parts)}</span>'
 
 
 def _sentence(words: Sequence[str], span: Span, style: Mapping[int, str]) -> str:
-    """One sentence, with runs of equally marked words, and the space within a run, in one tag."""
+    """One sentence; each run of equally marked words, with the spaces inside it, gets one tag."""
     html = []
     index = span[0]
     while index < span[1]:
         name = style.get(index)
         end = index + 1
         while name and end < span[1]:
-            onward = next((i for i in range(end, span[1]) if not words[i].isspace()), None)
-            if onward is None or style.get(onward) != name:
+            next_word = next((i for i in range(end, span[1]) if not words[i].isspace()), None)
+            if next_word is None or style.get(next_word) != name:
                 break
-            end = onward + 1
+            end = next_word + 1
         chunk = escape("".join(words[index:end]))
         if name:
             tag, _, extra = name.partition(" ")
@@ -48,7 +49,7 @@ def _sentence(words: Sequence[str], span: Span, style: Mapping[int, str]) -> str
 
 
 def opening(text: str, limit: int = 3) -> str:
-    """The first sentences of a text as HTML, and a sign when there are more."""
+    """The first `limit` sentences of a text as HTML, with an ellipsis if there are more."""
     words = tokenize(text)
     spans = sentence_spans(words)
     start = escape("".join(words[: spans[min(limit, len(spans)) - 1][1]]).strip()) if spans else ""

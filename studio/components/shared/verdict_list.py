@@ -1,4 +1,4 @@
-"""Judgements in words: a claim with a mark, and its figures below it."""
+"""Verdicts as HTML: each a claim in the colour of its tone, with the reason below."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from studio.components.shared.html import escape
 from studio.view_models.training_verdicts import Verdict
 
-SPOKEN = {"good": "good: ", "wrong": "attention: ", "inverse": "warning: ", "neutral": ""}
+SPOKEN_TONES = {"good": "good: ", "wrong": "attention: ", "inverse": "warning: ", "neutral": ""}
 
 
 def verdict_list(verdicts: Iterable[Verdict]) -> str:
-    """The verdicts as HTML; the mark's meaning is also said in words for those who do not see it."""
+    """The verdicts as HTML; the meaning of the colour is also there in words for screen readers."""
     return "".join(
-        f'<p class="verdict {verdict.tone}"><b><span class="visually-hidden">{SPOKEN[verdict.tone]}</span>'
+        f'<p class="verdict {verdict.tone}"><b><span class="visually-hidden">{SPOKEN_TONES[verdict.tone]}</span>'
         f"{escape(verdict.claim)}</b><small>{escape(verdict.reason)}</small></p>"
         for verdict in verdicts
     )
