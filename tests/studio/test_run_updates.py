@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from studio.components.train.run_updates import active_run, log_tail, perform_action, run_updates
+from studio.components.train.run_updates import active_run, log_tail, perform_action, run_updates, selection_size
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.processes import current_process
 from swirl.settings import Settings
+from swirl.sources.collections.catalog import import_collection
+from swirl.sources.collections.split import split_of
 
 METRICS = ("reward", "kl")
 
@@ -113,3 +116,19 @@ def test_the_log_begins_with_a_whole_line(tmp_path: Path) -> None:
     file.write_text("".join(f"line {i:05d}\n" for i in range(10_000)), encoding="utf-8")
     tail = log_tail(file)
     assert tail.startswith("line ") and tail.endswith("line 09999\n") and len(tail) < 50_000
+
+
+def import_steps(home: Path, source: Path, steps: int) -> None:
+    """Import `steps` transitions in one sequence of the selection part as the collection `walks`."""
+    sequence = next(f"w{n}" for n in range(100) if split_of(f"w{n}") == "selection")
+    source.write_text(json.dumps({"id": sequence, "states": [f"room {n}" for n in range(steps + 1)]}) + "\n")
+    import_collection(home, source, "walks")
+
+
+def test_the_selection_part_is_counted_anew_after_a_reimport(tmp_path: Path) -> None:
+    home, source = tmp_path / "home", tmp_path / "walks.jsonl"
+    import_steps(home, source, 4)
+    assert selection_size(home, "walks") == 4
+    import_steps(home, source, 48)
+    assert selection_size(home, "walks") == 48
+    assert selection_size(home, "nothing-here") is None

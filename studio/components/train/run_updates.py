@@ -144,9 +144,21 @@ def sequence_count(home: Path, name: str) -> int | None:
     return row["sequences"] if row else None
 
 
-@lru_cache(maxsize=64)
 def selection_size(home: Path, name: str) -> int | None:
     """How many transitions a collection sets aside for choosing checkpoints; None when it cannot be read."""
+    from swirl.sources.collections.catalog import get_collection
+    from swirl.sources.collections.stored_collection import fingerprint
+
+    try:
+        folder = get_collection(home, name).path
+    except SwirlError:
+        return None
+    return _count_selection(home, name, fingerprint(folder))
+
+
+@lru_cache(maxsize=64)
+def _count_selection(home: Path, name: str, stamp: str) -> int | None:
+    """Count the selection part; `stamp` changes with the collection's files, so a re-import is counted anew."""
     from swirl.sources.collections.catalog import load_sequences
     from swirl.sources.collections.split import split_of
 
