@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from studio.components.train import start_form as form
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
+from studio.view_models.preset_fit import preset_obstacles
 from studio.view_models.start_form import (
     EXTENSION_SETTINGS,
     MAIN_SETTINGS,
     SETTING_GROUPS,
+    describe_phase_values,
     field_values,
     format_setting,
     parse_form,
     preset_differences,
 )
 from studio.view_models.start_verdict import start_verdict
+from swirl import devices
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.presets import PRESETS
 from swirl.runs.archive.settings_differences import settings_difference
-from swirl.settings import PER_PHASE, SETTING_FIELDS, Settings
+from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
+
+GIGABYTE = 10**9
 
 
 def test_every_setting_has_its_place() -> None:
@@ -145,3 +151,106 @@ def test_a_missing_model_and_collection_are_named_before_the_start(tmp_path: Pat
     answer = form.start_run(tmp_path, {"values": values})
     assert set(answer["errors"]) == {"model", "data"}
     assert History(tmp_path).runs() == []
+
+
+def test_a_number_that_holds_in_no_phase_is_not_shown() -> None:
+    settings = PRESETS["tiny-household"].settings
+    values = field_values(settings)
+    assert (settings.steps_per_phase, values["steps_per_phase"]) == (60, "")
+    assert (values["forward.steps_per_phase"], values["inverse.steps_per_phase"]) == ("50", "12")
+    assert describe_phase_values(settings, "steps_per_phase") == "50 forward, 12 inverse"
+    assert describe_phase_values(settings, "batch_size") == "" and values["batch_size"] == "32"
+    blocks = PRESETS["tiny-blocks"].settings
+    assert describe_phase_values(blocks, "batch_size") == "64 forward, 32 inverse"
+    assert describe_phase_values(blocks, "scheduler") == "cosine forward, constant_with_warmup inverse"
+
+
+def test_the_phases_values_can_be_changed_and_joined(tmp_path: Path) -> None:
+    values = field_values(PRESETS["tiny-household"].settings)
+    changed = parse_form(values | {"inverse.steps_per_phase": "20"}).settings
+    assert changed is not None and changed.for_phase("inverse").steps_per_phase == 20
+    assert [d.name for d in preset_differences("tiny-household", changed)] == ["inverse.steps_per_phase"]
+    joined = {"steps_per_phase": "30", "forward.steps_per_phase": "", "inverse.steps_per_phase": ""}
+    both = parse_form(values | joined).settings
+    assert both is not None and [both.for_phase(way).steps_per_phase for way in DIRECTIONS] == [30, 30]
+    half = parse_form(values | {"inverse.steps_per_phase": " "})
+    assert half.errors == {"steps_per_phase": "Give one value for both phases, or one for each."}
+    none = parse_form(values | {"forward.steps_per_phase": "", "inverse.steps_per_phase": ""})
+    assert none.errors == {"steps_per_phase": "Takes a whole number from 0 to 1000000."}
+
+
+def test_the_form_says_which_values_hold(home: Path) -> None:
+    values = field_values(PRESETS["tiny-household"].settings) | {"data": "walks"}
+    parts = form.check_form(home, {"preset": "tiny-household", "values": values})["parts"]
+    assert parts["by-phase-steps_per_phase"] == "50 forward, 12 inverse"
+    assert parts["by-phase-beta"] == "Other values by phase"
+    assert all(f'data-part="by-phase-{name}"' in form.template() for name in PER_PHASE)
+
+
+def test_a_shared_value_that_holds_nowhere_is_no_difference() -> None:
+    left, right = (Settings().replace({"beta": beta, "forward.beta": 1, "inverse.beta": 2}) for beta in (0.1, 0.7))
+    assert settings_difference(left.to_dict(), right.to_dict()) == []
+    half = Settings().replace({"beta": 0.7, "forward.beta": 1})
+    assert [d.name for d in settings_difference(left.to_dict(), half.to_dict())] == ["beta", "inverse.beta"]
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with 16 GB of memory, 4 GB of it in use, and no GPU."""
+    monkeypatch.setattr(devices, "candidate_devices", lambda wanted: ("cpu",))
+    monkeypatch.setattr(devices, "memory_usage", lambda: (4 * GIGABYTE, 16 * GIGABYTE))
+
+
+def give_gpu(monkeypatch: pytest.MonkeyPatch, *gigabytes: int) -> None:
+    """Give the machine GPUs of these sizes."""
+    found = tuple(devices.Gpu(str(i), "GPU", None, 0, size * GIGABYTE) for i, size in enumerate(gigabytes))
+    names = tuple(f"cuda:{gpu.index}" for gpu in found)
+    monkeypatch.setattr(devices, "gpus", lambda: found)
+    monkeypatch.setattr(devices, "visible_gpu_devices", lambda: names)
+    monkeypatch.setattr(devices, "candidate_devices", lambda wanted: names)
+
+
+def cards(html: str) -> list[str]:
+    """The presets that are offered, in their order."""
+    return re.findall(r'name="preset" value="([^"]+)"', html)
+
+
+def test_what_fits_this_machine_comes_first(no_gpu: None, tmp_path: Path) -> None:
+    opened = form.initial_form(tmp_path, {})["parts"]["presets"]
+    first, _, folded = opened.partition('<details class="larger-presets">')
+    assert cards(first) == [name for name in PRESETS if name.startswith("tiny-")]
+    assert sorted(cards(first) + cards(folded)) == sorted(PRESETS)
+    assert "<summary>Needs more than this machine has (7)</summary>" in folded
+    assert folded.count("This machine has no GPU.") == 7 and "Needs one GPU with 8 GB." in folded
+    assert "This machine has no GPU." not in first
+
+
+def test_the_fold_is_open_where_it_holds_the_chosen_preset(no_gpu: None, tmp_path: Path) -> None:
+    larger = PRESETS["qwen2.5-0.5b"]
+    run = History(tmp_path).create_run(preset=larger.name, settings=larger.settings.to_dict())
+    opened = form.initial_form(tmp_path, {"from": run})
+    assert opened["preset"] == larger.name and '<details class="larger-presets" open>' in opened["parts"]["presets"]
+
+
+def test_a_gpu_takes_the_presets_that_it_has_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_gpu(monkeypatch, 8, 24)
+    obstacles = preset_obstacles(tmp_path)
+    assert obstacles["tiny-household"] == obstacles["qwen2.5-0.5b"] == ""
+    assert plain(obstacles["qwen2.5-3b-paper"]) == "The largest GPU here has 24.0 GB."
+    give_gpu(monkeypatch, 141)
+    assert not any(preset_obstacles(tmp_path).values())
+    assert "<details" not in form.initial_form(tmp_path, {})["parts"]["presets"]
+
+
+def test_a_machine_that_is_full_says_so_and_still_offers_all(
+    no_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "memory_usage", lambda: (15.5 * GIGABYTE, 16 * GIGABYTE))
+    opened = plain(form.initial_form(tmp_path, {})["parts"]["presets"])
+    assert "None fits this machine now." in opened and " open>" in opened and sorted(cards(opened)) == sorted(PRESETS)
+    assert "and 500 MB are free now." in opened
+
+
+def plain(text: str) -> str:
+    """The text with ordinary spaces."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")

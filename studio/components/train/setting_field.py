@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio.components.shared.html import escape
 from studio.view_models.start_form import describe_range, is_per_phase
-from swirl.settings import SETTING_FIELDS, SETTING_TYPES
+from swirl.settings import DIRECTIONS, SETTING_FIELDS, SETTING_TYPES
 
 TITLES = {
     "iterations": "Iterations",
@@ -14,6 +14,10 @@ TITLES = {
     "observed_in_group": "Observed state in the group",
 }
 """Names in words for the settings that everybody sees; the others go by the name that files and commands use."""
+
+
+NO_PHASE_VALUES = "Other values by phase"
+"""What unfolds the two fields of a setting that has one value for both phases."""
 
 
 def setting_field(name: str) -> str:
@@ -41,8 +45,10 @@ def setting_input(name: str, title: str, setting: str | None = None) -> str:
     spec, described = SETTING_FIELDS[setting or name], f'aria-describedby="hint-{setting or name} error-{name}"'
     if SETTING_TYPES[setting or name] is bool:
         return f'<input type="checkbox" id="set-{name}" name="{name}" {described}>'
+    unset = "the same" if setting else "differs by phase" if is_per_phase(name) else ""
     if spec.metadata["choices"]:
-        empty = '<option value="">the same</option>' if setting else ""
+        # A common value is emptied by those of the phases alone, so it offers no empty choice of its own.
+        empty = f'<option value=""{"" if setting else " hidden"}>{unset}</option>' if unset else ""
         options = "".join(
             f'<option value="{escape(choice)}">{escape(choice)}</option>' for choice in spec.metadata["choices"]
         )
@@ -50,7 +56,7 @@ def setting_input(name: str, title: str, setting: str | None = None) -> str:
     numeric = spec.metadata["low"] is not None
     extra = 'inputmode="decimal" autocomplete="off"' if numeric else 'autocomplete="off" spellcheck="false"'
     models = ' list="models"' if name == "model" else ""
-    placeholder = ' placeholder="the same"' if setting else ""
+    placeholder = f' placeholder="{unset}"' if unset else ""
     named = f'id="set-{name}" name="{name}" aria-label="{title}"'
     return f'<input class="field" {named} {extra}{models}{placeholder} {described}>'
 
@@ -60,10 +66,11 @@ def overrides(name: str) -> str:
     fields = "".join(
         f'<div><label for="set-{way}.{name}" class="{way}-text">{way}</label>'
         f"{setting_input(f'{way}.{name}', f'{way} {name}', name)}{error_line(f'{way}.{name}')}</div>"
-        for way in ("forward", "inverse")
+        for way in DIRECTIONS
     )
     return (
-        f'<details class="overrides"><summary>other values by phase</summary><div class="row">{fields}</div></details>'
+        f'<details class="overrides"><summary data-part="by-phase-{name}">{NO_PHASE_VALUES}</summary>'
+        f'<div class="row">{fields}</div></details>'
     )
 
 

@@ -15,19 +15,22 @@ from gradio.utils import get_upload_folder
 from studio.components.shared.html import escape, html_block
 from studio.components.shared.page_requests import Answer, Request, get_text, request_handlers
 from studio.components.shared.verdict_list import verdict_list
+from studio.components.train.preset_choices import preset_choices
 from studio.components.train.run_updates import active_run
-from studio.components.train.setting_field import error_line, setting_field
+from studio.components.train.setting_field import NO_PHASE_VALUES, error_line, setting_field
 from studio.services.history_store import history
 from studio.services.inference import shared_models
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
 from studio.view_models.formatting import pluralize
 from studio.view_models.memory_verdict import format_assignments, memory_verdict
+from studio.view_models.preset_fit import preset_obstacles
 from studio.view_models.run_descriptions import describe_method
 from studio.view_models.start_form import (
     EXTENSION_SETTINGS,
     MAIN_SETTINGS,
     SETTING_GROUPS,
     check_references,
+    describe_phase_values,
     field_values,
     format_setting,
     parse_form,
@@ -42,7 +45,7 @@ from swirl.paths import assets
 from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.runs.archive.settings_differences import Difference, settings_difference
-from swirl.settings import Settings, parse_assignment
+from swirl.settings import PER_PHASE, Settings, parse_assignment
 from swirl.training.memory_check import MemoryFit, check_memory
 
 DEFAULT_PRESET = next(iter(PRESETS))
@@ -78,11 +81,6 @@ def render(home: Path) -> gr.HTML:
 
 def template() -> str:
     """The form as HTML, without values."""
-    presets = "".join(
-        f'<label class="preset"><input type="radio" name="preset" value="{name}"><span><b>{name}</b>'
-        f"<small>{escape(preset.title)} Needs {escape(preset.needs)}.</small></span></label>"
-        for name, preset in PRESETS.items()
-    )
     groups = "".join(
         f'<fieldset><legend>{escape(title)}</legend><div class="settings">{"".join(map(setting_field, names))}</div>'
         "</fieldset>"
@@ -92,7 +90,7 @@ def template() -> str:
 <div class="stack">
 <div data-part="notice"></div>
 <section class="panel"><h2 id="presets-title">Start from a preset</h2>
-<div class="presets" role="radiogroup" aria-labelledby="presets-title">{presets}</div></section>
+<div role="radiogroup" aria-labelledby="presets-title" data-part="presets"></div></section>
 <section class="panel"><h2>What to learn from</h2><div class="settings two">
 <div class="setting"><label for="set-data">Sequences</label><select class="field" id="set-data" name="data"></select>
 <small class="note">State-only sequences; import your own on the Explore page.</small>{error_line("data")}</div>
@@ -157,7 +155,11 @@ def initial_form(home: Path, query: dict[str, str]) -> Answer:
         "data": options,
         "kinds": kinds,
         "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
-        "parts": {"notice": queue_notice(home), "labels-note": labels_note(labels) if labels else LABELS_NOTE},
+        "parts": {
+            "notice": queue_notice(home),
+            "presets": preset_choices(preset_obstacles(home), preset),
+            "labels-note": labels_note(labels) if labels else LABELS_NOTE,
+        },
     }
 
 
@@ -211,6 +213,7 @@ def check_form(home: Path, request: Request) -> Answer:
         "fitting": fitting,
         "changed": escape(describe_changes(preset_differences(str(request.get("preset")), settings))),
         "unlike": source_run_differences(past, get_text(request, "from"), settings),
+        **{f"by-phase-{name}": describe_phase_values(settings, name) or NO_PHASE_VALUES for name in PER_PHASE},
     }
     return {"errors": errors, "parts": parts}
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swirl.settings import SETTING_FIELDS
+from swirl.settings import DIRECTIONS, SETTING_FIELDS
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Difference:
 def settings_difference(*settings: Mapping[str, Any]) -> list[Difference]:
     """The settings (flat, as runs store them) in which not all are equal, in the order in which they are declared.
 
-    A phase's override stands after its setting; where only some runs override, the others' shared value is shown.
+    A phase's override stands after its setting; where only some runs override, the others' shared value is shown. A
+    setting that every run overrides in both phases is left out: its shared values hold nowhere.
     """
     declared = (name for field in SETTING_FIELDS for name in (field, f"forward.{field}", f"inverse.{field}"))
     given = {name for one in settings for name in one}
@@ -30,6 +31,8 @@ def settings_difference(*settings: Mapping[str, Any]) -> list[Difference]:
     names += sorted(given - set(names))
     found = []
     for name in names:
+        if all(f"{direction}.{name}" in one for one in settings for direction in DIRECTIONS):
+            continue
         values = tuple(format_setting(effective_value(one, name)) for one in settings)
         if len(set(values)) > 1:
             field = SETTING_FIELDS.get(name.rpartition(".")[2])
