@@ -101,7 +101,7 @@ UNIFIED = {
 
 
 def _preset(name: str, title: str, gpu_gigabytes: int, /, **changes: object) -> Preset:
-    needs = f"one GPU with {gpu_gigabytes} GB" if gpu_gigabytes else "any computer, about 1 GB of memory"
+    needs = f"one GPU with {gpu_gigabytes} GB" if gpu_gigabytes else "about 1 GB of memory"
     return Preset(name, title, needs, Settings().replace(changes), gpu_gigabytes)
 
 

@@ -59,7 +59,10 @@ def test_a_row_says_what_the_run_was(history: History, run: str) -> None:
 
 def test_an_empty_history_says_what_to_do(tmp_path: Path) -> None:
     answer = RunsPage(tmp_path).runs({})
-    assert "Start a run" in answer["parts"]["runs"] and answer["all"] == 0
+    shown = answer["parts"]["runs"]
+    assert answer["all"] == 0 and "No runs yet" in shown
+    assert (shown.count("<svg"), shown.count("<p>"), shown.count("<a "), shown.count("<button")) == (1, 1, 1, 0)
+    assert '<a class="button button-primary" href="train?new=1">Start a run</a>' in shown
 
 
 def ids(page: RunsPage, **wanted: str) -> list[str]:

@@ -6,16 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from studio.components.runs.run_row import run_table_row
 from studio.components.shared.html import escape
-from studio.components.shared.illustrations import empty_page
+from studio.components.shared.illustrations import empty_page, rising_curve
 from studio.view_models.formatting import format_count
 from studio.view_models.run_rows import PAGE_SIZE, RunQuery, RunRow
 
-EMPTY_PICTURE = (
-    '<svg viewBox="0 0 200 96" width="220" fill="none" stroke="var(--truth)" stroke-width="2" stroke-linecap="round" '
-    'aria-hidden="true"><path d="M16 12v68h168"/><path d="M22 68c24 0 26-36 52-40" stroke="var(--forward)" '
-    'stroke-width="3"/><path d="M80 30c16-2 22-6 40-8" stroke="var(--inverse)" stroke-width="3"/>'
-    '<path d="M126 22c16-4 30-4 52-10" stroke-dasharray="3 6"/></svg>'
-)
 COLUMNS = {
     "run": ("Run", ""),
     "status": ("Status", ""),
@@ -35,9 +29,11 @@ ANY_LABELS = {"status": "Any status", "preset": "Any preset", "data": "Any colle
 
 
 def empty_history() -> str:
-    """What an empty history shows: a picture, a sentence and a button."""
+    """What the page shows before the first run: a picture, a sentence and the button that leads to Train."""
     button = '<a class="button button-primary" href="train?new=1">Start a run</a>'
-    return empty_page(EMPTY_PICTURE, "No run yet: train a model and its history is kept here.", button)
+    return empty_page(
+        rising_curve(), "No runs yet: train a model, and its curves, scores and checkpoints are kept here.", button
+    )
 
 
 def runs_table(rows: Sequence[RunRow], wanted: RunQuery) -> str:
