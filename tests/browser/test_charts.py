@@ -167,6 +167,6 @@ def test_runs_are_laid_over_one_another(visit: Callable[..., Visitor], history: 
     page.get_by_role("button", name="Take the other one away").click()
     expect(chip).to_have_count(0)
     assert "with=" not in page.url
-    page.get_by_label("Lay another run over it").fill(other)
+    page.get_by_label("Overlay another run").fill(other)
     page.keyboard.press("Enter")
     page.wait_for_function(f"(other) => ({colours})()[other]", arg=other)

@@ -1,4 +1,4 @@
-"""What the run view is sent: only what is new, in words, and never a dead process as running."""
+"""The run view's updates: they hold only what is new, and never show a dead process as running."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(history: History) -> str:
     return run_id
 
 
-def test_the_first_news_are_everything(history: History, run: str) -> None:
+def test_the_first_update_holds_everything(history: History, run: str) -> None:
     news = run_updates(history.home, {}, METRICS)
     assert news["run"] == run and news["status"] == "running"
     own = news["curves"][run]
@@ -56,7 +56,7 @@ def test_the_first_news_are_everything(history: History, run: str) -> None:
     assert "log" not in news["parts"]
 
 
-def test_later_news_are_only_what_is_new(history: History, run: str) -> None:
+def test_later_updates_hold_only_what_is_new(history: History, run: str) -> None:
     first = run_updates(history.home, {"run": run}, METRICS)
     cursor = first["curves"][run]["after"]
     again = run_updates(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)
@@ -75,7 +75,7 @@ def test_a_dead_process_is_never_shown_as_running(history: History, run: str) ->
     assert "Resume goes on from the last checkpoint" in news["parts"]["trouble"]
 
 
-def test_stopping_is_a_request_and_shows_at_once(history: History, run: str) -> None:
+def test_stopping_is_a_request_that_shows_at_once(history: History, run: str) -> None:
     assert perform_action(history.home, run, "stop") == {"done": "stop"}
     assert history.pending_requests(run) == ["stop"]
     news = run_updates(history.home, {"run": run}, METRICS)
@@ -98,19 +98,19 @@ def test_texts_are_escaped(history: History, run: str) -> None:
     assert "&lt;img src=x&gt;" in parts["title"] and "&lt;" in parts["rollouts"]
 
 
-def test_an_unknown_run_is_a_sentence_and_no_run_is_none(history: History) -> None:
+def test_an_unknown_run_is_an_error_and_no_run_is_none(history: History) -> None:
     assert run_updates(history.home, {}, METRICS) == {"run": None}
     with pytest.raises(SwirlError, match="There is no run"):
         run_updates(history.home, {"run": "nothing-01"}, METRICS)
 
 
-def test_the_running_one_comes_before_those_that_wait(history: History, run: str) -> None:
+def test_a_running_run_comes_before_waiting_ones(history: History, run: str) -> None:
     history.create_run(preset=None, settings=Settings().to_dict())
-    found = active_run(history.home)
-    assert found is not None and found.id == run
+    active = active_run(history.home)
+    assert active is not None and active.id == run
 
 
-def test_the_log_begins_with_a_whole_line(tmp_path: Path) -> None:
+def test_the_log_tail_starts_with_a_whole_line(tmp_path: Path) -> None:
     file = tmp_path / "log.txt"
     assert log_tail(file) == "There is no log yet."
     file.write_text("".join(f"line {i:05d}\n" for i in range(10_000)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The start form: every setting is in it, each error stands beside its field, and the cost is told beforehand."""
+"""The start form: it holds every setting, shows errors beside their fields, estimates the cost, and offers presets."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ GIGABYTE = 10**9
 
 
 def test_every_setting_has_its_place() -> None:
-    shown = [
+    placed = [
         *MAIN_SETTINGS,
         *EXTENSION_SETTINGS,
         "data",
         "labels",
         *(name for names in SETTING_GROUPS.values() for name in names),
     ]
-    assert sorted(shown) == sorted(SETTING_FIELDS)
+    assert sorted(placed) == sorted(SETTING_FIELDS)
     template = form.template()
     assert all(f'name="{name}"' in template for name in SETTING_FIELDS if name != "labels")
     assert all(f'name="inverse.{name}"' in template for name in PER_PHASE)
@@ -53,7 +53,7 @@ def test_a_preset_survives_the_form(name: str) -> None:
     assert preset_differences(name, settings) == []
 
 
-def test_each_error_is_told_at_its_field() -> None:
+def test_each_error_belongs_to_its_field() -> None:
     values = field_values(Settings()) | {"iterations": "200", "seed": "1.5", "forward.beta": "x", "data": " "}
     reading = parse_form(values)
     assert reading.settings is None
@@ -65,13 +65,13 @@ def test_each_error_is_told_at_its_field() -> None:
     }
 
 
-def test_an_empty_override_is_none() -> None:
+def test_an_empty_override_is_ignored() -> None:
     reading = parse_form(field_values(Settings()) | {"forward.beta": "", "inverse.beta": "0.5"})
     assert reading.settings is not None
     assert reading.settings.overrides == {"forward": {}, "inverse": {"beta": 0.5}}
 
 
-def test_small_numbers_are_shown_as_typed() -> None:
+def test_numbers_are_formatted_as_typed() -> None:
     assert [format_setting(v) for v in (2e-5, 0.1, None, -10.0, 16, "auto")] == [
         "2e-5",
         "0.1",
@@ -82,22 +82,22 @@ def test_small_numbers_are_shown_as_typed() -> None:
     ]
 
 
-def test_what_differs_from_the_preset_leaves_out_what_everybody_chooses() -> None:
+def test_preset_differences_leave_out_data_labels_and_seed() -> None:
     settings = PRESETS["tiny-household"].settings.replace({"seed": 5, "beta": 0.2})
     assert [d.name for d in preset_differences("tiny-household", settings)] == ["beta"]
 
 
 def test_settings_difference_shows_the_shared_value_against_an_override() -> None:
     left = Settings().replace({"forward.beta": 0.04}).to_dict()
-    found = settings_difference(left, Settings(share_weights=True).to_dict())
-    assert [(d.name, *d.values) for d in found] == [
+    differences = settings_difference(left, Settings(share_weights=True).to_dict())
+    assert [(d.name, *d.values) for d in differences] == [
         ("forward.beta", "0.04", "0.1"),
         ("share_weights", "false", "true"),
     ]
-    assert all(d.help for d in found)
+    assert all(d.help for d in differences)
 
 
-def test_the_cost_is_reckoned_from_a_past_run(tmp_path: Path) -> None:
+def test_the_cost_is_estimated_from_a_past_run(tmp_path: Path) -> None:
     history = History(tmp_path)
     past = Settings(batch_size=4, group_size=2)
     run = history.create_run(preset=None, settings=past.to_dict())
@@ -114,21 +114,21 @@ def test_the_cost_is_reckoned_from_a_past_run(tmp_path: Path) -> None:
     assert unknown.seconds is None and "timed" in describe_cost(settings, unknown)[1]
 
 
-def test_the_start_is_judged_by_known_scores(tmp_path: Path) -> None:
+def test_the_start_verdict_uses_known_scores(tmp_path: Path) -> None:
     history = History(tmp_path)
     settings = Settings()
     assert start_verdict(history, settings).tone == "neutral"
     run = history.create_run(preset=None, settings=settings.to_dict())
     scores = {"forward/exact_match": 0.93, "inverse/exact_match": 0.61, "copy/exact_match": 0.05}
     history.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="x", scores=scores)
-    found = start_verdict(history, settings)
-    assert (found.tone, found.claim) == ("inverse", "A weak critic: training may harm")
-    assert f"{run}@0" in found.reason
+    verdict = start_verdict(history, settings)
+    assert (verdict.tone, verdict.claim) == ("inverse", "A weak critic: training may harm")
+    assert f"{run}@0" in verdict.reason
     assert start_verdict(history, settings.replace({"labels": "labels.jsonl"})).claim.startswith("The warm-up decides")
     assert start_verdict(history, settings.replace({"data": "other"})).tone == "neutral"
 
 
-def test_uploaded_labels_are_checked_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploaded_labels_are_checked_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     upload = tmp_path / "uploads" / "labels.jsonl"
     upload.parent.mkdir()
@@ -153,7 +153,7 @@ def test_a_missing_model_and_collection_are_named_before_the_start(tmp_path: Pat
     assert History(tmp_path).runs() == []
 
 
-def test_a_number_that_holds_in_no_phase_is_not_shown() -> None:
+def test_a_value_that_holds_in_no_phase_is_not_shown() -> None:
     settings = PRESETS["tiny-household"].settings
     values = field_values(settings)
     assert (settings.steps_per_phase, values["steps_per_phase"]) == (60, "")
@@ -165,7 +165,7 @@ def test_a_number_that_holds_in_no_phase_is_not_shown() -> None:
     assert describe_phase_values(blocks, "scheduler") == "cosine forward, constant_with_warmup inverse"
 
 
-def test_the_phases_values_can_be_changed_and_joined(tmp_path: Path) -> None:
+def test_phase_values_can_be_changed_and_replaced_by_one(tmp_path: Path) -> None:
     values = field_values(PRESETS["tiny-household"].settings)
     changed = parse_form(values | {"inverse.steps_per_phase": "20"}).settings
     assert changed is not None and changed.for_phase("inverse").steps_per_phase == 20
@@ -187,7 +187,7 @@ def test_the_form_says_which_values_hold(home: Path) -> None:
     assert all(f'data-part="by-phase-{name}"' in form.template() for name in PER_PHASE)
 
 
-def test_a_shared_value_that_holds_nowhere_is_no_difference() -> None:
+def test_a_shared_value_that_holds_in_no_phase_is_no_difference() -> None:
     left, right = (Settings().replace({"beta": beta, "forward.beta": 1, "inverse.beta": 2}) for beta in (0.1, 0.7))
     assert settings_difference(left.to_dict(), right.to_dict()) == []
     half = Settings().replace({"beta": 0.7, "forward.beta": 1})
@@ -203,15 +203,15 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def give_gpu(monkeypatch: pytest.MonkeyPatch, *gigabytes: int) -> None:
     """Give the machine GPUs of these sizes."""
-    found = tuple(devices.Gpu(str(i), "GPU", None, 0, size * GIGABYTE) for i, size in enumerate(gigabytes))
-    names = tuple(f"cuda:{gpu.index}" for gpu in found)
-    monkeypatch.setattr(devices, "gpus", lambda: found)
+    gpus = tuple(devices.Gpu(str(i), "GPU", None, 0, size * GIGABYTE) for i, size in enumerate(gigabytes))
+    names = tuple(f"cuda:{gpu.index}" for gpu in gpus)
+    monkeypatch.setattr(devices, "gpus", lambda: gpus)
     monkeypatch.setattr(devices, "visible_gpu_devices", lambda: names)
     monkeypatch.setattr(devices, "candidate_devices", lambda wanted: names)
 
 
 def cards(html: str) -> list[str]:
-    """The presets that are offered, in their order."""
+    """The names of the presets offered, in order."""
     return re.findall(r'name="preset" value="([^"]+)"', html)
 
 
@@ -225,14 +225,14 @@ def test_what_fits_this_machine_comes_first(no_gpu: None, tmp_path: Path) -> Non
     assert "This machine has no GPU." not in first
 
 
-def test_the_fold_is_open_where_it_holds_the_chosen_preset(no_gpu: None, tmp_path: Path) -> None:
+def test_the_fold_opens_when_it_holds_the_chosen_preset(no_gpu: None, tmp_path: Path) -> None:
     larger = PRESETS["qwen2.5-0.5b"]
     run = History(tmp_path).create_run(preset=larger.name, settings=larger.settings.to_dict())
     opened = form.initial_form(tmp_path, {"from": run})
     assert opened["preset"] == larger.name and '<details class="larger-presets" open>' in opened["parts"]["presets"]
 
 
-def test_a_gpu_takes_the_presets_that_it_has_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_runs_the_presets_that_fit_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     give_gpu(monkeypatch, 8, 24)
     obstacles = preset_obstacles(tmp_path)
     assert obstacles["tiny-household"] == obstacles["qwen2.5-0.5b"] == ""
@@ -242,15 +242,19 @@ def test_a_gpu_takes_the_presets_that_it_has_room_for(tmp_path: Path, monkeypatc
     assert "<details" not in form.initial_form(tmp_path, {})["parts"]["presets"]
 
 
-def test_a_machine_that_is_full_says_so_and_still_offers_all(
+def test_without_free_memory_every_preset_stays_selectable(
     no_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "memory_usage", lambda: (15.5 * GIGABYTE, 16 * GIGABYTE))
     opened = plain(form.initial_form(tmp_path, {})["parts"]["presets"])
-    assert "None fits this machine now." in opened and " open>" in opened and sorted(cards(opened)) == sorted(PRESETS)
+    assert (
+        "No preset fits this machine at the moment." in opened
+        and " open>" in opened
+        and sorted(cards(opened)) == sorted(PRESETS)
+    )
     assert "and 500 MB are free now." in opened
 
 
 def plain(text: str) -> str:
-    """The text with ordinary spaces."""
+    """The text with ordinary instead of no-break spaces."""
     return text.replace("\N{NO-BREAK SPACE}", " ")

@@ -1,10 +1,10 @@
-"""Live charts: one panel a chart, drawn by plotly.js from points that arrive a few at a time.
+"""Live charts: one panel per chart, drawn by plotly.js from points that arrive a few at a time.
 
-`LiveCharts` in `assets/live_chart.js` keeps zoom and hidden traces while points arrive, draws at most 1000 points a
-trace and follows light and dark; `assets/curve_bins.js` keeps the points, in bins where they are many, and smooths them
-within a phase; `assets/chart_layout.js` shades and names the phases and labels the lines. It knows no server: who uses
-it hands it points and fetches a stretch in detail when asked. plotly.js is served from the Python package, so no page
-asks another host for it.
+`LiveCharts` in `assets/live_chart.js` keeps the zoom and the hidden traces while points arrive, draws at most 1000
+points per trace, and follows the light or dark theme. `assets/curve_bins.js` stores the points, in bins where there are
+many, and smooths them within a phase. `assets/chart_layout.js` shades and names the phases and labels the lines. The
+charts know no server: the calling script passes points in and fetches a range in detail on request. plotly.js is served
+from its Python package, so that no page loads it from another host.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCRIPTS = ("curve_bins", "chart_layout", "live_chart")
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart: `metric` over steps, or `scores` (held-out accuracy at the ends of phases) when it is empty."""
+    """One chart: `metric` over steps; if `metric` is empty, the held-out accuracy at the end of each phase."""
 
     key: str
     title: str
@@ -35,13 +35,16 @@ class Chart:
     help: str
     from_zero: bool = False
     supervised: bool = False
-    """Whether it belongs to the supervised phases (warm-up, SFT); the other metrics to those with rollouts."""
+    """Whether it belongs to the supervised phases (warm-up, SFT) rather than to those with rollouts."""
 
 
 def plotly_file() -> Path:
-    """plotly.js as the Python package ships it, found without importing the package."""
-    found = importlib.util.find_spec("plotly")
-    for folder in (found.submodule_search_locations or []) if found else []:
+    """The plotly.js that its Python package ships, found without importing the package.
+
+    Raises SwirlError when it is missing.
+    """
+    spec = importlib.util.find_spec("plotly")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
         file = Path(folder) / "package_data" / "plotly.min.js"
         if file.is_file():
             return file
@@ -61,7 +64,7 @@ def panel(chart: Chart) -> str:
 
 
 def script(charts: Sequence[Chart]) -> str:
-    """JavaScript that defines `LiveCharts` and the constants `CHARTS` and `PLOTLY`; other scripts follow it."""
+    """The JavaScript that defines `LiveCharts`, `CHARTS` and `PLOTLY`; it goes before the scripts that use them."""
     file = plotly_file()
     gr.set_static_paths([file])
     return "\n".join(

@@ -15,7 +15,11 @@ def preset_choices(obstacles: Mapping[str, str], chosen: str) -> str:
     """
     fitting = "".join(_choice(PRESETS[name]) for name, obstacle in obstacles.items() if not obstacle)
     larger = [name for name, obstacle in obstacles.items() if obstacle]
-    choices = f'<div class="presets">{fitting}</div>' if fitting else '<p class="note">None fits this machine now.</p>'
+    choices = (
+        f'<div class="presets">{fitting}</div>'
+        if fitting
+        else '<p class="note">No preset fits this machine at the moment.</p>'
+    )
     if not larger:
         return choices
     is_open = " open" if chosen in larger or not fitting else ""

@@ -1,4 +1,4 @@
-"""One setting as a field of the start form, made from its declaration: label, meaning, range, and room for an error."""
+"""One setting as a field of the start form, built from its declaration: label, meaning, range and error line."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ TITLES = {
     "anchor": "Anchor",
     "observed_in_group": "Observed state in the group",
 }
-"""Names in words for the settings that everybody sees; the others go by the name that files and commands use."""
+"""Labels of the settings that are always visible; the others use their names in files and commands as labels."""
 
 
 NO_PHASE_VALUES = "Other values by phase"
-"""What unfolds the two fields of a setting that has one value for both phases."""
+"""The summary of the two folded fields while a setting has one value for both phases."""
 
 
 def setting_field(name: str) -> str:
-    """The field with its meaning; a setting that can differ between the phases has two more, folded beside it."""
+    """The field with its meaning, and two folded fields for a setting that can differ between the phases."""
     spec = SETTING_FIELDS[name]
     meaning = spec.metadata["help"]
     if meaning.startswith("Extension: "):
@@ -29,11 +29,11 @@ def setting_field(name: str) -> str:
     span = describe_range(name)
     hint = f"{meaning} {span[:1].upper() + span[1:]}." if span else meaning
     title = escape(TITLES.get(name, name))
-    shown = title if name in TITLES else f'<span class="mono">{title}</span>'
+    label = title if name in TITLES else f'<span class="mono">{title}</span>'
     if SETTING_TYPES[name] is bool:
-        body = f'<label class="check">{setting_input(name, title)} {shown}</label>'
+        body = f'<label class="check">{setting_input(name, title)} {label}</label>'
     else:
-        body = f'<label for="set-{name}">{shown}</label>{setting_input(name, title)}'
+        body = f'<label for="set-{name}">{label}</label>{setting_input(name, title)}'
     return (
         f'<div class="setting" data-setting="{name}">{body}<small class="note" id="hint-{name}">{escape(hint)}</small>'
         f"{error_line(name)}{overrides(name) if is_per_phase(name) else ''}</div>"
@@ -41,13 +41,13 @@ def setting_field(name: str) -> str:
 
 
 def setting_input(name: str, title: str, setting: str | None = None) -> str:
-    """The input of a setting, or of a phase's override of `setting`."""
+    """The input of the setting `name`; with `setting`, of the override `name` of that setting in one phase."""
     spec, described = SETTING_FIELDS[setting or name], f'aria-describedby="hint-{setting or name} error-{name}"'
     if SETTING_TYPES[setting or name] is bool:
         return f'<input type="checkbox" id="set-{name}" name="{name}" {described}>'
     unset = "the same" if setting else "differs by phase" if is_per_phase(name) else ""
     if spec.metadata["choices"]:
-        # A common value is emptied by those of the phases alone, so it offers no empty choice of its own.
+        # Only the values of both phases empty the shared value, so the user cannot choose its empty option.
         empty = f'<option value=""{"" if setting else " hidden"}>{unset}</option>' if unset else ""
         options = "".join(
             f'<option value="{escape(choice)}">{escape(choice)}</option>' for choice in spec.metadata["choices"]
@@ -62,7 +62,7 @@ def setting_input(name: str, title: str, setting: str | None = None) -> str:
 
 
 def overrides(name: str) -> str:
-    """The two fields that give a setting another value in one direction."""
+    """The two folded fields that give a setting its own value in each direction."""
     fields = "".join(
         f'<div><label for="set-{way}.{name}" class="{way}-text">{way}</label>'
         f"{setting_input(f'{way}.{name}', f'{way} {name}', name)}{error_line(f'{way}.{name}')}</div>"
@@ -75,5 +75,5 @@ def overrides(name: str) -> str:
 
 
 def error_line(name: str) -> str:
-    """Where the sentence about a wrong value stands."""
+    """The place of the sentence about a wrong value."""
     return f'<p class="error" id="error-{name}" data-error="{name}" role="alert"></p>'
