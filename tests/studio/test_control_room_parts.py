@@ -97,7 +97,7 @@ def test_a_failure_with_advice_links_to_the_advised_run(home: Path) -> None:
     assert opened["values"]["accumulation"] == "4"
 
 
-def test_a_run_started_like_another_records_it_and_says_what_differs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_started_like_another_names_it_and_the_differences(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "spawn", lambda arguments, log: processes.current_process())
     first = queued(home, data="walks")
     values = field_values(Settings(data="walks", seed=5))
