@@ -115,7 +115,7 @@ def test_tags_and_notes_are_kept_where_they_stand(
     page.get_by_label("Note", exact=True).fill("the <anchor> is on")
     page.keyboard.press("Enter")
     expect(line.locator(".note")).to_have_text("the <anchor> is on")
-    line.get_by_role("button", name="Change the note").click()
+    line.get_by_role("button", name="Edit the note").click()
     page.get_by_label("Note", exact=True).fill("something else")
     page.keyboard.press("Escape")
     expect(line.locator(".note")).to_have_text("the <anchor> is on")
