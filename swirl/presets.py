@@ -10,6 +10,8 @@ from swirl.models.checkpoint_files import EMU3, JANUS_1B, JANUS_7B
 from swirl.models.model_sizes import EMU3_8B, JANUS_PRO_1B, JANUS_PRO_7B, LIQUID_7B, ModelShape, estimate_run_memory
 from swirl.settings import Settings
 
+NO_GPU = 0
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -19,6 +21,8 @@ class Preset:
     title: str
     needs: str
     settings: Settings
+    gpu_gigabytes: int = 0
+    """Memory, in GB of 10^9 bytes, that one GPU must have; NO_GPU where none is needed."""
 
 
 TINY = {
@@ -96,15 +100,17 @@ UNIFIED = {
 }
 
 
-def _preset(name: str, title: str, needs: str, **changes: object) -> Preset:
-    return Preset(name, title, needs, Settings().replace(changes))
+def _preset(name: str, title: str, gpu_gigabytes: int, /, **changes: object) -> Preset:
+    needs = f"one GPU with {gpu_gigabytes} GB" if gpu_gigabytes else "about 1 GB of memory"
+    return Preset(name, title, needs, Settings().replace(changes), gpu_gigabytes)
 
 
 def _unified(name: str, title: str, shape: ModelShape, **changes: object) -> Preset:
     """A preset of a unified model, with the GPU memory that it is estimated to need."""
     settings = Settings().replace({**UNIFIED, **changes})
     gigabytes = math.ceil(estimate_run_memory(shape, settings).gigabytes)
-    return Preset(name, title, f"one GPU with {gigabytes} GB (estimated), and labels for the warm-up", settings)
+    needs = f"one GPU with {gigabytes} GB (estimated), and labels for the warm-up"
+    return Preset(name, title, needs, settings, gigabytes)
 
 
 PRESETS = {
@@ -113,43 +119,43 @@ PRESETS = {
         _preset(
             "tiny-household",
             "A small text model on the Household world: minutes on a CPU.",
-            "any computer, about 1 GB of memory",
+            NO_GPU,
             **{**TINY, "forward.learning_rate": 1.5e-3, "anchor": 4.0},
         ),
         _preset(
             "tiny-household-paper",
             "The same, with the paper's loop and none of our extensions.",
-            "any computer, about 1 GB of memory",
+            NO_GPU,
             **TINY,
         ),
         _preset(
             "tiny-blocks",
             "A small model of pictures on the Blocks world: minutes on a CPU.",
-            "any computer, about 1 GB of memory",
+            NO_GPU,
             **{**TINY, **BLOCKS, "anchor": 4.0},
         ),
         _preset(
             "tiny-blocks-paper",
             "The same, with the paper's loop and none of our extensions.",
-            "any computer, about 1 GB of memory",
+            NO_GPU,
             **{**TINY, **BLOCKS},
         ),
         _preset(
             "qwen2.5-0.5b",
             "Qwen2.5-0.5B-Instruct on your own text sequences.",
-            "one GPU with 8 GB",
+            8,
             **{**QWEN, "model": "Qwen/Qwen2.5-0.5B-Instruct", "learning_rate": 5e-5, "temperature": 0.7, "top_p": 0.96},
         ),
         _preset(
             "qwen2.5-3b-paper",
             "Qwen2.5-3B-Instruct with the settings printed in the paper (text).",
-            "one GPU with 80 GB",
+            80,
             **PAPER_TEXT,
         ),
         _preset(
             "qwen2.5-3b-authors",
             "Qwen2.5-3B-Instruct with the settings of the authors' scripts.",
-            "one GPU with 80 GB",
+            80,
             **AUTHORS,
         ),
         _unified(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from swirl.errors import UsageError
 
 Direction = Literal["forward", "inverse"]
+DIRECTIONS: tuple[Direction, ...] = ("forward", "inverse")
 
 
 def setting(

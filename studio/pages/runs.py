@@ -1,4 +1,4 @@
-"""Runs: what did I do?"""
+"""The Runs page: the history of runs as a table with filters, details, edits, deletion, export and import."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MOST_COMPARED = 12
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`."""
+    """Draw the page for the runs of `home`."""
     page = RunsPage(home)
     table = (page.runs, page.changes, page.difference, page.details, page.change, page.leaving, page.delete)
     functions = (*table, page.export, page.receive, page.moving)
@@ -51,7 +51,7 @@ def render(home: Path) -> None:
 
 
 class RunsPage:
-    """The answers of the Runs page. Requests carry the id of a `run`, or those of several `runs`."""
+    """The server functions of the Runs page. A request carries the id of a `run`, or the ids of several `runs`."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -59,7 +59,7 @@ class RunsPage:
         self.transfers = Transfers(home)
 
     def runs(self, request: Request) -> Answer:
-        """One page of the table as the filters and the order want it; a run whose process has died is marked first."""
+        """One page of the table, filtered and sorted as requested, after marking runs whose process has died."""
         wanted = read_table_query(request)
         past = history(self.home)
         runs = self.reconciled_runs(past.runs())
@@ -85,7 +85,7 @@ class RunsPage:
         return {"parts": parts, "all": len(runs), "page": page, "stamps": stamps, "census": past.status_counts()}
 
     def changes(self, request: Request) -> Answer:
-        """What changed in the rows that a page shows: `stamps` are those it has. `again` when the table is another."""
+        """The rows that changed since the page got its `stamps`; `again` when the table itself must be fetched anew."""
         known = request.get("stamps")
         known = known if isinstance(known, dict) else {}
         past = history(self.home)
@@ -95,18 +95,19 @@ class RunsPage:
             return {"again": True}
         checkpoints, now = past.all_checkpoints(ids), datetime.now(UTC)
         rows = [self.with_disk_size(run_row(run, checkpoints.get(run.id, ()), now), run) for run in runs]
-        drawn = {row.id: run_table_row(row) for row in rows}
-        return {"rows": {run_id: [stamp(html), html] for run_id, html in drawn.items() if stamp(html) != known[run_id]}}
+        table_rows = {row.id: run_table_row(row) for row in rows}
+        changed = {run_id: html for run_id, html in table_rows.items() if stamp(html) != known[run_id]}
+        return {"rows": {run_id: [stamp(html), html] for run_id, html in changed.items()}}
 
     def reconciled_runs(self, runs: Sequence[Run]) -> Sequence[Run]:
-        """The runs, after marking as interrupted what lost its process."""
+        """The runs, after marking those whose process has died as interrupted."""
         if not any(run.status in TRAINING_STATUSES and not jobs.is_alive(run) for run in runs):
             return runs
         jobs.reconcile(self.home)
         return history(self.home).runs(ids=[run.id for run in runs])
 
     def with_disk_size(self, row: RunRow, run: Run) -> RunRow:
-        """The row with what its run takes on disk."""
+        """The row with its run's size on disk."""
         return row.with_size(self.disk.usage(run).size)
 
     def difference(self, request: Request) -> Answer:
@@ -118,7 +119,7 @@ class RunsPage:
         return {"parts": {"differences": difference_table(chosen, differing)}}
 
     def details(self, request: Request) -> Answer:
-        """What unfolds below a run."""
+        """The details that unfold below a run."""
         past = history(self.home)
         run = past.run(get_text(request, "run"))
         runs = past.runs()
@@ -129,7 +130,7 @@ class RunsPage:
         return {"html": html}
 
     def change(self, request: Request) -> Answer:
-        """Change a run's `name` (its id, when empty), its `note`, or add or take off a `tag`; its row as it is then."""
+        """Change a run's `name` (its id if empty) or `note`, or add a `tag` or remove one (`untag`); its new row."""
         past = history(self.home)
         run = past.run(get_text(request, "run"))
         field, value = get_text(request, "field"), get_text(request, "value").strip()
@@ -142,72 +143,80 @@ class RunsPage:
         elif field == "untag":
             past.set_tags(run.id, [tag for tag in run.tags if tag != value])
         else:
-            raise SwirlError("A run has a name, a note and tags to change.")
+            raise SwirlError(f"A run has no field {field!r} to change; choose name, note, tag or untag.")
         run = past.run(run.id)
         row = self.with_disk_size(run_row(run, past.checkpoints(run.id), datetime.now(UTC)), run)
         return {"rows": {run.id: [stamp(run_table_row(row)), run_table_row(row)]}}
 
     def leaving(self, request: Request) -> Answer:
-        """What would go with `runs`, and what the button that deletes them says."""
-        going = [preview_deletion(self.home, run_id) for run_id in get_texts(request, "runs")]
-        for one in going:
-            if one.run.status in TRAINING_STATUSES:
-                raise SwirlError(f"Run {one.run.id} is {one.run.status}; stop it before deleting it.")
-        name = going[0].run.name if len(going) == 1 else pluralize(len(going), "run")
-        return {"parts": {"leaving": deletion_warning(going)}, "title": f"Delete {name}?", "button": f"Delete {name}"}
+        """What deleting `runs` would remove, and the label of the button that deletes them."""
+        previews = [preview_deletion(self.home, run_id) for run_id in get_texts(request, "runs")]
+        for preview in previews:
+            if preview.run.status in TRAINING_STATUSES:
+                raise SwirlError(f"Run {preview.run.id} is {preview.run.status}; stop it before you delete it.")
+        name = previews[0].run.name if len(previews) == 1 else pluralize(len(previews), "run")
+        return {
+            "parts": {"leaving": deletion_warning(previews)},
+            "title": f"Delete {name}?",
+            "button": f"Delete {name}",
+        }
 
     def delete(self, request: Request) -> Answer:
-        """Delete `runs`, their rows and their files, one after the other; the first that stays says why."""
-        gone: list[str] = []
+        """Delete `runs` one after the other with their rows and files.
+
+        Raises SwirlError at the first that cannot be deleted; it says why, and which runs are already deleted.
+        """
+        deleted: list[str] = []
         for run_id in get_texts(request, "runs"):
             try:
                 jobs.delete_run(self.home, run_id)
             except SwirlError as error:
-                before = f" {', '.join(gone)} {'is' if len(gone) == 1 else 'are'} deleted." if gone else ""
-                raise SwirlError(f"{error}{before}") from error
-            gone.append(run_id)
-        return {"gone": gone}
+                done = (
+                    f" {', '.join(deleted)} {'is' if len(deleted) == 1 else 'are'} already deleted." if deleted else ""
+                )
+                raise SwirlError(f"{error}{done}") from error
+            deleted.append(run_id)
+        return {"gone": deleted}
 
     def export(self, request: Request) -> Answer:
-        """Write a run as a file; the address to fetch it from. `moving` tells of the `ticket` how far it is."""
+        """Write a run to a file and return the address to fetch it from. `moving` reports progress by `ticket`."""
         return {"address": self.transfers.export_run_file(get_text(request, "run"), get_text(request, "ticket"))}
 
     def receive(self, request: Request) -> Answer:
-        """Import an uploaded file at `path`, called `name`; what came of it in words."""
+        """Import the uploaded file at `path`, called `name`; the new run's id and a summary."""
         done = self.transfers.import_upload(
             get_text(request, "path"), get_text(request, "name"), get_text(request, "ticket")
         )
-        renamed = f" It was {done.was}, an id that is taken here." if done.run != done.was else ""
+        renamed = f" It was {done.was}, but that id is taken here." if done.run != done.was else ""
         lacks = f" This machine lacks {' and '.join(done.lacks)}." if done.lacks else ""
-        kept = f"{pluralize(done.checkpoints, 'checkpoint')}, {pluralize(done.figures, 'figure')} of its curves"
-        said = (
-            f'<p class="verdict good"><b>Imported {escape(done.run)}</b><small>{kept}.{escape(renamed + lacks)}</small>'
-        )
-        return {"parts": {"moving": f"{said}</p>"}, "run": done.run}
+        counts = f"{pluralize(done.checkpoints, 'checkpoint')}, {pluralize(done.figures, 'metric value')}"
+        details = f"{counts}.{escape(renamed + lacks)}"
+        summary = f'<p class="verdict good"><b>Imported {escape(done.run)}</b><small>{details}</small></p>'
+        return {"parts": {"moving": summary}, "run": done.run}
 
     def moving(self, request: Request) -> Answer:
-        """How far an export or import is, in words; empty before and after it."""
+        """How far an export or import has come, in words; empty before and after it."""
         return {"words": self.transfers.progress(get_text(request, "ticket"))}
 
 
 def read_table_query(request: Request) -> RunQuery:
-    """The filters, order and page of a request; what makes no sense is left at its default."""
-    said: Any = request.get("wanted")
-    said = said if isinstance(said, dict) else {}
-    sort = get_text(said, "sort")
+    """The filters, order and page of a request; invalid values become their defaults."""
+    given: Any = request.get("wanted")
+    query = given if isinstance(given, dict) else {}
+    sort = get_text(query, "sort")
     return RunQuery(
-        **{name: get_text(said, name)[:200] for name in ("text", "status", "preset", "data", "tag")},
+        **{name: get_text(query, name)[:200] for name in ("text", "status", "preset", "data", "tag")},
         sort=sort if sort in SORT_KEYS else "started",
-        descending=get_text(said, "order") != "up",
-        page=get_integer(said, "page", 1, 1_000_000),
+        descending=get_text(query, "order") != "up",
+        page=get_integer(query, "page", 1, 1_000_000),
     )
 
 
 def family_run_ids(tree: LineageNode) -> set[str]:
-    """All runs of a tree."""
+    """The ids of all runs in a tree."""
     return {tree.run}.union(*(family_run_ids(child) for child in tree.children))
 
 
 def stamp(html: str) -> int:
-    """Changes when the row does."""
+    """A checksum that changes when the row does."""
     return zlib.crc32(html.encode())

@@ -1,4 +1,4 @@
-"""Train: Is it helping?"""
+"""The Train page: the control room, the form that starts a run, and the view of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE = Page(path="/train", title="Train", question="Is it helping?")
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`: a run by its address, the one that trains, or the form that starts one."""
+    """Draw the page: the run in the address, else the one in training, else the form that starts one."""
     control_room.render(home)
     start_form.render(home)
     run_view.render(home)

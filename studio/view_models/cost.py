@@ -9,9 +9,8 @@ from statistics import median
 from studio.view_models.formatting import format_duration, format_step_time, pluralize
 from swirl.errors import SwirlError
 from swirl.history import History, Run
-from swirl.settings import Direction, Settings
+from swirl.settings import DIRECTIONS, Direction, Settings
 
-DIRECTIONS: tuple[Direction, ...] = ("forward", "inverse")
 PAST_RUNS = 30
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from swirl.errors import SwirlError, UsageError
 from swirl.presets import PRESETS, Preset
 from swirl.runs.archive.settings_differences import Difference, settings_difference
-from swirl.settings import PER_PHASE, SETTING_FIELDS, Settings
+from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
 from swirl.training import trackers
 
 MAIN_SETTINGS = ("iterations", "steps_per_phase", "seed")
@@ -41,6 +41,13 @@ def parse_form(values: Mapping[str, Any]) -> ParsedForm:
     errors: dict[str, str] = {}
     for name, value in values.items():
         value = value.strip() if isinstance(value, str) else value
+        if value in ("", None) and name in PER_PHASE:
+            given = [bool(str(values.get(phase_name) or "").strip()) for phase_name in phase_fields(name)]
+            if all(given):
+                continue  # each phase has a value of its own
+            if any(given):
+                errors[name] = "Give one value for both phases, or one for each."
+                continue
         if "." in name and value in ("", None):
             continue
         try:
@@ -111,13 +118,31 @@ def preset_differences(preset: str, settings: Settings) -> list[Difference]:
 
 
 def field_values(settings: Settings) -> dict[str, Any]:
-    """The form's fields for these settings: booleans, and everything else as typed text."""
-    flat = settings.to_dict()
+    """The form's fields for these settings: booleans, and everything else as typed text.
+
+    A setting that both phases override is empty: its own value holds nowhere.
+    """
+    flat = settings.to_dict() | dict.fromkeys(overridden_settings(settings), "")
     return {
         name: value if isinstance(value, bool) else format_setting(value)
         for name, value in flat.items()
         if name != "labels"
     }
+
+
+def overridden_settings(settings: Settings) -> list[str]:
+    """The settings whose own value holds nowhere, for both phases override it."""
+    flat = settings.to_dict()
+    return [name for name in PER_PHASE if all(phase_name in flat for phase_name in phase_fields(name))]
+
+
+def describe_phase_values(settings: Settings, name: str) -> str:
+    """`50 forward, 12 inverse`: what holds in each phase, where a phase overrides the setting; else empty."""
+    if not any(name in overrides for overrides in settings.overrides.values()):
+        return ""
+    return ", ".join(
+        f"{format_setting(getattr(settings.for_phase(direction), name))} {direction}" for direction in DIRECTIONS
+    )
 
 
 def format_setting(value: Any) -> str:
@@ -143,3 +168,8 @@ def describe_range(name: str) -> str:
 def is_per_phase(name: str) -> bool:
     """Whether a setting may differ between forward and inverse phases."""
     return name in PER_PHASE
+
+
+def phase_fields(name: str) -> list[str]:
+    """The fields that override a setting in one direction: `forward.beta` and `inverse.beta`."""
+    return [f"{direction}.{name}" for direction in DIRECTIONS]

@@ -22,10 +22,9 @@ from swirl.models.checkpoints import base_source
 from swirl.models.checkpoints import resolve_checkpoint as resolve
 from swirl.models.memory_estimate import MemoryEstimate, estimate_memory
 from swirl.models.model_sizes import QUESTION_TOKENS, ModelShape
-from swirl.settings import Direction, Settings
+from swirl.settings import DIRECTIONS, Direction, Settings
 from swirl.training.diagnostics import setting_key
 
-DIRECTIONS: tuple[Direction, ...] = ("forward", "inverse")
 COMFORTABLE_SHARE = 0.85  # share of the room that a run may take and be called fitting
 SAMPLED_STATES = 400  # states read to find the longest
 CHARACTERS = 3  # that one token stands for, at the least, where its tokenizer is not known

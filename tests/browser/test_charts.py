@@ -164,9 +164,9 @@ def test_runs_are_laid_over_one_another(visit: Callable[..., Visitor], history: 
     chip.click()
     page.wait_for_function(f"(other) => !({colours})()[other]", arg=other)
     expect(chip).to_have_attribute("aria-pressed", "false")
-    page.get_by_role("button", name="Take the other one away").click()
+    page.get_by_role("button", name="Remove the other one").click()
     expect(chip).to_have_count(0)
     assert "with=" not in page.url
-    page.get_by_label("Lay another run over it").fill(other)
+    page.get_by_label("Overlay another run").fill(other)
     page.keyboard.press("Enter")
     page.wait_for_function(f"(other) => ({colours})()[other]", arg=other)

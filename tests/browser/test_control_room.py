@@ -68,7 +68,7 @@ def test_a_run_like_another_differs_where_it_is_told_to_and_waits(
     expect_status(page, "waiting")
     begun = studio.run()
     assert (begun.parent, begun.settings["seed"], begun.status) == (runs[0], 9, "queued")
-    page.get_by_role("button", name=f"Take out: {begun.id}").click()
+    page.get_by_role("button", name=f"Remove: {begun.id}").click()
     expect_status(page, "stopped")
     expect(page.locator(".run-trouble")).to_contain_text("removed from the queue before it started")
 

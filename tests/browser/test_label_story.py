@@ -49,7 +49,7 @@ def test_labels_by_keyboard_survive_a_crash_and_start_a_warm_up(
     link.click()
     expect(page).to_have_url(re.compile(r"/label\?data=household"))
     expect(page.locator('[data-part="transition"] :is(ins, del)').first).to_be_visible()
-    expect(page.get_by_role("link", name="Warm up from them")).to_have_count(0)
+    expect(page.get_by_role("link", name="Warm up on these labels")).to_have_count(0)
     counted(page, 0)
     places = [place(page)]
 
@@ -100,7 +100,7 @@ def test_labels_by_keyboard_survive_a_crash_and_start_a_warm_up(
     lines = [json.loads(line) for line in (tmp_path / "saved.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["action"] for line in lines] == [first, OWN, OWN]
 
-    page.get_by_role("link", name="Warm up from them").click()
+    page.get_by_role("link", name="Warm up on these labels").click()
     expect(page.locator(".start-form")).to_be_visible()
     expect(page.locator('[data-part="labels-note"]')).to_contain_text("household-by-hand")
     page.get_by_role("button", name="Start training").click()

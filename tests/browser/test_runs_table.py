@@ -115,7 +115,7 @@ def test_tags_and_notes_are_kept_where_they_stand(
     page.get_by_label("Note", exact=True).fill("the <anchor> is on")
     page.keyboard.press("Enter")
     expect(line.locator(".note")).to_have_text("the <anchor> is on")
-    line.get_by_role("button", name="Change the note").click()
+    line.get_by_role("button", name="Edit the note").click()
     page.get_by_label("Note", exact=True).fill("something else")
     page.keyboard.press("Escape")
     expect(line.locator(".note")).to_have_text("the <anchor> is on")
@@ -125,7 +125,7 @@ def test_tags_and_notes_are_kept_where_they_stand(
     expect(line.locator(".tag")).to_have_count(4)
     run = studio.history.run(parent)
     assert (run.note, run.tags) == ("the <anchor> is on", ("a", "b", "c" * 30, "good"))
-    line.get_by_role("button", name="Take the tag a off the parent").click()
+    line.get_by_role("button", name="Remove the tag a from the parent").click()
     expect(line.locator(".tag")).to_have_count(3)
     studio.swirl("runs", "tag", parent, "from the terminal")  # seen here without a reload
     expect(line.locator(".tag", has_text="from the terminal")).to_be_visible()
@@ -166,7 +166,7 @@ def test_a_run_leaves_and_comes_back_as_one_file(
     download.value.save_as(file)
     assert file.name == f"{parent}.swirl.zip"
     page.set_input_files("#run-file", file)
-    expect(page.locator('[data-part="moving"]')).to_contain_text(f"It was {parent}, an id that is taken here")
+    expect(page.locator('[data-part="moving"]')).to_contain_text(f"It was {parent}, but that id is taken here")
     newest = studio.run()
     assert (newest.name, newest.status, newest.tags) == ("the parent", "finished", studio.history.run(parent).tags)
     assert len(studio.history.checkpoints(newest.id)) == 3

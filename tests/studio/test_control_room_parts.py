@@ -1,4 +1,4 @@
-"""The control room's words, and what starts, ends and failures bring about in the studio; no run trains here."""
+"""The control room's texts, and how the studio reacts when runs start, end and fail; no run trains here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GIGABYTE = 10**9
 PLAIN = str.maketrans({"\N{NO-BREAK SPACE}": " "})
 
 
-def test_the_meters_say_what_there_is() -> None:
+def test_the_meters_show_the_machines_load() -> None:
     load = MachineLoad(2, 0.43, 3_100_000_000, 24 * GIGABYTE)
     assert [(m.name, m.figure.translate(PLAIN)) for m in machine_meters(load)] == [
         ("CPU", "43 %"),
@@ -39,8 +39,8 @@ def test_the_meters_say_what_there_is() -> None:
     ]
     assert summarize_load(load).translate(PLAIN) == "CPU 43 % · 3.1 of 24 GB"
     gpus = (Gpu("0", "Small", None, GIGABYTE, 8 * GIGABYTE), Gpu("1", "Large", 0.9, 70 * GIGABYTE, 72 * GIGABYTE))
-    shown = machine_meters(MachineLoad(2, 1.0, GIGABYTE, 24 * GIGABYTE, gpus))
-    assert [m.name.translate(PLAIN) for m in shown] == [
+    meters = machine_meters(MachineLoad(2, 1.0, GIGABYTE, 24 * GIGABYTE, gpus))
+    assert [m.name.translate(PLAIN) for m in meters] == [
         "CPU",
         "Memory",
         "GPU 0",
@@ -48,8 +48,8 @@ def test_the_meters_say_what_there_is() -> None:
         "GPU 1",
         "GPU 1 memory",
     ]
-    assert [m.is_full for m in shown] == [False] * 5 + [True]  # a busy processor is no trouble
-    assert shown[2].figure == "unknown" and "GPU 90 %" in summarize_load(MachineLoad(2, 1.0, 1, 2, gpus)).translate(
+    assert [m.is_full for m in meters] == [False] * 5 + [True]  # a busy processor is no problem
+    assert meters[2].figure == "unknown" and "GPU 90 %" in summarize_load(MachineLoad(2, 1.0, 1, 2, gpus)).translate(
         PLAIN
     )
 
@@ -60,31 +60,31 @@ def queued(home: Path, **changes: object) -> str:
     return run
 
 
-def test_the_queue_lists_what_trains_and_what_waits(home: Path) -> None:
+def test_the_queue_lists_training_and_waiting_runs(home: Path) -> None:
     past = history(home)
     assert control_room.parts(home)["queue"] == ""
     first, second, third = queued(home), queued(home), queued(home)
     past.update_run(first, status="running", device="cpu")
     past.update_run(third, name="<b>")
-    shown = control_room.parts(home)["queue"]
-    assert shown.index(first) < shown.index(second) < shown.index(third)
-    assert "2 runs waiting" in shown and "&lt;b&gt;" in shown and "<b><b>" not in shown
-    assert shown.count(" disabled") == 2  # the first cannot go up, the last cannot go down
+    queue = control_room.parts(home)["queue"]
+    assert queue.index(first) < queue.index(second) < queue.index(third)
+    assert "2 runs waiting" in queue and "&lt;b&gt;" in queue and "<b><b>" not in queue
+    assert queue.count(" disabled") == 2  # the first cannot move up, the last cannot move down
 
 
-def test_a_watched_run_that_ended_is_told_once_it_is_over(home: Path) -> None:
+def test_the_end_of_a_watched_run_is_reported(home: Path) -> None:
     past = history(home)
     going, over = queued(home), queued(home)
     past.update_run(over, status="running")
     assert header.run_activity(home, [going, over]) == {"going": [over, going], "ended": []}
     past.update_run(over, status="failed", error="No space is left.")
-    found = header.run_activity(home, [going, over])
-    assert found["going"] == [going]
-    assert found["ended"] == [{"run": over, "title": f"{over}: failed", "body": "No space is left."}]
+    activity = header.run_activity(home, [going, over])
+    assert activity["going"] == [going]
+    assert activity["ended"] == [{"run": over, "title": f"{over}: failed", "body": "No space is left."}]
     assert header.run_activity(home, [])["ended"] == []
 
 
-def test_a_failure_with_advice_offers_the_run_it_advises(home: Path) -> None:
+def test_a_failure_with_advice_links_to_the_advised_run(home: Path) -> None:
     settings = Settings()
     run = queued(home)
     sentence = memory_advice(settings, "forward", "cpu")
@@ -97,17 +97,17 @@ def test_a_failure_with_advice_offers_the_run_it_advises(home: Path) -> None:
     assert opened["values"]["accumulation"] == "4"
 
 
-def test_a_run_started_like_another_knows_it_and_says_what_differs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_started_like_another_names_it_and_the_differences(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "spawn", lambda arguments, log: processes.current_process())
     first = queued(home, data="walks")
     values = field_values(Settings(data="walks", seed=5))
-    told = start_form.check_form(home, {"values": values, "from": first})["parts"]["unlike"]
-    assert f'Like <a href="train?run={first}">' in told and "<code>seed</code> 0 → <b>5</b>" in told
+    differences = start_form.check_form(home, {"values": values, "from": first})["parts"]["unlike"]
+    assert f'Like <a href="train?run={first}">' in differences and "<code>seed</code> 0 → <b>5</b>" in differences
     started = start_form.start_run(home, {"values": values, "from": first})["run"]
     assert history(home).run(started).parent == first
 
 
-def test_what_does_not_fit_is_said_with_the_settings_that_help(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_does_not_fit_gets_settings_that_help(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = MemoryEstimate(30 * GIGABYTE, 0, 60 * GIGABYTE, 0, 0, 0)
     fit = MemoryFit("cuda:0", "forward", needed, 80 * GIGABYTE, {"accumulation": 8}, 40 * GIGABYTE)
     verdict = memory_verdict(fit)
@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_said_with_the_settings_that_help(home: Path, monke
     assert memory_check.check_memory(home, Settings(data="walks")) is not None
 
 
-def test_models_make_room_before_a_run_takes_the_gpu_or_scarce_memory(
+def test_models_free_memory_before_a_run_takes_the_gpu_or_scarce_memory(
     home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder = Models(home)
@@ -138,7 +138,7 @@ def test_models_make_room_before_a_run_takes_the_gpu_or_scarce_memory(
     monkeypatch.setattr(type(loaded[0]), "device", "cuda:0")
     with holder.use("second"):
         pass
-    holder.free_memory_for_device("cpu")  # main memory is short, but the models are not in it
+    holder.free_memory_for_device("cpu")  # main memory is scarce, but the models do not use it
     assert holder.loaded() == ["second"]
     holder.free_memory_for_device("auto")
     assert holder.loaded() == []
@@ -146,7 +146,7 @@ def test_models_make_room_before_a_run_takes_the_gpu_or_scarce_memory(
     assert holder._device_override() == {"device": "cpu"}
 
 
-def test_a_run_that_somebody_else_started_makes_room_too(
+def test_models_free_memory_for_a_run_started_elsewhere(
     home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "memory_usage", lambda: (7 * GIGABYTE, 8 * GIGABYTE))
@@ -158,17 +158,17 @@ def test_a_run_that_somebody_else_started_makes_room_too(
     assert background.free_memory_for_new_runs(home, set()) == {run} and shared_models(home).loaded() == []
 
 
-def test_asked_rollouts_stay_beside_those_of_training(home: Path) -> None:
+def test_requested_rollouts_stay_beside_those_of_training(home: Path) -> None:
     run = queued(home)
     past = history(home)
     past.update_run(run, status="running")
     line = [PhaseBand(1, 1, "forward", 0, 10, "now")]
     assert requested_rollouts(home, past.run(run), line) == ""
     past.add_request(run, "sample")
-    assert "after the present step" in requested_rollouts(home, past.run(run), line)
+    assert "after the current step" in requested_rollouts(home, past.run(run), line)
     row = {"state": "a", "next_state": "b", "action": "go", "samples": ["b"], "rewards": [-1.0], "advantages": [0.0]}
     past.log_rollouts(run, 1, 3, [row], asked=True)
     past.log_rollouts(run, 1, 3, [row])
     past.clear_requests(run, "sample")
-    shown = requested_rollouts(home, past.run(run), line)
-    assert 'data-asked="3"' in shown and "Sampled on request, step 3" in shown and "data-sampling" not in shown
+    html = requested_rollouts(home, past.run(run), line)
+    assert 'data-asked="3"' in html and "Sampled on request, step 3" in html and "data-sampling" not in html

@@ -1,4 +1,4 @@
-"""What the Label page answers."""
+"""The server functions of the Label page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page(home: Path, loaded: list) -> LabelPage:
 
 
 def labelled(page: LabelPage, *actions: str) -> dict:
-    """The page after these labels."""
+    """The page's answer after these labels were given."""
     answer = page.show(DATA)
     for action in actions:
         answer = page.keep({**answer["at"], "action": action})
@@ -43,13 +43,13 @@ def test_a_transition_is_shown_with_its_changes_and_no_true_action(page: LabelPa
     assert answer["count"] == 0 and not answer["known"]
 
 
-def test_no_file_of_this_part_opens_true_actions() -> None:
+def test_no_module_of_the_page_reads_true_actions() -> None:
     for module in (hand_labelling, writing, label, labelling_card, label_progress):
         text = Path(module.__file__).read_text(encoding="utf-8")
         assert "true_actions" not in text and "sidecar" not in text
 
 
-def test_the_guesses_come_numbered_and_those_of_the_next_transition_beforehand(page: LabelPage, loaded: list) -> None:
+def test_suggestions_are_numbered_and_available_ahead_of_the_next_transition(page: LabelPage, loaded: list) -> None:
     first = page.show(DATA)
     html = page.suggest(DATA)["parts"]["suggestions"]
     assert re.search(r'data-suggestion="go to \w+"><kbd>1</kbd>', html) and "<kbd>2</kbd>" in html
@@ -60,7 +60,7 @@ def test_the_guesses_come_numbered_and_those_of_the_next_transition_beforehand(p
     assert shared_models(page.home).loaded() == ["first"]
 
 
-def test_keeping_skipping_and_undoing_change_the_figures(page: LabelPage) -> None:
+def test_saving_skipping_and_undoing_change_the_counts(page: LabelPage) -> None:
     answer = labelled(page, "walk up")
     assert answer["count"] == 1 and answer["used"] == ["walk up"]
     skipped = page.skip(answer["at"])
@@ -72,19 +72,19 @@ def test_keeping_skipping_and_undoing_change_the_figures(page: LabelPage) -> Non
         page.undo(DATA)
 
 
-def test_another_studio_over_the_same_home_goes_on(page: LabelPage, home: Path) -> None:
+def test_another_studio_on_the_same_home_continues(page: LabelPage, home: Path) -> None:
     answer = labelled(page, "walk up")
     assert LabelPage(home).show(DATA)["at"] == answer["at"]
 
 
 @pytest.mark.parametrize("place", [{"sequence": "w9", "step": 0}, {"sequence": "w0", "step": 7}, {"step": "0"}, {}])
-def test_a_transition_that_is_not_there_is_not_labelled(page: LabelPage, place: dict) -> None:
+def test_a_missing_transition_is_not_labelled(page: LabelPage, place: dict) -> None:
     with pytest.raises(SwirlError, match="no longer in the collection"):
         page.keep({**DATA, **place, "action": "walk"})
     assert page.show(DATA)["count"] == 0
 
 
-def test_at_the_end_it_says_so(page: LabelPage) -> None:
+def test_the_end_of_labelling_is_announced(page: LabelPage) -> None:
     answer = page.show(DATA)
     while "step" in answer["at"]:
         answer = page.skip(answer["at"])
@@ -103,7 +103,7 @@ def test_saved_labels_are_those_that_training_reads(page: LabelPage, home: Path)
     assert [row.action for row in read_labels(kept)[0]] == ["walk up", "walk down"]
 
 
-def test_the_start_form_takes_them_over(page: LabelPage, home: Path) -> None:
+def test_the_start_form_takes_over_hand_labels(page: LabelPage, home: Path) -> None:
     labelled(page, "walk up")
     form = start_form.initial_form(home, {"data": "walks", "labels": start_form.HAND_LABELS})
     assert len(read_labels(Path(form["labels"]))[0]) == 1
@@ -111,7 +111,7 @@ def test_the_start_form_takes_them_over(page: LabelPage, home: Path) -> None:
     assert start_form.initial_form(home, {"data": "walks", "labels": "/etc/hostname"})["labels"] == ""
 
 
-def test_what_is_said_of_enough_follows_what_was_measured() -> None:
+def test_the_guidance_follows_the_measurements() -> None:
     for kind, rows in WARM_UP_RESULTS.items():
         assert [row.labels for row in rows] == sorted(row.labels for row in rows) and target_label_count(kind) == rows[
             -1
@@ -121,7 +121,7 @@ def test_what_is_said_of_enough_follows_what_was_measured() -> None:
         assert describe_label_progress(rows[-1].labels + 1, kind) == sentences[-1]
 
 
-def test_the_words_used_are_escaped_and_the_rare_ones_counted() -> None:
+def test_used_actions_are_escaped_and_the_rest_counted() -> None:
     html = used_actions(["<b>", *(f"word {index}" for index in range(20)), "word 3"])
     assert "&lt;b&gt;" in html and "<b>" not in html
     assert html.index("word 3<") < html.index("&lt;b&gt;") and "and 9 more" in html

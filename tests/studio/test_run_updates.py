@@ -1,16 +1,19 @@
-"""What the run view is sent: only what is new, in words, and never a dead process as running."""
+"""The run view's updates: they hold only what is new, and never show a dead process as running."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from studio.components.train.run_updates import active_run, log_tail, perform_action, run_updates
+from studio.components.train.run_updates import active_run, log_tail, perform_action, run_updates, selection_size
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.processes import current_process
 from swirl.settings import Settings
+from swirl.sources.collections.catalog import import_collection
+from swirl.sources.collections.split import split_of
 
 METRICS = ("reward", "kl")
 
@@ -38,7 +41,7 @@ def run(history: History) -> str:
     return run_id
 
 
-def test_the_first_news_are_everything(history: History, run: str) -> None:
+def test_the_first_update_holds_everything(history: History, run: str) -> None:
     news = run_updates(history.home, {}, METRICS)
     assert news["run"] == run and news["status"] == "running"
     own = news["curves"][run]
@@ -53,7 +56,7 @@ def test_the_first_news_are_everything(history: History, run: str) -> None:
     assert "log" not in news["parts"]
 
 
-def test_later_news_are_only_what_is_new(history: History, run: str) -> None:
+def test_later_updates_hold_only_what_is_new(history: History, run: str) -> None:
     first = run_updates(history.home, {"run": run}, METRICS)
     cursor = first["curves"][run]["after"]
     again = run_updates(history.home, {"run": run, "after": cursor, "seen": first["seen"]}, METRICS)
@@ -72,7 +75,7 @@ def test_a_dead_process_is_never_shown_as_running(history: History, run: str) ->
     assert "Resume continues from the last checkpoint" in news["parts"]["trouble"]
 
 
-def test_stopping_is_a_request_and_shows_at_once(history: History, run: str) -> None:
+def test_stopping_is_a_request_that_shows_at_once(history: History, run: str) -> None:
     assert perform_action(history.home, run, "stop") == {"done": "stop"}
     assert history.pending_requests(run) == ["stop"]
     news = run_updates(history.home, {"run": run}, METRICS)
@@ -95,21 +98,37 @@ def test_texts_are_escaped(history: History, run: str) -> None:
     assert "&lt;img src=x&gt;" in parts["title"] and "&lt;" in parts["rollouts"]
 
 
-def test_an_unknown_run_is_a_sentence_and_no_run_is_none(history: History) -> None:
+def test_an_unknown_run_is_an_error_and_no_run_is_none(history: History) -> None:
     assert run_updates(history.home, {}, METRICS) == {"run": None}
     with pytest.raises(SwirlError, match="There is no run"):
         run_updates(history.home, {"run": "nothing-01"}, METRICS)
 
 
-def test_the_running_one_comes_before_those_that_wait(history: History, run: str) -> None:
+def test_a_running_run_comes_before_waiting_ones(history: History, run: str) -> None:
     history.create_run(preset=None, settings=Settings().to_dict())
-    found = active_run(history.home)
-    assert found is not None and found.id == run
+    active = active_run(history.home)
+    assert active is not None and active.id == run
 
 
-def test_the_log_begins_with_a_whole_line(tmp_path: Path) -> None:
+def test_the_log_tail_starts_with_a_whole_line(tmp_path: Path) -> None:
     file = tmp_path / "log.txt"
     assert log_tail(file) == "There is no log yet."
     file.write_text("".join(f"line {i:05d}\n" for i in range(10_000)), encoding="utf-8")
     tail = log_tail(file)
     assert tail.startswith("line ") and tail.endswith("line 09999\n") and len(tail) < 50_000
+
+
+def import_steps(home: Path, source: Path, steps: int) -> None:
+    """Import `steps` transitions in one sequence of the selection part as the collection `walks`."""
+    sequence = next(f"w{n}" for n in range(100) if split_of(f"w{n}") == "selection")
+    source.write_text(json.dumps({"id": sequence, "states": [f"room {n}" for n in range(steps + 1)]}) + "\n")
+    import_collection(home, source, "walks")
+
+
+def test_the_selection_part_is_counted_anew_after_a_reimport(tmp_path: Path) -> None:
+    home, source = tmp_path / "home", tmp_path / "walks.jsonl"
+    import_steps(home, source, 4)
+    assert selection_size(home, "walks") == 4
+    import_steps(home, source, 48)
+    assert selection_size(home, "walks") == 48
+    assert selection_size(home, "nothing-here") is None

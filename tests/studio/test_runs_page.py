@@ -1,4 +1,4 @@
-"""The Runs page: what a row says, renaming, and deleting after saying what goes."""
+"""The Runs page: rows, filters, edits in place, details, and deletion after a preview."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run(history: History) -> str:
     return run_id
 
 
-def test_a_row_says_what_the_run_was(history: History, run: str) -> None:
+def test_a_row_describes_its_run(history: History, run: str) -> None:
     row = run_row(history.run(run), history.checkpoints(run), datetime.now(UTC))
     assert (row.id, row.status, row.preset, row.data) == (run, "finished", "tiny-household", "household")
     assert plain(row.best_scores) == "next state 73 %, action 92 %" and row.best_checkpoint == f"{run}@0"
@@ -57,13 +57,16 @@ def test_a_row_says_what_the_run_was(history: History, run: str) -> None:
     assert row.disk == "" and plain(row.with_size(5000).disk) == "5 kB"
 
 
-def test_an_empty_history_says_what_to_do(tmp_path: Path) -> None:
+def test_an_empty_history_leads_to_train(tmp_path: Path) -> None:
     answer = RunsPage(tmp_path).runs({})
-    assert "Start a run" in answer["parts"]["runs"] and answer["all"] == 0
+    html = answer["parts"]["runs"]
+    assert answer["all"] == 0 and "No runs yet" in html
+    assert (html.count("<svg"), html.count("<p>"), html.count("<a "), html.count("<button")) == (1, 1, 1, 0)
+    assert '<a class="button button-primary" href="train?new=1">Start a run</a>' in html
 
 
 def ids(page: RunsPage, **wanted: str) -> list[str]:
-    """The runs of the first page, as filtered and sorted."""
+    """The ids of the runs on the first page, filtered and sorted."""
     return list(page.runs({"wanted": wanted})["stamps"])
 
 
@@ -96,8 +99,8 @@ def test_pages_of_the_table(history: History) -> None:
 
 def test_only_what_changed_is_sent(history: History, run: str) -> None:
     page = RunsPage(history.home)
-    shown = page.runs({})
-    have = {"stamps": shown["stamps"], "census": [list(line) for line in shown["census"]]}
+    answer = page.runs({})
+    have = {"stamps": answer["stamps"], "census": [list(line) for line in answer["census"]]}
     assert page.changes(have) == {"rows": {}}
     history.set_note(run, "from the command line")
     assert list(page.changes(have)["rows"]) == [run] and "command line" in page.changes(have)["rows"][run][1]
@@ -127,7 +130,7 @@ def test_changing_in_place(history: History, run: str) -> None:
         change("tag", "x" * 41)
 
 
-def test_deleting_says_what_goes_and_takes_it(history: History, run: str) -> None:
+def test_deleting_previews_what_it_removes(history: History, run: str) -> None:
     page = RunsPage(history.home)
     child = history.create_run(preset=None, settings=Settings(model=f"{run}@0").to_dict(), name="a child")
     history.update_run(child, status="finished")
@@ -153,7 +156,7 @@ def test_details_draw_the_lineage(history: History, run: str) -> None:
     assert "log <b>5 kB</b>" in plain(page.details({"run": run})["html"])
 
 
-def test_runs_are_told_apart_by_their_settings(history: History, run: str) -> None:
+def test_the_differing_settings_of_runs_are_listed(history: History, run: str) -> None:
     more = [history.create_run(preset=None, settings=Settings(seed=s).to_dict(), name=f"seed {s}") for s in (5, 6)]
     html = RunsPage(history.home).difference({"runs": [run, *more]})["parts"]["differences"]
     assert ">seed<" in html and "<td>0</td><td>5</td><td>6</td>" in html and ">beta<" not in html
@@ -161,7 +164,7 @@ def test_runs_are_told_apart_by_their_settings(history: History, run: str) -> No
         RunsPage(history.home).difference({"runs": [run]})
 
 
-def test_figures_read_as_people_write_them() -> None:
+def test_numbers_are_formatted_for_people() -> None:
     assert [plain(format_duration(s)) for s in (0, 59.6, 130, 600, 5400, 90_000)] == [
         "0 s", "1 min", "2 min 10 s", "10 min", "1 h 30 min", "1 d 1 h",
     ]  # fmt: skip

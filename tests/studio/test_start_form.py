@@ -1,39 +1,45 @@
-"""The start form: every setting is in it, each error stands beside its field, and the cost is told beforehand."""
+"""The start form: it holds every setting, shows errors beside their fields, estimates the cost, and offers presets."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from studio.components.train import start_form as form
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
+from studio.view_models.preset_fit import preset_obstacles
 from studio.view_models.start_form import (
     EXTENSION_SETTINGS,
     MAIN_SETTINGS,
     SETTING_GROUPS,
+    describe_phase_values,
     field_values,
     format_setting,
     parse_form,
     preset_differences,
 )
 from studio.view_models.start_verdict import start_verdict
+from swirl import devices
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.presets import PRESETS
 from swirl.runs.archive.settings_differences import settings_difference
-from swirl.settings import PER_PHASE, SETTING_FIELDS, Settings
+from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
+
+GIGABYTE = 10**9
 
 
 def test_every_setting_has_its_place() -> None:
-    shown = [
+    placed = [
         *MAIN_SETTINGS,
         *EXTENSION_SETTINGS,
         "data",
         "labels",
         *(name for names in SETTING_GROUPS.values() for name in names),
     ]
-    assert sorted(shown) == sorted(SETTING_FIELDS)
+    assert sorted(placed) == sorted(SETTING_FIELDS)
     template = form.template()
     assert all(f'name="{name}"' in template for name in SETTING_FIELDS if name != "labels")
     assert all(f'name="inverse.{name}"' in template for name in PER_PHASE)
@@ -47,7 +53,7 @@ def test_a_preset_survives_the_form(name: str) -> None:
     assert preset_differences(name, settings) == []
 
 
-def test_each_error_is_told_at_its_field() -> None:
+def test_each_error_belongs_to_its_field() -> None:
     values = field_values(Settings()) | {"iterations": "200", "seed": "1.5", "forward.beta": "x", "data": " "}
     reading = parse_form(values)
     assert reading.settings is None
@@ -59,13 +65,13 @@ def test_each_error_is_told_at_its_field() -> None:
     }
 
 
-def test_an_empty_override_is_none() -> None:
+def test_an_empty_override_is_ignored() -> None:
     reading = parse_form(field_values(Settings()) | {"forward.beta": "", "inverse.beta": "0.5"})
     assert reading.settings is not None
     assert reading.settings.overrides == {"forward": {}, "inverse": {"beta": 0.5}}
 
 
-def test_small_numbers_are_shown_as_typed() -> None:
+def test_numbers_are_formatted_as_typed() -> None:
     assert [format_setting(v) for v in (2e-5, 0.1, None, -10.0, 16, "auto")] == [
         "2e-5",
         "0.1",
@@ -76,22 +82,22 @@ def test_small_numbers_are_shown_as_typed() -> None:
     ]
 
 
-def test_what_differs_from_the_preset_leaves_out_what_everybody_chooses() -> None:
+def test_preset_differences_leave_out_data_labels_and_seed() -> None:
     settings = PRESETS["tiny-household"].settings.replace({"seed": 5, "beta": 0.2})
     assert [d.name for d in preset_differences("tiny-household", settings)] == ["beta"]
 
 
 def test_settings_difference_shows_the_shared_value_against_an_override() -> None:
     left = Settings().replace({"forward.beta": 0.04}).to_dict()
-    found = settings_difference(left, Settings(share_weights=True).to_dict())
-    assert [(d.name, *d.values) for d in found] == [
+    differences = settings_difference(left, Settings(share_weights=True).to_dict())
+    assert [(d.name, *d.values) for d in differences] == [
         ("forward.beta", "0.04", "0.1"),
         ("share_weights", "false", "true"),
     ]
-    assert all(d.help for d in found)
+    assert all(d.help for d in differences)
 
 
-def test_the_cost_is_reckoned_from_a_past_run(tmp_path: Path) -> None:
+def test_the_cost_is_estimated_from_a_past_run(tmp_path: Path) -> None:
     history = History(tmp_path)
     past = Settings(batch_size=4, group_size=2)
     run = history.create_run(preset=None, settings=past.to_dict())
@@ -108,21 +114,21 @@ def test_the_cost_is_reckoned_from_a_past_run(tmp_path: Path) -> None:
     assert unknown.seconds is None and "timed" in describe_cost(settings, unknown)[1]
 
 
-def test_the_start_is_judged_by_known_scores(tmp_path: Path) -> None:
+def test_the_start_verdict_uses_known_scores(tmp_path: Path) -> None:
     history = History(tmp_path)
     settings = Settings()
     assert start_verdict(history, settings).tone == "neutral"
     run = history.create_run(preset=None, settings=settings.to_dict())
     scores = {"forward/exact_match": 0.93, "inverse/exact_match": 0.61, "copy/exact_match": 0.05}
     history.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="x", scores=scores)
-    found = start_verdict(history, settings)
-    assert (found.tone, found.claim) == ("inverse", "A weak critic: training may lower the scores")
-    assert f"{run}@0" in found.reason
+    verdict = start_verdict(history, settings)
+    assert (verdict.tone, verdict.claim) == ("inverse", "A weak critic: training may lower the scores")
+    assert f"{run}@0" in verdict.reason
     assert start_verdict(history, settings.replace({"labels": "labels.jsonl"})).claim.startswith("The warm-up decides")
     assert start_verdict(history, settings.replace({"data": "other"})).tone == "neutral"
 
 
-def test_uploaded_labels_are_checked_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uploaded_labels_are_checked_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     upload = tmp_path / "uploads" / "labels.jsonl"
     upload.parent.mkdir()
@@ -145,3 +151,110 @@ def test_a_missing_model_and_collection_are_named_before_the_start(tmp_path: Pat
     answer = form.start_run(tmp_path, {"values": values})
     assert set(answer["errors"]) == {"model", "data"}
     assert History(tmp_path).runs() == []
+
+
+def test_a_value_that_holds_in_no_phase_is_not_shown() -> None:
+    settings = PRESETS["tiny-household"].settings
+    values = field_values(settings)
+    assert (settings.steps_per_phase, values["steps_per_phase"]) == (60, "")
+    assert (values["forward.steps_per_phase"], values["inverse.steps_per_phase"]) == ("50", "12")
+    assert describe_phase_values(settings, "steps_per_phase") == "50 forward, 12 inverse"
+    assert describe_phase_values(settings, "batch_size") == "" and values["batch_size"] == "32"
+    blocks = PRESETS["tiny-blocks"].settings
+    assert describe_phase_values(blocks, "batch_size") == "64 forward, 32 inverse"
+    assert describe_phase_values(blocks, "scheduler") == "cosine forward, constant_with_warmup inverse"
+
+
+def test_phase_values_can_be_changed_and_replaced_by_one(tmp_path: Path) -> None:
+    values = field_values(PRESETS["tiny-household"].settings)
+    changed = parse_form(values | {"inverse.steps_per_phase": "20"}).settings
+    assert changed is not None and changed.for_phase("inverse").steps_per_phase == 20
+    assert [d.name for d in preset_differences("tiny-household", changed)] == ["inverse.steps_per_phase"]
+    joined = {"steps_per_phase": "30", "forward.steps_per_phase": "", "inverse.steps_per_phase": ""}
+    both = parse_form(values | joined).settings
+    assert both is not None and [both.for_phase(way).steps_per_phase for way in DIRECTIONS] == [30, 30]
+    half = parse_form(values | {"inverse.steps_per_phase": " "})
+    assert half.errors == {"steps_per_phase": "Give one value for both phases, or one for each."}
+    none = parse_form(values | {"forward.steps_per_phase": "", "inverse.steps_per_phase": ""})
+    assert none.errors == {"steps_per_phase": "Takes a whole number from 0 to 1000000."}
+
+
+def test_the_form_says_which_values_hold(home: Path) -> None:
+    values = field_values(PRESETS["tiny-household"].settings) | {"data": "walks"}
+    parts = form.check_form(home, {"preset": "tiny-household", "values": values})["parts"]
+    assert parts["by-phase-steps_per_phase"] == "50 forward, 12 inverse"
+    assert parts["by-phase-beta"] == "Other values by phase"
+    assert all(f'data-part="by-phase-{name}"' in form.template() for name in PER_PHASE)
+
+
+def test_a_shared_value_that_holds_in_no_phase_is_no_difference() -> None:
+    left, right = (Settings().replace({"beta": beta, "forward.beta": 1, "inverse.beta": 2}) for beta in (0.1, 0.7))
+    assert settings_difference(left.to_dict(), right.to_dict()) == []
+    half = Settings().replace({"beta": 0.7, "forward.beta": 1})
+    assert [d.name for d in settings_difference(left.to_dict(), half.to_dict())] == ["beta", "inverse.beta"]
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with 16 GB of memory, 4 GB of it in use, and no GPU."""
+    monkeypatch.setattr(devices, "candidate_devices", lambda wanted: ("cpu",))
+    monkeypatch.setattr(devices, "memory_usage", lambda: (4 * GIGABYTE, 16 * GIGABYTE))
+
+
+def give_gpu(monkeypatch: pytest.MonkeyPatch, *gigabytes: int) -> None:
+    """Give the machine GPUs of these sizes."""
+    gpus = tuple(devices.Gpu(str(i), "GPU", None, 0, size * GIGABYTE) for i, size in enumerate(gigabytes))
+    names = tuple(f"cuda:{gpu.index}" for gpu in gpus)
+    monkeypatch.setattr(devices, "gpus", lambda: gpus)
+    monkeypatch.setattr(devices, "visible_gpu_devices", lambda: names)
+    monkeypatch.setattr(devices, "candidate_devices", lambda wanted: names)
+
+
+def cards(html: str) -> list[str]:
+    """The names of the presets offered, in order."""
+    return re.findall(r'name="preset" value="([^"]+)"', html)
+
+
+def test_what_fits_this_machine_comes_first(no_gpu: None, tmp_path: Path) -> None:
+    opened = form.initial_form(tmp_path, {})["parts"]["presets"]
+    first, _, folded = opened.partition('<details class="larger-presets">')
+    assert cards(first) == [name for name in PRESETS if name.startswith("tiny-")]
+    assert sorted(cards(first) + cards(folded)) == sorted(PRESETS)
+    assert "<summary>Needs more than this machine has (7)</summary>" in folded
+    assert folded.count("This machine has no GPU.") == 7 and "Needs one GPU with 8 GB." in folded
+    assert "This machine has no GPU." not in first
+
+
+def test_the_fold_opens_when_it_holds_the_chosen_preset(no_gpu: None, tmp_path: Path) -> None:
+    larger = PRESETS["qwen2.5-0.5b"]
+    run = History(tmp_path).create_run(preset=larger.name, settings=larger.settings.to_dict())
+    opened = form.initial_form(tmp_path, {"from": run})
+    assert opened["preset"] == larger.name and '<details class="larger-presets" open>' in opened["parts"]["presets"]
+
+
+def test_a_gpu_runs_the_presets_that_fit_its_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_gpu(monkeypatch, 8, 24)
+    obstacles = preset_obstacles(tmp_path)
+    assert obstacles["tiny-household"] == obstacles["qwen2.5-0.5b"] == ""
+    assert plain(obstacles["qwen2.5-3b-paper"]) == "The largest GPU here has 24.0 GB."
+    give_gpu(monkeypatch, 141)
+    assert not any(preset_obstacles(tmp_path).values())
+    assert "<details" not in form.initial_form(tmp_path, {})["parts"]["presets"]
+
+
+def test_without_free_memory_every_preset_stays_selectable(
+    no_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "memory_usage", lambda: (15.5 * GIGABYTE, 16 * GIGABYTE))
+    opened = plain(form.initial_form(tmp_path, {})["parts"]["presets"])
+    assert (
+        "No preset fits this machine at the moment." in opened
+        and " open>" in opened
+        and sorted(cards(opened)) == sorted(PRESETS)
+    )
+    assert "and 500 MB are free now." in opened
+
+
+def plain(text: str) -> str:
+    """The text with ordinary instead of no-break spaces."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")

@@ -1,1 +1,1 @@
-"""The parts of the Label page."""
+"""The components of the Label page."""

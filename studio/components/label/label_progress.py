@@ -1,4 +1,4 @@
-"""How far the labelling is, and what is known about how many labels are enough."""
+"""The progress of hand labelling, and guidance on how many labels are enough."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from swirl.sources.labels.hand_labelling import LabellingProgress
 
 
 def label_progress(so_far: LabellingProgress, transitions: int, kind: str) -> str:
-    """The bar towards the aim, and the figures behind it."""
+    """The progress bar towards the target number of labels, and the counts behind it, as HTML."""
     labels = len(so_far.labels)
     share = min(1.0, labels / target_label_count(kind))
-    gone = (
-        f'<p class="note">{pluralize(so_far.stale_count, "label")} left aside, of transitions no longer in '
+    stale = (
+        f'<p class="note">{pluralize(so_far.stale_count, "label")} unused; their transitions are no longer in '
         "the collection</p>"
         if so_far.stale_count
         else ""
@@ -25,19 +25,19 @@ def label_progress(so_far: LabellingProgress, transitions: int, kind: str) -> st
         f"{share_bar(share, 'accent')}"
         f'<p class="note">from {pluralize(so_far.labelled_sequence_count, "sequence")}, '
         f"{format_count(so_far.skipped_count)} skipped, of "
-        f"{pluralize(transitions, 'transition')} in the training part</p>{gone}"
+        f"{pluralize(transitions, 'transition')} in the training part</p>{stale}"
     )
 
 
 def label_guidance(labels: int, kind: str) -> str:
-    """What so many labels are good for, and the findings behind it."""
+    """What this many labels are good for, and the measurements behind that, as HTML."""
     rows = "".join(
-        f"<tr><th scope=row>{escape(row.labels)}</th><td>{escape(row.outcome)}"
+        f'<tr><th scope="row">{escape(row.labels)}</th><td>{escape(row.outcome)}'
         f'<small class="muted">{escape(row.source)}</small></td></tr>'
         for row in label_findings(kind)
     )
     return (
         f"<p>{escape(describe_label_progress(labels, kind))}</p><details><summary>How many are enough?</summary>"
-        f'<table class="findings"><thead class="visually-hidden"><tr><th>labels</th><th>what came of them</th></tr>'
+        f'<table class="findings"><thead class="visually-hidden"><tr><th>labels</th><th>result</th></tr>'
         f"</thead><tbody>{rows}</tbody></table></details>"
     )

@@ -1,4 +1,4 @@
-"""What a person sees while labelling: the transition, the suggestions, what was said so far."""
+"""The parts of the labelling card: the transition, the model's suggestions and the labels given so far."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from swirl.history import HandLabel
 from swirl.models import Inference
 from swirl.states import Transition
 
-MAX_USED_ACTIONS = 12  # actions shown with how often each was used; the rest are counted
+MAX_USED_ACTIONS = 12  # actions listed with their counts; of the rest only the number is shown
 MAX_RECENT_LABELS = 5
 
 
-def labelling_card(transition: Transition, room: int) -> str:
-    """Before, after and where they differ, as frames of at most `room` pixels; or both texts, changed words marked."""
+def labelling_card(transition: Transition, size: int) -> str:
+    """Both states as HTML: frames of at most `size` pixels and their difference, or texts with changed words marked."""
     state, next_state = transition.state, transition.next_state
     if state.picture is None or next_state.picture is None:
         return transition_changes(state, next_state)
     marks = picture_difference(state, next_state)
     figures = (
-        ("none", annotated_picture(state, "The state before", room), "before"),
-        ("outline", annotated_picture(next_state, "The state after", room, marks=marks), "after, changes outlined"),
-        ("heat", annotated_picture(next_state, "What differs", room, marks=marks), "difference"),
+        ("none", annotated_picture(state, "The state before", size), "before"),
+        ("outline", annotated_picture(next_state, "The state after", size, marks=marks), "after, changes outlined"),
+        ("heat", annotated_picture(next_state, "What differs", size, marks=marks), "difference"),
     )
-    shown = "".join(
+    figures_html = "".join(
         f'<figure class="state" data-marks="{mark}">{frame}<figcaption>{caption}</figcaption></figure>'
         for mark, frame, caption in figures
     )
-    return f'<div class="before-after">{shown}</div>'
+    return f'<div class="before-after">{figures_html}</div>'
 
 
-def suggested_actions(found: Inference) -> str:
-    """The model's actions as numbered buttons, each with its probability, the likeliest first; those without words
-    are none."""
-    options = [option for option in found.alternatives if option.action.strip()]
+def suggested_actions(inference: Inference) -> str:
+    """The inferred actions as numbered buttons with their probabilities, the likeliest first; empty ones are left
+    out."""
+    options = [option for option in inference.alternatives if option.action.strip()]
     rows = "".join(
         f'<li><button type="button" class="suggestion" data-suggestion="{escape(option.action)}"><kbd>{number}</kbd>'
         f"<span>{escape(option.action)}</span>{probability_bar(option.log_prob)}"
         f'<small class="number">{format_probability(option.log_prob)}</small></button></li>'
         for number, option in enumerate(options, start=1)
     )
-    return f'<ol class="suggestions">{rows}</ol>' if rows else '<p class="note">The model finds no words for it.</p>'
+    return f'<ol class="suggestions">{rows}</ol>' if rows else '<p class="note">The model suggests no action.</p>'
 
 
 def used_actions(actions: Sequence[str]) -> str:
-    """The actions used so far and how often, the commonest first; a press takes one into the field."""
+    """The actions used so far with their counts, the most frequent first; a click copies one into the field."""
     if not actions:
-        return '<p class="note">What you type is offered again while you type.</p>'
+        return '<p class="note">Actions you have used will be suggested as you type.</p>'
     counts = Counter(actions).most_common()
     rows = "".join(
         f'<li><button type="button" class="button-link" data-used="{escape(action)}">{escape(action)}</button>'
@@ -67,11 +67,11 @@ def used_actions(actions: Sequence[str]) -> str:
     return f'<ul class="used">{rows}{more}</ul>'
 
 
-def recent_labels(said: Sequence[tuple[Transition, HandLabel]]) -> str:
-    """The newest things said, newest first."""
+def recent_labels(labels: Sequence[tuple[Transition, HandLabel]]) -> str:
+    """The most recent labels and skips, newest first."""
     rows = "".join(
         f"<li>{escape(label.action) if label.action else '<i>skipped</i>'} "
         f'<small class="muted">{escape(transition.sequence_id)}, step {transition.step + 1}</small></li>'
-        for transition, label in reversed(said[-MAX_RECENT_LABELS:])
+        for transition, label in reversed(labels[-MAX_RECENT_LABELS:])
     )
     return f'<ol class="recent">{rows}</ol>' if rows else ""

@@ -1,1 +1,1 @@
-"""The parts of the Runs page."""
+"""The components of the Runs page."""

@@ -1,4 +1,4 @@
-"""One run as a line of the table, with its name, note and tags to be changed in place."""
+"""One run as a row of the table, with a name, note and tags that can be edited in place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PENCIL = (
 
 
 def run_table_row(row: RunRow) -> str:
-    """A run as a row."""
+    """The row of a run as HTML."""
     name = escape(row.name)
     progress = f'<span class="muted small">{escape(row.progress)}</span>' if row.progress else ""
     cells = (
@@ -40,19 +40,19 @@ def run_table_row(row: RunRow) -> str:
 
 
 def _run(row: RunRow) -> str:
-    """Name, id, tags and note."""
+    """The run's name, id, tags and note."""
     name = escape(row.name)
     own = "" if row.name == row.id else name
     identity = f'<span class="muted small">{escape(row.id)}</span>' if own else ""
     tags = "".join(
         f'<span class="chip tag">{escape(tag)}<button type="button" data-untag="{escape(tag)}" '
-        f'aria-label="Take the tag {escape(tag)} off {name}">×</button></span>'
+        f'aria-label="Remove the tag {escape(tag)} from {name}">×</button></span>'
         for tag in row.tags
     )
     add = "" if row.note else f'<button type="button" class="add" data-change="note" aria-label="Add a note to {name}">'
     note = (
         f'<p class="note"><button type="button" data-change="note" data-value="{escape(row.note)}" '
-        f'aria-label="Change the note on {name}: {escape(row.note)}">{escape(row.note)}</button></p>'
+        f'aria-label="Edit the note on {name}: {escape(row.note)}">{escape(row.note)}</button></p>'
         if row.note
         else ""
     )
@@ -66,11 +66,11 @@ def _run(row: RunRow) -> str:
 
 
 def _score(row: RunRow) -> str:
-    """The course of the main score, the best checkpoint's scores, and what copying would score."""
+    """The main score over the phases, the best checkpoint's scores, and the copy-the-state baseline."""
     if not row.best_scores:
         return "–"
-    beside = " · ".join(part for part in (row.baseline, f"best @{row.best_checkpoint.partition('@')[2]}") if part)
+    context = " · ".join(part for part in (row.baseline, f"best @{row.best_checkpoint.partition('@')[2]}") if part)
     return (
         f'<div class="scored">{sparkline(row.score_history, "Next state right")}<div>{escape(row.best_scores)}'
-        f'<div class="muted small">{escape(beside)}</div></div></div>'
+        f'<div class="muted small">{escape(context)}</div></div></div>'
     )

@@ -1,4 +1,4 @@
-"""The history of runs as a table: its head, its filters, its pages; the rows are in `run_rows`."""
+"""The table of runs: its header, filters and pages. `run_row` makes its rows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from studio.components.runs.run_row import run_table_row
 from studio.components.shared.html import escape
-from studio.components.shared.illustrations import empty_page
+from studio.components.shared.illustrations import empty_page, rising_curve
 from studio.view_models.formatting import format_count
 from studio.view_models.run_rows import PAGE_SIZE, RunQuery, RunRow
 
-EMPTY_PICTURE = (
-    '<svg viewBox="0 0 200 96" width="220" fill="none" stroke="var(--truth)" stroke-width="2" stroke-linecap="round" '
-    'aria-hidden="true"><path d="M16 12v68h168"/><path d="M22 68c24 0 26-36 52-40" stroke="var(--forward)" '
-    'stroke-width="3"/><path d="M80 30c16-2 22-6 40-8" stroke="var(--inverse)" stroke-width="3"/>'
-    '<path d="M126 22c16-4 30-4 52-10" stroke-dasharray="3 6"/></svg>'
-)
 COLUMNS = {
     "run": ("Run", ""),
     "status": ("Status", ""),
@@ -23,44 +17,46 @@ COLUMNS = {
     "data": ("Collection", ""),
     "score": (
         "Score",
-        "Held-out exact match of the best checkpoint: the next state from the true action, and the action. The line "
-        "is the next state's score after each phase.",
+        "Held-out exact match of the best checkpoint: the next state given the true action, and the action. The line "
+        "shows the next state's score after each phase.",
     ),
     "started": ("Started", ""),
     "took": ("Took", ""),
-    "disk": ("Disk", "What the run's folder takes: checkpoints, log, saved steps."),
+    "disk": ("Disk", "Size of the run's folder: checkpoints, log, saved steps."),
 }
-"""Columns that can be sorted by, with what their head says and its explanation."""
+"""The sortable columns: the text of their header and its tooltip."""
 ANY_LABELS = {"status": "Any status", "preset": "Any preset", "data": "Any collection", "tag": "Any tag"}
 
 
 def empty_history() -> str:
-    """What an empty history shows: a picture, a sentence and a button."""
+    """What the page shows before the first run: a picture, a sentence and the button that leads to Train."""
     button = '<a class="button button-primary" href="train?new=1">Start a run</a>'
-    return empty_page(EMPTY_PICTURE, "No run yet: train a model and its history is kept here.", button)
+    return empty_page(
+        rising_curve(), "No runs yet: train a model, and its curves, scores and checkpoints are kept here.", button
+    )
 
 
 def runs_table(rows: Sequence[RunRow], wanted: RunQuery) -> str:
-    """One page of runs as HTML; a sentence when the filters leave none."""
+    """One page of runs as HTML; a sentence when no run matches the filters."""
     if not rows:
         return (
-            '<p class="nothing-found">No run fits these filters. '
+            '<p class="nothing-found">No run matches these filters. '
             '<button type="button" class="button-link" data-clear>Show all runs</button></p>'
         )
-    heads = "".join(_head(name, wanted) for name in COLUMNS)
+    headers = "".join(_header(name, wanted) for name in COLUMNS)
     return (
-        '<table class="table runs"><caption class="visually-hidden">Runs; the heads of columns sort them</caption>'
-        f'<thead><tr><th scope="col"><span class="visually-hidden">Choose</span></th>{heads}'
+        '<table class="table runs"><caption class="visually-hidden">Runs; column headers sort the table</caption>'
+        f'<thead><tr><th scope="col"><span class="visually-hidden">Choose</span></th>{headers}'
         '<th scope="col"><span class="visually-hidden">Details</span></th></tr></thead>'
         f"<tbody>{''.join(map(run_table_row, rows))}</tbody></table>"
     )
 
 
-def _head(name: str, wanted: RunQuery) -> str:
+def _header(name: str, wanted: RunQuery) -> str:
     words, help_text = COLUMNS[name]
-    here = wanted.sort == name
-    order = ("descending" if wanted.descending else "ascending") if here else "none"
-    arrow = ("↓" if wanted.descending else "↑") if here else ""
+    is_sorted = wanted.sort == name
+    order = ("descending" if wanted.descending else "ascending") if is_sorted else "none"
+    arrow = ("↓" if wanted.descending else "↑") if is_sorted else ""
     number = ' class="number"' if name in ("took", "disk") else ""
     hint = f' title="{escape(help_text)}"' if help_text else ""
     return (
@@ -70,20 +66,20 @@ def _head(name: str, wanted: RunQuery) -> str:
 
 
 def filter_options(choices: Mapping[str, Sequence[tuple[str, str, int]]], wanted: RunQuery) -> dict[str, str]:
-    """The choices of each filter as HTML; the one that is asked for stays, even when no run has it."""
-    found, selected = {}, ("", " selected")
+    """The choices of each filter as HTML; the selected one stays in the list even if no run has it."""
+    parts, selected = {}, ("", " selected")
     for name, options in choices.items():
-        asked = getattr(wanted, name)
-        missing = [(asked, asked, 0)] if asked and asked not in [value for value, _, _ in options] else []
-        found[f"{name}-options"] = f'<option value="">{ANY_LABELS[name]}</option>' + "".join(
-            f'<option value="{escape(value)}"{selected[value == asked]}>{escape(words)} ({number})</option>'
+        chosen = getattr(wanted, name)
+        missing = [(chosen, chosen, 0)] if chosen and chosen not in [value for value, _, _ in options] else []
+        parts[f"{name}-options"] = f'<option value="">{ANY_LABELS[name]}</option>' + "".join(
+            f'<option value="{escape(value)}"{selected[value == chosen]}>{escape(words)} ({number})</option>'
             for value, words, number in [*options, *missing]
         )
-    return found
+    return parts
 
 
 def sort_options(wanted: RunQuery) -> str:
-    """The choice of an order, for screens too narrow for the heads of columns."""
+    """The choices of an order, for screens too narrow to show column headers."""
     orders = [(name, down) for name in COLUMNS for down in (True, False)]
     return "".join(
         f'<option value="{name} {"down" if down else "up"}"'
@@ -94,7 +90,7 @@ def sort_options(wanted: RunQuery) -> str:
 
 
 def pager(page: int, last: int, rows: int) -> str:
-    """Which rows are shown, and the ways to the others; nothing when they fit on one page."""
+    """Which rows are shown, with buttons to the other pages; empty when all rows fit on one page."""
     if last == 1:
         return ""
     first = PAGE_SIZE * (page - 1) + 1

@@ -1,4 +1,4 @@
-"""The settings in which runs differ, side by side."""
+"""The table of the settings in which runs differ."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from swirl.runs.archive.settings_differences import Difference
 
 
 def difference_table(runs: Sequence[Run], differences: Sequence[Difference]) -> str:
-    """Only what differs, a column a run; a sentence when nothing does."""
+    """The settings that differ as HTML, one column per run; a sentence when none differs."""
     names = [escape(run.name) for run in runs]
-    head = f"<h2>What differs between {', '.join(names[:-1])} and {names[-1]}</h2>"
+    title = f"<h2>Settings that differ between {', '.join(names[:-1])} and {names[-1]}</h2>"
     if not differences:
-        return f'{head}<p class="note">No setting differs.</p>'
+        return f'{title}<p class="note">No setting differs.</p>'
     rows = "".join(
         f'<tr><th scope="row"><abbr class="mono" title="{escape(d.help)}">{escape(d.name)}</abbr></th>'
         f"{''.join(f'<td>{escape(value)}</td>' for value in d.values)}</tr>"
         for d in differences
     )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in names)
+    headers = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
-        f'{head}<div class="scroll" tabindex="0" role="region" aria-label="Settings that differ">'
+        f'{title}<div class="scroll" tabindex="0" role="region" aria-label="Settings that differ">'
         f'<table class="table differences"><thead><tr><th scope="col">{pluralize(len(differences), "setting")}</th>'
-        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"{headers}</tr></thead><tbody>{rows}</tbody></table></div>"
     )

@@ -1,4 +1,4 @@
-"""A score's course in a line as small as a word."""
+"""A sparkline: how a score developed, as a line the size of a word."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ WIDTH, HEIGHT, EDGE = 84, 26, 4
 
 
 def sparkline(shares: Sequence[float], what: str) -> str:
-    """Shares from 0 to 1 as a line, its best point marked; nothing for none.
+    """The `shares` (from 0 to 1) of the score `what` as an SVG line with its best point marked; empty without shares.
 
-    The axis runs from the least to the greatest share, but spans at least a tenth, so that noise stays small.
+    The axis runs from the lowest to the highest share but spans at least a tenth, so that noise looks small.
     """
     if not shares:
         return ""
     low, high = min(shares), max(shares)
-    spare = max(0.0, 0.1 - (high - low)) / 2
-    low, span = low - spare, high - low + 2 * spare
+    margin = max(0.0, 0.1 - (high - low)) / 2
+    low, span = low - margin, high - low + 2 * margin
     step = (WIDTH - 2 * EDGE) / max(1, len(shares) - 1)
     points = [
         (EDGE + step * i, HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (share - low) / span) for i, share in enumerate(shares)

@@ -1,1 +1,1 @@
-"""The parts of the Train page."""
+"""The components of the Train page."""

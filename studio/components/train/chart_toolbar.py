@@ -1,18 +1,18 @@
-"""What stands above the charts of a run: smoothing, the range of steps that is shown, and the runs laid over it."""
+"""The toolbar above a run's charts: smoothing, the range of steps shown, and overlaid runs."""
 
 from __future__ import annotations
 
 SMOOTHING = {1: "off", 5: "5 steps", 10: "10 steps", 25: "25 steps", 100: "100 steps", 500: "500 steps"}
-"""Steps of memory of the exponential mean, as the choice says them."""
+"""The choices of smoothing: the memory of the exponential mean in steps, and its label."""
 DEFAULT_SMOOTHING = 10
 RANGE_BUTTONS = {
-    "in": ("+", "Zoom in", "Half of the steps; dragging across a chart shows just these"),
-    "out": ("\N{MINUS SIGN}", "Zoom out", "Twice the steps"),
-    "back": ("\N{LEFTWARDS ARROW}", "Earlier steps", "Half a width to the left"),
-    "on": ("\N{RIGHTWARDS ARROW}", "Later steps", "Half a width to the right"),
-    "whole": ("whole run", "Whole run", "All steps; so does a double click on a chart"),
+    "in": ("+", "Zoom in", "Show half as many steps; or drag across a chart to choose a range"),
+    "out": ("\N{MINUS SIGN}", "Zoom out", "Show twice as many steps"),
+    "back": ("\N{LEFTWARDS ARROW}", "Earlier steps", "Move left by half the width"),
+    "on": ("\N{RIGHTWARDS ARROW}", "Later steps", "Move right by half the width"),
+    "whole": ("whole run", "Whole run", "Show all steps; double-clicking a chart does the same"),
 }
-"""What changes the range: its mark, its name, and what it does."""
+"""The buttons that change the range: symbol, name and tooltip."""
 
 
 def _toolbar() -> str:
@@ -26,12 +26,12 @@ def _toolbar() -> str:
     )
     return (
         '<div class="chart-tools row spread" role="group" aria-label="What the charts show">'
-        '<label class="row" title="Exponential mean with a memory of so many steps; the raw figures stay behind it">'
+        '<label class="row" title="Exponential mean over about this many steps; the raw values stay visible behind it">'
         f'Smoothing <select class="field short" data-smoothing>{choices}</select></label>'
         f'<div class="row zoom" role="group" aria-label="Steps shown">{buttons}'
         '<span class="muted small number" data-range aria-live="polite"></span></div>'
         '<div class="row spread laid-over"><div class="row spread" data-part="beside"></div>'
-        '<label class="row" title="Its curves are drawn on the same axis of steps">Lay another run over it '
+        '<label class="row" title="Draws its curves on the same axis of steps">Overlay another run '
         '<input class="field short" data-lay list="other-runs" autocomplete="off" placeholder="run id"></label>'
         '<datalist id="other-runs" data-part="others"></datalist></div>'
         '<div data-part="beside-problem"></div></div>'

@@ -1,4 +1,4 @@
-"""The control room above every run: how busy the machine is, what trains, what waits in which order."""
+"""The control room at the top of the Train page: the machine's load, the runs in training and the queue."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MOVES = {"up": ("↑", "Move up"), "down": ("↓", "Move down")}
 TEMPLATE = """<section class="studio panel control-room" aria-label="Control room">
 <div class="meters" role="group" aria-label="This machine" data-part="meters"></div>
 <div class="row spread control-actions"><button type="button" class="button" data-notify aria-pressed="false"
-title="Your browser tells you when a run ends, also while you look at something else">Notify me at the end</button>
+title="Your browser notifies you when a run ends, even while another tab is in front">Notify me at the end</button>
 <a class="button" href="train?new=1">New run</a></div>
 <div data-part="queue" class="queue"></div><p class="error" data-problem role="alert"></p></section>"""
 
 
 def render(home: Path) -> gr.HTML:
-    """The control room, which asks for news every two seconds while it is seen."""
+    """The control room, which refreshes every two seconds while it is visible."""
 
     def look(request: Request) -> Answer:
         return {"parts": parts(home)}
@@ -35,14 +35,14 @@ def render(home: Path) -> gr.HTML:
     def move(request: Request) -> Answer:
         to = get_text(request, "to")
         if to not in MOVES:
-            raise SwirlError("A run moves up or down in the queue.")
+            raise SwirlError("A run in the queue can only move up or down.")
         jobs.move_in_queue(home, get_text(request, "run"), to)
         return look(request)
 
     def cancel(request: Request) -> Answer:
         run = history(home).run(get_text(request, "run"))
         if run.status != "queued":
-            raise SwirlError(f"Run {run.id} waits no more; it is {run.status}.")
+            raise SwirlError(f"Run {run.id} is no longer waiting; it is {run.status}.")
         jobs.stop(home, run.id)
         return look(request)
 
@@ -50,7 +50,7 @@ def render(home: Path) -> gr.HTML:
 
 
 def parts(home: Path) -> dict[str, str]:
-    """The room's parts as HTML."""
+    """The parts of the control room as HTML, by name."""
     past = history(home)
     return {
         "meters": "".join(map(meter_html, machine_meters(devices.shared_load_meter().current_load())))
@@ -59,37 +59,34 @@ def parts(home: Path) -> dict[str, str]:
     }
 
 
-def meter_html(shown: Meter) -> str:
-    """One meter: its name, a bar and its figure."""
-    share = 0 if shown.share is None else round(100 * min(1.0, max(0.0, shown.share)))
-    tone = "wrong" if shown.is_full else ""
+def meter_html(meter: Meter) -> str:
+    """One meter as HTML: its name, a bar and its figure."""
+    share = 0 if meter.share is None else round(100 * min(1.0, max(0.0, meter.share)))
+    tone = "wrong" if meter.is_full else ""
     return (
-        f'<div class="meter" title="{escape(shown.explanation)}"><span>{escape(shown.name)}</span>'
+        f'<div class="meter" title="{escape(meter.explanation)}"><span>{escape(meter.name)}</span>'
         f'<span class="bar {tone}" aria-hidden="true"><i style="width:{share}%"></i></span>'
-        f"<b>{escape(shown.figure)}</b></div>"
+        f"<b>{escape(meter.figure)}</b></div>"
     )
 
 
 def missing_gpu_note() -> str:
-    """That there is none, where there is none."""
-    if devices.candidate_devices("auto")[0].startswith("cuda"):
+    """A note where the machine has no NVIDIA GPU; empty where it has one."""
+    device = devices.candidate_devices("auto")[0]
+    if device.startswith("cuda"):
         return ""
-    said = (
-        "Apple GPU, which shares the memory"
-        if devices.candidate_devices("auto") == ("mps",)
-        else "No GPU; runs train on the CPU"
-    )
-    return f'<div class="meter muted">{said}</div>'
+    note = "Apple GPU, which shares main memory" if device == "mps" else "No GPU; runs train on the CPU"
+    return f'<div class="meter muted">{note}</div>'
 
 
 def queue_list(active: list[Run], waiting: list[Run]) -> str:
-    """What trains and what waits; nothing when nobody waits, for the run's own head says the rest."""
+    """The runs that train and those that wait; empty when none waits, because the run's own header says the rest."""
     if not waiting:
         return ""
     trains = "".join(_training(run) for run in active)
     waits = "".join(_waiting(run, place, len(waiting)) for place, run in enumerate(waiting, start=1))
-    said = f"{pluralize(len(waiting), 'run')} waiting; each device trains one at a time, the next one starts by itself."
-    return f'<p class="note">{said}</p><ol class="queued">{trains}{waits}</ol>'
+    note = f"{pluralize(len(waiting), 'run')} waiting. Each device trains one at a time; the next starts automatically."
+    return f'<p class="note">{note}</p><ol class="queued">{trains}{waits}</ol>'
 
 
 def _training(run: Run) -> str:
@@ -112,8 +109,8 @@ def _waiting(run: Run, place: int, count: int) -> str:
     return (
         f'<li data-run="{escape(run.id)}"><span class="place number">{place}</span>{_name(run)}'
         f'<span class="muted small">{escape(about)}</span><span class="row">{buttons}'
-        f'<button type="button" class="button small" data-cancel aria-label="Take out: {name}" '
-        'title="It keeps its settings and can be resumed later">Take out</button></span></li>'
+        f'<button type="button" class="button small" data-cancel aria-label="Remove: {name}" '
+        'title="Takes the run out of the queue; you can resume it later">Remove</button></span></li>'
     )
 
 

@@ -1,10 +1,10 @@
-"""Live charts: one panel a chart, drawn by plotly.js from points that arrive a few at a time.
+"""Live charts: one panel per chart, drawn by plotly.js from points that arrive a few at a time.
 
-Of `assets/scripts/charts`, `live_chart.js` keeps zoom and hidden traces while points arrive, draws at most 1000 points
-a trace and follows light and dark; `curve_bins.js` keeps the points, in bins where they are many, and smooths them
-within a phase; `chart_layout.js` shades and names the phases and labels the lines. They know no server: who uses them
-hands them points and fetches a stretch in detail when asked. plotly.js is served from the Python package, so no page
-asks another host for it.
+`assets/scripts/charts/live_chart.js` keeps the zoom and the hidden traces while points arrive, draws at most 1000
+points per trace, and follows the light or dark theme. `curve_bins.js` beside it stores the points, in bins where there
+are many, and smooths them within a phase; `chart_layout.js` shades and names the phases and labels the lines. The charts
+know no server: the calling script passes points in and fetches a range in detail on request. plotly.js is served from
+its Python package, so that no page loads it from another host.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from swirl.errors import SwirlError
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart: `metric` over steps, or `scores` (held-out accuracy at the ends of phases) when it is empty."""
+    """One chart: `metric` over steps; if `metric` is empty, the held-out accuracy at the end of each phase."""
 
     key: str
     title: str
@@ -32,13 +32,16 @@ class Chart:
     help: str
     from_zero: bool = False
     supervised: bool = False
-    """Whether it belongs to the supervised phases (warm-up, SFT); the other metrics to those with rollouts."""
+    """Whether it belongs to the supervised phases (warm-up, SFT) rather than to those with rollouts."""
 
 
 def plotly_file() -> Path:
-    """plotly.js as the Python package ships it, found without importing the package."""
-    found = importlib.util.find_spec("plotly")
-    for folder in (found.submodule_search_locations or []) if found else []:
+    """The plotly.js that its Python package ships, found without importing the package.
+
+    Raises SwirlError when it is missing.
+    """
+    spec = importlib.util.find_spec("plotly")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
         file = Path(folder) / "package_data" / "plotly.min.js"
         if file.is_file():
             return file
@@ -58,7 +61,7 @@ def panel(chart: Chart) -> str:
 
 
 def given(charts: Sequence[Chart]) -> dict[str, Any]:
-    """What the module that draws them is given: the `charts`, and `plotly`, the address of plotly.js."""
+    """What the charts' module is given: `charts`, and `plotly`, the address of plotly.js."""
     file = plotly_file()
     gr.set_static_paths([file])
     return {"charts": [asdict(chart) for chart in charts], "plotly": f"gradio_api/file={file.as_posix()}"}

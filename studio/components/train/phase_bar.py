@@ -1,4 +1,4 @@
-"""The bar of a run's phases: how far each is, and their names above it."""
+"""The progress bar of a run: its phases, how far each has come, and their names above the bar."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from studio.components.shared.html import escape
 from studio.view_models.timeline import PhaseBand, phase_label, steps_done
 
 MAX_NAMED_PHASES = 6
-"""With more phases than this only the present one is named."""
+"""With more phases than this, only the current one is named."""
 
 
 def phase_bar(line: Sequence[PhaseBand], phase_index: int | None, step: int | None) -> str:
-    """The bar as HTML; each phase is as wide as it has steps, a phase without steps is left out."""
+    """The bar as HTML. A phase is as wide as its share of the steps; one without steps is left out."""
     shown = [band for band in line if band.steps]
     if not shown:
         return ""

@@ -1,4 +1,4 @@
-"""The rollouts that somebody asked for: they stay as they are until the next ones are asked for."""
+"""The rollouts sampled on request, which stay on the page until the next request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from swirl.runs import jobs
 
 
 def requested_rollouts(home: Path, run: Run, line: Sequence[PhaseBand]) -> str:
-    """The newest of them as HTML under a heading, or that they are on their way; empty when none were asked for."""
+    """The newest ones as HTML under a heading, or a note that they are pending; empty when none were requested."""
     past = history(home)
-    coming = run.status == "running" and "sample" in past.pending_requests(run.id)
-    note = '<p class="note" data-sampling>Samples are drawn after the present step.</p>' if coming else ""
+    is_pending = run.status == "running" and "sample" in past.pending_requests(run.id)
+    note = '<p class="note" data-sampling>Samples will be drawn after the current step.</p>' if is_pending else ""
     newest = past.rollouts(run.id, limit=1, asked=True)
     if not newest:
         return note
@@ -28,5 +28,5 @@ def requested_rollouts(home: Path, run: Run, line: Sequence[PhaseBand]) -> str:
     return (
         f'{note}<h3>Sampled on request, step {step}<span class="muted small">{place}, held-out transitions</span></h3>'
         f'<div data-asked="{step}">{rollout_table(rows, direction, jobs.run_folder(home, run.id))}</div>'
-        "<h3>From training itself</h3>"
+        "<h3>From training</h3>"
     )

@@ -1,4 +1,4 @@
-"""What a run is trying: the samples of the newest rollouts with their rewards and advantages."""
+"""The table of a run's newest rollouts: their samples with rewards and advantages."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ THUMBNAIL = 64  # pixels
 
 
 def rollout_table(rollouts: Sequence[Rollout], direction: str, run_folder: Path | None = None) -> str:
-    """The groups of one step as a table, the best sample of each first; a sentence when there are none yet.
+    """The groups of one step as an HTML table, the best sample of each first; a sentence when there are none yet.
 
-    Pictures may lie in `run_folder`/media.
+    `direction` is "forward" or "inverse". Pictures may lie in `run_folder`/media.
     """
     if not rollouts:
-        return '<p class="note">Sampled rollouts show here from the first step of a forward or inverse phase.</p>'
+        return '<p class="note">Rollouts appear here from the first step of a forward or inverse phase.</p>'
     forward = direction == "forward"
     sampled = "imagined next state" if forward else "sampled action"
     reward = "log Q(action | imagined)" if forward else "log P(next | action)"
@@ -35,8 +35,8 @@ def rollout_table(rollouts: Sequence[Rollout], direction: str, run_folder: Path 
     return (
         f'<table class="table rollouts"><thead><tr><th scope="col">transition</th><th scope="col">{sampled}</th>'
         f'<th scope="col" class="number"><abbr title="{_reward_help(forward)}">{reward}</abbr></th>'
-        '<th scope="col" class="number"><abbr title="How far the reward lies from its group\'s mean, in standard '
-        'deviations of the group: (R − mean) / (std + 1e-4).">advantage</abbr></th></tr></thead>'
+        '<th scope="col" class="number"><abbr title="How far the reward lies from the mean of its group, in '
+        'standard deviations of the group: (R − mean) / (std + 1e-4).">advantage</abbr></th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
 
@@ -71,31 +71,31 @@ def _group(rollout: Rollout, forward: bool, folder: Path | None) -> str:
 
 
 def _sample(rollout: Rollout, k: int, forward: bool, folder: Path | None) -> str:
-    """A sampled action; or of an imagined state what it changes, and in red where it is not what was observed."""
+    """A sampled action; or what an imagined state changes, in red where it differs from the observed state."""
     sample = rollout.samples[k]
     if not forward:
-        return escape(sample) or '<span class="muted">an empty action</span>'
+        return escape(sample) or '<span class="muted">empty action</span>'
     imagined, observed = parse_stored_state(sample, folder), parse_stored_state(rollout.next_state, folder)
     if imagined.picture is not None and observed.picture is not None:
         return _picture(imagined, observed, sample == rollout.next_state)
     if sample == rollout.next_state:
         return '<span class="good-text">✓ as observed</span>'
-    _, came = changed_tokens(rollout.state, sample)
-    _, off = changed_tokens(rollout.next_state, sample)
+    _, changed = changed_tokens(rollout.state, sample)
+    _, wrong = changed_tokens(rollout.next_state, sample)
     return '<span class="wrong-text">✕</span> ' + highlight_tokens(
-        sample, {"ins": came, "ins wrong": off}, nothing="leaves out what was observed"
+        sample, {"ins": changed, "ins wrong": wrong}, nothing="leaves out part of what was observed"
     )
 
 
 def _picture(imagined: State, observed: State, equal: bool) -> str:
-    """A sampled frame with what is not as observed marked, and whether that is anything at all."""
+    """A sampled frame, with the cells that differ from the observed frame marked, and a verdict."""
     marks = picture_difference(observed, imagined)
-    right = equal or not marks.marked_cells
-    said = '<span class="good-text">✓ as observed</span>' if right else '<span class="wrong-text">✕</span>'
+    is_right = equal or not marks.marked_cells
+    verdict = '<span class="good-text">✓ as observed</span>' if is_right else '<span class="wrong-text">✕</span>'
     picture = annotated_picture(
-        imagined, "An imagined next state", THUMBNAIL, marks=None if right else marks, tone="wrong"
+        imagined, "An imagined next state", THUMBNAIL, marks=None if is_right else marks, tone="wrong"
     )
-    return f'<span class="frames">{picture}{said}</span>'
+    return f'<span class="frames">{picture}{verdict}</span>'
 
 
 def _tone(advantage: float) -> str:

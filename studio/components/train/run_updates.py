@@ -1,4 +1,4 @@
-"""What is new of a run since a page's last question, and what the buttons of its head do."""
+"""The run view's server side: what has changed since its last request, and the buttons of the run's header."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from swirl.settings import Settings
 LOG_BYTES = 40_000
 
 
-def perform_action(home: Path, run_id: str, what: str) -> Answer:
-    """Carry out a button of the run's head. Raises SwirlError when the run's state does not allow it."""
-    if what in ("stop", "cancel", "force"):
-        jobs.stop(home, run_id, force=what == "force")
-    elif what == "sample":
+def perform_action(home: Path, run_id: str, action: str) -> Answer:
+    """Carry out `action`, a button of the run's header. Raises SwirlError when the run's status does not allow it."""
+    if action in ("stop", "cancel", "force"):
+        jobs.stop(home, run_id, force=action == "force")
+    elif action == "sample":
         jobs.request_samples(home, run_id)
-    elif what == "resume":
+    elif action == "resume":
         jobs.resume(home, run_id)
-    return {"done": what}
+    return {"done": action}
 
 
 def active_run(home: Path) -> Run | None:
-    """The run that trains now, else the one that waits longest, else None."""
+    """The run that is training, else the one that has waited longest, else None."""
     runs = history(home).unfinished_runs()
     return next((run for run in runs if run.status != "queued"), runs[-1] if runs else None)
 
 
 def load_current_run(home: Path, run_id: str) -> Run:
-    """The run as it is: one whose process has died is first marked so, and never shown as running."""
+    """The run, after marking it as interrupted if its process has died, so that it is never shown as running."""
     run = history(home).run(run_id)
     if run.status in UNFINISHED_STATUSES and (run.status != "queued" or run.pid) and not jobs.is_alive(run):
         jobs.reconcile(home)
@@ -58,15 +58,15 @@ def load_current_run(home: Path, run_id: str) -> Run:
 
 
 def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
-    """The parts and data that differ from what the page has seen, and the points above the cursors it holds.
+    """The parts and data that differ from what the page has seen, and the points after the cursors it holds.
 
-    `request`: run (an id, or empty for the one that trains), after (its cursor), with (the runs laid over it, id to
+    `request`: run (an id, or empty for the one in training), after (its cursor), with (the runs laid over it, id to
     cursor), seen (name to checksum), log (whether the log is unfolded). Raises SwirlError for an unknown run.
     """
-    found = str(request.get("run") or "") or getattr(active_run(home), "id", None)
-    if found is None:
+    run_id = str(request.get("run") or "") or getattr(active_run(home), "id", None)
+    if run_id is None:
         return {"run": None}
-    run, past = load_current_run(home, found), history(home)
+    run, past = load_current_run(home, run_id), history(home)
     settings = Settings.from_dict(run.settings)
     line = phase_bands(settings, past.phases(run.id))
     checkpoints = past.checkpoints(run.id)
@@ -103,26 +103,26 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
 
 
 def changed_values(groups: dict[str, dict[str, Any]], seen: dict[str, int]) -> dict[str, Any]:
-    """Of each group what differs from what was seen, and the checksums to send along next time."""
+    """The values of each group that differ from those seen, and under `seen` the checksums for the next request."""
     sums = {name: checksum(value) for group in groups.values() for name, value in group.items()}
-    news = {
+    changes = {
         key: {name: value for name, value in group.items() if seen.get(name) != sums[name]}
         for key, group in groups.items()
     }
-    return {**news, "seen": sums}
+    return {**changes, "seen": sums}
 
 
 def checksum(value: Any) -> int:
-    """A checksum of anything that JSON can hold."""
+    """A checksum of any value that JSON can hold."""
     return zlib.crc32(json.dumps(value).encode())
 
 
 def rollout_parts(home: Path, run: Run, line: Sequence[PhaseBand]) -> dict[str, str]:
-    """The newest rollouts as a table, and its heading with the step they were sampled in."""
+    """The newest rollouts as a table, and a heading with the step in which they were sampled."""
     newest = history(home).rollouts(run.id, limit=1)
     if not newest:
-        own = rollout_table([], "forward")
-        return {"rollouts-title": "What it is trying", "rollouts": requested_rollouts(home, run, line) or own}
+        table = requested_rollouts(home, run, line) or rollout_table([], "forward")
+        return {"rollouts-title": "What it is trying", "rollouts": table}
     phase, step = newest[0].phase, newest[0].step
     band = next((band for band in line if band.index == phase), None)
     direction = band.direction if band else ("inverse" if not newest[0].action else "forward")
@@ -135,14 +135,26 @@ def rollout_parts(home: Path, run: Run, line: Sequence[PhaseBand]) -> dict[str, 
 
 
 def sequence_count(home: Path, name: str) -> int | None:
-    """How many sequences a collection has, as registered; None while it was never read."""
+    """How many sequences a collection has according to the registry; None if it was never read."""
     row = next((row for row in history(home).collections() if row["name"] == name), None)
     return row["sequences"] if row else None
 
 
-@lru_cache(maxsize=64)
 def selection_size(home: Path, name: str) -> int | None:
-    """How many transitions a collection sets aside for choosing checkpoints; None when it cannot be read."""
+    """How many transitions a collection reserves for choosing checkpoints; None when it cannot be read."""
+    from swirl.sources.collections.catalog import get_collection
+    from swirl.sources.collections.stored_collection import fingerprint
+
+    try:
+        folder = get_collection(home, name).path
+    except SwirlError:
+        return None
+    return _count_selection(home, name, fingerprint(folder))
+
+
+@lru_cache(maxsize=64)
+def _count_selection(home: Path, name: str, stamp: str) -> int | None:
+    """Count the selection part. `stamp` changes with the collection's files, so that a re-import is counted anew."""
     from swirl.sources.collections.catalog import load_sequences
     from swirl.sources.collections.split import split_of
 

@@ -1,7 +1,8 @@
-"""A run as it goes: what it does, whether it helps, its curves, its rollouts and its log.
+"""The view of a run: its progress, verdicts, curves, rollouts and log.
 
-The page asks for news once a second and is sent only what is new: points above the cursor of each run it shows, and
-the parts whose HTML differs from what it shows. A stretch of a long curve is fetched again when it is zoomed into.
+While a run is training, the page asks for updates once a second. It is sent only what is new: the points after the
+cursor of each run it shows, and the parts whose HTML has changed. A range of a long curve is fetched again in detail
+when the user zooms into it.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ from studio.components.train.run_curves import curve_detail, overlay_options
 from studio.components.train.run_updates import perform_action, run_updates
 
 REWARDS = Chart(
-    "reward", "Rewards", "mean log-probability under the frozen partner, nats a token", "reward",
+    "reward", "Rewards", "mean log-probability under the frozen partner, nats per token", "reward",
     "What GRPO maximises: log Q(z | x, ŷ) of the frozen inverse model in forward phases, log P(y | x, z) of the frozen "
     "forward model in inverse phases (section 2 of the paper).",
 )  # fmt: skip
 SCORES = Chart(
-    "scores", "Held-out accuracy", "exact match on transitions that no training sees", "",
+    "scores", "Held-out accuracy", "exact match on transitions never used for training", "",
     "After each phase: the next state from the true action, and the action from both states; whole texts must match.",
 )  # fmt: skip
 BOUNDS = Chart(
-    "bound", "What the method raises", "bound on I(Z; Ŷ | X) in forward, ELBO in inverse phases, nats", "bound",
+    "bound", "What the method maximises", "bound on I(Z; Ŷ | X) in forward, ELBO in inverse phases, nats", "bound",
     "Forward phases: E[log Q(z | x, ŷ)], the variational lower bound on I(Z; Ŷ | X) less its constant H(Z | X). "
     "Inverse phases: the ELBO E[log P(y | x, z)] − KL, a lower bound on log P(y | x).",
 )  # fmt: skip
 KL = Chart(
-    "kl", "Distance from the phase's start", "KL to the reference policy, nats a token", "kl",
-    "KL(trainee ‖ reference) by the k3 estimator; the reference is the trainee as it was when the phase began.", True,
+    "kl", "Distance from the start of the phase", "KL to the reference policy, nats per token", "kl",
+    "KL(trainee ‖ reference) by the k3 estimator; the reference policy is the trainee at the start of the phase.", True,
 )  # fmt: skip
 ENTROPY = Chart(
-    "entropy", "Entropy of the samples", "how undecided the trained model is, nats a token", "entropy",
-    "Mean entropy of the trainee's next-token distribution over its rollouts; near nought it explores no more.", True,
+    "entropy", "Entropy of the samples", "how undecided the trainee is, nats per token", "entropy",
+    "Mean entropy of the trainee's next-token distribution over its rollouts; near zero it no longer explores.", True,
 )  # fmt: skip
 LOSS = Chart(
-    "loss", "Loss of the supervised phase", "negative log-likelihood of the labels, nats a token", "loss",
-    "Cross entropy of the answer's tokens: in the warm-up of the labelled ones, in the SFT baseline of pseudo-labels.",
+    "loss", "Loss of the supervised phase", "negative log-likelihood of the labels, nats per token", "loss",
+    "Cross-entropy of the completion's tokens: on labels in the warm-up, on pseudo-labels in the SFT baseline.",
     True, True,
 )  # fmt: skip
 CHARTS = (SCORES, REWARDS, BOUNDS, KL, ENTROPY, LOSS)
@@ -62,7 +63,7 @@ TEMPLATE = f"""<div class="studio run-view" hidden>
 
 
 def render(home: Path) -> gr.HTML:
-    """The run view; hidden until a run is opened, by the address or by the start form."""
+    """The run view, which stays hidden until the address or the start form opens a run."""
 
     def news(request: Request) -> Answer:
         return run_updates(home, request, METRICS)

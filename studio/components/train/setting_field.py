@@ -1,10 +1,10 @@
-"""One setting as a field of the start form, made from its declaration: label, meaning, range, and room for an error."""
+"""One setting as a field of the start form, built from its declaration: label, meaning, range and error line."""
 
 from __future__ import annotations
 
 from studio.components.shared.html import escape
 from studio.view_models.start_form import describe_range, is_per_phase
-from swirl.settings import SETTING_FIELDS, SETTING_TYPES
+from swirl.settings import DIRECTIONS, SETTING_FIELDS, SETTING_TYPES
 
 TITLES = {
     "iterations": "Iterations",
@@ -13,11 +13,15 @@ TITLES = {
     "anchor": "Anchor",
     "observed_in_group": "Observed state in the group",
 }
-"""Names in words for the settings that everybody sees; the others go by the name that files and commands use."""
+"""Labels of the settings that are always visible; the others use their names in files and commands as labels."""
+
+
+NO_PHASE_VALUES = "Other values by phase"
+"""The summary of the two folded fields while a setting has one value for both phases."""
 
 
 def setting_field(name: str) -> str:
-    """The field with its meaning; a setting that can differ between the phases has two more, folded beside it."""
+    """The field with its meaning, and two folded fields for a setting that can differ between the phases."""
     spec = SETTING_FIELDS[name]
     meaning = spec.metadata["help"]
     if meaning.startswith("Extension: "):
@@ -25,11 +29,11 @@ def setting_field(name: str) -> str:
     span = describe_range(name)
     hint = f"{meaning} {span[:1].upper() + span[1:]}." if span else meaning
     title = escape(TITLES.get(name, name))
-    shown = title if name in TITLES else f'<span class="mono">{title}</span>'
+    label = title if name in TITLES else f'<span class="mono">{title}</span>'
     if SETTING_TYPES[name] is bool:
-        body = f'<label class="check">{setting_input(name, title)} {shown}</label>'
+        body = f'<label class="check">{setting_input(name, title)} {label}</label>'
     else:
-        body = f'<label for="set-{name}">{shown}</label>{setting_input(name, title)}'
+        body = f'<label for="set-{name}">{label}</label>{setting_input(name, title)}'
     return (
         f'<div class="setting" data-setting="{name}">{body}<small class="note" id="hint-{name}">{escape(hint)}</small>'
         f"{error_line(name)}{overrides(name) if is_per_phase(name) else ''}</div>"
@@ -37,12 +41,14 @@ def setting_field(name: str) -> str:
 
 
 def setting_input(name: str, title: str, setting: str | None = None) -> str:
-    """The input of a setting, or of a phase's override of `setting`."""
+    """The input of the setting `name`; with `setting`, of the override `name` of that setting in one phase."""
     spec, described = SETTING_FIELDS[setting or name], f'aria-describedby="hint-{setting or name} error-{name}"'
     if SETTING_TYPES[setting or name] is bool:
         return f'<input type="checkbox" id="set-{name}" name="{name}" {described}>'
+    unset = "the same" if setting else "differs by phase" if is_per_phase(name) else ""
     if spec.metadata["choices"]:
-        empty = '<option value="">the same</option>' if setting else ""
+        # Only the values of both phases empty the shared value, so the user cannot choose its empty option.
+        empty = f'<option value=""{"" if setting else " hidden"}>{unset}</option>' if unset else ""
         options = "".join(
             f'<option value="{escape(choice)}">{escape(choice)}</option>' for choice in spec.metadata["choices"]
         )
@@ -50,23 +56,24 @@ def setting_input(name: str, title: str, setting: str | None = None) -> str:
     numeric = spec.metadata["low"] is not None
     extra = 'inputmode="decimal" autocomplete="off"' if numeric else 'autocomplete="off" spellcheck="false"'
     models = ' list="models"' if name == "model" else ""
-    placeholder = ' placeholder="the same"' if setting else ""
+    placeholder = f' placeholder="{unset}"' if unset else ""
     named = f'id="set-{name}" name="{name}" aria-label="{title}"'
     return f'<input class="field" {named} {extra}{models}{placeholder} {described}>'
 
 
 def overrides(name: str) -> str:
-    """The two fields that give a setting another value in one direction."""
+    """The two folded fields that give a setting its own value in each direction."""
     fields = "".join(
         f'<div><label for="set-{way}.{name}" class="{way}-text">{way}</label>'
         f"{setting_input(f'{way}.{name}', f'{way} {name}', name)}{error_line(f'{way}.{name}')}</div>"
-        for way in ("forward", "inverse")
+        for way in DIRECTIONS
     )
     return (
-        f'<details class="overrides"><summary>other values by phase</summary><div class="row">{fields}</div></details>'
+        f'<details class="overrides"><summary data-part="by-phase-{name}">{NO_PHASE_VALUES}</summary>'
+        f'<div class="row">{fields}</div></details>'
     )
 
 
 def error_line(name: str) -> str:
-    """Where the sentence about a wrong value stands."""
+    """The place of the sentence about a wrong value."""
     return f'<p class="error" id="error-{name}" data-error="{name}" role="alert"></p>'

@@ -1,4 +1,4 @@
-"""The form that starts a run: preset, data, the few settings that matter, all others folded away, and what it costs."""
+"""The form that starts a run: preset, data, the main settings, all others folded away, and the estimated cost."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from gradio.utils import get_upload_folder
 from studio.components.shared.html import escape, scripted_block
 from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.components.shared.verdict_list import verdict_list
+from studio.components.train.preset_choices import preset_choices
 from studio.components.train.run_updates import active_run
-from studio.components.train.setting_field import error_line, setting_field
+from studio.components.train.setting_field import NO_PHASE_VALUES, error_line, setting_field
 from studio.services.history_store import history
 from studio.services.inference import shared_models
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
 from studio.view_models.formatting import pluralize
 from studio.view_models.memory_verdict import format_assignments, memory_verdict
+from studio.view_models.preset_fit import preset_obstacles
 from studio.view_models.run_descriptions import describe_method
 from studio.view_models.start_form import (
     EXTENSION_SETTINGS,
     MAIN_SETTINGS,
     SETTING_GROUPS,
     check_references,
+    describe_phase_values,
     field_values,
     format_setting,
     parse_form,
@@ -41,20 +44,20 @@ from swirl.history import History
 from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.runs.archive.settings_differences import Difference, settings_difference
-from swirl.settings import Settings, parse_assignment
+from swirl.settings import PER_PHASE, Settings, parse_assignment
 from swirl.training.memory_check import MemoryFit, check_memory
 
 DEFAULT_PRESET = next(iter(PRESETS))
 HAND_LABELS = "by-hand"
-"""What the address names as `labels` for those that were given on the Label page."""
+"""The value of `labels` in the address that stands for those given on the Label page."""
 LABELS_NOTE = (
-    "JSONL with state, action and next_state in each line. Shipped models come warmed up and need none; "
-    'in your own words, <a href="label" data-label>label a few by hand</a>.'
+    "JSONL with state, action and next_state in each line. Shipped models are warmed up already and need no labels; "
+    'to use your own words for actions, <a href="label" data-label>label a few by hand</a>.'
 )
 
 
 def render(home: Path) -> gr.HTML:
-    """The form; hidden until the address or the run view asks for it."""
+    """The form, which stays hidden until the address or the run view asks for it."""
 
     def form(request: Request) -> Answer:
         return initial_form(home, request.get("query") or {})
@@ -72,12 +75,7 @@ def render(home: Path) -> gr.HTML:
 
 
 def template() -> str:
-    """The form as HTML, without values."""
-    presets = "".join(
-        f'<label class="preset"><input type="radio" name="preset" value="{name}"><span><b>{name}</b>'
-        f"<small>{escape(preset.title)} Needs {escape(preset.needs)}.</small></span></label>"
-        for name, preset in PRESETS.items()
-    )
+    """The form as HTML, without its values and presets."""
     groups = "".join(
         f'<fieldset><legend>{escape(title)}</legend><div class="settings">{"".join(map(setting_field, names))}</div>'
         "</fieldset>"
@@ -87,16 +85,16 @@ def template() -> str:
 <div class="stack">
 <div data-part="notice"></div>
 <section class="panel"><h2 id="presets-title">Start from a preset</h2>
-<div class="presets" role="radiogroup" aria-labelledby="presets-title">{presets}</div></section>
+<div role="radiogroup" aria-labelledby="presets-title" data-part="presets"></div></section>
 <section class="panel"><h2>What to learn from</h2><div class="settings two">
 <div class="setting"><label for="set-data">Sequences</label><select class="field" id="set-data" name="data"></select>
-<small class="note">State-only sequences; import your own on the Explore page.</small>{error_line("data")}</div>
-<div class="setting"><label for="set-labels">Labels for a warm-up, if you have some</label>
+<small class="note">State-only sequences; you can import your own on the Explore page.</small>{error_line("data")}</div>
+<div class="setting"><label for="set-labels">Labels for a warm-up (optional)</label>
 <input class="field" type="file" id="set-labels" accept=".jsonl,.json">
 <small class="note" data-part="labels-note">{LABELS_NOTE}</small>{error_line("labels")}</div></div></section>
-<section class="panel"><h2>The settings that matter</h2>
+<section class="panel"><h2>Main settings</h2>
 <div class="settings three">{"".join(map(setting_field, MAIN_SETTINGS))}</div>
-<h3>Extensions of ours; switched off, the run is the paper's method</h3>
+<h3>Our extensions; with both off, the run follows the paper's method</h3>
 <div class="settings two">{"".join(map(setting_field, EXTENSION_SETTINGS))}</div></section>
 <section class="panel"><details class="others"><summary><h2>All other settings</h2>
 <span class="muted small" data-part="changed"></span></summary>{groups}</details></section>
@@ -105,7 +103,7 @@ def template() -> str:
 <div data-part="unlike" class="unlike small"></div>
 <div data-part="before" aria-live="polite"></div>
 <div data-part="fitting"></div>
-<div class="setting"><label for="run-name">Name, if you like</label>
+<div class="setting"><label for="run-name">Name (optional)</label>
 <input class="field" id="run-name" maxlength="80" autocomplete="off"></div>
 <button type="submit" class="button button-primary" data-start>Start training</button>
 <p class="error" data-error="form" role="alert"></p></section></aside>
@@ -113,10 +111,10 @@ def template() -> str:
 
 
 def initial_form(home: Path, query: dict[str, str]) -> Answer:
-    """What the form shows when it is opened: values, choices, and whether another run goes on.
+    """What the form shows when it opens: values, choices, and a notice when another run is active.
 
-    `query` may name `data`, `model`, a run (`from`) whose settings are taken over, changes to them (`set`, as
-    NAME=VALUE with commas between), and as `labels` those BY_HAND.
+    `query` may give `data`, `model`, a run (`from`) whose settings are copied, changes to them (`set`, as NAME=VALUE,
+    separated by commas), and `labels`, where HAND_LABELS stands for those given on the Label page.
     """
     from swirl.sources.collections.catalog import list_collections
     from swirl.sources.labels.hand_labelling import load_hand_labels
@@ -134,9 +132,9 @@ def initial_form(home: Path, query: dict[str, str]) -> Answer:
         labels = str(write_labels(home, query.get("data", ""), load_hand_labels(home, query.get("data", ""))))
     collections = list_collections(home)
     kinds = {c.name: c.kind for c in collections}
-    wanted = kinds.get(query.get("data", ""))
-    if wanted and preset and preset_kind(PRESETS[preset]) != wanted:
-        preset = next((name for name, known in PRESETS.items() if preset_kind(known) == wanted), preset)
+    kind = kinds.get(query.get("data", ""))
+    if kind and preset and preset_kind(PRESETS[preset]) != kind:
+        preset = next((name for name, known in PRESETS.items() if preset_kind(known) == kind), preset)
         settings = PRESETS[preset].settings
     values = field_values(settings) | {name: query[name] for name in ("data", "model") if query.get(name)}
     options = "".join(
@@ -152,12 +150,16 @@ def initial_form(home: Path, query: dict[str, str]) -> Answer:
         "data": options,
         "kinds": kinds,
         "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
-        "parts": {"notice": queue_notice(home), "labels-note": labels_note(labels) if labels else LABELS_NOTE},
+        "parts": {
+            "notice": queue_notice(home),
+            "presets": preset_choices(preset_obstacles(home), preset),
+            "labels-note": labels_note(labels) if labels else LABELS_NOTE,
+        },
     }
 
 
 def labels_note(path: str) -> str:
-    """Which labels the form holds, and the way to leave them out."""
+    """Which labels file the form uses, with a button that leaves it out."""
     return (
         f"The warm-up learns from {escape(Path(path).name)}. "
         '<button type="button" class="button-link" data-no-labels>Leave them out</button>'
@@ -165,7 +167,7 @@ def labels_note(path: str) -> str:
 
 
 def model_names(home: Path) -> list[str]:
-    """The models a run can start from: shipped ones, those of the presets, and this home's checkpoints."""
+    """The models a run can start from: those shipped, those of the presets, and the checkpoints of recent runs."""
     from swirl.models.checkpoints import asset_names
 
     trained = [c.name for run in history(home).runs(limit=12) for c in reversed(history(home).checkpoints(run.id))]
@@ -173,23 +175,23 @@ def model_names(home: Path) -> list[str]:
 
 
 def queue_notice(home: Path) -> str:
-    """That another run goes on and this one would wait for it; empty otherwise."""
+    """A notice that another run is active and a new one would wait for it; empty otherwise."""
     run = active_run(home)
     if run is None:
         return ""
     return (
         f'<p class="notice"><a href="train?run={escape(run.id)}">{escape(run.name)}</a> is {run.status}. '
-        "A run started now waits and begins by itself when that one ends.</p>"
+        "A run started now waits in the queue until its device is free.</p>"
     )
 
 
 def check_form(home: Path, request: Request) -> Answer:
-    """The form's errors by field, and what the run would cost, start from and use."""
+    """The errors by field, and what the run would cost, how good its start is and whether it fits in memory."""
     reading = parse_form(request.get("values") or {})
     settings = reading.settings
     errors = reading.errors or (check_references(home, settings) if settings else {})
     if settings is None:
-        note = '<p class="note">Correct the marked settings to see what the run will cost.</p>'
+        note = '<p class="note">Correct the marked settings to see the estimated cost of the run.</p>'
         return {"errors": errors, "parts": {"before": note}}
     past = history(home)
     cost = estimate_cost(settings, past_paces(past))
@@ -206,19 +208,20 @@ def check_form(home: Path, request: Request) -> Answer:
         "fitting": fitting,
         "changed": escape(describe_changes(preset_differences(str(request.get("preset")), settings))),
         "unlike": source_run_differences(past, get_text(request, "from"), settings),
+        **{f"by-phase-{name}": describe_phase_values(settings, name) or NO_PHASE_VALUES for name in PER_PHASE},
     }
     return {"errors": errors, "parts": parts}
 
 
 def describe_changes(differing: Sequence[Difference]) -> str:
-    """`2 settings changed: anchor, beta`; empty when none is."""
+    """`2 settings changed: anchor, beta`; empty when nothing differs."""
     return (
         f"{pluralize(len(differing), 'setting')} changed: {', '.join(d.name for d in differing)}" if differing else ""
     )
 
 
 def apply_fit_button(fit: MemoryFit | None) -> str:
-    """The button that takes over the settings which make a run fit; empty where none are needed or none help."""
+    """The button that applies the settings which make a run fit; empty if none are needed or none help."""
     if fit is None or not fit.fits_after_changes:
         return ""
     changes = json.dumps({name: format_setting(value) for name, value in fit.suggested_changes.items()})
@@ -229,20 +232,21 @@ def apply_fit_button(fit: MemoryFit | None) -> str:
 
 
 def source_run_differences(past: History, run_id: str, settings: Settings) -> str:
-    """How the form differs from the run it was opened from, as HTML; empty when it was opened from none."""
-    known = past.find_run(run_id)
-    if known is None:
+    """How the form differs from the run whose settings it copied, as HTML; empty if it copied none."""
+    source = past.find_run(run_id)
+    if source is None:
         return ""
-    found = settings_difference(known.settings, settings.to_dict())
+    differences = settings_difference(source.settings, settings.to_dict())
     rows = "".join(
-        f"<li><code>{escape(d.name)}</code> {escape(d.values[0])} → <b>{escape(d.values[1])}</b></li>" for d in found
+        f"<li><code>{escape(d.name)}</code> {escape(d.values[0])} → <b>{escape(d.values[1])}</b></li>"
+        for d in differences
     )
-    name = f'<a href="train?run={escape(known.id)}">{escape(known.name)}</a>'
-    return f"<p>Like {name}, but for</p><ul>{rows}</ul>" if rows else f"<p>The same settings as {name}, so far.</p>"
+    name = f'<a href="train?run={escape(source.id)}">{escape(source.name)}</a>'
+    return f"<p>Like {name}, except for</p><ul>{rows}</ul>" if rows else f"<p>The same settings as {name}.</p>"
 
 
 def save_labels(home: Path, uploaded: str, name: str) -> Answer:
-    """Check an uploaded labels file and keep it in the home, so that a run can be resumed; the path and a sentence.
+    """Check an uploaded labels file and copy it into the home, so that a run can be resumed; its path and a note.
 
     Raises SwirlError when no line of it is usable; then nothing is kept.
     """
@@ -250,7 +254,7 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
 
     source = Path(uploaded).resolve()
     if not source.is_relative_to(Path(get_upload_folder()).resolve()) or not source.is_file():
-        raise SwirlError("The file did not arrive; choose it again.")
+        raise SwirlError("The labels file did not arrive; choose it again.")
     try:
         labels, skipped = read_labels(source)
     except SwirlError as error:
@@ -266,7 +270,7 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
 
 
 def start_run(home: Path, request: Request) -> Answer:
-    """Start the run, or say what is wrong with it; the run's id, or errors by field."""
+    """Start the run and return its id; or return the errors by field."""
     reading = parse_form(request.get("values") or {})
     errors = reading.errors or (check_references(home, reading.settings) if reading.settings else {})
     if errors or reading.settings is None:

@@ -1,4 +1,4 @@
-"""States as a run's history stores them: a text, or a picture as a `data:` address or a file in the run's `media`."""
+"""Reads states as a run's history stores them: a text, or a picture as a `data:` URL or a file in `media`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MEDIA = "media"
 
 
 def parse_stored_state(stored: str, run_folder: Path | None = None) -> State:
-    """The state that a history stores as a string.
+    """The state that a history stores as the string `stored`.
 
-    A picture is `data:image/...;base64,...`, or `frame:` with a file's place in `run_folder`/media, or that place as
-    `media/...`. A string that is neither, or leads out of that folder or to no file, is a text.
+    A picture is `data:image/...;base64,...`, or a file in `run_folder`/media, given as `frame:PATH` or `media/PATH`.
+    Any other string is a text, as is a path that leaves that folder or names no file.
     """
     if stored.startswith(INLINE):
         try:
@@ -26,8 +26,8 @@ def parse_stored_state(stored: str, run_folder: Path | None = None) -> State:
             return State(stored)
     if run_folder is not None and stored.startswith((FILE, f"{MEDIA}/")):
         media = (run_folder / MEDIA).resolve()
-        place = stored.removeprefix(FILE).removeprefix(f"{MEDIA}/")
-        file = (media / place).resolve()
+        path = stored.removeprefix(FILE).removeprefix(f"{MEDIA}/")
+        file = (media / path).resolve()
         if file.is_relative_to(media) and file.is_file():
             return State(picture=Picture(file=file))
     return State(stored)

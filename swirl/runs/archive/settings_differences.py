@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swirl.settings import SETTING_FIELDS
+from swirl.settings import DIRECTIONS, SETTING_FIELDS
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Difference:
 def settings_difference(*settings: Mapping[str, Any]) -> list[Difference]:
     """The settings that are not equal in all runs, in the order of their declaration. Takes flat settings, as stored.
 
-    The override of a phase follows its setting; runs without an override show their shared value.
+    The override of a phase follows its setting; runs without an override show their shared value. A setting that every
+    run overrides in both phases is left out: its shared values hold nowhere.
     """
     declared = (name for field in SETTING_FIELDS for name in (field, f"forward.{field}", f"inverse.{field}"))
     given = {name for flat in settings for name in flat}
@@ -30,6 +31,8 @@ def settings_difference(*settings: Mapping[str, Any]) -> list[Difference]:
     names += sorted(given - set(names))
     differences = []
     for name in names:
+        if all(f"{direction}.{name}" in flat for flat in settings for direction in DIRECTIONS):
+            continue
         values = tuple(format_setting(effective_value(flat, name)) for flat in settings)
         if len(set(values)) > 1:
             field = SETTING_FIELDS.get(name.rpartition(".")[2])
