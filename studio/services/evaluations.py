@@ -112,7 +112,7 @@ class Evaluator:
                 from swirl.evaluation import evaluate
 
                 report = evaluate(
-                    model, self.home, data, limit=EVALUATED_TRANSITIONS, progress=tell, kept=kept, watch=watch
+                    model, self.home, data, limit=EVALUATED_TRANSITIONS, progress=tell, cache=kept, watch=watch
                 )
             metrics = {metric: dataclasses.asdict(value) for metric, value in report.metrics.items()}
             evaluation = history(self.home).add_evaluation(checkpoint=name, data=data, metrics=metrics)

@@ -109,7 +109,7 @@ def run_evaluation(given: argparse.Namespace, out: Output, kept: AnswerCache) ->
     how = {name: getattr(given, name) for name in ("part", "limit", "seed", "best_of")}
     with loaded_model(given) as model, stop_on_signals(asked.set):
         try:
-            return evaluate(model, given.home, given.data, **how, progress=out.show_progress, kept=kept, watch=watch)
+            return evaluate(model, given.home, given.data, **how, progress=out.show_progress, cache=kept, watch=watch)
         except EvaluationStopped as stopped:
             raise SwirlError(
                 "Stopped. What was answered so far is kept, and the same command goes on from there."
