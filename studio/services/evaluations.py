@@ -121,7 +121,7 @@ class Evaluator:
                     data,
                     limit=EVALUATED_TRANSITIONS,
                     progress=progress,
-                    kept=answers,
+                    cache=answers,
                     watch=check_interrupt,
                 )
             metrics = {metric: dataclasses.asdict(value) for metric, value in report.metrics.items()}

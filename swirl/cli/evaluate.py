@@ -113,7 +113,7 @@ def run_evaluation(args: argparse.Namespace, out: Output, answers: AnswerCache) 
     with loaded_model(args) as model, stop_on_signals(stop_requested.set):
         try:
             return evaluate(
-                model, args.home, args.data, **options, progress=out.show_progress, kept=answers, watch=watch
+                model, args.home, args.data, **options, progress=out.show_progress, cache=answers, watch=watch
             )
         except EvaluationStopped as stopped:
             raise SwirlError("Stopped. The answers so far are kept; run the same command to continue.") from stopped

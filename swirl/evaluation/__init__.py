@@ -1,4 +1,4 @@
-"""How good the two models are on held-out transitions, and whether the latent action means anything."""
+"""Evaluate a model on held-out transitions: prediction quality, and whether the latent actions mean anything."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ __all__ = ["Report", "evaluate", "held_out_scores"]
 
 
 def __getattr__(name: str) -> object:
-    """Load the metrics' packages only when something is measured; pages that want the true actions need none."""
+    """Import the scoring packages only when something is measured; reading the true actions needs none of them."""
     if name in __all__:
         from swirl.evaluation import report
 

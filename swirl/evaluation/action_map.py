@@ -1,6 +1,6 @@
-"""A map of latent actions: each action's words as a point in the plane, and its cluster against the true actions.
+"""Map latent actions to points in the plane by their words, and compare their clusters with the true actions.
 
-Nothing is asked of a model here: what an action says is all that counts. Actions of the same words lie in one point.
+No model is used; only the words of an action count. Actions with the same words lie at the same point.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swirl.evaluation.action_clusters import action_kinds, cluster_actions, words_of
+from swirl.evaluation.action_clusters import action_kinds, cluster_actions, split_words
 from swirl.evaluation.action_recovery import true_action_classes
 
 OTHERS = "others"
-"""The column of a confusion that holds the true actions too rare for one of their own."""
+"""The column of a confusion that holds the true actions too rare for a column of their own."""
 
 COMPONENTS = 30
-"""Principal components that the neighbourhoods are taken from."""
+"""The most principal components that t-SNE takes the neighbourhoods from."""
 
 MIN_TSNE_ACTIONS = 8
-"""Different actions below which there are no neighbourhoods to speak of."""
+"""The number of distinct actions below which there are no meaningful neighbourhoods for t-SNE."""
 
 NAMING_WORDS = 2
-"""Words by which a cluster is called at most, besides an action that all of it has."""
+"""The most words in a cluster's name, unless all its actions are the same."""
 
 
 @dataclass(frozen=True)
 class ActionMap:
-    """Where N actions lie, each coordinate 0 to 1, in which cluster (from 0, the largest first), and what the clusters
-    are called: by the words that tell them from the others."""
+    """The positions and clusters of N actions.
+
+    Each coordinate is from 0 to 1. Clusters are numbered from 0, the largest first; `names` holds for each the words
+    that distinguish it from the others.
+    """
 
     points: tuple[tuple[float, float], ...]
     clusters: tuple[int, ...]
@@ -39,9 +42,9 @@ class ActionMap:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often each cluster of inferred actions met each class of true ones: `counts[cluster][column]`.
+    """How often each cluster of inferred actions coincides with each class of true actions: `counts[cluster][column]`.
 
-    `of` is the column of each action.
+    `column_of_action` holds the column of each action.
     """
 
     rows: tuple[str, ...]
@@ -51,32 +54,33 @@ class Confusion:
 
 
 def action_map(actions: Sequence[str], count: int | None = None, seed: int = 0) -> ActionMap:
-    """Lay actions out in the plane by their words and put them into `count` clusters, by default a sensible number.
+    """Place actions in the plane by their words and sort them into `count` clusters, by default a suitable number.
 
-    The coordinates are a t-SNE (van der Maaten and Hinton 2008) of the first principal components of the different
-    actions' TF-IDF vectors (Spärck Jones 1972) over words and kinds, by scikit-learn, each scaled to [0, 1]; of fewer
-    than FEW the first two components. What lies near says much the same; far distances mean nothing. Deterministic for
-    a seed, and equal actions get equal points. Raises ValueError for no action at all.
+    The coordinates are a t-SNE (van der Maaten and Hinton 2008) of the first principal components of the distinct
+    actions' TF-IDF vectors (Spärck Jones 1972) over words and kinds, by scikit-learn, each scaled to [0, 1]; with fewer
+    than MIN_TSNE_ACTIONS distinct actions they are the first two components. Neighbouring actions say much the same;
+    large distances mean nothing. Deterministic for a seed, and equal actions get equal points. Raises ValueError if
+    there is no action.
     """
     if not actions:
         raise ValueError("A map of actions needs at least one action.")
-    found = cluster_actions(actions, count, seed)
-    return ActionMap(_placed(actions, seed), tuple(found), cluster_names(actions, found))
+    clusters = cluster_actions(actions, count, seed)
+    return ActionMap(_points(actions, seed), tuple(clusters), cluster_names(actions, clusters))
 
 
-def _placed(actions: Sequence[str], seed: int) -> tuple[tuple[float, float], ...]:
-    different = list(dict.fromkeys(actions))
-    # The kind counts twice, as a word and as a kind, because it says most of what was done.
-    rows = [[*words, f"kind {kind}"] for words, kind in zip(words_of(different), action_kinds(different), strict=True)]
-    plane = np.round(_plane(rows, seed), 9)
+def _points(actions: Sequence[str], seed: int) -> tuple[tuple[float, float], ...]:
+    distinct = list(dict.fromkeys(actions))
+    # The verb counts twice, as a word and as the kind, because it says most about what was done.
+    rows = [[*words, f"kind {kind}"] for words, kind in zip(split_words(distinct), action_kinds(distinct), strict=True)]
+    plane = np.round(_project(rows, seed), 9)
     low, extent = plane.min(axis=0), np.ptp(plane, axis=0)
     scaled = np.where(extent > 0, (plane - low) / np.where(extent > 0, extent, 1.0), 0.5)
-    places = {action: (float(x), float(y)) for action, (x, y) in zip(different, scaled, strict=True)}
-    return tuple(places[action] for action in actions)
+    points = {action: (float(x), float(y)) for action, (x, y) in zip(distinct, scaled, strict=True)}
+    return tuple(points[action] for action in actions)
 
 
-def _plane(rows: Sequence[Sequence[str]], seed: int) -> np.ndarray:
-    """Different actions, given by their words, in the plane, (N, 2)."""
+def _project(rows: Sequence[Sequence[str]], seed: int) -> np.ndarray:
+    """The coordinates (N, 2) of N distinct actions, given by their words."""
     from sklearn.decomposition import PCA
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.manifold import TSNE
@@ -93,53 +97,53 @@ def _plane(rows: Sequence[Sequence[str]], seed: int) -> np.ndarray:
     )
 
 
-def cluster_names(actions: Sequence[str], found: Sequence[int]) -> tuple[str, ...]:
-    """What each cluster is called: its one action, else the words that most of it and few others have, else its kind.
+def cluster_names(actions: Sequence[str], clusters: Sequence[int]) -> tuple[str, ...]:
+    """The name of each cluster: its only action, or else the words that are common in it and rare elsewhere.
 
-    Words stand in the order in which the cluster's commonest action has them. No two clusters have the same name.
+    The words are in the order of the cluster's commonest action. No two clusters have the same name.
     """
-    words = [set(row) for row in words_of(actions)]
+    words = [set(row) for row in split_words(actions)]
     everywhere = Counter(word for row in words for word in row)
     names: list[str] = []
-    for cluster in range(max(found) + 1):
-        mine = [i for i, other in enumerate(found) if other == cluster]
-        different = Counter(actions[i] for i in mine)
+    for cluster in range(max(clusters) + 1):
+        members = [i for i, other in enumerate(clusters) if other == cluster]
+        distinct = Counter(actions[i] for i in members)
         name = (
-            different.most_common(1)[0][0]
-            if len(different) == 1
-            else _distinctive_words(actions, words, mine, everywhere)
+            distinct.most_common(1)[0][0]
+            if len(distinct) == 1
+            else _distinctive_words(actions, words, members, everywhere)
         )
         names.append(name if name not in names else f"{name} ({cluster + 1})")
     return tuple(names)
 
 
 def _distinctive_words(
-    actions: Sequence[str], words: Sequence[set[str]], mine: Sequence[int], everywhere: Counter[str]
+    actions: Sequence[str], words: Sequence[set[str]], members: Sequence[int], everywhere: Counter[str]
 ) -> str:
-    inside = Counter(word for i in mine for word in words[i])
-    # How much of the cluster has the word, times how much of the word's use lies in the cluster.
-    telling = {word: inside[word] / len(mine) * inside[word] / everywhere[word] for word in inside}
-    commonest = Counter(actions[i] for i in mine).most_common(1)[0][0]
-    order = {word: place for place, word in reversed(list(enumerate(words_of([commonest])[0])))}
+    inside = Counter(word for i in members for word in words[i])
+    # The share of the cluster that has the word, times the share of the word's uses that are in the cluster.
+    scores = {word: inside[word] / len(members) * inside[word] / everywhere[word] for word in inside}
+    commonest = Counter(actions[i] for i in members).most_common(1)[0][0]
+    order = {word: place for place, word in reversed(list(enumerate(split_words([commonest])[0])))}
     verb = action_kinds([commonest])[0]
-    best = sorted(telling, key=lambda word: (-telling[word], word != verb, order.get(word, len(order)), word))
-    # A second word only where it tells about as much as the first: "go to", but "take".
-    kept = [word for word in best[:NAMING_WORDS] if telling[word] >= 0.8 * telling[best[0]]]
-    return " ".join(sorted(kept, key=lambda word: order.get(word, len(order))))
+    best = sorted(scores, key=lambda word: (-scores[word], word != verb, order.get(word, len(order)), word))
+    # Add a second word only if it is about as distinctive as the first: "go to", but "take".
+    chosen = [word for word in best[:NAMING_WORDS] if scores[word] >= 0.8 * scores[best[0]]]
+    return " ".join(sorted(chosen, key=lambda word: order.get(word, len(order))))
 
 
-def confusion(found: Sequence[int], names: Sequence[str], true_actions: Sequence[str], most: int = 12) -> Confusion:
-    """Count the clusters of inferred actions against the classes of the true ones, the `most` frequent in columns.
+def confusion(clusters: Sequence[int], names: Sequence[str], true_actions: Sequence[str], most: int = 12) -> Confusion:
+    """Count the clusters of inferred actions against the classes of the true ones, with the `most` frequent as columns.
 
-    The classes are those of `recovery`: kinds, or where all are of one kind the actions themselves. Each stands beside
-    the first cluster that holds most of it, so that the counts lie near the diagonal.
+    The classes are those of `action_recovery.true_action_classes`: the kinds, or the actions themselves if all are of
+    one kind. A class is placed by the first cluster that holds most of it, so that high counts lie near the diagonal.
     """
     truths = true_action_classes(true_actions) or list(true_actions)
     frequent = [kind for kind, _ in Counter(truths).most_common(most)]
     columns = [kind if kind in frequent else OTHERS for kind in truths]
-    met = Counter(zip(found, columns, strict=True))
-    home = {kind: max(range(len(names)), key=lambda cluster: met[cluster, kind]) for kind in frequent}
-    order = sorted(frequent, key=lambda kind: (home[kind], -met[home[kind], kind]))
+    pairs = Counter(zip(clusters, columns, strict=True))
+    home = {kind: max(range(len(names)), key=lambda cluster: pairs[cluster, kind]) for kind in frequent}
+    order = sorted(frequent, key=lambda kind: (home[kind], -pairs[home[kind], kind]))
     order += [OTHERS] if OTHERS in columns and OTHERS not in order else []
-    counts = tuple(tuple(met[cluster, kind] for kind in order) for cluster in range(len(names)))
+    counts = tuple(tuple(pairs[cluster, kind] for kind in order) for cluster in range(len(names)))
     return Confusion(tuple(names), tuple(order), counts, tuple(order.index(column) for column in columns))

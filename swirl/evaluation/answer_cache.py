@@ -1,9 +1,9 @@
-"""The answers of an evaluation that is not done yet, in a file: a stopped one goes on from there.
+"""Keep the answers of an unfinished evaluation in a file, so that a stopped evaluation can continue from there.
 
-One JSON line a batch, appended when the batch is answered. A line that was cut short is dropped when the file is read,
-with all that follows, and its questions are asked again: so the batches of an evaluation that was stopped are those of
-one that was not, and so are its figures. Only the answers of one checkpoint, one collection and the same settings are
-ever read; the file goes when the evaluation is done.
+The file has one JSON line per batch, appended when the batch is answered. When the file is read, a truncated line is
+dropped with everything after it, and its questions are asked again. So a stopped evaluation has the same batches as an
+uninterrupted one, and therefore the same figures. A file belongs to one checkpoint, one collection and one set of
+settings; it is deleted when the evaluation is done.
 """
 
 from __future__ import annotations
@@ -25,43 +25,46 @@ from swirl.states import Picture, State
 from swirl.version import __version__
 
 FOLDER = "evaluating"
-"""Where the files lie in the home."""
+"""The folder of these files in the home."""
 
 MAX_AGE_SECONDS = 30 * 86400
-"""Seconds after which the answers of an evaluation that nobody went on with are deleted."""
+"""Age in seconds after which the answers of an unfinished evaluation are deleted."""
 
 MAX_HASHED_BYTES = 64 << 20
-"""Bytes up to which a checkpoint's file is told from another by its contents; above, by its size and time."""
+"""Size in bytes up to which a checkpoint's file is identified by its contents; above, by its size and time."""
 
 Question = tuple[str, ...]
 Answer = str | State | LogProb
 
 
 class AnswerCache:
-    """The file of one evaluation's answers; `rows` is how many it held when it was opened.
+    """The file of one evaluation's answers; `answers_loaded` is how many it held when it was opened.
 
-    Raises SwirlError when another process is at work on the same evaluation, or the file cannot be written.
+    Raises SwirlError if another process runs the same evaluation, or the file cannot be written.
     """
 
     def __init__(self, home: Path, identity: Mapping[str, Any]) -> None:
-        said = json.dumps({"version": __version__, **identity}, sort_keys=True)
-        self.file = home / FOLDER / f"{hashlib.sha256(said.encode()).hexdigest()[:24]}.jsonl"
+        settings = json.dumps({"version": __version__, **identity}, sort_keys=True)
+        self.file = home / FOLDER / f"{hashlib.sha256(settings.encode()).hexdigest()[:24]}.jsonl"
         self._known: dict[str, Any] = {}
         self._lock = FileLock(str(self.file.with_suffix(".lock")))
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
-            forget_old(self.file.parent)
+            delete_old_files(self.file.parent)
             self._open = self._read()
         except Timeout as error:
-            raise SwirlError("This very evaluation is already going on; wait until it is done, or stop it.") from error
+            raise SwirlError("This evaluation is already running; wait until it is done, or stop it.") from error
         except OSError as error:
-            raise SwirlError(f"The answers cannot be kept in {self.file.parent} ({error.strerror}).") from error
+            raise SwirlError(
+                f"The answers cannot be written to {self.file.parent} ({error.strerror}); make the folder writable or "
+                "free some space."
+            ) from error
         self.answers_loaded = len(self._known)
 
     def _read(self) -> TextIO:
-        """Take in the whole lines, cut off what is none, and open the file to append to."""
-        good = 0
+        """Load the complete lines, truncate the file after them, and open it for appending."""
+        valid_bytes = 0
         if self.file.is_file():
             with open(self.file, "rb") as source:
                 for line in source:
@@ -69,15 +72,15 @@ class AnswerCache:
                     if rows is None:
                         break
                     self._known.update(rows)
-                    good += len(line)
+                    valid_bytes += len(line)
         opened = open(self.file, "a", encoding="utf-8")  # noqa: SIM115 (it stays open while the model answers)
-        opened.truncate(good)
+        opened.truncate(valid_bytes)
         return opened
 
     def get(self, kind: str, question: Question) -> Answer | None:
-        """What the question was answered with; None when it is new."""
-        found = self._known.get(digest(kind, question))
-        return None if found is None else decode_answer(found)
+        """The answer to a question; None if it has not been answered."""
+        encoded = self._known.get(digest(kind, question))
+        return None if encoded is None else decode_answer(encoded)
 
     def add(self, answered: Iterable[tuple[str, Question, Answer]]) -> None:
         """Write a batch of answers, each with its kind and question."""
@@ -86,14 +89,14 @@ class AnswerCache:
         self._open.flush()
 
     def close(self) -> None:
-        """Let go of the file and keep what it holds; an empty one goes."""
+        """Close the file and keep it for the next attempt; delete it if it is empty."""
         self._open.close()
         if self.file.is_file() and not self.file.stat().st_size:
             self.remove()
         self._lock.release()
 
     def remove(self) -> None:
-        """The evaluation is done: delete the file."""
+        """Delete the file, since the evaluation is done."""
         self._open.close()
         self.file.unlink(missing_ok=True)
         self.file.with_suffix(".lock").unlink(missing_ok=True)
@@ -101,7 +104,7 @@ class AnswerCache:
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:
-    """What a line holds; None when it was cut short or is no such line."""
+    """The answers in a line by their digests; None if the line is truncated or malformed."""
     try:
         rows = json.loads(line) if line.endswith(b"\n") else None
     except ValueError:
@@ -110,7 +113,7 @@ def parse_line(line: bytes) -> dict[str, Any] | None:
 
 
 def digest(kind: str, question: Question) -> str:
-    """A question's short name."""
+    """The key of a question in the file: 24 hex digits of a hash of its kind and words."""
     return hashlib.sha256(json.dumps([kind, *question]).encode()).hexdigest()[:24]
 
 
@@ -125,19 +128,19 @@ def encode_answer(answer: Answer) -> Any:
     return {"picture": base64.b64encode(pictures.read_picture_bytes(answer.picture)).decode()}
 
 
-def decode_answer(found: Any) -> Answer:
-    """The answer that `plain` wrote."""
-    if isinstance(found, str):
-        return found
-    if isinstance(found, list):
-        return LogProb(*found)
-    return (
-        State(found["text"]) if "text" in found else State(picture=Picture(encoded=base64.b64decode(found["picture"])))
-    )
+def decode_answer(encoded: Any) -> Answer:
+    """The answer that `encode_answer` encoded."""
+    if isinstance(encoded, str):
+        return encoded
+    if isinstance(encoded, list):
+        return LogProb(*encoded)
+    if "text" in encoded:
+        return State(encoded["text"])
+    return State(picture=Picture(encoded=base64.b64decode(encoded["picture"])))
 
 
-def forget_old(folder: Path) -> None:
-    """Delete the files that nobody wrote to for long."""
+def delete_old_files(folder: Path) -> None:
+    """Delete the answers that were last written to more than MAX_AGE_SECONDS ago."""
     for file in folder.glob("*.jsonl"):
         if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
             file.unlink(missing_ok=True)
@@ -145,7 +148,11 @@ def forget_old(folder: Path) -> None:
 
 
 def open_answer_cache(home: Path, checkpoint: str, data: str, settings: Mapping[str, Any]) -> AnswerCache:
-    """The file of this checkpoint's answers on this collection with these settings, as they are on disk now."""
+    """Open the answers of this checkpoint on this collection with these settings.
+
+    The checkpoint and the collection are identified by their present contents on disk. Raises SwirlError as
+    `AnswerCache` does, and if the collection is unknown.
+    """
     from swirl.models.checkpoint_files import read_manifest
     from swirl.models.checkpoints import base_source, locate_checkpoint
     from swirl.sources.collections.catalog import get_collection
@@ -163,13 +170,13 @@ def open_answer_cache(home: Path, checkpoint: str, data: str, settings: Mapping[
 
 
 def content_digest(path: Path) -> str:
-    """Changes whenever a file, or one in a folder, does."""
+    """A digest of a file, or of all files in a folder, that changes whenever one of them does."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    seen = hashlib.sha256()
+    content_hash = hashlib.sha256()
     for file in (file for file in files if file.is_file()):
         stat = file.stat()
         contents = (
             file.read_bytes() if stat.st_size <= MAX_HASHED_BYTES else str((stat.st_size, stat.st_mtime_ns)).encode()
         )
-        seen.update(f"{file.name}\0{len(contents)}\0".encode() + contents)
-    return seen.hexdigest()[:32]
+        content_hash.update(f"{file.name}\0{len(contents)}\0".encode() + contents)
+    return content_hash.hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""A model's answers, each computed once: the metrics ask for many of the same predictions."""
+"""A model's predictions, inferred actions and log-probabilities, each computed once for all metrics."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Question = TypeVar("Question", bound=tuple[str, ...])
 Answer = TypeVar("Answer")
 
 ROWS_AT_ONCE = 256
-"""Rows that go to the model between two reports of progress; it makes its own batches of them."""
+"""Rows given to the model between two progress reports; the model splits them into batches of its own."""
 
 
 class ModelAnswers:
-    """Greedy answers and log-probabilities of one model, remembered by question; states are told apart by their keys.
+    """Greedy answers and log-probabilities of one model, stored by question; states are identified by their keys.
 
-    Questions that were not asked before go to the model in one batch, short ones first, so that a batch holds rows of
-    like length. `progress` is told the name of what is computed and how far it is, from 0 to 1: of that kind of
-    question, or, given the number of all the questions `expected`, of the whole. With `kept` the answers of an earlier
-    attempt are taken from that file, and new ones written to it. `watch` is called before each batch; what it raises
-    ends the work.
+    New questions go to the model together, short ones first, so that a batch holds rows of similar length. `progress`
+    receives what is being computed and the share that is done, from 0 to 1: of this kind of question, or, if the total
+    number of questions is given as `expected`, of the whole evaluation. With a `cache` the answers of an earlier
+    attempt are read from its file, and new ones are written to it. `watch` is called before each batch; an exception
+    from it ends the work.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class ModelAnswers:
         seed: int = 0,
         progress: ProgressCallback | None = None,
         *,
-        kept: AnswerCache | None = None,
+        cache: AnswerCache | None = None,
         expected: float | None = None,
         watch: Callable[[], None] | None = None,
     ) -> None:
-        self.model, self.seed, self.progress, self.kept, self.watch = model, seed, progress, kept, watch
-        self.pace = None if expected is None else ProgressTracker(progress, expected)
+        self.model, self.seed, self.progress, self.cache, self.watch = model, seed, progress, cache, watch
+        self.tracker = None if expected is None else ProgressTracker(progress, expected)
         self._known: dict[str, State] = {}
         self._actions: dict[tuple[str, str], str] = {}
         self._states: dict[tuple[str, str], State] = {}
@@ -53,9 +53,9 @@ class ModelAnswers:
         self._unsaved_scores: list[tuple[str, tuple[str, ...], Any]] = []
 
     def remember_observed(self, transitions: Sequence[Transition], actions: Sequence[str] | None) -> None:
-        """What was observed, and done where it is known: guesses, by which a model that can check them saves time.
+        """Remember the observed next states, and the true actions where known, as guesses.
 
-        They change no answer.
+        A model that can check guesses answers faster with them; they change no answer.
         """
         for index, transition in enumerate(transitions):
             x, y = self.key(transition.state), self.key(transition.next_state)
@@ -64,13 +64,13 @@ class ModelAnswers:
                 self._guessed_action[x, y] = actions[index]
 
     def key(self, state: State) -> str:
-        """A state's key (a text is its own), under which `state` finds it again."""
+        """A state's key (a text is its own key); `state` returns the state for it."""
         key = pictures.state_key(state)
         self._known.setdefault(key, state)
         return key
 
     def state(self, key: str) -> State:
-        """The state that `key` was asked for."""
+        """The state that `key` was given for; KeyError for any other key."""
         return self._known[key]
 
     def actions(self, states: Sequence[State], next_states: Sequence[State]) -> list[str]:
@@ -83,12 +83,12 @@ class ModelAnswers:
                 if isinstance(self.model, GuessCheckingModel)
                 else []
             )
-            found = dict(zip(guessed, self._checked_actions(guessed), strict=True)) if guessed else {}
-            rest = [row for row in rows if row not in found]
+            answers = dict(zip(guessed, self._checked_actions(guessed), strict=True)) if guessed else {}
+            rest = [row for row in rows if row not in answers]
             pairs = [(self.state(x), self.state(y)) for x, y in rest]
             inferred = self.model.infer(pairs, alternatives=1, seed=self.seed) if pairs else []
-            found |= {row: inference.action for row, inference in zip(rest, inferred, strict=True)}
-            return [found[row] for row in rows]
+            answers |= {row: inference.action for row, inference in zip(rest, inferred, strict=True)}
+            return [answers[row] for row in rows]
 
         return self._answer_questions("actions", self._actions, asked, compute, "inferring actions")
 
@@ -101,17 +101,17 @@ class ModelAnswers:
                 return self._checked_states(rows)
             return self.model.imagine_batch([self.state(x) for x, _ in rows], [z for _, z in rows], temperature=0.0)
 
-        found = self._answer_questions("states", self._states, asked, compute, "imagining next states")
-        for (x, z), state in zip(asked, found, strict=True):
+        imagined = self._answer_questions("states", self._states, asked, compute, "imagining next states")
+        for (x, z), state in zip(asked, imagined, strict=True):
             self._guessed_action.setdefault((x, self.key(state)), z)
-        return found
+        return imagined
 
     def best_states(self, states: Sequence[State], actions: Sequence[str], n: int) -> list[State]:
-        """The next state for each (x, z) that is the best of `n` draws by the IDM's score; see `best_of`."""
+        """For each (x, z) the best of `n` drawn next states by the IDM's score; see `best_of`."""
         asked = [(str(n), self.key(x), z) for x, z in zip(states, actions, strict=True)]
 
         def compute(rows: Sequence[tuple[str, ...]]) -> list[State]:
-            # Each batch draws other numbers, the same ones whenever it is asked.
+            # Each batch has a seed of its own, which is the same every time it is asked.
             seed = self.seed + int(digest("best", rows[0])[:8], 16)
             return sample_best_of_n(self.model, [self.state(x) for _, x, _ in rows], [z for _, _, z in rows], n, seed)
 
@@ -120,7 +120,7 @@ class ModelAnswers:
     def forward_log_prob(
         self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
     ) -> list[LogProb]:
-        """log P(y | x, z)."""
+        """log P(y | x, z) of each row, in nats."""
         rows = zip(states, actions, next_states, strict=True)
         asked = [("forward", self.key(x), z, self.key(y)) for x, z, y in rows]
 
@@ -133,7 +133,7 @@ class ModelAnswers:
     def inverse_log_prob(
         self, states: Sequence[State], next_states: Sequence[State], actions: Sequence[str]
     ) -> list[LogProb]:
-        """log Q(z | x, y)."""
+        """log Q(z | x, y) of each row, in nats."""
         rows = zip(states, next_states, actions, strict=True)
         asked = [("inverse", self.key(x), self.key(y), z) for x, y, z in rows]
 
@@ -144,7 +144,7 @@ class ModelAnswers:
         return self._answer_questions("scores", self._scores, asked, compute, "scoring actions")
 
     def log_prob_without_state(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
-        """log P(y | z), the state left empty."""
+        """log P(y | ∅, z) of each row, in nats, with the state left empty."""
         asked = [("alone", z, self.key(y)) for z, y in zip(actions, next_states, strict=True)]
 
         def compute(rows: Sequence[tuple[str, ...]]) -> list[LogProb]:
@@ -153,7 +153,7 @@ class ModelAnswers:
         return self._answer_questions("scores", self._scores, asked, compute, "scoring next states without their state")
 
     def _checked_states(self, rows: Sequence[tuple[str, str]]) -> list[State]:
-        """The greedy next states, by checking what was observed after the state, or that nothing changes."""
+        """The greedy next states. The guess to check is the state observed next, or else the state itself."""
         guesses = [self._observed_next_state.get(x, x) for x, _ in rows]
         checked = self.model.imagine_with_guesses(
             [self.state(x) for x, _ in rows], [z for _, z in rows], [*map(self.state, guesses)]
@@ -163,7 +163,7 @@ class ModelAnswers:
         return [state for state, _ in checked]
 
     def _checked_actions(self, rows: Sequence[tuple[str, str]]) -> list[str]:
-        """The greedy actions, by checking the true one, or the one that the next state was predicted from."""
+        """The greedy actions. The guess to check is the true action, or the one the next state was predicted from."""
         guesses = [self._guessed_action[row] for row in rows]
         checked = self.model.infer_with_guesses([(self.state(x), self.state(y)) for x, y in rows], guesses)
         asked = [("inverse", x, y, guess) for (x, y), guess in zip(rows, guesses, strict=True)]
@@ -171,7 +171,7 @@ class ModelAnswers:
         return [action for action, _ in checked]
 
     def _remember_scores(self, questions: Sequence[tuple[str, ...]], scores: Sequence[LogProb]) -> None:
-        """Remember log-probabilities that came with other answers."""
+        """Store log-probabilities that were computed along with other answers."""
         for question, score in zip(questions, scores, strict=True):
             if question not in self._scores:
                 self._scores[question] = score
@@ -193,27 +193,27 @@ class ModelAnswers:
             rows = new[start : start + ROWS_AT_ONCE]
             answers = compute(rows)
             known.update(zip(rows, answers, strict=True))
-            if self.kept is not None:
-                self.kept.add([*((kind, *pair) for pair in zip(rows, answers, strict=True)), *self._unsaved_scores])
+            if self.cache is not None:
+                self.cache.add([*((kind, *pair) for pair in zip(rows, answers, strict=True)), *self._unsaved_scores])
             self._unsaved_scores.clear()
-            self._tell(start + len(rows), len(new), weight * len(rows), weight, what)
+            self._report_progress(start + len(rows), len(new), weight * len(rows), weight, what)
         return [known[row] for row in asked]
 
     def _unanswered_questions(
         self, kind: str, known: dict[Question, Answer], asked: Sequence[Question], weight: float
     ) -> list[Question]:
-        """The questions that were never answered; what an earlier attempt kept of them is taken over first."""
+        """The questions without an answer, after taking over the cached answers of an earlier attempt."""
         new = [row for row in dict.fromkeys(asked) if row not in known]
-        if self.kept is None:
+        if self.cache is None:
             return new
-        found = {row: answer for row in new if (answer := self.kept.get(kind, row)) is not None}
-        known.update(found)
-        if self.pace is not None:
-            self.pace.done += weight * len(found)
-        return [row for row in new if row not in found]
+        cached = {row: answer for row in new if (answer := self.cache.get(kind, row)) is not None}
+        known.update(cached)
+        if self.tracker is not None:
+            self.tracker.done += weight * len(cached)
+        return [row for row in new if row not in cached]
 
-    def _tell(self, done: int, total: int, gained: float, weight: float, what: str) -> None:
-        if self.pace is not None:
-            self.pace.advance(gained, weight * (total - done), what)
+    def _report_progress(self, done: int, total: int, gained: float, weight: float, what: str) -> None:
+        if self.tracker is not None:
+            self.tracker.advance(gained, weight * (total - done), what)
         elif self.progress is not None:
             self.progress(done / total, what)

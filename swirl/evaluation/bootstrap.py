@@ -1,4 +1,4 @@
-"""How sure a figure is: 95 % intervals over sequences, seeded."""
+"""Compute seeded 95 % intervals of metrics over sequences: bootstrap and jackknife."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NORMAL_QUANTILE = 1.959964
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with the ends of its 95 % interval, in the figure's own unit."""
+    """A value with the ends of its 95 % interval, in the unit of the value."""
 
     value: float
     low: float
@@ -22,7 +22,7 @@ class Estimate:
 
 
 def sum_by_group(rows: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """Rows (N, K) summed within their groups, (G, K). One lone group is no sample, so its rows then stand alone."""
+    """Rows (N, K) summed within their groups, (G, K). A single group cannot be resampled: its rows stay."""
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < 2:
         return rows
@@ -34,21 +34,21 @@ def sum_by_group(rows: np.ndarray, groups: Sequence[str]) -> np.ndarray:
 def bootstrap_statistic(
     rows: np.ndarray, groups: Sequence[str], statistic: Callable[[np.ndarray], float], seed: int = 0
 ) -> Estimate:
-    """The percentile bootstrap (Efron 1979) of a statistic of column sums, with its value on all rows.
+    """The value of a statistic of column sums on all rows, with its percentile bootstrap interval (Efron 1979).
 
     `rows` is (N, K); `statistic` maps summed rows (K,) to a number. Whole groups (the sequences) are drawn with
-    replacement, since the transitions of one sequence resemble each other.
+    replacement, because the transitions of one sequence resemble each other.
     """
     sums = sum_by_group(rows, groups)
     draws = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
     spread = [statistic(row) for row in draws @ sums]
     low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     value = float(statistic(rows.sum(axis=0)))
-    return Estimate(value, min(float(low), value), max(float(high), value))  # rounding must not put it outside
+    return Estimate(value, min(float(low), value), max(float(high), value))  # rounding must not put the value outside
 
 
 def bootstrap_mean(values: Sequence[float | None], groups: Sequence[str], seed: int = 0) -> Estimate | None:
-    """The mean of the values that are not None, with its bootstrap interval; None when none is left."""
+    """The mean of the values that are not None, with its bootstrap interval; None if all are None."""
     kept = [(value, group) for value, group in zip(values, groups, strict=True) if value is not None]
     if not kept:
         return None
@@ -61,17 +61,18 @@ def bootstrap_mean(values: Sequence[float | None], groups: Sequence[str], seed: 
 def jackknife_statistic(
     items: Sequence[str], groups: Sequence[str], statistic: Callable[[Sequence[str]], float]
 ) -> Estimate:
-    """The value with a normal interval from the delete-one-group jackknife (Tukey 1958).
+    """The value of a statistic with a normal interval from the delete-one-group jackknife (Tukey 1958).
 
-    For counts of distinct items, which drawing with replacement would bias downwards.
+    Used for counts of distinct items, which drawing with replacement would bias downwards. A single group gives an
+    interval of width 0.
     """
     value = statistic(items)
     order = sorted(range(len(items)), key=lambda index: groups[index])
-    laid = [items[index] for index in order]  # group by group, so that leaving one out is leaving out a slice
+    by_group = [items[index] for index in order]  # in order of group, so that leaving one group out drops one slice
     starts = [place for place, index in enumerate(order) if not place or groups[index] != groups[order[place - 1]]]
     if len(starts) < 2:
         return Estimate(value, value, value)
-    ends = [*starts[1:], len(laid)]
-    left_out = [statistic(laid[:start] + laid[end:]) for start, end in zip(starts, ends, strict=True)]
-    error = float(np.sqrt((len(starts) - 1) * np.var(left_out)))
+    ends = [*starts[1:], len(by_group)]
+    without_one = [statistic(by_group[:start] + by_group[end:]) for start, end in zip(starts, ends, strict=True)]
+    error = float(np.sqrt((len(starts) - 1) * np.var(without_one)))
     return Estimate(value, value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error)

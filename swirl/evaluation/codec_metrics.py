@@ -1,4 +1,4 @@
-"""What the image codec alone loses: no prediction can be closer to the world than its codec's best drawing."""
+"""Measure what the image codec alone loses: no prediction can be closer to a frame than its codec's reconstruction."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ from typing import Any
 import numpy as np
 
 from swirl.codecs.state_codecs import ImageTokenizer
-from swirl.evaluation.frame_comparison import PictureCodec, in_pixels
+from swirl.evaluation.frame_comparison import PictureCodec, state_pixels
 from swirl.evaluation.image_metrics import psnr, ssim
 from swirl.pictures import Pixels
 from swirl.states import State
 
 MAX_FRAMES = 200
-"""Frames that are encoded and drawn again at most, in a report: their mean is sure enough."""
+"""The most frames that a report encodes and reconstructs; this many are enough for a mean."""
 
 
 def reconstruction_quality(codec: PictureCodec, state: State) -> tuple[float, float]:
     """(PSNR in dB, SSIM) of a frame's reconstruction."""
-    seen, drawn = in_pixels(state, codec.size), in_pixels(codec.reconstruct(state), codec.size)
-    return psnr(drawn, seen), ssim(drawn, seen)
+    observed, reconstructed = state_pixels(state, codec.size), state_pixels(codec.reconstruct(state), codec.size)
+    return psnr(reconstructed, observed), ssim(reconstructed, observed)
 
 
 def score_reconstructions(codec: PictureCodec, states: Sequence[State], seed: int) -> dict[str, list[float | None]]:
-    """psnr and ssim of the reconstruction of each frame, None where it is not among the FRAMES drawn ones."""
-    everyone = range(len(states))
-    chosen = random.Random(seed).sample(everyone, min(MAX_FRAMES, len(everyone)))
-    found = {i: reconstruction_quality(codec, states[i]) for i in chosen}
-    return {name: [found[i][k] if i in found else None for i in everyone] for k, name in enumerate(("psnr", "ssim"))}
+    """psnr and ssim of each frame's reconstruction; None for frames that are not among the MAX_FRAMES drawn ones."""
+    indices = range(len(states))
+    chosen = random.Random(seed).sample(indices, min(MAX_FRAMES, len(indices)))
+    quality = {i: reconstruction_quality(codec, states[i]) for i in chosen}
+    return {name: [quality[i][k] if i in quality else None for i in indices] for k, name in enumerate(("psnr", "ssim"))}
 
 
 def mean_reconstruction_quality(codec: ImageTokenizer, frames: Sequence[Pixels]) -> dict[str, Any]:
-    """Means over (at most 200) frames of the PSNR in dB and the SSIM of what the codec draws again."""
+    """The number of frames used, and the mean PSNR (dB) and SSIM of the codec's reconstructions.
+
+    Of many frames, every n-th is used: 200 to 399.
+    """
     frames = frames[:: max(1, len(frames) // 200)]
-    drawn = codec.decode(codec.encode(frames))
-    pairs = list(zip(drawn, frames, strict=True))
+    reconstructed = codec.decode(codec.encode(frames))
+    pairs = list(zip(reconstructed, frames, strict=True))
     return {
         "frames": len(frames),
         "psnr": round(float(np.mean([psnr(a, b) for a, b in pairs])), 2),
@@ -45,5 +48,5 @@ def mean_reconstruction_quality(codec: ImageTokenizer, frames: Sequence[Pixels])
 
 
 def count_codes_used(codec: PictureCodec, states: Sequence[State]) -> int:
-    """The number of different codes in the frames' tokens."""
+    """The number of distinct codes in the frames' tokens."""
     return len({token for state in states for token in codec.encode_state(state)})

@@ -1,4 +1,4 @@
-"""Frames compared as the model sees them: token by token, and pixel by pixel."""
+"""Compare frames as the model sees them: token by token and pixel by pixel."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ Measure = Callable[[str, str], float]
 """Compares a predicted state with the observed one, both given by their keys."""
 
 MAX_CACHED_FRAMES = 512
-"""Decoded frames that are kept; at 512 pixels a side they take 400 MB."""
+"""Decoded frames that are cached; at 512 pixels a side they take 400 MB."""
 
 
 class PictureCodec(Protocol):
-    """What evaluation needs of an image codec; `swirl.codecs.state_codecs.ImageCodec` has it."""
+    """What evaluation needs of an image codec; `swirl.codecs.state_codecs.ImageCodec` has it.
+
+    `size` is the width and height of its frames in pixels.
+    """
 
     size: tuple[int, int]
 
@@ -37,31 +40,31 @@ class PictureModel(EvaluatedModel, Protocol):
 
 
 class Frames:
-    """Frames by their keys, as tokens and as pixels of the codec's size; `state_of` finds a key's state."""
+    """Frames by their keys, as tokens and as pixels at the codec's size; `state_of` maps a key to its state."""
 
     def __init__(self, codec: PictureCodec, state_of: Callable[[str], State]) -> None:
         self.codec, self.state_of = codec, state_of
-        self._pixels = lru_cache(maxsize=MAX_CACHED_FRAMES)(self._decoded)
+        self._pixels = lru_cache(maxsize=MAX_CACHED_FRAMES)(self._decode)
         self._tokens: dict[str, list[int]] = {}
 
     @cached_property
     def measures(self) -> Mapping[str, Measure]:
-        """exact_match, token_accuracy, psnr and ssim, and with weights at hand lpips and clip_similarity.
+        """exact_match, token_accuracy, psnr and ssim, and if their weights are available lpips and clip_similarity.
 
-        - exact_match: 1 when all of a frame's tokens are those of the observed frame. A codec that draws different
-          frames with the same tokens takes them for equal, so read it beside `codec/psnr` and `copy/exact_match`.
+        - exact_match: 1 if all of a frame's tokens are those of the observed frame. A codec that encodes different
+          frames as the same tokens makes them equal, so read it beside `codec/psnr` and `copy/exact_match`.
         - token_accuracy: the share of token positions at which both have the same code, 0 to 1.
-        - psnr (dB) and ssim against the observed frame itself, at the codec's size: see `images`.
+        - psnr (dB) and ssim against the observed frame itself, at the codec's size: see `image_metrics`.
         """
         by_pixels = {"psnr": psnr, "ssim": ssim, **perceptual_measures()}
         return {
             "exact_match": self.exact_match,
             "token_accuracy": self.token_accuracy,
-            **{name: self._of_pixels(compare) for name, compare in by_pixels.items()},
+            **{name: self._pixel_measure(compare) for name, compare in by_pixels.items()},
         }
 
     def exact_match(self, ours: str, theirs: str) -> float:
-        """1 when both have the same tokens, else 0."""
+        """1 if both have the same tokens, else 0."""
         return float(self.tokens(ours) == self.tokens(theirs))
 
     def token_accuracy(self, ours: str, theirs: str) -> float:
@@ -75,14 +78,14 @@ class Frames:
             self._tokens[key] = list(self.codec.encode_state(self.state_of(key)))
         return self._tokens[key]
 
-    def _of_pixels(self, compare: Callable[[Pixels, Pixels], float]) -> Measure:
+    def _pixel_measure(self, compare: Callable[[Pixels, Pixels], float]) -> Measure:
         return lambda ours, theirs: compare(self._pixels(ours), self._pixels(theirs))
 
-    def _decoded(self, key: str) -> Pixels:
-        return in_pixels(self.state_of(key), self.codec.size)
+    def _decode(self, key: str) -> Pixels:
+        return state_pixels(self.state_of(key), self.codec.size)
 
 
-def in_pixels(state: State, size: tuple[int, int]) -> Pixels:
-    """A picture's pixels, scaled to `size` (width, height). Raises SwirlError when it is no image."""
+def state_pixels(state: State, size: tuple[int, int]) -> Pixels:
+    """A picture's pixels, scaled to `size` (width, height). Raises SwirlError if the file is not an image."""
     assert state.picture is not None
     return pictures.pixels(state.picture, size)

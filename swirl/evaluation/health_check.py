@@ -1,7 +1,7 @@
-"""A glance at the latent actions: do they mean something, have they collapsed, do they give the next state away?
+"""Run a quick health check of the latent actions: are they meaningful, have they collapsed, do they leak?
 
-A few dozen transitions are enough to tell a sound model from a broken one, in seconds. `evaluate` measures the same
-things on a whole part of a collection.
+A few dozen transitions are enough to tell a sound model from a broken one within seconds. `evaluate` measures the same
+properties on a whole part of a collection.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from swirl.progress import ProgressCallback
 from swirl.states import StateSequence, Transition
 
 MAX_CHECKED = 40
-"""Transitions: enough to tell a collapsed model from a sound one, a few seconds on two cores."""
+"""The most transitions that are checked: enough to tell a collapsed model from a sound one, in seconds on two cores."""
 
 
 def check_health(
@@ -28,7 +28,7 @@ def check_health(
     true_actions: Sequence[str] | None,
     progress: ProgressCallback | None = None,
 ) -> HealthCheck:
-    """Look at the actions that a model infers for these transitions, of which there must be one at least."""
+    """Check the actions that a model infers for these transitions; there must be at least one."""
     rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress))
     with limit_prediction_length(model, rows.next_states):
         cases = check_transitions(rows)
@@ -42,21 +42,21 @@ def check_health(
             exact_match(z, truth) for z, truth in zip(rows.inferred_actions, true_actions, strict=True)
         ]
     columns["length"] = list(action_health.word_counts(rows.inferred_actions))
-    figures = {name: value for name, values in columns.items() if (value := bootstrap.bootstrap_mean(values, groups))}
+    figures = {name: mean for name, values in columns.items() if (mean := bootstrap.bootstrap_mean(values, groups))}
     for name, count in (("distinct", lambda z: float(len(set(z)))), ("effective", action_health.effective_number)):
         figures[name] = bootstrap.jackknife_statistic(rows.inferred_actions, groups, count)
     return HealthCheck(cases, figures)
 
 
 def check_transitions(rows: EvaluatedRows) -> tuple[CheckedTransition, ...]:
-    """The cases of all rows."""
+    """Each row as a checked transition."""
     others = other_actions(rows.inferred_actions)
     own = rows.answers.forward_log_prob(rows.states, rows.inferred_actions, rows.next_states)
-    told = [z if z is not None else own_z for z, own_z in zip(others, rows.inferred_actions, strict=True)]
-    swapped = rows.answers.forward_log_prob(rows.states, told, rows.next_states)
+    swapped_actions = [own_z if z is None else z for z, own_z in zip(others, rows.inferred_actions, strict=True)]
+    swapped = rows.answers.forward_log_prob(rows.states, swapped_actions, rows.next_states)
     stitched, alone = leakage.stitch(rows), leakage.state_ablation(rows)
-    shared = leakage.overlap(rows, rows.inferred_actions) if rows.kind == "text" else [None] * len(rows.transitions)
-    again = cycle.action_exact_match(rows)
+    overlap = leakage.overlap(rows, rows.inferred_actions) if rows.kind == "text" else [None] * len(rows.transitions)
+    read_back = cycle.action_exact_match(rows)
     return tuple(
         CheckedTransition(
             t.sequence_id,
@@ -65,21 +65,21 @@ def check_transitions(rows: EvaluatedRows) -> tuple[CheckedTransition, ...]:
             rows.true_actions[i] if rows.true_actions is not None else None,
             others[i],
             own[i].total - swapped[i].total if others[i] is not None else None,
-            bool(again[i]),
+            bool(read_back[i]),
             stitched[i],
             alone[i],
-            shared[i],
+            overlap[i],
         )
         for i, t in enumerate(rows.transitions)
     )
 
 
 def other_actions(actions: Sequence[str]) -> list[str | None]:
-    """For each action the next one in the list, round its end, that is another; None when all are one."""
+    """For each action the next different one in the list, which wraps around; None if all actions are the same."""
     return [next((a for a in (*actions[i:], *actions[:i]) if a != own), None) for i, own in enumerate(actions)]
 
 
 def sample_transitions(sequences: Sequence[StateSequence], limit: int = MAX_CHECKED, seed: int = 0) -> list[Transition]:
-    """Some transitions of all sequences, always the same."""
-    everyone = [transition for sequence in sequences for transition in sequence.transitions()]
-    return random.Random(seed).sample(everyone, min(limit, len(everyone)))
+    """At most `limit` random transitions of all sequences, always the same ones for a seed."""
+    transitions = [transition for sequence in sequences for transition in sequence.transitions()]
+    return random.Random(seed).sample(transitions, min(limit, len(transitions)))

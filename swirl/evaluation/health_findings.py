@@ -1,4 +1,4 @@
-"""What a glance at a model's actions finds, and how it is kept. Nothing here needs a scoring package."""
+"""The result of a health check of a model's actions, and its JSON form. Nothing here imports a scoring package."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from swirl.evaluation.bootstrap import Estimate
 
 @dataclass(frozen=True)
 class CheckedTransition:
-    """What was found of one transition; None stands for what is not defined there.
+    """The findings on one transition; None marks what is not defined there.
 
-    `shuffling` is log P(y | x, z) − log P(y | x, `swapped`) in nats, with the action of another transition that was
-    given another; `stitch` and `ablation` are nats per token (see `leakage`), `overlap` a share from 0 to 1.
-    `read_back` says whether the action was inferred again from the state imagined with it.
+    `swapped` is a different action, inferred for another transition, and `shuffling` is
+    log P(y | x, z) − log P(y | x, `swapped`) in nats. `stitch` and `ablation` are in nats per token (see `leakage`),
+    `overlap` is a share from 0 to 1. `read_back` says whether the IDM infers the action again from the state that was
+    predicted with it.
     """
 
     sequence: str
@@ -32,26 +33,27 @@ class CheckedTransition:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """The cases, and the figures over all of them with their 95 % intervals over sequences.
+    """The checked transitions, and figures over all of them with 95 % intervals over sequences.
 
-    Of `figures`, `shuffling`, `stitch`, `ablation` and `overlap` are means of the cases' numbers, `read_back` and
-    `agreement` (with the true actions, where they are known) shares, `distinct` and `effective` counts of actions,
-    `length` words. What is defined nowhere is left out: `overlap` of pictures, `shuffling` where all actions are one.
+    In `figures`, `shuffling`, `stitch`, `ablation` and `overlap` are means of the transitions' values; `read_back` and
+    `agreement` (with the true actions, where known) are shares; `distinct` and `effective` are numbers of actions;
+    `length` is a number of words. A figure that is defined on no transition is left out: `overlap` for pictures,
+    `shuffling` if all actions are the same.
     """
 
     cases: tuple[CheckedTransition, ...]
     figures: dict[str, Estimate]
 
 
-def health_check_to_json(look: HealthCheck) -> dict[str, Any]:
-    """A glance as the history keeps it."""
+def health_check_to_json(check: HealthCheck) -> dict[str, Any]:
+    """A health check as the history stores it."""
     return {
-        "cases": [asdict(case) for case in look.cases],
-        "figures": {name: [value.value, value.low, value.high] for name, value in look.figures.items()},
+        "cases": [asdict(case) for case in check.cases],
+        "figures": {name: [value.value, value.low, value.high] for name, value in check.figures.items()},
     }
 
 
-def health_check_from_json(kept: Mapping[str, Any]) -> HealthCheck:
-    """The glance that was kept."""
-    figures = {name: Estimate(*value) for name, value in kept["figures"].items()}
-    return HealthCheck(tuple(CheckedTransition(**case) for case in kept["cases"]), figures)
+def health_check_from_json(stored: Mapping[str, Any]) -> HealthCheck:
+    """The health check from its stored form."""
+    figures = {name: Estimate(*value) for name, value in stored["figures"].items()}
+    return HealthCheck(tuple(CheckedTransition(**case) for case in stored["cases"]), figures)

@@ -1,6 +1,6 @@
-"""Have the latent actions collapsed, do they leak the next state, does the forward model listen to them?
+"""The rules and thresholds that say whether latent actions have collapsed, leak the next state, or are ignored.
 
-The rules and their thresholds, for a glance as for a whole report. Nothing here needs a scoring package.
+The quick health check and the full report use the same rules. Nothing here imports a scoring package.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from swirl.evaluation.bootstrap import Estimate
 
 MIN_EFFECTIVE_ACTIONS = 3.0
-"""Effective actions below which they hardly differ."""
+"""The effective number of actions below which they have collapsed."""
 
 LEAK_OVERLAP = 0.2
-"""The share of the next state's new word pairs in the action, beyond that of the true actions, from which it copies."""
+"""The share of the next state's new word pairs in the action, beyond the true actions' share, above which it copies."""
 
 LEAK_LOSS = 0.5
-"""Nats a token: where a foreign next state and an empty state both cost less, the action carries the next state."""
+"""Nats per token. If a foreign next state and an empty state both cost less, the action carries the next state."""
 
 LEAK_FOREIGN_CONTEXT = 0.0
-"""The foreign context's figure below which the prediction is nearer to the action's own next state than to x'."""
+"""The `leakage/foreign_context` below which a prediction is nearer to the action's own next state than to x'."""
 
 
 @dataclass(frozen=True)
 class ActionHealth:
-    """What was found, and in a sentence."""
+    """The verdict on the inferred actions; `sentence` says it in words."""
 
     is_heard: bool
     is_collapsed: bool
@@ -36,62 +36,71 @@ class ActionHealth:
 
 
 def effective_number(actions: Sequence[str]) -> float:
-    """exp(H) with H the entropy, in nats, of the actions' frequencies: as many equally frequent ones would do.
+    """The Hill number (1973) of the actions: exp(H), where H is the entropy of their frequencies in nats.
 
-    A number from 1, which means that one action explains everything, up to that of the actions (a Hill number, 1973).
+    It is the number of equally frequent actions that would have the same entropy: from 1, where one action explains
+    everything, up to the number of actions.
     """
     shares = [count / len(actions) for count in Counter(actions).values()]
     return math.exp(-sum(share * math.log(share) for share in shares))
 
 
 def collapse_threshold(transitions: int, effective_true: float | None = None) -> float:
-    """The effective number below which actions have collapsed: FEW, or half of what there is to tell apart if less."""
+    """The effective number below which actions have collapsed.
+
+    MIN_EFFECTIVE_ACTIONS, or if less, half of the transitions or half of the true actions' effective number.
+    """
     return min(MIN_EFFECTIVE_ACTIONS, 0.5 * transitions, math.inf if effective_true is None else 0.5 * effective_true)
 
 
 def is_collapsed(effective: float, transitions: int, effective_true: float | None = None) -> bool:
-    """Whether an effective number of actions, on so many transitions, is too small for them to mean anything."""
+    """Whether an effective number of actions on this many transitions is too small for them to mean anything."""
     return effective < collapse_threshold(transitions, effective_true)
 
 
 def is_copying(overlap: float | None, overlap_true: float | None = None) -> bool:
-    """Whether the actions hold more of the next states' words than the true ones, which may name new things too."""
+    """Whether the actions hold more of the next states' new word pairs than the true actions, which may hold some."""
     return overlap is not None and overlap - (overlap_true or 0.0) > LEAK_OVERLAP
 
 
 def is_carrying(stitch: float, ablation: float, heard: bool) -> bool:
-    """Whether actions that are listened to tell the next state by themselves, from whatever state."""
+    """Whether actions that the forward model listens to give the next state by themselves, whatever the state."""
     return heard and stitch < LEAK_LOSS and ablation < LEAK_LOSS
 
 
 def assess_actions(metrics: Mapping[str, Estimate], transitions: int) -> ActionHealth:
-    """What a report's metrics say of the inferred actions, on so many transitions.
+    """The verdict on the inferred actions from a report's metrics, on this many transitions.
 
-    heard: another transition's action makes the next state less likely (`controllability/log_prob_gain`, the whole
-    interval over 0). leaking: the action copies the next state (`leakage/overlap`), or is heard and either carries it
+    Heard: the action of another transition makes the next state less likely (`controllability/log_prob_gain`, the whole
+    interval above 0). Leaking: the action copies the next state (`leakage/overlap`), or is heard and either carries it
     (`leakage/stitch` and `leakage/state_ablation`) or brings it along into a foreign context
-    (`leakage/foreign_context`, the whole interval below BROUGHT_ALONG).
+    (`leakage/foreign_context`, the whole interval below LEAK_FOREIGN_CONTEXT).
     """
 
     def value(name: str) -> float | None:
         return metrics[name].value if name in metrics else None
 
     effective, heard = metrics["health/effective_number"].value, metrics["controllability/log_prob_gain"].low > 0
-    few_alone = is_collapsed(effective, transitions, value("health/effective_number_true"))
+    collapsed = is_collapsed(effective, transitions, value("health/effective_number_true"))
     copies = is_copying(value("leakage/overlap"), value("leakage/overlap_true"))
     carries = is_carrying(metrics["leakage/stitch"].value, metrics["leakage/state_ablation"].value, heard)
     foreign = metrics.get("leakage/foreign_context")
     brings = heard and foreign is not None and foreign.high < LEAK_FOREIGN_CONTEXT
     leaks = copies or carries or brings
-    if few_alone:
-        sentence = f"The inferred actions have collapsed: {effective:.1f} effective ones explain everything."
+    if collapsed:
+        sentence = f"The inferred actions have collapsed: {effective:.1f} effective actions explain everything."
     elif leaks:
-        how = "copies its words" if copies else "tells it without the state" if carries else "brings it along elsewhere"
-        sentence = f"The inferred actions leak the next state: the action {how}."
+        symptom = (
+            "copies its words" if copies else "gives it without the state" if carries else "takes it to other states"
+        )
+        sentence = f"The inferred actions leak the next state: the action {symptom}."
     elif not heard:
-        sentence = "The forward model does not surely listen to the inferred actions: another one serves it as well."
+        sentence = (
+            "The forward model may be ignoring the inferred actions: another action predicts the next state as well."
+        )
     else:
         sentence = (
-            f"The inferred actions are heard, have not collapsed ({effective:.1f} effective ones) and do not leak."
+            f"The inferred actions steer the forward model, have not collapsed ({effective:.1f} effective actions) "
+            "and do not leak."
         )
-    return ActionHealth(heard, few_alone, leaks, sentence)
+    return ActionHealth(heard, collapsed, leaks, sentence)

@@ -1,4 +1,4 @@
-"""The inverse dynamics model against the true actions; defined only where the data have them."""
+"""Score the inverse dynamics model against the true actions, where the data have them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from swirl.evaluation.text_metrics import exact_match, rouge_l
 
 
 def score_actions(rows: EvaluatedRows) -> dict[str, list[float]]:
-    """exact_match, rouge_l and log_prob for each transition; empty without true actions. Higher is better.
+    """exact_match, rouge_l and log_prob of each transition; empty without true actions. Higher is better.
 
     - exact_match (0 or 1): the greedy action is the true one, word for word. Where nothing changed, several actions
-      may be right and this counts only one of them.
+      may be right, but only the true one counts.
     - rouge_l (0 to 1): ROUGE-L (Lin 2004) of the greedy action against the true one (the paper's text metric).
     - log_prob: log Q(z | x, y) of the true action, nats per token, up to 0 (section 3 of the paper).
     """

@@ -1,4 +1,4 @@
-"""Every metric that the data allow, each with its interval."""
+"""Compute every metric that the data allow, each with its 95 % interval."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from swirl.evaluation.text_metrics import bleu, bleu_counts, chrf, chrf_counts
 ORDER = ("forward", "copy", "inverse", "cycle", "controllability", "health", "leakage", "horizon", "codec")
 
 MAX_CHRF_TEXTS = 2000
-"""Transitions whose predicted texts are compared letter by letter at most."""
+"""The most transitions whose predicted texts are scored with chrF."""
 
 
 def compute_metrics(
     rows: EvaluatedRows, columns: Mapping[str, Sequence[float | None]], seed: int = 0
 ) -> dict[str, Estimate]:
-    """All metrics with their intervals; `columns` are those of `per_transition`.
+    """All metrics with their intervals, by name; `columns` come from `scores_per_transition`.
 
-    Each metric is defined where it is computed, in the module of its group.
+    Each metric is defined in the module of its group.
     """
     groups = [transition.sequence_id for transition in rows.transitions]
     metrics: dict[str, Estimate] = {}
     for name, values in columns.items():
-        value = bootstrap.bootstrap_mean(values, groups, seed)
-        if value is not None:
-            metrics[name] = value
+        mean = bootstrap.bootstrap_mean(values, groups, seed)
+        if mean is not None:
+            metrics[name] = mean
     metrics |= corpus_text_metrics(rows, groups, seed) if rows.kind == "text" else corpus_frame_metrics(rows)
     for suffix, actions in (("", rows.inferred_actions), ("_true", rows.true_actions)):
         if actions is not None:
@@ -54,74 +54,76 @@ def compute_metrics(
 
 
 def corpus_text_metrics(rows: EvaluatedRows, groups: Sequence[str], seed: int) -> dict[str, Estimate]:
-    """Corpus BLEU and chrF of the predicted texts, and of copying."""
-    found: dict[str, Estimate] = {}
-    for name, predictions in (("forward", forward.predicted_keys(rows)), ("copy", copy_baseline.predicted_keys(rows))):
-        if predictions is not None:
-            found[f"{name}/bleu"] = bootstrap.bootstrap_statistic(
-                bleu_counts(predictions, rows.next_keys), groups, bleu, seed
-            )
-            chosen = rows.sample_indices(MAX_CHRF_TEXTS, seed)
-            sums = chrf_counts([predictions[i] for i in chosen], [rows.next_keys[i] for i in chosen])
-            found[f"{name}/chrf"] = bootstrap.bootstrap_statistic(sums, [groups[i] for i in chosen], chrf, seed)
-    return found
+    """Corpus BLEU and chrF of the predicted texts and of the copy baseline."""
+    metrics: dict[str, Estimate] = {}
+    for name, predictions in predictions_and_copies(rows):
+        metrics[f"{name}/bleu"] = bootstrap.bootstrap_statistic(
+            bleu_counts(predictions, rows.next_keys), groups, bleu, seed
+        )
+        chosen = rows.sample_indices(MAX_CHRF_TEXTS, seed)
+        counts = chrf_counts([predictions[i] for i in chosen], [rows.next_keys[i] for i in chosen])
+        metrics[f"{name}/chrf"] = bootstrap.bootstrap_statistic(counts, [groups[i] for i in chosen], chrf, seed)
+    return metrics
+
+
+def predictions_and_copies(rows: EvaluatedRows) -> list[tuple[str, list[str]]]:
+    """The keys of the predicted next states as "forward", where they are defined, and of the copies as "copy"."""
+    predictions = forward.predicted_keys(rows)
+    copies = ("copy", copy_baseline.predicted_keys(rows))
+    return [copies] if predictions is None else [("forward", predictions), copies]
 
 
 def corpus_frame_metrics(rows: EvaluatedRows) -> dict[str, Estimate]:
-    """How many codes the observed frames take: counted, not estimated, so that the interval is the figure."""
+    """The number of codes that the observed frames use; a count, not an estimate, so its interval is the count."""
     codes = float(codec_metrics.count_codes_used(rows.frames.codec, list({*rows.states, *rows.next_states})))
     return {"codec/codes_used": Estimate(codes, codes, codes)}
 
 
 def scores_per_transition(rows: EvaluatedRows, seed: int) -> dict[str, Sequence[float | None]]:
-    """The metrics that are means over transitions, as one number a transition."""
-    found: dict[str, Sequence[float | None]] = {"forward/log_prob": forward.log_prob(rows)}
+    """The metrics that are means over transitions, as one number per transition (None where undefined)."""
+    columns: dict[str, Sequence[float | None]] = {"forward/log_prob": forward.log_prob(rows)}
     predictions = forward.predicted_keys(rows)
     if predictions is not None:
         compared = forward.compare_states(predictions, rows.next_keys, rows.measures)
-        found |= {f"forward/{name}": values for name, values in compared.items()}
-    found |= {f"copy/{name}": values for name, values in copy_baseline.score_predictions(rows).items()}
-    found |= {f"inverse/{name}": values for name, values in inverse.score_actions(rows).items()}
-    found |= {f"inverse/{name}": values for name, values in action_recovery.probe_actions(rows, seed).items()}
-    found["cycle/exact_match"] = cycle.state_exact_match(rows)
-    found["cycle/action_exact_match"] = cycle.action_exact_match(rows)
-    found["cycle/log_prob"] = cycle.log_prob(rows)
-    found["controllability/log_prob_gain"] = controllability.log_prob_gain(rows, seed)
-    found["health/mean_length"] = action_health.word_counts(rows.inferred_actions)
-    if groups := action_health.zero_variance(rows, seed):
-        found["health/zero_variance"] = groups
-    found["leakage/stitch"] = leakage.stitch(rows, seed)
-    found["leakage/foreign_context"] = leakage.foreign_context(rows, seed)
-    found["leakage/state_ablation"] = leakage.state_ablation(rows, seed)
+        columns |= {f"forward/{name}": values for name, values in compared.items()}
+    columns |= {f"copy/{name}": values for name, values in copy_baseline.score_predictions(rows).items()}
+    columns |= {f"inverse/{name}": values for name, values in inverse.score_actions(rows).items()}
+    columns |= {f"inverse/{name}": values for name, values in action_recovery.probe_actions(rows, seed).items()}
+    columns["cycle/exact_match"] = cycle.state_exact_match(rows)
+    columns["cycle/action_exact_match"] = cycle.action_exact_match(rows)
+    columns["cycle/log_prob"] = cycle.log_prob(rows)
+    columns["controllability/log_prob_gain"] = controllability.log_prob_gain(rows, seed)
+    columns["health/mean_length"] = action_health.word_counts(rows.inferred_actions)
+    if zero_variance := action_health.zero_variance(rows, seed):
+        columns["health/zero_variance"] = zero_variance
+    columns["leakage/stitch"] = leakage.stitch(rows, seed)
+    columns["leakage/foreign_context"] = leakage.foreign_context(rows, seed)
+    columns["leakage/state_ablation"] = leakage.state_ablation(rows, seed)
     if rows.true_actions is not None:
-        found["health/mean_length_true"] = action_health.word_counts(rows.true_actions)
-    found |= {f"horizon/{name}": values for name, values in horizon.score_rollouts(rows, seed).items()}
-    found |= {f"copy/{name}": values for name, values in horizon.score_copies(rows, seed).items()}
-    return found | (
+        columns["health/mean_length_true"] = action_health.word_counts(rows.true_actions)
+    columns |= {f"horizon/{name}": values for name, values in horizon.score_rollouts(rows, seed).items()}
+    columns |= {f"copy/{name}": values for name, values in horizon.score_copies(rows, seed).items()}
+    return columns | (
         text_scores_per_transition(rows, seed) if rows.kind == "text" else frame_scores_per_transition(rows, seed)
     )
 
 
 def text_scores_per_transition(rows: EvaluatedRows, seed: int) -> dict[str, Sequence[float | None]]:
-    """What only texts have: embeddings of their words, and actions that hold words of the next state and so leak it."""
-    found: dict[str, Sequence[float | None]] = {"leakage/overlap": leakage.overlap(rows, rows.inferred_actions)}
+    """Scores that only texts have: BERTScore, and the overlap of the action's words with the next state's."""
+    columns: dict[str, Sequence[float | None]] = {"leakage/overlap": leakage.overlap(rows, rows.inferred_actions)}
     if rows.true_actions is not None:
-        found["leakage/overlap_true"] = leakage.overlap(rows, rows.true_actions)
+        columns["leakage/overlap_true"] = leakage.overlap(rows, rows.true_actions)
     if bert_score.model_folder() is not None:
-        for name, predictions in (
-            ("forward", forward.predicted_keys(rows)),
-            ("copy", copy_baseline.predicted_keys(rows)),
-        ):
-            if predictions is not None:
-                found[f"{name}/bertscore"] = bert_score.score_predictions(rows, predictions, seed)
-    return found
+        for name, predictions in predictions_and_copies(rows):
+            columns[f"{name}/bertscore"] = bert_score.score_predictions(rows, predictions, seed)
+    return columns
 
 
 def frame_scores_per_transition(rows: EvaluatedRows, seed: int) -> dict[str, Sequence[float | None]]:
-    """What only pictures have: distances in pixels, and what the codec alone loses."""
-    found: dict[str, Sequence[float | None]] = {
+    """Scores that only pictures have: distances in pixels, and what the codec alone loses."""
+    columns: dict[str, Sequence[float | None]] = {
         "cycle/psnr": cycle.score_predictions(rows, "psnr"),
         "controllability/delta_psnr": controllability.delta_psnr(rows, seed),
     }
-    drawn = codec_metrics.score_reconstructions(rows.frames.codec, rows.next_states, seed)
-    return found | {f"codec/{name}": values for name, values in drawn.items()}
+    quality = codec_metrics.score_reconstructions(rows.frames.codec, rows.next_states, seed)
+    return columns | {f"codec/{name}": values for name, values in quality.items()}

@@ -1,11 +1,11 @@
-"""Perceptual measures of frames, for those who have the weights: nothing is ever downloaded.
+"""Perceptual measures of frames, available if their weights are on this machine; nothing is ever downloaded.
 
 - clip_similarity: set the environment variable SWIRL_CLIP to a folder that transformers' `CLIPModel` and its image
   processor load, such as a copy of `openai/clip-vit-base-patch32`.
-- lpips: install the package `lpips`; its AlexNet must lie where torchvision keeps weights (`checkpoints/` in
+- lpips: install the package `lpips`; its AlexNet weights must be where torchvision keeps weights (`checkpoints/` in
   `torch.hub.get_dir()`, which TORCH_HOME moves).
 
-Without them the report does not have these measures.
+Without them the report leaves these measures out.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from swirl.errors import SwirlError
+from swirl.evaluation.clip import CLIP_VARIABLE, load_clip
 from swirl.pictures import Pixels
 
-CLIP_VARIABLE = "SWIRL_CLIP"
 SMALLEST = 64
 """The shorter side, in pixels, that AlexNet needs; smaller frames are enlarged by a whole factor."""
 
@@ -30,16 +29,16 @@ Compare = Callable[[Pixels, Pixels], float]
 
 
 def perceptual_measures() -> dict[str, Compare]:
-    """The measures whose weights are here, by name; they are loaded when a measure is first used.
+    """The measures whose weights are available, by name; the weights are loaded when a measure is first used.
 
-    Then SwirlError is raised if SWIRL_CLIP names a folder without a CLIP.
+    That first use raises SwirlError if SWIRL_CLIP names a folder without a CLIP model.
     """
-    found: dict[str, Compare] = {}
+    measures: dict[str, Compare] = {}
     if has_lpips():
-        found["lpips"] = lambda a, b: _lpips()(a, b)
+        measures["lpips"] = lambda a, b: _lpips()(a, b)
     if folder := os.environ.get(CLIP_VARIABLE):
-        found["clip_similarity"] = lambda a, b: _clip(folder)(a, b)
-    return found
+        measures["clip_similarity"] = lambda a, b: load_clip(folder).frame_similarity(a, b)
+    return measures
 
 
 def has_lpips() -> bool:
@@ -64,35 +63,8 @@ def _lpips() -> Compare:
         return torch.from_numpy(large.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
 
     def lpips(a: Pixels, b: Pixels) -> float:
-        """LPIPS (Zhang et al. 2018), AlexNet: 0 for equal frames, higher the more they differ to the eye."""
+        """LPIPS (Zhang et al. 2018) with AlexNet: 0 for equal frames, higher the more they differ to the eye."""
         with torch.inference_mode():
             return float(network(tensor(a), tensor(b)))
 
     return lpips
-
-
-@cache
-def _clip(folder: str) -> Compare:
-    import torch
-    from transformers import CLIPModel
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
-    try:
-        model = CLIPModel.from_pretrained(folder, local_files_only=True).eval()
-        processor = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise SwirlError(
-            f"{CLIP_VARIABLE} names {folder}, which holds no CLIP model; name a folder that does, or unset "
-            f"{CLIP_VARIABLE}."
-        ) from error
-
-    def embedding(frame: Pixels) -> torch.Tensor:
-        inputs = processor(images=frame, input_data_format="channels_last", return_tensors="pt")
-        return model.get_image_features(**inputs).pooler_output
-
-    def clip_similarity(a: Pixels, b: Pixels) -> float:
-        """The cosine of both frames' CLIP embeddings, -1 to 1."""
-        with torch.inference_mode():
-            return float(torch.nn.functional.cosine_similarity(embedding(a), embedding(b))[0])
-
-    return clip_similarity

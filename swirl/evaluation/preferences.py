@@ -1,4 +1,4 @@
-"""Votes between two models, and how sure the rate is at which one of them wins."""
+"""Count votes between two models, and compute the interval of the rate at which one of them wins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from swirl.evaluation.bootstrap import NORMAL_QUANTILE, Estimate
 
 @dataclass(frozen=True)
 class Tally:
-    """How often each of two won; ties and skipped questions are counted apart and decide nothing."""
+    """How often each of two models won; ties and skipped questions are counted separately and decide nothing."""
 
     wins: int
     losses: int
@@ -20,17 +20,17 @@ class Tally:
 
     @property
     def decided(self) -> int:
-        """The votes for either of the two."""
+        """The number of votes for either of the two."""
         return self.wins + self.losses
 
     @property
     def rate(self) -> Estimate | None:
-        """The first one's share of the decided votes with its Wilson interval; None while none is decided."""
+        """The first model's share of the decided votes with its Wilson interval; None while no vote is decided."""
         return wilson_interval(self.wins, self.decided) if self.decided else None
 
 
 def tally(votes: Iterable[tuple[str, str, str]], first: str, second: str) -> Tally:
-    """Count the votes (left, right, choice) between `first` and `second`, whichever side each stood on."""
+    """Count the votes (left, right, choice) between `first` and `second`, on whichever side each was shown."""
     counts = {"first": 0, "second": 0, "tie": 0, "skip": 0}
     for left, right, choice in votes:
         if {left, right} == {first, second}:
@@ -40,9 +40,9 @@ def tally(votes: Iterable[tuple[str, str, str]], first: str, second: str) -> Tal
 
 
 def wilson_interval(successes: int, trials: int) -> Estimate:
-    """A share of `trials` with its 95 % score interval (Wilson 1927), which stays sound for few trials.
+    """The share of successes with its 95 % score interval (Wilson 1927), which holds even for few trials.
 
-    Raises ValueError without a trial.
+    Raises ValueError if there are no trials.
     """
     if trials < 1:
         raise ValueError("A share of no trials has no interval.")

@@ -1,4 +1,4 @@
-"""How far an evaluation is, and how long it will take yet."""
+"""Track the progress of an evaluation and estimate the time left."""
 
 from __future__ import annotations
 
@@ -9,38 +9,39 @@ from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 
 MIN_SECONDS_TO_ESTIMATE = 3.0
-"""Seconds of work after which the time left is told."""
+"""Seconds of work after which the time left is estimated."""
 
 
 class EvaluationStopped(SwirlError):
-    """The evaluation was asked to stop. What was answered so far is in the file that was given to it."""
+    """The evaluation was asked to stop. The answers so far are in its cache file, if it was given one."""
 
 
 @dataclass
 class ProgressTracker:
-    """Tells `tell` the share of an evaluation that is done, in words with the time left.
+    """Reports the share of an evaluation that is done to `report`, and the time left in words.
 
-    `expected` is about how many questions there will be; where there are more, the share waits.
+    `expected` is the estimated number of questions. The share never goes back; if there turn out to be more questions,
+    it stands still until the work catches up.
     """
 
-    tell: ProgressCallback | None
+    report: ProgressCallback | None
     expected: float
     done: float = 0.0
     share: float = 0.0
     started: tuple[float, float] | None = None
 
     def advance(self, weight: float, rest: float, what: str) -> None:
-        """`weight` more questions are answered, and `rest` of their kind are left."""
+        """Count `weight` more questions as answered; `rest` of their kind are left."""
         self.done += weight
         self.share = max(self.share, min(0.99, self.done / max(self.expected, self.done + rest, 1.0)))
         now = time.monotonic()
         if self.started is None:
             self.started = (now, self.share)
-        if self.tell is not None:
-            self.tell(self.share, f"{what}{self.time_left(now)}")
+        if self.report is not None:
+            self.report(self.share, f"{what}{self.time_left(now)}")
 
     def time_left(self, now: float) -> str:
-        """The time left, in words; nothing while too little is known."""
+        """The time left, in words; empty while it cannot be estimated."""
         if self.started is None:
             return ""
         elapsed, gained = now - self.started[0], self.share - self.started[1]

@@ -1,4 +1,4 @@
-"""What evaluation asks of a model, and how long it lets an answer become."""
+"""The protocols of models that can be evaluated, and the limit on the length of their predictions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from swirl.models.results import Inference, LogProb
 from swirl.states import State
 
 EXTRA_TOKENS = 8
-"""Tokens that a prediction may always have beyond the longest observed state, besides a quarter of it."""
+"""Tokens that a prediction may have beyond 1.25 times the longest observed state."""
 
 
 class EvaluatedModel(Protocol):
-    """What evaluation needs of a model; `swirl.models.WorldModel` has it."""
+    """The methods that evaluation needs of a model; `swirl.models.WorldModel` has them."""
 
     name: str
     max_state_tokens: int
@@ -42,7 +42,7 @@ class EvaluatedModel(Protocol):
 
 @runtime_checkable
 class GuessCheckingModel(Protocol):
-    """A model that answers the faster, the nearer a guess is to its greedy answer, and scores the guess on the way."""
+    """A model that decodes greedily by checking a guess: the closer the guess, the faster. It also scores the guess."""
 
     def imagine_with_guesses(
         self, states: Sequence[State], actions: Sequence[str], guesses: Sequence[State]
@@ -55,10 +55,10 @@ class GuessCheckingModel(Protocol):
 
 @contextmanager
 def limit_prediction_length(model: EvaluatedModel, states: Sequence[State]) -> Iterator[None]:
-    """Let predictions grow a little longer than the longest of these observed states, and no further.
+    """Limit predictions to a little more than the longest of these observed states while the block runs.
 
-    A prediction that has gone astray may never end, and would hold up its whole batch to the model's own limit. A
-    picture has as many tokens as every other, and needs no limit.
+    A prediction that goes astray may never end and would hold up its whole batch until the model's own limit. All
+    pictures have the same number of tokens and need no limit.
     """
     texts = {state.text for state in states if state.picture is None}
     if not texts:
@@ -66,8 +66,13 @@ def limit_prediction_length(model: EvaluatedModel, states: Sequence[State]) -> I
         return
     limit = model.max_state_tokens
     longest = max(len(model.completion(text)) for text in texts)
-    model.max_state_tokens = min(limit, longest + longest // 4 + EXTRA_TOKENS)
+    model.max_state_tokens = min(limit, prediction_budget(longest))
     try:
         yield
     finally:
         model.max_state_tokens = limit
+
+
+def prediction_budget(longest: int) -> int:
+    """The tokens that a prediction may have when the longest observed state has `longest`: a quarter more and a few."""
+    return longest + longest // 4 + EXTRA_TOKENS

@@ -1,4 +1,4 @@
-"""Every metric that the data allow: the full report with intervals, and the lean scores after a training phase."""
+"""Evaluate a model on a collection: the full report with intervals, and the few scores after a training phase."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.evaluation import (
     action_perplexity,
@@ -35,41 +34,24 @@ from swirl.evaluation.text_metrics import exact_match
 from swirl.progress import ProgressCallback
 from swirl.states import StateSequence, Transition
 
-MAX_EXAMPLES = 20
-"""Examples kept with a report."""
-
 HELD_OUT_MEASURES = ("exact_match", "psnr")
-"""The measures of a predicted state that follow every training phase, where the states have them."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """One evaluated transition: what the models said of it; a picture as the `data:` address of its thumbnail."""
-
-    sequence_id: str
-    step: int
-    state: str
-    next_state: str
-    predicted_state: str
-    action: str
-    true_action: str | None
+"""The measures of a predicted state that are computed after every training phase, where the states have them."""
 
 
 @dataclass(frozen=True)
 class Report:
     """Metrics by name (`group/name`) with 95 % intervals over sequences, on `transitions` transitions.
 
-    `part` is the part of the collection that was used: "test", or "all" where that part was empty. `cases` holds what
-    was found of each transition, as JSON: `places`, its sequence and step, and `values`, a list of numbers or None by
-    metric; two reports are compared transition by transition with `paired.differences`. `remarks` are sentences: what
-    the figures say of the inferred actions, and by which models some of the figures are.
+    `part` is the part of the collection that was used: the one asked for ("test" by default), or "all" where it was
+    empty. `cases` holds the values per transition, as JSON: `places`, the sequence and step of each, and `values`, a
+    list of numbers or None per metric; `paired_differences.metric_differences` compares two reports transition by
+    transition. `remarks` are sentences: the verdict on the inferred actions, and which models some figures depend on.
     """
 
     transitions: int
     sequences: int
     part: str
     metrics: dict[str, Estimate]
-    examples: tuple[Example, ...]
     cases: dict[str, Any]
     remarks: tuple[str, ...] = ()
 
@@ -84,16 +66,16 @@ def evaluate(
     seed: int = 0,
     best_of: int = 1,
     progress: ProgressCallback | None = None,
-    kept: AnswerCache | None = None,
+    cache: AnswerCache | None = None,
     watch: Callable[[], None] | None = None,
 ) -> Report:
     """Measure a model on a part of a collection, on at most `limit` transitions of randomly drawn whole sequences.
 
-    Opens the hidden true actions if the collection has them; without them the metrics that need them are left out. A
-    collection too small to have such a part is used whole. With `best_of` above 1 the best of as many draws stands
-    beside the greedy predictions (`verification`). `kept` is a file of answers, from which an evaluation that was
-    stopped goes on (`keep_answers`); whoever gave it removes it. `watch` is called before each pass of the model; what
-    it raises ends the evaluation. Raises SwirlError when there is no transition at all.
+    Opens the hidden true actions if the collection has them; otherwise the metrics that need them are left out. A
+    collection too small to have such a part is used whole. With `best_of` above 1 the metrics of the best of that many
+    draws are added to those of the greedy predictions (`best_of_metrics`). `cache` is a file of answers from which a
+    stopped evaluation continues (`open_answer_cache`); the caller removes it. `watch` is called before each pass of the
+    model; an exception from it ends the evaluation. Raises SwirlError if the collection has no transition.
     """
     from swirl.evaluation.true_actions import load_true_actions
     from swirl.sources.collections.catalog import load_sequences
@@ -108,31 +90,33 @@ def evaluate(
         raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
     true_actions = align_true_actions(transitions, load_true_actions(home, data))
     expected = expected_questions(len(transitions), true_actions is not None, best_of)
-    answers = ModelAnswers(model, seed, progress, kept=kept, expected=expected, watch=watch)
+    answers = ModelAnswers(model, seed, progress, cache=cache, expected=expected, watch=watch)
     answers.remember_observed(transitions, true_actions)
     rows = EvaluatedRows(transitions, true_actions, answers)
     with limit_prediction_length(model, rows.next_states), watch_passes(model, watch), fast_inference(model):
         prefetch_predictions(rows)
         columns = {**scores_per_transition(rows, seed), **best_of_metrics.score_best_of_n(rows, best_of)}
         metrics = compute_metrics(rows, columns, seed)
-        shown = examples(rows)
     sequences_used = len({t.sequence_id for t in transitions})
-    said = remarks(model, metrics, len(transitions))
-    return Report(len(transitions), sequences_used, part, metrics, shown, cases(transitions, columns), said)
+    remarks = describe_metrics(model, metrics, len(transitions))
+    return Report(len(transitions), sequences_used, part, metrics, cases_to_json(transitions, columns), remarks)
 
 
-def remarks(model: EvaluatedModel, metrics: Mapping[str, Estimate], transitions: int) -> tuple[str, ...]:
-    """What the figures say of the inferred actions, and whose models scored what was scored by another model."""
-    said = {
+def describe_metrics(model: EvaluatedModel, metrics: Mapping[str, Estimate], transitions: int) -> tuple[str, ...]:
+    """The verdict on the inferred actions, and a sentence on each further model that some metrics depend on."""
+    scoring_models = {
         "health/perplexity_ratio": action_perplexity.describe_model(model),
         "copy/bertscore": bert_score.describe_model(),
     }
-    found = assess_actions(metrics, transitions).sentence
-    return (found, *(sentence for name, sentence in said.items() if name in metrics and sentence))
+    verdict = assess_actions(metrics, transitions).sentence
+    return (verdict, *(sentence for name, sentence in scoring_models.items() if name in metrics and sentence))
 
 
 def expected_questions(transitions: int, known: bool, best_of: int) -> float:
-    """About how many questions of the length of a transition an evaluation asks; for the time left."""
+    """Roughly how many transition-length questions an evaluation asks the model; used to estimate the time left.
+
+    `known` says whether the true actions are known.
+    """
     caps = (
         leakage.MAX_STITCHED,
         leakage.MAX_STITCHED,
@@ -140,40 +124,40 @@ def expected_questions(transitions: int, known: bool, best_of: int) -> float:
         leakage.MAX_ABLATED,
         *[horizon.MAX_STARTS] * 3,
     )
-    each = 3.0 if known else 3.5  # a prediction, an action, and what the wrong ones of them lead to
-    drawn = best_of * (1 + known) if best_of > 1 else 0
-    return (each + drawn) * transitions + sum(min(transitions, cap) for cap in caps)
+    greedy = 3.0 if known else 3.5  # a prediction, an action, and the follow-up questions where one of them is wrong
+    sampled = best_of * (1 + known) if best_of > 1 else 0
+    return (greedy + sampled) * transitions + sum(min(transitions, cap) for cap in caps)
 
 
 def prefetch_predictions(rows: EvaluatedRows) -> None:
-    """Ask first for the answers that come with others: a prediction by checking the observed state scores it too."""
+    """Ask first for the answers that yield others: checking the observed state for a prediction also scores it."""
     forward.predicted_keys(rows)
     cycle.predicted_keys(rows)
 
 
 @contextmanager
 def watch_passes(model: EvaluatedModel, watch: Callable[[], None] | None) -> Iterator[None]:
-    """Let `watch` be called before each pass of the model too, where it knows how to."""
-    before = getattr(model, "check_interrupt", None)
-    if watch is None or before is None:
+    """Have the model call `watch` before each of its own passes too, if it supports that (`check_interrupt`)."""
+    original = getattr(model, "check_interrupt", None)
+    if watch is None or original is None:
         yield
         return
     model.check_interrupt = watch
     try:
         yield
     finally:
-        model.check_interrupt = before
+        model.check_interrupt = original
 
 
 @contextmanager
 def fast_inference(model: EvaluatedModel) -> Iterator[None]:
-    """Let the model answer as fast as it can while nothing trains it, where it knows how to."""
+    """Merge the model's adapters for faster inference, if it supports that; nothing trains it meanwhile."""
     with getattr(model, "merged_adapters", nullcontext)():
         yield
 
 
-def cases(transitions: Sequence[Transition], columns: Mapping[str, Sequence[float | None]]) -> dict[str, Any]:
-    """What was found of each transition, as a report keeps it; figures to six digits."""
+def cases_to_json(transitions: Sequence[Transition], columns: Mapping[str, Sequence[float | None]]) -> dict[str, Any]:
+    """The values of each transition as `Report.cases` holds them, rounded to six significant digits."""
     return {
         "places": [[t.sequence_id, t.step] for t in transitions],
         "values": {
@@ -184,7 +168,7 @@ def cases(transitions: Sequence[Transition], columns: Mapping[str, Sequence[floa
 
 
 def draw_transitions(sequences: Sequence[StateSequence], limit: int | None, seed: int) -> list[Transition]:
-    """The transitions of all sequences, or of sequences in random order until there are `limit`."""
+    """All transitions, or with a `limit` the first `limit` transitions of the sequences in random order."""
     order = list(sequences)
     if limit is not None:
         random.Random(seed).shuffle(order)
@@ -192,28 +176,11 @@ def draw_transitions(sequences: Sequence[StateSequence], limit: int | None, seed
 
 
 def align_true_actions(transitions: Sequence[Transition], actions: dict[str, list[str]]) -> list[str] | None:
-    """The true action of each transition; None unless every one is known."""
+    """The true action of each transition, from the `actions` of each sequence; None unless all of them are known."""
     known = [actions.get(t.sequence_id, []) for t in transitions]
     if any(t.step >= len(actions) for t, actions in zip(transitions, known, strict=True)):
         return None
     return [actions[t.step] for t, actions in zip(transitions, known, strict=True)]
-
-
-def examples(rows: EvaluatedRows) -> tuple[Example, ...]:
-    """The first transitions with the inferred action and the next state predicted from it."""
-    shown = zip(rows.transitions, cycle.predicted_keys(rows), rows.inferred_actions, range(MAX_EXAMPLES), strict=False)
-    return tuple(
-        Example(
-            t.sequence_id,
-            t.step,
-            pictures.state_preview(t.state),
-            pictures.state_preview(t.next_state),
-            pictures.state_preview(rows.answers.state(predicted)),
-            action,
-            None if rows.true_actions is None else rows.true_actions[i],
-        )
-        for t, predicted, action, i in shown
-    )
 
 
 def held_out_scores(
@@ -222,11 +189,11 @@ def held_out_scores(
     true_actions: Sequence[str] | None,
     progress: ProgressCallback | None = None,
 ) -> dict[str, float]:
-    """The few scores that follow every training phase; means over the transitions, greedy decoding.
+    """The few scores computed after every training phase: means over the transitions, with greedy decoding.
 
     Always: `cycle/exact_match`, `forward/log_prob` (nats per token; under the true action where known, else the
-    inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`. Of
-    pictures, wherever there is an exact match of states, `psnr` (dB) too.
+    inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`. For
+    pictures, each exact match of states comes with a `psnr` (dB).
     """
     rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress))
     rows.answers.remember_observed(transitions, true_actions)
@@ -234,7 +201,7 @@ def held_out_scores(
     with limit_prediction_length(model, rows.next_states):
         prefetch_predictions(rows)
         scores["forward/log_prob"] = forward.log_prob(rows)
-        lean = {name: rows.measures[name] for name in HELD_OUT_MEASURES if name in rows.measures}
+        measures = {name: rows.measures[name] for name in HELD_OUT_MEASURES if name in rows.measures}
         predictions = {
             "cycle": cycle.predicted_keys(rows),
             "copy": copy_baseline.predicted_keys(rows),
@@ -242,7 +209,7 @@ def held_out_scores(
         }
     for group, predicted in predictions.items():
         if predicted is not None:
-            compared = forward.compare_states(predicted, rows.next_keys, lean)
+            compared = forward.compare_states(predicted, rows.next_keys, measures)
             scores |= {f"{group}/{name}": values for name, values in compared.items()}
     if true_actions is not None:
         pairs = zip(rows.inferred_actions, true_actions, strict=True)

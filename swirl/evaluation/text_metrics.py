@@ -1,4 +1,4 @@
-"""Comparing two texts: exactly, word by word, by longest common subsequence, by n-grams of words and of letters."""
+"""Compare two texts: exactly, word by word, by longest common subsequence, and by n-grams of words and of letters."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sacrebleu.metrics import BLEU, CHRF
 
 
 def exact_match(candidate: str, reference: str) -> float:
-    """1 when both hold the same words in the same order (white space aside), else 0; higher is better."""
+    """1 if both have the same words in the same order (white space aside), else 0; higher is better."""
     return float(candidate.split() == reference.split())
 
 
 def token_accuracy(candidate: str, reference: str) -> float:
-    """The share of word positions, counted over the longer of the two, at which both hold the same word.
+    """The share of word positions, out of those of the longer text, at which both have the same word.
 
-    0 to 1, higher is better; 1 for two empty texts. Ours: a word too many shifts all that follow it, as in a state that
-    is read field by field.
+    0 to 1, higher is better; 1 for two empty texts. This measure is ours: an extra word shifts everything after it, as
+    in a state that is read field by field.
     """
     ours, theirs = candidate.split(), reference.split()
     longest = max(len(ours), len(theirs))
@@ -34,7 +34,7 @@ def _rouge() -> RougeScorer:
 def rouge_l(candidate: str, reference: str) -> float:
     """ROUGE-L (Lin 2004): the F1 of the longest common subsequence of words, by the package rouge-score.
 
-    0 to 1, higher is better; words in lower case without punctuation, not stemmed.
+    0 to 1, higher is better. Words are in lower case, without punctuation, and not stemmed.
     """
     if candidate == reference:
         return 1.0
@@ -42,11 +42,11 @@ def rouge_l(candidate: str, reference: str) -> float:
 
 
 MEASURES = {"exact_match": exact_match, "token_accuracy": token_accuracy, "rouge_l": rouge_l}
-"""What is told of each predicted text."""
+"""The measures of each predicted text."""
 
 
 def bleu_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """The sums of which corpus BLEU is made, (N, 10): matches and totals of 1- to 4-grams, both lengths."""
+    """The counts whose sums give corpus BLEU, (N, 10): matches and totals of 1- to 4-grams, and both lengths."""
     metric = BLEU()
     rows = []
     for candidate, reference in zip(candidates, references, strict=True):
@@ -55,30 +55,33 @@ def bleu_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndar
     return np.array(rows, dtype=float)
 
 
-def bleu(sums: np.ndarray) -> float:
-    """Corpus BLEU-4 (Papineni et al. 2002), 0 to 100, from summed `bleu_counts` (10,), as sacrebleu computes it.
+def bleu(sums: np.ndarray, order: int = 4) -> float:
+    """Corpus BLEU (Papineni et al. 2002) of 1- to `order`-grams, 0 to 100, from summed `bleu_counts` (10,).
 
-    Higher is better.
+    As sacrebleu computes it, with exponential smoothing. Higher is better.
     """
-    whole = [round(number) for number in sums]
-    return float(BLEU.compute_bleu(whole[:4], whole[4:8], whole[8], whole[9], smooth_method="exp").score)
+    counts = [round(number) for number in sums]
+    score = BLEU.compute_bleu(
+        counts[:order], counts[4 : 4 + order], counts[8], counts[9], smooth_method="exp", max_ngram_order=order
+    )
+    return float(score.score)
 
 
 def chrf_counts(candidates: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """The sums of which corpus chrF is made, (N, 18): n-grams of ours, of theirs and in both, for n from 1 to 6."""
+    """The counts whose sums give corpus chrF, (N, 18): n-grams of the candidate, the reference and both, n = 1 to 6."""
     return np.array(CHRF()._extract_corpus_statistics(candidates, [references]), dtype=float)
 
 
 def chrf(sums: np.ndarray) -> float:
     """Corpus chrF2 (Popović 2015), 0 to 100, from summed `chrf_counts` (18,), as sacrebleu computes it.
 
-    The F score, recall weighing twice as much, of n-grams of letters without white space, averaged over n = 1 to 6.
+    The F score, with recall weighted twice, of n-grams of letters without white space, averaged over n = 1 to 6.
     Higher is better.
     """
     return float(CHRF()._compute_f_score([round(number) for number in sums]))
 
 
 def n_grams(text: str, n: int) -> set[tuple[str, ...]]:
-    """The distinct n-grams of words, in lower case, punctuation at a word's ends dropped."""
+    """The distinct n-grams of words, in lower case and without punctuation at the ends of words."""
     words = [word for word in (part.strip(".,;:!?()[]\"'").lower() for part in text.split()) if word]
     return set(zip(*(words[i:] for i in range(n)), strict=False))

@@ -1,4 +1,4 @@
-"""True actions, for evaluation and for showing them on request. Training code must not import this module."""
+"""Load the true actions, for evaluation and for display on request. Training code must not import this module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from swirl.sources.validation import UnusableError
 
 
 def load_true_actions(home: Path, name: str) -> dict[str, list[str]]:
-    """The true actions of a collection by sequence id, one per transition; empty if none are known.
+    """The true actions of a collection by sequence id, one per transition; empty if the collection has none.
 
     Raises SwirlError if the collection is unknown or its actions.jsonl is damaged.
     """

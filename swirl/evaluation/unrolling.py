@@ -1,7 +1,7 @@
-"""Several steps ahead from one state, each from the model's own last prediction, beside what was observed.
+"""Roll out a model for several steps from one state, each from its last prediction, next to the observed states.
 
-The paper's turns on the WorldPrediction benchmark, of one sequence and without a judge; `horizon` has the figures over
-many.
+These are the paper's turns on the WorldPrediction benchmark, for one sequence and without a judge; `horizon` has the
+metrics over many sequences.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from swirl import pictures
 from swirl.errors import SwirlError
 from swirl.evaluation import text_metrics
 from swirl.evaluation.best_of import SamplingModel, sample_best_of_n
-from swirl.evaluation.frame_comparison import Frames, Measure
-from swirl.evaluation.frame_comparison import PictureModel as PictureModel
+from swirl.evaluation.frame_comparison import Frames, Measure, PictureModel
 from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
 from swirl.progress import ProgressCallback
 from swirl.states import State, StateSequence
@@ -23,8 +22,10 @@ from swirl.states import State, StateSequence
 
 @dataclass(frozen=True)
 class Likeness:
-    """How like a state is to the observed one: `exact_match` (1 or 0), `token_accuracy` (0 to 1), and `psnr` in dB,
-    None of texts. Defined in `texts` and `comparing.Frames`."""
+    """How similar a state is to the observed one: `exact_match` (1 or 0), `token_accuracy` (0 to 1) and `psnr` (dB).
+
+    `psnr` is None for texts. Defined in `text_metrics` and `frame_comparison.Frames`.
+    """
 
     exact_match: float
     token_accuracy: float
@@ -33,11 +34,12 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Rollout:
-    """T steps ahead: `states` are the imagined ones, `actions` what was done, one each a step.
+    """A rollout of T steps: the predicted `states` and the `actions` taken, one of each per step.
 
-    `truth` are the states observed after the start, as far as the sequence goes, T at most. `likeness` compares each
-    imagined state that has a truth with it, `copied` the start in its place: a model that is no better than `copied`
-    predicts nothing. `given` says whether the actions were given, or inferred from the observed states.
+    `truth` holds the states observed after the start, at most T and as far as the sequence goes. `likeness` compares
+    each predicted state with the observed one, where there is one, and `copy_likeness` does the same for a copy of the
+    start: a model that is no better than that predicts nothing. `has_given_actions` says whether the actions were
+    given; otherwise they were inferred from the observed states.
     """
 
     start: State
@@ -60,19 +62,19 @@ def unroll(
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Rollout:
-    """Go `steps` steps from state `start` (from 0) of a sequence, the FWM reading its own predictions.
+    """Roll out the FWM for `steps` steps from state `start` (counted from 0) of a sequence, on its own predictions.
 
-    The actions are those given, one a step, else the ones that the IDM infers from the observed states. Each step is
-    decoded greedily, or with `best_of` above 1 is the one of that many draws whose action the IDM scores highest
-    (see `swirl.evaluation.best_of`). Raises SwirlError for a start outside of the sequence, a number of actions that
-    is not `steps`, or more steps than were observed when the actions are to be inferred.
+    The actions are the given ones, one per step, or else those that the IDM infers from the observed states. Each step
+    is decoded greedily; with `best_of` above 1 it is the one of that many draws whose action the IDM scores highest
+    (see `swirl.evaluation.best_of`). Raises SwirlError if the start is outside the sequence, the number of actions is
+    not `steps`, or the actions are to be inferred for more steps than were observed.
     """
     check_rollout_possible(sequence, start, steps, actions)
     truth = sequence.states[start + 1 : start + 1 + steps]
     with limit_prediction_length(model, sequence.states):
         if actions is None:
             pairs = list(zip(sequence.states[start:], truth, strict=False))
-            taken = [found.action for found in model.infer(pairs, alternatives=1, seed=seed)]
+            taken = [inference.action for inference in model.infer(pairs, alternatives=1, seed=seed)]
         else:
             taken = list(actions)
         states: list[State] = []
@@ -94,35 +96,37 @@ def unroll(
 
 
 def check_rollout_possible(sequence: StateSequence, start: int, steps: int, actions: Sequence[str] | None) -> None:
-    """Raise SwirlError, which says what to give instead, unless the sequence allows these steps."""
+    """Raise SwirlError, with what to give instead, unless the sequence allows this rollout."""
     last = len(sequence.states) - 1
     if not 0 <= start <= last:
-        raise SwirlError(f"The sequence {sequence.id} has the states 0 to {last}; there is no start {start}.")
+        raise SwirlError(
+            f"The sequence {sequence.id} has the states 0 to {last}; start at one of them, not at {start}."
+        )
     if steps < 1:
         raise SwirlError(f"A rollout takes 1 step or more, not {steps}.")
     if actions is not None and len(actions) != steps:
-        raise SwirlError(f"{steps} steps need {steps} actions, one each; {len(actions)} are given.")
+        raise SwirlError(f"{steps} steps need {steps} actions, one per step; {len(actions)} are given.")
     if actions is None and start + steps > last:
         raise SwirlError(
-            f"The sequence {sequence.id} has {last - start} steps after state {start}, from which actions can be "
-            f"inferred; take at most as many, start earlier, or give {steps} actions."
+            f"The sequence {sequence.id} has {last - start} steps after state {start} to infer actions from; take no "
+            f"more steps than that, start earlier, or give {steps} actions."
         )
 
 
 def imagine_next_state(model: EvaluatedModel, state: State, action: str, n: int, seed: int) -> State:
-    """The next state: the greedy one, or the best of `n` draws."""
+    """The greedy next state if `n` is 1, else the best of `n` draws."""
     if n == 1:
         return model.imagine_batch([state], [action], temperature=0.0)[0]
     return sample_best_of_n(cast(SamplingModel, model), [state], [action], n, seed)[0]
 
 
 def likeness_to_truth(model: EvaluatedModel, states: Sequence[State], truth: Sequence[State]) -> tuple[Likeness, ...]:
-    """The likeness of each state that has a truth; none where the model is an editor of pictures."""
+    """The likeness of each state that has an observed counterpart; empty for an image editor, which has no codec."""
     if any(state.picture is not None for state in truth) and not hasattr(model, "codec"):
-        return ()  # an editor has no codec by which pictures are compared
+        return ()
     pairs = list(zip(states, truth, strict=False))
     known = {pictures.state_key(state): state for pair in pairs for state in pair}
-    measures = measures_of(model, known)
+    measures = state_measures(model, known)
     return tuple(
         Likeness(
             measures["exact_match"](ours, theirs),
@@ -133,8 +137,8 @@ def likeness_to_truth(model: EvaluatedModel, states: Sequence[State], truth: Seq
     )
 
 
-def measures_of(model: EvaluatedModel, known: Mapping[str, State]) -> Mapping[str, Measure]:
-    """How states, given by their keys, are compared: texts word by word, pictures as the model's codec sees them."""
+def state_measures(model: EvaluatedModel, known: Mapping[str, State]) -> Mapping[str, Measure]:
+    """The measures that compare the known states by their keys: texts by words, pictures as the model's codec does."""
     if all(state.picture is None for state in known.values()):
         return text_metrics.MEASURES
     return Frames(cast(PictureModel, model).codec, known.__getitem__).measures

@@ -1,4 +1,4 @@
-"""Files of the benchmarks' documented layouts, drawn and written on the spot."""
+"""Write small files in the benchmarks' documented layouts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE = 32
 
 
 def square(place: int, colour: tuple[int, int, int] = (200, 40, 0)) -> np.ndarray:
-    """A grey frame with a square in one of sixteen places."""
+    """A grey frame with a square at one of sixteen places."""
     array = np.full((SIZE, SIZE, 3), 128, np.uint8)
     row, column = divmod(place % 16, 4)
     array[8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = colour
@@ -29,13 +29,13 @@ def png(array: np.ndarray) -> bytes:
 
 
 def write_png(path: Path, array: np.ndarray) -> None:
-    """A frame as a file, with the folders above it."""
+    """Write a frame to a file, creating the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(png(array))
 
 
 def aurora(folder: Path, each: int = 2, tasks: tuple[str, ...] = ("kubric", "whatsup")) -> Path:
-    """AURORA-Bench with `each` edits of some tasks, one of emu without a target, one of ag without its pictures."""
+    """AURORA-Bench with `each` edits of some tasks, one edit of emu without a target and one of ag without pictures."""
     rows: list[dict[str, Any]] = []
     for number, task in enumerate(tasks):
         for i in range(each):
@@ -63,7 +63,7 @@ def aurora(folder: Path, each: int = 2, tasks: tuple[str, ...] = ("kubric", "wha
 
 
 def bytemorph(folder: Path, rows: list[dict[str, Any]] | None = None) -> Path:
-    """ByteMorph-Bench: two rows of each category in one parquet file, or the rows that are given."""
+    """ByteMorph-Bench in one parquet file: two rows of each category, or the given rows."""
     import pyarrow
     from pyarrow import parquet
 
@@ -91,7 +91,7 @@ def motion(kind: str, i: int, **other: Any) -> dict[str, Any]:
 
 
 def segment(name: str, begin: float = 0.0, label: str = "act") -> dict[str, Any]:
-    """A segment of two seconds of the video `clip`."""
+    """A segment of two seconds in the video `clip`."""
     return {
         "segment_uid": name,
         "video": "clip",
@@ -117,7 +117,7 @@ def procedure(ground_truth: Any = 1, steps: int = 3) -> dict[str, Any]:
 
 
 def worldprediction(folder: Path, records: dict[str, Any], frames: int = 4) -> Path:
-    """WorldPrediction with frames of its own for the first segments of every record."""
+    """WorldPrediction with image files for the first `frames` segments of every record."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "wm.json").write_text(json.dumps({"COIN": records}), encoding="utf-8")
     for i in range(frames):
@@ -126,7 +126,7 @@ def worldprediction(folder: Path, records: dict[str, Any], frames: int = 4) -> P
 
 
 def answer_tree(calls: list[tuple[str, str, str]], query: str = "find it") -> dict[str, Any]:
-    """An answer of ToolBench: a chain of calls with their responses."""
+    """A ToolBench answer: a chain of calls with their responses."""
     children: list[dict[str, Any]] = []
     for tool, arguments, response in reversed(calls):
         asked = {"node_type": "Action Input", "description": arguments, "observation": response, "children": children}
@@ -136,7 +136,7 @@ def answer_tree(calls: list[tuple[str, str, str]], query: str = "find it") -> di
 
 
 def tools(folder: Path, splits: tuple[str, ...] = ("ID-High", "id_low", "ID Med", "OOD", "ood-fail")) -> Path:
-    """StableToolBench: an answer of two calls in a folder for each split."""
+    """StableToolBench: one answer with two calls in a folder for each split."""
     for split in splits:
         (folder / split).mkdir(parents=True)
         calls = [("weather", '{"city": "Bern"}', '{"error": "", "response": "rain"}'), ("clock", "{}", "noon")]
@@ -145,7 +145,7 @@ def tools(folder: Path, splits: tuple[str, ...] = ("ID-High", "id_low", "ID Med"
 
 
 def lines(file: Path, rows: list[Any]) -> Path:
-    """A JSONL file."""
+    """Write a JSONL file; texts are written as they are."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
     return file

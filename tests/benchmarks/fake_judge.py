@@ -1,4 +1,4 @@
-"""A judge on this machine: as much of a chat endpoint as judging takes. It answers what a test tells it to."""
+"""A fake judge on localhost: the part of a chat endpoint that judging needs. It answers as a test tells it to."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from typing import Any
 
 KEY = "sk-onlyForThisTest"
 Answer = str | int | tuple[int, dict[str, str]] | None
-"""What is answered: the words of a completion, a status, a status with headers, or None for silence."""
+"""An answer: the text of a completion, a status, a status with headers, or None for silence."""
 
 
-def said(request: dict[str, Any]) -> str:
-    """The words of a request."""
+def request_text(request: dict[str, Any]) -> str:
+    """The text of a request."""
     content = request["messages"][0]["content"]
     return content if isinstance(content, str) else content[0]["text"]
 
 
-def shown(request: dict[str, Any]) -> list[str]:
-    """The addresses of a request's pictures."""
+def request_pictures(request: dict[str, Any]) -> list[str]:
+    """The addresses of the pictures in a request."""
     content = request["messages"][0]["content"]
     return [] if isinstance(content, str) else [part["image_url"]["url"] for part in content[1:]]
 
 
 class FakeJudge:
-    """`answer` maps a request to an Answer; `requests` holds all that were sent. `silence` is how long None lasts."""
+    """`answer` maps a request to an Answer; `requests` holds all requests. A None answer lasts `silence` seconds."""
 
     def __init__(self, answer: Callable[[dict[str, Any]], Answer], silence: float = 1.0) -> None:
         self.answer, self.silence = answer, silence
@@ -40,14 +40,14 @@ class FakeJudge:
                 judge.reply(self)
 
             def log_message(self, *_: Any) -> None:
-                """Quiet."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def reply(self, to: BaseHTTPRequestHandler) -> None:
-        """One request, answered as the test wants."""
+        """Answer one request as the test wants."""
         body = json.loads(to.rfile.read(int(to.headers["Content-Length"])))
         self.requests.append(body)
         if to.path != "/v1/chat/completions":
@@ -61,14 +61,14 @@ class FakeJudge:
         if isinstance(answer, tuple):
             return send(to, answer[0], {"error": "later"}, answer[1])
         if isinstance(answer, int):
-            return send(to, answer, {"error": f"told so, {KEY}, max_tokens is not known"})
+            return send(to, answer, {"error": f"as requested, {KEY}, max_tokens is not known"})
         message = {"role": "assistant", "content": answer} if answer else {"content": None, "refusal": "No."}
         usage = {"prompt_tokens": 100, "completion_tokens": 10}
         return send(to, 200, {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
 
 
 def send(to: BaseHTTPRequestHandler, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
-    """A JSON answer; whoever has hung up misses it."""
+    """Send a JSON answer; a client that has closed the connection misses it."""
     data = json.dumps(document).encode()
     try:
         to.send_response(status)
@@ -83,7 +83,7 @@ def send(to: BaseHTTPRequestHandler, status: int, document: Any, headers: dict[s
 
 @contextmanager
 def serving(answer: Callable[[dict[str, Any]], Answer], silence: float = 1.0) -> Iterator[FakeJudge]:
-    """A judge as long as the block lasts."""
+    """A fake judge that runs as long as the block."""
     judge = FakeJudge(answer, silence)
     try:
         yield judge

@@ -1,4 +1,4 @@
-"""The benchmarks' figures against cases by hand and against the packages that define them."""
+"""The benchmarks' figures against hand-computed cases and against the packages that define them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import fake_judge
 import numpy as np
 import pytest
 import sacrebleu
-from fake_judge import KEY, said, shown
+from fake_judge import KEY, request_pictures, request_text
 
 from swirl import pictures
 from swirl.errors import SwirlError, UsageError
-from swirl.evaluation.benchmarks import clip as clips
+from swirl.evaluation import clip as clips
 from swirl.evaluation.benchmarks import text_benchmarks, text_scores
-from swirl.evaluation.benchmarks.clip import cosines
-from swirl.evaluation.benchmarks.figures import bleu_columns, figures, mean_columns
+from swirl.evaluation.benchmarks.figures import bleu_columns, compute_figures, mean_columns
 from swirl.evaluation.benchmarks.predictions import MeasurementContext, context_length, fit_to_context, predict_texts
 from swirl.evaluation.benchmarks.result_table import table_rows
 from swirl.evaluation.benchmarks.run import BENCHMARKS, run_benchmark
 from swirl.evaluation.benchmarks.splits import BenchmarkStep, GatheredItems
+from swirl.evaluation.clip import cosines
 from swirl.evaluation.judge import Endpoint, Judge
 from swirl.history import History
 from swirl.models.results import Alternative, Inference, Prediction
@@ -28,7 +28,7 @@ from swirl.states import State
 
 
 class Painter:
-    """A model of pictures that draws what `paint` says of a frame and an action; it always infers one thing."""
+    """A picture model that draws `paint(frame, action)` and always infers the same action."""
 
     kind, name, is_trainable = "image", "painter", True
 
@@ -53,7 +53,7 @@ def copying(frame, action):
 
 
 def moving(frame, action):
-    """The square goes where the instruction says."""
+    """Draw the square where the instruction says."""
     return files.square(int(action.split()[-1])) if action.split()[-1].isdigit() else frame
 
 
@@ -64,7 +64,7 @@ def measured(name, folder, model, judge=None, limit=None):
 
 @pytest.fixture
 def judged(tmp_path):
-    """judged(answer): a fake judge that answers so, and the Judge that asks it."""
+    """judged(answer): a fake judge that gives this answer, and the Judge that asks it."""
     with fake_judge.serving(lambda request: judged.answer(request)) as fake:
 
         def make(answer):
@@ -80,17 +80,17 @@ def no_weights(monkeypatch):
 
 
 def test_means_of_splits_by_hand():
-    splits, of = ["a", "a", "a", "b", "b"], {"a": 5, "b": 3}
-    columns = mean_columns("x/y", splits, list("12345"), [1.0, 3.0, None, 10.0, 10.0], of, 2.0)
-    found = figures(columns)["x/y"]
+    splits, split_sizes = ["a", "a", "a", "b", "b"], {"a": 5, "b": 3}
+    columns = mean_columns("x/y", splits, list("12345"), [1.0, 3.0, None, 10.0, 10.0], split_sizes, 2.0)
+    found = compute_figures(columns)["x/y"]
     assert (found["a"].value, found["a"].scored, found["a"].of) == (4.0, 2, 5)
     assert (found["b"].value, found["b"].low, found["b"].high) == (20.0, 20.0, 20.0)
-    # Each split counts the same, however many items it has; n is of all items of all splits.
+    # Each split has the same weight, however many items it has; n counts the items of all splits.
     assert (found["mean"].value, found["mean"].scored, found["mean"].of, found["mean"].splits) == (12.0, 4, 8, 2)
     assert found["a"].low < 4.0 < found["a"].high and found["mean"].low < 12.0 < found["mean"].high
-    (alone,) = mean_columns("x/y", ["a"], ["1"], [7.0], of)
-    assert figures([alone])["x/y"]["a"].low is None
-    assert list(mean_columns("x/y", ["a"], ["1"], [None], of)) == []
+    (single,) = mean_columns("x/y", ["a"], ["1"], [7.0], split_sizes)
+    assert compute_figures([single])["x/y"]["a"].low is None
+    assert list(mean_columns("x/y", ["a"], ["1"], [None], split_sizes)) == []
 
 
 def test_bleu_is_sacrebleus_of_every_order():
@@ -99,14 +99,14 @@ def test_bleu_is_sacrebleus_of_every_order():
     for order in (1, 2, 3, 4):
         (column,) = bleu_columns("x/bleu", ["s"] * 3, list("abc"), ours, true, {"s": 3}, order)
         reference = sacrebleu.BLEU(max_ngram_order=order).corpus_score(ours, [true]).score
-        assert figures([column])["x/bleu"]["s"].value == pytest.approx(reference)
+        assert compute_figures([column])["x/bleu"]["s"].value == pytest.approx(reference)
 
 
 def test_cider_and_what_is_said_without_packages(monkeypatch):
     pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed")
     true = ["open the door", "close the red box", "lift a stone"]
     alike, none = text_scores.cider(true, true, []), text_scores.cider(["x", "y", ""], true, [])
-    assert alike == pytest.approx([7.5, 10.0, 7.5])  # three words have no 4-gram: 3 of 4 orders match
+    assert alike == pytest.approx([7.5, 10.0, 7.5])  # three words have no 4-gram, so 3 of 4 orders match
     assert none == [0.0, 0.0, 0.0]
     notes: list[str] = []
     monkeypatch.setattr(text_scores.importlib.util, "find_spec", lambda name: None)
@@ -124,7 +124,7 @@ def test_bertscore_of_equal_and_empty_texts():
     same, near, far, empty = text_scores.bertscore_with_note(
         ["open the door", "open a door", "seven green stones", ""], ["open the door"] * 4, notes
     )
-    assert len(notes) == 1 and notes[0].startswith("BERTScore is by ")
+    assert len(notes) == 1 and notes[0].startswith("BERTScore uses ")
     assert same == pytest.approx(1.0, abs=1e-5) and same > near > far > empty == 0.0
 
 
@@ -137,15 +137,15 @@ def test_a_copy_never_succeeds_and_the_target_does(tmp_path):
     assert right["forward/pixel_success"]["kubric"].value == 100.0
     assert right["forward/psnr"]["kubric"].value == 60.0 > right["copy/psnr"]["kubric"].value
     assert (right["forward/psnr"]["mean"].scored, right["forward/psnr"]["mean"].of) == (6, 7)
-    # DiscEdit: asked for what is shown already, nothing moves; asked for a change, the square does.
+    # DiscEdit: if asked for what the picture already shows, nothing moves; if asked for a change, the square does.
     assert right["disc_edit/pixels"]["kubric"].value == 100.0
     assert copied["disc_edit/pixels"]["kubric"].value == 0.0
-    # The same words are inferred of every pair: right for one of three in each task.
+    # The same action is inferred for every pair: it is right for one of three in each task.
     assert right["inverse/rouge_l"]["kubric"].value == pytest.approx(100 * (1 + 5 / 6 + 5 / 6) / 3)
 
 
 class FewColours:
-    """In CLIP's place: a picture's mean colour, a text's length."""
+    """A stand-in for CLIP: a picture's embedding is its mean colour, and all texts are red."""
 
     def embed_pictures(self, shown):
         vectors = np.array([pictures.pixels(picture).reshape(-1, 3).mean(axis=0) for picture in shown])
@@ -165,7 +165,7 @@ def test_clip_figures_by_hand(tmp_path, monkeypatch):
     folder = files.bytemorph(tmp_path / "b", rows_of)
     for drawn, success, similarity, direction, text in (
         (green, 100, 1, 1, 0),
-        (red, 0, 0, 0, 1),  # a copy points nowhere
+        (red, 0, 0, 0, 1),  # a copy has no direction
         (blue, 0, 0, 0.5, 0),  # (0, 1, 0) − (1, 0, 0) against (0, 0, 1) − (1, 0, 0)
     ):
         found = measured("bytemorph", folder, Painter(lambda frame, action, drawn=drawn: drawn)).figures
@@ -181,7 +181,7 @@ def test_clip_figures_by_hand(tmp_path, monkeypatch):
     assert cosines(np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]])) == [0.0]
 
 
-def test_a_folder_that_is_no_clip_is_one_sentence(tmp_path, monkeypatch):
+def test_a_folder_without_clip_is_reported_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("SWIRL_CLIP", str(tmp_path))
     with pytest.raises(SwirlError, match=r"SWIRL_CLIP names .* holds no CLIP model"):
         clips.available_clip()
@@ -206,39 +206,39 @@ def test_a_real_clip_without_a_tokenizer(tmp_path, monkeypatch):
     assert vectors.shape[0] == 20 and np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     assert clip.embed_pictures(shown[17:18])[0] == pytest.approx(vectors[17], abs=1e-5)
     result = measured("bytemorph", files.bytemorph(tmp_path / "b", [files.motion("interaction", 3)]), Painter(moving))
-    assert "CLIP's text similarity is left out, for the folder of the weights has no tokenizer." in result.notes
+    assert "CLIP text similarity is left out because the folder of CLIP weights has no tokenizer." in result.notes
     assert "forward/clip_success" in result.figures and "forward/clip_text" not in result.figures
 
 
 def test_the_judges_scores_of_edits_and_of_actions(tmp_path, judged):
     def answer(request):
-        if "from 1 to 5" in said(request):
+        if "from 1 to 5" in request_text(request):
             return '{"score": 4}'
-        return '{"score": [8, 6]}' if "place 1" in said(request) else "Well done."
+        return '{"score": [8, 6]}' if "place 1" in request_text(request) else "Well done."
 
     fake, judge = judged(answer)
     result = measured("aurora-bench", files.aurora(tmp_path / "a", each=2), Painter(moving), judge)
     found = result.figures
     assert [found[f"judge/{name}"]["kubric"].value for name in ("success", "overedit", "min")] == [8, 6, 6]
-    # What the judge had nothing to say of is not counted: one of two in each task.
+    # Items without a usable answer do not count: one of two in each task.
     assert (found["judge/min"]["kubric"].scored, found["judge/min"]["kubric"].of) == (1, 2)
     assert (found["judge/inverse"]["kubric"].value, found["judge/inverse"]["kubric"].scored) == (4, 2)
-    assert "2 are not judged: the judge's answer is not one JSON object (first at kubric/1)." in result.notes
+    assert "2 items are not judged: the judge's answer is not one JSON object (first: kubric/1)." in result.notes
     assert (result.judge["asked"], result.judge["not_judged"]) == (8, 2)
-    # Every instruction is in what the judge reads, and the edit is shown beside its source.
-    assert all("move the square to place" in said(request) for request in fake.requests)
-    assert all(len(shown(request)) == 2 for request in fake.requests)
+    # Every prompt contains its instruction, and shows the source and the edit.
+    assert all("move the square to place" in request_text(request) for request in fake.requests)
+    assert all(len(request_pictures(request)) == 2 for request in fake.requests)
 
 
-def test_worldprediction_goes_on_from_its_own_predictions(tmp_path, judged):
-    fake, judge = judged(lambda request: json.dumps({"score": int(said(request).split("right ")[1][0])}))
+def test_worldprediction_continues_from_its_own_predictions(tmp_path, judged):
+    fake, judge = judged(lambda request: json.dumps({"score": int(request_text(request).split("right ")[1][0])}))
     folder = files.worldprediction(tmp_path / "w", {"r": files.procedure(1, 5), "s": files.procedure(1, 5)})
     model = Painter(lambda frame, action: np.minimum(frame, 250).astype(np.uint8) + 5)
     found = measured("worldprediction", folder, model, judge).figures
     starts = [pictures.pixels(state.picture).mean() for state, _ in model.calls]
     assert starts == pytest.approx(sorted(starts)) and starts[0] == starts[1] < starts[2]
     assert [action for _, action in model.calls[::2]] == [f"right {i}" for i in range(5)]
-    # Frames of three turns are there: those three are scored, of five.
+    # The frames of three turns exist, so three of five are scored.
     assert {split: figure.value for split, figure in found["judge/score"].items()} == {
         "1": 0,
         "2": 1,
@@ -247,9 +247,12 @@ def test_worldprediction_goes_on_from_its_own_predictions(tmp_path, judged):
     }
     assert (found["judge/score"]["mean"].scored, found["judge/score"]["mean"].of) == (6, 10)
     assert set(found["forward/psnr"]) == set(found["copy/psnr"]) == {"1", "2", "3", "mean"}
-    # Turn 1 is shown to the judge beside the frame after the start.
-    first = next(request for request in fake.requests if "right 0" in said(request))
-    assert shown(first)[0].split(",")[1] == pictures.data_uri(pictures.from_pixels(files.square(3))).split(",")[1]
+    # For turn 1 the judge sees the frame after the start next to the prediction.
+    first = next(request for request in fake.requests if "right 0" in request_text(request))
+    assert (
+        request_pictures(first)[0].split(",")[1]
+        == pictures.data_uri(pictures.from_pixels(files.square(3))).split(",")[1]
+    )
 
 
 def test_a_table_in_the_papers_form(tmp_path):
@@ -270,7 +273,7 @@ def test_a_table_in_the_papers_form(tmp_path):
 
 @pytest.fixture
 def texts(tiny_base, tmp_path):
-    """A world model of texts that can read 128 tokens."""
+    """A text world model with a context of 128 tokens."""
     from swirl.models.loading import load_world_model
 
     model = load_world_model(tmp_path, str(tiny_base), "cpu", lora_rank=4)
@@ -282,7 +285,7 @@ def step(i, state, action="open door", after="The door is open."):
     return BenchmarkStep(f"s{i}", "test", State(state), action, State(after), f"s{i}")
 
 
-def test_long_contexts_lose_their_beginning_and_are_counted(texts):
+def test_long_states_lose_their_beginning_and_are_counted(texts):
     long = " ".join(f"You see thing {i}." for i in range(300))
     steps = [step(0, "The door is shut."), step(1, long), step(2, "The door is shut.", action=long)]
     assert context_length(texts) == 128
@@ -295,33 +298,33 @@ def test_long_contexts_lose_their_beginning_and_are_counted(texts):
     used = len(texts.layout.forward_prompt(State(cut), "open door"))
     longer = len(texts.layout.forward_prompt(State(long[-len(cut) - 1 :]), "open door"))
     assert used <= 128 - room < longer
-    means_of = MeasurementContext(texts, None, 0)
-    asked, predicted = predict_texts(means_of, steps)
+    context = MeasurementContext(texts, None, 0)
+    asked, predicted = predict_texts(context, steps)
     assert [item.id for item in asked] == ["s0", "s1"] and len(predicted) == 2
-    assert [note.split(",")[0] for note in means_of.notes] == [
-        "1 of 3 contexts are longer than the model's own of 128 tokens; they lost their beginning.",
-        "1 of 3 items are left out",
+    assert context.notes == [
+        "1 of 3 states do not fit the model's context of 128 tokens; their beginning was cut off.",
+        "1 of 3 items are left out because their action alone does not fit the model's context of 128 tokens.",
     ]
 
 
 def test_texts_against_the_observed_ones(monkeypatch):
     steps = [step(i, f"The door {i} is shut.", after=f"The door {i} is open.") for i in range(4)]
 
-    def knowing(with_, items):
+    def knowing(context, items):
         return items[:3], [items[0].next_state.text, "The door 1 is shut.", "", ""][:3]
 
     monkeypatch.setattr(text_benchmarks, "predict_texts", knowing)
     monkeypatch.setattr(text_benchmarks, "bertscore_with_note", lambda ours, true, notes: notes.append(str(len(ours))))
-    with_ = MeasurementContext(None, None, 0)
-    found = figures(BENCHMARKS["mind2web"].measure(GatheredItems(steps, {"test": 6}), with_))
+    context = MeasurementContext(None, None, 0)
+    found = compute_figures(BENCHMARKS["mind2web"].measure(GatheredItems(steps, {"test": 6}), context))
     assert found["forward/exact_match"]["test"].value == pytest.approx(100 / 3)
     assert found["forward/rouge_l"]["test"].value == pytest.approx(100 * (1 + 0.8 + 0) / 3)
     assert found["copy/rouge_l"]["test"].value == pytest.approx(80)
     assert (found["copy/rouge_l"]["test"].scored, found["copy/rouge_l"]["test"].of) == (3, 6)
-    assert with_.notes == ["3", "3"] and "forward/bertscore" not in found
+    assert context.notes == ["3", "3"] and "forward/bertscore" not in found
 
 
 def test_a_model_of_the_other_kind_is_refused(tmp_path):
     folder = files.tools(tmp_path / "s")
-    with pytest.raises(UsageError, match="StableToolBench needs a model of texts, and painter is none"):
+    with pytest.raises(UsageError, match="StableToolBench needs a model for texts, and painter is a model for images"):
         measured("stabletoolbench", folder, Painter(copying))

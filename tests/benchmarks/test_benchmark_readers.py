@@ -1,4 +1,4 @@
-"""Reading the benchmarks: their layouts as files made here, and the real files where there are any."""
+"""Reading the benchmarks' files: small files in their layouts, and the real ones if they are available."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_every_name_has_its_benchmark():
     assert tuple(BENCHMARKS) == BENCHMARK_NAMES
 
 
-def test_aurora_reads_what_is_there_and_says_what_is_not(tmp_path):
+def test_aurora_reads_what_exists_and_notes_what_is_missing(tmp_path):
     found = gather("aurora-bench", files.aurora(tmp_path / "a"))
     assert [item.id for item in found.items] == ["kubric/0", "kubric/1", "whatsup/2", "whatsup/3"]
     assert found.split_sizes == {"kubric": 2, "whatsup": 2, "ag": 1}
     assert [choice.pos for _, choice in found.choices] == ["the square is at place 0"]
     assert found.choice_split_sizes == {"kubric": 2}
-    assert [note.split(",")[0] for note in found.notes] == [
+    assert [note.split(" because")[0] for note in found.notes] == [
         "1 of 1 edits of ag are left out",
         "1 of 2 choices of DiscEdit of kubric are left out",
     ]
@@ -46,7 +46,7 @@ def test_aurora_reads_what_is_there_and_says_what_is_not(tmp_path):
     assert broken.split_sizes == found.split_sizes
 
 
-def test_a_limit_is_of_each_split_and_drawn_by_seed(tmp_path):
+def test_a_limit_applies_to_each_split_and_is_drawn_by_seed(tmp_path):
     folder = files.aurora(tmp_path / "a", each=6)
     first = [item.id for item in gather("aurora-bench", folder, 2).items]
     assert len(first) == 4 and first == sorted(first)
@@ -79,19 +79,19 @@ def test_bytemorph_reads_prompts_categories_and_pictures(tmp_path):
         ("interaction", "plain words 2"),
     ]
     assert found.split_sizes["object_motion"] == found.split_sizes["human_motion"] == 1
-    assert found.notes[0] == "1 rows are left out, for they have no instruction."
+    assert found.notes[0] == "1 of 5 rows are left out because they have no instruction."
     assert found.notes[1].startswith("test-00000-of-00001.parquet[4] is left out: The frame")
     assert (pictures.pixels(found.items[1].next_state.picture) == files.square(2)).all()
     assert found.captions[found.items[0].id] == "a square at 1"
 
 
-def test_bytemorph_that_is_none(tmp_path):
+def test_files_that_are_not_bytemorphs_are_refused(tmp_path):
     with pytest.raises(SwirlError, match=r"no data/test-\*.parquet; get the files from the ByteMorph project"):
         gather("bytemorph", tmp_path)
     (tmp_path / "test-0.parquet").write_bytes(b"PAR1 or not")
     with pytest.raises(SwirlError, match="cannot be read as parquet"):
         gather("bytemorph", tmp_path)
-    with pytest.raises(SwirlError, match="has no column edit_prompt"):
+    with pytest.raises(SwirlError, match="has no column edit_prompt, so it is not a file of ByteMorph-Bench"):
         gather("bytemorph", files.bytemorph(tmp_path / "b", [{"edit_type": "x", "src_img": b"", "tgt_img": b""}]))
 
 
@@ -99,27 +99,27 @@ def test_worldprediction_takes_the_true_candidate_and_never_the_start_itself(tmp
     records = {"zero": files.procedure(0), "one": files.procedure(1)}
     found = gather("worldprediction", files.worldprediction(tmp_path / "w", records))
     zero, one = found.items
-    # Places 0 and 1 are two candidates, counted from 0.
+    # Indices 0 and 1 are two different candidates, counted from 0.
     assert [action for action, _ in zero.turns] == ["wrong 0", "wrong 1", "wrong 2"]
     assert [action for action, _ in one.turns] == ["right 0", "right 1", "right 2"]
-    # Turn 1 is held against the segment after the start, not against the start's own frame.
+    # Turn 1 is compared with the segment after the start, not with the start's own frame.
     shown = [pictures.pixels(state.picture) for state in (one.start, *(state for _, state in one.turns))]
     assert all((frame == files.square(3 * i)).all() for i, frame in enumerate(shown))
     assert found.split_sizes == {"1": 2, "2": 2, "3": 2}
 
 
-def test_worldprediction_without_a_list_of_the_segments(tmp_path):
+def test_worldprediction_without_original_segments(tmp_path):
     record = files.procedure(1)
     del record["original_segments"]
     own = {f"segment|COIN|own_{i:03d}": files.segment(f"s{i}", 2.0 * i, f"step {i}") for i in range(3)}
     record |= {"action_segments": own, "candidates": [[], list(own)]}
     (item,) = gather("worldprediction", files.worldprediction(tmp_path / "w", {"r": record})).items
-    # The first action's own segment is the start: its outcome is the next one's frame.
+    # The first action's own segment is the start, so its outcome is the frame of the next segment.
     assert [action for action, _ in item.turns] == ["step 0", "step 1"]
     assert (pictures.pixels(item.turns[0][1].picture) == files.square(3)).all()
 
 
-def test_worldprediction_says_what_it_cannot_use(tmp_path):
+def test_worldprediction_notes_what_it_cannot_use(tmp_path):
     lost = files.procedure(1)
     lost["candidates"][1].append("nowhere")
     records = {"good": files.procedure(1, 5), "far": files.procedure(2), "odd": files.procedure("1"), "lost": lost}
@@ -127,10 +127,10 @@ def test_worldprediction_says_what_it_cannot_use(tmp_path):
     assert [item.id for item in found.items] == ["COIN/good"]
     assert [state is None for _, state in found.items[0].turns] == [False, False, False, True, True]
     assert found.split_sizes == {"1": 1, "2": 1, "3": 1, "4": 1, "5": 1}
-    assert "far has the ground_truth 2, and 2 candidates, which are counted from 0" in found.notes[0]
-    assert found.notes[-1].startswith("2 frames are not there (segment|COIN|own_004: neither frames/segment_COIN_own")
+    assert "far has the ground_truth 2, counted from 0, but only 2 candidates" in found.notes[0]
+    assert found.notes[-1].startswith("2 frames are missing (segment|COIN|own_004: neither frames/segment_COIN_own")
     (tmp_path / "w" / "wm.json").write_text('{"COIN": []}')
-    with pytest.raises(SwirlError, match="no file of WorldPrediction"):
+    with pytest.raises(SwirlError, match="not a file of WorldPrediction"):
         gather("worldprediction", tmp_path / "w")
     with pytest.raises(SwirlError, match="no JSON file of WorldPrediction"):
         gather("worldprediction", tmp_path)
@@ -145,7 +145,7 @@ def test_a_frame_is_the_middle_of_its_segment(tmp_path):
         stream = container.add_stream("mpeg4", rate=4)
         stream.width = stream.height = 64
         stream.time_base = Fraction(1, 4)
-        for i in range(40):  # brightness tells the time: 5 a frame, 4 frames a second
+        for i in range(40):  # the brightness shows the time: 5 more per frame, 4 frames per second
             frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 5 * i, np.uint8), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -195,7 +195,7 @@ def test_steps_in_jsonl(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["scienceworld", "mind2web", "stabletoolbench"])
-def test_no_file_of_texts_is_one_sentence(tmp_path, name):
+def test_a_folder_without_steps_is_reported_in_one_sentence(tmp_path, name):
     with pytest.raises(SwirlError, match=r"has no step of .*; get its files from the .* project"):
         gather(name, tmp_path)
     files.lines(tmp_path / "x.jsonl", ["[]"])

@@ -1,4 +1,4 @@
-"""`swirl evaluate --benchmark` from the command line to the table, with the tiny models and a judge on this machine."""
+"""`swirl evaluate --benchmark` from the command line to the table, with the tiny models and a fake judge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import benchmark_files as files
 import fake_judge
 import pytest
-from fake_judge import KEY, said
+from fake_judge import KEY, request_text
 
 from swirl.cli import main
 from swirl.history import History
@@ -29,7 +29,7 @@ def no_settings(monkeypatch):
 
 @pytest.fixture
 def swirl(tmp_path, capsys):
-    """swirl(*arguments): exit code, standard output and standard error of a command in a home of its own."""
+    """swirl(*arguments): the exit code, standard output and standard error of a command in a fresh home."""
 
     def run(*arguments):
         code = main(["--home", str(tmp_path / "home"), *map(str, arguments)])
@@ -41,10 +41,10 @@ def swirl(tmp_path, capsys):
 
 @pytest.fixture
 def judge(monkeypatch):
-    """A judge that gives half marks to everything, and that the environment names."""
+    """A judge, named in the environment, that gives half marks to everything."""
 
     def answer(request):
-        asked = said(request)
+        asked = request_text(request)
         if "from 1 to 5" in asked:
             return '{"score": 3}'
         return '{"Score": 50}' if "to 100" in asked else '{"score": [5, 4]}' if "overedit" in asked else '{"score": 5}'
@@ -71,10 +71,10 @@ def test_a_whole_run_with_a_judge(name, swirl, judge, tmp_path):
     asked = ("evaluate", "tiny-blocks", "--benchmark", name, "--data", folder, "--judge")
     code, out, err = swirl(*asked, "--judge-price", "2,8")
     assert code == 0, err
-    assert f"will be asked up to {calls} times" in err and "at 2 and 8 a million tokens" in err
+    assert f"will be asked up to {calls} times" in err and "at 2 and 8 per million tokens" in err
     assert f"The judge wise was asked {calls} times ({100 * calls} tokens in, {10 * calls} out" in out
     assert "paper: " in out and "ours" in out and len(judge.requests) == calls
-    # Again, for scripts: everything is known by now, and nothing is asked.
+    # With --json, a second time: everything is known by now, and nothing is asked.
     code, out, _ = swirl(*asked, "--json")
     found = json.loads(out)
     assert code == 0 and len(judge.requests) == calls
@@ -107,7 +107,7 @@ def test_a_whole_run_of_texts(name, swirl, tmp_path):
 
 
 @SHIPPED["tiny-blocks"]
-def test_best_of_n_is_kept_apart(swirl, tmp_path):
+def test_best_of_n_is_stored_separately(swirl, tmp_path):
     folder = files.bytemorph(tmp_path / "bench", [files.motion("interaction", i) for i in range(2)])
     asked = ("evaluate", "tiny-blocks", "--benchmark", "bytemorph", "--data", folder, "--best-of", 2)
     code, out, err = swirl(*asked)
@@ -118,19 +118,19 @@ def test_best_of_n_is_kept_apart(swirl, tmp_path):
 
 
 @SHIPPED["tiny-blocks"]
-def test_a_judge_that_is_of_no_use_spoils_no_other_figure(swirl, judge, tmp_path):
+def test_a_judge_without_usable_answers_does_not_affect_other_figures(swirl, judge, tmp_path):
     judge.answer = lambda request: "I cannot say."
     folder = files.bytemorph(tmp_path / "bench")
     code, out, err = swirl("evaluate", "tiny-blocks", "--benchmark", "bytemorph", "--data", folder, "--judge", "--yes")
     assert code == 0, err
     row = next(line for line in out.splitlines() if line.startswith("judge/score, ours"))
     assert row.count("– (0 of 2)") == 5 and "– (0 of 10)" in row
-    assert "10 are not judged: the judge's answer is not one JSON object (first at test-00000" in out
+    assert "10 items are not judged: the judge's answer is not one JSON object (first: test-00000" in out
     assert "forward/psnr, ours" in out
 
 
 @SHIPPED["tiny-blocks"]
-def test_on_a_terminal_the_cost_is_agreed_first(swirl, judge, tmp_path, monkeypatch):
+def test_on_a_terminal_the_cost_is_confirmed_first(swirl, judge, tmp_path, monkeypatch):
     folder = files.bytemorph(tmp_path / "bench")
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: "n")
@@ -154,7 +154,7 @@ def test_on_a_terminal_the_cost_is_agreed_first(swirl, judge, tmp_path, monkeypa
             1,
             "The folder nowhere does not exist; give the folder with",
         ),
-        (["--data", "EMPTY", "--benchmark", "aurora-bench"], 1, "is no folder of AURORA-Bench"),
+        (["--data", "EMPTY", "--benchmark", "aurora-bench"], 1, "is not a folder of AURORA-Bench"),
         (["--data", "EMPTY", "--benchmark", "worldprediction"], 1, "has no JSON file of WorldPrediction"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_mistake_is_one_sentence_before_a_model_is_loaded(swirl, tmp_path, arg
 def test_pictures_that_are_all_missing_and_a_model_of_the_other_kind(swirl, tmp_path):
     folder = files.worldprediction(tmp_path / "bench", {"r": files.procedure(1)}, frames=0)
     code, _, err = swirl("evaluate", "tiny-blocks", "--benchmark", "worldprediction", "--data", folder)
-    assert code == 1 and "Nothing of WorldPrediction can be scored: " in err and "frames are not there" in err
+    assert code == 1 and "Nothing of WorldPrediction can be scored: " in err and "frames are missing" in err
     steps = files.lines(tmp_path / "steps.jsonl", [STEP])
     code, _, err = swirl("evaluate", "tiny-blocks", "--benchmark", "mind2web", "--data", steps)
-    assert code == 2 and "Mind2Web needs a model of texts, and tiny-blocks is none." in err
+    assert code == 2 and "Mind2Web needs a model for texts, and tiny-blocks is a model for images." in err

@@ -1,4 +1,4 @@
-"""Rows of the toy world for each kind of model."""
+"""Rows of the toy world, for any toy model."""
 
 import pytest
 import toy
@@ -10,7 +10,7 @@ from swirl.evaluation.report import align_true_actions
 
 @pytest.fixture
 def rows():
-    """rows(model, sequences, length, known): what a model says of toy sequences, with or without their true actions."""
+    """rows(model, sequences, length, known): a model's rows on toy sequences, with or without the true actions."""
 
     def make(model, sequences=12, length=8, known=True):
         states, actions = toy.collection(sequences, length)

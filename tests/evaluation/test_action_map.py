@@ -1,4 +1,4 @@
-"""The map of actions: equal actions in one place, like ones near, clusters named and held against the truth."""
+"""The map of actions: equal actions at one point, similar ones nearby, clusters named and compared with the truth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOMS = ("hall", "attic", "cellar", "kitchen")
 ACTIONS = [f"{verb} {room}" for verb in ("go to the", "open the", "take the key in the") for room in ROOMS] * 2
 
 
-def test_equal_actions_lie_in_one_place_and_like_ones_near() -> None:
+def test_equal_actions_are_at_one_point_and_similar_ones_nearby() -> None:
     found = action_map(ACTIONS, count=3)
     half = len(ACTIONS) // 2
     assert found.points[:half] == found.points[half:]
@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_map() -> None:
     assert action_map(ACTIONS, count=3, seed=1) == action_map(ACTIONS, count=3, seed=1)
 
 
-def test_clusters_are_called_by_the_words_that_tell_them() -> None:
+def test_clusters_are_named_by_their_distinctive_words() -> None:
     found = action_map(ACTIONS, count=3)
     assert sorted(found.names) == ["go to", "open", "take key"]
     assert cluster_names(["flip it", "flip it", "go"], [0, 0, 1]) == ("flip it", "go")
@@ -56,6 +56,6 @@ def test_confusion_counts_by_hand() -> None:
     assert rare.columns == ("take", OTHERS) and rare.counts == ((1, 2), (2, 1))
 
 
-def test_where_all_are_of_one_kind_the_actions_are_the_columns() -> None:
+def test_if_all_actions_are_of_one_kind_they_are_the_columns() -> None:
     found = confusion([0, 1, 1], ("a", "b"), ["go hall", "go attic", "go attic"])
     assert set(found.columns) == {"go hall", "go attic"}

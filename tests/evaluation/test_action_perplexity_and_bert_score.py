@@ -1,4 +1,4 @@
-"""chrF and BERTScore against their packages; perplexity, groups without variance and foreign contexts by hand."""
+"""chrF and BERTScore against their packages; perplexity, zero variance and foreign contexts computed by hand."""
 
 import importlib
 import math
@@ -25,7 +25,7 @@ needs_bert = pytest.mark.skipif(
 )
 
 
-def test_chrf_is_sacrebleus():
+def test_chrf_equals_sacrebleus():
     counts = text_metrics.chrf_counts(OURS, THEIRS)
     assert counts.shape == (4, 18)
     assert text_metrics.chrf(counts.sum(axis=0)) == pytest.approx(sacrebleu.corpus_chrf(OURS, [THEIRS]).score)
@@ -35,7 +35,7 @@ def test_chrf_is_sacrebleus():
 
 
 @needs_bert
-def test_bertscore_is_bert_scores():
+def test_bertscore_equals_the_packages():
     package = importlib.import_module("bert_score")
     _, _, expected = package.score(OURS, THEIRS, model_type=str(bert_score.model_folder()), num_layers=6)
     assert bert_score.bertscore(OURS, THEIRS) == pytest.approx([float(f1) for f1 in expected], abs=1e-5)
@@ -44,7 +44,7 @@ def test_bertscore_is_bert_scores():
 
 
 @needs_bert
-def test_bertscore_says_whose_it_is_and_refuses_a_folder_without_a_model(monkeypatch, tmp_path):
+def test_bertscore_names_its_model_and_refuses_a_folder_without_one(monkeypatch, tmp_path):
     assert "non-standard" in bert_score.describe_model()
     monkeypatch.setenv(bert_score.BERT_VARIABLE, str(tmp_path))
     assert bert_score.model_folder() == tmp_path and tmp_path.name in bert_score.describe_model()
@@ -68,8 +68,8 @@ def test_without_a_model_there_is_no_bertscore(monkeypatch):
         bert_score.bertscore(["a"], ["b"])
 
 
-def of_one_action(truth, model, inferred):
-    """Rows of transitions whose inferred actions are given."""
+def rows_with_actions(truth, model, inferred):
+    """Rows whose true and inferred actions are given."""
     transitions = [Transition(f"s{i}", 0, State(f"{i}"), State(f"{i} done")) for i in range(len(truth))]
 
     class Saying(model):
@@ -81,25 +81,23 @@ def of_one_action(truth, model, inferred):
 
 def test_the_perplexity_ratio_by_hand():
     class Uneven(toy.Knowing):
-        """A word of four letters has probability 1/2, another 1/8; the end of a text is certain."""
+        """A word of four letters has probability 1/2, any other 1/8; the end of a text is certain."""
 
-        def base_model_log_prob(self, asked):
-            found = [[0.5 if len(word) == 4 else 0.125 for word in text.split()] for text in asked]
-            return [LogProb(math.fsum(map(math.log, row)), len(row) + 1) for row in found]
+        def base_model_log_prob(self, texts):
+            rows = [[0.5 if len(word) == 4 else 0.125 for word in text.split()] for text in texts]
+            return [LogProb(math.fsum(map(math.log, row)), len(row) + 1) for row in rows]
 
-    asked = of_one_action(["take cups", "go"], Uneven, ["go", "go"])
-    # Labels: log P = -(1 + 1 + 3) ln 2 in 5 tokens; inferred: -(3 + 3) ln 2 in 4.
+    asked = rows_with_actions(["take cups", "go"], Uneven, ["go", "go"])
+    # True actions: log P = -(1 + 1 + 3) ln 2 in 5 tokens; inferred actions: -(3 + 3) ln 2 in 4.
     assert action_perplexity.perplexity_ratio(asked).value == pytest.approx(2 ** (6 / 4) / 2 ** (5 / 5))
     assert action_perplexity.perplexity_ratio(replace(asked, true_actions=None)) is None
-    alike = of_one_action(["take cups"] * 3, Uneven, ["take cups"] * 3)
+    alike = rows_with_actions(["take cups"] * 3, Uneven, ["take cups"] * 3)
     assert action_perplexity.perplexity_ratio(alike).value == 1.0
-    assert (
-        "adapters off" in action_perplexity.describe_model(Uneven())
-        and action_perplexity.describe_model(object()) is None
-    )
+    assert "adapters off" in action_perplexity.describe_model(Uneven())
+    assert action_perplexity.describe_model(object()) is None
 
 
-def test_a_language_model_of_ones_own(monkeypatch, tmp_path):
+def test_a_language_model_that_the_environment_names(monkeypatch, tmp_path):
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Whitespace
@@ -124,14 +122,14 @@ def test_a_language_model_of_ones_own(monkeypatch, tmp_path):
 
 
 def test_groups_without_variance_by_hand(rows, monkeypatch):
-    assert set(action_health.zero_variance(rows(toy.Knowing()))) == {0.0}  # every other action slips and costs
-    assert set(action_health.zero_variance(rows(toy.Copying()))) == {1.0}  # one action alone
+    assert set(action_health.zero_variance(rows(toy.Knowing()))) == {0.0}  # every other action is a costly slip
+    assert set(action_health.zero_variance(rows(toy.Copying()))) == {1.0}  # all actions are the same
     monkeypatch.setattr(action_health, "MAX_SAMPLED", 10)
     values = action_health.zero_variance(rows(toy.Knowing()))
     assert len(values) == 96 and sum(value is not None for value in values) == 10
 
     class Deaf(toy.Knowing):
-        """Draws many actions, and its forward model gives all of them one reward."""
+        """Samples different actions, and its forward model gives all of them the same reward."""
 
         def prediction(self, x, action):
             return x
@@ -139,7 +137,7 @@ def test_groups_without_variance_by_hand(rows, monkeypatch):
     assert {value for value in action_health.zero_variance(rows(Deaf())) if value is not None} == {1.0}
 
 
-def test_a_model_that_draws_no_actions_has_no_groups(rows):
+def test_a_model_that_cannot_sample_actions_has_no_groups(rows):
     class Greedy(toy.Knowing):
         sample_actions = None
 
@@ -151,8 +149,8 @@ def test_a_foreign_context_by_hand():
     x, y = State("you hall , lamp off , apple hand"), State("you hall , lamp on , apple hand")
     other = State("you cellar , lamp off , apple cellar")
     transitions = [Transition("a", 0, x, y), Transition("b", 0, other, State("you hall , lamp off , apple cellar"))]
-    # The switch pressed in the cellar: one word of eight off x', two off y, of which three differ from x'.
-    # The hall entered from the hall: x' itself; y of the other sequence differs from it in one word.
+    # Pressing the switch in the cellar gives a state with one of eight words different from x' and two different from
+    # y, which differs from x' in three. Entering the hall from the hall gives x' itself, and y differs from it in one.
     assert leakage.foreign_context(EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing()))) == pytest.approx(
         [1 / 3, 1.0]
     )
@@ -164,7 +162,7 @@ def test_a_foreign_context_by_hand():
     )
 
 
-def test_a_foreign_context_that_is_the_own_next_state_tells_nothing():
+def test_a_foreign_context_that_is_the_own_next_state_is_undefined():
     x, y = State("you hall , lamp off , apple hand"), State("you hall , lamp on , apple hand")
     transitions = [Transition("a", 0, x, y), Transition("b", 0, y, x)]
     assert leakage.foreign_context(EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing()))) == [None, None]
@@ -180,6 +178,6 @@ def test_a_foreign_context_of_pictures():
         leakage.foreign_context(EvaluatedRows(transitions, None, ModelAnswers(model)))
         for model in (toy_pictures.Knowing(), toy_pictures.Leaking())
     )
-    # One cell of six painted: 5/6 like x'; of y that one cell, for x' has none of it.
+    # One of six cells is painted: 5/6 of the prediction is as in x', and only that cell is as in y.
     assert sound == pytest.approx([(5 / 6 - 1 / 6) / 1] * 2)
     assert leaking == [-1.0, -1.0]

@@ -1,4 +1,4 @@
-"""Recovery of hidden actions: kinds and clusters by hand, figures against scikit-learn, probes on toy models."""
+"""Recovery of hidden actions: kinds and clusters by hand, metrics against scikit-learn, probes on toy models."""
 
 from dataclasses import replace
 from statistics import fmean
@@ -35,13 +35,13 @@ def mean(values):
         ("", "(empty)"),
     ],
 )
-def test_the_kind_is_the_verb_or_the_calls_name(action, kind):
+def test_the_kind_is_the_verb_or_the_name_of_the_call(action, kind):
     assert action_kinds([action]) == [kind]
 
 
-def test_forms_of_one_verb_are_one_kind_called_by_the_commonest():
+def test_all_forms_of_a_verb_are_one_kind_named_by_the_commonest_form():
     assert action_kinds(["take it", "takes it", "taking it", "take that", "open it"]) == ["take"] * 4 + ["open"]
-    assert action_kinds(["opens it", "opened it"]) == ["opens"] * 2  # as common as the other, and shorter
+    assert action_kinds(["opens it", "opened it"]) == ["opens"] * 2  # equally common, but shorter
 
 
 def test_clusters_follow_the_verbs_and_are_numbered_by_size():
@@ -52,12 +52,10 @@ def test_clusters_follow_the_verbs_and_are_numbered_by_size():
         for kind in action_kinds(actions)
     }
     assert by_kind == {"take": {0}, "go": {1}, "drop": {2}} or by_kind == {"take": {0}, "go": {2}, "drop": {1}}
-    assert (
-        cluster_actions(actions) == found == cluster_actions(actions, seed=0)
-    )  # three is the number with the best silhouette
+    assert cluster_actions(actions) == found == cluster_actions(actions, seed=0)  # three has the best silhouette
 
 
-def test_few_different_actions_are_a_cluster_each():
+def test_each_of_a_few_distinct_actions_is_a_cluster():
     assert cluster_actions(["b", "a", "b"]) == cluster_actions(["b", "a", "b"], 5) == [0, 1, 0]
     assert cluster_actions(["a", "a"]) == [0, 0] and cluster_actions([]) == []
     assert cluster_actions(WALKS, 1) == [0] * 6
@@ -65,7 +63,7 @@ def test_few_different_actions_are_a_cluster_each():
         cluster_actions(WALKS, 0)
 
 
-def test_the_figures_of_a_table_are_scikit_learns():
+def test_the_metrics_of_a_table_equal_scikit_learns():
     rng = np.random.default_rng(0)
     for _ in range(20):
         ours, theirs = rng.integers(0, rng.integers(1, 6), 40), rng.integers(0, 4, 40)
@@ -77,7 +75,7 @@ def test_the_figures_of_a_table_are_scikit_learns():
         assert action_recovery.ari(table) == pytest.approx(reference.adjusted_rand_score(theirs, ours), abs=1e-9)
 
 
-def test_the_figures_of_a_table_by_hand():
+def test_the_metrics_of_a_table_by_hand():
     halves = np.array([[2, 0], [0, 2]])
     assert (
         action_recovery.nmi(halves)
@@ -87,7 +85,7 @@ def test_the_figures_of_a_table_by_hand():
     )
     unrelated = np.array([[1, 1], [1, 1]])
     assert action_recovery.nmi(unrelated) == action_recovery.v_measure(unrelated) == 0.0
-    assert action_recovery.ari(unrelated) == pytest.approx(-0.5)  # no pair is together in both; chance gives 2/3
+    assert action_recovery.ari(unrelated) == pytest.approx(-0.5)  # no pair is together in both; by chance 2/3 would be
     finer = np.array([[2, 0], [0, 1], [0, 1]])  # I = ln 2, H = 1.5 ln 2 and ln 2
     assert action_recovery.nmi(finer) == pytest.approx(1 / np.sqrt(1.5))
     assert action_recovery.v_measure(finer) == pytest.approx(2 / 2.5)
@@ -104,7 +102,7 @@ def test_sound_actions_are_recovered_and_a_constant_one_is_not(rows):
     assert mean(wrong["probe"]) <= mean(wrong["probe_commonest"]) == mean(right["probe_commonest"]) < 0.7
 
 
-def test_other_words_for_the_same_actions_are_recovered_all_the_same(rows):
+def test_the_same_actions_in_other_words_are_recovered(rows):
     class Translating(toy.Knowing):
         def action(self, x, y):
             words = {"go": "walk into", "press": "toggle", "take": "grab", "drop": "leave"}
@@ -116,8 +114,8 @@ def test_other_words_for_the_same_actions_are_recovered_all_the_same(rows):
     assert mean(action_recovery.probe_actions(asked)["probe_across"]) == 1.0
 
 
-def test_an_action_that_names_its_context_alone_fails_across():
-    """Within a sequence all true actions are of one kind, and the inferred action is the sequence's name."""
+def test_an_action_that_only_names_its_context_fails_across_sequences():
+    """Within a sequence all true actions are of one kind, and the inferred action is the name of the sequence."""
     names = ["go to the hall", "take the cup", "drop the cup"]
     transitions = [
         Transition(f"s{i}", k, State(f"{i} {k}"), State(f"{i} {k + 1}")) for i in range(15) for k in range(6)
@@ -132,24 +130,22 @@ def test_an_action_that_names_its_context_alone_fails_across():
     assert mean(found["probe"]) == 1.0 and mean(found["probe_across"]) < 0.5
 
 
-def test_what_cannot_be_told_is_left_out(rows):
+def test_undefined_metrics_are_left_out(rows):
     asked = rows(toy.Knowing())
     for unknown in (rows(toy.Knowing(), known=False), replace(asked, true_actions=["wait"] * 96)):
         assert action_recovery.compare_clusters(unknown) == action_recovery.probe_actions(unknown) == {}
-    assert action_recovery.true_action_classes(["go north", "go south"]) == [
-        "go north",
-        "go south",
-    ]  # one kind: the actions themselves
+    one_kind = ["go north", "go south"]
+    assert action_recovery.true_action_classes(one_kind) == one_kind  # so the classes are the actions themselves
     assert "probe_across" not in action_recovery.probe_actions(rows(toy.Knowing(), sequences=1))
 
 
-def test_rare_classes_of_very_many_are_one():
+def test_rare_classes_are_merged_if_there_are_too_many():
     named = action_recovery.true_action_classes([f"verb{i} it" for i in range(40)] + ["go on"] * 2)
     assert len(set(named)) == action_recovery.MOST_CLASSES and named.count("go") == 2
     assert named.count(action_recovery.OTHERS) == 42 - 2 - (action_recovery.MOST_CLASSES - 2)
 
 
-def test_the_probe_looks_at_a_drawn_few(rows, monkeypatch):
+def test_the_probe_uses_a_limited_number_of_transitions(rows, monkeypatch):
     monkeypatch.setattr(action_recovery, "MAX_PROBED", 30)
     found = action_recovery.probe_actions(rows(toy.Knowing()))
     assert {name: sum(v is not None for v in values) for name, values in found.items()} == dict.fromkeys(found, 30)

@@ -1,4 +1,4 @@
-"""An evaluation that is stopped goes on where it was, to the very same figures; its answers lie in a file meanwhile."""
+"""A stopped evaluation continues from its answer cache and gives exactly the same figures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IDENTITY = {"model": "toy", "part": "test"}
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with the toy world as `toy`; batches of 16 questions."""
+    """A home with the toy world as the collection `toy`; batches have 16 questions."""
     monkeypatch.setattr(asking, "ROWS_AT_ONCE", 16)
     states, actions = toy.collection(60)
     source = tmp_path / "source"
@@ -49,7 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Drifting(toy.Knowing):
-    """Right most of the time, with log-probabilities that depend on how many were asked at once, as real ones do."""
+    """Mostly right, with log-probabilities that depend on the size of the batch, as in real models."""
 
     def prediction(self, x, action):
         return toy.step(x, action).replace("lamp off", "lamp on") if action.startswith("go") else toy.step(x, action)
@@ -60,7 +60,7 @@ class Drifting(toy.Knowing):
 
 
 def stop_after(batches: int):
-    """A watch that lets so many batches pass."""
+    """A `watch` that stops the evaluation after this many batches."""
     left = iter(range(batches))
 
     def watch() -> None:
@@ -72,45 +72,44 @@ def stop_after(batches: int):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 4, 9, 15])
-def test_a_stopped_evaluation_goes_on_to_the_very_same_figures(home: Path, batches: int) -> None:
-    whole = evaluate(Drifting(), home, "toy", part="train", limit=80)
-    kept = AnswerCache(home, IDENTITY)
+def test_a_stopped_evaluation_continues_to_exactly_the_same_figures(home: Path, batches: int) -> None:
+    uninterrupted = Drifting()
+    whole = evaluate(uninterrupted, home, "toy", part="train", limit=80)
+    cache = AnswerCache(home, IDENTITY)
     with pytest.raises(EvaluationStopped):
-        evaluate(Drifting(), home, "toy", part="train", limit=80, kept=kept, watch=stop_after(batches))
-    kept.close()
+        evaluate(Drifting(), home, "toy", part="train", limit=80, cache=cache, watch=stop_after(batches))
+    cache.close()
     again, model = AnswerCache(home, IDENTITY), Drifting()
     assert again.answers_loaded > 8 * (batches - 1)
-    assert evaluate(model, home, "toy", part="train", limit=80, kept=again) == whole
-    unhindered = Drifting()
-    evaluate(unhindered, home, "toy", part="train", limit=80)
-    assert model.asked < unhindered.asked
+    assert evaluate(model, home, "toy", part="train", limit=80, cache=again) == whole
+    assert model.asked < uninterrupted.asked
     again.remove()
     assert not list((home / "evaluating").iterdir())
 
 
-def test_a_line_that_was_cut_short_is_asked_again(home: Path) -> None:
+def test_the_questions_of_a_truncated_line_are_asked_again(home: Path) -> None:
     whole = evaluate(Drifting(), home, "toy", limit=30)
-    kept = AnswerCache(home, IDENTITY)
-    evaluate(Drifting(), home, "toy", limit=30, kept=kept)
-    kept.close()
-    written = kept.file.read_bytes()
-    kept.file.write_bytes(written[: len(written) * 2 // 3])
+    cache = AnswerCache(home, IDENTITY)
+    evaluate(Drifting(), home, "toy", limit=30, cache=cache)
+    cache.close()
+    written = cache.file.read_bytes()
+    cache.file.write_bytes(written[: len(written) * 2 // 3])
     again = AnswerCache(home, IDENTITY)
     assert again.file.read_bytes() == written[: again.file.stat().st_size]
     assert again.file.read_bytes().endswith(b"\n") and again.answers_loaded > 0
-    assert evaluate(Drifting(), home, "toy", limit=30, kept=again) == whole
+    assert evaluate(Drifting(), home, "toy", limit=30, cache=again) == whole
     again.close()
     assert again.file.read_bytes() == written
 
 
-def test_other_settings_have_another_file_and_one_process_works_at_each(home: Path) -> None:
+def test_other_settings_have_another_file_and_only_one_process_uses_each(home: Path) -> None:
     first, other = AnswerCache(home, IDENTITY), AnswerCache(home, IDENTITY | {"part": "selection"})
     assert first.file != other.file
-    with pytest.raises(SwirlError, match="already going on"):
+    with pytest.raises(SwirlError, match="This evaluation is already running"):
         AnswerCache(home, IDENTITY)
-    for kept in (first, other):
-        kept.close()
-    assert not list((home / "evaluating").iterdir()), "nothing was answered, so nothing stays"
+    for cache in (first, other):
+        cache.close()
+    assert not list((home / "evaluating").iterdir()), "nothing was answered, so no file stays"
 
 
 def test_a_changed_collection_or_checkpoint_is_another_evaluation(home: Path, tmp_path: Path) -> None:
@@ -124,54 +123,54 @@ def test_a_changed_collection_or_checkpoint_is_another_evaluation(home: Path, tm
     for change in (None, checkpoint / "fwm" / "adapter_config.json", home / "collections" / "toy" / "sequences.jsonl"):
         if change is not None:
             change.write_text(change.read_text(encoding="utf-8").rstrip() + "\n\n", encoding="utf-8")
-        kept = open_answer_cache(home, str(checkpoint), "toy", {"seed": 0})
-        files.append(kept.file.name)
-        kept.close()
+        cache = open_answer_cache(home, str(checkpoint), "toy", {"seed": 0})
+        files.append(cache.file.name)
+        cache.close()
     assert len(set(files)) == 3
 
 
 @pytest.mark.parametrize(
     "answer", ["take the ä", State("you are in the hall."), LogProb(-0.1 - 2e-17, 3), toy_pictures.draw((0, 1, 2) * 2)]
 )
-def test_every_answer_comes_back_as_it_was(answer: str | State | LogProb) -> None:
+def test_every_answer_survives_encoding(answer: str | State | LogProb) -> None:
     assert decode_answer(json.loads(json.dumps(encode_answer(answer)))) == answer
 
 
-def test_questions_of_other_kinds_or_words_have_other_names() -> None:
-    names = {digest("states", ("a", "b")), digest("actions", ("a", "b")), digest("states", ("a b",))}
-    assert len(names) == 3
+def test_questions_of_different_kinds_or_words_have_different_digests() -> None:
+    digests = {digest("states", ("a", "b")), digest("actions", ("a", "b")), digest("states", ("a b",))}
+    assert len(digests) == 3
 
 
-def test_the_pace_never_goes_back_and_tells_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_share_never_goes_back_and_the_time_left_is_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("swirl.evaluation.progress.time.monotonic", lambda: now[0])
-    told_: list[tuple[float, str]] = []
-    pace = ProgressTracker(lambda share, words: told_.append((share, words)), expected=100)
+    reports: list[tuple[float, str]] = []
+    tracker = ProgressTracker(lambda share, words: reports.append((share, words)), expected=100)
     for done, rest in ((10, 0), (10, 0), (10, 200), (10, 190)):
-        pace.advance(done, rest, "asking")
+        tracker.advance(done, rest, "asking")
         now[0] += 10.0
-    shares = [share for share, _ in told_]
+    shares = [share for share, _ in reports]
     assert shares == sorted(shares) and shares[:2] == [0.1, 0.2] and shares[-1] < 1.0
-    assert told_[0][1] == "asking" and told_[1][1] == "asking, about 80 s left"
+    assert reports[0][1] == "asking" and reports[1][1] == "asking, about 80 s left"
     assert math.isclose(shares[2], 0.2)
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_was_answered_and_the_same_command_goes_on(tmp_path: Path, capsys) -> None:
+def test_ctrl_c_keeps_the_answers_and_the_same_command_continues(tmp_path: Path, capsys) -> None:
     asked = ["evaluate", "tiny-household", "--data", "household", "--limit", "12", "--json"]
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     process = subprocess.Popen(command(stopped, asked), stderr=subprocess.PIPE, text=True)
     answered = stopped / "evaluating"
     wait_for(lambda: sum(file.stat().st_size for file in answered.glob("*.jsonl")) > 0, process)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 1 and "run the same command to continue" in said and "Traceback" not in said
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1 and "run the same command to continue" in errors and "Traceback" not in errors
     assert History(stopped).evaluations() == [] and len(list(answered.glob("*.jsonl"))) == 1
     documents = []
-    for home, going_on in ((stopped, True), (whole, False)):
+    for home, continues in ((stopped, True), (whole, False)):
         assert main(["--home", str(home), *asked]) == 0
-        out, said = capsys.readouterr()
-        assert ("Continuing from" in said) == going_on
+        out, errors = capsys.readouterr()
+        assert ("Continuing from" in errors) == continues
         documents.append(json.loads(out))
     assert documents[0] == documents[1]
     assert not list(answered.iterdir()) and len(History(stopped).evaluations()) == 1
@@ -182,7 +181,7 @@ def command(home: Path, asked: list[str]) -> list[str]:
 
 
 def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait until something happened, which must be before the process ends."""
+    """Wait until `happened()` is true; it must be before the process ends."""
     while not happened():
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Every metric that a report can have is defined in docs/metrics.md, and nothing else is."""
+"""docs/metrics.md defines every metric that a report can have, and no others."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ HEADER = ["metric", "what it is", "unit, range", "better", "source"]
 
 
 def documented() -> dict[str, list[str]]:
-    """The other four cells of each metric's row by its name, of all tables with the metrics' header."""
+    """By metric, the other four cells of its row, from all tables with HEADER."""
     found: dict[str, list[str]] = {}
     inside = False
     for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
@@ -33,12 +33,12 @@ def documented() -> dict[str, list[str]]:
 
 
 def pattern(name: str) -> str:
-    """How the document writes a name: @3 as @T, best_of_8 as best_of_N."""
+    """A name as the document writes it: @3 as @T, best_of_8 as best_of_N."""
     return re.sub(r"best_of_\d+$", "best_of_N", re.sub(r"@\d$", "@T", name))
 
 
 class Choosing(toy.Knowing):
-    """Draws what it would predict."""
+    """Samples its own greedy predictions."""
 
     def sample_next_states(self, states, actions, n, *, temperature=1.0, seed=0):
         return [[state] * n for state in self.imagine_batch(states, actions)]
@@ -49,8 +49,8 @@ class ChoosingPictures(toy_pictures.Knowing):
 
 
 @pytest.fixture
-def told(monkeypatch) -> set[str]:
-    """The names in the reports of texts and of pictures, with all models at hand and a best of 2."""
+def reported(monkeypatch) -> set[str]:
+    """The names in reports on texts and on pictures, with all scoring models available and best of 2."""
     monkeypatch.setattr(
         frame_comparison, "perceptual_measures", lambda: dict.fromkeys(["lpips", "clip_similarity"], likeness)
     )
@@ -71,18 +71,18 @@ def likeness(ours, theirs) -> float:
     return 1.0
 
 
-def test_the_document_defines_what_reports_tell_and_nothing_else(told):
-    assert {"horizon/psnr@6", "forward/bertscore", "copy/lpips", "cycle/psnr_best_of_2"} < told
-    assert {pattern(name) for name in told} == documented().keys()
+def test_the_document_defines_the_reported_metrics_and_no_others(reported):
+    assert {"horizon/psnr@6", "forward/bertscore", "copy/lpips", "cycle/psnr_best_of_2"} < reported
+    assert {pattern(name) for name in reported} == documented().keys()
 
 
-def test_each_definition_is_whole():
+def test_each_definition_is_complete():
     for name, cells in documented().items():
-        assert all(cells), f"{name} lacks a cell"
+        assert all(cells), f"{name} has an empty cell"
         assert len(cells[0].split()) >= 5 or cells[0].startswith("SSIM"), f"{name} is not defined"
         assert name.split("/")[0] in ORDER
 
 
-def test_the_studio_has_words_for_each(told):
-    unnamed = {name for name in told if not describe_metric(name).help and "best_of" not in name}
-    assert unnamed == set()
+def test_the_studio_describes_each_metric(reported):
+    undescribed = {name for name in reported if not describe_metric(name).help and "best_of" not in name}
+    assert undescribed == set()

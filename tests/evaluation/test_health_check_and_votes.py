@@ -1,4 +1,4 @@
-"""A glance tells sound actions from collapsed and leaking ones; votes and paired differences with their intervals."""
+"""The health check tells sound actions from collapsed and leaking ones; votes and paired differences with intervals."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from swirl.evaluation.paired_differences import mean_difference, metric_differen
 from swirl.evaluation.preferences import tally, wilson_interval
 
 
-def look(model: toy.Knowing):
+def check(model: toy.Knowing):
     sequences, actions = toy.collection(30)
     transitions = sample_transitions(sequences)
     assert len(transitions) == 40 and transitions == sample_transitions(sequences)
     return check_health(model, transitions, [actions[t.sequence_id][t.step] for t in transitions])
 
 
-def test_a_glance_at_sound_actions() -> None:
-    found = look(toy.Knowing())
+def test_the_health_check_of_sound_actions() -> None:
+    found = check(toy.Knowing())
     assert found.figures["agreement"].value == found.figures["read_back"].value == 1
     assert found.figures["shuffling"].low > 10 and found.figures["overlap"].value == 0
     assert found.figures["stitch"].low > 0.5 and found.figures["distinct"].value >= 5
@@ -28,14 +28,14 @@ def test_a_glance_at_sound_actions() -> None:
     assert case.shuffling == pytest.approx(8 * (np.log(0.9) - np.log(0.01)))
 
 
-def test_a_glance_at_collapsed_and_at_leaking_actions() -> None:
-    collapsed = look(toy.Copying()).figures
+def test_the_health_check_of_collapsed_and_of_leaking_actions() -> None:
+    collapsed = check(toy.Copying()).figures
     assert "shuffling" not in collapsed and collapsed["effective"].value == 1
-    leaking = look(toy.Leaking()).figures
+    leaking = check(toy.Leaking()).figures
     assert leaking["overlap"].value == 1 and leaking["stitch"].value == leaking["ablation"].value == 0
 
 
-def test_votes_count_whichever_side_they_were_on() -> None:
+def test_votes_count_on_either_side() -> None:
     votes = [("x", "y", "left"), ("y", "x", "right"), ("y", "x", "left"), ("x", "y", "tie"), ("x", "y", "skip")]
     counted = tally([*votes, ("x", "z", "left")], "x", "y")
     assert (counted.wins, counted.losses, counted.ties, counted.skipped) == (2, 1, 1, 1)
@@ -44,7 +44,7 @@ def test_votes_count_whichever_side_they_were_on() -> None:
 
 
 def test_wilsons_interval() -> None:
-    # Published by Newcombe (1998), table I: 81 of 263 give 0.2553 to 0.3662; 0 of 20 give 0 to 0.1611.
+    # Newcombe (1998), table I: 81 of 263 gives 0.2553 to 0.3662; 0 of 20 gives 0 to 0.1611.
     found = wilson_interval(81, 263)
     assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert (wilson_interval(0, 20).low, wilson_interval(0, 20).high) == pytest.approx((0, 0.1611), abs=5e-5)
@@ -52,12 +52,12 @@ def test_wilsons_interval() -> None:
         wilson_interval(0, 0)
 
 
-def test_a_paired_difference_is_surer_than_two_intervals() -> None:
+def test_a_paired_difference_has_a_narrow_interval() -> None:
     rng = np.random.default_rng(0)
-    hard = rng.normal(0, 5, 60)
+    difficulty = rng.normal(0, 5, 60)
     places = [(f"s{i}", 0) for i in range(60)]
-    found = mean_difference(list(hard), list(hard + 1 + rng.normal(0, 0.1, 60)), places)
-    assert found.value == pytest.approx(1, abs=0.1) and 0.9 < found.low < found.high < 1.1
+    difference = mean_difference(list(difficulty), list(difficulty + 1 + rng.normal(0, 0.1, 60)), places)
+    assert difference.value == pytest.approx(1, abs=0.1) and 0.9 < difference.low < difference.high < 1.1
 
 
 def test_only_common_transitions_and_metrics_are_paired() -> None:

@@ -1,4 +1,4 @@
-"""The detectors of collapse and of leaks, on models that are sound, collapse, leak, or are deaf."""
+"""The rules for collapse, leaks and ignored actions, on toy models with a known verdict."""
 
 import math
 import random
@@ -21,7 +21,7 @@ from swirl.states import State, StateSequence
 
 
 class Ciphered(toy.Knowing):
-    """Leaks the next state in letters that no word of it has, so that no shared word betrays it."""
+    """Leaks the next state in a cipher, so that the action shares no word with it."""
 
     def action(self, x, y):
         return y.encode().hex()
@@ -34,63 +34,65 @@ class Ciphered(toy.Knowing):
 
 
 class Deaf(toy.Knowing):
-    """Infers sound actions, and its forward model ignores them."""
+    """Infers sound actions, but its forward model ignores them."""
 
     def prediction(self, x, action):
         return x
 
 
 class Undecided(toy.Knowing):
-    """Two actions for all that happens."""
+    """Infers only two actions, whatever happens."""
 
     def action(self, x, y):
         return "press switch" if "lamp on" in y else "go hall"
 
 
 class Constant(toy_pictures.Copying):
-    """One action for every picture; the forward model paints the first cell red whatever comes."""
+    """Infers one action for every picture; the forward model paints the first cell red, whatever the action."""
 
     def prediction(self, x, action):
         return toy_pictures.paint(x, "paint 0 red")
 
 
+SOUND = "The inferred actions steer the forward model, have not collapsed ({} effective actions) and do not leak."
+COLLAPSED = "The inferred actions have collapsed: {} effective actions explain everything."
+LEAKING = "The inferred actions leak the next state: the action {}."
+DEAF = "The forward model may be ignoring the inferred actions: another action predicts the next state as well."
+
 MODELS = [
-    (toy, toy.Knowing, "sound"),
-    (toy, toy.Copying, "collapsed"),
-    (toy, Undecided, "collapsed"),
-    (toy, toy.Leaking, "leaking"),
-    (toy, Ciphered, "leaking"),
-    (toy, Deaf, "deaf"),
-    (toy_pictures, toy_pictures.Knowing, "sound"),
-    (toy_pictures, toy_pictures.Copying, "collapsed"),
-    (toy_pictures, Constant, "collapsed"),
-    (toy_pictures, toy_pictures.Leaking, "leaking"),
+    (toy, toy.Knowing, "sound", SOUND.format("5.0")),
+    (toy, toy.Copying, "collapsed", COLLAPSED.format("1.0")),
+    (toy, Undecided, "collapsed", COLLAPSED.format("2.0")),
+    (toy, toy.Leaking, "leaking", LEAKING.format("copies its words")),
+    (toy, Ciphered, "leaking", LEAKING.format("gives it without the state")),
+    (toy, Deaf, "deaf", DEAF),
+    (toy_pictures, toy_pictures.Knowing, "sound", SOUND.format("22.2")),
+    (toy_pictures, toy_pictures.Copying, "collapsed", COLLAPSED.format("1.0")),
+    (toy_pictures, Constant, "collapsed", COLLAPSED.format("1.0")),
+    (toy_pictures, toy_pictures.Leaking, "leaking", LEAKING.format("gives it without the state")),
 ]
-EACH = pytest.mark.parametrize(
-    ("world", "model", "truth"), MODELS, ids=[f"{world.__name__}-{model.__name__}" for world, model, _ in MODELS]
-)
+IDS = [f"{world.__name__}-{model.__name__}" for world, model, _, _ in MODELS]
 
 
-@EACH
+@pytest.mark.parametrize(("world", "model", "truth", "sentence"), MODELS, ids=IDS)
 @pytest.mark.parametrize("known", [True, False], ids=["labelled", "unlabelled"])
-def test_the_verdict_of_a_report(world, model, truth, known, monkeypatch):
-    monkeypatch.setattr(bert_score, "model_folder", lambda: None)  # BERTScore takes its time and has no part in it
+def test_the_verdict_of_a_report(world, model, truth, sentence, known, monkeypatch):
+    monkeypatch.setattr(bert_score, "model_folder", lambda: None)  # BERTScore is slow and has no part in the verdict
     sequences, actions = world.collection(12)
     transitions = [transition for sequence in sequences for transition in sequence.transitions()]
     rows = EvaluatedRows(
         transitions, align_true_actions(transitions, actions) if known else None, ModelAnswers(model())
     )
-    found = assess_actions(compute_metrics(rows, scores_per_transition(rows, 0)), len(transitions))
-    assert found.is_collapsed == (truth == "collapsed")
-    assert found.is_leaking == (truth == "leaking")
-    assert found.is_heard or truth not in ("sound", "leaking")
-    assert not (truth == "deaf" and found.is_heard)
-    words = {"sound": "do not leak", "collapsed": "collapsed:", "leaking": "leak the", "deaf": "not surely listen"}
-    assert words[truth] in found.sentence and found.sentence.endswith(".")
+    health = assess_actions(compute_metrics(rows, scores_per_transition(rows, 0)), len(transitions))
+    assert health.is_collapsed == (truth == "collapsed")
+    assert health.is_leaking == (truth == "leaking")
+    # No collapsed model here is heard: its few actions predict the next state as badly when they are swapped.
+    assert health.is_heard == (truth in ("sound", "leaking"))
+    assert health.sentence == sentence
 
 
-@EACH
-def test_the_verdicts_of_a_glance(world, model, truth):
+@pytest.mark.parametrize(("world", "model", "truth"), [row[:3] for row in MODELS], ids=IDS)
+def test_the_verdicts_of_a_health_check(world, model, truth):
     sequences, actions = world.collection(30)
     transitions = sample_transitions(sequences)
     for known in ([actions[t.sequence_id][t.step] for t in transitions], None):
@@ -103,8 +105,8 @@ def test_the_verdicts_of_a_glance(world, model, truth):
             assert leaking.verdict.claim == "No leak"
 
 
-def test_two_actions_have_not_collapsed_where_there_are_but_two():
-    """A lamp that is pressed or left: the effective number is 2, which three would call collapsed."""
+def test_two_actions_have_not_collapsed_if_there_are_only_two():
+    """The walker presses the switch or goes to the hall: two effective actions, fewer than the usual threshold of 3."""
     rng = random.Random(0)
     sequences, actions = [], {}
     for index in range(20):
@@ -119,34 +121,28 @@ def test_two_actions_have_not_collapsed_where_there_are_but_two():
     transitions = sample_transitions(sequences)
     known = [actions[t.sequence_id][t.step] for t in transitions]
     assert health_findings(check_health(Undecided(), transitions, known))[1].verdict.claim == "Not collapsed"
-    assert (
-        rules.collapse_threshold(40) == 3.0
-        and rules.collapse_threshold(40, 2.0) == 1.0
-        and rules.collapse_threshold(2) == 1.0
-    )
+    assert rules.collapse_threshold(40) == 3.0
+    assert rules.collapse_threshold(40, 2.0) == rules.collapse_threshold(2) == 1.0
 
 
-def test_labels_that_name_new_things_excuse_actions_that_do_too():
-    assert (
-        rules.is_copying(0.5)
-        and not rules.is_copying(0.5, 0.4)
-        and not rules.is_copying(0.2)
-        and not rules.is_copying(None)
-    )
+def test_true_actions_that_name_new_things_excuse_inferred_ones_that_do_too():
+    assert rules.is_copying(0.5) and not rules.is_copying(0.5, 0.4)
+    assert not rules.is_copying(0.2) and not rules.is_copying(None)
 
 
-def test_what_is_not_listened_to_cannot_carry_the_state():
+def test_ignored_actions_cannot_carry_the_state():
     assert rules.is_carrying(0.0, 0.0, heard=True) and not rules.is_carrying(0.0, 0.0, heard=False)
     assert not rules.is_carrying(0.6, 0.0, heard=True) and not rules.is_carrying(0.0, 0.6, heard=True)
 
 
 def test_an_action_that_brings_its_next_state_along_leaks_even_if_the_state_is_used():
-    sharp = Estimate(2.0, 1.5, 2.5)
+    large = Estimate(2.0, 1.5, 2.5)
     metrics = {
-        "health/effective_number": Estimate(9.0, 8.0, 10.0), "controllability/log_prob_gain": sharp,
-        "leakage/stitch": sharp, "leakage/state_ablation": sharp, "leakage/foreign_context": Estimate(-0.8, -0.9, -0.7),
+        "health/effective_number": Estimate(9.0, 8.0, 10.0), "controllability/log_prob_gain": large,
+        "leakage/stitch": large, "leakage/state_ablation": large, "leakage/foreign_context": Estimate(-0.8, -0.9, -0.7),
     }  # fmt: skip
     assert assess_actions(metrics, 100).is_leaking
+    assert assess_actions(metrics, 100).sentence == LEAKING.format("takes it to other states")
     assert not assess_actions(metrics | {"leakage/foreign_context": Estimate(-0.1, -0.3, 0.1)}, 100).is_leaking
     assert not assess_actions({name: v for name, v in metrics.items() if "foreign" not in name}, 100).is_leaking
 

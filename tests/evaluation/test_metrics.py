@@ -1,4 +1,4 @@
-"""Each metric tells a model that knows from one that copies and from one that leaks."""
+"""Each metric distinguishes a model that knows from one that copies and from one that leaks."""
 
 import math
 from statistics import fmean
@@ -11,17 +11,19 @@ from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.states import State, Transition
 
+RIGHT = {"exact_match": [1.0] * 96, "token_accuracy": [1.0] * 96, "rouge_l": [1.0] * 96}
+COPIED = {"exact_match": [0.0] * 96, "token_accuracy": [7 / 8] * 96, "rouge_l": pytest.approx([5 / 6] * 96)}
+"""Each step of the toy world changes one of eight words, and of six without the commas, which ROUGE-L drops."""
+
 
 def mean(values):
     return fmean(value for value in values if value is not None)
 
 
-def test_forward_is_right_for_the_knowing_and_wrong_for_the_copying(rows):
-    for model, expected in ((toy.Knowing(), 1.0), (toy.Copying(), 0.0)):
-        asked = rows(model)
-        compared = forward.compare_states(forward.predicted_keys(asked), [y.text for y in asked.next_states])
-        assert mean(compared["exact_match"]) == expected
-        assert mean(compared["token_accuracy"]) == expected or 0.5 < mean(compared["token_accuracy"]) < 1.0
+@pytest.mark.parametrize(("model", "expected"), [(toy.Knowing, RIGHT), (toy.Copying, COPIED)])
+def test_forward_is_right_for_the_knowing_and_wrong_for_the_copying(rows, model, expected):
+    asked = rows(model())
+    assert forward.compare_states(forward.predicted_keys(asked), [y.text for y in asked.next_states]) == expected
 
 
 def test_forward_log_prob_is_nats_per_token(rows):
@@ -35,17 +37,17 @@ def test_without_true_actions_there_is_no_forward_prediction_and_no_inverse_scor
     assert mean(forward.log_prob(unknown)) == pytest.approx(math.log(0.9))
 
 
-def test_copying_is_the_baseline_that_changes_nothing(rows):
-    measured = copy_baseline.score_predictions(rows(toy.Knowing()))
-    assert mean(measured["exact_match"]) == 0.0
-    assert 0.5 < mean(measured["token_accuracy"]) < 1.0 and 0.5 < mean(measured["rouge_l"]) < 1.0
+def test_the_copy_baseline_changes_nothing(rows):
+    assert copy_baseline.score_predictions(rows(toy.Knowing())) == COPIED
 
 
 def test_inverse_counts_the_true_actions(rows):
     knowing, copying = inverse.score_actions(rows(toy.Knowing())), inverse.score_actions(rows(toy.Copying()))
     assert mean(knowing["exact_match"]) == mean(knowing["rouge_l"]) == 1.0
     assert mean(knowing["log_prob"]) == pytest.approx(math.log(0.9))
-    assert 0.0 < mean(copying["exact_match"]) < 0.6  # right where the switch was pressed, by chance
+    true_actions = rows(toy.Copying()).true_actions
+    assert copying["exact_match"] == [float(action == "press switch") for action in true_actions]  # its only action
+    assert 0.0 < mean(copying["exact_match"]) < 0.6
 
 
 def test_cycle_closes_for_the_knowing_and_the_leaking_but_not_for_the_copying(rows):
@@ -55,7 +57,7 @@ def test_cycle_closes_for_the_knowing_and_the_leaking_but_not_for_the_copying(ro
     assert mean(cycle.action_exact_match(rows(toy.Knowing()))) == 1.0
 
 
-def test_an_action_that_cannot_be_read_back_breaks_the_cycle(rows):
+def test_an_action_that_is_not_read_back_breaks_the_cycle(rows):
     class Forgetful(toy.Knowing):
         def prediction(self, x, action):
             return x if action == "press switch" else toy.step(x, action)
@@ -70,7 +72,7 @@ def test_controllability_is_zero_when_the_action_is_ignored(rows):
     assert controllability.log_prob_gain(rows(toy.Copying())) == [0.0] * 96
 
 
-def test_health_sees_a_collapsed_action(rows):
+def test_the_effective_number_shows_a_collapsed_action(rows):
     collapsed, healthy = rows(toy.Copying()).inferred_actions, rows(toy.Knowing()).inferred_actions
     assert action_health.effective_number(collapsed) == pytest.approx(1.0)
     assert action_health.effective_number(["a", "b", "a", "b"]) == pytest.approx(2.0)
@@ -79,7 +81,7 @@ def test_health_sees_a_collapsed_action(rows):
     assert action_health.word_counts(["press switch", "wait"]) == [2.0, 1.0]
 
 
-def test_leakage_tells_the_leaking_from_the_knowing(rows):
+def test_leakage_distinguishes_the_leaking_from_the_knowing(rows):
     honest, leaky = rows(toy.Knowing()), rows(toy.Leaking())
     assert mean(leakage.stitch(honest)) > 2.0 and mean(leakage.stitch(leaky)) == 0.0
     assert mean(leakage.state_ablation(honest)) > 2.0 and mean(leakage.state_ablation(leaky)) == 0.0
@@ -87,7 +89,7 @@ def test_leakage_tells_the_leaking_from_the_knowing(rows):
     assert mean(leakage.overlap(leaky, leaky.inferred_actions)) == 1.0
 
 
-def test_only_so_many_transitions_are_stitched(rows, monkeypatch):
+def test_a_limited_number_of_transitions_is_stitched(rows, monkeypatch):
     monkeypatch.setattr(leakage, "MAX_STITCHED", 10)
     values = leakage.stitch(rows(toy.Knowing()))
     assert len(values) == 96 and sum(value is not None for value in values) == 10
@@ -99,9 +101,9 @@ def test_overlap_is_undefined_where_nothing_is_new():
     assert leakage.overlap(asked, asked.inferred_actions) == [None]
 
 
-def test_horizon_goes_on_from_the_models_own_predictions(rows):
+def test_horizon_continues_from_the_models_own_predictions(rows):
     class Slipping(toy.Knowing):
-        """Right from real states of the walk, but one wrong lamp is never mended."""
+        """Turns the lamp on whenever it goes somewhere; a lamp once wrong stays wrong."""
 
         def prediction(self, x, action):
             after = toy.step(x, action)
@@ -116,35 +118,35 @@ def test_horizon_goes_on_from_the_models_own_predictions(rows):
     assert right["exact_match@5"] == [None] * 8
 
 
-def test_copying_the_start_stands_beside_the_horizon():
+def test_a_copy_of_the_start_is_the_baseline_of_the_horizon():
     there, back = State("you hall , lamp on , apple hand"), State("you hall , lamp off , apple hand")
     transitions = [Transition("a", 0, there, back), Transition("a", 1, back, there), Transition("a", 2, there, there)]
     copied = horizon.score_copies(EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing())))
     assert copied["exact_match@1"] == [0.0, 0.0, 1.0]
-    assert copied["exact_match@2"] == [1.0, 0.0, None]  # there and back again is where it began
+    assert copied["exact_match@2"] == [1.0, 0.0, None]  # there and back again is the start
     assert copied["exact_match@3"] == [1.0, None, None]
 
 
-def test_the_horizon_goes_from_a_drawn_few_of_many_transitions(rows, monkeypatch):
+def test_the_horizon_starts_from_a_limited_number_of_transitions(rows, monkeypatch):
     monkeypatch.setattr(horizon, "MAX_STARTS", 10)
     model = toy.Knowing()
     asked = rows(model, sequences=12)
     chosen, inferred = set(asked.sample_indices(10, seed=1)), len(asked.inferred_actions)
     before = model.asked
     measured, copied = horizon.score_rollouts(asked, seed=1), horizon.score_copies(asked, seed=1)
-    told = {i for i, value in enumerate(measured["exact_match@1"]) if value is not None}
-    assert told == chosen and len(chosen) == 10 and inferred == 96
+    scored = {i for i, value in enumerate(measured["exact_match@1"]) if value is not None}
+    assert scored == chosen and len(chosen) == 10 and inferred == 96
     assert [v is None for v in copied["exact_match@4"]] == [v is None for v in measured["exact_match@4"]]
     assert model.asked - before <= 10 * len(horizon.STEPS)
 
 
-def test_costly_tests_take_a_drawn_few_of_many_transitions(rows, monkeypatch):
+def test_costly_metrics_use_a_limited_number_of_transitions(rows, monkeypatch):
     monkeypatch.setattr(controllability, "MAX_SWAPPED", 20)
     monkeypatch.setattr(leakage, "MAX_ABLATED", 20)
     asked = rows(toy.Knowing())
     chosen = set(asked.sample_indices(20, seed=4))
-    for told in (controllability.log_prob_gain(asked, seed=4), leakage.state_ablation(asked, seed=4)):
-        assert {i for i, value in enumerate(told) if value is not None} == chosen and len(told) == 96
+    for values in (controllability.log_prob_gain(asked, seed=4), leakage.state_ablation(asked, seed=4)):
+        assert {i for i, value in enumerate(values) if value is not None} == chosen and len(values) == 96
 
 
 def test_horizon_of_two_needs_a_next_transition_of_the_same_sequence():
@@ -157,7 +159,7 @@ def test_horizon_of_two_needs_a_next_transition_of_the_same_sequence():
 
 
 @pytest.mark.parametrize("lengths", [(5, 5), (1, 9), (3, 3, 3), (1,), (4,), (2, 3, 9, 4)])
-def test_elsewhere_leads_into_another_sequence_wherever_it_can(lengths):
+def test_partners_are_from_another_sequence_wherever_possible(lengths):
     state = State("s")
     transitions = [Transition(f"q{i}", k, state, state) for i, n in enumerate(lengths) for k in range(n)]
     rows = EvaluatedRows(transitions, None, ModelAnswers(toy.Knowing()))
@@ -169,7 +171,7 @@ def test_elsewhere_leads_into_another_sequence_wherever_it_can(lengths):
     assert rows.other_sequence_indices(seed=3) == partner
 
 
-def test_each_question_is_put_to_the_model_once(rows):
+def test_the_model_is_asked_each_question_once(rows):
     model = toy.Knowing()
     asked = rows(model)
     for _ in range(2):

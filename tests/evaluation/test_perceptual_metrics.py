@@ -1,4 +1,4 @@
-"""CLIP similarity and LPIPS: there when the weights are, absent when not, and never downloaded."""
+"""CLIP similarity and LPIPS: available only with their weights, which are never downloaded."""
 
 import importlib.machinery
 import sys
@@ -10,7 +10,8 @@ import torch
 
 from swirl.errors import SwirlError
 from swirl.evaluation import perceptual_metrics
-from swirl.evaluation.perceptual_metrics import CLIP_VARIABLE, perceptual_measures
+from swirl.evaluation.clip import CLIP_VARIABLE
+from swirl.evaluation.perceptual_metrics import perceptual_measures
 
 DARK, NOISE = np.zeros((16, 24, 3), np.uint8), np.random.default_rng(0).integers(0, 256, (16, 24, 3)).astype(np.uint8)
 
@@ -38,11 +39,11 @@ def clip(tmp_path_factory):
     return folder
 
 
-def test_without_weights_there_are_none():
+def test_without_weights_there_is_no_clip_similarity():
     assert "clip_similarity" not in perceptual_measures()
 
 
-def test_clip_from_the_folder_that_is_named(clip, monkeypatch):
+def test_clip_from_the_named_folder(clip, monkeypatch):
     monkeypatch.setenv(CLIP_VARIABLE, str(clip))
     similarity = perceptual_measures()["clip_similarity"]
     assert similarity(NOISE, NOISE) == pytest.approx(1.0, abs=1e-5)
@@ -50,14 +51,14 @@ def test_clip_from_the_folder_that_is_named(clip, monkeypatch):
     assert similarity(DARK, NOISE) == pytest.approx(similarity(NOISE, DARK), abs=1e-6)
 
 
-def test_a_folder_without_clip_is_one_sentence(tmp_path, monkeypatch):
+def test_a_folder_without_clip_is_reported_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv(CLIP_VARIABLE, str(tmp_path))
     with pytest.raises(SwirlError, match=f"{CLIP_VARIABLE} names .* holds no CLIP model; .*unset"):
         perceptual_measures()["clip_similarity"](DARK, DARK)
 
 
 class Distance(torch.nn.Module):
-    """In the place of the package's network: it checks what it is given, and takes the mean difference."""
+    """A stand-in for the package's network: it checks its inputs and returns their mean difference."""
 
     def __init__(self, net, verbose):
         super().__init__()
@@ -71,7 +72,7 @@ class Distance(torch.nn.Module):
 
 @pytest.fixture
 def packages(tmp_path, monkeypatch):
-    """The packages lpips and torchvision, as far as they are used, and the folder of weights."""
+    """Stand-ins for the packages lpips and torchvision; yields the folder of weights."""
     lpips, vision = types.ModuleType("lpips"), types.ModuleType("torchvision.models")
     lpips.__spec__ = importlib.machinery.ModuleSpec("lpips", None)
     lpips.LPIPS = Distance

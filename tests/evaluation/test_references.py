@@ -22,7 +22,7 @@ def random_texts(seed: int, count: int) -> list[str]:
     (text_metrics.bleu_counts, text_metrics.bleu, sacrebleu.corpus_bleu),
     (text_metrics.chrf_counts, text_metrics.chrf, sacrebleu.corpus_chrf),
 ])  # fmt: skip
-def test_corpus_scores_of_any_draw_of_sequences_are_sacrebleus(counts, score, reference):
+def test_corpus_scores_of_any_draw_equal_sacrebleus(counts, score, reference):
     ours, theirs = random_texts(0, 40), random_texts(1, 40)
     rows = counts(ours, theirs)
     for seed in range(5):
@@ -33,7 +33,7 @@ def test_corpus_scores_of_any_draw_of_sequences_are_sacrebleus(counts, score, re
     assert value.low < value.value < value.high and value.value == pytest.approx(reference(ours, [theirs]).score)
 
 
-def test_rouge_l_is_rouge_scores():
+def test_rouge_l_equals_rouge_scores():
     scorer = RougeScorer(["rougeL"])
     for ours, theirs in zip(random_texts(2, 40), random_texts(3, 40), strict=True):
         assert text_metrics.rouge_l(ours, theirs) == pytest.approx(scorer.score(theirs, ours)["rougeL"].fmeasure)
@@ -41,7 +41,7 @@ def test_rouge_l_is_rouge_scores():
     assert text_metrics.rouge_l(same, same) == scorer.score(same, same)["rougeL"].fmeasure == 1.0
 
 
-def test_psnr_and_ssim_are_scikit_images():
+def test_psnr_and_ssim_equal_scikit_images():
     rng = np.random.default_rng(0)
     for _ in range(5):
         a = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""The whole report on a real collection folder, and the lean scores."""
+"""The full report on a real collection folder, and the held-out scores."""
 
 import json
 
@@ -57,8 +57,8 @@ def imported(tmp_path):
 
 def test_every_metric_with_an_interval_on_the_test_part(imported):
     home = imported()
-    seen = []
-    report = evaluate(toy.Knowing(), home, "toy", progress=lambda share, text: seen.append((share, text)))
+    shares = []
+    report = evaluate(toy.Knowing(), home, "toy", progress=lambda share, text: shares.append(share))
     held = [f"toy-{i}" for i in range(80) if split_of(f"toy-{i}") == "test"]
     assert (report.transitions, report.sequences, report.part) == (8 * len(held), len(held), "test")
     assert set(report.metrics) == NEED_TRUE_ACTIONS | ALWAYS
@@ -66,20 +66,22 @@ def test_every_metric_with_an_interval_on_the_test_part(imported):
     right = [name for name in report.metrics if "exact_match" in name and not name.startswith("copy")]
     assert {report.metrics[name].value for name in right} == {1.0}
     assert report.metrics["forward/bleu"].value == pytest.approx(100.0)
-    assert report.examples[0].true_action == report.examples[0].action
     assert "do not leak" in report.remarks[0] and "adapters off" in report.remarks[1]
     assert any("non-standard" in remark for remark in report.remarks) == ("forward/bertscore" in report.metrics)
-    assert all(0.0 <= share <= 1.0 for share, _ in seen) and seen
+    assert shares and all(0.0 <= share <= 1.0 for share in shares)
+    places, values = report.cases["places"], report.cases["values"]
+    assert places == [[name, step] for name in held for step in range(8)]
+    assert all(len(column) == len(places) for column in values.values())
+    assert values["forward/exact_match"] == [1.0] * len(places) and values["horizon/exact_match@6"][2:4] == [1.0, None]
 
 
-def test_without_true_actions_what_needs_them_is_left_out(imported):
+def test_without_true_actions_the_metrics_that_need_them_are_left_out(imported):
     report = evaluate(toy.Knowing(), imported(known=False), "toy")
     assert set(report.metrics) == ALWAYS
-    assert report.examples[0].true_action is None
     assert not any("perplexity" in remark for remark in report.remarks)
 
 
-def test_a_limit_takes_whole_sequences_as_far_as_it_goes(imported):
+def test_a_limit_takes_whole_sequences_until_it_is_reached(imported):
     home = imported()
     report = evaluate(toy.Knowing(), home, "toy", part="train", limit=20)
     assert (report.transitions, report.sequences) == (20, 3)
@@ -97,7 +99,7 @@ def test_the_same_seed_gives_the_same_report(imported):
     assert evaluate(toy.Copying(), home, "toy", seed=5) == evaluate(toy.Copying(), home, "toy", seed=5)
 
 
-def test_an_unknown_collection_is_one_sentence(tmp_path):
+def test_an_unknown_collection_is_refused_by_name(tmp_path):
     with pytest.raises(SwirlError, match="narnia"):
         evaluate(toy.Knowing(), tmp_path, "narnia")
 
@@ -110,19 +112,19 @@ def test_true_actions_are_used_only_when_all_are_known():
     assert align_true_actions(transitions, {**actions, "toy-1": actions["toy-1"][:-1]}) is None
 
 
-def test_the_lean_scores(rows):
+def test_the_held_out_scores(rows):
     known, unknown = rows(toy.Knowing()), rows(toy.Copying(), known=False)
     scores = held_out_scores(toy.Knowing(), known.transitions, known.true_actions)
     assert scores["forward/exact_match"] == scores["inverse/exact_match"] == scores["cycle/exact_match"] == 1.0
     assert scores["copy/exact_match"] == 0.0 and -0.2 < scores["forward/log_prob"] < 0.0
-    lean = held_out_scores(toy.Copying(), unknown.transitions, None)
-    assert set(lean) == {"cycle/exact_match", "copy/exact_match", "forward/log_prob"}
-    assert lean["cycle/exact_match"] == 0.0
+    unlabelled = held_out_scores(toy.Copying(), unknown.transitions, None)
+    assert set(unlabelled) == {"cycle/exact_match", "copy/exact_match", "forward/log_prob"}
+    assert unlabelled["cycle/exact_match"] == 0.0
 
 
 def test_a_prediction_that_never_ends_is_cut_near_the_longest_observed_state(rows):
     class Rambling(toy.Knowing):
-        """Goes on to its limit, one word a token."""
+        """Predicts up to its limit, one word per token."""
 
         def imagine_batch(self, states, actions, temperature=0.0):
             self.limits = {*getattr(self, "limits", ()), self.max_state_tokens}

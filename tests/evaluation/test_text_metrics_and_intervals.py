@@ -1,4 +1,4 @@
-"""Text measures against known values, and intervals that hold what they promise."""
+"""Text measures against known values, and intervals with the coverage that they promise."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import sacrebleu
 from swirl.evaluation import bootstrap, text_metrics
 
 
-def test_exact_match_ignores_white_space_alone():
+def test_exact_match_ignores_only_white_space():
     assert text_metrics.exact_match("you hall ,  lamp on", "you hall , lamp on\n") == 1.0
     assert text_metrics.exact_match("you hall , lamp on", "you hall , lamp off") == 0.0
 
@@ -23,7 +23,7 @@ def test_rouge_l_is_the_f1_of_the_longest_common_subsequence():
     assert text_metrics.rouge_l("take apple", "take the red apple") == pytest.approx(2 * 1.0 * 0.5 / 1.5)
 
 
-def test_bleu_is_sacrebleus():
+def test_bleu_equals_sacrebleus():
     ours = ["the lamp in the hall is on", "you are in the cellar with an apple", "no"]
     theirs = ["the lamp in the hall is off", "you are in the cellar with an old apple", "yes"]
     counts = text_metrics.bleu_counts(ours, theirs)
@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_interval():
     assert bootstrap.bootstrap_mean(values, groups, seed=1) == bootstrap.bootstrap_mean(values, groups, seed=1)
 
 
-def test_undefined_values_are_left_out_and_none_left_is_none():
+def test_undefined_values_are_left_out_and_without_values_there_is_no_mean():
     assert bootstrap.bootstrap_mean([1.0, None, 0.0, None], list("abcd")).value == 0.5
     assert bootstrap.bootstrap_mean([None], ["a"]) is None
 

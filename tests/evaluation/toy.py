@@ -1,5 +1,4 @@
-"""A toy world small enough to know all right answers, and three models of it: one that knows, one that copies, one
-that leaks."""
+"""A toy world small enough to know all right answers, with three models: one knows, one copies, one leaks."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ ACTIONS = (*(f"go {room}" for room in ROOMS), "press switch", "take apple", "dro
 
 
 def step(text: str, action: str) -> str:
-    """The toy world: a place, a lamp and an apple; what cannot be done changes nothing."""
+    """The next state of the toy world, which has a place, a lamp and an apple; an impossible action changes nothing."""
     place, lamp, apple = (part.split()[-1] for part in text.split(" , "))
     verb, thing = action.split(" ", 1) if " " in action else (action, "")
     if verb == "go" and thing in ROOMS:
@@ -29,7 +28,7 @@ def step(text: str, action: str) -> str:
 
 
 def play(seed: int, length: int) -> tuple[list[str], list[str]]:
-    """A walk in which every action changes the state."""
+    """A random walk in which every action changes the state."""
     rng = random.Random(seed)
     states, actions = ["you hall , lamp off , apple cellar"], []
     while len(actions) < length:
@@ -51,7 +50,7 @@ def collection(sequences: int, length: int = 8) -> tuple[list[StateSequence], di
 
 
 class Knowing:
-    """Both models are right; 0.9 of the probability of each word lies on the right answer. Counts its questions."""
+    """Both models are right and give each word of the right answer a probability of 0.9. Counts its questions."""
 
     name, slip = "knowing", "something else"
 
@@ -74,16 +73,16 @@ class Knowing:
 
     def infer(self, transitions, *, alternatives=4, seed=0):
         self.asked += len(transitions)
-        found = [self.action(x.text, y.text) for x, y in transitions]
-        return [Inference(action, -0.1, (Alternative(action, -0.1),)) for action in found]
+        actions = [self.action(x.text, y.text) for x, y in transitions]
+        return [Inference(action, -0.1, (Alternative(action, -0.1),)) for action in actions]
 
     def sample_actions(self, transitions, n, *, temperature=1.0, seed=0):
-        """Its own action and, every other time, one that slipped."""
-        found = [self.action(x.text, y.text) for x, y in transitions]
-        return [[self.slip if k % 2 else action for k in range(n)] for action in found]
+        """Its own action and, every other time, its slip."""
+        actions = [self.action(x.text, y.text) for x, y in transitions]
+        return [[self.slip if k % 2 else action for k in range(n)] for action in actions]
 
     def base_model_log_prob(self, texts):
-        """Each word, and the end, has a probability of a half."""
+        """Each word, and the end, has a probability of 1/2."""
         return [LogProb(-(len(text.split()) + 1) * math.log(2), len(text.split()) + 1) for text in texts]
 
     def imagine_batch(self, states, actions, temperature=0.0):
@@ -104,7 +103,7 @@ class Knowing:
 
 
 class Copying(Knowing):
-    """The forward model ignores its action and says that nothing changes; the inverse model knows one action."""
+    """The forward model ignores its action and predicts no change; the inverse model always infers the same action."""
 
     name, slip = "copying", "press switch"
 
@@ -116,7 +115,7 @@ class Copying(Knowing):
 
 
 class Leaking(Knowing):
-    """The inverse model writes the whole next state into the action, and the forward model reads it out."""
+    """The inverse model writes the whole next state into the action, and the forward model copies it from there."""
 
     name = "leaking"
 

@@ -1,4 +1,4 @@
-"""A toy world of pictures: six coloured cells, one painted at a time; a codec that draws it, and models of it."""
+"""A toy world of pictures: six coloured cells, one painted per step, with a codec and models."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Board = tuple[int, ...]
 
 
 def draw(board: Board, side: int = SIDE, off: int = 0) -> State:
-    """A board as a picture, each cell of `side` pixels; `off` is added to every value as far as it goes."""
+    """A board as a picture with cells of `side` pixels; `off` is added to every value, clipped to 0 to 255."""
     palette = np.array(list(COLOURS.values())) + off
     cells = palette.clip(0, 255).astype(np.uint8)[np.array(board).reshape(ROWS, COLUMNS)]
     return State(picture=pictures.from_pixels(cells.repeat(side, axis=0).repeat(side, axis=1)))
 
 
 def paint(board: Board, action: str) -> Board:
-    """`paint CELL COLOUR`; anything else changes nothing."""
+    """The board after `paint CELL COLOUR`; any other action changes nothing."""
     words = action.split()
     if len(words) != 3 or words[0] != "paint" or words[2] not in COLOURS:
         return board
@@ -39,7 +39,7 @@ def paint(board: Board, action: str) -> Board:
 
 
 def play(seed: int, length: int) -> tuple[list[Board], list[str]]:
-    """A walk in which every action changes one cell."""
+    """A random walk in which every action changes one cell."""
     rng = random.Random(seed)
     boards, actions = [tuple(rng.randrange(4) for _ in range(CELLS))], []
     while len(actions) < length:
@@ -61,7 +61,7 @@ def collection(sequences: int, length: int = 8) -> tuple[list[StateSequence], di
 
 
 def record(folder: Path, sequences: int, known: bool) -> None:
-    """The world as a recorded folder of pictures."""
+    """Write the world as a recorded folder of pictures."""
     states, actions = collection(sequences)
     folder.mkdir()
     with FrameWriter(folder) as writer, open(folder / "sequences.jsonl", "w", encoding="utf-8") as file:
@@ -75,7 +75,7 @@ def record(folder: Path, sequences: int, known: bool) -> None:
 
 
 class Codec:
-    """One token a cell: its nearest colour. What it draws is `off` the colour in every value."""
+    """One token per cell: its nearest colour. Drawn colours are too bright by `off`."""
 
     kind, grid, size = "image", (ROWS, COLUMNS), (COLUMNS * SIDE, ROWS * SIDE)
 
@@ -98,7 +98,7 @@ class Codec:
 
 
 class Knowing:
-    """Both models are right; 0.9 of the probability of each token lies on the right answer. Counts its questions."""
+    """Both models are right and give each token of the right answer a probability of 0.9. Counts its questions."""
 
     name, kind = "knowing", "image"
     slip = "something else"
@@ -107,7 +107,7 @@ class Knowing:
         self.asked, self.codec, self.max_state_tokens = 0, Codec(off), 1024
 
     def completion(self, text: str) -> list[int]:
-        raise AssertionError("a picture has no words")
+        raise AssertionError("a picture has no text")
 
     def action(self, x: Board, y: Board) -> str:
         changed = [cell for cell in range(CELLS) if x[cell] != y[cell]]
@@ -121,16 +121,16 @@ class Knowing:
 
     def infer(self, transitions, *, alternatives=4, seed=0):
         self.asked += len(transitions)
-        found = [self.action(self.codec.board(x), self.codec.board(y)) for x, y in transitions]
-        return [Inference(action, -0.1, (Alternative(action, -0.1),)) for action in found]
+        actions = [self.action(self.codec.board(x), self.codec.board(y)) for x, y in transitions]
+        return [Inference(action, -0.1, (Alternative(action, -0.1),)) for action in actions]
 
     def sample_actions(self, transitions, n, *, temperature=1.0, seed=0):
-        """Its own action and, every other time, one that slipped."""
-        found = [self.action(self.codec.board(x), self.codec.board(y)) for x, y in transitions]
-        return [[self.slip if k % 2 else action for k in range(n)] for action in found]
+        """Its own action and, every other time, its slip."""
+        actions = [self.action(self.codec.board(x), self.codec.board(y)) for x, y in transitions]
+        return [[self.slip if k % 2 else action for k in range(n)] for action in actions]
 
     def base_model_log_prob(self, texts):
-        """Each word, and the end, has a probability of a half."""
+        """Each word, and the end, has a probability of 1/2."""
         return [LogProb(-(len(text.split()) + 1) * math.log(2), len(text.split()) + 1) for text in texts]
 
     def imagine_batch(self, states, actions, temperature=0.0):
@@ -153,7 +153,7 @@ class Knowing:
 
 
 class Copying(Knowing):
-    """The forward model ignores its action and says that nothing changes; the inverse model knows one action."""
+    """The forward model ignores its action and predicts no change; the inverse model always infers the same action."""
 
     name, slip = "copying", "paint 0 red"
 
@@ -165,7 +165,7 @@ class Copying(Knowing):
 
 
 class Leaking(Knowing):
-    """The inverse model writes the whole next state into the action, and the forward model reads it out."""
+    """The inverse model writes the whole next state into the action, and the forward model copies it from there."""
 
     name, slip = "leaking", " ".join(NAMES[:1] * CELLS)
 
@@ -173,5 +173,5 @@ class Leaking(Knowing):
         return " ".join(NAMES[code] for code in y)
 
     def prediction(self, x: Board, action: str) -> Board:
-        told = [NAMES.index(word) for word in action.split() if word in NAMES]
-        return tuple(told) if len(told) == CELLS else x
+        named = [NAMES.index(word) for word in action.split() if word in NAMES]
+        return tuple(named) if len(named) == CELLS else x

@@ -79,7 +79,7 @@ def ended(page: ComparePage, answer: dict) -> dict:
 
 
 def test_an_evaluation_is_kept_in_the_history(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
-    def evaluate(model, home, data, *, limit, progress, kept, watch):
+    def evaluate(model, home, data, *, limit, progress, cache, watch):
         watch()
         progress(0.5, "imagining")
         return SimpleNamespace(
@@ -107,7 +107,7 @@ def test_a_failed_evaluation_says_why(home: Path, loaded: list, monkeypatch: pyt
 def test_an_evaluation_makes_way_and_can_be_stopped(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
     page, begun = ComparePage(home), []
 
-    def evaluate(model, home, data, *, limit, progress, kept, watch):
+    def evaluate(model, home, data, *, limit, progress, cache, watch):
         begun.append(model.name)
         for share in range(1000):
             watch()

@@ -3,8 +3,8 @@
 `assets/scripts/charts/live_chart.js` keeps the zoom and the hidden traces while points arrive, draws at most 1000
 points per trace, and follows the light or dark theme. `curve_bins.js` beside it stores the points, in bins where there
 are many, and smooths them within a phase; `chart_layout.js` shades and names the phases and labels the lines. The
-charts know no server: the calling script passes points in and fetches a range in detail on request. plotly.js comes from
-its Python package, so that no page loads it from another host.
+charts know no server: the calling script passes points in and fetches a range in detail on request. plotly.js comes
+from its Python package, so that no page loads it from another host.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""The paper's benchmarks, read from where the user has them and shown beside the paper's figures."""
+"""Evaluate a model on the paper's benchmarks, read from the user's own files, next to the paper's figures."""
 
 BENCHMARK_NAMES = ("aurora-bench", "bytemorph", "worldprediction", "stabletoolbench", "scienceworld", "mind2web")

@@ -1,14 +1,15 @@
-"""From scores of items to figures of splits: values with 95 % intervals, and how many of how many were scored."""
+"""Compute a benchmark's figures from the scores of its items: a value per split with a 95 % interval and counts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from swirl.evaluation.bootstrap import LEVEL, RESAMPLES, bootstrap_statistic, sum_by_group
-from swirl.evaluation.text_metrics import bleu_counts
+from swirl.evaluation.text_metrics import bleu, bleu_counts
 
 MEAN = "mean"
 """The column of the mean over the splits."""
@@ -16,10 +17,10 @@ MEAN = "mean"
 
 @dataclass(frozen=True)
 class MetricColumn:
-    """The scored items of one split under one metric: sums of which `statistic` makes the figure.
+    """The scored items of one split under one metric.
 
-    `rows` is (n, K), `groups` the n names of what is drawn together, `of` the number of items that the split has, and
-    `total` that of all splits.
+    `rows` is (n, K), and `statistic` maps its column sums (K,) to the figure. `groups` holds the n names of the groups
+    that the bootstrap draws. `split_size` is the number of items in the split, `total_size` that of all splits.
     """
 
     metric: str
@@ -33,9 +34,9 @@ class MetricColumn:
 
 @dataclass(frozen=True)
 class Figure:
-    """A value on `scored` of `of` items. No interval where fewer than two items were scored.
+    """A value on `scored` of `of` items; without an interval if fewer than two items were scored.
 
-    `splits` is the number of splits that a mean over splits is taken over, 1 for a split's own figure.
+    `splits` is the number of splits that a mean over splits includes, 1 for the figure of a single split.
     """
 
     value: float
@@ -47,7 +48,7 @@ class Figure:
 
 
 def mean_from_sums(sums: np.ndarray) -> float:
-    """The mean, of (sum, number)."""
+    """The mean from (sum, number); 0 if the number is 0."""
     return float(sums[0] / sums[1]) if sums[1] else 0.0
 
 
@@ -56,35 +57,21 @@ def mean_columns(
     splits: Sequence[str],
     groups: Sequence[str],
     values: Sequence[float | None],
-    of: Mapping[str, int],
+    split_sizes: Mapping[str, int],
     scale: float = 1.0,
 ) -> Iterable[MetricColumn]:
-    """A column for each split that has a value; what is None was not scored and does not count."""
+    """A column of means, times `scale`, for each split that has a value; an item with None does not count."""
+    total = sum(split_sizes.values())
     for split in dict.fromkeys(splits):
-        kept = [
+        scored = [
             (value * scale, group)
             for value, group, own in zip(values, groups, splits, strict=True)
             if own == split and value is not None
         ]
-        if kept:
-            rows = np.array([(value, 1.0) for value, _ in kept])
-            yield MetricColumn(
-                metric, split, rows, [group for _, group in kept], of[split], sum(of.values()), mean_from_sums
-            )
-
-
-def bleu_up_to(order: int) -> Callable[[np.ndarray], float]:
-    """Corpus BLEU (Papineni et al. 2002) of 1- to `order`-grams, 0 to 100, from summed `bleu_counts`, by sacrebleu."""
-    from sacrebleu.metrics import BLEU
-
-    def bleu(sums: np.ndarray) -> float:
-        counts = [round(number) for number in sums]
-        score = BLEU.compute_bleu(
-            counts[:order], counts[4 : 4 + order], counts[8], counts[9], smooth_method="exp", max_ngram_order=order
-        )
-        return float(score.score)
-
-    return bleu
+        if scored:
+            rows = np.array([(value, 1.0) for value, _ in scored])
+            scored_groups = [group for _, group in scored]
+            yield MetricColumn(metric, split, rows, scored_groups, split_sizes[split], total, mean_from_sums)
 
 
 def bleu_columns(
@@ -93,19 +80,20 @@ def bleu_columns(
     groups: Sequence[str],
     candidates: Sequence[str],
     references: Sequence[str],
-    of: Mapping[str, int],
+    split_sizes: Mapping[str, int],
     order: int = 4,
 ) -> Iterable[MetricColumn]:
-    """A column of corpus BLEU for each split."""
-    counts = bleu_counts(candidates, references)
+    """A column of corpus BLEU of 1- to `order`-grams for each split."""
+    counts, total = bleu_counts(candidates, references), sum(split_sizes.values())
     for split in dict.fromkeys(splits):
-        those = [place for place, own in enumerate(splits) if own == split]
-        own, total = [groups[place] for place in those], sum(of.values())
-        yield MetricColumn(metric, split, counts[those], own, of[split], total, bleu_up_to(order))
+        places = [place for place, own in enumerate(splits) if own == split]
+        split_groups = [groups[place] for place in places]
+        statistic = partial(bleu, order=order)
+        yield MetricColumn(metric, split, counts[places], split_groups, split_sizes[split], total, statistic)
 
 
-def figure(column: MetricColumn, seed: int) -> Figure:
-    """The column's value, with a bootstrap interval over its groups."""
+def split_figure(column: MetricColumn, seed: int) -> Figure:
+    """The value of a column, with a bootstrap interval over its groups."""
     scored = len(column.rows)
     if scored < 2:
         return Figure(float(column.statistic(column.rows.sum(axis=0))), None, None, scored, column.split_size)
@@ -114,13 +102,13 @@ def figure(column: MetricColumn, seed: int) -> Figure:
 
 
 def mean_figure(columns: Sequence[MetricColumn], seed: int) -> Figure:
-    """The mean of the splits' values, each counting the same; groups are drawn anew within each split."""
+    """The mean of the splits' values, weighted equally; the bootstrap draws groups within each split."""
     draws, values = [], []
     generator = np.random.default_rng(seed)
     for column in columns:
         sums = sum_by_group(column.rows, column.groups)
-        picked = generator.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
-        draws.append([column.statistic(row) for row in picked @ sums])
+        counts = generator.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
+        draws.append([column.statistic(row) for row in counts @ sums])
         values.append(float(column.statistic(column.rows.sum(axis=0))))
     value = float(np.mean(values))
     low, high = np.quantile(np.mean(draws, axis=0), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -129,15 +117,15 @@ def mean_figure(columns: Sequence[MetricColumn], seed: int) -> Figure:
     return Figure(value, *ends, scored, columns[0].total_size, len(columns))
 
 
-def figures(columns: Iterable[MetricColumn], seed: int = 0) -> dict[str, dict[str, Figure]]:
-    """The figure of each split, and the mean over the splits, by metric."""
+def compute_figures(columns: Iterable[MetricColumn], seed: int = 0) -> dict[str, dict[str, Figure]]:
+    """By metric, the figure of each split and the mean over the splits (`MEAN`)."""
     by_metric: dict[str, list[MetricColumn]] = {}
     for column in columns:
         by_metric.setdefault(column.metric, []).append(column)
     return {
         metric: {
-            **{column.split: figure(column, seed) for column in found},
-            MEAN: mean_figure(found, seed),
+            **{column.split: split_figure(column, seed) for column in of_metric},
+            MEAN: mean_figure(of_metric, seed),
         }
-        for metric, found in by_metric.items()
+        for metric, of_metric in by_metric.items()
     }

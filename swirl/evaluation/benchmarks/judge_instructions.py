@@ -1,4 +1,4 @@
-"""What a judge is asked about, benchmark by benchmark. The words are ours; the scales are the paper's."""
+"""The prompts for the judge, by benchmark. The wording is ours; the scales are the paper's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's figures (arXiv 2602.06130), beside which ours are shown; they are the paper's models', judged its way."""
+"""The paper's own figures (arXiv 2602.06130), shown next to ours; they are of the paper's models and its judge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from swirl.evaluation.benchmarks.figures import MEAN
 
 @dataclass(frozen=True, slots=True)
 class PaperRow:
-    """One row of a table of the paper: which metric of ours it stands beside, and its value in each split."""
+    """One row of a table in the paper: our metric that it corresponds to, and its value for each split."""
 
     name: str
     metric: str

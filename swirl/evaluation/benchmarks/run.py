@@ -1,4 +1,4 @@
-"""One benchmark from its files to its figures."""
+"""Run a benchmark: the list of benchmarks, and the way from gathered items to figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.benchmarks.aurora_bench import AuroraBench
 from swirl.evaluation.benchmarks.bytemorph import ByteMorph
-from swirl.evaluation.benchmarks.figures import Figure, figures
+from swirl.evaluation.benchmarks.figures import Figure, compute_figures
 from swirl.evaluation.benchmarks.paper_figures import PaperRow
 from swirl.evaluation.benchmarks.predictions import MeasurementContext
 from swirl.evaluation.benchmarks.splits import GatheredItems
@@ -20,9 +20,9 @@ from swirl.progress import ProgressCallback
 
 
 class Benchmark(Protocol):
-    """What a benchmark has to do: read its files, say what a judge would be asked, and measure.
+    """The interface of a benchmark: read its files, count the calls to a judge, and measure a model.
 
-    `kind` is what its states are, "text" or "image"; `splits` are the paper's columns with their headings.
+    `kind` is the kind of its states, "text" or "image"; `splits` are the paper's columns with their headings.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Benchmark(Protocol):
 
     def judge_calls(self, gathered: Any, infers: bool) -> list[JudgeCalls]: ...
 
-    def measure(self, gathered: Any, with_: MeasurementContext) -> Any: ...
+    def measure(self, gathered: Any, context: MeasurementContext) -> Any: ...
 
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -49,7 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {
 
 @dataclass(frozen=True)
 class BenchmarkResult:
-    """A benchmark's figures by metric and split, `notes` on what is not in them, and the judge's account."""
+    """A benchmark's figures by metric and split, `notes` on what they leave out, and the judge's account."""
 
     benchmark: Benchmark
     figures: dict[str, dict[str, Figure]]
@@ -58,27 +58,32 @@ class BenchmarkResult:
     judge: dict[str, Any] | None
 
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """The figures as the history keeps them: METRIC@SPLIT to value, interval and numbers of items."""
+        """The figures as the history stores them: METRIC@SPLIT to value, interval and numbers of items."""
         return {
-            f"{metric}@{split}": asdict(found)
+            f"{metric}@{split}": asdict(figure)
             for metric, splits in self.figures.items()
-            for split, found in splits.items()
+            for split, figure in splits.items()
         }
 
 
-def run_benchmark(benchmark: Benchmark, gathered: GatheredItems[Any], with_: MeasurementContext) -> BenchmarkResult:
-    """Measure a model on what was gathered. Raises SwirlError where nothing at all could be scored."""
-    if with_.model.kind != benchmark.kind:
-        wanted = {"image": "pictures", "text": "texts"}[benchmark.kind]
-        raise UsageError(f"{benchmark.title} needs a model of {wanted}, and {with_.model.name} is none.")
-    if with_.best_of > 1 and not with_.model.is_trainable:
-        raise UsageError(f"--best-of needs the inverse model's scores, and {with_.model.name} has none.")
+def run_benchmark(benchmark: Benchmark, gathered: GatheredItems[Any], context: MeasurementContext) -> BenchmarkResult:
+    """Measure a model on the gathered items.
+
+    Raises UsageError if the model is of another kind than the benchmark or cannot do best of N, and SwirlError if
+    nothing can be scored.
+    """
+    model, judge = context.model, context.judge
+    if model.kind != benchmark.kind:
+        raise UsageError(
+            f"{benchmark.title} needs a model for {benchmark.kind}s, and {model.name} is a model for {model.kind}s."
+        )
+    if context.best_of > 1 and not model.is_trainable:
+        raise UsageError(f"--best-of needs the scores of an inverse model, and {model.name} has none; leave it out.")
     if not gathered.items and not getattr(gathered, "choices", None):
         why = f": {gathered.notes[0]}" if gathered.notes else "; check the folder."
         raise SwirlError(f"Nothing of {benchmark.title} can be scored{why}")
-    found = figures(benchmark.measure(gathered, with_), with_.seed)
-    if not found:
-        raise SwirlError(f"Nothing of {benchmark.title} was scored: {' '.join([*gathered.notes, *with_.notes])}")
-    judge = with_.judge
-    notes = (*gathered.notes, *with_.notes, *(judge.complaints() if judge else ()))
-    return BenchmarkResult(benchmark, found, gathered.split_sizes, notes, judge.account() if judge else None)
+    figures = compute_figures(benchmark.measure(gathered, context), context.seed)
+    if not figures:
+        raise SwirlError(f"Nothing of {benchmark.title} was scored: {' '.join([*gathered.notes, *context.notes])}")
+    notes = (*gathered.notes, *context.notes, *(judge.complaints() if judge else ()))
+    return BenchmarkResult(benchmark, figures, gathered.split_sizes, notes, judge.account() if judge else None)

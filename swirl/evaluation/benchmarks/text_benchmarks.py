@@ -1,4 +1,4 @@
-"""The benchmarks of texts: StableToolBench by BLEU, ScienceWorld and Mind2Web by BERTScore and ROUGE-L."""
+"""The text benchmarks: StableToolBench by BLEU, ScienceWorld and Mind2Web by BERTScore and ROUGE-L."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from swirl.errors import SwirlError
 from swirl.evaluation.benchmarks import paper_figures
 from swirl.evaluation.benchmarks.figures import MetricColumn, bleu_columns, mean_columns
 from swirl.evaluation.benchmarks.predictions import MeasurementContext, predict_texts
-from swirl.evaluation.benchmarks.splits import BenchmarkStep, GatheredItems, sample_items
+from swirl.evaluation.benchmarks.splits import BenchmarkStep, GatheredItems, sample_items, splits_and_groups
 from swirl.evaluation.benchmarks.text_files import read_call_steps, read_jsonl_steps
 from swirl.evaluation.benchmarks.text_scores import bertscore_with_note
 from swirl.evaluation.judge import JudgeCalls
@@ -20,7 +20,7 @@ from swirl.progress import ProgressCallback
 
 
 class TextBench:
-    """What the benchmarks of texts share; a benchmark without a judge has nothing to ask one."""
+    """The base class of the text benchmarks, which have no judge."""
 
     kind = "text"
     has_judge = False
@@ -31,7 +31,7 @@ class TextBench:
     def gather(
         self, folder: Path, limit: int | None, seed: int, progress: ProgressCallback | None = None
     ) -> GatheredItems[BenchmarkStep]:
-        """Read the steps. Raises SwirlError where there are none."""
+        """Read the steps. Raises SwirlError if there are none."""
         gathered = GatheredItems[BenchmarkStep]([], {})
         steps = self.read(folder, gathered.notes, progress)
         if not steps:
@@ -46,17 +46,17 @@ class TextBench:
         return read_jsonl_steps(folder, notes, progress)
 
     def judge_calls(self, gathered: GatheredItems[BenchmarkStep], infers: bool) -> list[JudgeCalls]:
-        """Nothing."""
+        """No calls, since there is no judge."""
         return []
 
-    def measure(self, gathered: GatheredItems[BenchmarkStep], with_: MeasurementContext) -> Iterator[MetricColumn]:
-        """BERTScore and ROUGE-L of the predicted next states and of a copy of the states, in %; exact match too."""
-        steps, predicted = predict_texts(with_, gathered.items)
+    def measure(self, gathered: GatheredItems[BenchmarkStep], context: MeasurementContext) -> Iterator[MetricColumn]:
+        """BERTScore, ROUGE-L and exact match, in %, of the predicted next states and of a copy of the states."""
+        steps, predicted = predict_texts(context, gathered.items)
         if not steps:
             return
         for side, candidates in (("forward", predicted), ("copy", copy_predictions(steps))):
             yield from text_columns(side, steps, candidates, gathered.split_sizes)
-            scores = bertscore_with_note(candidates, [step.next_state.text for step in steps], with_.notes)
+            scores = bertscore_with_note(candidates, [step.next_state.text for step in steps], context.notes)
             if scores is not None:
                 yield from mean_columns(
                     f"{side}/bertscore", *splits_and_groups(steps), scores, gathered.split_sizes, 100
@@ -78,22 +78,21 @@ class Mind2Web(TextBench):
 
 
 class StableToolBench(TextBench):
-    """StableToolBench (Guo et al. 2024): answer trees in folders that bear the splits' names, or steps in JSONL."""
+    """StableToolBench (Guo et al. 2024): answer trees in folders named after the splits, or steps in JSONL."""
 
     name, title = "stabletoolbench", "StableToolBench"
     project = "the StableToolBench project (THUNLP-MT/StableToolBench)"
     splits, paper_rows = paper_figures.TOOL_SPLITS, paper_figures.STABLETOOLBENCH
 
     def read(self, folder: Path, notes: list[str], progress: ProgressCallback | None) -> list[BenchmarkStep]:
-        """The calls of the answer trees, or the steps of JSONL files where there are any."""
-        lines = folder.suffix == ".jsonl" or any(folder.glob("*.jsonl"))
-        if lines:
+        """The steps of JSONL files if there are any, else the calls of the answer trees."""
+        if folder.suffix == ".jsonl" or any(folder.glob("*.jsonl")):
             return read_jsonl_steps(folder, notes, progress)
         return read_call_steps(folder, tuple(self.splits), notes, progress)
 
-    def measure(self, gathered: GatheredItems[BenchmarkStep], with_: MeasurementContext) -> Iterator[MetricColumn]:
-        """Corpus BLEU of the predicted responses and of a copy of what was seen last, ROUGE-L and exact match too."""
-        steps, predicted = predict_texts(with_, gathered.items)
+    def measure(self, gathered: GatheredItems[BenchmarkStep], context: MeasurementContext) -> Iterator[MetricColumn]:
+        """Corpus BLEU, ROUGE-L and exact match of the predicted responses and of a copy of the last observation."""
+        steps, predicted = predict_texts(context, gathered.items)
         if not steps:
             return
         references = [step.next_state.text for step in steps]
@@ -104,22 +103,16 @@ class StableToolBench(TextBench):
             yield from text_columns(side, steps, candidates, gathered.split_sizes)
 
 
-def splits_and_groups(steps: Sequence[BenchmarkStep]) -> tuple[list[str], list[str]]:
-    """The steps' splits and groups."""
-    return [step.split for step in steps], [step.group for step in steps]
-
-
 def copy_predictions(steps: Sequence[BenchmarkStep]) -> list[str]:
-    """What a model that changes nothing predicts: what was seen last."""
+    """The predictions of the copy baseline: the last observation, which is the state unless the step says otherwise."""
     return [step.state.text if step.last_observation is None else step.last_observation for step in steps]
 
 
 def text_columns(
-    side: str, steps: Sequence[BenchmarkStep], candidates: Sequence[str], of: dict[str, int]
+    side: str, steps: Sequence[BenchmarkStep], candidates: Sequence[str], split_sizes: dict[str, int]
 ) -> Iterator[MetricColumn]:
-    """ROUGE-L and exact match, in %."""
+    """ROUGE-L and exact match against the observed next states, in %."""
     pairs = [(ours, step.next_state.text) for ours, step in zip(candidates, steps, strict=True)]
-    yield from mean_columns(f"{side}/rouge_l", *splits_and_groups(steps), [rouge_l(*pair) for pair in pairs], of, 100)
-    yield from mean_columns(
-        f"{side}/exact_match", *splits_and_groups(steps), [exact_match(*pair) for pair in pairs], of, 100
-    )
+    for name, measure in (("rouge_l", rouge_l), ("exact_match", exact_match)):
+        scores = [measure(*pair) for pair in pairs]
+        yield from mean_columns(f"{side}/{name}", *splits_and_groups(steps), scores, split_sizes, 100)

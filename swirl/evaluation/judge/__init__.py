@@ -1,7 +1,7 @@
-"""A judge: any OpenAI-compatible endpoint that scores what a model made, asked only on the user's word.
+"""Score predictions with a judge: any OpenAI-compatible endpoint, asked only if the user requests it.
 
-Where it is, what it is called and its key come from the environment: SWIRL_JUDGE_URL, SWIRL_JUDGE_MODEL and
-SWIRL_JUDGE_KEY. Nothing is sent anywhere else, and an answer that was paid for once is kept in the history.
+Its URL, model and key come from the environment: SWIRL_JUDGE_URL, SWIRL_JUDGE_MODEL and SWIRL_JUDGE_KEY. Nothing is
+sent anywhere else, and the history keeps every usable answer, so that none is paid for twice.
 """
 
 from swirl.evaluation.judge.answer_parsing import InvalidAnswerError, parse_numbers

@@ -1,4 +1,4 @@
-"""What asking a judge will cost, told before it begins."""
+"""Estimate what a judge will cost, to show before it is asked."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ from dataclasses import dataclass
 from swirl.evaluation.judge.endpoint import Endpoint
 
 CHARACTERS_PER_TOKEN = 4
-"""Characters of English to a token, about."""
+"""Characters of English per token, approximately."""
 TOKENS_PER_PICTURE = 255
-"""Tokens of a picture of up to 512 pixels a side, as GPT-4o counts them: 85, and 170 for a tile."""
+"""Tokens of a picture of up to 512 pixels a side as GPT-4o counts them: 85, plus 170 for one tile."""
 TOKENS_PER_ANSWER = 60
-"""Tokens of an answer, about."""
+"""Tokens of an answer, approximately."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeCalls:
-    """So many calls of one kind: `characters` of words and `pictures` in each."""
+    """A number of calls of one kind, each with this many `characters` of text and this many `pictures`."""
 
     calls: int
     characters: int
     pictures: int
 
 
-def describe_cost(loads: list[JudgeCalls], endpoint: Endpoint) -> str:
-    """A sentence with the calls, tokens and, where a price is given, the money that they need at the most."""
-    calls = sum(load.calls for load in loads)
-    asked = sum(
-        load.calls * (load.characters // CHARACTERS_PER_TOKEN + load.pictures * TOKENS_PER_PICTURE) for load in loads
+def describe_cost(kinds: list[JudgeCalls], endpoint: Endpoint) -> str:
+    """The upper limits of the calls, the tokens and, if a price is given, the cost, in sentences."""
+    calls = sum(kind.calls for kind in kinds)
+    tokens_in = sum(
+        kind.calls * (kind.characters // CHARACTERS_PER_TOKEN + kind.pictures * TOKENS_PER_PICTURE) for kind in kinds
     )
-    answered = calls * TOKENS_PER_ANSWER
-    said = (
-        f"The judge {endpoint.model} at {endpoint.url} will be asked up to {calls} times: about {asked} tokens in and "
-        f"{answered} out; answers that are kept from before cost nothing."
+    tokens_out = calls * TOKENS_PER_ANSWER
+    estimate = (
+        f"The judge {endpoint.model} at {endpoint.url} will be asked up to {calls} times: about {tokens_in} tokens in "
+        f"and {tokens_out} out; answers already in the history cost nothing."
     )
     if endpoint.price is None:
-        return f"{said} The money is not known, for no price is given (--judge-price or SWIRL_JUDGE_PRICE)."
-    money = (asked * endpoint.price[0] + answered * endpoint.price[1]) / 1e6
-    return f"{said} That is about {money:.2f} at {endpoint.price[0]:g} and {endpoint.price[1]:g} a million tokens."
+        return f"{estimate} The cost is unknown because no price is given (--judge-price or SWIRL_JUDGE_PRICE)."
+    cost = (tokens_in * endpoint.price[0] + tokens_out * endpoint.price[1]) / 1e6
+    return (
+        f"{estimate} That costs about {cost:.2f} at {endpoint.price[0]:g} and {endpoint.price[1]:g} per million tokens."
+    )

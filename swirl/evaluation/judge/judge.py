@@ -1,4 +1,4 @@
-"""Asking a judge many questions: what is known already is not asked again, and one bad answer spoils nothing else."""
+"""Ask a judge many questions: known answers are reused, and one bad answer does not affect the others."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ from swirl.progress import ProgressCallback
 
 Score = TypeVar("Score")
 MAX_UNANSWERED_IN_A_ROW = 3
-"""Questions in a row without any answer, each tried several times, after which the rest is not asked."""
+"""Consecutive questions without any answer, each tried several times, after which no more are asked."""
 
 
 class Judge:
-    """An endpoint with a memory, and an account of what was asked.
+    """An endpoint whose answers are kept in the history, with an account of the questions.
 
-    `asked` counts the answers that came over the wire, `kept` those that were known; `tokens` are those the endpoint
-    counted, in and out; `failures` holds why questions got no score, with what they were about, in their order.
+    `answers_received` counts the answers from the endpoint, `answers_reused` those from the history; `tokens` are those
+    that the endpoint counted, in and out; `failures` maps each reason for a missing score to the subjects of the
+    questions, in their order. At most `max_concurrent` questions are asked at a time; `timeout` and `pause` are in
+    seconds.
     """
 
     def __init__(
@@ -38,10 +40,10 @@ class Judge:
         timeout: float = 90.0,
         attempts: int = 4,
         pause: float = 1.0,
-        at_once: int = 4,
+        max_concurrent: int = 4,
     ) -> None:
         self.endpoint, self.history, self.attempts, self.pause = endpoint, history, attempts, pause
-        self.timeout, self.at_once = timeout, at_once
+        self.timeout, self.max_concurrent = timeout, max_concurrent
         self.answers_received = self.answers_reused = 0
         self.tokens = [0, 0]
         self.failures: dict[str, list[str]] = {}
@@ -55,23 +57,23 @@ class Judge:
         read: Callable[[str], Score],
         progress: ProgressCallback | None = None,
     ) -> list[Score | None]:
-        """The score that `read` finds in each answer; None, with the reason in `failures`, where there is none.
+        """The score that `read` finds in each answer; None, with the reason in `failures`, if there is none.
 
-        Only answers that `read` can use are kept. Once the endpoint is known to be of no use, nothing more is asked.
+        Only answers that `read` accepts are kept. Once the endpoint is known not to answer, nothing more is asked.
         """
         scores: list[Score | None] = []
-        pool = ThreadPoolExecutor(self.at_once)
+        pool = ThreadPoolExecutor(self.max_concurrent)
         with httpx.Client(timeout=self.timeout) as client:
             try:
                 answers = pool.map(lambda question: self._score_or_reason(client, question, read), questions)
                 for question, (score, why) in zip(questions, answers, strict=True):
                     scores.append(score)
-                    if why is not None:  # noted here and not where it happened: threads end in any order
+                    if why is not None:  # recorded here, in the order of the questions, since threads end in any order
                         self.failures.setdefault(why, []).append(question.subject)
                     if progress is not None:
                         progress(len(scores) / len(questions), "asking the judge")
             finally:
-                pool.shutdown(cancel_futures=True)  # after an interruption the questions in line are not asked
+                pool.shutdown(cancel_futures=True)  # after an interruption the waiting questions are not asked
         return scores
 
     def _score_or_reason(
@@ -82,18 +84,18 @@ class Judge:
             return self._score(client, question, read), None
         except NoAnswer as problem:
             with self._lock:
-                self._silences = self._silences + 1 if problem.silent else 0
-                if problem.of_all or self._silences >= MAX_UNANSWERED_IN_A_ROW:
-                    self._given_up = self._given_up or f"was not asked any more, for it {problem}"
+                self._silences = self._silences + 1 if problem.is_silent else 0
+                if problem.is_fatal or self._silences >= MAX_UNANSWERED_IN_A_ROW:
+                    self._given_up = self._given_up or f"was not asked any more because it {problem}"
             return None, f"the judge {problem}"
         except InvalidAnswerError as problem:
             return None, f"the judge's answer {problem}"
-        except SwirlError as problem:  # a picture that cannot be shown
+        except SwirlError as problem:  # a picture cannot be read
             return None, str(problem).rstrip(".")
 
     def _score(self, client: httpx.Client, question: Question, read: Callable[[str], Score]) -> Score:
         if not question.instruction.strip():
-            raise InvalidAnswerError("was not asked for, because the instruction is empty")
+            raise InvalidAnswerError("was not requested because the instruction is empty")
         messages = question.messages()
         key = self.key(messages)
         known = self.history.judgement(key)
@@ -114,25 +116,25 @@ class Judge:
         return score
 
     def key(self, messages: list[dict[str, Any]]) -> str:
-        """The hash under which an answer is kept: of the endpoint, its model, the words and the pictures."""
+        """The hash under which an answer is kept: of the endpoint, its model, the text and the pictures."""
         asked = {"url": self.endpoint.url, "model": self.endpoint.model, "messages": messages}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def complaints(self) -> list[str]:
-        """One sentence for each reason why something was not judged: how many, the reason, and the first of them."""
-        found = []
-        for why, abouts in self.failures.items():
-            count = f"{len(abouts)} are not judged" if len(abouts) > 1 else "1 is not judged"
-            found.append(f"{count}: {why} (first at {abouts[0]}).")
-        return found
+        """One sentence for each reason why items were not judged: how many, the reason, and the first of them."""
+        sentences = []
+        for why, subjects in self.failures.items():
+            count = f"{len(subjects)} items are not judged" if len(subjects) > 1 else "1 item is not judged"
+            sentences.append(f"{count}: {why} (first: {subjects[0]}).")
+        return sentences
 
     def cost(self) -> float | None:
-        """The money for the tokens that the endpoint counted; None without a price."""
+        """The cost of the tokens that the endpoint counted; None without a price."""
         price = self.endpoint.price
         return None if price is None else (self.tokens[0] * price[0] + self.tokens[1] * price[1]) / 1e6
 
     def account(self) -> dict[str, Any]:
-        """What was asked and what came of it, as JSON."""
+        """The numbers of questions, answers, tokens and failures, and the cost, as JSON."""
         return {
             "model": self.endpoint.model,
             "url": self.endpoint.url,

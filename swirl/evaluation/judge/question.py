@@ -1,4 +1,4 @@
-"""What a judge is asked: words around an instruction, and pictures."""
+"""A question for a judge: a prompt with an instruction, and pictures."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from swirl import pictures
 from swirl.states import Picture
 
 LONGEST = 512
-"""Pixels on a picture's longer side as it is sent; larger ones are scaled down."""
+"""Pixels on the longer side of a picture that is sent; larger pictures are scaled down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question. `about` names what is judged, for reports; `task` holds `{instruction}`, and may hold `{answer}`.
+    """One question. `subject` names what is judged, for messages.
 
-    `pictures` are shown in this order, after the words.
+    `prompt_template` contains `{instruction}` and may contain `{answer}`. The `pictures` follow the text in this order.
     """
 
     subject: str
@@ -26,18 +26,18 @@ class Question:
     answer: str = ""
 
     def prompt_text(self) -> str:
-        """The text that is sent. Braces in an instruction are its own."""
+        """The text that is sent. Braces inside an instruction or answer are left as they are."""
         parts = {"{instruction}": self.instruction.strip(), "{answer}": self.answer.strip() or "(nothing)"}
-        text, found = self.prompt_template, ""
-        while text:
-            at, name = min(((text.find(name), name) for name in parts if name in text), default=(len(text), ""))
-            found += text[:at] + parts.get(name, "")
-            text = text[at + len(name) :]
-        return found
+        rest, filled = self.prompt_template, ""
+        while rest:
+            at, name = min(((rest.find(name), name) for name in parts if name in rest), default=(len(rest), ""))
+            filled += rest[:at] + parts.get(name, "")
+            rest = rest[at + len(name) :]
+        return filled
 
     def messages(self) -> list[dict[str, Any]]:
-        """The messages of a chat completion, pictures as `data:` addresses. Raises SwirlError for a broken picture."""
-        shown = [pictures.data_uri(pictures.thumbnail(picture, LONGEST)) for picture in self.pictures]
+        """The messages of a chat completion, with pictures as `data:` URIs. Raises SwirlError for a broken picture."""
+        addresses = [pictures.data_uri(pictures.thumbnail(picture, LONGEST)) for picture in self.pictures]
         parts: list[dict[str, Any]] = [{"type": "text", "text": self.prompt_text()}]
-        parts += [{"type": "image_url", "image_url": {"url": address}} for address in shown]
-        return [{"role": "user", "content": parts if shown else self.prompt_text()}]
+        parts += [{"type": "image_url", "image_url": {"url": address}} for address in addresses]
+        return [{"role": "user", "content": parts if addresses else self.prompt_text()}]
