@@ -41,7 +41,7 @@ class Painter:
         return [State(picture=pictures.from_pixels(array)) for array in drawn]
 
     def imagine(self, state, action, *, n=4, temperature=1.0, seed=0):
-        return [Prediction(found, 0.0, 0.0) for found in self.imagine_batch([state] * n, [action] * n)]
+        return [Prediction(drawn, 0.0, 0.0) for drawn in self.imagine_batch([state] * n, [action] * n)]
 
     def infer(self, transitions, *, alternatives=4, seed=0, progress=None):
         alternative = Alternative(self.inferred, -1.0)
@@ -82,12 +82,17 @@ def no_weights(monkeypatch):
 def test_means_of_splits_by_hand():
     splits, split_sizes = ["a", "a", "a", "b", "b"], {"a": 5, "b": 3}
     columns = mean_columns("x/y", splits, list("12345"), [1.0, 3.0, None, 10.0, 10.0], split_sizes, 2.0)
-    found = compute_figures(columns)["x/y"]
-    assert (found["a"].value, found["a"].scored, found["a"].of) == (4.0, 2, 5)
-    assert (found["b"].value, found["b"].low, found["b"].high) == (20.0, 20.0, 20.0)
+    computed = compute_figures(columns)["x/y"]
+    assert (computed["a"].value, computed["a"].scored, computed["a"].of) == (4.0, 2, 5)
+    assert (computed["b"].value, computed["b"].low, computed["b"].high) == (20.0, 20.0, 20.0)
     # Each split has the same weight, however many items it has; n counts the items of all splits.
-    assert (found["mean"].value, found["mean"].scored, found["mean"].of, found["mean"].splits) == (12.0, 4, 8, 2)
-    assert found["a"].low < 4.0 < found["a"].high and found["mean"].low < 12.0 < found["mean"].high
+    assert (computed["mean"].value, computed["mean"].scored, computed["mean"].of, computed["mean"].splits) == (
+        12.0,
+        4,
+        8,
+        2,
+    )
+    assert computed["a"].low < 4.0 < computed["a"].high and computed["mean"].low < 12.0 < computed["mean"].high
     (single,) = mean_columns("x/y", ["a"], ["1"], [7.0], split_sizes)
     assert compute_figures([single])["x/y"]["a"].low is None
     assert list(mean_columns("x/y", ["a"], ["1"], [None], split_sizes)) == []
@@ -168,16 +173,16 @@ def test_clip_figures_by_hand(tmp_path, monkeypatch):
         (red, 0, 0, 0, 1),  # a copy has no direction
         (blue, 0, 0, 0.5, 0),  # (0, 1, 0) − (1, 0, 0) against (0, 0, 1) − (1, 0, 0)
     ):
-        found = measured("bytemorph", folder, Painter(lambda frame, action, drawn=drawn: drawn)).figures
+        computed = measured("bytemorph", folder, Painter(lambda frame, action, drawn=drawn: drawn)).figures
         for name, value in (
             ("clip_success", success),
             ("clip_image", similarity),
             ("clip_direction", direction),
             ("clip_text", text),
         ):
-            assert found[f"forward/{name}"]["camera_zoom"].value == pytest.approx(value, abs=1e-6), (name, value)
-        assert found["copy/clip_image"]["camera_zoom"].value == pytest.approx(0, abs=1e-6)
-        assert found["copy/clip_text"]["camera_zoom"].value == pytest.approx(1)
+            assert computed[f"forward/{name}"]["camera_zoom"].value == pytest.approx(value, abs=1e-6), (name, value)
+        assert computed["copy/clip_image"]["camera_zoom"].value == pytest.approx(0, abs=1e-6)
+        assert computed["copy/clip_text"]["camera_zoom"].value == pytest.approx(1)
     assert cosines(np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]])) == [0.0]
 
 
@@ -218,11 +223,11 @@ def test_the_judges_scores_of_edits_and_of_actions(tmp_path, judged):
 
     fake, judge = judged(answer)
     result = measured("aurora-bench", files.aurora(tmp_path / "a", each=2), Painter(moving), judge)
-    found = result.figures
-    assert [found[f"judge/{name}"]["kubric"].value for name in ("success", "overedit", "min")] == [8, 6, 6]
+    computed = result.figures
+    assert [computed[f"judge/{name}"]["kubric"].value for name in ("success", "overedit", "min")] == [8, 6, 6]
     # Items without a usable answer do not count: one of two in each task.
-    assert (found["judge/min"]["kubric"].scored, found["judge/min"]["kubric"].of) == (1, 2)
-    assert (found["judge/inverse"]["kubric"].value, found["judge/inverse"]["kubric"].scored) == (4, 2)
+    assert (computed["judge/min"]["kubric"].scored, computed["judge/min"]["kubric"].of) == (1, 2)
+    assert (computed["judge/inverse"]["kubric"].value, computed["judge/inverse"]["kubric"].scored) == (4, 2)
     assert "2 items are not judged: the judge's answer is not one JSON object (first: kubric/1)." in result.notes
     assert (result.judge["asked"], result.judge["not_judged"]) == (8, 2)
     # Every prompt contains its instruction, and shows the source and the edit.
@@ -234,19 +239,19 @@ def test_worldprediction_continues_from_its_own_predictions(tmp_path, judged):
     fake, judge = judged(lambda request: json.dumps({"score": int(request_text(request).split("right ")[1][0])}))
     folder = files.worldprediction(tmp_path / "w", {"r": files.procedure(1, 5), "s": files.procedure(1, 5)})
     model = Painter(lambda frame, action: np.minimum(frame, 250).astype(np.uint8) + 5)
-    found = measured("worldprediction", folder, model, judge).figures
+    computed = measured("worldprediction", folder, model, judge).figures
     starts = [pictures.pixels(state.picture).mean() for state, _ in model.calls]
     assert starts == pytest.approx(sorted(starts)) and starts[0] == starts[1] < starts[2]
     assert [action for _, action in model.calls[::2]] == [f"right {i}" for i in range(5)]
     # The frames of three turns exist, so three of five are scored.
-    assert {split: figure.value for split, figure in found["judge/score"].items()} == {
+    assert {split: figure.value for split, figure in computed["judge/score"].items()} == {
         "1": 0,
         "2": 1,
         "3": 2,
         "mean": 1,
     }
-    assert (found["judge/score"]["mean"].scored, found["judge/score"]["mean"].of) == (6, 10)
-    assert set(found["forward/psnr"]) == set(found["copy/psnr"]) == {"1", "2", "3", "mean"}
+    assert (computed["judge/score"]["mean"].scored, computed["judge/score"]["mean"].of) == (6, 10)
+    assert set(computed["forward/psnr"]) == set(computed["copy/psnr"]) == {"1", "2", "3", "mean"}
     # For turn 1 the judge sees the frame after the start next to the prediction.
     first = next(request for request in fake.requests if "right 0" in request_text(request))
     assert (
@@ -316,12 +321,12 @@ def test_texts_against_the_observed_ones(monkeypatch):
     monkeypatch.setattr(text_benchmarks, "predict_texts", knowing)
     monkeypatch.setattr(text_benchmarks, "bertscore_with_note", lambda ours, true, notes: notes.append(str(len(ours))))
     context = MeasurementContext(None, None, 0)
-    found = compute_figures(BENCHMARKS["mind2web"].measure(GatheredItems(steps, {"test": 6}), context))
-    assert found["forward/exact_match"]["test"].value == pytest.approx(100 / 3)
-    assert found["forward/rouge_l"]["test"].value == pytest.approx(100 * (1 + 0.8 + 0) / 3)
-    assert found["copy/rouge_l"]["test"].value == pytest.approx(80)
-    assert (found["copy/rouge_l"]["test"].scored, found["copy/rouge_l"]["test"].of) == (3, 6)
-    assert context.notes == ["3", "3"] and "forward/bertscore" not in found
+    computed = compute_figures(BENCHMARKS["mind2web"].measure(GatheredItems(steps, {"test": 6}), context))
+    assert computed["forward/exact_match"]["test"].value == pytest.approx(100 / 3)
+    assert computed["forward/rouge_l"]["test"].value == pytest.approx(100 * (1 + 0.8 + 0) / 3)
+    assert computed["copy/rouge_l"]["test"].value == pytest.approx(80)
+    assert (computed["copy/rouge_l"]["test"].scored, computed["copy/rouge_l"]["test"].of) == (3, 6)
+    assert context.notes == ["3", "3"] and "forward/bertscore" not in computed
 
 
 def test_a_model_of_the_other_kind_is_refused(tmp_path):

@@ -30,20 +30,20 @@ def test_every_name_has_its_benchmark():
 
 
 def test_aurora_reads_what_exists_and_notes_what_is_missing(tmp_path):
-    found = gather("aurora-bench", files.aurora(tmp_path / "a"))
-    assert [item.id for item in found.items] == ["kubric/0", "kubric/1", "whatsup/2", "whatsup/3"]
-    assert found.split_sizes == {"kubric": 2, "whatsup": 2, "ag": 1}
-    assert [choice.pos for _, choice in found.choices] == ["the square is at place 0"]
-    assert found.choice_split_sizes == {"kubric": 2}
-    assert [note.split(" because")[0] for note in found.notes] == [
+    gathered = gather("aurora-bench", files.aurora(tmp_path / "a"))
+    assert [item.id for item in gathered.items] == ["kubric/0", "kubric/1", "whatsup/2", "whatsup/3"]
+    assert gathered.split_sizes == {"kubric": 2, "whatsup": 2, "ag": 1}
+    assert [choice.pos for _, choice in gathered.choices] == ["the square is at place 0"]
+    assert gathered.choice_split_sizes == {"kubric": 2}
+    assert [note.split(" because")[0] for note in gathered.notes] == [
         "1 of 1 edits of ag are left out",
         "1 of 2 choices of DiscEdit of kubric are left out",
     ]
-    assert "McGill-NLP/AURORA" in found.notes[0]
+    assert "McGill-NLP/AURORA" in gathered.notes[0]
     (tmp_path / "a" / "data" / "whatsup" / "images" / "1" / "image1.png").write_bytes(b"\x89PNG no more")
     broken = gather("aurora-bench", tmp_path / "a")
     assert len(broken.items) == 3 and any(n.startswith("whatsup/3 is left out: The frame") for n in broken.notes)
-    assert broken.split_sizes == found.split_sizes
+    assert broken.split_sizes == gathered.split_sizes
 
 
 def test_a_limit_applies_to_each_split_and_is_drawn_by_seed(tmp_path):
@@ -57,11 +57,11 @@ def test_a_limit_applies_to_each_split_and_is_drawn_by_seed(tmp_path):
 
 @pytest.mark.skipif(not is_aurora(REAL / "aurora-bench"), reason=f"no aurora-bench {WHERE}")
 def test_the_real_aurora_bench():
-    found = gather("aurora-bench", REAL / "aurora-bench", 5)
-    assert found.split_sizes == dict.fromkeys(("magicbrush", "ag", "something", "whatsup", "kubric"), 50)
-    for item in found.items:
-        assert item.split in found.split_sizes and item.action and pictures.size(item.next_state.picture)
-    assert len(found.items) + 5 * sum("50 of 50 edits" in note for note in found.notes) == 25
+    gathered = gather("aurora-bench", REAL / "aurora-bench", 5)
+    assert gathered.split_sizes == dict.fromkeys(("magicbrush", "ag", "something", "whatsup", "kubric"), 50)
+    for item in gathered.items:
+        assert item.split in gathered.split_sizes and item.action and pictures.size(item.next_state.picture)
+    assert len(gathered.items) + 5 * sum("50 of 50 edits" in note for note in gathered.notes) == 25
 
 
 def test_bytemorph_reads_prompts_categories_and_pictures(tmp_path):
@@ -72,17 +72,17 @@ def test_bytemorph_reads_prompts_categories_and_pictures(tmp_path):
         files.motion("object_motion", 3, edit_prompt="", edit_prompt_rewrite_instruction=""),
         files.motion("human_motion", 4, tgt_img={"bytes": b"no picture", "path": None}),
     ]
-    found = gather("bytemorph", files.bytemorph(tmp_path / "b", rows))
-    assert [(item.split, item.action) for item in found.items] == [
+    gathered = gather("bytemorph", files.bytemorph(tmp_path / "b", rows))
+    assert [(item.split, item.action) for item in gathered.items] == [
         ("camera_zoom", "better words 0"),
         ("camera_motion", "plain words 1"),
         ("interaction", "plain words 2"),
     ]
-    assert found.split_sizes["object_motion"] == found.split_sizes["human_motion"] == 1
-    assert found.notes[0] == "1 of 5 rows are left out because they have no instruction."
-    assert found.notes[1].startswith("test-00000-of-00001.parquet[4] is left out: The frame")
-    assert (pictures.pixels(found.items[1].next_state.picture) == files.square(2)).all()
-    assert found.captions[found.items[0].id] == "a square at 1"
+    assert gathered.split_sizes["object_motion"] == gathered.split_sizes["human_motion"] == 1
+    assert gathered.notes[0] == "1 of 5 rows are left out because they have no instruction."
+    assert gathered.notes[1].startswith("test-00000-of-00001.parquet[4] is left out: The frame")
+    assert (pictures.pixels(gathered.items[1].next_state.picture) == files.square(2)).all()
+    assert gathered.captions[gathered.items[0].id] == "a square at 1"
 
 
 def test_files_that_are_not_bytemorphs_are_refused(tmp_path):
@@ -97,15 +97,15 @@ def test_files_that_are_not_bytemorphs_are_refused(tmp_path):
 
 def test_worldprediction_takes_the_true_candidate_and_never_the_start_itself(tmp_path):
     records = {"zero": files.procedure(0), "one": files.procedure(1)}
-    found = gather("worldprediction", files.worldprediction(tmp_path / "w", records))
-    zero, one = found.items
+    gathered = gather("worldprediction", files.worldprediction(tmp_path / "w", records))
+    zero, one = gathered.items
     # Indices 0 and 1 are two different candidates, counted from 0.
     assert [action for action, _ in zero.turns] == ["wrong 0", "wrong 1", "wrong 2"]
     assert [action for action, _ in one.turns] == ["right 0", "right 1", "right 2"]
     # Turn 1 is compared with the segment after the start, not with the start's own frame.
     shown = [pictures.pixels(state.picture) for state in (one.start, *(state for _, state in one.turns))]
     assert all((frame == files.square(3 * i)).all() for i, frame in enumerate(shown))
-    assert found.split_sizes == {"1": 2, "2": 2, "3": 2}
+    assert gathered.split_sizes == {"1": 2, "2": 2, "3": 2}
 
 
 def test_worldprediction_without_original_segments(tmp_path):
@@ -123,12 +123,12 @@ def test_worldprediction_notes_what_it_cannot_use(tmp_path):
     lost = files.procedure(1)
     lost["candidates"][1].append("nowhere")
     records = {"good": files.procedure(1, 5), "far": files.procedure(2), "odd": files.procedure("1"), "lost": lost}
-    found = gather("worldprediction", files.worldprediction(tmp_path / "w", records))
-    assert [item.id for item in found.items] == ["COIN/good"]
-    assert [state is None for _, state in found.items[0].turns] == [False, False, False, True, True]
-    assert found.split_sizes == {"1": 1, "2": 1, "3": 1, "4": 1, "5": 1}
-    assert "far has the ground_truth 2, counted from 0, but only 2 candidates" in found.notes[0]
-    assert found.notes[-1].startswith("2 frames are missing (segment|COIN|own_004: neither frames/segment_COIN_own")
+    gathered = gather("worldprediction", files.worldprediction(tmp_path / "w", records))
+    assert [item.id for item in gathered.items] == ["COIN/good"]
+    assert [state is None for _, state in gathered.items[0].turns] == [False, False, False, True, True]
+    assert gathered.split_sizes == {"1": 1, "2": 1, "3": 1, "4": 1, "5": 1}
+    assert "far has the ground_truth 2, counted from 0, but only 2 candidates" in gathered.notes[0]
+    assert gathered.notes[-1].startswith("2 frames are missing (segment|COIN|own_004: neither frames/segment_COIN_own")
     (tmp_path / "w" / "wm.json").write_text('{"COIN": []}')
     with pytest.raises(SwirlError, match="not a file of WorldPrediction"):
         gather("worldprediction", tmp_path / "w")
@@ -159,24 +159,24 @@ def test_stabletoolbench_by_folders(tmp_path):
     (folder / "OOD" / "2.json").write_text("{}")
     (folder / "elsewhere").mkdir()
     (folder / "OOD" / "1.json").rename(folder / "elsewhere" / "1.json")
-    found = gather("stabletoolbench", folder)
-    assert found.split_sizes == {"ID-High": 2, "ID-Low": 2, "ID-Med": 2, "OOD-Fail": 2, "other": 2}
-    first, second = (item for item in found.items if item.split == "ID-High")
+    gathered = gather("stabletoolbench", folder)
+    assert gathered.split_sizes == {"ID-High": 2, "ID-Low": 2, "ID-Med": 2, "OOD-Fail": 2, "other": 2}
+    first, second = (item for item in gathered.items if item.split == "ID-High")
     assert (first.state.text, first.action) == ("find it", 'weather(city="Bern")')
     assert first.next_state.text == second.last_observation == '{"error": "", "response": "rain"}'
     assert second.state.text == f"find it\n\n{first.action}\n{first.next_state.text}"
     assert second.next_state.text == "noon" and first.group == second.group == "ID-High/1.json"
-    assert len(found.notes) == 1 and "2.json is not a ToolBench answer" in found.notes[0]
+    assert len(gathered.notes) == 1 and "2.json is not a ToolBench answer" in gathered.notes[0]
 
 
 @pytest.mark.parametrize(("place", "least"), [("stabletoolbench", 30), ("toolbench", 30)])
 def test_the_real_answer_trees(place, least):
     if not (REAL / place).is_dir():
         pytest.skip(f"no {place} {WHERE}")
-    found = gather("stabletoolbench", REAL / place)
-    assert len(found.items) == sum(found.split_sizes.values()) >= least and not found.notes
-    assert all(item.state.text.strip() and item.action and item.next_state.text.strip() for item in found.items)
-    assert all("Finish(" not in item.action for item in found.items)
+    gathered = gather("stabletoolbench", REAL / place)
+    assert len(gathered.items) == sum(gathered.split_sizes.values()) >= least and not gathered.notes
+    assert all(item.state.text.strip() and item.action and item.next_state.text.strip() for item in gathered.items)
+    assert all("Finish(" not in item.action for item in gathered.items)
 
 
 @pytest.mark.parametrize("name", ["scienceworld", "mind2web", "stabletoolbench"])
@@ -184,14 +184,14 @@ def test_steps_in_jsonl(tmp_path, name):
     step = {"state": "a door, closed", "action": "open door", "next_state": "a door, open"}
     rows = [step, {**step, "split": "test_task", "id": 7, "episode": "e1"}, "{no json", {**step, "action": " "}, [1]]
     files.lines(tmp_path / "test_website.jsonl", rows)
-    found = gather(name, tmp_path)
-    assert [(item.id, item.split, item.group) for item in found.items] == [
+    gathered = gather(name, tmp_path)
+    assert [(item.id, item.split, item.group) for item in gathered.items] == [
         ("test_website.jsonl:1", "test_website", "test_website.jsonl:1"),
         ("7", "test_task", "e1"),
     ]
-    assert found.split_sizes == {"test_website": 1, "test_task": 1}
-    assert [note.split(" ")[0] for note in found.notes] == [f"test_website.jsonl:{i}" for i in (3, 4, 5)]
-    assert 'has an empty text as "action"' in found.notes[1]
+    assert gathered.split_sizes == {"test_website": 1, "test_task": 1}
+    assert [note.split(" ")[0] for note in gathered.notes] == [f"test_website.jsonl:{i}" for i in (3, 4, 5)]
+    assert 'has an empty text as "action"' in gathered.notes[1]
 
 
 @pytest.mark.parametrize("name", ["scienceworld", "mind2web", "stabletoolbench"])

@@ -46,13 +46,13 @@ def test_all_forms_of_a_verb_are_one_kind_named_by_the_commonest_form():
 
 def test_clusters_follow_the_verbs_and_are_numbered_by_size():
     actions = WALKS * 3 + ["take the lamp"] * 4
-    found = cluster_actions(actions, 3)
+    clusters = cluster_actions(actions, 3)
     by_kind = {
-        kind: {c for c, k in zip(found, action_kinds(actions), strict=True) if k == kind}
+        kind: {c for c, k in zip(clusters, action_kinds(actions), strict=True) if k == kind}
         for kind in action_kinds(actions)
     }
     assert by_kind == {"take": {0}, "go": {1}, "drop": {2}} or by_kind == {"take": {0}, "go": {2}, "drop": {1}}
-    assert cluster_actions(actions) == found == cluster_actions(actions, seed=0)  # three has the best silhouette
+    assert cluster_actions(actions) == clusters == cluster_actions(actions, seed=0)  # three has the best silhouette
 
 
 def test_each_of_a_few_distinct_actions_is_a_cluster():
@@ -126,8 +126,8 @@ def test_an_action_that_only_names_its_context_fails_across_sequences():
         def action(self, x, y):
             return f"context {x.split()[0]}"
 
-    found = action_recovery.probe_actions(EvaluatedRows(transitions, truth, ModelAnswers(Naming())))
-    assert mean(found["probe"]) == 1.0 and mean(found["probe_across"]) < 0.5
+    probes = action_recovery.probe_actions(EvaluatedRows(transitions, truth, ModelAnswers(Naming())))
+    assert mean(probes["probe"]) == 1.0 and mean(probes["probe_across"]) < 0.5
 
 
 def test_undefined_metrics_are_left_out(rows):
@@ -147,5 +147,5 @@ def test_rare_classes_are_merged_if_there_are_too_many():
 
 def test_the_probe_uses_a_limited_number_of_transitions(rows, monkeypatch):
     monkeypatch.setattr(action_recovery, "MAX_PROBED", 30)
-    found = action_recovery.probe_actions(rows(toy.Knowing()))
-    assert {name: sum(v is not None for v in values) for name, values in found.items()} == dict.fromkeys(found, 30)
+    probes = action_recovery.probe_actions(rows(toy.Knowing()))
+    assert {name: sum(v is not None for v in values) for name, values in probes.items()} == dict.fromkeys(probes, 30)

@@ -20,16 +20,16 @@ HEADER = ["metric", "what it is", "unit, range", "better", "source"]
 
 def documented() -> dict[str, list[str]]:
     """By metric, the other four cells of its row, from all tables with HEADER."""
-    found: dict[str, list[str]] = {}
+    definitions: dict[str, list[str]] = {}
     inside = False
     for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         inside = cells == HEADER or (inside and len(cells) == len(HEADER))
         if inside and cells != HEADER and not set(cells[0]) <= {"-"}:
             for name in re.findall(r"`([^`]+)`", cells[0]):
-                assert name not in found, f"{name} is defined twice"
-                found[name] = cells[1:]
-    return found
+                assert name not in definitions, f"{name} is defined twice"
+                definitions[name] = cells[1:]
+    return definitions
 
 
 def pattern(name: str) -> str:

@@ -19,11 +19,11 @@ def check(model: toy.Knowing):
 
 
 def test_the_health_check_of_sound_actions() -> None:
-    found = check(toy.Knowing())
-    assert found.figures["agreement"].value == found.figures["read_back"].value == 1
-    assert found.figures["shuffling"].low > 10 and found.figures["overlap"].value == 0
-    assert found.figures["stitch"].low > 0.5 and found.figures["distinct"].value >= 5
-    case = found.cases[0]
+    result = check(toy.Knowing())
+    assert result.figures["agreement"].value == result.figures["read_back"].value == 1
+    assert result.figures["shuffling"].low > 10 and result.figures["overlap"].value == 0
+    assert result.figures["stitch"].low > 0.5 and result.figures["distinct"].value >= 5
+    case = result.cases[0]
     assert case.action == case.true_action != case.swapped
     assert case.shuffling == pytest.approx(8 * (np.log(0.9) - np.log(0.01)))
 
@@ -45,8 +45,8 @@ def test_votes_count_on_either_side() -> None:
 
 def test_wilsons_interval() -> None:
     # Newcombe (1998), table I: 81 of 263 gives 0.2553 to 0.3662; 0 of 20 gives 0 to 0.1611.
-    found = wilson_interval(81, 263)
-    assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    interval = wilson_interval(81, 263)
+    assert (interval.low, interval.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert (wilson_interval(0, 20).low, wilson_interval(0, 20).high) == pytest.approx((0, 0.1611), abs=5e-5)
     with pytest.raises(ValueError, match="no trials"):
         wilson_interval(0, 0)

@@ -102,8 +102,8 @@ def test_the_best_of_n_is_the_one_whose_action_the_inverse_model_infers() -> Non
     right = [State(toy.step(x.text, z)) for x, z in zip(states, actions, strict=True)]
     shares = []
     for n in (1, 4, 32):
-        found = sample_best_of_n(Guessing(), states, actions, n, seed=3)
-        shares.append(sum(a == b for a, b in zip(found, right, strict=True)) / 20)
+        best = sample_best_of_n(Guessing(), states, actions, n, seed=3)
+        shares.append(sum(a == b for a, b in zip(best, right, strict=True)) / 20)
     assert shares[0] < shares[1] < shares[2] == 1.0
     assert sample_best_of_n(Guessing(), states, actions, 4, seed=3) == sample_best_of_n(
         Guessing(), states, actions, 4, seed=3
