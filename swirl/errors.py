@@ -1,8 +1,8 @@
-"""Errors a user can cause. The message is the whole story: one sentence that names the place and the mend."""
+"""Errors that the user can fix. Each message is one sentence that says where, what is wrong and how to fix it."""
 
 
 class SwirlError(Exception):
-    """Something the user can mend; the command line prints the message and exits with 1."""
+    """A problem that the user can fix; the command line prints the message and exits with 1."""
 
 
 class UsageError(SwirlError):

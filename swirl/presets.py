@@ -1,4 +1,4 @@
-"""Named starting points: each is a full set of settings with a sentence on what it is for."""
+"""Presets: named, complete sets of settings, each with a sentence on its purpose and one on what it needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from swirl.settings import Settings
 
 @dataclass(frozen=True)
 class Preset:
-    """A preset's name, what it is for, what it needs, and its settings."""
+    """A preset: its name, purpose (`title`), hardware and data requirements (`needs`), and settings."""
 
     name: str
     title: str
@@ -34,7 +34,8 @@ TINY = {
     "warm_up_learning_rate": 2e-3,
     "warm_up_epochs": 20,
 }
-# A frame has 16 tokens, so more of them fit in a minute; falling rates end each phase on firm ground.
+# A frame has only 16 tokens, so larger batches and more steps fit into the same time. The cosine schedule ends each
+# forward phase at a low learning rate.
 BLOCKS = {
     "model": "tiny-blocks",
     "data": "blocks",
@@ -88,7 +89,7 @@ AUTHORS = {
     "inverse.top_k": 50,
     "inverse.max_grad_norm": 0.1,
 }
-# The authors' image column; a frame's number of tokens is the model's own.
+# The image column of the authors' settings. Each model has its own number of tokens per frame.
 UNIFIED = {
     **{name: value for name, value in AUTHORS.items() if name != "model"},
     "data": "blocks",
@@ -101,10 +102,12 @@ def _preset(name: str, title: str, needs: str, **changes: object) -> Preset:
 
 
 def _unified(name: str, title: str, shape: ModelShape, **changes: object) -> Preset:
-    """A preset of a unified model, with the GPU memory that it is estimated to need."""
+    """A preset of a unified model; its `needs` state the estimated GPU memory."""
     settings = Settings().replace({**UNIFIED, **changes})
     gigabytes = math.ceil(estimate_run_memory(shape, settings).gigabytes)
-    return Preset(name, title, f"one GPU with {gigabytes} GB (estimated), and labels for the warm-up", settings)
+    return Preset(
+        name, title, f"one GPU with {gigabytes} GB of memory (estimated) and labels for the warm-up", settings
+    )
 
 
 PRESETS = {
@@ -112,57 +115,57 @@ PRESETS = {
     for preset in (
         _preset(
             "tiny-household",
-            "A small text model on the Household world: minutes on a CPU.",
-            "any computer, about 1 GB of memory",
+            "A small text model on the Household world; trains in minutes on a CPU.",
+            "about 1 GB of memory on any computer",
             **{**TINY, "forward.learning_rate": 1.5e-3, "anchor": 4.0},
         ),
         _preset(
             "tiny-household-paper",
-            "The same, with the paper's loop and none of our extensions.",
-            "any computer, about 1 GB of memory",
+            "The same model and world with the paper's loop, without extensions.",
+            "about 1 GB of memory on any computer",
             **TINY,
         ),
         _preset(
             "tiny-blocks",
-            "A small model of pictures on the Blocks world: minutes on a CPU.",
-            "any computer, about 1 GB of memory",
+            "A small image model on the Blocks world; trains in minutes on a CPU.",
+            "about 1 GB of memory on any computer",
             **{**TINY, **BLOCKS, "anchor": 4.0},
         ),
         _preset(
             "tiny-blocks-paper",
-            "The same, with the paper's loop and none of our extensions.",
-            "any computer, about 1 GB of memory",
+            "The same model and world with the paper's loop, without extensions.",
+            "about 1 GB of memory on any computer",
             **{**TINY, **BLOCKS},
         ),
         _preset(
             "qwen2.5-0.5b",
             "Qwen2.5-0.5B-Instruct on your own text sequences.",
-            "one GPU with 8 GB",
+            "one GPU with 8 GB of memory",
             **{**QWEN, "model": "Qwen/Qwen2.5-0.5B-Instruct", "learning_rate": 5e-5, "temperature": 0.7, "top_p": 0.96},
         ),
         _preset(
             "qwen2.5-3b-paper",
-            "Qwen2.5-3B-Instruct with the settings printed in the paper (text).",
-            "one GPU with 80 GB",
+            "Qwen2.5-3B-Instruct with the text settings printed in the paper.",
+            "one GPU with 80 GB of memory",
             **PAPER_TEXT,
         ),
         _preset(
             "qwen2.5-3b-authors",
             "Qwen2.5-3B-Instruct with the settings of the authors' scripts.",
-            "one GPU with 80 GB",
+            "one GPU with 80 GB of memory",
             **AUTHORS,
         ),
         _unified(
             "liquid-7b",
-            "Liquid-7B on pictures: its weights in the folder liquid-7b, its converted VQGAN in liquid-7b/codec.",
+            "Liquid-7B on image sequences; its weights go into liquid-7b, its converted VQGAN into liquid-7b/codec.",
             LIQUID_7B,
             model="liquid-7b",
         ),
-        _unified("janus-pro-1b", "Janus-Pro-1B on pictures.", JANUS_PRO_1B, model=JANUS_1B),
-        _unified("janus-pro-7b", "Janus-Pro-7B on pictures.", JANUS_PRO_7B, model=JANUS_7B),
+        _unified("janus-pro-1b", "Janus-Pro-1B on image sequences.", JANUS_PRO_1B, model=JANUS_1B),
+        _unified("janus-pro-7b", "Janus-Pro-7B on image sequences.", JANUS_PRO_7B, model=JANUS_7B),
         _unified(
             "emu3-8b",
-            "Emu3-8B on pictures of 512 × 512 pixels.",
+            "Emu3-8B on image sequences at 512 × 512 pixels.",
             EMU3_8B,
             model=EMU3,
             max_state_tokens=4160,
@@ -173,7 +176,7 @@ PRESETS = {
 
 
 def get_preset(name: str) -> Preset:
-    """The preset of that name; raises UsageError that lists the names."""
+    """The preset with this name. Raises UsageError that lists the names if there is none."""
     if name not in PRESETS:
         raise UsageError(f"There is no preset {name!r}; the presets are: {', '.join(PRESETS)}.")
     return PRESETS[name]

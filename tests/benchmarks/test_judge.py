@@ -176,7 +176,7 @@ def test_a_broken_picture_is_one_sentence(asking):
     with fake_judge.serving(lambda _: '{"score": 5}') as fake:
         judge = asking(fake)
         assert judge.ask([Question("row", TASK, "go", (Picture(encoded=b"no picture"),))], read) == [None]
-        assert fake.requests == [] and "not a whole image" in judge.complaints()[0]
+        assert fake.requests == [] and "not a complete image" in judge.complaints()[0]
 
 
 def test_where_the_judge_is_and_what_it_costs(monkeypatch):
