@@ -7,3 +7,9 @@ class SwirlError(Exception):
 
 class UsageError(SwirlError):
     """A wrong argument or setting; the command line prints the message and exits with 2."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text without its full stop, for a sentence; the error's class if it has no text."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

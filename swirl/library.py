@@ -73,7 +73,7 @@ def load_collection(name: str, *, home: Home = None) -> LoadedCollection:
 
 
 def load_model(name: str, *, home: Home = None, device: str = "auto") -> WorldModel | DiffusionEditor:
-    """Load a model: a shipped name, a folder, RUN[@iteration], or a Hub id. Raises SwirlError if it cannot be loaded."""
+    """Load a model by shipped name, folder, RUN[@iteration] or Hub id. Raises SwirlError if it cannot be loaded."""
     from swirl.models import load_world_model  # imports torch
 
     return load_world_model(paths.resolve_home(home), name, device)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from swirl.errors import SwirlError
@@ -34,3 +37,20 @@ def resolve_home(folder: str | os.PathLike[str] | None = None) -> Path:
             f"The home folder {path} cannot be created ({error.strerror}); choose another with --home."
         ) from error
     return path
+
+
+@contextmanager
+def replace_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary sibling folder to write to; it becomes `folder` only if the block succeeds.
+
+    So no reader ever sees a half-written folder. What `folder` held before is deleted. Raises OSError.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

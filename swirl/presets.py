@@ -104,7 +104,7 @@ def _preset(name: str, title: str, needs: str, **changes: object) -> Preset:
 def _unified(name: str, title: str, shape: ModelShape, **changes: object) -> Preset:
     """A preset of a unified model; its `needs` state the estimated GPU memory."""
     settings = Settings().replace({**UNIFIED, **changes})
-    gigabytes = math.ceil(estimate_run_memory(shape, settings).gigabytes)
+    gigabytes = math.ceil(estimate_run_memory(shape, settings)[1].gigabytes)
     return Preset(
         name, title, f"one GPU with {gigabytes} GB of memory (estimated) and labels for the warm-up", settings
     )

@@ -256,7 +256,7 @@ def flatten(weights: Weights) -> None:
     ("spoil", "said"),
     [
         (drop, "lacks the weight decoder.up.2.upsample.conv.bias"),
-        (add, "has the weight encoder.down.0.attn.0.q.weight, for which"),
+        (add, "has the weight encoder.down.0.attn.0.q.weight, which this configuration does not have"),
         (reshape, "encoder.down.1.block.0.conv1.weight in the shape (32, 32, 1, 1)"),
         (flatten, "quant_conv.weight in the shape (6, 10)"),
     ],
@@ -309,8 +309,8 @@ def pickled(thing: Any) -> bytes:
         (b"", "cannot be read as a checkpoint"),
         (pickled({"state_dict": {"a": torch.ones(64, 64)}})[:900], "cannot be read as a checkpoint"),
         (pickled({"state_dict": Harmful()}), "cannot be read as a checkpoint"),
-        (pickled([1, 2]), "holds no weights by name"),
-        (pickled({"state_dict": {"a": 1}}), "holds no weights by name"),
+        (pickled([1, 2]), "contains no weights by name"),
+        (pickled({"state_dict": {"a": 1}}), "contains no weights by name"),
     ],
     ids=["text", "empty", "truncated", "code", "list", "numbers"],
 )

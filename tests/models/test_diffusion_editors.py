@@ -201,10 +201,10 @@ def rename_class(folder: Path, name: object) -> None:
         (lambda f: shutil.rmtree(f / "tokenizer"), "lacks the part tokenizer"),
         (lambda f: shutil.rmtree(f / "scheduler"), "lacks the part scheduler"),
         (lambda f: (f / "model_index.json").write_text("{"), "cannot be read as JSON"),
-        (lambda f: (f / "model_index.json").write_text("[]"), "of the kind None"),
+        (lambda f: (f / "model_index.json").write_text("[]"), "of the class None"),
         (lambda f: (f / "model_index.json").unlink(), "has no model_index.json"),
-        (lambda f: rename_class(f, "StableDiffusionPipeline"), "of the kind StableDiffusionPipeline"),
-        (lambda f: rename_class(f, ["own_code", "Pipeline"]), "of the kind"),
+        (lambda f: rename_class(f, "StableDiffusionPipeline"), "of the class StableDiffusionPipeline"),
+        (lambda f: rename_class(f, ["own_code", "Pipeline"]), "of the class"),
     ],
 )
 def test_a_spoilt_pipeline_is_named(folder: Path, tmp_path: Path, spoil, said: str) -> None:

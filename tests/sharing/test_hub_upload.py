@@ -188,10 +188,10 @@ def test_no_token_and_no_name_are_said_before_anything_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    with pytest.raises(UsageError, match="no token to write to the Hub with; set HF_TOKEN"):
+    with pytest.raises(UsageError, match="no token for writing to the Hub; set HF_TOKEN"):
         require_write_token("me/world", " ")
     with pytest.raises(UsageError, match="write it as owner/name"):
         require_write_token("world", TOKEN)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SwirlError, match="stay offline; unset HF_HUB_OFFLINE"):
+    with pytest.raises(SwirlError, match="set to offline mode; unset HF_HUB_OFFLINE"):
         upload(tmp_path / "folder", "me/world", kind="model", token=TOKEN, private=False)
