@@ -150,7 +150,7 @@ RANKS = """
 import hashlib, os, sys
 from pathlib import Path
 from swirl.models import load_world_model
-from swirl.phases import build_phase
+from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.settings import Settings
 from swirl.states import Transition
 from swirl.worlds.household import Household
@@ -161,7 +161,7 @@ states = Household().episode(5, 24).states
 rows = [Transition("five", i, x, y) for i, (x, y) in enumerate(zip(states, states[1:]))]
 settings = Settings().replace(dict(steps_per_phase=3, batch_size=4, group_size=4, learning_rate=0.01,
     max_action_tokens=6, max_state_tokens=8, anchor=1.0))
-build_phase(world, direction, rows, settings, Path(home) / "phase", 1).train()
+build_grpo_trainer(world, direction, rows, settings, Path(home) / "phase", 1).train()
 digest = hashlib.sha256()
 for name, parameter in world.model.named_parameters():
     digest.update(parameter.detach().numpy().tobytes())

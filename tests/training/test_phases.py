@@ -124,7 +124,7 @@ def test_the_sampler_and_the_trainer_agree_on_every_probability(direction, frame
     prompts, answers = output["prompt_ids"], output["completion_ids"]
     role = "fwm" if direction == "forward" else "idm"
     answer = "state" if direction == "forward" else "action"
-    support = world.support(answer)
+    support = world.token_support(answer)
     assert all(support.low <= token < support.high for row in answers for token in row)
     for prompt, ids in zip(prompts, answers, strict=True):
         row = torch.tensor([prompt + ids])
