@@ -129,7 +129,7 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
 
 
 def base_name(source: Path | str) -> str:
-    """The `base` entry for a new checkpoint's manifest, chosen so that any machine can find the base model again."""
+    """The `base` entry of a new checkpoint's manifest, portable to other machines wherever possible."""
     source = Path(source) if isinstance(source, Path) or Path(source).is_dir() else source
     if isinstance(source, str):
         return source

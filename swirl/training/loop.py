@@ -64,7 +64,7 @@ class RunContext:
 
 
 def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
-    """Train a run to its end, or resume it where it ended. Returns "finished" or "stopped".
+    """Train a run to its end, or resume it where it stopped. Returns "finished" or "stopped".
 
     `make_scorer` builds the scorer of the checkpoints; the loop itself never sees a true action of the collection.
     Raises SwirlError for problems that the user can fix: data, settings, memory, divergence.
@@ -74,7 +74,7 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     labels = load_labels(settings)
     transitions = training_transitions(home, settings)
     phases = plan_phases(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
-    done = completed(home, history, run_id)
+    done = completed_checkpoints(home, history, run_id)
     set_seed(settings.seed)  # new adapters are initialised at random
     with explain_out_of_memory(settings, None, history.run(run_id).device or settings.device):
         world = load_trainable_model(home, settings, done)
@@ -164,7 +164,7 @@ def filter_by_length(world: WorldModel, transitions: list[Transition], settings:
     return kept
 
 
-def completed(home: Path, history: History, run_id: str) -> list[Path]:
+def completed_checkpoints(home: Path, history: History, run_id: str) -> list[Path]:
     """The checkpoint folders of the finished phases, in order, up to the first that is missing on disk."""
     folders = []
     for index, checkpoint in enumerate(history.checkpoints(run_id)):
@@ -261,7 +261,7 @@ def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: 
     trainer.remove_callback(PrinterCallback)
     if trainer.args.max_steps == 0:
         return
-    trainer.train(resume_from_checkpoint=newest_saved(folder))
+    trainer.train(resume_from_checkpoint=newest_trainer_save(folder))
     finished = trainer.state.global_step >= trainer.args.max_steps
     trainer.accelerator.free_memory()
     gc.collect()
@@ -269,7 +269,7 @@ def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: 
         raise StopRequested
 
 
-def newest_saved(folder: Path) -> str | None:
+def newest_trainer_save(folder: Path) -> str | None:
     """The newest complete save of a trainer; its `trainer_state.json` is written last."""
     saved = [f for f in folder.glob("checkpoint-*") if (f / "trainer_state.json").is_file()]
     return str(max(saved, key=lambda f: int(f.name.rpartition("-")[2]))) if saved else None

@@ -126,7 +126,7 @@ def memory_saving_changes(settings: Settings, direction: str, device: str, longe
 # --- the sizes of a model and its data ------------------------------------------------------------------------
 
 
-def base_of(home: Path, model: str) -> str:
+def find_base_model(home: Path, model: str) -> str:
     """The folder or Hub id of a model's base model."""
     source = resolve_checkpoint(home, model)
     if isinstance(source, Path) and (source / MANIFEST).is_file():
@@ -146,7 +146,7 @@ def local_file(base: str, name: str) -> Path | None:
 
 def model_shape(home: Path, model: str) -> ModelShape | None:
     """The sizes of a model, as published or from its config.json; None if they are unknown."""
-    base = base_of(home, model)
+    base = find_base_model(home, model)
     if base in PUBLISHED_SHAPES:
         return PUBLISHED_SHAPES[base]
     config = read_json_object(local_file(base, "config.json"))
@@ -185,7 +185,7 @@ def longest_state_tokens(home: Path, settings: Settings) -> int:
     collection = get_collection(home, settings.data)
     if collection.kind != "text":
         return settings.max_state_tokens
-    tokenizer = local_file(base_of(home, settings.model), "tokenizer.json")
+    tokenizer = local_file(find_base_model(home, settings.model), "tokenizer.json")
     stamp = fingerprint(collection.path) if collection.path.is_dir() else ""
     return min(settings.max_state_tokens, count_longest_state(home, settings.data, str(tokenizer or ""), stamp))
 

@@ -239,5 +239,5 @@ def test_what_a_model_lacks_is_named(tmp_path: Path) -> None:
     (emu3 / "processor_config.json").unlink()
     codes[a], codes[b] = codes[b], codes[a]
     (emu3 / "config.json").write_text(json.dumps(config))
-    with pytest.raises(SwirlError, match="image processor of the model .*emu3 cannot be loaded"):
+    with pytest.raises(SwirlError, match=r"image processor of the model .*emu3 cannot be loaded"):
         load_world_model(tmp_path, str(emu3), "cpu")

@@ -12,7 +12,7 @@ Liquid (`build_liquid`): a plain `GemmaForCausalLM`. Words are ids below `len(to
     Original sampling: classifier-free guidance 7 against `<unconditional><boi>`, temperature 0.99, top-k 4096, top-p
     0.96. Logits of codes: `lm_head.weight[len(tokenizer):]` alone.
 
-Janus (`build_janus`): separate ids for reading and drawing. To read an image, the vision tower and the aligner
+Janus (`build_janus`): separate paths for reading and drawing. To read an image, the vision tower and the aligner
     (`model.get_image_features(pixel_values).pooler_output`, (B, num_image_tokens, hidden)) give features, which replace
     the placeholders between `<begin_of_image>` and `<end_of_image>`; there are no ids. A drawn image consists of ids of
     the VQ tokenizer, 0 ... num_embeddings - 1, which are NOT in the vocabulary: they enter through

@@ -155,7 +155,9 @@ def test_a_wrong_token_is_one_sentence_without_it(
     home = tmp_path / "home"
     done = python("-m", "swirl", "--home", str(home), "push", ASSET, "--to", "me/other", token="hf_wrong")
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.splitlines()[-1].startswith("swirl: Nothing was uploaded to me/other: the Hub does not know")
+    assert done.stderr.splitlines()[-1].startswith(
+        "swirl: Nothing was uploaded to me/other: the Hub does not accept this token"
+    )
     assert "hf_wrong" not in done.stderr and "Traceback" not in done.stderr
 
 
