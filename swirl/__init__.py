@@ -1,7 +1,7 @@
 """SWIRL: self-improving world models from state-only sequences (arXiv 2602.06130).
 
-The library knows no screen. Importing it is cheap: torch is loaded only when a model is. `load_collection`,
-`load_model` and `train` are all that most programs need; `swirl.library` describes them.
+The library does not depend on the studio. Importing it is cheap: torch is loaded only with the first model.
+`load_collection`, `load_model` and `train` are all that most programs need; `swirl.library` describes them.
 """
 
 from typing import TYPE_CHECKING
@@ -11,13 +11,13 @@ from swirl.version import __version__
 if TYPE_CHECKING:
     from swirl.library import load_collection, load_model, train
 
-FRONT = ("load_collection", "load_model", "train")
+LIBRARY_FUNCTIONS = ("load_collection", "load_model", "train")
 __all__ = ["__version__", "load_collection", "load_model", "train"]
 
 
 def __getattr__(name: str) -> object:
-    """Load the front door only when it is used: most of the library needs none."""
-    if name in FRONT:
+    """Import `swirl.library` on first use only, to keep `import swirl` cheap."""
+    if name in LIBRARY_FUNCTIONS:
         from swirl import library
 
         return getattr(library, name)

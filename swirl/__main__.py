@@ -1,4 +1,4 @@
-"""`python -m swirl` is the `swirl` command."""
+"""Entry point of `python -m swirl`, the same as the `swirl` command."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What this machine has and how busy it is: cores, memory, GPUs, and which of them can hold a run. No torch here."""
+"""The machine's cores, memory and GPUs, how busy they are, and which device a run gets. Does not import torch."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pathlib import Path
 
 import psutil
 
-EVERY_GPU = "cuda"  # the device of a run whose launcher spreads it over all of them
+EVERY_GPU = "cuda"  # the device of a run that a launcher spreads over all GPUs
 CGROUP = Path("/sys/fs/cgroup")
-QUERY = ("index", "name", "utilization.gpu", "memory.used", "memory.total")
+GPU_QUERY_FIELDS = ("index", "name", "utilization.gpu", "memory.used", "memory.total")
 MEBIBYTE = 2**20
-FRESH_SECONDS = 1.0  # the system's own counters say nothing of shorter times
+FRESH_SECONDS = 1.0  # CPU counters are not meaningful over shorter intervals
 GPU_FRESH_SECONDS = 2.0
-GPU_PATIENCE_SECONDS = 10.0
+GPU_QUERY_TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One NVIDIA GPU: `busy` from 0 to 1 (None where its driver does not say), memory in bytes."""
+    """One NVIDIA GPU: `utilization` from 0 to 1 (None if the driver does not report it), memory in bytes."""
 
     index: str
     name: str
@@ -37,7 +37,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class MachineLoad:
-    """How busy the machine is: the cores from 0 to 1 in the last second or so, memory in bytes, and its GPUs."""
+    """The machine's load: CPU utilization from 0 to 1 over about the last second, memory in bytes, and its GPUs."""
 
     cores: int
     cpu_utilization: float
@@ -47,31 +47,33 @@ class MachineLoad:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """The NVIDIA GPUs as their driver's own tool sees them now; none where it is missing or fails."""
+    """The NVIDIA GPUs as `nvidia-smi` reports them now; empty if the tool is missing or fails."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return ()
-    asked = [tool, f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits"]
+    command = [tool, f"--query-gpu={','.join(GPU_QUERY_FIELDS)}", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=GPU_PATIENCE_SECONDS, check=True).stdout
+        output = subprocess.run(
+            command, capture_output=True, text=True, timeout=GPU_QUERY_TIMEOUT_SECONDS, check=True
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    return tuple(found for line in said.splitlines() if (found := parse_gpu(line)) is not None)
+    return tuple(gpu for line in output.splitlines() if (gpu := parse_gpu(line)) is not None)
 
 
 def parse_gpu(line: str) -> Gpu | None:
-    """One line of the tool's table; None where it does not tell the memory, as of a GPU that is cut into slices."""
+    """One line of `nvidia-smi` output; None if it reports no memory, as for a GPU that is split into MIG slices."""
     parts = [part.strip() for part in line.split(",")]
-    if len(parts) != len(QUERY) or not (parts[3].isdigit() and parts[4].isdigit()):
+    if len(parts) != len(GPU_QUERY_FIELDS) or not (parts[3].isdigit() and parts[4].isdigit()):
         return None
-    busy = int(parts[2]) / 100 if parts[2].isdigit() else None
-    return Gpu(parts[0], parts[1], busy, int(parts[3]) * MEBIBYTE, int(parts[4]) * MEBIBYTE)
+    utilization = int(parts[2]) / 100 if parts[2].isdigit() else None
+    return Gpu(parts[0], parts[1], utilization, int(parts[3]) * MEBIBYTE, int(parts[4]) * MEBIBYTE)
 
 
 def memory_usage() -> tuple[int, int]:
-    """Bytes of main memory in use and in all: the container's where it has a limit of its own, else the machine's."""
-    whole = psutil.virtual_memory()
-    used, total = whole.total - whole.available, whole.total
+    """Bytes of main memory (used, total): of the container if it has its own limit, else of the machine."""
+    memory = psutil.virtual_memory()
+    used, total = memory.total - memory.available, memory.total
     try:
         limit = (CGROUP / "memory.max").read_text().strip()
         if limit.isdigit() and int(limit) < total:
@@ -79,39 +81,39 @@ def memory_usage() -> tuple[int, int]:
             cached = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
             used, total = int((CGROUP / "memory.current").read_text()) - cached, int(limit)
     except OSError:
-        return used, total  # no such limits on this system
+        return used, total  # this system has no cgroup limits
     return max(0, used), total
 
 
 class LoadMeter:
-    """The machine's load, cheap to ask for: measured at most once a second, the GPUs in a thread of their own."""
+    """Caches the machine's load: measures it at most once a second, and the GPUs in a separate thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._load: MachineLoad | None = None
         self._gpus: tuple[Gpu, ...] = ()
-        self._measured = self._asked = -GPU_FRESH_SECONDS
-        psutil.cpu_percent()  # from here on the first figure counts
+        self._measured_at = self._gpus_queried_at = -GPU_FRESH_SECONDS
+        psutil.cpu_percent()  # the first call only sets the reference point
 
     def current_load(self) -> MachineLoad:
-        """The load as it is, or was a second ago."""
+        """The machine's load, at most a second old."""
         with self._lock:
             now = time.monotonic()
-            if shutil.which("nvidia-smi") and now - self._asked >= GPU_FRESH_SECONDS:
-                self._asked = now
-                threading.Thread(target=self._ask_gpus, daemon=True).start()
-            if self._load is None or now - self._measured >= FRESH_SECONDS:
-                self._measured = now
+            if shutil.which("nvidia-smi") and now - self._gpus_queried_at >= GPU_FRESH_SECONDS:
+                self._gpus_queried_at = now
+                threading.Thread(target=self._query_gpus, daemon=True).start()
+            if self._load is None or now - self._measured_at >= FRESH_SECONDS:
+                self._measured_at = now
                 self._load = MachineLoad(os.cpu_count() or 1, psutil.cpu_percent() / 100, *memory_usage(), self._gpus)
             return self._load
 
-    def _ask_gpus(self) -> None:
+    def _query_gpus(self) -> None:
         self._gpus = gpus()
 
 
 @cache
 def shared_load_meter() -> LoadMeter:
-    """The meter of this process."""
+    """The load meter that this process shares."""
     return LoadMeter()
 
 
@@ -121,7 +123,7 @@ def _gpu_indices() -> tuple[str, ...]:
 
 
 def visible_gpu_devices() -> tuple[str, ...]:
-    """The GPUs that this process may use, as `cuda:INDEX`; CUDA_VISIBLE_DEVICES has the last word."""
+    """The GPUs that this process may use, as `cuda:INDEX`; CUDA_VISIBLE_DEVICES is respected."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     known = _gpu_indices()
     if visible is not None and known:
@@ -130,9 +132,9 @@ def visible_gpu_devices() -> tuple[str, ...]:
 
 
 def candidate_devices(wanted: str) -> tuple[str, ...]:
-    """The devices on one of which a run with the setting `device=wanted` will train, the best first.
+    """The devices that a run with the setting `device=wanted` may train on, best first.
 
-    What is asked for and not here is sent to the processor, where the run says so itself.
+    A device that this machine lacks becomes "cpu"; the run itself then reports the problem.
     """
     if wanted in ("auto", "cuda") and visible_gpu_devices():
         return visible_gpu_devices()
@@ -141,6 +143,6 @@ def candidate_devices(wanted: str) -> tuple[str, ...]:
 
 
 def restrict_to_gpu(slot: str | None) -> None:
-    """Let this process see the GPU of its slot alone. To be called before CUDA is first used."""
+    """Make the GPU of its slot the only one that this process sees. Call it before CUDA is first used."""
     if slot is not None and slot.startswith("cuda:") and len(visible_gpu_devices()) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = slot.removeprefix("cuda:")

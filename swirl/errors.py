@@ -1,9 +1,15 @@
-"""Errors a user can cause. The message is the whole story: one sentence that names the place and the mend."""
+"""Errors that the user can fix. Each message is one sentence that says where, what is wrong and how to fix it."""
 
 
 class SwirlError(Exception):
-    """Something the user can mend; the command line prints the message and exits with 1."""
+    """A problem that the user can fix; the command line prints the message and exits with 1."""
 
 
 class UsageError(SwirlError):
     """A wrong argument or setting; the command line prints the message and exits with 2."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text without its full stop, for a sentence; the error's class if it has no text."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

@@ -1,4 +1,4 @@
-"""The library in five calls: load a collection, load a model, infer, imagine, train. `import swirl` brings them.
+"""The library in five calls: load a collection, load a model, infer, imagine, train. `import swirl` offers them all.
 
 >>> household = swirl.load_collection("household")
 >>> model = swirl.load_model("tiny-household")
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 
 Home = str | PathLike[str] | None
-"""Where runs and collections lie: a folder, else SWIRL_HOME, else `runs/` in the current one."""
+"""The home folder of runs and collections; None means SWIRL_HOME, else `runs/` in the current folder."""
 
 
 @dataclass(frozen=True)
 class LoadedCollection:
-    """A collection's sequences, in order; its length is their number."""
+    """The sequences of a collection, in order; `len` counts them."""
 
     name: str
     sequences: tuple[StateSequence, ...]
 
     @property
     def pairs(self) -> list[tuple[State, State]]:
-        """Each state with the one that follows it, of all sequences."""
+        """All transitions (state, next state) of all sequences."""
         return [(t.state, t.next_state) for sequence in self.sequences for t in sequence.transitions()]
 
     def __len__(self) -> int:
@@ -52,9 +52,9 @@ class LoadedCollection:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A run that has ended, or goes on where nobody waited for it: its id, its status and its checkpoints in order.
+    """A run with its id, status and checkpoints in order; it may still be training if `train` did not wait for it.
 
-    `best` names the checkpoint with the highest held-out score, which `load_model` takes; None while there is none.
+    `best` names the checkpoint with the highest held-out score, for `load_model`; None while there is none.
     """
 
     id: str
@@ -65,51 +65,51 @@ class TrainedRun:
 
 
 def load_collection(name: str, *, home: Home = None) -> LoadedCollection:
-    """A collection by name, shipped or imported. Raises SwirlError if there is none."""
+    """Load a shipped or imported collection by its name. Raises SwirlError if there is none."""
     from swirl.sources.collections.catalog import load_sequences
 
     return LoadedCollection(name, tuple(load_sequences(paths.resolve_home(home), name)))
 
 
 def load_model(name: str, *, home: Home = None, device: str = "auto") -> WorldModel | DiffusionEditor:
-    """A checkpoint: a shipped name, RUN[@index], or a path. Raises SwirlError if it cannot be loaded."""
-    from swirl.models import load_world_model  # torch comes with it
+    """Load a model by shipped name, folder, RUN[@iteration] or Hub id. Raises SwirlError if it cannot be loaded."""
+    from swirl.models import load_world_model  # imports torch
 
     return load_world_model(paths.resolve_home(home), name, device)
 
 
 def train(preset: str, *, home: Home = None, name: str | None = None, wait: bool = True, **settings: Any) -> TrainedRun:
-    """Train from a preset, with some settings changed, in a process of its own; the studio shows the same run.
+    """Train from a preset, with some settings changed, in a separate process; the studio shows the run too.
 
-    Settings of one direction are given as `**{"forward.beta": 0.2}`. Each phase is told on standard error. With
-    `wait=False`, or where the waiting is interrupted, the run goes on by itself. Raises SwirlError for what the user
-    can mend, and when the run fails.
+    Pass settings of one direction as `**{"forward.beta": 0.2}`. Each new phase is printed to standard error. With
+    `wait=False`, or if the waiting is interrupted, the run continues on its own. Raises UsageError for a wrong setting,
+    and SwirlError if the run cannot start or fails.
     """
     from swirl.presets import get_preset as named_preset
     from swirl.runs import jobs
 
-    place = paths.resolve_home(home)
-    run_id = jobs.start(place, preset=preset, settings=named_preset(preset).settings.replace(settings), name=name)
+    home_folder = paths.resolve_home(home)
+    run_id = jobs.start(home_folder, preset=preset, settings=named_preset(preset).settings.replace(settings), name=name)
     if wait:
-        _follow(History(place), run_id)
-    run = _load_trained_run(History(place), run_id)
+        _wait_for_run(History(home_folder), run_id)
+    run = _load_trained_run(History(home_folder), run_id)
     if run.status == "failed":
-        raise SwirlError(f"Run {run_id} failed: {History(place).run(run_id).error}")
+        raise SwirlError(f"Run {run_id} failed: {History(home_folder).run(run_id).error}")
     return run
 
 
-def _follow(history: History, run_id: str) -> None:
-    """Wait for a run to end, and say on standard error when it goes on to another phase."""
+def _wait_for_run(history: History, run_id: str) -> None:
+    """Wait for a run to end, and print each new phase to standard error."""
     from swirl.runs import jobs
 
-    said = None
+    printed = None
     while True:
-        jobs.reconcile(history.home)  # a process that died is no run to wait for
+        jobs.reconcile(history.home)  # marks the run as interrupted if its process has died
         run = history.run(run_id)
         now = f"{run_id} {run.status}" if run.phase is None else f"{run_id} phase {run.phase_index}, {run.phase}"
-        if now != said:
+        if now != printed:
             print(now, file=sys.stderr, flush=True)
-            said = now
+            printed = now
         if run.status not in UNFINISHED_STATUSES:
             return
         time.sleep(POLL_SECONDS)

@@ -1,8 +1,11 @@
-"""Where things lie: the shipped assets, and the home that holds runs, collections and the database."""
+"""Locations on disk: the shipped assets, and the home folder with runs, collections and the database."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from swirl.errors import SwirlError
@@ -11,20 +14,43 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def assets() -> Path:
-    """The folder of shipped models and samples: beside the packages in a checkout, inside `swirl` in a wheel."""
+    """The folder of shipped models and samples: next to the packages in a checkout, inside `swirl` in a wheel.
+
+    Raises SwirlError if it is missing.
+    """
     for folder in (PACKAGE.parent / "assets", PACKAGE / "_assets"):
         if folder.is_dir():
             return folder
-    raise SwirlError(f"The assets folder is missing beside {PACKAGE}; reinstall swirl-studio.")
+    raise SwirlError(f"The assets folder is missing next to {PACKAGE}; reinstall swirl-studio.")
 
 
 def resolve_home(folder: str | os.PathLike[str] | None = None) -> Path:
-    """The home: `folder`, else SWIRL_HOME, else `runs/` in the current folder. It is created when first used."""
+    """The home folder: `folder`, else SWIRL_HOME, else `runs/` in the current folder. It is created if missing.
+
+    Raises SwirlError if it cannot be created.
+    """
     path = Path(folder or os.environ.get("SWIRL_HOME") or "runs").expanduser().resolve()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SwirlError(
-            f"The home {path} cannot be created ({error.strerror}); choose another with --home."
+            f"The home folder {path} cannot be created ({error.strerror}); choose another with --home."
         ) from error
     return path
+
+
+@contextmanager
+def replace_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary sibling folder to write to; it becomes `folder` only if the block succeeds.
+
+    So no reader ever sees a half-written folder. What `folder` held before is deleted. Raises OSError.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Named starting points: each is a full set of settings with a sentence on what it is for."""
+"""Presets: named, complete sets of settings, each with a sentence on its purpose and one on what it needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_GPU = 0
 
 @dataclass(frozen=True)
 class Preset:
-    """A preset's name, what it is for, what it needs, and its settings."""
+    """A preset: its name, purpose (`title`), hardware and data requirements (`needs`), and settings."""
 
     name: str
     title: str
@@ -38,7 +38,8 @@ TINY = {
     "warm_up_learning_rate": 2e-3,
     "warm_up_epochs": 20,
 }
-# A frame has 16 tokens, so more of them fit in a minute; falling rates end each phase on firm ground.
+# A frame has only 16 tokens, so larger batches and more steps fit into the same time. The cosine schedule ends each
+# forward phase at a low learning rate.
 BLOCKS = {
     "model": "tiny-blocks",
     "data": "blocks",
@@ -92,7 +93,7 @@ AUTHORS = {
     "inverse.top_k": 50,
     "inverse.max_grad_norm": 0.1,
 }
-# The authors' image column; a frame's number of tokens is the model's own.
+# The image column of the authors' settings. Each model has its own number of tokens per frame.
 UNIFIED = {
     **{name: value for name, value in AUTHORS.items() if name != "model"},
     "data": "blocks",
@@ -101,15 +102,15 @@ UNIFIED = {
 
 
 def _preset(name: str, title: str, gpu_gigabytes: int, /, **changes: object) -> Preset:
-    needs = f"one GPU with {gpu_gigabytes} GB" if gpu_gigabytes else "about 1 GB of memory"
+    needs = f"one GPU with {gpu_gigabytes} GB of memory" if gpu_gigabytes else "about 1 GB of memory"
     return Preset(name, title, needs, Settings().replace(changes), gpu_gigabytes)
 
 
 def _unified(name: str, title: str, shape: ModelShape, **changes: object) -> Preset:
-    """A preset of a unified model, with the GPU memory that it is estimated to need."""
+    """A preset of a unified model; its `needs` state the estimated GPU memory."""
     settings = Settings().replace({**UNIFIED, **changes})
-    gigabytes = math.ceil(estimate_run_memory(shape, settings).gigabytes)
-    needs = f"one GPU with {gigabytes} GB (estimated), and labels for the warm-up"
+    gigabytes = math.ceil(estimate_run_memory(shape, settings)[1].gigabytes)
+    needs = f"one GPU with {gigabytes} GB of memory (estimated) and labels for the warm-up"
     return Preset(name, title, needs, settings, gigabytes)
 
 
@@ -118,25 +119,25 @@ PRESETS = {
     for preset in (
         _preset(
             "tiny-household",
-            "A small text model on the Household world: minutes on a CPU.",
+            "A small text model on the Household world; trains in minutes on a CPU.",
             NO_GPU,
             **{**TINY, "forward.learning_rate": 1.5e-3, "anchor": 4.0},
         ),
         _preset(
             "tiny-household-paper",
-            "The same, with the paper's loop and none of our extensions.",
+            "The same model and world with the paper's loop, without extensions.",
             NO_GPU,
             **TINY,
         ),
         _preset(
             "tiny-blocks",
-            "A small model of pictures on the Blocks world: minutes on a CPU.",
+            "A small image model on the Blocks world; trains in minutes on a CPU.",
             NO_GPU,
             **{**TINY, **BLOCKS, "anchor": 4.0},
         ),
         _preset(
             "tiny-blocks-paper",
-            "The same, with the paper's loop and none of our extensions.",
+            "The same model and world with the paper's loop, without extensions.",
             NO_GPU,
             **{**TINY, **BLOCKS},
         ),
@@ -148,7 +149,7 @@ PRESETS = {
         ),
         _preset(
             "qwen2.5-3b-paper",
-            "Qwen2.5-3B-Instruct with the settings printed in the paper (text).",
+            "Qwen2.5-3B-Instruct with the text settings printed in the paper.",
             80,
             **PAPER_TEXT,
         ),
@@ -160,15 +161,15 @@ PRESETS = {
         ),
         _unified(
             "liquid-7b",
-            "Liquid-7B on pictures: its weights in the folder liquid-7b, its converted VQGAN in liquid-7b/codec.",
+            "Liquid-7B on image sequences; its weights go into liquid-7b, its converted VQGAN into liquid-7b/codec.",
             LIQUID_7B,
             model="liquid-7b",
         ),
-        _unified("janus-pro-1b", "Janus-Pro-1B on pictures.", JANUS_PRO_1B, model=JANUS_1B),
-        _unified("janus-pro-7b", "Janus-Pro-7B on pictures.", JANUS_PRO_7B, model=JANUS_7B),
+        _unified("janus-pro-1b", "Janus-Pro-1B on image sequences.", JANUS_PRO_1B, model=JANUS_1B),
+        _unified("janus-pro-7b", "Janus-Pro-7B on image sequences.", JANUS_PRO_7B, model=JANUS_7B),
         _unified(
             "emu3-8b",
-            "Emu3-8B on pictures of 512 × 512 pixels.",
+            "Emu3-8B on image sequences at 512 × 512 pixels.",
             EMU3_8B,
             model=EMU3,
             max_state_tokens=4160,
@@ -179,7 +180,7 @@ PRESETS = {
 
 
 def get_preset(name: str) -> Preset:
-    """The preset of that name; raises UsageError that lists the names."""
+    """The preset with this name. Raises UsageError that lists the names if there is none."""
     if name not in PRESETS:
         raise UsageError(f"There is no preset {name!r}; the presets are: {', '.join(PRESETS)}.")
     return PRESETS[name]

@@ -1,4 +1,4 @@
-"""Every setting of a run: its name, type, range and meaning, and how `--set key=value` changes it."""
+"""The settings of a run: their names, types, ranges and meanings, and how `--set key=value` changes them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def setting(
     choices: tuple[str, ...] | None = None,
     per_phase: bool = False,
 ) -> Any:
-    """A dataclass field that carries its own range and one-sentence meaning."""
+    """A dataclass field that carries its help text (shown on screen and in `--help`) and its allowed range."""
     return field(
         default=default,
         metadata={"help": help, "low": low, "high": high, "choices": choices, "per_phase": per_phase},
@@ -33,70 +33,99 @@ def setting(
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run. `forward.NAME` and `inverse.NAME` override a per-phase setting NAME."""
+    """All settings of a run. `forward.NAME` and `inverse.NAME` override a per-phase setting NAME for one direction."""
 
-    model: str = setting("tiny-household", "An asset name, a folder, RUN[@iteration], or a model id on the Hub.")
-    data: str = setting("household", "The collection of state-only sequences to learn from.")
-    labels: str | None = setting(None, "JSONL of state, action, next_state for the supervised warm-up.")
+    model: str = setting("tiny-household", "A shipped model, a folder, RUN[@iteration], or a model id on the Hub.")
+    data: str = setting("household", "Collection of state-only sequences to learn from.")
+    labels: str | None = setting(
+        None, "JSONL file with state, action and next_state in each line, for the supervised warm-up."
+    )
     method: str = setting(
         "swirl",
-        "swirl: the alternating GRPO loop. sft: supervised fine-tuning on the IDM's pseudo-labels (a baseline).",
+        "swirl: the alternating GRPO loop. sft: supervised fine-tuning on the IDM's pseudo-labels, as a baseline.",
         choices=("swirl", "sft"),
     )
-    seed: int = setting(0, "Seed of the data order and of all sampling.", low=0, high=2**31 - 1)
-    device: str = setting("auto", "Where to compute.", choices=("auto", "cpu", "cuda", "mps"))
-    precision: str = setting("auto", "Number format of the weights.", choices=("auto", "float32", "bfloat16", "4bit"))
-    iterations: int = setting(2, "Rounds of a forward and an inverse phase.", low=0, high=100)
-    steps_per_phase: int = setting(60, "Optimiser steps in a phase.", low=0, high=1_000_000, per_phase=True)
-    batch_size: int = setting(16, "Prompts (transitions) in a step.", low=1, high=65536, per_phase=True)
-    accumulation: int = setting(1, "Micro-batches a step's rollouts are split into.", low=1, high=65536, per_phase=True)
-    group_size: int = setting(8, "G, rollouts per prompt.", low=2, high=1024, per_phase=True)
-    learning_rate: float = setting(1e-4, "AdamW's learning rate.", low=0.0, high=1.0, per_phase=True)
+    seed: int = setting(0, "Random seed for the data order and for all sampling.", low=0, high=2**31 - 1)
+    device: str = setting(
+        "auto", "Device to train on; auto takes the best one available.", choices=("auto", "cpu", "cuda", "mps")
+    )
+    precision: str = setting(
+        "auto",
+        "Number format of the model weights; auto takes bfloat16 on a GPU that supports it, else float32.",
+        choices=("auto", "float32", "bfloat16", "4bit"),
+    )
+    iterations: int = setting(2, "Rounds of one forward and one inverse phase each.", low=0, high=100)
+    steps_per_phase: int = setting(60, "Optimiser steps per phase.", low=0, high=1_000_000, per_phase=True)
+    batch_size: int = setting(16, "Prompts (transitions) per step.", low=1, high=65536, per_phase=True)
+    accumulation: int = setting(
+        1, "Micro-batches that the rollouts of one step are split into.", low=1, high=65536, per_phase=True
+    )
+    group_size: int = setting(8, "Rollouts per prompt (G).", low=2, high=1024, per_phase=True)
+    learning_rate: float = setting(1e-4, "Learning rate of AdamW.", low=0.0, high=1.0, per_phase=True)
     learning_rate_warmup: int = setting(
-        0, "Steps over which the learning rate rises.", low=0, high=1_000_000, per_phase=True
+        0, "Steps over which the learning rate rises to its full value.", low=0, high=1_000_000, per_phase=True
     )
     scheduler: str = setting(
         "constant_with_warmup",
-        "The learning rate's course.",
+        "Learning-rate schedule.",
         choices=("constant_with_warmup", "cosine", "linear"),
         per_phase=True,
     )
     max_grad_norm: float = setting(
-        1.0, "Gradient norm above which gradients are scaled down.", low=0.0, high=1e6, per_phase=True
+        1.0, "Gradients whose norm exceeds this value are scaled down to it.", low=0.0, high=1e6, per_phase=True
     )
-    beta: float = setting(0.1, "Weight of KL(trainee || reference).", low=0.0, high=100.0, per_phase=True)
+    beta: float = setting(
+        0.1, "Weight of the KL penalty, KL(trainee || reference).", low=0.0, high=100.0, per_phase=True
+    )
     temperature: float = setting(1.0, "Sampling temperature of the rollouts.", low=0.01, high=10.0, per_phase=True)
-    top_p: float = setting(1.0, "Nucleus sampling: the share of probability kept.", low=0.0, high=1.0, per_phase=True)
-    top_k: int = setting(0, "Sample among the k likeliest tokens; 0 keeps all.", low=0, high=1_000_000, per_phase=True)
-    max_prompt_tokens: int = setting(
-        4096, "Longest prompt; longer transitions are left out and counted.", low=8, high=1_000_000
+    top_p: float = setting(
+        1.0,
+        "Nucleus sampling: the share of the probability mass to sample from; 1 keeps all tokens.",
+        low=0.0,
+        high=1.0,
+        per_phase=True,
     )
-    max_action_tokens: int = setting(32, "Longest sampled action.", low=1, high=65536)
-    max_state_tokens: int = setting(512, "Longest sampled next state.", low=1, high=65536)
+    top_k: int = setting(
+        0, "Sample from the k likeliest tokens only; 0 keeps all tokens.", low=0, high=1_000_000, per_phase=True
+    )
+    max_prompt_tokens: int = setting(
+        4096, "Longest prompt, in tokens; transitions that need more are left out and counted.", low=8, high=1_000_000
+    )
+    max_action_tokens: int = setting(32, "Longest sampled action, in tokens.", low=1, high=65536)
+    max_state_tokens: int = setting(512, "Longest sampled next state, in tokens.", low=1, high=65536)
     reward: str = setting(
-        "mean", "Sum or per-token mean of the partner's log-probability.", choices=("mean", "sum"), per_phase=True
+        "mean",
+        "mean: the partner's log-probability per token. sum: its total over all tokens.",
+        choices=("mean", "sum"),
+        per_phase=True,
     )
     reward_clamp: float | None = setting(
-        -10.0, "Rewards below this count as this; none: no clamp.", low=-1e9, high=0.0, per_phase=True
+        -10.0,
+        "Rewards below this value are raised to it; none turns the clamp off.",
+        low=-1e9,
+        high=0.0,
+        per_phase=True,
     )
     anchor: float = setting(
         0.0,
-        "Extension: adds this times the negative log-likelihood of the observed next state in forward phases.",
+        "Extension: adds this weight times the negative log-likelihood of the observed next state to the forward loss.",
         low=0.0,
         high=1000.0,
     )
     observed_in_group: bool = setting(
-        False, "Extension: the observed next state is one member of each group in forward phases."
+        False, "Extension: the observed next state takes the place of one rollout in each group of a forward phase."
     )
     share_weights: bool = setting(False, "One adapter serves both models, as in the paper's shared variant.")
-    lora_rank: int = setting(16, "Rank of the adapters, where the model brings none.", low=1, high=4096)
-    warm_up_epochs: int = setting(5, "Passes over the labels in the warm-up.", low=0, high=10_000)
-    warm_up_learning_rate: float = setting(2e-5, "Learning rate of the warm-up.", low=0.0, high=1.0)
-    warm_up_batch_size: int = setting(16, "Transitions in a step of the warm-up.", low=1, high=65536)
-    held_out: int = setting(200, "Held-out transitions scored after each phase.", low=1, high=1_000_000)
-    save_every: int = setting(10, "Steps between checkpoints for resuming.", low=1, high=1_000_000)
+    lora_rank: int = setting(16, "Rank of the LoRA adapters, if the model has none yet.", low=1, high=4096)
+    warm_up_epochs: int = setting(5, "Epochs over the labels in the warm-up.", low=0, high=10_000)
+    warm_up_learning_rate: float = setting(2e-5, "Learning rate in the warm-up.", low=0.0, high=1.0)
+    warm_up_batch_size: int = setting(16, "Transitions per warm-up step.", low=1, high=65536)
+    held_out: int = setting(200, "Held-out transitions scored after each phase, at most.", low=1, high=1_000_000)
+    save_every: int = setting(10, "Steps between the saves from which a run can resume.", low=1, high=1_000_000)
     report_to: str = setting(
-        "none", "Where the figures go besides the history.", choices=("none", "trackio", "wandb", "tensorboard")
+        "none",
+        "Tracker that receives the metrics as well as the run history.",
+        choices=("none", "trackio", "wandb", "tensorboard"),
     )
     overrides: dict[str, dict[str, Any]] = field(default_factory=lambda: {"forward": {}, "inverse": {}})
 
@@ -105,7 +134,7 @@ class Settings:
         return dataclasses.replace(self, **self.overrides.get(direction, {}))
 
     def to_dict(self) -> dict[str, Any]:
-        """A flat dictionary, overrides as `forward.NAME`; `from_dict` reads it back."""
+        """A flat dictionary with overrides as `forward.NAME` or `inverse.NAME`; `from_dict` reads it back."""
         flat = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "overrides"}
         for direction, values in self.overrides.items():
             flat.update({f"{direction}.{name}": value for name, value in values.items()})
@@ -113,14 +142,14 @@ class Settings:
 
     @classmethod
     def from_dict(cls, flat: dict[str, Any]) -> Settings:
-        """Check and build. Raises UsageError that names the setting and what is allowed."""
+        """Build checked settings. Raises UsageError that names the setting and what is allowed."""
         return cls().replace(flat)
 
     def replace(self, changes: dict[str, Any]) -> Settings:
         """These settings with checked changes; a value may be a string, as typed on a command line.
 
-        A value without a direction holds for both phases: overrides that were there before end, unless `changes`
-        gives them too.
+        A value without a direction applies to both directions: it clears earlier overrides of that setting, unless
+        `changes` gives them too. Raises UsageError that names the setting and what is allowed.
         """
         plain: dict[str, Any] = {}
         overrides = {direction: dict(values) for direction, values in self.overrides.items()}
@@ -129,7 +158,9 @@ class Settings:
             if direction:
                 if direction not in overrides or name not in PER_PHASE:
                     names = ", ".join(sorted(PER_PHASE))
-                    raise UsageError(f"Unknown setting {key!r}; forward. and inverse. go before one of: {names}.")
+                    raise UsageError(
+                        f"Unknown setting {key!r}; the prefixes forward. and inverse. apply only to: {names}."
+                    )
                 overrides[direction][name] = validate_value(key, SETTING_FIELDS[name], value)
             else:
                 if name not in SETTING_FIELDS:
@@ -156,7 +187,7 @@ def parse_assignment(text: str) -> tuple[str, str]:
 
 
 def validate_value(key: str, spec: dataclasses.Field[Any], value: Any) -> Any:
-    """`value` as the setting's type and within its range, else UsageError that says what is allowed."""
+    """`value` converted to the setting's type. Raises UsageError that says what is allowed if it does not fit."""
     kinds = (
         typing.get_args(SETTING_TYPES[spec.name])
         if isinstance(SETTING_TYPES[spec.name], types.UnionType)
@@ -179,7 +210,7 @@ def validate_value(key: str, spec: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def convert_value(kind: type, value: Any) -> Any:
-    """`value` as `kind`, strictly: no fraction becomes an int, no word becomes a bool."""
+    """`value` converted to `kind` strictly. Raises TypeError or ValueError for, say, a fraction where an int is due."""
     if kind is bool:
         words = {
             "true": True,
@@ -207,14 +238,14 @@ def convert_value(kind: type, value: Any) -> Any:
 
 
 def json_bool(value: Any) -> bool:
-    """A real bool passes; anything else is refused."""
+    """Return `value` if it is a bool. Raises ValueError otherwise."""
     if not isinstance(value, bool):
         raise ValueError
     return value
 
 
 def describe_allowed_values(kind: type, meta: typing.Mapping[str, Any]) -> str:
-    """What a setting takes, in words."""
+    """The values that a setting accepts, in words."""
     if meta["choices"]:
         return "one of " + ", ".join(meta["choices"])
     if kind is bool:

@@ -1,4 +1,4 @@
-"""States, transitions and sequences: pure data, the method's x, y and z (section 2 of the paper)."""
+"""States, transitions and sequences: plain data types for the method's x, y and z (section 2 of the paper)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 class Picture:
     """An encoded image (PNG, JPEG or WebP): a file, a member of a zip file, or the bytes themselves.
 
-    Nothing is read or decoded here: `swirl.pictures` does that.
+    `swirl.pictures` reads and decodes it.
     """
 
     file: Path | None = None
@@ -21,7 +21,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One observable state of a world: a text, or a picture."""
+    """One observable state of a world: a text or a picture."""
 
     text: str = ""
     picture: Picture | None = None
@@ -39,7 +39,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class LabelledTransition:
-    """A transition whose action is known; used for the supervised warm-up and by evaluation alone."""
+    """A transition with its true action; only the supervised warm-up and evaluation use it."""
 
     state: State
     action: str

@@ -1,3 +1,3 @@
-"""The version of the package, in a file that nothing else has to be imported for."""
+"""The package version. This module imports nothing, so that reading the version stays cheap."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The notebook and the front door that it shows."""
+"""The notebook in docs, and the library functions that it shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from swirl.errors import SwirlError, UsageError
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "docs" / "five-lines.ipynb"
-MOST_OUTPUT = 2000  # characters a cell
+MAX_OUTPUT = 2000  # characters per cell
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_the_file_is_a_notebook_that_was_run_and_says_little(notebook: dict[str,
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     for cell in cells:
         assert all(set(output) == {"output_type", "name", "text"} for output in cell["outputs"])
-        assert 0 < sum(len(line) for output in cell["outputs"] for line in output["text"]) < MOST_OUTPUT
+        assert 0 < sum(len(line) for output in cell["outputs"] for line in output["text"]) < MAX_OUTPUT
 
 
 def test_the_first_cell_does_it_all_in_five_lines(notebook: dict[str, Any]) -> None:
@@ -65,13 +65,13 @@ def test_its_cells_run_and_print_what_they_printed(
     assert run.best in {item.name for item in run.checkpoints}
 
 
-def test_the_front_door_opens_without_torch() -> None:
+def test_importing_the_library_does_not_import_torch() -> None:
     script = "import sys, swirl; print(len(swirl.load_collection('household')), swirl.train, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split()[0] == "400" and done.stdout.split()[-1] == "False"
 
 
-def test_mistakes_are_said_before_anything_starts(tmp_path: Path) -> None:
+def test_mistakes_are_reported_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(SwirlError, match="nowhere"):
         swirl.load_collection("nowhere", home=tmp_path)
     with pytest.raises(UsageError, match="iteration"):

@@ -1,4 +1,4 @@
-"""Pictures in memory: the pixels that went in come out, drawn art in few bytes, and Pillow agrees on what they are."""
+"""Pictures in memory: pixels survive encoding, pixel art takes few bytes, and Pillow can read the result."""
 
 import io
 
@@ -10,7 +10,7 @@ from swirl.pictures import from_pixels, pixels
 
 
 def noise(height, width, colours, channels=3):
-    """An image of that many random colours."""
+    """An image with `colours` random colours."""
     random = np.random.default_rng(0)
     palette = random.integers(0, 256, (colours, channels), np.uint8)
     return palette[random.integers(0, colours, (height, width))]

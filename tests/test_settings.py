@@ -1,4 +1,4 @@
-"""A setting for both phases and one for a single phase: which of them holds."""
+"""Settings that apply to both directions, overrides for one of them, and which takes precedence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from swirl.settings import Settings
 
 
 def steps(settings: Settings) -> tuple[int, int]:
-    """The steps of a forward and of an inverse phase."""
+    """The number of steps of a forward and of an inverse phase."""
     return settings.for_phase("forward").steps_per_phase, settings.for_phase("inverse").steps_per_phase
 
 

@@ -1,4 +1,4 @@
-"""States to token ids and back: of texts, and of pictures by an image tokenizer."""
+"""Codecs: convert text and image states to token ids and back."""
 
 CODEC_FOLDER = "codec"
-"""The image codec's folder beside its language model."""
+"""The subfolder of a language model's folder that holds its image codec."""

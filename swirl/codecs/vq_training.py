@@ -1,7 +1,7 @@
-"""Training an image codec: a plain autoencoder first, then a codebook set by k-means, then both together.
+"""Trains an image codec: first a plain autoencoder, then a codebook initialised by k-means, then both together.
 
-A codebook that is trained from random vectors leaves most codes unused; set to the clusters of a trained encoder's
-latents, and with unused codes moved to new places, it uses nearly all (docs/lab-notes.md).
+A codebook trained from random vectors leaves most codes unused. If it starts from the clusters of a trained encoder's
+latents, and unused codes are moved, nearly all codes are used (docs/lab-notes.md).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from swirl.errors import UsageError
 from swirl.pictures import Pixels
 from swirl.progress import ProgressCallback
 
-TILES_AT_MOST = 20_000
+MAX_TILES = 20_000
 
 
 @dataclass(frozen=True)
 class CodecShape:
-    """A codec: frames of `size` pixels a side in tiles of `tile`, halved `down` times, `codes` vectors of `width`.
+    """The sizes of a codec: frames and tiles in pixels per side, `down` halvings, `codes` vectors of `width` numbers.
 
-    Patches of `patch` pixels enter as one place each (see `ImageTokenizer`).
+    Patches of `patch` x `patch` pixels enter as one position each (see `VQImageTokenizer`).
     """
 
     size: int = 64
@@ -38,19 +38,21 @@ class CodecShape:
     channels: int = 48
 
     def check(self) -> None:
-        """Raises UsageError when the numbers do not fit each other."""
+        """Raise UsageError if the sizes do not match each other."""
         if self.size % self.tile:
-            raise UsageError(f"size={self.size} cannot be cut into tiles of tile={self.tile} pixels; take a divisor.")
+            raise UsageError(
+                f"size={self.size} cannot be split into tiles of tile={self.tile} pixels; make tile a divisor of size."
+            )
         step = self.patch * 2**self.down
         if self.tile % step:
             raise UsageError(
-                f"tile={self.tile} cannot be cut into patches of patch={self.patch} pixels and halved down={self.down} "
-                f"times; take a multiple of {step}."
+                f"tile={self.tile} cannot be split into patches of patch={self.patch} pixels and halved "
+                f"down={self.down} times; make it a multiple of {step}."
             )
 
 
 def new_codec(shape: CodecShape) -> VQImageTokenizer:
-    """A freshly initialised codec."""
+    """A newly initialised codec. Raises UsageError if the sizes do not match each other."""
     from diffusers import VQModel
 
     shape.check()
@@ -81,20 +83,21 @@ def train_codec(
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> VQImageTokenizer:
-    """A codec for frames (each `size` x `size` x 3, uint8): `steps` of the autoencoder, then with the codebook.
+    """Train a codec on frames (each `size` x `size` x 3, uint8).
 
-    Every distinct tile counts once, however often it is seen, so that a rare object is drawn as well as the board.
+    `steps` are those of the plain autoencoder and those with the codebook. Every distinct tile counts once, however
+    often it occurs, so that rare objects are drawn as well as the board.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     codec = new_codec(shape)
-    whole = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
-    tiles = normalise_pixels(some_distinct(split_into_tiles(whole, shape.tile), generator))
+    images = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
+    tiles = normalise_pixels(sample_distinct_tiles(split_into_tiles(images, shape.tile), generator))
     codec.vq.train().requires_grad_(True)
     total, done = sum(steps), 0
     for quantised, count in zip((False, True), steps, strict=True):
         if quantised:
-            start_codebook(codec, tiles, seed)
+            initialise_codebook(codec, tiles, seed)
         optimiser = torch.optim.AdamW(codec.vq.parameters(), lr=learning_rate, weight_decay=0.0)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=count)
         used = torch.zeros(shape.codes, dtype=torch.long)
@@ -107,7 +110,7 @@ def train_codec(
             schedule.step()
             used += torch.bincount(codes, minlength=shape.codes)
             if quantised and step % 100 == 99 and step < 0.7 * count:
-                restart_unused(codec, tiles, used, generator)
+                move_unused_codes(codec, tiles, used, generator)
                 used.zero_()
             done += 1
             if progress is not None and done % 20 == 0:
@@ -116,22 +119,22 @@ def train_codec(
     return codec
 
 
-def some_distinct(tiles: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Each tile once, at most TILES_AT_MOST of them by lot."""
-    tiles = tiles[torch.randperm(len(tiles), generator=generator)[: 20 * TILES_AT_MOST]]
-    return tiles[index_distinct_tiles(tiles)[0][:TILES_AT_MOST]]
+def sample_distinct_tiles(tiles: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Distinct tiles, at most MAX_TILES, selected at random."""
+    tiles = tiles[torch.randperm(len(tiles), generator=generator)[: 20 * MAX_TILES]]
+    return tiles[index_distinct_tiles(tiles)[0][:MAX_TILES]]
 
 
 def reconstruction_loss(
     codec: VQImageTokenizer, tiles: torch.Tensor, *, quantised: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """How far redrawn tiles are off, plus the codebook's own loss, and the codes used (none without a codebook)."""
+    """The reconstruction loss of tiles plus the codebook loss, and the codes used (none without the codebook)."""
     latents = codec.encode_latents(tiles)
-    codes, codebook = torch.zeros(0, dtype=torch.long), torch.zeros(())
+    codes, codebook_loss = torch.zeros(0, dtype=torch.long), torch.zeros(())
     if quantised:
-        latents, codebook, (_, _, codes) = codec.vq.quantize(latents)
-    drawn = codec.decode_latents(latents)
-    return mse_loss(drawn, tiles) + 0.2 * l1_loss(drawn, tiles) + codebook, codes.flatten()
+        latents, codebook_loss, (_, _, codes) = codec.vq.quantize(latents)
+    decoded = codec.decode_latents(latents)
+    return mse_loss(decoded, tiles) + 0.2 * l1_loss(decoded, tiles) + codebook_loss, codes.flatten()
 
 
 @torch.no_grad()
@@ -141,30 +144,30 @@ def all_latents(codec: VQImageTokenizer, tiles: torch.Tensor) -> torch.Tensor:
     return torch.cat(parts).permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def start_codebook(codec: VQImageTokenizer, tiles: torch.Tensor, seed: int) -> None:
-    """Set the codebook to the k-means centres of the latents."""
+def initialise_codebook(codec: VQImageTokenizer, tiles: torch.Tensor, seed: int) -> None:
+    """Set the codebook to the k-means centres of the tiles' latents."""
     from scipy.cluster.vq import kmeans2
 
     latents = all_latents(codec, tiles).numpy()
     centres = np.unique(latents, axis=0)
     if len(centres) > codec.codebook_size:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # an empty cluster is a code for `restart_unused`
+            warnings.simplefilter("ignore", UserWarning)  # `move_unused_codes` handles empty clusters
             centres = kmeans2(latents, codec.codebook_size, minit="++", seed=seed)[0]
     with torch.no_grad():
         codec.vq.quantize.embedding.weight[: len(centres)] = torch.from_numpy(centres)
-        # Codes that no cluster claims wait far away, until `restart_unused` finds them a place.
+        # Codes without a cluster start far away, until `move_unused_codes` moves them.
         codec.vq.quantize.embedding.weight[len(centres) :] = 1e3
 
 
 @torch.no_grad()
-def restart_unused(
+def move_unused_codes(
     codec: VQImageTokenizer, tiles: torch.Tensor, used: torch.Tensor, generator: torch.Generator
 ) -> None:
-    """Move codes that nothing was drawn with to the latents that are farthest from their codes."""
+    """Move unused codes to latents among those farthest from their nearest code."""
     unused = (used == 0).nonzero().flatten()
     latents = all_latents(codec, tiles)
-    off = torch.cdist(latents, codec.vq.quantize.embedding.weight).min(dim=1).values
-    worst = off.topk(min(4 * len(unused), len(off))).indices
+    distance = torch.cdist(latents, codec.vq.quantize.embedding.weight).min(dim=1).values
+    worst = distance.topk(min(4 * len(unused), len(distance))).indices
     chosen = worst[torch.randperm(len(worst), generator=generator)[: len(unused)]]
     codec.vq.quantize.embedding.weight[unused[: len(chosen)]] = latents[chosen]

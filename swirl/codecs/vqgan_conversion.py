@@ -1,20 +1,18 @@
-"""The Chameleon VQGAN's original checkpoint, key by key, as the `diffusers.VQModel` that the image codec uses.
+"""Converts the original checkpoint of the Chameleon VQGAN to the `diffusers.VQModel` that the image codec uses.
 
-The original is a taming-transformers VQGAN: `vqgan.yaml` with the sizes and `vqgan.ckpt` with the weights. The layers
-are the same in both, so the conversion is a matter of names: levels of the decoder are counted from the highest
-resolution there and from the lowest here, and the middle's attention is four 1×1 convolutions there and four linear
-layers here.
+The original is a taming-transformers VQGAN: `vqgan.yaml` with the sizes and `vqgan.ckpt` with the weights. Both models
+have the same layers, so only names and some shapes change. The original counts the levels of the decoder from the
+highest resolution, diffusers from the lowest, and the attention in the middle is four 1×1 convolutions in the original
+and four linear layers in diffusers.
 
-`python -m swirl.codecs.vqgan_conversion SOURCE OUT` converts from the command line.
+Command line: `python -m swirl.codecs.vqgan_conversion SOURCE OUT`.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import pickle
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,10 +23,11 @@ import yaml
 from diffusers import VQModel
 
 from swirl.errors import SwirlError
+from swirl.paths import replace_folder
 
 CONFIG, WEIGHTS = "vqgan.yaml", "vqgan.ckpt"
-IGNORED = "loss."  # the discriminator and the perceptual loss, which only its training needed
-# Options that would change the network; anything but these values has no counterpart here.
+IGNORED = "loss."  # the discriminator and the perceptual loss, which only training uses
+# Options that change the network; VQModel has no counterpart for other values.
 SUPPORTED_OPTIONS = {
     "double_z": False,
     "attn_type": "vanilla",
@@ -37,14 +36,14 @@ SUPPORTED_OPTIONS = {
     "tanh_out": False,
     "give_pre_end": False,
 }
-# What torch.load raises for a file that is no checkpoint, or that holds more than tensors.
-UNREADABLE = (
+# What torch.load raises for a file that is not a checkpoint, or that contains more than tensors.
+READ_ERRORS = (
     *(OSError, RuntimeError, ValueError, TypeError, LookupError, EOFError, AttributeError, AssertionError),
     pickle.UnpicklingError,
 )
 
-# Names here and there; numbers are kept.
-NAMES = (
+# Name patterns of diffusers and their replacements in the original; numbers stay.
+NAME_PATTERNS = (
     (r"mid_block\.resnets\.0\.", "mid.block_1."),
     (r"mid_block\.resnets\.1\.", "mid.block_2."),
     (r"mid_block\.attentions\.0\.group_norm\.", "mid.attn_1.norm."),
@@ -62,27 +61,21 @@ NAMES = (
 def convert(source: Path | tuple[Path, Path], out: Path) -> None:
     """Write the original checkpoint as a diffusers VQModel folder (config.json and safetensors) at `out`.
 
-    `source` is the folder that holds `vqgan.yaml` and `vqgan.ckpt`, or those two files. Every weight of the original
-    is used once and every weight of the VQModel filled once; else SwirlError names the first that is not, and `out`
-    is left as it was.
+    `source` is the folder with `vqgan.yaml` and `vqgan.ckpt`, or these two files. Every weight of the original must be
+    used once and every weight of the VQModel filled once. Otherwise raises SwirlError that names the first mismatch and
+    leaves `out` unchanged.
     """
     config, weights = (source / CONFIG, source / WEIGHTS) if isinstance(source, Path) else source
     sizes = read_config(config)
     with torch.device("meta"):
         model = VQModel(**sizes)
     model.load_state_dict(convert_weights(read_weights(weights), model, str(weights)), assign=True)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    with replace_folder(out) as temporary:
         model.save_pretrained(str(temporary))
-        shutil.rmtree(out, ignore_errors=True)
-        temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """The arguments of VQModel from the original's yaml. Raises SwirlError for what it cannot express."""
+    """The arguments of VQModel from the original's YAML file. Raises SwirlError if VQModel cannot represent them."""
     try:
         parameters = yaml.safe_load(file.read_text(encoding="utf-8"))["model"]["params"]
         network = dict(parameters["ddconfig"])
@@ -99,8 +92,8 @@ def read_config(file: Path) -> dict[str, Any]:
         }
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise SwirlError(
-            f"{file} is not the configuration of a VQGAN ({reason(error)}); it needs model.params with ddconfig, "
-            "n_embed and embed_dim."
+            f"{file} is not the configuration of a VQGAN ({describe_error(error)}); it needs model.params with "
+            "ddconfig, n_embed and embed_dim."
         ) from error
     check_supported(file, network, parameters)
     levels = len(multipliers)
@@ -115,76 +108,83 @@ def read_config(file: Path) -> dict[str, Any]:
 
 
 def check_supported(file: Path, network: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-    """Refuse a network that a VQModel with attention in its middle alone cannot be."""
+    """Raise SwirlError for a network that a VQModel with attention only in the middle cannot represent."""
     for option, expected in SUPPORTED_OPTIONS.items():
-        # The original's own default of double_z is True.
-        found = network.get(option, True if option == "double_z" else expected)
-        if found != expected:
-            raise SwirlError(f"{file} sets {option}={found}; only {option}={expected} can be converted.")
+        # In the original, double_z is True by default.
+        value = network.get(option, True if option == "double_z" else expected)
+        if value != expected:
+            raise SwirlError(f"{file} sets {option}={value}; only {option}={expected} can be converted.")
     if network.get("attn_resolutions"):
         raise SwirlError(
-            f"{file} has attention at the resolutions {network['attn_resolutions']}; only networks with attention "
-            "in the middle alone can be converted."
+            f"{file} has attention at the resolutions {network['attn_resolutions']}; only networks with attention in "
+            "the middle alone can be converted."
         )
     if parameters.get("remap") is not None:
-        raise SwirlError(f"{file} renumbers its codes (remap); only a codebook that is used as it is can be converted.")
+        raise SwirlError(f"{file} renumbers its codes (remap); only a codebook without remap can be converted.")
 
 
 def read_weights(file: Path) -> dict[str, torch.Tensor]:
-    """The original's weights by their names; nothing but tensors and plain values is ever loaded."""
+    """The original's weights by name; only tensors and plain values are ever loaded.
+
+    Raises SwirlError if the file is not a checkpoint of plain tensors.
+    """
     try:
         loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         raise SwirlError(
-            f"{file} cannot be read as a checkpoint of plain tensors ({reason(error)}); fetch the original again."
+            f"{file} cannot be read as a checkpoint of plain tensors ({describe_error(error)}); download the original "
+            "again."
         ) from error
     weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        raise SwirlError(f"{file} holds no weights by name (state_dict); fetch the original again.")
+        raise SwirlError(f"{file} contains no weights by name (state_dict); download the original again.")
     return {name: value for name, value in weights.items() if not name.startswith(IGNORED)}
 
 
-def convert_weights(original: Mapping[str, torch.Tensor], model: VQModel, said: str) -> dict[str, torch.Tensor]:
-    """The original's weights under VQModel's names, float32. Raises SwirlError that names the first misfit."""
-    levels, left, result = len(model.config.block_out_channels), dict(original), {}
-    for name, wanted in model.state_dict().items():
-        there = original_name(name, levels)
-        if there not in left:
-            raise SwirlError(f"{said} lacks the weight {there}; it does not belong to this configuration.")
-        weight = left.pop(there)
-        linear = ".mid_block.attentions." in name and tuple(weight.shape) == (*wanted.shape, 1, 1)
-        if not linear and weight.shape != wanted.shape:
+def convert_weights(original: Mapping[str, torch.Tensor], model: VQModel, file: str) -> dict[str, torch.Tensor]:
+    """The original's weights under VQModel's names, as float32. Raises SwirlError that names the first mismatch."""
+    levels, remaining, converted = len(model.config.block_out_channels), dict(original), {}
+    for name, target in model.state_dict().items():
+        source_name = original_name(name, levels)
+        if source_name not in remaining:
+            raise SwirlError(f"{file} lacks the weight {source_name}; use the configuration that came with it.")
+        weight = remaining.pop(source_name)
+        linear = ".mid_block.attentions." in name and tuple(weight.shape) == (*target.shape, 1, 1)
+        if not linear and weight.shape != target.shape:
             raise SwirlError(
-                f"{said} has the weight {there} in the shape {tuple(weight.shape)}, where the configuration says "
-                f"{tuple(wanted.shape)}; take the configuration that came with it."
+                f"{file} has the weight {source_name} in the shape {tuple(weight.shape)}, but the configuration says "
+                f"{tuple(target.shape)}; use the configuration that came with it."
             )
-        result[name] = weight.reshape(wanted.shape).float().contiguous()
-    if left:
-        raise SwirlError(f"{said} has the weight {next(iter(left))}, for which this configuration has no place.")
-    return result
+        converted[name] = weight.reshape(target.shape).float().contiguous()
+    if remaining:
+        raise SwirlError(
+            f"{file} has the weight {next(iter(remaining))}, which this configuration does not have; use the "
+            "configuration that came with it."
+        )
+    return converted
 
 
 def original_name(name: str, levels: int) -> str:
-    """What the original calls the VQModel weight `name`; `levels` is the number of resolutions."""
-    name = re.sub(r"up_blocks\.(\d+)\.", lambda found: f"up_blocks.{levels - 1 - int(found[1])}.", name)
-    for here, there in NAMES:
-        name = re.sub(here, there, name)
+    """The original's name of the VQModel weight `name`; `levels` is the number of resolutions."""
+    name = re.sub(r"up_blocks\.(\d+)\.", lambda match: f"up_blocks.{levels - 1 - int(match[1])}.", name)
+    for pattern, replacement in NAME_PATTERNS:
+        name = re.sub(pattern, replacement, name)
     return name
 
 
-def reason(error: BaseException) -> str:
-    """An error in a few words."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}".rstrip(".: ")[:200] if text else type(error).__name__
+def describe_error(error: BaseException) -> str:
+    """The type of an error and the first line of its text."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}".rstrip(".: ")[:200] if lines else type(error).__name__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; 1 with one sentence where the original cannot be converted."""
+    """The command line. Returns 1 and prints one sentence if the original cannot be converted."""
     parser = argparse.ArgumentParser(
         prog="python -m swirl.codecs.vqgan_conversion", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("source", type=Path, help=f"the folder that holds {CONFIG} and {WEIGHTS}")
-    parser.add_argument("out", type=Path, help="the folder to write: codec/ in that of the language model")
+    parser.add_argument("source", type=Path, help=f"folder with {CONFIG} and {WEIGHTS}")
+    parser.add_argument("out", type=Path, help="folder to write, usually codec/ in the folder of the language model")
     options = parser.parse_args(arguments)
     try:
         convert(options.source, options.out)

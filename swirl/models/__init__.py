@@ -1,4 +1,4 @@
-"""One language model that plays both parts: the forward world model and the inverse dynamics model."""
+"""Models: one language model with adapters for the forward world model and the inverse dynamics model."""
 
 from swirl.models.checkpoints import resolve_checkpoint
 from swirl.models.results import Alternative, Inference, LogProb, Prediction
@@ -7,7 +7,7 @@ __all__ = ["Alternative", "Inference", "LogProb", "Prediction", "load_world_mode
 
 
 def __getattr__(name: str) -> object:
-    """Load torch only when a model is asked for."""
+    """Import torch only when a model is loaded."""
     if name == "load_world_model":
         from swirl.models.loading import load_world_model
 

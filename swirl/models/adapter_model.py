@@ -38,9 +38,9 @@ ROWS_AT_ONCE = 128
 
 
 class AdaptedModel:
-    """A language model with one adapter for each role, or one for both: token ids in, token ids and their scores out.
+    """A language model with one adapter per role, or one for both, that samples and scores token ids.
 
-    `codec` and `layout` say how states and actions become ids.
+    `codec` and `layout` turn states and actions into token ids.
     """
 
     is_trainable = True
@@ -62,50 +62,50 @@ class AdaptedModel:
         declared = declared if isinstance(declared, list) else [declared]
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
         self.max_action_tokens, self.max_state_tokens = 64, 1024
-        self.check_interrupt: InterruptCheck = never_interrupt  # what it raises ends the answer at work
+        self.check_interrupt: InterruptCheck = never_interrupt  # an exception that it raises ends the current answer
         self._is_small = sum(parameter.numel() for parameter in model.parameters()) < SMALL_MODEL_PARAMETERS
-        self.are_adapters_disabled = False  # whether the adapters are switched off at present
+        self.are_adapters_disabled = False  # whether the adapters are currently switched off
         for config in model.peft_config.values():
-            # peft looks the base model's vocabulary up when it saves, on the Hub if this names no folder.
+            # When saving, peft looks up the vocabulary of the base model, on the Hub if this is not a folder.
             config.base_model_name_or_path = base if Path(base).is_dir() or HUB_ID.fullmatch(base) else None
         model.eval()
 
     @property
     def kind(self) -> str:
-        """What its states are: "text" or "image"."""
+        """The kind of its states: "text" or "image"."""
         return self.codec.kind
 
     def token_support(self, answer: Answer) -> TokenSupport:
-        """The ids that an answer may hold: of a picture codes alone, of an action beside pictures words alone."""
+        """The ids that an answer may contain: in an image model codes only for a state, words only for an action."""
         if not isinstance(self.codec, ImageCodec):
             return FULL_VOCABULARY
-        first, codec = self.codec.offset, self.codec
+        first_code, codec = self.codec.offset, self.codec
         if answer == "action":
-            return TokenSupport(0, first)
-        return TokenSupport(first, first + codec.codebook_size, codec.grid[1], codec.row_end)
+            return TokenSupport(0, first_code)
+        return TokenSupport(first_code, first_code + codec.codebook_size, codec.grid[1], codec.row_end)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.model.parameters()).device
 
     @property
     def is_small(self) -> bool:
-        """Whether one thread computes as fast as several."""
+        """Whether one CPU thread computes as fast as several."""
         return self._is_small and self.device.type == "cpu"
 
     def adapter(self, role: Role) -> str:
-        """The adapter that plays a role; one plays both when weights are shared."""
+        """The name of the adapter for a role; with shared weights it is the same for both."""
         return "fwm" if self.shared else role
 
     @contextmanager
     def activate_adapter(self, adapter: str | None) -> Iterator[torch.nn.Module]:
-        """The model with one adapter active (None: the bare base model), in eval mode; all of it is put back after."""
+        """The model in eval mode with one adapter active (None: the bare base model); restored afterwards."""
         if not (self.are_adapters_disabled or self.model.training) and adapter == self.model.active_adapter:
-            yield self.model  # as it is; walking through all its parameters takes as long as a small model's pass
+            yield self.model  # already so; visiting all parameters would take as long as a pass of a small model
             return
-        trained = {name for name, p in self.model.named_parameters() if p.requires_grad}
-        before, mode = self.model.active_adapter, self.model.training
+        trainable = {name for name, p in self.model.named_parameters() if p.requires_grad}
+        previous_adapter, was_training = self.model.active_adapter, self.model.training
         self.model.eval()
         try:
             if adapter is None:
@@ -117,43 +117,47 @@ class AdaptedModel:
                 yield self.model
         finally:
             self.are_adapters_disabled = self.are_adapters_disabled and adapter is not None
-            self.model.set_adapter(before)
+            self.model.set_adapter(previous_adapter)
             for name, parameter in self.model.named_parameters():
-                parameter.requires_grad_(name in trained)
-            self.model.train(mode)
+                parameter.requires_grad_(name in trainable)
+            self.model.train(was_training)
 
     def sample(
         self,
         adapter: str | None,
         prompts: Sequence[Sequence[int]],
         n: int,
-        how: SamplingConfig,
+        sampling: SamplingConfig,
         generator: torch.Generator | None = None,
         *,
         answer: Answer,
-        along: Sequence[State] | None = None,
+        draft_states: Sequence[State] | None = None,
     ) -> list[list[int]]:
-        """`n` completions (token ids) for each prompt, in contiguous runs; a picture has as many ids as every frame.
+        """Sample `n` completions (token ids) for each prompt, in contiguous runs; a frame has a fixed number of ids.
 
-        `along` are states, one for each prompt, that the completions are mostly copies of: it saves time.
+        `draft_states`, one per prompt, are states that the completions mostly copy; they make sampling faster.
         """
-        pad_id, end_ids = self.tokenizer.pad_token_id, self.end_ids
-        if answer == "state" and isinstance(self.codec, ImageCodec):
-            how, end_ids = replace(how, max_tokens=self.codec.completion_length), set()
-        drafts = None if along is None else [self.state_completion(state) for state in along]
+        sampling, end_ids = self._completion_limits(sampling, answer)
+        drafts = None if draft_states is None else [self.state_completion(state) for state in draft_states]
         with self.activate_adapter(adapter) as model:
             return sample_completions(
                 model,
                 prompts,
                 n,
-                how,
+                sampling,
                 end_ids,
-                pad_id,
+                self.tokenizer.pad_token_id,
                 generator,
                 self.token_support(answer),
                 drafts,
                 self.check_interrupt,
             )
+
+    def _completion_limits(self, sampling: SamplingConfig, answer: Answer) -> tuple[SamplingConfig, set[int]]:
+        """The sampling config and end ids for an answer; a frame has a fixed number of ids and no end id."""
+        if answer == "state" and isinstance(self.codec, ImageCodec):
+            return replace(sampling, max_tokens=self.codec.completion_length), set()
+        return sampling, self.end_ids
 
     def log_prob(
         self,
@@ -163,7 +167,7 @@ class AdaptedModel:
         *,
         answer: Answer,
     ) -> list[LogProb]:
-        """log P(completion | prompt) under one adapter, at temperature 1, over the ids that the answer may hold."""
+        """log P(completion | prompt) under one adapter, at temperature 1, over the ids that the answer may contain."""
         self.check_interrupt()
         with self.activate_adapter(adapter) as model:
             scores = completion_log_probs(
@@ -172,28 +176,28 @@ class AdaptedModel:
         return [LogProb(float(score.sum()), len(score)) for score in scores]
 
     def completion(self, text: str) -> list[int]:
-        """The token ids of an answer in words, closed with the end mark."""
+        """The token ids of a text answer, with the end token."""
         return [*self.codec.encode(text), self.layout.end_id]
 
     def state_completion(self, state: State) -> list[int]:
-        """The token ids of a state as an answer; a picture has a fixed number of them and needs no end mark."""
+        """The token ids of a state as an answer; a frame has a fixed number of ids and no end token."""
         ids = self.codec.encode_state(state)
         return self.codec.to_completion_ids(ids) if isinstance(self.codec, ImageCodec) else [*ids, self.layout.end_id]
 
     def run_in_batches(
-        self, compute: Callable[[slice], list[Any]], rows: int, progress: ProgressCallback | None, what: str
+        self, compute: Callable[[slice], list[Any]], rows: int, progress: ProgressCallback | None, description: str
     ) -> list[Any]:
-        """Run `compute` on slices of the rows and gather; tells the progress."""
+        """Run `compute` on slices of the rows, report the progress and return all results."""
         gathered: list[Any] = []
         for start in range(0, rows, ROWS_AT_ONCE):
             gathered += compute(slice(start, start + ROWS_AT_ONCE))
             if progress is not None:
-                progress(min(1.0, (start + ROWS_AT_ONCE) / rows), what)
+                progress(min(1.0, (start + ROWS_AT_ONCE) / rows), description)
         return gathered
 
     @contextmanager
     def merged_adapters(self) -> Iterator[None]:
-        """While inside, a small model answers faster, and must not be trained: see `swirl.models.lora_merge`."""
+        """Inside the block a small model answers faster but must not be trained; see `swirl.models.lora_merge`."""
         if not self._is_small:
             yield
             return
@@ -203,7 +207,7 @@ class AdaptedModel:
     def score_completions(
         self, role: Role, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], answer: Answer
     ) -> list[LogProb]:
-        """log P of each completion given its prompt, in slices."""
+        """log P of each completion given its prompt, in batches."""
         adapter = self.adapter(role)
         return self.run_in_batches(
             lambda part: self.log_prob(adapter, prompts[part], completions[part], answer=answer),
@@ -217,24 +221,23 @@ class AdaptedModel:
         role: Role,
         prompts: Sequence[Sequence[int]],
         guesses: Sequence[Sequence[int]],
-        how: SamplingConfig,
+        sampling: SamplingConfig,
         answer: Answer,
     ) -> list[tuple[list[int], LogProb]]:
         """The greedy completion (token ids) of each prompt, and log P of its guess."""
-        end_ids, adapter = self.end_ids, self.adapter(role)
-        if answer == "state" and isinstance(self.codec, ImageCodec):
-            how, end_ids = replace(how, max_tokens=self.codec.completion_length), set()
+        adapter = self.adapter(role)
+        sampling, end_ids = self._completion_limits(sampling, answer)
 
         def compute(part: slice) -> list[tuple[list[int], LogProb]]:
-            about = (how, end_ids, self.tokenizer.pad_token_id, self.token_support(answer), self.check_interrupt)
+            options = (sampling, end_ids, self.tokenizer.pad_token_id, self.token_support(answer), self.check_interrupt)
             with self.activate_adapter(adapter) as model:
-                drawn, scores = speculative_greedy_decode(model, prompts[part], guesses[part], *about)
-            return [(ids, LogProb(float(s.sum()), len(s))) for ids, s in zip(drawn, scores, strict=True)]
+                completions, scores = speculative_greedy_decode(model, prompts[part], guesses[part], *options)
+            return [(ids, LogProb(float(s.sum()), len(s))) for ids, s in zip(completions, scores, strict=True)]
 
         return self.run_in_batches(compute, len(prompts), None, "checking guesses")
 
     def describe(self) -> dict[str, Any]:
-        """What was loaded, for people."""
+        """What was loaded, as a JSON-serialisable dictionary."""
         adapter = sum(p.numel() for name, p in self.model.named_parameters() if f".{self.adapter('fwm')}." in name)
         total = sum(p.numel() for name, p in self.model.named_parameters() if "lora_" not in name)
         return {
@@ -248,7 +251,7 @@ class AdaptedModel:
         }
 
     def unload(self) -> None:
-        """Give the memory back; the object is of no use afterwards."""
+        """Free the memory; the object cannot be used afterwards."""
         device = self.device
         del self.model
         gc.collect()

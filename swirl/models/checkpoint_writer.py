@@ -1,9 +1,8 @@
-"""Writing a checkpoint: safetensors, peft's own files, and a manifest that names the base model."""
+"""Writes a checkpoint: weights as safetensors, peft's own files, and a manifest that names the base model."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -11,14 +10,12 @@ from swirl.codecs.state_codecs import ImageCodec
 from swirl.models.adapter_model import AdaptedModel
 from swirl.models.checkpoint_files import MANIFEST
 from swirl.models.checkpoints import base_name
+from swirl.paths import replace_folder
 
 
 def save_checkpoint(world: AdaptedModel, folder: Path, *, with_base: bool = False) -> None:
-    """Write a checkpoint: a temporary sibling first, then a rename, so that no half of one is ever seen."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
+    """Write a checkpoint to `folder`, with the base model in it if asked; replaces what was there."""
+    with replace_folder(folder) as temporary:
         world.model.save_pretrained(str(temporary), selected_adapters=sorted({"fwm", world.adapter("idm")}))
         if world.shared:
             shutil.copytree(temporary / "fwm", temporary / "idm")
@@ -33,14 +30,10 @@ def save_checkpoint(world: AdaptedModel, folder: Path, *, with_base: bool = Fals
             card.unlink()
         base_from = "base" if with_base else base_name(world.base)
         for config in temporary.glob("*/adapter_config.json"):
-            # peft writes the folder that the base happened to lie in, which means nothing elsewhere.
-            written = json.loads(config.read_text(encoding="utf-8"))
-            config.write_text(json.dumps({**written, "base_model_name_or_path": base_from}, indent=2) + "\n")
+            # peft writes the local folder of the base model, which means nothing on another machine.
+            content = json.loads(config.read_text(encoding="utf-8"))
+            config.write_text(json.dumps({**content, "base_model_name_or_path": base_from}, indent=2) + "\n")
         for weights in temporary.rglob("*.safetensors"):
             weights.chmod(0o644)
         manifest = {"format": 1, "base": base_from, "shared": world.shared, "kind": world.kind}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

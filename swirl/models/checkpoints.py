@@ -1,4 +1,4 @@
-"""How a name becomes a checkpoint's folder or a model id on the Hub, and what its states are. No torch needed."""
+"""Resolves a checkpoint's name to a folder or a model id on the Hub, and its kind of states. Does not import torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from swirl.models.hub import HUB_ID, HUB_PREFIX, download_checkpoint, hub_file
 
 
 def asset_names() -> list[str]:
-    """The shipped checkpoints."""
+    """The names of the shipped checkpoints."""
     return sorted(manifest.parent.name for manifest in paths.assets().glob(f"*/{MANIFEST}"))
 
 
@@ -32,24 +32,26 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
     """The folder of a checkpoint, or a model id on the Hub.
 
     `name` is a folder, an asset name, RUN, RUN@iteration or RUN@iteration-phase, or a Hub id such as `owner/model` or
-    `hub:owner/model`. RUN alone means its best checkpoint, or the newest while none is marked. Raises SwirlError in one
-    sentence.
+    `hub:owner/model`. RUN alone means its best checkpoint, or the newest while none is marked. Raises SwirlError if
+    there is none.
     """
     if name.startswith(HUB_PREFIX):
         if not HUB_ID.fullmatch(name.removeprefix(HUB_PREFIX)):
-            raise SwirlError(f"{name} is not a name on the Hub; write it as hub:owner/name.")
+            raise SwirlError(f"{name} is not a valid name on the Hub; write it as hub:owner/name.")
         return name.removeprefix(HUB_PREFIX)
     folder = Path(name).expanduser()
     if any((folder / file).is_file() for file in (MANIFEST, "config.json", PIPELINE_INDEX_FILE)):
         return folder.resolve()
     if folder.is_dir():
-        raise SwirlError(f"{name} holds neither a checkpoint ({MANIFEST}) nor a model (config.json); name its folder.")
+        raise SwirlError(
+            f"{name} contains neither a checkpoint ({MANIFEST}) nor a model (config.json); name the folder that does."
+        )
     if name in asset_names():
         return paths.assets() / name
-    run_id, _, wanted = name.partition("@")
-    found = run_checkpoint(home, run_id, wanted, name)
-    if found is not None:
-        return found
+    run_id, _, iteration = name.partition("@")
+    run_folder = run_checkpoint(home, run_id, iteration)
+    if run_folder is not None:
+        return run_folder
     if HUB_ID.fullmatch(name) and not folder.exists():
         return name
     raise SwirlError(
@@ -58,33 +60,37 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
     )
 
 
-def run_checkpoint(home: Path, run_id: str, wanted: str, name: str) -> Path | None:
-    """The folder of a run's checkpoint, or None when there is no such run."""
+def run_checkpoint(home: Path, run_id: str, iteration: str) -> Path | None:
+    """The folder of a run's checkpoint, or None if there is no such run.
+
+    `iteration` is a number, such as "2", or a number and a phase, such as "2-forward"; empty means the best checkpoint.
+    Raises SwirlError if the run has no such checkpoint.
+    """
     history = History(home)
     if history.find_run(run_id) is None:
         return None
     checkpoints = history.checkpoints(run_id)
     if not checkpoints:
         raise SwirlError(f"The run {run_id} has no checkpoint yet; wait for its first phase to end.")
-    if wanted:
-        fits = [c for c in checkpoints if wanted in (str(c.iteration), f"{c.iteration}-{c.phase}")]
+    if iteration:
+        matching = [c for c in checkpoints if iteration in (str(c.iteration), f"{c.iteration}-{c.phase}")]
     else:
-        fits = [c for c in checkpoints if c.best] or checkpoints
-    if not fits:
+        matching = [c for c in checkpoints if c.best] or checkpoints
+    if not matching:
         raise SwirlError(
-            f"The run {run_id} has no checkpoint {wanted}; it has {', '.join(c.name for c in checkpoints)}."
+            f"The run {run_id} has no checkpoint {iteration}; it has {', '.join(c.name for c in checkpoints)}."
         )
-    folder = Path(fits[-1].path)
+    folder = Path(matching[-1].path)
     folder = folder if folder.is_absolute() else home / folder
     if not (folder / MANIFEST).is_file():
-        raise SwirlError(f"The checkpoint {fits[-1].name} is gone from {folder}; its run cannot be loaded any more.")
+        raise SwirlError(f"The checkpoint {matching[-1].name} is missing from {folder}; choose another one.")
     return folder
 
 
 def checkpoint_kind(folder: Path | str) -> str:
-    """What the states of a checkpoint, or of a plain model, are: "text" or "image".
+    """The kind of states of a checkpoint or a plain model: "text" or "image".
 
-    Of an id on the Hub that is none of the presets' it costs a look at small files; out of reach it is taken for text.
+    For a Hub id that no preset names, this reads small files from the Hub; a model out of reach counts as "text".
     """
     if isinstance(folder, str):
         manifest = None if folder in (JANUS_1B, JANUS_7B, EMU3) else hub_file(folder, MANIFEST)
@@ -98,7 +104,7 @@ def checkpoint_kind(folder: Path | str) -> str:
 
 
 def is_hub_image_model(model_id: str) -> bool:
-    """Whether a model on the Hub is one of pictures."""
+    """Whether a model on the Hub is an image model."""
     config = hub_file(model_id, "config.json")
     if config is None:
         return hub_file(model_id, PIPELINE_INDEX_FILE) is not None
@@ -106,22 +112,24 @@ def is_hub_image_model(model_id: str) -> bool:
 
 
 def base_source(folder: Path, manifest: dict[str, Any]) -> str:
-    """Where a checkpoint's base model is loaded from: a folder or a Hub id."""
+    """The source of a checkpoint's base model: a folder or a Hub id. Raises SwirlError if the Hub is out of reach."""
     base = manifest["base"]
     if base == "base":
         return str(folder / "base")
     if base.startswith("asset:"):
         return str(paths.assets() / base.removeprefix("asset:") / "base")
     if base.startswith(HUB_PREFIX):
-        owner = download_checkpoint(base.removeprefix(HUB_PREFIX))
-        if owner is None:
-            raise SwirlError(f"{folder} builds on {base}, which cannot be reached on the Hub; try again later.")
-        return str(owner / "base")
+        owner_folder = download_checkpoint(base.removeprefix(HUB_PREFIX))
+        if owner_folder is None:
+            raise SwirlError(
+                f"{folder} needs the base model of {base}, which cannot be reached on the Hub; try again later."
+            )
+        return str(owner_folder / "base")
     return base
 
 
 def base_name(source: Path | str) -> str:
-    """What a new checkpoint writes as its base so that it is found again, on this machine or another."""
+    """The `base` entry of a new checkpoint's manifest, portable to other machines wherever possible."""
     source = Path(source) if isinstance(source, Path) or Path(source).is_dir() else source
     if isinstance(source, str):
         return source
@@ -129,20 +137,23 @@ def base_name(source: Path | str) -> str:
     if source.name == "base" and source.parent.parent == paths.assets().resolve():
         return f"asset:{source.parent.name}"
     if source.name == "base" and (source.parent / MANIFEST).is_file() and source.parent.parent.name == "snapshots":
-        # Fetched from the Hub, into a folder that another machine has elsewhere: models--OWNER--NAME/snapshots/COMMIT
+        # Downloaded from the Hub; the cache folder is models--OWNER--NAME/snapshots/COMMIT.
         return HUB_PREFIX + source.parents[2].name.removeprefix("models--").replace("--", "/", 1)
     return str(source)
 
 
 def locate_checkpoint(home: Path, name: str) -> Path | str:
-    """`resolve_checkpoint`, and a checkpoint on the Hub fetched; a plain model's id there is left as it is."""
-    found = resolve_checkpoint(home, name)
-    if isinstance(found, Path):
-        return found
-    folder = download_checkpoint(found)
+    """Like `resolve_checkpoint`, but downloads a checkpoint from the Hub. The id of a plain Hub model stays as it is.
+
+    Raises SwirlError if there is no such checkpoint.
+    """
+    source = resolve_checkpoint(home, name)
+    if isinstance(source, Path):
+        return source
+    folder = download_checkpoint(source)
     if folder is None and name.startswith(HUB_PREFIX):
         raise SwirlError(
-            f"{found} on the Hub is no checkpoint of SWIRL, or cannot be reached; check its name, and for a private "
-            "one that this machine is logged in (hf auth login)."
+            f"{source} on the Hub is not a SWIRL checkpoint or cannot be reached; check its name, and for a private "
+            "one log in on this machine (hf auth login)."
         )
-    return folder or found
+    return folder or source

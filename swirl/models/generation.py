@@ -1,8 +1,9 @@
-"""Sampling and scoring of completions, batched, with each group's prompt computed once."""
+"""Samples and scores completions in batches; the prompt of each group is computed only once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 
@@ -12,18 +13,18 @@ from swirl.models.speculative_sampling import MAX_SPECULATIVE_ROWS, sample_specu
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
-# Tokens that one forward pass holds: a bound on memory, not on speed.
+# Tokens per forward pass: bounds memory, does not affect speed.
 TOKENS_AT_ONCE = 32_768
 InterruptCheck = Callable[[], None]
-"""Called before each pass of a draw; what it raises ends the draw."""
+"""Called before each forward pass while sampling; an exception that it raises ends the sampling."""
 
 
 def never_interrupt() -> None:
-    """Nobody waits for the end of the draw."""
+    """The default check, which never interrupts."""
 
 
 def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """`input_ids` and `attention_mask`, (B, T), rows aligned at their ends."""
+    """`input_ids` and `attention_mask`, both (B, T), padded on the left."""
     width = max(len(row) for row in rows)
     ids = torch.full((len(rows), width), pad_id)
     mask = torch.zeros((len(rows), width), dtype=torch.long)
@@ -33,40 +34,52 @@ def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -
     return ids.to(device), mask.to(device)
 
 
+def run_left_padded(
+    model: torch.nn.Module, rows: Sequence[Sequence[int]], pad_id: int, *, use_cache: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Any]:
+    """Run the layers on left-padded rows; returns ids, attention mask and positions, each (B, T), and the output."""
+    ids, mask = left_pad(rows, pad_id, next(model.parameters()).device)
+    positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
+    out = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=use_cache)
+    return ids, mask, positions, out
+
+
 @torch.no_grad()
 def sample_completions(
     model: torch.nn.Module,
     prompts: Sequence[Sequence[int]],
     n: int,
-    how: SamplingConfig,
+    sampling: SamplingConfig,
     end_ids: set[int],
     pad_id: int,
     generator: torch.Generator | None = None,
     support: TokenSupport = FULL_VOCABULARY,
     drafts: Sequence[Sequence[int]] | None = None,
-    watch: InterruptCheck = never_interrupt,
+    check_interrupt: InterruptCheck = never_interrupt,
 ) -> list[list[int]]:
-    """`n` completions for each prompt, in contiguous runs, of ids within the support.
+    """Sample `n` completions (token ids within the support) for each prompt, returned in contiguous runs.
 
-    `drafts` are what the completions of each prompt will mostly be, if that is known: a few completions are then drawn
-    in fewer passes, with the same result. Each ends with its end id unless it was cut short; without end ids all have
-    `how.max_tokens` tokens.
+    `drafts` are guesses of the completions, one per prompt; with them a few completions are sampled in fewer passes
+    with the same result. A completion ends with its end id unless it was cut short; without end ids all have
+    `sampling.max_tokens` tokens.
 
-    The prompts are computed once and their cache is repeated n times; as many are drawn at once as the cache has room
-    for. Without a generator torch's own is used, which the trainer saves and restores.
+    The prompts are computed once and their cache is repeated n times; as many completions are sampled at once as the
+    cache has room for. Without a generator, torch's global one is used, which the trainer saves and restores.
     """
-    longest = max(len(prompt) for prompt in prompts) + how.max_tokens
+    longest = max(len(prompt) for prompt in prompts) + sampling.max_tokens
     rows = max(1, MAX_CACHE_BYTES // (longest * cache_bytes(model)))
-    drawn: list[list[int]] = []
+    completions: list[list[int]] = []
     if drafts is not None and len(prompts) * n > min(rows, MAX_SPECULATIVE_ROWS):
         drafts = None
-    for some, each in portions(prompts, n, rows):
-        drawn += sample_portion(model, some, each, how, end_ids, pad_id, generator, support, drafts, watch)
-    return drawn
+    for batch, count in split_into_batches(prompts, n, rows):
+        completions += sample_batch(
+            model, batch, count, sampling, end_ids, pad_id, generator, support, drafts, check_interrupt
+        )
+    return completions
 
 
 def cache_bytes(model: torch.nn.Module) -> int:
-    """Bytes that the keys and values of one token take."""
+    """Bytes of the keys and values of one token."""
     base = unwrap_model(model)
     config = base.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
@@ -74,8 +87,10 @@ def cache_bytes(model: torch.nn.Module) -> int:
     return 2 * config.num_hidden_layers * heads * size * base.get_input_embeddings().weight.element_size()
 
 
-def portions(prompts: Sequence[Sequence[int]], n: int, rows: int) -> Iterator[tuple[Sequence[Sequence[int]], int]]:
-    """Some prompts and how many completions to draw for each, in order, so that no portion has more than `rows`."""
+def split_into_batches(
+    prompts: Sequence[Sequence[int]], n: int, rows: int
+) -> Iterator[tuple[Sequence[Sequence[int]], int]]:
+    """Batches of prompts with the number of completions to sample for each, in order, at most `rows` per batch."""
     if n <= rows:
         for start in range(0, len(prompts), rows // n):
             yield prompts[start : start + rows // n], n
@@ -85,41 +100,41 @@ def portions(prompts: Sequence[Sequence[int]], n: int, rows: int) -> Iterator[tu
             yield [prompt], min(rows, n - start)
 
 
-def sample_portion(
+def sample_batch(
     model: torch.nn.Module,
     prompts: Sequence[Sequence[int]],
     n: int,
-    how: SamplingConfig,
+    sampling: SamplingConfig,
     end_ids: set[int],
     pad_id: int,
     generator: torch.Generator | None,
     support: TokenSupport,
     drafts: Sequence[Sequence[int]] | None = None,
-    watch: InterruptCheck = never_interrupt,
+    check_interrupt: InterruptCheck = never_interrupt,
 ) -> list[list[int]]:
-    """`sample`, of all prompts at once."""
+    """`sample_completions` for all prompts in one batch."""
     device = next(model.parameters()).device
-    ids, mask = left_pad(prompts, pad_id, device)
-    positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
-    out = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True)
+    _, mask, positions, out = run_left_padded(model, prompts, pad_id, use_cache=True)
     cache, hidden = out.past_key_values, out.last_hidden_state[:, -1]
     if n > 1:
         cache.batch_repeat_interleave(n)
         hidden, mask = hidden.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
         positions = positions.repeat_interleave(n, dim=0)
     if drafts is not None and supports_speculation(model, cache):
-        begun, each = (cache, hidden, mask, positions[:, -1:]), [draft for draft in drafts for _ in range(n)]
-        return sample_speculatively(model, begun, each, how, end_ids, pad_id, generator, support, watch)
+        prefill, row_drafts = (cache, hidden, mask, positions[:, -1:]), [draft for draft in drafts for _ in range(n)]
+        return sample_speculatively(
+            model, prefill, row_drafts, sampling, end_ids, pad_id, generator, support, check_interrupt
+        )
     ends = torch.tensor(sorted(end_ids), device=device)
     done = torch.zeros(len(hidden), dtype=torch.bool, device=device)
-    position, drawn = positions[:, -1:], []
-    for step in range(how.max_tokens):
-        token = sample_next_token(model, hidden, support, step, how, generator).masked_fill(done, pad_id)
-        drawn.append(token)
+    position, sampled = positions[:, -1:], []
+    for step in range(sampling.max_tokens):
+        token = sample_next_token(model, hidden, support, step, sampling, generator).masked_fill(done, pad_id)
+        sampled.append(token)
         done = done | torch.isin(token, ends)
-        if step + 1 == how.max_tokens or bool(done.all()):
+        if step + 1 == sampling.max_tokens or bool(done.all()):
             break
-        watch()
+        check_interrupt()
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
         position = position + 1
         out = backbone_states(
@@ -131,7 +146,7 @@ def sample_portion(
             use_cache=True,
         )
         hidden = out.last_hidden_state[:, -1]
-    return [until_end(row, end_ids) for row in torch.stack(drawn, dim=1).tolist()]
+    return [cut_after_end(row, end_ids) for row in torch.stack(sampled, dim=1).tolist()]
 
 
 def sample_next_token(
@@ -139,16 +154,16 @@ def sample_next_token(
     hidden: torch.Tensor,
     support: TokenSupport,
     step: int,
-    how: SamplingConfig,
+    sampling: SamplingConfig,
     generator: torch.Generator | None,
 ) -> torch.Tensor:
-    """The next id (B,) after hidden states (B, D): drawn from the support, or the one that must stand there."""
-    if (given := support.forced_id(step)) is not None:
-        return torch.full(hidden.shape[:1], given, device=hidden.device)
-    return sample_token(compute_logits(model, hidden, support), how, generator) + support.low
+    """The next id (B,) after hidden states (B, D): sampled from the support, or the forced id of this step."""
+    if (forced := support.forced_id(step)) is not None:
+        return torch.full(hidden.shape[:1], forced, device=hidden.device)
+    return sample_token(compute_logits(model, hidden, support), sampling, generator) + support.low
 
 
-def until_end(ids: list[int], end_ids: set[int]) -> list[int]:
+def cut_after_end(ids: list[int], end_ids: set[int]) -> list[int]:
     """The ids up to and including the first end id."""
     for i, token in enumerate(ids):
         if token in end_ids:
@@ -164,29 +179,26 @@ def completion_log_probs(
     pad_id: int,
     support: TokenSupport = FULL_VOCABULARY,
 ) -> list[torch.Tensor]:
-    """log P of each token of each completion given its prompt, at temperature 1; of those that were a choice.
+    """log P of each token of each completion given its prompt, in nats at temperature 1.
 
-    Tensors of (len(completion),), but for pictures whose rows have an end.
+    Returns one tensor (len(completion),) per row; forced ids, such as the row ends of an image, are left out.
     """
-    device = next(model.parameters()).device
     rows = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
-    result: list[torch.Tensor] = []
+    log_probs: list[torch.Tensor] = []
     for start, end in batches_within_token_limit([len(row) for row in rows]):
-        ids, mask = left_pad(rows[start:end], pad_id, device)
-        positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
-        out = backbone_states(model, input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)
+        ids, _, _, out = run_left_padded(model, rows[start:end], pad_id, use_cache=False)
         hidden = out.last_hidden_state
-        lengths = torch.tensor([len(completion) for completion in completions[start:end]], device=device)
-        # The states that answer for a completion are those one place before its tokens.
-        scored = torch.arange(ids.shape[1], device=device) >= ids.shape[1] - lengths.unsqueeze(1)
+        lengths = torch.tensor([len(completion) for completion in completions[start:end]], device=ids.device)
+        # Each token is predicted by the hidden state one position before it.
+        scored = torch.arange(ids.shape[1], device=ids.device) >= ids.shape[1] - lengths.unsqueeze(1)
         scored = scored & support.choice_mask(ids)
         scores, _ = token_scores(model, hidden[:, :-1][scored[:, 1:]], ids[scored], support)
-        result += scores.split(scored.sum(dim=1).tolist())
-    return result
+        log_probs += scores.split(scored.sum(dim=1).tolist())
+    return log_probs
 
 
 def batches_within_token_limit(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Runs of rows that together stay within the bound on tokens; at least one row each."""
+    """Ranges (start, end) of rows whose padded tokens stay within TOKENS_AT_ONCE; at least one row each."""
     start, widest = 0, 0
     for i, length in enumerate(lengths):
         widest = max(widest, length)

@@ -1,8 +1,8 @@
-"""Adapters added to their base's weights for a while: an answer then takes one product a layer, not three.
+"""Merges adapters into their base weights temporarily, so that a layer needs one matrix product instead of three.
 
-A small model spends a third of its time on the narrow matrices of its adapters. The sums are kept beside the weights,
-one for each adapter, so that nothing is changed and either adapter may be the active one; a large model has no room for
-them, and gains little.
+A small model spends a third of its time on the narrow matrices of its adapters. The merged weights are kept next to the
+originals, one set per adapter, so nothing is changed and either adapter may be active. A large model has no memory for
+them and gains little.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn.functional import linear
 
 @contextmanager
 def merge_adapters(model: torch.nn.Module) -> Iterator[None]:
-    """While inside, the linear layers compute with weight + adapter in one; the weights must not change meanwhile."""
+    """Inside the block, linear layers use merged weights; the model must not be trained meanwhile."""
     layers = [layer for layer in model.modules() if isinstance(layer, LoraLinear) and not layer.merged]
     for layer in layers:
         layer.forward = MergedLinear(layer)
@@ -30,7 +30,7 @@ def merge_adapters(model: torch.nn.Module) -> Iterator[None]:
 
 
 class MergedLinear:
-    """The forward pass of one layer, with the sum of weight and adapter for each of its adapters."""
+    """The forward pass of one layer with merged weights for each of its adapters."""
 
     @torch.no_grad()
     def __init__(self, layer: LoraLinear) -> None:
@@ -38,7 +38,7 @@ class MergedLinear:
         self.merged_weights = {name: self.base.weight + layer.get_delta_weight(name) for name in layer.lora_A}
 
     def __call__(self, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        """The layer's output, as it would be without this up to rounding."""
+        """The output of the layer, equal to the original up to rounding."""
         active = self.layer.active_adapters
         if self.layer.disable_adapters or active[0] not in self.merged_weights:
             return self.base(x)

@@ -1,8 +1,8 @@
-"""How much GPU memory a run needs, estimated before anything is loaded. A plain sum, documented term by term.
+"""Estimates the GPU memory of a run before anything is loaded, as a plain sum documented term by term.
 
-The run is ours: one frozen base model, LoRA adapters on every linear layer but the head (the trainee, its partner and
-the reference), GRPO with groups whose prompt is computed once, activation checkpointing, and logits for the needed
-positions and the allowed ids alone.
+A run has one frozen base model, LoRA adapters on every linear layer except the head (the trainee, its partner and the
+reference), GRPO groups whose prompt is computed once, activation checkpointing, and logits only for the positions
+that are scored and the ids that are allowed.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ from dataclasses import dataclass, fields
 
 FLOAT = 4  # bytes of float32: adapters, their gradients and Adam's two moments, logits
 HALF = 2  # bytes of bfloat16: activations and the cache
-ADAPTER_COUNT = 3  # fwm, idm, and the reference copied at the start of a phase
-# Times hidden a token that one layer keeps while it is computed again in the backward pass, beside the feed-forward's
-# three: the normed inputs of its two halves, queries, keys, values, the attention's answer and its projection, the sum.
-LAYER = 8
-LOGITS_AT_ONCE = 64_000_000  # numbers in one block of logits; as in swirl.models.scoring
-MAX_CACHE_BYTES = 8_000_000_000  # bytes of keys and values of all completions that are drawn at once
-COPIES = 3  # of a block: the logits, their log-softmax, and the gradient
-OVERHEAD = 0.08  # of everything: the allocator's gaps
-CONTEXT = 750_000_000  # bytes: the CUDA context and its kernels
-# NF4 keeps 4 bits a weight and one float32 scale for 64 weights, itself quantised: 0.127 bits more.
-NF4 = 4.127
+ADAPTER_COUNT = 3  # fwm, idm, and the reference that is copied at the start of a phase
+# Activations per token, in multiples of `hidden`, that a layer keeps while the backward pass recomputes it (besides
+# three of the feed-forward width): the normalised inputs of its two halves, queries, keys, values, the attention
+# output and its projection, and the residual sum.
+HIDDEN_ACTIVATIONS_PER_LAYER = 8
+LOGITS_AT_ONCE = 64_000_000  # numbers in one block of logits: bounds memory, does not affect speed
+MAX_CACHE_BYTES = 8_000_000_000  # keys and values of all completions that are sampled at once
+LOGIT_COPIES = 3  # the logits of a block, their log-softmax, and the gradient
+OVERHEAD = 0.08  # share of the sum that the allocator's gaps add
+CONTEXT_BYTES = 750_000_000  # the CUDA context and its kernels
+# NF4 stores 4 bits per weight and one float32 scale per 64 weights, which is itself quantised: 0.127 bits more.
+NF4_BITS = 4.127
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """The parts of an estimate, in bytes."""
+    """A memory estimate by its parts, in bytes."""
 
     weights: int
     adapters: int
@@ -37,7 +38,7 @@ class MemoryEstimate:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum of all parts."""
         return sum(getattr(self, part.name) for part in fields(self))
 
     @property
@@ -59,52 +60,52 @@ def estimate_memory(
     micro_batches: int = 1,
     bits: int = 16,
     key_value_width: int | None = None,
-    inner: int | None = None,
+    feed_forward_width: int | None = None,
     lora_rank: int = 16,
     lora_parameters: int | None = None,
-    outside: int = 0,
+    vision_parameters: int = 0,
     checkpointing: bool = True,
 ) -> MemoryEstimate:
-    """The memory of one training step, by its parts.
+    """Estimate the memory of one training step.
 
-    `parameters` counts the base model with its embeddings, at `bits` a weight (32, 16, 8, or 4 for NF4); `outside`
-    counts what stays in 16 bits beside it (an image tokenizer, a vision tower). `vocabulary` is how many ids an answer
-    may hold: the codes of a picture, not the whole head. `key_value_width` is heads x head size of the keys, where it
-    is not `hidden` (grouped queries), `inner` the feed-forward's width where it is not 8/3 hidden. A step draws
-    `group_size` completions for each of `prompts` at once, and learns from them in `micro_batches` parts, one after
-    the other. Raises ValueError for other bits.
+    `parameters` counts the base model with its embeddings, at `bits` per weight (32, 16, 8, or 4 for NF4);
+    `vision_parameters` counts the parts that stay in 16 bits (an image tokenizer, a vision tower). `vocabulary` is the
+    number of ids that a completion may contain: the codes of an image, not the whole head. `key_value_width` is key
+    heads x head size if that differs from `hidden` (grouped queries), `feed_forward_width` the width of the
+    feed-forward layers if that differs from 8/3 hidden. A step samples `group_size` completions for each of `prompts`,
+    and learns from them in `micro_batches` parts, one after the other. Raises ValueError for other values of `bits`.
 
-    - weights: parameters x bits / 8, and `outside` x 2
-    - adapters: three of them in float32, and gradient and two moments for the one that is trained: (3 + 3) x 4 bytes a
-      parameter; LoRA's parameters, unless given, are those of 7 matrices a layer, four hidden x hidden and three
-      hidden x inner: rank x layers x (8 hidden + 3 (hidden + inner))
-    - activations: with checkpointing each layer keeps its input, and one layer at a time is computed again and keeps
-      8 hidden + 3 inner numbers a token; without it every layer keeps as much. 2 bytes each
+    - weights: parameters x bits / 8, and `vision_parameters` x 2
+    - adapters: three of them in float32, plus the gradient and two moments of the one in training: (3 + 3) x 4 bytes
+      per parameter; unless given, the LoRA parameters are those of 7 matrices per layer, four hidden x hidden and three
+      hidden x feed-forward: rank x layers x (8 hidden + 3 (hidden + feed-forward))
+    - activations: with checkpointing each layer keeps its input, and one layer at a time is recomputed and keeps
+      8 hidden + 3 feed-forward numbers per token; without it every layer keeps that much; 2 bytes each
     - logits: scored tokens x allowed ids, at most one block of 64 million, three copies of 4 bytes
-    - cache: keys and values of the longest time, when completions are drawn: 2 x layers x width x 2 bytes a token, as
-      many at once as 8 GB have room for, one at the least
+    - cache: keys and values at the end of sampling: 2 x layers x key-value width x 2 bytes per token, for as many
+      completions at once as fit into 8 GB, at least one
 
-    Drawing and learning are not done at once, and what needs more counts: either activations and logits or the cache
-    is given as 0.
+    Sampling and learning do not happen at the same time, so only the larger one counts: either the activations and
+    logits or the cache are 0 in the result.
     """
     if bits not in (4, 8, 16, 32):
-        raise ValueError(f"Weights of {bits} bits are unknown; take 4, 8, 16 or 32.")
-    drawn = prompts * group_size
-    rows = -(-drawn // micro_batches)
+        raise ValueError(f"Weights of {bits} bits are not supported; use 4, 8, 16 or 32.")
+    completions = prompts * group_size
+    rows = -(-completions // micro_batches)
     length = prompt_tokens + completion_tokens
-    weights = round(parameters * (NF4 if bits == 4 else bits) / 8) + outside * HALF
-    inner = 8 * hidden // 3 if inner is None else inner
+    weights = round(parameters * (NF4_BITS if bits == 4 else bits) / 8) + vision_parameters * HALF
+    inner = 8 * hidden // 3 if feed_forward_width is None else feed_forward_width
     lora = lora_parameters if lora_parameters is not None else lora_rank * layers * (8 * hidden + 3 * (hidden + inner))
-    layer = LAYER * hidden + 3 * inner
+    layer = HIDDEN_ACTIVATIONS_PER_LAYER * hidden + 3 * inner
     kept = layers * hidden + layer if checkpointing else layers * layer
     activations = rows * length * kept * HALF
-    cached = length * 2 * layers * (key_value_width or hidden) * HALF
-    cache = min(drawn, max(1, MAX_CACHE_BYTES // cached)) * cached
-    logits = min(rows * completion_tokens * vocabulary, max(LOGITS_AT_ONCE, vocabulary)) * COPIES * FLOAT
+    cache_per_row = length * 2 * layers * (key_value_width or hidden) * HALF
+    cache = min(completions, max(1, MAX_CACHE_BYTES // cache_per_row)) * cache_per_row
+    logits = min(rows * completion_tokens * vocabulary, max(LOGITS_AT_ONCE, vocabulary)) * LOGIT_COPIES * FLOAT
     if activations + logits >= cache:
         cache = 0
     else:
         activations = logits = 0
     adapters = lora * (ADAPTER_COUNT + 3) * FLOAT
     used = weights + adapters + activations + logits + cache
-    return MemoryEstimate(weights, adapters, activations, logits, cache, round(used * OVERHEAD) + CONTEXT)
+    return MemoryEstimate(weights, adapters, activations, logits, cache, round(used * OVERHEAD) + CONTEXT_BYTES)

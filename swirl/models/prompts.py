@@ -1,9 +1,9 @@
-"""The id layout of the two tasks: what the forward world model and the inverse dynamics model are asked.
+"""Builds the prompts of the forward world model and the inverse dynamics model as token ids.
 
-A model with a chat template is asked in words (section 3 of method.md: state, instruction, action). A model without
-one, such as the tiny ones we train, is asked with tags, the action first in the forward task: so the two states stand
-side by side at the same distance in both tasks, and one circuit of copying and comparing serves both. A unified model
-is asked about pictures in the manner it was trained with.
+A model with a chat template gets a prompt in words: state, instruction, action. A model with our tag tokens, such as
+the tiny ones that we train, gets tags. There the action comes first in the forward task, so that the two states are
+adjacent, at the same distance, in both tasks, and one circuit for copying and comparing serves both. A unified model
+gets image prompts in the format that it was trained with.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INVERSE_PROMPT = (
 
 
 class PromptLayout(Protocol):
-    """Builds prompts as lists of token ids; completions end with `end_id`."""
+    """Builds prompts as lists of token ids; text completions end with `end_id`."""
 
     end_id: int
 
@@ -44,7 +44,7 @@ class PromptLayout(Protocol):
         ...
 
     def prompt_without_state(self, action: str) -> list[int]:
-        """The prompt of P(y | z) with the state left empty; the state ablation of the leakage metrics."""
+        """The prompt of P(y | z), with the state left empty, for the state ablation of the leakage metrics."""
         ...
 
 
@@ -52,8 +52,8 @@ class PromptLayout(Protocol):
 class TagLayout:
     """Tags around the parts: <|action|> z <|state|> x <|next|> y and <|state|> x <|next|> y <|action|> z.
 
-    Of a picture's next state the inverse prompt holds the codes that changed, and <|same|> for each that did not: what
-    a small model takes thousands of steps to find out by comparing is said at once.
+    For images, the inverse prompt replaces each code of the next state that did not change by <|same|>. A small
+    model would otherwise need thousands of steps to learn this comparison.
     """
 
     codec: Codec
@@ -66,7 +66,7 @@ class TagLayout:
             self.same_id = to_id(SAME_TAG)
 
     def forward_prompt(self, state: StateOrIds, action: str) -> list[int]:
-        """The prompt of P(y | x, z); an empty action is the state-only pretraining's empty slot."""
+        """The prompt of P(y | x, z); an empty action gives the empty slot of the state-only pretraining."""
         return self._forward(self.codec.encode_state(state), action)
 
     def _forward(self, state: list[int], action: str) -> list[int]:
@@ -86,7 +86,7 @@ class TagLayout:
 
 @dataclass
 class ChatLayout:
-    """A chat model is asked in plain words through its own template."""
+    """Prompts in words through the chat template of the model."""
 
     codec: TextCodec
 
@@ -94,7 +94,7 @@ class ChatLayout:
         self.end_id = self.codec.tokenizer.eos_token_id
 
     def _text(self, state: StateOrIds) -> str:
-        """The words of a state, as it is or from its ids."""
+        """The text of a state or of its ids."""
         return (state if isinstance(state, State) else self.codec.decode_state(state)).text
 
     def _ask(self, question: str) -> list[int]:
@@ -117,7 +117,7 @@ class ChatLayout:
 
 @dataclass
 class PlainLayout(ChatLayout):
-    """A base model without a chat template is asked in the same words, as plain text."""
+    """The prompts of `ChatLayout` as plain text, for a base model without a chat template."""
 
     def _ask(self, question: str) -> list[int]:
         return self.codec.encode(f"{question}\n\nAnswer:\n")
@@ -125,14 +125,14 @@ class PlainLayout(ChatLayout):
 
 @dataclass(frozen=True)
 class PromptFormat:
-    """How a family of unified models is spoken to: what stands around a question, and around a picture's ids."""
+    """The prompt format of a family of unified models: the text around a question and around the ids of an image."""
 
     question_prefix: str
     question_suffix: str
     picture_start: str
     picture_end: str
     end: str | None = None
-    """What closes an answer in words; the tokenizer's end of text if None."""
+    """The token that ends a text answer; None means the tokenizer's end-of-text token."""
 
 
 PROMPT_FORMATS = {
@@ -153,9 +153,9 @@ PICTURE_INVERSE_PROMPT = "Which single action leads from the first picture to th
 
 @dataclass
 class PictureLayout:
-    """x, newline, instruction and z, for the picture y; x and y, newline, instruction, for the words z.
+    """Forward: image x, newline, instruction with z; inverse: images x and y, newline, instruction.
 
-    One wording, not one drawn from many anew for each rollout, which would add noise within a group.
+    The wording is fixed. Sampling one of several wordings for each rollout would add noise within a group.
     """
 
     codec: ImageCodec
@@ -171,16 +171,16 @@ class PictureLayout:
         self.end_id = tokenizer.eos_token_id if end is None else tokenizer.convert_tokens_to_ids(end)
 
     def _ask(self, states: list[StateOrIds], question: str) -> list[int]:
-        shown = [
+        image_ids = [
             token
             for state in states
             for token in (*self.opening, *self.codec.to_prompt_ids(self.codec.encode_state(state)), *self.closing)
         ]
         text = f"\n{question}" if states else question
-        return [*self.before, *shown, *self.codec.encode(text + self.prompt_format.question_suffix)]
+        return [*self.before, *image_ids, *self.codec.encode(text + self.prompt_format.question_suffix)]
 
     def forward_prompt(self, state: StateOrIds, action: str) -> list[int]:
-        """The prompt of P(y | x, z); ends where a picture begins."""
+        """The prompt of P(y | x, z); it ends with the ids that open an image."""
         return [*self._ask([state], PICTURE_FORWARD_PROMPT.format(action=action)), *self.opening]
 
     def inverse_prompt(self, state: StateOrIds, next_state: StateOrIds) -> list[int]:
@@ -193,17 +193,17 @@ class PictureLayout:
 
 
 def build_layout(codec: Codec) -> PromptLayout:
-    """The layout that fits a codec's tokenizer: our tags, a unified model's manner, its chat template, plain text.
+    """The prompt layout for a codec's tokenizer: our tags, a unified model's format, its chat template, or plain text.
 
-    Raises SwirlError for a model of pictures whose tokenizer has no word that opens a picture.
+    Raises SwirlError for an image model whose tokenizer has no token that opens an image.
     """
-    known = codec.tokenizer.get_vocab()
-    if STATE_TAG in known:
+    vocabulary = codec.tokenizer.get_vocab()
+    if STATE_TAG in vocabulary:
         return TagLayout(codec)
     if isinstance(codec, ImageCodec):
-        manner = PROMPT_FORMATS[codec.family]
-        opening = manner.picture_start.partition("{")[0]
-        if opening not in known:
-            raise SwirlError(f"The model's tokenizer has no {opening}, which opens a picture; take a model that has.")
-        return PictureLayout(codec, manner)
+        prompt_format = PROMPT_FORMATS[codec.family]
+        opening = prompt_format.picture_start.partition("{")[0]
+        if opening not in vocabulary:
+            raise SwirlError(f"The model's tokenizer has no {opening} to open an image; choose another model.")
+        return PictureLayout(codec, prompt_format)
     return ChatLayout(codec) if codec.tokenizer.chat_template else PlainLayout(codec)

@@ -1,4 +1,4 @@
-"""What a world model answers. Log-probabilities are natural logarithms (nats)."""
+"""The results of a world model. Log-probabilities are natural logarithms (nats)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from swirl.states import State
 
 @dataclass(frozen=True, slots=True)
 class LogProb:
-    """The log-probability of one completion: the sum over its tokens, and how many tokens (the end mark included)."""
+    """The log-probability of one completion: the sum over its tokens, and their number (including the end token)."""
 
     total: float
     tokens: int
 
     @property
     def mean(self) -> float:
-        """Nats a token; the reward of the authors' code."""
+        """The log-probability per token in nats; the reward in the authors' code."""
         return self.total / self.tokens
 
 
@@ -30,7 +30,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """The likeliest action found for a transition, with log Q(z | x, y), and the runners-up, best first."""
+    """The likeliest action found for a transition, with log Q(z | x, y); `alternatives` lists it first, then others."""
 
     action: str
     log_prob: float
@@ -39,9 +39,10 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One imagined next state: `score` is log Q(z | x, y'), how well the action can be read back from it.
+    """One predicted next state y' with log P(y' | x, z).
 
-    Both figures are None where the model that drew it has no log-probabilities (a diffusion editor).
+    `score` is log Q(z | x, y'): how well the IDM recovers the action. Both are None for a diffusion editor, which has
+    no log-probabilities.
     """
 
     state: State

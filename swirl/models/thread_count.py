@@ -1,7 +1,7 @@
-"""How many threads to compute with: a small model is done before a second thread has woken up.
+"""Chooses the number of CPU threads: one for a small model, which is done before a second thread has started.
 
-With a training run beside it two threads wait for each other instead: an answer of the tiny models then takes several
-times as long as with one.
+While a training run uses the CPU too, several threads wait for each other: the tiny models then take several times as
+long as with one thread.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from contextlib import contextmanager
 
 import torch
 
-SMALL_MODEL_PARAMETERS = 20_000_000  # parameters; up to about here a pass for a few rows is overhead rather than work
+SMALL_MODEL_PARAMETERS = 20_000_000  # up to about this size, a pass for a few rows is mostly overhead
 DEFAULT_THREAD_COUNT = torch.get_num_threads()
 
 
 def set_threads_for_model_size(small: bool) -> None:
-    """Compute with one thread from here on, or with as many as torch took by itself; counts for the calling thread."""
+    """Set the calling thread to use one torch thread for a small model, else torch's default number."""
     torch.set_num_threads(1 if small else DEFAULT_THREAD_COUNT)
 
 
 @contextmanager
 def threads_for_model_size(small: bool) -> Iterator[None]:
-    """`suit` while inside; afterwards as many threads as before."""
+    """Apply `set_threads_for_model_size` inside the block, then restore the previous number of threads."""
     before = torch.get_num_threads()
     set_threads_for_model_size(small)
     try:

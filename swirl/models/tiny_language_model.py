@@ -1,4 +1,4 @@
-"""The tiny text model that we train from nothing: a byte-level BPE tokenizer and a Llama-shaped language model."""
+"""The tiny language model that is trained from scratch: a byte-level BPE tokenizer and a small Llama."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from swirl.models.prompts import END_TAG, PAD_TAG, TAGS
 
-# A word keeps the space before it and one mark behind it, so that a fact such as " box," is one token and states stay
-# short; whatever else a text holds falls back to bytes.
+# A word keeps the space before it and one punctuation mark after it, so that " box," is one token and states stay
+# short; everything else falls back to bytes.
 WORD = r" ?[\p{L}']+[.,:;]?|\p{N}| ?[^\s\p{L}\p{N}]|\s+(?!\S)|\s+"
 
 
 def build_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer trained on `texts`; it takes any text and gives it back unchanged."""
+    """A byte-level BPE tokenizer trained on `texts`; it encodes any text and decodes it unchanged."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Prepend(" ")  # so that a text's first word is the same token as later ones
+    tokenizer.normalizer = normalizers.Prepend(" ")  # makes the first word of a text the same token as later ones
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(WORD), behavior="isolated"),
@@ -44,7 +44,7 @@ def build_model(
     inner: int = 256,
     codes: int = 0,
 ) -> LlamaForCausalLM:
-    """A freshly initialised model over the tokenizer's vocabulary and `codes` image codes; embeddings are tied."""
+    """A newly initialised model over the tokenizer's vocabulary plus `codes` image codes, with tied embeddings."""
     return build_llama(
         len(tokenizer) + codes,
         tokenizer.pad_token_id,
@@ -66,7 +66,7 @@ def build_llama(
     heads: int = 4,
     inner: int = 256,
 ) -> LlamaForCausalLM:
-    """A freshly initialised Llama-shaped model; embeddings are tied."""
+    """A newly initialised Llama with tied embeddings."""
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=width,

@@ -1,4 +1,4 @@
-"""How a language model takes ids in and gives logits out, so that every family of models is one to the rest."""
+"""The interface between token ids and a language model, so that all model families look alike to other code."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from transformers import PreTrainedModel
 
 @dataclass(frozen=True)
 class TokenSupport:
-    """The ids [low, high) that an answer may hold; `high=None` is the vocabulary's end.
+    """The ids [low, high) that an answer may contain; `high=None` means the end of the vocabulary.
 
-    Where a model closes each row of a picture with an id of its own, `row_end` follows every `row` ids: it is no
-    choice, so it is put in by hand when sampling and has probability 1 when scoring.
+    If a model ends each row of an image with a special id, `row_end` follows every `row` ids. It is forced rather than
+    chosen: sampling inserts it, and scoring gives it probability 1.
     """
 
     low: int = 0
@@ -23,11 +23,11 @@ class TokenSupport:
     row_end: int | None = None
 
     def choice_mask(self, ids: torch.Tensor) -> torch.Tensor:
-        """Which ids were a choice: a mask of the shape of `ids`."""
+        """A mask, of the shape of `ids`, of the ids that the model chose."""
         return torch.ones_like(ids, dtype=torch.bool) if self.row_end is None else ids != self.row_end
 
     def forced_id(self, step: int) -> int | None:
-        """The id that stands at a step (0-based) of an answer whatever the model says; None where it chooses."""
+        """The id that is forced at a step (0-based) of an answer; None where the model chooses."""
         return self.row_end if self.row_end is not None and (step + 1) % (self.row + 1) == 0 else None
 
 
@@ -38,7 +38,7 @@ class TokenInterface:
     """A causal language model whose embeddings and head cover the whole vocabulary."""
 
     def model_inputs(self, base: PreTrainedModel, ids: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What the layers take for ids (B, T)."""
+        """The inputs of the layers for ids (B, T)."""
         return {"input_ids": ids}
 
     def logits(self, base: PreTrainedModel, hidden: torch.Tensor, support: TokenSupport) -> torch.Tensor:
@@ -53,7 +53,7 @@ class TokenInterface:
         return logits
 
     def support_size(self, base: PreTrainedModel, support: TokenSupport) -> int:
-        """How many ids the support holds."""
+        """The number of ids in the support."""
         return len(range(len(base.get_output_embeddings().weight))[support.low : support.high])
 
 
@@ -61,10 +61,10 @@ DEFAULT_TOKEN_INTERFACE = TokenInterface()
 
 
 def unwrap_model(model: torch.nn.Module) -> PreTrainedModel:
-    """The model below its adapters."""
+    """The base model without its peft wrapper."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def get_token_interface(base: PreTrainedModel) -> TokenInterface:
-    """The body that loading gave to a model of another kind; else the plain one."""
-    return getattr(base, "swirl_body", DEFAULT_TOKEN_INTERFACE)
+    """The interface that loading attached to the model, else that of a plain causal language model."""
+    return getattr(base, "swirl_token_interface", DEFAULT_TOKEN_INTERFACE)

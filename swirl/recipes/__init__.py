@@ -1,1 +1,1 @@
-"""How the shipped models, an image codec and the small base of a trial are made."""
+"""Recipes: build the shipped models, an image codec, and the small base model of a trial."""

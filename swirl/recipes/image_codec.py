@@ -1,8 +1,7 @@
-"""How an image codec of a collection of pictures is made: trained on its training frames, measured on the others."""
+"""Trains an image codec on the training frames of an image collection and measures it on the held-out frames."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from swirl.codecs.vq import VQImageTokenizer
 from swirl.codecs.vq_training import CodecShape, train_codec
 from swirl.errors import SwirlError
 from swirl.evaluation.codec_metrics import mean_reconstruction_quality
+from swirl.paths import replace_folder
 from swirl.pictures import Pixels
 from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import get_collection, load_sequences
@@ -25,27 +25,26 @@ def train_on_collection(
     *,
     seed: int = 0,
     progress: ProgressCallback | None = None,
-    **how: Any,
+    **options: Any,
 ) -> VQImageTokenizer:
     """Train a codec on a collection's training frames, measure it on the held-out ones and write the folder `out`.
 
-    Raises SwirlError for a collection without pictures, or when `out` already holds something.
+    `options` go to `train_codec`. Raises SwirlError for a collection without pictures, or if `out` is not empty.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SwirlError(f"{out} already holds something; name a new folder.")
+        raise SwirlError(f"{out} is not empty; name a new folder.")
     if get_collection(home, name).kind != "image":
-        raise SwirlError(f"The collection {name!r} holds texts; a codec is trained on pictures.")
+        raise SwirlError(f"The collection {name!r} contains texts; choose a collection of pictures.")
     frames: dict[bool, list[Pixels]] = {True: [], False: []}
     for sequence in load_sequences(home, name):
         rows = frames[split_of(sequence.id) == "train"]
         rows += [pictures.pixels(state.picture, (shape.size, shape.size)) for state in sequence.states]
     if not frames[True]:
         raise SwirlError(f"The collection {name!r} has no training frames; import more sequences.")
-    codec = train_codec(frames[True], shape, seed=seed, progress=progress, **how)
+    codec = train_codec(frames[True], shape, seed=seed, progress=progress, **options)
     codec.quality = {"data": name, **mean_reconstruction_quality(codec, frames[False] or frames[True])}
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    codec.save(temporary)
-    if out.exists():
-        out.rmdir()
-    temporary.rename(out)
+    with replace_folder(out) as temporary:
+        codec.save(temporary)
+        if out.exists():
+            out.rmdir()  # fails if something was written there meanwhile, which must not be deleted
     return codec

@@ -1,16 +1,16 @@
-"""How the shipped tiny models are made, from nothing: `python -m swirl.recipes.tiny_models tiny-household --out DIR`.
+"""Builds the shipped tiny models from scratch: `python -m swirl.recipes.tiny_models tiny-household --out DIR`.
 
-1. A byte-level BPE tokenizer on the world's words (and the shipped samples of texts, so that any text runs through it);
-   for pictures an image codec on frames of the world, its codes after the words in the vocabulary.
-2. State-only pretraining of the base: the next state with the action slot left empty (copying), and what of the next
-   state is new (comparing); for pictures first on frames of random codes. No action is seen.
-3. Warm-up on labelled transitions. The inverse task first, on all weights, in rounds, each with its own rise and fall
-   of the learning rate: what it learns stays in the base, and `idm` starts as the base itself. Then the forward task,
-   for texts on the adapter `fwm` alone, for pictures together with the inverse one on all weights.
+1. Train a byte-level BPE tokenizer on the world's words (and the shipped text samples, so that it covers any text). For
+   images, also train an image codec on frames of the world; its codes follow the words in the vocabulary.
+2. Pretrain the base on states alone: predict the next state with an empty action slot (copying), and what is new in the
+   next state (comparing); for images first on frames of random codes. No action is used.
+3. Warm up on labelled transitions. The inverse task comes first, on all weights, in rounds, each with its own
+   learning-rate cycle: what it learns stays in the base, and `idm` starts without effect. Then comes the forward task:
+   for texts on the adapter `fwm` alone, for images together with the inverse task on all weights.
 
-The forward warm-up is short on purpose: the loop teaches most from a reader of actions that is good and a forward model
-that makes real but not hopeless mistakes (docs/lab-notes.md). That start was chosen on episodes of its own, which
-neither training nor the shipped collection holds; every stage is scored on them.
+The forward warm-up is short on purpose: the loop gains most from a strong inverse model and a forward model that makes
+real but not hopeless mistakes (docs/lab-notes.md). This start was chosen on separate episodes, which neither training
+nor the shipped collection contains; every stage is scored on them.
 """
 
 from __future__ import annotations
@@ -43,51 +43,51 @@ from swirl.worlds.base import World
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
-# Episode seeds far from those of any recording (`base.episode_seed`).
+# Episode seeds far from those of any recording (`swirl.worlds.base.episode_seed`).
 UNLABELLED_SEED, LABELLED_SEED, HELD_OUT_SEED = 10**15, 2 * 10**15, 3 * 10**15
-ACTIONS_AN_EPISODE = 8
+ACTIONS_PER_EPISODE = 8
 LORA_RANK = 16
 BATCH = 64
-OTHER_TEXTS = ("scienceworld", "textworld-express")
-"""Samples whose words the text tokenizer knows; by name, for a sample added later must not change what is rebuilt."""
+OTHER_TEXT_COLLECTIONS = ("scienceworld", "textworld-express")
+"""Samples whose words the text tokenizer covers, named so that samples added later do not change the rebuilt model."""
 
 log = logging.getLogger("swirl")
 
 
 @dataclass(frozen=True)
 class MixedRounds:
-    """Rounds of `steps` until the forward exact match on the recipe's own episodes is `aim`, and no more than `most`.
+    """Rounds of `steps`, repeated until the forward exact match on the recipe's episodes reaches `target_exact_match`.
 
-    How soon a forward model of pictures begins to get whole frames right differs by a factor of two from one seed or
-    machine to another, so a count alone would not make the same model.
+    There are at most `max_rounds`. When a forward image model begins to get whole frames right differs by a factor of
+    two between seeds or machines, so a fixed number of steps would not give the same model.
     """
 
     steps: int
-    aim: float
-    most: int
+    target_exact_match: float
+    max_rounds: int
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What differs between the shipped models. `codec` is None for texts."""
+    """The settings in which the shipped models differ. `codec` is None for text models."""
 
     world: Callable[[], World]
     codec: CodecShape | None
     vocabulary: int
     layers: int
     unlabelled: int
-    """State pairs for pretraining."""
+    """State pairs for the pretraining."""
     pretraining_steps: int
     inverse_rounds: tuple[tuple[int, int], ...]
-    """Labels and optimiser steps of each round of the inverse warm-up; the forward one uses the last round's labels."""
+    """Labels and optimiser steps of each inverse warm-up round; the forward warm-up uses the labels of the last one."""
     mixed: MixedRounds | None
-    """Rounds that train both tasks at once on all weights, after the inverse ones."""
+    """Rounds that train both tasks together on all weights, after the inverse rounds."""
     forward_steps: int
-    """Steps of the forward task on the adapter `fwm` alone, at the end."""
-    longest_action: int
-    longest_state: int
+    """Final steps of the forward task on the adapter `fwm` alone."""
+    max_action_tokens: int
+    max_state_tokens: int
     random_board_steps: int = 0
-    """Steps on frames of random codes, before those on the world's own."""
+    """Pretraining steps on frames of random codes, before those on the world's frames."""
 
 
 RECIPES = {
@@ -101,8 +101,8 @@ RECIPES = {
         inverse_rounds=((3000, 300), (3000, 300), (8000, 400)),
         mixed=None,
         forward_steps=130,
-        longest_action=12,
-        longest_state=48,
+        max_action_tokens=12,
+        max_state_tokens=48,
     ),
     "tiny-blocks": Recipe(
         world=Blocks,
@@ -112,29 +112,32 @@ RECIPES = {
         unlabelled=20_000,
         pretraining_steps=500,
         inverse_rounds=((3000, 300), (8000, 400)),
-        mixed=MixedRounds(steps=150, aim=0.43, most=20),
+        mixed=MixedRounds(steps=150, target_exact_match=0.43, max_rounds=20),
         forward_steps=0,
-        longest_action=12,
-        longest_state=16,
+        max_action_tokens=12,
+        max_state_tokens=16,
         random_board_steps=400,
     ),
 }
 
 
-def episodes(world: World, first: int, transitions: int) -> list[LabelledTransition]:
-    """A world's transitions of consecutive episode seeds."""
-    rows, seed = [], first
+def record_episodes(world: World, first_seed: int, transitions: int) -> list[LabelledTransition]:
+    """The first `transitions` labelled transitions of episodes with consecutive seeds."""
+    rows, seed = [], first_seed
     while len(rows) < transitions:
-        episode = world.episode(seed, ACTIONS_AN_EPISODE)
+        episode = world.episode(seed, ACTIONS_PER_EPISODE)
         pairs = zip(pairwise(episode.states), episode.actions, strict=True)
         rows += [LabelledTransition(x, z, y) for (x, y), z in pairs]
         seed += 1
     return rows[:transitions]
 
 
-def difference(world: WorldModel, state: State, next_state: State) -> list[int]:
-    """What a comparison finds, as ids: the sentences of the next state that the state does not have; for pictures the
-    codes that changed, each with what it became."""
+def difference_ids(world: WorldModel, state: State, next_state: State) -> list[int]:
+    """The difference between two states as ids.
+
+    For texts these are the sentences of the next state that the state lacks; for images each code that changed,
+    followed by its new value.
+    """
     if world.kind == "image":
         pairs = zip(world.codec.encode_state(state), world.codec.encode_state(next_state), strict=True)
         return [*(code for before, after in pairs if before != after for code in (before, after)), world.layout.end_id]
@@ -143,21 +146,21 @@ def difference(world: WorldModel, state: State, next_state: State) -> list[int]:
 
 
 def pretraining_pairs(world: WorldModel, rows: Sequence[LabelledTransition]) -> list[PromptCompletion]:
-    """Copying and comparing, from states alone; the rows' actions are not looked at."""
+    """Pairs for copying and comparing, from states alone; the actions are not used."""
     world.codec.prepare([state for row in rows for state in (row.state, row.next_state)])
     pairs = []
     for row in rows:
         pairs.append((world.layout.forward_prompt(row.state, ""), world.state_completion(row.next_state)))
-        asked = world.layout.inverse_prompt(row.state, row.next_state)
-        pairs.append((asked, difference(world, row.state, row.next_state)))
+        inverse_prompt = world.layout.inverse_prompt(row.state, row.next_state)
+        pairs.append((inverse_prompt, difference_ids(world, row.state, row.next_state)))
     return pairs
 
 
-def random_boards(world: WorldModel, count: int, seed: int) -> list[PromptCompletion]:
-    """Copying and comparing on frames of random codes, of which one or two change.
+def random_board_pairs(world: WorldModel, count: int, seed: int) -> list[PromptCompletion]:
+    """Pairs for copying and comparing on frames of random codes, of which one or two change.
 
-    Most cells of a real board look alike, so that little is lost by not looking back; here every code must be copied
-    from its own place, and the circuit that does it forms at once.
+    Most cells of a real board look alike, so a model loses little if it does not look back. Here every code must be
+    copied from its own position, so the circuit for copying forms quickly.
     """
     rng, pairs = random.Random(seed), []
     first, end = world.codec.offset, world.layout.end_id
@@ -173,7 +176,7 @@ def random_boards(world: WorldModel, count: int, seed: int) -> list[PromptComple
 
 
 def tokenizer_texts(rows: list[LabelledTransition]) -> Iterable[str]:
-    """The world's words and, beside text states, those of the shipped samples of other worlds."""
+    """Texts to train the tokenizer on: those of the world and, for text worlds, of the shipped samples of others."""
     for row in rows[:4000]:
         if row.state.picture is None:
             yield row.state.text
@@ -181,7 +184,7 @@ def tokenizer_texts(rows: list[LabelledTransition]) -> Iterable[str]:
         yield row.action
     if rows[0].state.picture is not None:
         return
-    for name in OTHER_TEXTS:
+    for name in OTHER_TEXT_COLLECTIONS:
         for sequence in read_sequences(paths.assets() / "collections" / name / "sequences.jsonl").sequences:
             yield from (state.text for state in sequence.states)
 
@@ -189,32 +192,32 @@ def tokenizer_texts(rows: list[LabelledTransition]) -> Iterable[str]:
 def train_stage(
     world: WorldModel, pairs: list[PromptCompletion], stage: str, *, steps: int, learning_rate: float, seed: int
 ) -> None:
-    """Train whatever requires a gradient, and log the loss of every 50th step."""
+    """Train all parameters that require a gradient, and log the loss of every 50th step."""
 
-    def told(step: int, loss: float) -> None:
+    def log_loss(step: int, loss: float) -> None:
         if step % 50 == 0:
-            log.info("%s %d: %.4f nats a token", stage, step, loss)
+            log.info("%s %d: %.4f nats per token", stage, step, loss)
 
-    pad_id, callbacks = world.tokenizer.pad_token_id, [StepLossCallback(told)]
-    how = {"steps": steps, "batch_size": BATCH, "learning_rate": learning_rate, "seed": seed}
-    train_on_pairs(world.model, pairs, pad_id, **how, callbacks=callbacks)
+    pad_id, callbacks = world.tokenizer.pad_token_id, [StepLossCallback(log_loss)]
+    options = {"steps": steps, "batch_size": BATCH, "learning_rate": learning_rate, "seed": seed}
+    train_on_pairs(world.model, pairs, pad_id, **options, callbacks=callbacks)
 
 
 def unfreeze_base(world: WorldModel) -> None:
-    """Let the base model learn and the adapters rest."""
+    """Make the base model trainable and freeze the adapters."""
     for name, parameter in world.model.named_parameters():
         parameter.requires_grad_("lora_" not in name)
 
 
 def unfreeze_adapter(world: WorldModel, adapter: str) -> None:
-    """Let one adapter learn and all else rest."""
+    """Make one adapter trainable and freeze everything else."""
     world.model.requires_grad_(False)
     world.model.set_adapter(adapter)
 
 
 def score_stage(world: WorldModel, recipe: Recipe, stage: str, transitions: int = 240) -> dict[str, float]:
-    """Held-out scores of one stage, on episodes that neither training nor the shipped collection holds."""
-    rows = episodes(recipe.world(), HELD_OUT_SEED, transitions)
+    """Held-out scores after one stage, on episodes that neither training nor the shipped collection contains."""
+    rows = record_episodes(recipe.world(), HELD_OUT_SEED, transitions)
     scores = held_out_scores(
         world, [Transition("held-out", 0, r.state, r.next_state) for r in rows], [r.action for r in rows]
     )
@@ -223,14 +226,14 @@ def score_stage(world: WorldModel, recipe: Recipe, stage: str, transitions: int 
 
 
 def new_base(
-    recipe: Recipe, rows: list[LabelledTransition], trained: Path | None, seed: int
+    recipe: Recipe, rows: list[LabelledTransition], codec_folder: Path | None, seed: int
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Codec | None]:
-    """A fresh language model with its tokenizer and, for pictures, a trained codec behind its words."""
+    """A new language model with its tokenizer and, for images, a trained codec whose codes follow the words."""
     tokenizer = build_tokenizer(tokenizer_texts(rows), recipe.vocabulary)
     if recipe.codec is None:
         return build_model(tokenizer, layers=recipe.layers), tokenizer, None
-    if trained is not None:
-        images = vq.load_image_tokenizer(trained, "cpu")
+    if codec_folder is not None:
+        images = vq.load_image_tokenizer(codec_folder, "cpu")
     else:
         frames = [pictures.pixels(row.state.picture) for row in rows[:2500]]
         images = train_codec(frames, recipe.codec, seed=seed, progress=lambda _, text: log.info(text))
@@ -239,31 +242,33 @@ def new_base(
 
 
 def train_both(world: WorldModel, recipe: Recipe, mixed: MixedRounds, pairs: list[PromptCompletion], seed: int) -> None:
-    """Train both tasks on all weights, in rounds, until the forward one is good enough."""
-    for number in range(1, mixed.most + 1):
+    """Train both tasks on all weights in rounds, until the forward exact match reaches its target."""
+    for number in range(1, mixed.max_rounds + 1):
         stage = f"mixed round {number}"
         train_stage(world, pairs, stage, steps=mixed.steps, learning_rate=1e-3, seed=seed + 1 + number)
-        if score_stage(world, recipe, f"after {stage}")["forward/exact_match"] >= mixed.aim:
+        if score_stage(world, recipe, f"after {stage}")["forward/exact_match"] >= mixed.target_exact_match:
             return
-    log.warning("after %d rounds the forward exact match is still below %.2f", mixed.most, mixed.aim)
+    log.warning(
+        "after %d rounds the forward exact match is still below %.2f", mixed.max_rounds, mixed.target_exact_match
+    )
 
 
 def build_checkpoint(recipe: Recipe, out: Path, options: argparse.Namespace) -> None:
-    """Run all stages and write the checkpoint folder `out`."""
+    """Run all stages and write the checkpoint to the folder `out`."""
     set_seed(options.seed)
-    unlabelled = episodes(recipe.world(), UNLABELLED_SEED, recipe.unlabelled)
+    unlabelled = record_episodes(recipe.world(), UNLABELLED_SEED, recipe.unlabelled)
     if options.base is None:
         base, tokenizer, codec = new_base(recipe, unlabelled, options.codec, options.seed)
     else:
         base, tokenizer = load_base(str(options.base), torch.device("cpu"), "float32")
         codec = load_codec(str(options.base), base, tokenizer) if recipe.codec else None
     world = with_new_adapters(base, tokenizer, out.name, "base", LORA_RANK, share_weights=False, codec=codec)
-    world.max_action_tokens, world.max_state_tokens = recipe.longest_action, recipe.longest_state
+    world.max_action_tokens, world.max_state_tokens = recipe.max_action_tokens, recipe.max_state_tokens
     if options.base is None:
         state_only = pretraining_pairs(world, unlabelled)
         unfreeze_base(world)
         if recipe.random_board_steps:
-            boards, steps = random_boards(world, 20_000, options.seed), recipe.random_board_steps
+            boards, steps = random_board_pairs(world, 20_000, options.seed), recipe.random_board_steps
             train_stage(world, boards, "random boards", steps=steps, learning_rate=2e-3, seed=options.seed + 1)
         steps = recipe.pretraining_steps
         train_stage(world, state_only, "pretraining", steps=steps, learning_rate=2e-3, seed=options.seed)
@@ -273,7 +278,7 @@ def build_checkpoint(recipe: Recipe, out: Path, options: argparse.Namespace) -> 
     labelled: list[LabelledTransition] = []
     inverse: list[PromptCompletion] = []
     for number, (labels, steps) in enumerate(recipe.inverse_rounds, start=1):
-        labelled = episodes(recipe.world(), LABELLED_SEED, labels)
+        labelled = record_episodes(recipe.world(), LABELLED_SEED, labels)
         stage = f"inverse round {number}"
         world.codec.prepare([state for row in labelled for state in (row.state, row.next_state)])
         inverse = build_supervised_pairs(world, "inverse", labelled)
@@ -290,17 +295,17 @@ def build_checkpoint(recipe: Recipe, out: Path, options: argparse.Namespace) -> 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; the defaults rebuild what ships."""
+    """The command line; its defaults rebuild the shipped models."""
     parser = argparse.ArgumentParser(prog="python -m swirl.recipes.tiny_models", description=__doc__.splitlines()[0])
-    parser.add_argument("model", choices=sorted(RECIPES), help="which shipped model to make")
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write")
-    parser.add_argument("--base", type=Path, help="take this pretrained base instead of pretraining one")
-    parser.add_argument("--codec", type=Path, help="take this trained image codec instead of training one")
-    parser.add_argument("--keep-pretrained", type=Path, help="keep the pretrained base in this folder, for --base")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("model", choices=sorted(RECIPES), help="shipped model to build")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--base", type=Path, help="use this pretrained base instead of pretraining one")
+    parser.add_argument("--codec", type=Path, help="use this trained image codec instead of training one")
+    parser.add_argument("--keep-pretrained", type=Path, help="save the pretrained base to this folder, for --base")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     names = ("unlabelled", "pretraining_steps", "forward_steps", "layers")
     for name in names:
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help="instead of the recipe's")
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=f"override the recipe's {name}")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     changed = {name: getattr(options, name) for name in names if getattr(options, name) is not None}

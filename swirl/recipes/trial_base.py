@@ -1,9 +1,9 @@
-"""A small text model for a trial, made on the spot from a world's states alone.
+"""Builds a small text model for a trial from the states of a world alone.
 
-The shipped text models know the words of Household, or none: `tiny-copier` has learned on random tokens to copy, to
-change and to compare (`swirl.recipes.tiny_copier`). A tokenizer of the world's own words takes the places of its
-ids, and the base then reads the world's own steps, with the action slot left empty. No action is seen but by the
-tokenizer, which takes the labelled ones for their words.
+The shipped text models know only the words of Household, or none: `tiny-copier` has learned on random tokens to copy,
+change and compare (`swirl.recipes.tiny_copier`). Its ids get a tokenizer trained on the world's words, and the base
+then trains on the world's transitions with an empty action slot. Actions are used only to train the tokenizer, which
+takes the words of the labelled ones.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from swirl.recipes.tiny_models import LORA_RANK, unfreeze_base
 from swirl.states import LabelledTransition, State, Transition
 from swirl.training.supervised import PromptCompletion, StepLossCallback, train_on_pairs
 
-BATCH, STEPS, RATE = 16, 60, 1e-3
+BATCH, STEPS, LEARNING_RATE = 16, 60, 1e-3
 
 
 def make_base(
@@ -34,22 +34,22 @@ def make_base(
     progress: ProgressCallback,
     steps: int = STEPS,
 ) -> None:
-    """Write a checkpoint whose base copies this world's states, its adapters new, into `folder`.
+    """Write to `folder` a checkpoint with new adapters, whose base has learned to copy the states of this world.
 
-    Raises OSError when the folder cannot be written.
+    Raises OSError if the folder cannot be written.
     """
     set_seed(seed)
     pairs = [(t.state.text, t.next_state.text) for t in (*transitions, *labels)]
-    words = [text for pair in pairs for text in pair]
-    tokenizer = build_tokenizer([*words, *(label.action for label in labels)], VOCABULARY)
+    texts = [text for pair in pairs for text in pair]
+    tokenizer = build_tokenizer([*texts, *(label.action for label in labels)], VOCABULARY)
     base = LlamaForCausalLM.from_pretrained(str(paths.assets() / "tiny-copier"), dtype=torch.float32)
-    base.resize_token_embeddings(len(tokenizer), mean_resizing=False)  # where the world has fewer words
+    base.resize_token_embeddings(len(tokenizer), mean_resizing=False)  # the world may have fewer words
     world = with_new_adapters(base, tokenizer, folder.name, "base", LORA_RANK, share_weights=False)
     unfreeze_base(world)
     rows: list[PromptCompletion] = [
         (world.layout.forward_prompt(State(a), ""), world.state_completion(State(b))) for a, b in pairs
     ]
-    told = StepLossCallback(lambda step, _: progress(step / steps, "reading the states"))
-    how = {"steps": steps, "batch_size": BATCH, "learning_rate": RATE, "seed": seed}
-    train_on_pairs(world.model, rows, tokenizer.pad_token_id, **how, callbacks=[told])
+    report_progress = StepLossCallback(lambda step, _: progress(step / steps, "learning the states"))
+    options = {"steps": steps, "batch_size": BATCH, "learning_rate": LEARNING_RATE, "seed": seed}
+    train_on_pairs(world.model, rows, tokenizer.pad_token_id, **options, callbacks=[report_progress])
     world.save(folder, with_base=True)

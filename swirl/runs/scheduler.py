@@ -31,7 +31,7 @@ def run_folder(home: Path, run_id: str) -> Path:
 
 def is_alive(run: Run) -> bool:
     """Whether the process that trains, or waits to train, this run is still alive."""
-    return processes.find(run.pid, run.pid_started) is not None
+    return processes.find_process(run.pid, run.pid_started) is not None
 
 
 @contextmanager

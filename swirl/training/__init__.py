@@ -1,1 +1,1 @@
-"""The two models teach each other: the loop, its phases, rollouts and rewards, and the supervised stages."""
+"""Training: the alternating loop, its GRPO phases with their rollouts and rewards, and the supervised stages."""

@@ -1,4 +1,4 @@
-"""One GRPO phase through trl's trainer. Phase I and Phase II are the same builder with another direction."""
+"""Builds the trl trainer of one GRPO phase; the direction selects Phase I (forward) or Phase II (inverse)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from swirl.training.supervised import negative_log_likelihood
 
 
 class AnchoredGRPOTrainer(GRPOTrainer):
-    """trl's trainer with the optional anchor: lambda times the negative log-likelihood of the observed next state."""
+    """trl's GRPO trainer with an optional anchor: a weight times the negative log-likelihood of the observed state."""
 
     def __init__(self, *, anchor: float, rollouts: RolloutSampler, **arguments: Any) -> None:
         super().__init__(rollout_func=rollouts, **arguments)
@@ -39,19 +39,19 @@ class AnchoredGRPOTrainer(GRPOTrainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The GRPO loss, plus the anchor's share of this micro-batch."""
+        """The GRPO loss of a micro-batch, plus its share of the anchor loss."""
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if not self.anchor:
             return loss
-        parts = self.args.gradient_accumulation_steps
-        size = len(self.rollouts.observed) // parts
+        micro_batches = self.args.gradient_accumulation_steps
+        size = len(self.rollouts.observed) // micro_batches
         pairs, self.rollouts.observed = self.rollouts.observed[:size], self.rollouts.observed[size:]
-        missing = negative_log_likelihood(model, pairs, self.processing_class.pad_token_id, loss.device)
-        self.anchor_losses.append(missing.item())
-        return loss + self.anchor * missing / parts
+        anchor_loss = negative_log_likelihood(model, pairs, self.processing_class.pad_token_id, loss.device)
+        self.anchor_losses.append(anchor_loss.item())
+        return loss + self.anchor * anchor_loss / micro_batches
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """trl's figures, and the anchor's negative log-likelihood in nats a token."""
+        """Log trl's metrics, and the anchor loss in nats per token as `anchor`."""
         if self.anchor_losses:
             logs["anchor"] = fmean(self.anchor_losses)
             self.anchor_losses.clear()
@@ -67,20 +67,20 @@ def build_grpo_trainer(
     index: int,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> AnchoredGRPOTrainer:
-    """A trainer for one phase; `settings` are the whole run's, `index` counts phases and moves the seed.
+    """The trainer of one phase. `settings` are those of the whole run; the phase `index` is added to the seed.
 
-    The reference policy is a copy of the trainee, taken here (section 3.3). Raises UsageError when the batch does not
-    fit the data or the processes.
+    The reference policy is a copy of the trainee, made here (section 3.3). Raises UsageError if the batch size does not
+    fit the data, the accumulation or the number of processes.
     """
-    inference = rollout_sampling(settings.for_phase("inverse"), settings.max_action_tokens)
+    action_sampling = rollout_sampling(settings.for_phase("inverse"), settings.max_action_tokens)
     settings = settings.for_phase(direction)
     trainee = world.adapter("fwm" if direction == "forward" else "idm")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    parts = settings.accumulation * processes
-    if settings.batch_size % parts:
+    micro_batches = settings.accumulation * processes
+    if settings.batch_size % micro_batches:
         raise UsageError(
-            f"batch_size={settings.batch_size} cannot be split into accumulation={settings.accumulation} on "
-            f"{processes} process(es); make it a multiple of {parts}."
+            f"batch_size={settings.batch_size} cannot be split evenly into accumulation={settings.accumulation} "
+            f"micro-batches on {processes} process(es); make it a multiple of {micro_batches}."
         )
     if settings.batch_size > len(transitions):
         raise UsageError(
@@ -89,19 +89,19 @@ def build_grpo_trainer(
         )
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)
-    rollouts = RolloutSampler(world, direction, transitions, settings, inference)
+    rollouts = RolloutSampler(world, direction, transitions, settings, action_sampling)
     remove_scoring_forward(world.model)
     trainer = AnchoredGRPOTrainer(
         anchor=settings.anchor if direction == "forward" else 0.0,
         rollouts=rollouts,
         model=world.model,
         reward_funcs=PartnerReward(world, direction, transitions, settings),
-        args=phase_arguments(world.device, direction, settings, folder, index, parts),
+        args=phase_arguments(world.device, direction, settings, folder, index, micro_batches),
         train_dataset=Dataset.from_dict({"prompt": [[i] for i in range(len(transitions))]}),
         processing_class=world.tokenizer,
         callbacks=list(callbacks),
     )
-    # Given at construction trl would look for an adapter called "default" to copy; ours is already there as "ref".
+    # With beta set at construction, trl would copy an adapter called "default" as the reference; ours is "ref" already.
     trainer.beta = settings.beta
     answer = "state" if direction == "forward" else "action"
     install_scoring_forward(world.model, world.token_support(answer), settings.temperature)
@@ -109,16 +109,16 @@ def build_grpo_trainer(
 
 
 def phase_arguments(
-    device: torch.device, direction: Direction, settings: Settings, folder: Path, index: int, parts: int
+    device: torch.device, direction: Direction, settings: Settings, folder: Path, index: int, micro_batches: int
 ) -> GRPOConfig:
-    """The method's settings in trl's words."""
-    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    """The settings of a phase as trl's configuration; `micro_batches` counts those of all processes together."""
+    use_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
     longest = settings.max_state_tokens if direction == "forward" else settings.max_action_tokens
     return GRPOConfig(
         output_dir=str(folder),
         seed=settings.seed + index,
         max_steps=settings.steps_per_phase,
-        per_device_train_batch_size=settings.batch_size * settings.group_size // parts,
+        per_device_train_batch_size=settings.batch_size * settings.group_size // micro_batches,
         gradient_accumulation_steps=settings.accumulation,
         num_generations=settings.group_size,
         max_completion_length=longest,
@@ -133,7 +133,7 @@ def phase_arguments(
         use_bias_correction_kl=False,
         num_iterations=1,
         mask_truncated_completions=False,
-        bf16=half,
+        bf16=use_bfloat16,
         use_cpu=device.type == "cpu",
         gradient_checkpointing=device.type == "cuda",
         logging_steps=1,

@@ -1,7 +1,7 @@
-"""What training asks of held-out scoring, and the one figure by which a run's checkpoints are ranked.
+"""The interface of the held-out scorer, and the headline score that ranks the checkpoints of a run.
 
-Scoring opens the true actions of held-out transitions, which training must never see: so the scorer is made elsewhere
-and handed to the loop.
+Scoring reads the true actions of held-out transitions, which training must never see. So the scorer is built elsewhere
+and passed to the loop.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class HeldOutScorer(Protocol):
-    """Scores a model on transitions that no training sees."""
+    """Scores a model on transitions that training never sees."""
 
     transitions: Sequence[Transition]
 
     def __call__(self, model: WorldModel) -> dict[str, float]:
-        """Each metric's name with its value; empty when there is nothing held out."""
+        """The value of each metric by name; empty if no data are held out."""
 
 
 MakeScorer = Callable[[Path, str, int], HeldOutScorer]
-"""From the home, a collection's name and the most transitions to score on."""
+"""Builds a scorer from the home folder, a collection's name and the maximum number of transitions to score on."""
 
-# What a checkpoint is chosen by: the next state from the true action where it is known, else from the inferred one.
-HEADLINES = ("forward/exact_match", "cycle/exact_match")
+# The next state predicted from the true action if it is known, else from the inferred action.
+HEADLINE_METRICS = ("forward/exact_match", "cycle/exact_match")
 
 
 def headline(scores: dict[str, float]) -> float:
-    """The one figure that checkpoints of a run are ranked by."""
-    return next((scores[name] for name in HEADLINES if name in scores), float("-inf"))
+    """The score that ranks the checkpoints of a run; minus infinity if there is none."""
+    return next((scores[name] for name in HEADLINE_METRICS if name in scores), float("-inf"))

@@ -1,7 +1,7 @@
-"""The loop: warm up, then let the two models teach each other by turns (section 3 of the paper, Algorithm 1).
+"""The training loop: a warm-up, then alternating forward and inverse phases (section 3 of the paper, Algorithm 1).
 
-Read `train` from top to bottom. After each phase a checkpoint is kept and scored on held-out transitions that no
-training sees; the best is marked. A phase that was cut short goes on where its last saved step was.
+Read `train` from top to bottom. After each phase a checkpoint is saved and scored on held-out transitions that training
+never sees; the best one is marked. An interrupted phase resumes from its last saved step.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = logging.getLogger("swirl")
 
 
 class StopRequested(Exception):
-    """The user asked to stop, and all is saved."""
+    """The user asked to stop, and everything is saved."""
 
 
 @dataclass
@@ -59,42 +59,42 @@ class RunContext:
 
     @property
     def folder(self) -> Path:
-        """Where the run's files are."""
+        """The folder with the run's files."""
         return self.home / "runs" / self.id
 
 
 def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
-    """Train a run to its end, or resume it where it was. Returns "finished" or "stopped".
+    """Train a run to its end, or resume it where it stopped. Returns "finished" or "stopped".
 
-    `make_scorer` gives what scores each checkpoint on held-out transitions; training itself sees no true action.
-    Raises SwirlError in one sentence for what the user can mend: data, settings, memory, divergence.
+    `make_scorer` builds the scorer of the checkpoints; the loop itself never sees a true action of the collection.
+    Raises SwirlError for problems that the user can fix: data, settings, memory, divergence.
     """
     history = open_tracked_history(home, run_id)
     settings = Settings.from_dict(history.run(run_id).settings)
     labels = load_labels(settings)
     transitions = training_transitions(home, settings)
     phases = plan_phases(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
-    done = completed(home, history, run_id)
-    set_seed(settings.seed)  # new adapters begin at random
+    done = completed_checkpoints(home, history, run_id)
+    set_seed(settings.seed)  # new adapters are initialised at random
     with explain_out_of_memory(settings, None, history.run(run_id).device or settings.device):
         world = load_trainable_model(home, settings, done)
         transitions = filter_by_length(world, transitions, settings)
     scorer = make_scorer(home, settings.data, settings.held_out)
-    leader = int(os.environ.get("RANK", "0")) == 0
-    run = RunContext(home, run_id, history, settings, world, transitions, scorer, leader)
-    if leader and not (history.run(run_id).device or "").startswith(world.device.type):
-        history.update_run(run_id, device=str(world.device))  # not the one that the queue took it to be
+    is_main_process = int(os.environ.get("RANK", "0")) == 0
+    run = RunContext(home, run_id, history, settings, world, transitions, scorer, is_main_process)
+    if is_main_process and not (history.run(run_id).device or "").startswith(world.device.type):
+        history.update_run(run_id, device=str(world.device))  # it differs from the one that the queue assumed
     try:
         for phase in phases[len(done) :]:
-            later = sum(p.steps for p in phases[phase.index + 1 :])
+            steps_after = sum(p.steps for p in phases[phase.index + 1 :])
             start_phase(run, phase)
             with explain_out_of_memory(settings, phase.kind, str(world.device)):
                 if phase.kind == "warm-up":
-                    run_warm_up(run, phase, labels, later)
+                    run_warm_up(run, phase, labels, steps_after)
                 elif settings.method == "sft":
-                    run_sft_phase(run, phase, later)
+                    run_sft_phase(run, phase, steps_after)
                 else:
-                    run_grpo_phase(run, phase, later)
+                    run_grpo_phase(run, phase, steps_after)
                 save_and_score(run, phase)
     except StopRequested:
         return "stopped"
@@ -103,21 +103,24 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
 
 @contextmanager
 def explain_out_of_memory(settings: Settings, kind: str | None, device: str) -> Iterator[None]:
-    """Where memory runs out inside, say in one sentence which settings need less."""
+    """Turn out-of-memory errors into a SwirlError that names the settings that need less memory."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        log.warning("Memory ran out: %s", str(error).partition("\n")[0])
+        log.warning("Out of memory: %s", str(error).partition("\n")[0])
         raise SwirlError(memory_advice(settings, kind, device)) from error
 
 
-# --- what a run starts from ---------------------------------------------------------------------------------
+# --- the start of a run ---------------------------------------------------------------------------------------
 
 
 def load_labels(settings: Settings) -> list[LabelledTransition]:
-    """The labelled transitions of the warm-up; none when the model comes warmed up."""
+    """The labelled transitions of the warm-up; empty if the settings name no labels.
+
+    Raises SwirlError if the file has no usable label.
+    """
     if settings.labels is None:
         return []
     labels, skipped = read_labels(Path(settings.labels).expanduser())
@@ -129,7 +132,10 @@ def load_labels(settings: Settings) -> list[LabelledTransition]:
 
 
 def training_transitions(home: Path, settings: Settings) -> list[Transition]:
-    """The transitions of the collection's training part; held-out sequences are never among them."""
+    """The transitions of the collection's training split, which excludes held-out sequences.
+
+    Raises SwirlError if there are none.
+    """
     sequences = [s for s in load_sequences(home, settings.data) if split_of(s.id) == "train"]
     transitions = [transition for sequence in sequences for transition in sequence.transitions()]
     if not transitions:
@@ -138,7 +144,7 @@ def training_transitions(home: Path, settings: Settings) -> list[Transition]:
 
 
 def filter_by_length(world: WorldModel, transitions: list[Transition], settings: Settings) -> list[Transition]:
-    """The transitions whose states fit the token limits; says how many were left out."""
+    """The transitions that fit the token limits; logs how many are left out. Raises UsageError if none fits."""
     world.codec.prepare([state for t in transitions for state in (t.state, t.next_state)])
     kept = []
     for transition in transitions:
@@ -152,12 +158,14 @@ def filter_by_length(world: WorldModel, transitions: list[Transition], settings:
             f"max_prompt_tokens={settings.max_prompt_tokens}; raise them."
         )
     if len(kept) < len(transitions):
-        log.warning("%d of %d transitions are too long and left out", len(transitions) - len(kept), len(transitions))
+        log.warning(
+            "%d of %d transitions are too long and are left out", len(transitions) - len(kept), len(transitions)
+        )
     return kept
 
 
-def completed(home: Path, history: History, run_id: str) -> list[Path]:
-    """The checkpoints of this run's finished phases, in order, as far as they are whole on disk."""
+def completed_checkpoints(home: Path, history: History, run_id: str) -> list[Path]:
+    """The checkpoint folders of the finished phases, in order, up to the first that is missing on disk."""
     folders = []
     for index, checkpoint in enumerate(history.checkpoints(run_id)):
         folder = home / checkpoint.path
@@ -168,7 +176,7 @@ def completed(home: Path, history: History, run_id: str) -> list[Path]:
 
 
 def load_trainable_model(home: Path, settings: Settings, done: Sequence[Path]) -> WorldModel:
-    """The model of the last finished phase, else the one the settings name."""
+    """The model of the last finished phase, else the one in the settings. Raises SwirlError for a diffusion editor."""
     world = load_world_model(
         home,
         str(done[-1]) if done else settings.model,
@@ -178,7 +186,7 @@ def load_trainable_model(home: Path, settings: Settings, done: Sequence[Path]) -
         share_weights=settings.share_weights,
     )
     if not world.is_trainable:
-        world.raise_no_log_probs()  # a diffusion editor says what it cannot do, and what can
+        world.raise_no_log_probs()
     world.max_action_tokens, world.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
     return world
 
@@ -187,7 +195,7 @@ def load_trainable_model(home: Path, settings: Settings, done: Sequence[Path]) -
 
 
 def start_phase(run: RunContext, phase: PlannedPhase) -> None:
-    """Say which phase begins, and warn when the critic is too weak for it (tiny-worlds' four rows)."""
+    """Record the start of a phase, and before the first GRPO phase warn if the critic is not strong."""
     log.info("phase %d: iteration %d, %s, %d steps", phase.index, phase.iteration, phase.kind, phase.steps)
     if not run.is_main_process:
         return
@@ -198,54 +206,62 @@ def start_phase(run: RunContext, phase: PlannedPhase) -> None:
             warn(run, verdict.sentence)
 
 
-def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition], later: int) -> None:
-    """Step 0: both models learn the form of an answer from labels; nothing to do for a model that comes warmed up."""
+def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition], steps_after: int) -> None:
+    """The warm-up (step 0): both models learn the form of an answer from labels. Does nothing without labels."""
     if not labels:
         return
     directions = ("forward",) if run.world.shared else ("forward", "inverse")
-    each = phase.steps // 2
+    steps_per_direction = phase.steps // 2
     for turn, direction in enumerate(directions):
         folder = run.folder / "trainer" / f"{phase.folder_name}-{direction}"
-        monitor = build_monitor(run, phase, later, direction, offset=turn * each)
+        monitor = build_monitor(run, phase, steps_after, direction, offset=turn * steps_per_direction)
         trainer = build_warm_up_trainer(run.world, direction, labels, run.settings, folder, [monitor])
         run_trainer(run, trainer, monitor, folder)
 
 
 def build_monitor(
-    run: RunContext, phase: PlannedPhase, later: int, direction: Direction, offset: int = 0
+    run: RunContext, phase: PlannedPhase, steps_after: int, direction: Direction, offset: int = 0
 ) -> RunMonitor:
-    """A phase's monitor; what it is asked for it draws from transitions that no training sees, where there are some."""
-    shown = run.scorer.transitions or run.transitions
-    asked = OnDemandSampler(run.world, direction, shown, run.settings.for_phase(direction))
-    return RunMonitor(run.history, run.id, phase, later, offset=offset, asked=asked, settings=run.settings)
+    """The monitor of a phase; on request it samples rollouts of held-out transitions, else of training ones."""
+    transitions = run.scorer.transitions or run.transitions
+    sampler = OnDemandSampler(run.world, direction, transitions, run.settings.for_phase(direction))
+    return RunMonitor(
+        run.history,
+        run.id,
+        phase,
+        steps_after,
+        offset=offset,
+        draw_requested_rollouts=sampler,
+        settings=run.settings,
+    )
 
 
-def run_sft_phase(run: RunContext, phase: PlannedPhase, later: int) -> None:
+def run_sft_phase(run: RunContext, phase: PlannedPhase, steps_after: int) -> None:
     """The SFT baseline: the FWM imitates the observed next states under the IDM's inferred actions."""
     folder = run.folder / "trainer" / phase.folder_name
     pairs = [(t.state, t.next_state) for t in run.transitions]
     inferred = run.world.infer(pairs, alternatives=1)
     rows = [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
-    monitor = build_monitor(run, phase, later, "forward")
+    monitor = build_monitor(run, phase, steps_after, "forward")
     trainer = build_pseudo_label_trainer(run.world, rows, run.settings, folder, phase.index, [monitor])
     run_trainer(run, trainer, monitor, folder)
 
 
-def run_grpo_phase(run: RunContext, phase: PlannedPhase, later: int) -> None:
-    """Phase I (forward) or Phase II (inverse): GRPO, rewarded by the frozen partner."""
+def run_grpo_phase(run: RunContext, phase: PlannedPhase, steps_after: int) -> None:
+    """Phase I (forward) or Phase II (inverse): GRPO with the frozen partner's log-probability as the reward."""
     folder = run.folder / "trainer" / phase.folder_name
-    monitor = build_monitor(run, phase, later, phase.kind)
+    monitor = build_monitor(run, phase, steps_after, phase.kind)
     trainer = build_grpo_trainer(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
     monitor.latest_rollouts = lambda: trainer.reward_funcs[0].shown_groups
     run_trainer(run, trainer, monitor, folder)
 
 
 def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: Path) -> None:
-    """Train to the end of a phase, from its newest whole saved step if there is one. Raises Stopped when asked to."""
+    """Train to the end of a phase, from its newest complete save if there is one. Raises StopRequested on request."""
     trainer.remove_callback(PrinterCallback)
     if trainer.args.max_steps == 0:
         return
-    trainer.train(resume_from_checkpoint=newest_saved(folder))
+    trainer.train(resume_from_checkpoint=newest_trainer_save(folder))
     finished = trainer.state.global_step >= trainer.args.max_steps
     trainer.accelerator.free_memory()
     gc.collect()
@@ -253,20 +269,20 @@ def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: 
         raise StopRequested
 
 
-def newest_saved(folder: Path) -> str | None:
-    """The newest checkpoint that is whole: `trainer_state.json` is written last."""
+def newest_trainer_save(folder: Path) -> str | None:
+    """The newest complete save of a trainer; its `trainer_state.json` is written last."""
     saved = [f for f in folder.glob("checkpoint-*") if (f / "trainer_state.json").is_file()]
     return str(max(saved, key=lambda f: int(f.name.rpartition("-")[2]))) if saved else None
 
 
 def save_and_score(run: RunContext, phase: PlannedPhase) -> None:
-    """Save the phase's checkpoint, score it on held-out transitions, mark the best, compare reward and score."""
+    """Save and score the checkpoint of a phase, mark the best one, and compare the reward with the score."""
     if run.is_main_process:
         folder = run.folder / "checkpoints" / phase.folder_name
         folder.parent.mkdir(parents=True, exist_ok=True)
         run.world.save(folder)
         scores = run.scorer(run.world)
-        before = run.history.checkpoints(run.id)
+        earlier = run.history.checkpoints(run.id)
         run.history.add_checkpoint(
             run.id,
             index=phase.index,
@@ -276,11 +292,11 @@ def save_and_score(run: RunContext, phase: PlannedPhase) -> None:
             scores=scores,
         )
         run.history.finish_phase(run.id, phase.index)
-        kept = run.history.checkpoints(run.id)
-        run.history.mark_best(run.id, max(kept, key=lambda c: headline(c.scores)).index)
+        checkpoints = run.history.checkpoints(run.id)
+        run.history.mark_best(run.id, max(checkpoints, key=lambda c: headline(c.scores)).index)
         log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
-        if before and phase.kind != "warm-up" and run.settings.method == "swirl":
-            check_reward_against_score(run, phase, before[-1].scores, scores)
+        if earlier and phase.kind != "warm-up" and run.settings.method == "swirl":
+            check_reward_against_score(run, phase, earlier[-1].scores, scores)
         shutil.rmtree(run.folder / "trainer", ignore_errors=True)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
@@ -289,9 +305,9 @@ def save_and_score(run: RunContext, phase: PlannedPhase) -> None:
 def check_reward_against_score(
     run: RunContext, phase: PlannedPhase, before: dict[str, float], after: dict[str, float]
 ) -> None:
-    """Warn when the phase's reward rose while the held-out score of what it trained fell."""
+    """Warn if the reward of the phase rose while the held-out score of the trained model fell."""
     rewards = [m.value for m in run.history.metrics(run.id, ["reward"]) if m.phase == phase.index]
-    name = {"forward": "forward", "inverse": "inverse"}[phase.kind] + "/exact_match"
+    name = f"{phase.kind}/exact_match"
     name = name if name in before and name in after else "cycle/exact_match"
     tenth = max(1, len(rewards) // 10)
     if rewards and name in before and name in after:
@@ -303,6 +319,6 @@ def check_reward_against_score(
 
 
 def warn(run: RunContext, sentence: str) -> None:
-    """Show a warning with the run; it does not stop it."""
+    """Log a warning and store it with the run, which continues."""
     log.warning(sentence)
     run.history.update_run(run.id, warning=sentence)

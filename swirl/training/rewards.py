@@ -1,9 +1,9 @@
-"""The reward of one model is the log-probability under its frozen partner (sections 3.1 and 3.2 of the paper)."""
+"""Rewards and advantages: the reward is the log-probability under the frozen partner (paper, sections 3.1 and 3.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 from typing import Any
 
 from swirl.models.results import LogProb
@@ -14,7 +14,7 @@ from swirl.states import Transition
 
 
 def partner_adapter(world: WorldModel, direction: Direction) -> str:
-    """The frozen critic of a phase. With shared weights it is the phase-start copy, for the trainee itself moves."""
+    """The adapter of the frozen critic. With shared weights it is the copy made at the start of the phase."""
     return "ref" if world.shared else ("idm" if direction == "forward" else "fwm")
 
 
@@ -25,37 +25,55 @@ def partner_log_probs(
     actions: Sequence[str],
     completions: Sequence[Sequence[int]],
 ) -> list[LogProb]:
-    """The critic's log-probabilities of the rollouts.
+    """The critic's log-probabilities of the rollouts, one for each row.
 
-    Forward phases (Phase I): log Q(z | x, y') of the predicted state y' in `completions`, for the action z of its row.
-    Inverse phases (Phase II): log P(y | x, z') of the observed next state y, for the sampled action z'.
+    Forward phases (Phase I): log Q(z | x, y') of the action z in `actions`, given the predicted state y' in
+    `completions`. Inverse phases (Phase II): log P(y | x, z') of the observed next state y, given the sampled action z'
+    in `completions`.
     """
     layout = world.layout
     if direction == "forward":
-        seen = [world.codec.to_prompt_state(ids) for ids in completions]
-        prompts = [layout.inverse_prompt(t.state, y) for t, y in zip(transitions, seen, strict=True)]
-        wanted, answer = [world.completion(action) for action in actions], "action"
+        predicted = [world.codec.to_prompt_state(ids) for ids in completions]
+        prompts = [layout.inverse_prompt(t.state, y) for t, y in zip(transitions, predicted, strict=True)]
+        targets, answer = [world.completion(action) for action in actions], "action"
     else:
         sampled = [world.codec.decode(ids) for ids in completions]
         prompts = [layout.forward_prompt(t.state, z) for t, z in zip(transitions, sampled, strict=True)]
-        wanted, answer = [world.state_completion(t.next_state) for t in transitions], "state"
-    return world.log_prob(partner_adapter(world, direction), prompts, wanted, answer=answer)
+        targets, answer = [world.state_completion(t.next_state) for t in transitions], "state"
+    return world.log_prob(partner_adapter(world, direction), prompts, targets, answer=answer)
 
 
 def compute_reward(score: LogProb, settings: Settings) -> float:
-    """R_k: the sum (the paper) or per-token mean (the authors' code) of the log-probability, clamped from below."""
+    """The reward R_k in nats: the log-probability's sum (paper) or per-token mean (authors' code), clamped below."""
     value = score.total if settings.reward == "sum" else score.mean
     return value if settings.reward_clamp is None else max(value, settings.reward_clamp)
 
 
 def compute_advantages(rewards: Sequence[float]) -> list[float]:
-    """A_k = (R_k - mean R) / (std R + 1e-4) within one group; what the trainer computes, for showing."""
-    mean, spread = fmean(rewards), pstdev(rewards) * (len(rewards) / (len(rewards) - 1)) ** 0.5
-    return [(value - mean) / (spread + 1e-4) for value in rewards]
+    """The advantages A_k = (R_k - mean R) / (std R + 1e-4) of one group, std with G - 1, as trl computes them.
+
+    For display only: the trainer computes its own.
+    """
+    mean, deviation = fmean(rewards), stdev(rewards)
+    return [(value - mean) / (deviation + 1e-4) for value in rewards]
+
+
+def rollout_group(
+    transition: Transition, action: str, samples: Sequence[str], rewards: Sequence[float]
+) -> dict[str, Any]:
+    """One group of rollouts in the form that `History.log_rollouts` stores; `samples` are texts or `data:` URIs."""
+    return {
+        "state": state_preview(transition.state),
+        "next_state": state_preview(transition.next_state),
+        "action": action,
+        "samples": list(samples),
+        "rewards": list(rewards),
+        "advantages": compute_advantages(rewards),
+    }
 
 
 class PartnerReward:
-    """The reward function that the trainer calls with its rollouts; remembers a few groups for people to look at."""
+    """The reward function that the trainer calls with its rollouts; it keeps a few groups to show to the user."""
 
     MAX_SHOWN_GROUPS = 3
     __name__ = "partner"
@@ -74,7 +92,7 @@ class PartnerReward:
         action: list[str],
         **_: Any,
     ) -> list[float]:
-        """One reward a rollout, in nats. `prompts` hold the transitions' indices, `action` the z of each row."""
+        """One reward per rollout, in nats. `prompts` hold transition indices, `action` the action z of each row."""
         rows = [self.transitions[prompt[0]] for prompt in prompts]
         scores = partner_log_probs(self.world, self.direction, rows, action, completion_ids)
         log_metric("partner_total", fmean(score.total for score in scores))
@@ -85,22 +103,20 @@ class PartnerReward:
     def keep_groups(
         self, rows: list[Transition], action: list[str], completion_ids: list[list[int]], rewards: list[float]
     ) -> None:
-        """Keep the first groups of this step."""
+        """Keep the first groups of this step in `shown_groups`."""
         size = self.settings.group_size
         self.shown_groups = [
-            {
-                "state": state_preview(rows[start].state),
-                "next_state": state_preview(rows[start].next_state),
-                "action": action[start],
-                "samples": [self.sample(ids) for ids in completion_ids[start : start + size]],
-                "rewards": rewards[start : start + size],
-                "advantages": compute_advantages(rewards[start : start + size]),
-            }
+            rollout_group(
+                rows[start],
+                action[start],
+                [self.preview(ids) for ids in completion_ids[start : start + size]],
+                rewards[start : start + size],
+            )
             for start in range(0, min(len(rows), self.MAX_SHOWN_GROUPS * size), size)
         ]
 
-    def sample(self, ids: list[int]) -> str:
-        """One rollout for people: a text, or a thumbnail."""
+    def preview(self, ids: list[int]) -> str:
+        """A rollout as a text, or as a thumbnail's `data:` URI."""
         if self.direction == "forward":
             return state_preview(self.world.codec.decode_state(ids))
         return self.world.codec.decode(ids)

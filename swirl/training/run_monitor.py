@@ -1,4 +1,4 @@
-"""What a run tells of itself while it trains: figures, rollouts, heartbeat; and how it hears what is asked of it."""
+"""The trainer callback that records a run's metrics, rollouts and heartbeat, and that handles requests to the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank
 
 log = logging.getLogger("swirl")
 
-# trl's names for what we keep, and ours.
+# trl's name of each metric that is recorded, and the name in the history.
 METRIC_NAMES = {
     "loss": "loss",
     "grad_norm": "grad_norm",
@@ -37,17 +37,18 @@ METRIC_NAMES = {
 
 
 def memory_bytes() -> int:
-    """What this process holds on the accelerator, or in main memory when there is none."""
+    """Bytes that this process holds: the peak on the CUDA device, or main memory if there is none."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_reserved())
     return int(psutil.Process().memory_info().rss)
 
 
 class RunMonitor(TrainerCallback):
-    """Writes a phase's progress into the history and turns a stop request into save-and-stop. Rank 0 only writes.
+    """Records the progress of a phase in the history, and on a stop request saves and stops. Only rank 0 writes.
 
-    `steps_after` are the optimiser steps of the phases still to come; `shown` gives the rollouts to keep, `asked` draws
-    fresh ones at a step when somebody asked for them; `settings` are the whole run's.
+    `steps_after` counts the optimiser steps of all later phases, `offset` the steps of this phase that an earlier
+    trainer has done. `latest_rollouts` returns the rollouts to record after a step, `draw_requested_rollouts` samples
+    new ones at a step when the user asks for them. `settings` are those of the whole run.
     """
 
     def __init__(
@@ -56,53 +57,48 @@ class RunMonitor(TrainerCallback):
         run_id: str,
         phase: PlannedPhase,
         steps_after: int,
-        shown: Callable[[], Sequence[dict[str, Any]]] = tuple,
+        latest_rollouts: Callable[[], Sequence[dict[str, Any]]] = tuple,
         offset: int = 0,
-        asked: Callable[[int], Sequence[dict[str, Any]]] | None = None,
+        draw_requested_rollouts: Callable[[int], Sequence[dict[str, Any]]] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self.history, self.run_id, self.phase, self.latest_rollouts, self.draw_requested_rollouts = (
-            history,
-            run_id,
-            phase,
-            shown,
-            asked,
-        )
+        self.history, self.run_id, self.phase = history, run_id, phase
+        self.latest_rollouts, self.draw_requested_rollouts = latest_rollouts, draw_requested_rollouts
         self.divergence_detector = DivergenceDetector(phase, settings or Settings())
         self.steps_after, self.offset = steps_after, offset
         self.stopped = False
-        self.last = 0.0
+        self.step_started_at = 0.0
         self.step_time = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Start the clock and show the phase at once, before its first step is done."""
-        self.last = time.monotonic()
+        """Start the clock, and record a heartbeat before the first step is done."""
+        self.step_started_at = time.monotonic()
         if state.is_world_process_zero:
-            self.beat(state.global_step)
+            self.record_heartbeat(state.global_step)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Beat, and obey a stop request: save, then leave. Every rank reads the same row, so all stop together."""
+        """Record a heartbeat and handle requests; on a stop request all ranks save and stop together."""
         now = time.monotonic()
-        elapsed, self.last = now - self.last, now
+        elapsed, self.step_started_at = now - self.step_started_at, now
         self.step_time = elapsed if not self.step_time else 0.8 * self.step_time + 0.2 * elapsed
         requests = self.history.pending_requests(self.run_id)
         if state.is_world_process_zero:
-            self.beat(state.global_step)
+            self.record_heartbeat(state.global_step)
             if "sample" in requests:
                 self.sample_on_request(state.global_step + self.offset)
-                self.last = time.monotonic()  # what was drawn for people is no part of the next step
+                self.step_started_at = time.monotonic()  # the next step does not include this sampling
         if is_true_on_any_rank("stop" in requests):
             self.stopped = True
             control.should_training_stop = control.should_save = True
 
     def sample_on_request(self, step: int) -> None:
-        """Draw the rollouts that were asked for. Memory that does not suffice for it costs the answer, not the run."""
+        """Sample the requested rollouts. If memory runs out here, the request fails but the run continues."""
         try:
             rows = self.draw_requested_rollouts(step) if self.draw_requested_rollouts else ()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            log.warning("There is not enough memory to draw samples beside the training (%s).", error)
+            log.warning("There is not enough memory to sample rollouts during training (%s).", error)
             rows = ()
         if rows:
             self.history.log_rollouts(self.run_id, self.phase.index, step, rows, asked=True)
@@ -116,10 +112,10 @@ class RunMonitor(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        """Keep the step's figures; raise Diverged when they lead nowhere any more."""
+        """Record the metrics of a step. Raises DivergenceError if training has diverged."""
         logs = logs or {}
         if "loss" not in logs:
-            return  # the summary at the end
+            return  # the summary at the end of training
         values = {
             name: float(logs[key]) for key, name in METRIC_NAMES.items() if isinstance(logs.get(key), int | float)
         }
@@ -137,38 +133,38 @@ class RunMonitor(TrainerCallback):
             self.history.log_rollouts(self.run_id, self.phase.index, step, rows)
 
     def bound(self, logs: dict[str, Any]) -> float:
-        """What the method maximises, in nats a transition.
+        """The objective that the method maximises, in nats per transition.
 
-        Forward: E log Q(z | x, y'), the bound on I(Z; Y' | X) less its constant H(Z | X) (section 3.1). Inverse: the
-        ELBO, E log P(y | x, z) - KL(Q || reference), the KL summed over the action's tokens (section 3.2).
+        Forward: E log Q(z | x, y'), the bound on I(Z; Y' | X) without its constant H(Z | X) (section 3.1). Inverse:
+        the ELBO, E log P(y | x, z) - KL(Q || reference), the KL summed over the action's tokens (section 3.2).
         """
         total = float(logs["partner_total"])
         if self.phase.kind == "forward":
             return total
         return total - float(logs.get("kl") or 0.0) * float(logs.get("completions/mean_length") or 0.0)
 
-    def beat(self, step: int) -> None:
-        """Say that the run is alive and where it is."""
+    def record_heartbeat(self, step: int) -> None:
+        """Record that the run is alive, its position and the estimated time left."""
         step += self.offset
-        left = None
+        seconds_left = None
         if self.step_time:
-            left = self.step_time * (self.phase.steps - step + self.steps_after)
+            seconds_left = self.step_time * (self.phase.steps - step + self.steps_after)
         self.history.heartbeat(
             self.run_id,
             phase=self.phase.kind,
             phase_index=self.phase.index,
             step=step,
             phase_steps=self.phase.steps,
-            seconds_left=left,
+            seconds_left=seconds_left,
             memory_bytes=memory_bytes(),
         )
 
 
-def is_true_on_any_rank(here: bool) -> bool:
-    """Whether any rank says so; ranks read the database at slightly different moments and must not part ways."""
+def is_true_on_any_rank(condition: bool) -> bool:
+    """Whether the condition is true on any rank. Ranks read the database at different moments but must act alike."""
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        return here
+        return condition
     device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
-    flag = torch.tensor([int(here)], device=device)
+    flag = torch.tensor([int(condition)], device=device)
     torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
     return bool(flag.item())

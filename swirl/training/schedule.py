@@ -1,4 +1,4 @@
-"""The order of a run's phases: the warm-up, then forward and inverse phases by turns."""
+"""Plans the phases of a run: the warm-up, then alternating forward and inverse phases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PhaseKind = Literal["warm-up", "forward", "inverse"]
 
 @dataclass(frozen=True)
 class PlannedPhase:
-    """Phase `index` of a run (0 is the warm-up), in `iteration`, with its optimiser steps."""
+    """Phase `index` of a run (0 is the warm-up) in iteration `iteration`, with its number of optimiser steps."""
 
     index: int
     iteration: int
@@ -21,12 +21,12 @@ class PlannedPhase:
 
     @property
     def folder_name(self) -> str:
-        """The name of its checkpoint folder, such as 03-forward."""
+        """The name of the phase's checkpoint folder, such as 03-forward."""
         return f"{self.index:02d}-{self.kind}"
 
 
 def plan_phases(settings: Settings, warm_up_steps: int) -> list[PlannedPhase]:
-    """All phases of a run. The SFT baseline has no inverse phases: its IDM stays as it is."""
+    """All phases of a run. The SFT baseline has no inverse phases: its IDM is not trained."""
     phases = [PlannedPhase(0, 0, "warm-up", warm_up_steps)]
     directions = ("forward",) if settings.method == "sft" else ("forward", "inverse")
     for iteration in range(1, settings.iterations + 1):

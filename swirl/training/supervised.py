@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on (prompt, completion) pairs, for the warm-up, the SFT baseline and pretraining."""
+"""Supervised fine-tuning on (prompt, completion) pairs for the warm-up, the SFT baseline and pretraining."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def collate(pairs: Sequence[PromptCompletion], pad_id: int) -> dict[str, torch.T
 
 
 def mean_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Mean negative log-likelihood of the labelled tokens at temperature 1, nats a token.
+    """Mean negative log-likelihood of the labelled tokens at temperature 1, in nats per token.
 
-    The call goes through the model itself, so that what wraps it (data parallel, sharded) sees it.
+    It calls the model itself, so that wrappers (data parallel, sharded) see the call.
     """
     output = model(**batch, fused_lm_head=True, scoring_temperature=1.0)
-    # trl's own pass, for sharded heads, scores every labelled token.
+    # trl's own scoring pass, used for sharded heads, scores every labelled token and reports no count.
     tokens = getattr(output, "tokens", None)
     tokens = (batch["labels"][:, 1:] != -100).sum() if tokens is None else tokens
     return -output.log_probs.sum() / tokens
@@ -44,17 +44,17 @@ def mean_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.T
 def negative_log_likelihood(
     model: torch.nn.Module, pairs: Sequence[PromptCompletion], pad_id: int, device: torch.device
 ) -> torch.Tensor:
-    """Mean negative log-likelihood of the completions, nats a token; a scalar with gradient."""
+    """Mean negative log-likelihood of the completions in nats per token; a scalar with gradient."""
     return mean_loss(model, {name: tensor.to(device) for name, tensor in collate(pairs, pad_id).items()})
 
 
 class PairTrainer(Trainer):
-    """transformers' trainer with the loss on completions only."""
+    """The transformers trainer with the loss on completions only."""
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Mean negative log-likelihood of the completions, nats a token."""
+        """Mean negative log-likelihood of the completions, in nats per token."""
         return mean_loss(model, inputs)
 
 
@@ -67,7 +67,7 @@ def supervised_trainer(
     steps: int,
     batch_size: int,
     learning_rate: float,
-    rise: int,
+    warmup_steps: int,
     seed: int,
     save_every: int = 0,
     accumulation: int = 1,
@@ -77,9 +77,10 @@ def supervised_trainer(
     callbacks: Sequence[TrainerCallback] = (),
     support: TokenSupport = FULL_VOCABULARY,
 ) -> PairTrainer:
-    """A trainer of whatever in `model` requires a gradient. AdamW, betas 0.9/0.95, weight decay 0.01 (section 3).
+    """A trainer for all parameters of `model` that require a gradient.
 
-    `support` holds the ids that a completion may have.
+    It uses AdamW with betas 0.9/0.95 and weight decay 0.01 (section 3). `support` is the range of ids that a
+    completion may contain.
     """
     device = next(model.parameters()).device
     remove_scoring_forward(model)
@@ -92,7 +93,7 @@ def supervised_trainer(
         gradient_accumulation_steps=accumulation,
         learning_rate=learning_rate,
         lr_scheduler_type=scheduler,
-        warmup_steps=rise,
+        warmup_steps=warmup_steps,
         weight_decay=0.01,
         adam_beta2=0.95,
         max_grad_norm=max_grad_norm,
@@ -129,7 +130,7 @@ def train_on_pairs(
     seed: int,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> None:
-    """Train whatever in `model` requires a gradient, with a short rise and a cosine's fall; nothing is kept on disk."""
+    """Train all parameters of `model` that require a gradient, with a short warm-up and cosine decay; saves nothing."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = supervised_trainer(
             model,
@@ -139,7 +140,7 @@ def train_on_pairs(
             steps=steps,
             batch_size=batch_size,
             learning_rate=learning_rate,
-            rise=max(1, steps // 20),
+            warmup_steps=max(1, steps // 20),
             seed=seed,
             callbacks=callbacks,
         )
@@ -148,12 +149,12 @@ def train_on_pairs(
 
 
 class StepLossCallback(TrainerCallback):
-    """Tells each step and its loss in nats a token."""
+    """Reports each step and its loss in nats per token."""
 
-    def __init__(self, told: Callable[[int, float], None]) -> None:
-        self.report_loss = told
+    def __init__(self, report_loss: Callable[[int, float], None]) -> None:
+        self.report_loss = report_loss
 
     def on_log(self, args, state, control, logs=None, **_) -> None:  # type: ignore[no-untyped-def]
-        """Pass on what the trainer logs; what it says at the end has no loss."""
+        """Report the loss of a step; the summary at the end of training has none."""
         if "loss" in (logs or {}):
             self.report_loss(state.global_step, float(logs["loss"]))

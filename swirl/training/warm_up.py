@@ -1,4 +1,4 @@
-"""The supervised parts of training: the warm-up on labels (section 2, step 0), and the SFT baseline."""
+"""Builds the trainers of the supervised stages: the warm-up on labels (section 2, step 0) and the SFT baseline."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from swirl.training.supervised import PairTrainer, PromptCompletion, supervised_
 def build_supervised_pairs(
     world: WorldModel, direction: Direction, rows: Sequence[LabelledTransition]
 ) -> list[PromptCompletion]:
-    """Labelled transitions as prompts and answers: next states for the FWM, actions for the IDM."""
+    """Labelled transitions as (prompt, completion) pairs: next states for the FWM, actions for the IDM."""
     if direction == "forward":
         return [(world.layout.forward_prompt(r.state, r.action), world.state_completion(r.next_state)) for r in rows]
     return [(world.layout.inverse_prompt(r.state, r.next_state), world.completion(r.action)) for r in rows]
 
 
 def warm_up_steps(labels: int, settings: Settings) -> int:
-    """Optimiser steps of one model's warm-up."""
+    """Optimiser steps of a warm-up on this many labels, for one model."""
     return settings.warm_up_epochs * math.ceil(labels / settings.warm_up_batch_size)
 
 
@@ -38,14 +38,14 @@ def build_warm_up_trainer(
     folder: Path,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> PairTrainer:
-    """The trainer of one model's warm-up. With shared weights the first call trains both tasks, mixed."""
+    """The trainer of one model's warm-up. With shared weights it trains both tasks together."""
     pairs = build_supervised_pairs(world, direction, labels)
     if world.shared:
         pairs = [pair for task in ("forward", "inverse") for pair in build_supervised_pairs(world, task, labels)]
     world.model.set_adapter(world.adapter("fwm" if direction == "forward" else "idm"))
-    # Mixed answers may hold any id.
+    # Completions of both tasks together may contain any id.
     support = FULL_VOCABULARY if world.shared else world.token_support("state" if direction == "forward" else "action")
-    steps = settings.warm_up_epochs * math.ceil(len(pairs) / settings.warm_up_batch_size)
+    steps = warm_up_steps(len(pairs), settings)
     return supervised_trainer(
         world.model,
         pairs,
@@ -54,7 +54,7 @@ def build_warm_up_trainer(
         steps=steps,
         batch_size=settings.warm_up_batch_size,
         learning_rate=settings.warm_up_learning_rate,
-        rise=math.ceil(0.05 * steps),
+        warmup_steps=math.ceil(0.05 * steps),
         seed=settings.seed,
         save_every=settings.save_every,
         processes=int(os.environ.get("WORLD_SIZE", "1")),
@@ -71,7 +71,7 @@ def build_pseudo_label_trainer(
     index: int,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> PairTrainer:
-    """The paper's bootstrap baseline: the FWM imitates observed next states under the IDM's inferred actions."""
+    """The trainer of the paper's bootstrap baseline: the FWM imitates observed next states under inferred actions."""
     settings = settings.for_phase("forward")
     world.model.set_adapter(world.adapter("fwm"))
     return supervised_trainer(
@@ -82,7 +82,7 @@ def build_pseudo_label_trainer(
         steps=settings.steps_per_phase,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
-        rise=settings.learning_rate_warmup,
+        warmup_steps=settings.learning_rate_warmup,
         seed=settings.seed + index,
         save_every=settings.save_every,
         accumulation=settings.accumulation,

@@ -177,7 +177,7 @@ def test_a_broken_picture_is_one_sentence(asking):
     with fake_judge.serving(lambda _: '{"score": 5}') as fake:
         judge = asking(fake)
         assert judge.ask([Question("row", TASK, "go", (Picture(encoded=b"no picture"),))], read) == [None]
-        assert fake.requests == [] and "not a whole image" in judge.complaints()[0]
+        assert fake.requests == [] and "not a complete image" in judge.complaints()[0]
 
 
 def test_the_endpoint_from_the_environment_and_its_cost(monkeypatch):

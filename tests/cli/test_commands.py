@@ -69,7 +69,7 @@ def test_train_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> N
         (["train", "--preset", "tiny-household", "--set", "iterations"], "--set takes key=value"),
         (["train", "--preset", "tiny-household", "--set", "speed=3"], "Unknown setting 'speed'; the settings are:"),
         (["train", "--preset", "tiny-household", "--set", "beta=-1"], "a number from 0.0 to 100.0"),
-        (["train", "--preset", "tiny-household", "--set", "inverse.seed=1"], "forward. and inverse. go before one of"),
+        (["train", "--preset", "tiny-household", "--set", "inverse.seed=1"], "forward. and inverse. apply only to:"),
         (["train", "--config", "no-such.json"], "no-such.json cannot be read"),
         (["record", "household", "--out", "x", "--sequences", "0"], "not a whole number above 0"),
         (["record", "no-such-world", "--out", "out"], "There is no world 'no-such-world'; the worlds are: household"),

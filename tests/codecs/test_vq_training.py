@@ -1,4 +1,4 @@
-"""Training an image codec: what it learns, what it writes, and what is refused."""
+"""Training an image codec: its quality, the files that it writes, and the settings that are rejected."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def test_the_command_writes_a_codec_and_says_how_good_it_is(tmp_path: Path, caps
     said = json.loads(capsys.readouterr().out)
     assert (said["tokens"], said["codes"]) == (16, 32) and 0 < said["psnr"] < 60
     assert vq.load_image_tokenizer(out, "cpu").quality["psnr"] == said["psnr"]
-    with pytest.raises(SwirlError, match="already holds something"):
+    with pytest.raises(SwirlError, match="is not empty; name a new folder"):
         train_on_collection(tmp_path / "home", "board", SMALL, out)
-    with pytest.raises(SwirlError, match="holds texts"):
+    with pytest.raises(SwirlError, match="contains texts; choose a collection of pictures"):
         train_on_collection(tmp_path / "home", "household", SMALL, tmp_path / "other")
 
 

@@ -1,4 +1,4 @@
-"""The original VQGAN's weights in diffusers' VQModel: names, shapes, and the same numbers out of both."""
+"""Converting the original VQGAN to diffusers' VQModel: names, shapes, and equal results of both models."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FULL = {
     },
     "lossconfig": {"target": "somewhere.else"},
 }
-# Small channels and codebook, and an embedding of another width than the latents.
+# Few channels and codes, and an embedding whose width differs from that of the latents.
 SMALL = {
     **FULL,
     "embed_dim": 6,
@@ -44,7 +44,7 @@ SMALL = {
 
 
 def shapes(parameters: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The original's weights and their shapes, as its own constructor makes them."""
+    """The names and shapes of the original's weights, as its constructor makes them."""
     network, found = parameters["ddconfig"], {}
     base, multipliers, blocks = network["ch"], network["ch_mult"], network["num_res_blocks"]
     latent, embedding = network["z_channels"], parameters["embed_dim"]
@@ -98,7 +98,7 @@ def shapes(parameters: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def random_weights(parameters: dict[str, Any], seed: int = 0) -> Weights:
-    """Random weights under the original's names; scaled so that the numbers stay of order one."""
+    """Random weights under the original's names, scaled to keep activations of order one."""
     generator, made = torch.Generator().manual_seed(seed), {}
     for name, shape in shapes(parameters).items():
         numbers = torch.randn(shape, generator=generator)
@@ -108,7 +108,7 @@ def random_weights(parameters: dict[str, Any], seed: int = 0) -> Weights:
 
 
 class Original:
-    """The original's arithmetic on its own names: what a checkpoint of it means."""
+    """The original model's computation, written against its own weight names."""
 
     def __init__(self, weights: Weights, parameters: dict[str, Any]) -> None:
         self.weights, self.network = weights, parameters["ddconfig"]
@@ -140,12 +140,12 @@ class Original:
         return self.conv(f"{name}.conv_out", silu(self.norm(f"{name}.norm_out", x)), padding=1)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """Latents before they are quantised, (B, embedding, h, w)."""
+        """Latents (B, embedding, h, w) before quantisation."""
         x = self.conv("encoder.conv_in", x, padding=1)
         for level in range(self.levels):
             for number in range(self.blocks):
                 x = self.block(f"encoder.down.{level}.block.{number}", x)
-            if level < self.levels - 1:  # one row below and one column to the right, none above or to the left
+            if level < self.levels - 1:  # pads one row below and one column to the right only
                 x = self.conv(f"encoder.down.{level}.downsample.conv", pad(x, (0, 1, 0, 1)), stride=2)
         return self.conv("quant_conv", self.last("encoder", self.middle("encoder.mid", x)))
 
@@ -170,7 +170,7 @@ class Original:
 
 
 def store(folder: Path, weights: Weights, parameters: dict[str, Any]) -> Path:
-    """A folder as the original is handed out."""
+    """A folder with the files of the published original."""
     folder.mkdir()
     (folder / "vqgan.yaml").write_text(yaml.safe_dump({"model": {"target": "x.VQModel", "params": parameters}}))
     torch.save({"state_dict": weights, "global_step": 7}, folder / "vqgan.ckpt")
@@ -215,7 +215,7 @@ def test_padding_on_the_other_side_would_show(small: Weights, tmp_path: Path, mo
 
 def test_the_two_files_may_lie_apart(small: Weights, tmp_path: Path) -> None:
     source = store(tmp_path / "original", small, SMALL)
-    torch.save(small, tmp_path / "plain.pt")  # weights alone, without what a trainer puts around them
+    torch.save(small, tmp_path / "plain.pt")  # weights alone, without the trainer's other entries
     convert((source / "vqgan.yaml", tmp_path / "plain.pt"), tmp_path / "codec")
     loaded = VQModel.from_pretrained(str(tmp_path / "codec"))
     assert torch.equal(loaded.quantize.embedding.weight, small["quantize.embedding.weight"])
@@ -256,7 +256,7 @@ def flatten(weights: Weights) -> None:
     ("spoil", "said"),
     [
         (drop, "lacks the weight decoder.up.2.upsample.conv.bias"),
-        (add, "has the weight encoder.down.0.attn.0.q.weight, for which"),
+        (add, "has the weight encoder.down.0.attn.0.q.weight, which this configuration does not have"),
         (reshape, "encoder.down.1.block.0.conv1.weight in the shape (32, 32, 1, 1)"),
         (flatten, "quant_conv.weight in the shape (6, 10)"),
     ],
@@ -290,7 +290,7 @@ def test_networks_without_a_counterpart_are_refused(tmp_path: Path, change: dict
 
 
 class Harmful:
-    """Runs code when it is unpickled the careless way."""
+    """Runs code if it is unpickled without precautions."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return print, ("run",)
@@ -309,8 +309,8 @@ def pickled(thing: Any) -> bytes:
         (b"", "cannot be read as a checkpoint"),
         (pickled({"state_dict": {"a": torch.ones(64, 64)}})[:900], "cannot be read as a checkpoint"),
         (pickled({"state_dict": Harmful()}), "cannot be read as a checkpoint"),
-        (pickled([1, 2]), "holds no weights by name"),
-        (pickled({"state_dict": {"a": 1}}), "holds no weights by name"),
+        (pickled([1, 2]), "contains no weights by name"),
+        (pickled({"state_dict": {"a": 1}}), "contains no weights by name"),
     ],
     ids=["text", "empty", "truncated", "code", "list", "numbers"],
 )

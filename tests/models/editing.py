@@ -1,4 +1,4 @@
-"""Diffusion editing pipelines of real classes at a tiny random size, saved as their checkpoints are."""
+"""Builds tiny random diffusion editors of real classes, saved like their published checkpoints."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ QWEN_TEMPLATE = (
 
 
 def letters() -> list[str]:
-    """The characters that stand for bytes in a byte-level tokenizer, in one order."""
+    """The characters that represent bytes in a byte-level tokenizer, in a fixed order."""
     return sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
 def clip_tokenizer() -> CLIPTokenizer:
-    """A CLIP tokenizer without merges: one token a letter."""
+    """A CLIP tokenizer without merges: one token per letter."""
     pieces = ["<|startoftext|>", "<|endoftext|>", *letters(), *(f"{letter}</w>" for letter in letters())]
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
 
 
 def qwen_tokenizer() -> Qwen2Tokenizer:
-    """A Qwen tokenizer without merges, with a chat template that knows `enable_thinking`."""
+    """A Qwen tokenizer without merges, with a chat template that supports `enable_thinking`."""
     tokenizer = Qwen2Tokenizer(vocab={piece: number for number, piece in enumerate(letters())}, merges=[])
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
     tokenizer.chat_template = QWEN_TEMPLATE
@@ -46,7 +46,7 @@ def qwen_tokenizer() -> Qwen2Tokenizer:
 
 
 def build_pix2pix(folder: Path) -> Path:
-    """InstructPix2Pix: a UNet that takes the noisy latents and the frame's, side by side (8 channels)."""
+    """InstructPix2Pix: a UNet that takes the noisy latents and those of the frame, concatenated (8 channels)."""
     torch.manual_seed(0)
     tokenizer = clip_tokenizer()
     text = CLIPTextConfig(
@@ -91,7 +91,7 @@ def build_pix2pix(folder: Path) -> Path:
 
 
 def build_klein(folder: Path) -> Path:
-    """Flux2 Klein, distilled: a flow model led by the hidden states 9, 18 and 27 of a Qwen3."""
+    """Flux2 Klein, distilled: a flow model conditioned on the hidden states 9, 18 and 27 of a Qwen3."""
     torch.manual_seed(0)
     tokenizer = qwen_tokenizer()
     text = Qwen3Config(

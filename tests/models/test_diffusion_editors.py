@@ -1,4 +1,4 @@
-"""Tiny random editing pipelines, saved and loaded again: what they show, and what they say they cannot do."""
+"""Tiny random editing pipelines, saved and loaded again: their predictions, and the methods that they refuse."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def folder(request, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def editor(folder: Path) -> DiffusionEditor:
-    """Few steps at a small size, so that two cores are enough."""
+    """An editor with few steps at a small size, so that two cores suffice."""
     loaded = load_editor(folder, "cpu", side=64)
     loaded.settings = {**loaded.settings, "num_inference_steps": 2}
     return loaded
@@ -58,11 +58,11 @@ def test_next_states_have_the_frames_size_and_no_scores(editor: DiffusionEditor)
 
 def test_frame_and_instruction_both_matter(editor: DiffusionEditor) -> None:
     black = State(picture=pictures.from_pixels(np.zeros((40, 70, 3), np.uint8)))
-    told: list[float] = []
+    reported: list[float] = []
     rows = editor.imagine_batch(
-        [WIDE, WIDE, black], ["make it red", "zzz 9", "make it red"], progress=lambda part, _: told.append(part)
+        [WIDE, WIDE, black], ["make it red", "zzz 9", "make it red"], progress=lambda part, _: reported.append(part)
     )
-    assert told == pytest.approx([1 / 3, 2 / 3, 1])
+    assert reported == pytest.approx([1 / 3, 2 / 3, 1])
     assert not np.array_equal(seen(rows[0]), seen(rows[1]))
     assert not np.array_equal(seen(rows[0]), seen(rows[2]))
     assert editor.imagine_batch([WIDE], ["make it red"]) == rows[:1]
@@ -105,12 +105,12 @@ def test_texts_are_refused(editor: DiffusionEditor) -> None:
         editor.imagine(State("you are in hall."), "go")
 
 
-def test_it_tells_what_was_loaded_and_lets_go(folder: Path) -> None:
+def test_it_describes_what_was_loaded_and_frees_it(folder: Path) -> None:
     loaded = load_editor(folder, "cpu", "bfloat16")
-    told = loaded.describe()
-    assert told["name"] == str(folder) and told["device"] == "cpu" and told["precision"] == "bfloat16"
-    assert told["parameters"] > 10_000 and told["trainable"] is False
-    assert told["steps"] == (4 if folder.name == "klein" else 20)
+    described = loaded.describe()
+    assert described["name"] == str(folder) and described["device"] == "cpu" and described["precision"] == "bfloat16"
+    assert described["parameters"] > 10_000 and described["trainable"] is False
+    assert described["steps"] == (4 if folder.name == "klein" else 20)
     loaded.unload()
     assert not hasattr(loaded, "pipeline")
 
@@ -119,7 +119,7 @@ def test_folders_are_recognised_without_torch(folder: Path, tiny_base: Path) -> 
     assert is_editor(folder) and is_editor(str(folder))
     assert not is_editor(tiny_base)
     assert not is_editor("no such thing")
-    assert not is_editor("nobody/nothing")  # tests are offline, and it is not in the cache
+    assert not is_editor("nobody/nothing")  # tests are offline, and it is not cached
     with pytest.raises(SwirlError, match=r"nobody/nothing has no model_index.json that this machine can reach"):
         load_editor("nobody/nothing", "cpu")
     code = (
@@ -157,7 +157,7 @@ def test_a_missing_score_is_a_dash(monkeypatch, tmp_path: Path, capsys) -> None:
     assert prediction == {"state": "hall, go", "score": None, "log_prob": None}
 
 
-def test_a_safety_checker_is_left_where_it_is(tmp_path: Path) -> None:
+def test_a_safety_checker_is_not_loaded(tmp_path: Path) -> None:
     folder = editing.build_pix2pix(tmp_path / "checked")
     index = json.loads((folder / "model_index.json").read_text())
     index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
@@ -201,10 +201,10 @@ def rename_class(folder: Path, name: object) -> None:
         (lambda f: shutil.rmtree(f / "tokenizer"), "lacks the part tokenizer"),
         (lambda f: shutil.rmtree(f / "scheduler"), "lacks the part scheduler"),
         (lambda f: (f / "model_index.json").write_text("{"), "cannot be read as JSON"),
-        (lambda f: (f / "model_index.json").write_text("[]"), "of the kind None"),
+        (lambda f: (f / "model_index.json").write_text("[]"), "of the class None"),
         (lambda f: (f / "model_index.json").unlink(), "has no model_index.json"),
-        (lambda f: rename_class(f, "StableDiffusionPipeline"), "of the kind StableDiffusionPipeline"),
-        (lambda f: rename_class(f, ["own_code", "Pipeline"]), "of the kind"),
+        (lambda f: rename_class(f, "StableDiffusionPipeline"), "of the class StableDiffusionPipeline"),
+        (lambda f: rename_class(f, ["own_code", "Pipeline"]), "of the class"),
     ],
 )
 def test_a_spoilt_pipeline_is_named(folder: Path, tmp_path: Path, spoil, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Sampling and scoring against the plain way of doing them."""
+"""Sampling and scoring match a plain forward pass and the generation of transformers."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def test_top_k_and_top_p_keep_only_the_likeliest() -> None:
     assert (drawn == 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
-def test_chunks_cover_every_row_once_within_the_bounds() -> None:
+def test_batches_cover_every_row_once_within_the_bounds() -> None:
     lengths = [30_000, 10, 10, 40_000, 5, 5]
     runs = list(batches_within_token_limit(lengths))
     assert [i for start, end in runs for i in range(start, end)] == list(range(6))
     assert runs == [(0, 1), (1, 3), (3, 4), (4, 6)]
 
 
-def test_playing_puts_everything_back(world: WorldModel) -> None:
+def test_activating_an_adapter_restores_everything_afterwards(world: WorldModel) -> None:
     world.model.set_adapter("idm")
     world.model.train()
     before = {name for name, p in world.model.named_parameters() if p.requires_grad}

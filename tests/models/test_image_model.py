@@ -1,4 +1,4 @@
-"""A model of pictures: words and image codes in one vocabulary, each answer restricted to its own part."""
+"""An image model: one vocabulary of words and image codes, each answer restricted to its own part."""
 
 from __future__ import annotations
 

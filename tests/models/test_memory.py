@@ -1,4 +1,4 @@
-"""The estimate of GPU memory against sums done by hand."""
+"""The estimate of GPU memory matches sums done by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIQUID = {
     "hidden": 3072,
     "vocabulary": 8192,
     "key_value_width": 4096,
-    "inner": 24_576,
+    "feed_forward_width": 24_576,
     "prompts": 1,
     "group_size": 8,
     "prompt_tokens": 1100,
@@ -58,10 +58,10 @@ def test_what_each_number_changes() -> None:
     assert estimate_memory(**SMALL, bits=32).weights == 4000
     assert estimate_memory(**SMALL, bits=8).weights == 1000
     assert estimate_memory(**SMALL, bits=4).weights == 516  # 4.127 bits each
-    assert estimate_memory(**SMALL, outside=50).weights == base.weights + 100
+    assert estimate_memory(**SMALL, vision_parameters=50).weights == base.weights + 100
     assert estimate_memory(**SMALL, lora_parameters=1).adapters == 24
     assert estimate_memory(**SMALL, checkpointing=False).activations == 3 * 4 * 11 * 2 * (8 * 12 + 3 * 32) * 2
-    assert estimate_memory(**SMALL, inner=12).activations == 3 * 4 * 11 * (2 * 12 + 11 * 12) * 2
+    assert estimate_memory(**SMALL, feed_forward_width=12).activations == 3 * 4 * 11 * (2 * 12 + 11 * 12) * 2
     halves = estimate_memory(**SMALL, micro_batches=2)
     assert (halves.activations, halves.logits) == (base.activations / 2, base.logits / 2)
     assert halves.adapters == base.adapters
@@ -88,10 +88,10 @@ def test_liquid_in_full_by_hand() -> None:
 
 def test_no_more_is_drawn_at_once_than_there_is_room_for() -> None:
     many = estimate_memory(**{**LIQUID, "prompts": 32, "micro_batches": 32})
-    assert many.cache == 8 * 2124 * 2 * 28 * 4096 * 2  # eight rows again, for a ninth would be beyond 8 GB
+    assert many.cache == 8 * 2124 * 2 * 28 * 4096 * 2  # eight rows again, because a ninth would exceed 8 GB
     assert many.total == estimate_memory(**LIQUID).total
     one = estimate_memory(**{**LIQUID, "prompts": 1, "group_size": 2, "completion_tokens": 40_000, "micro_batches": 2})
-    assert one.cache == 41_100 * 2 * 28 * 4096 * 2  # a single row is drawn, however long
+    assert one.cache == 41_100 * 2 * 28 * 4096 * 2  # a single row is sampled, however long it is
 
 
 UNIFIED = {
@@ -118,19 +118,21 @@ def test_a_presets_sentence_follows_from_the_estimate(name: str) -> None:
             completion_tokens=answer,
             micro_batches=32,
             key_value_width=shape.key_value_width,
-            inner=shape.inner,
-            outside=shape.vision_parameters,
+            feed_forward_width=shape.feed_forward_width,
+            vision_parameters=shape.vision_parameters,
         ).gigabytes
         for vocabulary, group, prompt, answer in (
             (shape.codebook_size, 8, shape.frame_tokens, shape.frame_tokens),
-            (shape.words, 16, 2 * shape.frame_tokens, 128),
+            (shape.text_vocabulary, 16, 2 * shape.frame_tokens, 128),
         )
     ]
     assert re.search(r"(\d+) GB", preset.needs)[1] == str(math.ceil(max(by_hand)))
     assert preset.settings.max_state_tokens >= shape.frame_tokens
     assert preset.settings.max_prompt_tokens >= 2 * shape.frame_tokens + 64 + 128
-    said = {way: (p.group_size, p.beta, p.temperature, p.top_p, p.top_k, p.max_grad_norm) for way, p in phases.items()}
-    assert said == {"forward": (8, 0.04, 0.75, 0.96, 4096, 1.0), "inverse": (16, 0.1, 0.7, 0.9, 50, 0.1)}
+    values = {
+        way: (p.group_size, p.beta, p.temperature, p.top_p, p.top_k, p.max_grad_norm) for way, p in phases.items()
+    }
+    assert values == {"forward": (8, 0.04, 0.75, 0.96, 4096, 1.0), "inverse": (16, 0.1, 0.7, 0.9, 50, 0.1)}
     assert (preset.settings.learning_rate, preset.settings.max_action_tokens) == (1e-6, 128)
 
 
@@ -138,10 +140,10 @@ def test_the_shapes_count_their_weights() -> None:
     for shape in UNIFIED.values():
         attention = 2 * shape.hidden * max(shape.hidden, shape.key_value_width if shape is model_sizes.LIQUID_7B else 0)
         attention += 2 * shape.hidden * shape.key_value_width
-        layers = shape.layers * (attention + 3 * shape.hidden * shape.inner)
-        tables = 1 if shape is model_sizes.LIQUID_7B else 2  # Gemma's embeddings are its head
-        # Janus's codes are not in its vocabulary.
-        vocabulary = shape.words + (
+        layers = shape.layers * (attention + 3 * shape.hidden * shape.feed_forward_width)
+        tables = 1 if shape is model_sizes.LIQUID_7B else 2  # Gemma ties its embeddings to its head
+        # The vocabulary of Janus does not include its codes.
+        vocabulary = shape.text_vocabulary + (
             0 if shape in (model_sizes.JANUS_PRO_1B, model_sizes.JANUS_PRO_7B) else shape.codebook_size
         )
         assert layers + tables * vocabulary * shape.hidden == pytest.approx(shape.parameters, rel=0.01)
@@ -151,7 +153,7 @@ def test_with_grouped_queries_learning_needs_more() -> None:
     found = estimate_memory(**{**LIQUID, "key_value_width": 1024})
     assert found.activations == 8 * 2124 * (28 * 3072 + 8 * 3072 + 3 * 24_576) * 2  # 6.3 GB
     assert memory_estimate.LOGITS_AT_ONCE < 8 * 1024 * 8192
-    assert found.logits == 64_000_000 * 3 * 4  # one block, whatever the step's size
+    assert found.logits == 64_000_000 * 3 * 4  # one block, whatever the size of the step
     assert found.cache == 0
 
 

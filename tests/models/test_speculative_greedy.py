@@ -1,4 +1,4 @@
-"""Greedy answers by checking a guess: those of one token a pass, whatever the guess, and its log-probability."""
+"""Greedy decoding with guesses equals one token per pass, whatever the guess, and scores the guess."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def greedy(world: WorldModel, prompts, support: TokenSupport, ends: set[int]) ->
 
 
 def spoilt(completion: list[int], places: int) -> list[int]:
-    """A completion with so many of its ids replaced."""
+    """A completion with `places` of its ids replaced."""
     return [12 if i % 3 == 1 and i < 3 * places else token for i, token in enumerate(completion)]
 
 
@@ -48,9 +48,9 @@ def test_the_answer_is_the_greedy_one_whatever_the_guess(world: WorldModel, supp
         counter = count()
         with world.activate_adapter("fwm") as model:
             found, scores = speculative_greedy_decode(model, prompts, guesses, HOW, ends, 0, support, counter.__next__)
-            told = completion_log_probs(model, prompts, guesses, 0, support)
+            expected = completion_log_probs(model, prompts, guesses, 0, support)
         assert found == right
-        assert all(torch.allclose(ours, theirs, atol=1e-4) for ours, theirs in zip(scores, told, strict=True))
+        assert all(torch.allclose(ours, theirs, atol=1e-4) for ours, theirs in zip(scores, expected, strict=True))
         passes.append(next(counter))
     assert passes[0] == 1 and passes[1] <= 3 < passes[3]
 
@@ -63,8 +63,8 @@ def test_states_and_actions_are_those_decoded_greedily(world: WorldModel) -> Non
         assert [state for state, _ in world.imagine_with_guesses(states, actions, guesses)] == plain
     pairs = list(zip(states, states[::-1], strict=True))
     inferred = [found.action for found in world.infer(pairs, alternatives=1)]
-    told = world.infer_with_guesses(pairs, actions)
-    assert [action for action, _ in told] == inferred
+    guessed = world.infer_with_guesses(pairs, actions)
+    assert [action for action, _ in guessed] == inferred
     scores = world.inverse_log_prob(states, states[::-1], actions)
-    assert [score.total for _, score in told] == pytest.approx([score.total for score in scores], abs=1e-3)
-    assert [score.tokens for _, score in told] == [score.tokens for score in scores]
+    assert [score.total for _, score in guessed] == pytest.approx([score.total for score in scores], abs=1e-3)
+    assert [score.tokens for _, score in guessed] == [score.tokens for score in scores]

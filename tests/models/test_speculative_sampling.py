@@ -1,4 +1,4 @@
-"""Drawing along a draft: the very same completions as one token a step, in fewer passes."""
+"""Speculative sampling gives the same completions as one token per pass, in fewer passes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def world(request, tiny_base: Path, tiny_qwen: Path, tmp_path_factory) -> WorldM
 
 
 class Drawing:
-    """Completions of two prompts of different lengths, and how many passes each draw took."""
+    """Samples completions of two prompts of different lengths and counts the forward passes."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Drawing:
 
 
 def spoilt(completion: list[int]) -> list[int]:
-    """A completion with an id replaced, one left out and one put in."""
+    """A completion with one id replaced, one removed and one inserted."""
     return [*completion[:3], 7, *completion[4:8], *completion[9:13], 8, *completion[13:]]
 
 
@@ -83,7 +83,7 @@ def test_a_draft_is_found_again_after_words_came_or_went() -> None:
     assert row.guesses(3) == [1, 2, 3]
     assert row.accept_token(1, {0}, 99) and row.accept_token(2, {0}, 99)
     assert not row.accept_token(9, {0}, 99) and row.guesses(2) == [4, 5]  # 3 became 9
-    assert not row.accept_token(5, {0}, 99)  # 4 went
+    assert not row.accept_token(5, {0}, 99)  # 4 was skipped
     assert not row.accept_token(6, {0}, 99) and row.guesses(2) == [7]
     picture = SpeculativeRow(0, [1, 1, 2, 1, 1, 3], is_position_fixed=True)
     assert (
@@ -94,7 +94,7 @@ def test_a_draft_is_found_again_after_words_came_or_went() -> None:
     assert not picture.accept_token(0, {0}, 6) and picture.done and picture.guesses(9) == []
 
 
-def test_caches_without_room_for_gaps_are_left_alone(world: WorldModel) -> None:
+def test_caches_that_cannot_be_masked_are_not_used(world: WorldModel) -> None:
     assert supports_speculation(world.model, DynamicCache())
     config = world.model.get_base_model().config
     assert not supports_speculation(world.model, StaticCache(config, max_cache_len=8))
@@ -105,7 +105,7 @@ def test_caches_without_room_for_gaps_are_left_alone(world: WorldModel) -> None:
         config._attn_implementation = before
 
 
-def test_a_draw_ends_when_its_watch_raises(world: WorldModel) -> None:
+def test_sampling_ends_when_the_interrupt_check_raises(world: WorldModel) -> None:
     def enough() -> None:
         raise TimeoutError
 

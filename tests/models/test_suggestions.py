@@ -1,4 +1,4 @@
-"""Which actions a model suggests, and in which order."""
+"""The actions that a model suggests, and their order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def world(tiny_base: Path, tmp_path_factory) -> WorldModel:
 def suggested(
     world: WorldModel, monkeypatch: pytest.MonkeyPatch, drawn: Sequence[str], read: dict[str, tuple[str, float]]
 ) -> list[str]:
-    """What is suggested where these states are drawn, and these actions read from them with these probabilities."""
+    """The suggestions if these states are sampled, and these actions inferred from them with these probabilities."""
 
     def infer(pairs: Sequence[tuple[State, State]], *, alternatives: int) -> list[Inference]:
         found = [read[after.text] for before, after in pairs if before == HALL]

@@ -1,4 +1,4 @@
-"""As many threads as a model can use."""
+"""The number of CPU threads depends on the size of the model."""
 
 from __future__ import annotations
 

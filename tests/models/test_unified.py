@@ -1,4 +1,4 @@
-"""The tiny unified models do what unified.py says of the real ones: ids of pictures, logits of ids, gradients."""
+"""The tiny unified models behave as unified.py describes the real ones: ids of images, logits of ids, gradients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def with_adapter(model: torch.nn.Module, name: str) -> PeftModel:
 def gradient_reaches_the_adapter_alone(model: PeftModel, loss: torch.Tensor) -> None:
     loss.backward()
     reached = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
-    # B is 0 at first, so that A's gradient is 0 until the first step.
+    # B starts at 0, so the gradient of A is 0 until the first step.
     assert reached == {name for name, _ in model.named_parameters() if ".lora_B.fwm." in name}
     assert len(reached) == 2 * 7  # layers x matrices
     model.zero_grad()
@@ -132,7 +132,7 @@ def test_janus_draws_by_its_generation_head(janus: Path) -> None:
     hidden = model.model.language_model(inputs_embeds=torch.cat([prompt, drawn], dim=1)).last_hidden_state[:, -16:]
     logits = model.model.generation_head(hidden)
     assert logits.shape == (1, 16, unified.CODES)
-    with torch.no_grad():  # one after the other, with a cache
+    with torch.no_grad():  # one token at a time, with a cache
         out = model.model.language_model(inputs_embeds=prompt, use_cache=True)
         for i in range(16):
             step = model.model.generation_head(out.last_hidden_state[:, -1])
@@ -154,7 +154,7 @@ def test_janus_ids_are_those_whose_directions_lie_nearest(janus: Path) -> None:
         assert torch.equal(ids, nearest)
         drawn = model.decode_image_tokens(ids)
     assert drawn.shape == (1, 64, 64, 3)
-    # A codebook of unlike lengths tells the two ways of measuring apart.
+    # With vectors of different lengths, angle and distance give different codes.
     vq.quantize.embedding.weight.data *= torch.linspace(0.1, 10, unified.CODES)[:, None]
     with torch.no_grad():
         assert torch.equal(unified.janus_ids(model, pixels), ids)
@@ -204,7 +204,7 @@ def test_emu3_is_trained_through_the_visual_tokens_logits(emu3: Path) -> None:
     ids = torch.tensor([[*prompt, *frame.tolist()]])
     hidden = model.model.text_model(input_ids=ids).last_hidden_state[:, len(prompt) - 1 : -1]
     first = model.vocabulary_mapping.image_tokens[0]
-    chosen = frame != model.vocabulary_mapping.eol_token_id  # ends of lines are no choice
+    chosen = frame != model.vocabulary_mapping.eol_token_id  # ends of lines are forced
     logits = hidden[:, chosen] @ model.lm_head.weight[first:].T
     torch.testing.assert_close(logits, peft(input_ids=ids).logits[:, len(prompt) - 1 : -1][:, chosen][..., first:])
     # The placeholders of a prompt stand for the same ids.
@@ -228,7 +228,7 @@ def test_emu3s_image_tokenizer_must_stay_in_eval_mode(emu3: Path) -> None:
 
     still = latents()
     torch.testing.assert_close(latents(), still)
-    model.train()  # its batch norms then take the batch's own mean, and change what they had learnt
+    model.train()  # its batch norms then use the statistics of the batch and overwrite the learnt ones
     assert (latents() - still).abs().max() > 1e-3
     model.eval()
     assert (latents() - still).abs().max() > 1e-6

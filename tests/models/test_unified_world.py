@@ -1,4 +1,4 @@
-"""Liquid, Janus and Emu3 at a tiny random size as world models: loaded, asked, drawn, scored, saved."""
+"""Tiny random Liquid, Janus and Emu3 models as world models: loading, prompts, sampling, scoring, saving."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_a_frame_is_its_codes_and_is_drawn_from_them(world: WorldModel, states: 
     drawn = world.codec.decode_state(world.state_completion(states[0]))
     assert pictures.pixels(drawn.picture).shape == (*world.codec.size, 3)
     assert world.codec.encode_state(drawn) == ids == world.codec.to_prompt_state(world.state_completion(states[0]))
-    world.model.train()  # where batch norms would follow the batch
-    world.codec._known.clear()
+    world.model.train()  # where batch norms would use the statistics of the batch
+    world.codec._cache.clear()
     world.codec.prepare(states[1:])
     again = world.codec.encode_state(states[0])
     redrawn = world.codec.decode_state(ids)
@@ -70,7 +70,7 @@ def test_a_frame_is_its_codes_and_is_drawn_from_them(world: WorldModel, states: 
     assert (again, redrawn) == (ids, drawn)
 
 
-def test_prompts_are_written_in_the_models_own_manner(folder: Path, world: WorldModel, states: list[State]) -> None:
+def test_prompts_follow_the_format_of_the_model(folder: Path, world: WorldModel, states: list[State]) -> None:
     ids = world.codec.encode_state(states[0])
     row_end = world.codec.row_end
     shift = unified.CODES if folder.name == "janus" else 0
@@ -130,7 +130,7 @@ def test_answers_are_of_one_kind_and_pictures_whole(world: WorldModel, states: l
 
 
 def reference_log_prob(world: WorldModel, prompt: list[int], answer: list[int]) -> float:
-    """log P of a frame, one token after the other, by the published classes' own calls."""
+    """log P of a frame, computed with the calls of the published classes."""
     base = world.model.get_base_model()
     kind, first = base.config.model_type, world.codec.offset
     with world.activate_adapter("fwm"), torch.no_grad():
@@ -158,7 +158,7 @@ def test_probabilities_are_the_published_models(world: WorldModel, states: list[
     (score,) = world.log_prob("fwm", [prompt], [answer], answer="state")
     assert score.tokens == 16
     assert score.total == pytest.approx(reference_log_prob(world, prompt, answer), abs=1e-3)
-    # A batch of unlike lengths gives the same.
+    # A batch of different lengths gives the same result.
     others = [prompt, world.layout.forward_prompt(states[1], "a much longer action than the first"), prompt]
     together = world.log_prob("fwm", others, [answer] * 3, answer="state")
     assert together[0].total == pytest.approx(score.total, abs=1e-3)
@@ -168,7 +168,7 @@ def test_probabilities_are_the_published_models(world: WorldModel, states: list[
 
 
 def test_sampling_follows_the_probabilities(world: WorldModel, states: list[State]) -> None:
-    """The greedy answer, drawn with a cache, is the likeliest token at every place when scored without one."""
+    """Each token of the greedy answer, sampled with a cache, is the likeliest one when scored without a cache."""
     prompt = world.layout.forward_prompt(states[0], "go")
     (row,) = world.sample("fwm", [prompt], 1, SamplingConfig(99, 0.0), answer="state")
     total = world.log_prob("fwm", [prompt], [row], answer="state")[0].total
@@ -218,7 +218,7 @@ def test_pictures_are_coded_by_angle_in_janus(tmp_path: Path, states: list[State
     images = world.codec.image_tokenizer
     before = world.codec.encode_state(states[0])
     images.vq.quantize.embedding.weight.data *= torch.linspace(0.1, 10, unified.CODES)[:, None]
-    world.codec._known.clear()
+    world.codec._cache.clear()
     assert world.codec.encode_state(states[0]) == before
 
 
@@ -234,10 +234,10 @@ def test_what_a_model_lacks_is_named(tmp_path: Path) -> None:
     codes = config["vocabulary_map"]
     codes[a], codes[b] = codes[b], codes[a]
     (emu3 / "config.json").write_text(json.dumps(config))
-    with pytest.raises(SwirlError, match="not one run"):
+    with pytest.raises(SwirlError, match="not consecutive ids"):
         load_world_model(tmp_path, str(emu3), "cpu")
     (emu3 / "processor_config.json").unlink()
     codes[a], codes[b] = codes[b], codes[a]
     (emu3 / "config.json").write_text(json.dumps(config))
-    with pytest.raises(SwirlError, match="how its pictures are scaled"):
+    with pytest.raises(SwirlError, match=r"image processor of the model .*emu3 cannot be loaded"):
         load_world_model(tmp_path, str(emu3), "cpu")

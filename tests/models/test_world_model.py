@@ -1,4 +1,4 @@
-"""Checkpoints on disk, what a world model answers, and what is said when something is missing."""
+"""Checkpoints on disk, the answers of a world model, and the messages if something is missing."""
 
 from __future__ import annotations
 

@@ -1,40 +1,40 @@
-"""The real unified models at a tiny random size, saved as their checkpoints are; nothing is downloaded.
+"""Builds tiny random versions of the real unified models, saved like their published checkpoints, without downloads.
 
-How each turns a picture into ids, and where the logits of picture ids come from:
+How each model turns an image into ids, and where the logits of image ids come from:
 
 Liquid (`build_liquid`): a plain `GemmaForCausalLM`. Words are ids below `len(tokenizer)` (256 000 in the original, with
     `<boi>` and `<eoi>` among them: their ids come from the tokenizer); the code c of the VQ tokenizer is the id
     `len(tokenizer) + c`, and `vocab_size` is the sum. `embed_tokens` and `lm_head` (tied) cover both. The VQ tokenizer
-    is a model of its own (`codec/` here; the original's is converted by `swirl.codecs.vqgan_conversion`): a frame is
-    scaled to 512 x 512 and becomes 32 x 32 codes in reading order. The original pads to a square with (122, 116, 104)
-    first.
+    is a separate model (`codec/` here; `swirl.codecs.vqgan_conversion` converts the original's): a frame is scaled to
+    512 x 512 and becomes 32 x 32 codes in reading order. The original first pads to a square with (122, 116, 104).
     Reading: `<bos><start_of_turn>user\\n<boi>` codes `<eoi>\\n` text `<end_of_turn>\\n<start_of_turn>model\\n`, answer
-    up to `<end_of_turn>`. Drawing a picture: the prompt ends with `<boi>`, exactly 1024 codes follow, then `<eoi>`.
+    up to `<end_of_turn>`. Drawing an image: the prompt ends with `<boi>`, exactly 1024 codes follow, then `<eoi>`.
     Original sampling: classifier-free guidance 7 against `<unconditional><boi>`, temperature 0.99, top-k 4096, top-p
     0.96. Logits of codes: `lm_head.weight[len(tokenizer):]` alone.
 
-Janus (`build_janus`): three ways to see. A picture that is read goes through the vision tower and the aligner
-    (`model.get_image_features(pixel_values).pooler_output`, (B, num_image_tokens, hidden)), scattered over the
-    placeholders between `<begin_of_image>` and `<end_of_image>`; it has no ids. A picture that is drawn is ids of the
-    VQ tokenizer, 0 ... num_embeddings - 1, which are NOT in the vocabulary: they come in by
-    `prepare_embeddings_for_image_generation(ids)` ((B, T) to (B, T, hidden)) and their logits go out by
-    `model.generation_head(hidden)`, (..., num_embeddings). Text logits: `lm_head`. So log P(picture) feeds
-    `inputs_embeds` = [prompt, `<begin_of_image>`, ids but the last] to `model.language_model` and takes the states from
-    the `<begin_of_image>` on. Pixels: `vqmodel.decode(ids)` is NCHW in [-1, 1] (`decode_image_tokens` is the same in
-    NHWC). Ids of a picture: the quantizer of transformers compares without normalising, where the original, and
-    `get_codebook_entry` that decodes, normalise both sides: take `janus_ids` below, not `vqmodel.encode(...)`.
+Janus (`build_janus`): separate paths for reading and drawing. To read an image, the vision tower and the aligner
+    (`model.get_image_features(pixel_values).pooler_output`, (B, num_image_tokens, hidden)) give features, which replace
+    the placeholders between `<begin_of_image>` and `<end_of_image>`; there are no ids. A drawn image consists of ids of
+    the VQ tokenizer, 0 ... num_embeddings - 1, which are NOT in the vocabulary: they enter through
+    `prepare_embeddings_for_image_generation(ids)` ((B, T) to (B, T, hidden)), and `model.generation_head(hidden)` gives
+    their logits, (..., num_embeddings). Text logits: `lm_head`. So log P(image) feeds `inputs_embeds` = [prompt,
+    `<begin_of_image>`, all ids but the last] to `model.language_model` and uses the hidden states from
+    `<begin_of_image>` on. Pixels: `vqmodel.decode(ids)` is NCHW in [-1, 1] (`decode_image_tokens` is the same in
+    NHWC). Ids of an image: the quantizer of transformers compares without normalising, while the original, and
+    `get_codebook_entry`, which decodes, normalise both sides: use `janus_ids` below, not `vqmodel.encode(...)`.
 
-Emu3 (`build_emu3`): one vocabulary. `model.get_image_tokens(pixel_values, image_sizes)` gives the ids of all pictures
-    flat and int32, each row of codes closed by the end of line `<|extra_200|>`: height x (width + 1) ids. In a prompt
-    they stand as `<|image start|>4*4<|image token|>` ids `<|extra_201|><|image end|>`, height and width in codes as
+Emu3 (`build_emu3`): one vocabulary. `model.get_image_tokens(pixel_values, image_sizes)` gives the ids of all images,
+    flat and int32, each row of codes followed by the end of line `<|extra_200|>`: height x (width + 1) ids. In a prompt
+    they appear as `<|image start|>4*4<|image token|>` ids `<|extra_201|><|image end|>`, height and width in codes as
     text. The code c is the id of `<|visual token 00000c|>`, 6 digits: `vocabulary_mapping` reads
     `config.vocabulary_map`, names to ids of the whole vocabulary. Given ids, the placeholder `<image>` is not needed.
-    Logits: `lm_head` at the ids of visual tokens, one run at the vocabulary's end; the ends of lines are no choice and
-    are put in by hand. Back: `decode_image_tokens(image_tokens=, height=, width=)` wants (B, height x (width + 1) + 3),
-    the last three (`<|extra_201|>`, `<|image end|>`, end of text) of any value, and gives NCHW in about [-1, 1].
-    The image processor keeps a picture's shape: make it square first, or the number of ids varies. Batch norms make
-    the image tokenizer's codes wrong, and themselves, in train mode. `AutoModelForCausalLM` maps an Emu3 folder to the
-    text-only class and fills it with random numbers: load `Emu3ForConditionalGeneration` by name.
+    Logits: `lm_head` at the ids of visual tokens, consecutive at the end of the vocabulary; the ends of lines are
+    forced and inserted by hand. Decoding: `decode_image_tokens(image_tokens=, height=, width=)` wants (B, height x
+    (width + 1) + 3), the last three (`<|extra_201|>`, `<|image end|>`, end of text) of any value, and returns NCHW in
+    about [-1, 1]. The image processor keeps the shape of an image: make it square first, or the number of ids varies.
+    In train mode, batch norms make the image tokenizer's codes wrong and overwrite their own statistics.
+    `AutoModelForCausalLM` maps an Emu3 folder to the text-only class and fills it with random numbers: load
+    `Emu3ForConditionalGeneration` by name.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def build_liquid(folder: Path) -> Path:
 
 
 def build_codec(folder: Path) -> None:
-    """A VQModel in the Chameleon VQGAN's shape: attention in the middle, factor 8, 32 pixels a side."""
+    """A VQModel in the shape of the Chameleon VQGAN: attention in the middle, factor 8, 32 pixels per side."""
     VQModel(
         block_out_channels=(32,) * 4,
         down_block_types=("DownEncoderBlock2D",) * 4,
@@ -153,7 +153,7 @@ def build_janus(folder: Path) -> Path:
         },
         vq_config={
             "base_channels": 32,
-            "channel_multiplier": [1, 1, 1, 1, 1],  # four halvings: 16 pixels a code
+            "channel_multiplier": [1, 1, 1, 1, 1],  # four halvings: 16 pixels per code
             "num_res_blocks": 1,
             "embed_dim": 8,
             "latent_channels": 32,
@@ -176,7 +176,7 @@ def build_janus(folder: Path) -> Path:
 
 
 def janus_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level, with the special tokens under the names that the processor asks for."""
+    """A byte-level tokenizer with the special tokens under the names that the processor expects."""
     named = {"image_token": "<image_placeholder>", "boi_token": "<begin_of_image>", "eoi_token": "<end_of_image>"}
     inner = Tokenizer(models.BPE(vocab={piece: number for number, piece in enumerate(letters())}, merges=[]))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -193,21 +193,21 @@ def janus_tokenizer() -> PreTrainedTokenizerFast:
 
 @torch.no_grad()
 def janus_ids(model: JanusForConditionalGeneration, pixel_values: torch.Tensor) -> torch.Tensor:
-    """The ids (B, T) of pictures (B, 3, H, W) in [-1, 1], as the original quantises: by angle, not by distance."""
+    """The ids (B, T) of images (B, 3, H, W) in [-1, 1], quantised by angle as in the original, not by distance."""
     vq = model.model.vqmodel
     latents = vq.quant_conv(vq.encoder(pixel_values)).flatten(2).transpose(1, 2)
     return (normalize(latents, dim=-1) @ normalize(vq.quantize.embedding.weight, dim=-1).T).argmax(dim=-1)
 
 
 def build_emu3(folder: Path) -> Path:
-    """An Emu3 that makes 4 x 4 codes of 32 x 32 pixels; its processor takes a factor of 8 for granted."""
+    """An Emu3 that makes 4 x 4 codes of 32 x 32 pixels; its processor assumes a factor of 8."""
     torch.manual_seed(0)
     tokenizer = emu3_tokenizer()
     config = Emu3Config(
         vq_config={
             "codebook_size": CODES,
             "base_channels": 32,
-            "channel_multiplier": [1, 1, 1, 1],  # three halvings: 8 pixels a code
+            "channel_multiplier": [1, 1, 1, 1],  # three halvings: 8 pixels per code
             "num_res_blocks": 1,
             "hidden_size": 32,
             "attn_resolutions": [3],
@@ -233,7 +233,7 @@ def build_emu3(folder: Path) -> Path:
 
 
 def emu3_tokenizer() -> GPT2Tokenizer:
-    """Byte-level, with the original's special tokens, and the visual tokens at the end."""
+    """A byte-level tokenizer with the original's special tokens and the visual tokens at the end."""
     named = {
         "image_token": "<image>",
         "boi_token": "<|image start|>",

@@ -1,4 +1,4 @@
-"""The base for texts of any words: the random steps it learns from, and what the shipped one can do."""
+"""The base model for texts of any words: its random training data, and the accuracy of the shipped model."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from swirl.recipes.tiny_copier import Stage, build_copier, completion_token_accu
 def test_a_random_step_changes_what_its_action_says():
     rng = random.Random(0)
     steps = [random_transition(rng, rng.randint(1, 40)) for _ in range(500)]
-    unchanged = [said for before, said, after in steps if before == after]
-    assert 25 < sum(not said for said in unchanged) < 100
-    for before, said, after in steps:
-        assert all(len(TAGS) <= token < 1024 for token in (*before, *said, *after))
-        assert set(after) <= {*before, *said}  # what is new is in the action
-        assert len(after) >= len(before) - 12 and len(said) <= 16
+    unchanged = [action for before, action, after in steps if before == after]
+    assert 25 < sum(not action for action in unchanged) < 100
+    for before, action, after in steps:
+        assert all(len(TAGS) <= token < 1024 for token in (*before, *action, *after))
+        assert set(after) <= {*before, *action}  # the action contains every new id
+        assert len(after) >= len(before) - 12 and len(action) <= 16
 
 
 def test_both_tasks_are_laid_out_as_a_prompt_is():

@@ -1,4 +1,4 @@
-"""The command that rebuilds the shipped models, with a few steps of each stage."""
+"""The command that rebuilds the shipped models, run with a few steps per stage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ def test_every_stage_runs_and_the_model_loads(name: str, kind: str, tmp_path: Pa
     small = CodecShape(codes=32, channels=16)
     short = {"forward_steps": 2}
     if kind == "image":
-        short = {"mixed": tiny_models.MixedRounds(steps=2, aim=1.0, most=2), "random_board_steps": 2, "codec": small}
+        short = {
+            "mixed": tiny_models.MixedRounds(steps=2, target_exact_match=1.0, max_rounds=2),
+            "random_board_steps": 2,
+            "codec": small,
+        }
     monkeypatch.setitem(tiny_models.RECIPES, name, replace(tiny_models.RECIPES[name], **FEW, **short))
     monkeypatch.setattr(tiny_models.score_stage, "__defaults__", (4,))
     new_codec(small).save(tmp_path / "codec")
@@ -43,7 +47,7 @@ def test_every_stage_runs_and_the_model_loads(name: str, kind: str, tmp_path: Pa
 
 def test_random_boards_change_one_or_two_codes(tiny_pictures: Path, tmp_path: Path) -> None:
     world = load_world_model(tmp_path, str(tiny_pictures), "cpu")
-    pairs = tiny_models.random_boards(world, 10, seed=0)
+    pairs = tiny_models.random_board_pairs(world, 10, seed=0)
     for forward, inverse in zip(pairs[::2], pairs[1::2], strict=True):
         before, after = forward[0][-17:-1], forward[1]
         changed = [code for pair in zip(before, after, strict=True) if pair[0] != pair[1] for code in pair]
@@ -51,10 +55,12 @@ def test_random_boards_change_one_or_two_codes(tiny_pictures: Path, tmp_path: Pa
         assert inverse[1] == [*changed, world.layout.end_id]
 
 
-def test_the_mixed_rounds_end_when_the_aim_is_reached(monkeypatch) -> None:
+def test_the_mixed_rounds_end_when_the_target_is_reached(monkeypatch) -> None:
     seeds, scores = [], iter([0.1, 0.44, 0.9])
     monkeypatch.setattr(tiny_models, "train_stage", lambda *_, seed, **__: seeds.append(seed))
     monkeypatch.setattr(tiny_models, "score_stage", lambda *_: {"forward/exact_match": next(scores)})
     blocks = tiny_models.RECIPES["tiny-blocks"]
-    tiny_models.train_both(None, blocks, tiny_models.MixedRounds(steps=1, aim=0.43, most=9), [], seed=5)
+    tiny_models.train_both(
+        None, blocks, tiny_models.MixedRounds(steps=1, target_exact_match=0.43, max_rounds=9), [], seed=5
+    )
     assert seeds == [7, 8]

@@ -68,7 +68,7 @@ def test_a_worker_started_from_a_rank_is_not_a_rank(tmp_path: Path, monkeypatch:
         "import os; print(sorted(name for name in os.environ if 'RANK' in name or 'WORLD' in name or 'TORCHE' in name))"
     )
     pid, started = processes.spawn(["-c", code], tmp_path / "log.txt")
-    process = processes.find(pid, started)
+    process = processes.find_process(pid, started)
     if process is not None:
         process.wait(30)
     assert (tmp_path / "log.txt").read_text() == "[]\n"

@@ -64,7 +64,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     home.mkdir()
     yield home
     for run in History(home).runs():
-        process = processes.find(run.pid, run.pid_started)
+        process = processes.find_process(run.pid, run.pid_started)
         if process is not None and process.pid != os.getpid():
             process.kill()
 

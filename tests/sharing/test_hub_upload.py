@@ -156,7 +156,9 @@ def test_a_wrong_token_is_one_sentence_that_does_not_show_it(
     home = tmp_path / "home"
     done = python("-m", "swirl", "--home", str(home), "push", ASSET, "--to", "me/other", token="hf_wrong")
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.splitlines()[-1].startswith("swirl: Nothing was uploaded to me/other: the Hub does not know")
+    assert done.stderr.splitlines()[-1].startswith(
+        "swirl: Nothing was uploaded to me/other: the Hub does not accept this token"
+    )
     assert "hf_wrong" not in done.stderr and "Traceback" not in done.stderr
 
 
@@ -189,10 +191,10 @@ def test_a_missing_token_or_name_is_reported_before_any_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    with pytest.raises(UsageError, match="no token to write to the Hub with; set HF_TOKEN"):
+    with pytest.raises(UsageError, match="no token for writing to the Hub; set HF_TOKEN"):
         require_write_token("me/world", " ")
     with pytest.raises(UsageError, match="write it as owner/name"):
         require_write_token("world", TOKEN)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SwirlError, match="stay offline; unset HF_HUB_OFFLINE"):
+    with pytest.raises(SwirlError, match="set to offline mode; unset HF_HUB_OFFLINE"):
         upload(tmp_path / "folder", "me/world", kind="model", token=TOKEN, private=False)

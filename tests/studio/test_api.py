@@ -91,7 +91,7 @@ def test_a_picture_goes_out_as_it_came_in(client: Client, served: tuple[str, Pat
         ("/load", ["/etc"], "no checkpoint '/etc'"),
         ("/load", ["owner/model"], "no checkpoint"),
         ("/infer", ["", ""], "state is empty"),
-        ("/infer", ["a text.", "data:image/png;base64,AAAA"], "not a whole image"),
+        ("/infer", ["a text.", "data:image/png;base64,AAAA"], "not a complete image"),
         ("/infer", ["", "", "nowhere"], "nowhere"),
         ("/imagine", ["a text.", " "], "action is empty"),
         ("/imagine", ["a text.", "go", "", 65], "from 1 to 64"),

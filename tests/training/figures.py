@@ -1,4 +1,4 @@
-"""What a trainer logs, kept for a test to look at."""
+"""A trainer callback that keeps the logged metrics for a test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from transformers import TrainerCallback
 
 
 class Figures(TrainerCallback):
-    """Keeps what the trainer logs."""
+    """Keeps each row of metrics that the trainer logs."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []

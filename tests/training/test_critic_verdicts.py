@@ -1,4 +1,4 @@
-"""The sentences on who may be whose critic, at the starts whose outcome was measured."""
+"""The verdicts on critics at starts whose outcome was measured, and the warning about a misleading reward."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from swirl.training.critic_verdicts import critic_verdict, reward_divergence_war
         (0.893, 0.727, "modest"),  # rose to 0.917
         (0.930, 0.613, "weak"),  # fell to 0.863
         (0.163, 0.990, "hopeless"),  # the inverse model fell to 0.640
-        (0.260, 0.900, "hopeless"),  # nothing helped
+        (0.260, 0.900, "hopeless"),  # no training helped
     ],
 )
 def test_the_measured_starts(forward, inverse, level):

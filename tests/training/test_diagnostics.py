@@ -1,4 +1,4 @@
-"""Memory that runs out and training that diverges end in a sentence with the settings to change; samples on request."""
+"""Out-of-memory errors and divergence end in a sentence with the settings to change; samples are drawn on request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SMALL = {
 
 
 def train(home: Path, model: Path, *, ask: bool = False, **changes: Any) -> Run:
-    """Train a few steps here; the run as it ended."""
+    """Train a few steps in this process and return the ended run."""
     settings = Settings().replace({**SMALL, "model": str(model), **changes})
     run_id = jobs.create_foreground_run(home, preset=None, settings=settings)
     if ask:
@@ -42,21 +42,21 @@ def train(home: Path, model: Path, *, ask: bool = False, **changes: Any) -> Run:
     return History(home).run(run_id)
 
 
-def beyond_all_memory() -> None:
-    """What the processor's allocator says for itself when it is asked for a petabyte."""
+def run_out_of_cpu_memory() -> None:
+    """Make the CPU allocator raise its own error by asking for a petabyte."""
     torch.empty(2**50, dtype=torch.uint8).fill_(1)
 
 
-def of_the_gpu() -> None:
+def run_out_of_gpu_memory() -> None:
     raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
-def of_python() -> None:
+def raise_memory_error() -> None:
     raise MemoryError
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fail", [of_the_gpu, of_python, beyond_all_memory])
+@pytest.mark.parametrize("fail", [run_out_of_gpu_memory, raise_memory_error, run_out_of_cpu_memory])
 def test_memory_that_runs_out_names_the_settings(
     tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], None]
 ) -> None:
@@ -64,8 +64,8 @@ def test_memory_that_runs_out_names_the_settings(
     run = train(tmp_path, tiny_base)
     assert run.status == "failed"
     assert run.error == (
-        "Out of memory in the forward phase on cpu: start another run like this with accumulation=4 (now 1; it learns "
-        "the same); else lower group_size (2), batch_size (4), max_state_tokens (48)."
+        "Out of memory in the forward phase on cpu: start another run like this with accumulation=4 (now 1; same "
+        "result); otherwise lower group_size (2), batch_size (4), max_state_tokens (48)."
     )
     assert "Traceback" not in (run_folder(tmp_path, run.id) / "log.txt").read_text()
 
@@ -74,7 +74,9 @@ def test_memory_that_runs_out_names_the_settings(
 def test_a_learning_rate_that_diverges_ends_in_advice(tmp_path: Path) -> None:
     run = train(tmp_path, Path("tiny-household"), learning_rate=1.0, max_grad_norm=1e6, steps_per_phase=12)
     assert run.status == "failed"
-    assert re.search(r" at step \d+: start another run like this with learning_rate=0\.2 \(now 1\); else ", run.error)
+    assert re.search(
+        r" at step \d+: start another run like this with learning_rate=0\.2 \(now 1\); otherwise ", run.error
+    )
     assert "Traceback" not in (run_folder(tmp_path, run.id) / "log.txt").read_text()
     assert run.step < 12
 
@@ -82,8 +84,8 @@ def test_a_learning_rate_that_diverges_ends_in_advice(tmp_path: Path) -> None:
 def test_the_advice_fits_the_phase_and_its_overrides() -> None:
     settings = Settings().replace({"forward.batch_size": 6, "forward.accumulation": 2, "precision": "bfloat16"})
     said = memory_advice(settings, "forward", "cuda:0")
-    assert "with forward.accumulation=6 (now 2; it learns the same); else" in said and "precision 4bit" in said
-    assert "with group_size=4 (now 8); else lower batch_size (1), " in memory_advice(
+    assert "with forward.accumulation=6 (now 2; same result); otherwise" in said and "precision 4bit" in said
+    assert "with group_size=4 (now 8); otherwise lower batch_size (1), " in memory_advice(
         Settings(batch_size=1), "inverse", "cpu"
     )
     assert "warm_up_batch_size=8 (now 16)" in memory_advice(settings, "warm-up", "cpu")
@@ -95,12 +97,12 @@ def test_a_process_killed_for_its_memory_is_told_so(tmp_path: Path) -> None:
     run_id = history.create_run(preset=None, settings=Settings().to_dict())
     history.update_run(run_id, status="interrupted", device="cpu", memory_bytes=13_000_000_000, phase="inverse")
     said = killed_advice(history.run(run_id), 16_000_000_000)
-    assert said is not None and said.startswith("Its process was killed when it held 13.0 of 16.0 GB")
+    assert said is not None and said.startswith("Its process was killed while it held 13.0 of 16.0 GB")
     assert "accumulation=4" in said
     assert killed_advice(history.run(run_id), 64_000_000_000) is None
 
 
-def watch(kind: str = "forward", **changes: Any) -> DivergenceDetector:
+def detector(kind: str = "forward", **changes: Any) -> DivergenceDetector:
     return DivergenceDetector(PlannedPhase(1, 1, kind, 100), Settings().replace(changes))  # type: ignore[arg-type]
 
 
@@ -108,25 +110,25 @@ def watch(kind: str = "forward", **changes: Any) -> DivergenceDetector:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_number_ends_a_phase(name: str, value: float) -> None:
     with pytest.raises(
-        DivergenceError, match=r"forward phase is no number at step 7: .* learning_rate=2e-05 \(now 0\.0001\)"
+        DivergenceError, match=r"forward phase became NaN or infinite at step 7: .* learning_rate=2e-05 \(now 0\.0001\)"
     ):
-        watch().check(7, {"loss": 0.1, "grad_norm": 1.0} | {name: value})
+        detector().check(7, {"loss": 0.1, "grad_norm": 1.0} | {name: value})
     with pytest.raises(DivergenceError, match=r"warm_up_learning_rate=4e-06"):
-        watch("warm-up").check(7, {name: value})
+        detector("warm-up").check(7, {name: value})
 
 
 def test_a_distance_that_explodes_ends_a_phase_and_a_single_leap_does_not() -> None:
-    looking = watch(**{"forward.learning_rate": 0.5})
+    looking = detector(**{"forward.learning_rate": 0.5})
     for step, kl in enumerate((0.1, 40.0, 0.2, 12.0, 13.0)):
         looking.check(step, {"kl": kl})
     with pytest.raises(
-        DivergenceError, match=r"14 nats a token away .* with forward\.learning_rate=0\.1 .* beta \(0\.1\)"
+        DivergenceError, match=r"14 nats per token away .* with forward\.learning_rate=0\.1 .* beta \(0\.1\)"
     ):
         looking.check(5, {"kl": 14.0})
 
 
 def test_a_reward_that_collapses_ends_a_phase_and_a_noisy_one_does_not() -> None:
-    looking = watch("inverse")
+    looking = detector("inverse")
     for step in range(40):
         looking.check(step, {"reward": -0.5 - 3.0 * (step % 2)})
     with pytest.raises(DivergenceError, match=r"inverse phase's reward fell from -2\.0 to -7\.\d nats by step \d+"):
@@ -135,10 +137,10 @@ def test_a_reward_that_collapses_ends_a_phase_and_a_noisy_one_does_not() -> None
 
 
 def test_rewards_that_all_stand_at_the_clamp_end_a_phase() -> None:
-    looking = watch()
-    for step in range(30):  # at the clamp, but with differences to learn from
+    looking = detector()
+    for step in range(30):  # at the clamp, but some groups differ, so there is something to learn from
         looking.check(step, {"reward": -10.0, "zero_variance": 0.9})
-    with pytest.raises(DivergenceError, match=r"scored the clamp, -10, .* reward_clamp=none"):
+    with pytest.raises(DivergenceError, match=r"received the clamped reward, -10, .* reward_clamp=none"):
         for step in range(30, 45):
             looking.check(step, {"reward": -10.0, "zero_variance": 1.0})
 

@@ -1,4 +1,4 @@
-"""The whole loop in real processes: killed and resumed, on two ranks, as the SFT baseline, with a warm-up."""
+"""The whole training loop in real processes: killed and resumed, on two ranks, as the SFT baseline, with a warm-up."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def start(home: Path, model: Path, **changes: Any) -> str:
 
 
 def digest(home: Path, run_id: str) -> dict[str, str]:
-    """A hash of every weight file of every checkpoint."""
+    """A hash of each weight file of each checkpoint."""
     folder = home / "runs" / run_id / "checkpoints"
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
@@ -82,7 +82,7 @@ def test_killed_and_resumed_ends_like_uninterrupted(phase: int, step: int, tiny_
     assert len(digest(whole, first)) == 6
 
 
-def test_the_history_tells_what_happened(tiny_base: Path, tmp_path: Path) -> None:
+def test_the_history_records_the_run(tiny_base: Path, tmp_path: Path) -> None:
     run_id = start(tmp_path, tiny_base, iterations=2, steps_per_phase=2)
     jobs.train_in_foreground(tmp_path, run_id)
     history = History(tmp_path)

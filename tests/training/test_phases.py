@@ -1,4 +1,4 @@
-"""One GRPO phase of a real, very small model through the real trainer."""
+"""One GRPO phase of a real, very small model with the real trainer."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_importance_ratio_is_one(kind, request, tmp_path) -> None:
     transitions = request.getfixturevalue("transitions" if kind == "text" else "frames")
     first = run(world, "forward", transitions, tmp_path / "phase", steps_per_phase=1).rows[0]
     assert first["clip_ratio/region_mean"] == 0
-    # Advantages sum to 0, up to the rounding of rewards that differ by little.
+    # Advantages sum to 0, except for rounding errors of rewards that differ only slightly.
     assert first["loss"] == pytest.approx(0.0, abs=1e-3)
 
 
@@ -111,13 +111,13 @@ def test_the_anchor_pulls_towards_the_observed_state(tiny_base, transitions, tmp
         actions, ahead = [""] * len(transitions), [t.next_state for t in transitions]
         scores = world.forward_log_prob([t.state for t in transitions], actions, ahead)
         likelihood[anchor] = sum(score.total for score in scores) / sum(score.tokens for score in scores)
-    # The base is random and frozen, so an adapter gains little; without the anchor it gains nothing.
+    # The base is random and frozen, so the adapter gains little, and without the anchor nothing.
     assert likelihood[5.0] > likelihood[0.0] + 0.1
 
 
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_the_sampler_and_the_trainer_agree_on_every_probability(direction, frames, tiny_pictures, tmp_path) -> None:
-    """Old, new and reference log-probabilities are those of the distribution that the rollouts were drawn from."""
+    """Old, new and reference log-probabilities belong to the distribution that the rollouts were sampled from."""
     world = load_world_model(tmp_path, str(tiny_pictures), "cpu")
     settings = Settings().replace({**SMALL, "temperature": 0.7})
     trainer = build_grpo_trainer(world, direction, frames, settings, tmp_path / "phase", 1)

@@ -1,4 +1,4 @@
-"""`report_to`: a run's figures go to a tracker under the history's names, with steps that count through the run."""
+"""`report_to`: a tracker receives a run's metrics under the history's names, with steps counted through the run."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from swirl.training import trackers
 
 
 class FakeTracker(ModuleType):
-    """What trackio and wandb have in common, remembering what it was told."""
+    """The interface that trackio and wandb share; it records all calls."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.__spec__ = sys.modules[__name__].__spec__  # importlib asks for one
-        self.said: list[Any] = []
+        self.__spec__ = sys.modules[__name__].__spec__  # importlib needs one
+        self.calls: list[Any] = []
 
     def init(self, **options: Any) -> FakeTracker:
-        self.said.append(("init", options))
+        self.calls.append(("init", options))
         return self
 
     def log(self, values: dict[str, float], step: int) -> None:
-        self.said.append(("log", step, values))
+        self.calls.append(("log", step, values))
 
     def finish(self) -> None:
-        self.said.append(("finish",))
+        self.calls.append(("finish",))
 
 
 @pytest.fixture(params=["trackio", "wandb"])
@@ -57,10 +57,10 @@ def test_figures_have_our_names_and_count_through_the_run(tmp_path: Path, tracke
     past.add_checkpoint(run, index=1, iteration=1, phase="forward", path="x", scores={"forward/exact_match": 0.7})
     past.start_phase(run, 2, 1, "inverse", 12)
     past.log_metrics(run, 2, 3, {"reward": -0.4})
-    opened = tracker.said[0][1]
+    opened = tracker.calls[0][1]
     assert opened["project"] == "swirl" and opened["name"].startswith(f"{run}-20") and opened["resume"] == "allow"
     assert opened["config"]["report_to"] == tracker.__name__
-    assert tracker.said[1:] == [
+    assert tracker.calls[1:] == [
         ("log", 50, {"reward": -0.5, "kl": 0.01, "phase": 1}),
         ("log", 50, {"forward/exact_match": 0.7}),
         ("log", 53, {"reward": -0.4, "phase": 2}),
@@ -72,7 +72,7 @@ def test_nothing_is_reported_unless_asked_for(tmp_path: Path, tracker: FakeTrack
     past = trackers.open_tracked_history(tmp_path, run := started(tmp_path, "none"))
     past.start_phase(run, 0, 0, "forward", 1)
     past.log_metrics(run, 0, 1, {"reward": 0.1})
-    assert type(past) is History and tracker.said == []
+    assert type(past) is History and tracker.calls == []
 
 
 @pytest.mark.parametrize("missing", trackers.TRACKERS)

@@ -1,4 +1,4 @@
-"""One GRPO step of each phase, and the warm-up, of tiny Liquid, Janus and Emu3 models through the real trainers."""
+"""One GRPO step of each phase, and the warm-up, of tiny Liquid, Janus and Emu3 models with the real trainers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ROLES = {"forward": ("fwm", "idm"), "inverse": ("idm", "fwm")}
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = BUILDERS[request.param](tmp_path_factory.mktemp("unified") / request.param)
     if request.param == "emu3":
-        # As in the original; in train mode it would make the trainer's probabilities others than the sampler's.
+        # As in the original. In train mode it would make the trainer's probabilities differ from the sampler's.
         config = json.loads((built / "config.json").read_text())
         config["text_config"]["attention_dropout"] = 0.1
         (built / "config.json").write_text(json.dumps(config))
@@ -63,7 +63,7 @@ def frames() -> list[Transition]:
 
 
 def weights(world: WorldModel, part: str) -> dict[str, torch.Tensor]:
-    """The weights of an adapter, or with "base" all others, buffers (batch norms' means) included."""
+    """The weights of an adapter, or for "base" all others, including buffers (means of batch norms)."""
     state = world.model.state_dict()
     chosen = [name for name in state if (f".{part}." in name if part != "base" else "lora_" not in name)]
     assert chosen
@@ -90,7 +90,7 @@ def test_one_step_teaches_the_trainee_alone(direction, world, frames, tmp_path) 
     assert same(base, weights(world, "base"))
     assert figures.rows[0]["clip_ratio/region_mean"] == 0
     assert figures.rows[0]["kl"] == pytest.approx(0.0, abs=1e-6)
-    # Advantages sum to 0, up to the rounding of rewards that differ by little.
+    # Advantages sum to 0, except for rounding errors of rewards that differ only slightly.
     assert figures.rows[0]["loss"] == pytest.approx(0.0, abs=5e-3)
     assert figures.rows[0]["grad_norm"] > 0
 
@@ -156,11 +156,11 @@ def test_the_warm_up_imitates_labels(shared, folder, frames, tmp_path) -> None:
         pairs = list(trainer.train_dataset)
         pad = world.tokenizer.pad_token_id
         loss = negative_log_likelihood(world.model.eval(), pairs, pad, torch.device("cpu"))
-        assert loss.item() == pytest.approx(before, abs=1e-3)  # nats a token that is a choice
+        assert loss.item() == pytest.approx(before, abs=1e-3)  # nats per chosen token
     trainer.train()
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     assert losses[-1] < losses[0] - 0.005
-    # With shared weights both answers are learnt mixed, over the ids of words and codes alike.
+    # With shared weights both tasks are learnt together, over the ids of both words and codes.
     assert shared or missing() < before - 0.005
 
 

@@ -1,1 +1,1 @@
-"""Models with a form of their own: Emu3 and Janus, which read and draw pictures, and diffusion editors."""
+"""Model families that need code of their own: Emu3 and Janus, which read and draw images, and diffusion editors."""

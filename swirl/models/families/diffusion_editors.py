@@ -1,8 +1,8 @@
-"""Diffusion editors as forward models to look at: they show next states, but give no log-probabilities.
+"""Diffusion editors as forward models for viewing: they predict next states but have no log-probabilities.
 
-An editor is a diffusers pipeline that changes a picture by an instruction. It takes the part of P(y | x, z) on the
-pages that only look at predictions; it cannot infer actions and cannot be trained here. torch and diffusers are loaded
-when an editor is.
+An editor is a diffusers pipeline that edits an image by an instruction. On the pages that only show predictions it
+stands in for P(y | x, z). It cannot infer actions and cannot be trained here. Importing this module does not import
+torch or diffusers; loading an editor does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from swirl import pictures
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, first_line
 from swirl.models.checkpoint_files import PIPELINE_INDEX_FILE
 from swirl.models.hub import HUB_ID, hub_file
 from swirl.models.results import Prediction
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     import torch
     from diffusers import DiffusionPipeline
 
-SIDE = 512  # pixels on a frame's long side while it is edited: frames are not stored any larger
-SHORTEST = 64  # and on its short side: Flux2 Klein takes no less, and an eighth of 512 is what it takes at most
+SIDE = 512  # pixels on the long side of a frame while it is edited; stored frames are no larger
+MIN_SIDE = 64  # pixels on its short side: Flux2 Klein takes no less, and no frame narrower than an eighth of 512
 
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """How a pipeline is asked: `settings` in full, `distilled` in their place where the pipeline says it is."""
+    """How to load and call a class of pipelines; a distilled pipeline uses `distilled` instead of `settings`."""
 
-    text_encoder: str  # its class in transformers
+    text_encoder: str  # class name in transformers
     settings: dict[str, Any]
     distilled: dict[str, Any] = field(default_factory=dict)
-    unwanted: tuple[str, ...] = ()  # parts that are neither fetched nor loaded
+    excluded_parts: tuple[str, ...] = ()  # parts that are neither downloaded nor loaded
 
 
 PIPELINE_CONFIGS = {
     "StableDiffusionInstructPix2PixPipeline": PipelineConfig(
         "CLIPTextModel",
         {"num_inference_steps": 20, "guidance_scale": 7.5, "image_guidance_scale": 1.5},
-        unwanted=("safety_checker", "feature_extractor", "image_encoder"),
+        excluded_parts=("safety_checker", "feature_extractor", "image_encoder"),
     ),
     "Flux2KleinPipeline": PipelineConfig(
         "Qwen3ForCausalLM",
@@ -55,7 +55,7 @@ PIPELINE_CONFIGS = {
 
 
 def is_editor(source: Path | str) -> bool:
-    """Whether a folder, or a model id on the Hub, is a diffusers pipeline. A Hub id costs a look at one small file."""
+    """Whether a folder or a Hub id is a diffusers pipeline. For a Hub id this downloads one small file."""
     if isinstance(source, Path) or Path(source).expanduser().is_dir():
         return (Path(source).expanduser() / PIPELINE_INDEX_FILE).is_file()
     return bool(HUB_ID.fullmatch(source)) and hub_file(source, PIPELINE_INDEX_FILE) is not None
@@ -64,40 +64,40 @@ def is_editor(source: Path | str) -> bool:
 def load_editor(
     source: Path | str, device: str = "auto", precision: str = "auto", *, side: int = SIDE
 ) -> DiffusionEditor:
-    """Load a pipeline from a folder or the Hub; `side` is the long side in pixels at which it works.
+    """Load a pipeline from a folder or the Hub; it works on frames whose long side has `side` pixels.
 
-    Only safetensors weights are read, no code of the checkpoint runs, and a safety checker is neither fetched nor
-    loaded. Raises SwirlError in one sentence for what is missing or is no editor.
+    Only safetensors weights are read, no code of the checkpoint runs, and a safety checker is neither downloaded nor
+    loaded. Raises UsageError if the device is not available, and SwirlError if parts are missing or this is no editor.
     """
-    # torch comes with these: it waits until an editor is loaded.
-    from swirl.models.load_errors import LOADING_ERRORS, first_line
+    # These import torch.
+    from swirl.models.load_errors import LOADING_ERRORS
     from swirl.models.placement import pick_device, pick_dtype
 
     source = str(Path(source).expanduser()) if Path(source).expanduser().is_dir() else str(source)
-    kind, place = pipeline_class(source), pick_device(device)
+    kind, torch_device = pipeline_class(source), pick_device(device)
     try:
-        pipeline = load_pipeline(source, kind, pick_dtype(place, precision))
+        pipeline = load_pipeline(source, kind, pick_dtype(torch_device, precision))
     except (*LOADING_ERRORS, AttributeError, ImportError) as error:
         raise SwirlError(
-            f"The editor {source} cannot be loaded ({first_line(error)}); name a folder of a diffusers pipeline with "
+            f"The editor {source} cannot be loaded ({first_line(error)}); name the folder of a diffusers pipeline with "
             "safetensors weights, or a model id on the Hub that this machine can reach."
         ) from error
-    pipeline.to(place)
+    pipeline.to(torch_device)
     pipeline.set_progress_bar_config(disable=True)
     return DiffusionEditor(pipeline, name=source, side=side)
 
 
 def load_pipeline(source: str, kind: str, dtype: torch.dtype) -> DiffusionPipeline:
-    """The pipeline on the CPU. Raises SwirlError when weights are missing: both libraries would go on without them."""
+    """Load the pipeline on the CPU. Raises SwirlError if weights are missing, which both libraries would ignore."""
     import diffusers
     import transformers
 
-    recipe = PIPELINE_CONFIGS[kind]
-    options: dict[str, Any] = dict.fromkeys(recipe.unwanted)
-    if "safety_checker" in recipe.unwanted:
+    config = PIPELINE_CONFIGS[kind]
+    options: dict[str, Any] = dict.fromkeys(config.excluded_parts)
+    if "safety_checker" in config.excluded_parts:
         options["requires_safety_checker"] = False
     diffusers.utils.logging.disable_progress_bar()
-    text_encoder, report = getattr(transformers, recipe.text_encoder).from_pretrained(
+    text_encoder, report = getattr(transformers, config.text_encoder).from_pretrained(
         source, subfolder="text_encoder", dtype=dtype, use_safetensors=True, output_loading_info=True
     )
     pipeline = getattr(diffusers, kind).from_pretrained(
@@ -109,12 +109,12 @@ def load_pipeline(source: str, kind: str, dtype: torch.dtype) -> DiffusionPipeli
     ]
     missing = [f"text_encoder.{key}" for key in sorted(report["missing_keys"])] + empty
     if missing:
-        raise SwirlError(f"The editor {source} lacks weights ({missing[0]}, ...); fetch it again.")
+        raise SwirlError(f"The editor {source} lacks weights ({missing[0]}, ...); download it again.")
     return pipeline
 
 
 def pipeline_class(source: str) -> str:
-    """The class that a pipeline's index names. Raises SwirlError unless it is one that edits a picture by words."""
+    """The class name in a pipeline's index. Raises SwirlError if it is not a supported editor or parts are missing."""
     folder = Path(source)
     file = folder / PIPELINE_INDEX_FILE if folder.is_dir() else hub_file(source, PIPELINE_INDEX_FILE)
     if file is None or not file.is_file():
@@ -124,49 +124,49 @@ def pipeline_class(source: str) -> str:
     try:
         index = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SwirlError(f"{file} cannot be read as JSON ({error}); take another pipeline.") from error
+        raise SwirlError(f"{file} cannot be read as JSON ({error}); choose another pipeline.") from error
     kind = index.get("_class_name") if isinstance(index, dict) else None
     if not isinstance(kind, str) or kind not in PIPELINE_CONFIGS:
-        raise SwirlError(f"{source} is a pipeline of the kind {kind}; it takes {' or '.join(PIPELINE_CONFIGS)}.")
+        raise SwirlError(f"{source} is a pipeline of the class {kind}; use {' or '.join(PIPELINE_CONFIGS)}.")
     parts = [name for name, part in index.items() if isinstance(part, list) and part[:1] != [None]]
-    gone = [
+    missing = [
         name
         for name in parts
-        if name not in PIPELINE_CONFIGS[kind].unwanted and not any((file.parent / name).glob("*"))
+        if name not in PIPELINE_CONFIGS[kind].excluded_parts and not any((file.parent / name).glob("*"))
     ]
-    if folder.is_dir() and gone:
-        # A tokenizer, for one, would be made up from nothing.
-        raise SwirlError(f"{source} lacks the part {gone[0]}; fetch the whole pipeline again.")
+    if folder.is_dir() and missing:
+        # diffusers would create, for example, a missing tokenizer from nothing.
+        raise SwirlError(f"{source} lacks the part {missing[0]}; download the whole pipeline again.")
     return kind
 
 
 class DiffusionEditor:
-    """A diffusion editor with the face of a world model, for as much as it can do."""
+    """A diffusion editor with the interface of a world model; methods that need log-probabilities raise SwirlError."""
 
     kind = "image"
     is_trainable = False
     is_small = False
 
     def __init__(self, pipeline: DiffusionPipeline, *, name: str, side: int = SIDE) -> None:
-        recipe = PIPELINE_CONFIGS[type(pipeline).__name__]
+        config = PIPELINE_CONFIGS[type(pipeline).__name__]
         self.pipeline, self.name, self.side = pipeline, name, side
-        self.settings = recipe.distilled if pipeline.config.get("is_distilled") else recipe.settings
+        self.settings = config.distilled if pipeline.config.get("is_distilled") else config.settings
         denoiser = getattr(pipeline, "unet", None)
         levels = len(denoiser.config.block_out_channels) if denoiser is not None else 2
-        # What both sides must be whole multiples of: the autoencoder's factor, times the denoiser's.
+        # Both sides must be multiples of the autoencoder's factor times the denoiser's.
         self.multiple = pipeline.vae_scale_factor * 2 ** (levels - 1)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.pipeline.device
 
     def imagine(
         self, state: State, action: str, *, n: int = 4, temperature: float = 1.0, seed: int = 0
     ) -> list[Prediction]:
-        """`n` next states, each the size of the frame, without scores; the i-th depends on seed + i alone.
+        """Predict `n` next states, each of the frame's size, without scores; the i-th depends only on seed + i.
 
-        `temperature` is for models that draw tokens and is not used.
+        `temperature` applies to models that sample tokens; it is ignored here.
         """
         return [Prediction(self.edit(state, action, seed + i), None, None) for i in range(n)]
 
@@ -177,7 +177,7 @@ class DiffusionEditor:
         temperature: float = 0.0,
         progress: ProgressCallback | None = None,
     ) -> list[State]:
-        """One next state for each row, always the same for the same row; `temperature` is not used."""
+        """Predict one next state for each row, always the same for the same row; `temperature` is ignored."""
         imagined: list[State] = []
         for state, action in zip(states, actions, strict=True):
             imagined.append(self.edit(state, action, 0))
@@ -186,31 +186,33 @@ class DiffusionEditor:
         return imagined
 
     def edit(self, state: State, action: str, seed: int) -> State:
-        """The frame as the pipeline changes it by the instruction. Raises SwirlError for a text state."""
+        """Edit the frame by the instruction; the result has the frame's size. Raises SwirlError for a text state."""
         import numpy as np
         import torch
         from PIL import Image
 
         if state.picture is None:
-            raise SwirlError(f"{self.name} edits pictures, and the state is a text; choose a model of texts.")
+            raise SwirlError(f"{self.name} edits images, but the state is a text; choose a text model.")
         height, width = pictures.pixels(state.picture).shape[:2]
         frame = Image.fromarray(pictures.pixels(state.picture, self.working_size(width, height)))
-        generator = torch.Generator("cpu").manual_seed(seed)  # the CPU's numbers are the same on every machine
-        made = self.pipeline(prompt=action, image=frame, generator=generator, output_type="pil", **self.settings)
-        drawn = pictures.from_pixels(np.asarray(made.images[0].convert("RGB")))
-        return State(picture=pictures.from_pixels(pictures.pixels(drawn, (width, height))))
+        generator = torch.Generator("cpu").manual_seed(
+            seed
+        )  # the CPU generator gives the same numbers on every machine
+        output = self.pipeline(prompt=action, image=frame, generator=generator, output_type="pil", **self.settings)
+        edited = pictures.from_pixels(np.asarray(output.images[0].convert("RGB")))
+        return State(picture=pictures.from_pixels(pictures.pixels(edited, (width, height))))
 
     def working_size(self, width: int, height: int) -> tuple[int, int]:
-        """The size at which a frame is edited: the same shape, `side` long, in whole multiples."""
+        """The (width, height) at which a frame is edited: its shape with `side` pixels on the long side, rounded."""
         scale = self.side / max(width, height)
-        wide, high = (
-            max(SHORTEST, self.multiple, round(length * scale / self.multiple) * self.multiple)
+        new_width, new_height = (
+            max(MIN_SIDE, self.multiple, round(length * scale / self.multiple) * self.multiple)
             for length in (width, height)
         )
-        return wide, high
+        return new_width, new_height
 
     def describe(self) -> dict[str, Any]:
-        """What was loaded, for people."""
+        """What was loaded, as a JSON-serialisable dictionary."""
         parts = [part for part in self.pipeline.components.values() if hasattr(part, "parameters")]
         return {
             "name": self.name,
@@ -225,7 +227,7 @@ class DiffusionEditor:
         }
 
     def unload(self) -> None:
-        """Give the memory back; the object is of no use afterwards."""
+        """Free the memory; the object cannot be used afterwards."""
         import torch
 
         device = self.device
@@ -235,7 +237,7 @@ class DiffusionEditor:
             torch.cuda.empty_cache()
 
     def raise_no_log_probs(self, *_: Any, **__: Any) -> NoReturn:
-        """Every question that needs log-probabilities ends here."""
+        """Raise SwirlError; stands in for all methods that need log-probabilities."""
         raise SwirlError(
             f"{self.name} is a diffusion editor: it can show next states but has no log-probabilities, so it cannot "
             "infer actions or be trained here; choose a world model such as tiny-blocks."

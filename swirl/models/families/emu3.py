@@ -1,6 +1,6 @@
-"""Emu3 as a world model: words and codes in one vocabulary, the image tokenizer within, an end after each row of codes.
+"""Emu3 as a world model: one vocabulary of words and codes, an internal image tokenizer, and an end id after each row.
 
-`Emu3ForConditionalGeneration` is loaded by name: the automatic class takes the folder for a model of texts.
+`Emu3ForConditionalGeneration` is loaded by name because the automatic class loads the folder as a text model.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ class Emu3Tokenizer(UnifiedImageTokenizer):
     """Emu3's image tokenizer."""
 
     def quantise_images(self, images: torch.Tensor) -> torch.Tensor:
-        """The codes (B, rows, columns) of frames as the model takes them."""
+        """The codes (B, rows, columns) of normalised frames (B, 3, H, W)."""
         sizes = torch.tensor([[self.size, self.size]] * len(images))
         return torch.stack(self.vq.encode(images, sizes).image_tokens)
 
     def decode_codes(self, codes: torch.Tensor) -> torch.Tensor:
-        """The frames (B, 3, H, W), scaled as the model takes them, of codes (B, T)."""
+        """The normalised frames (B, 3, H, W) of codes (B, T)."""
         return self.vq.decode(codes.view(-1, *self.grid))
 
 
 def emu3_codec(source: str, base: Emu3ForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> ImageCodec:
-    """The codec of a loaded Emu3. Frames are square, of the least area that the model's image processor makes.
+    """The codec of a loaded Emu3. Frames are square, with the smallest area that the model's image processor makes.
 
-    Raises SwirlError when the ids of its codes are not one run at the vocabulary's end.
+    Raises SwirlError if the ids of its codes are not consecutive.
     """
     ids, vq = base.vocabulary_mapping.img2bpe, base.model.vqmodel
     first, codes = ids.get(0, -1), vq.config.codebook_size
     if [ids.get(code) for code in range(codes)] != list(range(first, first + codes)):
-        raise SwirlError(f"The {codes} codes of {source} are not one run of its vocabulary; take another Emu3.")
+        raise SwirlError(
+            f"The {codes} codes of {source} are not consecutive ids of its vocabulary; choose another Emu3."
+        )
     processor = Emu3ImageProcessor.from_pretrained(source)
     factor = vq.spatial_scale_factor
     size = int(processor.min_pixels**0.5) // factor * factor

@@ -1,8 +1,8 @@
-"""Janus as a world model: a picture is read by a vision tower, and drawn with codes that have a head of their own.
+"""Janus as a world model: a vision tower reads images, and codes with a head of their own draw them.
 
-So that a transition is ids as everywhere, its codes get ids beyond the vocabulary: V words, then C codes as they are
-drawn, then C codes as they are read. A frame that is read is the frame as its codes draw it, seen by the vision tower:
-an observed frame and a predicted one are seen alike.
+To represent transitions as ids here too, the codes get ids beyond the vocabulary: V words, then C codes for drawing,
+then C codes for reading. To read a frame, the vision tower looks at the image that its codes decode to, so observed and
+predicted frames are treated alike.
 """
 
 from __future__ import annotations
@@ -19,64 +19,64 @@ from swirl.codecs.unified_tokenizers import FRAMES_AT_ONCE, UnifiedImageTokenize
 from swirl.errors import SwirlError
 from swirl.models.token_interface import TokenInterface, TokenSupport
 
-REMEMBERED = 128  # frames whose features are kept: 2 MB each at 576 features of 2048 numbers
+CACHED_FRAMES = 128  # frames whose features are cached: 2 MB each at 576 features of 2048 numbers
 
 
 class JanusTokenizer(UnifiedImageTokenizer):
     """Janus's image tokenizer."""
 
     def quantise_images(self, images: torch.Tensor) -> torch.Tensor:
-        """The codes (B, T) of frames, nearest by angle, as it was trained; transformers' own compares by distance."""
+        """The codes (B, T) of normalised frames, nearest by angle as in training; transformers compares by distance."""
         latents = self.vq.quant_conv(self.vq.encoder(images)).flatten(2).transpose(1, 2)
         return (normalize(latents, dim=-1) @ normalize(self.vq.quantize.embedding.weight, dim=-1).T).argmax(dim=-1)
 
     def decode_codes(self, codes: torch.Tensor) -> torch.Tensor:
-        """The frames (B, 3, H, W), scaled as the model takes them, of codes (B, T)."""
+        """The normalised frames (B, 3, H, W) of codes (B, T)."""
         return self.vq.decode(codes)
 
 
 class JanusTokenInterface(TokenInterface):
-    """Ids of three kinds in, logits of words and of codes out."""
+    """Takes ids of words, of codes to draw and of codes to read; gives logits of words and codes."""
 
     def __init__(self, images: JanusTokenizer, words: int) -> None:
         self.images, self.words = images, words
-        self._seen: OrderedDict[bytes, torch.Tensor] = OrderedDict()
+        self._features: OrderedDict[bytes, torch.Tensor] = OrderedDict()
 
     def model_inputs(self, base: JanusForConditionalGeneration, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         """The embeddings (B, T, D) of ids (B, T)."""
         first, beyond = self.words, self.words + self.images.codebook_size
-        drawn, read = (ids >= first) & (ids < beyond), ids >= beyond
+        is_drawn, is_read = (ids >= first) & (ids < beyond), ids >= beyond
         embedded = base.get_input_embeddings()(ids.masked_fill(ids >= first, 0))
-        if drawn.any():
-            values = base.prepare_embeddings_for_image_generation(ids[drawn] - first)
-            embedded = embedded.masked_scatter(drawn.unsqueeze(-1), values.to(embedded.dtype))
-        if read.any():
-            # Frames stand in a prompt whole, so each run of codes is one.
-            frames = (ids[read] - beyond).view(-1, self.images.grid[0] * self.images.grid[1])
+        if is_drawn.any():
+            values = base.prepare_embeddings_for_image_generation(ids[is_drawn] - first)
+            embedded = embedded.masked_scatter(is_drawn.unsqueeze(-1), values.to(embedded.dtype))
+        if is_read.any():
+            # A prompt contains only whole frames, so the codes split evenly into frames.
+            frames = (ids[is_read] - beyond).view(-1, self.images.grid[0] * self.images.grid[1])
             values = self.features(base, frames)
-            embedded = embedded.masked_scatter(read.unsqueeze(-1), values.to(embedded.dtype))
+            embedded = embedded.masked_scatter(is_read.unsqueeze(-1), values.to(embedded.dtype))
         return {"inputs_embeds": embedded}
 
     @torch.no_grad()
     def features(self, base: JanusForConditionalGeneration, frames: torch.Tensor) -> torch.Tensor:
-        """What the vision tower sees in frames of codes (N, T): (N, T, D)."""
+        """The features (N, T, D) that the vision tower extracts from frames of codes (N, T); cached."""
         keys = [frame.tobytes() for frame in frames.cpu().numpy()]
-        new = [i for i, key in enumerate(keys) if key not in self._seen and key not in keys[:i]]
+        new = [i for i, key in enumerate(keys) if key not in self._features and key not in keys[:i]]
         base.model.vision_model.eval()
         for start in range(0, len(new), FRAMES_AT_ONCE):
             part = new[start : start + FRAMES_AT_ONCE]
             pixels = self.images.normalise_images(self.images.codes_to_images(frames[part]))
-            seen = base.model.get_image_features(pixels.to(base.dtype)).pooler_output
-            self._seen.update({keys[i]: features for i, features in zip(part, seen, strict=True)})
-        found = torch.stack([self._seen[key] for key in keys])
+            computed = base.model.get_image_features(pixels.to(base.dtype)).pooler_output
+            self._features.update({keys[i]: features for i, features in zip(part, computed, strict=True)})
+        result = torch.stack([self._features[key] for key in keys])
         for key in keys:
-            self._seen.move_to_end(key)
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-        return found
+            self._features.move_to_end(key)
+        while len(self._features) > CACHED_FRAMES:
+            self._features.popitem(last=False)
+        return result
 
     def logits(self, base: JanusForConditionalGeneration, hidden: torch.Tensor, support: TokenSupport) -> torch.Tensor:
-        """Logits (…, high - low) of hidden states (…, D), in float32: those of words, then those of codes."""
+        """Logits (…, high - low) of hidden states (…, D), in float32: words first, then codes."""
         parts, end = [], self.words + self.images.codebook_size if support.high is None else support.high
         if support.low < self.words:
             parts.append(super().logits(base, hidden, TokenSupport(support.low, min(end, self.words))))
@@ -86,14 +86,14 @@ class JanusTokenInterface(TokenInterface):
         return torch.cat(parts, dim=-1)
 
     def support_size(self, base: JanusForConditionalGeneration, support: TokenSupport) -> int:
-        """How many ids the support holds."""
+        """The number of ids in the support."""
         return len(range(self.words + self.images.codebook_size)[support.low : support.high])
 
 
 def janus_codec(source: str, base: JanusForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> ImageCodec:
-    """The codec of a loaded Janus, which learns here to take the ids of codes.
+    """The codec of a loaded Janus; also attaches to the model the token interface that understands ids of codes.
 
-    Raises SwirlError when a frame has not as many codes as it has features.
+    Raises SwirlError if a frame has a different number of codes than of features.
     """
     vision, vq = base.config.vision_config, base.config.vq_config
     processor = JanusImageProcessorPil.from_pretrained(source)
@@ -102,8 +102,8 @@ def janus_codec(source: str, base: JanusForConditionalGeneration, tokenizer: Pre
     words, length = base.config.text_config.vocab_size, images.grid[0] * images.grid[1]
     if length != vision.num_image_tokens:
         raise SwirlError(
-            f"{source} sees {vision.num_image_tokens} features in a frame and draws it with {length} codes; take a "
-            "Janus that has as many of both."
+            f"{source} reads a frame as {vision.num_image_tokens} features but draws it with {length} codes; choose a "
+            "Janus with equal numbers."
         )
-    base.swirl_body = JanusTokenInterface(images, words)
-    return ImageCodec(tokenizer, images, words, family="janus", reading=words + images.codebook_size)
+    base.swirl_token_interface = JanusTokenInterface(images, words)
+    return ImageCodec(tokenizer, images, words, family="janus", prompt_offset=words + images.codebook_size)

@@ -85,7 +85,7 @@ def remove_leftovers(home: Path) -> None:
     """Clean up after processes that died while they deleted or imported a run."""
     history = History(home)
     for run_id, pid, started in history.hidden_runs():
-        if processes.find(pid, started) is None:
+        if processes.find_process(pid, started) is None:
             for prefix in ("", DELETED_PREFIX, IMPORT_PREFIX):
                 folder = scheduler.run_folder(home, run_id)
                 shutil.rmtree(folder.with_name(prefix + folder.name), ignore_errors=True)

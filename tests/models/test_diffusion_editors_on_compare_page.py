@@ -1,4 +1,4 @@
-"""A diffusion editor of a real class at a tiny random size, on the Compare page beside a world model."""
+"""A tiny random diffusion editor of a real class, compared with a world model on the Compare page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not (assets() / "tiny-blocks").is_dir(), reason=
 
 @pytest.fixture
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The folder of a pipeline that works in few steps at a small size, so that two cores are enough."""
+    """The folder of a pipeline with few steps at a small size, so that two cores suffice."""
     folder = editing.build_pix2pix(tmp_path / "painter")
     load = models.load_world_model
 
@@ -41,7 +41,7 @@ def test_an_editor_is_offered_marked_and_compared(editor: str, tmp_path: Path) -
     assert offered["kind"] == "image" and PREVIEW_NOTE in offered["option"]
     sides = {"a": "tiny-blocks", "b": editor, "data": "blocks"}
     assert PREVIEW_NOTE in page.choices(sides)["checkpoints"]["image"]
-    for side in ("b", "a"):  # the editor first: the collection has true actions, so it needs nobody's
+    for side in ("b", "a"):  # the editor first: the collection has true actions, so it needs no inferred ones
         done, of = 0, 1
         while done < of:
             answer = page.ask({**sides, "side": side, "first": done, "size": 12})
