@@ -40,7 +40,7 @@ PAGE = Page(path="/compare", title="Compare", question="Which is better?")
 
 
 def render(home: Path) -> None:
-    """Draw the page over `home`; `assets/scripts/compare.js` asks, these functions answer."""
+    """Draw the page over `home`; `assets/scripts/compare.js` calls the functions below."""
     page = ComparePage(home)
     asked = (page.choices, page.offer, page.ask, page.show, page.evaluate, page.stop, page.progress, page.look)
     functions = (*asked, page.question, page.vote, page.take_back, page.report)
@@ -154,8 +154,8 @@ class ComparePage:
     def question(self, request: Request) -> Answer:
         """A blind question, and the win rates so far."""
         now = self.requested_comparison(request)
-        drawn = self.votes.ask(list(now.names.values()), now.data, now.transitions, list(now.answers.values()))
-        return {"parts": {"question": vote_question(drawn, now.has_true_actions), "rates": now.rates()}}
+        vote_round = self.votes.ask(list(now.names.values()), now.data, now.transitions, list(now.answers.values()))
+        return {"parts": {"question": vote_question(vote_round, now.has_true_actions), "rates": now.rates()}}
 
     def vote(self, request: Request) -> Answer:
         """Store a vote, reveal who was who, and ask the next question."""

@@ -81,7 +81,7 @@ def play(page: Page, server: StudioServer) -> None:
     page.set_viewport_size({"width": 1200, "height": 760})
     page.goto("/play?data=blocks")
     fresh(page)
-    page.get_by_role("button", name="go on at once").click()
+    page.get_by_role("button", name="continue at once").click()
     pictures = []
     for number, key in enumerate(KEYS, start=1):
         fresh(page)

@@ -57,6 +57,7 @@ def explore_by_keyboard(page: Page) -> None:
     expect(page.locator(".explore")).to_be_focused()
     expect(page).to_have_url(re.compile("step=1"))
     page.keyboard.press("ArrowRight")
+    expect(noticed(page)).to_be_visible()  # its text is there before, hidden
     expect(noticed(page)).to_have_text(re.compile(r"You moved on: the inverse model calls this step “\w.+”"))
     page.reload()
     expect(noticed(page)).to_be_visible()

@@ -56,7 +56,7 @@ def go_ahead(page: Page) -> None:
     page.locator('[data-step-count="2"]').click()
     page.get_by_role("button", name="Predict").click()
     expect(page.locator(".ahead-strip .step")).to_have_count(3)
-    expect(page.locator('[data-part="ahead"]')).to_contain_text("The unchanged start would be exact in")
+    expect(page.locator('[data-part="ahead"]')).to_contain_text("Copying the start state would be exact in")
     page.locator("[data-given]").select_option("own")
     fields = page.locator("[data-own] input")
     expect(fields).to_have_count(2)

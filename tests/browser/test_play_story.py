@@ -54,7 +54,7 @@ def undo_and_redo(page: Page) -> None:
 
 def go_on_at_once(page: Page) -> None:
     """A key leads straight to the next state, and what was imagined stays to be looked at."""
-    page.get_by_role("button", name="go on at once").click()
+    page.get_by_role("button", name="continue at once").click()
     expect(page.locator("[data-suggestion]").first).to_be_visible()
     page.locator('[data-part="stage"]').focus()
     page.keyboard.press("1")

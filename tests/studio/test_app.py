@@ -1,4 +1,4 @@
-"""The app as a whole: its pages, what is public, what it imports, what it asks of the outside."""
+"""Tests of the app as a whole: its pages, its public handlers, its imports, its colours and its header."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def built(tmp_path_factory: pytest.TempPathFactory):
     return app.build(tmp_path_factory.mktemp("home"))
 
 
-def test_five_pages_and_one_that_others_lead_to(built) -> None:
+def test_five_pages_are_linked_and_one_is_reached_from_them(built) -> None:
     assert [page[0] for page in built.pages] == ["", "play", "train", "compare", "runs", "label"]
     assert [module.PAGE.title for module in app.PAGES] == ["Explore", "Play", "Train", "Compare", "Runs"]
 
@@ -41,7 +41,7 @@ def test_the_studio_imports_no_tensors() -> None:
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
-def test_look_and_scripts_ask_nothing_of_the_outside() -> None:
+def test_styles_and_scripts_load_nothing_from_other_hosts() -> None:
     look = theme.theme()
     assert look._stylesheets == [] and "fonts.googleapis" not in look._get_theme_css()
     ours = look.custom_css + theme.head()
@@ -72,7 +72,7 @@ def luminance(colour: str) -> float:
         ("--on-accent", "--accent"), ("--wrong", "--panel"), ("--wrong", "--wrong-soft"), ("--good", "--panel"),
     ],
 )  # fmt: skip
-def test_text_reads_on_its_ground(block: int, text: str, ground: str) -> None:
+def test_text_has_enough_contrast(block: int, text: str, ground: str) -> None:
     css = theme.theme().custom_css
     found = re.findall(r"^:root[^{]*\{(.*?)\n\}", css, re.S | re.M)[block]
     colours = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", found))

@@ -1,4 +1,4 @@
-"""The Compare page with models that answer from a table: asked a few at a time, evaluated in the background."""
+"""Tests of the Compare page with table models: asked a few at a time, evaluated in the background."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_choices_name_a_run_by_its_best_checkpoint(home: Path, loaded: list) -> 
     assert chosen == CHOSEN | {"a": f"{run}@0", "b": f"{run}@1-forward", "data": "walks"}
 
 
-def test_without_a_choice_a_sentence_says_so(home: Path, loaded: list) -> None:
+def test_two_checkpoints_must_be_chosen(home: Path, loaded: list) -> None:
     with pytest.raises(SwirlError, match="Choose a checkpoint"):
         ComparePage(home).ask({"a": "", "b": "second", "data": "walks", "side": "a"})
 
 
 class NothingKept:
-    """Answers of an evaluation that go nowhere."""
+    """An answer cache that stores nothing."""
 
     def remove(self) -> None:
         """There is no file."""
@@ -64,12 +64,12 @@ class NothingKept:
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table models have no files from which a name for their answers could be made."""
+    """Table models have no files, which the answer cache needs for its name."""
     monkeypatch.setattr(evaluations, "open_answer_cache", lambda *_: NothingKept())
 
 
 def ended(page: ComparePage, answer: dict) -> dict:
-    """How an evaluation ends."""
+    """The last answer of an evaluation."""
     for _ in range(400):
         if not answer["running"]:
             break
@@ -104,7 +104,7 @@ def test_a_failed_evaluation_says_why(home: Path, loaded: list, monkeypatch: pyt
     assert "The collection is empty; import it again." in answer["parts"]["progress"]
 
 
-def test_an_evaluation_makes_way_and_can_be_stopped(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evaluation_yields_and_can_be_stopped(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
     page, begun = ComparePage(home), []
 
     def evaluate(model, home, data, *, limit, progress, cache, watch):

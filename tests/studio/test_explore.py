@@ -1,4 +1,4 @@
-"""What the Explore page answers."""
+"""Tests of the answers of the Explore page."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_show_marks_the_changes_and_keeps_the_true_action_hidden(page: ExplorePa
 
 
 @pytest.mark.parametrize(("sequence", "step", "place"), [(99, 99, (3, 2)), (-4, 0, (1, 1)), ("x", None, (1, 1))])
-def test_an_address_out_of_range_is_pulled_in(page: ExplorePage, sequence: object, step: object, place: tuple) -> None:
+def test_an_address_out_of_range_is_clamped(page: ExplorePage, sequence: object, step: object, place: tuple) -> None:
     shown = page.show({"data": "walks", "sequence": sequence, "step": step})
     assert (shown["at"]["sequence"], shown["at"]["step"]) == place
 
@@ -63,7 +63,7 @@ def test_imagine_compares_with_another_action_and_with_copying(page: ExplorePage
     assert "7 of 8" in html
 
 
-def test_the_truth_comes_on_request_alone(page: ExplorePage) -> None:
+def test_the_true_action_is_shown_on_request_only(page: ExplorePage) -> None:
     page.infer(at(1, 1, steps=[0]))
     assert "<b>go to attic</b> · same words as inferred" in page.truth(at(1, 1))["parts"]["truth"]
     page.infer(at(2, 1, steps=[0]))
@@ -100,7 +100,7 @@ def test_an_upload_becomes_a_collection_with_its_report(page: ExplorePage) -> No
     assert "mine" not in page.remove({"data": "mine"})["parts"]["collections"]
 
 
-def test_files_that_were_not_uploaded_are_out_of_reach(page: ExplorePage, tmp_path: Path) -> None:
+def test_only_uploaded_files_can_be_imported(page: ExplorePage, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("one\n\ntwo\n")
     for path in (str(secret), f"{get_upload_folder()}/../{secret}", "/etc/hostname"):

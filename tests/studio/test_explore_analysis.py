@@ -1,4 +1,4 @@
-"""Explore's closer look with models that answer from a table: steps ahead, the map, the metrics as drawings."""
+"""Tests of the analysis panels on Explore with table models: rollouts, the map, the drawn metrics."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def test_nothing_measured_shows_nothing(page: AnalysisPanels) -> None:
     assert page.measured({"data": "walks"})["parts"]["measured"] == ""
 
 
-def test_points_of_the_same_words_are_all_seen() -> None:
+def test_points_of_equal_actions_do_not_overlap() -> None:
     placed = spread_points([(0.5, 0.5)] * 40 + [(0.0, 1.0)])
     assert len(set(placed)) == 41
     assert all(0 < x < WIDTH and 0 < y < HEIGHT for x, y in placed)
     assert len({category_style(category) for category in range(40)}) == 40
 
 
-def test_names_on_the_map_do_not_meet() -> None:
+def test_names_on_the_map_do_not_overlap() -> None:
     found = place_labels(["take the cup", "take the key"], [0, 1], [(300.0, 200.0), (302.0, 201.0)])
     assert abs(found[0].y - found[1].y) >= 15 or abs(found[0].x - found[1].x) > 80
     assert len(place_labels(["a", "b"], [0, 0], [(10.0, 10.0), (20.0, 20.0)])) == 1
@@ -83,7 +83,7 @@ def ahead_rows() -> list:
     return metric_rows([mine | copied, mine])
 
 
-def test_decay_has_a_curve_a_checkpoint_and_copying_as_the_baseline() -> None:
+def test_decay_has_a_curve_per_checkpoint_and_one_for_copying() -> None:
     (found,) = curves_by_measure(ahead_rows(), ["a", "b"])
     assert [curve.side for curve in found.curves] == ["a", "b", ""] and found.steps == [1, 2, 3]
     assert found.curves[2].points[3] == MetricValue(0.1, 0.05, 0.15)
@@ -93,7 +93,7 @@ def test_decay_has_a_curve_a_checkpoint_and_copying_as_the_baseline() -> None:
     assert decay_charts(metric_rows([{"forward/exact_match": MetricValue(0.5)}]), {"a": "x"}) == ""
 
 
-def test_a_metric_is_drawn_beside_copying_and_folded_groups_wait() -> None:
+def test_a_metric_is_drawn_beside_copying_and_some_groups_are_folded() -> None:
     both = {"forward/exact_match": MetricValue(0.5, 0.4, 0.6), "copy/exact_match": MetricValue(0.07, 0.0, 0.1)}
     html = metrics_table(metric_rows([both | {"health/distinct": MetricValue(0.1)}]), {"a": "x"})
     assert 'class="copying"' in html and "baseline</abbr></th>" in html

@@ -1,4 +1,4 @@
-"""The strip of a sequence: whole, or of a long one the part around where one stands."""
+"""Tests of the filmstrip: a whole sequence, or a window around the current step of a long one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def test_a_short_sequence_is_shown_whole() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 2, JUMP, 5 * JUMP - 1, 5 * JUMP, 998, 999])
-def test_of_a_long_one_both_states_of_the_step_are_shown(step: int) -> None:
+def test_the_window_holds_both_states_of_the_step(step: int) -> None:
     shown = visible_window(1000, step)
     assert len(shown) == MAX_VISIBLE_STATES and step in shown and step + 1 in shown
     assert shown[0] >= 1 and shown[-1] <= 1000
 
 
-def test_the_strip_moves_in_jumps_and_says_what_it_leaves_out() -> None:
+def test_the_window_moves_in_jumps_and_counts_the_states_outside() -> None:
     assert len({visible_window(1000, step) for step in range(4 * JUMP, 5 * JUMP)}) == 1
     states = [State(f"step {number}.") for number in range(1, 101)]
     html = filmstrip(states, visible_window(100, 60))

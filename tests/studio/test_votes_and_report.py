@@ -1,4 +1,4 @@
-"""Blind votes, the three verdicts on Compare, a report that stands alone, models that the list does not have."""
+"""Tests of blind votes, the verdicts on Compare, the self-contained report, and models outside the list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOTH = {"a": "first", "b": "second", "data": "walks"}
 
 @pytest.fixture
 def compared(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> ComparePage:
-    """`second` thinks that nothing ever changes; both were asked about everything."""
+    """A comparison that both have answered in full; `second` predicts that nothing ever changes."""
     page = ComparePage(home)
     load = models.load_world_model
 
@@ -41,7 +41,7 @@ def ticket(answer: dict) -> str:
     return re.search(r'data-ticket="(\w+)"', answer["parts"]["question"])[1]
 
 
-def test_a_vote_is_blind_until_it_is_kept(compared: ComparePage, home: Path) -> None:
+def test_a_vote_is_blind_until_it_is_stored(compared: ComparePage, home: Path) -> None:
     asked = compared.question(BOTH)
     assert not re.search("first|second", asked["parts"]["question"])
     answer = compared.vote({**BOTH, "ticket": ticket(asked), "choice": "left"})
@@ -82,7 +82,7 @@ def test_the_verdicts_are_kept_and_their_evidence_is_there(compared: ComparePage
     assert check_summaries(home)["first"].endswith("on walks")
 
 
-def test_the_report_stands_alone(compared: ComparePage, home: Path) -> None:
+def test_the_report_is_self_contained(compared: ComparePage, home: Path) -> None:
     compared.look({**BOTH, "side": "a"})
     answer = compared.report(BOTH)
     html = answer["html"]
@@ -120,7 +120,7 @@ def test_the_three_verdicts_follow_their_thresholds() -> None:
     assert tones(glance_of(stitch=0.1)) == ["good", "good", "good"]
 
 
-def test_what_cannot_be_offered_is_told(home: Path, loaded: list) -> None:
+def test_a_model_that_cannot_be_offered_is_refused(home: Path, loaded: list) -> None:
     page = ComparePage(home)
     with pytest.raises(SwirlError, match="Name a folder"):
         page.offer({"name": " "})

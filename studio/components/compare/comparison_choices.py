@@ -94,7 +94,7 @@ def first_pair(home: Path, models: Models, kind: str) -> tuple[str, str]:
 
 
 def selection_note(models: Models, selection: Selection) -> str:
-    """What has to be said about a selection beside the choosers, as HTML: why something else is chosen; or ''."""
+    """A note for the choosers as HTML: no model, no second checkpoint, or why a checkpoint was replaced; or ''."""
     names = selection.names
     if not names["a"]:
         return f'<p class="notice">{escape(no_model_message(selection.kind))}</p>'
@@ -110,7 +110,7 @@ def selection_note(models: Models, selection: Selection) -> str:
 
 
 def empty_comparison(has_checkpoint: bool, has_collection: bool) -> str:
-    """In place of the page where nothing can be compared: what to do first; '' where something can."""
+    """What to do first if nothing can be compared, in place of the page; '' if something can."""
     if not has_collection:
         return empty_page(step_between(), "There are no sequences to compare checkpoints on yet.", IMPORT_BUTTON)
     if not has_checkpoint:
@@ -120,7 +120,7 @@ def empty_comparison(has_checkpoint: bool, has_collection: bool) -> str:
 
 
 def invitation() -> str:
-    """What stands below the choosers before the first comparison."""
+    """The hint below the choosers before the first comparison."""
     return empty_page(two_answers(), INVITATION, "")
 
 
@@ -132,13 +132,15 @@ def checkpoint_title(name: str) -> str:
 def checkpoint_options(models: Models, offers: list[Offer]) -> dict[str, str]:
     """The checkpoints of each kind as HTML options, then those named beside the list, and the baseline at the end."""
     listed = {kind: models.available(kind) for kind in KINDS}
-    found = {}
+    options_by_kind = {}
     for kind, items in listed.items():
         names = [item.name for item in items]
         more = [offer for offer in offers if offer.kind == kind and offer.name not in names]
         options = [_option(item.name, _label(item)) for item in items] + [_option(o.name, o.words) for o in more]
-        found[kind] = "".join([*options, _option(COPY_BASELINE, f"{BASELINE_TITLE} (baseline)")] if options else [])
-    return found
+        if options:
+            options.append(_option(COPY_BASELINE, f"{BASELINE_TITLE} (baseline)"))
+        options_by_kind[kind] = "".join(options)
+    return options_by_kind
 
 
 def _label(item: AvailableCheckpoint) -> str:

@@ -134,7 +134,7 @@ class AnalysisPanels:
         data, name = self.resolve_request(request)
         on_map = self.map_transitions(data)
         pairs = [(t.state, t.next_state) for t in on_map.transitions]
-        actions = [found.action for found in self.models.infer(name, pairs, alternatives=False)]
+        actions = [inference.action for inference in self.models.infer(name, pairs, alternatives=False)]
         key = ("map", name, data, tuple(actions))
         plan = self.models.recall(key)
         if plan is None:

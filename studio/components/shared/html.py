@@ -1,4 +1,4 @@
-"""The small tools with which our components write HTML: escaping, chances, blocks of Gradio with a script of ours."""
+"""Helpers for components that write HTML: escaping, probabilities, and Gradio blocks with a script of ours."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ import(new URL(%(address)s, document.baseURI).href).then(({ mount }) => {
   const words = "This part of the page did not load; reload the page.";
   element.prepend(Object.assign(document.createElement("p"), { className: "error", role: "alert", innerText: words }));
 });"""
-"""What Gradio runs for a block: our module. Buttons pressed before it has loaded are pressed again once it has."""
+"""The script that Gradio runs for a block. It loads our module; buttons pressed before that are pressed again after."""
 
 
 def html_block(template: str, *, classes: str = "", styles: Sequence[str] = (), **options: Any) -> gr.HTML:
-    """A `gr.HTML` without Gradio's prose styles and padding, with style sheets of `assets/styles`.
+    """A `gr.HTML` without Gradio's prose styles and padding, with the style sheets `assets/styles/STYLE.css`.
 
-    Other `options` pass through to it.
+    Other `options` are passed to it.
     """
     options.setdefault("js_on_load", None)
     if styles:
@@ -57,9 +57,9 @@ def scripted_block(
     styles: Sequence[str] = (),
     given: dict[str, Any] | None = None,
 ) -> gr.HTML:
-    """A block with the module `assets/scripts/SCRIPT.js`, whose `mount` gets the element and what is `given`.
+    """A block with the module `assets/scripts/SCRIPT.js`, whose `mount` gets the element and the values in `given`.
 
-    The module may ask the server these functions.
+    The module may call `functions` on the server.
     """
     values = {"address": json.dumps(browser_scripts.address(f"{script}.js")), "given": json.dumps(given or {})}
     handlers = request_handlers(*functions)

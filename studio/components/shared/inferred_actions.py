@@ -37,7 +37,7 @@ def transition_changes(state: State, next_state: State) -> str:
     )
 
 
-def action_bars(found: Inference) -> str:
+def action_bars(inference: Inference) -> str:
     """The most probable action and the alternatives, each with its probability as a bar and log Q(z | x, y) in nats."""
     rows = "".join(
         f'<tr title="log Q(z | x, y) = {format_signed(option.log_prob)} nats">'
@@ -45,7 +45,7 @@ def action_bars(found: Inference) -> str:
         f"<td>{probability_bar(option.log_prob)}</td>"
         f'<td class="number">{format_probability(option.log_prob)}</td><td class="number muted">'
         f"{format_signed(option.log_prob)}</td></tr>"
-        for option in found.alternatives
+        for option in inference.alternatives
     )
     return (
         '<table class="alternatives"><thead class="visually-hidden"><tr><th>action</th><td></td><th>probability</th>'
@@ -63,10 +63,10 @@ def probability_bar(log_prob: float) -> str:
     return share_bar(math.exp(min(0.0, log_prob)), "inverse")
 
 
-def true_action_note(action: str, found: Inference | None) -> str:
+def true_action_note(action: str, inference: Inference | None) -> str:
     """The true action on request, and whether the inferred one, if there is one, has the same words."""
     note = f"True action: <b>{escape(action)}</b>"
-    if found is None:
+    if inference is None:
         return note
-    same = found.action.strip().lower() == action.strip().lower()
+    same = inference.action.strip().lower() == action.strip().lower()
     return note + (" · same words as inferred" if same else " · other words than inferred")

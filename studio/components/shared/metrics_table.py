@@ -28,8 +28,9 @@ def metrics_table(rows: Sequence[MetricRow], names: Mapping[str, str], note: str
     if not rows:
         return NO_METRICS_NOTE
     groups = {name: list(members) for name, members in groupby(rows, key=lambda row: row.group)}
-    bodies = "".join(_body(METRIC_GROUPS[name], found, names) for name, found in groups.items() if name not in FOLDED)
-    folded = "".join(_folded(name, found, names) for name, found in groups.items() if name in FOLDED)
+    visible = {name: members for name, members in groups.items() if name not in FOLDED}
+    bodies = "".join(_body(METRIC_GROUPS[name], members, names) for name, members in visible.items())
+    folded = "".join(_folded(name, members, names) for name, members in groups.items() if name in FOLDED)
     legend = [LEGEND]
     if any(cell.is_paired for row in rows for cell in row.cells):
         first = next(iter(names)).upper()

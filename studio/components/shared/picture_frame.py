@@ -17,10 +17,10 @@ def image_tag(state: State, alt: str, box: int, *, wide: int | None = None, lazy
     """
     size = pictures.size(state.picture)
     width, height = fit_size(size, box, wide)
-    drawn = " drawn" if max(size) <= pictures.MAX_PIXEL_ART_SIDE else ""
+    pixel_art = " drawn" if max(size) <= pictures.MAX_PIXEL_ART_SIDE else ""
     loading = ' loading="lazy" decoding="async"' if lazy else ""
     return (
-        f'<img class="picture{drawn}" src="{escape(frames.address(state.picture))}" alt="{escape(alt)}" '
+        f'<img class="picture{pixel_art}" src="{escape(frames.address(state.picture))}" alt="{escape(alt)}" '
         f'width="{width}" height="{height}"{loading} draggable="false">'
     )
 
