@@ -221,7 +221,7 @@ def test_what_fits_this_machine_comes_first(no_gpu: None, tmp_path: Path) -> Non
     assert cards(first) == [name for name in PRESETS if name.startswith("tiny-")]
     assert sorted(cards(first) + cards(folded)) == sorted(PRESETS)
     assert "<summary>Needs more than this machine has (7)</summary>" in folded
-    assert folded.count("This machine has no GPU.") == 7 and "Needs one GPU with 8 GB." in folded
+    assert folded.count("This machine has no GPU.") == 7 and "Needs one GPU with 8 GB of memory." in folded
     assert "This machine has no GPU." not in first
 
 
