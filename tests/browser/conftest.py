@@ -31,6 +31,14 @@ def outside() -> Iterator[Outside]:
     proxy.close()
 
 
+@pytest.fixture(autouse=True)
+def nothing_asked_outside(outside: Outside) -> Iterator[None]:
+    """Fails a test in which the studio, or a run that it started, contacts another machine."""
+    before = len(outside.asked)
+    yield
+    assert outside.asked[before:] == []
+
+
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory, outside: Outside, chromium: Browser) -> Iterator[StudioServer]:
     """A running studio over an empty home, for all tests of a file."""

@@ -11,14 +11,14 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 from steps import drop, expect_status, fill_start_form, points, wait_for_points
-from studio_server import SHORT_RUN, Outside, StudioServer, until
+from studio_server import SHORT_RUN, StudioServer, until
 from visitor import Visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 WALK = ["you are in hall. lamp in hall, lying.", "you are in attic. lamp in hall, lying."]
 
 
-def test_the_whole_story(studio: StudioServer, visit: Callable[..., Visitor], outside: Outside) -> None:
+def test_the_whole_story(studio: StudioServer, visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     page = visitor.open("/")
     walk_through_a_sequence(page)
@@ -33,7 +33,6 @@ def test_the_whole_story(studio: StudioServer, visit: Callable[..., Visitor], ou
     compare_with_the_start(page, run)
     keep_a_name_and_a_note(page, run)
     assert visitor.outside == []
-    assert outside.asked == []
 
 
 def walk_through_a_sequence(page: Page) -> None:
