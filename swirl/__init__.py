@@ -4,9 +4,13 @@ The library does not depend on the studio. Importing it is cheap: torch is loade
 `load_collection`, `load_model` and `train` are all that most programs need; `swirl.library` describes them.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from swirl.version import __version__
+
+# huggingface_hub reads it once, when it is imported: trl would report each trainer that is made to the Hub.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from swirl.library import load_collection, load_model, train

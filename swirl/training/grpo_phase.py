@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from datasets import Dataset
+from huggingface_hub import constants
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
@@ -26,6 +26,9 @@ from swirl.states import Transition
 from swirl.training.rewards import PartnerReward
 from swirl.training.rollouts import RolloutSampler, rollout_sampling
 from swirl.training.supervised import negative_log_likelihood
+
+# For programs that imported huggingface_hub before `swirl`, which sets the variable for all others.
+constants.HF_HUB_DISABLE_TELEMETRY = True
 
 
 class AnchoredGRPOTrainer(GRPOTrainer):
