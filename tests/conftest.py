@@ -20,11 +20,8 @@ MAX_WORKERS = 4
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker more than cores, since many tests wait for a server or a run, but at most MAX_WORKERS.
-
-    None for single files, where starting the workers takes longer than they save.
-    """
-    return 0 if any(".py" in argument for argument in config.args) else min(MAX_WORKERS, (os.cpu_count() or 1) + 1)
+    """One worker a core, up to MAX_WORKERS; none for single files, where starting them takes longer than it saves."""
+    return 0 if any(".py" in argument for argument in config.args) else min(MAX_WORKERS, os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,7 +28,7 @@ def start_verdict(history: History, settings: Settings) -> Verdict:
     verdict = critic_verdict(scores)
     if verdict is None:
         why = f"{settings.model} was never scored on {settings.data}; the run scores it before its first phase."
-        return Verdict("neutral", "Not known yet how good a start this is", why)
+        return Verdict("neutral", "The start is not scored yet", why)
     tone, claim = CLAIMS[verdict.level]
     return Verdict(tone, claim, f"{verdict.sentence} Scores from {source}.")
 

@@ -14,6 +14,8 @@ from steps import drop, expect_status, fill_start_form, points, wait_for_points
 from studio_server import SHORT_RUN, StudioServer, until
 from visitor import Visitor
 
+RUN = {**SHORT_RUN, "steps_per_phase": 40}
+"""Long enough that the story still finds it training after a crash of the server, on a machine with other work too."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 WALK = ["you are in hall. lamp in hall, lying.", "you are in attic. lamp in hall, lying."]
 
@@ -95,9 +97,9 @@ def play(page: Page) -> None:
 
 def start_a_run(page: Page, studio: StudioServer) -> str:
     """The form tells what it will cost, starts it, and a curve begins to move. Returns the run's id."""
-    fill_start_form(page, SHORT_RUN)
+    fill_start_form(page, RUN)
     before = page.locator('[data-part="before"]')
-    expect(before).to_contain_text("24 steps")
+    expect(before).to_contain_text(f"{2 * RUN['steps_per_phase']} steps")
     expect(before).to_contain_text("extension anchor")
     page.get_by_role("button", name="Start training").click()
     expect(page).to_have_url(re.compile(r"run=household-\d+"))
@@ -156,12 +158,12 @@ def stop_resume_and_finish(page: Page, studio: StudioServer, run: str) -> None:
     page.get_by_role("button", name="Resume").click()
     expect_status(page, "running")
     expect_status(page, "finished")
-    wait_for_points(page, "reward", max(had, 2 * SHORT_RUN["steps_per_phase"]))
+    wait_for_points(page, "reward", max(had, 2 * RUN["steps_per_phase"]))
     expect(page.get_by_role("button", name="Resume")).to_have_count(0)
     names = [checkpoint.name for checkpoint in studio.history.checkpoints(run)]
     assert names == [f"{run}@0", f"{run}@1-forward", f"{run}@1"]
     steps = [m.step for m in studio.history.metrics(run, ["reward"]) if m.phase == 1]
-    assert sorted(steps) == list(range(1, SHORT_RUN["steps_per_phase"] + 1))
+    assert sorted(steps) == list(range(1, RUN["steps_per_phase"] + 1))
 
 
 def compare_with_the_start(page: Page, run: str) -> None:
