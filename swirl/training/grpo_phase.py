@@ -25,6 +25,7 @@ from swirl.settings import Direction, Settings
 from swirl.states import Transition
 from swirl.training.rewards import PartnerReward
 from swirl.training.rollouts import RolloutSampler, rollout_sampling
+from swirl.training.step_parts import StepParts, record_trainer_steps
 from swirl.training.supervised import negative_log_likelihood
 
 # For programs that imported huggingface_hub before `swirl`, which sets the variable for all others.
@@ -43,6 +44,8 @@ class AnchoredGRPOTrainer(GRPOTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The GRPO loss of a micro-batch, plus its share of the anchor loss."""
+        if self.rollouts.parts.enabled:
+            self.rollouts.parts.start_update(int(inputs["completion_mask"].sum()))
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if not self.anchor:
             return loss
@@ -69,9 +72,11 @@ def build_grpo_trainer(
     folder: Path,
     index: int,
     callbacks: Sequence[TrainerCallback] = (),
+    parts: StepParts | None = None,
 ) -> AnchoredGRPOTrainer:
     """The trainer of one phase. `settings` are those of the whole run; the phase `index` is added to the seed.
 
+    With `parts`, the parts of each step are recorded.
     The reference policy is a copy of the trainee, made here (section 3.3). Raises UsageError if the batch size does not
     fit the data, the accumulation or the number of processes.
     """
@@ -92,13 +97,14 @@ def build_grpo_trainer(
         )
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)
-    rollouts = RolloutSampler(world, direction, transitions, settings, action_sampling)
+    parts = parts or StepParts(enabled=False)
+    rollouts = RolloutSampler(world, direction, transitions, settings, action_sampling, parts=parts)
     remove_scoring_forward(world.model)
     trainer = AnchoredGRPOTrainer(
         anchor=settings.anchor if direction == "forward" else 0.0,
         rollouts=rollouts,
         model=world.model,
-        reward_funcs=PartnerReward(world, direction, transitions, settings),
+        reward_funcs=PartnerReward(world, direction, transitions, settings, parts),
         args=phase_arguments(world.device, direction, settings, folder, index, micro_batches),
         train_dataset=Dataset.from_dict({"prompt": [[i] for i in range(len(transitions))]}),
         processing_class=world.tokenizer,
@@ -108,6 +114,8 @@ def build_grpo_trainer(
     trainer.beta = settings.beta
     answer = "state" if direction == "forward" else "action"
     install_scoring_forward(world.model, world.token_support(answer), settings.temperature)
+    if parts.enabled:
+        record_trainer_steps(trainer, parts)
     return trainer
 
 

@@ -11,6 +11,7 @@ from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 from swirl.training.rewards import partner_adapter
+from swirl.training.step_parts import StepParts
 from swirl.training.supervised import PromptCompletion
 
 
@@ -26,9 +27,17 @@ class RolloutSampler:
     action_sampling: SamplingConfig
     """How forward phases sample the critic's actions: as inverse phases do."""
     observed: list[PromptCompletion] = field(default_factory=list)
+    parts: StepParts = field(default_factory=lambda: StepParts(enabled=False))
 
     def __call__(self, prompts: list[list[int]], trainer: object) -> dict[str, Any]:
         """Sample one completion per entry; `prompts` hold transition indices, each repeated G times in a row."""
+        with self.parts.time_part("sampling") as part:
+            rollouts = self.sample_rollouts(prompts)
+            part.tokens += sum(len(ids) for ids in rollouts["completion_ids"])
+        return rollouts
+
+    def sample_rollouts(self, prompts: list[list[int]]) -> dict[str, Any]:
+        """What trl expects of a rollout function."""
         size = self.settings.group_size
         rows = [self.transitions[prompt[0]] for prompt in prompts[::size]]
         self.world.codec.prepare([state for row in rows for state in (row.state, row.next_state)])

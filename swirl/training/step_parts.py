@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from transformers import Trainer, TrainerCallback
 
 PartName = Literal["sampling", "partner", "reference", "update", "rest"]
 PARTS: tuple[PartName, ...] = ("sampling", "partner", "reference", "update", "rest")
@@ -110,6 +111,40 @@ class StepParts:
             operations = self._counter.get_total_flops()
             record.operations += operations - self._operations_before
             self._operations_before = operations
+
+
+def record_trainer_steps(trainer: Trainer, parts: StepParts) -> None:
+    """Record each optimiser step of a trl trainer and, as its reference part, the passes of its model without gradient.
+
+    trl calls the model itself in two cases only: with gradient for the loss, without for the reference. Sampling and
+    the partner call the layers below it.
+    """
+    open_passes = ExitStack()
+
+    def enter_pass(model: torch.nn.Module, args: Any, inputs: dict[str, Any]) -> None:
+        labels = inputs.get("labels")
+        if not torch.is_grad_enabled() and labels is not None:
+            record = open_passes.enter_context(parts.time_part("reference"))
+            record.tokens += int((labels != -100).sum())
+
+    trainer.model.register_forward_pre_hook(enter_pass, with_kwargs=True)
+    trainer.model.register_forward_hook(lambda *_: open_passes.close(), always_call=True)
+    trainer.add_callback(StepRecorder(parts))
+
+
+class StepRecorder(TrainerCallback):
+    """Begins and finishes the steps of a recorder with those of a trainer."""
+
+    def __init__(self, parts: StepParts) -> None:
+        self.parts = parts
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """Called before the first micro-batch of a step."""
+        self.parts.begin_step()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Called after the optimiser's step."""
+        self.parts.finish_step()
 
 
 def synchronize() -> None:

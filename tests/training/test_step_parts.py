@@ -1,12 +1,20 @@
 """The recorder of a training step's parts: disjoint times, tokens, operations as they were executed."""
 
 import time
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from transformers import PrinterCallback
 
+from swirl.models import load_world_model
+from swirl.settings import Settings
+from swirl.states import Transition
+from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.step_parts import PARTS, StepParts
+from swirl.worlds.household import Household
 
 
 def test_parts_are_disjoint_and_the_rest_is_what_no_part_claims() -> None:
@@ -108,3 +116,26 @@ def test_operations_are_counted_part_by_part_with_the_backward_pass_and_attentio
     assert timed["sampling"].operations == 0
     # Backward: Q K^T once more, and the gradients of its two inputs and of those of the product with V.
     assert attention["update"].operations == 5 * (2 * 2 * 6 * 6 * 8)
+
+
+@pytest.mark.parametrize(("direction", "answer_tokens"), [("forward", 8), ("inverse", 6)])
+def test_the_steps_of_a_phase_are_recorded(direction: str, answer_tokens: int, tiny_base: Path, tmp_path: Path) -> None:
+    states = Household().episode(5, 24).states
+    transitions = [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
+    world = load_world_model(tmp_path, str(tiny_base), "cpu")
+    settings = Settings().replace(
+        {"steps_per_phase": 2, "batch_size": 2, "group_size": 3, "max_action_tokens": 6, "max_state_tokens": 8}
+    )
+    world.max_state_tokens, world.end_ids = 8, set()  # so that every answer has as many tokens as it may
+    parts = StepParts()
+    parts.count_operations = True
+    trainer = build_grpo_trainer(world, direction, transitions, settings, tmp_path / "phase", 1, parts=parts)
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    assert len(parts.steps) == 2
+    for step in parts.steps:
+        assert step["sampling"].tokens == step["reference"].tokens == step["update"].tokens == 6 * answer_tokens
+        assert step["partner"].tokens > 0
+        for name, record in step.items():
+            assert record.seconds > 0, name
+            assert (record.operations > 0) == (name != "rest"), name
