@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from swirl.models.memory_estimate import MAX_CACHE_BYTES
-from swirl.models.scoring import backbone_states, compute_logits, token_scores
+from swirl.models.packed_rows import Row
+from swirl.models.scoring import backbone_states, compute_logits, row_log_probs
 from swirl.models.speculative_sampling import MAX_SPECULATIVE_ROWS, sample_speculatively, supports_speculation
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
@@ -59,8 +60,8 @@ def sample_completions(
 ) -> list[list[int]]:
     """Sample `n` completions (token ids within the support) for each prompt, returned in contiguous runs.
 
-    `drafts` are guesses of the completions, one per prompt; with them a few completions are sampled in fewer passes
-    with the same result. A completion ends with its end id unless it was cut short; without end ids all have
+    `drafts` are guesses of the completions, one for each; with them few completions are sampled in fewer passes with
+    the same result. A completion ends with its end id unless it was cut short; without end ids all have
     `sampling.max_tokens` tokens.
 
     The prompts are computed once and their cache is repeated n times; as many completions are sampled at once as the
@@ -72,8 +73,10 @@ def sample_completions(
     if drafts is not None and len(prompts) * n > min(rows, MAX_SPECULATIVE_ROWS):
         drafts = None
     for batch, count in split_into_batches(prompts, n, rows):
+        first = len(completions)
+        guesses = None if drafts is None else drafts[first : first + len(batch) * count]
         completions += sample_batch(
-            model, batch, count, sampling, end_ids, pad_id, generator, support, drafts, check_interrupt
+            model, batch, count, sampling, end_ids, pad_id, generator, support, guesses, check_interrupt
         )
     return completions
 
@@ -121,9 +124,9 @@ def sample_batch(
         hidden, mask = hidden.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
         positions = positions.repeat_interleave(n, dim=0)
     if drafts is not None and supports_speculation(model, cache):
-        prefill, row_drafts = (cache, hidden, mask, positions[:, -1:]), [draft for draft in drafts for _ in range(n)]
+        prefill = (cache, hidden, mask, positions[:, -1:])
         return sample_speculatively(
-            model, prefill, row_drafts, sampling, end_ids, pad_id, generator, support, check_interrupt
+            model, prefill, drafts, sampling, end_ids, pad_id, generator, support, check_interrupt
         )
     ends = torch.tensor(sorted(end_ids), device=device)
     done = torch.zeros(len(hidden), dtype=torch.bool, device=device)
@@ -183,18 +186,14 @@ def completion_log_probs(
 
     Returns one tensor (len(completion),) per row; forced ids, such as the row ends of an image, are left out.
     """
-    rows = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
-    log_probs: list[torch.Tensor] = []
-    for start, end in batches_within_token_limit([len(row) for row in rows]):
-        ids, _, _, out = run_left_padded(model, rows[start:end], pad_id, use_cache=False)
-        hidden = out.last_hidden_state
-        lengths = torch.tensor([len(completion) for completion in completions[start:end]], device=ids.device)
-        # Each token is predicted by the hidden state one position before it.
-        scored = torch.arange(ids.shape[1], device=ids.device) >= ids.shape[1] - lengths.unsqueeze(1)
-        scored = scored & support.choice_mask(ids)
-        scores, _ = token_scores(model, hidden[:, :-1][scored[:, 1:]], ids[scored], support)
-        log_probs += scores.split(scored.sum(dim=1).tolist())
-    return log_probs
+    rows = [Row([*prompt, *ids], len(ids)) for prompt, ids in zip(prompts, completions, strict=True)]
+    scores = row_log_probs(model, rows, pad_id, support)
+    if support.row_end is None:
+        return scores
+    return [
+        values[support.choice_mask(torch.tensor(ids, device=values.device))]
+        for values, ids in zip(scores, completions, strict=True)
+    ]
 
 
 def batches_within_token_limit(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -16,13 +16,34 @@ ADAPTER_COUNT = 3  # fwm, idm, and the reference that is copied at the start of 
 # three of the feed-forward width): the normalised inputs of its two halves, queries, keys, values, the attention
 # output and its projection, and the residual sum.
 HIDDEN_ACTIVATIONS_PER_LAYER = 8
-LOGITS_AT_ONCE = 64_000_000  # numbers in one block of logits: bounds memory, does not affect speed
+LOGITS_AT_ONCE = 8_000_000  # numbers in one block of logits: bounds memory, does not affect speed
 MAX_CACHE_BYTES = 8_000_000_000  # keys and values of all completions that are sampled at once
 LOGIT_COPIES = 3  # the logits of a block, their log-softmax, and the gradient
 OVERHEAD = 0.08  # share of the sum that the allocator's gaps add
 CONTEXT_BYTES = 750_000_000  # the CUDA context and its kernels
 # NF4 stores 4 bits per weight and one float32 scale per 64 weights, which is itself quantised: 0.127 bits more.
 NF4_BITS = 4.127
+
+# Bytes of activations that one pass with gradient may keep, and the least number of tokens of such a pass: below it
+# the products become slow. Passes without gradient keep one layer's activations only.
+UPDATE_ACTIVATION_BYTES = {"cpu": 256_000_000, "cuda": 4_000_000_000}
+MIN_UPDATE_TOKENS = {"cpu": 1024, "cuda": 4096}
+SCORING_TOKENS = {"cpu": 4096, "cuda": 32_768}
+
+
+def scoring_token_limit(device: str) -> int:
+    """The most tokens of a pass without gradient on a device of this type: bounds memory, does not affect speed."""
+    return SCORING_TOKENS.get(device, SCORING_TOKENS["cuda"])
+
+
+def update_token_limit(layers: int, hidden: int, inner: int, bytes_per_number: int, device: str) -> int:
+    """The most tokens of a pass with gradient; a single row may be longer.
+
+    On a GPU activations are checkpointed: each layer keeps its input only.
+    """
+    kind = "cpu" if device.startswith("cpu") else "cuda"
+    kept = layers * (HIDDEN_ACTIVATIONS_PER_LAYER * hidden + 3 * inner) if kind == "cpu" else layers * hidden
+    return max(MIN_UPDATE_TOKENS[kind], UPDATE_ACTIVATION_BYTES[kind] // (kept * bytes_per_number))
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,14 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
+from swirl.models.packed_attention import PACKED_ATTENTION
 from swirl.models.scoring import backbone_states, compute_logits
 from swirl.models.token_interface import TokenSupport, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
 MAX_SPECULATIVE_ROWS = 32  # with more rows a pass is compute-bound, and guesses cost more than they save
 MAX_GUESSES_PER_PASS = 16  # guessed ids per row and pass
+MASKED_ATTENTION = ("sdpa", "eager", PACKED_ATTENTION)
 
 
 @dataclass
@@ -76,7 +78,7 @@ class SpeculativeRow:
 def supports_speculation(model: torch.nn.Module, cache: Any) -> bool:
     """Whether this model can mask cache entries: not with sliding windows, recurrent states or flash attention."""
     is_plain = isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
-    return is_plain and unwrap_model(model).config.get_text_config()._attn_implementation in ("sdpa", "eager")
+    return is_plain and unwrap_model(model).config.get_text_config()._attn_implementation in MASKED_ATTENTION
 
 
 @torch.no_grad()

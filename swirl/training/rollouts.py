@@ -14,6 +14,8 @@ from swirl.training.rewards import partner_adapter
 from swirl.training.step_parts import StepParts
 from swirl.training.supervised import PromptCompletion
 
+MAX_REMEMBERED = 10_000  # transitions whose rollouts are kept as drafts
+
 
 @dataclass
 class RolloutSampler:
@@ -27,6 +29,8 @@ class RolloutSampler:
     action_sampling: SamplingConfig
     """How forward phases sample the critic's actions: as inverse phases do."""
     observed: list[PromptCompletion] = field(default_factory=list)
+    last_rollouts: dict[int, list[list[int]]] = field(default_factory=dict)
+    """The rollouts of transitions (by index) when they last came up, those of longest ago first."""
     parts: StepParts = field(default_factory=lambda: StepParts(enabled=False))
 
     def __call__(self, prompts: list[list[int]], trainer: object) -> dict[str, Any]:
@@ -52,7 +56,12 @@ class RolloutSampler:
             model_prompts = [self.world.layout.inverse_prompt(row.state, row.next_state) for row in rows]
             max_tokens, role, answer = self.settings.max_action_tokens, "idm", "action"
         sampling = rollout_sampling(self.settings, max_tokens)
-        completions = self.world.sample(self.world.adapter(role), model_prompts, size, sampling, answer=answer)
+        indices = [prompt[0] for prompt in prompts[::size]]
+        drafts = self.drafts(indices)
+        completions = self.world.sample(
+            self.world.adapter(role), model_prompts, size, sampling, answer=answer, drafts=drafts
+        )
+        self.remember(indices, completions)
         if self.direction == "forward":
             answers = [self.world.state_completion(row.next_state) for row in rows]
             self.observed = list(zip(model_prompts, answers, strict=True))
@@ -64,6 +73,32 @@ class RolloutSampler:
             "logprobs": None,
             "action": [action for action in actions for _ in range(size)],
         }
+
+    def drafts(self, indices: Sequence[int]) -> list[Sequence[int]] | None:
+        """What the completions may look like: the last rollouts of the transition, before that the current state.
+
+        Actions are a few tokens, which drafts do not make faster.
+        """
+        if self.direction == "inverse":
+            return None
+        size = self.settings.group_size
+        return [
+            draft
+            for index in indices
+            for draft in self.last_rollouts.get(index)
+            or [self.world.state_completion(self.transitions[index].state)] * size
+        ]
+
+    def remember(self, indices: Sequence[int], completions: Sequence[list[int]]) -> None:
+        """Keep the rollouts as drafts for the next time that their transitions come up."""
+        if self.direction == "inverse":
+            return
+        size = self.settings.group_size
+        for number, index in enumerate(indices):
+            self.last_rollouts.pop(index, None)
+            self.last_rollouts[index] = completions[number * size : (number + 1) * size]
+        while len(self.last_rollouts) > MAX_REMEMBERED:
+            self.last_rollouts.pop(next(iter(self.last_rollouts)))
 
     def infer(self, rows: Sequence[Transition]) -> list[str]:
         """Sample one action z ~ Q(z | x, y) per transition from the frozen critic."""
