@@ -136,16 +136,16 @@ class AdaptedModel:
         *,
         answer: Answer,
         draft_states: Sequence[State] | None = None,
-        drafts: Sequence[Sequence[int]] | None = None,
+        drafts: Sequence[Sequence[Sequence[int]]] | None = None,
     ) -> list[list[int]]:
         """Sample `n` completions (token ids) for each prompt, in contiguous runs; a frame has a fixed number of ids.
 
         `draft_states`, one per prompt, are states that the completions mostly copy; they make sampling faster. `drafts`
-        are such guesses as token ids, one per completion.
+        are such guesses as token ids, some for each prompt, the best first.
         """
         sampling, end_ids = self._completion_limits(sampling, answer)
         if draft_states is not None:
-            drafts = [self.state_completion(state) for state in draft_states for _ in range(n)]
+            drafts = [[self.state_completion(state)] for state in draft_states]
         with self.activate_adapter(adapter) as model:
             return sample_completions(
                 model,

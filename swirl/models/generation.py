@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from swirl.models.memory_estimate import MAX_CACHE_BYTES
-from swirl.models.packed_rows import Row
+from swirl.models.memory_estimate import max_cache_bytes
+from swirl.models.packed_rows import Row, is_packing_enabled
 from swirl.models.scoring import backbone_states, compute_logits, row_log_probs
-from swirl.models.speculative_sampling import MAX_SPECULATIVE_ROWS, sample_speculatively, supports_speculation
+from swirl.models.speculative_sampling import sample_with_drafts
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
@@ -55,29 +55,34 @@ def sample_completions(
     pad_id: int,
     generator: torch.Generator | None = None,
     support: TokenSupport = FULL_VOCABULARY,
-    drafts: Sequence[Sequence[int]] | None = None,
+    drafts: Sequence[Sequence[Sequence[int]]] | None = None,
     check_interrupt: InterruptCheck = never_interrupt,
 ) -> list[list[int]]:
     """Sample `n` completions (token ids within the support) for each prompt, returned in contiguous runs.
 
-    `drafts` are guesses of the completions, one for each; with them few completions are sampled in fewer passes with
-    the same result. A completion ends with its end id unless it was cut short; without end ids all have
-    `sampling.max_tokens` tokens.
+    `drafts` are guesses of the completions, some for each prompt, the best first; with them completions are sampled in
+    fewer passes with the same result, if the model supports packed attention. A completion ends with its end id unless
+    it was cut short; without end ids all have `sampling.max_tokens` tokens.
 
     The prompts are computed once and their cache is repeated n times; as many completions are sampled at once as the
     cache has room for. Without a generator, torch's global one is used, which the trainer saves and restores.
     """
     longest = max(len(prompt) for prompt in prompts) + sampling.max_tokens
-    rows = max(1, MAX_CACHE_BYTES // (longest * cache_bytes(model)))
+    kind = next(model.parameters()).device.type
+    rows = max(1, max_cache_bytes(kind) // (longest * cache_bytes(model)))
     completions: list[list[int]] = []
-    if drafts is not None and len(prompts) * n > min(rows, MAX_SPECULATIVE_ROWS):
-        drafts = None
+    packs = is_packing_enabled(model)
     for batch, count in split_into_batches(prompts, n, rows):
-        first = len(completions)
-        guesses = None if drafts is None else drafts[first : first + len(batch) * count]
-        completions += sample_batch(
-            model, batch, count, sampling, end_ids, pad_id, generator, support, guesses, check_interrupt
-        )
+        if packs:
+            first = len(completions) // n
+            guesses = None if drafts is None else drafts[first : first + len(batch)]
+            completions += sample_with_drafts(
+                model, batch, count, guesses, sampling, end_ids, generator, support, check_interrupt
+            )
+        else:
+            completions += sample_batch(
+                model, batch, count, sampling, end_ids, pad_id, generator, support, check_interrupt
+            )
     return completions
 
 
@@ -112,10 +117,9 @@ def sample_batch(
     pad_id: int,
     generator: torch.Generator | None,
     support: TokenSupport,
-    drafts: Sequence[Sequence[int]] | None = None,
     check_interrupt: InterruptCheck = never_interrupt,
 ) -> list[list[int]]:
-    """`sample_completions` for all prompts in one batch."""
+    """`sample_completions` for all prompts in one batch, with transformers' own cache, one token per pass."""
     device = next(model.parameters()).device
     _, mask, positions, out = run_left_padded(model, prompts, pad_id, use_cache=True)
     cache, hidden = out.past_key_values, out.last_hidden_state[:, -1]
@@ -123,11 +127,6 @@ def sample_batch(
         cache.batch_repeat_interleave(n)
         hidden, mask = hidden.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
         positions = positions.repeat_interleave(n, dim=0)
-    if drafts is not None and supports_speculation(model, cache):
-        prefill = (cache, hidden, mask, positions[:, -1:])
-        return sample_speculatively(
-            model, prefill, drafts, sampling, end_ids, pad_id, generator, support, check_interrupt
-        )
     ends = torch.tensor(sorted(end_ids), device=device)
     done = torch.zeros(len(hidden), dtype=torch.bool, device=device)
     position, sampled = positions[:, -1:], []

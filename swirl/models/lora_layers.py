@@ -16,6 +16,7 @@ import psutil
 import torch
 from peft.tuners.lora import Linear as LoraLinear
 from torch.nn.functional import linear
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 MAX_FOLDED_SHARE = 0.25  # of the memory that is free when the model has been loaded
 
@@ -33,7 +34,7 @@ class FastLoraForward:
     def __init__(self, layer: LoraLinear, sets: FoldedSets) -> None:
         self.layer, self.base, self.sets = layer, layer.get_base_layer(), sets
         self.peft_forward = layer.forward
-        self.folded: OrderedDict[str, tuple[tuple[int, int], torch.Tensor]] = OrderedDict()
+        self.folded: OrderedDict[str, tuple[tuple[int, ...], torch.Tensor]] = OrderedDict()
 
     def __call__(self, x: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
         """The output of the layer for x (…, in), equal to peft's up to rounding."""
@@ -63,7 +64,7 @@ class FastLoraForward:
     def folded_weight(self, name: str) -> torch.Tensor:
         """W + s B A of an adapter; computed anew after the adapter has changed."""
         down, up = self.layer.lora_A[name].weight, self.layer.lora_B[name].weight
-        stamp = (down._version, up._version)
+        stamp = (*change_counts(down), *change_counts(up))
         held = self.folded.get(name)
         if held is not None and held[0] == stamp:
             self.folded.move_to_end(name)
@@ -122,6 +123,24 @@ class SlimLora(torch.autograd.Function):
         down_gradient = (narrow_gradient.T @ rows).to(down.dtype) if ctx.needs_input_grad[3] else None
         up_gradient = (gradient.T @ narrow).mul_(ctx.scaling).to(up.dtype) if ctx.needs_input_grad[4] else None
         return x_gradient, None, None, down_gradient, up_gradient, None
+
+
+def change_counts(parameter: torch.Tensor) -> tuple[int, int]:
+    """Numbers that change whenever the parameter does.
+
+    torch counts changes itself, but not those of its fused optimisers, which write to the memory directly.
+    """
+    return parameter._version, getattr(parameter, "swirl_optimizer_steps", 0)
+
+
+def count_optimizer_step(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    """Note on each parameter of an optimiser that it has been updated."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.swirl_optimizer_steps = getattr(parameter, "swirl_optimizer_steps", 0) + 1
+
+
+register_optimizer_step_post_hook(count_optimizer_step)
 
 
 def is_plain(layer: LoraLinear, name: str) -> bool:

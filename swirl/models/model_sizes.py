@@ -80,7 +80,7 @@ def estimate_phase_memory(
         feed_forward_width=shape.feed_forward_width,
         lora_rank=phase.lora_rank,
         vision_parameters=shape.vision_parameters,
-        checkpointing=gpu,
+        device=device,
     )
     if gpu or phase.precision == "bfloat16":
         return estimate

@@ -17,6 +17,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from swirl.models.decoding_cache import DecodingCache, DecodingLayout, decoding_attention
+
 PACKED_ATTENTION = "swirl_packed"
 """The name under which transformers finds this attention; without a layout it is the ordinary `sdpa`."""
 
@@ -35,6 +37,8 @@ class PackedLayout:
     branches: torch.Tensor | None
     branch_trunk: torch.Tensor
     restore: torch.Tensor
+    cache: DecodingCache | None = None
+    """Where the trunks' keys and values are to be stored, if completions are sampled after this pass."""
     masks: dict[torch.dtype, torch.Tensor] = field(default_factory=dict)
 
     def branch_mask(self, dtype: torch.dtype) -> torch.Tensor:
@@ -63,7 +67,7 @@ def packed_attention_forward(
     attention_mask: torch.Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
-    packed: PackedLayout | None = None,
+    packed: PackedLayout | DecodingLayout | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention as transformers calls it: query (1, H, N, d), key and value (1, H', N, d); returns (1, N, H, d)."""
@@ -71,6 +75,11 @@ def packed_attention_forward(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
         )
+    if isinstance(packed, DecodingLayout):
+        out = decoding_attention(module.layer_idx, query, key, value, packed, scaling)  # type: ignore[arg-type]
+        return out.unsqueeze(0), None
+    if packed.cache is not None:
+        packed.cache.store_prompt(take(key, packed.trunks), take(value, packed.trunks))
     groups = query.shape[1] // key.shape[1]
     if groups > 1 and query.is_cuda:
         # With a mask, CUDA's fast kernels do not take fewer key heads than query heads.

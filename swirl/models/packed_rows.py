@@ -7,11 +7,12 @@ rollouts of one prompt, form a group; equal rows are computed once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
+from swirl.models.decoding_cache import DecodingCache, DecodingLayout
 from swirl.models.packed_attention import PACKED_ATTENTION, PackedLayout
 from swirl.models.token_interface import get_token_interface, unwrap_model
 
@@ -190,17 +191,35 @@ def right_padded(rows: Sequence[list[int]], width: int) -> list[list[int]]:
 
 def packed_hidden_states(model: torch.nn.Module, packed: PackedRows) -> torch.Tensor:
     """The hidden states (S, D) that predict the scored tokens, with the active adapter."""
+    return run_packed(model, packed.ids, packed.positions, packed.layout).index_select(0, packed.scored_at)
+
+
+def run_packed(
+    model: torch.nn.Module, ids: torch.Tensor, positions: torch.Tensor, layout: PackedLayout | DecodingLayout
+) -> torch.Tensor:
+    """The last hidden states (N, D) of packed tokens `ids` at `positions`, both (1, N), with the active adapter."""
     base = unwrap_model(model)
     # A mask of four dimensions is one that transformers leaves alone; attention goes by the layout instead.
-    mask = packed.ids.new_ones(1, 1, 1, 1, dtype=torch.bool)
+    mask = ids.new_ones(1, 1, 1, 1, dtype=torch.bool)
     out = base.base_model(
-        **get_token_interface(base).model_inputs(base, packed.ids),
+        **get_token_interface(base).model_inputs(base, ids),
         attention_mask=mask,
-        position_ids=packed.positions,
-        packed=packed.layout,
+        position_ids=positions,
+        packed=layout,
         use_cache=False,
     )
-    return out.last_hidden_state[0].index_select(0, packed.scored_at)
+    return out.last_hidden_state[0]
+
+
+def prefill(
+    model: torch.nn.Module, prompts: Sequence[Sequence[int]], device: torch.device
+) -> tuple[DecodingCache, torch.Tensor]:
+    """Keys and values of prompts, one row each, and the hidden state (B, D) after each prompt."""
+    rows = [Row([*prompt, 0], 1) for prompt in prompts]  # the last token of a row is not an input
+    packed = pack(rows, [RowGroup([number], 0) for number in range(len(rows))], device)
+    cache = DecodingCache()
+    layout = replace(packed.layout, cache=cache)
+    return cache, run_packed(model, packed.ids, packed.positions, layout).index_select(0, packed.scored_at)
 
 
 def enable_packing(model: torch.nn.Module) -> bool:

@@ -30,7 +30,7 @@ class RolloutSampler:
     """How forward phases sample the critic's actions: as inverse phases do."""
     observed: list[PromptCompletion] = field(default_factory=list)
     last_rollouts: dict[int, list[list[int]]] = field(default_factory=dict)
-    """The rollouts of transitions (by index) when they last came up, those of longest ago first."""
+    """A rollout of each transition (by index) when it last came up, those of longest ago first."""
     parts: StepParts = field(default_factory=lambda: StepParts(enabled=False))
 
     def __call__(self, prompts: list[list[int]], trainer: object) -> dict[str, Any]:
@@ -74,29 +74,27 @@ class RolloutSampler:
             "action": [action for action in actions for _ in range(size)],
         }
 
-    def drafts(self, indices: Sequence[int]) -> list[Sequence[int]] | None:
-        """What the completions may look like: the last rollouts of the transition, before that the current state.
+    def drafts(self, indices: Sequence[int]) -> list[list[list[int]]] | None:
+        """What the rollouts may look like: the last one of the transition, its next state, its state.
 
-        Actions are a few tokens, which drafts do not make faster.
+        A draft only makes sampling faster: which tokens are drawn does not depend on it. Actions are a few tokens,
+        which drafts do not make faster.
         """
         if self.direction == "inverse":
             return None
-        size = self.settings.group_size
+        states = [(self.transitions[index].next_state, self.transitions[index].state) for index in indices]
         return [
-            draft
-            for index in indices
-            for draft in self.last_rollouts.get(index)
-            or [self.world.state_completion(self.transitions[index].state)] * size
+            [*self.last_rollouts.get(index, []), *(self.world.state_completion(state) for state in pair)]
+            for index, pair in zip(indices, states, strict=True)
         ]
 
     def remember(self, indices: Sequence[int], completions: Sequence[list[int]]) -> None:
-        """Keep the rollouts as drafts for the next time that their transitions come up."""
+        """Keep a rollout of each transition as a draft for the next time that it comes up."""
         if self.direction == "inverse":
             return
-        size = self.settings.group_size
         for number, index in enumerate(indices):
             self.last_rollouts.pop(index, None)
-            self.last_rollouts[index] = completions[number * size : (number + 1) * size]
+            self.last_rollouts[index] = [completions[number * self.settings.group_size]]
         while len(self.last_rollouts) > MAX_REMEMBERED:
             self.last_rollouts.pop(next(iter(self.last_rollouts)))
 
