@@ -68,8 +68,7 @@ def sample_completions(
     cache has room for. Without a generator, torch's global one is used, which the trainer saves and restores.
     """
     longest = max(len(prompt) for prompt in prompts) + sampling.max_tokens
-    kind = next(model.parameters()).device.type
-    rows = max(1, max_cache_bytes(kind) // (longest * cache_bytes(model)))
+    rows = max(1, cache_room(next(model.parameters()).device) // (longest * cache_bytes(model)))
     completions: list[list[int]] = []
     packs = is_packing_enabled(model)
     for batch, count in split_into_batches(prompts, n, rows):
@@ -84,6 +83,12 @@ def sample_completions(
                 model, batch, count, sampling, end_ids, pad_id, generator, support, check_interrupt
             )
     return completions
+
+
+def cache_room(device: torch.device) -> int:
+    """Bytes that the keys and values of completions may take that are sampled at once."""
+    memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
+    return max_cache_bytes(device.type, memory)
 
 
 def cache_bytes(model: torch.nn.Module) -> int:

@@ -29,11 +29,16 @@ NF4_BITS = 4.127
 UPDATE_ACTIVATION_BYTES = {"cpu": 256_000_000, "cuda": 4_000_000_000}
 MIN_UPDATE_TOKENS = {"cpu": 1024, "cuda": 4096}
 SCORING_TOKENS = {"cpu": 4096, "cuda": 32_768}
+MAX_CACHE_SHARE = 0.2
 
 
-def max_cache_bytes(device: str) -> int:
-    """Bytes that the keys and values of completions may take that are sampled at once on a device of this type."""
-    return MAX_CACHE_BYTES.get(device, MAX_CACHE_BYTES["cuda"])
+def max_cache_bytes(device: str, device_memory: int | None = None) -> int:
+    """Bytes that keys and values may take of completions that are sampled at once on a device of this type.
+
+    At most MAX_CACHE_SHARE of its memory, if that is known.
+    """
+    limit = MAX_CACHE_BYTES.get(device, MAX_CACHE_BYTES["cuda"])
+    return limit if device_memory is None else min(limit, int(MAX_CACHE_SHARE * device_memory))
 
 
 def scoring_token_limit(device: str) -> int:
@@ -44,10 +49,11 @@ def scoring_token_limit(device: str) -> int:
 def update_token_limit(layers: int, hidden: int, inner: int, bytes_per_number: int, device: str) -> int:
     """The most tokens of a pass with gradient; a single row may be longer.
 
-    On a GPU activations are checkpointed: each layer keeps its input only.
+    On a GPU activations are checkpointed: each layer keeps its input only, and one at a time is recomputed.
     """
     kind = "cpu" if device.startswith("cpu") else "cuda"
-    kept = layers * (HIDDEN_ACTIVATIONS_PER_LAYER * hidden + 3 * inner) if kind == "cpu" else layers * hidden
+    layer = HIDDEN_ACTIVATIONS_PER_LAYER * hidden + 3 * inner
+    kept = layers * layer if kind == "cpu" else layers * hidden + layer
     return max(MIN_UPDATE_TOKENS[kind], UPDATE_ACTIVATION_BYTES[kind] // (kept * bytes_per_number))
 
 
@@ -91,6 +97,7 @@ def estimate_memory(
     lora_parameters: int | None = None,
     vision_parameters: int = 0,
     device: str = "cuda",
+    device_memory: int | None = None,
 ) -> MemoryEstimate:
     """Estimate the memory of one training step.
 
@@ -111,7 +118,7 @@ def estimate_memory(
     - folded weights: two sets of the weights that have adapters, on a CPU
     - logits: scored tokens x allowed ids, at most one block of 8 million, three copies of 4 bytes
     - cache: keys and values at the end of sampling: 2 x layers x key-value width x 2 bytes per token, for as many
-      completions at once as fit into 8 GB (500 MB on a CPU), at least one
+      completions at once as fit into 8 GB and a fifth of `device_memory` (500 MB on a CPU), at least one
 
     Sampling and learning do not happen at the same time, so only the larger one counts: either the activations and
     logits or the cache are 0 in the result.
@@ -131,7 +138,10 @@ def estimate_memory(
     tokens = min(limit, -(-rows // group_size) * prompt_tokens + rows * completion_tokens)
     activations = tokens * kept * HALF
     cache_per_row = length * 2 * layers * (key_value_width or hidden) * HALF
-    cache = min(completions, max(1, max_cache_bytes(device.partition(":")[0]) // cache_per_row)) * cache_per_row
+    cache = (
+        min(completions, max(1, max_cache_bytes(device.partition(":")[0], device_memory) // cache_per_row))
+        * cache_per_row
+    )
     logits = (
         min(min(tokens, rows * completion_tokens) * vocabulary, max(LOGITS_AT_ONCE, vocabulary)) * LOGIT_COPIES * FLOAT
     )

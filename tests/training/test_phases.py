@@ -167,7 +167,7 @@ def test_the_reward_is_the_partners_log_probability(tiny_base, transitions, tmp_
     ("changes", "said"),
     [
         ({"batch_size": 25}, "batch_size=25 is more than the 24 training transitions"),
-        ({"batch_size": 4, "accumulation": 3}, "make it a multiple of 3"),
+        ({"batch_size": 4, "group_size": 2, "accumulation": 9}, "set it to 8 or less"),
     ],
 )
 def test_a_batch_that_does_not_fit_is_refused(changes, said, tiny_base, transitions, tmp_path) -> None:
