@@ -1,4 +1,4 @@
-"""Speculative sampling of a next state with the current state as the draft: same result, far fewer forward passes.
+"""Speculative sampling of completions with drafts of them: same result, fewer passes.
 
 A next state is mostly a copy of the current state. So one pass reads the next few tokens of that draft, samples at each
 of their positions, and keeps the samples up to the first that differs from the draft. The random numbers are fixed in
