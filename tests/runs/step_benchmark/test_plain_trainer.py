@@ -93,7 +93,7 @@ def test_objective_is_ours(direction: str, tiny_base: Path, tmp_path: Path) -> N
     def compute(model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> torch.Tensor:
         seen["inputs"], seen["trainee"] = inputs, adapter_weights(world, trainee)
         loss = compute_loss(model, inputs, *arguments, **options)
-        seen["loss"] = float(loss)
+        seen["loss"] = float(loss.detach())
         return loss
 
     trainer.rollout_func, trainer.compute_loss = sample, compute
