@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from tqdm.auto import tqdm
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -46,7 +45,7 @@ from swirl.models.world_model import WorldModel
 # The studio shows its own progress; that of GGUF files has no setting. And peft calls a method that transformers has
 # deprecated.
 disable_progress_bar()
-modeling_gguf_pytorch_utils.tqdm = partial(tqdm, disable=True)
+modeling_gguf_pytorch_utils.tqdm = partial(modeling_gguf_pytorch_utils.tqdm, disable=True)
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 # The layers of the language model in a unified model.
