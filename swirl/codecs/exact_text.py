@@ -18,7 +18,8 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ CONTROL_SPELLING = re.compile(r"<[|｜].*[|｜]>", re.DOTALL)
 
 ANCHOR = "a"
 """The word behind which texts are decoded: one that every tokenizer gives back."""
+
+
+EXAMPLE_CHARACTERS = 12
+"""How much of a text is shown on both sides of where a tokenizer first changes it."""
 
 
 class TextTokenizer(Protocol):
@@ -185,9 +190,25 @@ def model_without_pieces(backend: Tokenizer, names: dict[str, str]) -> models.Mo
     return models.Unigram(vocabulary, model["unk_id"], model.get("byte_fallback", False))
 
 
-def share_not_given_back(tokenizer: TextTokenizer, texts: Collection[str]) -> float:
-    """The share of texts, 0 to 1, that a tokenizer does not give back unchanged; 0 without texts."""
-    return sum(not tokenizer.gives_back(text) for text in texts) / len(texts) if texts else 0.0
+@dataclass(frozen=True)
+class TextLoss:
+    """The share of texts, above 0 up to 1, that a tokenizer changes; a part of one of them, and what it becomes."""
+
+    share: float
+    before: str
+    after: str
+
+
+def measure_loss(tokenizer: TextTokenizer, texts: Sequence[str]) -> TextLoss | None:
+    """What a tokenizer changes in texts when it encodes and decodes them; None if every text comes back."""
+    changed = [text for text in texts if not tokenizer.gives_back(text)]
+    if not changed:
+        return None
+    before, after = changed[0], tokenizer.decode(tokenizer.encode(changed[0]))
+    # The first character that differs; past the shorter text's end if all of it is the same.
+    first = next((i for i, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), len(after))
+    part = slice(max(0, first - EXAMPLE_CHARACTERS), first + EXAMPLE_CHARACTERS)
+    return TextLoss(len(changed) / len(texts), before[part], after[part])
 
 
 def spread_sample(texts: Iterable[str], most: int) -> list[str]:

@@ -56,6 +56,7 @@ class Codec(Protocol):
 
     kind: str
     tokenizer: PreTrainedTokenizerBase
+    text_tokenizer: TextTokenizer
     end_ids: set[int]
 
     def encode(self, text: str) -> list[int]:

@@ -10,7 +10,7 @@ from tokenizer_kinds import CONTROL, LOSSLESS, byte_level, unigram, word_piece
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from swirl.codecs.exact_text import FastTextTokenizer, share_not_given_back, spread_sample
+from swirl.codecs.exact_text import FastTextTokenizer, TextLoss, measure_loss, spread_sample
 from swirl.codecs.state_codecs import TextCodec
 from swirl.models.prompts import TAGS
 from swirl.paths import assets
@@ -111,8 +111,8 @@ def test_what_a_tokenizer_destroys_is_counted() -> None:
     tokenizer = FastTextTokenizer(word_piece())
     texts = ["the lamp is on", "The lamp is on", "the  lamp is on", "the lamps"]
     assert [tokenizer.gives_back(text) for text in texts] == [True, False, False, True]
-    assert share_not_given_back(tokenizer, texts) == 0.5
-    assert share_not_given_back(tokenizer, []) == 0.0
+    assert measure_loss(tokenizer, texts) == TextLoss(0.5, "The lamp is ", "the lamp is ")
+    assert measure_loss(tokenizer, texts[:1]) is measure_loss(tokenizer, []) is None
 
 
 def test_a_literal_lower_bar_is_what_sentencepiece_cannot_give_back() -> None:
