@@ -68,6 +68,10 @@ class Codec(Protocol):
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, with all its white space."""
+        ...
+
+    def decode_action(self, ids: Sequence[int]) -> str:
         """The action of token ids, without white space around it."""
         ...
 
@@ -112,15 +116,19 @@ class TextCodec:
         return self.text_tokenizer.encode_between(before, text, after)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The action of token ids, without white space around it, which says nothing in an action."""
-        return self._answer_text(ids).strip()
+        """The text of token ids, with all its white space.
 
-    def _answer_text(self, ids: Sequence[int]) -> str:
-        """The text of an answer without its end; control tokens in its middle are mistakes and stay to be seen."""
+        The tokens that end an answer are left out at its end. Control tokens elsewhere are mistakes of the model, which
+        are spelled out, so that an answer with one is not taken for one without.
+        """
         end = len(ids)
         while end and ids[end - 1] in self.end_ids:
             end -= 1
         return self.text_tokenizer.decode(ids[:end])
+
+    def decode_action(self, ids: Sequence[int]) -> str:
+        """The action of token ids, without white space around it, which says nothing in an action."""
+        return self.decode(ids).strip()
 
     def encode_state(self, state: StateOrIds) -> list[int]:
         """Token ids of a text state. Raises SwirlError for an image state."""
@@ -132,7 +140,7 @@ class TextCodec:
 
     def decode_state(self, ids: Sequence[int]) -> State:
         """The text state of token ids, with all its white space."""
-        return State(self._answer_text(ids))
+        return State(self.decode(ids))
 
     def to_prompt_state(self, ids: Sequence[int]) -> State:
         """A sampled state as text, because chat templates take text."""

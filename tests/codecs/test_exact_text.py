@@ -99,7 +99,8 @@ def test_an_answer_loses_only_the_end_tokens_at_its_end() -> None:
     assert codec.decode_state([*ids, end]) == codec.decode_state([*ids, end, pad]) == State(state)
     assert codec.decode_state([*ids, start, end]) == State(f"{state}<|im_start|>")
     assert codec.decode_state([end]) == codec.decode_state([]) == State("")
-    assert codec.decode([*codec.encode(" open\n"), end]) == "open"
+    assert codec.decode([*codec.encode(" open\n"), end]) == " open\n"
+    assert codec.decode_action([*codec.encode(" open\n"), end]) == "open"
 
 
 def test_broken_utf_8_becomes_replacement_characters() -> None:
