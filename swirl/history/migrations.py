@@ -281,5 +281,21 @@ def judgements(db: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def step_benchmarks(db: Database) -> None:
+    """Benchmarks of a training step, so that versions of this program can be compared."""
+    db.executescript("""
+        CREATE TABLE step_benchmarks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            title TEXT NOT NULL,
+            version TEXT NOT NULL,
+            machine TEXT NOT NULL,
+            figures TEXT NOT NULL,
+            created TEXT NOT NULL
+        );
+        CREATE INDEX step_benchmarks_title ON step_benchmarks (title, machine);
+    """)
+
+
 # The names of all migrations: on an empty database, all of them are pending.
 MIGRATION_NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

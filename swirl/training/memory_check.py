@@ -17,6 +17,7 @@ from swirl.codecs import CODEC_FOLDER
 from swirl.history import History
 from swirl.models.checkpoint_files import MANIFEST, read_json_object, read_manifest
 from swirl.models.checkpoints import base_source, resolve_checkpoint
+from swirl.models.gguf_files import read_header
 from swirl.models.memory_estimate import MemoryEstimate
 from swirl.models.model_sizes import PUBLISHED_SHAPES, ModelShape, estimate_run_memory
 from swirl.settings import Settings
@@ -67,7 +68,7 @@ def check_memory(home: Path, settings: Settings) -> MemoryFit | None:
     device = devices.candidate_devices(settings.device)[0]
     longest = longest_state_tokens(home, settings)
     available = available_memory(home, device)
-    phase, needed = estimate_run_memory(shape, settings, device, longest)
+    phase, needed = estimate_run_memory(shape, settings, device, longest, available)
     fit = MemoryFit(device, phase, needed, available)
     return fit if needed.total <= COMFORTABLE_SHARE * available else suggest_changes(fit, shape, settings, longest)
 
@@ -89,7 +90,9 @@ def suggest_changes(fit: MemoryFit, shape: ModelShape, settings: Settings, longe
     phase, memory = fit.phase, fit.needed
     while memory.total > COMFORTABLE_SHARE * fit.available_bytes:
         steps = (settings.replace(step) for step in memory_saving_changes(settings, phase, fit.device, longest))
-        estimates = ((step, *estimate_run_memory(shape, step, fit.device, longest)) for step in steps)
+        estimates = (
+            (step, *estimate_run_memory(shape, step, fit.device, longest, fit.available_bytes)) for step in steps
+        )
         best = next((step for step in estimates if step[2].total < 0.98 * memory.total), None)
         if best is None:
             break
@@ -103,9 +106,10 @@ def memory_saving_changes(settings: Settings, direction: str, device: str, longe
     """Single changes that may save memory in a phase, the one that alters the method least first."""
     phase = settings.for_phase(direction)  # type: ignore[arg-type]
     changes: list[dict[str, Any]] = []
-    parts = [n for n in range(2 * phase.accumulation, phase.batch_size + 1) if phase.batch_size % n == 0]
-    if parts:
-        changes.append({setting_key(settings, direction, "accumulation"): parts[0]})
+    rollouts, parts = phase.batch_size * phase.group_size, 2 * phase.accumulation
+    while phase.accumulation < rollouts and parts < 2 * rollouts:
+        changes.append({setting_key(settings, direction, "accumulation"): min(parts, rollouts)})
+        parts *= 2
     limit = "max_state_tokens" if direction == "forward" else "max_action_tokens"
     half = getattr(phase, limit) // 2
     if half >= (longest if direction == "forward" else 16):
@@ -117,8 +121,8 @@ def memory_saving_changes(settings: Settings, direction: str, device: str, longe
     if phase.batch_size > 1 and phase.batch_size % 2 == 0:
         batch = phase.batch_size // 2
         halved = {setting_key(settings, direction, "batch_size"): batch}
-        if phase.accumulation > batch:
-            halved[setting_key(settings, direction, "accumulation")] = batch
+        if phase.accumulation > batch * phase.group_size:
+            halved[setting_key(settings, direction, "accumulation")] = batch * phase.group_size
         changes.append(halved)
     return changes
 
@@ -149,6 +153,8 @@ def model_shape(home: Path, model: str) -> ModelShape | None:
     base = find_base_model(home, model)
     if base in PUBLISHED_SHAPES:
         return PUBLISHED_SHAPES[base]
+    if Path(base).is_file():
+        return gguf_shape(Path(base))
     config = read_json_object(local_file(base, "config.json"))
     text = config.get("text_config", config)
     try:
@@ -163,6 +169,18 @@ def model_shape(home: Path, model: str) -> ModelShape | None:
     codes, frame = codec_sizes(base)
     parameters = layers * layer + tables * vocabulary * hidden
     return ModelShape(parameters, layers, hidden, feed_forward, keys, vocabulary - codes, codes, frame, 0)
+
+
+def gguf_shape(file: Path) -> ModelShape | None:
+    """The sizes of the model in a GGUF file, from its header; None if it does not give them."""
+    header = read_header(file)
+    names = ("block_count", "embedding_length", "feed_forward_length", "attention.head_count")
+    layers, hidden, feed_forward, heads = (header.size(name) for name in names)
+    if not (layers and hidden and feed_forward and heads):
+        return None
+    head_size = header.size("attention.key_length") or hidden // heads
+    keys = head_size * (header.size("attention.head_count_kv") or heads)
+    return ModelShape(header.parameters, layers, hidden, feed_forward, keys, header.vocabulary, 0, 0, 0)
 
 
 def codec_sizes(base: str) -> tuple[int, int]:
