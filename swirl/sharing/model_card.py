@@ -98,7 +98,7 @@ def render_model_card(
         base_model = f'AutoModelForCausalLM.from_pretrained("{repository}", subfolder="base")'
     imports = "AutoModelForCausalLM"
     if gguf_file:
-        # Without dequantize, transformers keeps the weights packed, and no adapter can be added to them.
+        # Without dequantize, transformers may keep the weights packed, and refuses to train adapters on them.
         imports = "AutoModelForCausalLM, GgufConfig"
         base_model = f"""AutoModelForCausalLM.from_pretrained(
     "{repository}",
