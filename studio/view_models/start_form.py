@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError, UsageError
+from swirl.models.checkpoints import short_name
 from swirl.presets import PRESETS, Preset
 from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
@@ -99,7 +100,7 @@ def kind_mismatch_error(settings: Settings, kind: str) -> str:
     model_kind, data_kind = ("texts", "pictures") if kind == "image" else ("pictures", "texts")
     suitable = next((preset.settings.model for preset in PRESETS.values() if preset_kind(preset) == kind), None)
     mend = f"choose {suitable}" if suitable else f"choose a model of {data_kind}"
-    return f"{settings.model} reads {model_kind}, but {settings.data} contains {data_kind}; {mend}."
+    return f"{short_name(settings.model)} reads {model_kind}, but {settings.data} contains {data_kind}; {mend}."
 
 
 def preset_kind(preset: Preset) -> str:

@@ -35,7 +35,7 @@ def build_settings(args: argparse.Namespace) -> Settings:
 
     get_collection(args.home, settings.data)
     checkpoint = resolve_checkpoint(args.home, settings.model)
-    if isinstance(checkpoint, Path) and Path(settings.model).expanduser().is_dir():
+    if isinstance(checkpoint, Path) and Path(settings.model).expanduser().exists():
         settings = settings.replace({"model": str(checkpoint)})
     return settings
 

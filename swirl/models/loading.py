@@ -159,7 +159,8 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
         check_loadable(file)
         if precision == "4bit":
             raise UsageError(f"{file.name} cannot be loaded with precision=4bit; use precision=auto.")
-        # transformers would keep the weights packed, and packed weights cannot be trained, not even under adapters.
+        # Without it the model counts as quantised, even where its weights are unpacked, and transformers refuses to
+        # train it or adapters on it.
         options["quantization_config"] = GgufConfig(dequantize=True)
     try:
         config = without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False, **which))

@@ -107,7 +107,7 @@ def test_the_wanted_checkpoint_is_chosen_while_it_exists(
     holder = Models(home)
     assert holder.choose("second") == "second"
     assert holder.choose("gone") == holder.choose() == "first"
-    monkeypatch.setattr(inference, "asset_names", lambda: [])
+    monkeypatch.setattr(inference, "ready_models", lambda: [])
     assert holder.choose() is None
     with pytest.raises(SwirlError, match="Train page"):
         choose_checkpoint(home, "")
