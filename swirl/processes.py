@@ -1,4 +1,4 @@
-"""Finds, starts and ends operating-system processes, and turns signals into stop requests.
+"""Finds, measures, starts and ends operating-system processes, and turns signals into stop requests.
 
 The system reuses pids. So a process is identified by its pid together with its start time, and no process is ever
 signalled unless both match.
@@ -35,6 +35,22 @@ def current_process() -> tuple[int, float]:
     """The pid and start time (seconds since the epoch) of this process."""
     process = psutil.Process()
     return process.pid, process.create_time()
+
+
+def peak_process_memory() -> int:
+    """The most memory in bytes that this process has had resident.
+
+    Linux's `getrusage` cannot tell: a child inherits the peak of the process that started it.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def find_process(pid: int | None, started: float | None) -> psutil.Process | None:

@@ -58,7 +58,11 @@ class Settings:
     steps_per_phase: int = setting(60, "Optimiser steps per phase.", low=0, high=1_000_000, per_phase=True)
     batch_size: int = setting(16, "Prompts (transitions) per step.", low=1, high=65536, per_phase=True)
     accumulation: int = setting(
-        1, "Micro-batches that the rollouts of one step are split into.", low=1, high=65536, per_phase=True
+        1,
+        "Passes, at least, that the rollouts of one step are split into, down to one rollout each; same result.",
+        low=1,
+        high=65536,
+        per_phase=True,
     )
     group_size: int = setting(8, "Rollouts per prompt (G).", low=2, high=1024, per_phase=True)
     learning_rate: float = setting(1e-4, "Learning rate of AdamW.", low=0.0, high=1.0, per_phase=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def evaluate(
     answers = ModelAnswers(model, seed, progress, cache=cache, expected=expected, watch=watch)
     answers.remember_observed(transitions, true_actions)
     rows = EvaluatedRows(transitions, true_actions, answers)
-    with limit_prediction_length(model, rows.next_states), watch_passes(model, watch), fast_inference(model):
+    with limit_prediction_length(model, rows.next_states), watch_passes(model, watch):
         prefetch_predictions(rows)
         columns = {**scores_per_transition(rows, seed), **best_of_metrics.score_best_of_n(rows, best_of)}
         metrics = compute_metrics(rows, columns, seed)
@@ -147,13 +147,6 @@ def watch_passes(model: EvaluatedModel, watch: Callable[[], None] | None) -> Ite
         yield
     finally:
         model.check_interrupt = original
-
-
-@contextmanager
-def fast_inference(model: EvaluatedModel) -> Iterator[None]:
-    """Merge the model's adapters for faster inference, if it supports that; nothing trains it meanwhile."""
-    with getattr(model, "merged_adapters", nullcontext)():
-        yield
 
 
 def cases_to_json(transitions: Sequence[Transition], columns: Mapping[str, Sequence[float | None]]) -> dict[str, Any]:

@@ -36,8 +36,10 @@ from swirl.history.records import (
     Run,
     RunRequest,
     Status,
+    StepBenchmark,
 )
 from swirl.history.run_transfer import RunTransfer
+from swirl.history.step_benchmarks import StepBenchmarks
 from swirl.history.training_log import TrainingRecords
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "Run",
     "RunRequest",
     "Status",
+    "StepBenchmark",
     "StoredHealthCheck",
 ]
 
@@ -74,6 +77,7 @@ class History(
     Comparisons,
     HandLabels,
     Judgements,
+    StepBenchmarks,
     CollectionRegistry,
 ):
     """The history of one home. Opening it creates or migrates `home/studio.db`.

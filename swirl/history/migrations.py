@@ -282,6 +282,22 @@ def judgements(db: Database) -> None:
 
 
 @MIGRATIONS()
+def step_benchmarks(db: Database) -> None:
+    """Benchmarks of a training step, so that versions of this program can be compared."""
+    db.executescript("""
+        CREATE TABLE step_benchmarks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            title TEXT NOT NULL,
+            version TEXT NOT NULL,
+            machine TEXT NOT NULL,
+            figures TEXT NOT NULL,
+            created TEXT NOT NULL
+        );
+        CREATE INDEX step_benchmarks_title ON step_benchmarks (title, machine);
+    """)
+
+
+@MIGRATIONS()
 def run_activity(db: Database) -> None:
     """The share of a run that is done, by time, and in words what it does between its steps."""
     for column, type_name in (("share_done", "REAL"), ("activity", "TEXT")):

@@ -149,6 +149,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class StepBenchmark:
+    """One benchmark of a training step; equal titles mean equal workloads, `figures` are as they were stored."""
+
+    id: int
+    title: str
+    version: str
+    machine: str
+    figures: dict[str, Any]
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandLabel:
     """A person's label of one transition: its action, or None if it was skipped.
 

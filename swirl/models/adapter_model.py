@@ -23,9 +23,11 @@ from swirl.models.generation import (
     sample_completions,
 )
 from swirl.models.hub import HUB_ID
-from swirl.models.lora_merge import merge_adapters
+from swirl.models.lora_layers import folded_sets_that_fit, install_fast_lora
+from swirl.models.packed_rows import Row, enable_packing
 from swirl.models.prompts import build_layout
 from swirl.models.results import LogProb
+from swirl.models.scoring import row_log_probs
 from swirl.models.speculative_greedy import speculative_greedy_decode
 from swirl.models.thread_count import SMALL_MODEL_PARAMETERS
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport
@@ -69,6 +71,8 @@ class AdaptedModel:
             # When saving, peft looks up the vocabulary of the base model, on the Hub if this is not a folder.
             config.base_model_name_or_path = base if Path(base).is_dir() or HUB_ID.fullmatch(base) else None
         model.eval()
+        enable_packing(model)
+        self.folded_sets = install_fast_lora(model, folded_sets_that_fit(model))
 
     @property
     def kind(self) -> str:
@@ -132,13 +136,16 @@ class AdaptedModel:
         *,
         answer: Answer,
         draft_states: Sequence[State] | None = None,
+        drafts: Sequence[Sequence[Sequence[int]]] | None = None,
     ) -> list[list[int]]:
         """Sample `n` completions (token ids) for each prompt, in contiguous runs; a frame has a fixed number of ids.
 
-        `draft_states`, one per prompt, are states that the completions mostly copy; they make sampling faster.
+        `draft_states`, one per prompt, are states that the completions mostly copy; they make sampling faster. `drafts`
+        are such guesses as token ids, some for each prompt, the best first.
         """
         sampling, end_ids = self._completion_limits(sampling, answer)
-        drafts = None if draft_states is None else [self.state_completion(state) for state in draft_states]
+        if draft_states is not None:
+            drafts = [[self.state_completion(state)] for state in draft_states]
         with self.activate_adapter(adapter) as model:
             return sample_completions(
                 model,
@@ -175,6 +182,13 @@ class AdaptedModel:
             )
         return [LogProb(float(score.sum()), len(score)) for score in scores]
 
+    def row_log_probs(
+        self, adapter: str | None, rows: Sequence[Row], *, answer: Answer, temperature: float
+    ) -> list[torch.Tensor]:
+        """log P of each scored token of each row, (scored,) in nats, 0 where an id was forced."""
+        with self.activate_adapter(adapter) as model:
+            return row_log_probs(model, rows, self.tokenizer.pad_token_id, self.token_support(answer), temperature)
+
     def completion(self, text: str) -> list[int]:
         """The token ids of a text answer, with the end token."""
         return [*self.codec.encode(text), self.layout.end_id]
@@ -194,15 +208,6 @@ class AdaptedModel:
             if progress is not None:
                 progress(min(1.0, (start + ROWS_AT_ONCE) / rows), description)
         return gathered
-
-    @contextmanager
-    def merged_adapters(self) -> Iterator[None]:
-        """Inside the block a small model answers faster but must not be trained; see `swirl.models.lora_merge`."""
-        if not self._is_small:
-            yield
-            return
-        with merge_adapters(self.model):
-            yield
 
     def score_completions(
         self, role: Role, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], answer: Answer

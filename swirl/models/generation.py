@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from swirl.models.memory_estimate import MAX_CACHE_BYTES
-from swirl.models.scoring import backbone_states, compute_logits, token_scores
-from swirl.models.speculative_sampling import MAX_SPECULATIVE_ROWS, sample_speculatively, supports_speculation
+from swirl.models.memory_estimate import max_cache_bytes
+from swirl.models.packed_rows import Row, is_packing_enabled
+from swirl.models.scoring import backbone_states, compute_logits, row_log_probs
+from swirl.models.speculative_sampling import sample_with_drafts
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
@@ -54,28 +55,40 @@ def sample_completions(
     pad_id: int,
     generator: torch.Generator | None = None,
     support: TokenSupport = FULL_VOCABULARY,
-    drafts: Sequence[Sequence[int]] | None = None,
+    drafts: Sequence[Sequence[Sequence[int]]] | None = None,
     check_interrupt: InterruptCheck = never_interrupt,
 ) -> list[list[int]]:
     """Sample `n` completions (token ids within the support) for each prompt, returned in contiguous runs.
 
-    `drafts` are guesses of the completions, one per prompt; with them a few completions are sampled in fewer passes
-    with the same result. A completion ends with its end id unless it was cut short; without end ids all have
-    `sampling.max_tokens` tokens.
+    `drafts` are guesses of the completions, some for each prompt, the best first; with them completions are sampled in
+    fewer passes with the same result, if the model supports packed attention. A completion ends with its end id unless
+    it was cut short; without end ids all have `sampling.max_tokens` tokens.
 
     The prompts are computed once and their cache is repeated n times; as many completions are sampled at once as the
     cache has room for. Without a generator, torch's global one is used, which the trainer saves and restores.
     """
     longest = max(len(prompt) for prompt in prompts) + sampling.max_tokens
-    rows = max(1, MAX_CACHE_BYTES // (longest * cache_bytes(model)))
+    rows = max(1, cache_room(next(model.parameters()).device) // (longest * cache_bytes(model)))
     completions: list[list[int]] = []
-    if drafts is not None and len(prompts) * n > min(rows, MAX_SPECULATIVE_ROWS):
-        drafts = None
+    packs = is_packing_enabled(model)
     for batch, count in split_into_batches(prompts, n, rows):
-        completions += sample_batch(
-            model, batch, count, sampling, end_ids, pad_id, generator, support, drafts, check_interrupt
-        )
+        if packs:
+            first = len(completions) // n
+            guesses = None if drafts is None else drafts[first : first + len(batch)]
+            completions += sample_with_drafts(
+                model, batch, count, guesses, sampling, end_ids, generator, support, check_interrupt
+            )
+        else:
+            completions += sample_batch(
+                model, batch, count, sampling, end_ids, pad_id, generator, support, check_interrupt
+            )
     return completions
+
+
+def cache_room(device: torch.device) -> int:
+    """Bytes that the keys and values of completions may take that are sampled at once."""
+    memory = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
+    return max_cache_bytes(device.type, memory)
 
 
 def cache_bytes(model: torch.nn.Module) -> int:
@@ -109,10 +122,9 @@ def sample_batch(
     pad_id: int,
     generator: torch.Generator | None,
     support: TokenSupport,
-    drafts: Sequence[Sequence[int]] | None = None,
     check_interrupt: InterruptCheck = never_interrupt,
 ) -> list[list[int]]:
-    """`sample_completions` for all prompts in one batch."""
+    """`sample_completions` for all prompts in one batch, with transformers' own cache, one token per pass."""
     device = next(model.parameters()).device
     _, mask, positions, out = run_left_padded(model, prompts, pad_id, use_cache=True)
     cache, hidden = out.past_key_values, out.last_hidden_state[:, -1]
@@ -120,11 +132,6 @@ def sample_batch(
         cache.batch_repeat_interleave(n)
         hidden, mask = hidden.repeat_interleave(n, dim=0), mask.repeat_interleave(n, dim=0)
         positions = positions.repeat_interleave(n, dim=0)
-    if drafts is not None and supports_speculation(model, cache):
-        prefill, row_drafts = (cache, hidden, mask, positions[:, -1:]), [draft for draft in drafts for _ in range(n)]
-        return sample_speculatively(
-            model, prefill, row_drafts, sampling, end_ids, pad_id, generator, support, check_interrupt
-        )
     ends = torch.tensor(sorted(end_ids), device=device)
     done = torch.zeros(len(hidden), dtype=torch.bool, device=device)
     position, sampled = positions[:, -1:], []
@@ -183,18 +190,14 @@ def completion_log_probs(
 
     Returns one tensor (len(completion),) per row; forced ids, such as the row ends of an image, are left out.
     """
-    rows = [[*prompt, *completion] for prompt, completion in zip(prompts, completions, strict=True)]
-    log_probs: list[torch.Tensor] = []
-    for start, end in batches_within_token_limit([len(row) for row in rows]):
-        ids, _, _, out = run_left_padded(model, rows[start:end], pad_id, use_cache=False)
-        hidden = out.last_hidden_state
-        lengths = torch.tensor([len(completion) for completion in completions[start:end]], device=ids.device)
-        # Each token is predicted by the hidden state one position before it.
-        scored = torch.arange(ids.shape[1], device=ids.device) >= ids.shape[1] - lengths.unsqueeze(1)
-        scored = scored & support.choice_mask(ids)
-        scores, _ = token_scores(model, hidden[:, :-1][scored[:, 1:]], ids[scored], support)
-        log_probs += scores.split(scored.sum(dim=1).tolist())
-    return log_probs
+    rows = [Row([*prompt, *ids], len(ids)) for prompt, ids in zip(prompts, completions, strict=True)]
+    scores = row_log_probs(model, rows, pad_id, support)
+    if support.row_end is None:
+        return scores
+    return [
+        values[support.choice_mask(torch.tensor(ids, device=values.device))]
+        for values, ids in zip(scores, completions, strict=True)
+    ]
 
 
 def batches_within_token_limit(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -221,4 +221,5 @@ def copy_adapter(model: PeftModel, source: str, target: str) -> None:
     parameters = dict(model.named_parameters())
     for name, parameter in parameters.items():
         if f".{source}." in name:
-            parameters[name.replace(f".{source}.", f".{target}.")].data.copy_(parameter.data)
+            with torch.no_grad():  # not through `.data`: folded weights go by the version of the parameter
+                parameters[name.replace(f".{source}.", f".{target}.")].copy_(parameter)

@@ -46,15 +46,26 @@ PUBLISHED_SHAPES = {
 
 
 def estimate_run_memory(
-    shape: ModelShape, settings: Settings, device: str = "cuda", longest_state: int = 0
+    shape: ModelShape,
+    settings: Settings,
+    device: str = "cuda",
+    longest_state: int = 0,
+    device_memory: int | None = None,
 ) -> tuple[Direction, MemoryEstimate]:
     """The direction whose phases need most memory, and how much; arguments as in `estimate_phase_memory`."""
-    estimates = {way: estimate_phase_memory(shape, settings, way, device, longest_state) for way in DIRECTIONS}
+    estimates = {
+        way: estimate_phase_memory(shape, settings, way, device, longest_state, device_memory) for way in DIRECTIONS
+    }
     return max(estimates.items(), key=lambda item: item[1].total)
 
 
 def estimate_phase_memory(
-    shape: ModelShape, settings: Settings, direction: Direction, device: str = "cuda", longest_state: int = 0
+    shape: ModelShape,
+    settings: Settings,
+    direction: Direction,
+    device: str = "cuda",
+    longest_state: int = 0,
+    device_memory: int | None = None,
 ) -> MemoryEstimate:
     """The memory that the phases of one direction need on a device.
 
@@ -80,7 +91,8 @@ def estimate_phase_memory(
         feed_forward_width=shape.feed_forward_width,
         lora_rank=phase.lora_rank,
         vision_parameters=shape.vision_parameters,
-        checkpointing=gpu,
+        device=device,
+        device_memory=device_memory if gpu else None,
     )
     if gpu or phase.precision == "bfloat16":
         return estimate

@@ -38,7 +38,7 @@ def speculative_greedy_decode(
     `sampling` must have temperature 0. The completions equal those of `sample_completions`. Rows of similar length
     are fastest.
     """
-    rows = [SpeculativeRow(number, guess, is_position_fixed=not end_ids) for number, guess in enumerate(guesses)]
+    rows = [SpeculativeRow(number, [guess], is_position_fixed=not end_ids) for number, guess in enumerate(guesses)]
     scores: list[torch.Tensor] = []
     for turn in range(MAX_ROUNDS):
         open_rows = [row for row in rows if not row.done]

@@ -1,42 +1,51 @@
-"""Speculative sampling of a next state with the current state as the draft: same result, far fewer forward passes.
+"""Speculative sampling of completions with drafts of them: same result, fewer passes.
 
 A next state is mostly a copy of the current state. So one pass reads the next few tokens of that draft, samples at each
 of their positions, and keeps the samples up to the first that differs from the draft. The random numbers are fixed in
 advance for each row and position, so the sampled tokens do not depend on the draft and equal those of one token per
 pass. (On a GPU, where random numbers depend on how many are requested at once, they only follow the same distribution.)
-Each row advances at its own speed; keys and values of rejected guesses stay in the cache, masked.
+Each row advances at its own speed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from swirl.models.scoring import backbone_states, compute_logits
-from swirl.models.token_interface import TokenSupport, unwrap_model
+from swirl.models.decoding_cache import DecodingCache, build_decoding_layout
+from swirl.models.packed_rows import prefill, run_packed
+from swirl.models.scoring import compute_logits
+from swirl.models.token_interface import TokenSupport
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
-MAX_SPECULATIVE_ROWS = 32  # with more rows a pass is compute-bound, and guesses cost more than they save
-MAX_GUESSES_PER_PASS = 16  # guessed ids per row and pass
+# In a pass of more tokens guesses cost more than they save. A large model on a CPU is soon bound by its arithmetic.
+MAX_PASS_TOKENS, MAX_PASS_TOKENS_LARGE_ON_CPU = 256, 96
+LARGE_WIDTH = 512  # hidden size from which a model counts as large here
+FIRST_GUESSES, MAX_GUESSES_PER_PASS = 8, 16  # guessed ids per row and pass
 
 
 @dataclass
 class SpeculativeRow:
-    """One unfinished completion: its `tokens`, the `draft` to guess from, and the next position in the draft.
+    """One unfinished completion: its `tokens`, the drafts to guess from, the current one, and the next position in it.
 
-    In an image, positions correspond one to one (`is_position_fixed`); a text may gain and lose words.
+    In an image, positions correspond one to one (`is_position_fixed`); a text may gain and lose words. `width` is how
+    many ids to guess next: more as long as guesses hold.
     """
 
     number: int
-    draft: Sequence[int]
+    drafts: Sequence[Sequence[int]]
     is_position_fixed: bool
+    prompt_length: int = 0
+    width: int = FIRST_GUESSES
     draft_position: int = 0
+    draft: Sequence[int] = ()
     tokens: list[int] = field(default_factory=list)
     done: bool = False
+
+    def __post_init__(self) -> None:
+        self.draft = self.drafts[0] if self.drafts else ()
 
     def guesses(self, width: int) -> list[int]:
         """Up to `width` ids that come next if the completion continues like the draft."""
@@ -61,66 +70,65 @@ class SpeculativeRow:
             if not matches or held == guessed:
                 break
             held += 1
+        self.width = min(MAX_GUESSES_PER_PASS, 2 * held + 2)
         return held
 
     def _realign(self) -> int:
-        """Where to continue in the draft after a mismatch: after the nearest same two ids, else one position on."""
+        """Where to go on after a mismatch: after the nearest same two ids in any of the drafts, else one further."""
         following = self.draft_position + 1
         if self.is_position_fixed or len(self.tokens) < 2:
             return following
-        pair = self.tokens[-2:]
-        candidates = [i + 2 for i in range(len(self.draft) - 1) if list(self.draft[i : i + 2]) == pair]
-        return min(candidates, key=lambda position: abs(position - following), default=following)
-
-
-def supports_speculation(model: torch.nn.Module, cache: Any) -> bool:
-    """Whether this model can mask cache entries: not with sliding windows, recurrent states or flash attention."""
-    is_plain = isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
-    return is_plain and unwrap_model(model).config.get_text_config()._attn_implementation in ("sdpa", "eager")
+        first, second = self.tokens[-2:]
+        for draft in (self.draft, *self.drafts):
+            places = [i + 2 for i in range(len(draft) - 1) if draft[i] == first and draft[i + 1] == second]
+            if places:
+                self.draft = draft
+                return min(places, key=lambda place: abs(place - following))
+        return following
 
 
 @torch.no_grad()
-def sample_speculatively(
+def sample_with_drafts(
     model: torch.nn.Module,
-    prefill: tuple[Any, torch.Tensor, torch.Tensor, torch.Tensor],
-    drafts: Sequence[Sequence[int]],
+    prompts: Sequence[Sequence[int]],
+    n: int,
+    drafts: Sequence[Sequence[Sequence[int]]] | None,
     sampling: SamplingConfig,
     end_ids: set[int],
-    pad_id: int,
     generator: torch.Generator | None,
     support: TokenSupport,
     check_interrupt: Callable[[], None],
 ) -> list[list[int]]:
-    """Sample one completion per row of the prompts' cache, with guesses from `drafts`, one per row.
+    """Sample `n` completions for each prompt, in contiguous runs, with guesses from the `drafts` of each prompt.
 
-    `prefill` holds the prompts' cache, last hidden states (B, D), mask (B, T) and last positions (B, 1).
-    `check_interrupt` is called before each pass; an exception that it raises ends the sampling.
+    With drafts, the first completion of each prompt is sampled first, and is then a draft of the others.
+    `check_interrupt` is called before each pass; an exception that it raises ends the sampling. The model must support
+    packed attention.
     """
-    cache, hidden, mask, position = prefill
-    device = hidden.device
-    uniforms = draw_uniforms(len(drafts), sampling, support, generator, device) if sampling.temperature else None
-    rows = [SpeculativeRow(number, draft, is_position_fixed=not end_ids) for number, draft in enumerate(drafts)]
-    sampler = SpeculativeSampler(model, sampling, end_ids, support, uniforms)
-    sampler.sample_and_accept(hidden.unsqueeze(1), rows, [[] for _ in rows])
-    active, width = rows, MAX_GUESSES_PER_PASS
-    while open_rows := [index for index, row in enumerate(active) if not row.done]:
-        if 2 * len(open_rows) <= len(active):
-            kept = torch.tensor(open_rows, device=device)
-            active, mask, position = [active[index] for index in open_rows], mask[kept], position[kept]
-            cache.batch_select_indices(kept)
-        check_interrupt()
-        guesses = [row.guesses(min(width, sampling.max_tokens - len(row.tokens) - 1)) for row in active]
-        ids = right_pad([[row.tokens[-1], *guess] for row, guess in zip(active, guesses, strict=True)], pad_id, device)
-        columns = torch.arange(ids.shape[1], device=device)
-        lengths = torch.tensor([[len(row.tokens)] for row in active], device=device)
-        mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
-        inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": position + lengths + columns}
-        out = backbone_states(model, **inputs, past_key_values=cache, use_cache=True)
-        held = sampler.sample_and_accept(out.last_hidden_state, active, guesses)
-        # The first column is a sampled id; of the guesses after it, only those that held stay unmasked.
-        mask[:, -len(columns) :] = (columns <= torch.tensor(held, device=device).unsqueeze(1)).long()
-        width = max(1, min(MAX_GUESSES_PER_PASS, 2 * sum(held) // max(1, len(held))))
-    return [row.tokens for row in rows]
+    device = next(model.parameters()).device
+    uniforms = None
+    if sampling.temperature:
+        uniforms = draw_uniforms(len(prompts) * n, sampling, support, generator, device)
+    cache, hidden = prefill(model, prompts, device)
+    longest = max(map(len, prompts))
+    completions: list[list[int]] = [[] for _ in range(len(prompts) * n)]
+    drafts_of = [[] for _ in prompts] if drafts is None else [list(some) for some in drafts]
+    waves = [range(n)] if drafts is None else [range(1), range(1, n)]
+    for wave in waves:
+        if not wave:
+            continue
+        rows = [
+            SpeculativeRow(prompt * n + turn, drafts_of[prompt], not end_ids, len(prompts[prompt]))
+            for prompt in range(len(prompts))
+            for turn in wave
+        ]
+        origin = torch.tensor([prompt for prompt in range(len(prompts)) for _ in wave], device=device)
+        sampler = SpeculativeSampler(model, sampling, end_ids, support, uniforms)
+        sampler.run(rows, cache.select(origin, longest), hidden.index_select(0, origin), check_interrupt)
+        for row in rows:
+            completions[row.number] = row.tokens
+        drafts_of = [[completions[prompt * n], *some] for prompt, some in enumerate(drafts_of)]
+    return completions
 
 
 def draw_uniforms(
@@ -133,15 +141,9 @@ def draw_uniforms(
     return uniforms
 
 
-def right_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> torch.Tensor:
-    """The rows as one tensor (B, T), padded on the right."""
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows], device=device)
-
-
 @dataclass
 class SpeculativeSampler:
-    """Samples at the positions of a pass and accepts the valid ids; `uniforms` (steps, rows) are its random numbers."""
+    """Samples rows pass by pass; `uniforms` (steps, rows) are the random numbers of all rows by their number."""
 
     model: torch.nn.Module
     sampling: SamplingConfig
@@ -149,23 +151,62 @@ class SpeculativeSampler:
     support: TokenSupport
     uniforms: torch.Tensor | None
 
+    @property
+    def pass_tokens(self) -> int:
+        """The most tokens of a pass that still guesses."""
+        is_large = self.model.get_input_embeddings().weight.shape[1] >= LARGE_WIDTH
+        on_cpu = next(self.model.parameters()).device.type == "cpu"
+        return MAX_PASS_TOKENS_LARGE_ON_CPU if is_large and on_cpu else MAX_PASS_TOKENS
+
+    def run(
+        self,
+        rows: Sequence[SpeculativeRow],
+        cache: DecodingCache,
+        hidden: torch.Tensor,
+        check_interrupt: Callable[[], None],
+    ) -> None:
+        """Sample all rows to their ends; `cache` and `hidden` (B, D) are those after the prompts."""
+        active, device = list(rows), hidden.device
+        self.sample_and_accept(hidden, active, [[] for _ in active])
+        while open_rows := [index for index, row in enumerate(active) if not row.done]:
+            if 2 * len(open_rows) <= len(active):
+                active = [active[index] for index in open_rows]
+                cache = cache.select(torch.tensor(open_rows, device=device))
+            check_interrupt()
+            room = max(0, self.pass_tokens // len(open_rows) - 1)
+            guesses = [
+                row.guesses(min(row.width, room, self.sampling.max_tokens - len(row.tokens) - 1)) for row in active
+            ]
+            read = [[] if row.done else [row.tokens[-1], *guess] for row, guess in zip(active, guesses, strict=True)]
+            lengths = [row.prompt_length + len(row.tokens) - 1 for row in active]
+            layout = build_decoding_layout(cache, lengths, [len(ids) for ids in read], hidden.dtype, device)
+            ids = torch.tensor([[token for part in read for token in part]], device=device)
+            hidden = run_packed(self.model, ids, layout.positions.unsqueeze(0), layout)
+            self.sample_and_accept(hidden, active, guesses)
+
     def sample_and_accept(
         self, hidden: torch.Tensor, rows: Sequence[SpeculativeRow], guesses: Sequence[Sequence[int]]
-    ) -> list[int]:
-        """Sample from hidden states (B, K, D) and extend each row; returns how many guesses held, per row."""
-        batch, width = hidden.shape[:2]
-        logits = compute_logits(self.model, hidden, self.support).flatten(0, 1)
-        tokens = sample_token(logits, self.sampling, None, self._row_uniforms(rows, width)) + self.support.low
-        held = []
-        for row, guess, sampled in zip(rows, guesses, tokens.view(batch, width).tolist(), strict=True):
-            held.append(row.accept_tokens(sampled, len(guess), self.support, self.end_ids, self.sampling.max_tokens))
-        return held
+    ) -> None:
+        """Sample after each token read, from hidden states (N, D), and extend the rows that are not done."""
+        open_rows = [(row, guess) for row, guess in zip(rows, guesses, strict=True) if not row.done]
+        logits = compute_logits(self.model, hidden, self.support)
+        tokens = sample_token(logits, self.sampling, None, self._row_uniforms(open_rows)) + self.support.low
+        sampled, start = tokens.tolist(), 0
+        for row, guess in open_rows:
+            row.accept_tokens(
+                sampled[start : start + len(guess) + 1],
+                len(guess),
+                self.support,
+                self.end_ids,
+                self.sampling.max_tokens,
+            )
+            start += len(guess) + 1
 
-    def _row_uniforms(self, rows: Sequence[SpeculativeRow], width: int) -> torch.Tensor | None:
-        """The random number of each sample, (B x K, 1), by row and position; None for greedy sampling."""
+    def _row_uniforms(self, open_rows: Sequence[tuple[SpeculativeRow, Sequence[int]]]) -> torch.Tensor | None:
+        """The random number of each sample, (N, 1), by row and position; None for greedy sampling."""
         if self.uniforms is None:
             return None
-        last = len(self.uniforms) - 1
-        positions = [[min(len(row.tokens) + column, last) for column in range(width)] for row in rows]
-        columns = torch.tensor([[row.number] for row in rows], device=self.uniforms.device)
-        return self.uniforms[torch.tensor(positions, device=self.uniforms.device), columns].view(-1, 1)
+        steps = [len(row.tokens) + offset for row, guess in open_rows for offset in range(len(guess) + 1)]
+        numbers = [row.number for row, guess in open_rows for _ in range(len(guess) + 1)]
+        device = self.uniforms.device
+        return self.uniforms[torch.tensor(steps, device=device), torch.tensor(numbers, device=device)].unsqueeze(1)

@@ -37,6 +37,9 @@ FULL_VOCABULARY = TokenSupport()
 class TokenInterface:
     """A causal language model whose embeddings and head cover the whole vocabulary."""
 
+    reads_whole_frames = False
+    """Whether the ids of a frame must not be divided between the parts of a pass."""
+
     def model_inputs(self, base: PreTrainedModel, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         """The inputs of the layers for ids (B, T)."""
         return {"input_ids": ids}
@@ -44,13 +47,34 @@ class TokenInterface:
     def logits(self, base: PreTrainedModel, hidden: torch.Tensor, support: TokenSupport) -> torch.Tensor:
         """Logits (…, high - low) of hidden states (…, D), in float32."""
         head, config = base.get_output_embeddings(), base.config.get_text_config()
-        bias = None if head.bias is None else head.bias[support.low : support.high]
-        logits = linear(hidden, head.weight[support.low : support.high], bias).float()
+        if hasattr(head.weight, "ds_id"):
+            # DeepSpeed gathers a sharded weight only while its own module computes.
+            logits = head(hidden)[..., support.low : support.high].float()
+        else:
+            bias = None if head.bias is None else head.bias[support.low : support.high]
+            logits = linear(hidden, head.weight[support.low : support.high], bias).float()
         if (scale := getattr(config, "logits_scaling", None)) is not None:
             logits = logits / scale
         if (cap := getattr(config, "final_logit_softcapping", None)) is not None:
             logits = cap * torch.tanh(logits / cap)
         return logits
+
+    def plain_head(
+        self, base: PreTrainedModel, support: TokenSupport
+    ) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+        """The rows of a frozen linear head for the support, as weight (V, D) and bias (V,) or None.
+
+        None if the head is trained, sharded, or followed by a scaling or a soft cap.
+        """
+        head, config = base.get_output_embeddings(), base.config.get_text_config()
+        transforms = (getattr(config, name, None) for name in ("logits_scaling", "final_logit_softcapping"))
+        if type(head) is not torch.nn.Linear or any(value is not None for value in transforms):
+            return None
+        weight = head.weight
+        if weight.requires_grad or hasattr(weight, "full_tensor") or hasattr(weight, "ds_id"):
+            return None
+        bias = None if head.bias is None else head.bias[support.low : support.high]
+        return weight[support.low : support.high], bias
 
     def support_size(self, base: PreTrainedModel, support: TokenSupport) -> int:
         """The number of ids in the support."""

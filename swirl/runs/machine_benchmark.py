@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.presets import get_preset
+from swirl.processes import peak_process_memory
 from swirl.progress import ProgressCallback
 from swirl.runs import jobs
 from swirl.states import State
@@ -22,20 +21,21 @@ from swirl.states import State
 if TYPE_CHECKING:
     from swirl.models.world_model import WorldModel
 
-PRESET = "tiny-household"
-COLLECTION = "household"
+PRESETS = {"text": "tiny-household", "image": "tiny-blocks"}
+"""The preset of the training steps by the kind of states; its collection is the one that is sampled and scored."""
 ROWS = 64  # transitions per measured batch
 REPEATS = 3  # the median of this many runs is reported
 TRAINING_STEPS = 4  # per phase, of two; the first step of each includes one-off costs
 
 
 def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCallback | None = None) -> dict[str, Any]:
-    """Measure this machine with the checkpoint `name` on the Household sample, in seconds, bytes and items per second.
+    """Measure this machine with the checkpoint `name` on a shipped sample, in seconds, bytes and items per second.
 
     The training steps are a real run, in a temporary home. Raises SwirlError if the model cannot be loaded or the run
     fails.
     """
     from swirl.models import load_world_model, resolve_checkpoint
+    from swirl.models.thread_count import threads_for_model_size
     from swirl.sources.collections.catalog import load_sequences
 
     report = progress or (lambda fraction, message: None)
@@ -47,12 +47,15 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCal
         "cores": os.cpu_count(),
         "load_seconds": round(time.perf_counter() - started, 2),
     }
-    transitions = [item for sequence in load_sequences(home, COLLECTION) for item in sequence.transitions()][:ROWS]
+    preset = PRESETS[model.kind]
+    collection = get_preset(preset).settings.data
+    transitions = [item for sequence in load_sequences(home, collection) for item in sequence.transitions()][:ROWS]
     pairs = [(item.state, item.next_state) for item in transitions]
-    figures |= measure_inference(model, pairs, report)
+    with threads_for_model_size(model.is_small):
+        figures |= measure_inference(model, pairs, report)
     model.unload()
     report(0.6, "training a few steps")
-    figures |= measure_training(str(resolve_checkpoint(home, name)), device)
+    figures |= measure_training(str(resolve_checkpoint(home, name)), preset, device)
     figures |= peak_memory(figures["device"])
     report(1.0, "done")
     return figures
@@ -91,13 +94,13 @@ def median_seconds(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def measure_training(model: str, device: str) -> dict[str, float]:
+def measure_training(model: str, preset: str, device: str) -> dict[str, float]:
     """Seconds per training step and rollouts per second, from one short iteration of the training loop."""
     changes = {"model": model, "device": device, "iterations": 1, "steps_per_phase": TRAINING_STEPS, "held_out": 1}
-    settings = get_preset(PRESET).settings.replace(changes)
+    settings = get_preset(preset).settings.replace(changes)
     with tempfile.TemporaryDirectory(prefix="swirl-benchmark-") as folder:
         home = Path(folder)
-        run_id = jobs.create_foreground_run(home, preset=PRESET, settings=settings)
+        run_id = jobs.create_foreground_run(home, preset=preset, settings=settings)
         jobs.train_in_foreground(home, run_id)
         history = History(home)
         run = history.run(run_id)
@@ -113,8 +116,7 @@ def measure_training(model: str, device: str) -> dict[str, float]:
 
 def peak_memory(device: str) -> dict[str, int]:
     """The peak memory of this process and on its GPU, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    figures = {"peak_memory_bytes": peak if sys.platform == "darwin" else peak * 1024}
+    figures = {"peak_memory_bytes": peak_process_memory()}
     if device.startswith("cuda"):
         import torch
 

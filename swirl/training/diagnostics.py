@@ -64,9 +64,9 @@ def memory_advice(settings: Settings, kind: str | None, device: str) -> str:
 def suggest_memory_change(settings: Settings, direction: str) -> str:
     """The single change that saves memory and alters the method least."""
     phase = settings.for_phase(direction)  # type: ignore[arg-type]
-    if phase.accumulation < phase.batch_size:
-        target = ACCUMULATION_FACTOR * phase.accumulation
-        parts = next(n for n in range(min(target, phase.batch_size), phase.batch_size + 1) if not phase.batch_size % n)
+    rollouts = phase.batch_size * phase.group_size
+    if phase.accumulation < rollouts:
+        parts = min(ACCUMULATION_FACTOR * phase.accumulation, rollouts)
         return f"{setting_key(settings, direction, 'accumulation')}={parts} (now {phase.accumulation}; same result)"
     if phase.group_size > 2:
         return (

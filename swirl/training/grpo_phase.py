@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -18,47 +18,117 @@ from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from swirl.errors import UsageError
+from swirl.models.adapter_model import Answer
 from swirl.models.loading import copy_adapter
-from swirl.models.scoring import install_scoring_forward, remove_scoring_forward
+from swirl.models.memory_estimate import update_token_limit
+from swirl.models.scoring import ScoredRows, install_scoring_forward, remove_scoring_forward
+from swirl.models.token_interface import get_token_interface, unwrap_model
 from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
+from swirl.training.grouped_loss import StepRows, StepStatistics, build_step_rows, pass_loss
 from swirl.training.rewards import PartnerReward
 from swirl.training.rollouts import RolloutSampler, rollout_sampling
-from swirl.training.supervised import negative_log_likelihood
+from swirl.training.step_parts import StepParts, record_trainer_steps
 
 # For programs that imported huggingface_hub before `swirl`, which sets the variable for all others.
 constants.HF_HUB_DISABLE_TELEMETRY = True
 
 
-class AnchoredGRPOTrainer(GRPOTrainer):
-    """trl's GRPO trainer with an optional anchor: a weight times the negative log-likelihood of the observed state."""
+class SharedPromptTrainer(GRPOTrainer):
+    """trl's GRPO trainer with its loss computed over shared prompts, in passes of bounded memory.
 
-    def __init__(self, *, anchor: float, rollouts: RolloutSampler, **arguments: Any) -> None:
+    trl samples through the rollout function, calls the reward function, computes the advantages, steps, logs and
+    saves. The reference and the loss are computed here; see `swirl.training.grouped_loss`. Under DeepSpeed, which
+    steps at each backward pass, a step is one pass.
+    """
+
+    def __init__(
+        self, *, world: WorldModel, direction: Direction, settings: Settings, rollouts: RolloutSampler, **arguments: Any
+    ) -> None:
         super().__init__(rollout_func=rollouts, **arguments)
-        self.anchor, self.rollouts = anchor, rollouts
-        self.anchor_losses: list[float] = []
+        self.world, self.direction, self.phase_settings, self.rollouts = world, direction, settings, rollouts
+        self.anchor = settings.anchor if direction == "forward" else 0.0
+        self.answer: Answer = "state" if direction == "forward" else "action"
+        self.statistics = StepStatistics()
+        base = unwrap_model(world.model)
+        self.token_limit = token_limit_of_update(base)
+        self.whole_prompts = get_token_interface(base).reads_whole_frames
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The GRPO loss of a micro-batch, plus its share of the anchor loss."""
-        loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        if not self.anchor:
-            return loss
-        micro_batches = self.args.gradient_accumulation_steps
-        size = len(self.rollouts.observed) // micro_batches
-        pairs, self.rollouts.observed = self.rollouts.observed[:size], self.rollouts.observed[size:]
-        anchor_loss = negative_log_likelihood(model, pairs, self.processing_class.pad_token_id, loss.device)
-        self.anchor_losses.append(anchor_loss.item())
-        return loss + self.anchor * anchor_loss / micro_batches
+        """The loss of a step, with the gradient of its last pass; those of the others are accumulated here."""
+        parts = self.rollouts.parts
+        observed = self.rollouts.observed if self.anchor else []
+        step = build_step_rows(inputs, self.phase_settings.temperature, observed, whole_prompts=self.whole_prompts)
+        parts.start_update(step.rollout_tokens)
+        reference = self.reference_log_probs(step)
+        max_rows = math.ceil(len(step.rows) / self.phase_settings.accumulation)
+        whole = ScoredRows(step.rows, step.groups, step.temperatures)
+        passes = [whole] if self.is_deepspeed_enabled else list(step.passes(self.token_limit, max_rows))
+        earlier = 0.0
+        for batch in passes[:-1]:
+            with self.accelerator.no_sync(model):
+                loss = self.loss_of_pass(model, step, batch, reference)
+                self.accelerator.backward(loss)
+                earlier += loss.detach()
+        return self.loss_of_pass(model, step, passes[-1], reference) + earlier
+
+    def loss_of_pass(
+        self, model: Any, step: StepRows, batch: ScoredRows, reference: Sequence[torch.Tensor] | None
+    ) -> torch.Tensor:
+        """The share of one pass in the loss."""
+        # Through the model itself, so that wrappers (data parallel, sharded, mixed precision) see the call.
+        output = model(scored_rows=batch)
+        return pass_loss(
+            step,
+            batch,
+            output.log_probs,
+            output.entropy,
+            reference,
+            self.phase_settings.beta,
+            self.anchor,
+            self.statistics,
+        )
+
+    def reference_log_probs(self, step: StepRows) -> list[torch.Tensor] | None:
+        """The reference's log-probabilities of each row; None where KL is 0: without beta, or before any update."""
+        if not self.phase_settings.beta or self.state.global_step == 0:
+            return None
+        with self.rollouts.parts.time_part("reference", step.rollout_tokens):
+            return self.world.row_log_probs(
+                "ref", step.rows, answer=self.answer, temperature=self.phase_settings.temperature
+            )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log trl's metrics, and the anchor loss in nats per token as `anchor`."""
-        if self.anchor_losses:
-            logs["anchor"] = fmean(self.anchor_losses)
-            self.anchor_losses.clear()
+        """Log trl's metrics, with KL, entropy (nats per token) and the anchor loss (nats per token) of the step."""
+        if self.statistics.tokens:
+            sums = torch.tensor(
+                [self.statistics.kl, self.statistics.entropy, float(self.statistics.tokens)],
+                device=self.accelerator.device,
+            )
+            kl, entropy, tokens = self.accelerator.reduce(sums, reduction="sum").tolist()
+            logs["entropy"] = entropy / tokens
+            if self.phase_settings.beta:
+                logs["kl"] = kl / tokens
+            if self.statistics.observed_tokens:
+                logs["anchor"] = -self.statistics.observed_log_prob / self.statistics.observed_tokens
+            self.statistics = StepStatistics()
         super().log(logs, start_time)
+
+
+def token_limit_of_update(base: torch.nn.Module) -> int:
+    """The most tokens of a pass with gradient through this base model."""
+    config = base.config.get_text_config()
+    weight = base.get_input_embeddings().weight
+    return update_token_limit(
+        config.num_hidden_layers,
+        config.hidden_size,
+        getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+        weight.element_size(),
+        weight.device.type,
+    )
 
 
 def build_grpo_trainer(
@@ -69,9 +139,11 @@ def build_grpo_trainer(
     folder: Path,
     index: int,
     callbacks: Sequence[TrainerCallback] = (),
-) -> AnchoredGRPOTrainer:
+    parts: StepParts | None = None,
+) -> SharedPromptTrainer:
     """The trainer of one phase. `settings` are those of the whole run; the phase `index` is added to the seed.
 
+    With `parts`, the parts of each step are recorded.
     The reference policy is a copy of the trainee, made here (section 3.3). Raises UsageError if the batch size does not
     fit the data, the accumulation or the number of processes.
     """
@@ -79,11 +151,16 @@ def build_grpo_trainer(
     settings = settings.for_phase(direction)
     trainee = world.adapter("fwm" if direction == "forward" else "idm")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    micro_batches = settings.accumulation * processes
-    if settings.batch_size % micro_batches:
+    rollouts_per_step = settings.batch_size * settings.group_size
+    if settings.batch_size % processes:
         raise UsageError(
-            f"batch_size={settings.batch_size} cannot be split evenly into accumulation={settings.accumulation} "
-            f"micro-batches on {processes} process(es); make it a multiple of {micro_batches}."
+            f"batch_size={settings.batch_size} cannot be split evenly over {processes} processes; make it a multiple "
+            f"of {processes}."
+        )
+    if settings.accumulation > rollouts_per_step:
+        raise UsageError(
+            f"accumulation={settings.accumulation} is more than the {rollouts_per_step} rollouts of a step; set it to "
+            f"{rollouts_per_step} or less."
         )
     if settings.batch_size > len(transitions):
         raise UsageError(
@@ -92,37 +169,41 @@ def build_grpo_trainer(
         )
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)
-    rollouts = RolloutSampler(world, direction, transitions, settings, action_sampling)
+    parts = parts or StepParts(enabled=False)
+    rollouts = RolloutSampler(world, direction, transitions, settings, action_sampling, parts=parts)
     remove_scoring_forward(world.model)
-    trainer = AnchoredGRPOTrainer(
-        anchor=settings.anchor if direction == "forward" else 0.0,
+    trainer = SharedPromptTrainer(
+        world=world,
+        direction=direction,
+        settings=settings,
         rollouts=rollouts,
         model=world.model,
-        reward_funcs=PartnerReward(world, direction, transitions, settings),
-        args=phase_arguments(world.device, direction, settings, folder, index, micro_batches),
+        reward_funcs=PartnerReward(world, direction, transitions, settings, parts),
+        args=phase_arguments(world.device, direction, settings, folder, index, processes),
         train_dataset=Dataset.from_dict({"prompt": [[i] for i in range(len(transitions))]}),
         processing_class=world.tokenizer,
         callbacks=list(callbacks),
     )
-    # With beta set at construction, trl would copy an adapter called "default" as the reference; ours is "ref" already.
-    trainer.beta = settings.beta
     answer = "state" if direction == "forward" else "action"
-    install_scoring_forward(world.model, world.token_support(answer), settings.temperature)
+    install_scoring_forward(
+        world.model, world.tokenizer.pad_token_id, world.token_support(answer), settings.temperature
+    )
+    if parts.enabled:
+        record_trainer_steps(trainer, parts)
     return trainer
 
 
 def phase_arguments(
-    device: torch.device, direction: Direction, settings: Settings, folder: Path, index: int, micro_batches: int
+    device: torch.device, direction: Direction, settings: Settings, folder: Path, index: int, processes: int
 ) -> GRPOConfig:
-    """The settings of a phase as trl's configuration; `micro_batches` counts those of all processes together."""
+    """The settings of a phase as trl's configuration."""
     use_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
     longest = settings.max_state_tokens if direction == "forward" else settings.max_action_tokens
     return GRPOConfig(
         output_dir=str(folder),
         seed=settings.seed + index,
         max_steps=settings.steps_per_phase,
-        per_device_train_batch_size=settings.batch_size * settings.group_size // micro_batches,
-        gradient_accumulation_steps=settings.accumulation,
+        per_device_train_batch_size=settings.batch_size * settings.group_size // processes,
         num_generations=settings.group_size,
         max_completion_length=longest,
         learning_rate=settings.learning_rate,
@@ -130,7 +211,7 @@ def phase_arguments(
         warmup_steps=settings.learning_rate_warmup,
         max_grad_norm=settings.max_grad_norm,
         temperature=settings.temperature,
-        beta=0.0,
+        beta=0.0,  # the reference is ours
         loss_type="grpo",
         scale_rewards="group",
         use_bias_correction_kl=False,

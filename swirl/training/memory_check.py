@@ -67,7 +67,7 @@ def check_memory(home: Path, settings: Settings) -> MemoryFit | None:
     device = devices.candidate_devices(settings.device)[0]
     longest = longest_state_tokens(home, settings)
     available = available_memory(home, device)
-    phase, needed = estimate_run_memory(shape, settings, device, longest)
+    phase, needed = estimate_run_memory(shape, settings, device, longest, available)
     fit = MemoryFit(device, phase, needed, available)
     return fit if needed.total <= COMFORTABLE_SHARE * available else suggest_changes(fit, shape, settings, longest)
 
@@ -89,7 +89,9 @@ def suggest_changes(fit: MemoryFit, shape: ModelShape, settings: Settings, longe
     phase, memory = fit.phase, fit.needed
     while memory.total > COMFORTABLE_SHARE * fit.available_bytes:
         steps = (settings.replace(step) for step in memory_saving_changes(settings, phase, fit.device, longest))
-        estimates = ((step, *estimate_run_memory(shape, step, fit.device, longest)) for step in steps)
+        estimates = (
+            (step, *estimate_run_memory(shape, step, fit.device, longest, fit.available_bytes)) for step in steps
+        )
         best = next((step for step in estimates if step[2].total < 0.98 * memory.total), None)
         if best is None:
             break
@@ -103,9 +105,10 @@ def memory_saving_changes(settings: Settings, direction: str, device: str, longe
     """Single changes that may save memory in a phase, the one that alters the method least first."""
     phase = settings.for_phase(direction)  # type: ignore[arg-type]
     changes: list[dict[str, Any]] = []
-    parts = [n for n in range(2 * phase.accumulation, phase.batch_size + 1) if phase.batch_size % n == 0]
-    if parts:
-        changes.append({setting_key(settings, direction, "accumulation"): parts[0]})
+    rollouts, parts = phase.batch_size * phase.group_size, 2 * phase.accumulation
+    while phase.accumulation < rollouts and parts < 2 * rollouts:
+        changes.append({setting_key(settings, direction, "accumulation"): min(parts, rollouts)})
+        parts *= 2
     limit = "max_state_tokens" if direction == "forward" else "max_action_tokens"
     half = getattr(phase, limit) // 2
     if half >= (longest if direction == "forward" else 16):
@@ -117,8 +120,8 @@ def memory_saving_changes(settings: Settings, direction: str, device: str, longe
     if phase.batch_size > 1 and phase.batch_size % 2 == 0:
         batch = phase.batch_size // 2
         halved = {setting_key(settings, direction, "batch_size"): batch}
-        if phase.accumulation > batch:
-            halved[setting_key(settings, direction, "accumulation")] = batch
+        if phase.accumulation > batch * phase.group_size:
+            halved[setting_key(settings, direction, "accumulation")] = batch * phase.group_size
         changes.append(halved)
     return changes
 

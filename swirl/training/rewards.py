@@ -11,6 +11,7 @@ from swirl.models.world_model import WorldModel
 from swirl.pictures import state_preview
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
+from swirl.training.step_parts import StepParts
 
 
 def partner_adapter(world: WorldModel, direction: Direction) -> str:
@@ -79,9 +80,15 @@ class PartnerReward:
     __name__ = "partner"
 
     def __init__(
-        self, world: WorldModel, direction: Direction, transitions: Sequence[Transition], settings: Settings
+        self,
+        world: WorldModel,
+        direction: Direction,
+        transitions: Sequence[Transition],
+        settings: Settings,
+        parts: StepParts | None = None,
     ) -> None:
         self.world, self.direction, self.transitions, self.settings = world, direction, transitions, settings
+        self.parts = parts or StepParts(enabled=False)
         self.shown_groups: list[dict[str, Any]] = []
 
     def __call__(
@@ -94,7 +101,9 @@ class PartnerReward:
     ) -> list[float]:
         """One reward per rollout, in nats. `prompts` hold transition indices, `action` the action z of each row."""
         rows = [self.transitions[prompt[0]] for prompt in prompts]
-        scores = partner_log_probs(self.world, self.direction, rows, action, completion_ids)
+        with self.parts.time_part("partner") as part:
+            scores = partner_log_probs(self.world, self.direction, rows, action, completion_ids)
+            part.tokens += sum(score.tokens for score in scores)
         log_metric("partner_total", fmean(score.total for score in scores))
         rewards = [compute_reward(score, self.settings) for score in scores]
         self.keep_groups(rows, action, completion_ids, rewards)

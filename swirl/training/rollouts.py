@@ -11,7 +11,10 @@ from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 from swirl.training.rewards import partner_adapter
+from swirl.training.step_parts import StepParts
 from swirl.training.supervised import PromptCompletion
+
+MAX_REMEMBERED = 10_000  # transitions whose rollouts are kept as drafts
 
 
 @dataclass
@@ -26,9 +29,19 @@ class RolloutSampler:
     action_sampling: SamplingConfig
     """How forward phases sample the critic's actions: as inverse phases do."""
     observed: list[PromptCompletion] = field(default_factory=list)
+    last_rollouts: dict[int, list[list[int]]] = field(default_factory=dict)
+    """A rollout of each transition (by index) when it last came up, those of longest ago first."""
+    parts: StepParts = field(default_factory=lambda: StepParts(enabled=False))
 
     def __call__(self, prompts: list[list[int]], trainer: object) -> dict[str, Any]:
         """Sample one completion per entry; `prompts` hold transition indices, each repeated G times in a row."""
+        with self.parts.time_part("sampling") as part:
+            rollouts = self.sample_rollouts(prompts)
+            part.tokens += sum(len(ids) for ids in rollouts["completion_ids"])
+        return rollouts
+
+    def sample_rollouts(self, prompts: list[list[int]]) -> dict[str, Any]:
+        """What trl expects of a rollout function."""
         size = self.settings.group_size
         rows = [self.transitions[prompt[0]] for prompt in prompts[::size]]
         self.world.codec.prepare([state for row in rows for state in (row.state, row.next_state)])
@@ -43,7 +56,12 @@ class RolloutSampler:
             model_prompts = [self.world.layout.inverse_prompt(row.state, row.next_state) for row in rows]
             max_tokens, role, answer = self.settings.max_action_tokens, "idm", "action"
         sampling = rollout_sampling(self.settings, max_tokens)
-        completions = self.world.sample(self.world.adapter(role), model_prompts, size, sampling, answer=answer)
+        indices = [prompt[0] for prompt in prompts[::size]]
+        drafts = self.drafts(indices)
+        completions = self.world.sample(
+            self.world.adapter(role), model_prompts, size, sampling, answer=answer, drafts=drafts
+        )
+        self.remember(indices, completions)
         if self.direction == "forward":
             answers = [self.world.state_completion(row.next_state) for row in rows]
             self.observed = list(zip(model_prompts, answers, strict=True))
@@ -55,6 +73,30 @@ class RolloutSampler:
             "logprobs": None,
             "action": [action for action in actions for _ in range(size)],
         }
+
+    def drafts(self, indices: Sequence[int]) -> list[list[list[int]]] | None:
+        """What the rollouts may look like: the last one of the transition, its next state, its state.
+
+        A draft only makes sampling faster: which tokens are drawn does not depend on it. Actions are a few tokens,
+        which drafts do not make faster.
+        """
+        if self.direction == "inverse":
+            return None
+        states = [(self.transitions[index].next_state, self.transitions[index].state) for index in indices]
+        return [
+            [*self.last_rollouts.get(index, []), *(self.world.state_completion(state) for state in pair)]
+            for index, pair in zip(indices, states, strict=True)
+        ]
+
+    def remember(self, indices: Sequence[int], completions: Sequence[list[int]]) -> None:
+        """Keep a rollout of each transition as a draft for the next time that it comes up."""
+        if self.direction == "inverse":
+            return
+        for number, index in enumerate(indices):
+            self.last_rollouts.pop(index, None)
+            self.last_rollouts[index] = [completions[number * self.settings.group_size]]
+        while len(self.last_rollouts) > MAX_REMEMBERED:
+            self.last_rollouts.pop(next(iter(self.last_rollouts)))
 
     def infer(self, rows: Sequence[Transition]) -> list[str]:
         """Sample one action z ~ Q(z | x, y) per transition from the frozen critic."""

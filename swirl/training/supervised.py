@@ -84,7 +84,7 @@ def supervised_trainer(
     """
     device = next(model.parameters()).device
     remove_scoring_forward(model)
-    install_scoring_forward(model, support)
+    install_scoring_forward(model, pad_id, support)
     arguments = TrainingArguments(
         output_dir=str(folder),
         seed=seed,

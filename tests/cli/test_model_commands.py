@@ -219,10 +219,45 @@ def test_two_processes_train_one_run(config: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".launch-*"))
 
 
+@pytest.mark.slow
 def test_benchmark_measures_this_machine(tmp_path: Path, capsys) -> None:
-    assert main(["--home", str(tmp_path), "benchmark", "--json"]) == 0
+    sizes = ["--prompts", "1", "--group-size", "2", "--new-tokens", "8"]
+    assert main(["--home", str(tmp_path), "benchmark", *sizes, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     for name in ("sampled_tokens_per_second", "scored_tokens_per_second", "training_step_seconds"):
         assert figures[name] > 0
     assert figures["peak_memory_bytes"] > 50e6
-    assert History(tmp_path).runs() == []
+    assert list(figures["phases"]) == ["forward", "inverse"]
+    for phase in figures["phases"].values():
+        parts = phase["trainers"]["swirl"]["parts"]
+        assert list(parts) == ["sampling", "partner", "reference", "update", "rest"]
+        assert phase["trainers"]["swirl"]["step_seconds"] > 0
+    history = History(tmp_path)
+    assert history.runs() == []
+    assert [kept.figures for kept in history.step_benchmarks()] == list(figures["phases"].values())
+
+    page = tmp_path / "performance.md"
+    assert main(["--home", str(tmp_path), "benchmark", "--list", "--markdown", str(page)]) == 0
+    listed = capsys.readouterr().out
+    assert listed.count("tiny-household, ") == 2
+    assert page.read_text("utf-8").count("\n## tiny-household, ") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--group-size", "1"], 2, "--group-size must be at least 2"),
+        (["--beta", "-1"], 2, "--beta must not be negative, and -1 is."),
+        (["--steps", "2", "--against", "plain"], 2, "--steps must be at least 4, not 2"),
+        (["--markdown", "/nowhere/page.md"], 2, "The folder of --markdown /nowhere/page.md does not exist"),
+        (["--list", "--markdown", "page.md"], 1, "There is nothing to write to page.md yet"),
+    ],
+)
+def test_benchmark_says_what_is_wrong(arguments, code, message, tmp_path: Path, capsys) -> None:
+    assert main(["--home", str(tmp_path), "benchmark", *arguments]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_benchmark_lists_nothing_in_a_new_home(tmp_path: Path, capsys) -> None:
+    assert main(["--home", str(tmp_path), "benchmark", "--list"]) == 0
+    assert "No benchmark has been kept in this home yet" in capsys.readouterr().err

@@ -43,7 +43,7 @@ def test_a_small_step_by_hand() -> None:
     found = estimate_memory(**SMALL)
     assert found.weights == 2000
     assert found.adapters == 2 * 2 * (8 * 12 + 3 * (12 + 32)) * 6 * 4  # six copies of four bytes
-    tokens = 3 * 4 * (5 + 6)
+    tokens = 3 * 5 + 3 * 4 * 6  # each prompt once
     assert found.activations == tokens * (2 * 12 + 8 * 12 + 3 * 32) * 2
     assert found.logits == 12 * 6 * 7 * 3 * 4
     assert found.cache == 0
@@ -60,10 +60,13 @@ def test_what_each_number_changes() -> None:
     assert estimate_memory(**SMALL, bits=4).weights == 516  # 4.127 bits each
     assert estimate_memory(**SMALL, vision_parameters=50).weights == base.weights + 100
     assert estimate_memory(**SMALL, lora_parameters=1).adapters == 24
-    assert estimate_memory(**SMALL, checkpointing=False).activations == 3 * 4 * 11 * 2 * (8 * 12 + 3 * 32) * 2
-    assert estimate_memory(**SMALL, feed_forward_width=12).activations == 3 * 4 * 11 * (2 * 12 + 11 * 12) * 2
+    on_cpu = estimate_memory(**SMALL, device="cpu")
+    assert on_cpu.activations == 87 * 2 * (8 * 12 + 3 * 32) * 2
+    assert on_cpu.weights == 2000 + 2 * 2 * 2 * (4 * 12 * 12 + 3 * 12 * 32)  # and two folded sets
+    assert estimate_memory(**SMALL, feed_forward_width=12).activations == 87 * (2 * 12 + 11 * 12) * 2
     halves = estimate_memory(**SMALL, micro_batches=2)
-    assert (halves.activations, halves.logits) == (base.activations / 2, base.logits / 2)
+    assert halves.activations == (2 * 5 + 6 * 6) * (2 * 12 + 8 * 12 + 3 * 32) * 2
+    assert halves.logits == base.logits / 2
     assert halves.adapters == base.adapters
     with pytest.raises(ValueError, match="3 bits"):
         estimate_memory(**SMALL, bits=3)
@@ -122,7 +125,7 @@ def test_a_presets_sentence_follows_from_the_estimate(name: str) -> None:
             vision_parameters=shape.vision_parameters,
         ).gigabytes
         for vocabulary, group, prompt, answer in (
-            (shape.codebook_size, 8, shape.frame_tokens, shape.frame_tokens),
+            (shape.codebook_size, 8, shape.frame_tokens + 128, shape.frame_tokens),
             (shape.text_vocabulary, 16, 2 * shape.frame_tokens, 128),
         )
     ]
@@ -151,10 +154,21 @@ def test_the_shapes_count_their_weights() -> None:
 
 def test_with_grouped_queries_learning_needs_more() -> None:
     found = estimate_memory(**{**LIQUID, "key_value_width": 1024})
-    assert found.activations == 8 * 2124 * (28 * 3072 + 8 * 3072 + 3 * 24_576) * 2  # 6.3 GB
+    tokens = 1100 + 8 * 1024
+    assert found.activations == tokens * (28 * 3072 + 8 * 3072 + 3 * 24_576) * 2  # 3.4 GB
     assert memory_estimate.LOGITS_AT_ONCE < 8 * 1024 * 8192
-    assert found.logits == 64_000_000 * 3 * 4  # one block, whatever the size of the step
+    assert found.logits == 8_000_000 * 3 * 4  # one block, whatever the size of the step
     assert found.cache == 0
+
+
+def test_memory_hardly_grows_with_the_group() -> None:
+    shape = {**LIQUID, "key_value_width": 1024}
+    of_eight, of_sixty_four = (estimate_memory(**{**shape, "group_size": size}) for size in (8, 64))
+    assert of_sixty_four.total < 1.2 * of_eight.total  # the cache grows up to its limit
+    single = estimate_memory(**{**shape, "group_size": 64, "micro_batches": 64})
+    assert single.total <= of_sixty_four.total
+    small_gpu = estimate_memory(**shape, device_memory=24 * 10**9)
+    assert small_gpu.cache <= 0.2 * 24 * 10**9
 
 
 def test_it_needs_no_torch() -> None:

@@ -84,9 +84,9 @@ def test_a_learning_rate_that_diverges_ends_in_advice(tmp_path: Path) -> None:
 def test_the_advice_fits_the_phase_and_its_overrides() -> None:
     settings = Settings().replace({"forward.batch_size": 6, "forward.accumulation": 2, "precision": "bfloat16"})
     said = memory_advice(settings, "forward", "cuda:0")
-    assert "with forward.accumulation=6 (now 2; same result); otherwise" in said and "precision 4bit" in said
+    assert "with forward.accumulation=8 (now 2; same result); otherwise" in said and "precision 4bit" in said
     assert "with group_size=4 (now 8); otherwise lower batch_size (1), " in memory_advice(
-        Settings(batch_size=1), "inverse", "cpu"
+        Settings(batch_size=1, accumulation=8), "inverse", "cpu"
     )
     assert "warm_up_batch_size=8 (now 16)" in memory_advice(settings, "warm-up", "cpu")
     assert "does not fit into the memory of cuda:0" in memory_advice(settings, None, "cuda:0")

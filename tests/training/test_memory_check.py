@@ -79,15 +79,12 @@ def test_what_a_running_run_holds_counts_as_free(tmp_path: Path, no_gpu: None) -
 
 
 def test_too_large_a_run_is_brought_down_by_settings_that_are_named(tmp_path: Path, gpu) -> None:
-    gpu(24)
+    gpu(12)
     settings = Settings().replace({"model": "Qwen/Qwen2.5-3B-Instruct", "batch_size": 64, "max_state_tokens": 1024})
     found = memory_check.check_memory(tmp_path, settings)
     assert found is not None and found.device == "cuda:0" and not found.fits
-    assert (
-        "accumulation" in found.suggested_changes
-        and found.fits_after_changes
-        and found.bytes_after_changes < found.needed.total
-    )
+    assert set(found.suggested_changes) == {"accumulation"} and found.fits_after_changes
+    assert found.bytes_after_changes < found.needed.total
     again = memory_check.check_memory(tmp_path, settings.replace(found.suggested_changes))
     assert again is not None and again.needed.total == found.bytes_after_changes and again.suggested_changes == {}
 
@@ -99,9 +96,15 @@ def test_weights_that_do_not_fit_are_not_talked_small(tmp_path: Path, gpu) -> No
 
 
 def test_overrides_of_a_phase_are_changed_where_they_stand(tmp_path: Path, gpu) -> None:
-    gpu(24)
+    gpu(4)
     settings = Settings().replace(
-        {"model": "Qwen/Qwen2.5-0.5B-Instruct", "inverse.batch_size": 256, "inverse.accumulation": 1}
+        {
+            "model": "Qwen/Qwen2.5-0.5B-Instruct",
+            "forward.batch_size": 1,
+            "forward.group_size": 2,
+            "inverse.batch_size": 256,
+            "inverse.accumulation": 1,
+        }
     )
     found = memory_check.check_memory(tmp_path, settings)
     assert found is not None and set(found.suggested_changes) >= {"inverse.accumulation"}
@@ -111,10 +114,10 @@ def test_overrides_of_a_phase_are_changed_where_they_stand(tmp_path: Path, gpu) 
 def test_the_estimate_of_a_run_is_that_of_its_most_demanding_phase() -> None:
     shape, settings = PUBLISHED_SHAPES["deepseek-community/Janus-Pro-7B"], PRESETS["janus-pro-7b"].settings
     forward, inverse = (estimate_phase_memory(shape, settings, way, "cuda:0", 0) for way in ("forward", "inverse"))
-    assert inverse.total > forward.total
-    assert estimate_run_memory(shape, settings) == ("inverse", inverse)
+    assert inverse.total == forward.total  # the cache of sampling decides, and the rows are equally long
+    assert estimate_run_memory(shape, settings) == ("forward", forward)
     on_cpu = estimate_phase_memory(shape, settings, "forward", "cpu", 0)
-    assert on_cpu.weights == pytest.approx(2 * shape.parameters * 2 + 2 * shape.vision_parameters, rel=0.01)
+    assert on_cpu.weights > 2 * shape.parameters * 2 + 2 * shape.vision_parameters
 
 
 def test_a_model_of_unknown_size_is_not_guessed(tmp_path: Path) -> None:
@@ -128,10 +131,10 @@ def test_it_needs_no_torch() -> None:
 
 
 def test_the_command_line_warns_and_names_the_settings(tmp_path: Path, gpu, capsys: pytest.CaptureFixture[str]) -> None:
-    gpu(24)
+    gpu(12)
     settings = Settings().replace({"model": "Qwen/Qwen2.5-3B-Instruct", "batch_size": 64, "max_state_tokens": 1024})
     warn_if_memory_short(tmp_path, settings, Output(as_json=True))
     said = capsys.readouterr()
-    assert said.out == "" and "but 24.0 GB are available on cuda:0; --set accumulation=" in said.err
+    assert said.out == "" and "but 12.0 GB are available on cuda:0; --set accumulation=" in said.err
     warn_if_memory_short(tmp_path, Settings(), Output(as_json=True))
     assert capsys.readouterr().err == ""

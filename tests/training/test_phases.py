@@ -94,7 +94,6 @@ def test_the_importance_ratio_is_one(kind, request, tmp_path) -> None:
     )
     transitions = request.getfixturevalue("transitions" if kind == "text" else "frames")
     first = run(world, "forward", transitions, tmp_path / "phase", steps_per_phase=1).rows[0]
-    assert first["clip_ratio/region_mean"] == 0
     # Advantages sum to 0, except for rounding errors of rewards that differ only slightly.
     assert first["loss"] == pytest.approx(0.0, abs=1e-3)
 
@@ -168,7 +167,7 @@ def test_the_reward_is_the_partners_log_probability(tiny_base, transitions, tmp_
     ("changes", "said"),
     [
         ({"batch_size": 25}, "batch_size=25 is more than the 24 training transitions"),
-        ({"batch_size": 4, "accumulation": 3}, "make it a multiple of 3"),
+        ({"batch_size": 4, "group_size": 2, "accumulation": 9}, "set it to 8 or less"),
     ],
 )
 def test_a_batch_that_does_not_fit_is_refused(changes, said, tiny_base, transitions, tmp_path) -> None:

@@ -38,6 +38,8 @@ class JanusTokenizer(UnifiedImageTokenizer):
 class JanusTokenInterface(TokenInterface):
     """Takes ids of words, of codes to draw and of codes to read; gives logits of words and codes."""
 
+    reads_whole_frames = True
+
     def __init__(self, images: JanusTokenizer, words: int) -> None:
         self.images, self.words = images, words
         self._features: OrderedDict[bytes, torch.Tensor] = OrderedDict()
@@ -74,6 +76,9 @@ class JanusTokenInterface(TokenInterface):
         while len(self._features) > CACHED_FRAMES:
             self._features.popitem(last=False)
         return result
+
+    def plain_head(self, base: JanusForConditionalGeneration, support: TokenSupport) -> None:
+        """None: words and codes have different heads."""
 
     def logits(self, base: JanusForConditionalGeneration, hidden: torch.Tensor, support: TokenSupport) -> torch.Tensor:
         """Logits (…, high - low) of hidden states (…, D), in float32: words first, then codes."""

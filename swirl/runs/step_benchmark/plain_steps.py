@@ -1,0 +1,48 @@
+"""Steps of the plain trainer of separate models."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+from pathlib import Path
+
+from peft import get_peft_model
+
+from swirl.codecs.state_codecs import ImageCodec, TextCodec
+from swirl.models.loading import find_codec, load_base
+from swirl.models.placement import pick_device
+from swirl.models.prompts import build_layout
+from swirl.runs.step_benchmark.phase_prompts import PhasePrompts
+from swirl.runs.step_benchmark.plain_trainer import PlainTrainer
+from swirl.runs.step_benchmark.step_control import StepControl
+from swirl.runs.step_benchmark.workload import ACTION_TOKENS, Workload
+from swirl.runs.step_benchmark.workload_data import LEARNING_RATE, lora_config, workload_transitions
+
+
+def take_steps(workload: Workload, base: str, home: Path, scratch: Path, control: StepControl) -> None:
+    """Train until the benchmark ends."""
+    device = pick_device(workload.device)
+    policy, tokenizer = load_base(base, device, workload.precision)
+    partner, _ = load_base(base, device, workload.precision)
+    reference = load_base(base, device, workload.precision)[0] if workload.beta else None
+    codec = find_codec(base, policy, tokenizer) or TextCodec(tokenizer)
+    trainer = PlainTrainer(
+        get_peft_model(policy, lora_config()),
+        partner,
+        reference,
+        PhasePrompts(codec, build_layout(codec), workload.direction),
+        pad_id=tokenizer.pad_token_id,
+        group_size=workload.group_size,
+        answer_tokens=workload.answer_tokens,
+        action_tokens=ACTION_TOKENS,
+        beta=workload.beta,
+        learning_rate=LEARNING_RATE,
+        picture_ids=(codec.offset, codec.offset + codec.codebook_size) if isinstance(codec, ImageCodec) else None,
+        parts=control.parts,
+    )
+    transitions = cycle(workload_transitions(workload, home, codec))
+    while True:
+        batch = list(islice(transitions, workload.prompts))
+        control.wait()
+        control.parts.begin_step()
+        trainer.step(batch)
+        control.parts.finish_step()

@@ -1,0 +1,144 @@
+"""The recorder of a training step's parts: disjoint times, tokens, operations as they were executed."""
+
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import PrinterCallback
+
+from swirl.models import load_world_model
+from swirl.settings import Settings
+from swirl.states import Transition
+from swirl.training.grpo_phase import build_grpo_trainer
+from swirl.training.step_parts import PARTS, StepParts
+from swirl.worlds.household import Household
+
+
+def test_parts_are_disjoint_and_the_rest_is_what_no_part_claims() -> None:
+    parts = StepParts()
+    started = time.perf_counter()
+    parts.begin_step()
+    time.sleep(0.02)
+    with parts.time_part("sampling") as sampling:
+        time.sleep(0.04)
+        with parts.time_part("partner", tokens=3):
+            time.sleep(0.06)
+        sampling.tokens += 5
+    parts.start_update(7)
+    time.sleep(0.02)
+    with parts.time_part("reference", tokens=2):
+        time.sleep(0.03)
+    parts.start_update(1)
+    time.sleep(0.06)
+    parts.finish_step()
+    elapsed = time.perf_counter() - started
+
+    (step,) = parts.steps
+    assert tuple(step) == PARTS
+    assert sum(record.seconds for record in step.values()) == pytest.approx(elapsed, abs=0.01)
+    at_least = {"sampling": 0.04, "partner": 0.06, "reference": 0.03, "update": 0.08, "rest": 0.02}
+    for name, seconds in at_least.items():
+        assert seconds <= step[name].seconds < seconds + 0.03, name
+    assert {name: record.tokens for name, record in step.items()} == {
+        "sampling": 5,
+        "partner": 3,
+        "reference": 2,
+        "update": 8,
+        "rest": 0,
+    }
+
+
+def test_parts_entered_twice_add_up_and_steps_are_separate() -> None:
+    parts = StepParts()
+    for _ in range(2):
+        parts.begin_step()
+        for _ in range(3):
+            with parts.time_part("partner", tokens=2):
+                time.sleep(0.01)
+        parts.finish_step()
+    assert [step["partner"].tokens for step in parts.steps] == [6, 6]
+    assert all(0.03 <= step["partner"].seconds < 0.06 for step in parts.steps)
+
+
+def test_an_error_in_a_part_leaves_the_recorder_usable() -> None:
+    parts = StepParts()
+    parts.begin_step()
+    with pytest.raises(KeyError), parts.time_part("sampling"):
+        raise KeyError
+    time.sleep(0.02)
+    parts.finish_step()
+    assert parts.steps[0]["rest"].seconds >= 0.02 > parts.steps[0]["sampling"].seconds
+
+
+def test_nothing_is_recorded_outside_of_a_step_or_when_switched_off() -> None:
+    parts, off = StepParts(), StepParts(enabled=False)
+    off.begin_step()
+    for recorder in (parts, off):
+        with recorder.time_part("sampling") as record:
+            record.tokens += 1
+        recorder.start_update(3)
+        recorder.finish_step()
+        assert recorder.steps == []
+
+
+def test_operations_are_counted_part_by_part_with_the_backward_pass_and_attention() -> None:
+    parts = StepParts()
+    weight, rows = torch.rand(8, 16, requires_grad=True), torch.rand(4, 8)
+    heads = torch.rand(1, 2, 6, 8)
+    parts.count_operations = True
+    parts.begin_step()
+    with parts.time_part("sampling"), torch.no_grad():
+        rows @ weight
+    with parts.time_part("reference"), torch.no_grad():
+        scaled_dot_product_attention(heads, heads, heads)
+    parts.start_update()
+    (rows @ weight).sum().backward()
+    parts.finish_step()
+    parts.count_operations = False
+    parts.begin_step()
+    with parts.time_part("sampling"):
+        rows @ weight
+    parts.finish_step()
+    parts.count_operations = True
+    parts.begin_step()
+    attended = scaled_dot_product_attention(heads.requires_grad_(), heads, heads)
+    parts.start_update()
+    attended.sum().backward()
+    parts.finish_step()
+
+    counted, timed, attention = parts.steps
+    assert counted["sampling"].operations == 2 * 4 * 8 * 16
+    assert counted["reference"].operations == 2 * (2 * 2 * 6 * 6 * 8)  # Q K^T and its product with V, in two heads
+    assert counted["update"].operations == 2 * (2 * 4 * 8 * 16)  # forward, and the gradient of the weight alone
+    assert timed["sampling"].operations == 0
+    # Backward: Q K^T once more, and the gradients of its two inputs and of those of the product with V.
+    assert attention["update"].operations == 5 * (2 * 2 * 6 * 6 * 8)
+
+
+@pytest.mark.parametrize(("direction", "answer_tokens"), [("forward", 8), ("inverse", 6)])
+def test_the_steps_of_a_phase_are_recorded(direction: str, answer_tokens: int, tiny_base: Path, tmp_path: Path) -> None:
+    states = Household().episode(5, 24).states
+    transitions = [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
+    world = load_world_model(tmp_path, str(tiny_base), "cpu")
+    settings = Settings().replace(
+        {"steps_per_phase": 2, "batch_size": 2, "group_size": 3, "max_action_tokens": 6, "max_state_tokens": 8}
+    )
+    world.max_state_tokens, world.end_ids = 8, set()  # so that every answer has as many tokens as it may
+    parts = StepParts()
+    parts.count_operations = True
+    trainer = build_grpo_trainer(world, direction, transitions, settings, tmp_path / "phase", 1, parts=parts)
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    assert len(parts.steps) == 2
+    # Before the first update the reference is the trainee itself.
+    assert [step["reference"].tokens for step in parts.steps] == [0, 6 * answer_tokens]
+    for step in parts.steps:
+        assert step["sampling"].tokens == step["update"].tokens == 6 * answer_tokens
+        assert step["partner"].tokens > 0
+        for name, record in step.items():
+            is_idle = name == "rest" or (name == "reference" and record.tokens == 0)
+            assert (record.operations > 0) == (not is_idle), name
+            assert record.seconds > 0 or is_idle, name
