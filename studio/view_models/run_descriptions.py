@@ -67,10 +67,10 @@ def describe_time(run: Run, now: datetime) -> str:
     if run.status == "queued":
         return "starts when the current run ends"
     if run.status == "stopping":
-        return "will save after this step"
+        return "stops in a moment" if run.activity else "will save after this step"
     if run.status == "running":
         if run.phase is None:
-            return "loading model and data"
+            return run.activity or "starting"
         return "estimating time left" if run.seconds_left is None else f"{format_duration(run.seconds_left)} left"
     taken = run_seconds(run, now)
     took = f"took {format_duration(taken)}, " if taken is not None else ""

@@ -56,6 +56,22 @@ def test_the_first_update_holds_everything(history: History, run: str) -> None:
     assert "log" not in news["parts"]
 
 
+def test_the_bar_is_as_full_as_the_time_that_has_passed(history: History, run: str) -> None:
+    beat = {"phase": "forward", "phase_index": 1, "step": 10, "phase_steps": 10, "memory_bytes": None}
+    words = "scoring the checkpoint, 40 of 100 transitions"
+    history.heartbeat(run, **beat, seconds_left=90.0, share_done=0.4, activity=words)
+    parts = run_updates(history.home, {"run": run}, METRICS)["parts"]
+    assert 'aria-valuenow="40"' in parts["bar"] and 'style="width:40.00%"' in parts["bar"]
+    assert words in parts["bar"] and "1 min 30 s left" in parts["figures"].replace("\N{NO-BREAK SPACE}", " ")
+    history.update_run(run, status="stopped")
+    stopped = run_updates(history.home, {"run": run}, METRICS)["parts"]["bar"]
+    assert words not in stopped and 'aria-valuenow="40"' in stopped
+
+
+def test_the_bar_of_a_run_from_an_earlier_version_counts_steps(history: History, run: str) -> None:
+    assert 'aria-valuenow="25"' in run_updates(history.home, {"run": run}, METRICS)["parts"]["bar"]
+
+
 def test_later_updates_hold_only_what_is_new(history: History, run: str) -> None:
     first = run_updates(history.home, {"run": run}, METRICS)
     cursor = first["curves"][run]["after"]
