@@ -145,13 +145,13 @@ class Trial:
     def infer(self, checkpoint: str) -> list[str]:
         """Infer the actions of the whole collection, and write them to `WORLD-inferred.txt` beside its folder."""
         from swirl.models import load_world_model
-        from swirl.models.thread_count import threads_for_model_size
+        from swirl.models.thread_count import threads_for_inference
         from swirl.sources.collections.catalog import load_sequences
 
         transitions = [t for sequence in load_sequences(self.home, self.name) for t in sequence.transitions()]
         model = load_world_model(self.home, checkpoint)
         pairs = [(t.state, t.next_state) for t in transitions]
-        with threads_for_model_size(model.is_small):
+        with threads_for_inference(model):
             actions = [
                 inference.action for inference in model.infer(pairs, alternatives=1, progress=self.out.show_progress)
             ]
@@ -163,11 +163,11 @@ class Trial:
         """Evaluate a model on the held-out part, and keep its figures and their 95 % intervals in the history."""
         from swirl.history import History
         from swirl.models import load_world_model
-        from swirl.models.thread_count import threads_for_model_size
+        from swirl.models.thread_count import threads_for_inference
 
         model = load_world_model(self.home, checkpoint)
         model.max_action_tokens, model.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
-        with threads_for_model_size(model.is_small):
+        with threads_for_inference(model):
             metrics = evaluate_held_out(model, self.home, self.name, MEASURES[self.kind], self.out.show_progress)
         History(self.home).add_evaluation(checkpoint=checkpoint, data=self.name, metrics=metrics)
         return metrics
