@@ -165,12 +165,18 @@ class SpeculativeSampler:
         check_interrupt: Callable[[], None],
     ) -> None:
         """Sample all rows to their ends; `cache` and `hidden` (B, D) are those after the prompts."""
-        active, device = list(rows), hidden.device
-        self.sample_and_accept(hidden, active, [[] for _ in active])
+        self.sample_and_accept(hidden, rows, [[] for _ in rows])
+        self.continue_rows(rows, cache, check_interrupt)
+
+    def continue_rows(
+        self, rows: Sequence[SpeculativeRow], cache: DecodingCache, check_interrupt: Callable[[], None]
+    ) -> None:
+        """Sample rows that have at least one token to their ends; `cache` holds all of their tokens but the last."""
+        active, keys = list(rows), cache.keys[0]
         while open_rows := [index for index, row in enumerate(active) if not row.done]:
             if 2 * len(open_rows) <= len(active):
                 active = [active[index] for index in open_rows]
-                cache = cache.select(torch.tensor(open_rows, device=device))
+                cache = cache.select(torch.tensor(open_rows, device=keys.device))
             check_interrupt()
             room = max(0, self.pass_tokens // len(open_rows) - 1)
             guesses = [
@@ -178,8 +184,8 @@ class SpeculativeSampler:
             ]
             read = [[] if row.done else [row.tokens[-1], *guess] for row, guess in zip(active, guesses, strict=True)]
             lengths = [row.prompt_length + len(row.tokens) - 1 for row in active]
-            layout = build_decoding_layout(cache, lengths, [len(ids) for ids in read], hidden.dtype, device)
-            ids = torch.tensor([[token for part in read for token in part]], device=device)
+            layout = build_decoding_layout(cache, lengths, [len(ids) for ids in read], keys.dtype, keys.device)
+            ids = torch.tensor([[token for part in read for token in part]], device=keys.device)
             hidden = run_packed(self.model, ids, layout.positions.unsqueeze(0), layout)
             self.sample_and_accept(hidden, active, guesses)
 
