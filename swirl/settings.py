@@ -35,7 +35,10 @@ def setting(
 class Settings:
     """All settings of a run. `forward.NAME` and `inverse.NAME` override a per-phase setting NAME for one direction."""
 
-    model: str = setting("tiny-household", "A shipped model, a folder, RUN[@iteration], or a model id on the Hub.")
+    model: str = setting(
+        "tiny-household",
+        "A shipped model, smollm2-135m, a folder, a GGUF file, RUN[@iteration], or a model id on the Hub.",
+    )
     data: str = setting("household", "Collection of state-only sequences to learn from.")
     labels: str | None = setting(
         None, "JSONL file with state, action and next_state in each line, for the supervised warm-up."

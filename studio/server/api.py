@@ -22,7 +22,7 @@ from studio.services.inference import choose_checkpoint, shared_models
 from studio.view_models.start_form import check_references
 from swirl import pictures
 from swirl.errors import SwirlError, UsageError
-from swirl.models.checkpoints import asset_names
+from swirl.models.checkpoints import ready_models
 from swirl.presets import get_preset as named_preset
 from swirl.runs import jobs
 from swirl.sources.collections.catalog import get_collection, list_collections
@@ -200,7 +200,7 @@ class Endpoints:
 
 def require_known_checkpoint(home: Path, checkpoint: str) -> str:
     """`checkpoint`, if it is shipped or from a run of this home. Raises SwirlError for a path or a name on the Hub."""
-    shipped = asset_names()
+    shipped = ready_models()
     if checkpoint not in shipped and history(home).find_run(checkpoint.partition("@")[0]) is None:
         raise SwirlError(f"There is no checkpoint {checkpoint!r} here; name {', '.join(shipped)}, a run, or RUN@INDEX.")
     return checkpoint

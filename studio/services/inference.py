@@ -20,7 +20,7 @@ from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models import hub
 from swirl.models.checkpoint_files import MANIFEST
-from swirl.models.checkpoints import asset_names, checkpoint_kind
+from swirl.models.checkpoints import asset_names, checkpoint_kind, ready_models
 from swirl.pictures import state_key
 from swirl.states import State
 
@@ -59,6 +59,7 @@ class Models(LoadedModels):
     def available(self, kind: str = "") -> list[AvailableCheckpoint]:
         """Shipped checkpoints, then downloaded ones, then those of the newest runs; with `kind`, only those of it."""
         shipped = [AvailableCheckpoint(name, "", False, _kind(paths.assets() / name)) for name in asset_names()]
+        installed = [AvailableCheckpoint(name, "", False) for name in ready_models() if name not in asset_names()]
         fetched = [
             AvailableCheckpoint(name, "from the Hub", False, _kind(hub.cached_folder(name)))
             for name in hub.list_cached_checkpoints()
@@ -74,7 +75,7 @@ class Models(LoadedModels):
             for run in past.runs(limit=MAX_LISTED_RUNS)
             for checkpoint in reversed(past.checkpoints(run.id))
         ]
-        return [item for item in shipped + fetched + trained if not kind or item.kind == kind]
+        return [item for item in [*shipped, *installed, *fetched, *trained] if not kind or item.kind == kind]
 
     def choose(self, wanted: str = "", kind: str = "") -> str | None:
         """`wanted` if it is available and of that kind, else the first available checkpoint; None if there is none.

@@ -19,11 +19,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "trial",
         help="record a world, train on it for a few steps, and measure before and after",
         description="Records N training transitions and half as many held-out ones, and imports them as the "
-        "collection trial-WORLD. Builds a small text model from the world's own states, or uses tiny-blocks for "
-        "pictures, or the model of --set model=NAME. Warms it up on the half of the training transitions that keep "
-        "their actions, trains a few steps of each phase on the other half, and measures it on the held-out "
-        "transitions before and after, beside the copy-the-state baseline. The collection and the run stay in the "
-        "home.",
+        "collection trial-WORLD. Takes SmolLM2-135M if it is installed, else builds a small text model from the "
+        "world's own states; for pictures it takes tiny-blocks; --set model=NAME names another model. Warms it up on "
+        "the half of the training transitions that keep their actions, trains a few steps of each phase on the other "
+        "half, and measures it on the held-out transitions before and after, beside the copy-the-state baseline. The "
+        "collection and the run stay in the home.",
     )
     trial.add_argument("world", metavar="WORLD", help="name from `swirl worlds`")
     trial.add_argument(
@@ -41,6 +41,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def run_trial(args: argparse.Namespace, out: Output) -> int:
     """Run all steps of a trial and print its figures."""
     from swirl.cli.trial_steps import Trial
+    from swirl.models.gguf_files import SMOLLM2
     from swirl.settings import parse_assignment
     from swirl.worlds.base import HELD_OUT_SEED
     from swirl.worlds.registry import WORLDS
@@ -60,7 +61,7 @@ def run_trial(args: argparse.Namespace, out: Output) -> int:
         counts = trial.record(args.transitions, args.seed, args.source)
     with trial.timed("import"):
         import_recording(trial, out)
-    if trial.kind == "text" and "model" not in changes:
+    if trial.kind == "text" and "model" not in changes and settings.model != SMOLLM2:
         with trial.timed("make a small model"):
             settings = trial.make_base_model(settings)
     with trial.timed("measure before"):

@@ -34,6 +34,14 @@ FEW_STEPS: dict[str, object] = {
 }
 """Changes to the preset: a few steps of each phase, and room for longer states."""
 
+FEW_STEPS_OF_SMOLLM2: dict[str, object] = {
+    "forward.steps_per_phase": 6,
+    "inverse.steps_per_phase": 4,
+    "max_action_tokens": 48,
+    "held_out": 16,
+}
+"""Changes to the preset of SmolLM2."""
+
 MEASURES = {"text": ("exact_match", "token_accuracy"), "image": ("exact_match", "psnr")}
 
 
@@ -82,10 +90,22 @@ class Trial:
         return counts
 
     def settings(self, changes: dict[str, object]) -> Settings:
-        """Return the preset's settings, reduced to a few steps of each phase, with the user's changes."""
+        """Return the preset's settings, reduced to a few steps of each phase, with the user's changes.
+
+        A text world gets SmolLM2 if it is installed and no other model is asked for.
+        """
+        from swirl.models.gguf_files import INSTALL_LLM, SMOLLM2, is_smollm2_ready
         from swirl.presets import get_preset
 
-        settings = get_preset(TRIAL_PRESETS[self.kind]).settings.replace(FEW_STEPS)
+        if self.kind == "text" and changes.get("model", SMOLLM2) == SMOLLM2 and is_smollm2_ready():
+            self.out.print_note(f"{self.name}: SmolLM2-135M is installed and is taken as the model")
+            settings = get_preset(SMOLLM2).settings.replace(FEW_STEPS_OF_SMOLLM2)
+        else:
+            if self.kind == "text" and "model" not in changes:
+                self.out.print_note(
+                    f"{self.name}: a small model is made from the states; a pretrained one is taken after {INSTALL_LLM}"
+                )
+            settings = get_preset(TRIAL_PRESETS[self.kind]).settings.replace(FEW_STEPS)
         labels = str((self.folder / "labels.jsonl").resolve())
         return settings.replace({"data": self.name, "labels": labels, **changes})
 

@@ -162,7 +162,7 @@ def open_answer_cache(home: Path, checkpoint: str, data: str, settings: Mapping[
     if isinstance(source, Path):
         manifest = source / "swirl.json"
         base = base_source(source, read_manifest(source)) if manifest.is_file() else None
-        folders = [source, *([Path(base)] if base is not None and Path(base).is_dir() else [])]
+        folders = [source, *([Path(base)] if base is not None and Path(base).exists() else [])]
         model = [content_digest(folder) for folder in folders] + ([] if base is None else [base])
     collection = get_collection(home, data)
     stored = [content_digest(file) for file in sorted(collection.path.iterdir()) if file.is_file()]

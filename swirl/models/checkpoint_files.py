@@ -3,11 +3,12 @@
 A checkpoint is a folder with `swirl.json` (`{"format": 1, "base": ..., "shared": bool, "kind": "text" or "image"}`)
 and the adapters `fwm/` and `idm/` as ordinary peft folders (safetensors). `base` is "base" for a base model in the
 folder itself (an image model has its codec in `base/codec/`), else the source of the base model: "asset:NAME" for a
-shipped one, a folder, or a model id on the Hub.
+shipped one, a folder, a model id on the Hub, or a GGUF file: its path, or "package:NAME/FILE" for one in an installed
+package, with its size `base_bytes` and its hash `base_sha256`, by which it is recognised wherever it has moved.
 
-A plain model can be loaded in place of a checkpoint: a causal language model, a unified model that reads and draws
-images (Janus, Emu3, or a causal language model with an image codec in its folder `codec/`), or a diffusion editor
-(`model_index.json`).
+A plain model can be loaded in place of a checkpoint: a causal language model (a folder or a GGUF file), a unified
+model that reads and draws images (Janus, Emu3, or a causal language model with an image codec in its folder
+`codec/`), or a diffusion editor (`model_index.json`).
 """
 
 from __future__ import annotations

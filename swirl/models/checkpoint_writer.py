@@ -9,14 +9,16 @@ from pathlib import Path
 from swirl.codecs.state_codecs import ImageCodec
 from swirl.models.adapter_model import AdaptedModel
 from swirl.models.checkpoint_files import MANIFEST
-from swirl.models.checkpoints import base_name
+from swirl.models.checkpoints import base_entry
 from swirl.paths import replace_folder
 
 
 def save_checkpoint(world: AdaptedModel, folder: Path, *, with_base: bool = False) -> None:
     """Write a checkpoint to `folder`, with the base model in it if asked; replaces what was there."""
     with replace_folder(folder) as temporary:
-        world.model.save_pretrained(str(temporary), selected_adapters=sorted({"fwm", world.adapter("idm")}))
+        # No adapter touches the embeddings; to find that out, peft would look for the base model's folder.
+        selected = sorted({"fwm", world.adapter("idm")})
+        world.model.save_pretrained(str(temporary), selected_adapters=selected, save_embedding_layers=False)
         if world.shared:
             shutil.copytree(temporary / "fwm", temporary / "idm")
         if with_base:
@@ -28,12 +30,12 @@ def save_checkpoint(world: AdaptedModel, folder: Path, *, with_base: bool = Fals
                 world.codec.image_tokenizer.save_to_base_folder(temporary / "base")
         for card in temporary.rglob("README.md"):
             card.unlink()
-        base_from = "base" if with_base else base_name(world.base)
+        entry = {"base": "base"} if with_base else base_entry(world.base)
         for config in temporary.glob("*/adapter_config.json"):
             # peft writes the local folder of the base model, which means nothing on another machine.
             content = json.loads(config.read_text(encoding="utf-8"))
-            config.write_text(json.dumps({**content, "base_model_name_or_path": base_from}, indent=2) + "\n")
+            config.write_text(json.dumps({**content, "base_model_name_or_path": entry["base"]}, indent=2) + "\n")
         for weights in temporary.rglob("*.safetensors"):
             weights.chmod(0o644)
-        manifest = {"format": 1, "base": base_from, "shared": world.shared, "kind": world.kind}
+        manifest = {"format": 1, **entry, "shared": world.shared, "kind": world.kind}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

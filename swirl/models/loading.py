@@ -12,6 +12,7 @@ A plain model works as an image model under these conditions:
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +22,30 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    GgufConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    modeling_gguf_pytorch_utils,
 )
 from transformers.utils.logging import disable_progress_bar
 
 from swirl.codecs import CODEC_FOLDER, vq
 from swirl.codecs.state_codecs import Codec, ImageCodec
-from swirl.errors import SwirlError, first_line
+from swirl.errors import SwirlError, UsageError, first_line
 from swirl.models.checkpoint_files import MANIFEST, UNIFIED_MODEL_TYPES, read_manifest
 from swirl.models.checkpoints import base_source, checkpoint_kind, locate_checkpoint
 from swirl.models.families.diffusion_editors import DiffusionEditor, is_editor, load_editor
+from swirl.models.gguf_files import check_loadable, find_in_folder
 from swirl.models.load_errors import LOADING_ERRORS
 from swirl.models.placement import four_bit_config, pick_device, pick_dtype
 from swirl.models.prompts import PROMPT_FORMATS
 from swirl.models.world_model import WorldModel
 
-# The studio shows its own progress, and peft calls a method that transformers has deprecated.
+# The studio shows its own progress; that of GGUF files has no setting. And peft calls a method that transformers has
+# deprecated.
 disable_progress_bar()
+modeling_gguf_pytorch_utils.tqdm = partial(modeling_gguf_pytorch_utils.tqdm, disable=True)
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 # The layers of the language model in a unified model.
@@ -139,7 +145,7 @@ def inner_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokeniz
 
 
 def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load the frozen language model and the tokenizer of a folder or Hub id onto the device.
+    """Load the frozen language model and the tokenizer of a folder, a GGUF file or a Hub id onto the device.
 
     Raises SwirlError if the model cannot be loaded or lacks weights.
     """
@@ -147,16 +153,29 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
     if precision == "4bit":
         options["quantization_config"] = four_bit_config()
         options["device_map"] = {"": device}
+    file = gguf_file_of(source)
+    folder, which = (source, {}) if file is None else (str(file.parent), {"gguf_file": file.name})
+    if file is not None:
+        check_loadable(file)
+        if precision == "4bit":
+            raise UsageError(f"{file.name} cannot be loaded with precision=4bit; use precision=auto.")
+        # transformers would keep the weights packed, and packed weights cannot be trained, not even under adapters.
+        options["quantization_config"] = GgufConfig(dequantize=True)
     try:
-        config = without_dropout(AutoConfig.from_pretrained(source, trust_remote_code=False))
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        config = without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False, **which))
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **which)
         model, report = model_class_for(config).from_pretrained(
-            source, config=config, use_safetensors=True, output_loading_info=True, **options
+            folder, config=config, use_safetensors=True, output_loading_info=True, **options, **which
         )
     except LOADING_ERRORS as error:
+        if file is not None:
+            raise SwirlError(
+                f"The GGUF file {file.name} cannot be loaded ({first_line(error)}); choose a model of another "
+                "architecture, or a folder with safetensors weights."
+            ) from error
         raise SwirlError(
             f"The model {source} cannot be loaded ({first_line(error)}); name a folder with safetensors weights and a "
-            "tokenizer, or a model id on the Hub that this machine can reach."
+            "tokenizer, a GGUF file, or a model id on the Hub that this machine can reach."
         ) from error
     if report["missing_keys"]:
         # transformers would initialise them at random and continue.
@@ -169,6 +188,14 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
         model.to(device)
     model.requires_grad_(False)
     return model, tokenizer
+
+
+def gguf_file_of(source: str) -> Path | None:
+    """The GGUF file that a source names: itself, or the one in a folder without a config.json; None if it is none."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    return find_in_folder(path) if path.is_dir() and not (path / "config.json").is_file() else None
 
 
 def model_class_for(config: PreTrainedConfig) -> Any:

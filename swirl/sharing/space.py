@@ -199,7 +199,11 @@ def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict
     for adapter in ADAPTERS:
         for file in find_matching_files(source / adapter, ADAPTER_FILES):
             copy_without_origin(file, target / adapter / file.name)
-    if (whole or not manifest["base"].startswith("asset:")) and Path(base).is_dir():
+    if Path(base).is_file():
+        copy_without_origin(Path(base), target / "base" / Path(base).name)
+        manifest = {name: value for name, value in manifest.items() if name not in ("base_bytes", "base_sha256")}
+        manifest["base"] = "base"
+    elif (whole or not manifest["base"].startswith("asset:")) and Path(base).is_dir():
         for file in find_matching_files(Path(base), BASE_FILES):
             copy_without_origin(file, target / "base" / file.relative_to(base))
         manifest = {**manifest, "base": "base"}

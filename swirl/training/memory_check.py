@@ -17,6 +17,7 @@ from swirl.codecs import CODEC_FOLDER
 from swirl.history import History
 from swirl.models.checkpoint_files import MANIFEST, read_json_object, read_manifest
 from swirl.models.checkpoints import base_source, resolve_checkpoint
+from swirl.models.gguf_files import read_header
 from swirl.models.memory_estimate import MemoryEstimate
 from swirl.models.model_sizes import PUBLISHED_SHAPES, ModelShape, estimate_run_memory
 from swirl.settings import Settings
@@ -152,6 +153,8 @@ def model_shape(home: Path, model: str) -> ModelShape | None:
     base = find_base_model(home, model)
     if base in PUBLISHED_SHAPES:
         return PUBLISHED_SHAPES[base]
+    if Path(base).is_file():
+        return gguf_shape(Path(base))
     config = read_json_object(local_file(base, "config.json"))
     text = config.get("text_config", config)
     try:
@@ -166,6 +169,18 @@ def model_shape(home: Path, model: str) -> ModelShape | None:
     codes, frame = codec_sizes(base)
     parameters = layers * layer + tables * vocabulary * hidden
     return ModelShape(parameters, layers, hidden, feed_forward, keys, vocabulary - codes, codes, frame, 0)
+
+
+def gguf_shape(file: Path) -> ModelShape | None:
+    """The sizes of the model in a GGUF file, from its header; None if it does not give them."""
+    header = read_header(file)
+    names = ("block_count", "embedding_length", "feed_forward_length", "attention.head_count")
+    layers, hidden, feed_forward, heads = (header.size(name) for name in names)
+    if not (layers and hidden and feed_forward and heads):
+        return None
+    head_size = header.size("attention.key_length") or hidden // heads
+    keys = head_size * (header.size("attention.head_count_kv") or heads)
+    return ModelShape(header.parameters, layers, hidden, feed_forward, keys, header.vocabulary, 0, 0, 0)
 
 
 def codec_sizes(base: str) -> tuple[int, int]:

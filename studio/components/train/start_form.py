@@ -168,10 +168,10 @@ def labels_note(path: str) -> str:
 
 def model_names(home: Path) -> list[str]:
     """The models a run can start from: those shipped, those of the presets, and the checkpoints of recent runs."""
-    from swirl.models.checkpoints import asset_names
+    from swirl.models.checkpoints import ready_models
 
     trained = [c.name for run in history(home).runs(limit=12) for c in reversed(history(home).checkpoints(run.id))]
-    return list(dict.fromkeys([*asset_names(), *(known.settings.model for known in PRESETS.values()), *trained]))
+    return list(dict.fromkeys([*ready_models(), *(known.settings.model for known in PRESETS.values()), *trained]))
 
 
 def queue_notice(home: Path) -> str:

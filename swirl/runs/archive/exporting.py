@@ -99,7 +99,9 @@ class RunFileWriter:
             except SwirlError:
                 left_out.append(checkpoint.name)
                 continue
-            kept.append((checkpoint, {**manifest, "base": base_name(base_source(folder, manifest))}))
+            # A GGUF base is named with its hash already, by which it is recognised on another machine.
+            portable = {} if "base_sha256" in manifest else {"base": base_name(base_source(folder, manifest))}
+            kept.append((checkpoint, {**manifest, **portable}))
         return kept, tuple(left_out)
 
     def adapter_files(self, kept: Iterable[tuple[Checkpoint, dict[str, Any]]]) -> Iterator[tuple[str, Path]]:

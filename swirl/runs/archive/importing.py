@@ -15,6 +15,7 @@ from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.models.checkpoint_files import read_manifest
 from swirl.models.checkpoints import asset_names
+from swirl.models.gguf_files import find_base
 from swirl.progress import ProgressCallback
 from swirl.runs import scheduler
 from swirl.runs.archive import file_format as layout
@@ -144,15 +145,18 @@ class RunFileReader:
         for row in rows:
             place = layout.checkpoint_folder(row["index"], row["phase"])
             try:
-                base = read_manifest(draft / place)["base"]
+                manifest = read_manifest(draft / place)
             except SwirlError as error:
                 raise InvalidRunFileError(f"{place} is not a complete checkpoint") from error
+            base = manifest["base"]
             for weights in sorted((draft / place).glob("*/adapter_model.safetensors")):
                 check_adapter(weights, f"{place}/{weights.parent.name}")
             row["path"] = (scheduler.run_folder(Path(), run_id) / place).as_posix()
             if base == "base" or (base.startswith("asset:") and base.removeprefix("asset:") not in asset_names()):
                 raise InvalidRunFileError(f"{place} needs a base model that the file does not contain")
-            if Path(base).is_absolute() and not Path(base).is_dir():
+            if "base_sha256" in manifest:
+                lacks += missing_gguf_base(draft / place, manifest)
+            elif Path(base).is_absolute() and not Path(base).is_dir():
                 lacks.append(f"the base model {base}")
         if self.members.checkpoint_folders() - {layout.checkpoint_folder(row["index"], row["phase"]) for row in rows}:
             raise InvalidRunFileError("it contains a checkpoint that the run does not list")
@@ -189,3 +193,12 @@ class RunFileReader:
                 done += len(line)
                 self.progress(0.6 + 0.4 * done / size, "Storing its figures")
                 yield read(line)
+
+
+def missing_gguf_base(checkpoint: Path, manifest: dict[str, Any]) -> list[str]:
+    """The GGUF base model of a checkpoint, in words, if it is not on this machine."""
+    try:
+        find_base(checkpoint, manifest)
+    except SwirlError:
+        return [f"the base model {Path(manifest['base']).name}"]
+    return []
