@@ -63,6 +63,7 @@ class AdaptedModel:
         declared = model.generation_config.eos_token_id
         declared = declared if isinstance(declared, list) else [declared]
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
+        self.codec.end_ids |= self.end_ids
         self.max_action_tokens, self.max_state_tokens = 64, 1024
         self.check_interrupt: InterruptCheck = never_interrupt  # an exception that it raises ends the current answer
         self._is_small = sum(parameter.numel() for parameter in model.parameters()) < SMALL_MODEL_PARAMETERS

@@ -37,6 +37,7 @@ from swirl.training.run_computing import RunComputing, precision_for_run
 from swirl.training.run_monitor import RunMonitor, is_true_on_any_rank
 from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase, plan_phases
+from swirl.training.text_check import describe_loss, sample_loss
 from swirl.training.trackers import open_tracked_history
 from swirl.training.warm_up import build_pseudo_label_trainer, build_warm_up_trainer, warm_up_steps
 
@@ -98,6 +99,8 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     run = RunContext(home, run_id, history, settings, world, transitions, scorer, progress, computing, is_main_process)
     if is_main_process and not (history.run(run_id).device or "").startswith(world.device.type):
         history.update_run(run_id, device=str(world.device))  # it differs from the one that the queue assumed
+    if is_main_process and not done:
+        warn_if_states_change(run)
     try:
         for phase in phases[len(done) :]:
             start_phase(run, phase)
@@ -381,6 +384,16 @@ def check_reward_against_score(
         )
         if sentence:
             warn(run, sentence)
+
+
+def warn_if_states_change(run: RunContext) -> None:
+    """Warn if the tokenizer of a text model does not give every state back."""
+    if run.world.kind != "text":
+        return
+    states = (state for row in run.transitions for state in (row.state, row.next_state))
+    loss = sample_loss(run.world.codec.text_tokenizer, (state.text for state in states))
+    if loss is not None:
+        warn(run, describe_loss(run.settings.model, loss))
 
 
 def warn(run: RunContext, sentence: str) -> None:
