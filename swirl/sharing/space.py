@@ -33,6 +33,7 @@ REQUIREMENTS = (
     "fastapi",
     "filelock",
     "gradio",
+    "jinja2",
     "numpy",
     "peft",
     "pillow",

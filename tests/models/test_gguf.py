@@ -45,6 +45,23 @@ def test_a_file_and_its_folder_load_with_tokenizer_and_chat_template(file: Path,
     assert world.codec.decode(world.codec.encode("the theme")) == "the theme"
 
 
+def test_a_file_is_read_once_and_the_package_stays_as_it_was(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from swirl.models import gguf_reading
+
+    before, read = (gguf.GGUFReader, gguf.get_tensor_name_map), []
+
+    class Counted(gguf_reading.PlainReader):
+        def __init__(self, path: str) -> None:
+            read.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(gguf_reading, "PlainReader", Counted)
+    load_world_model(tmp_path, str(file), "cpu", "float32")
+    assert read == [str(file)] and (gguf.GGUFReader, gguf.get_tensor_name_map) == before
+
+
 def test_the_weights_are_ordinary_and_trainable(file: Path, tmp_path: Path) -> None:
     world = load_world_model(tmp_path, str(file), "cpu", "float32")
     base = world.model.get_base_model()
