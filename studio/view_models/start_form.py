@@ -73,13 +73,12 @@ def shorten_error(name: str, sentence: str) -> str:
 
 def check_references(home: Path, settings: Settings) -> dict[str, str]:
     """Errors, by field, for what the settings name but is missing: collection, model, labels file, tracker package."""
-    from swirl.models import resolve_checkpoint
-    from swirl.models.checkpoints import checkpoint_kind
+    from swirl.models.checkpoints import checkpoint_kind, resolve_loadable
     from swirl.sources.collections.catalog import get_collection
 
     errors: dict[str, str] = {}
     resolved: dict[str, Any] = {}
-    for name, resolve in (("data", get_collection), ("model", resolve_checkpoint)):
+    for name, resolve in (("data", get_collection), ("model", resolve_loadable)):
         try:
             resolved[name] = resolve(home, getattr(settings, name))
         except SwirlError as error:

@@ -24,6 +24,7 @@ from swirl.models.gguf_bases import describe_base, find_base, name_base
 from swirl.models.gguf_files import (
     INSTALL_SMOLLM2,
     SMOLLM2,
+    check_loadable,
     find_in_folder,
     is_gguf,
     is_smollm2_ready,
@@ -88,6 +89,17 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
         f"There is no checkpoint {name!r}; name a folder, a run, a model id on the Hub, "
         f"or one of: {', '.join(ready_models())}."
     )
+
+
+def resolve_loadable(home: Path, name: str) -> Path | str:
+    """Like `resolve_checkpoint`, and a GGUF file must look loadable: a run should not start with one that is not.
+
+    Raises SwirlError if there is no such model or the file is cut short, not a language model, or in need of a package.
+    """
+    source = resolve_checkpoint(home, name)
+    if isinstance(source, Path) and source.is_file():
+        check_loadable(source)
+    return source
 
 
 def run_checkpoint(home: Path, run_id: str, iteration: str) -> Path | None:

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from studio.view_models.start_form import check_references
 from swirl import devices
+from swirl.cli import build_parser
+from swirl.cli.run_settings import build_settings
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.models import gguf_bases, gguf_files, load_world_model
@@ -154,6 +157,20 @@ def test_a_file_that_is_cut_short_is_one_sentence(file: Path, tmp_path: Path, si
     with pytest.raises(SwirlError, match=r"download or copy it again|is not a GGUF file") as raised:
         load_world_model(tmp_path, str(part), "cpu")
     assert str(raised.value).count("\n") == 0
+
+
+def test_a_run_does_not_start_with_a_file_that_cannot_be_loaded(file: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part.gguf"
+    part.write_bytes(file.read_bytes()[:-500])
+    settings = Settings().replace({"model": str(part)})
+    assert "is cut short" in check_references(tmp_path, settings)["model"]
+    arguments = build_parser().parse_args(["--home", str(tmp_path), "train", "--preset", "tiny-household"])
+    arguments.set = [f"model={part}"]
+    with pytest.raises(SwirlError, match="is cut short"):
+        build_settings(arguments)
+    arguments.set = [f"model={file}"]
+    assert build_settings(arguments).model == str(file)
+    assert check_references(tmp_path, settings.replace({"model": str(file)})) == {}
 
 
 def test_other_kinds_of_models_are_one_sentence(tmp_path: Path) -> None:
