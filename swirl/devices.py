@@ -22,6 +22,9 @@ MEBIBYTE = 2**20
 FRESH_SECONDS = 1.0  # CPU counters are not meaningful over shorter intervals
 GPU_FRESH_SECONDS = 2.0
 GPU_QUERY_TIMEOUT_SECONDS = 10.0
+CPU_INFO = Path("/proc/cpuinfo")
+# What Linux calls the instructions that multiply bfloat16 matrices: two of x86-64, one of ARM.
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,18 @@ class LoadMeter:
 def shared_load_meter() -> LoadMeter:
     """The load meter that this process shares."""
     return LoadMeter()
+
+
+@cache
+def cpu_multiplies_bfloat16() -> bool:
+    """Whether the CPU has instructions for products of bfloat16 matrices; False where no list of them can be read."""
+    try:
+        lines = CPU_INFO.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False  # not Linux
+    named = (line.partition(":") for line in lines)
+    flags = next((value for name, _, value in named if name.strip().lower() in ("flags", "features")), "")
+    return not BFLOAT16_FLAGS.isdisjoint(flags.split())
 
 
 @cache

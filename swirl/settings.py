@@ -54,7 +54,8 @@ class Settings:
     )
     precision: str = setting(
         "auto",
-        "Number format of the model weights; auto takes bfloat16 on a GPU that supports it, else float32.",
+        "Number format of the model weights; auto takes bfloat16 if the GPU or CPU has instructions for it and the "
+        "model is not small, else float32.",
         choices=("auto", "float32", "bfloat16", "4bit"),
     )
     iterations: int = setting(2, "Rounds of one forward and one inverse phase each.", low=0, high=100)

@@ -53,7 +53,7 @@ class PlayPage:
         """The state to start from: the text `own`, or the state at `data`, `sequence` and `step` (both from 1)."""
         collections = list_collections(self.home)
         options = "".join(f'<option value="{escape(c.name)}">{escape(c.title or c.name)}</option>' for c in collections)
-        own = get_text(request, "own").strip()
+        own = get_text(request, "own")
         if "own" in request:
             return {"state": usable_state(own), "options": options}
         data = get_text(request, "data") or default_collection(collections) or ""

@@ -44,7 +44,7 @@ class MetricDescription:
 
 
 _STATE_MEASURES = {
-    "exact_match": ("right", "equals the true state: every word of a text, every token of a picture", "share"),
+    "exact_match": ("right", "equals the true state: every character of a text, every token of a picture", "share"),
     "token_accuracy": ("tokens right", "has this share of its tokens (words of a text) right", "share"),
     "rouge_l": ("ROUGE-L", "overlaps the true state in its longest common subsequence of words, as F1", "share"),
     "bleu": ("BLEU", "shares 1- to 4-grams of words with the true state, over all texts together; 0 to 100", "score"),

@@ -1,7 +1,8 @@
-"""The words in which two texts differ.
+"""The words in which two texts differ, and the white space.
 
 Two texts are aligned sentence by sentence first, then word by word within the sentences that differ, so that a change
-in one sentence never spills over into its neighbours.
+in one sentence never spills over into its neighbours. White space counts where it is all that differs: where something
+stands in a grid, how a line is indented, whether the text ends with a line end.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
+from studio.view_models.formatting import pluralize
+
+TOKEN = re.compile(r"\s*\n|[^\S\n]+|\w+|[^\w\s]")
 Span = tuple[int, int]
 
 
 def tokenize(text: str) -> list[str]:
-    """Split a text into words, punctuation marks and white space; joined, they give the text again."""
+    """Split a text into words, punctuation marks and white space; joined, they give the text again.
+
+    Line ends and the indentation after them are tokens of their own.
+    """
     return TOKEN.findall(text)
 
 
@@ -35,43 +41,61 @@ def sentence_spans(words: Sequence[str]) -> list[Span]:
 
 @lru_cache(maxsize=4096)
 def changed_tokens(before: str, after: str) -> tuple[frozenset[int], frozenset[int]]:
-    """The indices of the tokens removed from `before` and of those added in `after`, white space excluded."""
+    """The indices of the tokens removed from `before` and of those added in `after`.
+
+    White space is among them only where no word beside it changed.
+    """
     left, right = tokenize(before), tokenize(after)
     left_spans, right_spans = sentence_spans(left), sentence_spans(right)
     removed: set[int] = set()
     added: set[int] = set()
     rows = _texts(left, left_spans), _texts(right, right_spans)
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, *rows, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
+    for _, i1, i2, j1, j2 in SequenceMatcher(None, *rows, autojunk=False).get_opcodes():
         pairs = min(i2 - i1, j2 - j1)
-        for offset in range(pairs):
-            gone, new = _word_changes(left, left_spans[i1 + offset], right, right_spans[j1 + offset])
+        for i, j in zip(range(i1, i1 + pairs), range(j1, j1 + pairs), strict=True):
+            spans = left_spans[i], right_spans[j]
+            if (i + 1 == len(left_spans)) != (j + 1 == len(right_spans)):
+                # Only one of them is the last, so the white space that ends the other belongs to what follows it.
+                spans = _without_end(left, spans[0]), _without_end(right, spans[1])
+            gone, new = _word_changes(left, spans[0], right, spans[1])
             removed |= gone
             added |= new
         for span in left_spans[i1 + pairs : i2]:
-            removed |= set(range(*span))
+            removed |= _marked(left, range(*span), ())
         for span in right_spans[j1 + pairs : j2]:
-            added |= set(range(*span))
-    return (
-        frozenset(i for i in removed if not left[i].isspace()),
-        frozenset(i for i in added if not right[i].isspace()),
-    )
+            added |= _marked(right, range(*span), ())
+    return frozenset(removed), frozenset(added)
 
 
 def _texts(words: Sequence[str], spans: Sequence[Span]) -> list[str]:
     return ["".join(words[start:end]).strip() for start, end in spans]
 
 
+def _without_end(words: Sequence[str], span: Span) -> Span:
+    """The span without white space at its end."""
+    start, end = span
+    while end > start and words[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
 def _word_changes(left: Sequence[str], a: Span, right: Sequence[str], b: Span) -> tuple[set[int], set[int]]:
     removed: set[int] = set()
     added: set[int] = set()
-    matcher = SequenceMatcher(None, left[a[0] : a[1]], right[b[0] : b[1]], autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+    ours, theirs = left[a[0] : a[1]], right[b[0] : b[1]]
+    if ours == theirs:
+        return removed, added
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if tag != "equal":
-            removed |= set(range(a[0] + i1, a[0] + i2))
-            added |= set(range(b[0] + j1, b[0] + j2))
+            removed |= _marked(left, range(a[0] + i1, a[0] + i2), theirs[j1:j2])
+            added |= _marked(right, range(b[0] + j1, b[0] + j2), ours[i1:i2])
     return removed, added
+
+
+def _marked(words: Sequence[str], changed: range, replaced: Sequence[str]) -> set[int]:
+    """The indices to mark of a run of changed tokens: its words; or the white space, if that is all that changed."""
+    marked = {i for i in changed if not words[i].isspace()}
+    return marked if marked or any(not word.isspace() for word in replaced) else set(changed)
 
 
 def count_word_errors(truth: str, guess: str) -> int:
@@ -79,6 +103,11 @@ def count_word_errors(truth: str, guess: str) -> int:
     missing, extra = changed_tokens(truth, guess)
     left, right = tokenize(truth), tokenize(guess)
     return max(sum(left[i].isalnum() for i in missing), sum(right[i].isalnum() for i in extra))
+
+
+def describe_word_errors(wrong_words: int) -> str:
+    """How far a text that is not exact is off, by its number of wrong words, which may be 0."""
+    return f"{pluralize(wrong_words, 'word')} off" if wrong_words else "differs in punctuation or spaces"
 
 
 def word_count(text: str) -> int:

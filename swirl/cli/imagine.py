@@ -23,7 +23,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     add_checkpoint(imagining)
     imagining.add_argument(
-        "--state", metavar="S", required=True, help="text, @FILE to read the text from, or path of a picture"
+        "--state",
+        metavar="S",
+        required=True,
+        help="text, @FILE for the text of a file to the byte, or path of a picture",
     )
     imagining.add_argument("--action", metavar="A", required=True, help="action in words")
     imagining.add_argument(
@@ -71,7 +74,7 @@ def read_state(text: str) -> State:
     if text.startswith("@"):
         path = Path(text[1:])
         try:
-            text = path.read_text(encoding="utf-8").strip()
+            text = path.read_bytes().decode()  # with its line ends, which reading as text would change
         except OSError as error:
             raise SwirlError(f"The state file {path} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:

@@ -59,6 +59,15 @@ def warn_if_memory_short(home: Path, settings: Settings, out: Output) -> None:
     )
 
 
+def warn_if_states_change(home: Path, settings: Settings, out: Output) -> None:
+    """Print a warning when the model's tokenizer does not give every state of the data back; the run still starts."""
+    from swirl.training.text_check import check_states, describe_loss
+
+    loss = check_states(home, settings)
+    if loss is not None:
+        out.print_note(f"warning: {describe_loss(settings.model, loss)}")
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """Read settings from a JSON or TOML file as a flat dictionary; a table `forward` becomes keys `forward.NAME`.
 

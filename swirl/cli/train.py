@@ -9,7 +9,7 @@ from typing import Any
 from swirl.cli.arguments import add_json
 from swirl.cli.foreground_training import run_result, train_as_secondary_rank, train_in_foreground
 from swirl.cli.output import Output
-from swirl.cli.run_settings import build_settings, warn_if_memory_short
+from swirl.cli.run_settings import build_settings, warn_if_memory_short, warn_if_states_change
 from swirl.errors import UsageError
 from swirl.presets import PRESETS
 from swirl.settings import PER_PHASE, SETTING_FIELDS
@@ -74,6 +74,7 @@ def train_run(args: argparse.Namespace, out: Output) -> int:
     warn_if_memory_short(args.home, settings, out)
     run: dict[str, Any] = {"preset": args.preset, "settings": settings, "name": args.name}
     if args.detach:
+        warn_if_states_change(args.home, settings, out)  # in the foreground, the run's log says it
         run_id = jobs.start(args.home, **run)
         out.print_document(run_result(args.home, run_id))
         out.print_line(run_id)

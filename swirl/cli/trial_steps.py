@@ -187,7 +187,7 @@ def evaluate_held_out(
     from swirl.evaluation.evaluated_rows import EvaluatedRows
     from swirl.evaluation.protocols import limit_prediction_length
     from swirl.evaluation.report import align_true_actions
-    from swirl.evaluation.text_metrics import exact_match
+    from swirl.evaluation.text_metrics import same_words
     from swirl.evaluation.true_actions import load_true_actions
     from swirl.sources.collections.catalog import load_sequences
     from swirl.sources.collections.split import split_of
@@ -206,7 +206,7 @@ def evaluate_held_out(
         for name, values in forward.compare_states(states, rows.next_keys, chosen).items()
     }
     if truth is not None:
-        columns["inverse/exact_match"] = [exact_match(a, z) for a, z in zip(inferred, truth, strict=True)]
+        columns["inverse/exact_match"] = [same_words(a, z) for a, z in zip(inferred, truth, strict=True)]
     groups = [t.sequence_id for t in transitions]
     estimates = {name: bootstrap_mean(values, groups) for name, values in columns.items()}
     return {name: dataclasses.asdict(value) for name, value in estimates.items() if value is not None}

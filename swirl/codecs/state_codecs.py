@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from swirl import pictures
+from swirl.codecs.exact_text import FastTextTokenizer, SlowTextTokenizer, TextTokenizer
 from swirl.errors import SwirlError
 from swirl.states import State
 
@@ -51,17 +52,27 @@ class ImageTokenizer(Protocol):
 
 
 class Codec(Protocol):
-    """Turns states and actions into token ids and back."""
+    """Turns states and actions into token ids and back. `end_ids` are the tokens that end an answer."""
 
     kind: str
     tokenizer: PreTrainedTokenizerBase
+    text_tokenizer: TextTokenizer
+    end_ids: set[int]
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of an action or another text, without special tokens."""
+        """Token ids of an action or another text; control tokens that it quotes are ordinary text."""
+        ...
+
+    def encode_between(self, before: str, text: str, after: str) -> list[int]:
+        """Token ids of a text between two parts of a prompt template, whose control tokens are control tokens."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids."""
+        """The text of token ids, with all its white space."""
+        ...
+
+    def decode_action(self, ids: Sequence[int]) -> str:
+        """The action of token ids, without white space around it."""
         ...
 
     def encode_state(self, state: StateOrIds) -> list[int]:
@@ -88,19 +99,36 @@ class TextCodec:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
-        # The same states recur often, and the tokenizer takes a tenth of a millisecond for each.
+        self.text_tokenizer = build_text_tokenizer(tokenizer)
+        self.end_ids = {index for index in (tokenizer.eos_token_id, tokenizer.pad_token_id) if index is not None}
+        # The same states recur often, and a tokenizer takes up to a tenth of a millisecond for each.
         self._cached_ids = lru_cache(maxsize=CACHED_STATES)(self._tokenize)
 
     def _tokenize(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return tuple(self.text_tokenizer.encode(text))
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, without special tokens."""
+        """Token ids of a text; control tokens that it quotes are ordinary text."""
         return list(self._cached_ids(text))
 
+    def encode_between(self, before: str, text: str, after: str) -> list[int]:
+        """Token ids of a text between two parts of a prompt template, whose control tokens are control tokens."""
+        return self.text_tokenizer.encode_between(before, text, after)
+
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids, without special tokens and surrounding white space."""
-        return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False).strip()
+        """The text of token ids, with all its white space.
+
+        The tokens that end an answer are left out at its end. Control tokens elsewhere are mistakes of the model, which
+        are spelled out, so that an answer with one is not taken for one without.
+        """
+        end = len(ids)
+        while end and ids[end - 1] in self.end_ids:
+            end -= 1
+        return self.text_tokenizer.decode(ids[:end])
+
+    def decode_action(self, ids: Sequence[int]) -> str:
+        """The action of token ids, without white space around it, which says nothing in an action."""
+        return self.decode(ids).strip()
 
     def encode_state(self, state: StateOrIds) -> list[int]:
         """Token ids of a text state. Raises SwirlError for an image state."""
@@ -111,7 +139,7 @@ class TextCodec:
         return self.encode(state.text)
 
     def decode_state(self, ids: Sequence[int]) -> State:
-        """The text state of token ids."""
+        """The text state of token ids, with all its white space."""
         return State(self.decode(ids))
 
     def to_prompt_state(self, ids: Sequence[int]) -> State:
@@ -120,6 +148,15 @@ class TextCodec:
 
     def prepare(self, states: Sequence[State]) -> None:
         """Does nothing: texts are fast to encode."""
+
+
+def build_text_tokenizer(tokenizer: PreTrainedTokenizerBase) -> TextTokenizer:
+    """The exact form of one of transformers' tokenizers."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return SlowTextTokenizer(tokenizer)
+    template = tokenizer.chat_template or ""
+    return FastTextTokenizer(backend, template if isinstance(template, str) else "\n".join(template.values()))
 
 
 class ImageCodec(TextCodec):

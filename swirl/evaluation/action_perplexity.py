@@ -111,7 +111,9 @@ def _language_model(folder: str) -> TextScorer:
         )
 
     def score_texts(texts: Sequence[str]) -> list[LogProb]:
-        completions = [[*tokenizer(text, add_special_tokens=False)["input_ids"], end] for text in texts]
+        # An action may quote a control token, which is ordinary text there.
+        options = {"add_special_tokens": False, "split_special_tokens": True}
+        completions = [[*tokenizer(text, **options)["input_ids"], end] for text in texts]
         with torch.inference_mode():
             log_probs = completion_log_probs(model, [[start]] * len(completions), completions, end)
         return [LogProb(float(scores.sum()), len(scores)) for scores in log_probs]

@@ -33,6 +33,9 @@ MAX_AGE_SECONDS = 30 * 86400
 MAX_HASHED_BYTES = 64 << 20
 """Size in bytes up to which a checkpoint's file is identified by its contents; above, by its size and time."""
 
+DECODING = 2
+"""Raised when a model's answers are decoded in another way, so that an evaluation never mixes both."""
+
 Question = tuple[str, ...]
 Answer = str | State | LogProb
 
@@ -44,7 +47,7 @@ class AnswerCache:
     """
 
     def __init__(self, home: Path, identity: Mapping[str, Any]) -> None:
-        settings = json.dumps({"version": __version__, **identity}, sort_keys=True)
+        settings = json.dumps({"version": __version__, "decoding": DECODING, **identity}, sort_keys=True)
         self.file = home / FOLDER / f"{hashlib.sha256(settings.encode()).hexdigest()[:24]}.jsonl"
         self._known: dict[str, Any] = {}
         self._lock = FileLock(str(self.file.with_suffix(".lock")))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.forward import compare_states
-from swirl.evaluation.text_metrics import exact_match
+from swirl.evaluation.text_metrics import same_words
 
 
 def predicted_keys(rows: EvaluatedRows) -> list[str]:
@@ -29,7 +29,7 @@ def action_exact_match(rows: EvaluatedRows) -> list[float]:
     """1 where the IDM infers from the state and the FWM's prediction the action that led to it (z' = z), else 0."""
     predictions = rows.answers.next_states(rows.states, rows.inferred_actions)
     read_back = rows.answers.actions(rows.states, predictions)
-    return [exact_match(again, action) for again, action in zip(read_back, rows.inferred_actions, strict=True)]
+    return [same_words(again, action) for again, action in zip(read_back, rows.inferred_actions, strict=True)]
 
 
 def log_prob(rows: EvaluatedRows) -> list[float]:

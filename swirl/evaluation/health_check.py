@@ -14,7 +14,7 @@ from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
 from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
-from swirl.evaluation.text_metrics import exact_match
+from swirl.evaluation.text_metrics import same_words
 from swirl.progress import ProgressCallback
 from swirl.states import StateSequence, Transition
 
@@ -39,7 +39,7 @@ def check_health(
     }
     if true_actions is not None:
         columns["agreement"] = [
-            exact_match(z, truth) for z, truth in zip(rows.inferred_actions, true_actions, strict=True)
+            same_words(z, truth) for z, truth in zip(rows.inferred_actions, true_actions, strict=True)
         ]
     columns["length"] = list(action_health.word_counts(rows.inferred_actions))
     figures = {name: mean for name, values in columns.items() if (mean := bootstrap.bootstrap_mean(values, groups))}

@@ -30,7 +30,7 @@ from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_rules import assess_actions
 from swirl.evaluation.metrics import compute_metrics, scores_per_transition
 from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
-from swirl.evaluation.text_metrics import exact_match
+from swirl.evaluation.text_metrics import same_words
 from swirl.progress import ProgressCallback
 from swirl.states import StateSequence, Transition
 
@@ -206,5 +206,5 @@ def held_out_scores(
             scores |= {f"{group}/{name}": values for name, values in compared.items()}
     if true_actions is not None:
         pairs = zip(rows.inferred_actions, true_actions, strict=True)
-        scores["inverse/exact_match"] = [exact_match(ours, theirs) for ours, theirs in pairs]
+        scores["inverse/exact_match"] = [same_words(ours, theirs) for ours, theirs in pairs]
     return {name: float(np.mean(values)) for name, values in scores.items()}

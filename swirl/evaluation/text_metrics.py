@@ -1,7 +1,12 @@
-"""Compare two texts: exactly, word by word, by longest common subsequence, and by n-grams of words and of letters."""
+"""Compare two texts: exactly, word by word, by longest common subsequence, and by n-grams of words and of letters.
+
+In a state, white space says something: where things stand in a grid, what belongs to what in code. `exact_match` and
+`token_accuracy` see it. ROUGE-L, BLEU and chrF do not, by their definitions.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -9,19 +14,27 @@ import numpy as np
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF
 
+WORD = re.compile(r"\s*\S+|\s+")
+"""A word with the white space before it; white space at the end of a text counts as a word."""
+
 
 def exact_match(candidate: str, reference: str) -> float:
-    """1 if both have the same words in the same order (white space aside), else 0; higher is better."""
+    """1 if both texts are the same to the last character, white space included, else 0; higher is better."""
+    return float(candidate == reference)
+
+
+def same_words(candidate: str, reference: str) -> float:
+    """1 if both have the same words in the same order, white space aside, as it says nothing in an action; else 0."""
     return float(candidate.split() == reference.split())
 
 
 def token_accuracy(candidate: str, reference: str) -> float:
     """The share of word positions, out of those of the longer text, at which both have the same word.
 
-    0 to 1, higher is better; 1 for two empty texts. This measure is ours: an extra word shifts everything after it, as
-    in a state that is read field by field.
+    A word counts with the white space before it. 0 to 1, higher is better; 1 for two empty texts. This measure is ours:
+    an extra word shifts everything after it, as in a state that is read field by field.
     """
-    ours, theirs = candidate.split(), reference.split()
+    ours, theirs = WORD.findall(candidate), WORD.findall(reference)
     longest = max(len(ours), len(theirs))
     return sum(a == b for a, b in zip(ours, theirs, strict=False)) / longest if longest else 1.0
 

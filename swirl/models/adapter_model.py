@@ -25,11 +25,11 @@ from swirl.models.generation import (
 from swirl.models.hub import HUB_ID
 from swirl.models.lora_layers import folded_sets_that_fit, install_fast_lora
 from swirl.models.packed_rows import Row, enable_packing
+from swirl.models.precision import SMALL_MODEL_PARAMETERS
 from swirl.models.prompts import build_layout
 from swirl.models.results import LogProb
 from swirl.models.scoring import row_log_probs
 from swirl.models.speculative_greedy import speculative_greedy_decode
-from swirl.models.thread_count import SMALL_MODEL_PARAMETERS
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport
 from swirl.progress import ProgressCallback
 from swirl.states import State
@@ -63,6 +63,7 @@ class AdaptedModel:
         declared = model.generation_config.eos_token_id
         declared = declared if isinstance(declared, list) else [declared]
         self.end_ids = {self.layout.end_id, *(token for token in declared if token is not None)}
+        self.codec.end_ids |= self.end_ids
         self.max_action_tokens, self.max_state_tokens = 64, 1024
         self.check_interrupt: InterruptCheck = never_interrupt  # an exception that it raises ends the current answer
         self._is_small = sum(parameter.numel() for parameter in model.parameters()) < SMALL_MODEL_PARAMETERS

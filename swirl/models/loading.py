@@ -149,7 +149,7 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
 
     Raises SwirlError if the model cannot be loaded or lacks weights.
     """
-    options: dict[str, Any] = {"dtype": pick_dtype(device, precision), "trust_remote_code": False}
+    options: dict[str, Any] = {"trust_remote_code": False}
     if precision == "4bit":
         options["quantization_config"] = four_bit_config()
         options["device_map"] = {"": device}
@@ -163,6 +163,8 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
         options["quantization_config"] = GgufConfig(dequantize=True)
     try:
         config = without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False, **which))
+        parameters = count_parameters(config) if device.type == "cpu" else 0
+        options["dtype"] = pick_dtype(device, precision, parameters)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **which)
         model, report = model_class_for(config).from_pretrained(
             folder, config=config, use_safetensors=True, output_loading_info=True, **options, **which
@@ -204,7 +206,18 @@ def model_class_for(config: PreTrainedConfig) -> Any:
         return AutoModelForCausalLM
     from transformers import Emu3ForConditionalGeneration, JanusForConditionalGeneration
 
-    return {"emu3": Emu3ForConditionalGeneration, "janus": JanusForConditionalGeneration}[config.model_type]
+    model_class = {"emu3": Emu3ForConditionalGeneration, "janus": JanusForConditionalGeneration}[config.model_type]
+    # Rounded to bfloat16, the image tokenizer would turn some pictures into other codes.
+    model_class._keep_in_fp32_modules_strict = {"vqmodel"}
+    return model_class
+
+
+def count_parameters(config: PreTrainedConfig) -> int:
+    """The number of parameters of the model that a config describes; nothing is loaded or allocated."""
+    model_class = model_class_for(config)
+    build = model_class.from_config if model_class is AutoModelForCausalLM else model_class._from_config
+    with torch.device("meta"):
+        return build(config).num_parameters()
 
 
 def without_dropout(config: PreTrainedConfig) -> PreTrainedConfig:

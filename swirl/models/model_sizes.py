@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from swirl.models.checkpoint_files import EMU3, JANUS_1B, JANUS_7B
 from swirl.models.memory_estimate import MemoryEstimate, estimate_memory
+from swirl.models.precision import weight_bits
 from swirl.settings import DIRECTIONS, Direction, Settings
 
 QUESTION_TOKENS = 64  # prompt tokens besides states and actions
@@ -73,6 +74,7 @@ def estimate_phase_memory(
     Completions count as long as the settings let them become.
     """
     phase, gpu = settings.for_phase(direction), device.startswith("cuda")
+    bits = weight_bits(phase.precision, device, shape.parameters)
     state = shape.frame_tokens or longest_state
     prompt = (state + phase.max_action_tokens if direction == "forward" else 2 * state) + QUESTION_TOKENS
     completion = (shape.frame_tokens or phase.max_state_tokens) if direction == "forward" else phase.max_action_tokens
@@ -86,7 +88,7 @@ def estimate_phase_memory(
         prompt_tokens=min(prompt, phase.max_prompt_tokens),
         completion_tokens=completion,
         micro_batches=phase.accumulation,
-        bits={"4bit": 4, "float32": 32, "bfloat16": 16}.get(phase.precision, 16 if gpu else 32),
+        bits=bits,
         key_value_width=shape.key_value_width,
         feed_forward_width=shape.feed_forward_width,
         lora_rank=phase.lora_rank,
@@ -94,7 +96,7 @@ def estimate_phase_memory(
         device=device,
         device_memory=device_memory if gpu else None,
     )
-    if gpu or phase.precision == "bfloat16":
+    if gpu or bits == 16:
         return estimate
     # In float32, activations and cache take four bytes per number instead of two.
     return replace(estimate, activations=2 * estimate.activations, cache=2 * estimate.cache)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from swirl.errors import UsageError
+from swirl.models.precision import prefers_bfloat16_on_cpu
 
 # Modules that are never quantised to four bits.
 UNQUANTISED_MODULES = ["lm_head", "vqmodel", "vision_model", "aligner", "generation_head", "generation_aligner"]
@@ -28,11 +29,16 @@ def pick_device(wanted: str) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if wanted == "cuda" else torch.device(wanted)
 
 
-def pick_dtype(device: torch.device, precision: str) -> torch.dtype:
-    """The weights' type; "auto" takes bfloat16 on a GPU that supports it, float32 otherwise (CPU and MPS included)."""
+def pick_dtype(device: torch.device, precision: str, parameters: int = 0) -> torch.dtype:
+    """The type of a model's weights; `parameters` is how many it has.
+
+    "auto" takes bfloat16 on a GPU that supports it, and on a CPU that does unless the model is small, else float32.
+    """
     if precision in ("float32", "bfloat16"):
         return getattr(torch, precision)
-    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if device.type == "cpu" and prefers_bfloat16_on_cpu(parameters) else torch.float32
 
 
 def four_bit_config() -> Any:

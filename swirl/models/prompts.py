@@ -4,12 +4,16 @@ A model with a chat template gets a prompt in words: state, instruction, action.
 the tiny ones that we train, gets tags. There the action comes first in the forward task, so that the two states are
 adjacent, at the same distance, in both tasks, and one circuit for copying and comparing serves both. A unified model
 gets image prompts in the format that it was trained with.
+
+Only the control tokens of a template are control tokens; those that a state or an action quotes are ordinary text.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
+
+from jinja2 import TemplateError
 
 from swirl.codecs.state_codecs import Codec, ImageCodec, StateOrIds, TextCodec
 from swirl.errors import SwirlError
@@ -84,23 +88,44 @@ class TagLayout:
         return self._forward([], action)
 
 
+QUESTION_PLACE = "THE-QUESTION-OF-SWIRL-STANDS-HERE"
+"""Stands for the question while the chat template is applied."""
+
+
 @dataclass
 class ChatLayout:
-    """Prompts in words through the chat template of the model."""
+    """Prompts in words through the chat template of the model.
+
+    The template is applied only once, around a placeholder, so that it never sees what a state says: some templates
+    trim a message, or search it for markers.
+    """
 
     codec: TextCodec
 
     def __post_init__(self) -> None:
         self.end_id = self.codec.tokenizer.eos_token_id
+        self.before, self.after = self._surroundings()
+
+    def _surroundings(self) -> tuple[str, str]:
+        """The text of a prompt before and after the question. Raises SwirlError if the template cannot take one."""
+        messages = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": QUESTION_PLACE}]
+        options = {"tokenize": False, "add_generation_prompt": True}
+        try:
+            text = self.codec.tokenizer.apply_chat_template(messages, **options)
+        except TemplateError:  # the templates of some models, such as Gemma 2, refuse a system message
+            messages = [{"role": "user", "content": f"{SYSTEM_PROMPT}\n\n{QUESTION_PLACE}"}]
+            text = self.codec.tokenizer.apply_chat_template(messages, **options)
+        before, place, after = text.partition(QUESTION_PLACE)
+        if not place or QUESTION_PLACE in after:
+            raise SwirlError("The model's chat template does not show a question exactly once; choose another model.")
+        return before, after
 
     def _text(self, state: StateOrIds) -> str:
         """The text of a state or of its ids."""
         return (state if isinstance(state, State) else self.codec.decode_state(state)).text
 
     def _ask(self, question: str) -> list[int]:
-        messages = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": question}]
-        text = self.codec.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return self.codec.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self.codec.encode_between(self.before, question, self.after)
 
     def forward_prompt(self, state: StateOrIds, action: str) -> list[int]:
         """The prompt of P(y | x, z)."""
@@ -119,8 +144,8 @@ class ChatLayout:
 class PlainLayout(ChatLayout):
     """The prompts of `ChatLayout` as plain text, for a base model without a chat template."""
 
-    def _ask(self, question: str) -> list[int]:
-        return self.codec.encode(f"{question}\n\nAnswer:\n")
+    def _surroundings(self) -> tuple[str, str]:
+        return "", "\n\nAnswer:\n"
 
 
 @dataclass(frozen=True)
@@ -163,12 +188,15 @@ class PictureLayout:
 
     def __post_init__(self) -> None:
         tokenizer, (rows, columns) = self.codec.tokenizer, self.codec.grid
-        self.opening = self.codec.encode(self.prompt_format.picture_start.format(rows=rows, columns=columns))
-        self.closing = self.codec.encode(self.prompt_format.picture_end)
+        self.opening = self._encode_template(self.prompt_format.picture_start.format(rows=rows, columns=columns))
+        self.closing = self._encode_template(self.prompt_format.picture_end)
         begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-        self.before = [*begin, *self.codec.encode(self.prompt_format.question_prefix)]
+        self.before = [*begin, *self._encode_template(self.prompt_format.question_prefix)]
         end = self.prompt_format.end
         self.end_id = tokenizer.eos_token_id if end is None else tokenizer.convert_tokens_to_ids(end)
+
+    def _encode_template(self, text: str) -> list[int]:
+        return self.codec.encode_between(text, "", "")
 
     def _ask(self, states: list[StateOrIds], question: str) -> list[int]:
         image_ids = [
@@ -177,7 +205,7 @@ class PictureLayout:
             for token in (*self.opening, *self.codec.to_prompt_ids(self.codec.encode_state(state)), *self.closing)
         ]
         text = f"\n{question}" if states else question
-        return [*self.before, *image_ids, *self.codec.encode(text + self.prompt_format.question_suffix)]
+        return [*self.before, *image_ids, *self.codec.encode_between("", text, self.prompt_format.question_suffix)]
 
     def forward_prompt(self, state: StateOrIds, action: str) -> list[int]:
         """The prompt of P(y | x, z); it ends with the ids that open an image."""

@@ -155,7 +155,7 @@ class ScoredOutput(ModelOutput):
 
     For labels, as trl's trainer passes them, `log_probs` and `entropy` are (B, T - 1), 0 where the label is -100 or
     the id was forced, and `tokens` counts the scored positions. For ScoredRows they are (S,): the tokens of all rows
-    one after another, in the order of `ScoredRows.members`, 0 where the id was forced.
+    one after another, in the order of `ScoredRows.members`, 0 where the id was forced; `tokens` counts the others.
     """
 
     log_probs: torch.Tensor | None = None
@@ -166,8 +166,8 @@ class ScoredOutput(ModelOutput):
 
 def score_rows(
     model: torch.nn.Module, batch: ScoredRows, pad_id: int, support: TokenSupport
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """log P and entropy of the scored tokens of a part, as in ScoredOutput, with the active adapter."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """log P, entropy and number of the scored tokens of a part, as in ScoredOutput, with the active adapter."""
     device = next(unwrap_model(model).parameters()).device
     if is_packing_enabled(model):
         packed = pack(batch.rows, batch.groups, device)
@@ -179,10 +179,10 @@ def score_rows(
     temperatures = temperatures.repeat_interleave(repeats)
     choices = support.choice_mask(ids)
     if bool(choices.all()):
-        return token_scores(model, hidden, ids, support, temperatures)
+        return *token_scores(model, hidden, ids, support, temperatures), choices.sum()
     scores, entropy = token_scores(model, hidden[choices], ids[choices], support, temperatures[choices])
     empty = scores.new_zeros(len(ids))
-    return empty.masked_scatter(choices, scores), empty.masked_scatter(choices, entropy)
+    return empty.masked_scatter(choices, scores), empty.masked_scatter(choices, entropy), choices.sum()
 
 
 @torch.no_grad()
@@ -208,7 +208,7 @@ def row_log_probs(
     scores: list[torch.Tensor] = [torch.empty(0)] * len(distinct)
     for part in split_into_parts(distinct, groups, limit):
         batch = ScoredRows(distinct, part, [temperature] * len(distinct))
-        log_probs, _ = score_rows(model, batch, pad_id, support)
+        log_probs, _, _ = score_rows(model, batch, pad_id, support)
         for member, values in zip(
             batch.members, log_probs.split([distinct[member].scored for member in batch.members]), strict=True
         ):
@@ -255,7 +255,8 @@ def install_scoring_forward(
         **inputs: Any,
     ) -> Any:
         if scored_rows is not None:
-            return ScoredOutput(*score_rows(base, scored_rows, pad_id, support))
+            log_probs, entropy, tokens = score_rows(base, scored_rows, pad_id, support)
+            return ScoredOutput(log_probs, entropy, tokens=tokens)
         if not fused_lm_head or labels is None:
             return (
                 original_forward(*args, **inputs)

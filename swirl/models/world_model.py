@@ -103,7 +103,7 @@ class WorldModel(AdaptedModel):
 
         def compute(part: slice) -> list[list[str]]:
             sampled = self.sample(adapter, prompts[part], n, sampling, generator, answer="action")
-            decoded = [self.codec.decode(ids) for ids in sampled]
+            decoded = [self.codec.decode_action(ids) for ids in sampled]
             return [decoded[start : start + n] for start in range(0, len(decoded), n)]
 
         return self.run_in_batches(compute, len(prompts), None, "sampling actions")
@@ -145,7 +145,7 @@ class WorldModel(AdaptedModel):
                 n = 2 * alternatives
                 samples = self.sample(adapter, batch, n, SamplingConfig(max_tokens), generator, answer="action")
                 candidates = [first + samples[i * n : (i + 1) * n] for i, first in enumerate(candidates)]
-            actions = [list(dict.fromkeys(self.codec.decode(ids) for ids in group)) for group in candidates]
+            actions = [list(dict.fromkeys(self.codec.decode_action(ids) for ids in group)) for group in candidates]
             rows = [(prompt, action) for prompt, group in zip(batch, actions, strict=True) for action in group]
             scored_prompts, answers = [p for p, _ in rows], [self.completion(a) for _, a in rows]
             scores = iter(self.log_prob(adapter, scored_prompts, answers, answer="action"))
@@ -177,7 +177,7 @@ class WorldModel(AdaptedModel):
         sampling = SamplingConfig(self.max_action_tokens, 0.0)
         guessed_ids = [self.completion(action) for action in guesses]
         completions = self.greedy_with_guesses("idm", prompts, guessed_ids, sampling, "action")
-        return [(self.codec.decode(ids), score) for ids, score in completions]
+        return [(self.codec.decode_action(ids), score) for ids, score in completions]
 
     def imagine(
         self, state: State, action: str, *, n: int = 4, temperature: float = 1.0, seed: int = 0

@@ -44,8 +44,11 @@ class TextFile:
     file: BinaryIO
     meter: Meter
 
-    def lines(self) -> Iterator[tuple[int, bytes | None]]:
-        """Yield each line's number, from 1, and its bytes without the line end, or None if above MAX_SEQUENCE_BYTES."""
+    def lines(self, *, keep_ends: bool = False) -> Iterator[tuple[int, bytes | None]]:
+        """Yield each line's number, from 1, and its bytes, or None if above MAX_SEQUENCE_BYTES.
+
+        Line ends are left out unless they are to be kept.
+        """
         number = 0
         while line := self.file.readline(MAX_SEQUENCE_BYTES + 1):
             number += 1
@@ -56,7 +59,7 @@ class TextFile:
                 continue
             if number == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
-            yield number, line.rstrip(b"\r\n")
+            yield number, line if keep_ends else without_end(line)
 
     def format_location(self, line: int) -> str:
         """A line as reports name it: `file:line`."""
@@ -67,6 +70,11 @@ class TextFile:
             self.meter.advance(len(rest))
             if rest.endswith(b"\n"):
                 return
+
+
+def without_end(line: bytes) -> bytes:
+    """A line without its line end; other white space is part of the line."""
+    return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 @contextmanager

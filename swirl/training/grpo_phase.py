@@ -20,7 +20,6 @@ from trl import GRPOConfig, GRPOTrainer
 from swirl.errors import UsageError
 from swirl.models.adapter_model import Answer
 from swirl.models.loading import copy_adapter
-from swirl.models.memory_estimate import update_token_limit
 from swirl.models.scoring import ScoredRows, install_scoring_forward, remove_scoring_forward
 from swirl.models.token_interface import get_token_interface, unwrap_model
 from swirl.models.world_model import WorldModel
@@ -30,6 +29,7 @@ from swirl.training.grouped_loss import StepRows, StepStatistics, build_step_row
 from swirl.training.rewards import PartnerReward
 from swirl.training.rollouts import RolloutSampler, rollout_sampling
 from swirl.training.step_parts import StepParts, record_trainer_steps
+from swirl.training.supervised import backward_all_but_last, token_limit_of_update
 
 # For programs that imported huggingface_hub before `swirl`, which sets the variable for all others.
 constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -67,13 +67,9 @@ class SharedPromptTrainer(GRPOTrainer):
         max_rows = math.ceil(len(step.rows) / self.phase_settings.accumulation)
         whole = ScoredRows(step.rows, step.groups, step.temperatures)
         passes = [whole] if self.is_deepspeed_enabled else list(step.passes(self.token_limit, max_rows))
-        earlier = 0.0
-        for batch in passes[:-1]:
-            with self.accelerator.no_sync(model):
-                loss = self.loss_of_pass(model, step, batch, reference)
-                self.accelerator.backward(loss)
-                earlier += loss.detach()
-        return self.loss_of_pass(model, step, passes[-1], reference) + earlier
+        return backward_all_but_last(
+            self, model, passes, lambda batch: self.loss_of_pass(model, step, batch, reference)
+        )
 
     def loss_of_pass(
         self, model: Any, step: StepRows, batch: ScoredRows, reference: Sequence[torch.Tensor] | None
@@ -116,19 +112,6 @@ class SharedPromptTrainer(GRPOTrainer):
                 logs["anchor"] = -self.statistics.observed_log_prob / self.statistics.observed_tokens
             self.statistics = StepStatistics()
         super().log(logs, start_time)
-
-
-def token_limit_of_update(base: torch.nn.Module) -> int:
-    """The most tokens of a pass with gradient through this base model."""
-    config = base.config.get_text_config()
-    weight = base.get_input_embeddings().weight
-    return update_token_limit(
-        config.num_hidden_layers,
-        config.hidden_size,
-        getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
-        weight.element_size(),
-        weight.device.type,
-    )
 
 
 def build_grpo_trainer(

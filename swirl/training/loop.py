@@ -34,6 +34,7 @@ from swirl.training.held_out import HeldOutScorer, MakeScorer, headline
 from swirl.training.on_demand_samples import OnDemandSampler
 from swirl.training.run_monitor import RunMonitor
 from swirl.training.schedule import PlannedPhase, plan_phases
+from swirl.training.text_check import describe_loss, sample_loss
 from swirl.training.trackers import open_tracked_history
 from swirl.training.warm_up import build_pseudo_label_trainer, build_warm_up_trainer, warm_up_steps
 
@@ -84,6 +85,8 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     run = RunContext(home, run_id, history, settings, world, transitions, scorer, is_main_process)
     if is_main_process and not (history.run(run_id).device or "").startswith(world.device.type):
         history.update_run(run_id, device=str(world.device))  # it differs from the one that the queue assumed
+    if is_main_process and not done:
+        warn_if_states_change(run)
     try:
         for phase in phases[len(done) :]:
             steps_after = sum(p.steps for p in phases[phase.index + 1 :])
@@ -316,6 +319,16 @@ def check_reward_against_score(
         )
         if sentence:
             warn(run, sentence)
+
+
+def warn_if_states_change(run: RunContext) -> None:
+    """Warn if the tokenizer of a text model does not give every state back."""
+    if run.world.kind != "text":
+        return
+    states = (state for row in run.transitions for state in (row.state, row.next_state))
+    loss = sample_loss(run.world.codec.text_tokenizer, (state.text for state in states))
+    if loss is not None:
+        warn(run, describe_loss(run.settings.model, loss))
 
 
 def warn(run: RunContext, sentence: str) -> None:

@@ -44,7 +44,7 @@ class OnDemandSampler:
         inverse_prompts = [world.layout.inverse_prompt(row.state, row.next_state) for row in rows]
         greedy = SamplingConfig(self.settings.max_action_tokens, 0.0)
         inferred = world.sample(world.adapter("idm"), inverse_prompts, 1, greedy, generator, answer="action")
-        actions = [world.codec.decode(ids) for ids in inferred]
+        actions = [world.codec.decode_action(ids) for ids in inferred]
         prompts = [world.layout.forward_prompt(row.state, action) for row, action in zip(rows, actions, strict=True)]
         sampling = rollout_sampling(self.settings, self.settings.max_state_tokens)
         sampled = world.sample(
@@ -62,7 +62,7 @@ class OnDemandSampler:
         sampled = world.sample(
             world.adapter("idm"), prompts, SAMPLES_PER_TRANSITION, sampling, generator, answer="action"
         )
-        actions = [world.codec.decode(ids) for ids in sampled]
+        actions = [world.codec.decode_action(ids) for ids in sampled]
         states = [r.state for r in repeat_per_sample(rows)]
         scores = world.forward_log_prob(states, actions, [r.next_state for r in repeat_per_sample(rows)])
         return self.groups(rows, [""] * len(rows), actions, scores)

@@ -38,7 +38,7 @@ def partner_log_probs(
         prompts = [layout.inverse_prompt(t.state, y) for t, y in zip(transitions, predicted, strict=True)]
         targets, answer = [world.completion(action) for action in actions], "action"
     else:
-        sampled = [world.codec.decode(ids) for ids in completions]
+        sampled = [world.codec.decode_action(ids) for ids in completions]
         prompts = [layout.forward_prompt(t.state, z) for t, z in zip(transitions, sampled, strict=True)]
         targets, answer = [world.state_completion(t.next_state) for t in transitions], "state"
     return world.log_prob(partner_adapter(world, direction), prompts, targets, answer=answer)
@@ -128,4 +128,4 @@ class PartnerReward:
         """A rollout as a text, or as a thumbnail's `data:` URI."""
         if self.direction == "forward":
             return state_preview(self.world.codec.decode_state(ids))
-        return self.world.codec.decode(ids)
+        return self.world.codec.decode_action(ids)

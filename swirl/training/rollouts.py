@@ -104,7 +104,7 @@ class RolloutSampler:
         sampled = self.world.sample(
             partner_adapter(self.world, "forward"), prompts, 1, self.action_sampling, answer="action"
         )
-        return [self.world.codec.decode(ids) for ids in sampled]
+        return [self.world.codec.decode_action(ids) for ids in sampled]
 
 
 def rollout_sampling(settings: Settings, max_tokens: int) -> SamplingConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,52 +11,87 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from swirl.models.scoring import FULL_VOCABULARY, TokenSupport, install_scoring_forward, remove_scoring_forward
+from swirl.models.memory_estimate import update_token_limit
+from swirl.models.packed_rows import Row, group_rows, split_into_parts
+from swirl.models.scoring import (
+    FULL_VOCABULARY,
+    ScoredRows,
+    TokenSupport,
+    install_scoring_forward,
+    remove_scoring_forward,
+)
+from swirl.models.token_interface import get_token_interface, unwrap_model
 
 PromptCompletion = tuple[list[int], list[int]]  # prompt ids, completion ids
 
 
-def collate(pairs: Sequence[PromptCompletion], pad_id: int) -> dict[str, torch.Tensor]:
-    """Right-padded `input_ids`, `attention_mask` and `labels` (-100 outside completions), each (B, T)."""
-    width = max(len(prompt) + len(completion) for prompt, completion in pairs)
-    ids = torch.full((len(pairs), width), pad_id)
-    mask = torch.zeros((len(pairs), width), dtype=torch.long)
-    labels = torch.full((len(pairs), width), -100)
-    for row, (prompt, completion) in enumerate(pairs):
-        end = len(prompt) + len(completion)
-        ids[row, :end] = torch.tensor(prompt + completion)
-        mask[row, :end] = 1
-        labels[row, len(prompt) : end] = torch.tensor(completion)
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+def to_rows(pairs: Sequence[PromptCompletion]) -> list[Row]:
+    """The pairs as rows whose completions are scored."""
+    return [Row([*prompt, *completion], len(completion)) for prompt, completion in pairs]
 
 
-def mean_loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Mean negative log-likelihood of the labelled tokens at temperature 1, in nats per token.
+def negative_log_likelihood(model: torch.nn.Module, pairs: Sequence[PromptCompletion]) -> torch.Tensor:
+    """Mean negative log-likelihood of the completions in nats per token, in one pass; a scalar with gradient.
 
-    It calls the model itself, so that wrappers (data parallel, sharded) see the call.
+    It calls the model itself, so that wrappers (data parallel, sharded) see the call. The model must have the scoring
+    forward (`install_scoring_forward`).
     """
-    output = model(**batch, fused_lm_head=True, scoring_temperature=1.0)
-    # trl's own scoring pass, used for sharded heads, scores every labelled token and reports no count.
-    tokens = getattr(output, "tokens", None)
-    tokens = (batch["labels"][:, 1:] != -100).sum() if tokens is None else tokens
-    return -output.log_probs.sum() / tokens
-
-
-def negative_log_likelihood(
-    model: torch.nn.Module, pairs: Sequence[PromptCompletion], pad_id: int, device: torch.device
-) -> torch.Tensor:
-    """Mean negative log-likelihood of the completions in nats per token; a scalar with gradient."""
-    return mean_loss(model, {name: tensor.to(device) for name, tensor in collate(pairs, pad_id).items()})
+    rows = to_rows(pairs)
+    output = model(scored_rows=ScoredRows(rows, group_rows(rows), [1.0] * len(rows)))
+    return -output.log_probs.sum() / output.tokens
 
 
 class PairTrainer(Trainer):
-    """The transformers trainer with the loss on completions only."""
+    """The transformers trainer with the loss on completions only, in passes of bounded memory."""
+
+    support: TokenSupport = FULL_VOCABULARY
+    accumulation = 1
+    """Passes, at least, that a batch is split into."""
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Mean negative log-likelihood of the completions, in nats per token."""
-        return mean_loss(model, inputs)
+        rows, support = inputs["rows"], self.support
+        base = unwrap_model(self.model)
+        groups = group_rows(rows, whole_prompts=get_token_interface(base).reads_whole_frames)
+        groups.sort(key=lambda group: group.tokens(rows), reverse=True)
+        temperatures = [1.0] * len(rows)
+        max_rows = math.ceil(len(rows) / self.accumulation)
+        parts = split_into_parts(rows, groups, token_limit_of_update(base), max_rows)
+        passes = [ScoredRows(rows, part, temperatures) for part in parts]
+        if self.is_deepspeed_enabled:
+            passes = [ScoredRows(rows, groups, temperatures)]
+        tokens = sum(int(support.choice_mask(torch.tensor(row.ids[row.prompt_length :])).sum()) for row in rows)
+        return backward_all_but_last(
+            self, model, passes, lambda batch: -model(scored_rows=batch).log_probs.sum() / tokens
+        )
+
+
+def backward_all_but_last(
+    trainer: Trainer, model: Any, passes: Sequence[ScoredRows], loss_of: Callable[[ScoredRows], torch.Tensor]
+) -> torch.Tensor:
+    """The sum of the passes' losses, with the gradient of the last one; those of the others are accumulated here."""
+    earlier: torch.Tensor | float = 0.0
+    for batch in passes[:-1]:
+        with trainer.accelerator.no_sync(model):
+            loss = loss_of(batch)
+            trainer.accelerator.backward(loss)
+            earlier = earlier + loss.detach()
+    return loss_of(passes[-1]) + earlier
+
+
+def token_limit_of_update(base: torch.nn.Module) -> int:
+    """The most tokens of a pass with gradient through this base model."""
+    config = base.config.get_text_config()
+    weight = base.get_input_embeddings().weight
+    return update_token_limit(
+        config.num_hidden_layers,
+        config.hidden_size,
+        getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+        weight.element_size(),
+        weight.device.type,
+    )
 
 
 def supervised_trainer(
@@ -89,8 +125,7 @@ def supervised_trainer(
         output_dir=str(folder),
         seed=seed,
         max_steps=steps,
-        per_device_train_batch_size=max(1, batch_size // (accumulation * processes)),
-        gradient_accumulation_steps=accumulation,
+        per_device_train_batch_size=max(1, batch_size // processes),
         learning_rate=learning_rate,
         lr_scheduler_type=scheduler,
         warmup_steps=warmup_steps,
@@ -110,13 +145,15 @@ def supervised_trainer(
         disable_tqdm=True,
         ddp_find_unused_parameters=False,
     )
-    return PairTrainer(
+    trainer = PairTrainer(
         model=model,
         args=arguments,
         train_dataset=list(pairs),
-        data_collator=lambda rows: collate(rows, pad_id),
+        data_collator=lambda some: {"rows": to_rows(some)},
         callbacks=list(callbacks),
     )
+    trainer.support, trainer.accumulation = support, accumulation
+    return trainer
 
 
 def train_on_pairs(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from swirl.cli import build_parser, main
+from swirl.cli.imagine import read_state
 from swirl.cli.output import Output, format_table
 from swirl.cli.run_settings import build_settings, read_config
 from swirl.errors import UsageError
@@ -20,6 +21,7 @@ from swirl.history import History
 from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.settings import Settings
+from swirl.states import State
 
 ROOT = Path(__file__).parents[2]
 
@@ -273,3 +275,8 @@ def test_record_then_import(tmp_path: Path, capsys) -> None:
     report = json.loads(capsys.readouterr().out)
     assert (report["sequences"], report["transitions"]) == (1, 1)
     assert report["skipped"][0]["where"] == "broken.jsonl:2" and report["skipped"][0]["why"]
+
+
+def test_imagine_takes_the_text_of_a_file_to_the_byte(tmp_path: Path) -> None:
+    (tmp_path / "state.txt").write_bytes(b"  if x:\r\n\ty \n")
+    assert read_state(f"@{tmp_path / 'state.txt'}") == State("  if x:\r\n\ty \n")

@@ -6,16 +6,32 @@ import sacrebleu
 
 from swirl.evaluation import bootstrap, text_metrics
 
+GRID = ["####\n#@ #\n####", "####\n# @#\n####"]
+"""A map in which only the place of `@` among spaces changes."""
 
-def test_exact_match_ignores_only_white_space():
-    assert text_metrics.exact_match("you hall ,  lamp on", "you hall , lamp on\n") == 1.0
-    assert text_metrics.exact_match("you hall , lamp on", "you hall , lamp off") == 0.0
+
+def test_exact_match_sees_white_space():
+    assert text_metrics.exact_match("you hall , lamp on", "you hall , lamp on") == 1.0
+    assert text_metrics.exact_match(*GRID) == 0.0
+    for other in (" x = 1", "x = 1\n", "x  = 1", "x = 1\r\n", "X = 1"):
+        assert text_metrics.exact_match(other, "x = 1") == 0.0
+
+
+def test_actions_are_the_same_if_their_words_are():
+    assert text_metrics.same_words("press  the switch\n", "press the switch") == 1.0
+    assert text_metrics.same_words("press the switch", "press a switch") == 0.0
 
 
 def test_token_accuracy_counts_positions_of_the_longer_text():
     assert text_metrics.token_accuracy("a b c d", "a b x d") == 0.75
     assert text_metrics.token_accuracy("a b", "a b c d") == 0.5
     assert text_metrics.token_accuracy("", "") == 1.0
+
+
+def test_token_accuracy_counts_a_word_with_the_white_space_before_it():
+    assert text_metrics.token_accuracy("def f:\n    x", "def f:\n  x") == pytest.approx(2 / 3)
+    assert text_metrics.token_accuracy("a b\n", "a b") == pytest.approx(2 / 3)
+    assert 0 < text_metrics.token_accuracy(*GRID) < 1
 
 
 def test_rouge_l_is_the_f1_of_the_longest_common_subsequence():

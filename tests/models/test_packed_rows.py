@@ -85,7 +85,7 @@ def test_gradients_do_not_depend_on_the_passes(world: WorldModel) -> None:
         groups = group_rows(rows())
         world.model.zero_grad()
         for part in split_into_parts(rows(), groups, limit, most):
-            scores, _ = score_rows(world.model, ScoredRows(rows(), part, [0.7] * 6), 0, FULL_VOCABULARY)
+            scores, _, _ = score_rows(world.model, ScoredRows(rows(), part, [0.7] * 6), 0, FULL_VOCABULARY)
             scores.sum().backward()
         found.append([weight.grad.clone() for weight in weights])
     assert any(gradient.abs().max() > 1e-3 for gradient in found[0])
@@ -104,14 +104,14 @@ def test_passes_stay_within_their_limits() -> None:
 def test_temperature_applies_row_by_row(world: WorldModel) -> None:
     batch = ScoredRows(rows(), group_rows(rows()), [1.0, 0.5, 1.0, 1.0, 0.5, 1.0])
     with torch.no_grad():
-        found, entropy = score_rows(world.model, batch, 0, FULL_VOCABULARY)
-        cold, _ = score_rows(world.model, ScoredRows(rows(), batch.groups, [0.5] * 6), 0, FULL_VOCABULARY)
-        warm, _ = score_rows(world.model, ScoredRows(rows(), batch.groups, [1.0] * 6), 0, FULL_VOCABULARY)
+        found, entropy, tokens = score_rows(world.model, batch, 0, FULL_VOCABULARY)
+        cold, _, _ = score_rows(world.model, ScoredRows(rows(), batch.groups, [0.5] * 6), 0, FULL_VOCABULARY)
+        warm, _, _ = score_rows(world.model, ScoredRows(rows(), batch.groups, [1.0] * 6), 0, FULL_VOCABULARY)
     is_cold = torch.tensor([m in (1, 4) for m in batch.members]).repeat_interleave(
         torch.tensor([rows()[m].scored for m in batch.members])
     )
     assert torch.allclose(found, torch.where(is_cold, cold, warm), atol=1e-5)
-    assert bool((entropy >= 0).all())
+    assert bool((entropy >= 0).all()) and int(tokens) == len(found)
 
 
 def test_an_id_outside_of_the_support_is_refused(world: WorldModel) -> None:

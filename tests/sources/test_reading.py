@@ -166,7 +166,7 @@ def test_a_table_in_any_order_among_other_columns(tmp_path: Path, delimiter: str
 
 def test_quoted_states_keep_commas_quotes_and_lines(tmp_path: Path) -> None:
     content = 'sep=,\nsequence_id,step,state\na,0,"one, ""two""\r\n\r\nthree"\na,1,four\n'
-    assert texts(read_sequences(write(tmp_path / "q.csv", content))) == {"a": ['one, "two"\n\nthree', "four"]}
+    assert texts(read_sequences(write(tmp_path / "q.csv", content))) == {"a": ['one, "two"\r\n\r\nthree', "four"]}
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,27 @@ def test_a_table_with_nothing_but_its_header(tmp_path: Path) -> None:
 def test_plain_text_is_split_at_blank_lines(tmp_path: Path) -> None:
     content = "\ufeff\r\n\r\nYou are in the hall.\r\nThe lamp is off.  \r\n \t\r\n\r\nThe lamp is on.\r\n"
     reading = read_sequences(write(tmp_path / "a walk.txt", content))
-    assert texts(reading) == {"a walk": ["You are in the hall.\nThe lamp is off.", "The lamp is on."]}
+    assert texts(reading) == {"a walk": ["You are in the hall.\nThe lamp is off.  ", "The lamp is on."]}
+
+
+EXACT_STATES = ["  a\tb \n\n", "\r\n x", "#@ #", "# @#", "<|im_end|> \u00a0"]
+"""States in which white space is everywhere."""
+
+
+def test_json_lines_keep_every_byte_of_a_state(tmp_path: Path) -> None:
+    line = json.dumps({"id": "a", "states": EXACT_STATES}).encode() + b"\r\n"
+    assert texts(read_sequences(write(tmp_path / "a.jsonl", line))) == {"a": EXACT_STATES}
+
+
+def test_a_table_keeps_every_byte_of_a_quoted_state(tmp_path: Path) -> None:
+    rows = "".join(f'a,{step},"{state}"\r\n' for step, state in enumerate(EXACT_STATES))
+    content = f"sequence_id,step,state\r\n{rows}".encode()
+    assert texts(read_sequences(write(tmp_path / "a.csv", content))) == {"a": EXACT_STATES}
+
+
+def test_plain_text_keeps_the_white_space_of_lines(tmp_path: Path) -> None:
+    content = b"  if x: \n\ty\t\n\n  if x:\n\t\ty"
+    assert texts(read_sequences(write(tmp_path / "a.txt", content))) == {"a": ["  if x: \n\ty\t", "  if x:\n\t\ty"]}
 
 
 def test_plain_text_with_one_state(tmp_path: Path) -> None:

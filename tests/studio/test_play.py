@@ -26,7 +26,7 @@ def test_it_begins_where_explore_was(page: PlayPage) -> None:
     begun = page.begin({"data": "walks", "sequence": "1", "step": "2"})
     assert begun["state"].startswith("you are in attic")
     assert 'value="walks"' in begun["options"]
-    assert page.begin({"own": "  a state of mine. "})["state"] == "a state of mine."
+    assert page.begin({"own": "  a state of mine. \n"})["state"] == "  a state of mine. \n"
 
 
 def test_imagine_merges_equal_samples_and_marks_the_best(page: PlayPage) -> None:
@@ -34,7 +34,7 @@ def test_imagine_merges_equal_samples_and_marks_the_best(page: PlayPage) -> None
     assert answer["action"] == "go to attic"
     assert [(f["score"], f["times"]) for f in answer["futures"]] == [(-0.2, 3), (-3.0, 1)]
     html = answer["parts"]["futures"]
-    assert html.count('class="future best"') == 1 and "3 of 4 samples" in html and "<ins class=forward>attic" in html
+    assert html.count('class="future best"') == 1 and "3 of 4 samples" in html and '<ins class="forward">attic' in html
     assert answer["parts"]["title"] == "Two imagined futures"
 
 
@@ -71,7 +71,7 @@ def test_draw_restores_a_kept_path_with_its_futures(page: PlayPage) -> None:
     futures = [{"state": STATE, "score": -0.1, "times": 2}, {"state": 3}, "junk"]
     parts = page.draw({"path": path, "action": "go to hall", "futures": futures})["parts"]
     assert parts["where"] == "state 2" and parts["title"] == "One imagined future"
-    assert "<ins class=forward>attic</ins>" in parts["stage"] and parts["path"].count('class="node"') == 2
+    assert '<ins class="forward">attic</ins>' in parts["stage"] and parts["path"].count('class="node"') == 2
     assert "go to hall" in parts["futures"]
     assert "Type or pick an action" in page.draw({"path": path})["parts"]["futures"]
 

@@ -196,7 +196,8 @@ def test_a_shared_value_that_holds_in_no_phase_is_no_difference() -> None:
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with 16 GB of memory, 4 GB of it in use, and no GPU."""
+    """A machine with 16 GB of memory, 4 GB of it in use, no GPU and no instructions for bfloat16."""
+    monkeypatch.setattr(devices, "cpu_multiplies_bfloat16", lambda: False)
     monkeypatch.setattr(devices, "candidate_devices", lambda wanted: ("cpu",))
     monkeypatch.setattr(devices, "memory_usage", lambda: (4 * GIGABYTE, 16 * GIGABYTE))
 

@@ -7,7 +7,14 @@ import re
 import pytest
 
 from studio.components.shared.text_difference import highlight_tokens, opening
-from studio.view_models.text_difference import changed_tokens, count_word_errors, sentence_spans, tokenize, word_count
+from studio.view_models.text_difference import (
+    changed_tokens,
+    count_word_errors,
+    describe_word_errors,
+    sentence_spans,
+    tokenize,
+    word_count,
+)
 
 BEFORE = "you are in hall. cup in hall, lying. lamp lit."
 AFTER = "you are in attic. cup in hall, held. lamp lit."
@@ -22,8 +29,9 @@ def plain(html: str) -> str:
 
 
 def test_joined_tokens_give_the_text() -> None:
-    text = "Line one.\nTwo:  3.5 kg!  "
+    text = "Line one.\n    Two:  3.5 kg!\r\n\n\t x  "
     assert "".join(tokenize(text)) == text
+    assert tokenize("a\n    b") == ["a", "\n", "    ", "b"]
 
 
 def test_sentences_cover_every_token_and_keep_numbers_whole() -> None:
@@ -45,9 +53,51 @@ def test_a_new_sentence_is_marked_whole_and_leaves_its_neighbours_alone() -> Non
     assert words("a cup. a red key. a lamp.", added) == ["a", "red", "key", "."]
 
 
-@pytest.mark.parametrize(("one", "two"), [("", ""), ("same. text.", "same. text."), ("a b", "a  b")])
+@pytest.mark.parametrize(("one", "two"), [("", ""), ("same. text.", "same. text."), ("a \n", "a \n")])
 def test_no_change_marks_nothing(one: str, two: str) -> None:
     assert changed_tokens(one, two) == (frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "removed", "added"),
+    [
+        ("a b", "a  b", [" "], ["  "]),
+        ("#@  #\n#   #", "# @ #\n#   #", ["  "], [" ", " "]),
+        ("if x:\n    y\n", "if x:\n        y\n", ["    "], ["        "]),
+        ("x\n", "x", ["\n"], []),
+        ("x", "  x", [], ["  "]),
+        ("x\n\ny", "x\ny", ["\n\n"], ["\n"]),
+        ("x\r\ny", "x\ny", ["\r\n"], ["\n"]),
+        ("x", "x\n\n", [], ["\n\n"]),
+    ],
+)
+def test_white_space_is_marked_where_nothing_else_changed(
+    before: str, after: str, removed: list[str], added: list[str]
+) -> None:
+    gone, new = changed_tokens(before, after)
+    assert (words(before, gone), words(after, new)) == (removed, added)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "removed", "added"),
+    [
+        ("a key", "a red key", [], ["red"]),
+        ("a cup. a key.", "a key. a cup.", ["a", "key", "."], ["a", "key", "."]),
+        ("line one\nline two", "line one\nline two\nline three", [], ["line", "three"]),
+    ],
+)
+def test_white_space_beside_a_changed_word_is_not_marked(
+    before: str, after: str, removed: list[str], added: list[str]
+) -> None:
+    gone, new = changed_tokens(before, after)
+    assert (words(before, gone), words(after, new)) == (removed, added)
+
+
+def test_marked_white_space_can_be_seen() -> None:
+    before, after = "#@  #\nend", "# @ #\nend\n"
+    html = highlight_tokens(after, {"ins forward": changed_tokens(before, after)[1]})
+    assert '#<ins class="forward space"> </ins>@' in html
+    assert '<ins class="forward space line-end">\n</ins>' in html
 
 
 def test_marked_shows_changed_sentences_and_hides_the_rest() -> None:
@@ -60,7 +110,7 @@ def test_marked_shows_changed_sentences_and_hides_the_rest() -> None:
 def test_marked_joins_neighbouring_words_and_lets_later_marks_win() -> None:
     text = "one two three"
     assert "<ins>one two</ins> three" in highlight_tokens(text, {"ins": {0, 2}})
-    assert "<ins class=wrong>one</ins>" in highlight_tokens(text, {"ins": {0}, "ins wrong": {0}})
+    assert '<ins class="wrong">one</ins>' in highlight_tokens(text, {"ins": {0}, "ins wrong": {0}})
 
 
 def test_marked_says_when_nothing_changed() -> None:
@@ -76,6 +126,13 @@ def test_opening_says_that_there_is_more() -> None:
     assert plain(opening(BEFORE, 2)) == "you are in hall. cup in hall, lying. …"
     assert plain(opening(BEFORE, 3)) == BEFORE
     assert plain(opening("")) == ""
+    assert plain(opening("  indented\n")) == "  indented\n"
+
+
+def test_a_text_without_a_wrong_word_differs_in_spaces() -> None:
+    assert count_word_errors("#@ #", "# @#") == 0
+    assert describe_word_errors(0) == "differs in punctuation or spaces"
+    assert describe_word_errors(2).split() == ["2", "words", "off"]
 
 
 def test_words_off_counts_wrong_missing_and_extra_words() -> None:

@@ -120,8 +120,7 @@ def test_the_anchor_adds_the_observed_states_likelihood(tiny_base: Path, tmp_pat
     inputs = inputs_of_a_step(trainer, [0, 3, 5])
     pairs = list(trainer.rollouts.observed)
     assert len(pairs) == 3
-    pad = trainer.processing_class.pad_token_id
-    observed = negative_log_likelihood(trainer.model, pairs, pad, torch.device("cpu"))
+    observed = negative_log_likelihood(trainer.model, pairs)
     expected = gradients(trainer, trl_loss(trainer, inputs) + 2.5 * observed)
     trainer.statistics.__init__()
     found = gradients(trainer, trainer.compute_loss(trainer.model, inputs))

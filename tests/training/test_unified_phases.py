@@ -153,8 +153,7 @@ def test_the_warm_up_imitates_labels(shared, folder, frames, tmp_path) -> None:
     trainer.remove_callback(PrinterCallback)
     if not shared:
         pairs = list(trainer.train_dataset)
-        pad = world.tokenizer.pad_token_id
-        loss = negative_log_likelihood(world.model.eval(), pairs, pad, torch.device("cpu"))
+        loss = negative_log_likelihood(world.model.eval(), pairs)
         assert loss.item() == pytest.approx(before, abs=1e-3)  # nats per chosen token
     trainer.train()
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]

@@ -10,8 +10,8 @@ from studio.components.shared.imagined_state import imagined_picture, imagined_t
 from studio.components.shared.inferred_actions import action_text
 from studio.services.model_choices import PREVIEW_NOTE
 from studio.view_models.comparison import CheckpointAnswer, describe_disagreement
-from studio.view_models.formatting import format_decibels, pluralize
-from studio.view_models.text_difference import count_word_errors
+from studio.view_models.formatting import format_decibels
+from studio.view_models.text_difference import count_word_errors, describe_word_errors
 from swirl.states import State, Transition
 
 FRAME_SIZE = 84  # pixels: the room for a frame in a table
@@ -108,7 +108,6 @@ def _text(state: str, next_state: str, answer: CheckpointAnswer) -> str:
     """An imagined text with its errors marked, and how many of its words are wrong."""
     if answer.state_right:
         return '<span class="good-text">✓ right</span> <span class="forward-text">the next state, to the letter</span>'
-    wrong_words = count_word_errors(next_state, answer.imagined)
-    extent = pluralize(wrong_words, "word") + " off" if wrong_words else "differs in punctuation or spaces"
+    extent = describe_word_errors(count_word_errors(next_state, answer.imagined))
     text = imagined_text(state, answer.imagined, next_state, nothing="leaves out what happened")
     return f'<span class="wrong-text">✕ {extent}</span> {text}'

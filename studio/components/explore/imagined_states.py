@@ -9,7 +9,7 @@ from studio.services.transition_predictions import PredictionComparison, Transit
 from studio.view_models.formatting import NO_BREAK_SPACE, format_decibels, format_signed, pluralize
 from studio.view_models.frame_similarity import FrameSimilarity
 from studio.view_models.picture_difference import picture_difference
-from studio.view_models.text_difference import changed_tokens
+from studio.view_models.text_difference import changed_tokens, describe_word_errors
 from swirl.states import State
 
 LOG_P = (
@@ -74,8 +74,8 @@ def imagined_state_figure(
         return imagined_picture_figure(guess.state, next_state, guess.likeness, caption, lost)
     missing, wrong = changed_tokens(next_state.text, guess.state.text)
     text = imagined_text(state.text, guess.state.text, next_state.text)
-    exact = guess.state.text.strip() == next_state.text.strip()
-    off = "exact" if exact else f"{pluralize(max(1, guess.words_off), 'word')} off"
+    exact = guess.state.text == next_state.text
+    off = "exact" if exact else describe_word_errors(guess.words_off)
     lacking = " lacking" if missing and not wrong else ""
     return (
         f'<figure class="state{lacking}">{text}<figcaption>{escape(caption)}: '

@@ -12,7 +12,7 @@ from studio.components.shared.share_bar import share_bar
 from studio.components.shared.text_difference import highlight_tokens
 from studio.view_models.formatting import format_decibels, format_percent, pluralize
 from studio.view_models.picture_difference import picture_difference
-from studio.view_models.text_difference import changed_tokens, count_word_errors
+from studio.view_models.text_difference import changed_tokens, count_word_errors, describe_word_errors
 from swirl.states import State
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def _likeness_bars(rollout: Rollout, index: int) -> str:
     ours, copied = rollout.likeness[index], rollout.copy_likeness[index]
     truth, imagined = rollout.truth[index], rollout.states[index]
     parts = "words" if truth.picture is None else "cells"
-    wrong_words = count_word_errors(truth.text, imagined.text) if truth.picture is None else 0
-    wrong = f"{pluralize(wrong_words, 'word')} off" if wrong_words else "not exact"
+    is_text = truth.picture is None
+    wrong = describe_word_errors(count_word_errors(truth.text, imagined.text)) if is_text else "not exact"
     exact = '<b class="good-text">✓ exact</b>' if ours.exact_match else f'<b class="wrong-text">✕ {wrong}</b>'
     return (
         f'<div class="likeness">{exact}<abbr title="{LIKENESS_HELP.format(parts=parts)}">'

@@ -10,6 +10,10 @@ from studio.view_models.text_difference import changed_tokens
 from swirl.states import State
 
 
+def _whole(state: State) -> str:
+    return f'<p class="state-text">{escape(state.text)}</p>'
+
+
 def compact_transition(state: State, next_state: State, size: int) -> str:
     """Two frames of at most `size` pixels; or the sentences that changed, with both texts in full behind a fold."""
     if state.picture is not None and next_state.picture is not None:
@@ -22,5 +26,5 @@ def compact_transition(state: State, next_state: State, size: int) -> str:
     removed, added = changed_tokens(state.text, next_state.text)
     before = highlight_tokens(state.text, {"del": removed}) if removed else ""
     after = highlight_tokens(next_state.text, {"ins": added}) if added or not removed else ""
-    full = f"<summary>both states in full</summary><p>{escape(state.text)}</p><p>{escape(next_state.text)}</p>"
+    full = f"<summary>both states in full</summary>{_whole(state)}{_whole(next_state)}"
     return f'<span class="pair">{before}{after}</span><details class="fold">{full}</details>'

@@ -39,18 +39,26 @@ def _sentence(words: Sequence[str], span: Span, style: Mapping[int, str]) -> str
             if next_word is None or style.get(next_word) != name:
                 break
             end = next_word + 1
-        chunk = escape("".join(words[index:end]))
-        if name:
-            tag, _, extra = name.partition(" ")
-            chunk = f"<{tag}{f' class={extra}' if extra else ''}>{chunk}</{tag}>"
-        html.append(chunk)
+        chunk = "".join(words[index:end])
+        html.append(_marked(chunk, name) if name else escape(chunk))
         index = end
     return "".join(html)
+
+
+def _marked(chunk: str, name: str) -> str:
+    """A run of words in its tag; white space gets the class `space`, and `line-end`, by which it can be seen."""
+    tag, *classes = name.split()
+    if chunk.isspace():
+        classes += ["space", "line-end"] if "\n" in chunk else ["space"]
+    class_attribute = f' class="{" ".join(classes)}"' if classes else ""
+    return f"<{tag}{class_attribute}>{escape(chunk)}</{tag}>"
 
 
 def opening(text: str, limit: int = 3) -> str:
     """The first `limit` sentences of a text as HTML, with an ellipsis if there are more."""
     words = tokenize(text)
     spans = sentence_spans(words)
-    start = escape("".join(words[: spans[min(limit, len(spans)) - 1][1]]).strip()) if spans else ""
-    return f'<span class="state-text">{start}{" …" if len(spans) > limit else ""}</span>'
+    if len(spans) <= limit:
+        return f'<span class="state-text">{escape(text)}</span>'
+    start = "".join(words[: spans[limit - 1][1]]).rstrip()
+    return f'<span class="state-text">{escape(start)} …</span>'

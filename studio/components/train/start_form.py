@@ -46,6 +46,7 @@ from swirl.runs import jobs
 from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import PER_PHASE, Settings, parse_assignment
 from swirl.training.memory_check import MemoryFit, check_memory
+from swirl.training.text_check import check_states, describe_loss
 
 DEFAULT_PRESET = next(iter(PRESETS))
 HAND_LABELS = "by-hand"
@@ -202,6 +203,9 @@ def check_form(home: Path, request: Request) -> Answer:
         verdicts.append(memory_verdict(fit))
         fitting = apply_fit_button(fit)
         verdicts.append(start_verdict(past, settings))
+        loss = check_states(home, settings)
+        if loss is not None:
+            verdicts.append(Verdict("inverse", "Some states come back changed", describe_loss(settings.model, loss)))
     verdicts.append(Verdict("neutral", "How it trains", describe_method(settings)))
     parts = {
         "before": verdict_list(verdicts),

@@ -40,7 +40,7 @@ class PhasePrompts:
                 *self.codec.encode(action),
                 self.layout.end_id,
             ]
-        prompt = self.layout.forward_prompt(transition.state, self.codec.decode(completion))
+        prompt = self.layout.forward_prompt(transition.state, self.codec.decode_action(completion))
         ids = self.codec.encode_state(transition.next_state)
         if isinstance(self.codec, ImageCodec):
             return prompt, self.codec.to_completion_ids(ids)

@@ -125,7 +125,9 @@ class PlainTrainer:
         if prompts.direction == "forward":
             questions = [prompts.inference_prompt(row) for row in transitions]
             words = None if self.picture_ids is None else (0, self.picture_ids[0])
-            actions = [codec.decode(ids) for ids in self.generate(self.partner, questions, self.action_tokens, words)]
+            actions = [
+                codec.decode_action(ids) for ids in self.generate(self.partner, questions, self.action_tokens, words)
+            ]
         repeated = [(row, z) for row, z in zip(transitions, actions, strict=True) for _ in range(self.group_size)]
         questions = [prompts.policy_prompt(row, z) for row, z in repeated]
         allowed = self.picture_ids

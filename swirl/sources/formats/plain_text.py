@@ -19,6 +19,8 @@ from swirl.sources.validation import (
 def read_plain_text(source: TextFile) -> Iterator[ReadResult]:
     """Yield the file's sequence; its id is the file's name, relative to the folder that is read, without the suffix.
 
+    White space in a line belongs to its state, the line ends between two states do not.
+
     A line that cannot be read invalidates the sequence, as leaving a state out would create a transition that never
     happened.
     """
@@ -37,7 +39,7 @@ def read_plain_text(source: TextFile) -> Iterator[ReadResult]:
             yield Skipped(source.format_location(number), str(problem))
             return
         if text.strip():
-            open_state.append(text.rstrip())
+            open_state.append(text)
         elif open_state:
             states.append("\n".join(open_state))
             open_state = []

@@ -83,7 +83,7 @@ class CsvLines:
 
     def __init__(self, source: TextFile) -> None:
         self.number = 0
-        self._lines = source.lines()
+        self._lines = source.lines(keep_ends=True)  # a quoted state may have line ends of its own
         self._source = source
         self._skipped: list[Skipped] = []
 
@@ -95,7 +95,7 @@ class CsvLines:
         if line is None:
             self._skipped.append(Skipped(self._source.format_location(self.number), TOO_LONG))
             return f"{DROPPED_LINE}\n"
-        return line.decode(errors="surrogateescape") + "\n"
+        return line.decode(errors="surrogateescape")
 
     def take_skipped(self) -> list[Skipped]:
         """Return what was skipped since the last call."""
@@ -105,7 +105,7 @@ class CsvLines:
 
 def parse_header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
     """The positions of COLUMNS in the first line, and its delimiter. Raises UnusableError if a column is missing."""
-    line = next((line for line in feed if line.strip() and not line.startswith("sep=")), "").rstrip("\n")
+    line = next((line for line in feed if line.strip() and not line.startswith("sep=")), "").rstrip("\r\n")
     names: list[str] = []
     for delimiter in DELIMITERS:
         found = [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]

@@ -129,7 +129,8 @@ class StepCollector:
 
 def answer_tree_logs(name: str, document: dict[str, Any]) -> list[ToolLog]:
     """The logs of one answer, in the tree's order, without those that consist of a `Finish` alone."""
-    query = str(document["answer_generation"].get("query") or "").strip() or "(no question was logged)"
+    query = str(document["answer_generation"].get("query") or "")
+    query = query if query.strip() else "(no question was logged)"
     tree = document.get("tree")
     roots = (
         [tree.get("tree")]
