@@ -222,6 +222,17 @@ def model_class_for(config: PreTrainedConfig) -> Any:
     return model_class
 
 
+def base_dtype(source: str, device: torch.device, precision: str) -> torch.dtype:
+    """The type that `load_base` gives the weights of this model. Raises SwirlError if its config cannot be read."""
+    file = gguf_file_of(source)
+    folder, which = (source, {}) if file is None else (str(file.parent), {"gguf_file": file.name})
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **which)
+        return pick_dtype(device, precision, count_parameters(config) if device.type == "cpu" else 0)
+    except LOADING_ERRORS as error:
+        raise SwirlError(f"The model {source} cannot be read ({first_line(error)}); choose another one.") from error
+
+
 def count_parameters(config: PreTrainedConfig) -> int:
     """The number of parameters of the model that a config describes; nothing is loaded or allocated."""
     model_class = model_class_for(config)

@@ -21,7 +21,7 @@ from swirl.models.token_interface import TokenSupport
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
 # In a pass of more tokens guesses cost more than they save. A large model on a CPU is soon bound by its arithmetic.
-MAX_PASS_TOKENS, MAX_PASS_TOKENS_LARGE_ON_CPU = 256, 96
+MAX_PASS_TOKENS, MAX_PASS_TOKENS_LARGE_ON_CPU = 256, 40
 LARGE_WIDTH = 512  # hidden size from which a model counts as large here
 FIRST_GUESSES, MAX_GUESSES_PER_PASS = 8, 16  # guessed ids per row and pass
 MAX_MISSES, RETRY_AFTER = 4, 8  # passes without a right guess before a row stops guessing; tokens between later tries

@@ -115,11 +115,11 @@ def prepare(
 
     Raises UsageError if the trainers cannot run it.
     """
-    from swirl.models.placement import pick_device, pick_dtype
+    from swirl.models.loading import base_dtype
+    from swirl.models.placement import pick_device
 
     device = pick_device(workload.device)
-    precision = str(pick_dtype(device, workload.precision)).removeprefix("torch.")
-    workload = replace(workload, device=device.type, precision=precision)
+    workload = replace(workload, device=device.type)
     if workload.model in LIQUID_SHAPES:
         source, kind = ModelSource(str(scratch / "model")), "image"
     else:
@@ -139,7 +139,8 @@ def prepare(
         workload = replace(workload, data=workload.data or DATA[kind])
         check_kind(home, workload, kind)
     tokens = frame_tokens(source.base, workload) if kind == "image" else workload.new_tokens or TEXT_STATE_TOKENS
-    return replace(workload, new_tokens=tokens), source
+    precision = str(base_dtype(source.base, device, workload.precision)).removeprefix("torch.")
+    return replace(workload, new_tokens=tokens, precision=precision), source
 
 
 def check_kind(home: Path, workload: Workload, kind: str) -> None:

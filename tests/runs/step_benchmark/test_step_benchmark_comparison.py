@@ -17,7 +17,7 @@ import pytest
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.processes import peak_process_memory
-from swirl.runs.step_benchmark.comparison import compare, summarise
+from swirl.runs.step_benchmark.comparison import compare, prepare, summarise
 from swirl.runs.step_benchmark.workload import Workload
 from swirl.training.step_parts import PARTS
 
@@ -96,6 +96,20 @@ def test_what_cannot_run_is_said_before_anything_starts(changes, against, steps,
         compare(tmp_path, workload, against, steps=steps)
     assert isinstance(raised.value, UsageError) or "There is no" in message
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(("model", "precision"), [("tiny-household", "float32"), ("liquid-64", "float32")])
+def test_the_number_format_is_that_of_training(model: str, precision: str, tmp_path: Path) -> None:
+    workload, _ = prepare(tmp_path, Workload(model, "forward", device="cpu"), (), tmp_path)
+    assert workload.precision == precision
+
+
+def test_a_large_model_is_measured_in_the_format_that_this_processor_is_fast_in(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swirl.models.placement.prefers_bfloat16_on_cpu", lambda parameters: parameters > 0)
+    workload, _ = prepare(tmp_path, Workload(str(tiny_base), "forward", device="cpu"), (), tmp_path)
+    assert workload.precision == "bfloat16"
 
 
 @pytest.mark.slow
