@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_rules import effective_number
-from swirl.states import State
+from swirl.evaluation.protocols import ActionSamplingModel
 
 __all__ = ["distinct", "effective_number", "word_counts", "zero_variance"]
 
@@ -19,15 +18,6 @@ MAX_SAMPLED = 250
 
 REWARD_TOLERANCE = 1e-6
 """Nats per token up to which rewards count as equal: a smaller difference is rounding, not a preference."""
-
-
-@runtime_checkable
-class ActionSamplingModel(Protocol):
-    """A model that can sample actions; `swirl.models.WorldModel` is one."""
-
-    def sample_actions(
-        self, transitions: Sequence[tuple[State, State]], n: int, *, temperature: float = 1.0, seed: int = 0
-    ) -> list[list[str]]: ...
 
 
 def distinct(actions: Sequence[str]) -> float:
@@ -51,11 +41,12 @@ def zero_variance(rows: EvaluatedRows, seed: int = 0) -> list[float | None]:
     `inverse/exact_match` and `health/effective_number`. None for transitions that are not among the MAX_SAMPLED drawn
     ones; empty if the model cannot sample actions.
     """
-    model = rows.answers.model
-    if not isinstance(model, ActionSamplingModel):
+    if not isinstance(rows.answers.model, ActionSamplingModel):
         return []
     chosen = rows.sample_indices(MAX_SAMPLED, seed)
-    groups = model.sample_actions([(rows.states[i], rows.next_states[i]) for i in chosen], GROUP_SIZE, seed=seed)
+    groups = rows.answers.sampled_actions(
+        [rows.states[i] for i in chosen], [rows.next_states[i] for i in chosen], GROUP_SIZE
+    )
     asked = [(rows.states[i], z, rows.next_states[i]) for i, group in zip(chosen, groups, strict=True) for z in group]
     scores = iter(rows.answers.forward_log_prob(*[list(column) for column in zip(*asked, strict=True)]))
     rewards = {i: [next(scores).mean for _ in group] for i, group in zip(chosen, groups, strict=True)}

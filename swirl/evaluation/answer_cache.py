@@ -37,7 +37,7 @@ DECODING = 2
 """Raised when a model's answers are decoded in another way, so that an evaluation never mixes both."""
 
 Question = tuple[str, ...]
-Answer = str | State | LogProb
+Answer = str | tuple[str, ...] | State | LogProb
 
 
 class AnswerCache:
@@ -121,9 +121,11 @@ def digest(kind: str, question: Question) -> str:
 
 
 def encode_answer(answer: Answer) -> Any:
-    """An answer as JSON: a text, [nats, tokens], or a state as {"text"} or {"picture"}."""
+    """An answer as JSON: a text, several as {"texts"}, [nats, tokens], or a state as {"text"} or {"picture"}."""
     if isinstance(answer, str):
         return answer
+    if isinstance(answer, tuple):
+        return {"texts": list(answer)}
     if isinstance(answer, LogProb):
         return [answer.total, answer.tokens]
     if answer.picture is None:
@@ -137,6 +139,8 @@ def decode_answer(encoded: Any) -> Answer:
         return encoded
     if isinstance(encoded, list):
         return LogProb(*encoded)
+    if "texts" in encoded:
+        return tuple(encoded["texts"])
     if "text" in encoded:
         return State(encoded["text"])
     return State(picture=Picture(encoded=base64.b64decode(encoded["picture"])))

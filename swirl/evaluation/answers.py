@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from swirl import pictures
 from swirl.evaluation.answer_cache import AnswerCache, digest
 from swirl.evaluation.best_of import sample_best_of_n
 from swirl.evaluation.progress import ProgressTracker
-from swirl.evaluation.protocols import EvaluatedModel, GuessCheckingModel
+from swirl.evaluation.protocols import ActionSamplingModel, EvaluatedModel, GuessCheckingModel
 from swirl.models.results import LogProb
 from swirl.progress import ProgressCallback
 from swirl.states import State, Transition
@@ -18,17 +18,29 @@ Question = TypeVar("Question", bound=tuple[str, ...])
 Answer = TypeVar("Answer")
 
 ROWS_AT_ONCE = 256
-"""Rows given to the model between two progress reports; the model splits them into batches of its own."""
+"""Rows given to the model at once, unless it names another number; the model splits them into batches of its own."""
+
+FOLLOW_UP_SHARE = 0.6
+"""The share of inferred actions and of predictions that are expected to be wrong before they are known."""
+
+PROGRESS_KINDS = {
+    "actions": "actions",
+    "states": "states",
+    "best": "states",
+    "groups": "actions",
+    "scores": "scores",
+}
+"""The kind of question by which each kind of answer is timed."""
 
 
 class ModelAnswers:
     """Greedy answers and log-probabilities of one model, stored by question; states are identified by their keys.
 
     New questions go to the model together, short ones first, so that a batch holds rows of similar length. `progress`
-    receives what is being computed and the share that is done, from 0 to 1: of this kind of question, or, if the total
-    number of questions is given as `expected`, of the whole evaluation. With a `cache` the answers of an earlier
-    attempt are read from its file, and new ones are written to it. `watch` is called before each batch; an exception
-    from it ends the work.
+    receives what is being computed and the share that is done, from 0 to 1: of this kind of question, or, if the
+    numbers of questions by kind (`progress.RELATIVE_COST`) are given as `expected`, of the whole evaluation. With a
+    `cache` the answers of an earlier attempt are read from its file, and new ones are written to it. `watch` is called
+    before each batch; an exception from it ends the work.
     """
 
     def __init__(
@@ -38,18 +50,20 @@ class ModelAnswers:
         progress: ProgressCallback | None = None,
         *,
         cache: AnswerCache | None = None,
-        expected: float | None = None,
+        expected: Mapping[str, float] | None = None,
         watch: Callable[[], None] | None = None,
     ) -> None:
         self.model, self.seed, self.progress, self.cache, self.watch = model, seed, progress, cache, watch
-        self.tracker = None if expected is None else ProgressTracker(progress, expected)
+        self.tracker = None if expected is None else ProgressTracker(progress, dict(expected))
         self._known: dict[str, State] = {}
         self._actions: dict[tuple[str, str], str] = {}
         self._states: dict[tuple[str, str], State] = {}
         self._best: dict[tuple[str, str, str], State] = {}
+        self._groups: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._scores: dict[tuple[str, ...], LogProb] = {}
         self._observed_next_state: dict[str, str] = {}
         self._guessed_action: dict[tuple[str, str], str] = {}
+        self._true_action_towards: dict[str, str] = {}
         self._unsaved_scores: list[tuple[str, tuple[str, ...], Any]] = []
 
     def remember_observed(self, transitions: Sequence[Transition], actions: Sequence[str] | None) -> None:
@@ -62,6 +76,49 @@ class ModelAnswers:
             self._observed_next_state[x] = y
             if actions is not None:
                 self._guessed_action[x, y] = actions[index]
+                self._true_action_towards.setdefault(y, actions[index])
+
+    def expect(self, expected: Mapping[str, float]) -> None:
+        """Correct how many questions of each kind there will be, if the share of the whole evaluation is reported."""
+        if self.tracker is not None:
+            self.tracker.expect(expected)
+
+    def adjust_expected(self, kind: str, questions: float) -> None:
+        """Correct the number of expected questions of a kind by so many, as `expect` does for all."""
+        if self.tracker is not None:
+            self.tracker.adjust(kind, questions)
+
+    def count_new_predictions(self, states: Sequence[State], actions: Sequence[str]) -> int:
+        """How many next states of these (x, z) have not been asked for yet."""
+        return len({(self.key(x), z) for x, z in zip(states, actions, strict=True)} - self._states.keys())
+
+    def before_pass(self) -> None:
+        """To be called before each pass of the model: reports the progress, and lets `watch` end the work."""
+        if self.tracker is not None:
+            self.tracker.tick()
+        if self.watch is not None:
+            self.watch()
+
+    def count_follow_ups(
+        self, transitions: Sequence[Transition], true_actions: Sequence[str] | None
+    ) -> tuple[float, float]:
+        """How many predictions follow from inferred actions, and how many actions are read back from predictions.
+
+        None does where an inferred action is the true one, or a prediction the observed next state. What is not
+        answered yet is estimated.
+        """
+        pairs = [(self.key(t.state), self.key(t.next_state)) for t in transitions]
+        inferred = [self._actions.get(pair) for pair in pairs]
+        if None in inferred:
+            share = 1.0 if true_actions is None else FOLLOW_UP_SHARE
+            return share * len(pairs), FOLLOW_UP_SHARE * len(pairs)
+        under_inferred = {(x, z) for (x, _), z in zip(pairs, inferred, strict=True)}
+        under_true = set() if true_actions is None else {(x, z) for (x, _), z in zip(pairs, true_actions, strict=True)}
+        predicted = [self._states.get((x, z)) for (x, _), z in zip(pairs, inferred, strict=True)]
+        if None in predicted:
+            return float(len(under_inferred - under_true)), FOLLOW_UP_SHARE * len(pairs)
+        read_back = {(x, self.key(state)) for (x, _), state in zip(pairs, predicted, strict=True)} - set(pairs)
+        return float(len(under_inferred - under_true)), float(len(read_back))
 
     def key(self, state: State) -> str:
         """A state's key (a text is its own key); `state` returns the state for it."""
@@ -78,17 +135,10 @@ class ModelAnswers:
         asked = [(self.key(x), self.key(y)) for x, y in zip(states, next_states, strict=True)]
 
         def compute(rows: Sequence[tuple[str, str]]) -> list[str]:
-            guessed = (
-                [row for row in rows if row in self._guessed_action]
-                if isinstance(self.model, GuessCheckingModel)
-                else []
-            )
-            answers = dict(zip(guessed, self._checked_actions(guessed), strict=True)) if guessed else {}
-            rest = [row for row in rows if row not in answers]
-            pairs = [(self.state(x), self.state(y)) for x, y in rest]
-            inferred = self.model.infer(pairs, alternatives=1, seed=self.seed) if pairs else []
-            answers |= {row: inference.action for row, inference in zip(rest, inferred, strict=True)}
-            return [answers[row] for row in rows]
+            if isinstance(self.model, GuessCheckingModel):
+                return self._checked_actions(rows)
+            pairs = [(self.state(x), self.state(y)) for x, y in rows]
+            return [inference.action for inference in self.model.infer(pairs, alternatives=1, seed=self.seed)]
 
         return self._answer_questions("actions", self._actions, asked, compute, "inferring actions")
 
@@ -111,11 +161,26 @@ class ModelAnswers:
         asked = [(str(n), self.key(x), z) for x, z in zip(states, actions, strict=True)]
 
         def compute(rows: Sequence[tuple[str, ...]]) -> list[State]:
-            # Each batch has a seed of its own, which is the same every time it is asked.
-            seed = self.seed + int(digest("best", rows[0])[:8], 16)
+            seed = self._batch_seed("best", rows)
             return sample_best_of_n(self.model, [self.state(x) for _, x, _ in rows], [z for _, _, z in rows], n, seed)
 
         return self._answer_questions("best", self._best, asked, compute, f"drawing the best of {n}", weight=n)
+
+    def sampled_actions(self, states: Sequence[State], next_states: Sequence[State], n: int) -> list[tuple[str, ...]]:
+        """For each pair (x, y) `n` actions that the IDM samples at temperature 1; for an ActionSamplingModel only."""
+        asked = [(str(n), self.key(x), self.key(y)) for x, y in zip(states, next_states, strict=True)]
+
+        def compute(rows: Sequence[tuple[str, str, str]]) -> list[tuple[str, ...]]:
+            assert isinstance(self.model, ActionSamplingModel)
+            pairs = [(self.state(x), self.state(y)) for _, x, y in rows]
+            sampled = self.model.sample_actions(pairs, n, seed=self._batch_seed("groups", rows))
+            return [tuple(group) for group in sampled]
+
+        return self._answer_questions("groups", self._groups, asked, compute, "sampling actions", weight=n)
+
+    def _batch_seed(self, kind: str, rows: Sequence[tuple[str, ...]]) -> int:
+        """The seed of a batch: its own, and the same every time it is asked."""
+        return self.seed + int(digest(kind, rows[0])[:8], 16)
 
     def forward_log_prob(
         self, states: Sequence[State], actions: Sequence[str], next_states: Sequence[State]
@@ -163,8 +228,11 @@ class ModelAnswers:
         return [state for state, _ in checked]
 
     def _checked_actions(self, rows: Sequence[tuple[str, str]]) -> list[str]:
-        """The greedy actions. The guess to check is the true action, or the one the next state was predicted from."""
-        guesses = [self._guessed_action[row] for row in rows]
+        """The greedy actions. The guess to check is the true action, or the one the next state was predicted from.
+
+        For a next state from elsewhere it is the true action that led to it there, or else the empty one.
+        """
+        guesses = [self._guessed_action.get(row, self._true_action_towards.get(row[1], "")) for row in rows]
         checked = self.model.infer_with_guesses([(self.state(x), self.state(y)) for x, y in rows], guesses)
         asked = [("inverse", x, y, guess) for (x, y), guess in zip(rows, guesses, strict=True)]
         self._remember_scores(asked, [score for _, score in checked])
@@ -186,21 +254,29 @@ class ModelAnswers:
         what: str,
         weight: float = 1.0,
     ) -> list[Answer]:
-        new = sorted(self._unanswered_questions(kind, known, asked, weight), key=lambda row: sum(map(len, row)))
-        for start in range(0, len(new), ROWS_AT_ONCE):
+        progress_kind = PROGRESS_KINDS[kind]
+        new = sorted(self._unanswered_questions(kind, known, asked, progress_kind, weight), key=batch_order)
+        size = max(1, int(getattr(self.model, "rows_at_once", ROWS_AT_ONCE) // weight))
+        for start in range(0, len(new), size):
+            rows = new[start : start + size]
+            rest = len(new) - start - len(rows)
+            if self.tracker is not None:
+                self.tracker.start_batch(progress_kind, weight * len(rows), weight * rest, what)
             if self.watch is not None:
                 self.watch()
-            rows = new[start : start + ROWS_AT_ONCE]
             answers = compute(rows)
             known.update(zip(rows, answers, strict=True))
             if self.cache is not None:
                 self.cache.add([*((kind, *pair) for pair in zip(rows, answers, strict=True)), *self._unsaved_scores])
             self._unsaved_scores.clear()
-            self._report_progress(start + len(rows), len(new), weight * len(rows), weight, what)
+            if self.tracker is not None:
+                self.tracker.end_batch()
+            elif self.progress is not None:
+                self.progress((start + len(rows)) / len(new), what)
         return [known[row] for row in asked]
 
     def _unanswered_questions(
-        self, kind: str, known: dict[Question, Answer], asked: Sequence[Question], weight: float
+        self, kind: str, known: dict[Question, Answer], asked: Sequence[Question], progress_kind: str, weight: float
     ) -> list[Question]:
         """The questions without an answer, after taking over the cached answers of an earlier attempt."""
         new = [row for row in dict.fromkeys(asked) if row not in known]
@@ -209,11 +285,16 @@ class ModelAnswers:
         cached = {row: answer for row in new if (answer := self.cache.get(kind, row)) is not None}
         known.update(cached)
         if self.tracker is not None:
-            self.tracker.done += weight * len(cached)
+            self.tracker.count_known(progress_kind, weight * len(cached))
         return [row for row in new if row not in cached]
 
-    def _report_progress(self, done: int, total: int, gained: float, weight: float, what: str) -> None:
-        if self.tracker is not None:
-            self.tracker.advance(gained, weight * (total - done), what)
-        elif self.progress is not None:
-            self.progress(done / total, what)
+
+def batch_order(question: tuple[str, ...]) -> tuple[int, str, str, int]:
+    """The key that sorts questions by length, with next states of the same transition one after another.
+
+    The model computes only once what the prompts of neighbours have in common.
+    """
+    if question[0] == "forward" and len(question) == 4:
+        _, x, z, y = question
+        return len(x) + len(y), x, y, len(z)
+    return sum(map(len, question)), "", "", 0

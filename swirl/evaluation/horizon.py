@@ -17,6 +17,9 @@ REPORTED_MEASURES = ("exact_match", "psnr")
 MAX_STARTS = 1000
 """The most transitions from which rollouts start: each costs as many predictions as there are steps."""
 
+NEW_SHARE = 0.75
+"""The share of a step's predictions that lead to new questions in the next one, for the time left."""
+
 Columns = dict[str, list[float | None]]
 
 
@@ -29,15 +32,27 @@ def score_rollouts(rows: EvaluatedRows, seed: int = 0) -> Columns:
     """
     reached = {i: rows.states[i] for i in rows.sample_indices(MAX_STARTS, seed)}
     columns: Columns = {}
-    for steps, last_transition in step_windows(rows, seed).items():
+    windows = step_windows(rows, seed)
+    expected = expected_predictions(windows)
+    for steps, last_transition in windows.items():
         window = {i: j for i, j in last_transition.items() if i in reached}
-        imagined = rows.answers.next_states(
-            [reached[i] for i in window], [rows.inferred_actions[j] for j in window.values()]
-        )
+        states, actions = [reached[i] for i in window], [rows.inferred_actions[j] for j in window.values()]
+        if steps > 1:
+            asked = rows.answers.count_new_predictions(states, actions)
+            rows.answers.adjust_expected("states", asked - expected[steps])
+        imagined = rows.answers.next_states(states, actions)
         reached = dict(zip(window, imagined, strict=True))
         keys = dict(zip(window, rows.keys(imagined), strict=True))
         columns |= score_step(rows, steps, window, keys.__getitem__)
     return columns
+
+
+def expected_predictions(windows: Mapping[int, Mapping[int, int]]) -> dict[int, float]:
+    """About how many new predictions each T > 1 asks for, from `step_windows`; for the time left.
+
+    Rollouts meet in the same state, or reach an observed one whose prediction is known.
+    """
+    return {steps: NEW_SHARE ** (steps - 1) * len(window) for steps, window in windows.items() if steps > 1}
 
 
 def score_copies(rows: EvaluatedRows, seed: int = 0) -> Columns:

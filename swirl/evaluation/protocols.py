@@ -53,6 +53,15 @@ class GuessCheckingModel(Protocol):
     ) -> list[tuple[str, LogProb]]: ...
 
 
+@runtime_checkable
+class ActionSamplingModel(Protocol):
+    """A model that can sample actions; `swirl.models.WorldModel` is one."""
+
+    def sample_actions(
+        self, transitions: Sequence[tuple[State, State]], n: int, *, temperature: float = 1.0, seed: int = 0
+    ) -> list[list[str]]: ...
+
+
 @contextmanager
 def limit_prediction_length(model: EvaluatedModel, states: Sequence[State]) -> Iterator[None]:
     """Limit predictions to a little more than the longest of these observed states while the block runs.

@@ -13,6 +13,7 @@ import numpy as np
 
 from swirl.errors import SwirlError
 from swirl.evaluation import (
+    action_health,
     action_perplexity,
     bert_score,
     best_of_metrics,
@@ -29,13 +30,16 @@ from swirl.evaluation.bootstrap import Estimate
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_rules import assess_actions
 from swirl.evaluation.metrics import compute_metrics, scores_per_transition
-from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
+from swirl.evaluation.protocols import ActionSamplingModel, EvaluatedModel, limit_prediction_length
 from swirl.evaluation.text_metrics import same_words
 from swirl.progress import ProgressCallback
 from swirl.states import StateSequence, Transition
 
 HELD_OUT_MEASURES = ("exact_match", "psnr")
 """The measures of a predicted state that are computed after every training phase, where the states have them."""
+
+DISTINCT_SAMPLES = 3.0
+"""How many of the actions that are sampled for a transition are expected to differ; for the time left."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,13 @@ def evaluate(
     if not transitions:
         raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
     true_actions = align_true_actions(transitions, load_true_actions(home, data))
-    expected = expected_questions(len(transitions), true_actions is not None, best_of)
-    answers = ModelAnswers(model, seed, progress, cache=cache, expected=expected, watch=watch)
+    answers = ModelAnswers(model, seed, progress, cache=cache, expected={}, watch=watch)
     answers.remember_observed(transitions, true_actions)
     rows = EvaluatedRows(transitions, true_actions, answers)
-    with limit_prediction_length(model, rows.next_states), watch_passes(model, watch):
+    answers.expect(expected_questions(rows, best_of, seed))
+    with limit_prediction_length(model, rows.next_states), watch_passes(model, answers.before_pass):
         prefetch_predictions(rows)
+        answers.expect(expected_questions(rows, best_of, seed))
         columns = {**scores_per_transition(rows, seed), **best_of_metrics.score_best_of_n(rows, best_of)}
         metrics = compute_metrics(rows, columns, seed)
     sequences_used = len({t.sequence_id for t in transitions})
@@ -112,21 +117,24 @@ def describe_metrics(model: EvaluatedModel, metrics: Mapping[str, Estimate], tra
     return (verdict, *(sentence for name, sentence in scoring_models.items() if name in metrics and sentence))
 
 
-def expected_questions(transitions: int, known: bool, best_of: int) -> float:
-    """Roughly how many transition-length questions an evaluation asks the model; used to estimate the time left.
+def expected_questions(rows: EvaluatedRows, best_of: int, seed: int) -> dict[str, float]:
+    """How many questions of each kind (`progress.RELATIVE_COST`) an evaluation asks the model; for the time left.
 
-    `known` says whether the true actions are known.
+    What depends on the model's answers is estimated while they are unknown, and counted afterwards.
     """
-    caps = (
-        leakage.MAX_STITCHED,
-        leakage.MAX_STITCHED,
-        controllability.MAX_SWAPPED,
-        leakage.MAX_ABLATED,
-        *[horizon.MAX_STARTS] * 3,
-    )
-    greedy = 3.0 if known else 3.5  # a prediction, an action, and the follow-up questions where one of them is wrong
-    sampled = best_of * (1 + known) if best_of > 1 else 0
-    return (greedy + sampled) * transitions + sum(min(transitions, cap) for cap in caps)
+    n, known = len(rows.transitions), rows.true_actions is not None
+    stitched, swapped = min(n, leakage.MAX_STITCHED), min(n, controllability.MAX_SWAPPED)
+    ablated, grouped = min(n, leakage.MAX_ABLATED), min(n, action_health.MAX_SAMPLED)
+    if not isinstance(rows.answers.model, ActionSamplingModel):
+        grouped = 0
+    cycle_states, read_back = rows.answers.count_follow_ups(rows.transitions, rows.true_actions)
+    rollouts = sum(horizon.expected_predictions(horizon.step_windows(rows, seed)).values())
+    sampled = best_of * (1 + known) * n if best_of > 1 else 0
+    return {
+        "states": n * known + cycle_states + stitched + rollouts + sampled,
+        "actions": n + read_back + stitched + action_health.GROUP_SIZE * grouped,
+        "scores": swapped + stitched + ablated + DISTINCT_SAMPLES * grouped,
+    }
 
 
 def prefetch_predictions(rows: EvaluatedRows) -> None:
@@ -136,13 +144,18 @@ def prefetch_predictions(rows: EvaluatedRows) -> None:
 
 
 @contextmanager
-def watch_passes(model: EvaluatedModel, watch: Callable[[], None] | None) -> Iterator[None]:
+def watch_passes(model: EvaluatedModel, watch: Callable[[], None]) -> Iterator[None]:
     """Have the model call `watch` before each of its own passes too, if it supports that (`check_interrupt`)."""
     original = getattr(model, "check_interrupt", None)
-    if watch is None or original is None:
+    if original is None:
         yield
         return
-    model.check_interrupt = watch
+
+    def check() -> None:
+        original()
+        watch()
+
+    model.check_interrupt = check
     try:
         yield
     finally:
@@ -188,12 +201,14 @@ def held_out_scores(
     inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`. For
     pictures, each exact match of states comes with a `psnr` (dB).
     """
-    # A prediction, an inferred action, and the questions that follow where one of them is wrong.
-    expected = (3.0 if true_actions is not None else 2.5) * len(transitions)
-    rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress, expected=expected))
-    rows.answers.remember_observed(transitions, true_actions)
+    answers = ModelAnswers(model, progress=progress, expected={})
+    answers.remember_observed(transitions, true_actions)
+    rows = EvaluatedRows(list(transitions), true_actions, answers)
+    follow_ups, _ = answers.count_follow_ups(transitions, true_actions)
+    predictions = len(transitions) * (true_actions is not None) + follow_ups
+    answers.expect({"states": predictions, "actions": len(transitions)})
     scores: dict[str, list[float]] = {}
-    with limit_prediction_length(model, rows.next_states):
+    with limit_prediction_length(model, rows.next_states), watch_passes(model, answers.before_pass):
         prefetch_predictions(rows)
         scores["forward/log_prob"] = forward.log_prob(rows)
         measures = {name: rows.measures[name] for name in HELD_OUT_MEASURES if name in rows.measures}

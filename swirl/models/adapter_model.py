@@ -36,7 +36,7 @@ from swirl.states import State
 
 Role = Literal["fwm", "idm"]
 Answer = Literal["state", "action"]
-ROWS_AT_ONCE = 128
+ROWS_AT_ONCE, LARGE_ROWS_AT_ONCE_ON_CPU = 128, 64
 
 
 class AdaptedModel:
@@ -79,6 +79,11 @@ class AdaptedModel:
     def kind(self) -> str:
         """The kind of its states: "text" or "image"."""
         return self.codec.kind
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many questions to ask at once: enough to keep the machine busy, and few enough to see progress."""
+        return ROWS_AT_ONCE if self.device.type != "cpu" or self._is_small else LARGE_ROWS_AT_ONCE_ON_CPU
 
     def token_support(self, answer: Answer) -> TokenSupport:
         """The ids that an answer may contain: in an image model codes only for a state, words only for an action."""

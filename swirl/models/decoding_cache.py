@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 GROWTH = 64  # columns by which the cache grows
 
@@ -32,6 +32,19 @@ class DecodingCache:
         """A copy that holds these rows, in this order."""
         return DecodingCache(
             [layer.index_select(0, rows) for layer in self.keys], [layer.index_select(0, rows) for layer in self.values]
+        )
+
+    @classmethod
+    def join(cls, caches: Sequence[DecodingCache]) -> DecodingCache:
+        """One cache with the rows of all, in order."""
+        columns = max(cache.keys[0].shape[2] for cache in caches)
+
+        def stack(layers: Sequence[torch.Tensor]) -> torch.Tensor:
+            return torch.cat([pad(layer, (0, 0, 0, columns - layer.shape[2])) for layer in layers])
+
+        return cls(
+            [stack(layers) for layers in zip(*(cache.keys for cache in caches), strict=True)],
+            [stack(layers) for layers in zip(*(cache.values for cache in caches), strict=True)],
         )
 
     def grow(self, columns: int) -> None:

@@ -72,7 +72,21 @@ def decode_on_cache(
     """Decode all rows greedily; returns log P of each token of each guess."""
     device = next(model.parameters()).device
     sampler = SpeculativeSampler(model, sampling, end_ids, support, None)
-    limit = min(scoring_token_limit(device.type), cache_room(device) // cache_bytes(model))
+    room = cache_room(device) // cache_bytes(model)
+    limit = min(scoring_token_limit(device.type), room)
+    longest = max(
+        len(prompt) + max(len(row.draft), sampling.max_tokens) for prompt, row in zip(prompts, rows, strict=True)
+    )
+    waiting: list[SpeculativeRow] = []
+    caches: list[DecodingCache] = []
+
+    def finish_waiting() -> None:
+        """Decode the rows whose guess was wrong; many at once, because a pass costs little more for it."""
+        if waiting:
+            sampler.continue_rows(waiting, DecodingCache.join(caches), check_interrupt)
+        waiting.clear()
+        caches.clear()
+
     # The last token of a packed row is not an input, so that each row ends with one more.
     packed_rows = [
         Row([*prompt, *row.draft, support.low], len(row.draft) + 1) for prompt, row in zip(prompts, rows, strict=True)
@@ -92,8 +106,11 @@ def decode_on_cache(
             row.accept_tokens(likeliest.tolist(), len(row.draft), support, end_ids, sampling.max_tokens)
         unfinished = [index for index, row in enumerate(members) if not row.done]
         if unfinished:
-            rest = cache.select(torch.tensor(unfinished, device=device))
-            sampler.continue_rows([members[index] for index in unfinished], rest, check_interrupt)
+            if (len(waiting) + len(unfinished)) * longest > room:
+                finish_waiting()
+            waiting.extend(members[index] for index in unfinished)
+            caches.append(cache.select(torch.tensor(unfinished, device=device)))
+    finish_waiting()
     return scores
 
 
