@@ -49,6 +49,7 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, float]]:
     monkeypatch.setattr(thread_count, "measure_thread_counts", lambda work, counts: dict(taken))
     monkeypatch.setattr(thread_count, "RECHECK_SECONDS", 0.0)
     monkeypatch.setattr(thread_count, "MIN_RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr(thread_count, "MAX_MEASURING_SHARE", float("inf"))
     with thread_count.restored_thread_count():
         yield taken
 
