@@ -17,6 +17,7 @@ from studio.view_models.formatting import (
     pluralize,
 )
 from swirl.history import UNFINISHED_STATUSES, Run
+from swirl.models.checkpoints import short_name
 from swirl.models.precision import describe_precision
 from swirl.settings import SETTING_FIELDS, Settings
 from swirl.training.diagnostics import RESTART_PHRASE
@@ -36,7 +37,7 @@ STATUS_LABELS = {
 def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:
     """The model, data and seed: `tiny-household on household, 400 sequences, seed 11`."""
     size = f", {pluralize(sequences, 'sequence')}" if sequences is not None else ""
-    return f"{settings.model} on {settings.data}{size}, seed {settings.seed}"
+    return f"{short_name(settings.model)} on {settings.data}{size}, seed {settings.seed}"
 
 
 def describe_method(settings: Settings) -> str:

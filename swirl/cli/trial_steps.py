@@ -94,7 +94,7 @@ class Trial:
 
         A text world gets SmolLM2 if it is installed and no other model is asked for.
         """
-        from swirl.models.gguf_files import INSTALL_LLM, SMOLLM2, is_smollm2_ready
+        from swirl.models.gguf_files import INSTALL_SMOLLM2, SMOLLM2, is_smollm2_ready
         from swirl.presets import get_preset
 
         if self.kind == "text" and changes.get("model", SMOLLM2) == SMOLLM2 and is_smollm2_ready():
@@ -103,7 +103,8 @@ class Trial:
         else:
             if self.kind == "text" and "model" not in changes:
                 self.out.print_note(
-                    f"{self.name}: a small model is made from the states; a pretrained one is taken after {INSTALL_LLM}"
+                    f"{self.name}: a small model is made from the states; "
+                    f"to have a pretrained one taken instead, run: {INSTALL_SMOLLM2}"
                 )
             settings = get_preset(TRIAL_PRESETS[self.kind]).settings.replace(FEW_STEPS)
         labels = str((self.folder / "labels.jsonl").resolve())
