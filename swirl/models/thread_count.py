@@ -1,8 +1,8 @@
 """Chooses the number of CPU threads by measuring a short pass of the model, again while other work comes and goes.
 
-More threads are not always faster: a small model is done before a second thread has started, and beside other work
-threads wait for each other. `swirl` has them sleep while they wait (OMP_WAIT_POLICY), which is read when torch is
-imported. If OMP_NUM_THREADS is set, nothing is measured and that number is used.
+More threads are not always faster: a small model is done before a second thread has started. Beside other work they are
+slower by far, for a thread that waits for another keeps its core busy, and the other gets none. If OMP_NUM_THREADS is
+set, nothing is measured and that number is used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import median
@@ -19,6 +20,7 @@ from weakref import WeakKeyDictionary
 import psutil
 import torch
 
+from swirl import devices
 from swirl.models.token_sampling import SamplingConfig
 
 DEFAULT_THREAD_COUNT = torch.get_num_threads()
@@ -29,6 +31,7 @@ FIRST_TOKENS, MAX_TOKENS, ROW_TOKENS = 16, 4096, 64  # of a pass: the first, the
 MAX_GROWTH = 8  # of a pass from one attempt at its length to the next
 SAMPLED_TOKENS = 4  # that a pass samples one by one after each row
 ROUNDS = 3  # passes with each number of threads, in turns; their median counts
+HOPELESS = 2.0  # times as long as the fastest pass: not worth another try
 
 # Fewer threads win if they take at most this many times as long; more must gain that much. Between the two nothing
 # changes, or the number would swing to and fro.
@@ -37,6 +40,8 @@ RECHECK_SECONDS = 120.0
 MAX_MEASURING_SHARE = 0.01  # of the time, from the second measurement on
 SLOW_STEP = 1.5  # times as long as steps have been since the last measurement: measure again at once,
 MIN_RECHECK_SECONDS = 20.0  # but not more often than this
+LOOK_SECONDS = 2.0  # between looks at the load of other processes
+TOLERATED_LOAD = 0.4  # of a core; from there on a thread makes room, since beside it others get only a part of one
 
 
 def candidate_counts() -> list[int]:
@@ -66,10 +71,12 @@ def representative_pass(model: Any) -> Callable[[], object]:
 
     tokens = FIRST_TOKENS
     work = build(tokens)
-    work()  # what is computed only once does not count
-    while (seconds := time_once(work)) < PASS_SECONDS / 2 and tokens < MAX_TOKENS:
-        tokens = min(MAX_TOKENS, round(tokens * min(MAX_GROWTH, PASS_SECONDS / seconds)))
-        work = build(tokens)
+    with restored_thread_count():
+        torch.set_num_threads(1)  # never far slower than another number
+        work()  # what is computed only once does not count
+        while (seconds := time_once(work)) < PASS_SECONDS / 2 and tokens < MAX_TOKENS:
+            tokens = min(MAX_TOKENS, round(tokens * min(MAX_GROWTH, PASS_SECONDS / seconds)))
+            work = build(tokens)
     return work
 
 
@@ -86,11 +93,17 @@ def time_once(work: Callable[[], object]) -> float:
 
 
 def measure_thread_counts(work: Callable[[], object], counts: Sequence[int]) -> dict[int, float]:
-    """The median seconds of `work` with each number of threads; the calling thread's own number is restored."""
+    """The median seconds of `work` with each number of threads; the calling thread's own number is restored.
+
+    A number with which a pass took far longer than with another is not tried again.
+    """
     seconds: dict[int, list[float]] = {count: [] for count in counts}
     with restored_thread_count():
         for _ in range(ROUNDS):
             for count in counts:
+                fastest = min((taken for times in seconds.values() for taken in times), default=math.inf)
+                if seconds[count] and min(seconds[count]) > HOPELESS * fastest:
+                    continue
                 torch.set_num_threads(count)
                 seconds[count].append(time_once(work))
     return {count: median(times) for count, times in seconds.items()}
@@ -110,37 +123,42 @@ def choose_thread_count(seconds: Mapping[int, float], current: int | None = None
 
 
 class ThreadTuner:
-    """Keeps the number of threads that one model computes with. Call it from the thread that computes.
+    """Keeps the number of threads that one model computes with suitable. Call it from the thread that computes.
 
-    `count` is that number, None on a GPU. A small model gets one thread for inference; its training is measured.
+    `count` is that number, None on a GPU. A small model gets one thread for inference; its training is measured. While
+    others keep cores busy, fewer threads compute than were measured, at once: each layer of the model looks.
     """
 
     def __init__(self, model: Any, *, training: bool = False) -> None:
-        self.model = model
+        self._model = weakref.ref(model)
         self.count: int | None = None
-        self.is_measured = False
-        self._measured_at = -math.inf
+        self._is_measured = self._is_measuring = False
+        self._measured_at = self._looked_at = -math.inf
         self._measuring_seconds = 0.0
         self._step_seconds: float | None = None
         if model.device.type != "cpu":
             return
-        self.count = DEFAULT_THREAD_COUNT
+        self.count = self._measured_count = DEFAULT_THREAD_COUNT
         if os.environ.get(FIXED_BY):
             return
         if getattr(model, "is_small", False) and not training:
             self.count = 1
         elif getattr(model, "is_trainable", False):
-            self.is_measured = len(candidate_counts()) > 1
+            self._is_measured = len(candidate_counts()) > 1
+        if self._is_measured:
+            self._others = devices.OtherLoad()
+            for layer in decoder_layers(model.model):
+                layer.register_forward_pre_hook(self._look)
 
     def apply(self) -> None:
         """Set the calling thread's number, measuring it first if the last measurement is missing or old."""
-        if self.is_measured and time.monotonic() - self._measured_at >= self._recheck_after(RECHECK_SECONDS):
+        if self._is_measured and time.monotonic() - self._measured_at >= self._recheck_after(RECHECK_SECONDS):
             self._measure()
         torch.set_num_threads(self.count or DEFAULT_THREAD_COUNT)
 
     def after_step(self, seconds: float) -> bool:
         """Take in how long a training step took, and measure again if it is time. Returns whether it measured."""
-        if not self.is_measured:
+        if not self._is_measured:
             return False
         usual = self._step_seconds
         self._step_seconds = seconds if usual is None else 0.8 * usual + 0.2 * seconds
@@ -159,6 +177,20 @@ class ThreadTuner:
         fixed = f" ({FIXED_BY})" if os.environ.get(FIXED_BY) else ""
         return f"{self.count} thread{'s' if self.count > 1 else ''}{fixed}"
 
+    def _look(self, *_: Any) -> None:
+        """Before a layer's pass: use no more threads than there are cores without other work."""
+        now = time.monotonic()
+        if self._is_measuring or now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        self.count = min(self._measured_count, self._free_cores())
+        if torch.get_num_threads() != self.count:
+            torch.set_num_threads(self.count)
+
+    def _free_cores(self) -> int:
+        """The cores without other work, at least one."""
+        return max(1, math.floor((os.cpu_count() or 1) - self._others.busy_cores() + TOLERATED_LOAD))
+
     def _recheck_after(self, seconds: float) -> float:
         """The seconds to wait between measurements, so that they take no more than their share of the time."""
         return max(seconds, self._measuring_seconds / MAX_MEASURING_SHARE)
@@ -166,11 +198,27 @@ class ThreadTuner:
     def _measure(self) -> None:
         started = time.monotonic()
         current = None if math.isinf(self._measured_at) else self.count
-        seconds = measure_thread_counts(representative_pass(self.model), candidate_counts())
-        self.count = choose_thread_count(seconds, current)
+        self._is_measuring = True
+        try:
+            work = representative_pass(self._model())
+            free = self._free_cores()
+            # More threads than free cores are slower by far, and take long to measure.
+            counts = [count for count in candidate_counts() if count <= free]
+            if len(counts) > 1:
+                self._measured_count = choose_thread_count(measure_thread_counts(work, counts), current)
+        finally:
+            self._is_measuring = False
+        self.count = min(self._measured_count, free)
         self._measured_at = time.monotonic()
         self._measuring_seconds = self._measured_at - started
         self._step_seconds = None
+
+
+def decoder_layers(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """The layers of the language model: the members of lists of modules that contain adapters."""
+    lists = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
+    members = [member for modules in lists for member in modules]
+    return [member for member in members if any("lora_A" in name for name, _ in member.named_modules())]
 
 
 _tuners: WeakKeyDictionary[Any, ThreadTuner] = WeakKeyDictionary()

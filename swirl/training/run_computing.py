@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from swirl.history import History
 from swirl.models.placement import pick_device
@@ -12,6 +13,8 @@ from swirl.models.world_model import WorldModel
 from swirl.settings import Settings
 
 log = logging.getLogger("swirl")
+
+SECONDS_BETWEEN_NOTES = 60.0  # the load of a machine may change every few seconds
 
 
 def precision_for_run(history: History, run_id: str, settings: Settings) -> str:
@@ -37,6 +40,7 @@ class RunComputing:
         self.tuner = ThreadTuner(world, training=True)
         self.precision = "4bit" if settings.precision == "4bit" else world.describe()["precision"]
         self._recorded_count: int | None = None
+        self._recorded_at = 0.0
 
     def start(self) -> None:
         """Choose the number of threads, and record it with the number format."""
@@ -59,11 +63,11 @@ class RunComputing:
 
     def _say_if_changed(self) -> None:
         before = self._recorded_count
-        if self.tuner.count != before:
+        if self.tuner.count != before and time.monotonic() - self._recorded_at >= SECONDS_BETWEEN_NOTES:
             log.info("%s from here on, %s before", self.tuner.describe(), before)
             self._record_threads()
 
     def _record_threads(self) -> None:
-        self._recorded_count = self.tuner.count
+        self._recorded_count, self._recorded_at = self.tuner.count, time.monotonic()
         if self.is_main_process:
             self.history.update_run(self.run_id, threads=self.tuner.count)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from swirl import devices
 from swirl.models import load_world_model, thread_count
 from swirl.models.thread_count import ThreadTuner, choose_thread_count
 from swirl.models.world_model import WorldModel
@@ -31,7 +30,9 @@ def world(tiny_base: Path, tmp_path: Path) -> WorldModel:
 
 @pytest.fixture
 def seconds(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
-    """What each number of threads takes, to be changed by the test."""
+    """What each number of threads takes on a machine without other work, to be changed by the test."""
+    monkeypatch.setattr(devices.OtherLoad, "busy_cores", lambda self: 0.0)
+    monkeypatch.setattr(thread_count.os, "cpu_count", lambda: 2)
     taken = {1: 1.0, 2: 0.6}
     monkeypatch.setattr(thread_count, "representative_pass", lambda model: lambda: None)
     monkeypatch.setattr(thread_count, "measure_thread_counts", lambda work, counts: dict(taken))
@@ -119,6 +120,30 @@ def test_measuring_takes_no_more_than_its_share(world: WorldModel, seconds, cloc
     assert tuner.after_step(1.0)
 
 
+def test_no_more_threads_than_free_cores_are_tried(world: WorldModel, seconds, clock, monkeypatch) -> None:
+    def fail(work: object, counts: object) -> dict[int, float]:
+        raise AssertionError
+
+    monkeypatch.setattr(devices.OtherLoad, "busy_cores", lambda self: 1.0)
+    monkeypatch.setattr(thread_count, "measure_thread_counts", fail)
+    tuner = ThreadTuner(world, training=True)
+    tuner.apply()
+    assert tuner.count == torch.get_num_threads() == 1
+
+
+def test_a_number_that_is_far_slower_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    pace = {1: 0.2, 2: 0.1, 4: 0.5}
+
+    def time_once(work: object) -> float:
+        tried.append(torch.get_num_threads())
+        return pace[tried[-1]]
+
+    monkeypatch.setattr(thread_count, "time_once", time_once)
+    assert thread_count.measure_thread_counts(lambda: None, [1, 2, 4]) == pace
+    assert tried == [1, 2, 4, 1, 2, 1, 2]
+
+
 def test_a_model_in_use_is_measured_once_in_a_while(world: WorldModel, seconds, clock) -> None:
     world._is_small = False
     thread_count.set_threads_for_inference(world)
@@ -146,12 +171,22 @@ def test_a_measurement_leaves_weights_and_random_numbers_alone(world: WorldModel
         assert torch.equal(value, before[name][0]) and value.requires_grad == before[name][1]
 
 
-def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    def policy() -> str:
-        script = "import os, swirl; print(os.environ['OMP_WAIT_POLICY'])"
-        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+def test_other_work_takes_threads_away_between_two_passes(world: WorldModel, seconds, clock, monkeypatch) -> None:
+    busy = [0.1]
+    monkeypatch.setattr(devices.OtherLoad, "busy_cores", lambda self: busy[0])
+    tuner = ThreadTuner(world, training=True)
+    tuner.apply()
 
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert policy() == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert policy() == "ACTIVE"
+    def score() -> int:
+        row = [world.codec.encode("you are in hall.")]
+        world.log_prob("fwm", row, row, answer="state")
+        return torch.get_num_threads()
+
+    assert score() == 2
+    busy[0] = 0.7
+    assert score() == 2  # looked at just now
+    clock(thread_count.LOOK_SECONDS)
+    assert score() == tuner.count == 1
+    busy[0] = 0.0
+    clock(thread_count.LOOK_SECONDS)
+    assert score() == tuner.count == 2

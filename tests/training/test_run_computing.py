@@ -14,6 +14,7 @@ from swirl.history import History
 from swirl.models import load_world_model, precision, thread_count
 from swirl.models.world_model import WorldModel
 from swirl.settings import Settings
+from swirl.training import run_computing
 from swirl.training.loop import load_trainable_model
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
@@ -44,12 +45,15 @@ def seconds(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, float]]:
     """What each number of threads takes, measured anew after each step; to be changed by the test."""
     taken = {1: 1.0, 2: 0.6}
     monkeypatch.delenv(thread_count.FIXED_BY, raising=False)
+    monkeypatch.setattr(devices.OtherLoad, "busy_cores", lambda self: 0.0)
+    monkeypatch.setattr(thread_count.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(thread_count, "candidate_counts", lambda: [1, 2])
     monkeypatch.setattr(thread_count, "representative_pass", lambda model: lambda: None)
     monkeypatch.setattr(thread_count, "measure_thread_counts", lambda work, counts: dict(taken))
     monkeypatch.setattr(thread_count, "RECHECK_SECONDS", 0.0)
     monkeypatch.setattr(thread_count, "MIN_RECHECK_SECONDS", 0.0)
-    monkeypatch.setattr(thread_count, "MAX_MEASURING_SHARE", 1e9)
+    monkeypatch.setattr(thread_count, "MAX_MEASURING_SHARE", float("inf"))
+    monkeypatch.setattr(run_computing, "SECONDS_BETWEEN_NOTES", 0.0)
     with thread_count.restored_thread_count():
         yield taken
 
