@@ -11,6 +11,9 @@ from swirl.version import __version__
 
 # huggingface_hub reads it once, when it is imported: trl would report each trainer that is made to the Hub.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# torch reads it once, when it is imported. A thread that waits for another would otherwise keep its core busy: beside
+# other work, the one that it waits for then gets no core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from swirl.library import load_collection, load_model, train

@@ -172,8 +172,9 @@ class Endpoints:
     def status(self, run: str = "") -> dict[str, Any]:
         """The status of a run, or of the newest runs.
 
-        Returns `runs`, newest first, each with `run`, `name`, `status`, `phase`, `step`, `phase_steps`,
-        `seconds_left`, `error`, and `checkpoints` with their `name`, `iteration`, `phase`, `scores` and `best`.
+        Returns `runs`, newest first, each with `run`, `name`, `status`, `phase`, `step`, `phase_steps`, `activity`
+        (what it does between its steps), `share_done` (0 to 1) and `seconds_left` of the whole run, `error`, and
+        `checkpoints` with their `name`, `iteration`, `phase`, `scores` and `best`.
         """
         past = history(self.home)
         runs = [past.run(run)] if run else past.runs(limit=MAX_LISTED_RUNS)
@@ -186,6 +187,8 @@ class Endpoints:
                     "phase": item.phase,
                     "step": item.step,
                     "phase_steps": item.phase_steps,
+                    "activity": item.activity,
+                    "share_done": item.share_done,
                     "seconds_left": item.seconds_left,
                     "error": item.error,
                     "checkpoints": [

@@ -94,9 +94,11 @@ def run_row(run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: 
 
 
 def describe_progress(run: Run) -> str:
-    """The phase and step of an unfinished run: `inverse 41 of 60`."""
+    """The phase and step of an unfinished run, or what it does between its steps: `inverse 41 of 60`."""
     if run.status == "finished" or not run.phase:
         return ""
+    if run.activity:
+        return f"{run.phase}, {run.activity.partition(',')[0]}"
     return f"{run.phase} {run.step or 0} of {run.phase_steps}" if run.phase_steps else run.phase
 
 

@@ -6,8 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swirl.cli.output import Output
+from swirl.progress import describe_seconds
+
+if TYPE_CHECKING:
+    from swirl.history import Run
 
 POLL_SECONDS = 1.0
 
@@ -31,7 +36,7 @@ def _follow_run(home: Path, run_id: str, out: Output, ended: threading.Event) ->
     history, shown, warning = History(home), None, None
     while not ended.wait(POLL_SECONDS):
         run = history.run(run_id)
-        state = (run.status, run.phase, run.phase_index, run.step)
+        state = (run.status, run.phase, run.phase_index, run.step, run.activity)
         if run.warning and run.warning != warning:
             out.print_note(f"warning: {run.warning}")
             warning = run.warning
@@ -39,8 +44,13 @@ def _follow_run(home: Path, run_id: str, out: Output, ended: threading.Event) ->
             continue
         shown = state
         if run.phase is None or run.step is None:
-            out.print_note(f"{run_id} {run.status}")
+            out.print_note(f"{run_id} {run.status}" + (f": {run.activity}" if run.activity else ""))
             continue
-        left = "" if run.seconds_left is None else f", about {run.seconds_left:.0f} s left"
-        fraction = run.step / run.phase_steps if run.phase_steps else 0.0
-        out.show_progress(fraction, f"{run.status}: phase {run.phase_index} {run.phase}, step {run.step}{left}")
+        out.show_progress(run.share_done or 0.0, describe_progress(run))
+
+
+def describe_progress(run: Run) -> str:
+    """What a run that has begun is doing, and the time left of the whole run."""
+    left = "" if run.seconds_left is None else f", about {describe_seconds(run.seconds_left)} left"
+    doing = run.activity or f"step {run.step} of {run.phase_steps}"
+    return f"{run.status}: phase {run.phase_index} {run.phase}, {doing}{left}"

@@ -188,7 +188,9 @@ def held_out_scores(
     inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`. For
     pictures, each exact match of states comes with a `psnr` (dB).
     """
-    rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress))
+    # A prediction, an inferred action, and the questions that follow where one of them is wrong.
+    expected = (3.0 if true_actions is not None else 2.5) * len(transitions)
+    rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress, expected=expected))
     rows.answers.remember_observed(transitions, true_actions)
     scores: dict[str, list[float]] = {}
     with limit_prediction_length(model, rows.next_states):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from swirl.evaluation.report import align_true_actions, held_out_scores
 from swirl.evaluation.true_actions import load_true_actions
+from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import load_sequences
 from swirl.sources.collections.split import split_of
 
@@ -22,6 +23,6 @@ class SelectionScorer:
         self.transitions = [t for s in sequences for t in s.transitions()][:limit]
         self.true_actions = align_true_actions(self.transitions, load_true_actions(home, data))
 
-    def __call__(self, model: WorldModel) -> dict[str, float]:
+    def __call__(self, model: WorldModel, progress: ProgressCallback | None = None) -> dict[str, float]:
         """The held-out scores of a model."""
-        return held_out_scores(model, self.transitions, self.true_actions) if self.transitions else {}
+        return held_out_scores(model, self.transitions, self.true_actions, progress) if self.transitions else {}

@@ -297,5 +297,19 @@ def step_benchmarks(db: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def run_activity(db: Database) -> None:
+    """The share of a run that is done, by time, and in words what it does between its steps."""
+    for column, type_name in (("share_done", "REAL"), ("activity", "TEXT")):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {column} {type_name}")
+
+
+@MIGRATIONS()
+def run_computing(db: Database) -> None:
+    """The number format of a run's base model, and with how many threads it computes on a CPU."""
+    for column, type_name in (("precision", "TEXT"), ("threads", "INTEGER")):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {column} {type_name}")
+
+
 # The names of all migrations: on an empty database, all of them are pending.
 MIGRATION_NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

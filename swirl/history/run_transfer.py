@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 # A repeated value is ignored; replacing it would count it twice in its bin.
 INSERT_METRIC_SQL = "INSERT OR IGNORE INTO metrics (run, phase, step, name, value) VALUES (?, ?, ?, ?, ?)"
 INSERT_ROLLOUT_SQL = f"INSERT INTO rollouts (run, {ROLLOUT_CONTENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-TRANSFERRED_COLUMNS = frozenset(RUN_COLUMNS) - {"id", "pid", "pid_started", "seconds_left", "parent", "settings"}
+TRANSFERRED_COLUMNS = frozenset(RUN_COLUMNS) - {
+    *("id", "pid", "pid_started", "seconds_left", "share_done", "activity", "parent", "settings")
+}
 """The columns of a run that an import copies unchanged."""
 MetricRecord = tuple[int, int, str, float | None]
 """The phase, step, name and value of a metric; None stands for NaN."""

@@ -112,14 +112,21 @@ class Runs(Store):
         phase_steps: int,
         seconds_left: float | None,
         memory_bytes: int | None,
+        share_done: float | None = None,
+        activity: str | None = None,
     ) -> None:
-        """Record a run's progress; `seconds_left` is for the whole run. Raises SwirlError if the run is deleted."""
+        """Record a run's progress, with the fields of Run; `seconds_left` and `share_done` are for the whole run.
+
+        Raises SwirlError if the run is deleted.
+        """
         values = {
             "phase": phase,
             "phase_index": phase_index,
             "step": step,
             "phase_steps": phase_steps,
             "seconds_left": seconds_left,
+            "share_done": share_done,
+            "activity": activity,
             "memory_bytes": memory_bytes,
         }
         self._update(run_id, [*(f"{column} = :{column}" for column in values), "heartbeat = :now"], values)

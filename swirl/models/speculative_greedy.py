@@ -2,24 +2,34 @@
 
 Evaluation knows the expected answer. One pass over the prompt and this guess gives the guess's log-probability and the
 likeliest token at each position. If these tokens equal the guess, it is the greedy completion. At the first difference
-the likeliest token replaces the guessed one, and the rest of the guess is verified again. Many rows share a pass,
-unlike in `speculative_sampling`, which samples a few rows on the cache of their prompts.
+the likeliest token replaces the guessed one, and the row goes on from there on the keys and values of that pass, with
+the rest of the guess as its draft. Many rows share a pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
-from swirl.models.generation import batches_within_token_limit, run_left_padded, sample_completions
+from swirl.models.decoding_cache import DecodingCache
+from swirl.models.generation import (
+    batches_within_token_limit,
+    cache_bytes,
+    cache_room,
+    run_left_padded,
+    sample_completions,
+)
+from swirl.models.memory_estimate import scoring_token_limit
+from swirl.models.packed_rows import Row, RowGroup, is_packing_enabled, pack, run_packed, split_into_parts
 from swirl.models.scoring import compute_logits, rows_per_logit_block
-from swirl.models.speculative_sampling import SpeculativeRow
+from swirl.models.speculative_sampling import SpeculativeRow, SpeculativeSampler
 from swirl.models.token_interface import TokenSupport
 from swirl.models.token_sampling import SamplingConfig
 
 MAX_ROUNDS = 6
-"""Passes per row; a row that is not done by then is decoded from the start, one token per pass."""
+"""Passes per row of a model without packed attention; a row that is not done by then is decoded from the start."""
 
 
 @torch.no_grad()
@@ -38,7 +48,67 @@ def speculative_greedy_decode(
     `sampling` must have temperature 0. The completions equal those of `sample_completions`. Rows of similar length
     are fastest.
     """
-    rows = [SpeculativeRow(number, [guess], is_position_fixed=not end_ids) for number, guess in enumerate(guesses)]
+    rows = [
+        SpeculativeRow(number, [guess], is_position_fixed=not end_ids, prompt_length=len(prompt))
+        for number, (prompt, guess) in enumerate(zip(prompts, guesses, strict=True))
+    ]
+    options = (sampling, end_ids, support, check_interrupt)
+    if is_packing_enabled(model):
+        scores = decode_on_cache(model, prompts, rows, *options)
+    else:
+        scores = decode_in_rounds(model, prompts, rows, pad_id, *options)
+    return [row.tokens for row in rows], scores
+
+
+def decode_on_cache(
+    model: torch.nn.Module,
+    prompts: Sequence[Sequence[int]],
+    rows: Sequence[SpeculativeRow],
+    sampling: SamplingConfig,
+    end_ids: set[int],
+    support: TokenSupport,
+    check_interrupt: Callable[[], None],
+) -> list[torch.Tensor]:
+    """Decode all rows greedily; returns log P of each token of each guess."""
+    device = next(model.parameters()).device
+    sampler = SpeculativeSampler(model, sampling, end_ids, support, None)
+    limit = min(scoring_token_limit(device.type), cache_room(device) // cache_bytes(model))
+    # The last token of a packed row is not an input, so that each row ends with one more.
+    packed_rows = [
+        Row([*prompt, *row.draft, support.low], len(row.draft) + 1) for prompt, row in zip(prompts, rows, strict=True)
+    ]
+    groups = [RowGroup([number], 0) for number in range(len(rows))]
+    scores: list[torch.Tensor] = []
+    for part in split_into_parts(packed_rows, groups, limit):
+        check_interrupt()
+        packed, cache = pack(packed_rows, part, device), DecodingCache()
+        layout = replace(packed.layout, cache=cache)
+        hidden = run_packed(model, packed.ids, packed.positions, layout).index_select(0, packed.scored_at)
+        best, log_probs = argmax_and_log_probs(model, hidden, packed.scored_ids, support)
+        members = [rows[member] for group in part for member in group.members]
+        columns = (best, log_probs, packed.scored_ids)
+        for row, likeliest, values, ids in zip(members, *(c.split(packed.counts) for c in columns), strict=True):
+            scores.append(values[:-1][support.choice_mask(ids[:-1])])
+            row.accept_tokens(likeliest.tolist(), len(row.draft), support, end_ids, sampling.max_tokens)
+        unfinished = [index for index, row in enumerate(members) if not row.done]
+        if unfinished:
+            rest = cache.select(torch.tensor(unfinished, device=device))
+            sampler.continue_rows([members[index] for index in unfinished], rest, check_interrupt)
+    return scores
+
+
+def decode_in_rounds(
+    model: torch.nn.Module,
+    prompts: Sequence[Sequence[int]],
+    rows: Sequence[SpeculativeRow],
+    pad_id: int,
+    sampling: SamplingConfig,
+    end_ids: set[int],
+    support: TokenSupport,
+    check_interrupt: Callable[[], None],
+) -> list[torch.Tensor]:
+    """`decode_on_cache` for models without packed attention: each round verifies the rest of the guess anew."""
+    guesses = [row.draft for row in rows]
     scores: list[torch.Tensor] = []
     for turn in range(MAX_ROUNDS):
         open_rows = [row for row in rows if not row.done]
@@ -54,21 +124,13 @@ def speculative_greedy_decode(
         scores = scores or guess_scores
     unfinished = [row for row in rows if not row.done]
     if unfinished:
+        asked = [prompts[row.number] for row in unfinished]
         completions = sample_completions(
-            model,
-            [prompts[row.number] for row in unfinished],
-            1,
-            sampling,
-            end_ids,
-            pad_id,
-            None,
-            support,
-            None,
-            check_interrupt,
+            model, asked, 1, sampling, end_ids, pad_id, None, support, None, check_interrupt
         )
         for row, ids in zip(unfinished, completions, strict=True):
             row.tokens = ids
-    return [row.tokens for row in rows], scores
+    return scores
 
 
 def verify_guesses(

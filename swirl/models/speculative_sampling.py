@@ -24,6 +24,7 @@ from swirl.models.token_sampling import SamplingConfig, sample_token
 MAX_PASS_TOKENS, MAX_PASS_TOKENS_LARGE_ON_CPU = 256, 96
 LARGE_WIDTH = 512  # hidden size from which a model counts as large here
 FIRST_GUESSES, MAX_GUESSES_PER_PASS = 8, 16  # guessed ids per row and pass
+MAX_MISSES, RETRY_AFTER = 4, 8  # passes without a right guess before a row stops guessing; tokens between later tries
 
 
 @dataclass
@@ -41,6 +42,8 @@ class SpeculativeRow:
     width: int = FIRST_GUESSES
     draft_position: int = 0
     draft: Sequence[int] = ()
+    misses: int = 0
+    """Passes in a row in which no guess held."""
     tokens: list[int] = field(default_factory=list)
     done: bool = False
 
@@ -70,7 +73,12 @@ class SpeculativeRow:
             if not matches or held == guessed:
                 break
             held += 1
-        self.width = min(MAX_GUESSES_PER_PASS, 2 * held + 2)
+        if guessed:
+            self.misses = 0 if held else self.misses + 1
+        if self.misses < MAX_MISSES:
+            self.width = min(MAX_GUESSES_PER_PASS, 2 * held + 2)
+        else:  # the drafts are of no use here; try again now and then
+            self.width = 1 if len(self.tokens) % RETRY_AFTER == 0 else 0
         return held
 
     def _realign(self) -> int:
@@ -101,7 +109,6 @@ def sample_with_drafts(
 ) -> list[list[int]]:
     """Sample `n` completions for each prompt, in contiguous runs, with guesses from the `drafts` of each prompt.
 
-    With drafts, the first completion of each prompt is sampled first, and is then a draft of the others.
     `check_interrupt` is called before each pass; an exception that it raises ends the sampling. The model must support
     packed attention.
     """
@@ -110,25 +117,17 @@ def sample_with_drafts(
     if sampling.temperature:
         uniforms = draw_uniforms(len(prompts) * n, sampling, support, generator, device)
     cache, hidden = prefill(model, prompts, device)
-    longest = max(map(len, prompts))
-    completions: list[list[int]] = [[] for _ in range(len(prompts) * n)]
-    drafts_of = [[] for _ in prompts] if drafts is None else [list(some) for some in drafts]
-    waves = [range(n)] if drafts is None else [range(1), range(1, n)]
-    for wave in waves:
-        if not wave:
-            continue
-        rows = [
-            SpeculativeRow(prompt * n + turn, drafts_of[prompt], not end_ids, len(prompts[prompt]))
-            for prompt in range(len(prompts))
-            for turn in wave
-        ]
-        origin = torch.tensor([prompt for prompt in range(len(prompts)) for _ in wave], device=device)
-        sampler = SpeculativeSampler(model, sampling, end_ids, support, uniforms)
-        sampler.run(rows, cache.select(origin, longest), hidden.index_select(0, origin), check_interrupt)
-        for row in rows:
-            completions[row.number] = row.tokens
-        drafts_of = [[completions[prompt * n], *some] for prompt, some in enumerate(drafts_of)]
-    return completions
+    drafts_of = [[] for _ in prompts] if drafts is None else drafts
+    rows = [
+        SpeculativeRow(prompt * n + turn, drafts_of[prompt], not end_ids, len(prompts[prompt]))
+        for prompt in range(len(prompts))
+        for turn in range(n)
+    ]
+    if n > 1:
+        origin = torch.arange(len(prompts), device=device).repeat_interleave(n)
+        cache, hidden = cache.select(origin), hidden.index_select(0, origin)
+    SpeculativeSampler(model, sampling, end_ids, support, uniforms).run(rows, cache, hidden, check_interrupt)
+    return [row.tokens for row in rows]
 
 
 def draw_uniforms(
@@ -166,12 +165,18 @@ class SpeculativeSampler:
         check_interrupt: Callable[[], None],
     ) -> None:
         """Sample all rows to their ends; `cache` and `hidden` (B, D) are those after the prompts."""
-        active, device = list(rows), hidden.device
-        self.sample_and_accept(hidden, active, [[] for _ in active])
+        self.sample_and_accept(hidden, rows, [[] for _ in rows])
+        self.continue_rows(rows, cache, check_interrupt)
+
+    def continue_rows(
+        self, rows: Sequence[SpeculativeRow], cache: DecodingCache, check_interrupt: Callable[[], None]
+    ) -> None:
+        """Sample rows that have at least one token to their ends; `cache` holds all of their tokens but the last."""
+        active, keys = list(rows), cache.keys[0]
         while open_rows := [index for index, row in enumerate(active) if not row.done]:
             if 2 * len(open_rows) <= len(active):
                 active = [active[index] for index in open_rows]
-                cache = cache.select(torch.tensor(open_rows, device=device))
+                cache = cache.select(torch.tensor(open_rows, device=keys.device))
             check_interrupt()
             room = max(0, self.pass_tokens // len(open_rows) - 1)
             guesses = [
@@ -179,8 +184,8 @@ class SpeculativeSampler:
             ]
             read = [[] if row.done else [row.tokens[-1], *guess] for row, guess in zip(active, guesses, strict=True)]
             lengths = [row.prompt_length + len(row.tokens) - 1 for row in active]
-            layout = build_decoding_layout(cache, lengths, [len(ids) for ids in read], hidden.dtype, device)
-            ids = torch.tensor([[token for part in read for token in part]], device=device)
+            layout = build_decoding_layout(cache, lengths, [len(ids) for ids in read], keys.dtype, keys.device)
+            ids = torch.tensor([[token for part in read for token in part]], device=keys.device)
             hidden = run_packed(self.model, ids, layout.positions.unsqueeze(0), layout)
             self.sample_and_accept(hidden, active, guesses)
 

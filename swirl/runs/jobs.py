@@ -161,7 +161,7 @@ def train_in_foreground(home: Path, run_id: str) -> None:
     with scheduler.locked_history(home):  # otherwise a simultaneous stop request could mark the ended run as stopping
         history.clear_requests(run_id, "stop")
         history.clear_requests(run_id, "sample")
-        history.update_run(run_id, status=status, error=error, pid=None, pid_started=None)
+        history.update_run(run_id, status=status, error=error, activity=None, pid=None, pid_started=None)
         scheduler.launch_next(history, home)
 
 

@@ -56,7 +56,7 @@ def mark_interrupted_runs(history: History) -> list[str]:
         history.clear_requests(run.id, "stop")
         history.clear_requests(run.id, "sample")
         why = killed_advice(run, devices.memory_usage()[1])
-        history.update_run(run.id, status="interrupted", error=why, pid=None, pid_started=None)
+        history.update_run(run.id, status="interrupted", error=why, activity=None, pid=None, pid_started=None)
     return [run.id for run in dead]
 
 

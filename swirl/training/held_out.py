@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from swirl.progress import ProgressCallback
 from swirl.states import Transition
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ class HeldOutScorer(Protocol):
 
     transitions: Sequence[Transition]
 
-    def __call__(self, model: WorldModel) -> dict[str, float]:
-        """The value of each metric by name; empty if no data are held out."""
+    def __call__(self, model: WorldModel, progress: ProgressCallback | None = None) -> dict[str, float]:
+        """The value of each metric by name; empty if no data are held out. `progress` gets the share that is done."""
 
 
 MakeScorer = Callable[[Path, str, int], HeldOutScorer]

@@ -1,7 +1,8 @@
 """The training loop: a warm-up, then alternating forward and inverse phases (section 3 of the paper, Algorithm 1).
 
 Read `train` from top to bottom. After each phase a checkpoint is saved and scored on held-out transitions that training
-never sees; the best one is marked. An interrupted phase resumes from its last saved step.
+never sees; the best one is marked. An interrupted phase resumes from its last saved step, or with the scoring of its
+checkpoint if that was saved.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from transformers import PrinterCallback, Trainer, set_seed
 
 from swirl.errors import SwirlError, UsageError
@@ -32,17 +32,19 @@ from swirl.training.diagnostics import is_out_of_memory, memory_advice
 from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.held_out import HeldOutScorer, MakeScorer, headline
 from swirl.training.on_demand_samples import OnDemandSampler
-from swirl.training.run_monitor import RunMonitor
+from swirl.training.run_clock import RunClock
+from swirl.training.run_computing import RunComputing, precision_for_run
+from swirl.training.run_monitor import RunMonitor, is_true_on_any_rank
+from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase, plan_phases
 from swirl.training.text_check import describe_loss, sample_loss
 from swirl.training.trackers import open_tracked_history
 from swirl.training.warm_up import build_pseudo_label_trainer, build_warm_up_trainer, warm_up_steps
 
+SCORING_TIME = "scoring_time"
+"""The metric that holds the seconds that the scoring of a phase's checkpoint took."""
+
 log = logging.getLogger("swirl")
-
-
-class StopRequested(Exception):
-    """The user asked to stop, and everything is saved."""
 
 
 @dataclass
@@ -56,6 +58,8 @@ class RunContext:
     world: WorldModel
     transitions: list[Transition]
     scorer: HeldOutScorer
+    progress: RunProgress
+    computing: RunComputing
     is_main_process: bool
 
     @property
@@ -76,29 +80,36 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     transitions = training_transitions(home, settings)
     phases = plan_phases(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
     done = completed_checkpoints(home, history, run_id)
+    saved = saved_checkpoint(home, run_id, phases[len(done)]) if len(done) < len(phases) else None
+    is_main_process = int(os.environ.get("RANK", "0")) == 0
+    if is_main_process:
+        history.update_run(run_id, activity="loading the model and the data", seconds_left=None)
     set_seed(settings.seed)  # new adapters are initialised at random
     with explain_out_of_memory(settings, None, history.run(run_id).device or settings.device):
-        world = load_trainable_model(home, settings, done)
+        precision = precision_for_run(history, run_id, settings)
+        world = load_trainable_model(home, settings, saved or (done[-1] if done else None), precision)
         transitions = filter_by_length(world, transitions, settings)
     scorer = make_scorer(home, settings.data, settings.held_out)
-    is_main_process = int(os.environ.get("RANK", "0")) == 0
-    run = RunContext(home, run_id, history, settings, world, transitions, scorer, is_main_process)
+    clock = RunClock(phases, settings, len(scorer.transitions), len(transitions))
+    for seconds in history.latest_values(run_id, SCORING_TIME, 1):
+        clock.record_part("scoring", seconds)
+    progress = RunProgress(history, run_id, clock, is_main_process=is_main_process)
+    computing = RunComputing(history, run_id, world, settings, is_main_process=is_main_process)
+    computing.start()
+    run = RunContext(home, run_id, history, settings, world, transitions, scorer, progress, computing, is_main_process)
     if is_main_process and not (history.run(run_id).device or "").startswith(world.device.type):
         history.update_run(run_id, device=str(world.device))  # it differs from the one that the queue assumed
     if is_main_process and not done:
         warn_if_states_change(run)
     try:
         for phase in phases[len(done) :]:
-            steps_after = sum(p.steps for p in phases[phase.index + 1 :])
             start_phase(run, phase)
             with explain_out_of_memory(settings, phase.kind, str(world.device)):
-                if phase.kind == "warm-up":
-                    run_warm_up(run, phase, labels, steps_after)
-                elif settings.method == "sft":
-                    run_sft_phase(run, phase, steps_after)
-                else:
-                    run_grpo_phase(run, phase, steps_after)
-                save_and_score(run, phase)
+                if saved is None:
+                    train_phase(run, phase, labels)
+                    save_phase(run, phase)
+                saved = None
+                score_checkpoint(run, phase)
     except StopRequested:
         return "stopped"
     return "finished"
@@ -178,13 +189,27 @@ def completed_checkpoints(home: Path, history: History, run_id: str) -> list[Pat
     return folders
 
 
-def load_trainable_model(home: Path, settings: Settings, done: Sequence[Path]) -> WorldModel:
-    """The model of the last finished phase, else the one in the settings. Raises SwirlError for a diffusion editor."""
+def saved_checkpoint(home: Path, run_id: str, phase: PlannedPhase) -> Path | None:
+    """The checkpoint of a phase that was trained to its end but not scored; None if the phase is still to be trained.
+
+    A checkpoint is written whole or not at all, and its folder only when the phase has ended.
+    """
+    folder = checkpoint_folder(home, run_id, phase)
+    return folder if (folder / "swirl.json").is_file() else None
+
+
+def checkpoint_folder(home: Path, run_id: str, phase: PlannedPhase) -> Path:
+    """The folder of a phase's checkpoint."""
+    return home / "runs" / run_id / "checkpoints" / phase.folder_name
+
+
+def load_trainable_model(home: Path, settings: Settings, checkpoint: Path | None, precision: str) -> WorldModel:
+    """The model of a checkpoint, else the one in the settings. Raises SwirlError for a diffusion editor."""
     world = load_world_model(
         home,
-        str(done[-1]) if done else settings.model,
+        settings.model if checkpoint is None else str(checkpoint),
         settings.device,
-        settings.precision,
+        precision,
         lora_rank=settings.lora_rank,
         share_weights=settings.share_weights,
     )
@@ -209,7 +234,17 @@ def start_phase(run: RunContext, phase: PlannedPhase) -> None:
             warn(run, verdict.sentence)
 
 
-def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition], steps_after: int) -> None:
+def train_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
+    """Train one phase to its end. Raises StopRequested on request."""
+    if phase.kind == "warm-up":
+        run_warm_up(run, phase, labels)
+    elif run.settings.method == "sft":
+        run_sft_phase(run, phase)
+    else:
+        run_grpo_phase(run, phase)
+
+
+def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
     """The warm-up (step 0): both models learn the form of an answer from labels. Does nothing without labels."""
     if not labels:
         return
@@ -217,43 +252,46 @@ def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledT
     steps_per_direction = phase.steps // 2
     for turn, direction in enumerate(directions):
         folder = run.folder / "trainer" / f"{phase.folder_name}-{direction}"
-        monitor = build_monitor(run, phase, steps_after, direction, offset=turn * steps_per_direction)
+        monitor = build_monitor(run, phase, direction, offset=turn * steps_per_direction)
         trainer = build_warm_up_trainer(run.world, direction, labels, run.settings, folder, [monitor])
         run_trainer(run, trainer, monitor, folder)
 
 
-def build_monitor(
-    run: RunContext, phase: PlannedPhase, steps_after: int, direction: Direction, offset: int = 0
-) -> RunMonitor:
+def build_monitor(run: RunContext, phase: PlannedPhase, direction: Direction, offset: int = 0) -> RunMonitor:
     """The monitor of a phase; on request it samples rollouts of held-out transitions, else of training ones."""
     transitions = run.scorer.transitions or run.transitions
     sampler = OnDemandSampler(run.world, direction, transitions, run.settings.for_phase(direction))
     return RunMonitor(
-        run.history,
-        run.id,
+        run.progress,
         phase,
-        steps_after,
         offset=offset,
         draw_requested_rollouts=sampler,
         settings=run.settings,
+        computing=run.computing,
     )
 
 
-def run_sft_phase(run: RunContext, phase: PlannedPhase, steps_after: int) -> None:
+def run_sft_phase(run: RunContext, phase: PlannedPhase) -> None:
     """The SFT baseline: the FWM imitates the observed next states under the IDM's inferred actions."""
     folder = run.folder / "trainer" / phase.folder_name
     pairs = [(t.state, t.next_state) for t in run.transitions]
-    inferred = run.world.infer(pairs, alternatives=1)
+    # Several ranks must stop together, which they do after a step.
+    can_stop = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    follow = run.progress.follow(
+        run.world, phase, "pseudo-labels", len(pairs), "inferring the actions to train on", can_stop=can_stop
+    )
+    with follow as report:
+        inferred = run.world.infer(pairs, alternatives=1, progress=report)
     rows = [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
-    monitor = build_monitor(run, phase, steps_after, "forward")
+    monitor = build_monitor(run, phase, "forward")
     trainer = build_pseudo_label_trainer(run.world, rows, run.settings, folder, phase.index, [monitor])
     run_trainer(run, trainer, monitor, folder)
 
 
-def run_grpo_phase(run: RunContext, phase: PlannedPhase, steps_after: int) -> None:
+def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> None:
     """Phase I (forward) or Phase II (inverse): GRPO with the frozen partner's log-probability as the reward."""
     folder = run.folder / "trainer" / phase.folder_name
-    monitor = build_monitor(run, phase, steps_after, phase.kind)
+    monitor = build_monitor(run, phase, phase.kind)
     trainer = build_grpo_trainer(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
     monitor.latest_rollouts = lambda: trainer.reward_funcs[0].shown_groups
     run_trainer(run, trainer, monitor, folder)
@@ -278,31 +316,58 @@ def newest_trainer_save(folder: Path) -> str | None:
     return str(max(saved, key=lambda f: int(f.name.rpartition("-")[2]))) if saved else None
 
 
-def save_and_score(run: RunContext, phase: PlannedPhase) -> None:
-    """Save and score the checkpoint of a phase, mark the best one, and compare the reward with the score."""
+def save_phase(run: RunContext, phase: PlannedPhase) -> None:
+    """Save the checkpoint of a phase that has ended; from then on the phase needs no training again."""
     if run.is_main_process:
-        folder = run.folder / "checkpoints" / phase.folder_name
+        folder = checkpoint_folder(run.home, run.id, phase)
         folder.parent.mkdir(parents=True, exist_ok=True)
         run.world.save(folder)
-        scores = run.scorer(run.world)
-        earlier = run.history.checkpoints(run.id)
-        run.history.add_checkpoint(
-            run.id,
-            index=phase.index,
-            iteration=phase.iteration,
-            phase=phase.kind,
-            path=str(folder.relative_to(run.home)),
-            scores=scores,
-        )
-        run.history.finish_phase(run.id, phase.index)
-        checkpoints = run.history.checkpoints(run.id)
-        run.history.mark_best(run.id, max(checkpoints, key=lambda c: headline(c.scores)).index)
-        log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
-        if earlier and phase.kind != "warm-up" and run.settings.method == "swirl":
-            check_reward_against_score(run, phase, earlier[-1].scores, scores)
         shutil.rmtree(run.folder / "trainer", ignore_errors=True)
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()
+
+
+def score_checkpoint(run: RunContext, phase: PlannedPhase) -> None:
+    """Score the saved checkpoint of a phase and record it. Raises StopRequested, on all ranks, on request."""
+    stopped = False
+    if run.is_main_process:
+        try:
+            scores = measure_scores(run, phase)
+        except StopRequested:
+            stopped = True
+        else:
+            record_checkpoint(run, phase, scores)
+    # The other ranks wait here until the scoring has ended.
+    if is_true_on_any_rank(stopped):
+        raise StopRequested
+
+
+def measure_scores(run: RunContext, phase: PlannedPhase) -> dict[str, float]:
+    """The held-out scores of the model as it is; how long they take is a metric at the phase's last step."""
+    count = len(run.scorer.transitions)
+    with run.progress.follow(run.world, phase, "scoring", count, "scoring the checkpoint") as report:
+        scores = run.scorer(run.world, report)
+    if count:
+        seconds = run.progress.clock.measured["scoring"]
+        run.history.log_metrics(run.id, phase.index, phase.steps, {SCORING_TIME: seconds})
+    return scores
+
+
+def record_checkpoint(run: RunContext, phase: PlannedPhase, scores: dict[str, float]) -> None:
+    """Record the checkpoint of a phase, mark the best one, and compare the reward with the score."""
+    earlier = run.history.checkpoints(run.id)
+    run.history.add_checkpoint(
+        run.id,
+        index=phase.index,
+        iteration=phase.iteration,
+        phase=phase.kind,
+        path=str(checkpoint_folder(run.home, run.id, phase).relative_to(run.home)),
+        scores=scores,
+    )
+    run.history.finish_phase(run.id, phase.index)
+    checkpoints = run.history.checkpoints(run.id)
+    run.history.mark_best(run.id, max(checkpoints, key=lambda c: headline(c.scores)).index)
+    log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+    if earlier and phase.kind != "warm-up" and run.settings.method == "swirl":
+        check_reward_against_score(run, phase, earlier[-1].scores, scores)
 
 
 def check_reward_against_score(

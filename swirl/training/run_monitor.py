@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import psutil
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from swirl.history import History
 from swirl.settings import Settings
 from swirl.training.diagnostics import DivergenceDetector, DivergenceError, is_out_of_memory
+from swirl.training.run_computing import RunComputing
+from swirl.training.run_progress import RunProgress
 from swirl.training.schedule import PlannedPhase
 
-__all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank", "memory_bytes"]
+__all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank"]
 
 log = logging.getLogger("swirl")
 
@@ -36,42 +36,38 @@ METRIC_NAMES = {
 }
 
 
-def memory_bytes() -> int:
-    """Bytes that this process holds: the peak on the CUDA device, or main memory if there is none."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_reserved())
-    return int(psutil.Process().memory_info().rss)
-
-
 class RunMonitor(TrainerCallback):
     """Records the progress of a phase in the history, and on a stop request saves and stops. Only rank 0 writes.
 
-    `steps_after` counts the optimiser steps of all later phases, `offset` the steps of this phase that an earlier
-    trainer has done. `latest_rollouts` returns the rollouts to record after a step, `draw_requested_rollouts` samples
-    new ones at a step when the user asks for them. `settings` are those of the whole run.
+    `offset` counts the steps of this phase that an earlier trainer has done. `latest_rollouts` returns the rollouts to
+    record after a step, `draw_requested_rollouts` samples new ones at a step when the user asks for them. `settings`
+    are those of the whole run.
     """
 
     def __init__(
         self,
-        history: History,
-        run_id: str,
+        progress: RunProgress,
         phase: PlannedPhase,
-        steps_after: int,
         latest_rollouts: Callable[[], Sequence[dict[str, Any]]] = tuple,
         offset: int = 0,
         draw_requested_rollouts: Callable[[int], Sequence[dict[str, Any]]] | None = None,
         settings: Settings | None = None,
+        computing: RunComputing | None = None,
     ) -> None:
-        self.history, self.run_id, self.phase = history, run_id, phase
+        self.computing = computing
+        self.progress, self.phase = progress, phase
+        self.history, self.run_id = progress.history, progress.run_id
         self.latest_rollouts, self.draw_requested_rollouts = latest_rollouts, draw_requested_rollouts
         self.divergence_detector = DivergenceDetector(phase, settings or Settings())
-        self.steps_after, self.offset = steps_after, offset
+        self.offset = offset
         self.stopped = False
         self.step_started_at = 0.0
         self.step_time = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Start the clock, and record a heartbeat before the first step is done."""
+        if self.computing is not None:
+            self.computing.start_phase()
         self.step_started_at = time.monotonic()
         if state.is_world_process_zero:
             self.record_heartbeat(state.global_step)
@@ -80,13 +76,15 @@ class RunMonitor(TrainerCallback):
         """Record a heartbeat and handle requests; on a stop request all ranks save and stop together."""
         now = time.monotonic()
         elapsed, self.step_started_at = now - self.step_started_at, now
-        self.step_time = elapsed if not self.step_time else 0.8 * self.step_time + 0.2 * elapsed
+        self.step_time = self.progress.clock.record_step(self.phase.kind, elapsed)
         requests = self.history.pending_requests(self.run_id)
         if state.is_world_process_zero:
             self.record_heartbeat(state.global_step)
             if "sample" in requests:
                 self.sample_on_request(state.global_step + self.offset)
                 self.step_started_at = time.monotonic()  # the next step does not include this sampling
+        if self.computing is not None and self.computing.after_step(elapsed):
+            self.step_started_at = time.monotonic()  # nor does it include the measuring of threads
         if is_true_on_any_rank("stop" in requests):
             self.stopped = True
             control.should_training_stop = control.should_save = True
@@ -145,19 +143,7 @@ class RunMonitor(TrainerCallback):
 
     def record_heartbeat(self, step: int) -> None:
         """Record that the run is alive, its position and the estimated time left."""
-        step += self.offset
-        seconds_left = None
-        if self.step_time:
-            seconds_left = self.step_time * (self.phase.steps - step + self.steps_after)
-        self.history.heartbeat(
-            self.run_id,
-            phase=self.phase.kind,
-            phase_index=self.phase.index,
-            step=step,
-            phase_steps=self.phase.steps,
-            seconds_left=seconds_left,
-            memory_bytes=memory_bytes(),
-        )
+        self.progress.record(self.phase, self.phase.kind, step + self.offset)
 
 
 def is_true_on_any_rank(condition: bool) -> bool:

@@ -52,7 +52,7 @@ def test_the_answer_is_the_greedy_one_whatever_the_guess(world: WorldModel, supp
         assert found == right
         assert all(torch.allclose(ours, theirs, atol=1e-4) for ours, theirs in zip(scores, expected, strict=True))
         passes.append(next(counter))
-    assert passes[0] == 1 and passes[1] <= 3 < passes[3]
+    assert passes[0] == 1 and passes[1] <= 5 < passes[3] < HOW.max_tokens
 
 
 def test_states_and_actions_are_those_decoded_greedily(world: WorldModel) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from studio.components.train.run_updates import active_run, log_tail, perform_action, run_updates, selection_size
+from studio.view_models.run_descriptions import progress_lines
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.processes import current_process
@@ -41,6 +43,14 @@ def run(history: History) -> str:
     return run_id
 
 
+def test_a_run_says_how_it_computes(history: History, run: str) -> None:
+    history.update_run(run, precision="bfloat16", threads=2)
+    now = datetime.now(UTC)
+    assert progress_lines(history.run(run), 0.5, now)[1].endswith("bfloat16 base weights, float32 adapters · 2 threads")
+    history.update_run(run, precision="float32", threads=1)
+    assert progress_lines(history.run(run), None, now)[1].endswith("float32 weights · 1 thread")
+
+
 def test_the_first_update_holds_everything(history: History, run: str) -> None:
     news = run_updates(history.home, {}, METRICS)
     assert news["run"] == run and news["status"] == "running"
@@ -54,6 +64,22 @@ def test_the_first_update_holds_everything(history: History, run: str) -> None:
     words = news["parts"]["figures"].replace("\N{NO-BREAK SPACE}", " ")
     assert "2 min 10 s left" in words and "0.5 s per step · 1.4 GB" in words
     assert "log" not in news["parts"]
+
+
+def test_the_bar_is_as_full_as_the_time_that_has_passed(history: History, run: str) -> None:
+    beat = {"phase": "forward", "phase_index": 1, "step": 10, "phase_steps": 10, "memory_bytes": None}
+    words = "scoring the checkpoint, 40 of 100 transitions"
+    history.heartbeat(run, **beat, seconds_left=90.0, share_done=0.4, activity=words)
+    parts = run_updates(history.home, {"run": run}, METRICS)["parts"]
+    assert 'aria-valuenow="40"' in parts["bar"] and 'style="width:40.00%"' in parts["bar"]
+    assert words in parts["bar"] and "1 min 30 s left" in parts["figures"].replace("\N{NO-BREAK SPACE}", " ")
+    history.update_run(run, status="stopped")
+    stopped = run_updates(history.home, {"run": run}, METRICS)["parts"]["bar"]
+    assert words not in stopped and 'aria-valuenow="40"' in stopped
+
+
+def test_the_bar_of_a_run_from_an_earlier_version_counts_steps(history: History, run: str) -> None:
+    assert 'aria-valuenow="25"' in run_updates(history.home, {"run": run}, METRICS)["parts"]["bar"]
 
 
 def test_later_updates_hold_only_what_is_new(history: History, run: str) -> None:

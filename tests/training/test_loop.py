@@ -18,7 +18,9 @@ from transformers import TrainerState
 from swirl.history import History
 from swirl.runs import jobs
 from swirl.settings import Settings
+from swirl.training.run_clock import RunClock
 from swirl.training.run_monitor import DivergenceError, RunMonitor
+from swirl.training.run_progress import RunProgress
 from swirl.training.schedule import PlannedPhase
 
 pytestmark = pytest.mark.slow
@@ -88,6 +90,8 @@ def test_the_history_records_the_run(tiny_base: Path, tmp_path: Path) -> None:
     history = History(tmp_path)
     run = history.run(run_id)
     assert run.status == "finished"
+    assert (run.precision, run.threads) == ("float32", 1)
+    assert "float32 weights, 1 thread (OMP_NUM_THREADS)" in (tmp_path / "runs" / run_id / "log.txt").read_text()
     assert "critic" in (run.warning or "")
     assert [(p.direction, p.steps, p.finished is not None) for p in history.phases(run_id)] == [
         ("warm-up", 0, True),
@@ -141,7 +145,9 @@ def test_the_baseline_has_no_inverse_phase(tiny_base: Path, tmp_path: Path) -> N
 def test_divergence_ends_in_advice(tiny_base: Path, tmp_path: Path) -> None:
     history = History(tmp_path)
     run_id = start(tmp_path, tiny_base)
-    monitor = RunMonitor(history, run_id, PlannedPhase(1, 1, "forward", 4), steps_after=0)
+    phase = PlannedPhase(1, 1, "forward", 4)
+    clock = RunClock([phase], settings_of(tiny_base), scored=4, labelled=0)
+    monitor = RunMonitor(RunProgress(history, run_id, clock), phase)
     state = TrainerState(global_step=3)
     with pytest.raises(DivergenceError, match=r"at step 3: .* learning_rate=2e-05"):
         monitor.on_log(None, state, None, logs={"loss": float("nan")})

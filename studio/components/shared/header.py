@@ -109,7 +109,8 @@ def _job(home: Path) -> str:
     if run is None:
         return ""
     direction = next((name for name in ("forward", "inverse") if name in (run.phase or "")), "")
-    words = "stopping" if run.status == "stopping" else describe_phase(run.phase, run.step, run.phase_steps)
+    doing = (run.activity or "").partition(",")[0] or describe_phase(run.phase, run.step, run.phase_steps)
+    words = "stopping" if run.status == "stopping" else doing
     left = f" · {format_duration(run.seconds_left)} left" if run.seconds_left is not None else ""
     return (
         f'<a class="chip" href="train?run={escape(run.id)}" title="Open this run">'

@@ -54,7 +54,7 @@ def header_parts(
     left, pace = run_descriptions.progress_lines(run, step_seconds, now)
     return {
         "title": _title(run, settings, sequences),
-        "bar": phase_bar(line, run.phase_index, run.step),
+        "bar": phase_bar(line, run),
         "figures": f"<span>{escape(left)}</span><span>{escape(pace)}</span>",
         "actions": _actions(run),
         "trouble": _trouble(run),

@@ -6,29 +6,40 @@ from collections.abc import Sequence
 
 from studio.components.shared.html import escape
 from studio.view_models.timeline import PhaseBand, phase_label, steps_done
+from swirl.history import TRAINING_STATUSES, Run
 
 MAX_NAMED_PHASES = 6
 """With more phases than this, only the current one is named."""
 
 
-def phase_bar(line: Sequence[PhaseBand], phase_index: int | None, step: int | None) -> str:
-    """The bar as HTML. A phase is as wide as its share of the steps; one without steps is left out."""
+def phase_bar(line: Sequence[PhaseBand], run: Run) -> str:
+    """The bar as HTML, with what the run does between its steps below it.
+
+    The bar is as full as the share of the run's time that has passed, where that is known, else the share of its steps.
+    Each phase has a part of it by its steps; one without steps has none.
+    """
     shown = [band for band in line if band.steps]
     if not shown:
         return ""
     total = sum(band.steps for band in shown)
-    done = steps_done(line, phase_index, step)
+    done = steps_done(line, run.phase_index, run.step)
+    share = done / total if run.status == "finished" or run.share_done is None else run.share_done
+    activity = run.activity if run.status in TRAINING_STATUSES else None
     labels = "".join(
-        f'<span class="{_tone(band)}">{escape(phase_label(band, step))}</span>'
+        f'<span class="{_tone(band)}">{escape(phase_label(band, run.step))}</span>'
         for band in shown
         if len(shown) <= MAX_NAMED_PHASES or band.state == "now"
     )
     segments = "".join(
-        f'<i class="{_tone(band)}" style="width:{100 * _covered(band, step) / total:.2f}%"></i>' for band in shown
+        f'<i class="{_tone(band)}" style="width:{100 * share * _covered(band, run.step) / done:.2f}%"></i>'
+        for band in shown
+        if done
     )
+    segments = segments or f'<i class="warm-up" style="width:{100 * share:.2f}%"></i>'
+    below = f'<div class="run-activity muted small">{escape(activity)}</div>' if activity else ""
     return (
-        f'<div class="phase-names">{labels}</div><div class="phase-bar" role="progressbar" aria-label="Training steps" '
-        f'aria-valuemin="0" aria-valuemax="{total}" aria-valuenow="{done}">{segments}</div>'
+        f'<div class="phase-names">{labels}</div><div class="phase-bar" role="progressbar" aria-label="The whole run" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}">{segments}</div>{below}'
     )
 
 
