@@ -22,6 +22,8 @@ from peft.tuners.lora import Linear as LoraLinear
 from torch.nn.functional import linear
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from swirl.models.cpu_products import arrange_weight, multiply
+
 MAX_FOLDED_SHARE = 0.25  # of the memory that is free when the model has been loaded
 
 
@@ -46,15 +48,15 @@ class FastLoraForward:
         if arguments or options or layer.merged or is_sharded(weight) or not self._has_format(x, weight):
             return self.peft_forward(x, *arguments, **options)
         if layer.disable_adapters:
-            return linear(x, weight, self.base.bias)
+            return (linear if torch.is_grad_enabled() else multiply)(x, weight, self.base.bias)
         active = layer.active_adapters
         if len(active) != 1 or active[0] not in layer.lora_A or not is_plain(layer, active[0]):
             return self.peft_forward(x)
         name = active[0]
         if self.sets.capacity and not torch.is_grad_enabled():
-            return linear(x, self.folded_weight(name), self.base.bias)
+            return multiply(x, self.folded_weight(name), self.base.bias)
         down, up = layer.lora_A[name].weight, layer.lora_B[name].weight
-        folded = self.folded_weight(name) if self.sets.capacity and weight.dtype == torch.bfloat16 else None
+        folded = self.folded_weight(name) if self.sets.capacity else None
         return SlimLora.apply(x, weight, folded, self.base.bias, down, up, layer.scaling[name])
 
     @staticmethod
@@ -65,7 +67,6 @@ class FastLoraForward:
         kind = x.device.type
         return not torch.is_autocast_enabled(kind) or torch.get_autocast_dtype(kind) == weight.dtype
 
-    @torch.no_grad()
     def folded_weight(self, name: str) -> torch.Tensor:
         """W + s B A of an adapter; computed anew after the adapter has changed."""
         down, up = self.layer.lora_A[name].weight, self.layer.lora_B[name].weight
@@ -74,39 +75,31 @@ class FastLoraForward:
         if held is not None and held[0] == stamp:
             self.folded.move_to_end(name)
             return held[1]
-        buffer = self._buffer(name)
-        weight = self.base.weight
-        if weight.dtype == up.dtype:
-            torch.addmm(weight, up, down, alpha=self.layer.scaling[name], out=buffer)
-        else:
-            exact = torch.addmm(weight.to(up.dtype), up, down, alpha=self.layer.scaling[name])
-            buffer.copy_(round_at_random(exact) if weight.dtype == torch.bfloat16 else exact)
-        self.folded[name] = (stamp, buffer)
-        return buffer
-
-    def _buffer(self, name: str) -> torch.Tensor:
-        """Memory for one folded weight: that of the adapter itself, or of the one used longest ago."""
-        if name in self.folded:
-            return self.folded.pop(name)[1]
-        buffer = None
+        self.folded.pop(name, None)
         while len(self.folded) >= self.sets.capacity:
-            buffer = self.folded.popitem(last=False)[1][1]
-        # Not of inference mode even if that is on: a buffer outlives the pass.
-        with torch.inference_mode(False):
-            return torch.empty_like(self.base.weight) if buffer is None else buffer
+            self.folded.popitem(last=False)
+        weight = self.base.weight
+        # Not of inference mode even if that is on: the folded weight outlives the pass.
+        with torch.inference_mode(False), torch.no_grad():
+            exact = multiply(up * self.layer.scaling[name], down.T).add_(weight)
+            if weight.dtype == torch.bfloat16 != up.dtype:
+                exact = round_at_random(exact)
+            folded = arrange_weight(exact.to(weight.dtype))
+        self.folded[name] = (stamp, folded)
+        return folded
 
 
 def round_at_random(exact: torch.Tensor) -> torch.Tensor:
     """Round float32 numbers (M, N) in place to bfloat16 ones: up or down, the nearer the likelier; always the same way.
 
-    The thresholds, the sum of one number per row and one per column, are independent in pairs.
+    The thresholds, the exclusive or of one number per row and one per column, are independent in pairs.
     """
     rows, columns = exact.shape
     generator = torch.Generator().manual_seed(0)
     thresholds = (torch.randint(0, 2**16, size, generator=generator).int() for size in ((rows, 1), (1, columns)))
     row, column = (part.to(exact.device) for part in thresholds)
     bits = exact.view(torch.int32)
-    bits += (row + column) & (2**16 - 1)
+    bits += row ^ column
     bits &= -(2**16)  # the lower half of a float32 is what bfloat16 lacks
     return exact
 
@@ -127,11 +120,11 @@ class SlimLora(torch.autograd.Function):
     ) -> torch.Tensor:
         """The output (…, out) for x (…, in), `down` A (r, in), `up` B (out, r), and W + s B A if it is given."""
         rows = x.reshape(-1, x.shape[-1])
-        narrow = rows @ down.to(x.dtype).T
+        narrow = multiply(rows, down.to(x.dtype))
         if folded is None:
-            out = linear(rows, weight, bias).addmm_(narrow, up.to(x.dtype).T, alpha=scaling)
+            out = multiply(rows, weight, bias).addmm_(narrow, up.to(x.dtype).T, alpha=scaling)
         else:
-            out = linear(rows, folded, bias)
+            out = multiply(rows, folded, bias)
         ctx.save_for_backward(rows, narrow, weight, down, up)
         ctx.scaling, ctx.shape = scaling, x.shape
         return out.view(*x.shape[:-1], -1)
@@ -141,12 +134,16 @@ class SlimLora(torch.autograd.Function):
         """The gradients of x, A and B; those of A and B in the adapter's format."""
         rows, narrow, weight, down, up = ctx.saved_tensors
         gradient = gradient.reshape(-1, gradient.shape[-1])
-        narrow_gradient = (gradient @ up.to(gradient.dtype)) * ctx.scaling
+        narrow_gradient = multiply(gradient, up.to(gradient.dtype).T) * ctx.scaling
         x_gradient = None
         if ctx.needs_input_grad[0]:
-            x_gradient = (gradient @ weight).addmm_(narrow_gradient, down.to(gradient.dtype)).view(ctx.shape)
-        down_gradient = (narrow_gradient.T @ rows).to(down.dtype) if ctx.needs_input_grad[4] else None
-        up_gradient = (gradient.T @ narrow).mul_(ctx.scaling).to(up.dtype) if ctx.needs_input_grad[5] else None
+            x_gradient = multiply(gradient, weight.T)
+            x_gradient = x_gradient.addmm_(narrow_gradient, down.to(gradient.dtype)).view(ctx.shape)
+        down_gradient = up_gradient = None
+        if ctx.needs_input_grad[4]:
+            down_gradient = multiply(narrow_gradient.T, rows.T).to(down.dtype)
+        if ctx.needs_input_grad[5]:
+            up_gradient = multiply(narrow.T, gradient.T).T.mul(ctx.scaling).to(up.dtype)
         return x_gradient, None, None, None, down_gradient, up_gradient, None
 
 
@@ -183,14 +180,17 @@ def is_sharded(weight: torch.Tensor) -> bool:
 
 
 def folded_sets_that_fit(model: torch.nn.Module) -> int:
-    """For how many adapters folded weights may be kept: two, one or none, in at most a quarter of the free memory."""
+    """For how many adapters folded weights may be kept, in at most a quarter of the free memory: none to three.
+
+    A training step uses three: the trainee, its partner and the reference.
+    """
     weights = [layer.get_base_layer().weight for layer in covered_layers(model)]
     size = sum(weight.numel() * weight.element_size() for weight in weights)
     if not size or any(is_sharded(weight) or not weight.is_floating_point() for weight in weights):
         return 0
     device = weights[0].device
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    return min(2, int(free * MAX_FOLDED_SHARE / size))
+    return min(3, int(free * MAX_FOLDED_SHARE / size))
 
 
 def covered_layers(model: torch.nn.Module) -> list[LoraLinear]:

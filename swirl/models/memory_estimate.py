@@ -115,7 +115,7 @@ def estimate_memory(
       hidden x feed-forward: rank x layers x (8 hidden + 3 (hidden + feed-forward))
     - activations of one pass: on a GPU each layer keeps its input, and one layer at a time is recomputed and keeps
       8 hidden + 3 feed-forward numbers per token; on a CPU every layer keeps that much; 2 bytes each
-    - folded weights: two sets of the weights that have adapters, on a CPU
+    - folded weights: three sets of the weights that have adapters, on a CPU
     - logits: scored tokens x allowed ids, at most one block of 8 million, three copies of 4 bytes
     - cache: keys and values at the end of sampling: 2 x layers x key-value width x 2 bytes per token, for as many
       completions at once as fit into 8 GB and a fifth of `device_memory` (500 MB on a CPU), at least one
@@ -150,7 +150,7 @@ def estimate_memory(
     else:
         activations = logits = 0
     if on_cpu:
-        weights += 2 * round(layers * (4 * hidden * hidden + 3 * hidden * inner) * bits / 8)
+        weights += 3 * round(layers * (4 * hidden * hidden + 3 * hidden * inner) * bits / 8)
     adapters = lora * (ADAPTER_COUNT + 3) * FLOAT
     used = weights + adapters + activations + logits + cache
     return MemoryEstimate(weights, adapters, activations, logits, cache, round(used * OVERHEAD) + CONTEXT_BYTES)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
 from transformers.utils import ModelOutput
 
+from swirl.models.cpu_products import multiply
 from swirl.models.memory_estimate import LOGITS_AT_ONCE, scoring_token_limit
 from swirl.models.packed_rows import (
     Row,
@@ -111,17 +111,20 @@ class FrozenHeadScores(torch.autograd.Function):
         log_probs = torch.empty(len(ids), dtype=torch.float32, device=hidden.device)
         entropy = torch.empty_like(log_probs)
         gradient = torch.empty_like(hidden) if needs_gradient else None
+        # Two blocks of memory for all: getting them anew would take as long as the arithmetic.
+        logits, likelihoods = torch.empty(2, min(rows, len(ids)), len(weight), device=hidden.device)
         for start in range(0, len(ids), rows):
             block = slice(start, start + rows)
-            states, targets = hidden[block], ids[block]
-            temperature = temperatures[block].unsqueeze(1)
-            logits = linear(states, weight, bias).float().div_(temperature)
-            total = logits.logsumexp(dim=-1, keepdim=True)
-            log_probs[block] = (logits.gather(-1, targets.unsqueeze(-1)) - total).squeeze(-1)
-            probabilities = (logits - total).exp_()
-            entropy[block] = total.squeeze(-1) - torch.linalg.vecdot(probabilities, logits)
+            targets, temperature = ids[block], temperatures[block].unsqueeze(1)
+            scores = logits[: len(targets)].copy_(multiply(hidden[block], weight, bias))
+            scores.div_(temperature).sub_(scores.amax(dim=-1, keepdim=True))
+            relative = torch.exp(scores, out=likelihoods[: len(targets)])
+            total = relative.sum(dim=-1)
+            log_total = total.log()
+            log_probs[block] = scores.gather(-1, targets.unsqueeze(-1)).squeeze(-1) - log_total
+            entropy[block] = log_total - torch.linalg.vecdot(relative, scores) / total
             if gradient is not None:
-                expected = probabilities.to(weight.dtype) @ weight
+                expected = multiply(relative.to(weight.dtype), weight.T) / total.unsqueeze(1)
                 gradient[block] = ((weight[targets] - expected) / temperature).to(hidden.dtype)
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(entropy)

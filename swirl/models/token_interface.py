@@ -8,6 +8,8 @@ import torch
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
+from swirl.models.cpu_products import multiply
+
 
 @dataclass(frozen=True)
 class TokenSupport:
@@ -52,7 +54,8 @@ class TokenInterface:
             logits = head(hidden)[..., support.low : support.high].float()
         else:
             bias = None if head.bias is None else head.bias[support.low : support.high]
-            logits = linear(hidden, head.weight[support.low : support.high], bias).float()
+            product = linear if torch.is_grad_enabled() else multiply
+            logits = product(hidden, head.weight[support.low : support.high], bias).float()
         if (scale := getattr(config, "logits_scaling", None)) is not None:
             logits = logits / scale
         if (cap := getattr(config, "final_logit_softcapping", None)) is not None:

@@ -62,7 +62,7 @@ def test_what_each_number_changes() -> None:
     assert estimate_memory(**SMALL, lora_parameters=1).adapters == 24
     on_cpu = estimate_memory(**SMALL, device="cpu")
     assert on_cpu.activations == 87 * 2 * (8 * 12 + 3 * 32) * 2
-    assert on_cpu.weights == 2000 + 2 * 2 * 2 * (4 * 12 * 12 + 3 * 12 * 32)  # and two folded sets
+    assert on_cpu.weights == 2000 + 3 * 2 * 2 * (4 * 12 * 12 + 3 * 12 * 32)  # and three folded sets
     assert estimate_memory(**SMALL, feed_forward_width=12).activations == 87 * (2 * 12 + 11 * 12) * 2
     halves = estimate_memory(**SMALL, micro_batches=2)
     assert halves.activations == (2 * 5 + 6 * 6) * (2 * 12 + 8 * 12 + 3 * 32) * 2
