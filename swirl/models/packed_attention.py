@@ -8,6 +8,7 @@ branch before them. transformers passes the layout on to this function as the ke
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +18,13 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from swirl.models.block_attention import Block, BlockAttention
 from swirl.models.decoding_cache import DecodingCache, DecodingLayout, decoding_attention
 
 PACKED_ATTENTION = "swirl_packed"
 """The name under which transformers finds this attention; without a layout it is the ordinary `sdpa`."""
+
+BLOCK_FORMATS = (torch.bfloat16,)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class PackedLayout:
     restore: torch.Tensor
     cache: DecodingCache | None = None
     """Where the trunks' keys and values are to be stored, if completions are sampled after this pass."""
+    blocks: Sequence[Block] = ()
+    """The blocks of attention on a CPU."""
     masks: dict[torch.dtype, torch.Tensor] = field(default_factory=dict)
 
     def branch_mask(self, dtype: torch.dtype) -> torch.Tensor:
@@ -80,6 +86,9 @@ def packed_attention_forward(
         return out.unsqueeze(0), None
     if packed.cache is not None:
         packed.cache.store_prompt(take(key, packed.trunks), take(value, packed.trunks))
+    if query.device.type == "cpu" and query.dtype in BLOCK_FORMATS:
+        scale = query.shape[3] ** -0.5 if scaling is None else scaling
+        return BlockAttention.apply(query, key, value, packed.blocks, scale).unsqueeze(0), None
     groups = query.shape[1] // key.shape[1]
     if groups > 1 and query.is_cuda:
         # With a mask, CUDA's fast kernels do not take fewer key heads than query heads.

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from swirl.models.block_attention import Segment, split_into_blocks
 from swirl.models.decoding_cache import DecodingCache, DecodingLayout
 from swirl.models.packed_attention import PACKED_ATTENTION, PackedLayout
 from swirl.models.token_interface import get_token_interface, unwrap_model
@@ -138,11 +139,13 @@ def pack(rows: Sequence[Row], groups: Sequence[RowGroup], device: torch.device) 
     branch_trunk: list[int] = []
     scored_at: list[int] = []
     scored_ids: list[int] = []
+    segments: list[Segment] = []
     for group in groups:
         alone = len(group.members) == 1
         first = rows[group.members[0]]
         trunk = packer.add(first.ids[:-1] if alone else first.ids[: group.shared], 0)
         trunks.append(trunk)
+        first_branch = len(branches)
         for member in group.members:
             row = rows[member]
             places = trunk
@@ -153,6 +156,8 @@ def pack(rows: Sequence[Row], groups: Sequence[RowGroup], device: torch.device) 
                 places = trunk + branch
             scored_at.extend(places[row.prompt_length - 1 :])
             scored_ids.extend(row.ids[row.prompt_length :])
+        ranges = [(branch[0], branch[-1] + 1) for branch in branches[first_branch:] if branch]
+        segments.append(Segment((trunk[0], trunk[-1] + 1) if trunk else (ranges[0][0],) * 2, ranges))
 
     def to_tensor(values: Sequence[Any]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
@@ -172,6 +177,7 @@ def pack(rows: Sequence[Row], groups: Sequence[RowGroup], device: torch.device) 
         branches=to_tensor(right_padded(branches, branch_width)) if branch_width else None,
         branch_trunk=to_tensor(branch_trunk),
         restore=to_tensor(restore),
+        blocks=split_into_blocks(segments) if device.type == "cpu" else (),
     )
     counts = [rows[member].scored for group in groups for member in group.members]
     return PackedRows(

@@ -109,7 +109,7 @@ def decode_on_cache(
             if (len(waiting) + len(unfinished)) * longest > room:
                 finish_waiting()
             waiting.extend(members[index] for index in unfinished)
-            caches.append(cache.select(torch.tensor(unfinished, device=device)))
+            caches.append(cache.select(unfinished))
     finish_waiting()
     return scores
 

@@ -11,17 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 
+from swirl.models.cpu_products import arrange_weight, multiply
 from swirl.models.decoding_cache import DecodingCache, build_decoding_layout
 from swirl.models.packed_rows import prefill, run_packed
 from swirl.models.scoring import compute_logits
-from swirl.models.token_interface import TokenSupport
+from swirl.models.token_interface import TokenSupport, get_token_interface, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
 # In a pass of more tokens guesses cost more than they save. A large model on a CPU is soon bound by its arithmetic.
 MAX_PASS_TOKENS, MAX_PASS_TOKENS_LARGE_ON_CPU = 256, 40
+MIN_PASSES_FOR_ARRANGED_HEAD = 32  # from which an arranged head saves more time than arranging it takes
 LARGE_WIDTH = 512  # hidden size from which a model counts as large here
 FIRST_GUESSES, MAX_GUESSES_PER_PASS = 8, 16  # guessed ids per row and pass
 MAX_MISSES, RETRY_AFTER = 4, 8  # passes without a right guess before a row stops guessing; tokens between later tries
@@ -124,8 +127,11 @@ def sample_with_drafts(
         for turn in range(n)
     ]
     if n > 1:
-        origin = torch.arange(len(prompts), device=device).repeat_interleave(n)
-        cache, hidden = cache.select(origin), hidden.index_select(0, origin)
+        if device.type == "cpu":
+            cache = cache.share_prompts([len(prompt) for prompt in prompts], n)
+        else:  # the number of kernels of a pass counts for more there than what they read
+            cache = cache.select([prompt for prompt in range(len(prompts)) for _ in range(n)])
+        hidden = hidden.repeat_interleave(n, dim=0)
     SpeculativeSampler(model, sampling, end_ids, support, uniforms).run(rows, cache, hidden, check_interrupt)
     return [row.tokens for row in rows]
 
@@ -176,7 +182,7 @@ class SpeculativeSampler:
         while open_rows := [index for index, row in enumerate(active) if not row.done]:
             if 2 * len(open_rows) <= len(active):
                 active = [active[index] for index in open_rows]
-                cache = cache.select(torch.tensor(open_rows, device=keys.device))
+                cache = cache.select(open_rows)
             check_interrupt()
             room = max(0, self.pass_tokens // len(open_rows) - 1)
             guesses = [
@@ -194,7 +200,7 @@ class SpeculativeSampler:
     ) -> None:
         """Sample after each token read, from hidden states (N, D), and extend the rows that are not done."""
         open_rows = [(row, guess) for row, guess in zip(rows, guesses, strict=True) if not row.done]
-        logits = compute_logits(self.model, hidden, self.support)
+        logits = self.compute_logits(hidden)
         tokens = sample_token(logits, self.sampling, None, self._row_uniforms(open_rows)) + self.support.low
         sampled, start = tokens.tolist(), 0
         for row, guess in open_rows:
@@ -206,6 +212,21 @@ class SpeculativeSampler:
                 self.sampling.max_tokens,
             )
             start += len(guess) + 1
+
+    def compute_logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits (N, V) of hidden states (N, D) over the support, in float32."""
+        if self.head is None:
+            return compute_logits(self.model, hidden, self.support)
+        return multiply(hidden, *self.head).float()
+
+    @cached_property
+    def head(self) -> tuple[torch.Tensor, torch.Tensor | None] | None:
+        """The weight of a frozen linear head, arranged for the many passes of a long completion, and its bias."""
+        base = unwrap_model(self.model)
+        head = get_token_interface(base).plain_head(base, self.support)
+        if head is None or self.sampling.max_tokens < MIN_PASSES_FOR_ARRANGED_HEAD:
+            return None
+        return arrange_weight(head[0]), head[1]
 
     def _row_uniforms(self, open_rows: Sequence[tuple[SpeculativeRow, Sequence[int]]]) -> torch.Tensor | None:
         """The random number of each sample, (N, 1), by row and position; None for greedy sampling."""
