@@ -25,6 +25,9 @@ MAX_PASS_TOKENS, MAX_PASS_TOKENS_LARGE_ON_CPU = 256, 96
 LARGE_WIDTH = 512  # hidden size from which a model counts as large here
 FIRST_GUESSES, MAX_GUESSES_PER_PASS = 8, 16  # guessed ids per row and pass
 
+TokenWatcher = Callable[[Sequence[Sequence[int]]], None]
+"""Called after each pass with the ids so far of the completions that are being sampled."""
+
 
 @dataclass
 class SpeculativeRow:
@@ -98,6 +101,7 @@ def sample_with_drafts(
     generator: torch.Generator | None,
     support: TokenSupport,
     check_interrupt: Callable[[], None],
+    on_tokens: TokenWatcher | None = None,
 ) -> list[list[int]]:
     """Sample `n` completions for each prompt, in contiguous runs, with guesses from the `drafts` of each prompt.
 
@@ -123,7 +127,7 @@ def sample_with_drafts(
             for turn in wave
         ]
         origin = torch.tensor([prompt for prompt in range(len(prompts)) for _ in wave], device=device)
-        sampler = SpeculativeSampler(model, sampling, end_ids, support, uniforms)
+        sampler = SpeculativeSampler(model, sampling, end_ids, support, uniforms, on_tokens)
         sampler.run(rows, cache.select(origin, longest), hidden.index_select(0, origin), check_interrupt)
         for row in rows:
             completions[row.number] = row.tokens
@@ -150,6 +154,7 @@ class SpeculativeSampler:
     end_ids: set[int]
     support: TokenSupport
     uniforms: torch.Tensor | None
+    on_tokens: TokenWatcher | None = None
 
     @property
     def pass_tokens(self) -> int:
@@ -189,6 +194,8 @@ class SpeculativeSampler:
             ids = torch.tensor([[token for part in read for token in part]], device=keys.device)
             hidden = run_packed(self.model, ids, layout.positions.unsqueeze(0), layout)
             self.sample_and_accept(hidden, active, guesses)
+            if self.on_tokens is not None:
+                self.on_tokens([row.tokens for row in rows])
 
     def sample_and_accept(
         self, hidden: torch.Tensor, rows: Sequence[SpeculativeRow], guesses: Sequence[Sequence[int]]
