@@ -88,6 +88,28 @@ def memory_usage() -> tuple[int, int]:
     return max(0, used), total
 
 
+class OtherLoad:
+    """Measures how many cores other processes keep busy, on average since it was last asked."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._asked_at, self._busy_seconds = time.monotonic(), self._others_busy_seconds()
+
+    def busy_cores(self) -> float:
+        """The cores that other processes have kept busy since the last call."""
+        now, busy = time.monotonic(), self._others_busy_seconds()
+        elapsed, used = now - self._asked_at, busy - self._busy_seconds
+        self._asked_at, self._busy_seconds = now, busy
+        return max(0.0, used / elapsed) if elapsed > 0 else 0.0
+
+    def _others_busy_seconds(self) -> float:
+        all_times, own = psutil.cpu_times(), self._process.cpu_times()
+        waiting = all_times.idle + getattr(all_times, "iowait", 0.0)
+        # A virtual machine's guests are counted twice: also as its user time.
+        guests = getattr(all_times, "guest", 0.0) + getattr(all_times, "guest_nice", 0.0)
+        return sum(all_times) - waiting - guests - own.user - own.system
+
+
 class LoadMeter:
     """Caches the machine's load: measures it at most once a second, and the GPUs in a separate thread."""
 

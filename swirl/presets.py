@@ -164,8 +164,8 @@ PRESETS = {
         ),
         Preset(
             "smollm2-135m",
-            "SmolLM2-135M-Instruct, a pretrained language model, on text sequences; half an hour on a CPU.",
-            "any computer with about 3 GB of free memory, no download, and labels for the warm-up",
+            "SmolLM2-135M-Instruct, a pretrained language model, on text sequences; trains on a CPU.",
+            "any computer with about 4 GB of free memory, no download, and labels for the warm-up",
             Settings().replace(SMOLLM2_SETTINGS),
         ),
         _preset(

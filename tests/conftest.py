@@ -10,9 +10,9 @@ import pytest
 TESTS = Path(__file__).parent
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Each worker has one core: two threads each would wait for one another. Set before torch is imported.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Each worker has one core: two threads each would wait for one another. The processes that tests start compute with the
+# same number, so that their weights are the same to the last bit. Set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LONGEST_FIRST = ("browser", "training", "cli", "runs", "recipes", "sharing")
 """Folders that take longest; started first, so that no worker is left alone with one of them in the end."""

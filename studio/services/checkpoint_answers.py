@@ -14,6 +14,7 @@ from studio.services.inference import Models
 from studio.view_models.comparison import CheckpointAnswer, sample_transitions
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
+from swirl.models.checkpoints import short_name
 from swirl.pictures import state_key
 from swirl.states import State, Transition
 
@@ -100,11 +101,6 @@ def _infer_with_other(
         f"{short_name(name)} only predicts next states and infers no actions, and these data have no true actions; "
         "compare it with a checkpoint that infers them."
     )
-
-
-def short_name(name: str) -> str:
-    """A checkpoint's display name: the last part if it is a folder."""
-    return Path(name).name if Path(name).is_dir() else name
 
 
 def cached_answers(models: Models, name: str, transitions: Sequence[Transition]) -> list[CheckpointAnswer | None]:

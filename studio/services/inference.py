@@ -21,7 +21,8 @@ from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models import hub
 from swirl.models.checkpoint_files import MANIFEST
-from swirl.models.checkpoints import asset_names, checkpoint_kind, ready_models
+from swirl.models.checkpoints import checkpoint_kind, ready_models
+from swirl.models.gguf_files import SMOLLM2
 from swirl.pictures import state_key
 from swirl.states import State
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 MAX_CACHED_ANSWERS = 4096  # so that stepping back and forth costs nothing
 MAX_ATTEMPTS = 4  # preemptible attempts at a low-priority question before it runs to the end regardless
 MAX_LISTED_RUNS = 12  # newest runs whose checkpoints are listed
+UNTRAINED = "a language model, not yet trained on states"
 
 T = TypeVar("T")
 AskModel = Callable[["Models", str, Callable[["WorldModel"], Any]], Any]
@@ -58,9 +60,11 @@ class Models(LoadedModels):
         """Whether names that are not listed, such as folders and models on the Hub, are refused."""
 
     def available(self, kind: str = "") -> list[AvailableCheckpoint]:
-        """Shipped checkpoints, then downloaded ones, then those of the newest runs; with `kind`, only those of it."""
-        shipped = [AvailableCheckpoint(name, "", False, _kind(paths.assets() / name)) for name in asset_names()]
-        installed = [AvailableCheckpoint(name, "", False) for name in ready_models() if name not in asset_names()]
+        """Models that are here, then downloaded checkpoints, then those of the newest runs; all or one `kind`."""
+        ready = [
+            AvailableCheckpoint(name, UNTRAINED if name == SMOLLM2 else "", False, _kind(paths.assets() / name))
+            for name in ready_models()
+        ]
         fetched = [
             AvailableCheckpoint(name, "from the Hub", False, _kind(hub.cached_folder(name)))
             for name in hub.list_cached_checkpoints()
@@ -76,7 +80,7 @@ class Models(LoadedModels):
             for run in past.runs(limit=MAX_LISTED_RUNS)
             for checkpoint in reversed(past.checkpoints(run.id))
         ]
-        return [item for item in [*shipped, *installed, *fetched, *trained] if not kind or item.kind == kind]
+        return [item for item in [*ready, *fetched, *trained] if not kind or item.kind == kind]
 
     def choose(self, wanted: str = "", kind: str = "") -> str | None:
         """`wanted` if it is available and of that kind, else the first available checkpoint; None if there is none.

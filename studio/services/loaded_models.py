@@ -57,8 +57,8 @@ class LoadedModels:
             self._loaded.move_to_end(name)
             model = self._loaded[name]
             self._device = str(model.device)
-            if (is_small := getattr(model, "is_small", None)) is not None:
-                importlib.import_module("swirl.models.thread_count").set_threads_for_model_size(is_small)
+            if getattr(model, "is_small", None) is not None:
+                importlib.import_module("swirl.models.thread_count").set_threads_for_inference(model)
             yield model
 
     def unload(self) -> None:

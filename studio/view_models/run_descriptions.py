@@ -17,6 +17,8 @@ from studio.view_models.formatting import (
     pluralize,
 )
 from swirl.history import UNFINISHED_STATUSES, Run
+from swirl.models.checkpoints import short_name
+from swirl.models.precision import describe_precision
 from swirl.settings import SETTING_FIELDS, Settings
 from swirl.training.diagnostics import RESTART_PHRASE
 
@@ -35,7 +37,7 @@ STATUS_LABELS = {
 def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:
     """The model, data and seed: `tiny-household on household, 400 sequences, seed 11`."""
     size = f", {pluralize(sequences, 'sequence')}" if sequences is not None else ""
-    return f"{settings.model} on {settings.data}{size}, seed {settings.seed}"
+    return f"{short_name(settings.model)} on {settings.data}{size}, seed {settings.seed}"
 
 
 def describe_method(settings: Settings) -> str:
@@ -55,10 +57,14 @@ def describe_method(settings: Settings) -> str:
 
 
 def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple[str, str]:
-    """The two lines beside the phase bar: the time left or taken, then the pace and the memory used."""
+    """The two lines beside the phase bar: the time left or taken; then pace, memory, number format and threads."""
     pace = [format_step_time(step_seconds)] if step_seconds is not None else []
     if run.memory_bytes:
         pace.append(format_bytes(run.memory_bytes))
+    if run.precision:
+        pace.append(describe_precision(run.precision))
+    if run.threads:
+        pace.append(pluralize(run.threads, "thread"))
     return describe_time(run, now), " · ".join(pace)
 
 

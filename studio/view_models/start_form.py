@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError, UsageError
+from swirl.models.checkpoints import short_name
 from swirl.presets import PRESETS, Preset
 from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
@@ -72,13 +73,12 @@ def shorten_error(name: str, sentence: str) -> str:
 
 def check_references(home: Path, settings: Settings) -> dict[str, str]:
     """Errors, by field, for what the settings name but is missing: collection, model, labels file, tracker package."""
-    from swirl.models import resolve_checkpoint
-    from swirl.models.checkpoints import checkpoint_kind
+    from swirl.models.checkpoints import checkpoint_kind, resolve_loadable
     from swirl.sources.collections.catalog import get_collection
 
     errors: dict[str, str] = {}
     resolved: dict[str, Any] = {}
-    for name, resolve in (("data", get_collection), ("model", resolve_checkpoint)):
+    for name, resolve in (("data", get_collection), ("model", resolve_loadable)):
         try:
             resolved[name] = resolve(home, getattr(settings, name))
         except SwirlError as error:
@@ -99,7 +99,7 @@ def kind_mismatch_error(settings: Settings, kind: str) -> str:
     model_kind, data_kind = ("texts", "pictures") if kind == "image" else ("pictures", "texts")
     suitable = next((preset.settings.model for preset in PRESETS.values() if preset_kind(preset) == kind), None)
     mend = f"choose {suitable}" if suitable else f"choose a model of {data_kind}"
-    return f"{settings.model} reads {model_kind}, but {settings.data} contains {data_kind}; {mend}."
+    return f"{short_name(settings.model)} reads {model_kind}, but {settings.data} contains {data_kind}; {mend}."
 
 
 def preset_kind(preset: Preset) -> str:

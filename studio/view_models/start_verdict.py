@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from studio.view_models.training_verdicts import Verdict
 from swirl.history import History
+from swirl.models.checkpoints import short_name
 from swirl.settings import Settings
 from swirl.training.critic_verdicts import critic_verdict
 
@@ -27,7 +28,8 @@ def start_verdict(history: History, settings: Settings) -> Verdict:
         return Verdict("neutral", "The warm-up decides where you start", why)
     verdict = critic_verdict(scores)
     if verdict is None:
-        why = f"{settings.model} was never scored on {settings.data}; the run scores it before its first phase."
+        model, data = short_name(settings.model), settings.data
+        why = f"{model} was never scored on {data}; the run scores it before its first phase."
         return Verdict("neutral", "The start is not scored yet", why)
     tone, claim = CLAIMS[verdict.level]
     return Verdict(tone, claim, f"{verdict.sentence} Scores from {source}.")

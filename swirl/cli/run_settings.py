@@ -30,12 +30,12 @@ def build_settings(args: argparse.Namespace) -> Settings:
             raise SwirlError(f"The labels file {labels} does not exist; check the path.")
         # Absolute, so that the run can be resumed from another folder.
         settings = settings.replace({"labels": str(labels)})
-    from swirl.models import resolve_checkpoint
+    from swirl.models.checkpoints import resolve_loadable
     from swirl.sources.collections.catalog import get_collection
 
     get_collection(args.home, settings.data)
-    checkpoint = resolve_checkpoint(args.home, settings.model)
-    if isinstance(checkpoint, Path) and Path(settings.model).expanduser().is_dir():
+    checkpoint = resolve_loadable(args.home, settings.model)
+    if isinstance(checkpoint, Path) and Path(settings.model).expanduser().exists():
         settings = settings.replace({"model": str(checkpoint)})
     return settings
 

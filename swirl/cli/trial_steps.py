@@ -94,7 +94,7 @@ class Trial:
 
         A text world gets SmolLM2 if it is installed and no other model is asked for.
         """
-        from swirl.models.gguf_files import INSTALL_LLM, SMOLLM2, is_smollm2_ready
+        from swirl.models.gguf_files import INSTALL_SMOLLM2, SMOLLM2, is_smollm2_ready
         from swirl.presets import get_preset
 
         if self.kind == "text" and changes.get("model", SMOLLM2) == SMOLLM2 and is_smollm2_ready():
@@ -103,7 +103,8 @@ class Trial:
         else:
             if self.kind == "text" and "model" not in changes:
                 self.out.print_note(
-                    f"{self.name}: a small model is made from the states; a pretrained one is taken after {INSTALL_LLM}"
+                    f"{self.name}: a small model is made from the states; "
+                    f"to have a pretrained one taken instead, run: {INSTALL_SMOLLM2}"
                 )
             settings = get_preset(TRIAL_PRESETS[self.kind]).settings.replace(FEW_STEPS)
         labels = str((self.folder / "labels.jsonl").resolve())
@@ -144,13 +145,13 @@ class Trial:
     def infer(self, checkpoint: str) -> list[str]:
         """Infer the actions of the whole collection, and write them to `WORLD-inferred.txt` beside its folder."""
         from swirl.models import load_world_model
-        from swirl.models.thread_count import threads_for_model_size
+        from swirl.models.thread_count import threads_for_inference
         from swirl.sources.collections.catalog import load_sequences
 
         transitions = [t for sequence in load_sequences(self.home, self.name) for t in sequence.transitions()]
         model = load_world_model(self.home, checkpoint)
         pairs = [(t.state, t.next_state) for t in transitions]
-        with threads_for_model_size(model.is_small):
+        with threads_for_inference(model):
             actions = [
                 inference.action for inference in model.infer(pairs, alternatives=1, progress=self.out.show_progress)
             ]
@@ -162,11 +163,11 @@ class Trial:
         """Evaluate a model on the held-out part, and keep its figures and their 95 % intervals in the history."""
         from swirl.history import History
         from swirl.models import load_world_model
-        from swirl.models.thread_count import threads_for_model_size
+        from swirl.models.thread_count import threads_for_inference
 
         model = load_world_model(self.home, checkpoint)
         model.max_action_tokens, model.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
-        with threads_for_model_size(model.is_small):
+        with threads_for_inference(model):
             metrics = evaluate_held_out(model, self.home, self.name, MEASURES[self.kind], self.out.show_progress)
         History(self.home).add_evaluation(checkpoint=checkpoint, data=self.name, metrics=metrics)
         return metrics

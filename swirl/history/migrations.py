@@ -304,5 +304,12 @@ def run_activity(db: Database) -> None:
         db.execute(f"ALTER TABLE runs ADD COLUMN {column} {type_name}")
 
 
+@MIGRATIONS()
+def run_computing(db: Database) -> None:
+    """The number format of a run's base model, and with how many threads it computes on a CPU."""
+    for column, type_name in (("precision", "TEXT"), ("threads", "INTEGER")):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {column} {type_name}")
+
+
 # The names of all migrations: on an empty database, all of them are pending.
 MIGRATION_NAMES = frozenset(step.name for step in MIGRATIONS.pending(Database(memory=True)))

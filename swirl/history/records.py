@@ -18,7 +18,8 @@ class Run:
     """One training run. `name` is its id until it is renamed; `phase` is text, `phase_index` counts from 0.
 
     `seconds_left` and `share_done` (0 to 1, by time) count all that the run still has to do; `activity` says in words
-    what it does between its steps. `parent` is the run it was started from, if any; `tags` are in alphabetical order.
+    what it does between its steps. `precision` is the number format of the base model, `threads` how many compute on a
+    CPU. `parent` is the run it was started from, if any; `tags` are in alphabetical order.
     """
 
     id: str
@@ -38,6 +39,8 @@ class Run:
     activity: str | None
     memory_bytes: int | None
     device: str | None
+    precision: str | None
+    threads: int | None
     error: str | None
     warning: str | None
     parent: str | None

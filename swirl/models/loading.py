@@ -12,6 +12,7 @@ A plain model works as an image model under these conditions:
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,16 +160,18 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
         check_loadable(file)
         if precision == "4bit":
             raise UsageError(f"{file.name} cannot be loaded with precision=4bit; use precision=auto.")
-        # transformers would keep the weights packed, and packed weights cannot be trained, not even under adapters.
+        # Without it the model counts as quantised, even where its weights are unpacked, and transformers refuses to
+        # train it or adapters on it.
         options["quantization_config"] = GgufConfig(dequantize=True)
     try:
-        config = without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False, **which))
-        parameters = count_parameters(config) if device.type == "cpu" else 0
-        options["dtype"] = pick_dtype(device, precision, parameters)
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **which)
-        model, report = model_class_for(config).from_pretrained(
-            folder, config=config, use_safetensors=True, output_loading_info=True, **options, **which
-        )
+        with nullcontext() if file is None else gguf_reading():
+            config = without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False, **which))
+            parameters = count_parameters(config) if device.type == "cpu" else 0
+            options["dtype"] = pick_dtype(device, precision, parameters)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **which)
+            model, report = model_class_for(config).from_pretrained(
+                folder, config=config, use_safetensors=True, output_loading_info=True, **options, **which
+            )
     except LOADING_ERRORS as error:
         if file is not None:
             raise SwirlError(
@@ -192,6 +195,13 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
     return model, tokenizer
 
 
+def gguf_reading() -> AbstractContextManager[None]:
+    """`read_once`, imported only where a GGUF file is loaded: the package gguf is an extra."""
+    from swirl.models.gguf_reading import read_once
+
+    return read_once()
+
+
 def gguf_file_of(source: str) -> Path | None:
     """The GGUF file that a source names: itself, or the one in a folder without a config.json; None if it is none."""
     path = Path(source)
@@ -210,6 +220,17 @@ def model_class_for(config: PreTrainedConfig) -> Any:
     # Rounded to bfloat16, the image tokenizer would turn some pictures into other codes.
     model_class._keep_in_fp32_modules_strict = {"vqmodel"}
     return model_class
+
+
+def base_dtype(source: str, device: torch.device, precision: str) -> torch.dtype:
+    """The type that `load_base` gives the weights of this model. Raises SwirlError if its config cannot be read."""
+    file = gguf_file_of(source)
+    folder, which = (source, {}) if file is None else (str(file.parent), {"gguf_file": file.name})
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, **which)
+        return pick_dtype(device, precision, count_parameters(config) if device.type == "cpu" else 0)
+    except LOADING_ERRORS as error:
+        raise SwirlError(f"The model {source} cannot be read ({first_line(error)}); choose another one.") from error
 
 
 def count_parameters(config: PreTrainedConfig) -> int:

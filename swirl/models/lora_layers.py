@@ -4,6 +4,10 @@ peft's own layer costs about a millisecond a call on a CPU, more than its arithm
 parameters: it converts the input to the adapter's float32, and computes there. Here a pass without gradient multiplies
 by W + s B A, which is computed once per adapter and kept until the adapter changes, beside the untouched W. A pass with
 gradient computes x W' + s (x A') B' in the number format of W, and keeps only x and x A' for the backward pass.
+
+In bfloat16 either sum would lose an adapter that is still small: W and x W' are multiples of a step, and what is less
+than half of it vanishes when the sum is rounded to the nearest. So the folded weights are rounded up or down at random,
+which keeps the adapter in the mean, and passes with gradient multiply by them, too.
 """
 
 from __future__ import annotations
@@ -50,7 +54,8 @@ class FastLoraForward:
         if self.sets.capacity and not torch.is_grad_enabled():
             return linear(x, self.folded_weight(name), self.base.bias)
         down, up = layer.lora_A[name].weight, layer.lora_B[name].weight
-        return SlimLora.apply(x, weight, self.base.bias, down, up, layer.scaling[name])
+        folded = self.folded_weight(name) if self.sets.capacity and weight.dtype == torch.bfloat16 else None
+        return SlimLora.apply(x, weight, folded, self.base.bias, down, up, layer.scaling[name])
 
     @staticmethod
     def _has_format(x: torch.Tensor, weight: torch.Tensor) -> bool:
@@ -74,7 +79,8 @@ class FastLoraForward:
         if weight.dtype == up.dtype:
             torch.addmm(weight, up, down, alpha=self.layer.scaling[name], out=buffer)
         else:
-            buffer.copy_(torch.addmm(weight.to(up.dtype), up, down, alpha=self.layer.scaling[name]))
+            exact = torch.addmm(weight.to(up.dtype), up, down, alpha=self.layer.scaling[name])
+            buffer.copy_(round_at_random(exact) if weight.dtype == torch.bfloat16 else exact)
         self.folded[name] = (stamp, buffer)
         return buffer
 
@@ -90,6 +96,21 @@ class FastLoraForward:
             return torch.empty_like(self.base.weight) if buffer is None else buffer
 
 
+def round_at_random(exact: torch.Tensor) -> torch.Tensor:
+    """Round float32 numbers (M, N) in place to bfloat16 ones: up or down, the nearer the likelier; always the same way.
+
+    The thresholds, the sum of one number per row and one per column, are independent in pairs.
+    """
+    rows, columns = exact.shape
+    generator = torch.Generator().manual_seed(0)
+    thresholds = (torch.randint(0, 2**16, size, generator=generator).int() for size in ((rows, 1), (1, columns)))
+    row, column = (part.to(exact.device) for part in thresholds)
+    bits = exact.view(torch.int32)
+    bits += (row + column) & (2**16 - 1)
+    bits &= -(2**16)  # the lower half of a float32 is what bfloat16 lacks
+    return exact
+
+
 class SlimLora(torch.autograd.Function):
     """x W' + b + s (x A') B' with gradients of x, A and B; W and b are frozen."""
 
@@ -98,15 +119,19 @@ class SlimLora(torch.autograd.Function):
         ctx: Any,
         x: torch.Tensor,
         weight: torch.Tensor,
+        folded: torch.Tensor | None,
         bias: torch.Tensor | None,
         down: torch.Tensor,
         up: torch.Tensor,
         scaling: float,
     ) -> torch.Tensor:
-        """The output (…, out) for x (…, in), `down` A (r, in) and `up` B (out, r)."""
+        """The output (…, out) for x (…, in), `down` A (r, in), `up` B (out, r), and W + s B A if it is given."""
         rows = x.reshape(-1, x.shape[-1])
         narrow = rows @ down.to(x.dtype).T
-        out = linear(rows, weight, bias).addmm_(narrow, up.to(x.dtype).T, alpha=scaling)
+        if folded is None:
+            out = linear(rows, weight, bias).addmm_(narrow, up.to(x.dtype).T, alpha=scaling)
+        else:
+            out = linear(rows, folded, bias)
         ctx.save_for_backward(rows, narrow, weight, down, up)
         ctx.scaling, ctx.shape = scaling, x.shape
         return out.view(*x.shape[:-1], -1)
@@ -120,9 +145,9 @@ class SlimLora(torch.autograd.Function):
         x_gradient = None
         if ctx.needs_input_grad[0]:
             x_gradient = (gradient @ weight).addmm_(narrow_gradient, down.to(gradient.dtype)).view(ctx.shape)
-        down_gradient = (narrow_gradient.T @ rows).to(down.dtype) if ctx.needs_input_grad[3] else None
-        up_gradient = (gradient.T @ narrow).mul_(ctx.scaling).to(up.dtype) if ctx.needs_input_grad[4] else None
-        return x_gradient, None, None, down_gradient, up_gradient, None
+        down_gradient = (narrow_gradient.T @ rows).to(down.dtype) if ctx.needs_input_grad[4] else None
+        up_gradient = (gradient.T @ narrow).mul_(ctx.scaling).to(up.dtype) if ctx.needs_input_grad[5] else None
+        return x_gradient, None, None, None, down_gradient, up_gradient, None
 
 
 def change_counts(parameter: torch.Tensor) -> tuple[int, int]:

@@ -26,7 +26,7 @@ NF4_BITS = 4.127
 
 # Bytes of activations that one pass with gradient may keep, and the least number of tokens of such a pass: below it
 # the products become slow. Passes without gradient keep one layer's activations only.
-UPDATE_ACTIVATION_BYTES = {"cpu": 256_000_000, "cuda": 4_000_000_000}
+UPDATE_ACTIVATION_BYTES = {"cpu": 128_000_000, "cuda": 4_000_000_000}
 MIN_UPDATE_TOKENS = {"cpu": 1024, "cuda": 4096}
 SCORING_TOKENS = {"cpu": 4096, "cuda": 32_768}
 MAX_CACHE_SHARE = 0.2

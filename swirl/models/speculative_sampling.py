@@ -21,9 +21,10 @@ from swirl.models.token_interface import TokenSupport
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
 # In a pass of more tokens guesses cost more than they save. A large model on a CPU is soon bound by its arithmetic.
-MAX_PASS_TOKENS, MAX_PASS_TOKENS_LARGE_ON_CPU = 256, 96
+MAX_PASS_TOKENS, MAX_PASS_TOKENS_LARGE_ON_CPU = 256, 40
 LARGE_WIDTH = 512  # hidden size from which a model counts as large here
 FIRST_GUESSES, MAX_GUESSES_PER_PASS = 8, 16  # guessed ids per row and pass
+MAX_MISSES, RETRY_AFTER = 4, 8  # passes without a right guess before a row stops guessing; tokens between later tries
 
 TokenWatcher = Callable[[Sequence[Sequence[int]]], None]
 """Called after each pass with the ids so far of the completions that are being sampled."""
@@ -44,6 +45,8 @@ class SpeculativeRow:
     width: int = FIRST_GUESSES
     draft_position: int = 0
     draft: Sequence[int] = ()
+    misses: int = 0
+    """Passes in a row in which no guess held."""
     tokens: list[int] = field(default_factory=list)
     done: bool = False
 
@@ -73,7 +76,12 @@ class SpeculativeRow:
             if not matches or held == guessed:
                 break
             held += 1
-        self.width = min(MAX_GUESSES_PER_PASS, 2 * held + 2)
+        if guessed:
+            self.misses = 0 if held else self.misses + 1
+        if self.misses < MAX_MISSES:
+            self.width = min(MAX_GUESSES_PER_PASS, 2 * held + 2)
+        else:  # the drafts are of no use here; try again now and then
+            self.width = 1 if len(self.tokens) % RETRY_AFTER == 0 else 0
         return held
 
     def _realign(self) -> int:
@@ -105,7 +113,6 @@ def sample_with_drafts(
 ) -> list[list[int]]:
     """Sample `n` completions for each prompt, in contiguous runs, with guesses from the `drafts` of each prompt.
 
-    With drafts, the first completion of each prompt is sampled first, and is then a draft of the others.
     `check_interrupt` is called before each pass; an exception that it raises ends the sampling. The model must support
     packed attention.
     """
@@ -114,25 +121,18 @@ def sample_with_drafts(
     if sampling.temperature:
         uniforms = draw_uniforms(len(prompts) * n, sampling, support, generator, device)
     cache, hidden = prefill(model, prompts, device)
-    longest = max(map(len, prompts))
-    completions: list[list[int]] = [[] for _ in range(len(prompts) * n)]
-    drafts_of = [[] for _ in prompts] if drafts is None else [list(some) for some in drafts]
-    waves = [range(n)] if drafts is None else [range(1), range(1, n)]
-    for wave in waves:
-        if not wave:
-            continue
-        rows = [
-            SpeculativeRow(prompt * n + turn, drafts_of[prompt], not end_ids, len(prompts[prompt]))
-            for prompt in range(len(prompts))
-            for turn in wave
-        ]
-        origin = torch.tensor([prompt for prompt in range(len(prompts)) for _ in wave], device=device)
-        sampler = SpeculativeSampler(model, sampling, end_ids, support, uniforms, on_tokens)
-        sampler.run(rows, cache.select(origin, longest), hidden.index_select(0, origin), check_interrupt)
-        for row in rows:
-            completions[row.number] = row.tokens
-        drafts_of = [[completions[prompt * n], *some] for prompt, some in enumerate(drafts_of)]
-    return completions
+    drafts_of = [[] for _ in prompts] if drafts is None else drafts
+    rows = [
+        SpeculativeRow(prompt * n + turn, drafts_of[prompt], not end_ids, len(prompts[prompt]))
+        for prompt in range(len(prompts))
+        for turn in range(n)
+    ]
+    if n > 1:
+        origin = torch.arange(len(prompts), device=device).repeat_interleave(n)
+        cache, hidden = cache.select(origin), hidden.index_select(0, origin)
+    sampler = SpeculativeSampler(model, sampling, end_ids, support, uniforms, on_tokens)
+    sampler.run(rows, cache, hidden, check_interrupt)
+    return [row.tokens for row in rows]
 
 
 def draw_uniforms(

@@ -35,7 +35,7 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCal
     fails.
     """
     from swirl.models import load_world_model, resolve_checkpoint
-    from swirl.models.thread_count import threads_for_model_size
+    from swirl.models.thread_count import threads_for_inference
     from swirl.sources.collections.catalog import load_sequences
 
     report = progress or (lambda fraction, message: None)
@@ -51,7 +51,7 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCal
     collection = get_preset(preset).settings.data
     transitions = [item for sequence in load_sequences(home, collection) for item in sequence.transitions()][:ROWS]
     pairs = [(item.state, item.next_state) for item in transitions]
-    with threads_for_model_size(model.is_small):
+    with threads_for_inference(model):
         figures |= measure_inference(model, pairs, report)
     model.unload()
     report(0.6, "training a few steps")

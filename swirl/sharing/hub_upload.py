@@ -32,7 +32,8 @@ def write_upload_folder(home: Path, checkpoint: str, repository: str, folder: Pa
     """Write the files to upload into a new folder; return their paths relative to it.
 
     The folder holds the adapters `fwm/` and `idm/` in the format of peft, the base model unless it is on the Hub,
-    `swirl.json`, from which SWIRL Studio loads the checkpoint, and README.md. Weights are safetensors.
+    `swirl.json`, from which SWIRL Studio loads the checkpoint, and README.md. Weights are safetensors; a GGUF base
+    model stays as it is.
     """
     source = find_trained_checkpoint(home, checkpoint)
     manifest = write_checkpoint(source, folder, whole=True)
@@ -49,6 +50,7 @@ def write_upload_folder(home: Path, checkpoint: str, repository: str, folder: Pa
         describe_base_model(source),
         scores,
         settings,
+        gguf_file=next((file.name for file in folder.glob("base/*.gguf")), None),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())

@@ -79,10 +79,13 @@ def render_model_card(
     origin: str,
     scores: list[Score],
     settings: Mapping[str, Any],
+    *,
+    gguf_file: str | None = None,
 ) -> str:
     """Return the text of README.md with its front matter for the Hub.
 
-    `origin` describes a base model that is uploaded too; it is not used for a base model on the Hub.
+    `origin` describes a base model that is uploaded too; it is not used for a base model on the Hub. `gguf_file` is the
+    name of that base model if it is a GGUF file.
     """
     base = str(manifest["base"])
     on_hub = base if HUB_ID.fullmatch(base) else None
@@ -93,6 +96,16 @@ def render_model_card(
     else:
         where = f"The base model, {origin}, is in the folder `base/`."
         base_model = f'AutoModelForCausalLM.from_pretrained("{repository}", subfolder="base")'
+    imports = "AutoModelForCausalLM"
+    if gguf_file:
+        # Without dequantize, transformers may keep the weights packed, and refuses to train adapters on them.
+        imports = "AutoModelForCausalLM, GgufConfig"
+        base_model = f"""AutoModelForCausalLM.from_pretrained(
+    "{repository}",
+    subfolder="base",
+    gguf_file="{gguf_file}",
+    quantization_config=GgufConfig(dequantize=True),
+)"""
     states = "pictures" if manifest.get("kind") == "image" else "texts"
     return f"""---
 {front}---
@@ -113,7 +126,7 @@ The adapters are ordinary peft adapters in safetensors:
 
 ```python
 from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from transformers import {imports}
 
 base = {base_model}
 model = PeftModel.from_pretrained(base, "{repository}", subfolder="fwm", adapter_name="fwm")

@@ -33,6 +33,7 @@ REQUIREMENTS = (
     "fastapi",
     "filelock",
     "gradio",
+    "jinja2",
     "numpy",
     "peft",
     "pillow",
@@ -127,7 +128,7 @@ def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
         name = exported_checkpoint_name(source, checkpoint)
         write_code(space)
         write_assets(space, {name: source, **required_shipped_checkpoints(source)})
-        write_texts(space, name)
+        write_texts(space, name, needs_gguf=any(space.glob("assets/*/base/*.gguf")))
         os.replace(space, folder)
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
@@ -191,8 +192,8 @@ def write_assets(space: Path, checkpoints: dict[str, Path]) -> None:
 def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict[str, Any]:
     """Copy a checkpoint so that it needs nothing from this machine, and return its manifest.
 
-    The base model is copied too unless it is a shipped asset or on the Hub. With `whole`, a base in a shipped asset is
-    also copied, for readers who do not have SWIRL Studio.
+    The base model, a folder or a GGUF file, is copied too unless it is a shipped asset or on the Hub. With `whole`, a
+    base in a shipped asset is also copied, for readers who do not have SWIRL Studio.
     """
     manifest = read_manifest(source)
     base = base_source(source, manifest)
@@ -200,7 +201,8 @@ def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict
         for file in find_matching_files(source / adapter, ADAPTER_FILES):
             copy_without_origin(file, target / adapter / file.name)
     if Path(base).is_file():
-        copy_without_origin(Path(base), target / "base" / Path(base).name)
+        # Under the suffix by which a reader knows it; Ollama's files have none.
+        copy_without_origin(Path(base), target / "base" / gguf_name(Path(base)))
         manifest = {name: value for name, value in manifest.items() if name not in ("base_bytes", "base_sha256")}
         manifest["base"] = "base"
     elif (whole or not manifest["base"].startswith("asset:")) and Path(base).is_dir():
@@ -211,9 +213,15 @@ def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict
     return manifest
 
 
-def write_texts(space: Path, name: str) -> None:
+def gguf_name(file: Path) -> str:
+    """The name of a GGUF file in an export."""
+    return file.name if file.suffix.lower() == ".gguf" else f"{file.name}.gguf"
+
+
+def write_texts(space: Path, name: str, *, needs_gguf: bool = False) -> None:
     """Write app.py, requirements.txt with the installed versions, and the README with the settings of the Space."""
-    versions = {package: metadata.version(package).partition("+")[0] for package in REQUIREMENTS}
+    packages = (*REQUIREMENTS, *(("gguf",) if needs_gguf else ()))
+    versions = {package: metadata.version(package).partition("+")[0] for package in packages}
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     pins = "".join(f"{package}=={version}\n" for package, version in versions.items())
     (space / "requirements.txt").write_text(pins, encoding="utf-8")

@@ -33,6 +33,7 @@ from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.held_out import HeldOutScorer, MakeScorer, headline
 from swirl.training.on_demand_samples import OnDemandSampler
 from swirl.training.run_clock import RunClock
+from swirl.training.run_computing import RunComputing, precision_for_run
 from swirl.training.run_monitor import RunMonitor, is_true_on_any_rank
 from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase, plan_phases
@@ -58,6 +59,7 @@ class RunContext:
     transitions: list[Transition]
     scorer: HeldOutScorer
     progress: RunProgress
+    computing: RunComputing
     is_main_process: bool
 
     @property
@@ -84,14 +86,17 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
         history.update_run(run_id, activity="loading the model and the data", seconds_left=None)
     set_seed(settings.seed)  # new adapters are initialised at random
     with explain_out_of_memory(settings, None, history.run(run_id).device or settings.device):
-        world = load_trainable_model(home, settings, saved or (done[-1] if done else None))
+        precision = precision_for_run(history, run_id, settings)
+        world = load_trainable_model(home, settings, saved or (done[-1] if done else None), precision)
         transitions = filter_by_length(world, transitions, settings)
     scorer = make_scorer(home, settings.data, settings.held_out)
     clock = RunClock(phases, settings, len(scorer.transitions), len(transitions))
     for seconds in history.latest_values(run_id, SCORING_TIME, 1):
         clock.record_part("scoring", seconds)
     progress = RunProgress(history, run_id, clock, is_main_process=is_main_process)
-    run = RunContext(home, run_id, history, settings, world, transitions, scorer, progress, is_main_process)
+    computing = RunComputing(history, run_id, world, settings, is_main_process=is_main_process)
+    computing.start()
+    run = RunContext(home, run_id, history, settings, world, transitions, scorer, progress, computing, is_main_process)
     if is_main_process and not (history.run(run_id).device or "").startswith(world.device.type):
         history.update_run(run_id, device=str(world.device))  # it differs from the one that the queue assumed
     if is_main_process and not done:
@@ -198,13 +203,13 @@ def checkpoint_folder(home: Path, run_id: str, phase: PlannedPhase) -> Path:
     return home / "runs" / run_id / "checkpoints" / phase.folder_name
 
 
-def load_trainable_model(home: Path, settings: Settings, checkpoint: Path | None) -> WorldModel:
+def load_trainable_model(home: Path, settings: Settings, checkpoint: Path | None, precision: str) -> WorldModel:
     """The model of a checkpoint, else the one in the settings. Raises SwirlError for a diffusion editor."""
     world = load_world_model(
         home,
         settings.model if checkpoint is None else str(checkpoint),
         settings.device,
-        settings.precision,
+        precision,
         lora_rank=settings.lora_rank,
         share_weights=settings.share_weights,
     )
@@ -262,6 +267,7 @@ def build_monitor(run: RunContext, phase: PlannedPhase, direction: Direction, of
         offset=offset,
         draw_requested_rollouts=sampler,
         settings=run.settings,
+        computing=run.computing,
     )
 
 

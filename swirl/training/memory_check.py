@@ -131,7 +131,7 @@ def memory_saving_changes(settings: Settings, direction: str, device: str, longe
 
 
 def find_base_model(home: Path, model: str) -> str:
-    """The folder or Hub id of a model's base model."""
+    """The folder, GGUF file or Hub id of a model's base model."""
     source = resolve_checkpoint(home, model)
     if isinstance(source, Path) and (source / MANIFEST).is_file():
         return base_source(source, read_manifest(source))
@@ -139,7 +139,12 @@ def find_base_model(home: Path, model: str) -> str:
 
 
 def local_file(base: str, name: str) -> Path | None:
-    """A file of a model, in its folder or in the local cache of the Hub; None if it is not on this machine."""
+    """A file of a model, in its folder or in the local cache of the Hub; None if it is not on this machine.
+
+    A GGUF file holds all of its model and has no other files.
+    """
+    if Path(base).is_file():
+        return None
     if Path(base).is_dir():
         return Path(base) / name if (Path(base) / name).is_file() else None
     from huggingface_hub import try_to_load_from_cache

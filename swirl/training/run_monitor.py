@@ -12,6 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from swirl.settings import Settings
 from swirl.training.diagnostics import DivergenceDetector, DivergenceError, is_out_of_memory
+from swirl.training.run_computing import RunComputing
 from swirl.training.run_progress import RunProgress
 from swirl.training.schedule import PlannedPhase
 
@@ -51,7 +52,9 @@ class RunMonitor(TrainerCallback):
         offset: int = 0,
         draw_requested_rollouts: Callable[[int], Sequence[dict[str, Any]]] | None = None,
         settings: Settings | None = None,
+        computing: RunComputing | None = None,
     ) -> None:
+        self.computing = computing
         self.progress, self.phase = progress, phase
         self.history, self.run_id = progress.history, progress.run_id
         self.latest_rollouts, self.draw_requested_rollouts = latest_rollouts, draw_requested_rollouts
@@ -63,6 +66,8 @@ class RunMonitor(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Start the clock, and record a heartbeat before the first step is done."""
+        if self.computing is not None:
+            self.computing.start_phase()
         self.step_started_at = time.monotonic()
         if state.is_world_process_zero:
             self.record_heartbeat(state.global_step)
@@ -78,6 +83,8 @@ class RunMonitor(TrainerCallback):
             if "sample" in requests:
                 self.sample_on_request(state.global_step + self.offset)
                 self.step_started_at = time.monotonic()  # the next step does not include this sampling
+        if self.computing is not None and self.computing.after_step(elapsed):
+            self.step_started_at = time.monotonic()  # nor does it include the measuring of threads
         if is_true_on_any_rank("stop" in requests):
             self.stopped = True
             control.should_training_stop = control.should_save = True

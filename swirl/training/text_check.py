@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from swirl.codecs.exact_text import FastTextTokenizer, TextLoss, TextTokenizer, measure_loss, spread_sample
+from swirl.models.checkpoints import short_name
 from swirl.settings import Settings
 from swirl.training.memory_check import find_base_model, local_file
 
@@ -55,6 +56,7 @@ def sample_loss(tokenizer: TextTokenizer, texts: Iterable[str]) -> TextLoss | No
 def describe_loss(model: str, loss: TextLoss) -> str:
     """The share of states that the model's tokenizer changes, with an example, in one sentence."""
     return (
-        f"The tokenizer of {model} cannot give {max(loss.share, 0.01):.0%} of the states back: {loss.before!r} comes "
-        f"back as {loss.after!r}, so the model reads and writes them changed; choose another model if that matters."
+        f"The tokenizer of {short_name(model)} cannot give {max(loss.share, 0.01):.0%} of the states back: "
+        f"{loss.before!r} comes back as {loss.after!r}, so the model reads and writes them changed; choose another "
+        "model if that matters."
     )

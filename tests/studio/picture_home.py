@@ -47,6 +47,6 @@ def offer_both(monkeypatch: pytest.MonkeyPatch) -> list[TableModel | PictureMode
         return seen[-1]
 
     monkeypatch.setattr(models, "load_world_model", load, raising=False)
-    monkeypatch.setattr(inference, "asset_names", lambda: ["seer", "reader"])
+    monkeypatch.setattr(inference, "ready_models", lambda: ["seer", "reader"])
     monkeypatch.setattr(inference, "checkpoint_kind", lambda folder: "image" if folder.name == "seer" else "text")
     return seen

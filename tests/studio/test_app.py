@@ -103,6 +103,6 @@ def test_the_menu_marks_the_chosen_and_the_loaded(home: Path, loaded: list) -> N
 
 
 def test_without_a_model_the_strip_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.services.inference.asset_names", lambda: [])
+    monkeypatch.setattr("studio.services.inference.ready_models", lambda: [])
     parts = header.status_parts(home, "")
     assert "no model yet" in parts["checkpoint"] and "Train one" in parts["menu"]

@@ -19,7 +19,7 @@ from swirl.history import History
 @pytest.fixture
 def one_model(loaded: list, monkeypatch: pytest.MonkeyPatch) -> list:
     """Only one checkpoint is shipped and none is trained."""
-    monkeypatch.setattr(inference, "asset_names", lambda: ["first"])
+    monkeypatch.setattr(inference, "ready_models", lambda: ["first"])
     return loaded
 
 
@@ -147,7 +147,7 @@ def test_a_vote_against_copying_names_it_and_counts(home: Path, one_model: list)
 def test_an_empty_page_says_what_to_do_first(home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = ComparePage(home).choices({})["parts"]
     assert parts["empty"] == "" and "Press Compare" in parts["invitation"]
-    monkeypatch.setattr(inference, "asset_names", lambda: [])
+    monkeypatch.setattr(inference, "ready_models", lambda: [])
     parts = ComparePage(home).choices({})["parts"]
     assert "no checkpoint to compare yet" in parts["empty"] and 'href="train?new=1"' in parts["empty"]
     assert parts["empty"].count("<svg") == parts["empty"].count("<p>") == parts["empty"].count("button-primary") == 1

@@ -78,7 +78,7 @@ def test_the_check_tells_sound_actions_from_collapsed_ones(page: ExplorePage, ho
 
 
 def test_without_a_model_the_states_are_still_shown(page: ExplorePage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.services.inference.asset_names", lambda: [])
+    monkeypatch.setattr("studio.services.inference.ready_models", lambda: [])
     shown = page.show(at())
     assert shown["model"] is None and "filmstrip" in shown["parts"]["film"]
     assert 'href="train?new=1&amp;data=walks">Train one on these' in shown["parts"]["imagined"]

@@ -101,13 +101,23 @@ def test_shipped_checkpoints_come_first_then_the_newest_runs(home: Path, loaded:
     assert [(item.name, item.note) for item in found[3:]] == [(f"{run}@1-forward", "best"), (f"{run}@0", "warm-up")]
 
 
+def test_an_installed_language_model_is_listed_after_the_shipped_ones(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swirl.models.checkpoints.is_smollm2_ready", lambda: True)
+    listed = {item.name: item for item in Models(home).available("text")}
+    assert "not yet trained" in listed["smollm2-135m"].note and next(iter(listed)) == "tiny-household"
+    monkeypatch.setattr("swirl.models.checkpoints.is_smollm2_ready", lambda: False)
+    assert "smollm2-135m" not in {item.name for item in Models(home).available()}
+
+
 def test_the_wanted_checkpoint_is_chosen_while_it_exists(
     home: Path, loaded: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder = Models(home)
     assert holder.choose("second") == "second"
     assert holder.choose("gone") == holder.choose() == "first"
-    monkeypatch.setattr(inference, "asset_names", lambda: [])
+    monkeypatch.setattr(inference, "ready_models", lambda: [])
     assert holder.choose() is None
     with pytest.raises(SwirlError, match="Train page"):
         choose_checkpoint(home, "")

@@ -155,7 +155,7 @@ def test_another_model_answers_and_says_so(boards: Path) -> None:
 
 
 def test_without_a_model_of_pictures_the_way_out_is_named(boards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.services.inference.asset_names", lambda: ["reader"])
+    monkeypatch.setattr("studio.services.inference.ready_models", lambda: ["reader"])
     shown = ExplorePage(boards).show(AT)
     assert shown["model"] is None and "no model of pictures" in shown["parts"]["fit"]
     assert shown["parts"]["film"].count("<img") == 4

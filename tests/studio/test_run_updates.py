@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from studio.components.train.run_updates import active_run, log_tail, perform_action, run_updates, selection_size
+from studio.view_models.run_descriptions import progress_lines
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.processes import current_process
@@ -39,6 +41,14 @@ def run(history: History) -> str:
         run_id, phase="forward", phase_index=1, step=5, phase_steps=10, seconds_left=130.0, memory_bytes=1_400_000_000
     )
     return run_id
+
+
+def test_a_run_says_how_it_computes(history: History, run: str) -> None:
+    history.update_run(run, precision="bfloat16", threads=2)
+    now = datetime.now(UTC)
+    assert progress_lines(history.run(run), 0.5, now)[1].endswith("bfloat16 base weights, float32 adapters · 2 threads")
+    history.update_run(run, precision="float32", threads=1)
+    assert progress_lines(history.run(run), None, now)[1].endswith("float32 weights · 1 thread")
 
 
 def test_the_first_update_holds_everything(history: History, run: str) -> None:

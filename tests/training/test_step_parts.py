@@ -1,6 +1,5 @@
 """The recorder of a training step's parts: disjoint times, tokens, operations as they were executed."""
 
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,60 +16,77 @@ from swirl.training.step_parts import PARTS, StepParts
 from swirl.worlds.household import Household
 
 
-def test_parts_are_disjoint_and_the_rest_is_what_no_part_claims() -> None:
+class Clock:
+    """A clock that goes on only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def work(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the recorder."""
+    clock = Clock()
+    monkeypatch.setattr("swirl.training.step_parts.time", clock)
+    return clock
+
+
+def test_parts_are_disjoint_and_the_rest_is_what_no_part_claims(clock: Clock) -> None:
     parts = StepParts()
-    started = time.perf_counter()
     parts.begin_step()
-    time.sleep(0.02)
+    clock.work(1)
     with parts.time_part("sampling") as sampling:
-        time.sleep(0.04)
+        clock.work(2)
         with parts.time_part("partner", tokens=3):
-            time.sleep(0.06)
+            clock.work(4)
         sampling.tokens += 5
+    clock.work(8)
     parts.start_update(7)
-    time.sleep(0.02)
+    clock.work(16)
     with parts.time_part("reference", tokens=2):
-        time.sleep(0.03)
+        clock.work(32)
     parts.start_update(1)
-    time.sleep(0.06)
+    clock.work(64)
     parts.finish_step()
-    elapsed = time.perf_counter() - started
+    clock.work(128)
 
     (step,) = parts.steps
     assert tuple(step) == PARTS
-    assert sum(record.seconds for record in step.values()) == pytest.approx(elapsed, abs=0.01)
-    at_least = {"sampling": 0.04, "partner": 0.06, "reference": 0.03, "update": 0.08, "rest": 0.02}
-    for name, seconds in at_least.items():
-        assert seconds <= step[name].seconds < seconds + 0.03, name
-    assert {name: record.tokens for name, record in step.items()} == {
-        "sampling": 5,
-        "partner": 3,
-        "reference": 2,
-        "update": 8,
-        "rest": 0,
+    assert {name: (record.seconds, record.tokens) for name, record in step.items()} == {
+        "sampling": (2, 5),
+        "partner": (4, 3),
+        "reference": (32, 2),
+        "update": (80, 8),
+        "rest": (9, 0),
     }
 
 
-def test_parts_entered_twice_add_up_and_steps_are_separate() -> None:
+def test_parts_entered_twice_add_up_and_steps_are_separate(clock: Clock) -> None:
     parts = StepParts()
     for _ in range(2):
         parts.begin_step()
         for _ in range(3):
             with parts.time_part("partner", tokens=2):
-                time.sleep(0.01)
+                clock.work(4)
         parts.finish_step()
-    assert [step["partner"].tokens for step in parts.steps] == [6, 6]
-    assert all(0.03 <= step["partner"].seconds < 0.06 for step in parts.steps)
+    assert [(step["partner"].seconds, step["partner"].tokens) for step in parts.steps] == [(12, 6), (12, 6)]
 
 
-def test_an_error_in_a_part_leaves_the_recorder_usable() -> None:
+def test_an_error_in_a_part_leaves_the_recorder_usable(clock: Clock) -> None:
     parts = StepParts()
     parts.begin_step()
     with pytest.raises(KeyError), parts.time_part("sampling"):
+        clock.work(1)
         raise KeyError
-    time.sleep(0.02)
+    clock.work(2)
     parts.finish_step()
-    assert parts.steps[0]["rest"].seconds >= 0.02 > parts.steps[0]["sampling"].seconds
+    assert (parts.steps[0]["sampling"].seconds, parts.steps[0]["rest"].seconds) == (1, 2)
 
 
 def test_nothing_is_recorded_outside_of_a_step_or_when_switched_off() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from studio.components.shared.html import escape
 from studio.components.shared.illustrations import empty_page, step_between, two_answers
-from studio.services.checkpoint_answers import resolve_run_id, short_name
+from studio.services.checkpoint_answers import resolve_run_id
 from studio.services.collection_cache import default_collection
 from studio.services.copy_baseline import BASELINE_TITLE, COPY_BASELINE
 from studio.services.history_store import history
@@ -16,6 +16,7 @@ from studio.services.inference import AvailableCheckpoint, Models, no_model_mess
 from studio.services.model_choices import Offer, inspect_model
 from studio.view_models.comparison import SIDES
 from swirl.errors import SwirlError
+from swirl.models.checkpoints import short_name
 from swirl.sources.collections.catalog import list_collections
 
 KINDS = ("text", "image")

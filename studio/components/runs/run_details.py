@@ -8,6 +8,7 @@ from datetime import datetime
 from studio.components.shared.html import escape
 from studio.view_models.formatting import format_bytes, format_count, format_time_ago, pluralize
 from swirl.history import TRAINING_STATUSES, ImportOrigin, Resumption, Run
+from swirl.models.checkpoints import short_name
 from swirl.runs.archive.deletion import DeletionPreview
 from swirl.runs.archive.disk_usage import DiskUsage
 from swirl.runs.archive.lineage import LineageNode
@@ -61,7 +62,7 @@ def lineage(
         notes.append(f"Imported {format_time_ago(origin.created, now)} from {origin.file}, where it was {origin.id}.")
     model = str(run.settings.get("model") or "")
     if tree.run == run.id:
-        notes.append(f"Started from {model}.")
+        notes.append(f"Started from {short_name(model)}.")
     notes += [
         f"Resumed {format_time_ago(one.created, now)}"
         + (f" at {one.phase} step {one.step or 0}." if one.phase else ".")

@@ -15,7 +15,7 @@ from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.models.checkpoint_files import read_manifest
 from swirl.models.checkpoints import asset_names
-from swirl.models.gguf_files import find_base
+from swirl.models.gguf_bases import find_base
 from swirl.progress import ProgressCallback
 from swirl.runs import scheduler
 from swirl.runs.archive import file_format as layout

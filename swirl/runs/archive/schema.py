@@ -30,7 +30,7 @@ def parse_run_columns(value: Any) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for name in TRANSFERRED_COLUMNS & row.keys():
         value = row[name]
-        if name in ("phase_index", "step", "phase_steps", "memory_bytes"):
+        if name in ("phase_index", "step", "phase_steps", "memory_bytes", "threads"):
             columns[name] = None if value is None else require_integer(value, name)
         elif name in ("created", "started", "finished", "heartbeat"):
             columns[name] = None if value is None else require_timestamp(value, name)

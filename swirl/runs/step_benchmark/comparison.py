@@ -22,6 +22,7 @@ from swirl.runs.step_benchmark.workload import (
     LIQUID_SHAPES,
     TAKE_STEP,
     TEXT_STATE_TOKENS,
+    ModelSource,
     TrainerName,
     Workload,
 )
@@ -52,12 +53,12 @@ def compare(
     trainers = ["swirl", *dict.fromkeys(against)]
     with tempfile.TemporaryDirectory(prefix="swirl-benchmark-") as folder, ExitStack() as stack:
         scratch = Path(folder)
-        workload, base = prepare(home, workload, against, scratch)
+        workload, source = prepare(home, workload, against, scratch)
         workers: list[WorkerProcess] = []
         stack.enter_context(ended_on_signals(workers))
         for name in (MATRIX_PRODUCTS, *trainers):
             report(0.0, f"starting {name}")
-            workers.append(stack.enter_context(WorkerProcess(name, workload, base, home, scratch)))
+            workers.append(stack.enter_context(WorkerProcess(name, workload, source, home, scratch)))
             workers[-1].receive()
         rounds: list[dict[str, Any]] = []
         for number in range(steps):
@@ -107,23 +108,25 @@ def ended_on_signals(workers: Sequence[WorkerProcess]) -> Iterator[None]:
             raise
 
 
-def prepare(home: Path, workload: Workload, against: Sequence[TrainerName], scratch: Path) -> tuple[Workload, str]:
-    """The workload with what its model implies, and the source of its base model.
+def prepare(
+    home: Path, workload: Workload, against: Sequence[TrainerName], scratch: Path
+) -> tuple[Workload, ModelSource]:
+    """The workload with what its model implies, and the source of its model.
 
     Raises UsageError if the trainers cannot run it.
     """
-    from swirl.models.placement import pick_device, pick_dtype
+    from swirl.models.loading import base_dtype
+    from swirl.models.placement import pick_device
 
     device = pick_device(workload.device)
-    precision = str(pick_dtype(device, workload.precision)).removeprefix("torch.")
-    workload = replace(workload, device=device.type, precision=precision)
+    workload = replace(workload, device=device.type)
     if workload.model in LIQUID_SHAPES:
-        base, kind = str(scratch / "model"), "image"
+        source, kind = ModelSource(str(scratch / "model")), "image"
     else:
-        source = locate_checkpoint(home, workload.model)
-        kind = checkpoint_kind(source)
-        is_checkpoint = isinstance(source, Path) and (source / MANIFEST).is_file()
-        base = base_source(source, read_manifest(source)) if is_checkpoint else str(source)
+        folder = locate_checkpoint(home, workload.model)
+        source, kind = ModelSource(str(folder)), checkpoint_kind(folder)
+        if isinstance(folder, Path) and (folder / MANIFEST).is_file():
+            source = ModelSource(base_source(folder, read_manifest(folder)), str(folder))
     if kind == "image" and "trl" in against:
         raise UsageError(
             f"Stock trl takes prompts of words only, and {workload.model} draws images; compare it --against plain."
@@ -135,8 +138,9 @@ def prepare(home: Path, workload: Workload, against: Sequence[TrainerName], scra
     else:
         workload = replace(workload, data=workload.data or DATA[kind])
         check_kind(home, workload, kind)
-    tokens = frame_tokens(base, workload) if kind == "image" else workload.new_tokens or TEXT_STATE_TOKENS
-    return replace(workload, new_tokens=tokens), base
+    tokens = frame_tokens(source.base, workload) if kind == "image" else workload.new_tokens or TEXT_STATE_TOKENS
+    precision = str(base_dtype(source.base, device, workload.precision)).removeprefix("torch.")
+    return replace(workload, new_tokens=tokens, precision=precision), source
 
 
 def check_kind(home: Path, workload: Workload, kind: str) -> None:

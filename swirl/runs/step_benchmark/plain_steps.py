@@ -5,30 +5,29 @@ from __future__ import annotations
 from itertools import cycle, islice
 from pathlib import Path
 
-from peft import get_peft_model
-
 from swirl.codecs.state_codecs import ImageCodec, TextCodec
-from swirl.models.loading import find_codec, load_base
+from swirl.models.loading import find_codec
 from swirl.models.placement import pick_device
 from swirl.models.prompts import build_layout
 from swirl.runs.step_benchmark.phase_prompts import PhasePrompts
 from swirl.runs.step_benchmark.plain_trainer import PlainTrainer
+from swirl.runs.step_benchmark.separate_models import load_frozen, load_policy, roles
 from swirl.runs.step_benchmark.step_control import StepControl
-from swirl.runs.step_benchmark.workload import ACTION_TOKENS, Workload
-from swirl.runs.step_benchmark.workload_data import LEARNING_RATE, lora_config, workload_transitions
+from swirl.runs.step_benchmark.workload import ACTION_TOKENS, ModelSource, Workload
+from swirl.runs.step_benchmark.workload_data import LEARNING_RATE, workload_transitions
 
 
-def take_steps(workload: Workload, base: str, home: Path, scratch: Path, control: StepControl) -> None:
+def take_steps(workload: Workload, source: ModelSource, home: Path, scratch: Path, control: StepControl) -> None:
     """Train until the benchmark ends."""
     device = pick_device(workload.device)
-    policy, tokenizer = load_base(base, device, workload.precision)
-    partner, _ = load_base(base, device, workload.precision)
-    reference = load_base(base, device, workload.precision)[0] if workload.beta else None
-    codec = find_codec(base, policy, tokenizer) or TextCodec(tokenizer)
+    trainee_role, partner_role = roles(workload.direction)
+    policy, tokenizer = load_policy(source, workload, device)
+    partner = load_frozen(source, workload, device, partner_role)
+    codec = find_codec(source.base, partner, tokenizer) or TextCodec(tokenizer)
     trainer = PlainTrainer(
-        get_peft_model(policy, lora_config()),
+        policy,
         partner,
-        reference,
+        load_frozen(source, workload, device, trainee_role) if workload.beta else None,
         PhasePrompts(codec, build_layout(codec), workload.direction),
         pad_id=tokenizer.pad_token_id,
         group_size=workload.group_size,

@@ -15,7 +15,7 @@ Table = tuple[list[str], list[list[str]]]
 PAGE = """# Performance of a training step
 
 Written by `swirl benchmark … --markdown`: the newest measurement of each workload in the history. The trainers take
-turns, step by step, each in a process of its own that is idle meanwhile; all have the same base model, LoRA rank,
+turns, step by step, each in a process of its own that is idle meanwhile; all have the same model, LoRA rank,
 prompts, numbers of rollouts and numbers of tokens. Figures are medians of the steps after the first.
 
 - *SWIRL Studio*: one base model with two adapters.

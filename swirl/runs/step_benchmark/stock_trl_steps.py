@@ -20,9 +20,10 @@ from swirl.models.placement import pick_device
 from swirl.models.prompts import build_layout
 from swirl.runs.step_benchmark.phase_prompts import PhasePrompts
 from swirl.runs.step_benchmark.plain_trainer import mean_log_probs
+from swirl.runs.step_benchmark.separate_models import load_frozen, load_policy, new_adapter_config, roles
 from swirl.runs.step_benchmark.step_control import StepControl
-from swirl.runs.step_benchmark.workload import ACTION_TOKENS, Workload
-from swirl.runs.step_benchmark.workload_data import LEARNING_RATE, lora_config, workload_transitions
+from swirl.runs.step_benchmark.workload import ACTION_TOKENS, ModelSource, Workload
+from swirl.runs.step_benchmark.workload_data import LEARNING_RATE, workload_transitions
 from swirl.states import Transition
 from swirl.training.step_parts import StepParts, record_trainer_steps
 
@@ -68,11 +69,14 @@ class PartnerReward:
             return mean_log_probs(self.partner, rows, self.pad_id).tolist()
 
 
-def take_steps(workload: Workload, base: str, home: Path, scratch: Path, control: StepControl) -> None:
+def take_steps(workload: Workload, source: ModelSource, home: Path, scratch: Path, control: StepControl) -> None:
     """Train until the benchmark ends."""
     device = pick_device(workload.device)
-    policy, tokenizer = load_base(base, device, workload.precision)
-    partner, _ = load_base(base, device, workload.precision)
+    if source.checkpoint:
+        policy, tokenizer = load_policy(source, workload, device)
+    else:
+        policy, tokenizer = load_base(source.base, device, workload.precision)
+    partner = load_frozen(source, workload, device, roles(workload.direction)[1])
     tokenizer.padding_side = "left"
     codec = TextCodec(tokenizer)
     prompts = PhasePrompts(codec, build_layout(codec), workload.direction)
@@ -85,7 +89,7 @@ def take_steps(workload: Workload, base: str, home: Path, scratch: Path, control
         train_dataset=Dataset.from_dict({"prompt": questions, "transition": list(range(len(questions)))}),
         processing_class=tokenizer,
         reward_funcs=PartnerReward(partner, tokenizer.pad_token_id, prompts, transitions, action, control.parts),
-        peft_config=lora_config(),
+        peft_config=None if source.checkpoint else new_adapter_config(),
         callbacks=[control],
     )
     trainer.parts = control.parts

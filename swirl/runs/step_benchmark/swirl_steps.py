@@ -10,7 +10,7 @@ from transformers import PrinterCallback
 from swirl.models.loading import load_world_model
 from swirl.models.world_model import WorldModel
 from swirl.runs.step_benchmark.step_control import StepControl
-from swirl.runs.step_benchmark.workload import ACTION_TOKENS, LORA_RANK, Workload
+from swirl.runs.step_benchmark.workload import ACTION_TOKENS, LORA_RANK, ModelSource, Workload
 from swirl.runs.step_benchmark.workload_data import LEARNING_RATE, workload_transitions
 from swirl.settings import Settings
 from swirl.training.grpo_phase import build_grpo_trainer
@@ -19,9 +19,11 @@ ENDLESS = 1_000_000
 FILLER = " the"
 
 
-def take_steps(workload: Workload, base: str, home: Path, scratch: Path, control: StepControl) -> None:
+def take_steps(workload: Workload, source: ModelSource, home: Path, scratch: Path, control: StepControl) -> None:
     """Train until the benchmark ends."""
-    world = load_world_model(home, base, workload.device, workload.precision, lora_rank=LORA_RANK)
+    world = load_world_model(
+        home, source.checkpoint or source.base, workload.device, workload.precision, lora_rank=LORA_RANK
+    )
     settings = Settings().replace(
         {
             "steps_per_phase": ENDLESS,

@@ -31,7 +31,7 @@ def main() -> None:
 
     from swirl.errors import SwirlError
     from swirl.runs.step_benchmark.step_control import StepControl
-    from swirl.runs.step_benchmark.workload import Workload
+    from swirl.runs.step_benchmark.workload import ModelSource, Workload
     from swirl.training.step_parts import StepParts
 
     steps = import_module(f"{__package__}.{MODULES[order['trainer']]}")
@@ -40,7 +40,7 @@ def main() -> None:
     torch.manual_seed(0)
     control = StepControl(StepParts(), sys.stdin, sent)
     try:
-        steps.take_steps(workload, order["base"], Path(order["home"]), Path(order["scratch"]), control)
+        steps.take_steps(workload, ModelSource(**order["source"]), Path(order["home"]), Path(order["scratch"]), control)
     except SwirlError as error:
         control.send({"error": str(error)})
     except Exception as error:

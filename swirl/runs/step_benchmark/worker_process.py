@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.runs.step_benchmark.workload import Workload
+from swirl.runs.step_benchmark.workload import ModelSource, Workload
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 END_SECONDS = 10.0
@@ -21,8 +22,8 @@ END_SECONDS = 10.0
 class WorkerProcess:
     """One trainer in its own process, so that its peak memory is its own; idle unless it is told to take a step."""
 
-    def __init__(self, trainer: str, workload: Workload, base: str, home: Path, scratch: Path) -> None:
-        """Start the process; `base` is the folder or id of the base model, `scratch` an existing folder."""
+    def __init__(self, trainer: str, workload: Workload, source: ModelSource, home: Path, scratch: Path) -> None:
+        """Start the process; `scratch` is an existing folder."""
         self.trainer = trainer
         self.folder = scratch / trainer.replace(" ", "-")
         self.folder.mkdir()
@@ -48,7 +49,7 @@ class WorkerProcess:
         order = {
             "trainer": trainer,
             "workload": workload.to_dict(),
-            "base": base,
+            "source": asdict(source),
             "home": str(home),
             "scratch": str(self.folder),
         }

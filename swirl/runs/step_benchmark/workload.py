@@ -23,10 +23,10 @@ TAKE_STEP, COUNT_STEP = "step", "count"
 
 @dataclass(frozen=True)
 class Workload:
-    """One phase's step. All trainers get the same base model, prompts, numbers of rollouts and numbers of tokens."""
+    """One phase's step. All trainers get the same model, prompts, numbers of rollouts and numbers of tokens."""
 
     model: str
-    """A checkpoint or plain model, of which the base model is used, or a name in `LIQUID_SHAPES`."""
+    """A checkpoint, a plain model, which gets new adapters, or a name in `LIQUID_SHAPES`."""
     direction: Direction
     data: str = ""
     """The collection with the prompts, a shipped one if empty; the Liquid shapes have random frames of their own."""
@@ -57,3 +57,11 @@ class Workload:
     def to_dict(self) -> dict[str, Any]:
         """The fields, JSON-serialisable."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a workload's model comes from: the base model's folder or Hub id, and the checkpoint's folder if any."""
+
+    base: str
+    checkpoint: str = ""

@@ -1,14 +1,12 @@
-"""The transitions of a workload, and the adapters that every trainer's policy gets."""
+"""The transitions of a workload, and what all trainers train with."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from peft import LoraConfig
-
 from swirl.codecs.state_codecs import Codec
 from swirl.errors import UsageError
-from swirl.runs.step_benchmark.workload import LIQUID_SHAPES, LORA_RANK, Workload
+from swirl.runs.step_benchmark.workload import LIQUID_SHAPES, Workload
 from swirl.sources.collections.catalog import load_sequences
 from swirl.states import Transition
 
@@ -43,8 +41,3 @@ def workload_transitions(workload: Workload, home: Path, codec: Codec) -> list[T
 def is_short(text: str, codec: Codec) -> bool:
     """Whether a text has at most MAX_STATE_TOKENS tokens."""
     return len(codec.encode(text)) <= MAX_STATE_TOKENS
-
-
-def lora_config() -> LoraConfig:
-    """The adapters of our own policy (`swirl.models.loading.with_new_adapters`), for the other trainers'."""
-    return LoraConfig(task_type="CAUSAL_LM", r=LORA_RANK, lora_alpha=2 * LORA_RANK, target_modules="all-linear")
