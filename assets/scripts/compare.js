@@ -8,7 +8,7 @@ import { isTyping } from "./shared/keyboard.js";
 import { lateAnswers } from "./shared/late_answers.js";
 import { showMarks } from "./shared/pictures.js";
 import { follow } from "./shared/polling.js";
-import { callServer, partsOrError } from "./shared/server.js";
+import { callServer, callStreaming, partsOrError } from "./shared/server.js";
 
 const CHUNK = 6; // inputs asked at once
 const KEYS = { ArrowLeft: "left", ArrowRight: "right", ArrowDown: "tie", s: "skip", S: "skip" };
@@ -51,8 +51,10 @@ export const mount = ({ element, server }) => {
     for (const side of present()) {
       for (let first = 0, of = Infinity; first < of;) {
         const done = of === Infinity ? "" : `: ${first} of ${of} inputs`;
-        fill(page, { asking: escapeHtml(`Asking ${side.toUpperCase()}${done} …`) });
-        const answer = await callServer(server.ask, { ...wanted, side, first, size: CHUNK });
+        const words = escapeHtml(`Asking ${side.toUpperCase()}${done} …`);
+        fill(page, { asking: words });
+        const growing = (html) => { if (!isLate()) fill(page, { asking: words + html }); };
+        const answer = await callStreaming(server, server.ask, { ...wanted, side, first, size: CHUNK }, growing);
         if (isLate()) return;
         if (answer.error) { fill(page, { tally: "", asking: "" }); return tell(answer.error); }
         ({ done: first, of } = answer);

@@ -10,7 +10,7 @@ import { lateAnswers } from "./shared/late_answers.js";
 import { fileSize } from "./shared/numbers.js";
 import { showMarks } from "./shared/pictures.js";
 import { follow } from "./shared/polling.js";
-import { callServer, newTicket, partsOrError } from "./shared/server.js";
+import { callServer, callStreaming, newTicket, partsOrError } from "./shared/server.js";
 
 const CHUNK = 8; // steps asked for at once, so that a move need not wait long
 const KEYS = { ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ArrowUp: ["sequence", -1], ArrowDown: ["sequence", 1] };
@@ -70,17 +70,19 @@ export const mount = ({ element, server, upload }) => {
   // First the steps around this one, then what is imagined here, then the rest of the sequence.
   const explain = async (isLate, missing) => {
     let later = true;
+    const growing = (part) => (html) => { if (!isLate()) fill(page, { [part]: html }); };
     const { near, chunks } = askingOrder(missing, at.step, CHUNK);
     for (const [index, chunk] of [near, ...chunks].entries()) {
       if (chunk.length) {
-        const answer = await callServer(server.infer, { ...at, steps: chunk });
+        const asked = { ...at, steps: chunk };
+        const answer = index === 0 ? await callStreaming(server, server.infer, asked, growing("inferred")) : await callServer(server.infer, asked);
         if (isLate()) return;
         if (answer.error) return fill(page, { inferred: errorHtml(answer.error), imagined: "" });
         fill(page, answer.parts);
       }
       if (index === 0) {
         window.dispatchEvent(new Event("studio:models"));
-        const answer = await callServer(server.imagine, at);
+        const answer = await callStreaming(server, server.imagine, at, growing("imagined"));
         if (isLate()) return;
         fill(page, partsOrError(answer, "imagined"));
         if (answer.error || answer.shuffled) later = false;

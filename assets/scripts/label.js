@@ -6,7 +6,7 @@ import { download } from "./shared/downloads.js";
 import { errorHtml, escapeHtml, fill, noteHtml } from "./shared/html.js";
 import { isTyping } from "./shared/keyboard.js";
 import { lateAnswers } from "./shared/late_answers.js";
-import { callServer, partsOrError } from "./shared/server.js";
+import { callServer, callStreaming, partsOrError } from "./shared/server.js";
 
 export const mount = ({ element, server }) => {
   const page = element.querySelector(".label-page");
@@ -50,7 +50,8 @@ export const mount = ({ element, server }) => {
   const suggest = async (known) => {
     const isLate = visits.ask();
     if (!known) {
-      const answer = await callServer(server.suggest, { data: at.data });
+      const growing = (html) => { if (!isLate()) fill(page, { suggestions: html }); };
+      const answer = await callStreaming(server, server.suggest, { data: at.data }, growing);
       if (isLate()) return;
       fill(page, partsOrError(answer, "suggestions"));
       if (field.value) write(field.value);

@@ -8,7 +8,7 @@ import { isTyping } from "./shared/keyboard.js";
 import { lateAnswers } from "./shared/late_answers.js";
 import { showMarks } from "./shared/pictures.js";
 import { wait } from "./shared/polling.js";
-import { callServer, partsOrError } from "./shared/server.js";
+import { callServer, callStreaming, partsOrError } from "./shared/server.js";
 import { keepNewest, readJson, readText, writeJson, writeText } from "./shared/storage.js";
 
 const KEY = "swirl-play:", KEPT = 12; // paths in this browser
@@ -132,13 +132,20 @@ export const mount = ({ element, server }) => {
     busy = true;
     button.disabled = true;
     const at = game.at, tries = field.value.trim() === game.action ? game.tries + 1 : 0;
-    const answer = await callServer(server.imagine, {
+    let hasStreamed = false;
+    const growing = (html) => {
+      if (at !== game.at) return;
+      hasStreamed = true;
+      fill(page, { title: "Imagining", futures: html });
+    };
+    const answer = await callStreaming(server, server.imagine, {
       state: game.nodes[at].state, action: field.value, n: samples(), seed: tries,
       best: one("[data-best]").checked, rival: one("[data-rival]").value,
-    });
+    }, growing);
     busy = false;
     button.disabled = false;
     if (at !== game.at) return false;
+    if (answer.error && hasStreamed) await draw(); // the futures that were there before
     tell("action-error", answer.error);
     field.setAttribute("aria-invalid", Boolean(answer.error));
     if (answer.error) return false;

@@ -14,6 +14,7 @@ from studio.components.shared.inferred_actions import action_bars, transition_ch
 from studio.components.shared.model_for_states import fit_note, requested_checkpoint
 from studio.components.shared.out_of_distribution_note import out_of_distribution_note
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts
+from studio.services import text_streams
 from studio.services.collection_cache import cover_frames, default_collection, sequences
 from studio.services.frame_similarity import measure_reconstruction
 from studio.services.health_checks import MAX_CHECKED_TRANSITIONS, check_actions, checked_transitions, load_last_check
@@ -137,7 +138,8 @@ class ExplorePage:
         parts = {}
         if step - 1 in steps:
             parts["inferred"] = action_bars(models.infer(name, [pairs[step - 1]])[0])
-        inferences = models.infer(name, [pairs[i] for i in steps], alternatives=False)
+        with text_streams.answering(""):  # what is written now is about other steps
+            inferences = models.infer(name, [pairs[i] for i in steps], alternatives=False)
         parts |= {f"chip-{i}": action_chip(inference) for i, inference in zip(steps, inferences, strict=True)}
         return {"parts": parts}
 

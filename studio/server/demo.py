@@ -40,6 +40,7 @@ ALLOWED_FUNCTIONS = frozenset(
         "explore.show", "explore.truth",
         "control_room.look", "guided_tour.standing", "header.status",
         "label.begin", "label.show", "label.suggest",
+        "page_requests.growing",
         "play.begin", "play.draw", "play.imagine", "play.models", "play.prepare", "play.save", "play.suggest",
         "run_view.detail", "run_view.news", "run_view.others",
         "runs.changes", "runs.details", "runs.difference", "runs.runs",

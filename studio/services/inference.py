@@ -16,6 +16,7 @@ from studio.services import zero_gpu
 from studio.services.history_store import history
 from studio.services.loaded_models import LoadedModels
 from studio.services.model_lock import POLL_SECONDS
+from studio.services.text_streams import streamed
 from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models import hub
@@ -102,7 +103,7 @@ class Models(LoadedModels):
         if zero_gpu.HAS_SPACES:
             yield zero_gpu.RemoteModel(self.home, name)
             return
-        with self.use_in_process(name) as model:
+        with self.use_in_process(name) as model, streamed(model):
             yield model
 
     def infer(

@@ -30,12 +30,16 @@ from swirl.models.prompts import build_layout
 from swirl.models.results import LogProb
 from swirl.models.scoring import row_log_probs
 from swirl.models.speculative_greedy import speculative_greedy_decode
+from swirl.models.speculative_sampling import TokenWatcher
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport
 from swirl.progress import ProgressCallback
 from swirl.states import State
 
 Role = Literal["fwm", "idm"]
 Answer = Literal["state", "action"]
+TextWatcher = Callable[[list[str]], None]
+"""Called with the texts so far of the answers that are being sampled, after each pass."""
+
 ROWS_AT_ONCE, LARGE_ROWS_AT_ONCE_ON_CPU = 128, 64
 
 
@@ -66,6 +70,7 @@ class AdaptedModel:
         self.codec.end_ids |= self.end_ids
         self.max_action_tokens, self.max_state_tokens = 64, 1024
         self.check_interrupt: InterruptCheck = never_interrupt  # an exception that it raises ends the current answer
+        self.on_texts: TextWatcher | None = None
         self._is_small = sum(parameter.numel() for parameter in model.parameters()) < SMALL_MODEL_PARAMETERS
         self.are_adapters_disabled = False  # whether the adapters are currently switched off
         for config in model.peft_config.values():
@@ -164,7 +169,15 @@ class AdaptedModel:
                 self.token_support(answer),
                 drafts,
                 self.check_interrupt,
+                self._token_watcher(answer),
             )
+
+    def _token_watcher(self, answer: Answer) -> TokenWatcher | None:
+        """What passes on the texts that are being sampled to `on_texts`; None for frames, or if nobody listens."""
+        listener = self.on_texts
+        if listener is None or (answer == "state" and isinstance(self.codec, ImageCodec)):
+            return None
+        return lambda completions: listener([self.codec.decode(ids) for ids in completions])
 
     def _completion_limits(self, sampling: SamplingConfig, answer: Answer) -> tuple[SamplingConfig, set[int]]:
         """The sampling config and end ids for an answer; a frame has a fixed number of ids and no end id."""

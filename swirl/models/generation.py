@@ -10,7 +10,7 @@ import torch
 from swirl.models.memory_estimate import max_cache_bytes
 from swirl.models.packed_rows import Row, is_packing_enabled
 from swirl.models.scoring import backbone_states, compute_logits, row_log_probs
-from swirl.models.speculative_sampling import sample_with_drafts
+from swirl.models.speculative_sampling import TokenWatcher, sample_with_drafts
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport, unwrap_model
 from swirl.models.token_sampling import SamplingConfig, sample_token
 
@@ -57,12 +57,15 @@ def sample_completions(
     support: TokenSupport = FULL_VOCABULARY,
     drafts: Sequence[Sequence[Sequence[int]]] | None = None,
     check_interrupt: InterruptCheck = never_interrupt,
+    on_tokens: TokenWatcher | None = None,
 ) -> list[list[int]]:
     """Sample `n` completions (token ids within the support) for each prompt, returned in contiguous runs.
 
     `drafts` are guesses of the completions, some for each prompt, the best first; with them completions are sampled in
     fewer passes with the same result, if the model supports packed attention. A completion ends with its end id unless
     it was cut short; without end ids all have `sampling.max_tokens` tokens.
+
+    `on_tokens` sees the completions grow, if the model supports packed attention.
 
     The prompts are computed once and their cache is repeated n times; as many completions are sampled at once as the
     cache has room for. Without a generator, torch's global one is used, which the trainer saves and restores.
@@ -76,7 +79,7 @@ def sample_completions(
             first = len(completions) // n
             guesses = None if drafts is None else drafts[first : first + len(batch)]
             completions += sample_with_drafts(
-                model, batch, count, guesses, sampling, end_ids, generator, support, check_interrupt
+                model, batch, count, guesses, sampling, end_ids, generator, support, check_interrupt, on_tokens
             )
         else:
             completions += sample_batch(

@@ -29,6 +29,9 @@ LARGE_WIDTH = 512  # hidden size from which a model counts as large here
 FIRST_GUESSES, MAX_GUESSES_PER_PASS = 8, 16  # guessed ids per row and pass
 MAX_MISSES, RETRY_AFTER = 4, 8  # passes without a right guess before a row stops guessing; tokens between later tries
 
+TokenWatcher = Callable[[Sequence[Sequence[int]]], None]
+"""Called after each pass with the ids so far of the completions that are being sampled."""
+
 
 @dataclass
 class SpeculativeRow:
@@ -109,6 +112,7 @@ def sample_with_drafts(
     generator: torch.Generator | None,
     support: TokenSupport,
     check_interrupt: Callable[[], None],
+    on_tokens: TokenWatcher | None = None,
 ) -> list[list[int]]:
     """Sample `n` completions for each prompt, in contiguous runs, with guesses from the `drafts` of each prompt.
 
@@ -132,7 +136,8 @@ def sample_with_drafts(
         else:  # the number of kernels of a pass counts for more there than what they read
             cache = cache.select([prompt for prompt in range(len(prompts)) for _ in range(n)])
         hidden = hidden.repeat_interleave(n, dim=0)
-    SpeculativeSampler(model, sampling, end_ids, support, uniforms).run(rows, cache, hidden, check_interrupt)
+    sampler = SpeculativeSampler(model, sampling, end_ids, support, uniforms, on_tokens)
+    sampler.run(rows, cache, hidden, check_interrupt)
     return [row.tokens for row in rows]
 
 
@@ -155,6 +160,7 @@ class SpeculativeSampler:
     end_ids: set[int]
     support: TokenSupport
     uniforms: torch.Tensor | None
+    on_tokens: TokenWatcher | None = None
 
     @property
     def pass_tokens(self) -> int:
@@ -194,6 +200,8 @@ class SpeculativeSampler:
             ids = torch.tensor([[token for part in read for token in part]], device=keys.device)
             hidden = run_packed(self.model, ids, layout.positions.unsqueeze(0), layout)
             self.sample_and_accept(hidden, active, guesses)
+            if self.on_tokens is not None:
+                self.on_tokens([row.tokens for row in rows])
 
     def sample_and_accept(
         self, hidden: torch.Tensor, rows: Sequence[SpeculativeRow], guesses: Sequence[Sequence[int]]

@@ -1,6 +1,7 @@
 // Asking the server: the functions that Gradio hands to a block, each of one object.
 import { chosenCheckpoint, chosenCheckpoints, chosenKind } from "./checkpoints.js";
-import { errorHtml } from "./html.js";
+import { errorHtml, escapeHtml } from "./html.js";
+import { wait } from "./polling.js";
 
 const LOST = { error: "The studio's server does not answer. Is it still running? Nothing here was lost." };
 
@@ -15,3 +16,22 @@ export const partsOrError = (answer, part) => (answer.error ? { [part]: errorHtm
 
 // The name under which the server keeps how far a long task is.
 export const newTicket = () => Math.random().toString(36).slice(2);
+
+// One call during which `show` gets what the model has written so far as HTML, whenever there is more of it. A short
+// answer is not preceded by its parts, which would only flicker.
+const FIRST_LOOK = 400, NEXT_LOOK = 150; // milliseconds
+export const callStreaming = async (server, fn, values, show) => {
+  const stream = newTicket();
+  let isOver = false, shown = "";
+  const look = async () => {
+    await wait(FIRST_LOOK);
+    while (!isOver) {
+      const { texts = [] } = await callServer(server.growing, { stream });
+      const html = texts.map((text) => `<li><div class="future growing">${escapeHtml(text)}</div></li>`).join("");
+      if (!isOver && html && html !== shown) show(`<ol class="futures" aria-busy="true">${(shown = html)}</ol>`);
+      await wait(NEXT_LOOK);
+    }
+  };
+  look();
+  try { return await callServer(fn, { ...values, stream }); } finally { isOver = true; }
+};

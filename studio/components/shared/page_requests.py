@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from studio.services import text_streams
 from swirl.errors import SwirlError
 
 log = logging.getLogger(__name__)
@@ -16,15 +17,27 @@ Answer = dict[str, Any]
 
 
 def request_handlers(*functions: Callable[[Request], Answer]) -> list[Callable[[Request], Answer]]:
-    """The functions as `server_functions` of a `gr.HTML`; an exception becomes the answer `{"error": sentence}`."""
-    return [_with_error_answers(function) for function in functions]
+    """The functions as `server_functions` of a `gr.HTML`; an exception becomes the answer `{"error": sentence}`.
+
+    With them comes `growing`, by which a page sees what a model is writing for a request that it has named by `stream`.
+    """
+    return [*(_with_error_answers(function) for function in functions), _with_error_answers(growing)]
+
+
+def growing(request: Request) -> Answer:
+    """The texts so far of the request that the page has named by `stream`."""
+    return {"texts": text_streams.growing_texts(get_text(request, "stream"))}
 
 
 def _with_error_answers(function: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
     @functools.wraps(function)
     def answer(request: Request) -> Answer:
         try:
-            return function(request if isinstance(request, dict) else {})
+            values = request if isinstance(request, dict) else {}
+            if function is growing:
+                return function(values)
+            with text_streams.answering(get_text(values, "stream")):
+                return function(values)
         except SwirlError as error:
             return {"error": str(error)}
         except Exception as error:
