@@ -6,6 +6,7 @@ A recorder that is switched off does next to nothing.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,8 @@ from typing import Any, Literal
 
 import torch
 from transformers import Trainer, TrainerCallback
+
+from swirl.models.cpu_products import HAS_ONEDNN
 
 PartName = Literal["sampling", "partner", "reference", "update", "rest"]
 PARTS: tuple[PartName, ...] = ("sampling", "partner", "reference", "update", "rest")
@@ -154,7 +157,7 @@ def synchronize() -> None:
 
 
 def operation_counter() -> Any:
-    """torch's counter of floating-point operations, which by itself does not know attention on a CPU."""
+    """torch's counter of floating-point operations, which by itself does not know attention or oneDNN on a CPU."""
     from torch.utils import flop_counter
 
     def forward(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -163,11 +166,14 @@ def operation_counter() -> Any:
     def backward(gradient: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
         return flop_counter.sdpa_backward_flop_count(gradient, query, key, value)
 
+    def product(x: Any, weight: Any, *_: Any, **__: Any) -> int:
+        return 2 * math.prod(x) * weight[0]
+
     operators = torch.ops.aten
-    return flop_counter.FlopCounterMode(
-        display=False,
-        custom_mapping={
-            operators._scaled_dot_product_flash_attention_for_cpu: forward,
-            operators._scaled_dot_product_flash_attention_for_cpu_backward: backward,
-        },
-    )
+    counts = {
+        operators._scaled_dot_product_flash_attention_for_cpu: forward,
+        operators._scaled_dot_product_flash_attention_for_cpu_backward: backward,
+    }
+    if HAS_ONEDNN:
+        counts[torch.ops.mkldnn._linear_pointwise] = product
+    return flop_counter.FlopCounterMode(display=False, custom_mapping=counts)

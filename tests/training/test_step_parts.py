@@ -9,6 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import PrinterCallback
 
 from swirl.models import load_world_model
+from swirl.models.cpu_products import arrange_weight, multiply
 from swirl.settings import Settings
 from swirl.states import Transition
 from swirl.training.grpo_phase import build_grpo_trainer
@@ -132,6 +133,21 @@ def test_operations_are_counted_part_by_part_with_the_backward_pass_and_attentio
     assert timed["sampling"].operations == 0
     # Backward: Q K^T once more, and the gradients of its two inputs and of those of the product with V.
     assert attention["update"].operations == 5 * (2 * 2 * 6 * 6 * 8)
+
+
+def test_products_by_onednn_are_counted_like_others() -> None:
+    parts = StepParts()
+    weight, rows = torch.rand(200, 300), torch.rand(3, 50, 300)
+    arranged = arrange_weight(weight)
+    parts.count_operations = True
+    parts.begin_step()
+    with parts.time_part("sampling"):
+        multiply(rows, arranged)
+    with parts.time_part("partner"):
+        multiply(rows, weight)
+    parts.finish_step()
+    (step,) = parts.steps
+    assert step["sampling"].operations == step["partner"].operations == 2 * 150 * 200 * 300
 
 
 @pytest.mark.parametrize(("direction", "answer_tokens"), [("forward", 8), ("inverse", 6)])

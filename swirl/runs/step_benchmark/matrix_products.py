@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from swirl.models.cpu_products import multiply
 from swirl.models.placement import pick_device, pick_dtype
 from swirl.runs.step_benchmark.step_control import StepControl
 from swirl.runs.step_benchmark.workload import ModelSource, Workload
@@ -21,13 +22,13 @@ def take_steps(workload: Workload, source: ModelSource, home: Path, scratch: Pat
     device = pick_device(workload.device)
     side = SIDE[device.type]
     left, right = (torch.rand(side, side, device=device).to(pick_dtype(device, workload.precision)) for _ in range(2))
-    left @ right
+    multiply(left, right)
     while True:
         control.wait()
         for _ in range(PRODUCTS):
             control.parts.begin_step()
             with control.parts.time_part("update") as part:
-                left @ right
+                multiply(left, right)
             control.parts.finish_step()
             part.operations = 2 * side**3
         control.parts.steps[-PRODUCTS:] = [
