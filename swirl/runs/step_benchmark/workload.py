@@ -10,7 +10,29 @@ from swirl.settings import Direction
 
 TrainerName = Literal["swirl", "trl", "plain"]
 TRAINERS: tuple[TrainerName, ...] = ("swirl", "trl", "plain")
-LIQUID_SHAPES = {"liquid-64": 8, "liquid-256": 16}
+
+
+@dataclass(frozen=True)
+class LiquidShape:
+    """The sizes of a model of random weights in the shape of Liquid, and the image codes per side of its frames."""
+
+    codes_per_side: int
+    hidden: int = 192
+    inner: int = 832
+    layers: int = 4
+    heads: int = 4
+    head_size: int = 48
+    precision: str = "float32"
+    """The number format of the weights on the disk."""
+
+
+LIQUID_SHAPES = {
+    "liquid-64": LiquidShape(8),
+    "liquid-256": LiquidShape(16),
+    "liquid-0.5b": LiquidShape(32, 1024, 4608, 24, 8, 128, "bfloat16"),
+    "liquid-3b": LiquidShape(32, 2560, 10240, 27, 20, 128, "bfloat16"),
+    "liquid-7b": LiquidShape(32, 4096, 11776, 32, 32, 128, "bfloat16"),
+}
 """Models of random weights in the shape of Liquid, by name, with the image codes per side of a frame."""
 ACTION_TOKENS = 16
 """Tokens of every sampled action."""

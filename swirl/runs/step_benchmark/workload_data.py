@@ -22,7 +22,7 @@ def workload_transitions(workload: Workload, home: Path, codec: Codec) -> list[T
     if workload.model in LIQUID_SHAPES:
         from swirl.runs.step_benchmark.liquid_shape import random_transitions  # diffusers comes with it
 
-        return random_transitions(LIQUID_SHAPES[workload.model], wanted)
+        return random_transitions(LIQUID_SHAPES[workload.model].codes_per_side, wanted)
     found = []
     for sequence in load_sequences(home, workload.data):
         for transition in sequence.transitions():
