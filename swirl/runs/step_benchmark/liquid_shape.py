@@ -1,8 +1,8 @@
 """A model in the shape of Liquid: a Gemma with random weights whose vocabulary ends with 8192 image codes.
 
 The small ones have 14.5 M parameters, those for GPUs half a billion, three and seven billion. The image codes are 13 %
-of the vocabulary, so the head is computed for 13 % of it where only codes may be drawn. A random VQModel makes frames into
-8 × 8, 16 × 16 or 32 × 32 codes.
+of the vocabulary, so the head is computed for 13 % of it where only codes may be drawn. A random VQModel makes frames
+into 8 × 8, 16 × 16 or 32 × 32 codes.
 """
 
 from __future__ import annotations
