@@ -8,7 +8,7 @@ import { errorHtml, escapeHtml, fill, noteHtml } from "../../assets/scripts/shar
 import { lateAnswers } from "../../assets/scripts/shared/late_answers.js";
 import { fileSize, grouped, threeDigits } from "../../assets/scripts/shared/numbers.js";
 import { every, follow, poller, wait } from "../../assets/scripts/shared/polling.js";
-import { callServer, newTicket, partsOrError } from "../../assets/scripts/shared/server.js";
+import { callServer, callStreaming, newTicket, partsOrError } from "../../assets/scripts/shared/server.js";
 import { keepNewest, readJson, readText, writeJson, writeText } from "../../assets/scripts/shared/storage.js";
 
 class Storage {
@@ -127,6 +127,30 @@ test("a server that fails answers with a sentence", async () => {
   assert.deepEqual(partsOrError({ parts: { a: "b" } }, "a"), { a: "b" });
   assert.deepEqual(partsOrError({ error: "<no>" }, "a"), { a: errorHtml("<no>") });
   assert.notEqual(newTicket(), newTicket());
+});
+
+test("while a long answer is made, what is written so far is shown", async () => {
+  globalThis.localStorage = new Storage();
+  const shown = [], asked = [];
+  const written = [[], ["you <are"], ["you <are"], ["you <are in", "you"]];
+  const growing = async ({ stream }) => { asked.push(stream); return { texts: written.shift() ?? [] }; };
+  const answer = await callStreaming({ growing }, async (values) => { await wait(1300); return values; }, { step: 1 }, (html) => shown.push(html));
+  assert.equal(answer.step, 1);
+  assert.ok(asked.length >= 4 && asked.every((stream) => stream === answer.stream));
+  assert.equal(shown.length, 2, "shown when there is more, and only then");
+  assert.match(shown[0], /you &lt;are</);
+  assert.equal(shown[1].split("<li>").length, 3);
+  await wait(300);
+  assert.equal(shown.length, 2, "nothing after the answer");
+});
+
+test("a short answer is not preceded by its parts", async () => {
+  globalThis.localStorage = new Storage();
+  let asked = 0;
+  const growing = async () => { asked += 1; return { texts: ["you"] }; };
+  assert.equal((await callStreaming({ growing }, async (values) => values, { step: 2 }, assert.fail)).step, 2);
+  await wait(600);
+  assert.equal(asked, 0);
 });
 
 test("text in HTML stays text", () => {

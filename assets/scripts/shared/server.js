@@ -21,6 +21,7 @@ export const newTicket = () => Math.random().toString(36).slice(2);
 // answer is not preceded by its parts, which would only flicker.
 const FIRST_LOOK = 400, NEXT_LOOK = 150; // milliseconds
 export const callStreaming = async (server, fn, values, show) => {
+  if (chosenKind() === "image") return callServer(fn, values); // frames are shown whole
   const stream = newTicket();
   let isOver = false, shown = "";
   const look = async () => {
