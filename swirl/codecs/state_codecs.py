@@ -23,7 +23,7 @@ StateOrIds = State | Sequence[int]
 """A state as prompts take it: the state itself, or its ids if they are already known."""
 
 CACHED_STATES = 65_536
-FRAMES_AT_ONCE = 64
+FRAMES_AT_ONCE, FRAMES_DECODED_AT_ONCE = 64, 16
 
 
 class ImageTokenizer(Protocol):
@@ -81,6 +81,10 @@ class Codec(Protocol):
 
     def decode_state(self, ids: Sequence[int]) -> State:
         """The state of token ids."""
+        ...
+
+    def decode_states(self, answers: Sequence[Sequence[int]]) -> list[State]:
+        """The state of each answer, in batches."""
         ...
 
     def to_prompt_state(self, ids: Sequence[int]) -> StateOrIds:
@@ -141,6 +145,10 @@ class TextCodec:
     def decode_state(self, ids: Sequence[int]) -> State:
         """The text state of token ids, with all its white space."""
         return State(self.decode(ids))
+
+    def decode_states(self, answers: Sequence[Sequence[int]]) -> list[State]:
+        """The text state of each answer."""
+        return [self.decode_state(ids) for ids in answers]
 
     def to_prompt_state(self, ids: Sequence[int]) -> State:
         """A sampled state as text, because chat templates take text."""
@@ -233,13 +241,25 @@ class ImageCodec(TextCodec):
 
     def decode_state(self, ids: Sequence[int]) -> State:
         """The picture that `length` ids decode to, without row ends; ids that are not codes count as code 0."""
+        return self.decode_states([ids])[0]
+
+    def decode_states(self, answers: Sequence[Sequence[int]]) -> list[State]:
+        """The picture of each answer; equal answers are decoded once."""
+        frames = [tuple(self._codes(ids)) for ids in answers]
+        distinct = list(dict.fromkeys(frames))
+        states: dict[tuple[int, ...], State] = {}
+        for start in range(0, len(distinct), FRAMES_DECODED_AT_ONCE):
+            part = distinct[start : start + FRAMES_DECODED_AT_ONCE]
+            for codes, pixels in zip(part, self.image_tokenizer.decode(part), strict=True):
+                states[codes] = state = State(picture=pictures.from_pixels(pixels))
+                # Encoding this frame again must give the codes that it was decoded from.
+                self._cache[pictures.state_key(state)] = [self.offset + code for code in codes]
+        return [states[codes] for codes in frames]
+
+    def _codes(self, ids: Sequence[int]) -> list[int]:
         codes = [token - self.offset for token in self.to_prompt_state(ids)]
         codes = [code if 0 <= code < self.codebook_size else 0 for code in codes]
-        codes = (codes + [0] * self.length)[: self.length]
-        state = State(picture=pictures.from_pixels(self.image_tokenizer.decode([codes])[0]))
-        # Encoding this frame again must give the codes that it was decoded from.
-        self._cache[pictures.state_key(state)] = [self.offset + code for code in codes]
-        return state
+        return (codes + [0] * self.length)[: self.length]
 
     def to_prompt_state(self, ids: Sequence[int]) -> Sequence[int]:
         """A sampled frame as ids without row ends, so that it need not be decoded to be read again."""

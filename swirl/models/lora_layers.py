@@ -6,8 +6,8 @@ by W + s B A, which is computed once per adapter and kept until the adapter chan
 gradient computes x W' + s (x A') B' in the number format of W, and keeps only x and x A' for the backward pass.
 
 In bfloat16 either sum would lose an adapter that is still small: W and x W' are multiples of a step, and what is less
-than half of it vanishes when the sum is rounded to the nearest. So the folded weights are rounded up or down at random,
-which keeps the adapter in the mean, and passes with gradient multiply by them, too.
+than half of it vanishes when the sum is rounded to the nearest. So the sum is rounded up or down at random, which keeps
+the adapter in the mean; and passes with gradient multiply by the folded weights, too, if memory allows to keep them.
 """
 
 from __future__ import annotations
@@ -121,10 +121,13 @@ class SlimLora(torch.autograd.Function):
         """The output (…, out) for x (…, in), `down` A (r, in), `up` B (out, r), and W + s B A if it is given."""
         rows = x.reshape(-1, x.shape[-1])
         narrow = multiply(rows, down.to(x.dtype))
-        if folded is None:
-            out = multiply(rows, weight, bias).addmm_(narrow, up.to(x.dtype).T, alpha=scaling)
-        else:
+        if folded is not None:
             out = multiply(rows, folded, bias)
+        elif weight.dtype == torch.bfloat16 != up.dtype:
+            exact = multiply(narrow.to(up.dtype), up * scaling).add_(multiply(rows, weight, bias))
+            out = round_at_random(exact).to(weight.dtype)
+        else:
+            out = multiply(rows, weight, bias).addmm_(narrow, up.to(x.dtype).T, alpha=scaling)
         ctx.save_for_backward(rows, narrow, weight, down, up)
         ctx.scaling, ctx.shape = scaling, x.shape
         return out.view(*x.shape[:-1], -1)

@@ -69,7 +69,7 @@ class WorldModel(AdaptedModel):
             sampled = self.sample(
                 self.adapter("fwm"), prompts[part], 1, sampling, answer="state", draft_states=states[part]
             )
-            return [self.codec.decode_state(ids) for ids in sampled]
+            return self.codec.decode_states(sampled)
 
         return self.run_in_batches(compute, len(prompts), progress, "imagining next states")
 
@@ -166,7 +166,8 @@ class WorldModel(AdaptedModel):
         sampling = SamplingConfig(self.next_state_token_limit(states), 0.0)
         guessed_ids = [self.state_completion(state) for state in guesses]
         completions = self.greedy_with_guesses("fwm", prompts, guessed_ids, sampling, "state")
-        return [(self.codec.decode_state(ids), score) for ids, score in completions]
+        states = self.codec.decode_states([ids for ids, _ in completions])
+        return [(state, score) for state, (_, score) in zip(states, completions, strict=True)]
 
     def infer_with_guesses(
         self, transitions: Sequence[tuple[State, State]], guesses: Sequence[str]
@@ -231,7 +232,8 @@ class WorldModel(AdaptedModel):
 
     def decode_states(self, completions: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], State]:
         """The state of each distinct completion (token ids)."""
-        return {ids: self.codec.decode_state(ids) for ids in completions}
+        distinct = list(completions)
+        return dict(zip(distinct, self.codec.decode_states(distinct), strict=True))
 
     def save(self, folder: Path, *, with_base: bool = False) -> None:
         """Write a checkpoint, with the base model in it if asked; see `swirl.models.checkpoint_writer`."""

@@ -50,7 +50,7 @@ class OnDemandSampler:
         sampled = world.sample(
             world.adapter("fwm"), prompts, SAMPLES_PER_TRANSITION, sampling, generator, answer="state"
         )
-        states = [world.codec.decode_state(ids) for ids in sampled]
+        states = world.codec.decode_states(sampled)
         scores = world.inverse_log_prob([r.state for r in repeat_per_sample(rows)], states, repeat_per_sample(actions))
         return self.groups(rows, actions, [state_preview(state) for state in states], scores)
 

@@ -114,18 +114,15 @@ class PartnerReward:
     ) -> None:
         """Keep the first groups of this step in `shown_groups`."""
         size = self.settings.group_size
+        shown = min(len(rows), self.MAX_SHOWN_GROUPS * size)
+        previews = self.previews(completion_ids[:shown])
         self.shown_groups = [
-            rollout_group(
-                rows[start],
-                action[start],
-                [self.preview(ids) for ids in completion_ids[start : start + size]],
-                rewards[start : start + size],
-            )
-            for start in range(0, min(len(rows), self.MAX_SHOWN_GROUPS * size), size)
+            rollout_group(rows[start], action[start], previews[start : start + size], rewards[start : start + size])
+            for start in range(0, shown, size)
         ]
 
-    def preview(self, ids: list[int]) -> str:
-        """A rollout as a text, or as a thumbnail's `data:` URI."""
+    def previews(self, completion_ids: Sequence[list[int]]) -> list[str]:
+        """The rollouts as texts, or as thumbnails' `data:` URIs."""
         if self.direction == "forward":
-            return state_preview(self.world.codec.decode_state(ids))
-        return self.world.codec.decode_action(ids)
+            return [state_preview(state) for state in self.world.codec.decode_states(completion_ids)]
+        return [self.world.codec.decode_action(ids) for ids in completion_ids]

@@ -128,8 +128,9 @@ def test_numbers_are_rounded_up_or_down_so_that_their_mean_stays() -> None:
     assert torch.equal(round_at_random(special.clone()), special)
 
 
+@pytest.mark.parametrize("capacity", [0, 1])
 @pytest.mark.parametrize("with_gradient", [False, True])
-def test_in_half_precision_a_small_adapter_is_not_lost(with_gradient: bool) -> None:
+def test_in_half_precision_a_small_adapter_is_not_lost(capacity: int, with_gradient: bool) -> None:
     """The outputs move as far as in float32, though nearly all changes of weights are below half a step."""
     torch.manual_seed(0)
     base = torch.nn.Sequential(torch.nn.Linear(512, 256, bias=False, dtype=torch.bfloat16))
@@ -141,7 +142,7 @@ def test_in_half_precision_a_small_adapter_is_not_lost(with_gradient: bool) -> N
         x = torch.randn(512, 512).bfloat16()
         expected = 2 * (x.float() @ down.T) @ up.T
         plain = layer.get_base_layer()(x).float()
-    install_fast_lora(model, 1)
+    install_fast_lora(model, capacity)
     with torch.set_grad_enabled(with_gradient):
         change = layer(x).detach().float() - plain
     assert (change * expected).sum() / (expected * expected).sum() == pytest.approx(1.0, abs=0.15)
