@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError, UsageError
-from swirl.sources.formats.tool_log_sequences import detect_layout, load_logs, log_files
+from swirl.sources.formats.agent_logs import detect_layout
+from swirl.sources.formats.tool_log_sequences import load_logs, log_files
 from swirl.sources.formats.tool_logs import ToolLog, load_json_file
 from swirl.states import State
 from swirl.worlds.base import SEQUENCES_PER_SEED, Episode, is_held_out_seed, make_episode
@@ -33,7 +34,7 @@ class ToolWorld:
 
     def __init__(self, name: str, source: Path) -> None:
         self.name = name
-        files = log_files(source.expanduser())
+        files = [file for file in log_files(source.expanduser()) if file.suffix.lower() == ".json"]
         logs = [
             log
             for file in files

@@ -179,7 +179,7 @@ def test_answers_are_shortened():
 
 @pytest.mark.parametrize(
     ("path", "reader", "calls"),
-    [("tau-bench/gpt-4o-airline.json", read_logs, 1070), ("toolbench", read_answer_tree, 300),
+    [("tau-bench/gpt-4o-airline.json", read_logs, 1072), ("toolbench", read_answer_tree, 300),
      ("stabletoolbench", read_answer_tree, 39)],
 )  # fmt: skip
 def test_the_benchmarks_own_files(path, reader, calls):

@@ -35,7 +35,7 @@ from swirl.sources.formats.aurora_bench_sequences import aurora_clips, write_ins
 from swirl.sources.formats.image_files import PICTURE_FORMATS as PICTURE_FORMATS
 from swirl.sources.formats.image_files import holds_pictures, picture_clips
 from swirl.sources.formats.image_options import PictureOptions
-from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences, write_calls
+from swirl.sources.formats.tool_log_sequences import LOG_SUFFIXES, is_tool_logs, tool_sequences, write_calls
 from swirl.sources.reading import READERS, TEXT_FORMATS, SkipReport, no_sequences_error, stream_sequences
 from swirl.sources.validation import LocatedSequence, ReadResult, Skipped
 
@@ -131,7 +131,7 @@ def write_sequences(
         return write_clips(path, aurora_clips(path, progress), folder, lengths, report)
     if path.exists() and holds_pictures(path):
         return write_clips(path, picture_clips(path, options, progress), folder, lengths, report)
-    if path.is_file() and path.suffix.lower() not in READERS:
+    if path.is_file() and path.suffix.lower() not in READERS and path.suffix.lower() not in LOG_SUFFIXES:
         raise SwirlError(f"{path} has an unknown format; choose {TEXT_FORMATS}, or {PICTURE_FORMATS}.")
     found = tool_sequences(path, progress) if is_tool_logs(path) else stream_sequences(path, progress)
     return write_texts(path, found, folder, lengths, report)

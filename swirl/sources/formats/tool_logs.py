@@ -10,15 +10,18 @@ or `trys`, each with a flat `chain`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
+from swirl.sources.formats.messages import Call, answered_call, read_messages
 
 MAX_LOG_BYTES = 2**29
 """The largest log file, in bytes, as each is read in one go."""
+UNPAIRED = "is an answer of which it cannot be told whose call it belongs to; steps across it are left out"
+UNANSWERED = "comes after a call without an answer; steps across it are left out"
 FINISH = "Finish"
 """The name of ToolBench's call that ends an answer; it calls no tool."""
 
@@ -84,30 +87,68 @@ def load_json_file(path: Path) -> Any:
         raise SwirlError(f"{path} is not valid JSON ({error}); copy it again.") from error
 
 
-def tau_bench_logs(record: dict[str, Any]) -> Iterator[ToolLog]:
-    """The logs of one trajectory: each run of calls between two user messages, the first of which is its context.
+@dataclass(frozen=True, slots=True)
+class ReadLogs:
+    """The logs of one conversation, and the places in it that were left out, each with the reason."""
 
-    Calls without an answer, or with an empty one, are passed over because they show nothing.
+    logs: tuple[ToolLog, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+def message_logs(name: str, messages: Sequence[Any]) -> ReadLogs:
+    """The logs of a conversation: each run of answered calls between two things that the user says.
+
+    What the user said is the context of the first call. Calls with an empty answer are passed over because they show
+    nothing. At a call without an answer, and at an answer of which it cannot be told whose it is, a run ends: what is
+    seen after it need not follow from the next call alone.
     """
+    said = read_messages(messages)
+    task = next((message.user for message in said if message.user.strip()), "")
+    logs: list[ToolLog] = []
+    left_out: list[tuple[str, str]] = []
+    run, seen, is_broken = StepCollector(), "", False
+    pending: list[Call] = []
+
+    def end_run() -> None:
+        if run.steps:
+            logs.append(ToolLog(f"{name}-{len(logs)}", task, tuple(run.steps)))
+        run.steps = []
+
+    for number, message in enumerate(said):
+        if message.user.strip():
+            end_run()
+            seen, is_broken = message.user, False
+            pending.clear()
+        for answer in message.answers:
+            call = answered_call(pending, answer)
+            if call is None:
+                left_out.append((f"{name}, message {number + 1}", UNPAIRED))
+                end_run()
+                is_broken = True
+                pending.clear()
+                continue
+            pending.remove(call)
+            if is_broken and answer.text.strip():
+                # The state after the gap; what led to it is not known.
+                run.skip(format_call(call.name, call.arguments), answer.text)
+                seen, is_broken = answer.text, False
+            elif not is_broken:
+                seen = run.add(seen, format_call(call.name, call.arguments), answer.text)
+        if message.calls and pending:
+            left_out.append((f"{name}, message {number + 1}", UNANSWERED))
+            end_run()
+            is_broken = True
+            pending.clear()
+        pending += message.calls
+    end_run()
+    return ReadLogs(tuple(logs), tuple(left_out))
+
+
+def tau_bench_logs(record: dict[str, Any]) -> ReadLogs:
+    """The logs of one trajectory of tau-bench."""
     traj = record.get("traj")
-    messages = [message for message in traj if isinstance(message, dict)] if isinstance(traj, list) else []
     name = f"task-{record.get('task_id')}-trial-{record.get('trial', 0)}"
-    user_messages = [message_text(message) for message in messages if message.get("role") == "user"]
-    answers = {
-        message.get("tool_call_id"): message_text(message) for message in messages if message.get("role") == "tool"
-    }
-    run, seen, number = StepCollector(), "", 0
-    for message in messages:
-        if message.get("role") == "user":
-            if run.steps:
-                yield ToolLog(f"{name}-{number}", user_messages[0], tuple(run.steps))
-                number += 1
-            run.steps, seen = [], message_text(message)
-        for call in object_list(message, "tool_calls"):
-            function, answer = call.get("function", {}), answers.get(call.get("id"), "")
-            seen = run.add(seen, format_call(str(function.get("name")), function.get("arguments")), answer)
-    if run.steps:
-        yield ToolLog(f"{name}-{number}", user_messages[0] if user_messages else "", tuple(run.steps))
+    return message_logs(name, traj if isinstance(traj, list) else [])
 
 
 class StepCollector:
@@ -119,12 +160,17 @@ class StepCollector:
 
     def add(self, context: str, call: str, observation: str) -> str:
         """Add a step if its context and observation are not blank. Returns what is seen after it."""
-        before, self.earlier = self.earlier, (*self.earlier, (call, observation))
+        before = self.earlier
+        self.skip(call, observation)
         if not observation.strip():
             return context
         if context.strip():
             self.steps.append(ToolStep(context, call, observation, before))
         return observation
+
+    def skip(self, call: str, observation: str) -> None:
+        """Note a call with its answer without making a step of it."""
+        self.earlier = (*self.earlier, (call, observation))
 
 
 def answer_tree_logs(name: str, document: dict[str, Any]) -> list[ToolLog]:
@@ -182,12 +228,6 @@ def format_call(name: str, arguments: Any) -> str:
     if not isinstance(arguments, dict):
         return f"{name}({json.dumps(arguments, ensure_ascii=False)})"
     return f"{name}({', '.join(f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in arguments.items())})"
-
-
-def message_text(message: dict[str, Any]) -> str:
-    """The text of a message; empty if it only calls tools."""
-    content = message.get("content")
-    return content if isinstance(content, str) else ""
 
 
 def object_list(record: dict[str, Any], key: str) -> list[dict[str, Any]]:
