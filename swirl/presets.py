@@ -56,7 +56,7 @@ SMOLLM2_SETTINGS = {
     "held_out": 24,
     "save_every": 5,
     "warm_up_batch_size": 8,
-    "warm_up_epochs": 3,
+    "warm_up_epochs": 6,
     "warm_up_learning_rate": 7e-4,
 }
 # A frame has only 16 tokens, so larger batches and more steps fit into the same time. The cosine schedule ends each
