@@ -34,6 +34,7 @@ from swirl.evaluation.protocols import ActionSamplingModel, EvaluatedModel, limi
 from swirl.evaluation.text_metrics import same_words
 from swirl.progress import ProgressCallback
 from swirl.states import StateSequence, Transition
+from swirl.text_units import describe_writing
 
 HELD_OUT_MEASURES = ("exact_match", "psnr")
 """The measures of a predicted state that are computed after every training phase, where the states have them."""
@@ -103,18 +104,22 @@ def evaluate(
         columns = {**scores_per_transition(rows, seed), **best_of_metrics.score_best_of_n(rows, best_of)}
         metrics = compute_metrics(rows, columns, seed)
     sequences_used = len({t.sequence_id for t in transitions})
-    remarks = describe_metrics(model, metrics, len(transitions))
+    remarks = describe_metrics(model, metrics, transitions)
     return Report(len(transitions), sequences_used, part, metrics, cases_to_json(transitions, columns), remarks)
 
 
-def describe_metrics(model: EvaluatedModel, metrics: Mapping[str, Estimate], transitions: int) -> tuple[str, ...]:
-    """The verdict on the inferred actions, and a sentence on each further model that some metrics depend on."""
+def describe_metrics(
+    model: EvaluatedModel, metrics: Mapping[str, Estimate], transitions: Sequence[Transition]
+) -> tuple[str, ...]:
+    """The verdict on the inferred actions, and a sentence on each further model or division that metrics depend on."""
     scoring_models = {
         "health/perplexity_ratio": action_perplexity.describe_model(model),
         "copy/bertscore": bert_score.describe_model(),
     }
-    verdict = assess_actions(metrics, transitions).sentence
-    return (verdict, *(sentence for name, sentence in scoring_models.items() if name in metrics and sentence))
+    verdict = assess_actions(metrics, len(transitions)).sentence
+    writing = describe_writing([transition.next_state.text for transition in transitions])
+    divided = (f"Token accuracy, ROUGE-L and BLEU compare texts {writing}.",) if writing else ()
+    return (verdict, *divided, *(sentence for name, sentence in scoring_models.items() if name in metrics and sentence))
 
 
 def expected_questions(rows: EvaluatedRows, best_of: int, seed: int) -> dict[str, float]:

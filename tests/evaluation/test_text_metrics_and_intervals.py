@@ -84,3 +84,45 @@ def test_the_jackknife_gives_the_textbook_error_of_a_mean():
     error = np.std([1, 2, 3, 6], ddof=1) / 2
     assert value.value == 3.0
     assert value.high - value.value == pytest.approx(bootstrap.NORMAL_QUANTILE * error)
+
+
+def corpus_bleu(pairs):
+    """Corpus BLEU of pairs of a candidate and its reference."""
+    return text_metrics.bleu(text_metrics.bleu_counts(*zip(*pairs, strict=True)).sum(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Вы на кухне. Дверь закрыта.", "Вы на кухне. Дверь открыта."),
+        ("你在厨房。桌上有苹果。", "你在厨房。你拿着苹果。"),
+        ("台所にいます。", "台所にいました。"),
+        GRID,
+    ],
+)
+def test_texts_in_any_script_are_compared_by_what_they_consist_of(one, other):
+    for measure in (text_metrics.rouge_l, text_metrics.token_accuracy):
+        assert 0.4 < measure(one, other) < 1
+        assert measure(one, one) == 1
+    assert 20 < corpus_bleu([(one, other)]) < 100
+    assert corpus_bleu([(one, one)]) == pytest.approx(100)
+    assert text_metrics.chrf(text_metrics.chrf_counts([one], [other]).sum(axis=0)) < 100
+
+
+def test_indentation_alone_makes_a_difference_to_every_measure():
+    one, other = "if x:\n    go()\n    stop()\n", "if x:\n    go()\nstop()\n"
+    assert text_metrics.rouge_l(one, other) < 1 and text_metrics.token_accuracy(one, other) < 1
+    assert corpus_bleu([(one, other)]) < 100
+    assert text_metrics.chrf(text_metrics.chrf_counts([one], [other]).sum(axis=0)) < 100
+
+
+def test_orders_that_no_text_reaches_are_left_out_of_bleu():
+    assert corpus_bleu([("door open", "door open")] * 5) == pytest.approx(100)
+    assert 0 < corpus_bleu([("door open", "door shut"), ("lamp on", "lamp on")]) < 100
+    assert corpus_bleu([("a b c d e", "a b c d e"), ("a", "a")]) == pytest.approx(100)
+
+
+def test_benchmarks_get_sacrebleus_own_words():
+    texts = ["a\n  b c d e"]
+    assert text_metrics.bleu_counts(texts, texts, standard=True)[0][8] == 5
+    assert text_metrics.bleu_counts(texts, texts)[0][8] == 7

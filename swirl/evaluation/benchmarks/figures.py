@@ -84,7 +84,7 @@ def bleu_columns(
     order: int = 4,
 ) -> Iterable[MetricColumn]:
     """A column of corpus BLEU of 1- to `order`-grams for each split."""
-    counts, total = bleu_counts(candidates, references), sum(split_sizes.values())
+    counts, total = bleu_counts(candidates, references, standard=True), sum(split_sizes.values())
     for split in dict.fromkeys(splits):
         places = [place for place, own in enumerate(splits) if own == split]
         split_groups = [groups[place] for place in places]
