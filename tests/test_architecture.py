@@ -38,7 +38,18 @@ LIGHT = (
     "swirl.worlds.registry",
     "studio.services.inference",
 )
-KNOWN_TO_ALL = ("devices", "errors", "paths", "pictures", "processes", "progress", "settings", "states", "version")
+KNOWN_TO_ALL = (
+    "devices",
+    "errors",
+    "paths",
+    "pictures",
+    "processes",
+    "progress",
+    "settings",
+    "states",
+    "text_units",
+    "version",
+)
 ROOMS = (
     "history",
     "sources",

@@ -1,8 +1,9 @@
 """The words in which two texts differ, and the white space.
 
 Two texts are aligned sentence by sentence first, then word by word within the sentences that differ, so that a change
-in one sentence never spills over into its neighbours. White space counts where it is all that differs: where something
-stands in a grid, how a line is indented, whether the text ends with a line end.
+in one sentence never spills over into its neighbours. White space counts where it is all that differs: how a line is
+indented, whether the text ends with a line end. In scripts without spaces a word is a character. Two maps of one shape
+are compared by line and cell.
 """
 
 from __future__ import annotations
@@ -13,17 +14,24 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 
 from studio.view_models.formatting import pluralize
+from swirl.text_units import Writing, writing_of
 
 TOKEN = re.compile(r"\s*\n|[^\S\n]+|\w+|[^\w\s]")
+CHARACTER_TOKEN = re.compile(r"\s*\n|[^\S\n]+|[A-Za-z0-9]+|\S")
+SENTENCE_ENDS = "。！？；"  # after which no space follows
+UNIT: dict[Writing, str] = {"words": "word", "characters": "character", "cells": "cell"}
 Span = tuple[int, int]
 
 
 def tokenize(text: str) -> list[str]:
     """Split a text into words, punctuation marks and white space; joined, they give the text again.
 
-    Line ends and the indentation after them are tokens of their own.
+    Line ends and the indentation after them are tokens of their own, and so is every cell of a map.
     """
-    return TOKEN.findall(text)
+    writing = writing_of(text)
+    if writing == "cells":
+        return list(text)
+    return (CHARACTER_TOKEN if writing == "characters" else TOKEN).findall(text)
 
 
 def sentence_spans(words: Sequence[str]) -> list[Span]:
@@ -31,6 +39,7 @@ def sentence_spans(words: Sequence[str]) -> list[Span]:
     spans, start = [], 0
     for index, word in enumerate(words):
         ends = word.isspace() and ("\n" in word or (index > 0 and words[index - 1] in ".!?;"))
+        ends |= word in SENTENCE_ENDS
         if ends and index + 1 > start:
             spans.append((start, index + 1))
             start = index + 1
@@ -46,6 +55,9 @@ def changed_tokens(before: str, after: str) -> tuple[frozenset[int], frozenset[i
     White space is among them only where no word beside it changed.
     """
     left, right = tokenize(before), tokenize(after)
+    if are_maps_of_one_shape(before, after):
+        differing = frozenset(i for i, (old, new) in enumerate(zip(left, right, strict=True)) if old != new)
+        return differing, differing
     left_spans, right_spans = sentence_spans(left), sentence_spans(right)
     removed: set[int] = set()
     added: set[int] = set()
@@ -65,6 +77,13 @@ def changed_tokens(before: str, after: str) -> tuple[frozenset[int], frozenset[i
         for span in right_spans[j1 + pairs : j2]:
             added |= _marked(right, range(*span), ())
     return frozenset(removed), frozenset(added)
+
+
+def are_maps_of_one_shape(one: str, other: str) -> bool:
+    """Whether both texts are maps whose lines have the same lengths."""
+    if not writing_of(one) == writing_of(other) == "cells":
+        return False
+    return [len(line) for line in one.split("\n")] == [len(line) for line in other.split("\n")]
 
 
 def _texts(words: Sequence[str], spans: Sequence[Span]) -> list[str]:
@@ -99,17 +118,27 @@ def _marked(words: Sequence[str], changed: range, replaced: Sequence[str]) -> se
 
 
 def count_word_errors(truth: str, guess: str) -> int:
-    """The number of words of `guess` that are wrong, missing or superfluous."""
+    """The number of words of `guess` that are wrong, missing or superfluous; of cells in maps of one shape."""
     missing, extra = changed_tokens(truth, guess)
+    if are_maps_of_one_shape(truth, guess):
+        return len(missing)
     left, right = tokenize(truth), tokenize(guess)
     return max(sum(left[i].isalnum() for i in missing), sum(right[i].isalnum() for i in extra))
 
 
-def describe_word_errors(wrong_words: int) -> str:
+def describe_word_errors(wrong_words: int, truth: str = "") -> str:
     """How far a text that is not exact is off, by its number of wrong words, which may be 0."""
-    return f"{pluralize(wrong_words, 'word')} off" if wrong_words else "differs in punctuation or spaces"
+    noun = UNIT[writing_of(truth)]
+    return f"{pluralize(wrong_words, noun)} off" if wrong_words else "differs in punctuation or spaces"
+
+
+def unit_name(text: str) -> str:
+    """What a text consists of: words, characters or cells."""
+    return f"{UNIT[writing_of(text)]}s"
 
 
 def word_count(text: str) -> int:
-    """The number of words in a text."""
+    """The number of words in a text, or of cells in a map."""
+    if writing_of(text) == "cells":
+        return sum(cell != "\n" for cell in text)
     return sum(word.isalnum() for word in tokenize(text))

@@ -140,3 +140,38 @@ def test_words_off_counts_wrong_missing_and_extra_words() -> None:
     assert count_word_errors(BEFORE, AFTER) == 2
     assert count_word_errors("a cup.", "a cup. a lamp.") == count_word_errors("a cup. a lamp.", "a cup.") == 2
     assert word_count(BEFORE) == 10
+
+
+MAP = "#####\n#@  #\n#   #\n#####"
+MOVED = "#####\n# @ #\n#   #\n#####"
+
+
+def test_maps_are_compared_by_line_and_cell() -> None:
+    removed, added = changed_tokens(MAP, MOVED)
+    assert removed == added == {7, 8}
+    html = highlight_tokens(MOVED, {"ins": added})
+    assert "<ins> @</ins>" in html and "layout" in html
+    assert 'class="same"' not in html, "the map is shown whole"
+    assert plain(html) == MOVED
+    apart = changed_tokens(MAP, "#####\n#   #\n#  @#\n#####")[1]
+    html = highlight_tokens("#####\n#   #\n#  @#\n#####", {"ins": apart})
+    assert html.count("<ins") == 2, "cells between two changes are not marked"
+    assert count_word_errors(MAP, MOVED) == 2 and word_count(MAP) == 20
+    assert describe_word_errors(2, MAP).split() == ["2", "cells", "off"]
+
+
+def test_scripts_without_spaces_are_compared_by_character() -> None:
+    before, after = "你在厨房。桌上有苹果。", "你在走廊。桌上有苹果。"
+    removed, added = changed_tokens(before, after)
+    assert [tokenize(before)[i] for i in sorted(removed)] == ["厨", "房"]
+    assert [tokenize(after)[i] for i in sorted(added)] == ["走", "廊"]
+    assert count_word_errors(before, after) == 2 and word_count(before) == 9
+    assert describe_word_errors(2, after).split() == ["2", "characters", "off"]
+    html = highlight_tokens(after, {"ins": added})
+    assert '<span class="same">桌上有苹果。</span>' in html, "unchanged sentences are folded away"
+
+
+def test_lines_and_columns_are_never_reflowed() -> None:
+    for text in (MAP, "if x:\n    go()", "a   b"):
+        assert "state-text layout" in opening(text) and "layout" in highlight_tokens(text, {"ins": set()})
+    assert "layout" not in opening("one line of prose.")

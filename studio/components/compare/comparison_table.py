@@ -108,6 +108,6 @@ def _text(state: str, next_state: str, answer: CheckpointAnswer) -> str:
     """An imagined text with its errors marked, and how many of its words are wrong."""
     if answer.state_right:
         return '<span class="good-text">✓ right</span> <span class="forward-text">the next state, to the letter</span>'
-    extent = describe_word_errors(count_word_errors(next_state, answer.imagined))
+    extent = describe_word_errors(count_word_errors(next_state, answer.imagined), next_state)
     text = imagined_text(state, answer.imagined, next_state, nothing="leaves out what happened")
     return f'<span class="wrong-text">✕ {extent}</span> {text}'

@@ -9,7 +9,7 @@ from studio.services.transition_predictions import PredictionComparison, Transit
 from studio.view_models.formatting import NO_BREAK_SPACE, format_decibels, format_signed, pluralize
 from studio.view_models.frame_similarity import FrameSimilarity
 from studio.view_models.picture_difference import picture_difference
-from studio.view_models.text_difference import changed_tokens, describe_word_errors
+from studio.view_models.text_difference import changed_tokens, describe_word_errors, unit_name
 from swirl.states import State
 
 LOG_P = (
@@ -36,7 +36,7 @@ def imagined_states(comparison: PredictionComparison, state: State, next_state: 
     left out.
     """
     inferred, other = comparison.inferred, comparison.other
-    parts = "words" if next_state.picture is None else "cells"
+    parts = unit_name(next_state.text) if next_state.picture is None else "cells"
     figures = [
         figure_tile(
             "log P(next | action)", format_signed(inferred.log_prob), "nats", LOG_P.format(parts=parts), "forward"
@@ -46,17 +46,18 @@ def imagined_states(comparison: PredictionComparison, state: State, next_state: 
     if other is not None:
         figures.append(figure_tile("with a shuffled action", format_signed(other.log_prob), "nats", SHUFFLED))
         views.append(imagined_state_figure(other, state, next_state, f"instead: {other.action}", lost))
-    figures += baseline_figures(comparison, lost)
+    figures += baseline_figures(comparison, next_state, lost)
     hint = "" if next_state.picture is None else SLIDER_HINT
     return f'<div class="states">{"".join(views)}</div>{hint}<div class="figures">{"".join(figures)}</div>'
 
 
-def baseline_figures(comparison: PredictionComparison, lost: bool) -> list[str]:
+def baseline_figures(comparison: PredictionComparison, next_state: State, lost: bool) -> list[str]:
     """What copying the state would get right; for pictures also the PSNR of the imagined frame."""
     guess, copied = comparison.inferred.likeness, comparison.copied
     if guess is None or copied is None:
         share = f"{comparison.copied_words} of {comparison.words}"
-        return [figure_tile("copying the state", share, "words", COPYING.format(parts="words"))]
+        units = unit_name(next_state.text)
+        return [figure_tile("copying the state", share, units, COPYING.format(parts=units))]
     value, _, unit = format_decibels(guess.psnr).partition(NO_BREAK_SPACE)
     against = f"{unit} · copying {format_decibels(copied.psnr)}".strip(" ·")
     psnr = figure_tile("PSNR", value, against, PSNR, "forward")
@@ -75,7 +76,7 @@ def imagined_state_figure(
     missing, wrong = changed_tokens(next_state.text, guess.state.text)
     text = imagined_text(state.text, guess.state.text, next_state.text)
     exact = guess.state.text == next_state.text
-    off = "exact" if exact else describe_word_errors(guess.words_off)
+    off = "exact" if exact else describe_word_errors(guess.words_off, next_state.text)
     lacking = " lacking" if missing and not wrong else ""
     return (
         f'<figure class="state{lacking}">{text}<figcaption>{escape(caption)}: '

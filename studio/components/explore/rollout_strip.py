@@ -70,7 +70,7 @@ def _likeness_bars(rollout: Rollout, index: int) -> str:
     truth, imagined = rollout.truth[index], rollout.states[index]
     parts = "words" if truth.picture is None else "cells"
     is_text = truth.picture is None
-    wrong = describe_word_errors(count_word_errors(truth.text, imagined.text)) if is_text else "not exact"
+    wrong = describe_word_errors(count_word_errors(truth.text, imagined.text), truth.text) if is_text else "not exact"
     exact = '<b class="good-text">✓ exact</b>' if ours.exact_match else f'<b class="wrong-text">✕ {wrong}</b>'
     return (
         f'<div class="likeness">{exact}<abbr title="{LIKENESS_HELP.format(parts=parts)}">'

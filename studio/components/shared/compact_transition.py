@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from studio.components.shared.html import escape
 from studio.components.shared.picture_frame import annotated_picture
-from studio.components.shared.text_difference import highlight_tokens
+from studio.components.shared.text_difference import highlight_tokens, layout_class
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.text_difference import changed_tokens
 from swirl.states import State
 
 
 def _whole(state: State) -> str:
-    return f'<p class="state-text">{escape(state.text)}</p>'
+    return f'<p class="state-text{layout_class(state.text)}">{escape(state.text)}</p>'
 
 
 def compact_transition(state: State, next_state: State, size: int) -> str:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from studio.components.shared.html import escape
 from studio.view_models.text_difference import Span, sentence_spans, tokenize
+from swirl.text_units import has_layout, writing_of
 
 
 def highlight_tokens(text: str, marks: Mapping[str, Set[int]], *, nothing: str = "nothing changed") -> str:
@@ -16,26 +17,38 @@ def highlight_tokens(text: str, marks: Mapping[str, Set[int]], *, nothing: str =
     is the note for a text without marks.
     """
     words = tokenize(text)
+    joins_spaces = writing_of(text) != "cells"
     style = {index: name for name, indices in marks.items() for index in indices}
     parts = []
     any_visible = False
-    for hidden, group in groupby(sentence_spans(words), key=lambda span: not any(i in style for i in range(*span))):
-        html = "".join(_sentence(words, span, style) for span in group)
+    shows_all = bool(style) and writing_of(text) == "cells"  # a map says nothing without the lines around a change
+
+    def is_hidden(span: Span) -> bool:
+        return not shows_all and not any(i in style for i in range(*span))
+
+    for hidden, group in groupby(sentence_spans(words), key=is_hidden):
+        html = "".join(_sentence(words, span, style, joins_spaces) for span in group)
         any_visible |= not hidden
         parts.append(f'<span class="gap">… </span><span class="same">{html}</span>' if hidden else html)
     note = "" if any_visible else f'<span class="nothing">{escape(nothing)}</span>'
-    return f'<span class="state-text diff{"" if any_visible else " unchanged"}">{note}{"".join(parts)}</span>'
+    classes = f"state-text diff{'' if any_visible else ' unchanged'}{layout_class(text)}"
+    return f'<span class="{classes}">{note}{"".join(parts)}</span>'
 
 
-def _sentence(words: Sequence[str], span: Span, style: Mapping[int, str]) -> str:
-    """One sentence; each run of equally marked words, with the spaces inside it, gets one tag."""
+def layout_class(text: str) -> str:
+    """The class of a text that must not be reflowed, with a space before it; empty for others."""
+    return " layout" if has_layout(text) else ""
+
+
+def _sentence(words: Sequence[str], span: Span, style: Mapping[int, str], joins_spaces: bool) -> str:
+    """One sentence; each run of equally marked words gets one tag, with the spaces inside it if they are joined."""
     html = []
     index = span[0]
     while index < span[1]:
         name = style.get(index)
         end = index + 1
         while name and end < span[1]:
-            next_word = next((i for i in range(end, span[1]) if not words[i].isspace()), None)
+            next_word = next((i for i in range(end, span[1]) if not (joins_spaces and words[i].isspace())), None)
             if next_word is None or style.get(next_word) != name:
                 break
             end = next_word + 1
@@ -59,6 +72,6 @@ def opening(text: str, limit: int = 3) -> str:
     words = tokenize(text)
     spans = sentence_spans(words)
     if len(spans) <= limit:
-        return f'<span class="state-text">{escape(text)}</span>'
+        return f'<span class="state-text{layout_class(text)}">{escape(text)}</span>'
     start = "".join(words[: spans[limit - 1][1]]).rstrip()
-    return f'<span class="state-text">{escape(start)} …</span>'
+    return f'<span class="state-text{layout_class(start)}">{escape(start)} …</span>'
