@@ -9,16 +9,19 @@ import numpy as np
 
 THUMBNAIL_LONG_SIDE, THUMBNAIL_MIN_SIDE = 64, 8
 """A thumbnail's longer side and the minimum of its shorter side, in pixels."""
-DUPLICATE_SIMILARITY = 0.98
-"""Frames with a structural similarity (SSIM) above this count as the same."""
+DUPLICATE_SIMILARITY, DUPLICATE_DIFFERENCE = 0.98, 9
+"""Frames with a structural similarity (SSIM) above the first count as the same, unless a channel of a pixel of their
+thumbnails differs by the second or more, out of 255: a lamp that changes its colour, or a small ball that moves."""
 CUT_SIMILARITY, CUT_COLOUR_CHANGE = 0.3, 0.12
 """Two frames are a cut if their similarity is below the first and their changed share of colours above the second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A small version of a frame: `grey` (height, width), 0 to 255; `colour_histogram`, the shares of 64 colours."""
+    """A small version of a frame: `pixels` uint8 (height, width, 3); `grey` (height, width), 0 to 255;
+    `colour_histogram`, the shares of 64 colours."""
 
+    pixels: np.ndarray
     grey: np.ndarray
     colour_histogram: np.ndarray
 
@@ -36,12 +39,19 @@ def make_thumbnail(pixels: np.ndarray) -> Thumbnail:
     # The weights of ITU-R 601 in 256ths.
     grey = ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.float32)
     bins = (red >> 6) * 16 + (green >> 6) * 4 + (blue >> 6)
-    return Thumbnail(grey, np.bincount(bins.ravel(), minlength=64) / bins.size)
+    return Thumbnail(pixels, grey, np.bincount(bins.ravel(), minlength=64) / bins.size)
 
 
 def is_near_duplicate(one: Thumbnail, other: Thumbnail) -> bool:
     """Whether two frames look the same."""
+    if largest_difference(one, other) >= DUPLICATE_DIFFERENCE:
+        return False
     return similarity(one, other) > DUPLICATE_SIMILARITY
+
+
+def largest_difference(one: Thumbnail, other: Thumbnail) -> int:
+    """The largest difference of a channel of a pixel of two thumbnails of the same size."""
+    return int(np.abs(one.pixels.astype(np.int16) - other.pixels).max())
 
 
 def is_scene_cut(one: Thumbnail, other: Thumbnail) -> bool:

@@ -9,18 +9,28 @@ from pathlib import Path, PurePosixPath
 
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
-from swirl.sources.archive_entries import Entry, open_entries
+from swirl.sources.archive_entries import READ_ERRORS, Entry, open_entries
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
 from swirl.sources.formats.image_options import PictureOptions
-from swirl.sources.formats.still_images import MAX_FILE_BYTES, PICTURE_SUFFIXES, Frame, decode_frame, is_animation
-from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
+from swirl.sources.formats.still_images import (
+    MAX_FILE_BYTES,
+    PICTURE_SUFFIXES,
+    Frame,
+    decode_frame,
+    is_animation,
+    says_animation,
+)
+from swirl.sources.formats.video import ANIMATION_SUFFIXES, VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import Skipped, UnusableError
 
 PICTURE_FORMATS = (
-    "pictures (PNG, JPEG, WebP, BMP), videos (MP4, MOV, AVI, WebM, MKV, GIF), or a folder or zip file of these"
+    "pictures (PNG, JPEG, WebP, AVIF, BMP), animations (GIF, PNG, WebP, AVIF), videos (MP4, MOV, AVI, WebM, MKV, MPEG, "
+    "TS, FLV, WMV, OGV, 3GP), or a folder or zip file of these"
 )
+HEAD_BYTES = 65_536
+"""The first bytes of a picture, in which it says whether it is animated."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
     folders: dict[str, list[Entry]] = defaultdict(list)
     parts: list[tuple[str, tuple[Entry, ...], bool]] = []
     for entry in found:
-        if entry.suffix in VIDEO_SUFFIXES or (entry.suffix == ".gif" and is_animated_gif(entry)):
+        if entry.suffix in VIDEO_SUFFIXES or is_animated(entry):
             parts.append((entry.name, (entry,), True))
         elif entry.suffix in PICTURE_SUFFIXES:
             folders[str(PurePosixPath(entry.name).parent)].append(entry)
@@ -98,12 +108,17 @@ def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
     return named
 
 
-def is_animated_gif(entry: Entry) -> bool:
-    """Whether a GIF is animated; one that cannot be read is not."""
+def is_animated(entry: Entry) -> bool:
+    """Whether a picture is animated; one that cannot be read is not."""
     try:
-        return is_animation(entry.read(MAX_FILE_BYTES))
-    except UnusableError:
+        if entry.suffix == ".gif":
+            return is_animation(entry.read(MAX_FILE_BYTES))
+        if entry.suffix in ANIMATION_SUFFIXES:
+            with entry.open() as file:
+                return says_animation(file.read(HEAD_BYTES))
+    except (UnusableError, *READ_ERRORS):
         return False
+    return False
 
 
 def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:

@@ -35,6 +35,12 @@ class PictureOptions:
         step = max(1, round(rate * Fraction(self.seconds if self.seconds is not None else DEFAULT_STEP_SECONDS)))
         return step if self.seconds is not None or not frames else min(step, max(1, frames // MIN_FRAMES))
 
+    def step_seconds(self, rate: Fraction, frames: int) -> float | None:
+        """The step in seconds for such a video; None if it is a number of frames."""
+        if self.every is not None:
+            return None
+        return self.seconds if self.seconds is not None else float(self.step(rate, frames) / rate)
+
 
 def parse_every(text: str) -> dict[str, int | float]:
     """Parse `15` (frames) or `0.5s` (seconds) into arguments of PictureOptions. Raises UsageError for anything else."""

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps, features
 
 from swirl.pictures import MAX_PIXEL_ART_SIDE
 from swirl.sources.validation import UnusableError
 
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
+PICTURE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif"})
 """The suffixes of picture files."""
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", *(("AVIF",) if features.check("avif") else ()))
 """The only formats that a file is opened as, whatever its suffix."""
 LOSSLESS = frozenset({"PNG", "BMP", "GIF"})
 MAX_FRAME_SIDE = 512
@@ -28,6 +28,8 @@ MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 256 * 2**20
 """The largest image file that is read, in bytes."""
 ORIENTATION = 0x0112
+DEFAULT_DURATION = 100
+"""Milliseconds of a frame of an animation that states none."""
 WHITE = (255, 255, 255, 255)
 
 Size = tuple[int, int]
@@ -56,10 +58,10 @@ def decode_frame(data: bytes, size: Size | None = None) -> Frame:
         upright = ImageOps.exif_transpose(image)
         wanted = size or limit_size(upright.size)
         suffix = ".png" if kind in LOSSLESS or max(wanted) <= MAX_PIXEL_ART_SIDE else ".jpg"
-        plain = upright.mode in ("RGB", "L") and "transparency" not in upright.info
+        plain = upright.mode in ("RGB", "L") and not {"transparency", "icc_profile"} & upright.info.keys()
         if plain and not turned and upright.size == wanted and {"PNG": ".png", "JPEG": ".jpg"}.get(str(kind)) == suffix:
             return Frame(data, suffix, wanted)
-        return encode_frame(to_opaque_rgb(upright), wanted, suffix)
+        return encode_frame(to_standard_colours(to_opaque_rgb(upright), upright), wanted, suffix)
 
 
 def encode_frame(image: Image.Image, size: Size, suffix: str) -> Frame:
@@ -91,6 +93,19 @@ def to_opaque_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def to_standard_colours(image: Image.Image, original: Image.Image) -> Image.Image:
+    """An RGB image in sRGB, by the colour profile of the original, if it has one that can be used."""
+    profile = original.info.get("icc_profile")
+    if not profile or original.mode not in ("RGB", "RGBA", "P"):
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image  # a damaged profile says nothing; viewers ignore it, too
+    return converted or image
+
+
 def is_animation(data: bytes) -> bool:
     """Whether an image file is animated; a damaged one is not."""
     try:
@@ -98,6 +113,29 @@ def is_animation(data: bytes) -> bool:
             return bool(getattr(image, "is_animated", False))
     except UnusableError:
         return False
+
+
+def says_animation(head: bytes) -> bool:
+    """Whether the first bytes of a PNG, WebP or AVIF file say that it is an animation."""
+    if head.startswith(b"\x89PNG"):
+        return b"acTL" in head.partition(b"IDAT")[0]
+    if head[8:16] == b"WEBPVP8X":
+        return bool(head[20:21] and head[20] & 2)
+    return head[4:12] == b"ftypavis"
+
+
+def animation_images(data: bytes) -> Iterator[tuple[int, Image.Image]]:
+    """Yield the frames of an animated image in opaque RGB, each with the time at which it appears, in milliseconds.
+
+    Raises UnusableError if it is damaged or too large.
+    """
+    with open_image(io.BytesIO(data), len(data)) as image:
+        time = 0
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            image.load()
+            yield time, to_standard_colours(to_opaque_rgb(image), image)
+            time += round(image.info.get("duration") or DEFAULT_DURATION)
 
 
 def read_image_size(file: IO[bytes], length: int) -> Size:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
@@ -12,16 +13,24 @@ from swirl.sources.archive_entries import Entry
 from swirl.sources.formats.frame_clips import Clip, describe_frames, peek_frames
 from swirl.sources.formats.frame_similarity import Thumbnail, is_near_duplicate, is_scene_cut
 from swirl.sources.formats.image_options import PictureOptions
-from swirl.sources.formats.still_images import Frame
-from swirl.sources.formats.video_decoding import FrameConverter, decode_frames, open_video
+from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame, animation_images
+from swirl.sources.formats.video_decoding import FrameConverter, decode_frames, describe_appearance, open_video
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import Skipped, UnusableError
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv"})
-"""The suffixes of video files; animated GIFs are handled as videos too."""
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".avi", ".webm", ".mkv", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv", ".ogv"}
+    | {".3gp"}
+)
+"""The suffixes of video files; animated pictures are handled as videos too."""
+ANIMATION_SUFFIXES = frozenset({".webp", ".png", ".apng", ".avif"})
+"""The suffixes of animated pictures that are not read by the video library."""
+MAX_EARLY, MAX_EARLY_SHARE = 0.5, 0.02
+"""How much too early a frame may be taken: the first in frames, the second of a step; timestamps are rounded."""
 DEFAULT_FRAME_RATE = Fraction(25)
 """Frames per second, assumed for videos that do not state it."""
 
@@ -37,6 +46,8 @@ class SamplingReport:
     duplicates: list[int] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
     single_frame_scenes: list[int] = field(default_factory=list)
+    resized: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     damage: str = ""
 
     def note_damage(self, why: str) -> None:
@@ -45,6 +56,7 @@ class SamplingReport:
 
     def skipped_places(self, name: str) -> Iterator[Skipped]:
         """Yield the report's entries for the video `name`."""
+        yield from (Skipped(name, note) for note in self.notes)
         if self.duplicates:
             verb = "looks" if len(self.duplicates) == 1 else "look"
             why = f'{verb} the same as the previous frame; "keep duplicates" keeps such frames'
@@ -52,6 +64,9 @@ class SamplingReport:
         if self.cuts:
             why = f'start{"s" * (len(self.cuts) == 1)} a new scene and sequence; "keep cuts" keeps one sequence'
             yield Skipped(describe_frames(name, self.cuts), why)
+        if self.resized:
+            why = f"start{'s' * (len(self.resized) == 1)} a new sequence, as the size of the picture changes"
+            yield Skipped(describe_frames(name, self.resized), why)
         if self.count + 2 < 0.95 * self.declared_count:
             self.note_damage(f"it ends after {self.count} of {self.declared_count} frames")
         if self.damage:
@@ -81,13 +96,43 @@ def video_clips(entry: Entry, identity: str, options: PictureOptions, meter: Met
     The first scene has the id `identity`, the others `IDENTITY#FRAME` with the number of their first frame.
     """
     try:
+        if entry.suffix in ANIMATION_SUFFIXES:
+            shown = list(animation_frames(entry))
+            meter.advance(entry.size)
+            report, rate = SamplingReport(1, len(shown)), animation_rate(shown)
+            sampler = FrameSampler(options, report, rate, lossless=entry.suffix != ".avif")
+            yield from split_scenes(entry.name, identity, sampler.sample(shown), report)
+            return
         with open_video(entry) as (container, stream, frames):
-            report = SamplingReport(options.step(stream.average_rate or DEFAULT_FRAME_RATE, frames), stream.frames)
+            report = SamplingReport(1, frames if stream.frames else 0)
+            sampler = FrameSampler(
+                options,
+                report,
+                stream.average_rate or DEFAULT_FRAME_RATE,
+                lossless=container.format.name == "gif",
+                expected=frames,
+                stream=stream,
+            )
             decoded = decode_frames(container, stream, meter, report.note_damage)
-            sampled = sample_frames(decoded, options, report, lossless=container.format.name == "gif")
-            yield from split_scenes(entry.name, identity, sampled, report)
+            yield from split_scenes(entry.name, identity, sampler.sample(decoded), report)
     except UnusableError as problem:
         yield Skipped(entry.name, str(problem))
+
+
+def animation_frames(entry: Entry) -> Iterator[VideoFrame]:
+    """Yield the frames of an animated picture. Raises UnusableError if it is damaged or too large."""
+    from av import VideoFrame
+
+    for time, image in animation_images(entry.read(MAX_FILE_BYTES)):
+        frame = VideoFrame.from_image(image)
+        frame.pts, frame.time_base = time, Fraction(1, 1000)
+        yield frame
+
+
+def animation_rate(frames: Sequence[VideoFrame]) -> Fraction:
+    """The mean number of frames per second."""
+    last = frames[-1].pts if frames else 0
+    return Fraction(1000 * (len(frames) - 1), last) if last else DEFAULT_FRAME_RATE
 
 
 def split_scenes(
@@ -104,34 +149,84 @@ def split_scenes(
     yield from report.skipped_places(name)
 
 
-def sample_frames(
-    frames: Iterator[VideoFrame], options: PictureOptions, report: SamplingReport, lossless: bool
-) -> Iterator[tuple[int, Frame]]:
-    """Yield the frames to keep, each with the number of the frame at which its scene begins."""
-    reader = FrameConverter()
-    previous: Thumbnail | None = None
-    last_kept: Thumbnail | None = None
-    first = 1
-    for number, frame in enumerate(frames, start=1):
-        report.count = number
-        try:
-            # Cuts are detected between adjacent frames; over half a second, a quick pan would look like one.
-            thumbnail = None if options.keep_cuts else reader.to_thumbnail(frame)
-            if thumbnail and previous and is_scene_cut(previous, thumbnail):
-                report.cuts.append(number)
-                first, last_kept = number, None
-            previous = thumbnail
-            if (number - first) % report.step:
-                continue
-            if not options.keep_duplicates:
-                thumbnail = thumbnail or reader.to_thumbnail(frame)
-                if last_kept and is_near_duplicate(last_kept, thumbnail):
-                    report.duplicates.append(number)
+class FrameSampler:
+    """Chooses the frames of a video to keep, by their number or by their own time, and converts them."""
+
+    def __init__(
+        self,
+        options: PictureOptions,
+        report: SamplingReport,
+        rate: Fraction,
+        *,
+        lossless: bool,
+        expected: int = 0,
+        stream: VideoStream | None = None,
+    ) -> None:
+        expected = expected or report.declared_count
+        self.options, self.report, self.rate, self.lossless, self.stream = options, report, rate, lossless, stream
+        report.step = options.step(rate, expected)
+        self.seconds = options.step_seconds(rate, expected)
+        self.converter = self.new_converter()
+        self.first = 1
+        self.start: float | None = None
+        self.last_slot = -1
+
+    def new_converter(self) -> FrameConverter:
+        """A converter for frames of one size."""
+        return FrameConverter(self.stream.sample_aspect_ratio if self.stream is not None else None)
+
+    def begin_scene(self, number: int) -> None:
+        """Begin a scene with this frame, which is kept."""
+        self.first, self.start, self.last_slot = number, None, -1
+
+    def is_due(self, number: int, frame: VideoFrame) -> bool:
+        """Whether the frame is the first one of a step."""
+        if self.seconds is None:
+            return (number - self.first) % self.report.step == 0
+        time = frame.time if frame.time is not None else float((number - 1) / self.rate)
+        if self.start is None:
+            self.start = time
+        early = min(MAX_EARLY / float(self.rate), MAX_EARLY_SHARE * self.seconds)
+        slot = math.floor((time - self.start + early) / self.seconds)
+        if slot <= self.last_slot:
+            return False
+        self.last_slot = slot
+        return True
+
+    def sample(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[int, Frame]]:
+        """Yield the frames to keep, each with the number of the frame at which its scene begins."""
+        report, options = self.report, self.options
+        previous: Thumbnail | None = None
+        last_kept: Thumbnail | None = None
+        size: tuple[int, int] | None = None
+        for number, frame in enumerate(frames, start=1):
+            report.count = number
+            if self.stream is not None and number == 1:
+                report.notes += describe_appearance(self.stream, frame)
+            try:
+                if size is not None and size != (frame.width, frame.height):
+                    report.resized.append(number)
+                    self.begin_scene(number)
+                    self.converter, previous, last_kept = self.new_converter(), None, None
+                size = frame.width, frame.height
+                # Cuts are detected between adjacent frames; over half a second, a quick pan would look like one.
+                thumbnail = None if options.keep_cuts else self.converter.to_thumbnail(frame)
+                if thumbnail and previous and is_scene_cut(previous, thumbnail):
+                    report.cuts.append(number)
+                    self.begin_scene(number)
+                    last_kept = None
+                previous = thumbnail
+                if not self.is_due(number, frame):
                     continue
-                last_kept = thumbnail
-            whole = reader.frame(frame, lossless)
-        except UnusableError as problem:
-            report.note_damage(str(problem))
-            continue
-        report.kept_count += 1
-        yield first, whole
+                if not options.keep_duplicates:
+                    thumbnail = thumbnail or self.converter.to_thumbnail(frame)
+                    if last_kept and is_near_duplicate(last_kept, thumbnail):
+                        report.duplicates.append(number)
+                        continue
+                    last_kept = thumbnail
+                whole = self.converter.frame(frame, self.lossless)
+            except UnusableError as problem:
+                report.note_damage(str(problem))
+                continue
+            report.kept_count += 1
+            yield self.first, whole

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +27,14 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-CONTAINER_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif"
+CONTAINER_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpeg,mpegts,flv,asf,ogg"
 """The only containers that a file is opened as. Others, such as playlists, could make the reader open other files."""
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+"""The transfer characteristics of HDR, by their number in ITU-T H.273."""
+PROBED_PACKETS = 500
+"""Packets of which the streams are looked at, if a file has several of pictures."""
+MAX_ROUNDING = 1
+"""Frames by which a video's number of frames and its duration may differ."""
 
 
 @contextmanager
@@ -40,7 +49,7 @@ def open_video(entry: Entry) -> Iterator[tuple[InputContainer, VideoStream, int]
         try:
             file = stack.enter_context(open_seekable(entry))
             container = stack.enter_context(av.open(file, options={"format_whitelist": CONTAINER_FORMATS}))
-            stream = picture_stream(container)
+            stream = picture_stream(container, file)
             count = count_frames(stream, file)
         except (av.error.FFmpegError, *READ_ERRORS) as error:
             raise UnusableError(
@@ -62,12 +71,22 @@ def open_seekable(entry: Entry) -> Iterator[IO[bytes]]:
             yield unpacked
 
 
-def picture_stream(container: InputContainer) -> VideoStream:
-    """The picture stream of a video. Raises UnusableError if there is none or it cannot be decoded."""
+def picture_stream(container: InputContainer, file: IO[bytes]) -> VideoStream:
+    """The film of a video, not its cover or a still. Raises UnusableError if there is none or it cannot be decoded."""
+    from av.stream import Disposition
+
     if not container.streams.video:
         content = "only sound" if container.streams.audio else "nothing"
         raise UnusableError(f"contains {content}, not pictures; choose a video")
-    stream = container.streams.video[0]
+
+    films = streams_with_frames(file) if len(container.streams.video) > 1 else set()
+
+    def preference(stream: VideoStream) -> tuple[bool, bool, bool, int]:
+        is_cover = bool(stream.disposition & Disposition.attached_pic)
+        is_default = bool(stream.disposition & Disposition.default)
+        return not is_cover, stream.index in films, is_default, -stream.index
+
+    stream = max(container.streams.video, key=preference)
     if stream.codec_context is None:
         raise UnusableError("uses a codec that is not supported; save it as MP4 with H.264")
     width, height = stream.codec_context.width, stream.codec_context.height
@@ -77,18 +96,40 @@ def picture_stream(container: InputContainer) -> VideoStream:
     return stream
 
 
-def count_frames(stream: VideoStream, file: IO[bytes]) -> int:
-    """The approximate number of frames; the packets are counted if the video does not state it."""
+def streams_with_frames(file: IO[bytes]) -> set[int]:
+    """The numbers of the picture streams that have more than one frame near the beginning of the file."""
     import av
 
-    if stream.frames:
-        return stream.frames
+    place = file.tell()
+    file.seek(0)
+    counts: Counter[int] = Counter()
+    with av.open(file, options={"format_whitelist": CONTAINER_FORMATS}) as again:
+        packets = again.demux(*again.streams.video)
+        counts.update(packet.stream.index for packet in islice(packets, PROBED_PACKETS) if packet.size)
+    file.seek(place)
+    return {index for index, count in counts.items() if count > 1}
+
+
+def count_frames(stream: VideoStream, file: IO[bytes]) -> int:
+    """The approximate number of frames that are shown.
+
+    The packets are counted if the video does not state it, or if it states more than it shows: an MP4 that was cut
+    without encoding it again holds frames before its beginning, from which others are computed.
+    """
+    import av
+
+    duration = 0
     if stream.duration and stream.average_rate and stream.time_base:
-        return round(stream.duration * stream.time_base * stream.average_rate)
+        duration = round(stream.duration * stream.time_base * stream.average_rate)
+    if not stream.frames and duration:
+        return duration
+    may_hide_frames = "mp4" in stream.container.format.name and duration
+    if stream.frames and not (may_hide_frames and abs(stream.frames - duration) > MAX_ROUNDING):
+        return stream.frames
     place = file.tell()
     file.seek(0)
     with av.open(file, options={"format_whitelist": CONTAINER_FORMATS}) as again:
-        count = sum(packet.size > 0 for packet in again.demux(video=0))
+        count = sum(packet.size > 0 and not packet.is_discard for packet in again.demux(again.streams[stream.index]))
     file.seek(place)
     return count
 
@@ -115,36 +156,89 @@ def decode_frames(
 
 
 class FrameConverter:
-    """Converts decoded frames to pixels, all at the size of the first frame."""
+    """Converts decoded frames to pixels as they are shown, all at the size of the first frame.
 
-    def __init__(self) -> None:
+    Pixels that are not square are stretched, transparency becomes white, and the display matrix is followed.
+    """
+
+    def __init__(self, pixel_shape: Fraction | None = None) -> None:
         from av.video.reformatter import VideoReformatter
 
         # One per target size, because a reformatter reuses its tables from frame to frame.
         self.frame_reformatter, self.thumbnail_reformatter = VideoReformatter(), VideoReformatter()
+        self.pixel_shape = pixel_shape or Fraction(1)
+        """Width of a pixel divided by its height."""
         self.size: Size | None = None
+
+    def displayed_size(self, frame: VideoFrame) -> Size:
+        """The size of the first frame with square pixels; one side is stretched, none is shrunk."""
+        if self.size is None:
+            wide = max(Fraction(1), self.pixel_shape)
+            high = max(Fraction(1), 1 / self.pixel_shape)
+            self.size = round(frame.width * wide), round(frame.height * high)
+        return self.size
 
     def to_thumbnail(self, frame: VideoFrame) -> Thumbnail:
         """The thumbnail of a frame. Raises UnusableError if the frame cannot be converted to pixels."""
-        self.size = self.size or (frame.width, frame.height)
-        return make_thumbnail(reformat_pixels(self.thumbnail_reformatter, frame, thumbnail_size(*self.size), "AREA"))
+        size = thumbnail_size(*self.displayed_size(frame))
+        return make_thumbnail(reformat_pixels(self.thumbnail_reformatter, frame, size, "AREA"))
 
     def frame(self, frame: VideoFrame, lossless: bool) -> Frame:
         """The frame to store, upright even if recorded sideways. Raises UnusableError as `to_thumbnail` does."""
-        self.size = self.size or (frame.width, frame.height)
-        image = Image.fromarray(reformat_pixels(self.frame_reformatter, frame, limit_size(self.size), "LANCZOS"))
-        if frame.rotation % 360:
-            image = image.rotate(frame.rotation % 360, expand=True)
+        size = limit_size(self.displayed_size(frame))
+        image = Image.fromarray(orient(reformat_pixels(self.frame_reformatter, frame, size, "LANCZOS"), frame))
         return encode_frame(image, image.size, ".png" if lossless or max(image.size) <= MAX_PIXEL_ART_SIDE else ".jpg")
 
 
+def orient(pixels: np.ndarray, frame: VideoFrame) -> np.ndarray:
+    """The pixels (height, width, 3) as the frame's display matrix says: turned by quarters, or mirrored."""
+    from av.sidedata.sidedata import Type
+
+    side_data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if side_data is None:
+        return pixels
+    matrix = np.frombuffer(bytes(side_data), dtype=np.int32)
+    # A point (x, y) is shown at (a x + c y, b x + d y).
+    a, b, c, d = (int(matrix[index]) for index in (0, 1, 3, 4))
+    if abs(a) >= abs(b):
+        across, down = a, d
+    else:
+        pixels, across, down = pixels.transpose(1, 0, 2), c, b
+    pixels = pixels[:, ::-1] if across < 0 else pixels
+    return np.ascontiguousarray(pixels[::-1] if down < 0 else pixels)
+
+
+def describe_appearance(stream: VideoStream, frame: VideoFrame) -> list[str]:
+    """What of a frame cannot be shown as it was meant, as predicates of the video."""
+    found = []
+    if frame.color_trc in HDR_TRANSFERS:
+        found.append(
+            f"is HDR ({HDR_TRANSFERS[frame.color_trc]}), so its colours come out pale; convert it to SDR first"
+        )
+    if frame.interlaced_frame:
+        found.append("is interlaced, so that moving things have combed edges; deinterlace it first")
+    if stream.metadata.get("alpha_mode") == "1" and not has_alpha(frame):
+        found.append("has transparency beside its pictures, which is not read; save it as MOV with PNG or ProRes 4444")
+    return found
+
+
+def has_alpha(frame: VideoFrame) -> bool:
+    """Whether the pixels of a frame may be transparent."""
+    return any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8"
+
+
 def reformat_pixels(reformatter: VideoReformatter, frame: VideoFrame, size: Size, interpolation: str) -> np.ndarray:
-    """A frame's pixels, uint8 (height, width, 3). Raises UnusableError if they cannot be computed."""
+    """A frame's pixels, uint8 (height, width, 3), on white. Raises UnusableError if they cannot be computed."""
     import av
 
     width, height = size
+    kind = "rgba" if has_alpha(frame) else "rgb24"
     try:
-        whole = reformatter.reformat(frame, width=width, height=height, format="rgb24", interpolation=interpolation)
-        return whole.to_ndarray()
+        whole = reformatter.reformat(frame, width=width, height=height, format=kind, interpolation=interpolation)
+        pixels = whole.to_ndarray()
     except (av.error.FFmpegError, ValueError) as error:
         raise UnusableError(error_reason(error)) from error
+    if kind == "rgb24":
+        return pixels
+    alpha = pixels[..., 3:].astype(np.uint16)
+    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
