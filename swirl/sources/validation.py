@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from swirl.states import State, StateSequence
@@ -53,18 +54,26 @@ def validate_text(value: object, what: str) -> str:
 
 
 def validate_sequence(identity: object, states: object) -> StateSequence:
-    """Build a sequence of two or more texts. Raises UnusableError if the id or the states are not fit for one."""
+    """Build a sequence of two or more texts; a state may be a JSON object.
+
+    Raises UnusableError if the id or the states are not fit for one.
+    """
     if isinstance(identity, int) and not isinstance(identity, bool):
         identity = str(identity)
     name = validate_text(identity, "the id")
     if not isinstance(states, list):
         raise UnusableError(f'has {json_type_name(states)} as "states", which must be a list of texts; correct it')
-    texts = [validate_text(state, f"state {index}") for index, state in enumerate(states, start=1)]
+    texts = [validate_text(canonical_text(state), f"state {index}") for index, state in enumerate(states, start=1)]
     if len(texts) < 2:
         raise UnusableError(f"has {len(texts) or 'no'} state{'s' * (not texts)}; a sequence needs two or more")
     if sum(map(len, texts)) > MAX_SEQUENCE_BYTES or sum(len(text.encode()) for text in texts) > MAX_SEQUENCE_BYTES:
         raise UnusableError(f"is longer than {MAX_SEQUENCE_BYTES >> 20} MB; split it into shorter sequences")
     return StateSequence(name, tuple(map(State, texts)))
+
+
+def canonical_text(state: object) -> object:
+    """An object or list as JSON with sorted keys, whose order then is no difference; anything else as it is."""
+    return json.dumps(state, ensure_ascii=False, sort_keys=True) if isinstance(state, dict | list) else state
 
 
 def json_type_name(value: object) -> str:

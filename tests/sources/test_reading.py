@@ -60,7 +60,7 @@ def test_broken_json_on_line_3_of_5_leaves_four(tmp_path: Path) -> None:
         ('{"id": "b", "states": ["one"]}', "has 1 state; a sequence needs two or more"),
         ('{"id": "b", "states": []}', "has no states"),
         ('{"id": "b", "states": ["x", 3]}', "has a number as state 2"),
-        ('{"id": "b", "states": [{"text": "x"}, "y"]}', "has an object as state 1"),
+        ('{"id": "b", "states": [7, "y"]}', "has a number as state 1"),
         ('{"id": "b", "states": ["x", null]}', "has null as state 2"),
         ('{"id": "b", "states": ["x", " \\n\\t "]}', "has an empty text as state 2"),
         ('{"id": "b", "states": "x y"}', 'has text as "states", which must be a list'),
@@ -375,3 +375,10 @@ def test_progress_runs_from_zero_to_one(tmp_path: Path) -> None:
     assert 50 <= len(calls) <= 102
     assert fractions[0] < 0.05 and 0.97 < fractions[-1] <= 1.0
     assert calls[0][1] == "Reading a.jsonl"
+
+
+def test_objects_are_states_whose_order_of_keys_is_no_difference(tmp_path: Path) -> None:
+    line = '{"id": "o", "states": [{"room": "hall", "lamp": false}, {"lamp": true, "room": ["é", 1]}]}'
+    same = '{"id": "p", "states": [{"lamp": false, "room": "hall"}, {"room": ["é", 1], "lamp": true}]}'
+    reading = texts(read_sequences(write(tmp_path / "objects.jsonl", f"{line}\n{same}\n")))
+    assert reading["o"] == reading["p"] == ['{"lamp": false, "room": "hall"}', '{"lamp": true, "room": ["é", 1]}']
