@@ -402,3 +402,14 @@ def test_any_exception_of_the_caller_stops_the_import(tmp_path: Path, home: Path
         with pytest.raises(ValueError, match="enough"):
             import_collection(home, path, progress=stop)
     assert list((home / "collections").iterdir()) == []
+
+
+def test_texts_about_pictures_do_not_hide_them(tmp_path: Path, home: Path) -> None:
+    folder = frames(tmp_path / "captioned", 3)
+    for number, file in enumerate(sorted(folder.iterdir())):
+        file.with_suffix(".txt").write_text(f"caption {number}")
+    (folder / "metadata.jsonl").write_text('{"file_name": "0.png", "text": "a"}')
+    report = import_collection(home, folder)
+    assert report.transitions == 2
+    (item,) = report.skipped
+    assert "and 3 more are about the pictures, and not read" in str(item)

@@ -382,3 +382,10 @@ def test_objects_are_states_whose_order_of_keys_is_no_difference(tmp_path: Path)
     same = '{"id": "p", "states": [{"lamp": false, "room": "hall"}, {"room": ["é", 1], "lamp": true}]}'
     reading = texts(read_sequences(write(tmp_path / "objects.jsonl", f"{line}\n{same}\n")))
     assert reading["o"] == reading["p"] == ['{"lamp": false, "room": "hall"}', '{"lamp": true, "room": ["é", 1]}']
+
+
+def test_steps_may_be_written_as_pandas_writes_them(tmp_path: Path) -> None:
+    table = 'sequence_id,step,state\r\na,0.0,"one\r\ntwo"\r\na,1.,three\r\na,2.5,four\r\n'
+    reading = read_sequences(write(tmp_path / "table.csv", table))
+    assert texts(reading)["a"] == ["one\r\ntwo", "three"]
+    assert "'2.5' as its step" in str(reading.skipped[0])

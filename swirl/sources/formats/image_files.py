@@ -29,6 +29,8 @@ PICTURE_FORMATS = (
     "pictures (PNG, JPEG, WebP, AVIF, BMP), animations (GIF, PNG, WebP, AVIF), videos (MP4, MOV, AVI, WebM, MKV, MPEG, "
     "TS, FLV, WMV, OGV, 3GP), or a folder or zip file of these"
 )
+ABOUT_PICTURES_STEMS = frozenset({"metadata", "captions", "classes", "labels"})
+"""File names, without suffix, of texts about the pictures beside them; so is a text named like a picture."""
 HEAD_BYTES = 65_536
 """The first bytes of a picture, in which it says whether it is animated."""
 
@@ -52,7 +54,14 @@ def holds_pictures(path: Path) -> bool:
         return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".zip"}
     files = list(visible_files(path, []))
     seen = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
-    texts = [file for file in files if file.suffix.lower() in READERS and file.stem.lower() not in DOCUMENTATION_STEMS]
+    described = {(file.parent, file.stem) for file in seen}
+    texts = [
+        file
+        for file in files
+        if file.suffix.lower() in READERS
+        and file.stem.lower() not in DOCUMENTATION_STEMS | ABOUT_PICTURES_STEMS
+        and (file.parent, file.stem) not in described
+    ]
     if seen and texts:
         raise SwirlError(
             f"{path} contains both pictures ({summarize_names([file.name for file in seen])}) and texts "
@@ -173,5 +182,15 @@ def report_other_files(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:
         raise SwirlError(f"{path} contains no pictures or videos; it needs {PICTURE_FORMATS}.")
     ignored_stems = DOCUMENTATION_STEMS | {"thumbs", "desktop"}
     others = [name for name in others if PurePosixPath(name).stem.lower() not in ignored_stems]
+    described = {PurePosixPath(entry.name).with_suffix("") for entry in found if entry.suffix in known}
+    captions = [
+        name
+        for name in others
+        if PurePosixPath(name).with_suffix("") in described or PurePosixPath(name).stem.lower() in ABOUT_PICTURES_STEMS
+    ]
+    if captions:
+        verb = "is" if len(captions) == 1 else "are"
+        yield Skipped(summarize_names(captions), f"{verb} about the pictures, and not read")
+    others = [name for name in others if name not in captions]
     if others:
         yield Skipped(summarize_names(others), f"{'are' if len(others) > 1 else 'is'} neither a picture nor a video")

@@ -130,9 +130,10 @@ def parse_row(fields: list[str], positions: tuple[int, ...], where: str) -> tupl
     if len(fields) <= max(positions):
         raise UnusableError(f"has {len(fields)} of the header's columns; fill in the row")
     name, step, state = (fields[position] for position in positions)
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", step.strip()):
+    # pandas writes 3.0 for whole numbers in a column that had a gap.
+    if not (number := re.fullmatch(r"([+-]?[0-9]{1,18})(\.0*)?", step.strip())):
         raise UnusableError(f"has {step.strip()[:40]!r} as its step, which must be a whole number; correct it")
-    return validate_text(name, "the sequence_id").strip(), Row(where, int(step), validate_text(state, "the state"))
+    return validate_text(name, "the sequence_id").strip(), Row(where, int(number[1]), validate_text(state, "the state"))
 
 
 def split_at_gaps(name: str, ordered: list[Row]) -> Iterator[ReadResult]:
