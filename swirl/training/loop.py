@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_high
 
 from transformers import PrinterCallback, Trainer, set_seed
 
@@ -160,22 +162,42 @@ def training_transitions(home: Path, settings: Settings) -> list[Transition]:
 def filter_by_length(world: WorldModel, transitions: list[Transition], settings: Settings) -> list[Transition]:
     """The transitions that fit the token limits; logs how many are left out. Raises UsageError if none fits."""
     world.codec.prepare([state for t in transitions for state in (t.state, t.next_state)])
-    kept = []
+    kept, states, prompts = [], [], []
     for transition in transitions:
-        longest = max(len(world.state_completion(s)) for s in (transition.state, transition.next_state))
-        prompt = len(world.layout.inverse_prompt(transition.state, transition.next_state))
-        if longest <= settings.max_state_tokens and prompt + settings.max_action_tokens <= settings.max_prompt_tokens:
+        states.append(max(len(world.state_completion(s)) for s in (transition.state, transition.next_state)))
+        prompts.append(len(world.layout.inverse_prompt(transition.state, transition.next_state)))
+        is_short = prompts[-1] + settings.max_action_tokens <= settings.max_prompt_tokens
+        if states[-1] <= settings.max_state_tokens and is_short:
             kept.append(transition)
-    if not kept:
-        raise UsageError(
-            f"No transition of {settings.data!r} fits max_state_tokens={settings.max_state_tokens} and "
-            f"max_prompt_tokens={settings.max_prompt_tokens}; raise them."
-        )
     if len(kept) < len(transitions):
+        advice = describe_lengths(states, [length + settings.max_action_tokens for length in prompts], settings)
+        if not kept:
+            raise UsageError(f"No transition of {settings.data!r} is short enough for this run: {advice}.")
         log.warning(
-            "%d of %d transitions are too long and are left out", len(transitions) - len(kept), len(transitions)
+            "%d of %d transitions are too long and are left out: %s",
+            len(transitions) - len(kept),
+            len(transitions),
+            advice,
         )
     return kept
+
+
+def describe_lengths(states: Sequence[int], prompts: Sequence[int], settings: Settings) -> str:
+    """How long states are, and the limits that take 95 % of the transitions.
+
+    `states` are the tokens of the longer state of each transition, `prompts` those of a prompt with an action.
+    """
+    needed = {
+        name: limit
+        for name, lengths in (("max_state_tokens", states), ("max_prompt_tokens", prompts))
+        if (limit := sorted(lengths)[math.ceil(0.95 * len(lengths)) - 1]) > getattr(settings, name)
+    }
+    change = " and ".join(f"{name}={limit}" for name, limit in needed.items())
+    return (
+        f"states have from {min(states)} to {max(states)} tokens, half of them at most {median_high(states)}, and "
+        f"max_state_tokens={settings.max_state_tokens}, max_prompt_tokens={settings.max_prompt_tokens}; "
+        + (f"{change} takes 95 % of them" if change else "these limits take 95 % of them")
+    )
 
 
 def completed_checkpoints(home: Path, history: History, run_id: str) -> list[Path]:
