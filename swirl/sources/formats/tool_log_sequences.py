@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from swirl.sources.formats.agent_logs import detect_layout, is_session_start, re
 from swirl.sources.formats.jsonl import read_records
 from swirl.sources.formats.tool_logs import ReadLogs, ToolLog, load_json_file
 from swirl.sources.reading import check_unique_id, natural_sort_key, printable_path, visible_files
+from swirl.sources.secret_masking import MASK, mask_secrets
 from swirl.sources.text_lines import Meter, open_text
 from swirl.sources.validation import LocatedSequence, ReadResult, Skipped, UnusableError, validate_sequence
 
@@ -45,20 +46,32 @@ def tool_sequences(path: Path, progress: ProgressCallback | None = None) -> Iter
     seen: dict[str, str] = {}
     for file in files:
         meter.text = f"Reading {file.name}"
+        masked = 0
         try:
             for where, found in read_logs(file, path, meter):
                 for place, why in found.left_out:
                     yield Skipped(f"{where}: {place}", why)
                 for log in found.logs:
-                    yield sequence_of(f"{where}: {log.id}", log, seen)
+                    states, count = mask_all(states_of(log))
+                    masked += count
+                    yield sequence_of(f"{where}: {log.id}", log.id, states, seen)
         except SwirlError as problem:
             yield Skipped(relative_name(file, path), str(problem).removeprefix(f"{file} ").rstrip("."))
+        if masked:
+            kind = "passage that looks" if masked == 1 else "passages that look"
+            yield Skipped(relative_name(file, path), f"has {masked} {kind} like keys or tokens, masked as {MASK}")
 
 
-def sequence_of(where: str, log: ToolLog, seen: dict[str, str]) -> ReadResult:
+def mask_all(texts: Sequence[str]) -> tuple[list[str], int]:
+    """The texts without what looks like a secret, and the number of passages masked."""
+    masked = [mask_secrets(text) for text in texts]
+    return [text for text, _ in masked], sum(count for _, count in masked)
+
+
+def sequence_of(where: str, name: str, states: Sequence[str], seen: dict[str, str]) -> ReadResult:
     """The sequence of a log, or why it cannot be one."""
     try:
-        return check_unique_id(LocatedSequence(where, validate_sequence(log.id, states_of(log))), seen)
+        return check_unique_id(LocatedSequence(where, validate_sequence(name, list(states))), seen)
     except UnusableError as problem:
         return Skipped(where, str(problem))
 
@@ -72,7 +85,8 @@ def write_calls(path: Path, target: Path, lengths: Mapping[str, int]) -> bool:
                 for _, found in read_logs(source, path):
                     for log in found.logs:
                         if log.id in lengths and log.id not in written:
-                            record = {"id": log.id, "actions": [step.call for step in log.steps]}
+                            calls, _ = mask_all([step.call for step in log.steps])
+                            record = {"id": log.id, "actions": calls}
                             file.write(json.dumps(record, ensure_ascii=False) + "\n")
                             written.add(log.id)
             except SwirlError:
