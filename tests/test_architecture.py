@@ -290,7 +290,7 @@ def test_torch_waits_until_a_model_is_needed(module: str) -> None:
 def test_every_import_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    declared = project["dependencies"] + extras["worlds"] + extras["llm"]
+    declared = project["dependencies"] + extras["worlds"] + extras["llm"] + extras["data"]
     allowed = {re.split(r"[<>=~!\[; ]", name)[0].replace("-", "_").lower() for name in declared}
     # Brought by those that need them: httpx by the Hub's client, pyarrow by datasets.
     allowed |= {"httpx", "pyarrow"}

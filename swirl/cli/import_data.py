@@ -16,9 +16,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     importing = commands.add_parser(
         "import",
         help="read, check and register your own sequences",
-        description="Reads texts (JSONL, CSV, TSV, plain text, or a folder of such files) or pictures (a folder of "
-        "frames, a folder of such folders, a zip file of either, or videos). Names each line or frame that cannot be "
-        "read, with the reason, and imports the rest.",
+        description="Reads texts (JSONL, CSV, TSV, plain text, or a folder of such files), logs of agents, or pictures "
+        "(a folder of frames, a folder of such folders, a zip file of either, videos, or arrays in npy, npz or HDF5 "
+        "files). Names each line or frame that cannot be read, with the reason, and imports the rest.",
     )
     importing.add_argument("path", metavar="PATH", type=Path, help="file or folder")
     importing.add_argument("--name", metavar="NAME", help="name of the collection (default: that of the file)")
@@ -33,6 +33,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     importing.add_argument(
         "--keep-cuts", action="store_true", help="videos: do not start a new sequence where the scene changes"
+    )
+    importing.add_argument(
+        "--camera", metavar="NAME", help="files of arrays with several cameras: the one to take (default: the first)"
     )
     add_json(importing)
     importing.set_defaults(handler=import_path)
@@ -53,7 +56,7 @@ def import_path(args: argparse.Namespace, out: Output) -> int:
     from swirl.sources.collections.catalog import import_collection
     from swirl.sources.formats.image_options import PictureOptions
 
-    filters = {"keep_duplicates": args.keep_duplicates, "keep_cuts": args.keep_cuts}
+    filters = {"keep_duplicates": args.keep_duplicates, "keep_cuts": args.keep_cuts, "camera": args.camera}
     options = PictureOptions(**(args.every or {}), **filters)
     report = import_collection(args.home, args.path, args.name, progress=out.show_progress, options=options)
     skipped = [dataclasses.asdict(item) for item in report.skipped]

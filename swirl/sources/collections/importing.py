@@ -30,6 +30,7 @@ from swirl.sources.collections.stored_collection import (
     home_collections_folder,
     load_metadata,
 )
+from swirl.sources.formats.array_episodes import array_clips, is_array_file, write_array_actions
 from swirl.sources.formats.aurora_bench import is_aurora
 from swirl.sources.formats.aurora_bench_sequences import aurora_clips, write_instructions
 from swirl.sources.formats.image_files import PICTURE_FORMATS as PICTURE_FORMATS
@@ -76,7 +77,7 @@ def import_collection(
         with draft_folder(target) as folder:
             report, lengths = SkipReport(), {}
             stored = write_sequences(path, folder, lengths, report, options, progress)
-            has_actions = import_actions(path, folder, lengths, report)
+            has_actions = import_actions(path, folder, lengths, report, options)
             transitions = sum(lengths.values()) - len(lengths)
             metadata = build_metadata(path, name, stored)
             require_free_name(target, metadata)
@@ -129,6 +130,9 @@ def write_sequences(
         return write_clips(path, recorded_clips(recorded, progress), folder, lengths, report)
     if is_aurora(path):
         return write_clips(path, aurora_clips(path, progress), folder, lengths, report)
+    if is_array_file(path):
+        camera = options.camera if options is not None else None
+        return write_clips(path, array_clips(path, camera, progress), folder, lengths, report)
     if path.exists() and holds_pictures(path):
         return write_clips(path, picture_clips(path, options, progress), folder, lengths, report)
     if path.is_file() and path.suffix.lower() not in READERS and path.suffix.lower() not in LOG_SUFFIXES:
@@ -156,10 +160,15 @@ def write_texts(
     return WriteResult(digest.hexdigest())
 
 
-def import_actions(path: Path, folder: Path, lengths: dict[str, int], report: SkipReport) -> bool:
+def import_actions(
+    path: Path, folder: Path, lengths: dict[str, int], report: SkipReport, options: PictureOptions | None
+) -> bool:
     """Import the true actions of the sequences. Returns whether there were any."""
     if is_aurora(path):
         return write_instructions(path, folder / ACTIONS_FILE, lengths)
+    if is_array_file(path):
+        camera = options.camera if options is not None else None
+        return write_array_actions(path, folder / ACTIONS_FILE, lengths, camera)
     if is_tool_logs(path):
         return write_calls(path, folder / ACTIONS_FILE, lengths)
     beside = (path if path.is_dir() else path.parent) / ACTIONS_FILE

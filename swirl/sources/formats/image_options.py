@@ -1,4 +1,4 @@
-"""Options for sampling frames from videos."""
+"""Options for taking frames from videos and from files of arrays."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class PictureOptions:
     seconds: float | None = None
     keep_duplicates: bool = False
     keep_cuts: bool = False
+    camera: str | None = None
+    """The array of pictures to take of a file with several, by default the first by name."""
 
     def step(self, rate: Fraction, frames: int) -> int:
         """The step in frames, at least 1, for a video of `frames` frames (0 if unknown) at `rate` frames per second."""

@@ -1,0 +1,160 @@
+"""Files of arrays: where episodes begin and end, which pictures and actions are taken, what is said and refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from making import shapes, shown
+
+from swirl.errors import SwirlError
+from swirl.evaluation.true_actions import load_true_actions
+from swirl.sources.collections.catalog import ImportReport, import_collection, load_sequences
+from swirl.sources.formats.image_options import PictureOptions
+
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
+CASES = Path(__file__).parents[2].parent / "shared" / "cases"
+
+
+def pictures(count: int, seed: int = 0, shape: tuple[int, ...] = (24, 32, 3)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def frames(home: Path, name: str, number: int = 0) -> np.ndarray:
+    return np.stack([shown(state) for state in load_sequences(home, name)[number].states])
+
+
+def notes(report: ImportReport) -> str:
+    return " ".join(str(item) for item in report.skipped)
+
+
+def test_npy_of_one_and_of_many_episodes(tmp_path: Path, home: Path) -> None:
+    one, many = pictures(5), np.stack([pictures(4, seed) for seed in (1, 2)])
+    np.save(tmp_path / "one.npy", one)
+    np.save(tmp_path / "many.npy", many)
+    assert import_collection(home, tmp_path / "one.npy").transitions == 4
+    import_collection(home, tmp_path / "many.npy")
+    assert shapes(home, "many") == {"many-0": 4, "many-1": 4}
+    assert np.array_equal(frames(home, "one"), one) and np.array_equal(frames(home, "many", 1), many[1])
+
+
+def test_npz_with_first_frames_marked(tmp_path: Path, home: Path) -> None:
+    image, first = pictures(7), np.array([1, 0, 0, 1, 0, 0, 0], dtype=bool)
+    action = np.arange(7)  # each stands at the frame that it led to
+    np.savez(tmp_path / "replay.npz", image=image, is_first=first, action=action, reward=np.zeros(7))
+    import_collection(home, tmp_path / "replay.npz")
+    assert shapes(home, "replay") == {"replay-0": 3, "replay-1": 4}
+    assert np.array_equal(frames(home, "replay", 1), image[3:])
+    assert load_true_actions(home, "replay") == {
+        "replay-0": ["action 1", "action 2"],
+        "replay-1": ["action 4", "action 5", "action 6"],
+    }
+
+
+def test_flat_hdf5_with_ends_marked(tmp_path: Path, home: Path) -> None:
+    image = pictures(6)
+    with h5py.File(tmp_path / "flat.hdf5", "w") as file:
+        file["observations"], file["actions"] = image, np.linspace(0, 1, 12).reshape(6, 2)
+        file["terminals"], file["timeouts"] = np.array([0, 1, 0, 0, 0, 0]), np.zeros(6)
+    import_collection(home, tmp_path / "flat.hdf5")
+    assert shapes(home, "flat") == {"flat-0": 2, "flat-1": 4}
+    assert load_true_actions(home, "flat")["flat-0"] == ["(0, 0.0909)"]
+
+
+def write_robomimic(path: Path) -> dict[str, np.ndarray]:
+    """Two demonstrations with two cameras, not in the order of their names."""
+    kept = {}
+    with h5py.File(path, "w") as file:
+        for number in (10, 2):
+            demo = file.create_group(f"data/demo_{number}")
+            for camera in ("wrist", "agentview"):
+                kept[f"{number} {camera}"] = demo[f"obs/{camera}_image"] = pictures(4, number + len(camera))
+            demo["obs/joints"], demo["actions"] = np.zeros((4, 7)), np.eye(4)
+    return {name: data[...] if hasattr(data, "shape") else data for name, data in kept.items()}
+
+
+def test_demonstrations_with_cameras(tmp_path: Path, home: Path) -> None:
+    kept = write_robomimic(tmp_path / "lift.hdf5")
+    report = import_collection(home, tmp_path / "lift.hdf5")
+    assert shapes(home, "lift") == {"demo_2": 4, "demo_10": 4}
+    assert np.array_equal(frames(home, "lift"), kept["2 agentview"])
+    assert "agentview_image, wrist_image; agentview_image was taken" in notes(report)
+    assert load_true_actions(home, "lift")["demo_2"] == ["action 0", "action 1", "action 2"]
+    import_collection(home, tmp_path / "lift.hdf5", options=PictureOptions(camera="wrist_image"))
+    assert np.array_equal(frames(home, "lift", 1), kept["10 wrist"])
+    with pytest.raises(SwirlError, match=r"has no camera 'top'; it has agentview_image, wrist_image"):
+        import_collection(home, tmp_path / "lift.hdf5", options=PictureOptions(camera="top"))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda data: data.astype(np.float32) / 255, ""),
+        (lambda data: data.transpose(0, 3, 1, 2), ""),
+        (lambda data: data.astype(np.uint16) * 100, "scaled by each sequence's own range"),
+        (lambda data: data.astype(np.float64) - 300, "scaled by each sequence's own range"),
+    ],
+)
+def test_pictures_in_other_number_formats_and_orders(tmp_path: Path, home: Path, make: Any, said: str) -> None:
+    data = pictures(4)
+    data[0, 0, 0], data[0, 0, 1] = 0, 255
+    np.save(tmp_path / "made.npy", make(data))
+    report = import_collection(home, tmp_path / "made.npy")
+    assert np.abs(frames(home, "made").astype(int) - data).max() <= 1
+    assert said in notes(report) and bool(report.skipped) == bool(said)
+
+
+def test_a_minari_dataset_written_by_minari(home: Path) -> None:
+    source = CASES / "minari-jpeg"
+    if not source.exists():
+        pytest.skip(f"{source} is not there")
+    report = import_collection(home, source)
+    assert shapes(home, "minari-jpeg") == {f"episode_{number}": 7 for number in range(3)}
+    assert "as JPEG, which is lossy" in notes(report)
+    assert load_true_actions(home, "minari-jpeg")["episode_0"] == ["move forward"] * 6
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("cut.npy", b"\x93NUMPY\x01\x00", "not a readable file of arrays"),
+        ("text.hdf5", b"no arrays here", "not a readable file of arrays"),
+        ("cut.npz", b"PK\x03\x04broken", "not a readable file of arrays"),
+    ],
+)
+def test_damaged_files_give_one_sentence(tmp_path: Path, home: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SwirlError, match=said):
+        import_collection(home, tmp_path / name)
+
+
+def test_what_holds_no_pictures_or_objects_is_refused(tmp_path: Path, home: Path) -> None:
+    np.savez(tmp_path / "vectors.npz", observations=np.zeros((9, 17)))
+    with pytest.raises(SwirlError, match="holds no pictures"):
+        import_collection(home, tmp_path / "vectors.npz")
+    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(SwirlError, match="not a readable file of arrays"):
+        import_collection(home, tmp_path / "objects.npy")
+
+
+def test_no_other_file_is_opened(tmp_path: Path, home: Path) -> None:
+    with h5py.File(tmp_path / "other.hdf5", "w") as other:
+        other["observations"] = pictures(4)
+    with h5py.File(tmp_path / "linked.hdf5", "w") as file:
+        file["observations"] = h5py.ExternalLink("other.hdf5", "observations")
+    with pytest.raises(SwirlError, match="holds no pictures"):
+        import_collection(home, tmp_path / "linked.hdf5")
+    (tmp_path / "raw.bin").write_bytes(pictures(4).tobytes())
+    with h5py.File(tmp_path / "raw.hdf5", "w") as file:
+        file.create_dataset("observations", (4, 24, 32, 3), "u1", external=[("raw.bin", 0, h5py.h5f.UNLIMITED)])
+    with pytest.raises(SwirlError, match="in another file, which is not opened"):
+        import_collection(home, tmp_path / "raw.hdf5")
+
+
+def test_an_episode_of_one_frame_is_named(tmp_path: Path, home: Path) -> None:
+    np.savez(tmp_path / "short.npz", image=pictures(4), is_first=np.array([1, 1, 0, 0]))
+    report = import_collection(home, tmp_path / "short.npz")
+    assert shapes(home, "short") == {"short-1": 3} and "short-0 has one frame" in notes(report)
