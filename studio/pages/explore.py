@@ -12,7 +12,7 @@ from studio.components.shared.html import escape, load_template, scripted_block
 from studio.components.shared.illustrations import empty_page, step_between
 from studio.components.shared.inferred_actions import action_bars, transition_changes, true_action_note
 from studio.components.shared.model_for_states import fit_note, requested_checkpoint
-from studio.components.shared.out_of_distribution_note import out_of_distribution_note
+from studio.components.shared.out_of_distribution_note import out_of_distribution_note, text_note
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts
 from studio.services import text_streams
 from studio.services.collection_cache import cover_frames, default_collection, sequences
@@ -156,10 +156,9 @@ class ExplorePage:
         state = pairs[step - 1][0]
         reconstruction = measure_reconstruction(models, name, state)
         lost = reconstruction is not None and bool(reconstruction.warning)
-        parts = {
-            "imagined": out_of_distribution_note(state, reconstruction)
-            + imagined_states(comparison, *pairs[step - 1], lost=lost)
-        }
+        known = comparison.inferred.log_prob_per_token
+        note = text_note(known) if state.picture is None else out_of_distribution_note(state, reconstruction)
+        parts = {"imagined": note + imagined_states(comparison, *pairs[step - 1], lost=lost)}
         return {"parts": parts, "shuffled": other is not None}
 
     def truth(self, request: Request) -> Answer:

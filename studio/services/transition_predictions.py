@@ -24,6 +24,7 @@ class TransitionPrediction:
     log_prob: float
     words_off: int
     likeness: FrameSimilarity | None = None
+    log_prob_per_token: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def compare_predictions(
                 similarities = [*measure_likeness(model, next_state, [*states, state])]
         *predicted, copied = similarities
         predictions = [
-            TransitionPrediction(z, y, score.total, count_word_errors(next_state.text, y.text), similarity)
+            TransitionPrediction(z, y, score.total, count_word_errors(next_state.text, y.text), similarity, score.mean)
             for z, y, score, similarity in zip(actions, states, scores, predicted, strict=True)
         ]
         words = word_count(next_state.text)
