@@ -10,10 +10,11 @@ from studio.components.shared.picture_frame import image_tag
 from studio.view_models.formatting import pluralize
 from studio.view_models.frame_size import THUMBNAIL_SIZE
 from swirl.sources.collections.catalog import Collection
+from swirl.sources.formats.video import VIDEO_SUFFIXES
 from swirl.states import State
 
 SEARCH_THRESHOLD = 8  # collections; a longer list scrolls and has a search field
-VIDEOS = frozenset({".mp4", ".avi", ".webm", ".mov", ".mkv", ".gif"})
+VIDEOS = VIDEO_SUFFIXES | {".gif", ".apng"}
 
 
 def collection_list(collections: Sequence[Collection], covers: Mapping[str, State] | None = None) -> str:
