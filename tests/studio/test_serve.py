@@ -95,7 +95,7 @@ def test_it_serves_all_pages_and_leaves_at_a_signal(tmp_path: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):  # as a shell's process group may send them
             process.send_signal(number)
         said = process.communicate(timeout=90)[0]
-        assert process.returncode == 0 and "Traceback" not in said and "stopped" in said
+        assert process.returncode == 0 and "Traceback" not in said and "stopped" in said, said
     finally:
         process.kill()
         process.wait()
