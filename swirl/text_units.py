@@ -29,7 +29,7 @@ WITHOUT_SPACES = re.compile(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-JAPANESE = re.compile("[\u3040-\u30ff]")
+JAPANESE, CHINESE = re.compile("[\u3040-\u30ff]"), re.compile("[\u4e00-\u9fff]")
 VISIBLE = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥"})
 MIN_SHARE_WITHOUT_SPACES = 0.3  # of the letters, from which a text counts as written without spaces
 MAX_SHARE_IN_WORDS = 0.2  # of the characters of a map that may stand in runs of three letters or more

@@ -7,7 +7,6 @@ is never folded: exact_match and token_accuracy see all of it, BLEU and chrF tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -16,6 +15,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF
 
 from swirl.text_units import (
+    CHINESE,
     JAPANESE,
     has_layout,
     plain_words,
@@ -52,7 +52,7 @@ class UnitTokenizer:
     """Hands the package rouge-score the units of a text, which by itself drops all but a to z and digits."""
 
     def tokenize(self, text: str) -> list[str]:
-        """The units, which `rouge_l` has put into the text, one a line."""
+        """The units, which `rouge_l` has joined with the character NUL."""
         return text.split("\0") if text else []
 
 
@@ -73,8 +73,6 @@ def rouge_l(candidate: str, reference: str) -> float:
     ours, theirs = ("\0".join(plain_words(text, writing, with_layout=with_layout)) for text in (candidate, reference))
     return float(_rouge().score(theirs, ours)["rougeL"].fmeasure)
 
-
-CHINESE = re.compile("[\u4e00-\u9fff]")
 
 MEASURES = {"exact_match": exact_match, "token_accuracy": token_accuracy, "rouge_l": rouge_l}
 """The measures of each predicted text."""

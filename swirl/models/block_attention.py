@@ -113,14 +113,14 @@ class BlockAttention(torch.autograd.Function):
             _, _, weights = block_weights(block, query, key, scaling)
             product = torch.bmm(weights, visible_states(block, value))
             by_head[:, :, block.first : block.end] = product.view(*query.shape[:2], -1, size)
-        ctx.save_for_backward(query, key, value, out)
+        ctx.save_for_backward(query, key, value)
         ctx.blocks, ctx.scaling = blocks, scaling
         return out
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """The gradients of query, key and value; sums over blocks are in float32."""
-        query, key, value, _ = ctx.saved_tensors
+        query, key, value = ctx.saved_tensors
         heads, shared, tokens, size = query.shape
         gradient = gradient.view(tokens, heads, shared, size).permute(1, 2, 0, 3)
         query_gradient = query.new_empty(tokens, heads, shared, size).permute(1, 2, 0, 3)

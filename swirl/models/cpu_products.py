@@ -41,7 +41,12 @@ def arrange_weight(weight: torch.Tensor) -> torch.Tensor:
 
 
 def multiply(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """x W' + b for x (…, in) and a weight (out, in), arranged or not, without gradient; (…, out)."""
+    """x W' + b for x (…, in) and a weight (out, in), arranged or not; (…, out).
+
+    Where a gradient is needed, torch multiplies; an arranged weight gives none.
+    """
+    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
+        return linear(x, weight, bias)
     if weight.is_mkldnn or (
         weight.dtype == torch.float32
         and x.numel() * weight.shape[0] >= MIN_MULTIPLICATIONS

@@ -100,6 +100,11 @@ class DecodingCache:
                 layers[number] = torch.cat([layer, layer.new_zeros(*layer.shape[:2], extra, layer.shape[3])], dim=2)
 
 
+def right_padded(rows: Sequence[Sequence[int]], width: int) -> list[list[int]]:
+    """Rows of equal width, padded with 0."""
+    return [[*row, *[0] * (width - len(row))] for row in rows]
+
+
 @dataclass(frozen=True)
 class TokenGrid:
     """Tokens of a pass arranged by row or prompt: `index` (B, w) holds their places in the pass, padded with 0, and
@@ -112,7 +117,7 @@ class TokenGrid:
     def build(cls, groups: Sequence[Sequence[int]], device: torch.device) -> TokenGrid:
         """The grid of groups of places."""
         width = max(map(len, groups))
-        index = [[*group, *[0] * (width - len(group))] for group in groups]
+        index = right_padded(groups, width)
         restore = [0] * sum(map(len, groups))
         for number, group in enumerate(groups):
             for offset, place in enumerate(group):

@@ -19,7 +19,6 @@ from typing import Any
 import psutil
 import torch
 from peft.tuners.lora import Linear as LoraLinear
-from torch.nn.functional import linear
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from swirl.models.cpu_products import arrange_weight, multiply
@@ -48,7 +47,7 @@ class FastLoraForward:
         if arguments or options or layer.merged or is_sharded(weight) or not self._has_format(x, weight):
             return self.peft_forward(x, *arguments, **options)
         if layer.disable_adapters:
-            return (linear if torch.is_grad_enabled() else multiply)(x, weight, self.base.bias)
+            return multiply(x, weight, self.base.bias)
         active = layer.active_adapters
         if len(active) != 1 or active[0] not in layer.lora_A or not is_plain(layer, active[0]):
             return self.peft_forward(x)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from swirl.models.block_attention import Segment, split_into_blocks
-from swirl.models.decoding_cache import DecodingCache, DecodingLayout
+from swirl.models.decoding_cache import DecodingCache, DecodingLayout, right_padded
 from swirl.models.packed_attention import PACKED_ATTENTION, PackedLayout
 from swirl.models.token_interface import get_token_interface, unwrap_model
 
@@ -188,11 +188,6 @@ def pack(rows: Sequence[Row], groups: Sequence[RowGroup], device: torch.device) 
         to_tensor(scored_ids),
         counts,
     )
-
-
-def right_padded(rows: Sequence[list[int]], width: int) -> list[list[int]]:
-    """Rows of equal width, padded with 0."""
-    return [row + [0] * (width - len(row)) for row in rows]
 
 
 def packed_hidden_states(model: torch.nn.Module, packed: PackedRows) -> torch.Tensor:

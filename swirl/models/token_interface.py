@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
 from swirl.models.cpu_products import multiply
@@ -54,8 +53,7 @@ class TokenInterface:
             logits = head(hidden)[..., support.low : support.high].float()
         else:
             bias = None if head.bias is None else head.bias[support.low : support.high]
-            product = linear if torch.is_grad_enabled() else multiply
-            logits = product(hidden, head.weight[support.low : support.high], bias).float()
+            logits = multiply(hidden, head.weight[support.low : support.high], bias).float()
         if (scale := getattr(config, "logits_scaling", None)) is not None:
             logits = logits / scale
         if (cap := getattr(config, "final_logit_softcapping", None)) is not None:

@@ -69,7 +69,7 @@ def import_collection(
     the file, or in the folder, are imported too. Raises SwirlError, and changes nothing, if the path contains no usable
     sequence, the name belongs to another source, or the home cannot be written.
     """
-    home = paths.resolve_home(home)
+    home, options = paths.resolve_home(home), options or PictureOptions()
     path = path.expanduser().absolute()
     name = resolve_collection_name(path, name)
     target = home_collections_folder(home) / name
@@ -122,7 +122,7 @@ def write_sequences(
     folder: Path,
     lengths: dict[str, int],
     report: SkipReport,
-    options: PictureOptions | None,
+    options: PictureOptions,
     progress: ProgressCallback | None,
 ) -> WriteResult:
     """Write the usable sequences, texts or pictures, to the draft and add their lengths to `lengths`."""
@@ -131,8 +131,7 @@ def write_sequences(
     if is_aurora(path):
         return write_clips(path, aurora_clips(path, progress), folder, lengths, report)
     if is_array_file(path):
-        camera = options.camera if options is not None else None
-        return write_clips(path, array_clips(path, camera, progress), folder, lengths, report)
+        return write_clips(path, array_clips(path, options.camera, progress), folder, lengths, report)
     if path.exists() and holds_pictures(path):
         return write_clips(path, picture_clips(path, options, progress), folder, lengths, report)
     if path.is_file() and path.suffix.lower() not in READERS and path.suffix.lower() not in LOG_SUFFIXES:
@@ -161,14 +160,13 @@ def write_texts(
 
 
 def import_actions(
-    path: Path, folder: Path, lengths: dict[str, int], report: SkipReport, options: PictureOptions | None
+    path: Path, folder: Path, lengths: dict[str, int], report: SkipReport, options: PictureOptions
 ) -> bool:
     """Import the true actions of the sequences. Returns whether there were any."""
     if is_aurora(path):
         return write_instructions(path, folder / ACTIONS_FILE, lengths)
     if is_array_file(path):
-        camera = options.camera if options is not None else None
-        return write_array_actions(path, folder / ACTIONS_FILE, lengths, camera)
+        return write_array_actions(path, folder / ACTIONS_FILE, lengths, options.camera)
     if is_tool_logs(path):
         return write_calls(path, folder / ACTIONS_FILE, lengths)
     beside = (path if path.is_dir() else path.parent) / ACTIONS_FILE

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from swirl.sources.formats.messages import content_text
+from swirl.sources.formats.messages import content_text, object_list
 from swirl.sources.formats.tool_logs import (
     ReadLogs,
     StepCollector,
@@ -113,8 +113,8 @@ def renamed(prefix: str, found: ReadLogs) -> ReadLogs:
 def tau2(name: str, prefix: str, document: Any) -> ReadLogs:
     """The logs of a file of tau2-bench's results."""
     found = []
-    for simulation in document["simulations"]:
-        if isinstance(simulation, dict) and isinstance(simulation.get("messages"), list):
+    for simulation in object_list(document, "simulations"):
+        if isinstance(simulation.get("messages"), list):
             label = f"task-{simulation.get('task_id')}-trial-{simulation.get('trial', 0)}"
             found.append(renamed(prefix, message_logs(label, simulation["messages"])))
     return join(found)
@@ -137,14 +137,12 @@ def conversations(name: str, prefix: str, document: Any) -> ReadLogs:
 
 def swe_agent(name: str, prefix: str, document: Any) -> ReadLogs:
     """The log of a trajectory of SWE-agent: its actions and observations."""
-    history = [message for message in document.get("history") or [] if isinstance(message, dict)]
-    steps = document.get("trajectory")
+    history, steps = object_list(document, "history"), object_list(document, "trajectory")
     if not steps and any(message.get("tool_calls") for message in history):
         return message_logs(name, history)
     task = next((content_text(message.get("content")) for message in history if message.get("role") == "user"), "")
     run, seen = StepCollector(), task
-    pairs = [step for step in steps if isinstance(step, dict)] if steps else paired_history(history)
-    for step in pairs:
+    for step in steps or paired_history(history):
         seen = run.add(seen, str(step.get("action") or "").strip(), content_text(step.get("observation")))
     return ReadLogs((ToolLog(name, task, tuple(run.steps)),) if run.steps else ())
 

@@ -98,11 +98,9 @@ def parts(content: Any, kind: str) -> Iterator[dict[str, Any]]:
 
 def logged_calls(message: dict[str, Any]) -> Iterator[Call]:
     """The calls of a message beside its content."""
-    calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else []:
-        if isinstance(call, dict):
-            function = call["function"] if isinstance(call.get("function"), dict) else call
-            yield Call(text_or_none(call.get("id")), str(function.get("name")), function.get("arguments"))
+    for call in object_list(message, "tool_calls"):
+        function = call["function"] if isinstance(call.get("function"), dict) else call
+        yield Call(text_or_none(call.get("id")), str(function.get("name")), function.get("arguments"))
     single = message.get("function_call")
     if isinstance(single, dict):
         yield Call(None, str(single.get("name")), single.get("arguments"))
@@ -141,6 +139,12 @@ def from_share_gpt(message: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(call, dict):
         call = {"name": content_text(value)}
     return {"role": "assistant", "content": None, "function_call": call}
+
+
+def object_list(record: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects in the list under a key; none if there is no list."""
+    value = record.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text_or_none(value: Any) -> str | None:

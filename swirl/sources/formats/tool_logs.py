@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.sources.formats.messages import Call, answered_call, read_messages
+from swirl.sources.formats.messages import Call, answered_call, object_list, read_messages
 
 MAX_LOG_BYTES = 2**29
 """The largest log file, in bytes, as each is read in one go."""
@@ -228,9 +228,3 @@ def format_call(name: str, arguments: Any) -> str:
     if not isinstance(arguments, dict):
         return f"{name}({json.dumps(arguments, ensure_ascii=False)})"
     return f"{name}({', '.join(f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in arguments.items())})"
-
-
-def object_list(record: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """The objects in the list under a key; none if there is no list."""
-    value = record.get(key)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
