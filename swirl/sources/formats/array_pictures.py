@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from swirl.sources.archive_entries import READ_ERRORS, error_reason
 from swirl.sources.formats.still_images import Frame, decode_frame, encode_frame, limit_size
 from swirl.sources.validation import Skipped, UnusableError
 
@@ -51,16 +52,24 @@ def array_frames(
     Adds to `notes` how numbers were made into colours.
     """
     offset = 0
-    if pictures.dtype.kind in "if" or pictures.dtype.itemsize > 1:
-        size = (end - start) * int(np.prod(pictures.shape[1:])) * pictures.dtype.itemsize
-        if pictures.dtype != object and size <= MAX_HELD_BYTES:
-            pictures, offset = _Held([np.asarray(pictures[i]) for i in range(start, end)], pictures.dtype), start
-    low, high = picture_range(pictures, start - offset, end - offset, notes)
+    try:
+        if pictures.dtype not in (object, np.uint8):
+            size = (end - start) * int(np.prod(pictures.shape[1:])) * pictures.dtype.itemsize
+            if size <= MAX_HELD_BYTES:
+                pictures, offset = _Held([np.asarray(pictures[i]) for i in range(start, end)], pictures.dtype), start
+        low, high = picture_range(pictures, start - offset, end - offset, notes)
+    except READ_ERRORS as error:
+        yield Skipped(where, f"cannot be read ({error_reason(error)}); copy the file again")
+        return
     for index in range(start, end, step):
         try:
             yield to_frame(pictures[index - offset], low, high)
         except UnusableError as problem:
             yield Skipped(f"{where}, frame {index - start + 1}", str(problem))
+        except READ_ERRORS as error:
+            yield Skipped(f"{where}, frame {index - start + 1}", f"cannot be read ({error_reason(error)})")
+            if not isinstance(error, OSError):
+                return  # of a compressed file nothing can be read past a damaged place
 
 
 class _Held:
