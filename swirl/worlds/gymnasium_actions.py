@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -11,12 +12,12 @@ from swirl.worlds.gymnasium_names import action_names, control_names, in_words
 
 SIGNIFICANT_DIGITS = 3
 """Random numbers are rounded before they are played, so that the words say exactly what was done."""
-SHOWN_NAMES = 20
-"""The most names of actions that a message lists."""
+SHOWN_NAMES, SHOWN_CHARACTERS = 20, 80
+"""The most names of actions that a message lists, and the most characters of an action."""
 
 
 class ActionError(Exception):
-    """An action that does not fit. The message is a predicate, such as `is 'jump'; it takes: left, right`."""
+    """An action that does not fit. The message is a predicate, such as `is "jump"; the environment takes …`."""
 
 
 class Actions:
@@ -57,14 +58,14 @@ class Actions:
         """
         from gymnasium.spaces import Discrete
 
-        shown = given if isinstance(given, str) else str(given)
         try:
             is_discrete = isinstance(self.space, Discrete)
             action = self._parse_number(given) if is_discrete else self._convert(self.space, given)
         except (TypeError, ValueError, OverflowError):
             action = None
         if action is None or not self.space.contains(action):
-            raise ActionError(f"is {shown[:80]!r}; the environment takes {self.describe_space()}")
+            shown = json.dumps(given, ensure_ascii=False)[:SHOWN_CHARACTERS]
+            raise ActionError(f"is {shown}; the environment takes {self.describe_space()}")
         return action
 
     def describe_space(self) -> str:
@@ -89,11 +90,15 @@ class Actions:
         return self.names[number - int(self.space.start)] if self.names else f"action {number}"
 
     def _parse_number(self, given: Any) -> int | None:
-        """The discrete action with this number or name; None if there is none."""
+        """The discrete action with this number or name, of which the end is enough (`left` for `push left`).
+
+        None if there is none, or more than one.
+        """
         if isinstance(given, str):
             words = in_words(given)
-            if words in self.names:
-                return self.names.index(words) + int(self.space.start)
+            meant = [words] if words in self.names else [name for name in self.names if name.endswith(f" {words}")]
+            if len(meant) == 1:
+                return self.names.index(meant[0]) + int(self.space.start)
             found = re.fullmatch(r"(?:action )?(-?\d+)", words)
             return int(found[1]) if found else None
         if isinstance(given, bool) or not isinstance(given, int | float) or int(given) != given:
