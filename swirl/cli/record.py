@@ -82,6 +82,8 @@ def record_world(args: argparse.Namespace, out: Output) -> int:
     )
     out.print_document(report)
     out.print_line(f"Recorded {report['sequences']} sequences of {args.world} in {args.out}.")
+    if report["no_ops"] == report["transitions"]:
+        out.print_note("No action changed anything visible, so there is nothing to learn from this recording.")
     if report.get("unplayed_actions"):
         out.print_note(f"{report['unplayed_actions']} given actions were not played, as the episode had ended.")
     out.print_note(f"Next: swirl import {args.out} --name NAME")

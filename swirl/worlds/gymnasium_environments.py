@@ -66,7 +66,8 @@ def prepare_drawing() -> None:
     pygame must not greet on standard output, where --json promises JSON only.
     """
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    # "dummy" alone makes highway-env draw nothing but black.
+    os.environ.setdefault("SDL_VIDEODRIVER", "offscreen,dummy")
     if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo's own first choice, GLFW, needs a screen
 
@@ -98,9 +99,13 @@ def environment_errors(
             f"The environment {name} {what}, as the package {package} is missing; run pip install {package}."
         ) from error
     except Exception as error:  # environments are other people's programs: they may raise anything
-        raise SwirlError(
-            f"The environment {name} {what} ({type(error).__name__}: {first_line(error)}); {mend}."
-        ) from error
+        raise SwirlError(f"The environment {name} {what} ({describe_error(error)}); {mend}.") from error
+
+
+def describe_error(error: Exception) -> str:
+    """The type of another program's error, and the first line of what it says, if anything."""
+    kind = type(error).__name__
+    return f"{kind}: {first_line(error)}" if str(error).strip() else kind
 
 
 def import_module_of_user(module: str) -> None:
@@ -115,7 +120,7 @@ def import_module_of_user(module: str) -> None:
         raise UsageError(f"The module {missing} of {PREFIX}{module}:… is neither {where}; install it.") from error
     except Exception as error:  # the module may raise anything
         raise UsageError(
-            f"The module {module} fails when it is imported ({type(error).__name__}: {first_line(error)}); correct it."
+            f"The module {module} fails when it is imported ({describe_error(error)}); correct it."
         ) from error
     finally:
         sys.path.remove(here)

@@ -260,6 +260,10 @@ def lacks_pygame(env):
     raise gymnasium.error.DependencyNotInstalled('pygame is not installed, run `pip install "gymnasium[toy-text]"`')
 
 
+def says_nothing(env):
+    raise AssertionError
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -269,6 +273,7 @@ def lacks_pygame(env):
         ({"draw": other_size}, "changes the size of its picture within an episode, from 30 × 20 to 20 × 20"),
         ({"draw": lambda env: 1 / 0}, r"cannot draw its state \(ZeroDivisionError: division by zero\); use"),
         ({"draw": lacks_pygame}, r"cannot draw its state: pygame is not installed, run `pip install \"gymnasium\[toy"),
+        ({"draw": says_nothing}, r"cannot draw its state \(AssertionError\); use"),
         ({"step": lambda env: 1 / 0}, "fails at the action 'action [01]' "),
         ({"observe": lambda env: {}["key"]}, "fails when it is reset"),
     ],
@@ -486,11 +491,18 @@ def test_the_command_notes_actions_after_the_end_and_prints_only_json(small, tmp
     world, file = small(ends_after=2), write(tmp_path / "given.jsonl", [0, 1, 0, 0])
     arguments = ["record", world, "--out", str(tmp_path / "out"), "--actions", str(file)]
     assert main(["--home", str(tmp_path), *arguments]) == 0
-    assert "2 given actions were not played" in capsys.readouterr().err
+    notes = capsys.readouterr().err
+    assert "2 given actions were not played" in notes and "nothing to learn" not in notes
     arguments[3] = str(tmp_path / "again")
     assert main(["--home", str(tmp_path), *arguments, "--json", "--set", "ends_after=3"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["transitions"], report["unplayed_actions"]) == (3, 1)
+
+
+def test_the_command_says_where_no_action_changes_anything(small, tmp_path, capsys):
+    world = small(observe=lambda env: 7)
+    assert main(["--home", str(tmp_path), "record", world, "--out", str(tmp_path / "out"), "--sequences", "1"]) == 0
+    assert "No action changed anything visible" in capsys.readouterr().err
 
 
 def test_options_of_gymnasium_are_refused_elsewhere(tmp_path, capsys):
