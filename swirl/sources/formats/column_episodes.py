@@ -108,15 +108,16 @@ def column_outline(source: Source, options: ImportOptions) -> Outline:
     """
     tables, layout, _ = usable_tables(source, options)
     if layout.is_row_sequence:
-        return Outline(None, cameras=layout.cameras, parts=f"{len(tables)} table{'s' * (len(tables) > 1)}")
+        parts = f"{len(tables)} table{'s' * (len(tables) > 1)}"
+        return Outline(None, cameras=layout.cameras, parts=parts, can_jump=False)
     order = order_rows(tables, layout)
-    parts = [
+    runs = [
         part
         for _, rows, places in order.rows.sequences()
         for part in split_at_gaps(rows, places, order.has_steps)
         if not isinstance(part, str)
     ]
-    lengths = tuple(len(rows) for _, rows in parts if len(rows) > 1)
+    lengths = tuple(len(rows) for _, rows in runs if len(rows) > 1)
     return Outline(len(lengths), lengths, layout.cameras)
 
 
