@@ -104,7 +104,7 @@ def test_the_questions_of_a_truncated_line_are_asked_again(home: Path) -> None:
 def test_other_settings_have_another_file_and_only_one_process_uses_each(home: Path) -> None:
     first, other = AnswerCache(home, IDENTITY), AnswerCache(home, IDENTITY | {"part": "selection"})
     assert first.file != other.file
-    with pytest.raises(SwirlError, match="This evaluation is already running"):
+    with pytest.raises(SwirlError, match="is already running; wait until it is done"):
         AnswerCache(home, IDENTITY)
     for cache in (first, other):
         cache.close()

@@ -1,0 +1,47 @@
+"""Sequences as rows: which number a sequence has as an episode, and a row for each of its states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from swirl.errors import SwirlError
+from swirl.exports.parquet import ColumnType
+from swirl.states import StateSequence
+
+EPISODE_ID = re.compile(r"(?:.*[^A-Za-z0-9])?episode[-_]?([0-9]{1,18})", re.IGNORECASE | re.DOTALL)
+"""An id that ends in the number of an episode, such as `episode-12` or `pusht/episode_000012`."""
+
+PLACE: dict[str, ColumnType] = {"episode": "string", "episode_index": "int64", "frame_index": "int64"}
+"""The columns that say where a row belongs: the sequence's id, its number, and the state's number in it, from 0."""
+
+
+def episode_indices(ids: Sequence[str]) -> list[int]:
+    """The number of each sequence as an episode, from 0.
+
+    If all ids end in numbers of episodes, and no number appears twice, they are taken from the ids: so sequences that
+    were imported from a LeRobot dataset keep its `episode_index`. Otherwise the sequences are counted in their order.
+    """
+    matches = [EPISODE_ID.fullmatch(identity) for identity in ids]
+    numbers = [int(match[1]) for match in matches if match]
+    return numbers if len(set(numbers)) == len(ids) else list(range(len(ids)))
+
+
+def state_columns(sequences: Sequence[StateSequence]) -> dict[str, ColumnType]:
+    """The columns of the rows of `state_rows`: `state` for texts, `image` for pictures.
+
+    Raises SwirlError if the sequences contain both.
+    """
+    kinds = {state.picture is None for sequence in sequences for state in sequence.states}
+    if len(kinds) > 1:
+        raise SwirlError("These states are texts and pictures, but a Parquet file has a column of one or the other.")
+    return {**PLACE, **({"state": "string"} if kinds == {True} else {"image": "image"})}
+
+
+def state_rows(sequences: Iterable[StateSequence], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each state of the sequences, in order; `numbers` are their numbers as episodes."""
+    for number, sequence in zip(numbers, sequences, strict=True):
+        for index, state in enumerate(sequence.states):
+            value = {"state": state.text} if state.picture is None else {"image": state.picture}
+            yield {"episode": sequence.id, "episode_index": number, "frame_index": index, **value}
