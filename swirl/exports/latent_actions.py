@@ -38,8 +38,8 @@ def write_latent_actions(file: Path, sequences: Sequence[StateSequence], inferre
     def counted() -> Iterator[Inference]:
         nonlocal inferences
         for inference in inferred:
-            yield inference
             inferences += 1
+            yield inference
 
     rows = latent_action_rows(sequences, counted())
     with new_files(file) as folder:

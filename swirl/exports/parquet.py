@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from swirl import pictures
 from swirl.states import Picture
@@ -22,7 +22,7 @@ MAX_BYTES = 32 << 20
 """The size in bytes at which a row group of large rows is written before it has MAX_ROWS."""
 
 
-def write_parquet(file: Path, columns: Mapping[str, ColumnType], rows: Iterable[Mapping[str, Any]]) -> int:
+def write_parquet(file: Path | BinaryIO, columns: Mapping[str, ColumnType], rows: Iterable[Mapping[str, Any]]) -> int:
     """Write rows with these columns to a file, in bounded memory, and return how many there were.
 
     A row maps names of columns to values; a value of an image column is a Picture. Raises OSError if the file cannot be

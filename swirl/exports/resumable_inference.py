@@ -42,12 +42,13 @@ def infer_in_batches(
         known = [cache.get("inference", question) for question in questions]
         if any(answer is None for answer in known):
             pairs = [(item.state, item.next_state) for item in batch]
+            watch()
             with watch_passes(model, watch):
                 known = model.infer(pairs, alternatives=alternatives, seed=seed + start)
             computed += len(batch)
             cache.add(("inference", question, answer) for question, answer in zip(questions, known, strict=True))
-        yield from known
         done = start + len(batch)
         left = (time.monotonic() - began) / max(1, computed) * (len(transitions) - done)
         words = f"{done} of {len(transitions)} actions inferred, about {describe_seconds(left)} left"
         progress(done / len(transitions), words)
+        yield from known

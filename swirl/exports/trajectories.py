@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from swirl.exports.episodes import state_columns, state_rows
 from swirl.exports.parquet import write_parquet
 from swirl.states import State, StateSequence
 
 
-def write_trajectory(file: Path, name: str, states: Sequence[State], actions: Sequence[str]) -> None:
+def write_trajectory(file: Path | BinaryIO, name: str, states: Sequence[State], actions: Sequence[str]) -> None:
     """Write a trajectory with the id `name`; `actions` lead from each state to the next, so the last row has none.
 
     Raises SwirlError if the states are of both kinds or a picture cannot be read, OSError if the file cannot be
