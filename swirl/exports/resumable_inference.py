@@ -15,7 +15,7 @@ from swirl.states import Transition
 if TYPE_CHECKING:
     from swirl.models.world_model import WorldModel
 
-BATCH = 32
+BATCH = 16
 """Transitions inferred at once: what a stop loses at most."""
 
 
