@@ -34,7 +34,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     exporting.add_argument(
         "--actions",
         action="store_true",
-        help="with --out: also write the collection's true actions, as actions.jsonl beside the file",
+        help="with --out: also write the collection's true actions, as a column of Parquet or as an actions.jsonl "
+        "beside JSONL",
     )
     exporting.add_argument(
         "--upload",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from swirl.errors import SwirlError
@@ -39,9 +39,17 @@ def state_columns(sequences: Sequence[StateSequence]) -> dict[str, ColumnType]:
     return {**PLACE, **({"state": "string"} if kinds == {True} else {"image": "image"})}
 
 
-def state_rows(sequences: Iterable[StateSequence], numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Yield a row for each state of the sequences, in order; `numbers` are their numbers as episodes."""
+def state_rows(
+    sequences: Iterable[StateSequence], numbers: Sequence[int], actions: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each state of the sequences, in order; `numbers` are their numbers as episodes.
+
+    With `actions` of sequences by id, a row has the `action` that was taken in its state: the last of a sequence, and
+    those of a sequence without actions, have None.
+    """
     for number, sequence in zip(numbers, sequences, strict=True):
+        taken = (actions or {}).get(sequence.id, ())
         for index, state in enumerate(sequence.states):
-            value = {"state": state.text} if state.picture is None else {"image": state.picture}
-            yield {"episode": sequence.id, "episode_index": number, "frame_index": index, **value}
+            row = {"episode": sequence.id, "episode_index": number, "frame_index": index}
+            row |= {"state": state.text} if state.picture is None else {"image": state.picture}
+            yield row if actions is None else {**row, "action": taken[index] if index < len(taken) else None}

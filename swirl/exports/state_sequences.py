@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from swirl import pictures
 from swirl.errors import SwirlError, UsageError
+from swirl.evaluation.true_actions import load_true_actions
 from swirl.exports.episodes import episode_indices, state_columns, state_rows
 from swirl.exports.new_files import check_new_file, new_files
 from swirl.exports.parquet import write_parquet
 from swirl.progress import ProgressCallback
-from swirl.sources.collections.catalog import get_collection, load_sequences
+from swirl.sources.collections.catalog import load_sequences
 from swirl.sources.collections.collection_files import ACTIONS_FILE, FRAMES_FILE
 from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.states import StateSequence
@@ -33,13 +33,12 @@ class ExportedSequences:
 def export_collection(
     home: Path, name: str, file: Path, *, with_actions: bool = False, progress: ProgressCallback | None = None
 ) -> ExportedSequences:
-    """Export a collection to a new file, and with `with_actions` its true actions to `actions.jsonl` beside it.
+    """Export a collection to a new file, and with `with_actions` its true actions.
 
     Raises as `export_sequences` does, and SwirlError if the collection is unknown, damaged, or lacks true actions.
     """
-    collection = get_collection(home, name)
-    actions = collection.path / ACTIONS_FILE if with_actions else None
-    if with_actions and not collection.has_actions:
+    actions = load_true_actions(home, name) if with_actions else {}
+    if with_actions and not actions:
         raise SwirlError(f"The collection {name} has no true actions; leave out --actions.")
     return export_sequences(load_sequences(home, name), file, actions=actions, progress=progress)
 
@@ -48,37 +47,49 @@ def export_sequences(
     sequences: Sequence[StateSequence],
     file: Path,
     *,
-    actions: Path | None = None,
+    actions: Mapping[str, Sequence[str]] | None = None,
     progress: ProgressCallback | None = None,
 ) -> ExportedSequences:
-    """Export sequences to a new file; its suffix says in which format.
+    """Export sequences, and their `actions` by id, to a new file; its suffix says in which format.
 
-    JSONL has a sequence in each line: texts as `states`, pictures as `frames`, the names of members of the `frames.zip`
-    that is written beside it. Parquet has a row for each state, with its picture in it. `actions` is a file of true
-    actions to copy beside it. Raises UsageError for a name that cannot be used and if a file exists, SwirlError if
-    there is no sequence, a picture cannot be read, or the file cannot be written.
+    Parquet has a row for each state, with its picture in it, and the action in the column `action`. JSONL has a
+    sequence in each line: texts as `states`, pictures as `frames`, the names of members of the `frames.zip` that is
+    written beside it; actions lie in an `actions.jsonl` beside it. Raises UsageError for a name that cannot be used and
+    if a file exists, SwirlError if there is no sequence, a picture cannot be read, or the file cannot be written.
     """
     check_new_file(file)
     if file.name == ACTIONS_FILE:
         raise UsageError(f"{ACTIONS_FILE} is the name of a file with true actions; choose another name.")
     if not sequences:
         raise SwirlError("There is no sequence to export.")
-    as_jsonl, columns = file.suffix.lower() == ".jsonl", state_columns(sequences)
-    beside = [file.with_name(FRAMES_FILE)] if as_jsonl and "image" in columns else []
-    beside += [file.with_name(ACTIONS_FILE)] if actions is not None else []
-    passed = report_each(sequences, progress)
-    with new_files(*beside, file) as folder:
-        if not as_jsonl:
-            numbers = episode_indices([sequence.id for sequence in sequences])
-            write_parquet(folder / file.name, columns, state_rows(passed, numbers))
-        elif "image" in columns:
-            with FrameWriter(folder) as writer:
-                write_lines(folder / file.name, (frames_record(sequence, writer) for sequence in passed))
-        else:
-            write_lines(folder / file.name, (states_record(sequence) for sequence in passed))
-        if actions is not None:
-            shutil.copyfile(actions, folder / ACTIONS_FILE)
+    columns, passed = state_columns(sequences), report_each(sequences, progress)
+    if file.suffix.lower() == ".jsonl":
+        beside = write_jsonl(file, passed, "image" in columns, actions or {})
+    else:
+        beside = []
+        numbers = episode_indices([sequence.id for sequence in sequences])
+        rows = state_rows(passed, numbers, actions)
+        with new_files(file) as folder:
+            write_parquet(folder / file.name, {**columns, **({"action": "string"} if actions else {})}, rows)
     return ExportedSequences((file, *beside), len(sequences), sum(len(sequence.states) for sequence in sequences))
+
+
+def write_jsonl(
+    file: Path, sequences: Iterable[StateSequence], are_pictures: bool, actions: Mapping[str, Sequence[str]]
+) -> list[Path]:
+    """Write a new JSONL file of sequences. Returns the files that were written beside it."""
+    beside = [file.with_name(FRAMES_FILE)] if are_pictures else []
+    beside += [file.with_name(ACTIONS_FILE)] if actions else []
+    with new_files(*beside, file) as folder:
+        if are_pictures:
+            with FrameWriter(folder) as writer:
+                write_lines(folder / file.name, (frames_record(sequence, writer) for sequence in sequences))
+        else:
+            write_lines(folder / file.name, (states_record(sequence) for sequence in sequences))
+        if actions:
+            lines = ({"id": name, "actions": list(taken)} for name, taken in actions.items())
+            write_lines(folder / ACTIONS_FILE, lines)
+    return beside
 
 
 def report_each(sequences: Sequence[StateSequence], progress: ProgressCallback | None) -> Iterator[StateSequence]:

@@ -18,6 +18,5 @@ def write_trajectory(file: Path | BinaryIO, name: str, states: Sequence[State], 
     written.
     """
     sequence = StateSequence(name, tuple(states))
-    rows = zip(state_rows([sequence], [0]), [*actions, None], strict=True)
     columns = {**state_columns([sequence]), "action": "string"}
-    write_parquet(file, columns, ({**row, "action": action} for row, action in rows))
+    write_parquet(file, columns, state_rows([sequence], [0], {name: actions}))

@@ -65,6 +65,19 @@ def test_parquet_has_a_row_for_each_state(home: Path, tmp_path: Path) -> None:
     assert [row["state"] for row in rows] == states
 
 
+@pytest.mark.parametrize("name", ["texts", "greys"])
+def test_parquet_imports_again_as_it_was(name: str, home: Path, tmp_path: Path) -> None:
+    actions = load_true_actions(home, name)
+    done = export_sequences(load_sequences(home, name), tmp_path / "new" / "p.parquet", actions=actions)
+    assert done.files == (tmp_path / "new" / "p.parquet",)
+    assert import_collection(home, done.files[0], "again").skipped == ()
+    assert load_true_actions(home, "again") == actions
+    if name == "texts":
+        assert load_sequences(home, "again") == load_sequences(home, "texts") and actions
+    else:
+        assert stored_bytes(home, "again") == stored_bytes(home, "greys")
+
+
 def test_datasets_sees_pictures_in_parquet(home: Path, tmp_path: Path) -> None:
     from datasets import Image, Value, load_dataset
 
@@ -102,7 +115,7 @@ def test_nothing_is_overwritten(name: str, home: Path, tmp_path: Path) -> None:
     taken = tmp_path / "out" / name
     taken.parent.mkdir()
     taken.write_text("mine")
-    actions = tmp_path / "t" / "actions.jsonl"
+    actions = {"fade-0": ["a", "b"]}
     with pytest.raises(UsageError, match=f"{name} already exists; choose another name"):
         export_sequences(load_sequences(home, "greys"), taken.with_name("a.jsonl"), actions=actions)
     assert [file.name for file in taken.parent.iterdir()] == [name] and taken.read_text() == "mine"
