@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swirl.exports.episodes import PLACE, episode_indices
+from swirl.exports.episodes import PLACE, episode_starts, place_row
 from swirl.exports.new_files import check_new_file, new_files
 from swirl.exports.parquet import ColumnType, write_parquet
 from swirl.exports.state_sequences import write_lines
@@ -57,10 +57,10 @@ def latent_action_rows(sequences: Sequence[StateSequence], inferred: Iterable[In
     `index` counts the states of all sequences.
     """
     actions, index = iter(inferred), 0
-    numbers = episode_indices([sequence.id for sequence in sequences])
-    for number, sequence in zip(numbers, sequences, strict=True):
+    starts = episode_starts([sequence.id for sequence in sequences])
+    for start, sequence in zip(starts, sequences, strict=True):
         for frame in range(len(sequence.states)):
-            place = {"episode": sequence.id, "episode_index": number, "frame_index": frame, "index": index + frame}
+            place = {**place_row(sequence, start, frame), "index": index + frame}
             if frame == len(sequence.states) - 1:
                 yield {**place, **action_values(None)}
             elif (inference := next(actions, None)) is not None:

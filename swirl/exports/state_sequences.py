@@ -11,7 +11,7 @@ from typing import Any
 from swirl import pictures
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.true_actions import load_true_actions
-from swirl.exports.episodes import episode_indices, state_columns, state_rows
+from swirl.exports.episodes import episode_starts, state_columns, state_rows
 from swirl.exports.new_files import check_new_file, new_files
 from swirl.exports.parquet import write_parquet
 from swirl.progress import ProgressCallback
@@ -67,8 +67,8 @@ def export_sequences(
         beside = write_jsonl(file, passed, "image" in columns, actions or {})
     else:
         beside = []
-        numbers = episode_indices([sequence.id for sequence in sequences])
-        rows = state_rows(passed, numbers, actions)
+        starts = episode_starts([sequence.id for sequence in sequences])
+        rows = state_rows(passed, starts, actions)
         with new_files(file) as folder:
             write_parquet(folder / file.name, {**columns, **({"action": "string"} if actions else {})}, rows)
     return ExportedSequences((file, *beside), len(sequences), sum(len(sequence.states) for sequence in sequences))

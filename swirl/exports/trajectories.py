@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from swirl.exports.episodes import state_columns, state_rows
+from swirl.exports.episodes import Start, state_columns, state_rows
 from swirl.exports.parquet import write_parquet
 from swirl.states import State, StateSequence
 
@@ -19,4 +19,4 @@ def write_trajectory(file: Path | BinaryIO, name: str, states: Sequence[State], 
     """
     sequence = StateSequence(name, tuple(states))
     columns = {**state_columns([sequence]), "action": "string"}
-    write_parquet(file, columns, state_rows([sequence], [0], {name: actions}))
+    write_parquet(file, columns, state_rows([sequence], [Start(0, 0)], {name: actions}))

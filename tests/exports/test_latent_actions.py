@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from swirl.errors import UsageError
-from swirl.exports.episodes import episode_indices
+from swirl.exports.episodes import episode_starts
 from swirl.exports.latent_actions import write_latent_actions
 from swirl.library import load_collection
 from swirl.models.results import Alternative, Inference
@@ -43,7 +43,19 @@ def inferred(*actions: str, log_prob: float = -0.5) -> list[Inference]:
     ],
 )
 def test_numbers_of_episodes_are_taken_from_ids_or_counted(ids: list[str], numbers: list[int]) -> None:
-    assert episode_indices(ids) == numbers
+    assert episode_starts(ids) == [(number, 0) for number in numbers]
+
+
+def test_the_rest_of_a_divided_episode_starts_at_its_frame(tmp_path: Path) -> None:
+    assert episode_starts(["episode-2", "episode-2#31", "episode-3"]) == [(2, 0), (2, 30), (3, 0)]
+    assert episode_starts(["episode-2#5", "episode-02#5"]) == [(0, 0), (1, 0)]
+    write_latent_actions(tmp_path / "a.parquet", [episode("episode-4#3", 3)], inferred("go", "stop"))
+    rows = pq.read_table(tmp_path / "a.parquet").to_pylist()
+    assert [(row["episode_index"], row["frame_index"], row["index"]) for row in rows] == [
+        (4, 2, 0),
+        (4, 3, 1),
+        (4, 4, 2),
+    ]
 
 
 def test_every_state_has_a_row_and_the_last_has_no_action(tmp_path: Path) -> None:
