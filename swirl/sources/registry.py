@@ -16,6 +16,7 @@ from swirl.sources.formats.content import Source
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.image_files import PICTURE_FORMATS, holds_pictures, picture_clips
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.inline_pictures import has_inline_pictures, inline_clips
 from swirl.sources.formats.lerobot import is_lerobot, lerobot_clips
 from swirl.sources.formats.minari_columns import is_minari_columns, minari_clips
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences
@@ -108,6 +109,12 @@ FORMATS = {
             "logs of agents",
             is_tool_logs,
             lambda source, options, progress, start: tool_sequences(source.path, progress, start),
+        ),
+        SourceFormat(
+            "inline-pictures",
+            "pictures in lines of JSON",
+            has_inline_pictures,
+            lambda source, options, progress, start: inline_clips(source, progress, start),
         ),
         SourceFormat(
             "jsonl", "texts, a sequence a line of JSON", has_suffix(".jsonl", ".ndjson", ".json"), texts(".jsonl")
