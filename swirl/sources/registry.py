@@ -15,11 +15,13 @@ from swirl.sources.formats.column_episodes import column_clips, is_columns
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.image_files import PICTURE_FORMATS, holds_pictures, picture_clips
+from swirl.sources.formats.image_folder import image_folder_clips, is_image_folder
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.inline_pictures import has_inline_pictures, inline_clips
 from swirl.sources.formats.lerobot import is_lerobot, lerobot_clips
 from swirl.sources.formats.minari_columns import is_minari_columns, minari_clips
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences
+from swirl.sources.formats.webdataset import is_webdataset, webdataset_clips
 from swirl.sources.reading import TEXT_FORMATS, stream_sequences
 from swirl.sources.validation import LocatedSequence, Mark, Skipped
 
@@ -92,6 +94,8 @@ FORMATS = {
         SourceFormat("lerobot", "a LeRobot dataset", is_lerobot, lerobot_clips),
         SourceFormat("minari", "a Minari dataset", is_minari_columns, minari_clips),
         SourceFormat("columns", "a table in Parquet or Arrow", is_columns, column_clips),
+        SourceFormat("webdataset", "WebDataset archives", is_webdataset, webdataset_clips),
+        SourceFormat("imagefolder", "pictures with a metadata table", is_image_folder, image_folder_clips),
         SourceFormat(
             "arrays",
             "arrays of pictures (NumPy, HDF5)",

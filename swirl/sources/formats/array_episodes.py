@@ -263,9 +263,7 @@ def group_episode(
     texts, notes = choose_camera(path, [key for key, data in seen.items() if holds_texts(data)], camera)
     if texts is None:
         shapes = ", ".join(f"{key.rpartition('/')[2]} {data.shape[1:]}" for key, data in seen.items())
-        raise UnusableError(
-            f"has neither pictures nor texts as observations, but {shapes or 'none'}; choose other data"
-        )
+        raise UnusableError(f"has no pictures or texts as observations, but {shapes or 'none'}; choose other data")
     found.notes += notes
     return TextEpisode(name, where, seen[texts], known(len(seen[texts])))
 

@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,7 +31,7 @@ from swirl.sources.formats.content import Source, detect_head
 from swirl.sources.formats.episodes import Episode, describe_action, episode_clips, text_episode
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.row_order import RowOrder
+from swirl.sources.formats.row_order import RowOrder, split_at_gaps
 from swirl.sources.formats.still_images import Frame
 from swirl.sources.formats.video import video_clips
 from swirl.sources.reading import natural_sort_key, visible_files
@@ -256,8 +255,8 @@ def row_states(
                 if progress:
                     progress(done / max(1, len(order.rows)), f"Reading {name}")
                 where = f"{source.path.name}: {name}"
-                if isinstance(part, Skipped):
-                    yield Skipped(where, part.why)
+                if isinstance(part, str):
+                    yield Skipped(where, part)
                 else:
                     first, inside = part
                     identity = name if first is None else f"{name}#{first:g}"
@@ -367,30 +366,3 @@ def is_in_order(sequences: Sequence[np.ndarray]) -> bool:
             return False
         last = int(rows[-1])
     return True
-
-
-def split_at_gaps(
-    rows: np.ndarray, places: np.ndarray, has_steps: bool
-) -> Iterator[tuple[float | None, np.ndarray] | Skipped]:
-    """Yield the runs of rows between which no step is missing, each with its first place (None for the first run).
-
-    Places may be counted in ones, or in tens where only every tenth was kept. A row that repeats a place is left out.
-    """
-    repeats = np.diff(places, prepend=np.nan) == 0
-    if repeats.any():
-        count = int(repeats.sum())
-        row = "row repeats" if count == 1 else "rows repeat"
-        yield Skipped("", f"has {count} {row} a place in the sequence, left out")
-        rows, places = rows[~repeats], places[~repeats]
-    widths = np.diff(places)
-    if not has_steps or not len(widths) or (places != np.floor(places)).any():
-        yield None, rows
-        return
-    values, counts = np.unique(widths, return_counts=True)
-    usual = values[counts.argmax()]
-    bounds = (np.flatnonzero(widths != usual) + 1).tolist()
-    for begin, end in pairwise([0, *bounds, len(rows)]):
-        if begin:
-            gap = f"from {places[begin - 1]:g} to {places[begin]:g}"
-            yield Skipped("", f"has a gap, {gap}; the sequence is split there")
-        yield (places[begin] if begin else None), rows[begin:end]

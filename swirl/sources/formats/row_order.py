@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,3 +45,31 @@ class RowOrder:
         for name, start, end in zip(self.names, starts, [*starts[1:], len(order)], strict=True):
             rows = order[start:end]
             yield name, rows, steps[rows]
+
+
+def split_at_gaps(
+    rows: np.ndarray, places: np.ndarray, has_steps: bool
+) -> Iterator[tuple[float | None, np.ndarray] | str]:
+    """Yield the runs of rows between which no step is missing, each with its first place (None for the first run).
+
+    What is left out or missing is yielded as a predicate of the sequence. Places may be counted in ones, or in tens
+    where only every tenth was kept. A row that repeats a place is left out.
+    """
+    repeats = np.diff(places, prepend=np.nan) == 0
+    if repeats.any():
+        count = int(repeats.sum())
+        row = "row repeats" if count == 1 else "rows repeat"
+        yield f"has {count} {row} a place in the sequence, left out"
+        rows, places = rows[~repeats], places[~repeats]
+    widths = np.diff(places)
+    if not has_steps or not len(widths) or (places != np.floor(places)).any():
+        yield None, rows
+        return
+    values, counts = np.unique(widths, return_counts=True)
+    usual = values[counts.argmax()]
+    bounds = (np.flatnonzero(widths != usual) + 1).tolist()
+    for begin, end in pairwise([0, *bounds, len(rows)]):
+        if begin:
+            gap = f"from {places[begin - 1]:g} to {places[begin]:g}"
+            yield f"has a gap, {gap}; the sequence is split there"
+        yield (places[begin] if begin else None), rows[begin:end]
