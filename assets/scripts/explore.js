@@ -3,6 +3,7 @@ import { droppedFiles } from "./dropped_files.js";
 import { askingOrder } from "./explore_order.js";
 import { linkTo, readQuery, setQuery } from "./shared/address.js";
 import { chooseKind } from "./shared/checkpoints.js";
+import { download } from "./shared/downloads.js";
 import { listen, send } from "./shared/events.js";
 import { errorHtml, fill, noteHtml } from "./shared/html.js";
 import { isTyping } from "./shared/keyboard.js";
@@ -63,6 +64,8 @@ export const mount = ({ element, server, upload }) => {
     problem("");
     setQuery({ data: at.data, sequence: at.sequence, step: at.step });
     mark();
+    if (page.dataset.saved !== at.data) fill(page, { saved: "" });
+    page.dataset.saved = at.data; // what is said about saving is about this collection
     send("studio:at", { ...at, steps, kind: answer.kind, model: answer.model });
     if (ask) settle = setTimeout(() => explain(isLate, answer.missing), 90);
   };
@@ -93,6 +96,14 @@ export const mount = ({ element, server, upload }) => {
       const answer = await callServer(server.imagine, at);
       if (!isLate() && !answer.error) fill(page, answer.parts);
     }
+  };
+
+  // The shown collection, or the actions inferred in it, as a file.
+  const save = async (what) => {
+    const data = at.data, answer = await callServer(server.export, { data, what });
+    if (answer.address) download(linkTo("/" + answer.address));
+    const said = answer.address ? { parts: { saved: noteHtml("On its way to your downloads.") } } : answer;
+    if (at.data === data) fill(page, partsOrError(said, "saved"));
   };
 
   const move = (what, by) => {
@@ -180,6 +191,8 @@ export const mount = ({ element, server, upload }) => {
       fill(page, { health: noteHtml("Checking; this takes a few seconds") });
       const answer = await callServer(server.check, at);
       if (at.data === data) fill(page, partsOrError(answer, "health"));
+    } else if ((hit = on("[data-save]"))) {
+      save(hit.dataset.save);
     } else if ((hit = on("[data-remove]"))) {
       if (hit.dataset.sure) {
         const answer = await callServer(server.remove, { data: hit.dataset.remove });

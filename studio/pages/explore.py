@@ -16,12 +16,13 @@ from studio.components.shared.out_of_distribution_note import out_of_distributio
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts
 from studio.services import text_streams
 from studio.services.collection_cache import cover_frames, default_collection, sequences
+from studio.services.collection_export import cached_actions, offer_actions, offer_states
 from studio.services.frame_similarity import measure_reconstruction
 from studio.services.health_checks import MAX_CHECKED_TRANSITIONS, check_actions, checked_transitions, load_last_check
 from studio.services.inference import choose_checkpoint, no_model_message, shared_models
 from studio.services.transition_predictions import compare_predictions
 from studio.services.uploads import Imports, import_report_html
-from studio.view_models.formatting import pluralize
+from studio.view_models.formatting import format_count, pluralize
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.evaluation.health_findings import HealthCheck
@@ -44,7 +45,7 @@ def render(home: Path) -> None:
     """Draw the page over `home`; `assets/scripts/explore.js` walks, these functions answer."""
     page = ExplorePage(home)
     walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
-    functions = (*walk, page.check, page.receive, page.importing, page.remove)
+    functions = (*walk, page.check, page.receive, page.importing, page.remove, page.export)
     scripted_block(load_template("explore"), "explore", functions, styles=("explore",))
 
 
@@ -206,6 +207,31 @@ class ExplorePage:
         """Delete one of your own collections."""
         delete_collection(self.home, get_text(request, "data"))
         return self.collections({})
+
+    def export(self, request: Request) -> Answer:
+        """The address of a file to download: the collection as `what`, "jsonl" or "parquet", or its "actions".
+
+        Actions that are not all inferred yet may take hours, so then the answer says how to infer them.
+        """
+        data, what = get_text(request, "data"), get_text(request, "what")
+        if what != "actions":
+            return {"address": offer_states(self.home, data, what)}
+        name = self.checkpoint_for_collection(request, data)
+        inferred = cached_actions(self.home, shared_models(self.home), name, data)
+        found = [inference for inference in inferred if inference is not None]
+        if len(found) < len(inferred):
+            return {"parts": {"saved": infer_the_rest(name, data, len(found), len(inferred))}}
+        return {"address": offer_actions(self.home, data, found)}
+
+
+def infer_the_rest(checkpoint: str, data: str, found: int, count: int) -> str:
+    """How many actions of a collection are inferred, and the command that infers and writes them all."""
+    options = ("swirl infer", checkpoint, f"--data {data}", f"--out {data}-actions.parquet")
+    command = " ".join(f"<span>{escape(option)}</span>" for option in options)
+    return (
+        f'<p class="note">{format_count(found)} of {format_count(count)} actions are inferred here so far. This infers '
+        f'and writes them all:</p><p class="note command"><code>{command}</code></p>'
+    )
 
 
 def no_model_panel(kind: str, data: str) -> str:

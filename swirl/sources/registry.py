@@ -17,6 +17,7 @@ from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.image_files import PICTURE_FORMATS, holds_pictures, picture_clips, picture_outline
 from swirl.sources.formats.image_folder import image_folder_clips, is_image_folder
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.inline_pictures import has_inline_pictures, inline_clips
 from swirl.sources.formats.lerobot import is_lerobot, lerobot_clips, lerobot_outline
 from swirl.sources.formats.minari_columns import is_minari_columns, minari_clips, minari_outline
 from swirl.sources.formats.outline import Outline
@@ -117,6 +118,12 @@ FORMATS = {
             "logs of agents",
             is_tool_logs,
             lambda source, options, progress, start: tool_sequences(source.path, progress, start),
+        ),
+        SourceFormat(
+            "inline-pictures",
+            "pictures in lines of JSON",
+            has_inline_pictures,
+            lambda source, options, progress, start: inline_clips(source, progress, start),
         ),
         SourceFormat(
             "jsonl", "texts, a sequence a line of JSON", has_suffix(".jsonl", ".ndjson", ".json"), texts(".jsonl")

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 STATE_NAMES = ("state", "states", "observation", "observations", "text", "texts", "image", "images", "frame", "frames")
 STATE_NAMES += ("picture", "pictures", "video", "content", "page", "html", "obs", "caption", "captions", "screenshot")
+# A name says more than a number: our own exports, for one, have both.
 EPISODE_NAMES = (
-    "episode_index",
     "episode_id",
     "episode",
+    "episode_index",
     "sequence_id",
     "sequence",
     "trajectory_id",
