@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from swirl.cli.arguments import add_json
 from swirl.cli.output import Output
-from swirl.errors import UsageError
+from swirl.errors import SwirlError, UsageError
 
 if TYPE_CHECKING:
     from swirl.sources.collections.previewing import ImportPreview
@@ -90,9 +90,12 @@ def import_path(args: argparse.Namespace, out: Output) -> int:
     if args.preview:
         print_preview(preview_import(args.path, import_options(args), args.source_format), out)
         return 0
-    report = import_collection(
-        args.home, args.path, args.name, out.show_progress, import_options(args), args.source_format
-    )
+    try:
+        report = import_collection(
+            args.home, args.path, args.name, out.show_progress, import_options(args), args.source_format
+        )
+    except KeyboardInterrupt:
+        raise SwirlError("Stopped; nothing is imported yet, and the same command goes on where it was.") from None
     skipped = [dataclasses.asdict(item) for item in report.skipped]
     out.print_document(
         {

@@ -22,7 +22,7 @@ from studio.pages.explore import ExplorePage
 from studio.pages.play import PlayPage
 from studio.services.frame_similarity import measure_reconstruction
 from studio.services.inference import choose_checkpoint, shared_models
-from studio.services.uploads import import_uploads
+from studio.services.uploads import Brought, Imports
 from studio.view_models.start_form import check_references
 from swirl import pictures
 from swirl.errors import SwirlError
@@ -194,8 +194,7 @@ def test_a_dropped_folder_keeps_its_shape(tmp_path: Path, monkeypatch: pytest.Mo
             file.write_bytes(pictures.read_picture_bytes(shade))
             paths.append(str(file))
             names.append(f"../trip/{clip}/{index}.png")
-    told: list[str] = []
-    done = import_uploads(home, paths, "", names, lambda share, words: told.append(words))
+    done = Imports(home).run(Brought(paths, names), "t")
     assert (done.name, done.sequences, done.transitions) == ("trip", 2, 4)
     assert next(c.kind for c in list_collections(home) if c.name == "trip") == "image"
 
