@@ -174,7 +174,9 @@ export const mount = ({ element, server, upload }) => {
     const settings = how();
     fill(page, { import: noteHtml(`Looking into ${what.said}`) });
     const answer = await callServer(server.look_into, { ...what, name, ...settings });
-    if (brought === what) fill(page, partsOrError(answer, "import"));
+    if (brought !== what) return;
+    fill(page, partsOrError(answer, "import"));
+    if (/the field/.test(answer.error ?? "")) page.querySelector("[data-how]").open = true;
   };
 
   const receive = async (name) => {
