@@ -16,7 +16,7 @@ from PIL import Image
 
 from swirl.pictures import MAX_PIXEL_ART_SIDE
 from swirl.sources.archive_entries import READ_ERRORS, Entry, error_reason
-from swirl.sources.formats.frame_similarity import Thumbnail, make_thumbnail, thumbnail_size
+from swirl.sources.formats.frame_similarity import Thumbnail, thumbnail_size
 from swirl.sources.formats.still_images import MAX_PIXELS, Frame, Size, encode_frame, limit_size
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import UnusableError
@@ -181,7 +181,7 @@ class FrameConverter:
     def to_thumbnail(self, frame: VideoFrame) -> Thumbnail:
         """The thumbnail of a frame. Raises UnusableError if the frame cannot be converted to pixels."""
         size = thumbnail_size(*self.displayed_size(frame))
-        return make_thumbnail(reformat_pixels(self.thumbnail_reformatter, frame, size, "AREA"))
+        return Thumbnail(reformat_pixels(self.thumbnail_reformatter, frame, size, "AREA"))
 
     def frame(self, frame: VideoFrame, lossless: bool) -> Frame:
         """The frame to store, upright even if recorded sideways. Raises UnusableError as `to_thumbnail` does."""
@@ -234,7 +234,10 @@ def reformat_pixels(reformatter: VideoReformatter, frame: VideoFrame, size: Size
     width, height = size
     kind = "rgba" if has_alpha(frame) else "rgb24"
     try:
-        whole = reformatter.reformat(frame, width=width, height=height, format=kind, interpolation=interpolation)
+        # By default the scaler starts threads of its own, which wait for the processors that the decoder's threads use.
+        whole = reformatter.reformat(
+            frame, width=width, height=height, format=kind, interpolation=interpolation, threads=1
+        )
         pixels = whole.to_ndarray()
     except (av.error.FFmpegError, ValueError) as error:
         raise UnusableError(error_reason(error)) from error
