@@ -27,7 +27,7 @@ from swirl.errors import SwirlError
 from swirl.evaluation.health_findings import HealthCheck
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import delete_collection, get_collection, list_collections
-from swirl.sources.formats.image_options import PictureOptions, parse_every
+from swirl.sources.formats.import_options import ImportOptions, parse_every
 from swirl.states import StateSequence
 
 PAGE = Page(path="/", title="Explore", question="What happened?")
@@ -192,7 +192,7 @@ class ExplorePage:
         paths, names = (get_texts(request, key) for key in ("paths", "names"))
         every = get_text(request, "every").strip()
         switches = {key: request.get(key) is True for key in ("keep_duplicates", "keep_cuts")}
-        options = PictureOptions(**(parse_every(every) if every else {}), **switches)
+        options = ImportOptions(**(parse_every(every) if every else {}), **switches)
         done = self.imports.import_uploads(
             paths, names, get_text(request, "name").strip(), get_text(request, "ticket"), options
         )

@@ -17,7 +17,7 @@ from studio.view_models.formatting import format_percent, pluralize
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import ImportReport, import_collection
-from swirl.sources.formats.image_options import PictureOptions
+from swirl.sources.formats.import_options import ImportOptions
 
 SCRATCH = "swirl-import-"
 MAX_LISTED_SKIPS = 8  # skipped places that the report lists; the rest are only counted
@@ -32,7 +32,7 @@ class Imports:
         self._lock = threading.Lock()
 
     def import_uploads(
-        self, paths: Sequence[str], names: Sequence[str], name: str, ticket: str, options: PictureOptions | None = None
+        self, paths: Sequence[str], names: Sequence[str], name: str, ticket: str, options: ImportOptions | None = None
     ) -> ImportReport:
         """Call `import_uploads`, reporting its progress under `ticket`."""
 
@@ -58,7 +58,7 @@ def import_uploads(
     name: str,
     names: Sequence[str] = (),
     progress: ProgressCallback | None = None,
-    options: PictureOptions | None = None,
+    options: ImportOptions | None = None,
 ) -> ImportReport:
     """Import uploaded files as one collection, called `name`, or else after their folder or the first file.
 

@@ -42,8 +42,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def frame_step(text: str) -> dict[str, int | float]:
-    """Parse a step between video frames into arguments of PictureOptions; argparse reports anything else."""
-    from swirl.sources.formats.image_options import parse_every
+    """Parse a step between video frames into arguments of ImportOptions; argparse reports anything else."""
+    from swirl.sources.formats.import_options import parse_every
 
     try:
         return parse_every(text)
@@ -54,10 +54,10 @@ def frame_step(text: str) -> dict[str, int | float]:
 def import_path(args: argparse.Namespace, out: Output) -> int:
     """Import sequences; print how many were read, and each skipped place with its reason."""
     from swirl.sources.collections.catalog import import_collection
-    from swirl.sources.formats.image_options import PictureOptions
+    from swirl.sources.formats.import_options import ImportOptions
 
     filters = {"keep_duplicates": args.keep_duplicates, "keep_cuts": args.keep_cuts, "camera": args.camera}
-    options = PictureOptions(**(args.every or {}), **filters)
+    options = ImportOptions(**(args.every or {}), **filters)
     report = import_collection(args.home, args.path, args.name, progress=out.show_progress, options=options)
     skipped = [dataclasses.asdict(item) for item in report.skipped]
     out.print_document(

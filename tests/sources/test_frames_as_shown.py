@@ -14,10 +14,10 @@ from making import picture, scene, shapes, shown, write
 from PIL import Image, ImageCms
 
 from swirl.sources.collections.catalog import ImportReport, import_collection, load_sequences
-from swirl.sources.formats.image_options import PictureOptions
+from swirl.sources.formats.import_options import ImportOptions
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
-EVERY = PictureOptions(every=1, keep_cuts=True, keep_duplicates=True)
+EVERY = ImportOptions(every=1, keep_cuts=True, keep_duplicates=True)
 CORNERS = ((200, 0, 0), (0, 160, 0), (0, 0, 200), (230, 230, 230))
 
 
@@ -72,7 +72,7 @@ def test_seconds_are_the_frames_own(tmp_path: Path, home: Path) -> None:
     times = [*range(10), *range(10, 100, 10)]
     path = film(tmp_path / "phone.mp4", [scene(at) for at in range(len(times))], times)
     for seconds, expected in ((1.0, 10), (0.5, 11), (2.0, 5)):
-        import_collection(home, path, options=PictureOptions(seconds=seconds, keep_cuts=True, keep_duplicates=True))
+        import_collection(home, path, options=ImportOptions(seconds=seconds, keep_cuts=True, keep_duplicates=True))
         assert shapes(home, "phone") == {"phone": expected}
 
 
@@ -85,10 +85,10 @@ def test_what_differs_in_colour_alone_or_in_a_small_place_is_no_duplicate(tmp_pa
         ball[-1][30:34, 20 + 8 * at : 22 + 8 * at] = 250
     for name, pictures in (("lamp", [red, green] * 2), ("grey", grey), ("ball", ball)):
         path = film(tmp_path / f"{name}.mp4", pictures)
-        import_collection(home, path, options=PictureOptions(every=1, keep_cuts=True))
+        import_collection(home, path, options=ImportOptions(every=1, keep_cuts=True))
         assert shapes(home, name) == {name: 4}
     still = film(tmp_path / "still.mp4", [red, red, green, green])
-    report = import_collection(home, still, options=PictureOptions(every=1, keep_cuts=True))
+    report = import_collection(home, still, options=ImportOptions(every=1, keep_cuts=True))
     assert report.transitions == 1 and "look the same" in str(report.skipped[0])
 
 
@@ -199,7 +199,7 @@ def test_a_film_cut_without_encoding_it_again_is_not_damaged(tmp_path: Path, hom
             shift = int(Fraction(12, 10) / packet.time_base)
             packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
             target.mux(packet)
-    report = import_collection(home, tmp_path / "cut.mp4", options=PictureOptions(keep_cuts=True))
+    report = import_collection(home, tmp_path / "cut.mp4", options=ImportOptions(keep_cuts=True))
     assert (report.skipped, report.transitions) == ((), 7)
 
 

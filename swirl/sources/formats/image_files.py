@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, Entry, open_entries
+from swirl.sources.formats.content import Source
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
-from swirl.sources.formats.image_options import PictureOptions
+from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.still_images import (
     MAX_FILE_BYTES,
     PICTURE_SUFFIXES,
@@ -23,7 +24,7 @@ from swirl.sources.formats.still_images import (
 from swirl.sources.formats.video import ANIMATION_SUFFIXES, VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Skipped, UnusableError
+from swirl.sources.validation import Mark, Skipped, UnusableError
 
 PICTURE_FORMATS = (
     "pictures (PNG, JPEG, WebP, AVIF, BMP), animations (GIF, PNG, WebP, AVIF), videos (MP4, MOV, AVI, WebM, MKV, MPEG, "
@@ -45,13 +46,14 @@ class ClipSource:
     is_video: bool
 
 
-def holds_pictures(path: Path) -> bool:
-    """Whether a path is a picture, a video, a zip file, or a folder that contains any of them.
+def holds_pictures(source: Source) -> bool:
+    """Whether a source is a picture, a video, a zip file, or a folder that contains any of them.
 
     Raises SwirlError for a folder that contains both pictures and texts, as either may be meant.
     """
-    if not path.is_dir():
-        return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".zip"}
+    path = source.path
+    if not source.is_folder:
+        return source.suffix in PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".zip"}
     files = list(visible_files(path, []))
     seen = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
     described = {(file.parent, file.stem) for file in seen}
@@ -71,28 +73,36 @@ def holds_pictures(path: Path) -> bool:
 
 
 def picture_clips(
-    path: Path, options: PictureOptions | None = None, progress: ProgressCallback | None = None
-) -> Iterator[Clip | Skipped]:
+    source: Source,
+    options: ImportOptions,
+    progress: ProgressCallback | None = None,
+    start: tuple[int, ...] | None = None,
+) -> Iterator[Clip | Skipped | Mark]:
     """Yield the picture sequences of a file, folder or zip file as they are read, and what is left out.
 
-    Each Clip must be consumed before the next is requested. Raises SwirlError if the path cannot be read.
+    Each Clip must be consumed before the next is requested. A mark follows each video and each folder of pictures.
+    Raises SwirlError if the path cannot be read.
     """
+    path = source.path
     skipped: list[Skipped] = []
-    with open_entries(path, skipped) as found:
-        yield from skipped
-        yield from report_other_files(path, found)
+    with open_entries(path, skipped, None if source.is_folder else source.suffix) as found:
+        others = list(report_other_files(path, found))
+        if start is None:
+            yield from (*skipped, *others)
         parts = group_clip_sources(path, found)
         meter = Meter(max(1, sum(entry.size for part in parts for entry in part.entries)), progress)
         end = 0
-        for part in parts:
+        for number, part in enumerate(parts):
             meter.text = f"Reading {part.name}"
-            if part.is_video:
-                yield from video_clips(part.entries[0], part.id, options or PictureOptions(), meter)
-            else:
-                yield from folder_clip(part, meter)
+            if number >= (start or (0,))[0]:
+                if part.is_video:
+                    yield from video_clips(part.entries[0], part.id, options, meter)
+                else:
+                    yield from folder_clip(part, meter)
             end += sum(entry.size for entry in part.entries)
             # Some bytes, such as a video's sound, are never read.
             meter.advance(max(0, end - meter.done))
+            yield Mark((number + 1,))
 
 
 def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
@@ -134,7 +144,7 @@ def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
     """The sequence of a folder's pictures, or why there is none."""
     frames, count = peek_frames(read_folder_frames(part, meter))
     if count == 2:
-        yield Clip(part.name, part.id, frames)
+        yield Clip(part.name, part.id, frames, length=len(part.entries))
         return
     yield from (item for item in frames if isinstance(item, Skipped))
     name = part.entries[0].name if len(part.entries) == 1 else part.name

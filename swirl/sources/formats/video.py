@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from swirl.sources.archive_entries import Entry
 from swirl.sources.formats.frame_clips import Clip, describe_frames, peek_frames
 from swirl.sources.formats.frame_similarity import Thumbnail, is_near_duplicate, is_scene_cut
-from swirl.sources.formats.image_options import PictureOptions
+from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame, animation_images
 from swirl.sources.formats.video_decoding import FrameConverter, decode_frames, describe_appearance, open_video
 from swirl.sources.text_lines import Meter
@@ -90,7 +90,7 @@ class SamplingReport:
         return f"gives one frame at a step of {self.step}; a sequence needs two, so use a smaller step"
 
 
-def video_clips(entry: Entry, identity: str, options: PictureOptions, meter: Meter) -> Iterator[Clip | Skipped]:
+def video_clips(entry: Entry, identity: str, options: ImportOptions, meter: Meter) -> Iterator[Clip | Skipped]:
     """Yield the scenes of a video as sequences, and what was left out.
 
     The first scene has the id `identity`, the others `IDENTITY#FRAME` with the number of their first frame.
@@ -154,7 +154,7 @@ class FrameSampler:
 
     def __init__(
         self,
-        options: PictureOptions,
+        options: ImportOptions,
         report: SamplingReport,
         rate: Fraction,
         *,

@@ -1,0 +1,113 @@
+"""Makes frames of arrays: pictures in any number format and order of axes, and lists of encoded pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from swirl.sources.formats.still_images import Frame, decode_frame, encode_frame, limit_size
+from swirl.sources.validation import Skipped, UnusableError
+
+CHANNELS = (1, 3, 4)
+MIN_SIDE = 8
+"""The smallest side of an array that counts as pictures, in pixels."""
+MAX_HELD_BYTES = 2**28
+"""An episode of numbers other than bytes is read twice, for its range and for its frames; up to this size it is held in
+memory in between, as a compressed file can only be read from its beginning."""
+LOSSY = "holds its pictures as JPEG, which is lossy: flat colours come back with small errors"
+
+
+def holds_pictures(array: Any) -> bool:
+    """Whether an array or dataset holds pictures, one for each time."""
+    if array.dtype == object and array.ndim == 1 and len(array):
+        return is_encoded(array[0])
+    return array.ndim in (3, 4) and array.dtype.kind in "uif" and is_picture_shape(array.shape[1:])
+
+
+def is_picture_shape(shape: Sequence[int]) -> bool:
+    """Whether a picture may have this shape: (height, width), or with channels last or first."""
+    sides = shape
+    if len(shape) == 3:
+        sides = shape[:2] if shape[2] in CHANNELS else shape[1:] if shape[0] in CHANNELS else ()
+    return len(sides) == 2 and min(sides) >= MIN_SIDE
+
+
+def is_encoded(item: Any) -> bool:
+    """Whether an element of a list is an encoded picture: JPEG, PNG, GIF, WebP or BMP."""
+    data = bytes(np.asarray(item, dtype=np.uint8)[:12]) if isinstance(item, np.ndarray) else item
+    if not isinstance(data, bytes):
+        return False
+    return data.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8")) or data[8:12] == b"WEBP"
+
+
+def array_frames(
+    pictures: Any, start: int, end: int, step: int, where: str, notes: list[str]
+) -> Iterator[Frame | Skipped]:
+    """Yield every step-th picture from `start` to before `end`, or why it cannot be read.
+
+    Adds to `notes` how numbers were made into colours.
+    """
+    offset = 0
+    if pictures.dtype.kind in "if" or pictures.dtype.itemsize > 1:
+        size = (end - start) * int(np.prod(pictures.shape[1:])) * pictures.dtype.itemsize
+        if pictures.dtype != object and size <= MAX_HELD_BYTES:
+            pictures, offset = _Held([np.asarray(pictures[i]) for i in range(start, end)], pictures.dtype), start
+    low, high = picture_range(pictures, start - offset, end - offset, notes)
+    for index in range(start, end, step):
+        try:
+            yield to_frame(pictures[index - offset], low, high)
+        except UnusableError as problem:
+            yield Skipped(f"{where}, frame {index - start + 1}", str(problem))
+
+
+class _Held:
+    """Pictures in memory."""
+
+    def __init__(self, pictures: list[np.ndarray], dtype: np.dtype) -> None:
+        self.pictures, self.dtype = pictures, dtype
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.pictures[index]
+
+
+def picture_range(pictures: Any, start: int, end: int, notes: list[str]) -> tuple[float, float]:
+    """The numbers that become black and white in an episode; adds a note if they are its own extremes."""
+    if pictures.dtype == object:
+        if bytes(np.asarray(pictures[start], dtype=np.uint8)[:2]) == b"\xff\xd8":
+            notes.append(LOSSY)
+        return 0.0, 255.0
+    if pictures.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = np.inf, -np.inf
+    for index in range(start, end):
+        picture = np.asarray(pictures[index])
+        finite = picture[np.isfinite(picture)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high:
+        return 0.0, 1.0  # not one number
+    if pictures.dtype.kind == "f" and low >= 0 and high <= 1:
+        return 0.0, 1.0
+    if low >= 0 and 1 < high <= 255:
+        return 0.0, 255.0
+    notes.append(f"has {pictures.dtype} pictures, scaled by each sequence's own range")
+    return low, high if high > low else low + 1.0
+
+
+def to_frame(picture: Any, low: float, high: float) -> Frame:
+    """One picture as a frame to store. Raises UnusableError if an encoded one is damaged."""
+    if isinstance(picture, bytes) or (isinstance(picture, np.ndarray) and picture.ndim == 1):
+        return decode_frame(bytes(np.asarray(picture, dtype=np.uint8)) if isinstance(picture, np.ndarray) else picture)
+    array = np.asarray(picture)
+    if array.ndim == 3 and array.shape[2] not in CHANNELS:
+        array = array.transpose(1, 2, 0)
+    if array.dtype != np.uint8:
+        finite = np.nan_to_num(array.astype(np.float64), nan=low, posinf=high, neginf=low)
+        array = ((finite - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+    if array.ndim == 2 or array.shape[2] == 1:
+        array = np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
+    image = Image.fromarray(np.ascontiguousarray(array[..., :3]))
+    return encode_frame(image, limit_size(image.size), ".png")
