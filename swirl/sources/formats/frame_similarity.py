@@ -18,7 +18,7 @@ CUT_SIMILARITY, CUT_COLOUR_CHANGE = 0.3, 0.12
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small version of a frame: `pixels` uint8 (height, width, 3). What few frames need is computed when asked for."""
+    """A small version of a frame: `pixels` uint8 (height, width, 3). The rest is computed when asked for."""
 
     pixels: np.ndarray
 

@@ -156,9 +156,10 @@ def decode_frames(
 
 
 class FrameConverter:
-    """Converts decoded frames to pixels as they are shown, all at the size of the first frame.
+    """Converts decoded frames to pixels as they are shown.
 
-    Pixels that are not square are stretched, transparency becomes white, and the display matrix is followed.
+    Pixels that are not square are stretched, transparency becomes white, and the display matrix is followed. One thread
+    may make thumbnails while another one makes frames to store.
     """
 
     def __init__(self, pixel_shape: Fraction | None = None) -> None:
@@ -166,25 +167,21 @@ class FrameConverter:
 
         # One per target size, because a reformatter reuses its tables from frame to frame.
         self.frame_reformatter, self.thumbnail_reformatter = VideoReformatter(), VideoReformatter()
-        self.pixel_shape = pixel_shape or Fraction(1)
-        """Width of a pixel divided by its height."""
-        self.size: Size | None = None
+        shape = pixel_shape or Fraction(1)
+        self.stretch = max(Fraction(1), shape), max(Fraction(1), 1 / shape)
+        """Factors for width and height that make pixels square; `pixel_shape` is a pixel's width by its height."""
 
     def displayed_size(self, frame: VideoFrame) -> Size:
-        """The size of the first frame with square pixels; one side is stretched, none is shrunk."""
-        if self.size is None:
-            wide = max(Fraction(1), self.pixel_shape)
-            high = max(Fraction(1), 1 / self.pixel_shape)
-            self.size = round(frame.width * wide), round(frame.height * high)
-        return self.size
+        """The size of a frame with square pixels; one side is stretched, none is shrunk."""
+        return round(frame.width * self.stretch[0]), round(frame.height * self.stretch[1])
 
-    def to_thumbnail(self, frame: VideoFrame) -> Thumbnail:
+    def thumbnail(self, frame: VideoFrame) -> Thumbnail:
         """The thumbnail of a frame. Raises UnusableError if the frame cannot be converted to pixels."""
         size = thumbnail_size(*self.displayed_size(frame))
         return Thumbnail(reformat_pixels(self.thumbnail_reformatter, frame, size, "AREA"))
 
     def frame(self, frame: VideoFrame, lossless: bool) -> Frame:
-        """The frame to store, upright even if recorded sideways. Raises UnusableError as `to_thumbnail` does."""
+        """The frame to store, upright even if recorded sideways. Raises UnusableError as `thumbnail` does."""
         size = limit_size(self.displayed_size(frame))
         image = Image.fromarray(orient(reformat_pixels(self.frame_reformatter, frame, size, "LANCZOS"), frame))
         return encode_frame(image, image.size, ".png" if lossless or max(image.size) <= MAX_PIXEL_ART_SIDE else ".jpg")
@@ -215,8 +212,6 @@ def describe_appearance(stream: VideoStream, frame: VideoFrame) -> list[str]:
         found.append(
             f"is HDR ({HDR_TRANSFERS[frame.color_trc]}), so its colours come out pale; convert it to SDR first"
         )
-    if frame.interlaced_frame:
-        found.append("is interlaced, so that moving things have combed edges; deinterlace it first")
     if stream.metadata.get("alpha_mode") == "1" and not has_alpha(frame):
         found.append("has transparency beside its pictures, which is not read; save it as MOV with PNG or ProRes 4444")
     return found
