@@ -28,6 +28,8 @@ READERS: dict[str, Callable[[TextFile], Iterator[ReadResult]]] = {
     ".md": read_plain_text,
     "": read_plain_text,
 }
+READ_TWICE = frozenset({".csv", ".tsv"})
+"""The suffixes of files that are read twice, which counts in the progress."""
 TEXT_FORMATS = "JSONL, JSON, CSV, TSV, TXT, MD, or a folder of these"
 COMPANION_FILES = frozenset({ACTIONS_FILE, METADATA_FILE, "labels.jsonl"})
 """Files that accompany sequences but hold none."""
@@ -95,7 +97,8 @@ def stream_sequences(
     files = find_files(path, skipped, suffix)
     if start is None:
         yield from skipped
-    meter = Meter(max(1, sum(size for _, _, size in files)), progress)
+    twice = READ_TWICE if folder or suffix is None else READ_TWICE & {suffix}
+    meter = Meter(max(1, sum(size * (1 + (file.suffix.lower() in twice)) for file, _, size in files)), progress)
     first, *inside = start or (0,)
     for number, (file, name, size) in enumerate(files):
         if number < first:

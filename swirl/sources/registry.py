@@ -11,11 +11,16 @@ from swirl.sources.collections.frame_records import find_frame_records, recorded
 from swirl.sources.formats.array_episodes import array_clips, is_arrays
 from swirl.sources.formats.aurora_bench import is_aurora
 from swirl.sources.formats.aurora_bench_sequences import aurora_clips
+from swirl.sources.formats.column_episodes import column_clips, is_columns
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.image_files import PICTURE_FORMATS, holds_pictures, picture_clips
+from swirl.sources.formats.image_folder import image_folder_clips, is_image_folder
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.lerobot import is_lerobot, lerobot_clips
+from swirl.sources.formats.minari_columns import is_minari_columns, minari_clips
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences
+from swirl.sources.formats.webdataset import is_webdataset, webdataset_clips
 from swirl.sources.reading import TEXT_FORMATS, stream_sequences
 from swirl.sources.validation import LocatedSequence, Mark, Skipped
 
@@ -85,6 +90,11 @@ FORMATS = {
             lambda source: is_aurora(source.path),
             lambda source, options, progress, start: aurora_clips(source.path, progress, start),
         ),
+        SourceFormat("lerobot", "a LeRobot dataset", is_lerobot, lerobot_clips),
+        SourceFormat("minari", "a Minari dataset", is_minari_columns, minari_clips),
+        SourceFormat("columns", "a table in Parquet or Arrow", is_columns, column_clips),
+        SourceFormat("webdataset", "WebDataset archives", is_webdataset, webdataset_clips),
+        SourceFormat("imagefolder", "pictures with a metadata table", is_image_folder, image_folder_clips),
         SourceFormat(
             "arrays",
             "arrays of pictures (NumPy, HDF5)",

@@ -68,7 +68,7 @@ class TextFile:
     def go_to(self, number: int, offset: int) -> None:
         """Go on after line `number`, which ends at `offset`."""
         self.file.seek(offset)
-        self.meter.advance(offset - self.offset)
+        self.meter.advance(max(0, offset - self.offset))
         self.number, self.offset = number, offset
 
     def format_location(self, line: int) -> str:

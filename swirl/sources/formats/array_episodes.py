@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
+from swirl.sources.archive_entries import READ_ERRORS, error_reason
 from swirl.sources.formats.array_pictures import array_frames, holds_pictures, is_picture_shape
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import Episode, choose_camera, describe_action, episode_clips, text_episode
@@ -33,6 +34,7 @@ from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableErr
 
 NUMPY_SUFFIXES, HDF5_SUFFIXES = (".npy", ".npz"), (".hdf5", ".h5", ".hdf")
 INSTALL_H5PY = "run: pip install h5py"
+FILE_ERRORS = (*READ_ERRORS, KeyError)
 ACTION_NAMES = ("actions", "action")
 FIRST_NAMES, LAST_NAMES = ("is_first",), ("is_last", "terminals", "timeouts", "terminations", "truncations", "dones")
 NO_PICTURES = "holds no pictures: no array of the shape (time, height, width, channels)"
@@ -77,43 +79,65 @@ def array_clips(
     with open_arrays(source, options) as found:
         step = options.episode_step(None)
         said: set[str] = set()
-        for number, episode in enumerate(found.episodes):
-            if start and number < start[0]:
-                continue
+        for number in range(start[0] if start else 0, len(found.episodes)):
             if progress:
                 progress(number / len(found.episodes), f"Reading {path.name}")
-            if isinstance(episode, TextEpisode):
-                yield text_episode(episode.where, episode.id, list(episode.texts[()]), episode.actions)
-            else:
-                yield from episode_clips(episode, step)
+            yield from read_episode(path, found.episodes, number, step)
             yield from (Skipped(path.name, note) for note in dict.fromkeys(found.notes) if note not in said)
             said |= set(found.notes)
             yield Mark((number + 1,))
+
+
+def read_episode(
+    path: Path, episodes: Sequence[Episode | TextEpisode], number: int, step: int
+) -> Iterator[Clip | LocatedSequence | Skipped]:
+    """Yield one episode, or why it cannot be read."""
+    try:
+        episode = episodes[number]
+        texts = list(episode.texts[()]) if isinstance(episode, TextEpisode) else []
+    except UnusableError as problem:
+        yield Skipped(f"{path.name}: episode {number + 1}", str(problem))
+        return
+    except FILE_ERRORS as error:
+        yield Skipped(f"{path.name}: episode {number + 1}", f"cannot be read ({error_reason(error)}); copy it again")
+        return
+    if isinstance(episode, TextEpisode):
+        yield text_episode(episode.where, episode.id, texts, episode.actions)
+    else:
+        yield from episode_clips(episode, step)
 
 
 @contextmanager
 def open_arrays(source: Source, options: ImportOptions) -> Iterator[ArrayFile]:
     """Open a file and find its episodes. Raises SwirlError if it cannot be read or holds no pictures."""
     path = source.path
-    file = (find_minari(path, "main_data.hdf5") or path) if source.is_folder else path
-    try:
-        if source.suffix == ".npy":
-            yield numpy_episodes(path, {"frames": np.load(file, mmap_mode="r", allow_pickle=False)}, options.camera)
-            return
-        if source.suffix == ".npz":
-            with zipfile.ZipFile(file) as archive:
-                yield numpy_episodes(path, npz_arrays(archive), options.camera)
-            return
+    with ExitStack() as stack:
         try:
-            import h5py
-        except ImportError:
-            raise SwirlError(f"{file} is an HDF5 file, which needs the package h5py; {INSTALL_H5PY}.") from None
-        with h5py.File(file, "r") as opened:
-            yield hdf5_episodes(path, opened, options.camera, minari_action_names(file.parent))
-    except UnusableError as problem:
-        raise SwirlError(f"{path} {problem}.") from problem
-    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-        raise SwirlError(f"{path} is not a readable file of arrays ({error}); copy it again.") from error
+            found = find_episodes(source, options, stack)
+        except UnusableError as problem:
+            raise SwirlError(f"{path} {problem}.") from problem
+        except FILE_ERRORS as error:
+            raise SwirlError(
+                f"{path} is not a readable file of arrays ({error_reason(error)}); copy it again."
+            ) from error
+        yield found
+
+
+def find_episodes(source: Source, options: ImportOptions, stack: ExitStack) -> ArrayFile:
+    """The episodes of a file, which stays open as long as `stack`. Raises UnusableError if it holds none."""
+    path = source.path
+    file = (find_minari(path, "main_data.hdf5") or path) if source.is_folder else path
+    if source.suffix == ".npy":
+        return numpy_episodes(path, {"frames": np.load(file, mmap_mode="r", allow_pickle=False)}, options.camera)
+    if source.suffix == ".npz":
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        return numpy_episodes(path, npz_arrays(archive), options.camera)
+    try:
+        import h5py
+    except ImportError:
+        raise SwirlError(f"{file} is an HDF5 file, which needs the package h5py; {INSTALL_H5PY}.") from None
+    opened = stack.enter_context(h5py.File(file, "r"))
+    return hdf5_episodes(path, opened, options.camera, minari_action_names(file.parent))
 
 
 def picture_episode(
@@ -133,7 +157,7 @@ def numpy_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) ->
     many = [name for name, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])]
     if not many:
         return flat_episodes(path, arrays, camera)
-    name, notes = choose_camera(many, camera)
+    name, notes = choose_camera(path, many, camera)
     array = arrays[str(name)]
     count, length = array.shape[:2]
     pictures = array.reshape((count * length, *array.shape[2:]))
@@ -149,7 +173,7 @@ def numpy_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) ->
 
 def flat_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
     """The episodes of arrays whose first axis is time, divided where one ends."""
-    name, notes = choose_camera([name for name, array in arrays.items() if holds_pictures(array)], camera)
+    name, notes = choose_camera(path, [name for name, array in arrays.items() if holds_pictures(array)], camera)
     if name is None:
         raise UnusableError(NO_PICTURES)
     pictures = arrays[name]
@@ -200,7 +224,6 @@ def hdf5_episodes(path: Path, opened: Any, camera: str | None, names: Sequence[s
     found = ArrayFile([])
     read = partial(group_episode, path, holder, camera=camera, names=names, found=found)
     found.episodes = LazyEpisodes(sorted(groups, key=natural_sort_key), read)
-    found.episodes[0]  # so that a file without pictures is told at once
     return found
 
 
@@ -231,18 +254,16 @@ def group_episode(
             return None
         return action_texts(actions[: length - 1], names)
 
-    chosen, notes = choose_camera([key for key, data in seen.items() if holds_pictures(data)], camera)
+    chosen, notes = choose_camera(path, [key for key, data in seen.items() if holds_pictures(data)], camera)
     found.notes += notes
     if chosen is not None:
         pictures = seen[chosen]
         length = len(pictures)
         return picture_episode(name, where, pictures, (0, length), known(length), found.notes)
-    texts, notes = choose_camera([key for key, data in seen.items() if holds_texts(data)], camera)
+    texts, notes = choose_camera(path, [key for key, data in seen.items() if holds_texts(data)], camera)
     if texts is None:
         shapes = ", ".join(f"{key.rpartition('/')[2]} {data.shape[1:]}" for key, data in seen.items())
-        raise UnusableError(
-            f"has neither pictures nor texts as observations, but {shapes or 'none'}; choose other data"
-        )
+        raise UnusableError(f"has no pictures or texts as observations, but {shapes or 'none'}; choose other data")
     found.notes += notes
     return TextEpisode(name, where, seen[texts], known(len(seen[texts])))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from swirl.sources.archive_entries import READ_ERRORS, error_reason
 from swirl.sources.formats.still_images import Frame, decode_frame, encode_frame, limit_size
 from swirl.sources.validation import Skipped, UnusableError
 
@@ -22,9 +23,16 @@ LOSSY = "holds its pictures as JPEG, which is lossy: flat colours come back with
 
 def holds_pictures(array: Any) -> bool:
     """Whether an array or dataset holds pictures, one for each time."""
-    if array.dtype == object and array.ndim == 1 and len(array):
-        return is_encoded(array[0])
+    if holds_encoded(array):
+        return True
     return array.ndim in (3, 4) and array.dtype.kind in "uif" and is_picture_shape(array.shape[1:])
+
+
+def holds_encoded(array: Any) -> bool:
+    """Whether an array or dataset holds encoded pictures; those of the same length may form a table of bytes."""
+    is_list = array.ndim == 1 and array.dtype == object
+    is_table = array.ndim == 2 and array.dtype.kind in "uO"
+    return (is_list or is_table) and len(array) > 0 and is_encoded(array[0])
 
 
 def is_picture_shape(shape: Sequence[int]) -> bool:
@@ -37,7 +45,7 @@ def is_picture_shape(shape: Sequence[int]) -> bool:
 
 def is_encoded(item: Any) -> bool:
     """Whether an element of a list is an encoded picture: JPEG, PNG, GIF, WebP or BMP."""
-    data = bytes(np.asarray(item, dtype=np.uint8)[:12]) if isinstance(item, np.ndarray) else item
+    data = bytes(item[:12].astype(np.uint8)) if isinstance(item, np.ndarray) and item.ndim == 1 else item
     if not isinstance(data, bytes):
         return False
     return data.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8")) or data[8:12] == b"WEBP"
@@ -51,23 +59,34 @@ def array_frames(
     Adds to `notes` how numbers were made into colours.
     """
     offset = 0
-    if pictures.dtype.kind in "if" or pictures.dtype.itemsize > 1:
-        size = (end - start) * int(np.prod(pictures.shape[1:])) * pictures.dtype.itemsize
-        if pictures.dtype != object and size <= MAX_HELD_BYTES:
-            pictures, offset = _Held([np.asarray(pictures[i]) for i in range(start, end)], pictures.dtype), start
-    low, high = picture_range(pictures, start - offset, end - offset, notes)
+    try:
+        if pictures.dtype not in (object, np.uint8):
+            size = (end - start) * int(np.prod(pictures.shape[1:])) * pictures.dtype.itemsize
+            if size <= MAX_HELD_BYTES:
+                pictures, offset = _Held([np.asarray(pictures[i]) for i in range(start, end)], pictures.dtype), start
+        low, high = picture_range(pictures, start - offset, end - offset, notes)
+    except READ_ERRORS as error:
+        yield Skipped(where, f"cannot be read ({error_reason(error)}); copy the file again")
+        return
     for index in range(start, end, step):
         try:
             yield to_frame(pictures[index - offset], low, high)
         except UnusableError as problem:
             yield Skipped(f"{where}, frame {index - start + 1}", str(problem))
+        except READ_ERRORS as error:
+            yield Skipped(f"{where}, frame {index - start + 1}", f"cannot be read ({error_reason(error)})")
+            if not isinstance(error, OSError):
+                return  # of a compressed file nothing can be read past a damaged place
 
 
 class _Held:
     """Pictures in memory."""
 
     def __init__(self, pictures: list[np.ndarray], dtype: np.dtype) -> None:
-        self.pictures, self.dtype = pictures, dtype
+        self.pictures, self.dtype, self.ndim = pictures, dtype, pictures[0].ndim + 1
+
+    def __len__(self) -> int:
+        return len(self.pictures)
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.pictures[index]
@@ -75,7 +94,7 @@ class _Held:
 
 def picture_range(pictures: Any, start: int, end: int, notes: list[str]) -> tuple[float, float]:
     """The numbers that become black and white in an episode; adds a note if they are its own extremes."""
-    if pictures.dtype == object:
+    if holds_encoded(pictures):
         if bytes(np.asarray(pictures[start], dtype=np.uint8)[:2]) == b"\xff\xd8":
             notes.append(LOSSY)
         return 0.0, 255.0

@@ -84,13 +84,18 @@ def detect_kind(head: bytes, path: Path) -> str | None:
     """What the first bytes of a file say; None if they say nothing."""
     if head.startswith(b"PK\x03\x04"):
         return zip_kind(path)
+    return detect_head(head) or ("jsonl" if begins_with_object(head) else None)
+
+
+def detect_head(head: bytes) -> str | None:
+    """The kind of the bytes of a file that is no zip file and no text; None if they say nothing."""
     for offset, magic, kind in MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return kind
     for start, packet in ((0, 188), (4, 192)):  # of a transport stream; with a time before each packet
         if len(head) > start + 2 * packet and all(head[start + n * packet] == 0x47 for n in range(3)):
             return "ts"
-    return "jsonl" if begins_with_object(head) else None
+    return None
 
 
 def zip_kind(path: Path) -> str:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from swirl.errors import UsageError
 from swirl.sources.formats.frame_clips import Clip, describe_frames, peek_frames
 from swirl.sources.formats.still_images import Frame
 from swirl.sources.reading import natural_sort_key
@@ -118,11 +120,11 @@ def as_text(value: object) -> object:
         raise UnusableError("has a state that is not valid UTF-8; save the texts as UTF-8") from None
 
 
-def choose_camera(names: Iterable[str], camera: str | None) -> tuple[str | None, list[str]]:
-    """The camera to take, the first by name if none is asked for, and a note on others; None if there is none.
+def choose_camera(path: Path, names: Iterable[str], camera: str | None) -> tuple[str | None, list[str]]:
+    """The camera to take of those at a path, the first by name if none is asked for, and a note on others.
 
-    A name with folders, such as `observation.images.top` or `obs/top`, may be given by its last part. Raises
-    UnusableError if there is no such camera.
+    The camera is None if there is none. A name with folders, such as `observation.images.top` or `obs/top`, may be
+    given by its last part. Raises UsageError if there is no such camera.
     """
     ordered = sorted(names, key=natural_sort_key)
     if not ordered:
@@ -131,7 +133,7 @@ def choose_camera(names: Iterable[str], camera: str | None) -> tuple[str | None,
     if camera is not None:
         chosen = next((name for name in ordered if camera in (name, labels[name])), None)
         if chosen is None:
-            raise UnusableError(f"has no camera {camera!r}; it has {', '.join(labels.values())}")
+            raise UsageError(f"{path} has no camera {camera!r}; it has {', '.join(labels.values())}.")
         return chosen, []
     note = f"has the cameras {', '.join(labels.values())}; {labels[ordered[0]]} was taken, --camera takes another"
     return ordered[0], [note] if len(ordered) > 1 else []

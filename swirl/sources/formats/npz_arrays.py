@@ -66,7 +66,7 @@ class NpzArray:
         assert self._file is not None
         data = self._file.read(self.part_bytes)
         if len(data) < self.part_bytes:
-            raise UnusableError(f"ends within the array {self.name}; copy it again")
+            raise EOFError(f"the file ends within the array {self.name}")
         self._next += 1
         return data
 

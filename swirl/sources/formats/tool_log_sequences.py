@@ -9,17 +9,21 @@ from typing import Any
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.formats.agent_logs import detect_layout, is_session_start, read_document, read_session
-from swirl.sources.formats.content import Source
+from swirl.sources.formats.content import Source, content_suffix
+from swirl.sources.formats.inspect_logs import inspect_conversations
 from swirl.sources.formats.jsonl import read_records
-from swirl.sources.formats.tool_logs import ReadLogs, ToolLog, load_json_file
+from swirl.sources.formats.tool_logs import ReadLogs, ToolLog, load_json_file, message_logs
 from swirl.sources.reading import natural_sort_key, printable_path, visible_files
 from swirl.sources.secret_masking import MASK, mask_secrets
 from swirl.sources.text_lines import Meter, open_text
 from swirl.sources.validation import LocatedSequence, Mark, ReadResult, Skipped, UnusableError, validate_sequence
 
 DOCUMENT_SUFFIXES, LINE_SUFFIXES = (".json", ".traj"), (".jsonl", ".ndjson")
-LOG_SUFFIXES = (*DOCUMENT_SUFFIXES, *LINE_SUFFIXES)
-UNKNOWN = "holds no log of a known layout (messages, tau-bench, tau2-bench, SWE-agent, ToolBench); choose another file"
+INSPECT_SUFFIX = ".eval"
+LOG_SUFFIXES = (*DOCUMENT_SUFFIXES, *LINE_SUFFIXES, INSPECT_SUFFIX)
+UNKNOWN = (
+    "holds no log of a known layout (messages, ATIF, tau-bench, tau2-bench, SWE-agent, ToolBench); choose another file"
+)
 
 
 def is_tool_logs(source: Source) -> bool:
@@ -35,10 +39,17 @@ def is_tool_logs(source: Source) -> bool:
 
 def is_log_file(file: Path) -> bool:
     """Whether a file holds logs; of a file with lines the first is looked at."""
+    if is_inspect(file):
+        return True
     if is_document(file):
         return detect_layout(load_json_file(file)) is not None
     first = next((record for _, record in line_records(file, None)), None)
     return is_session_start(first) or detect_layout(first) is not None
+
+
+def is_inspect(file: Path) -> bool:
+    """Whether a file is a log of Inspect."""
+    return file.suffix.lower() == INSPECT_SUFFIX or content_suffix(file) == INSPECT_SUFFIX
 
 
 def is_document(file: Path) -> bool:
@@ -51,18 +62,21 @@ def tool_sequences(
 ) -> Iterator[ReadResult | Mark]:
     """Yield the sequences of all logs at a path: the task or the user's message, then the tools' answers.
 
-    The calls are the true actions. A mark follows each file.
+    The calls are the true actions. A mark follows each file, and each conversation of a file with many.
     """
     files = log_files(path)
     meter = Meter(max(1, sum(file.stat().st_size for file in files)), progress)
-    for number, file in enumerate(files, start=1):
-        if start and number <= start[0]:
+    first, done = start or (0, 0)
+    for number, file in enumerate(files):
+        if number < first:
             meter.advance(file.stat().st_size)
             continue
         meter.text = f"Reading {file.name}"
         masked = 0
         try:
-            for where, found in read_logs(file, path, meter):
+            for count, (where, found) in enumerate(read_logs(file, path, meter), start=1):
+                if number == first and count <= done:
+                    continue
                 for place, why in found.left_out:
                     yield Skipped(f"{where}: {place}", why)
                 for log in found.logs:
@@ -70,12 +84,13 @@ def tool_sequences(
                     calls, in_calls = mask_all([step.call for step in log.steps])
                     masked += count + in_calls
                     yield sequence_of(f"{where}: {log.id}", log.id, states, calls)
+                yield Mark((number, count))
         except SwirlError as problem:
             yield Skipped(relative_name(file, path), str(problem).removeprefix(f"{file} ").rstrip("."))
         if masked:
             kind = "passage that looks" if masked == 1 else "passages that look"
             yield Skipped(relative_name(file, path), f"has {masked} {kind} like keys or tokens, masked as {MASK}")
-        yield Mark((number,))
+        yield Mark((number + 1, 0))
 
 
 def mask_all(texts: Sequence[str]) -> tuple[list[str], int]:
@@ -108,8 +123,16 @@ def read_logs(file: Path, root: Path, meter: Meter | None = None) -> Iterator[tu
     Raises SwirlError if the file cannot be read or its layout is unknown.
     """
     where = relative_name(file, root)
-    name = where[: -len(file.suffix)]
+    name = where.removesuffix(file.suffix)
     prefix = "" if file == root else name
+    if is_inspect(file):
+        for label, messages in inspect_conversations(file):
+            full = f"{prefix}/{label}" if prefix else label
+            problem = str(messages) if isinstance(messages, UnusableError) else ""
+            yield where, ReadLogs((), ((label, problem),)) if problem else message_logs(full, list(messages))
+        if meter is not None:
+            meter.advance(file.stat().st_size)
+        return
     if is_document(file):
         document = load_json_file(file)
         if meter is not None:
