@@ -16,18 +16,19 @@ from PIL import Image, ImageCms, ImageOps, features
 from swirl.pictures import MAX_PIXEL_ART_SIDE
 from swirl.sources.validation import UnusableError
 
-PICTURE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif"})
+PICTURE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif", ".tif", ".tiff"})
 """The suffixes of picture files."""
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", *(("AVIF",) if features.check("avif") else ()))
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", *(("AVIF",) if features.check("avif") else ()))
 """The only formats that a file is opened as, whatever its suffix."""
-LOSSLESS = frozenset({"PNG", "BMP", "GIF"})
+LOSSLESS = frozenset({"PNG", "BMP", "GIF", "TIFF"})
 MAX_FRAME_SIDE = 512
 """The longest side of a stored frame, in pixels."""
 MAX_PIXELS = 64_000_000
 """The largest image that is decoded, in pixels."""
 MAX_FILE_BYTES = 256 * 2**20
 """The largest image file that is read, in bytes."""
-ORIENTATION = 0x0112
+ORIENTATION, NEW_SUBFILE_TYPE = 0x0112, 0x00FE
+"""Tags of EXIF and of TIFF; the lowest bit of the second marks a smaller version of another page."""
 DEFAULT_DURATION = 100
 """Milliseconds of a frame of an animation that states none."""
 WHITE = (255, 255, 255, 255)
@@ -51,6 +52,8 @@ def decode_frame(data: bytes, size: Size | None = None) -> Frame:
     A file that already fits keeps its bytes, so that it is not compressed twice.
     """
     with open_image(io.BytesIO(data), len(data)) as image:
+        if image.mode in ("I", "F"):
+            raise UnusableError("has numbers that are not 8-bit colours; import a folder of such pictures")
         kind, turned = image.format, image.getexif().get(ORIENTATION, 1) != 1
         # JPEG can be decoded at a fraction of its size, which saves most of the work for a photograph.
         width, height = limit_size(image.size)
@@ -159,6 +162,8 @@ def open_image(file: IO[bytes], length: int) -> Iterator[Image.Image]:
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnusableError(f"is {image.width}×{image.height}, {TOO_MANY_PIXELS}")
+            if (pages := count_pages(image)) > 1:
+                raise UnusableError(f"has {pages} pages; save each as a picture of its own")
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnusableError(f"has far {TOO_MANY_PIXELS}") from None
@@ -167,6 +172,18 @@ def open_image(file: IO[bytes], length: int) -> Iterator[Image.Image]:
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError) as error:
         # Pillow raises any of these for truncated or corrupt files.
         raise UnusableError(f"is not a complete image ({error}); copy it again or remove it") from None
+
+
+def count_pages(image: Image.Image) -> int:
+    """The number of pictures in a TIFF, without smaller versions of the first one; 1 for other formats."""
+    if image.format != "TIFF" or image.n_frames == 1:
+        return 1
+    pages = 0
+    for number in range(image.n_frames):
+        image.seek(number)
+        pages += not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & 1
+    image.seek(0)
+    return pages
 
 
 TOO_MANY_PIXELS = f"more pixels than the limit of {MAX_PIXELS // 10**6} million; scale it down"
