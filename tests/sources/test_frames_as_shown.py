@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -13,8 +14,13 @@ import pytest
 from making import picture, scene, shapes, shown, write
 from PIL import Image, ImageCms
 
+from swirl.sources.archive_entries import Entry
 from swirl.sources.collections.catalog import ImportReport, import_collection, load_sequences
+from swirl.sources.formats import video as video_module
+from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.video import animation_frames, video_clips
+from swirl.sources.text_lines import Meter
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 EVERY = ImportOptions(every=1, keep_cuts=True, keep_duplicates=True)
@@ -112,6 +118,24 @@ def test_animated_pictures_are_sequences(tmp_path: Path, home: Path, suffix: str
     frames = [shown(state).astype(int) for state in load_sequences(home, "one")[0].states]
     for at, frame in enumerate(frames):
         assert np.abs(frame - corners(at)).mean() < (1 if kind != "AVIF" else 12)
+
+
+def test_an_animation_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = animation(tmp_path / "long.webp", "WEBP", 40)
+    read = []
+
+    def counted(data: bytes) -> Iterator[av.VideoFrame]:
+        for frame in animation_frames(data):
+            read.append(frame.pts)
+            yield frame
+
+    monkeypatch.setattr(video_module, "animation_frames", counted)
+    entry = Entry(path.name, path.stat().st_size, partial(path.open, "rb"))
+    clip = next(video_clips(entry, "long", EVERY, Meter(1)))
+    assert isinstance(clip, Clip)
+    next(clip.frames)
+    assert len(read) < 20
+    assert sum(1 for _ in clip.frames) == 39 and read == [100 * number for number in range(40)]
 
 
 def test_stills_of_these_kinds_stay_stills(tmp_path: Path, home: Path) -> None:

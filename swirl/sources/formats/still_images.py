@@ -132,12 +132,26 @@ def animation_images(data: bytes) -> Iterator[tuple[int, Image.Image]]:
 
     Raises UnusableError if it is damaged or too large.
     """
+    for time, image in decode_animation(data):
+        yield time, to_standard_colours(to_opaque_rgb(image), image)
+
+
+def animation_times(data: bytes) -> list[int]:
+    """When each frame of an animated image appears, in milliseconds.
+
+    Raises UnusableError if one is damaged or too large.
+    """
+    return [time for time, _ in decode_animation(data)]
+
+
+def decode_animation(data: bytes) -> Iterator[tuple[int, Image.Image]]:
+    """Yield an animated image at each of its frames, with the time at which it appears, in milliseconds."""
     with open_image(io.BytesIO(data), len(data)) as image:
         time = 0
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             image.load()
-            yield time, to_standard_colours(to_opaque_rgb(image), image)
+            yield time, image
             time += round(image.info.get("duration") or DEFAULT_DURATION)
 
 

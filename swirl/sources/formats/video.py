@@ -15,7 +15,7 @@ from swirl.sources.formats.frame_clips import Clip, describe_frames, peek_frames
 from swirl.sources.formats.frame_pipeline import in_background
 from swirl.sources.formats.frame_similarity import Thumbnail, is_near_duplicate, is_scene_cut
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame, animation_images
+from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame, animation_images, animation_times
 from swirl.sources.formats.video_decoding import FrameConverter, decode_frames, describe_appearance, open_video
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import Skipped, UnusableError
@@ -108,11 +108,13 @@ def video_clips(entry: Entry, identity: str, options: ImportOptions, meter: Mete
     """
     try:
         if entry.suffix in ANIMATION_SUFFIXES:
-            shown = list(animation_frames(entry))
+            # The step depends on the number of frames and their times, which are only known once all were decoded.
+            data = entry.read(MAX_FILE_BYTES)
+            times = animation_times(data)
+            report = SamplingReport(1, len(times))
+            sampler = FrameSampler(options, report, animation_rate(times), lossless=entry.suffix != ".avif")
+            yield from split_scenes(entry.name, identity, sampler.sample(animation_frames(data)), report)
             meter.advance(entry.size)
-            report, rate = SamplingReport(1, len(shown)), animation_rate(shown)
-            sampler = FrameSampler(options, report, rate, lossless=entry.suffix != ".avif")
-            yield from split_scenes(entry.name, identity, sampler.sample(shown), report)
             return
         with open_video(entry) as (container, stream, frames):
             report = SamplingReport(1, frames if stream.frames else 0)
@@ -131,20 +133,20 @@ def video_clips(entry: Entry, identity: str, options: ImportOptions, meter: Mete
         yield Skipped(entry.name, str(problem))
 
 
-def animation_frames(entry: Entry) -> Iterator[VideoFrame]:
+def animation_frames(data: bytes) -> Iterator[VideoFrame]:
     """Yield the frames of an animated picture. Raises UnusableError if it is damaged or too large."""
     from av import VideoFrame
 
-    for time, image in animation_images(entry.read(MAX_FILE_BYTES)):
+    for time, image in animation_images(data):
         frame = VideoFrame.from_image(image)
         frame.pts, frame.time_base = time, Fraction(1, 1000)
         yield frame
 
 
-def animation_rate(frames: Sequence[VideoFrame]) -> Fraction:
-    """The mean number of frames per second."""
-    last = frames[-1].pts if frames else 0
-    return Fraction(1000 * (len(frames) - 1), last) if last else DEFAULT_FRAME_RATE
+def animation_rate(times: Sequence[int]) -> Fraction:
+    """The mean number of frames per second, given when each appears, in milliseconds."""
+    last = times[-1] if times else 0
+    return Fraction(1000 * (len(times) - 1), last) if last else DEFAULT_FRAME_RATE
 
 
 def split_scenes(
