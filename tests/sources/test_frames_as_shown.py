@@ -190,6 +190,14 @@ def test_transparency_is_white(tmp_path: Path, home: Path, codec: str, pixel_for
     assert tuple(pixels[60, 60]) == (255, 255, 255) and tuple(pixels[30, 5]) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("colour", [(120, 120, 120), (40, 60, 200)])
+def test_colours_are_those_of_the_film(tmp_path: Path, home: Path, colour: tuple[int, int, int]) -> None:
+    pictures = [np.full((480, 640, 3), colour, np.uint8) for _ in range(3)]
+    path = film(tmp_path / "flat.mp4", pictures, pixel_format="yuv420p", options={"qp": "0"})
+    pixels = first_frame(home, import_collection(home, path, options=EVERY))
+    assert pixels.shape == (384, 512, 3) and np.abs(pixels - colour).max() <= 1
+
+
 def test_what_cannot_be_shown_as_it_was_meant_is_said(tmp_path: Path, home: Path) -> None:
     path = film(tmp_path / "hdr.mp4", [corners(at) for at in range(4)], color_trc=16, color_primaries=9, colorspace=9)
     report = import_collection(home, path, options=EVERY)

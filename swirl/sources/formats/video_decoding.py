@@ -33,6 +33,9 @@ HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 """The transfer characteristics of HDR, by their number in ITU-T H.273."""
 PROBED_PACKETS = 500
 """Packets of which the streams are looked at, if a file has several of pictures."""
+PLANAR = "gbrp"
+"""A plane for each colour. FFmpeg's scaler computes it faster and more exactly than packed colours, which come out
+darker by up to two of 255 (measured in the lab notes)."""
 MAX_ROUNDING = 1
 """Frames by which a video's number of frames and its duration may differ."""
 
@@ -183,7 +186,7 @@ class FrameConverter:
     def frame(self, frame: VideoFrame, lossless: bool) -> Frame:
         """The frame to store, upright even if recorded sideways. Raises UnusableError as `thumbnail` does."""
         size = limit_size(self.displayed_size(frame))
-        image = Image.fromarray(orient(reformat_pixels(self.frame_reformatter, frame, size, "LANCZOS"), frame))
+        image = Image.fromarray(orient(reformat_pixels(self.frame_reformatter, frame, size, "LANCZOS", PLANAR), frame))
         return encode_frame(image, image.size, ".png" if lossless or max(image.size) <= MAX_PIXEL_ART_SIDE else ".jpg")
 
 
@@ -222,21 +225,35 @@ def has_alpha(frame: VideoFrame) -> bool:
     return any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8"
 
 
-def reformat_pixels(reformatter: VideoReformatter, frame: VideoFrame, size: Size, interpolation: str) -> np.ndarray:
-    """A frame's pixels, uint8 (height, width, 3), on white. Raises UnusableError if they cannot be computed."""
+def reformat_pixels(
+    reformatter: VideoReformatter, frame: VideoFrame, size: Size, interpolation: str, opaque: str = "rgb24"
+) -> np.ndarray:
+    """A frame's pixels, uint8 (height, width, 3), on white; `opaque` is the format to use without transparency.
+
+    Raises UnusableError if they cannot be computed.
+    """
     import av
 
     width, height = size
-    kind = "rgba" if has_alpha(frame) else "rgb24"
+    kind = "rgba" if has_alpha(frame) else opaque
     try:
         # By default the scaler starts threads of its own, which wait for the processors that the decoder's threads use.
         whole = reformatter.reformat(
             frame, width=width, height=height, format=kind, interpolation=interpolation, threads=1
         )
-        pixels = whole.to_ndarray()
+        pixels = merge_planes(whole) if kind == PLANAR else whole.to_ndarray()
     except (av.error.FFmpegError, ValueError) as error:
         raise UnusableError(error_reason(error)) from error
-    if kind == "rgb24":
+    if kind != "rgba":
         return pixels
     alpha = pixels[..., 3:].astype(np.uint16)
     return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def merge_planes(frame: VideoFrame) -> np.ndarray:
+    """The pixels (height, width, 3) of a frame in the format PLANAR; three times as fast as PyAV's `to_ndarray`."""
+    green, blue, red = (
+        Image.frombuffer("L", (plane.width, plane.height), bytes(plane), "raw", "L", plane.line_size, 1)
+        for plane in frame.planes
+    )
+    return np.asarray(Image.merge("RGB", (red, green, blue)))
