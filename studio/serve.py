@@ -146,8 +146,10 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         signal.signal(number, _interrupt)
     from studio import app
     from studio.server import background, browser_window
-    from studio.services import inference
+    from studio.services import inference, local_access
 
+    if is_local(options.host) and not options.demo:
+        local_access.allow_local_paths()
     if options.demo:
         from studio.server import demo
 

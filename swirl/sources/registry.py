@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from swirl.errors import SwirlError, UsageError
 from swirl.progress import ProgressCallback
 from swirl.sources.collections.frame_records import find_frame_records, recorded_clips
-from swirl.sources.formats.array_episodes import array_clips, is_arrays
+from swirl.sources.formats.array_episodes import array_clips, array_outline, is_arrays
 from swirl.sources.formats.aurora_bench import is_aurora
 from swirl.sources.formats.aurora_bench_sequences import aurora_clips
-from swirl.sources.formats.column_episodes import column_clips, is_columns
+from swirl.sources.formats.column_episodes import column_clips, column_outline, is_columns
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.frame_clips import Clip
-from swirl.sources.formats.image_files import PICTURE_FORMATS, holds_pictures, picture_clips
+from swirl.sources.formats.image_files import PICTURE_FORMATS, holds_pictures, picture_clips, picture_outline
 from swirl.sources.formats.image_folder import image_folder_clips, is_image_folder
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.lerobot import is_lerobot, lerobot_clips
-from swirl.sources.formats.minari_columns import is_minari_columns, minari_clips
+from swirl.sources.formats.inline_pictures import has_inline_pictures, inline_clips
+from swirl.sources.formats.lerobot import is_lerobot, lerobot_clips, lerobot_outline
+from swirl.sources.formats.minari_columns import is_minari_columns, minari_clips, minari_outline
+from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences
 from swirl.sources.formats.webdataset import is_webdataset, webdataset_clips
 from swirl.sources.reading import TEXT_FORMATS, stream_sequences
@@ -34,12 +36,14 @@ class SourceFormat:
     """A format: its name for `--as`, what it is called on the screen, and its functions.
 
     `read` yields sequences, what is left out, and marks; given the position of a mark, it goes on from there.
+    `outline` tells what is there before it is read, where that is quick; the n-th mark of such a format is at (n,).
     """
 
     name: str
     title: str
     recognises: Callable[[Source], bool]
     read: Reader
+    outline: Callable[[Source, ImportOptions], Outline] | None = None
 
 
 def find_format(source: Source, name: str | None = None) -> SourceFormat:
@@ -90,9 +94,9 @@ FORMATS = {
             lambda source: is_aurora(source.path),
             lambda source, options, progress, start: aurora_clips(source.path, progress, start),
         ),
-        SourceFormat("lerobot", "a LeRobot dataset", is_lerobot, lerobot_clips),
-        SourceFormat("minari", "a Minari dataset", is_minari_columns, minari_clips),
-        SourceFormat("columns", "a table in Parquet or Arrow", is_columns, column_clips),
+        SourceFormat("lerobot", "a LeRobot dataset", is_lerobot, lerobot_clips, lerobot_outline),
+        SourceFormat("minari", "a Minari dataset", is_minari_columns, minari_clips, minari_outline),
+        SourceFormat("columns", "a table in Parquet or Arrow", is_columns, column_clips, column_outline),
         SourceFormat("webdataset", "WebDataset archives", is_webdataset, webdataset_clips),
         SourceFormat("imagefolder", "pictures with a metadata table", is_image_folder, image_folder_clips),
         SourceFormat(
@@ -100,18 +104,26 @@ FORMATS = {
             "arrays of pictures (NumPy, HDF5)",
             is_arrays,
             array_clips,
+            array_outline,
         ),
         SourceFormat(
             "pictures",
             "pictures and videos",
             holds_pictures,
             lambda source, options, progress, start: picture_clips(source, options, progress, start),
+            picture_outline,
         ),
         SourceFormat(
             "agent-logs",
             "logs of agents",
             is_tool_logs,
             lambda source, options, progress, start: tool_sequences(source.path, progress, start),
+        ),
+        SourceFormat(
+            "inline-pictures",
+            "pictures in lines of JSON",
+            has_inline_pictures,
+            lambda source, options, progress, start: inline_clips(source, progress, start),
         ),
         SourceFormat(
             "jsonl", "texts, a sequence a line of JSON", has_suffix(".jsonl", ".ndjson", ".json"), texts(".jsonl")

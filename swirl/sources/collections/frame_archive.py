@@ -76,6 +76,7 @@ def read_local_headers(file: BinaryIO, end: int) -> list[zipfile.ZipInfo]:
         info.extract_version = info.create_version = version
         info.flag_bits, info.compress_type, info.CRC = flags, method, crc
         info.compress_size, info.file_size, info.header_offset = packed, size, at
+        info.external_attr = 0o600 << 16  # as `writestr` sets it
         infos.append(info)
         at += LOCAL_HEADER.size + name_length + extra_length + packed
     return infos

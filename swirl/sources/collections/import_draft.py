@@ -76,6 +76,12 @@ class ImportDraft:
         except (OSError, ValueError, KeyError, TypeError):
             return None  # there is no draft, or it cannot be continued: the import begins anew
 
+    def begin_anew(self) -> None:
+        """Forget what a stopped import did."""
+        self.state, self.share = None, 0.0
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+
     def save_if_due(self, mark: Mark, writer: SequenceWriter) -> None:
         """Save the state at a mark if the last time was some seconds ago."""
         if time.monotonic() - self._saved > SAVE_SECONDS:
@@ -122,8 +128,7 @@ def open_draft(target: Path, identity: str) -> Iterator[ImportDraft]:
     try:
         draft = ImportDraft(folder, identity)
         if draft.state is None:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
+            draft.begin_anew()
         yield draft
     except (KeyboardInterrupt, ImportStopped):
         keep = (folder / STATE_FILE).is_file()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import re
+import struct
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -121,16 +123,14 @@ def fill_draft(
 
     Returns the writer, which knows what it wrote.
     """
-    state = draft.state
 
     def report_progress(share: float, words: str) -> None:
-        draft.share = share
+        draft.share = max(draft.share, share)  # a reader that goes on begins with less than was done before
         if progress:
-            progress(share, words)
+            progress(draft.share, words)
 
-    with SequenceWriter(draft.folder, report, state.written if state else None) as writer:
-        if state:
-            writer.restore(state.size, progress)
+    with resumed_writer(draft, report, progress) as writer:
+        state = draft.state
         last: Mark | None = None
         told = set(state.skipped) if state else set()  # notes on the whole file are told again by some readers
         try:
@@ -150,6 +150,22 @@ def fill_draft(
     if not writer.has_actions and beside.is_file():
         writer.has_actions = copy_actions(beside, draft.folder / ACTIONS_FILE, writer.index, report)
     return writer
+
+
+def resumed_writer(draft: ImportDraft, report: SkipReport, progress: ProgressCallback | None) -> SequenceWriter:
+    """The writer of a draft, which knows what a stopped import wrote. A draft that is damaged begins anew."""
+    if draft.state is not None:
+        if progress:
+            progress(draft.share, "Picking up what was imported")
+        try:
+            writer = SequenceWriter(draft.folder, report, draft.state.written)
+            writer.restore(draft.state.size)
+            return writer
+        except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error, zipfile.BadZipFile):
+            draft.begin_anew()
+            report.listed.clear()
+            report.count = 0
+    return SequenceWriter(draft.folder, report)
 
 
 def resolve_collection_name(path: Path, name: str | None) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from swirl.progress import ProgressCallback
 from swirl.sources.collections.collection_files import ACTIONS_FILE, FRAMES_FILE, SEQUENCES_FILE
 from swirl.sources.collections.frame_archive import FrameWriter
 from swirl.sources.collections.sequence_index import SequenceIndex
@@ -69,26 +68,23 @@ class SequenceWriter:
         """Write out what is buffered. Returns the bytes that are complete."""
         self._lines.flush()
         self._actions.flush()
-        written = {SEQUENCES_FILE: self._lines.tell(), ACTIONS_FILE: self._actions.tell()}
-        return {**written, FRAMES_FILE: self._frames.flush()} if self._frames is not None else written
+        written = {SEQUENCES_FILE: self._lines.tell()}
+        if self.has_actions:
+            written[ACTIONS_FILE] = self._actions.tell()
+        if self._frames is not None:
+            written[FRAMES_FILE] = self._frames.flush()
+        return written
 
-    def restore(self, size: Size | None, progress: ProgressCallback | None = None) -> None:
+    def restore(self, size: Size | None) -> None:
         """Read again what an earlier, stopped import wrote, so that index and digest are as if it had not stopped."""
         self.size = size
-        total = max(1, sum(self.flush().values()))
-        done = 0
         with (self.folder / SEQUENCES_FILE).open("rb") as lines:
             for line in lines:
                 record = json.loads(line)
                 for member in record.get("frames", ()):
-                    data = self._frames.zip.read(member) if self._frames is not None else b""
-                    self.digest.update(data)
-                    done += len(data)
+                    self.digest.update(self._frames.zip.read(member) if self._frames is not None else b"")
                 self.digest.update(line)
                 self.index.add(record["id"], len(record.get("frames") or record["states"]), "an earlier sequence")
-                done += len(line)
-                if progress:
-                    progress(min(1.0, done / total), "Picking up what was imported")
 
     def _is_new(self, where: str, identity: str) -> bool:
         if known := self.index.find(identity):

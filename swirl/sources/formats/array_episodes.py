@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,17 +24,27 @@ from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, error_reason
 from swirl.sources.formats.array_pictures import array_frames, holds_pictures, is_picture_shape
 from swirl.sources.formats.content import Source
-from swirl.sources.formats.episodes import Episode, choose_camera, describe_action, episode_clips, text_episode
+from swirl.sources.formats.episodes import (
+    Episode,
+    camera_labels,
+    choose_camera,
+    describe_action,
+    episode_clips,
+    text_episode,
+)
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.minari_metadata import find_minari, minari_action_names
 from swirl.sources.formats.npz_arrays import NpzArray, npz_arrays
+from swirl.sources.formats.outline import Outline
 from swirl.sources.reading import natural_sort_key
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
 NUMPY_SUFFIXES, HDF5_SUFFIXES = (".npy", ".npz"), (".hdf5", ".h5", ".hdf")
 INSTALL_H5PY = "run: pip install h5py"
 FILE_ERRORS = (*READ_ERRORS, KeyError)
+OUTLINED = 200
+"""Of how many episodes a preview tells the length, as each has to be looked into."""
 ACTION_NAMES = ("actions", "action")
 FIRST_NAMES, LAST_NAMES = ("is_first",), ("is_last", "terminals", "timeouts", "terminations", "truncations", "dones")
 NO_PICTURES = "holds no pictures: no array of the shape (time, height, width, channels)"
@@ -42,10 +52,11 @@ NO_PICTURES = "holds no pictures: no array of the shape (time, height, width, ch
 
 @dataclass
 class ArrayFile:
-    """The episodes of a file, and what is to be said about it; reading frames adds to that."""
+    """The episodes of a file, its cameras, and what is to be said about it; reading frames adds to that."""
 
     episodes: Sequence[Episode | TextEpisode]
     notes: list[str] = field(default_factory=list)
+    cameras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,17 @@ def is_arrays(source: Source) -> bool:
     if source.is_folder:
         return find_minari(source.path, "main_data.hdf5") is not None
     return source.suffix in (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)
+
+
+def array_outline(source: Source, options: ImportOptions) -> Outline:
+    """The episodes of a file. Raises SwirlError if it cannot be read or holds no pictures."""
+    with open_arrays(source, options) as found:
+        lengths = []
+        for number in range(min(len(found.episodes), OUTLINED)):
+            with suppress(UnusableError, *FILE_ERRORS):  # said where the episode is read
+                episode = found.episodes[number]
+                lengths.append(len(episode.texts) if isinstance(episode, TextEpisode) else episode.length)
+        return Outline(len(found.episodes), tuple(lengths), found.cameras)
 
 
 def array_clips(
@@ -168,12 +190,13 @@ def numpy_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) ->
         bounds = (number * length, (number + 1) * length)
         identity = f"{path.stem}-{number}"
         episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, bounds, known, notes))
-    return ArrayFile(episodes, notes)
+    return ArrayFile(episodes, notes, camera_labels(many))
 
 
 def flat_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
     """The episodes of arrays whose first axis is time, divided where one ends."""
-    name, notes = choose_camera(path, [name for name, array in arrays.items() if holds_pictures(array)], camera)
+    cameras = [name for name, array in arrays.items() if holds_pictures(array)]
+    name, notes = choose_camera(path, cameras, camera)
     if name is None:
         raise UnusableError(NO_PICTURES)
     pictures = arrays[name]
@@ -195,7 +218,7 @@ def flat_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) -> 
             # With `is_first` an action stands at the frame that it led to, else at the one that it was taken in.
             known = action_texts(taken[start + 1 : end] if firsts is not None else taken[start : end - 1])
         episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, (start, end), known, notes))
-    return ArrayFile(episodes, notes)
+    return ArrayFile(episodes, notes, camera_labels(cameras))
 
 
 def load(array: Any) -> Any:
@@ -254,8 +277,10 @@ def group_episode(
             return None
         return action_texts(actions[: length - 1], names)
 
-    chosen, notes = choose_camera(path, [key for key, data in seen.items() if holds_pictures(data)], camera)
+    cameras = [key for key, data in seen.items() if holds_pictures(data)]
+    chosen, notes = choose_camera(path, cameras, camera)
     found.notes += notes
+    found.cameras = camera_labels(cameras)
     if chosen is not None:
         pictures = seen[chosen]
         length = len(pictures)

@@ -31,6 +31,7 @@ from swirl.sources.formats.content import Source, detect_head
 from swirl.sources.formats.episodes import Episode, describe_action, episode_clips, text_episode
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.row_order import RowOrder, split_at_gaps
 from swirl.sources.formats.still_images import Frame
 from swirl.sources.formats.video import video_clips
@@ -92,6 +93,39 @@ def column_clips(
 
     Raises SwirlError if no table can be read, or if it cannot be told which columns hold what.
     """
+    tables, layout, left_out = usable_tables(source, options)
+    if start is None:
+        yield from left_out
+        yield from (Skipped(source.path.name, note) for note in layout.notes)
+    read = row_sequences if layout.is_row_sequence else row_states
+    yield from read(source, tables, layout, options, progress, start)
+
+
+def column_outline(source: Source, options: ImportOptions) -> Outline:
+    """The sequences of tables whose rows are states; of others their number is not known before they are read.
+
+    Raises SwirlError as `column_clips` does.
+    """
+    tables, layout, _ = usable_tables(source, options)
+    if layout.is_row_sequence:
+        parts = f"{len(tables)} table{'s' * (len(tables) > 1)}"
+        return Outline(None, cameras=layout.cameras, parts=parts, can_jump=False)
+    order = order_rows(tables, layout)
+    runs = [
+        part
+        for _, rows, places in order.rows.sequences()
+        for part in split_at_gaps(rows, places, order.has_steps)
+        if not isinstance(part, str)
+    ]
+    lengths = tuple(len(rows) for _, rows in runs if len(rows) > 1)
+    return Outline(len(lengths), lengths, layout.cameras)
+
+
+def usable_tables(source: Source, options: ImportOptions) -> tuple[list[Table], ColumnLayout, list[Skipped]]:
+    """The tables that can be read, what their columns hold, and the tables that are left out.
+
+    Raises SwirlError if there is none, or if it cannot be told which columns hold what.
+    """
     tables = find_tables(source)
     usable: list[Table] = []
     layout: ColumnLayout | None = None
@@ -99,23 +133,22 @@ def column_clips(
     for table in tables:
         try:
             with open_columns(table.path) as opened:
-                if layout is None:
-                    first = next(opened.batches(opened.schema.names, 1, 0), None)
-                    layout = find_layout(opened.schema, first.to_pylist()[0] if first else {}, options)
-                if missing := [n for n in (layout.columns) if n not in opened.schema.names]:
-                    raise UnusableError(f"lacks the column {missing[0]}; it is left out")
-            usable.append(table)
+                schema, first = opened.schema, next(opened.batches(opened.schema.names, 1, 0), None)
         except UnusableError as problem:
-            if len(tables) == 1 or (layout is None and "readable" not in str(problem)):
-                raise SwirlError(f"{source.path} {str(problem).rstrip('.')}.") from problem
             left_out.append(Skipped(table.name, str(problem)))
+            continue
+        try:
+            layout = layout or find_layout(schema, first.to_pylist()[0] if first else {}, options)
+        except UnusableError as problem:
+            raise SwirlError(f"{source.path} {str(problem).rstrip('.')}.") from problem
+        if missing := [name for name in layout.columns if name not in schema.names]:
+            left_out.append(Skipped(table.name, f"lacks the column {missing[0]}, and is left out"))
+        else:
+            usable.append(table)
     if layout is None:
-        raise SwirlError(f"{source.path} has no table that can be read: {left_out[0]}")
-    if start is None:
-        yield from left_out
-        yield from (Skipped(source.path.name, note) for note in layout.notes)
-    read = row_sequences if layout.is_row_sequence else row_states
-    yield from read(source, usable, layout, options, progress, start)
+        problem = left_out[0] if left_out else "it holds no table"
+        raise SwirlError(f"{source.path} cannot be imported: {str(problem).rstrip('.')}.")
+    return usable, layout, left_out
 
 
 def label(table: Table, tables: Sequence[Table], name: str) -> str:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 STATE_NAMES = ("state", "states", "observation", "observations", "text", "texts", "image", "images", "frame", "frames")
 STATE_NAMES += ("picture", "pictures", "video", "content", "page", "html", "obs", "caption", "captions", "screenshot")
+# A name says more than a number: our own exports, for one, have both.
 EPISODE_NAMES = (
-    "episode_index",
     "episode_id",
     "episode",
+    "episode_index",
     "sequence_id",
     "sequence",
     "trajectory_id",
@@ -68,6 +69,8 @@ class ColumnLayout:
     action: str | None = None
     action_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    """The columns of pictures or films, of which `state` is one."""
 
     @property
     def is_row_sequence(self) -> bool:
@@ -108,13 +111,14 @@ def find_layout(schema: pyarrow.Schema, sample: Mapping[str, Any], options: Impo
     action = next((name for name in ACTION_NAMES if name in schema.names and name != state), None)
     notes = []
     alike = [name for name, found in states.items() if found == (kind, is_list) and name != state]
-    if options.state_column is None and options.camera is None and kind != "text" and alike:
-        named = ", ".join(sorted([state, *alike]))
+    cameras = tuple(sorted([state, *alike])) if kind != "text" else ()
+    if options.state_column is None and options.camera is None and len(cameras) > 1:
+        named = ", ".join(cameras)
         notes.append(f"has the columns of pictures {named}; {state} was taken, --camera takes another")
     if order is None and episode is not None and not is_list and kind != "film":
         notes.append("has no column of places in a sequence, so that rows are taken in the order of the file")
     names = action_value_names(features.get(action)) if action else ()
-    return ColumnLayout(state, kind, is_list, episode, order, action, names, tuple(notes))
+    return ColumnLayout(state, kind, is_list, episode, order, action, names, tuple(notes), cameras)
 
 
 def choose_state(

@@ -120,6 +120,11 @@ def as_text(value: object) -> object:
         raise UnusableError("has a state that is not valid UTF-8; save the texts as UTF-8") from None
 
 
+def camera_labels(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of cameras as they are shown, in order: the last part of each, such as `top` of `obs/top`."""
+    return tuple(name.replace(".", "/").rpartition("/")[2] for name in sorted(names, key=natural_sort_key))
+
+
 def choose_camera(path: Path, names: Iterable[str], camera: str | None) -> tuple[str | None, list[str]]:
     """The camera to take of those at a path, the first by name if none is asked for, and a note on others.
 
@@ -129,7 +134,7 @@ def choose_camera(path: Path, names: Iterable[str], camera: str | None) -> tuple
     ordered = sorted(names, key=natural_sort_key)
     if not ordered:
         return None, []
-    labels = {name: name.replace(".", "/").rpartition("/")[2] for name in ordered}
+    labels = dict(zip(ordered, camera_labels(ordered), strict=True))
     if camera is not None:
         chosen = next((name for name in ordered if camera in (name, labels[name])), None)
         if chosen is None:

@@ -15,6 +15,7 @@ from swirl.sources.formats.deep_pictures import decode_deep_frame, is_deep, read
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.number_range import NumberRange
+from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import (
     MAX_FILE_BYTES,
     PICTURE_SUFFIXES,
@@ -106,6 +107,20 @@ def picture_clips(
             # Some bytes, such as a video's sound, are never read.
             meter.advance(max(0, end - meter.done))
             yield Mark((number + 1,))
+
+
+def picture_outline(source: Source, options: ImportOptions) -> Outline:
+    """The videos and folders of pictures of a source; how many sequences a video gives is not known before."""
+    with open_entries(source.path, [], None if source.is_folder else source.suffix) as found:
+        parts = group_clip_sources(source.path, found)
+    films = sum(part.is_video for part in parts)
+    folders = [len(part.entries) for part in parts if not part.is_video]
+    if not films:
+        return Outline(len(folders), tuple(folders))
+    said = [f"{films} video{'s' * (films > 1)}"]
+    if folders:
+        said.append(f"{len(folders)} folder{'s' * (len(folders) > 1)} of pictures")
+    return Outline(None, tuple(folders), parts=" and ".join(said))
 
 
 def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:

@@ -19,10 +19,18 @@ from swirl.sources.archive_entries import Entry
 from swirl.sources.formats.column_files import BATCH_ROWS, INDEX_ROWS, open_columns
 from swirl.sources.formats.column_pictures import cell_frame
 from swirl.sources.formats.content import Source
-from swirl.sources.formats.episodes import Episode, choose_camera, describe_action, episode_clips, text_episode
+from swirl.sources.formats.episodes import (
+    Episode,
+    camera_labels,
+    choose_camera,
+    describe_action,
+    episode_clips,
+    text_episode,
+)
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.lerobot_metadata import EpisodeRow, LeRobotDataset, find_info, load_dataset
+from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import Frame
 from swirl.sources.formats.video_decoding import FrameConverter, decode_frames, describe_appearance, open_video
 from swirl.sources.text_lines import Meter
@@ -39,6 +47,13 @@ INDEX_COLUMNS = ("episode_index", "frame_index")
 def is_lerobot(source: Source) -> bool:
     """Whether a source is the folder of a LeRobot dataset."""
     return source.is_folder and find_info(source.path) is not None
+
+
+def lerobot_outline(source: Source, options: ImportOptions) -> Outline:
+    """What a dataset says about its episodes. Raises SwirlError if that cannot be read."""
+    dataset = load_dataset(source.path)
+    lengths = tuple(row.length for row in dataset.episodes)
+    return Outline(len(lengths), lengths, camera_labels((*dataset.film_cameras, *dataset.table_cameras)))
 
 
 def lerobot_clips(

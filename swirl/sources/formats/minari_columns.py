@@ -21,6 +21,7 @@ from swirl.sources.formats.episodes import Episode, choose_camera, describe_acti
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.minari_metadata import find_minari, load_minari_metadata, minari_action_names
+from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import Frame, decode_frame
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
@@ -68,6 +69,11 @@ def episode_tables(path: Path) -> list[Path]:
         for folder in sorted(folders, key=lambda folder: int(folder.name))
     ]
     return [files[0] for files in tables if files]
+
+
+def minari_outline(source: Source, options: ImportOptions) -> Outline:
+    """The number of episodes of a dataset."""
+    return Outline(len(episode_tables(source.path)))
 
 
 def minari_clips(

@@ -74,17 +74,19 @@ def tool_sequences(
         meter.text = f"Reading {file.name}"
         masked = 0
         try:
-            for count, (where, found) in enumerate(read_logs(file, path, meter), start=1):
-                if number == first and count <= done:
-                    continue
+            for talk, (where, found) in enumerate(read_logs(file, path, meter), start=1):
+                is_done = number == first and talk <= done
                 for place, why in found.left_out:
-                    yield Skipped(f"{where}: {place}", why)
+                    if not is_done:
+                        yield Skipped(f"{where}: {place}", why)
                 for log in found.logs:
-                    states, count = mask_all(states_of(log))
+                    states, in_states = mask_all(states_of(log))
                     calls, in_calls = mask_all([step.call for step in log.steps])
-                    masked += count + in_calls
-                    yield sequence_of(f"{where}: {log.id}", log.id, states, calls)
-                yield Mark((number, count))
+                    masked += in_states + in_calls
+                    if not is_done:
+                        yield sequence_of(f"{where}: {log.id}", log.id, states, calls)
+                if not is_done:
+                    yield Mark((number, talk))
         except SwirlError as problem:
             yield Skipped(relative_name(file, path), str(problem).removeprefix(f"{file} ").rstrip("."))
         if masked:
