@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -13,8 +14,13 @@ import pytest
 from making import picture, scene, shapes, shown, write
 from PIL import Image, ImageCms
 
+from swirl.sources.archive_entries import Entry
 from swirl.sources.collections.catalog import ImportReport, import_collection, load_sequences
+from swirl.sources.formats import video as video_module
+from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.video import animation_frames, video_clips
+from swirl.sources.text_lines import Meter
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 EVERY = ImportOptions(every=1, keep_cuts=True, keep_duplicates=True)
@@ -114,6 +120,24 @@ def test_animated_pictures_are_sequences(tmp_path: Path, home: Path, suffix: str
         assert np.abs(frame - corners(at)).mean() < (1 if kind != "AVIF" else 12)
 
 
+def test_an_animation_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = animation(tmp_path / "long.webp", "WEBP", 23)
+    read = []
+
+    def counted(data: bytes) -> Iterator[av.VideoFrame]:
+        for frame in animation_frames(data):
+            read.append(frame.pts)
+            yield frame
+
+    monkeypatch.setattr(video_module, "animation_frames", counted)
+    entry = Entry(path.name, path.stat().st_size, partial(path.open, "rb"))
+    clip = next(video_clips(entry, "long", EVERY, Meter(1)))
+    assert isinstance(clip, Clip)
+    next(clip.frames)
+    assert len(read) < 16
+    assert sum(1 for _ in clip.frames) == 22 and read == [100 * number for number in range(23)]
+
+
 def test_stills_of_these_kinds_stay_stills(tmp_path: Path, home: Path) -> None:
     for number in range(3):
         write(tmp_path / "p" / f"{number}.webp", picture("WEBP", number))
@@ -164,6 +188,14 @@ def test_transparency_is_white(tmp_path: Path, home: Path, codec: str, pixel_for
     path = film(tmp_path / "clear.mov", pictures, codec=codec, pixel_format=pixel_format)
     pixels = first_frame(home, import_collection(home, path, options=EVERY))
     assert tuple(pixels[60, 60]) == (255, 255, 255) and tuple(pixels[30, 5]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("colour", [(120, 120, 120), (40, 60, 200)])
+def test_colours_are_those_of_the_film(tmp_path: Path, home: Path, colour: tuple[int, int, int]) -> None:
+    pictures = [np.full((480, 640, 3), colour, np.uint8) for _ in range(3)]
+    path = film(tmp_path / "flat.mp4", pictures, pixel_format="yuv420p", options={"qp": "0"})
+    pixels = first_frame(home, import_collection(home, path, options=EVERY))
+    assert pixels.shape == (384, 512, 3) and np.abs(pixels - colour).max() <= 1
 
 
 def test_what_cannot_be_shown_as_it_was_meant_is_said(tmp_path: Path, home: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from swirl.sources.archive_entries import READ_ERRORS, error_reason
+from swirl.sources.formats.number_range import NumberRange, to_colours
 from swirl.sources.formats.still_images import Frame, decode_frame, encode_frame, limit_size
 from swirl.sources.validation import Skipped, UnusableError
 
@@ -100,20 +101,12 @@ def picture_range(pictures: Any, start: int, end: int, notes: list[str]) -> tupl
         return 0.0, 255.0
     if pictures.dtype == np.uint8:
         return 0.0, 255.0
-    low, high = np.inf, -np.inf
+    found = NumberRange()
     for index in range(start, end):
-        picture = np.asarray(pictures[index])
-        finite = picture[np.isfinite(picture)]
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if low > high:
-        return 0.0, 1.0  # not one number
-    if pictures.dtype.kind == "f" and low >= 0 and high <= 1:
-        return 0.0, 1.0
-    if low >= 0 and 1 < high <= 255:
-        return 0.0, 255.0
-    notes.append(f"has {pictures.dtype} pictures, scaled by each sequence's own range")
-    return low, high if high > low else low + 1.0
+        found.add(np.asarray(pictures[index]))
+    if not found.is_conventional:
+        notes.append(f"has {pictures.dtype} pictures, scaled by each sequence's own range")
+    return found.limits()
 
 
 def to_frame(picture: Any, low: float, high: float) -> Frame:
@@ -124,8 +117,7 @@ def to_frame(picture: Any, low: float, high: float) -> Frame:
     if array.ndim == 3 and array.shape[2] not in CHANNELS:
         array = array.transpose(1, 2, 0)
     if array.dtype != np.uint8:
-        finite = np.nan_to_num(array.astype(np.float64), nan=low, posinf=high, neginf=low)
-        array = ((finite - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+        array = to_colours(array, low, high)
     if array.ndim == 2 or array.shape[2] == 1:
         array = np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
     image = Image.fromarray(np.ascontiguousarray(array[..., :3]))

@@ -11,13 +11,16 @@ from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, Entry, open_entries
 from swirl.sources.formats.content import Source
+from swirl.sources.formats.deep_pictures import decode_deep_frame, is_deep, read_numbers
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.number_range import NumberRange
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import (
     MAX_FILE_BYTES,
     PICTURE_SUFFIXES,
     Frame,
+    Size,
     decode_frame,
     is_animation,
     says_animation,
@@ -28,8 +31,8 @@ from swirl.sources.text_lines import Meter
 from swirl.sources.validation import Mark, Skipped, UnusableError
 
 PICTURE_FORMATS = (
-    "pictures (PNG, JPEG, WebP, AVIF, BMP), animations (GIF, PNG, WebP, AVIF), videos (MP4, MOV, AVI, WebM, MKV, MPEG, "
-    "TS, FLV, WMV, OGV, 3GP), or a folder or zip file of these"
+    "pictures (PNG, JPEG, WebP, AVIF, BMP, TIFF), animations (GIF, PNG, WebP, AVIF), videos (MP4, MOV, AVI, WebM, MKV, "
+    "MPEG, TS, FLV, WMV, OGV, 3GP), or a folder or zip file of these"
 )
 ABOUT_PICTURES_STEMS = frozenset({"metadata", "captions", "classes", "labels"})
 """File names, without suffix, of texts about the pictures beside them; so is a text named like a picture."""
@@ -170,12 +173,22 @@ def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
 
 
 def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipped]:
-    """The pictures of a folder, scaled to the size of the first, and those that cannot be used."""
+    """The pictures of a folder, scaled to the size of the first, and those that cannot be used.
+
+    Pictures of more than 8 bits are scaled by the range of all of them, for which they are read once more, before.
+    """
     first: Frame | None = None
     scaled: list[str] = []
-    for entry in part.entries:
+    found: NumberRange | None = None
+    for number, entry in enumerate(part.entries):
+        unread = entry.size
         try:
-            frame, scale = decode_matching_frame(entry.read(MAX_FILE_BYTES), first)
+            data = entry.read(MAX_FILE_BYTES)
+            is_deep_picture = is_deep(data)
+            if is_deep_picture:
+                found = found or measure_range(part.entries[number:], meter)
+                unread -= measured_bytes(entry)
+            frame, scale = decode_matching_frame(data, first, found.limits() if found and is_deep_picture else None)
         except UnusableError as problem:
             yield Skipped(entry.name, str(problem))
         else:
@@ -183,7 +196,11 @@ def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipp
             if scale:
                 scaled.append(entry.name)
             yield frame
-        meter.advance(entry.size)
+        meter.advance(unread)
+    if found and not found.is_conventional:
+        low, high = found.limits()
+        why = f"has pictures of more than 8 bits, scaled by the sequence's own range, {low:g} to {high:g}"
+        yield Skipped(part.name, why)
     if first and scaled:
         size = f"{first.size[0]}×{first.size[1]}"
         many = len(scaled) > 1
@@ -191,12 +208,41 @@ def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipp
         yield Skipped(summarize_names(scaled), f"{why} to {size}")
 
 
-def decode_matching_frame(data: bytes, first: Frame | None) -> tuple[Frame, bool]:
-    """Decode an image file at the size of the first frame. Returns the frame and whether its size was different."""
-    frame = decode_frame(data)
+def measure_range(entries: Sequence[Entry], meter: Meter) -> NumberRange:
+    """The range of the pictures of more than 8 bits among these; those that cannot be read are passed over."""
+    found = NumberRange()
+    for entry in entries:
+        try:
+            data = entry.read(MAX_FILE_BYTES)
+            if not is_deep(data):
+                continue
+            found.add(read_numbers(data))
+        except UnusableError:
+            pass  # named when it is read again
+        meter.advance(measured_bytes(entry))
+    return found
+
+
+def measured_bytes(entry: Entry) -> int:
+    """The bytes that count as done when the range of a picture is known."""
+    return entry.size // 2
+
+
+def decode_matching_frame(
+    data: bytes, first: Frame | None, limits: tuple[float, float] | None = None
+) -> tuple[Frame, bool]:
+    """Decode an image file at the size of the first frame. Returns the frame and whether its size was different.
+
+    `limits` are the numbers that become black and white in a picture of more than 8 bits.
+    """
+
+    def decode(size: Size | None = None) -> Frame:
+        return decode_frame(data, size) if limits is None else decode_deep_frame(data, limits, size)
+
+    frame = decode()
     if first is None or frame.size == first.size:
         return frame, False
-    return decode_frame(data, first.size), True
+    return decode(first.size), True
 
 
 def report_other_files(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:
