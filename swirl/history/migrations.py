@@ -324,8 +324,19 @@ def advised_changes(db: Database) -> None:
         db.execute(f"ALTER TABLE runs ADD COLUMN {column} TEXT")
     advice = "%start another run like this with%"
     for run_id, error in db.execute("SELECT id, error FROM runs WHERE error LIKE ?", [advice]).fetchall():
-        changes = dict(re.findall(r"\b((?:forward\.|inverse\.)?[a-z_]+)=([\w.+-]*\w)", error))
+        found = re.findall(r"\b((?:forward\.|inverse\.)?[a-z_]+)=([\w.+-]*\w)", error)
+        changes = {name: number_or_text(value) for name, value in found}
         db.execute("UPDATE runs SET advised_changes = ? WHERE id = ?", [json.dumps(changes), run_id])
+
+
+def number_or_text(value: str) -> float | str:
+    """A value from a sentence as a number if it is one."""
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
 
 
 # The names of all migrations: on an empty database, all of them are pending.
