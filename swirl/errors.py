@@ -12,7 +12,7 @@ class SwirlError(Exception):
     `advised_changes` are the settings, by name, that together let another run succeed, where the message names some.
     """
 
-    def __init__(self, message: str, advised_changes: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str = "", advised_changes: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.advised_changes = dict(advised_changes or {})
 
