@@ -7,20 +7,19 @@ import errno
 import ipaddress
 import os
 import secrets
-import signal
 import socket
 import sys
 import tempfile
 import threading
 from pathlib import Path
-from types import FrameType
 
 from swirl.errors import SwirlError, UsageError
 from swirl.paths import resolve_home as home_folder
+from swirl.processes import stop_on_signals
 from swirl.version import __version__
 
 PORT = 7860
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOPPED_EARLY = 130  # the exit code of a program that Ctrl-C ended
 PORT_ATTEMPTS = 100  # ports to try, from PORT upwards
 
 
@@ -113,7 +112,7 @@ def serve(arguments: list[str] | None = None) -> int:
             options.demo = options.demo or bool(os.environ.get("SPACE_ID"))  # a Hugging Face Space is public
             if options.demo and options.home:
                 raise UsageError("--demo uses a temporary home with a recorded run; leave --home out.")
-            _serve(options, Path(scratch) if options.demo else home_folder(options.home))
+            return _serve(options, Path(scratch) if options.demo else home_folder(options.home))
     except UsageError as error:
         print(f"launch.py: {error}", file=sys.stderr)
         return 2
@@ -121,29 +120,28 @@ def serve(arguments: list[str] | None = None) -> int:
         print(f"launch.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("The studio was stopped before it was ready.", file=sys.stderr)
-        return 130
-    return 0
+        print("The studio was stopped at once.", file=sys.stderr)
+        return STOPPED_EARLY
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Handle SIGTERM like Ctrl-C, and ignore further signals so that the studio can close properly."""
-    for stop in STOP_SIGNALS:
-        signal.signal(
-            stop, lambda number, frame: None
-        )  # not SIG_IGN: Python reports an error for a signal that is already pending
-    raise KeyboardInterrupt
-
-
-def _serve(options: argparse.Namespace, home: Path) -> None:
+def _serve(options: argparse.Namespace, home: Path) -> int:
     # Report wrong options before the slow import of Gradio.
     account = login(options.host, options.auth, options.demo)
     port = free_port(options.host, options.port)
     if options.port is None and port != PORT:
         print(f"Port {PORT} is taken; using {port}.", flush=True)
 
-    for number in STOP_SIGNALS:
-        signal.signal(number, _interrupt)
+    # A signal only sets this event. An exception in the midst of whatever happens to run could leave the database
+    # locked, or be swallowed by a library; only a second Ctrl-C takes that risk.
+    stopping = threading.Event()
+    with stop_on_signals(stopping.set, ignore_afterwards=True):
+        return _serve_until(stopping, options, home, port, account)
+
+
+def _serve_until(
+    stopping: threading.Event, options: argparse.Namespace, home: Path, port: int, account: tuple[str, str] | None
+) -> int:
+    """Start the studio and serve it until `stopping` is set; the exit code."""
     from studio import app
     from studio.server import background, browser_window
     from studio.services import inference, local_access
@@ -154,7 +152,11 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         from studio.server import demo
 
         demo.import_recorded_run(home)
+    if stopping.is_set():
+        return _stopped_early()
     studio = app.build(home, read_only=options.demo)
+    if stopping.is_set():
+        return _stopped_early()
     try:
         app.launch(studio, host=options.host, port=port, login=account, read_only=options.demo)
     except OSError as error:  # another process took the port after we checked it
@@ -174,6 +176,12 @@ def _serve(options: argparse.Namespace, home: Path) -> None:
         threading.Thread(target=inference.shared_models(home).preload_imports, daemon=True).start()
         browser_window.open_studio(address, alone=options.window)
     try:
-        background.until_interrupted(home)
+        background.until_stopped(home, stopping)
     finally:
         studio.close(verbose=False)
+    return 0
+
+
+def _stopped_early() -> int:
+    print("The studio was stopped before it was ready.", file=sys.stderr)
+    return STOPPED_EARLY

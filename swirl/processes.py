@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 import psutil
 
@@ -118,16 +119,19 @@ def spawn(arguments: list[str], log: Path) -> tuple[int, float]:
 
 
 @contextmanager
-def stop_on_signals(request_stop: Callable[[], None]) -> Iterator[None]:
+def stop_on_signals(request_stop: Callable[[], None], *, ignore_afterwards: bool = False) -> Iterator[None]:
     """Inside the block, SIGTERM and the first Ctrl-C call `request_stop`; a second Ctrl-C raises KeyboardInterrupt.
 
     A separate thread makes the request: a signal handler may interrupt a database write half-way, and a second
-    write from within it would deadlock. Outside the main thread, signal handling stays unchanged.
+    write from within it would deadlock. With `ignore_afterwards`, a process that is about to end ignores the signals
+    that come after the block. Outside the main thread, signal handling stays unchanged.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    requested, done = threading.Event(), threading.Event()
+    # A signal may interrupt the handler of another one, which of all queues and events only this one survives.
+    signals: SimpleQueue[int] = SimpleQueue()
+    done = threading.Event()
     first_signal_at = math.inf
 
     def on_signal(number: int, frame: object) -> None:
@@ -135,10 +139,10 @@ def stop_on_signals(request_stop: Callable[[], None]) -> Iterator[None]:
         if number == signal.SIGINT and time.monotonic() - first_signal_at > ECHO_SECONDS:
             raise KeyboardInterrupt
         first_signal_at = min(first_signal_at, time.monotonic())
-        requested.set()
+        signals.put(number)
 
     def wait_and_request() -> None:
-        requested.wait()
+        signals.get()
         if not done.is_set():
             request_stop()
 
@@ -149,7 +153,11 @@ def stop_on_signals(request_stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         for number, handler in previous_handlers.items():
-            signal.signal(number, handler)
+            signal.signal(number, ignore_signal if ignore_afterwards else handler)
         done.set()
-        requested.set()
+        signals.put(0)
         listener.join()
+
+
+def ignore_signal(number: int, frame: object) -> None:
+    """A handler that does nothing; with SIG_IGN, Python would report an error for a signal that is already pending."""

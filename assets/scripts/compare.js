@@ -20,6 +20,7 @@ export const mount = ({ element, server }) => {
   let kinds = {}, kind = "text"; // the kind of each collection's states, and that of the chosen one
   let options = {}, pairs = {}, notes = {}; // by kind: the checkpoints to choose from, the first pair, and a note on it
   const comparisons = lateAnswers();
+  let unloaded = []; // the sides whose checkpoint has to be loaded before it can answer
   let shown = {}; // what the page shows: the checkpoints, the collection, how many inputs
 
   const tell = (sentence) => fill(page, { problem: sentence ? errorHtml(sentence) : "" });
@@ -32,6 +33,7 @@ export const mount = ({ element, server }) => {
     if (answer.error) { tell(answer.error); return false; }
     grid.hidden = false;
     page.dataset.kind = answer.kind;
+    unloaded = answer.unloaded;
     for (const name of ["start-voting", "report"]) part(name).disabled = !answer.complete;
     fill(page, answer.parts);
     for (const side of present()) offerLook(side);
@@ -50,10 +52,11 @@ export const mount = ({ element, server }) => {
     if (!(await show())) return;
     for (const side of present()) {
       for (let first = 0, of = Infinity; first < of;) {
-        const done = of === Infinity ? "" : `: ${first} of ${of} inputs`;
-        const words = escapeHtml(`Asking ${side.toUpperCase()}${done} …`);
-        fill(page, { asking: words });
-        const growing = (html) => { if (!isLate()) fill(page, { asking: words + html }); };
+        const letter = side.toUpperCase(), begins = of === Infinity;
+        const asking = `Asking ${letter}${begins ? "" : `: ${first} of ${of} inputs`} …`;
+        const words = begins && unloaded.includes(side) ? `Loading ${letter}; the first time takes a few seconds …` : asking;
+        fill(page, { asking: escapeHtml(words), tally: noteHtml(words) });
+        const growing = (html) => { if (!isLate()) fill(page, { asking: escapeHtml(asking) + html, tally: noteHtml(asking) }); };
         const answer = await callStreaming(server, server.ask, { ...wanted, side, first, size: CHUNK }, growing);
         if (isLate()) return;
         if (answer.error) { fill(page, { tally: "", asking: "" }); return tell(answer.error); }

@@ -140,8 +140,13 @@ class ComparePage:
         return {
             "kind": "image" if now.transitions[0].state.picture else "text",
             "complete": now.is_complete,
+            "unloaded": [side for side in now.checkpoints if self.must_be_loaded(now, side)],
             "parts": now.parts(bool(request.get("disputed"))) | {"invitation": ""},
         }
+
+    def must_be_loaded(self, now: CheckpointComparison, side: str) -> bool:
+        """Whether the checkpoint of `side` must be loaded before it can answer what it has not answered yet."""
+        return now.names[side] not in self.models.loaded() and None in now.answers[side]
 
     def look(self, request: Request) -> Answer:
         """Check the actions that the checkpoint of `side` infers."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-import time
+import threading
 from pathlib import Path
 
 from studio.services.history_store import history
 from studio.services.inference import shared_models
 from swirl.errors import SwirlError
-from swirl.history import TRAINING_STATUSES
 from swirl.runs import jobs
 
 log = logging.getLogger(__name__)
@@ -26,19 +25,18 @@ def free_memory_for_new_runs(home: Path, known: set[str]) -> set[str]:
     return {run.id for run in active}
 
 
-def until_interrupted(home: Path) -> None:
-    """Look after the runs until Ctrl C or SIGTERM: mark dead ones, start queued ones, free memory for new ones."""
-    try:
-        known: set[str] = set()
-        for second in itertools.count():
-            try:
-                if second % RECONCILE_SECONDS == 0:
-                    jobs.reconcile(home)
-                known = free_memory_for_new_runs(home, known)
-            except SwirlError as error:
-                log.warning("%s", error)  # a full disk, for example; it may be freed while the studio continues
-            time.sleep(1.0)  # shorter than a run's imports, so that the GPU is free before the run needs it
-    except KeyboardInterrupt:
-        active = [run.id for run in history(home).runs() if run.status in TRAINING_STATUSES]
-        suffix = f"; {active[0]} continues training without it." if active else "."
-        print(f"The studio has stopped{suffix}")
+def until_stopped(home: Path, stopping: threading.Event) -> None:
+    """Look after the runs until `stopping` is set: mark dead ones, start queued ones, free memory for new ones."""
+    known: set[str] = set()
+    for second in itertools.count():
+        try:
+            if second % RECONCILE_SECONDS == 0:
+                jobs.reconcile(home)
+            known = free_memory_for_new_runs(home, known)
+        except SwirlError as error:
+            log.warning("%s", error)  # a full disk, for example; it may be freed while the studio continues
+        if stopping.wait(1.0):  # shorter than a run's imports, so that the GPU is free before the run needs it
+            break
+    active = history(home).training_runs()
+    suffix = f"; {active[0].id} continues training without it." if active else "."
+    print(f"The studio has stopped{suffix}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from studio.view_models.advised_settings import format_assignments
 from studio.view_models.formatting import format_bytes
-from studio.view_models.start_form import format_setting
 from studio.view_models.training_verdicts import Verdict
 from swirl.training.memory_check import MemoryFit
 
@@ -42,15 +42,10 @@ def describe_reduction(fit: MemoryFit) -> str:
     """Which settings would reduce the memory, and to how much."""
     if fit.bytes_after_changes is None:
         return "No setting reduces it; choose a smaller model or a device with more memory."
-    changes = format_assignments(fit)
+    changes = format_assignments(fit.suggested_changes)
     if fit.fits_after_changes:
         return f"Setting {changes} brings it down to {format_bytes(fit.bytes_after_changes)}."
     return (
         f"Even with {changes} it needs {format_bytes(fit.bytes_after_changes)}; choose a smaller model or a device "
         "with more memory."
     )
-
-
-def format_assignments(fit: MemoryFit) -> str:
-    """The suggested changes as NAME=VALUE: `accumulation=8, group_size=4`."""
-    return ", ".join(f"{name}={format_setting(value)}" for name, value in fit.suggested_changes.items())

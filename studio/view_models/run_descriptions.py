@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from studio.view_models.formatting import (
@@ -19,8 +18,7 @@ from studio.view_models.formatting import (
 from swirl.history import UNFINISHED_STATUSES, Run
 from swirl.models.checkpoints import short_name
 from swirl.models.precision import describe_precision
-from swirl.settings import SETTING_FIELDS, Settings
-from swirl.training.diagnostics import RESTART_PHRASE
+from swirl.settings import Settings
 
 STATUS_LABELS = {
     "queued": ("○", "waiting", ""),
@@ -94,7 +92,7 @@ def run_seconds(run: Run, now: datetime) -> float | None:
 
 
 def describe_problem(run: Run) -> tuple[str, str] | None:
-    """What went wrong with a run, as a tone and a sentence that says what to do; None if nothing did."""
+    """What went wrong with a run, or what it leaves out, as a tone and a sentence that says what to do; else None."""
     if run.status == "failed":
         return "error", run.error or "The run failed without an error message; its log may show why."
     if run.status == "stopped" and run.started is None:
@@ -102,7 +100,7 @@ def describe_problem(run: Run) -> tuple[str, str] | None:
     if run.status == "interrupted":
         why = run.error or "Its process ended without saving, because it was killed or the machine stopped."
         return "notice", f"{why} Resume continues from the last checkpoint."
-    return None
+    return ("notice", run.left_out) if run.left_out else None
 
 
 def end_notification(run: Run) -> dict[str, str]:
@@ -110,14 +108,6 @@ def end_notification(run: Run) -> dict[str, str]:
     taken = run_seconds(run, datetime.now(UTC))
     took = f"It took {format_duration(taken)}." if taken is not None else ""
     return {"title": f"{run.name}: {STATUS_LABELS[run.status][1]}", "body": run.error or took}
-
-
-def advised_changes(sentence: str) -> dict[str, str]:
-    """The settings, NAME=VALUE, that advice to restart recommends; empty for any other sentence."""
-    if RESTART_PHRASE not in sentence:
-        return {}
-    assignments = re.findall(r"\b((?:forward\.|inverse\.)?[a-z_]+)=([\w.+-]*\w)", sentence)
-    return {name: value for name, value in assignments if name.rpartition(".")[2] in SETTING_FIELDS}
 
 
 def describe_reward(settings: Settings) -> str:

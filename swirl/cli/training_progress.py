@@ -33,13 +33,14 @@ def show_training_progress(home: Path, run_id: str, out: Output) -> Iterator[Non
 def _follow_run(home: Path, run_id: str, out: Output, ended: threading.Event) -> None:
     from swirl.history import History
 
-    history, shown, warning = History(home), None, None
+    history, shown, told = History(home), None, set()
     while not ended.wait(POLL_SECONDS):
         run = history.run(run_id)
         state = (run.status, run.phase, run.phase_index, run.step, run.activity)
-        if run.warning and run.warning != warning:
-            out.print_note(f"warning: {run.warning}")
-            warning = run.warning
+        for sentence in (run.left_out, run.warning):
+            if sentence and sentence not in told:
+                out.print_note(f"warning: {sentence}")
+                told.add(sentence)
         if state == shown:
             continue
         shown = state

@@ -72,5 +72,5 @@ def place_row(sequence: StateSequence, start: Start, index: int) -> dict[str, An
     return {
         "episode": sequence.id,
         "episode_index": start.episode_index,
-        "frame_index": start.frame_index + index,
+        "frame_index": start.frame_index + index * sequence.frame_step,
     }

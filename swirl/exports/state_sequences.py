@@ -114,4 +114,6 @@ def states_record(sequence: StateSequence) -> dict[str, Any]:
 def frames_record(sequence: StateSequence, writer: FrameWriter) -> dict[str, Any]:
     """The line of a sequence of pictures, whose frames are written to the `frames.zip` of `writer`."""
     encoded = (pictures.read_picture_bytes(state.picture) for state in sequence.states if state.picture is not None)
-    return {"id": sequence.id, "frames": writer.add_sequence((data, pictures.image_suffix(data)) for data in encoded)}
+    members = writer.add_sequence((data, pictures.image_suffix(data)) for data in encoded)
+    step = {"frame_step": sequence.frame_step} if sequence.frame_step > 1 else {}
+    return {"id": sequence.id, "frames": members, **step}

@@ -5,6 +5,9 @@ sqlite-utils records the name and time of each in `_sqlite_migrations`, in the t
 
 from __future__ import annotations
 
+import json
+import re
+
 from sqlite_utils import Database, Migrations
 
 from swirl.history.metric_bins import COUNT_ALL, COUNT_NEW, FINITE
@@ -309,6 +312,31 @@ def run_computing(db: Database) -> None:
     """The number format of a run's base model, and with how many threads it computes on a CPU."""
     for column, type_name in (("precision", "TEXT"), ("threads", "INTEGER")):
         db.execute(f"ALTER TABLE runs ADD COLUMN {column} {type_name}")
+
+
+@MIGRATIONS()
+def advised_changes(db: Database) -> None:
+    """Transitions that a run leaves out, and the settings that it advises to change.
+
+    Until now these settings were found in the error's sentence, so those of earlier runs are taken from there.
+    """
+    for column in ("left_out", "advised_changes"):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {column} TEXT")
+    advice = "%start another run like this with%"
+    for run_id, error in db.execute("SELECT id, error FROM runs WHERE error LIKE ?", [advice]).fetchall():
+        found = re.findall(r"\b((?:forward\.|inverse\.)?[a-z_]+)=([\w.+-]*\w)", error)
+        changes = {name: number_or_text(value) for name, value in found}
+        db.execute("UPDATE runs SET advised_changes = ? WHERE id = ?", [json.dumps(changes), run_id])
+
+
+def number_or_text(value: str) -> float | str:
+    """A value from a sentence as a number if it is one."""
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
 
 
 # The names of all migrations: on an empty database, all of them are pending.

@@ -19,7 +19,9 @@ class Run:
 
     `seconds_left` and `share_done` (0 to 1, by time) count all that the run still has to do; `activity` says in words
     what it does between its steps. `precision` is the number format of the base model, `threads` how many compute on a
-    CPU. `parent` is the run it was started from, if any; `tags` are in alphabetical order.
+    CPU. `left_out` says which transitions are too long for it, if they are many; `advised_changes` are the settings, by
+    name, with which another run would do better, as `error` or else `left_out` says. `parent` is the run it was started
+    from, if any; `tags` are in alphabetical order.
     """
 
     id: str
@@ -43,6 +45,8 @@ class Run:
     threads: int | None
     error: str | None
     warning: str | None
+    left_out: str | None
+    advised_changes: dict[str, Any]
     parent: str | None
     created: str
     started: str | None

@@ -25,6 +25,7 @@ SELECT_RUNS_SQL = (
     "(SELECT json_group_array(tag) FROM tags WHERE tags.run = runs.id) "
     f"FROM (SELECT * FROM runs WHERE {VISIBLE}) AS runs LEFT JOIN notes ON notes.run = runs.id"
 )
+JSON_COLUMNS = frozenset({"settings", "advised_changes"})
 CHANGEABLE = frozenset(RUN_COLUMNS) - {"id", "created"}
 ROWS_PER_TRANSACTION = 20_000
 
@@ -92,8 +93,8 @@ class Runs(Store):
         status = columns.get("status")
         if "status" in columns and status not in RUN_STATUSES:
             raise ValueError(f"{status!r} is not a status of a run")
-        if "settings" in columns:
-            columns["settings"] = json.dumps(columns["settings"])
+        for name in JSON_COLUMNS & columns.keys():
+            columns[name] = json.dumps(columns[name] or {})
         assignments = [f"{column} = :{column}" for column in columns]
         if status == "running" and "started" not in columns:
             assignments.append("started = coalesce(started, :now)")
@@ -246,7 +247,8 @@ def as_run(row: tuple[Any, ...]) -> Run:
     """A row of SELECT_RUNS_SQL as a Run."""
     values = dict(zip(RUN_COLUMNS, row[:-2], strict=True))
     values["name"] = values["name"] or values["id"]
-    values["settings"] = json.loads(values["settings"])
+    for name in JSON_COLUMNS:
+        values[name] = json.loads(values[name] or "{}")
     return Run(**values, note=row[-2], tags=tuple(sorted(json.loads(row[-1]))))
 
 

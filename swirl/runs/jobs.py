@@ -19,7 +19,7 @@ from pathlib import Path
 
 from swirl import devices, processes
 from swirl.errors import SwirlError
-from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History
+from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History, Status
 from swirl.runs import scheduler
 from swirl.runs.archive.deletion import delete_run
 from swirl.runs.scheduler import is_alive, run_folder
@@ -83,7 +83,8 @@ def resume(home: Path, run_id: str, *, detach: bool = True) -> None:
         if not folder.is_dir():
             raise SwirlError(f"The folder {folder} was deleted, so run {run_id} cannot be resumed; start a new run.")
         history.clear_requests(run_id, "stop")
-        history.update_run(run_id, status="queued", error=None, finished=None, pid=None, pid_started=None, device=None)
+        columns = dict.fromkeys(("error", "advised_changes", "finished", "pid", "pid_started", "device"))
+        history.update_run(run_id, status="queued", **columns)
         history.move_to_queue_end(run_id)
         if detach:
             scheduler.launch_next(history, home)
@@ -161,17 +162,18 @@ def train_in_foreground(home: Path, run_id: str) -> None:
     with scheduler.locked_history(home):  # otherwise a simultaneous stop request could mark the ended run as stopping
         history.clear_requests(run_id, "stop")
         history.clear_requests(run_id, "sample")
-        history.update_run(run_id, status=status, error=error, activity=None, pid=None, pid_started=None)
+        scheduler.record_end(history, run_id, status, error)
         scheduler.launch_next(history, home)
 
 
-def _train(home: Path, run_id: str) -> tuple[str, str | None]:
-    """Train and return the run's new status, with the reason if it failed."""
+def _train(home: Path, run_id: str) -> tuple[Status, SwirlError | None]:
+    """Train and return the run's new status, with the error if it failed."""
     path = run_folder(home, run_id) / "log.txt"
     try:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
-        return "failed", f"The log {path} cannot be written ({error.strerror}); check its permissions and its disk."
+        why = f"The log {path} cannot be written ({error.strerror}); check its permissions and its disk."
+        return "failed", SwirlError(why)
     with _logging_to(handler):
         try:
             devices.restrict_to_gpu(History(home).run(run_id).device)
@@ -181,13 +183,15 @@ def _train(home: Path, run_id: str) -> tuple[str, str | None]:
             return train(home, run_id, SelectionScorer), None
         except SwirlError as error:
             log.error("%s", error)
-            return "failed", str(error)
+            return "failed", error
         except Exception as error:
             log.exception("Training failed.")
             if disk_is_full(home, error):
-                return "failed", f"The disk that holds {home} is full; free some space, then resume the run."
+                return "failed", SwirlError(
+                    f"The disk that holds {home} is full; free some space, then resume the run."
+                )
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
-            return "failed", f"{reason} (the traceback is in {path})"
+            return "failed", SwirlError(f"{reason} (the traceback is in {path})")
 
 
 def disk_is_full(home: Path, error: Exception) -> bool:

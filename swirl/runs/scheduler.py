@@ -12,14 +12,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from swirl import devices, processes
 from swirl.errors import SwirlError
-from swirl.history import History, Run
+from swirl.history import History, Run, Status
 from swirl.runs import distributed
-from swirl.training.diagnostics import killed_advice
+from swirl.training.diagnostics import killed_error
 
 LOCK_SECONDS = 60.0
 
@@ -55,9 +56,17 @@ def mark_interrupted_runs(history: History) -> list[str]:
     for run in dead:
         history.clear_requests(run.id, "stop")
         history.clear_requests(run.id, "sample")
-        why = killed_advice(run, devices.memory_usage()[1])
-        history.update_run(run.id, status="interrupted", error=why, activity=None, pid=None, pid_started=None)
+        killed = killed_error(run, devices.memory_usage()[1])
+        record_end(history, run.id, "interrupted", killed)
     return [run.id for run in dead]
+
+
+def record_end(history: History, run_id: str, status: Status, error: SwirlError | None) -> None:
+    """Record the status in which a run's process has ended, and the error, if any, with the changes that it advises."""
+    columns: dict[str, Any] = {"status": status, "error": None, "activity": None, "pid": None, "pid_started": None}
+    if error is not None:
+        columns |= {"error": str(error), "advised_changes": error.advised_changes}
+    history.update_run(run_id, **columns)
 
 
 def launch_next(history: History, home: Path) -> None:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import gc
 import logging
-import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median_high
 
 from transformers import PrinterCallback, Trainer, set_seed
 
-from swirl.errors import SwirlError, UsageError
+from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
@@ -30,9 +28,10 @@ from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
 from swirl.states import LabelledTransition, Transition
 from swirl.training.critic_verdicts import critic_verdict, reward_divergence_warning
-from swirl.training.diagnostics import is_out_of_memory, memory_advice
+from swirl.training.diagnostics import is_out_of_memory, memory_error
 from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.held_out import HeldOutScorer, MakeScorer, headline
+from swirl.training.lengths import LeftOut, drop_too_long
 from swirl.training.on_demand_samples import OnDemandSampler
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
@@ -90,7 +89,9 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     with explain_out_of_memory(settings, None, history.run(run_id).device or settings.device):
         precision = precision_for_run(history, run_id, settings)
         world = load_trainable_model(home, settings, saved or (done[-1] if done else None), precision)
-        transitions = filter_by_length(world, transitions, settings)
+        transitions, left_out = drop_too_long(world, transitions, settings)
+    if is_main_process:
+        record_left_out(history, run_id, left_out)
     scorer = make_scorer(home, settings.data, settings.held_out)
     clock = RunClock(phases, settings, len(scorer.transitions), len(transitions))
     for seconds in history.latest_values(run_id, SCORING_TIME, 1):
@@ -126,7 +127,7 @@ def explain_out_of_memory(settings: Settings, kind: str | None, device: str) -> 
         if not is_out_of_memory(error):
             raise
         log.warning("Out of memory: %s", str(error).partition("\n")[0])
-        raise SwirlError(memory_advice(settings, kind, device)) from error
+        raise memory_error(settings, kind, device) from error
 
 
 # --- the start of a run ---------------------------------------------------------------------------------------
@@ -159,45 +160,14 @@ def training_transitions(home: Path, settings: Settings) -> list[Transition]:
     return transitions
 
 
-def filter_by_length(world: WorldModel, transitions: list[Transition], settings: Settings) -> list[Transition]:
-    """The transitions that fit the token limits; logs how many are left out. Raises UsageError if none fits."""
-    world.codec.prepare([state for t in transitions for state in (t.state, t.next_state)])
-    kept, states, prompts = [], [], []
-    for transition in transitions:
-        states.append(max(len(world.state_completion(s)) for s in (transition.state, transition.next_state)))
-        prompts.append(len(world.layout.inverse_prompt(transition.state, transition.next_state)))
-        is_short = prompts[-1] + settings.max_action_tokens <= settings.max_prompt_tokens
-        if states[-1] <= settings.max_state_tokens and is_short:
-            kept.append(transition)
-    if len(kept) < len(transitions):
-        advice = describe_lengths(states, [length + settings.max_action_tokens for length in prompts], settings)
-        if not kept:
-            raise UsageError(f"No transition of {settings.data!r} is short enough for this run: {advice}.")
-        log.warning(
-            "%d of %d transitions are too long and are left out: %s",
-            len(transitions) - len(kept),
-            len(transitions),
-            advice,
-        )
-    return kept
-
-
-def describe_lengths(states: Sequence[int], prompts: Sequence[int], settings: Settings) -> str:
-    """How long states are, and the limits that take 95 % of the transitions.
-
-    `states` are the tokens of the longer state of each transition, `prompts` those of a prompt with an action.
-    """
-    needed = {
-        name: limit
-        for name, lengths in (("max_state_tokens", states), ("max_prompt_tokens", prompts))
-        if (limit := sorted(lengths)[math.ceil(0.95 * len(lengths)) - 1]) > getattr(settings, name)
-    }
-    change = " and ".join(f"{name}={limit}" for name, limit in needed.items())
-    return (
-        f"states have from {min(states)} to {max(states)} tokens, half of them at most {median_high(states)}, and "
-        f"max_state_tokens={settings.max_state_tokens}, max_prompt_tokens={settings.max_prompt_tokens}; "
-        + (f"{change} takes 95 % of them" if change else "these limits take 95 % of them")
-    )
+def record_left_out(history: History, run_id: str, left_out: LeftOut | None) -> None:
+    """Log which transitions are left out; store it with the run if other limits would take many more of them."""
+    if left_out is not None:
+        log.warning(left_out.sentence)
+    if left_out is None or not left_out.suggested_limits:
+        history.update_run(run_id, left_out=None)
+    else:
+        history.update_run(run_id, left_out=left_out.sentence, advised_changes=left_out.suggested_limits)
 
 
 def completed_checkpoints(home: Path, history: History, run_id: str) -> list[Path]:

@@ -28,7 +28,7 @@ from visitor import Visitor
 from studio.serve import PORT
 from swirl.processes import current_process
 from swirl.settings import Settings
-from swirl.training.diagnostics import memory_advice
+from swirl.training.diagnostics import memory_error
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -112,7 +112,8 @@ def test_memory_is_freed_when_asked(visit: Callable[..., Visitor]) -> None:
 def test_memory_that_ran_out_is_shown_with_advice(studio: StudioServer, visit: Callable[..., Visitor]) -> None:
     settings = Settings(group_size=8)
     run = studio.history.create_run(preset=None, settings=settings.to_dict())
-    studio.history.update_run(run, status="failed", error=memory_advice(settings, "forward", "cuda:0"))
+    error = memory_error(settings, "forward", "cuda:0")
+    studio.history.update_run(run, status="failed", error=str(error), advised_changes=error.advised_changes)
     page = visit().open(f"/train?run={run}")
     expect_status(page, "failed")
     expect(page.locator(".run-view")).to_contain_text("start another run like this with accumulation=4 (now 1;")

@@ -132,6 +132,13 @@ def test_it_joins_with_lerobot_data(tmp_path: Path) -> None:
     assert list(merged["observation.state"][3]) == [1.0, 1.0]
 
 
+def test_actions_of_every_third_frame_stand_at_their_frames(tmp_path: Path) -> None:
+    thinned = StateSequence("episode-4", episode("", 3).states, frame_step=3)
+    write_latent_actions(tmp_path / "a.parquet", [thinned], inferred("go", "stop"))
+    rows = pq.read_table(tmp_path / "a.parquet").to_pylist()
+    assert [(row["frame_index"], row["latent_action"]) for row in rows] == [(0, "go"), (3, "stop"), (6, None)]
+
+
 def test_the_library_writes_actions_of_its_pairs(home: Path, tmp_path: Path) -> None:
     texts = load_collection("texts", home=home)
     texts.export_actions(tmp_path / "x.parquet", inferred("one", "two", "three"))

@@ -168,3 +168,31 @@ def test_deleting_a_run_deletes_its_rows_everywhere(history: History, tmp_path: 
         assert owners <= {kept}, table
     connection.close()
     assert history.run(child).parent is None
+
+
+def test_advised_changes_are_kept_as_values(history: History) -> None:
+    run_id = new_run(history)
+    assert history.run(run_id).advised_changes == {}
+    changes = {"forward.reward_clamp": None, "learning_rate": 2e-05, "max_state_tokens": 900}
+    history.update_run(run_id, status="failed", error="It failed.", advised_changes=changes)
+    assert history.run(run_id).advised_changes == changes
+    history.update_run(run_id, advised_changes=None)
+    assert history.run(run_id).advised_changes == {}
+
+
+def test_a_history_of_an_earlier_version_gets_its_advice_from_the_sentences(history: History) -> None:
+    advised, other = new_run(history), new_run(history)
+    history.update_run(
+        advised,
+        status="failed",
+        error="Out of memory in the forward phase on cpu: start another run like this with forward.accumulation=4 (now "
+        "1; same result); otherwise lower group_size (2), batch_size (4).",
+    )
+    history.update_run(other, status="failed", error="The learning_rate=3 is out of range; it takes a number.")
+    with history._writing() as db:
+        db.execute("ALTER TABLE runs DROP COLUMN left_out")
+        db.execute("ALTER TABLE runs DROP COLUMN advised_changes")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'advised_changes'")
+    later = History(history.home)
+    assert later.run(advised).advised_changes == {"forward.accumulation": 4}
+    assert later.run(other).advised_changes == {}

@@ -49,7 +49,9 @@ def make_run(home: Path, **more: object) -> str:
     (folder / "log.txt").write_text("phase 0\n", encoding="utf-8")
     (folder / "trainer").mkdir()
     (folder / "trainer" / "optimizer.pt").write_bytes(b"a pickle")
-    history.update_run(run, status="finished")
+    history.update_run(
+        run, status="finished", left_out="Much.", advised_changes={"max_state_tokens": 900, "beta": None}
+    )
     return run
 
 

@@ -49,6 +49,7 @@ def test_cameras_steps_and_an_overhang(tmp_path: Path, home: Path) -> None:
     options = ImportOptions(camera="wrist", every=2)
     import_collection(home, folder, options=options)
     assert numbers(home, "arm") == {"episode-0": [0, 2, 4], "episode-1": [6, 8, 10]}
+    assert [sequence.frame_step for sequence in load_sequences(home, "arm")] == [2, 2]
     assert load_true_actions(home, "arm") == {}
     with pytest.raises(SwirlError, match="has no camera 'back'; it has front, wrist"):
         import_collection(home, folder, options=ImportOptions(camera="back"))

@@ -21,10 +21,13 @@ CHOSEN = {"a": "", "b": "", "c": "", "d": "", "data": "household", "count": "12"
 
 def test_two_checkpoints_are_asked_about_the_same_transitions(home: Path, loaded: list) -> None:
     page = ComparePage(home)
-    waiting = page.show(BOTH)["parts"]
+    answer = page.show(BOTH)
+    waiting = answer["parts"]
+    assert answer["unloaded"] == ["a", "b"]
     assert "not asked yet" in waiting["rows"] and "Asking them" in waiting["tally"]
     asked = page.ask({**BOTH, "side": "a", "first": 0, "size": 4})
     assert asked["done"] == min(4, asked["of"])
+    assert page.show(BOTH)["unloaded"] == ["b"]
     for side in ("a", "b"):
         page.ask({**BOTH, "side": side, "first": 0, "size": 12})
     assert [model.name for model in loaded] == ["first", "second"]

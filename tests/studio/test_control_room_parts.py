@@ -16,7 +16,6 @@ from studio.services.history_store import history
 from studio.services.inference import Models, shared_models
 from studio.view_models.machine_meters import machine_meters, summarize_load
 from studio.view_models.memory_verdict import memory_verdict
-from studio.view_models.run_descriptions import advised_changes
 from studio.view_models.start_form import field_values
 from studio.view_models.timeline import PhaseBand
 from swirl import devices, processes
@@ -24,7 +23,7 @@ from swirl.devices import Gpu, MachineLoad
 from swirl.models.memory_estimate import MemoryEstimate
 from swirl.settings import Settings
 from swirl.training import memory_check
-from swirl.training.diagnostics import memory_advice
+from swirl.training.diagnostics import memory_error
 from swirl.training.memory_check import MemoryFit
 
 GIGABYTE = 10**9
@@ -87,12 +86,12 @@ def test_the_end_of_a_watched_run_is_reported(home: Path) -> None:
 def test_a_failure_with_advice_links_to_the_advised_run(home: Path) -> None:
     settings = Settings()
     run = queued(home)
-    sentence = memory_advice(settings, "forward", "cpu")
-    history(home).update_run(run, status="failed", error=sentence)
+    error = memory_error(settings, "forward", "cpu")
+    history(home).update_run(run, status="failed", error=str(error), advised_changes=error.advised_changes)
     failed = history(home).run(run)
     parts = header_parts(failed, settings, [], sequences=None, step_seconds=None, now=datetime.now(UTC))
     assert f"train?new=1&amp;from={run}&amp;set=accumulation=4" in parts["trouble"]
-    assert advised_changes("The learning_rate=3 is out of range; it takes a number.") == {}
+    assert "Start another run with accumulation=4" in parts["trouble"]
     opened = start_form.initial_form(home, {"from": run, "set": "accumulation=4"})
     assert opened["values"]["accumulation"] == "4"
 
@@ -113,7 +112,8 @@ def test_a_run_that_does_not_fit_gets_settings_that_help(home: Path, monkeypatch
     verdict = memory_verdict(fit)
     assert (verdict.tone, verdict.claim) == ("wrong", "Too large for this machine")
     assert "Setting accumulation=8 brings it down to 40.0 GB." in verdict.reason.translate(PLAIN)
-    assert "data-use" in start_form.apply_fit_button(fit) and start_form.apply_fit_button(None) == ""
+    assert "Set accumulation=8</button>" in start_form.apply_fit_button(fit)
+    assert start_form.apply_fit_button(None) == ""
     assert memory_verdict(None).claim == "Not known yet whether it fits"
     monkeypatch.setattr(devices, "memory_usage", lambda: (GIGABYTE, 2 * GIGABYTE))
     checked = start_form.check_form(home, {"values": field_values(Settings(data="walks", batch_size=512))})

@@ -7,14 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sqlite_utils import Database
 
-from studio import serve
+from studio import app, serve
 from studio.serve import free_port, is_local, login
 from swirl.errors import SwirlError, UsageError
+from swirl.history import store
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +79,56 @@ def test_exit_codes(taken: int, capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert serve.serve(["--home", str(tmp_path), "--port", "0"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2 and all(line.startswith("launch.py: ") for line in said)
+
+
+@pytest.fixture
+def quick_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The studio without its pages; the signal handlers are as before afterwards."""
+    closing = SimpleNamespace(close=lambda verbose: None)
+    monkeypatch.setattr(app, "build", lambda home, read_only: closing)
+    monkeypatch.setattr(app, "launch", lambda studio, **options: None)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_does_not_interrupt_a_use_of_the_database(
+    quick_app: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:
+    begun, done = [], []
+
+    def enable_wal(db: Database) -> None:
+        begun.append(db)
+        os.kill(os.getpid(), number)
+        original(db)
+        done.append(db)
+
+    original = store.enable_wal
+    monkeypatch.setattr(store, "enable_wal", enable_wal)
+    assert serve.serve(["--home", str(tmp_path), "--no-browser"]) == 0
+    assert begun == done != [] and "The studio has stopped." in capsys.readouterr().out
+
+
+def test_a_signal_during_the_start_ends_it(
+    quick_app: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launched = []
+
+    def build(home: Path, read_only: bool) -> SimpleNamespace:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1.0)  # so that the thread that hears of the signal has its turn
+        return SimpleNamespace(close=lambda verbose: None)
+
+    monkeypatch.setattr(app, "build", build)
+    monkeypatch.setattr(app, "launch", lambda studio, **options: launched.append(studio))
+    assert serve.serve(["--home", str(tmp_path), "--no-browser"]) == 130
+    assert not launched and "stopped before it was ready" in capsys.readouterr().err
 
 
 @pytest.mark.slow

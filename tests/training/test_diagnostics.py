@@ -15,7 +15,7 @@ from swirl.history import History, Run
 from swirl.runs import jobs
 from swirl.runs.scheduler import run_folder
 from swirl.settings import Settings
-from swirl.training.diagnostics import DivergenceDetector, DivergenceError, killed_advice, memory_advice
+from swirl.training.diagnostics import DivergenceDetector, DivergenceError, killed_error, memory_error
 from swirl.training.rollouts import RolloutSampler
 from swirl.training.schedule import PlannedPhase
 
@@ -67,6 +67,7 @@ def test_memory_that_runs_out_names_the_settings(
         "Out of memory in the forward phase on cpu: start another run like this with accumulation=4 (now 1; same "
         "result); otherwise lower group_size (2), batch_size (4), max_state_tokens (48)."
     )
+    assert run.advised_changes == {"accumulation": 4}
     assert "Traceback" not in (run_folder(tmp_path, run.id) / "log.txt").read_text()
 
 
@@ -83,23 +84,28 @@ def test_a_learning_rate_that_diverges_ends_in_advice(tmp_path: Path) -> None:
 
 def test_the_advice_fits_the_phase_and_its_overrides() -> None:
     settings = Settings().replace({"forward.batch_size": 6, "forward.accumulation": 2, "precision": "bfloat16"})
-    said = memory_advice(settings, "forward", "cuda:0")
+    error = memory_error(settings, "forward", "cuda:0")
+    said = str(error)
     assert "with forward.accumulation=8 (now 2; same result); otherwise" in said and "precision 4bit" in said
-    assert "with group_size=4 (now 8); otherwise lower batch_size (1), " in memory_advice(
-        Settings(batch_size=1, accumulation=8), "inverse", "cpu"
+    assert error.advised_changes == {"forward.accumulation": 8}
+    assert "with group_size=4 (now 8); otherwise lower batch_size (1), " in str(
+        memory_error(Settings(batch_size=1, accumulation=8), "inverse", "cpu")
     )
-    assert "warm_up_batch_size=8 (now 16)" in memory_advice(settings, "warm-up", "cpu")
-    assert "does not fit into the memory of cuda:0" in memory_advice(settings, None, "cuda:0")
+    assert "warm_up_batch_size=8 (now 16)" in str(memory_error(settings, "warm-up", "cpu"))
+    loading = memory_error(settings, None, "cuda:0")
+    assert "does not fit into the memory of cuda:0" in str(loading)
+    assert loading.advised_changes == {"precision": "4bit"}
+    assert memory_error(settings, None, "cpu").advised_changes == {}
 
 
 def test_a_process_killed_for_its_memory_is_told_so(tmp_path: Path) -> None:
     history = History(tmp_path)
     run_id = history.create_run(preset=None, settings=Settings().to_dict())
     history.update_run(run_id, status="interrupted", device="cpu", memory_bytes=13_000_000_000, phase="inverse")
-    said = killed_advice(history.run(run_id), 16_000_000_000)
-    assert said is not None and said.startswith("Its process was killed while it held 13.0 of 16.0 GB")
-    assert "accumulation=4" in said
-    assert killed_advice(history.run(run_id), 64_000_000_000) is None
+    error = killed_error(history.run(run_id), 16_000_000_000)
+    assert error is not None and str(error).startswith("Its process was killed while it held 13.0 of 16.0 GB")
+    assert "accumulation=4" in str(error) and error.advised_changes == {"accumulation": 4}
+    assert killed_error(history.run(run_id), 64_000_000_000) is None
 
 
 def detector(kind: str = "forward", **changes: Any) -> DivergenceDetector:
@@ -113,8 +119,9 @@ def test_what_is_no_number_ends_a_phase(name: str, value: float) -> None:
         DivergenceError, match=r"forward phase became NaN or infinite at step 7: .* learning_rate=2e-05 \(now 0\.0001\)"
     ):
         detector().check(7, {"loss": 0.1, "grad_norm": 1.0} | {name: value})
-    with pytest.raises(DivergenceError, match=r"warm_up_learning_rate=4e-06"):
+    with pytest.raises(DivergenceError, match=r"warm_up_learning_rate=4e-06") as caught:
         detector("warm-up").check(7, {name: value})
+    assert caught.value.advised_changes == {"warm_up_learning_rate": 4e-06}
 
 
 def test_a_distance_that_explodes_ends_a_phase_and_a_single_leap_does_not() -> None:
@@ -140,9 +147,10 @@ def test_rewards_that_all_stand_at_the_clamp_end_a_phase() -> None:
     looking = detector()
     for step in range(30):  # at the clamp, but some groups differ, so there is something to learn from
         looking.check(step, {"reward": -10.0, "zero_variance": 0.9})
-    with pytest.raises(DivergenceError, match=r"received the clamped reward, -10, .* reward_clamp=none"):
+    with pytest.raises(DivergenceError, match=r"received the clamped reward, -10, .* reward_clamp=none") as caught:
         for step in range(30, 45):
             looking.check(step, {"reward": -10.0, "zero_variance": 1.0})
+    assert caught.value.advised_changes == {"reward_clamp": None}
 
 
 def weights(home: Path, run: Run) -> list[str]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
 import pytest
 
 from swirl.errors import UsageError
+from swirl.history import History
 from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
+from swirl.runs import jobs
 from swirl.settings import Settings
+from swirl.sources.collections.importing import import_collection
 from swirl.states import State, Transition
-from swirl.training.loop import describe_lengths, filter_by_length
+from swirl.training.length_check import check_lengths, tokenizer_folder
+from swirl.training.lengths import TransitionLengths, drop_too_long, measure_lengths
+from swirl.training.loop import record_left_out, training_transitions
 
 
 @pytest.fixture(scope="module")
@@ -20,34 +26,95 @@ def world(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> WorldMod
     return load_world_model(tmp_path_factory.mktemp("home"), str(tiny_base), "cpu", "float32")
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with the collection `talk`, whose states have from 5 to 43 words."""
+    source = tmp_path / "talk.jsonl"
+    rows = [{"id": f"s{i}", "states": ["hall " * (n + 5), "hall " * n + "lit"]} for i, n in enumerate(range(40))]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    import_collection(tmp_path / "home", source, "talk")
+    return tmp_path / "home"
+
+
 def transitions(*lengths: int) -> list[Transition]:
     """Transitions whose states have about so many words."""
     return [Transition("s", i, State("hall " * n + "lit"), State("hall " * n)) for i, n in enumerate(lengths)]
 
 
-def test_the_message_names_the_lengths_and_a_limit_that_works(world: WorldModel) -> None:
+def test_the_error_names_the_lengths_and_a_limit_that_works(world: WorldModel) -> None:
     rows = transitions(*range(40, 60))
     settings = Settings().replace({"data": "talk", "max_state_tokens": 16})
     with pytest.raises(UsageError, match="No transition of 'talk' is short enough") as caught:
-        filter_by_length(world, rows, settings)
+        drop_too_long(world, rows, settings)
     sentence = str(caught.value)
     longest = [len(world.state_completion(row.state)) for row in rows]
     assert f"from {min(longest)} to {max(longest)} tokens" in sentence
     limit = sorted(longest)[18]
     assert f"max_state_tokens={limit} takes 95 % of them" in sentence
-    assert len(filter_by_length(world, rows, settings.replace({"max_state_tokens": limit}))) == 19
+    assert caught.value.advised_changes == {"max_state_tokens": limit}
+    kept, left_out = drop_too_long(world, rows, settings.replace(caught.value.advised_changes))
+    assert len(kept) == 19 and left_out is not None
+    assert (left_out.too_long, left_out.total, left_out.suggested_limits) == (1, 20, {})
 
 
-def test_what_is_left_out_is_logged_with_the_limit(world: WorldModel, caplog: pytest.LogCaptureFixture) -> None:
-    settings = Settings().replace({"data": "talk", "max_state_tokens": 64})
+def test_what_is_left_out_is_logged_and_stored_with_the_limit(
+    world: WorldModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, history = Settings().replace({"data": "talk", "max_state_tokens": 64}), History(tmp_path)
+    run_id = history.create_run(preset=None, settings=settings.to_dict())
+    kept, left_out = drop_too_long(world, transitions(5, 200), settings)
     with caplog.at_level(logging.WARNING):
-        assert len(filter_by_length(world, transitions(5, 200), settings)) == 1
+        record_left_out(history, run_id, left_out)
+    assert len(kept) == 1
     assert "1 of 2 transitions are too long" in caplog.text and "takes 95 % of them" in caplog.text
+    run = history.run(run_id)
+    assert left_out is not None and run.left_out == left_out.sentence
+    assert run.advised_changes == left_out.suggested_limits != {}
     caplog.clear()
-    assert len(filter_by_length(world, transitions(5, 6), settings)) == 2
-    assert caplog.text == ""
+    kept, left_out = drop_too_long(world, transitions(5, 6), settings)
+    record_left_out(history, run_id, left_out)
+    assert len(kept) == 2 and left_out is None
+    assert caplog.text == "" and history.run(run_id).left_out is None
+
+
+def test_few_that_are_left_out_are_no_matter_for_the_run(world: WorldModel, tmp_path: Path) -> None:
+    settings, history = Settings().replace({"data": "talk", "max_state_tokens": 64}), History(tmp_path)
+    run_id = history.create_run(preset=None, settings=settings.to_dict())
+    record_left_out(history, run_id, drop_too_long(world, transitions(*[5] * 39, 200), settings)[1])
+    run = history.run(run_id)
+    assert (run.left_out, run.advised_changes) == (None, {})
 
 
 def test_both_limits_are_named_where_both_are_too_low() -> None:
     settings = Settings().replace({"max_state_tokens": 16, "max_prompt_tokens": 32})
-    assert "max_state_tokens=40 and max_prompt_tokens=90 takes 95 %" in describe_lengths([30, 40], [70, 90], settings)
+    lengths = TransitionLengths([30, 40], [70, 90])
+    assert "max_state_tokens=40 and max_prompt_tokens=90 takes 95 %" in lengths.describe(settings)
+    assert lengths.suggest_limits(settings) == {"max_state_tokens": 40, "max_prompt_tokens": 90}
+
+
+def test_a_failed_run_keeps_the_limits_that_let_another_one_start(home: Path, tiny_base: Path) -> None:
+    settings = Settings(model=str(tiny_base), data="talk", max_state_tokens=2, device="cpu")
+    run_id = jobs.create_foreground_run(home, preset=None, settings=settings)
+    jobs.train_in_foreground(home, run_id)
+    run = History(home).run(run_id)
+    assert run.status == "failed" and run.error is not None and "is short enough" in run.error
+    assert set(run.advised_changes) == {"max_state_tokens"} and run.advised_changes["max_state_tokens"] > 2
+
+
+def test_the_check_before_the_start_counts_as_the_run_does(home: Path, tiny_base: Path) -> None:
+    for model in (str(tiny_base), "tiny-household"):
+        settings = Settings(model=model, data="talk", max_state_tokens=20)
+        tokenizer = tokenizer_folder(home, settings)
+        assert tokenizer is not None
+        found = check_lengths(home, settings, tokenizer)
+        world = load_world_model(home, model, "cpu", "float32")
+        rows = training_transitions(home, settings)
+        lengths = measure_lengths(world, rows, settings)
+        assert found is not None and found.lengths == lengths.describe(settings)
+        assert (found.too_long, found.total) == (lengths.fits(settings).count(False), len(rows))
+        assert check_lengths(home, settings.replace({"max_state_tokens": max(lengths.states)}), tokenizer) is None
+
+
+def test_the_check_is_left_to_the_run_where_it_has_no_tokenizer(home: Path) -> None:
+    assert tokenizer_folder(home, Settings(model="tiny-blocks", data="blocks")) is None
+    assert tokenizer_folder(home, Settings(model="Qwen/Qwen2.5-0.5B-Instruct", data="talk")) is None

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from studio.components.shared.html import escape
 from studio.components.train.phase_bar import phase_bar
 from studio.view_models import run_descriptions
+from studio.view_models.advised_settings import describe_limits, format_assignments
 from studio.view_models.timeline import PhaseBand
 from swirl.history import Run
 from swirl.settings import Settings
@@ -104,8 +105,8 @@ def _trouble(run: Run) -> str:
         return ""
     tone, sentence = problem
     log = '<button type="button" class="button-link" data-do="log">Show the log</button>' if tone == "error" else ""
-    changes = ",".join(f"{name}={value}" for name, value in run_descriptions.advised_changes(sentence).items())
+    changes = format_assignments(run.advised_changes, ",")
     address = f"train?new=1&from={quote(run.id)}&set={quote(changes, safe='=.,')}"
-    label = f"Start another run with {escape(changes)}"
+    label = escape(describe_limits(run.advised_changes) or f"Start another run with {changes}")
     retry = f'<p><a class="button" href="{escape(address)}">{label}</a></p>' if changes else ""
     return f'<p class="{"error" if tone == "error" else "notice"}">{escape(sentence)} {log}</p>{retry}'

@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -20,9 +21,11 @@ from studio.components.train.run_updates import active_run
 from studio.components.train.setting_field import NO_PHASE_VALUES, error_line, setting_field
 from studio.services.history_store import history
 from studio.services.inference import shared_models
+from studio.view_models.advised_settings import describe_limits, format_assignments
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
 from studio.view_models.formatting import pluralize
-from studio.view_models.memory_verdict import format_assignments, memory_verdict
+from studio.view_models.length_verdict import earlier_run_verdict, length_verdict
+from studio.view_models.memory_verdict import memory_verdict
 from studio.view_models.preset_fit import preset_obstacles
 from studio.view_models.run_descriptions import describe_method
 from studio.view_models.start_form import (
@@ -45,6 +48,7 @@ from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import PER_PHASE, Settings, parse_assignment
+from swirl.training.length_check import check_lengths, tokenizer_folder
 from swirl.training.memory_check import MemoryFit, check_memory
 from swirl.training.text_check import check_states, describe_loss
 
@@ -201,7 +205,9 @@ def check_form(home: Path, request: Request) -> Answer:
     if "model" not in errors and "data" not in errors:
         fit = check_memory(home, settings)
         verdicts.append(memory_verdict(fit))
-        fitting = apply_fit_button(fit)
+        length, limits = check_length(home, past, settings)
+        verdicts += [length] if length else []
+        fitting = apply_fit_button(fit) + use_button(limits, describe_limits(limits))
         verdicts.append(start_verdict(past, settings))
         loss = check_states(home, settings)
         if loss is not None:
@@ -228,11 +234,24 @@ def apply_fit_button(fit: MemoryFit | None) -> str:
     """The button that applies the settings which make a run fit; empty if none are needed or none help."""
     if fit is None or not fit.fits_after_changes:
         return ""
-    changes = json.dumps({name: format_setting(value) for name, value in fit.suggested_changes.items()})
-    return (
-        f'<button type="button" class="button" data-use="{escape(changes)}">Set '
-        f"{escape(format_assignments(fit))}</button>"
-    )
+    return use_button(fit.suggested_changes, f"Set {format_assignments(fit.suggested_changes)}")
+
+
+def use_button(changes: Mapping[str, Any], label: str) -> str:
+    """A button that puts changed settings into the form's fields; empty if there are none."""
+    if not changes:
+        return ""
+    values = json.dumps({name: format_setting(value) for name, value in changes.items()})
+    return f'<button type="button" class="button" data-use="{escape(values)}">{escape(label)}</button>'
+
+
+def check_length(home: Path, past: History, settings: Settings) -> tuple[Verdict | None, dict[str, int]]:
+    """The verdict on transitions that are too long, None if there are none, and the limits that would take them."""
+    tokenizer = tokenizer_folder(home, settings)
+    if tokenizer is None:
+        return earlier_run_verdict(past, settings) or (None, {})
+    left_out = check_lengths(home, settings, tokenizer)
+    return (length_verdict(left_out), left_out.suggested_limits) if left_out else (None, {})
 
 
 def source_run_differences(past: History, run_id: str, settings: Settings) -> str:

@@ -32,6 +32,8 @@ def parse_run_columns(value: Any) -> dict[str, Any]:
         value = row[name]
         if name in ("phase_index", "step", "phase_steps", "memory_bytes", "threads"):
             columns[name] = None if value is None else require_integer(value, name)
+        elif name == "advised_changes":
+            columns[name] = json.dumps({key: require_scalar(v, name) for key, v in require_object(value, name).items()})
         elif name in ("created", "started", "finished", "heartbeat"):
             columns[name] = None if value is None else require_timestamp(value, name)
         else:
@@ -160,6 +162,13 @@ def require_object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRunFileError(f"it has no {what}")
     return value
+
+
+def require_scalar(value: Any, what: str) -> str | float | bool | None:
+    """Require a text, a number, a truth value or null."""
+    if isinstance(value, str):
+        return require_text(value, what, MAX_TEXT_LENGTH)
+    return value if value is None or isinstance(value, int) else require_number(value, what)
 
 
 def require_text(value: Any, what: str, most: int) -> str:

@@ -74,7 +74,9 @@ def parse_frame_record(record: Any, folder: Path, members: frozenset[str]) -> St
         raise UnusableError(f"has {len(frames) or 'no'} frame{'s' * (not frames)}; a sequence needs two or more")
     if missing := next((frame for frame in frames if frame not in members), None):
         raise UnusableError(f"names the frame {missing[:80]!r}, which {FRAMES_FILE} lacks")
-    return StateSequence(name, tuple(stored_state(folder, frame) for frame in frames))
+    step = record.get("frame_step", 1)
+    step = step if type(step) is int and step > 0 else 1
+    return StateSequence(name, tuple(stored_state(folder, frame) for frame in frames), step)
 
 
 def find_frame_records(path: Path) -> Path | None:
@@ -118,6 +120,7 @@ def recorded_clips(
                             item.sequence.id,
                             load_frames(archive, item),
                             length=len(item.sequence.states),
+                            step=item.sequence.frame_step,
                         )
                     )
                 except UnusableError as problem:

@@ -117,7 +117,8 @@ class SequenceWriter:
         if self._frames is None:
             self._frames = FrameWriter(self.folder)
         members = self._frames.add_sequence(self._pictures(frames))
-        self._write_record({"id": clip.id, "frames": members}, len(members), clip.where, clip.actions)
+        record = {"id": clip.id, "frames": members, **({"frame_step": clip.step} if clip.step > 1 else {})}
+        self._write_record(record, len(members), clip.where, clip.actions)
 
     def _pictures(self, frames: Iterator[Frame | Skipped]) -> Iterator[tuple[bytes, str]]:
         for item in frames:

@@ -23,11 +23,14 @@ class CellReader:
     first copied to a temporary file, from which cells can be read in any order.
     """
 
-    def __init__(self, tables: Sequence[Path], counts: Sequence[int], column: str, in_order: bool) -> None:
+    def __init__(
+        self, tables: Sequence[Path], counts: Sequence[int], column: str, in_order: bool, batch_rows: int = BATCH_ROWS
+    ) -> None:
         self.tables, self.counts, self.column, self.in_order = tables, counts, column, in_order
+        self.batch_rows = batch_rows
         self._stack = ExitStack()
         self._cells: Iterator[Any] = iter(())
-        self._next = -BATCH_ROWS
+        self._next = -batch_rows
         self._copy: IO[bytes] | None = None
         self._offsets = array("q")
 
@@ -43,7 +46,7 @@ class CellReader:
             yield self._forward(row) if self.in_order else self._copied(row)
 
     def _forward(self, row: int) -> Any:
-        if not 0 <= row - self._next < BATCH_ROWS:
+        if not 0 <= row - self._next < self.batch_rows:
             self._cells, self._next = self._iterate(row), row
         skipped, self._next = row - self._next, -BATCH_ROWS  # an error leaves it so that the tables are opened again
         for _ in range(skipped):
@@ -68,6 +71,6 @@ class CellReader:
         for table, count in zip(self.tables, self.counts, strict=True):
             if first < count:
                 with open_columns(table) as opened:
-                    for batch in opened.batches([self.column], BATCH_ROWS, max(0, first)):
+                    for batch in opened.batches([self.column], self.batch_rows, max(0, first)):
                         yield from batch.column(0).to_pylist()
             first -= count

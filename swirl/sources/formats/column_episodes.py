@@ -12,11 +12,11 @@ import re
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import Entry
 from swirl.sources.formats.column_cells import CellReader
-from swirl.sources.formats.column_files import BATCH_ROWS, INDEX_ROWS, open_columns
+from swirl.sources.formats.column_files import BATCH_ROWS, INDEX_ROWS, TEXT_ROWS, open_columns
 from swirl.sources.formats.column_layout import ColumnLayout, find_layout
 from swirl.sources.formats.column_pictures import cell_bytes, cell_frame
 from swirl.sources.formats.content import Source, detect_head
@@ -32,14 +32,19 @@ from swirl.sources.formats.episodes import Episode, describe_action, episode_cli
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.outline import Outline
-from swirl.sources.formats.row_order import RowOrder, split_at_gaps
+from swirl.sources.formats.row_order import RowOrder, name_key, split_at_gaps
 from swirl.sources.formats.still_images import Frame
 from swirl.sources.formats.video import video_clips
 from swirl.sources.reading import natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
+if TYPE_CHECKING:
+    import pyarrow
+
 TABLE_SUFFIXES = (".parquet", ".arrow", ".feather")
+PROGRESS_SEQUENCES = 16
+"""Sequences between two reports of progress."""
 TIME_NAMES = ("timestamp", "time")
 """Columns of times, between which no step can be missing."""
 Item = Clip | LocatedSequence | Skipped | Mark
@@ -113,7 +118,7 @@ def column_outline(source: Source, options: ImportOptions) -> Outline:
     order = order_rows(tables, layout)
     runs = [
         part
-        for _, rows, places in order.rows.sequences()
+        for rows, places in order.rows.sequences()
         for part in split_at_gaps(rows, places, order.has_steps)
         if not isinstance(part, str)
     ]
@@ -151,9 +156,9 @@ def usable_tables(source: Source, options: ImportOptions) -> tuple[list[Table], 
     return usable, layout, left_out
 
 
-def label(table: Table, tables: Sequence[Table], name: str) -> str:
-    """The id of a sequence: its name, after that of its part if the dataset has several."""
-    return f"{table.part}/{name}" if len({each.part for each in tables}) > 1 and table.part else name
+def part_label(table: Table, tables: Sequence[Table]) -> str:
+    """What the ids of a table's sequences begin with: the name of its part, if the dataset has several."""
+    return f"{table.part}/" if table.part and any(each.part != table.part for each in tables) else ""
 
 
 def row_sequences(
@@ -204,14 +209,14 @@ def table_sequences(
     tick: Any,
 ) -> Iterator[Item]:
     """Yield the sequences of one table from row `first` on, a mark after each."""
-    at = first
+    at, prefix = first, part_label(table, tables)
     step = options.episode_step(None) if layout.kind == "picture" else 1
     with open_columns(table.path) as opened:
         for batch in opened.batches(names, 1 if layout.kind == "film" else BATCH_ROWS, first):
             for row in batch.to_pylist():
                 tick()
                 name = row.get(layout.episode) if layout.episode else None
-                identity = label(table, tables, str(name) if name not in (None, "") else f"{table.path.stem}-{at}")
+                identity = prefix + (str(name) if name not in (None, "") else f"{table.path.stem}-{at}")
                 yield from row_items(row, identity, f"{table.name}: row {at + 1}", table, layout, options, step)
                 at += 1
                 yield Mark((number, at))
@@ -267,25 +272,27 @@ def row_states(
     if progress:
         progress(0.0, f"Looking through the rows of {source.path.name}")
     order = order_rows(tables, layout)
-    planned = list(order.rows.sequences())
     if start is None:
         yield from order.problems
     step = options.episode_step(None)
     paths = [table.path for table in tables]
-    in_order = is_in_order([order.numbers[rows] for _, rows, _ in planned])
+    in_order = order.rows.is_in_order()
     number, done = 0, 0
+    state_rows = TEXT_ROWS if layout.kind == "text" else BATCH_ROWS
+    columns = ((layout.state, state_rows), (layout.action, TEXT_ROWS), (layout.episode, TEXT_ROWS))
     with ExitStack() as stack:
-        states, actions = (
-            stack.enter_context(CellReader(paths, order.counts, column, in_order)) if column else None
-            for column in (layout.state, layout.action)
+        states, actions, episodes = (
+            stack.enter_context(CellReader(paths, order.counts, column, in_order, batch_rows)) if column else None
+            for column, batch_rows in columns
         )
         assert states is not None
-        for name, rows, places in planned:
+        for rows, places in order.rows.sequences():
+            name = order.name(tables, int(order.numbers[rows[0]]), episodes)
             for part in split_at_gaps(rows, places, order.has_steps):
                 number += 1
                 if start and number <= start[0]:
                     continue
-                if progress:
+                if progress and number % PROGRESS_SEQUENCES == 1:
                     progress(done / max(1, len(order.rows)), f"Reading {name}")
                 where = f"{source.path.name}: {name}"
                 if isinstance(part, str):
@@ -345,6 +352,16 @@ class OrderedRows:
     counts: list[int]
     has_steps: bool
     problems: list[Skipped]
+    restarts: dict[int, int] = field(default_factory=dict)
+
+    def name(self, tables: Sequence[Table], row: int, episodes: CellReader | None) -> str:
+        """The id of the sequence that begins with a row: what its episode is called, else the table's name."""
+        number = int(np.searchsorted(np.cumsum(self.counts), row, side="right"))
+        table = tables[number]
+        if episodes is not None:
+            return part_label(table, tables) + str(next(episodes.read(np.array([row]))))
+        before = self.restarts[number] = self.restarts.get(number, -1) + 1
+        return part_label(table, tables) + (f"{table.path.stem}-{before}" if before else table.path.stem)
 
 
 def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
@@ -354,32 +371,73 @@ def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
     counts: list[int] = []
     problems: list[Skipped] = []
     for table in tables:
-        before, at, restarts, last = sum(counts), 0, 0, None
+        before, at = sum(counts), 0
+        begin = _Restarts(f"{part_label(table, tables)}{table.path.stem}")
+        left_out: list[int] = []
         try:
             with open_columns(table.path) as opened:
                 for batch in opened.batches(names or [layout.state], INDEX_ROWS if names else BATCH_ROWS, 0):
-                    columns = {name: batch.column(name).to_pylist() for name in names}
-                    for row in range(batch.num_rows):
-                        place = as_number(columns[layout.order][row]) if layout.order else float(at)
-                        episode = columns[layout.episode][row] if layout.episode else None
-                        at += 1
-                        if place is None or (layout.episode and episode in (None, "")):
-                            column = layout.order if place is None else layout.episode
-                            why = f"has no usable value in {column}; fill it in"
-                            problems.append(Skipped(f"{table.name}: row {at}", why))
-                            continue
-                        if layout.episode is None:
-                            # Without a column that tells, a sequence begins where places begin anew.
-                            restarts += layout.order is not None and last is not None and place <= last
-                            last = place
-                            episode = f"{table.path.stem}-{restarts}" if restarts else table.path.stem
-                        rows.add(label(table, tables, str(episode)), place)
-                        numbers.append(before + at - 1)
+                    own = np.arange(at, at + batch.num_rows)
+                    places = own.astype(float) if layout.order is None else as_numbers(batch.column(layout.order))
+                    usable = np.isfinite(places)
+                    if layout.episode is None:
+                        keys = begin.keys(places, layout.order is not None)
+                    else:
+                        keys, named = episode_keys(batch.column(layout.episode), part_label(table, tables))
+                        usable &= named
+                    rows.extend(keys[usable], places[usable])
+                    numbers.frombytes((own[usable] + before).tobytes())
+                    left_out += (own[~usable] + 1).tolist()
+                    at += batch.num_rows
         except UnusableError as problem:
             problems.append(Skipped(table.name, str(problem)))
+        if left_out:
+            row = f"row {left_out[0]}" + (f" and {len(left_out) - 1} more" if len(left_out) > 1 else "")
+            verb = "have" if len(left_out) > 1 else "has"
+            problems.append(
+                Skipped(f"{table.name}: {row}", f"{verb} no usable value in {' or '.join(names)}; fill it in")
+            )
         counts.append(at)
     has_steps = layout.order is not None and layout.order not in TIME_NAMES
     return OrderedRows(rows, np.frombuffer(numbers, np.int64), counts, has_steps, problems)
+
+
+class _Restarts:
+    """Names sequences where no column does: a new one begins where places begin anew."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.last, self.count = name, -np.inf, 0
+
+    def keys(self, places: np.ndarray, has_order: bool) -> np.ndarray:
+        """The keys of the next rows."""
+        if not has_order or not len(places):
+            return np.full(len(places), name_key(self.name), dtype=np.uint64)
+        numbers = self.count + np.cumsum(np.diff(places, prepend=self.last) <= 0)
+        self.last, self.count = places[-1], int(numbers[-1])
+        found, inverse = np.unique(numbers, return_inverse=True)
+        return np.array([name_key(f"{self.name}-{number}") for number in found.tolist()], dtype=np.uint64)[inverse]
+
+
+def episode_keys(column: pyarrow.Array, prefix: str) -> tuple[np.ndarray, np.ndarray]:
+    """The key of each row's episode, and whether it has one."""
+    import pyarrow.compute
+
+    encoded = column if hasattr(column, "indices") else pyarrow.compute.dictionary_encode(column)
+    texts = [None if value in (None, "") else prefix + str(value) for value in encoded.dictionary.to_pylist()]
+    table = np.array([0 if text is None else name_key(text) for text in (*texts, None)], dtype=np.uint64)
+    codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    named = np.array([text is not None for text in (*texts, None)])
+    return table[codes], named[codes]
+
+
+def as_numbers(column: pyarrow.Array) -> np.ndarray:
+    """Places in sequences as floating-point numbers; not-a-number where there is none."""
+    import pyarrow
+
+    if pyarrow.types.is_integer(column.type) or pyarrow.types.is_floating(column.type):
+        return column.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)
+    values = (as_number(value) for value in column.to_pylist())
+    return np.array([np.nan if value is None else value for value in values])
 
 
 def as_number(value: Any) -> float | None:
@@ -389,13 +447,3 @@ def as_number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
-
-
-def is_in_order(sequences: Sequence[np.ndarray]) -> bool:
-    """Whether reading the tables forward meets the rows of each sequence one after the other."""
-    last = -1
-    for rows in sequences:
-        if rows[0] <= last or (len(rows) > 1 and bool((np.diff(rows) <= 0).any())):
-            return False
-        last = int(rows[-1])
-    return True

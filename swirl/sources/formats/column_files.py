@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 64
 """Rows that are in memory at once, where they may hold pictures."""
+TEXT_ROWS = 1024
+"""Rows that are in memory at once, where they hold texts."""
 INDEX_ROWS = 65_536
 """Rows that are in memory at once, where they are numbers."""
 

@@ -50,7 +50,7 @@ def episode_clips(episode: Episode, step: int = 1) -> Iterator[Clip | Skipped]:
             identity = episode.id if start == 0 else f"{episode.id}#{start * step + 1}"
             where = episode.where if start == 0 else f"{episode.where}, frame {start * step + 1}"
             actions = None if episode.actions is None or step > 1 else episode.actions[start:]
-            yield Clip(where, identity, frames, actions, -(-episode.length // step))
+            yield Clip(where, identity, frames, actions, -(-episode.length // step), step)
         else:
             alone.append(start * step + 1)
     yield from items.take_skipped()

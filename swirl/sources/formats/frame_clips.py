@@ -18,7 +18,8 @@ class Clip:
     """A sequence during import: where it starts, its id, and its frames mixed with what was left out.
 
     Frames are read lazily, so they must be consumed before the next Clip is requested. `actions` are the true actions
-    from the first frame on, if the format has them; `length` is the number of frames, if it is known before.
+    from the first frame on, if the format has them; `length` is the number of frames, if it is known before; `step` is
+    how many frames of a recorded episode lie from one to the next.
     """
 
     where: str
@@ -26,6 +27,7 @@ class Clip:
     frames: Iterator[Frame | Skipped]
     actions: Sequence[str] | None = None
     length: int | None = None
+    step: int = 1
 
 
 def peek_frames(frames: Iterable[Frame | Skipped]) -> tuple[Iterator[Frame | Skipped], int]:

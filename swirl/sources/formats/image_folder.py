@@ -108,7 +108,8 @@ def image_folder_clips(
         kept.append(row)
     step = options.episode_step(None)
     count = done = 0
-    for name, numbers, places in placed.sequences():
+    for numbers, places in placed.sequences():
+        name = str(kept[numbers[0]].get(episode)) if episode else source.path.name
         for part in split_at_gaps(numbers, places, order is not None):
             count += 1
             if start and count <= start[0]:

@@ -45,8 +45,8 @@ def read_table(source: TextFile) -> Iterator[ReadResult]:
             order.add(row.name, row.step)
             places.add(row.number, row.offset)
     fetch = RowReader(feed, positions, delimiter)
-    for name, rows, steps in order.sequences():
-        yield from split_at_gaps(source, name, [places[row] for row in rows], steps.tolist(), fetch)
+    for rows, steps in order.sequences():
+        yield from split_at_gaps(source, [places[row] for row in rows.tolist()], steps.tolist(), fetch)
 
 
 class Row(NamedTuple):
@@ -74,16 +74,17 @@ class RowPlaces:
 
 
 class RowReader:
-    """Reads the state of the row at a place."""
+    """Reads the name of the sequence and the state of the row at a place."""
 
     def __init__(self, feed: CsvLines, positions: tuple[int, ...], delimiter: str) -> None:
-        self.feed, self.position = feed, positions[2]
+        self.feed, self.positions = feed, positions
         self.reader = csv.reader(feed, delimiter=delimiter, strict=True)
 
-    def __call__(self, place: tuple[int, int]) -> str:
+    def __call__(self, place: tuple[int, int]) -> tuple[str, str]:
         number, offset = place
         self.feed.go_to(number - 1, offset)
-        return next(self.reader)[self.position]
+        fields = next(self.reader)
+        return fields[self.positions[0]].strip(), fields[self.positions[2]]
 
 
 def iterate_rows(
@@ -178,24 +179,28 @@ def parse_row(fields: list[str], positions: tuple[int, ...]) -> tuple[str, int] 
 
 
 def split_at_gaps(
-    source: TextFile, name: str, places: list[tuple[int, int]], steps: list[int], fetch: RowReader
+    source: TextFile, places: list[tuple[int, int]], steps: list[int], fetch: RowReader
 ) -> Iterator[ReadResult]:
     """Yield a sequence's runs of consecutive steps, each as a sequence, and report repeated steps and gaps."""
     part: list[int] = []
+    name = ""
 
     def where(index: int) -> str:
         return source.format_location(places[index][0])
 
     def sequence() -> ReadResult:
+        nonlocal name
+        rows = [fetch(places[index]) for index in part]
+        name = rows[0][0]
         identity = name if part[0] == 0 else f"{name}#{steps[part[0]]}"
         try:
-            states = [fetch(places[index]) for index in part]
-            return LocatedSequence(where(part[0]), validate_sequence(identity, states))
+            return LocatedSequence(where(part[0]), validate_sequence(identity, [state for _, state in rows]))
         except UnusableError as problem:
             return Skipped(where(part[0]), f"(sequence {identity!r}) {problem}")
 
     for index, step in enumerate(steps):
         if part and step == steps[part[-1]]:
+            name, _ = fetch(places[index])
             why = f"repeats step {step} of sequence {name!r}, which is at {where(part[-1])}; remove one"
             yield Skipped(where(index), why)
             continue

@@ -1,0 +1,119 @@
+"""Transitions that are too long for a run: leaves them out, and suggests token limits that take most of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median_high
+from typing import Protocol
+
+from swirl.codecs.state_codecs import Codec
+from swirl.errors import UsageError
+from swirl.models.prompts import PromptLayout
+from swirl.settings import Settings
+from swirl.states import State, Transition
+
+SHARE_TO_TAKE = 0.95
+"""Share of the transitions that the suggested limits take; the longest few would cost all others memory and time."""
+
+
+class LengthModel(Protocol):
+    """What of a world model decides how long a transition is."""
+
+    codec: Codec
+    layout: PromptLayout
+
+    def state_completion(self, state: State) -> list[int]:
+        """The token ids of a state as an answer, with what ends it."""
+        ...
+
+
+@dataclass(frozen=True)
+class TransitionLengths:
+    """The tokens of each transition: of its longer state, and of its prompt together with the longest action."""
+
+    states: Sequence[int]
+    prompts: Sequence[int]
+
+    def fits(self, settings: Settings) -> list[bool]:
+        """Whether each transition is within the limits of the settings."""
+        return [
+            state <= settings.max_state_tokens and prompt <= settings.max_prompt_tokens
+            for state, prompt in zip(self.states, self.prompts, strict=True)
+        ]
+
+    def suggest_limits(self, settings: Settings) -> dict[str, int]:
+        """The limits that must be raised, and to what, so that SHARE_TO_TAKE of the transitions are within each."""
+        return {
+            name: limit
+            for name, lengths in (("max_state_tokens", self.states), ("max_prompt_tokens", self.prompts))
+            if (limit := sorted(lengths)[math.ceil(SHARE_TO_TAKE * len(lengths)) - 1]) > getattr(settings, name)
+        }
+
+    def describe(self, settings: Settings) -> str:
+        """How long states are, the limits, and the limits that would take most transitions, as a clause."""
+        change = " and ".join(f"{name}={limit}" for name, limit in self.suggest_limits(settings).items())
+        share = f"{SHARE_TO_TAKE * 100:.0f} % of them"
+        return (
+            f"states have from {min(self.states)} to {max(self.states)} tokens, half of them at most "
+            f"{median_high(self.states)}, and max_state_tokens={settings.max_state_tokens}, "
+            f"max_prompt_tokens={settings.max_prompt_tokens}; "
+            + (f"{change} takes {share}" if change else f"these limits take {share}")
+        )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Transitions that are too long for a run: `too_long` of `total`, which may be a sample.
+
+    `lengths` describes them as a clause. `suggested_limits` are the limits with which a run would take most of them; it
+    is empty if the run does so already.
+    """
+
+    data: str
+    too_long: int
+    total: int
+    lengths: str
+    suggested_limits: dict[str, int]
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no transition is left to train on."""
+        return self.too_long == self.total
+
+    @property
+    def sentence(self) -> str:
+        """How many are left out and which limits would take most of them."""
+        if self.is_everything:
+            return f"No transition of {self.data!r} is short enough for this run: {self.lengths}."
+        return f"{self.too_long} of {self.total} transitions are too long and are left out: {self.lengths}."
+
+
+def measure_lengths(model: LengthModel, transitions: Sequence[Transition], settings: Settings) -> TransitionLengths:
+    """The lengths of transitions as a model reads and writes them."""
+    model.codec.prepare([state for t in transitions for state in (t.state, t.next_state)])
+    states = [max(len(model.state_completion(s)) for s in (t.state, t.next_state)) for t in transitions]
+    prompts = [len(model.layout.inverse_prompt(t.state, t.next_state)) for t in transitions]
+    return TransitionLengths(states, [length + settings.max_action_tokens for length in prompts])
+
+
+def find_left_out(lengths: TransitionLengths, settings: Settings) -> LeftOut | None:
+    """What a run with these settings leaves out; None if nothing."""
+    fits = lengths.fits(settings)
+    if all(fits):
+        return None
+    too_long, total = fits.count(False), len(fits)
+    return LeftOut(settings.data, too_long, total, lengths.describe(settings), lengths.suggest_limits(settings))
+
+
+def drop_too_long(
+    model: LengthModel, transitions: Sequence[Transition], settings: Settings
+) -> tuple[list[Transition], LeftOut | None]:
+    """The transitions that fit the token limits, and what is left out. Raises UsageError if none fits."""
+    lengths = measure_lengths(model, transitions, settings)
+    left_out = find_left_out(lengths, settings)
+    if left_out is not None and left_out.is_everything:
+        raise UsageError(left_out.sentence, left_out.suggested_limits)
+    kept = [row for row, fits in zip(transitions, lengths.fits(settings), strict=True) if fits]
+    return kept, left_out
