@@ -72,7 +72,7 @@ def write_robomimic(path: Path) -> dict[str, np.ndarray]:
             demo = file.create_group(f"data/demo_{number}")
             for camera in ("wrist", "agentview"):
                 kept[f"{number} {camera}"] = demo[f"obs/{camera}_image"] = pictures(4, number + len(camera))
-            demo["obs/joints"], demo["actions"] = np.zeros((4, 7)), np.eye(4)
+            demo["obs/joints"], demo["actions"] = np.zeros((4, 7)), np.eye(4, dtype=np.int64)
     return {name: data[...] if hasattr(data, "shape") else data for name, data in kept.items()}
 
 

@@ -28,9 +28,9 @@ from swirl.sources.formats.episodes import (
     Episode,
     camera_labels,
     choose_camera,
-    describe_action,
+    describe_actions,
     episode_clips,
-    text_episode,
+    text_episodes,
 )
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
@@ -178,7 +178,7 @@ def read_episode(
         yield Skipped(f"{path.name}: episode {number + 1}", f"cannot be read ({error_reason(error)}); copy it again")
         return
     if isinstance(episode, TextEpisode):
-        yield text_episode(episode.where, episode.id, texts, episode.actions)
+        yield from text_episodes(episode.where, episode.id, texts, episode.actions)
     else:
         yield from episode_clips(episode, step)
 
@@ -292,7 +292,7 @@ def first_column(array: Any) -> np.ndarray:
 
 def action_texts(actions: Any, names: Sequence[str] = ()) -> list[str]:
     """Actions in words."""
-    return [describe_action(action, names) for action in np.asarray(actions)]
+    return describe_actions(np.asarray(actions), names)
 
 
 def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names: Sequence[str]) -> ArrayFile:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import marshal
+import pickle
 import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,15 +63,17 @@ class CellReader:
             self._stack.enter_context(self._copy)
             for cell in self._iterate(0):
                 self._offsets.append(self._copy.tell())
-                marshal.dump(cell, self._copy)
+                pickle.dump(cell, self._copy)
         self._copy.seek(self._offsets[row])
-        return marshal.load(self._copy)
+        return pickle.load(self._copy)  # what this process has just written
 
     def _iterate(self, first: int) -> Iterator[Any]:
         """Yield the cells from row `first` on."""
         for table, count in zip(self.tables, self.counts, strict=True):
             if first < count:
                 with open_columns(table) as opened:
-                    for batch in opened.batches([self.column], self.batch_rows, max(0, first)):
-                        yield from batch.column(0).to_pylist()
+                    batches = opened.batches([self.column], self.batch_rows, max(0, first))
+                    cells = (cell for batch in batches for cell in batch.column(0).to_pylist())
+                    # Of a damaged table fewer rows count than it has.
+                    yield from islice(cells, count - max(0, first))
             first -= count

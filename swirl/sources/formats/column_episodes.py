@@ -13,7 +13,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -28,14 +29,14 @@ from swirl.sources.formats.column_files import BATCH_ROWS, INDEX_ROWS, TEXT_ROWS
 from swirl.sources.formats.column_layout import ColumnLayout, find_layout
 from swirl.sources.formats.column_pictures import cell_bytes, cell_frame
 from swirl.sources.formats.content import Source, detect_head
-from swirl.sources.formats.episodes import Episode, describe_action, episode_clips, text_episode
-from swirl.sources.formats.frame_clips import Clip
+from swirl.sources.formats.episodes import Episode, describe_actions, episode_clips, text_episodes
+from swirl.sources.formats.frame_clips import Clip, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.row_order import RowOrder, name_key, split_at_gaps
-from swirl.sources.formats.still_images import Frame
-from swirl.sources.formats.video import video_clips
-from swirl.sources.reading import natural_sort_key, visible_files
+from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
+from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
+from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
@@ -119,7 +120,7 @@ def column_outline(source: Source, options: ImportOptions) -> Outline:
     runs = [
         part
         for rows, places in order.rows.sequences()
-        for part in split_at_gaps(rows, places, order.has_steps)
+        for part in split_at_gaps(rows, places, order.width, order.cuts(rows))
         if not isinstance(part, str)
     ]
     lengths = tuple(len(rows) for _, rows in runs if len(rows) > 1)
@@ -138,22 +139,62 @@ def usable_tables(source: Source, options: ImportOptions) -> tuple[list[Table], 
     for table in tables:
         try:
             with open_columns(table.path) as opened:
-                schema, first = opened.schema, next(opened.batches(opened.schema.names, 1, 0), None)
+                schema, first = opened.schema, next(opened.batches(opened.schema.names, BATCH_ROWS, 0), None)
         except UnusableError as problem:
             left_out.append(Skipped(table.name, str(problem)))
             continue
         try:
-            layout = layout or find_layout(schema, first.to_pylist()[0] if first else {}, options)
+            layout = layout or find_layout(schema, sample_row(first), options)
         except UnusableError as problem:
             raise SwirlError(f"{source.path} {str(problem).rstrip('.')}.") from problem
-        if missing := [name for name in layout.columns if name not in schema.names]:
+        needed = (*layout.columns, layout.episode, layout.order)
+        if missing := [name for name in needed if name and name not in schema.names]:
             left_out.append(Skipped(table.name, f"lacks the column {missing[0]}, and is left out"))
         else:
             usable.append(table)
+    left_out += missing_shards(tables)
+    if source.is_folder:
+        left_out += other_files(source, tables)
     if layout is None:
         problem = left_out[0] if left_out else "it holds no table"
         raise SwirlError(f"{source.path} cannot be imported: {str(problem).rstrip('.')}.")
     return usable, layout, left_out
+
+
+def missing_shards(tables: Sequence[Table]) -> list[Skipped]:
+    """What is missing of tables that say how many they are, such as `train-00000-of-00005`."""
+    found: dict[str, set[int]] = {}
+    totals: dict[str, int] = {}
+    for table in tables:
+        if match := re.search(r"(.*?)-?(\d{4,6})-of-(\d{4,6})", table.name):
+            found.setdefault(match[1], set()).add(int(match[2]))
+            totals[match[1]] = int(match[3])
+    return [
+        Skipped(name or "the dataset", f"has {len(numbers)} of its {totals[name]} files; copy the others, too")
+        for name, numbers in found.items()
+        if len(numbers) < totals[name]
+    ]
+
+
+def other_files(source: Source, tables: Sequence[Table]) -> list[Skipped]:
+    """Files beside the tables that might be meant, too."""
+    taken = {table.path for table in tables}
+    others = [
+        file.name
+        for file in visible_files(source.path, [])
+        if file not in taken
+        and file.suffix.lower() in READERS.keys() | PICTURE_SUFFIXES | VIDEO_SUFFIXES
+        and file.stem.lower() not in DOCUMENTATION_STEMS | {"dataset_info", "state", "dataset_dict", "metadata"}
+        and not file.name.startswith(("cache-", "tmp"))
+    ]
+    verb = "is" if len(others) == 1 else "are"
+    return [Skipped(summarize_names(others), f"{verb} beside the tables, and not read")] if others else []
+
+
+def sample_row(batch: pyarrow.RecordBatch | None) -> dict[str, Any]:
+    """The first cell of each column that is not empty, of the first rows of a table."""
+    rows = batch.to_pylist() if batch is not None else []
+    return {name: next((row[name] for row in rows if row[name]), None) for row in rows[:1] for name in row}
 
 
 def part_label(table: Table, tables: Sequence[Table]) -> str:
@@ -246,9 +287,9 @@ def row_items(
     cells = cell if isinstance(cell, list) else []
     taken = row.get(layout.action) if layout.action else None
     fits = isinstance(taken, list) and len(taken) in (len(cells), len(cells) - 1)
-    actions = [describe_action(action, layout.action_names) for action in taken] if fits and taken else None
+    actions = describe_actions(taken, layout.action_names) if fits and taken else None
     if layout.kind == "text":
-        yield text_episode(where, identity, cells, actions)
+        yield from text_episodes(where, identity, cells, actions)
         return
     read = partial(list_frames, cells, folder, where)
     yield from episode_clips(Episode(identity, where, len(cells), read, actions), step)
@@ -287,8 +328,12 @@ def row_states(
         )
         assert states is not None
         for rows, places in order.rows.sequences():
-            name = order.name(tables, int(order.numbers[rows[0]]), episodes)
-            for part in split_at_gaps(rows, places, order.has_steps):
+            try:
+                name = order.name(tables, int(order.numbers[rows[0]]), episodes)
+            except UnusableError as problem:
+                yield Skipped(f"{source.path.name}: row {order.numbers[rows[0]] + 1}", str(problem))
+                continue
+            for part in split_at_gaps(rows, places, order.width, order.cuts(rows)):
                 number += 1
                 if start and number <= start[0]:
                     continue
@@ -320,9 +365,9 @@ def part_items(
     """Yield the sequence of some rows, with what was done in each but the last."""
     try:
         taken = [] if actions is None else list(actions.read(rows[:-1]))
-        known = None if actions is None or None in taken else [describe_action(a, layout.action_names) for a in taken]
+        known = None if actions is None or None in taken else describe_actions(taken, layout.action_names)
         if layout.kind == "text":
-            yield text_episode(where, identity, list(states.read(rows)), known)
+            yield from text_episodes(where, identity, list(states.read(rows)), known)
             return
     except UnusableError as problem:
         yield Skipped(where, str(problem))
@@ -344,15 +389,24 @@ def row_frames(states: CellReader, rows: np.ndarray, folder: Path, where: str, s
 class OrderedRows:
     """The order of the rows that can be used; `numbers` are their places over all tables, of `counts` rows each.
 
-    `has_steps` says that places are counted, so that a missing one is a gap.
+    `width` is the usual distance of two places, None if no step can be missing; `left_out` are the rows that cannot be
+    used, in order.
     """
 
     rows: RowOrder
     numbers: np.ndarray
     counts: list[int]
-    has_steps: bool
+    width: float | None
+    left_out: np.ndarray
     problems: list[Skipped]
     restarts: dict[int, int] = field(default_factory=dict)
+
+    def cuts(self, rows: np.ndarray) -> np.ndarray | None:
+        """After which of a sequence's rows one was left out; None where rows do not stand together."""
+        if not len(self.left_out) or not self.rows.is_in_order():
+            return None
+        before = np.searchsorted(self.left_out, self.numbers[rows])
+        return np.concatenate([before[1:] != before[:-1], [False]])
 
     def name(self, tables: Sequence[Table], row: int, episodes: CellReader | None) -> str:
         """The id of the sequence that begins with a row: what its episode is called, else the table's name."""
@@ -369,7 +423,9 @@ def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
     names = [name for name in (layout.episode, layout.order) if name]
     rows, numbers = RowOrder(with_fractions=True), array("q")
     counts: list[int] = []
+    unusable: list[int] = []
     problems: list[Skipped] = []
+    has_steps = layout.order not in TIME_NAMES
     for table in tables:
         before, at = sum(counts), 0
         begin = _Restarts(f"{part_label(table, tables)}{table.path.stem}")
@@ -378,7 +434,11 @@ def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
             with open_columns(table.path) as opened:
                 for batch in opened.batches(names or [layout.state], INDEX_ROWS if names else BATCH_ROWS, 0):
                     own = np.arange(at, at + batch.num_rows)
-                    places = own.astype(float) if layout.order is None else as_numbers(batch.column(layout.order))
+                    places = own.astype(float)
+                    if layout.order is not None:
+                        column = batch.column(layout.order)
+                        has_steps = has_steps and counts_steps(column)
+                        places = as_numbers(column)
                     usable = np.isfinite(places)
                     if layout.episode is None:
                         keys = begin.keys(places, layout.order is not None)
@@ -388,6 +448,7 @@ def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
                     rows.extend(keys[usable], places[usable])
                     numbers.frombytes((own[usable] + before).tobytes())
                     left_out += (own[~usable] + 1).tolist()
+                    unusable += (own[~usable] + before).tolist()
                     at += batch.num_rows
         except UnusableError as problem:
             problems.append(Skipped(table.name, str(problem)))
@@ -398,8 +459,9 @@ def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
                 Skipped(f"{table.name}: {row}", f"{verb} no usable value in {' or '.join(names)}; fill it in")
             )
         counts.append(at)
-    has_steps = layout.order is not None and layout.order not in TIME_NAMES
-    return OrderedRows(rows, np.frombuffer(numbers, np.int64), counts, has_steps, problems)
+    width = rows.usual_width() if layout.order is not None and has_steps else None
+    left_out_rows = np.array(sorted(unusable), dtype=np.int64)
+    return OrderedRows(rows, np.frombuffer(numbers, np.int64), counts, width, left_out_rows, problems)
 
 
 class _Restarts:
@@ -412,8 +474,12 @@ class _Restarts:
         """The keys of the next rows."""
         if not has_order or not len(places):
             return np.full(len(places), name_key(self.name), dtype=np.uint64)
-        numbers = self.count + np.cumsum(np.diff(places, prepend=self.last) <= 0)
-        self.last, self.count = places[-1], int(numbers[-1])
+        # A row without a place changes nothing: what follows it is compared with what was before it.
+        known = np.flatnonzero(np.isfinite(places))
+        restarts = np.zeros(len(places), dtype=np.int64)
+        restarts[known] = np.diff(places[known], prepend=self.last) <= 0
+        numbers = self.count + np.cumsum(restarts)
+        self.last, self.count = (places[known[-1]] if len(known) else self.last), int(numbers[-1])
         found, inverse = np.unique(numbers, return_inverse=True)
         return np.array([name_key(f"{self.name}-{number}") for number in found.tolist()], dtype=np.uint64)[inverse]
 
@@ -425,25 +491,50 @@ def episode_keys(column: pyarrow.Array, prefix: str) -> tuple[np.ndarray, np.nda
     encoded = column if hasattr(column, "indices") else pyarrow.compute.dictionary_encode(column)
     texts = [None if value in (None, "") else prefix + str(value) for value in encoded.dictionary.to_pylist()]
     table = np.array([0 if text is None else name_key(text) for text in (*texts, None)], dtype=np.uint64)
-    codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    codes = encoded.indices.cast(pyarrow.int64()).fill_null(len(texts)).to_numpy(zero_copy_only=False)
     named = np.array([text is not None for text in (*texts, None)])
     return table[codes], named[codes]
 
 
-def as_numbers(column: pyarrow.Array) -> np.ndarray:
-    """Places in sequences as floating-point numbers; not-a-number where there is none."""
+def counts_steps(column: pyarrow.Array) -> bool:
+    """Whether the values of a column are numbers, and no times."""
     import pyarrow
 
-    if pyarrow.types.is_integer(column.type) or pyarrow.types.is_floating(column.type):
+    kind = column.type
+    if pyarrow.types.is_temporal(kind):
+        return False
+    texts = [value for value in column.slice(0, 16).to_pylist() if isinstance(value, str)]
+    return all(re.fullmatch(r"\s*[+-]?\d+(\.\d*)?\s*", text) for text in texts)
+
+
+def as_numbers(column: pyarrow.Array) -> np.ndarray:
+    """Places in sequences as floating-point numbers; not-a-number where there is none. Times are in seconds."""
+    import pyarrow
+
+    kind = column.type
+    if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind):
         return column.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if pyarrow.types.is_timestamp(kind) or pyarrow.types.is_duration(kind):
+        numbers = column.cast(pyarrow.int64()).to_numpy(zero_copy_only=False)
+        return numbers.astype(np.float64)
     values = (as_number(value) for value in column.to_pylist())
     return np.array([np.nan if value is None else value for value in values])
 
 
 def as_number(value: Any) -> float | None:
-    """A place in a sequence as a number; None if it is none."""
+    """A place in a sequence as a number; None if it is none. Texts may be numbers, dates or times."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            try:
+                value = datetime.fromisoformat(value.strip())
+            except ValueError:
+                return None
     if isinstance(value, datetime):
         return value.timestamp()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, date):
+        return float(value.toordinal())
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
-    return float(value)
+    return float(value) if math.isfinite(value) else None

@@ -48,6 +48,11 @@ ORDER_NAMES = (
 )
 ORDER_NAMES += ("timestep", "t", "timestamp", "time", "order", "position", "frame", "index")
 ACTION_NAMES = ("actions", "action")
+NOT_STATES = frozenset(
+    {"task", "tasks", "instruction", "language_instruction", "prompt", "label", "labels", "category"}
+)
+NOT_STATES |= {"file_name", "filename", "file", "path", "url", "name", "title", "question", "answer", "source", "split"}
+"""Columns of texts that say something about states but are none, unless they are named."""
 NONE = "none"
 """What an option says to mean that there is no such column."""
 
@@ -134,7 +139,7 @@ def choose_state(
         return chosen, states
     if pictures:
         return next((name for name in STATE_NAMES if name in pictures), min(pictures)), states
-    reserved = {*EPISODE_NAMES, *ORDER_NAMES, *ACTION_NAMES}
+    reserved = {*EPISODE_NAMES, *ORDER_NAMES, *ACTION_NAMES, *NOT_STATES, "id"}
     texts = {name: found for name, found in states.items() if name in STATE_NAMES or name not in reserved}
     usual = [name for name in STATE_NAMES if name in texts]
     if usual:
@@ -176,12 +181,12 @@ def cell_kind(kind: pyarrow.DataType, feature: Any, cell: Any) -> tuple[StateKin
     """What a column's cells hold, and whether each is a list of it; None for anything but pictures, films and texts."""
     import pyarrow
 
-    if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind):
+    if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind) or pyarrow.types.is_fixed_size_list(kind):
         inner = feature[0] if isinstance(feature, list) and feature else feature
         inner = inner.get("feature", inner) if isinstance(inner, dict) else None
         found = cell_kind(kind.value_type, inner, cell[0] if isinstance(cell, list) and cell else None)
         return None if found is None or found[1] else (found[0], True)
-    if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
+    if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind) or pyarrow.types.is_string_view(kind):
         return "text", False
     if pyarrow.types.is_dictionary(kind) and pyarrow.types.is_string(kind.value_type):
         return "text", False

@@ -5,9 +5,12 @@ No step leads from one episode into another, or across a frame that cannot be re
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,9 +62,11 @@ def episode_clips(episode: Episode, step: int = 1) -> Iterator[Clip | Skipped]:
     count = items.count
     if alone:
         yield Skipped(describe_frames(episode.where, alone), "stand alone, as frames before and after cannot be read")
-    if count < -(-episode.length // step):
-        why = f"ends after {count * step} of its {episode.length} frames; those are kept"
-        yield Skipped(episode.where, why if count else "has none of its frames; copy the dataset again")
+    if not items.good:
+        if not count:
+            yield Skipped(episode.where, "has none of its frames; copy the dataset again")
+    elif count < -(-episode.length // step):
+        yield Skipped(episode.where, f"ends after {count * step} of its {episode.length} frames; those are kept")
 
 
 class _Numbered:
@@ -72,7 +77,7 @@ class _Numbered:
         self._ahead: Frame | None = None
         self.is_in_run = False
         self._skipped: list[Skipped] = []
-        self.count = 0
+        self.count = self.good = 0
 
     def skip_unreadable(self) -> int | None:
         """Go on to the next frame. Returns its number, from 0, or None if there is none."""
@@ -80,6 +85,7 @@ class _Numbered:
             self.count += 1
             if not isinstance(item, Skipped):
                 self._ahead = item
+                self.good += 1
                 return self.count - 1
             self._skipped.append(item)
         return None
@@ -103,10 +109,27 @@ class _Numbered:
         return skipped
 
 
-def text_episode(
+def text_episodes(
+    where: str, identity: str, texts: Sequence[object], actions: Sequence[str] | None
+) -> Iterator[LocatedSequence | Skipped]:
+    """Yield an episode of texts as a sequence, or as several where a text is missing."""
+    present = [text is not None and as_text(text) != "" for text in texts]
+    if all(present):
+        yield text_run(where, identity, texts, actions)
+        return
+    missing = [number for number, there in enumerate(present) if not there]
+    yield Skipped(describe_frames(where, [number + 1 for number in missing]), "has no text; no step leads across it")
+    for before, after in pairwise([-1, *missing, len(texts)]):
+        start = before + 1
+        if after - start > 1:
+            name = identity if start == 0 else f"{identity}#{start + 1}"
+            yield text_run(where, name, texts[start:after], None if actions is None else actions[start:])
+
+
+def text_run(
     where: str, identity: str, texts: Sequence[object], actions: Sequence[str] | None
 ) -> LocatedSequence | Skipped:
-    """An episode of texts as a sequence, or why it cannot be one."""
+    """Consecutive texts as a sequence, or why they cannot be one."""
     try:
         sequence = validate_sequence(identity, [as_text(text) for text in texts])
     except UnusableError as problem:
@@ -149,22 +172,57 @@ def choose_camera(path: Path, names: Iterable[str], camera: str | None) -> tuple
     return ordered[0], [note] if len(ordered) > 1 else []
 
 
-def describe_action(action: object, names: Sequence[str] = ()) -> str:
-    """An action in words: its name, else its number; a vector as its numbers, with their names if there are any."""
+def describe_actions(actions: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
+    """Actions of one kind in words; integers that are all zeros and a one are numbers of actions."""
+    are_choices = len(actions) > 0 and all(is_choice(action) for action in actions)
+    return [describe_action(action, names, is_choice=are_choices) for action in actions]
+
+
+def is_choice(action: Any) -> bool:
+    """Whether an action is a vector of integers or truth values that are zeros and a one."""
+    values = numbers_of(action)
+    if values is None or values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iub":
+        return False
+    return sorted(values.tolist()) == [0] * (len(values) - 1) + [1]
+
+
+def numbers_of(action: Any) -> np.ndarray | None:
+    """An action as an array of numbers; None if it is something else."""
+    try:
+        values = np.asarray(action)
+    except ValueError:
+        return None  # lists of different lengths
+    return values if values.dtype.kind in "iufb" else None
+
+
+def describe_action(action: Any, names: Sequence[str] = (), *, is_choice: bool = False) -> str:
+    """An action in words: its name, else its number; a vector as its numbers, with their names if there are any.
+
+    With `is_choice` a vector of zeros and a one is the number of the one. Anything else is text, or JSON.
+    """
     if isinstance(action, bytes | str):
         return (action.decode(errors="replace") if isinstance(action, bytes) else action).strip() or "(empty)"
-    values = np.asarray(action)
+    values = numbers_of(action)
+    if values is None:
+        plain = action.tolist() if isinstance(action, np.ndarray) else action
+        if isinstance(plain, list) and plain and all(isinstance(item, str) for item in plain):
+            return ", ".join(plain)
+        return json.dumps(plain, ensure_ascii=False, default=str) if isinstance(plain, list | dict) else str(plain)
     if values.size == 1:
         value = values.ravel()[0]
         if values.ndim == 0 and values.dtype.kind in "iub" and 0 <= int(value) < len(names):
             return names[int(value)]
         label = names[0] if values.ndim and len(names) == 1 else "action"
-        return f"{label} {value:.3g}" if values.dtype.kind == "f" else f"{label} {value}"
-    flat = values.ravel().tolist()
-    if values.ndim == 1 and sorted(flat) == [0] * (len(flat) - 1) + [1]:
-        number = int(values.argmax())  # one of several, as zeros and a one
-        return names[number] if len(names) == len(flat) else f"action {number}"
-    numbers = [f"{value:.3g}" for value in flat]
+        return f"{label} {describe_number(value)}"
+    if is_choice:
+        number = int(values.argmax())
+        return names[number] if len(names) == len(values) else f"action {number}"
+    numbers = [describe_number(value) for value in values.ravel()]
     if len(names) == len(numbers):
         return ", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=True))
     return f"({', '.join(numbers)})"
+
+
+def describe_number(value: Any) -> str:
+    """A number: whole ones exactly, others with three digits."""
+    return f"{value:.3g}" if isinstance(value, np.floating) else str(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ from swirl.progress import ProgressCallback
 from swirl.sources.formats.column_layout import ACTION_NAMES, EPISODE_NAMES, ORDER_NAMES
 from swirl.sources.formats.column_pictures import cell_frame
 from swirl.sources.formats.content import Source
-from swirl.sources.formats.episodes import Episode, describe_action, episode_clips
+from swirl.sources.formats.episodes import Episode, describe_actions, episode_clips
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.row_order import RowOrder, split_at_gaps
@@ -107,10 +108,11 @@ def image_folder_clips(
         placed.add(str(name), place)
         kept.append(row)
     step = options.episode_step(None)
+    width = placed.usual_width() if order is not None else None
     count = done = 0
     for numbers, places in placed.sequences():
         name = str(kept[numbers[0]].get(episode)) if episode else source.path.name
-        for part in split_at_gaps(numbers, places, order is not None):
+        for part in split_at_gaps(numbers, places, width):
             count += 1
             if start and count <= start[0]:
                 continue
@@ -123,7 +125,7 @@ def image_folder_clips(
                 first, inside = part
                 chosen = [kept[row] for row in inside]
                 taken = [row.get(action) for row in chosen[:-1]] if action else []
-                known = [describe_action(each) for each in taken] if action and all(taken) else None
+                known = describe_actions(taken) if action and all(each not in (None, "") for each in taken) else None
                 identity = name if first is None else f"{name}#{first:g}"
                 read = partial(row_frames, source.path, chosen)
                 yield from episode_clips(Episode(identity, where, len(chosen), read, known), step)
@@ -134,9 +136,10 @@ def image_folder_clips(
 def as_place(value: Any) -> float | None:
     """A place in a sequence as a number; None if it is none."""
     try:
-        return float(value)
+        place = float(value)
     except (TypeError, ValueError):
         return None
+    return place if math.isfinite(place) else None
 
 
 def row_frames(folder: Path, rows: Sequence[dict[str, Any]], step: int) -> Iterator[Frame | Skipped]:

@@ -6,12 +6,12 @@ drift by a frame, so that they only tell where a film holds more than its episod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
@@ -23,9 +23,9 @@ from swirl.sources.formats.episodes import (
     Episode,
     camera_labels,
     choose_camera,
-    describe_action,
+    describe_actions,
     episode_clips,
-    text_episode,
+    text_episodes,
 )
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
@@ -84,7 +84,8 @@ def lerobot_clips(
             try:
                 actions = tables.actions(row)
                 if camera is None:
-                    yield text_episode(where, episode_id(row), tables.column(row, dataset.texts[0]), actions)
+                    texts = tables.column(row, dataset.texts[0])
+                    yield from text_episodes(where, episode_id(row), texts, actions)
                 else:
                     read = films.read if camera in dataset.film_cameras else partial(tables.frames, camera)
                     yield from episode_clips(
@@ -107,7 +108,8 @@ class Tables:
     def __init__(self, dataset: LeRobotDataset) -> None:
         self.dataset = dataset
         self._file = ""
-        self._rows: dict[int, list[int]] = {}
+        self._rows: dict[int, dict[int, int]] = {}
+        """By episode, the row of each frame."""
         self._values: dict[str, list[Any]] = {}
 
     def actions(self, row: EpisodeRow) -> list[str] | None:
@@ -115,9 +117,9 @@ class Tables:
         if not self.dataset.has_actions:
             return None
         values = self.column(row, "action")
-        if len(values) != row.length:
+        if any(number not in self._rows[row.index] for number in range(row.length)):
             return None
-        return [describe_action(value, self.dataset.action_names) for value in values[:-1]]
+        return describe_actions(values[: row.length - 1], self.dataset.action_names)
 
     def column(self, row: EpisodeRow, name: str) -> list[Any]:
         """The cells of an episode in a column, in the order of its frames. Raises UnusableError if it has none."""
@@ -127,31 +129,38 @@ class Tables:
         if values is None or not rows:
             missing = f"has no rows in {row.table}" if values is not None else f"has no column {name} in {row.table}"
             raise UnusableError(f"{missing}; copy the dataset again")
-        return [values[at] for at in rows]
+        return [values[rows[number]] if number in rows else None for number in range(row.length)]
 
     def frames(self, camera: str, row: EpisodeRow, where: str, step: int) -> Iterator[Frame | Skipped]:
         """Yield every step-th frame of an episode from a column of pictures."""
         self._load(row.table)
-        rows = self._rows.get(row.index, [])
-        wanted = {at: number for number, at in enumerate(rows[::step])}
+        rows = self._rows.get(row.index, {})
+        wanted = {rows[number]: number for number in range(0, row.length, step) if number in rows}
+        missing = {number for number in range(0, row.length, step) if number not in rows}
         if not wanted:
             return
         first, last = min(wanted), max(wanted)
-        found: dict[int, Any] = {}
+        found: dict[int, Frame | Skipped] = {
+            number: Skipped(f"{where}, frame {number + 1}", f"is missing in {row.table}") for number in missing
+        }
         due = 0
-        with open_columns(self.dataset.folder / row.table) as table:
-            at = first
-            for batch in table.batches([camera], BATCH_ROWS, first):
-                for cell in batch.column(0).to_pylist():
-                    if at in wanted:
-                        found[wanted[at]] = cell
-                    at += 1
-                # The rows of an episode are in the order of its frames nearly always.
-                while due in found:
-                    yield cell_frame(found.pop(due), self.dataset.folder, f"{where}, frame {due * step + 1}")
-                    due += 1
-                if at > last:
-                    return
+        try:
+            with open_columns(self.dataset.folder / row.table) as table:
+                at = first
+                for batch in table.batches([camera], BATCH_ROWS, first):
+                    for cell in batch.column(0).to_pylist():
+                        if at in wanted:
+                            place = f"{where}, frame {wanted[at] + 1}"
+                            found[wanted[at]] = cell_frame(cell, self.dataset.folder, place)
+                        at += 1
+                    # The rows of an episode are in the order of its frames nearly always.
+                    while due in found:
+                        yield found.pop(due)
+                        due += step
+                    if at > last:
+                        return
+        except UnusableError as problem:
+            yield Skipped(where, str(problem))
 
     def _load(self, name: str) -> None:
         if self._file == name:
@@ -178,27 +187,19 @@ class Tables:
         except UnusableError as problem:
             self._file = ""
             raise UnusableError(f"cannot be read: its table {name} {problem}") from problem
-        self._rows = {episode: [at for _, at in sorted(rows)] for episode, rows in order.items()}
+        # Of rows that say the same frame the first is taken.
+        self._rows = {episode: dict(reversed(rows)) for episode, rows in order.items()}
 
 
-@dataclass
 class Films:
     """The films of one camera, of which one is open at a time and read forward."""
 
-    dataset: LeRobotDataset
-    camera: str
-    _stack: ExitStack = field(default_factory=ExitStack)
-    _film: Film | None = None
-    _first_frames: Mapping[int, int] = field(default_factory=dict)
-    _last_episodes: dict[str, int] = field(default_factory=dict)
-    _notes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if self.camera in self.dataset.film_cameras:
-            rows = [row for row in self.dataset.episodes if self.camera in row.films]
-            self._first_frames = first_frames(rows, self.camera, self.dataset.frame_rate)
-            for row in sorted(rows, key=lambda row: self._first_frames[row.index]):
-                self._last_episodes[row.films[self.camera].file] = row.index
+    def __init__(self, dataset: LeRobotDataset, camera: str) -> None:
+        self.dataset, self.camera = dataset, camera
+        self._stack = ExitStack()
+        self._film: Film | None = None
+        self._places: dict[int, FilmPlace] = {}
+        self._notes: list[str] = []
 
     def __enter__(self) -> Films:
         return self
@@ -214,28 +215,33 @@ class Films:
     def read(self, row: EpisodeRow, where: str, step: int) -> Iterator[Frame | Skipped]:
         """Yield every step-th frame of an episode, or why it cannot be read."""
         try:
-            film = self._open(row.films[self.camera].file, self._first_frames[row.index])
+            film = self._open(row)
         except UnusableError as problem:
             yield Skipped(where, str(problem))
             return
-        yield from film.frames(self._first_frames[row.index], row.length, step, where)
-        if self._last_episodes[film.name] == row.index and (more := film.count_rest()):
+        place = self._places[row.index]
+        yield from film.frames(place.first, place.length, step, where)
+        if place.is_last and (more := film.count_from(place.first + place.length)):
             frames = "frame" if more == 1 else "frames"
             self._notes.append(f"has the film {film.name} with {more} {frames} after its last episode, left out")
 
-    def _open(self, name: str, first: int) -> Film:
-        if self._film is not None and self._film.name == name and self._film.next <= first:
-            return self._film
+    def _open(self, row: EpisodeRow) -> Film:
+        name = row.films[self.camera].file
+        film = self._film
+        if film is not None and film.name == name and film.next <= self._places[row.index].first:
+            return film
         self._stack.close()
         self._film = None
         file = self.dataset.folder / name
         if not file.is_file():
             raise UnusableError(f"lacks its film {name}; copy the dataset again")
         try:
-            self._film = Film(name, file, self._stack, self._notes)
+            film = self._film = Film(name, file, self._stack, self._notes)
         except UnusableError as problem:
             raise UnusableError(f"cannot be read: its film {name} {problem}") from problem
-        return self._film
+        rows = [other for other in self.dataset.episodes if other.films[self.camera].file == name]
+        self._places = film_places(rows, self.camera, self.dataset.frame_rate, film.declared)
+        return film
 
 
 class Film:
@@ -245,7 +251,7 @@ class Film:
         self.name = name
         self.next = 0
         entry = Entry(file.name, file.stat().st_size, partial(file.open, "rb"))
-        container, self.stream, _ = stack.enter_context(open_video(entry))
+        container, self.stream, self.declared = stack.enter_context(open_video(entry))
         self._converter = FrameConverter(self.stream.sample_aspect_ratio)
         self._damage = ""
         self._notes = notes
@@ -271,9 +277,10 @@ class Film:
             except UnusableError as problem:
                 yield Skipped(place, str(problem))
 
-    def count_rest(self) -> int:
-        """The number of frames that were not asked for."""
-        return (self._ahead is not None) + sum(1 for _ in self._decoded)
+    def count_from(self, number: int) -> int:
+        """How many frames there are from a number on that was not asked for."""
+        rest = (self._ahead is not None) + sum(1 for _ in self._decoded)
+        return max(0, self.next + rest - number)
 
     def _take(self, number: int) -> VideoFrame | None:
         """The frame with this number; None if it is missing. `_ahead` is then the next one that is there, if any."""
@@ -302,17 +309,33 @@ class Film:
         return self.next
 
 
-def first_frames(rows: Sequence[EpisodeRow], camera: str, rate: float | None) -> dict[int, int]:
-    """The number of the first frame of each episode in its film: the sum of the lengths of those before it.
+class FilmPlace(NamedTuple):
+    """Where an episode lies in its film: its first frame and how many it has; `is_last` marks the last one."""
 
-    Where the film's timestamp is more than MAX_DRIFT frames later, other frames lie in between, and it is followed.
+    first: int
+    length: int
+    is_last: bool
+
+
+def film_places(rows: Sequence[EpisodeRow], camera: str, rate: float | None, frames: int) -> dict[int, FilmPlace]:
+    """Where each episode lies in a film of `frames` frames (0 if unknown), by its number.
+
+    An episode begins where the lengths of those before it end. Its timestamp is followed where it says something else
+    by more than MAX_DRIFT frames, or if the film has fewer frames than the lengths add up to: then frames are missing.
     """
-    found: dict[int, int] = {}
-    ends: dict[str, int] = {}
-    for row in sorted(rows, key=lambda row: (row.films[camera].file, row.films[camera].begin, row.index)):
-        part = row.films[camera]
-        counted = ends.get(part.file, 0)
-        said = round(part.begin * rate) if rate else counted
-        found[row.index] = said if said > counted + MAX_DRIFT else counted
-        ends[part.file] = found[row.index] + row.length
-    return found
+    is_timed = rate is not None and all(math.isfinite(row.films[camera].begin) for row in rows)
+    ordered = sorted(rows, key=lambda row: (row.films[camera].begin if is_timed else 0.0, row.index))
+    is_short = 0 < frames < sum(row.length for row in ordered)
+    tolerance = 0 if is_short else MAX_DRIFT
+    firsts: list[int] = []
+    end = 0
+    for row in ordered:
+        said = round(row.films[camera].begin * rate) if is_timed and rate else end
+        firsts.append(said if abs(said - end) > tolerance else end)
+        end = firsts[-1] + row.length
+    places = {}
+    for number, (row, first) in enumerate(zip(ordered, firsts, strict=True)):
+        following = firsts[number + 1] if number + 1 < len(firsts) else first + row.length
+        length = min(row.length, max(0, following - first))
+        places[row.index] = FilmPlace(first, length, number == len(ordered) - 1)
+    return places

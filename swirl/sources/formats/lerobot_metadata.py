@@ -8,9 +8,11 @@ episodes share a table and a film, and `meta/episodes/` has a row for each; in 2
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -35,7 +37,10 @@ CHUNK_SIZE = 1000
 
 @dataclass(frozen=True)
 class FilmPart:
-    """Where an episode's film lies: the file, and when it begins in it, in seconds; 0 where it has its own."""
+    """Where an episode's film lies: the file, and when it begins in it, in seconds; 0 where it has its own.
+
+    The time may be missing, and is then not-a-number.
+    """
 
     file: str
     begin: float
@@ -91,6 +96,9 @@ def load_dataset(path: Path) -> LeRobotDataset:
         raise SwirlError(f"{folder} {problem}.") from problem
     if not episodes:
         raise SwirlError(f"{folder} has no episode; choose another dataset.")
+    repeated = [one.index for one, other in pairwise(episodes) if one.index == other.index]
+    if repeated:
+        raise SwirlError(f"{folder} lists the episode {repeated[0]} twice, so that its frames cannot be told.")
     rate = info.get("fps")
     return LeRobotDataset(
         folder,
@@ -126,7 +134,7 @@ def load_episodes(folder: Path, info: Mapping[str, Any], kinds: Mapping[str, str
     listed = folder / "meta" / "episodes.jsonl"
     if not listed.is_file():
         raise UnusableError("has neither meta/episodes/ nor meta/episodes.jsonl; copy the whole dataset")
-    for number, line in enumerate(listed.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(listed.read_bytes().splitlines(), start=1):
         if line.strip():
             try:
                 record = json.loads(line)
@@ -155,9 +163,9 @@ def shared_files_row(info: Mapping[str, Any], row: Mapping[str, Any], cameras: S
         for camera in cameras:
             part = {name: row[f"videos/{camera}/{name}"] for name in ("chunk_index", "file_index", "from_timestamp")}
             values = {**part, "video_key": camera}
-            films[camera] = FilmPart(
-                expand(template(info, "video_path", VIDEO_PATHS[0]), values), part["from_timestamp"]
-            )
+            begin = part["from_timestamp"]
+            file = expand(template(info, "video_path", VIDEO_PATHS[0]), values)
+            films[camera] = FilmPart(file, math.nan if begin is None else float(begin))
         return EpisodeRow(
             int(row["episode_index"]),
             int(row["length"]),

@@ -17,7 +17,7 @@ from swirl.progress import ProgressCallback
 from swirl.sources.formats.array_pictures import LOSSY, array_frames, is_encoded, is_picture_shape
 from swirl.sources.formats.column_files import open_columns
 from swirl.sources.formats.content import Source
-from swirl.sources.formats.episodes import Episode, choose_camera, describe_action, episode_clips, text_episode
+from swirl.sources.formats.episodes import Episode, choose_camera, describe_actions, episode_clips, text_episodes
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.minari_metadata import find_minari, load_minari_metadata, minari_action_names
@@ -130,7 +130,7 @@ def read_table(
     actions = None
     if ACTIONS in columns:
         taken = [value for batch in batches for value in batch.column(ACTIONS).to_pylist()]
-        actions = [describe_action(value, names) for value in taken[: length - 1]]
+        actions = describe_actions(taken[: length - 1], names)
     pictures = [leaf for leaf in leaves if is_picture(leaf, batches)]
     chosen, said = choose_camera(file.parent.parent, [leaf.name for leaf in pictures], camera)
     if chosen is not None:
@@ -146,7 +146,9 @@ def read_table(
         raise UnusableError(f"has no pictures or texts as observations, but {kinds or 'none'}; choose other data")
     notes += said
     leaf = next(leaf for leaf in texts if leaf.name == chosen)
-    yield text_episode(where, identity, [text for batch in batches for text in leaf.values(batch).to_pylist()], actions)
+    yield from text_episodes(
+        where, identity, [text for batch in batches for text in leaf.values(batch).to_pylist()], actions
+    )
 
 
 def find_leaves(

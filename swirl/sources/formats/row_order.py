@@ -58,6 +58,11 @@ class RowOrder:
             yield rows, places[rows]
             start = end
 
+    def usual_width(self) -> float | None:
+        """The usual distance between two rows of a sequence; None if places do not count steps."""
+        keys, places = (np.frombuffer(numbers, numbers.typecode) for numbers in (self._keys, self._places))
+        return usual_width(keys, places) if are_steps(places) else None
+
     def is_in_order(self) -> bool:
         """Whether the rows of each sequence stand together and in order, as they do nearly always."""
         if not len(self):
@@ -76,12 +81,14 @@ def name_key(name: str) -> int:
 
 
 def split_at_gaps(
-    rows: np.ndarray, places: np.ndarray, has_steps: bool
+    rows: np.ndarray, places: np.ndarray, usual: float | None, cuts: np.ndarray | None = None
 ) -> Iterator[tuple[float | None, np.ndarray] | str]:
     """Yield the runs of rows between which no step is missing, each with its first place (None for the first run).
 
-    What is left out or missing is yielded as a predicate of the sequence. Places may be counted in ones, or in tens
-    where only every tenth was kept. A row that repeats a place is left out.
+    What is left out or missing is yielded as a predicate of the sequence. `usual` is the width of a step in all
+    sequences, None where places are times and none can be missing: places may be counted in ones, or in tens where only
+    every tenth was kept. A sequence of three rows or more may have a width of its own. A row that repeats a place is
+    left out. `cuts` says after which rows something was left out.
     """
     widths = np.diff(places)
     if not widths.all():
@@ -89,16 +96,36 @@ def split_at_gaps(
         row = "row repeats" if count == 1 else "rows repeat"
         yield f"has {count} {row} a place in the sequence, left out"
         kept = np.concatenate([[True], widths != 0])
+        if cuts is not None:
+            cuts = np.isin(rows[kept], rows[cuts])
         rows, places = rows[kept], places[kept]
         widths = np.diff(places)
-    if not has_steps or not len(widths) or bool((widths == widths[0]).all()) or (places != np.floor(places)).any():
-        yield None, rows
-        return
-    values, counts = np.unique(widths, return_counts=True)
-    usual = values[counts.argmax()]
-    bounds = (np.flatnonzero(widths != usual) + 1).tolist()
+    gaps = np.zeros(len(widths), dtype=bool)
+    if usual is not None and len(widths):
+        values, counts = np.unique(widths, return_counts=True)
+        gaps = widths > (values[counts.argmax()] if len(widths) > 1 and counts.max() > 1 else usual)
+    if cuts is not None:
+        gaps |= cuts[:-1]
+    bounds = (np.flatnonzero(gaps) + 1).tolist()
     for begin, end in pairwise([0, *bounds, len(rows)]):
         if begin:
             gap = f"from {places[begin - 1]:g} to {places[begin]:g}"
             yield f"has a gap, {gap}; the sequence is split there"
         yield (places[begin] if begin else None), rows[begin:end]
+
+
+def usual_width(keys: np.ndarray, places: np.ndarray) -> float:
+    """The most frequent distance between two rows of a sequence that follow each other; 1 if there are none."""
+    order = np.lexsort((places, keys))
+    widths = np.diff(places[order])[np.diff(keys[order].astype(np.uint64)) == 0]
+    values, counts = np.unique(widths[widths > 0], return_counts=True)
+    return float(values[counts.argmax()]) if len(values) else 1.0
+
+
+def are_steps(places: np.ndarray) -> bool:
+    """Whether places are counted: nearly all of them are whole numbers."""
+    return len(places) == 0 or float((places == np.floor(places)).mean()) > MIN_WHOLE
+
+
+MIN_WHOLE = 0.9
+"""The share of whole numbers from which places count steps; others are times."""

@@ -26,17 +26,17 @@ from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, Entry, error_reason, is_hidden
 from swirl.sources.formats.column_layout import EPISODE_NAMES, NONE, ORDER_NAMES
 from swirl.sources.formats.content import Source
-from swirl.sources.formats.episodes import Episode, choose_camera, describe_action, episode_clips, text_episode
+from swirl.sources.formats.episodes import Episode, choose_camera, describe_actions, episode_clips, text_episodes
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.row_order import split_at_gaps
+from swirl.sources.formats.row_order import are_steps, split_at_gaps
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame, decode_frame
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
-TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz")
+TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2")
 MAX_SEQUENCE_BYTES = 2**29
 """The largest sequence of states that lie in samples of their own, in bytes; it is held in memory, encoded."""
 MAX_MEMBER_BYTES = 2**29
@@ -46,10 +46,14 @@ Item = Clip | LocatedSequence | Skipped | Mark
 
 @dataclass
 class Sample:
-    """The members of one name: their content by what stands after the first dot of the name."""
+    """The members of one name: their content by what stands after the first dot of the name.
+
+    `archive` is the number of the archive that it is in.
+    """
 
     key: str
     where: str
+    archive: int = 0
     members: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -69,9 +73,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Place:
-    """The sequence that a sample with one state belongs to."""
+    """The sequence that a sample with one state belongs to; `is_guessed` if only names of files tell it."""
 
     sequence: str
+    is_guessed: bool = False
 
 
 def is_webdataset(source: Source) -> bool:
@@ -118,7 +123,7 @@ def read_samples(
     """Yield the samples of all archives; what cannot be read is added to `problems`."""
     total = max(1, sum(archive.stat().st_size for archive in archives))
     before = 0
-    for archive in archives:
+    for number, archive in enumerate(archives):
         sample = Sample("", "")
         try:
             with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as opened:
@@ -137,7 +142,7 @@ def read_samples(
                     if key != sample.key:
                         if sample.members:
                             yield sample
-                        sample = Sample(key, f"{archive.name}: {key}")
+                        sample = Sample(key, f"{archive.name}: {key}", number)
                     content = opened.extractfile(member)
                     sample.members[kind.lower()] = content.read() if content else b""
         except (tarfile.TarError, *READ_ERRORS) as error:
@@ -169,7 +174,7 @@ def sequence_of(sample: Sample, source: Source, options: ImportOptions) -> Place
     if folder:
         return Place(folder)
     if ending and ending.start() > 0:
-        return Place(name[: ending.start()].rstrip("-_ "))
+        return Place(name[: ending.start()].rstrip("-_ "), is_guessed=True)
     raise SwirlError(
         f"{sample.where} does not say which samples follow each other: they have no folders, no text before the number "
         "in their names, and no episode_index in their JSON. Say --episode-column none if all are one sequence."
@@ -178,7 +183,9 @@ def sequence_of(sample: Sample, source: Source, options: ImportOptions) -> Place
 
 def numbered(pictures: dict[str, bytes]) -> bool:
     """Whether several pictures of one sample are told apart by numbers, as the frames of a sequence."""
-    return len(pictures) > 1 and all(re.fullmatch(r"\D*\d+\.\w+", name) for name in pictures)
+    return len(pictures) > 1 and all(
+        re.fullmatch(r"(?:(?:frame|img|image|step|f|t)[-_]?)?\d+\.\w+", name) for name in pictures
+    )
 
 
 def first_value(record: dict[str, Any], names: Sequence[str]) -> Any:
@@ -203,15 +210,41 @@ def read_group(
     where = samples[0].where
     if cut:
         yield Skipped(where, f"is a sequence of more than {MAX_SEQUENCE_BYTES >> 20} MB; its end is left out")
+    for name, inside in divide(place, samples, options):
+        yield from ordered_sequence(name, inside, camera, options)
+
+
+def divide(place: Place, samples: list[Sample], options: ImportOptions) -> Iterator[tuple[str, list[Sample]]]:
+    """Yield the samples of each sequence: of those told by names alone, one ends where numbers begin anew in another
+    archive."""
+    begin = 0
+    for number in range(1, len(samples) + 1):
+        if number < len(samples):
+            before, after = samples[number - 1], samples[number]
+            anew = place_in(after, number, options) <= place_in(before, number - 1, options)
+            if not (place.is_guessed and after.archive != before.archive and anew):
+                continue
+        name = place.sequence if begin == 0 else f"{place.sequence}-{samples[begin].archive}"
+        yield name, samples[begin:number]
+        begin = number
+
+
+def ordered_sequence(name: str, samples: list[Sample], camera: str | None, options: ImportOptions) -> Iterator[Item]:
+    """Yield the sequence of samples that are states, in order, divided where a step is missing."""
+    where = samples[0].where
     places = np.array([place_in(sample, number, options) for number, sample in enumerate(samples)])
+    if bad := [sample.where for sample, place in zip(samples, places, strict=True) if not np.isfinite(place)]:
+        yield Skipped(bad[0], "has no usable place in its sequence" + (f", and {len(bad) - 1} more" if bad[1:] else ""))
     order = np.argsort(places, kind="stable")
-    for part in split_at_gaps(order, places[order], has_steps=True):
+    order = order[np.isfinite(places[order])]
+    width = 1.0 if are_steps(places[order]) else None
+    for part in split_at_gaps(order, places[order], width):
         if isinstance(part, str):
             yield Skipped(where, part)
             continue
         first, rows = part
         inside = [samples[row] for row in rows]
-        identity = place.sequence if first is None else f"{place.sequence}#{first:g}"
+        identity = name if first is None else f"{name}#{first:g}"
         yield from state_sequence(identity, inside, camera, options.episode_step(None))
 
 
@@ -242,12 +275,12 @@ def state_sequence(identity: str, samples: Sequence[Sample], camera: str | None,
     """Yield the sequence of samples that are states, with what was done in each but the last."""
     where = samples[0].where
     taken = [taken_in(sample) for sample in samples[:-1]]
-    actions = None if None in taken else [describe_action(action) for action in taken]
+    actions = None if None in taken else describe_actions(taken)
     if samples[0].matching(PICTURE_SUFFIXES):
         read = partial(sample_frames, samples, camera)
         yield from episode_clips(Episode(identity, where, len(samples), read, actions), step)
     else:
-        yield text_episode(where, identity, [sample.members.get("txt", b"") for sample in samples], actions)
+        yield from text_episodes(where, identity, [sample.members.get("txt", b"") for sample in samples], actions)
 
 
 def taken_in(sample: Sample) -> Any:
@@ -279,14 +312,23 @@ def own_sequence(sample: Sample, options: ImportOptions) -> Iterator[Item]:
         yield from video_clips(entry, sample.key, options, Meter(1))
         return
     taken = record.get("actions")
-    actions = [describe_action(action) for action in taken] if isinstance(taken, list) else None
+    actions = describe_actions(taken) if isinstance(taken, list) else None
     if pictures:
         fits = actions if actions is not None and len(actions) in (len(pictures), len(pictures) - 1) else None
-        read = partial(numbered_frames, pictures, sample.where)
-        episode = Episode(sample.key, sample.where, len(pictures), read, fits)
-        yield from episode_clips(episode, options.episode_step(None))
+        names = list(pictures)
+        numbers = np.array([float(re.findall(r"\d+", name)[-1]) for name in names])
+        for part in split_at_gaps(np.arange(len(names)), numbers, 1.0):
+            if isinstance(part, str):
+                yield Skipped(sample.where, part)
+                continue
+            first, rows = part
+            identity = sample.key if first is None else f"{sample.key}#{first:g}"
+            read = partial(numbered_frames, {names[row]: pictures[names[row]] for row in rows}, sample.where)
+            taken = None if fits is None else fits[int(rows[0]) :]
+            episode = Episode(identity, sample.where, len(rows), read, taken)
+            yield from episode_clips(episode, options.episode_step(None))
     elif isinstance(record.get("states"), list):
-        yield text_episode(sample.where, sample.key, record["states"], actions)
+        yield from text_episodes(sample.where, sample.key, record["states"], actions)
     else:
         yield Skipped(sample.where, "has neither pictures, a film, a text nor states in its JSON")
 
