@@ -18,7 +18,7 @@ from studio.components.shared.logo import favicon
 from studio.pages import compare, explore, label, play, runs, train
 from studio.server import api, demo, preload, pwa
 from studio.server.theme import head, stylesheet_route, theme
-from studio.services import browser_scripts, frames, run_files
+from studio.services import browser_scripts, downloads, frames
 from studio.services.sharing import Sharing
 
 PAGES = (explore, play, train, compare, runs)
@@ -81,7 +81,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
             "routes": [
                 browser_scripts.route(),
                 frames.route(),
-                run_files.route(),
+                downloads.route(),
                 stylesheet_route(app),
                 *pwa.routes(),
             ],

@@ -144,8 +144,10 @@ def _serve_until(
     """Start the studio and serve it until `stopping` is set; the exit code."""
     from studio import app
     from studio.server import background, browser_window
-    from studio.services import inference
+    from studio.services import inference, local_access
 
+    if is_local(options.host) and not options.demo:
+        local_access.allow_local_paths()
     if options.demo:
         from studio.server import demo
 

@@ -1,9 +1,11 @@
-"""The library in five calls: load a collection, load a model, infer, imagine, train. `import swirl` offers them all.
+"""The library in a few calls: load a collection, load a model, infer, imagine, export, train, all from `import swirl`.
 
 >>> household = swirl.load_collection("household")
 >>> model = swirl.load_model("tiny-household")
 >>> found = model.infer(household.pairs[:4])
 >>> futures = model.imagine(household.pairs[0][0], found[0].action)
+>>> household.export("household.parquet")
+>>> household.export_actions("actions.parquet", model.infer(household.pairs))
 >>> run = swirl.train("tiny-household", data="household", iterations=1)
 """
 
@@ -11,9 +13,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swirl import paths
@@ -23,6 +26,7 @@ from swirl.states import State, StateSequence
 
 if TYPE_CHECKING:
     from swirl.models.families.diffusion_editors import DiffusionEditor
+    from swirl.models.results import Inference
     from swirl.models.world_model import WorldModel
 
 POLL_SECONDS = 0.5
@@ -42,6 +46,24 @@ class LoadedCollection:
     def pairs(self) -> list[tuple[State, State]]:
         """All transitions (state, next state) of all sequences."""
         return [(t.state, t.next_state) for sequence in self.sequences for t in sequence.transitions()]
+
+    def export(self, file: str | PathLike[str]) -> None:
+        """Write the sequences to a new `.jsonl` or `.parquet` file, as `swirl export` does.
+
+        Raises UsageError for another suffix and if the file exists, SwirlError if it cannot be written.
+        """
+        from swirl.exports.state_sequences import export_sequences
+
+        export_sequences(self.sequences, Path(file).expanduser())
+
+    def export_actions(self, file: str | PathLike[str], inferred: Iterable[Inference]) -> None:
+        """Write the inferred actions of `pairs`, in their order, to a new file, as `swirl infer --out` does.
+
+        Raises UsageError for another suffix and if the file exists, SwirlError if it cannot be written.
+        """
+        from swirl.exports.latent_actions import write_latent_actions
+
+        write_latent_actions(Path(file).expanduser(), self.sequences, inferred)
 
     def __len__(self) -> int:
         return len(self.sequences)

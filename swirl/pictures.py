@@ -25,6 +25,9 @@ Pixels = np.ndarray
 MAX_PIXEL_ART_SIDE = 128
 """Frames with sides up to this many pixels count as pixel art: stored losslessly, enlarged by whole factors."""
 
+SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp"}
+"""The first bytes of the image files that states are made of, and the suffixes of their names."""
+
 
 def read_picture_bytes(picture: Picture) -> bytes:
     """The bytes of the image file. Raises SwirlError that names the file if it cannot be read."""
@@ -145,6 +148,11 @@ def data_uri(picture: Picture) -> str:
     data = read_picture_bytes(picture)
     kind = "png" if data.startswith(b"\x89PNG") else "webp" if data[8:12] == b"WEBP" else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def image_suffix(data: bytes) -> str:
+    """The suffix of an encoded image's file, by its first bytes: `.png`, `.jpg` or `.webp`."""
+    return next((suffix for mark, suffix in SUFFIXES.items() if data.startswith(mark)), ".png")
 
 
 def state_preview(state: State) -> str:

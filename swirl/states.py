@@ -48,10 +48,11 @@ class LabelledTransition:
 
 @dataclass(frozen=True, slots=True)
 class StateSequence:
-    """Consecutive states without actions."""
+    """Consecutive states without actions; `frame_step` is how many frames of the recording lie from one to the next."""
 
     id: str
     states: tuple[State, ...]
+    frame_step: int = 1
 
     def transitions(self) -> Iterator[Transition]:
         """Yield the len(states) - 1 pairs of consecutive states."""

@@ -59,6 +59,7 @@ ROOMS = (
     "presets",
     "training",
     "evaluation",
+    "exports",
     "runs",
     "library",
     "sharing",

@@ -3,6 +3,7 @@ import { droppedFiles } from "./dropped_files.js";
 import { askingOrder } from "./explore_order.js";
 import { linkTo, readQuery, setQuery } from "./shared/address.js";
 import { chooseKind } from "./shared/checkpoints.js";
+import { download } from "./shared/downloads.js";
 import { listen, send } from "./shared/events.js";
 import { errorHtml, fill, noteHtml } from "./shared/html.js";
 import { isTyping } from "./shared/keyboard.js";
@@ -63,6 +64,8 @@ export const mount = ({ element, server, upload }) => {
     problem("");
     setQuery({ data: at.data, sequence: at.sequence, step: at.step });
     mark();
+    if (page.dataset.saved !== at.data) fill(page, { saved: "" });
+    page.dataset.saved = at.data; // what is said about saving is about this collection
     send("studio:at", { ...at, steps, kind: answer.kind, model: answer.model });
     if (ask) settle = setTimeout(() => explain(isLate, answer.missing), 90);
   };
@@ -95,6 +98,14 @@ export const mount = ({ element, server, upload }) => {
     }
   };
 
+  // The shown collection, or the actions inferred in it, as a file.
+  const save = async (what) => {
+    const data = at.data, answer = await callServer(server.export, { data, what });
+    if (answer.address) download(linkTo("/" + answer.address));
+    const said = answer.address ? { parts: { saved: noteHtml("On its way to your downloads.") } } : answer;
+    if (at.data === data) fill(page, partsOrError(said, "saved"));
+  };
+
   const move = (what, by) => {
     if (what === "step") {
       const step = at.step + by;
@@ -122,42 +133,63 @@ export const mount = ({ element, server, upload }) => {
   const followImport = (ticket) => follow(element, 400, async () => {
     if (importing !== ticket) return true;
     const answer = await callServer(server.importing, { ticket });
-    if (importing === ticket && answer.parts?.progress) fill(page, { import: noteHtml(answer.parts.progress) });
+    if (importing === ticket && answer.parts?.progress) {
+      fill(page, { import: noteHtml(answer.parts.progress) + '<p><button type="button" class="button" data-stop-import>Stop</button></p>' });
+    }
     return importing !== ticket;
   });
 
-  // How videos are to be read: what the fields under the drop area say.
-  const how = () => Object.fromEntries([...page.querySelectorAll("[data-how] input")]
+  // How it is to be read: what the fields under the drop area and the choice of a camera say.
+  const how = () => Object.fromEntries([...page.querySelectorAll("[data-how] [name], [data-camera]")]
     .map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]));
 
+  // What was brought and waits to be imported: files on the server, or a path on this machine.
+  let brought = null;
+
   // Files of a dropped folder bring their place in it along, as `place`.
-  const receive = async (files, name = "", sent = null) => {
-    if (!files.length) return;
+  const sendFiles = async (files) => {
     const said = files.length === 1 ? files[0].name : files.length + " files";
-    const ticket = importing = newTicket();
-    const failed = (html) => { importing = null; fill(page, { import: html }); };
-    if (!sent) {
-      let done = 0;
-      const total = fileSize(files.reduce((sum, file) => sum + file.size, 0)), queue = [...files.entries()];
-      const tell = () => fill(page, { import: noteHtml(`Sending ${said}, ${total}` + (files.length > 1 ? `, ${done} sent` : "")) });
-      sent = [];
-      const one = async () => {
-        for (let next; (next = queue.shift());) { sent[next[0]] = (await upload(next[1])).path; done += 1; tell(); }
-      };
-      tell();
-      try { await Promise.all(Array.from({ length: 6 }, one)); }
-      catch { return failed(errorHtml("The file did not reach the studio. Is it still running?")); }
-    }
-    fill(page, { import: noteHtml(`Reading ${said}`) });
+    const total = fileSize(files.reduce((sum, file) => sum + file.size, 0)), queue = [...files.entries()], paths = [];
+    let done = 0;
+    const tell = () => fill(page, { import: noteHtml(`Sending ${said}, ${total}` + (files.length > 1 ? `, ${done} sent` : "")) });
+    const one = async () => {
+      for (let next; (next = queue.shift());) { paths[next[0]] = (await upload(next[1])).path; done += 1; tell(); }
+    };
+    tell();
+    await Promise.all(Array.from({ length: 6 }, one));
+    return { said, paths, names: files.some((file) => file.place) ? files.map((file) => file.place || file.name) : [] };
+  };
+
+  const bring = async (files) => {
+    if (!files.length || importing) return;
+    brought = null;
+    try { lookInto(await sendFiles(files)); }
+    catch { fill(page, { import: errorHtml("The file did not reach the studio. Is it still running?") }); }
+  };
+
+  // What an import would store is shown before it is stored.
+  const lookInto = async (what, name = "") => {
+    if (importing) return;
+    brought = what;
+    const settings = how();
+    fill(page, { import: noteHtml(`Looking into ${what.said}`) });
+    const answer = await callServer(server.look_into, { ...what, name, ...settings });
+    if (brought !== what) return;
+    fill(page, partsOrError(answer, "import"));
+    if (/the field/.test(answer.error ?? "")) page.querySelector("[data-how]").open = true;
+  };
+
+  const receive = async (name) => {
+    const what = brought, settings = how(), ticket = importing = newTicket();
+    if (!what) return;
+    fill(page, { import: noteHtml(`Reading ${what.said}`) });
     followImport(ticket);
-    const places = files.some((file) => file.place) ? files.map((file) => file.place || file.name) : [];
-    const answer = await callServer(server.receive, { paths: sent, names: places, name, ticket, ...how() });
+    const answer = await callServer(server.receive, { ...what, name, ticket, ...settings });
     if (importing === ticket) importing = null;
-    if (!answer.error) { fill(page, answer.parts); return open({ data: answer.data, sequence: 1, step: 1 }); }
-    failed(errorHtml(answer.error) + (/name/.test(answer.error)
-      ? '<form class="rename row"><input class="field" name="name" placeholder="another name" aria-label="Another name"><button class="button">Import</button></form>' : ""));
-    const form = part("import").querySelector("form");
-    form?.addEventListener("submit", (event) => { event.preventDefault(); receive(files, form.elements.name.value, sent); });
+    if (answer.stopped) return fill(page, answer.parts);
+    if (!answer.error) { brought = null; fill(page, answer.parts); return open({ data: answer.data, sequence: 1, step: 1 }); }
+    fill(page, { import: errorHtml(answer.error) + (/name/.test(answer.error)
+      ? '<form class="rename row" data-bring><input class="field" name="name" placeholder="another name" aria-label="Another name"><button class="button">Import</button></form>' : "") });
   };
 
   page.addEventListener("click", async (event) => {
@@ -180,6 +212,13 @@ export const mount = ({ element, server, upload }) => {
       fill(page, { health: noteHtml("Checking; this takes a few seconds") });
       const answer = await callServer(server.check, at);
       if (at.data === data) fill(page, partsOrError(answer, "health"));
+    } else if ((hit = on("[data-save]"))) {
+      save(hit.dataset.save);
+    } else if (on("[data-stop-import]")) {
+      callServer(server.stop_import, { ticket: importing });
+    } else if (on("[data-forget]")) {
+      brought = null;
+      fill(page, { import: "" });
     } else if ((hit = on("[data-remove]"))) {
       if (hit.dataset.sure) {
         const answer = await callServer(server.remove, { data: hit.dataset.remove });
@@ -200,7 +239,10 @@ export const mount = ({ element, server, upload }) => {
     page.querySelector("[data-nothing-found]").hidden = found > 0;
   });
   page.addEventListener("change", (event) => {
-    if (event.target.matches("[data-files]")) { receive([...event.target.files]); event.target.value = ""; }
+    if (event.target.matches("[data-files]")) { bring([...event.target.files]); event.target.value = ""; }
+    if (event.target.matches("[data-how] [name], [data-camera]") && brought) {
+      lookInto(brought, part("import").querySelector("[data-bring] [name=name]")?.value ?? "");
+    }
     if (event.target.matches("[data-goto]")) go({ sequence: parseInt(event.target.value, 10) || 1, step: 1 });
   });
 
@@ -209,7 +251,13 @@ export const mount = ({ element, server, upload }) => {
     drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
   }
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", async (event) => { event.preventDefault(); receive(await droppedFiles(event.dataTransfer)); });
+  drop.addEventListener("drop", async (event) => { event.preventDefault(); bring(await droppedFiles(event.dataTransfer)); });
+  page.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const { name, place } = event.target.elements;
+    if (event.target.matches("[data-bring]")) receive(name.value);
+    if (event.target.matches("[data-local]") && place.value.trim()) lookInto({ said: place.value.trim(), place: place.value.trim() });
+  });
 
   document.addEventListener("keydown", (event) => {
     if (!element.isConnected || !KEYS[event.key] || isTyping(event)) return;

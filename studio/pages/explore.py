@@ -6,6 +6,7 @@ from pathlib import Path
 
 from studio.components.explore.collection_list import collection_list
 from studio.components.explore.imagined_states import imagined_states
+from studio.components.explore.import_preview import format_options, import_preview, local_path_form
 from studio.components.shared.filmstrip import action_chip, filmstrip, visible_window
 from studio.components.shared.health_report import health_report
 from studio.components.shared.html import escape, load_template, scripted_block
@@ -16,18 +17,21 @@ from studio.components.shared.out_of_distribution_note import out_of_distributio
 from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts
 from studio.services import text_streams
 from studio.services.collection_cache import cover_frames, default_collection, sequences
+from studio.services.collection_export import cached_actions, offer_actions, offer_states
 from studio.services.frame_similarity import measure_reconstruction
 from studio.services.health_checks import MAX_CHECKED_TRANSITIONS, check_actions, checked_transitions, load_last_check
 from studio.services.inference import choose_checkpoint, no_model_message, shared_models
+from studio.services.local_access import are_local_paths_allowed
 from studio.services.transition_predictions import compare_predictions
-from studio.services.uploads import Imports, import_report_html
-from studio.view_models.formatting import pluralize
+from studio.services.uploads import Brought, Imports, import_report_html
+from studio.view_models.formatting import format_count, pluralize
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.evaluation.health_findings import HealthCheck
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import delete_collection, get_collection, list_collections
-from swirl.sources.formats.image_options import PictureOptions, parse_every
+from swirl.sources.collections.import_draft import ImportStopped
+from swirl.sources.formats.import_options import ImportOptions, parse_every
 from swirl.states import StateSequence
 
 PAGE = Page(path="/", title="Explore", question="What happened?")
@@ -37,6 +41,10 @@ CHECK_PROMPT = (
     f'<p><button type="button" class="button-link" data-check>Check up to {MAX_CHECKED_TRANSITIONS} '
     "transitions</button></p>"
 )
+STOPPED = (
+    '<p class="verdict"><b>Stopped</b><small>Nothing is imported yet. Import the same again, and it goes on where it '
+    "was.</small></p>"
+)
 CHECK_AGAIN_BUTTON = '<p><button type="button" class="button-link small" data-check>Check again</button></p>'
 
 
@@ -44,8 +52,19 @@ def render(home: Path) -> None:
     """Draw the page over `home`; `assets/scripts/explore.js` walks, these functions answer."""
     page = ExplorePage(home)
     walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
-    functions = (*walk, page.check, page.receive, page.importing, page.remove)
-    scripted_block(load_template("explore"), "explore", functions, styles=("explore",))
+    functions = (
+        *walk,
+        page.check,
+        page.look_into,
+        page.receive,
+        page.importing,
+        page.stop_import,
+        page.remove,
+        page.export,
+    )
+    place = local_path_form() if are_local_paths_allowed() else ""
+    html = load_template("explore").replace("{{ local }}", place).replace("{{ formats }}", format_options())
+    scripted_block(html, "explore", functions, styles=("explore",))
 
 
 class ExplorePage:
@@ -183,20 +202,28 @@ class ExplorePage:
         """The verdicts of a check on a collection, and a button that repeats it."""
         return health_report(check, checked_transitions(self.home, data, check)) + CHECK_AGAIN_BUTTON
 
-    def receive(self, request: Request) -> Answer:
-        """Import uploaded files and return a report; `names` are their paths on the user's machine.
+    def look_into(self, request: Request) -> Answer:
+        """Look into what was brought before anything is stored; the request is that of `receive`."""
+        brought = read_brought(request)
+        preview = self.imports.preview(brought)
+        return {"parts": {"import": import_preview(preview, brought.options.camera, brought.name)}}
 
-        `ticket` is the browser's name for this import, by which `importing` reports its progress. `every`,
-        `keep_duplicates` and `keep_cuts` say how videos are read.
+    def receive(self, request: Request) -> Answer:
+        """Import what was brought, `paths` of uploaded files or a `place` on this machine, and return a report.
+
+        `names` are the files' paths on the user's machine. `ticket` is the browser's name for this import, by which
+        `importing` reports its progress and `stop_import` stops it. The other values say how it is read.
         """
-        paths, names = (get_texts(request, key) for key in ("paths", "names"))
-        every = get_text(request, "every").strip()
-        switches = {key: request.get(key) is True for key in ("keep_duplicates", "keep_cuts")}
-        options = PictureOptions(**(parse_every(every) if every else {}), **switches)
-        done = self.imports.import_uploads(
-            paths, names, get_text(request, "name").strip(), get_text(request, "ticket"), options
-        )
+        try:
+            done = self.imports.run(read_brought(request), get_text(request, "ticket"))
+        except ImportStopped:
+            return {"parts": {"import": STOPPED}, "stopped": True}
         return {"parts": {"import": import_report_html(done)}, "data": done.name}
+
+    def stop_import(self, request: Request) -> Answer:
+        """Stop an import, which goes on where it was when the same is imported again."""
+        self.imports.stop(get_text(request, "ticket"))
+        return {}
 
     def importing(self, request: Request) -> Answer:
         """The progress of an import in words; empty before it starts and after it ends."""
@@ -206,6 +233,47 @@ class ExplorePage:
         """Delete one of your own collections."""
         delete_collection(self.home, get_text(request, "data"))
         return self.collections({})
+
+    def export(self, request: Request) -> Answer:
+        """The address of a file to download: the collection as `what`, "jsonl" or "parquet", or its "actions".
+
+        Actions that are not all inferred yet may take hours, so then the answer says how to infer them.
+        """
+        data, what = get_text(request, "data"), get_text(request, "what")
+        if what != "actions":
+            return {"address": offer_states(self.home, data, what)}
+        name = self.checkpoint_for_collection(request, data)
+        inferred = cached_actions(self.home, shared_models(self.home), name, data)
+        found = [inference for inference in inferred if inference is not None]
+        if len(found) < len(inferred):
+            return {"parts": {"saved": infer_the_rest(name, data, len(found), len(inferred))}}
+        return {"address": offer_actions(self.home, data, found)}
+
+
+def infer_the_rest(checkpoint: str, data: str, found: int, count: int) -> str:
+    """How many actions of a collection are inferred, and the command that infers and writes them all."""
+    options = ("swirl infer", checkpoint, f"--data {data}", f"--out {data}-actions.parquet")
+    command = " ".join(f"<span>{escape(option)}</span>" for option in options)
+    return (
+        f'<p class="note">{format_count(found)} of {format_count(count)} actions are inferred here so far. This infers '
+        f'and writes them all:</p><p class="note command"><code>{command}</code></p>'
+    )
+
+
+def read_brought(request: Request) -> Brought:
+    """What a request brings, and how it is to be read."""
+    every = get_text(request, "every").strip()
+    switches = {key: request.get(key) is True for key in ("keep_duplicates", "keep_cuts")}
+    names = ("camera", "state_column", "episode_column", "order_column")
+    values = {key: get_text(request, key).strip() or None for key in names}
+    return Brought(
+        paths=get_texts(request, "paths"),
+        names=get_texts(request, "names"),
+        local_path=get_text(request, "place").strip(),
+        options=ImportOptions(**(parse_every(every) if every else {}), **switches, **values),
+        source_format=get_text(request, "format") or None,
+        name=get_text(request, "name").strip(),
+    )
 
 
 def no_model_panel(kind: str, data: str) -> str:

@@ -1,4 +1,4 @@
-"""Export of a played trajectory as a file: an animated GIF, a zip of its frames, or a line of JSONL."""
+"""Export of a played trajectory as a file: an animated GIF, a zip of its frames, a line of JSONL, or Parquet."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from PIL import Image
 from studio.view_models.frame_size import LARGE_SIZE, fit_size
 from swirl import pictures
 from swirl.errors import SwirlError
+from swirl.exports.trajectories import write_trajectory
 from swirl.states import State
 
-EXPORT_FORMATS = ("gif", "frames", "jsonl")
+EXPORT_FORMATS = ("gif", "frames", "jsonl", "parquet")
 FRAME_MILLISECONDS = 900  # how long the GIF shows each frame
 
 
 def export_trajectory(form: str, name: str, states: Sequence[State], actions: Sequence[str]) -> tuple[str, str]:
     """The name of the file and its content as a `data:` address; `actions` lead from each state to the next.
 
-    Raises SwirlError for an unknown format, for a GIF of texts, and if a frame can no longer be read.
+    Raises SwirlError for an unknown format, for a GIF of texts, for Parquet of both texts and pictures, and if a frame
+    can no longer be read.
     """
     if form == "gif":
         if any(state.picture is None for state in states):
@@ -33,6 +35,10 @@ def export_trajectory(form: str, name: str, states: Sequence[State], actions: Se
     if form == "jsonl":
         values = [state.text if state.picture is None else pictures.data_uri(state.picture) for state in states]
         return f"{name}.jsonl", _data_uri("application/x-ndjson", _line(name, values, actions))
+    if form == "parquet":
+        buffer = io.BytesIO()
+        write_trajectory(buffer, name, states, actions)
+        return f"{name}.parquet", _data_uri("application/vnd.apache.parquet", buffer.getvalue())
     raise SwirlError(f"A path cannot be saved as {form!r}; choose one of {', '.join(EXPORT_FORMATS)}.")
 
 

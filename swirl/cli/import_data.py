@@ -1,14 +1,22 @@
-"""`swirl import`: read, check and register sequences of states."""
+"""`swirl import`: look into, read, check and register sequences of states."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swirl.cli.arguments import add_json
 from swirl.cli.output import Output
-from swirl.errors import UsageError
+from swirl.errors import SwirlError, UsageError
+
+if TYPE_CHECKING:
+    from swirl.sources.collections.previewing import ImportPreview
+    from swirl.sources.formats.import_options import ImportOptions
+
+SAMPLE_CHARACTERS = 160
+"""How much of a text a preview prints."""
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -16,17 +24,26 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     importing = commands.add_parser(
         "import",
         help="read, check and register your own sequences",
-        description="Reads texts (JSONL, CSV, TSV, plain text, or a folder of such files), logs of agents, or pictures "
-        "(a folder of frames, a folder of such folders, a zip file of either, videos, or arrays in npy, npz or HDF5 "
-        "files). Names each line or frame that cannot be read, with the reason, and imports the rest.",
+        description="Reads what you hold as it is: texts, logs of agents, pictures and videos, robot and simulator "
+        "episodes, tables of Hugging Face datasets, archives. What it is is found by looking into it; "
+        "docs/data-formats.md lists the formats. Names each line or frame that cannot be read, with the reason, and "
+        "imports the rest. An import that was stopped goes on where it was when it is given again.",
     )
     importing.add_argument("path", metavar="PATH", type=Path, help="file or folder")
     importing.add_argument("--name", metavar="NAME", help="name of the collection (default: that of the file)")
+    importing.add_argument("--preview", action="store_true", help="say what would be imported, and store nothing")
+    importing.add_argument(
+        "--as",
+        metavar="FORMAT",
+        dest="source_format",
+        help="read it as this format, whatever it looks like; an unknown one lists them",
+    )
     importing.add_argument(
         "--every",
         metavar="N",
         type=frame_step,
-        help="videos: take every N-th frame, or with a unit one frame in each interval, such as 0.5s (default: 0.5s)",
+        help="take every N-th frame, or with a unit one frame in each interval, such as 0.5s (default: 0.5s of videos, "
+        "every frame of recorded episodes)",
     )
     importing.add_argument(
         "--keep-duplicates", action="store_true", help="videos: keep frames that look the same as the one before"
@@ -35,15 +52,21 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--keep-cuts", action="store_true", help="videos: do not start a new sequence where the scene changes"
     )
     importing.add_argument(
-        "--camera", metavar="NAME", help="files of arrays with several cameras: the one to take (default: the first)"
+        "--camera", metavar="NAME", help="episodes with several cameras: the one to take (default: the first by name)"
     )
+    for column, what in (
+        ("state", "the states: texts, pictures, films, or lists of them"),
+        ("episode", "what tells sequences apart; none if all rows are one"),
+        ("order", "the place of a row in its sequence; none for the order of the file"),
+    ):
+        importing.add_argument(f"--{column}-column", metavar="NAME", help=f"tables: the column that holds {what}")
     add_json(importing)
     importing.set_defaults(handler=import_path)
 
 
 def frame_step(text: str) -> dict[str, int | float]:
-    """Parse a step between video frames into arguments of PictureOptions; argparse reports anything else."""
-    from swirl.sources.formats.image_options import parse_every
+    """Parse a step between video frames into arguments of ImportOptions; argparse reports anything else."""
+    from swirl.sources.formats.import_options import parse_every
 
     try:
         return parse_every(text)
@@ -51,14 +74,28 @@ def frame_step(text: str) -> dict[str, int | float]:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 
+def import_options(args: argparse.Namespace) -> ImportOptions:
+    """The options of an import."""
+    from swirl.sources.formats.import_options import ImportOptions
+
+    names = ("keep_duplicates", "keep_cuts", "camera", "state_column", "episode_column", "order_column")
+    return ImportOptions(**(args.every or {}), **{name: getattr(args, name) for name in names})
+
+
 def import_path(args: argparse.Namespace, out: Output) -> int:
     """Import sequences; print how many were read, and each skipped place with its reason."""
     from swirl.sources.collections.catalog import import_collection
-    from swirl.sources.formats.image_options import PictureOptions
+    from swirl.sources.collections.previewing import preview_import
 
-    filters = {"keep_duplicates": args.keep_duplicates, "keep_cuts": args.keep_cuts, "camera": args.camera}
-    options = PictureOptions(**(args.every or {}), **filters)
-    report = import_collection(args.home, args.path, args.name, progress=out.show_progress, options=options)
+    if args.preview:
+        print_preview(preview_import(args.path, import_options(args), args.source_format), out)
+        return 0
+    try:
+        report = import_collection(
+            args.home, args.path, args.name, out.show_progress, import_options(args), args.source_format
+        )
+    except KeyboardInterrupt:
+        raise SwirlError("Stopped; nothing is imported yet, and the same command goes on where it was.") from None
     skipped = [dataclasses.asdict(item) for item in report.skipped]
     out.print_document(
         {
@@ -75,3 +112,31 @@ def import_path(args: argparse.Namespace, out: Output) -> int:
         f"{len(skipped)} skipped."
     )
     return 0
+
+
+def print_preview(preview: ImportPreview, out: Output) -> None:
+    """Print what an import would store."""
+    texts = [state.text[:SAMPLE_CHARACTERS] for state in preview.samples if state.picture is None]
+    out.print_document(
+        {
+            "format": preview.format,
+            "kind": preview.kind,
+            "sequences": preview.sequences,
+            "complete": preview.is_complete,
+            "lengths": list(preview.lengths),
+            "cameras": list(preview.cameras),
+            "actions": preview.has_actions,
+            "samples": texts,
+            "notes": [dataclasses.asdict(note) for note in preview.notes],
+        }
+    )
+    kind = "pictures" if preview.kind == "image" else "texts"
+    actions = ", with true actions" if preview.has_actions else ""
+    out.print_line(f"{preview.path.name}: {preview.title} ({preview.format}); {preview.summary}; {kind}{actions}.")
+    if len(preview.cameras) > 1:
+        out.print_line(f"Cameras: {', '.join(preview.cameras)}.")
+    for text in texts:
+        out.print_line(f"  {' '.join(text.split())}")
+    for note in preview.notes:
+        out.print_note(f"note: {note}")
+    out.print_note("Nothing was stored; leave --preview out to import it.")

@@ -44,17 +44,19 @@ def run_trial(args: argparse.Namespace, out: Output) -> int:
     from swirl.models.gguf_files import SMOLLM2
     from swirl.settings import parse_assignment
     from swirl.worlds.base import HELD_OUT_SEED
-    from swirl.worlds.registry import WORLDS
+    from swirl.worlds.gymnasium_environments import PREFIX
+    from swirl.worlds.registry import find_world
 
-    if args.world not in WORLDS:
-        raise UsageError(f"There is no world {args.world!r}; the worlds are: {', '.join(WORLDS)}.")
+    if args.world.startswith(PREFIX):
+        raise UsageError(f"`swirl trial` does not play {args.world}; record it with `swirl record` and import that.")
+    entry = find_world(args.world)
     if args.transitions < MIN_TRANSITIONS:
         raise UsageError(f"--transitions must be a whole number from {MIN_TRANSITIONS} up, not {args.transitions}.")
     if not 0 <= args.seed < HELD_OUT_SEED:
         raise UsageError(
             f"--seed must be a whole number from 0 to {HELD_OUT_SEED - 1}, not {args.seed}; higher seeds are held out."
         )
-    trial = Trial(args.home, args.world, WORLDS[args.world].kind, out)
+    trial = Trial(args.home, args.world, entry.kind, out)
     changes = dict(parse_assignment(text) for text in args.set)
     settings = trial.settings(changes)  # reports a wrong setting before anything is recorded
     with trial.timed("record"):

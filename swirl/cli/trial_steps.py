@@ -78,7 +78,7 @@ class Trial:
             with open_world(self.world, source) as world:
                 counts = write_trial(world, WORLDS[self.world].kind, fresh, transitions, seed, self.out.show_progress)
             command = f"swirl trial {self.world} --transitions {transitions} --seed {seed}"
-            write_metadata(self.world, fresh, command, title=f"Trial of {WORLDS[self.world].title}")
+            write_metadata(self.world, WORLDS[self.world], fresh, command, title=f"Trial of {WORLDS[self.world].title}")
             shutil.rmtree(self.folder, ignore_errors=True)
             fresh.rename(self.folder)
         except OSError as error:

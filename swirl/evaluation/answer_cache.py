@@ -1,9 +1,9 @@
 """Keep the answers of an unfinished evaluation in a file, so that a stopped evaluation can continue from there.
 
-The file has one JSON line per batch, appended when the batch is answered. When the file is read, a truncated line is
-dropped with everything after it, and its questions are asked again. So a stopped evaluation has the same batches as an
-uninterrupted one, and therefore the same figures. A file belongs to one checkpoint, one collection and one set of
-settings; it is deleted when the evaluation is done.
+A long inference of actions is kept in the same way. The file has one JSON line per batch, appended when the batch is
+answered. When the file is read, a truncated line is dropped with everything after it, and its questions are asked
+again. So a stopped evaluation has the same batches as an uninterrupted one, and therefore the same figures. A file
+belongs to one checkpoint, one collection and one set of settings; it is deleted when the evaluation is done.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.models.results import LogProb
+from swirl.models.results import Alternative, Inference, LogProb
 from swirl.states import Picture, State
 from swirl.version import __version__
 
@@ -37,7 +37,7 @@ DECODING = 2
 """Raised when a model's answers are decoded in another way, so that an evaluation never mixes both."""
 
 Question = tuple[str, ...]
-Answer = str | tuple[str, ...] | State | LogProb
+Answer = str | tuple[str, ...] | State | LogProb | Inference
 
 
 class AnswerCache:
@@ -57,7 +57,9 @@ class AnswerCache:
             delete_old_files(self.file.parent)
             self._open = self._read()
         except Timeout as error:
-            raise SwirlError("This evaluation is already running; wait until it is done, or stop it.") from error
+            raise SwirlError(
+                "This evaluation or inference is already running; wait until it is done, or stop it."
+            ) from error
         except OSError as error:
             raise SwirlError(
                 f"The answers cannot be written to {self.file.parent} ({error.strerror}); make the folder writable or "
@@ -121,13 +123,18 @@ def digest(kind: str, question: Question) -> str:
 
 
 def encode_answer(answer: Answer) -> Any:
-    """An answer as JSON: a text, several as {"texts"}, [nats, tokens], or a state as {"text"} or {"picture"}."""
+    """An answer as JSON: a text, several as {"texts"}, [nats, tokens], or a state as {"text"} or {"picture"}.
+
+    An inference is {"actions"}, a list of its alternatives as [action, nats], which begins with the inferred action.
+    """
     if isinstance(answer, str):
         return answer
     if isinstance(answer, tuple):
         return {"texts": list(answer)}
     if isinstance(answer, LogProb):
         return [answer.total, answer.tokens]
+    if isinstance(answer, Inference):
+        return {"actions": [[other.action, other.log_prob] for other in answer.alternatives]}
     if answer.picture is None:
         return {"text": answer.text}
     return {"picture": base64.b64encode(pictures.read_picture_bytes(answer.picture)).decode()}
@@ -141,6 +148,9 @@ def decode_answer(encoded: Any) -> Answer:
         return LogProb(*encoded)
     if "texts" in encoded:
         return tuple(encoded["texts"])
+    if "actions" in encoded:
+        alternatives = tuple(Alternative(action, log_prob) for action, log_prob in encoded["actions"])
+        return Inference(alternatives[0].action, alternatives[0].log_prob, alternatives)
     if "text" in encoded:
         return State(encoded["text"])
     return State(picture=Picture(encoded=base64.b64decode(encoded["picture"])))

@@ -31,18 +31,20 @@ READ_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, 
 class Entry:
     """A file: its relative name with `/` between folders, its size in bytes, and a function that opens it.
 
-    `is_zip_member` marks members of zip files, in which seeking is slow.
+    `is_zip_member` marks members of zip files, in which seeking is slow. `content` is the suffix by what is in the
+    file, where that is known.
     """
 
     name: str
     size: int
     open: Callable[[], IO[bytes]]
     is_zip_member: bool = False
+    content: str | None = None
 
     @property
     def suffix(self) -> str:
         """The suffix in lower case."""
-        return PurePosixPath(self.name).suffix.lower()
+        return PurePosixPath(self.name).suffix.lower() if self.content is None else self.content
 
     def read(self, most: int) -> bytes:
         """Read at most `most` + 1 bytes. Raises UnusableError if the file cannot be read."""
@@ -54,11 +56,11 @@ class Entry:
 
 
 @contextmanager
-def open_entries(path: Path, skipped: list[Skipped]) -> Iterator[list[Entry]]:
+def open_entries(path: Path, skipped: list[Skipped], content: str | None = None) -> Iterator[list[Entry]]:
     """The files of a folder or zip file, or the single file `path`, in natural order.
 
-    Zip files in a folder are opened too. What is left out is added to `skipped`. Raises SwirlError if the path cannot
-    be read.
+    `content` is the suffix of a single file by what is in it, by default its own. Zip files in a folder are opened too.
+    What is left out is added to `skipped`. Raises SwirlError if the path cannot be read.
     """
     with ExitStack() as stack:
         try:
@@ -75,10 +77,11 @@ def open_entries(path: Path, skipped: list[Skipped]) -> Iterator[list[Entry]]:
                         skipped.append(Skipped(name, str(problem)))
             elif not is_regular(path):
                 raise SwirlError(f"{path} is not a file or folder; check the path.")
-            elif path.suffix.lower() == ".zip":
+            elif (path.suffix.lower() if content is None else content) == ".zip":
                 found = open_zip_members(stack, path, "", skipped)
             else:
-                found = [Entry(printable_path(Path(path.name)), path.stat().st_size, partial(path.open, "rb"))]
+                name = printable_path(Path(path.name))
+                found = [Entry(name, path.stat().st_size, partial(path.open, "rb"), content=content)]
         except UnusableError as problem:
             raise SwirlError(f"{path} {problem}.") from problem
         except OSError as error:

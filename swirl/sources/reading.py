@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from swirl.sources.formats.jsonl import read_json, read_jsonl
 from swirl.sources.formats.plain_text import read_plain_text
 from swirl.sources.formats.table import read_table
 from swirl.sources.text_lines import Meter, TextFile, is_regular, open_text
-from swirl.sources.validation import LocatedSequence, ReadResult, Skipped, UnusableError
+from swirl.sources.validation import LocatedSequence, Mark, ReadResult, Skipped, UnusableError
 from swirl.states import StateSequence
 
 READERS: dict[str, Callable[[TextFile], Iterator[ReadResult]]] = {
@@ -28,6 +28,8 @@ READERS: dict[str, Callable[[TextFile], Iterator[ReadResult]]] = {
     ".md": read_plain_text,
     "": read_plain_text,
 }
+READ_TWICE = frozenset({".csv", ".tsv"})
+"""The suffixes of files that are read twice, which counts in the progress."""
 TEXT_FORMATS = "JSONL, JSON, CSV, TSV, TXT, MD, or a folder of these"
 COMPANION_FILES = frozenset({ACTIONS_FILE, METADATA_FILE, "labels.jsonl"})
 """Files that accompany sequences but hold none."""
@@ -49,26 +51,26 @@ class Reading:
 class SkipReport:
     """Collects what is skipped: lists the first MAX_LISTED_SKIPS and counts the rest, which may be millions."""
 
-    first_skipped: list[Skipped] = field(default_factory=list)
+    listed: list[Skipped] = field(default_factory=list)
     count: int = 0
 
     def add(self, skipped: Skipped) -> None:
         """List one more skipped place, or only count it if the list is full."""
         self.count += 1
-        if len(self.first_skipped) < MAX_LISTED_SKIPS:
-            self.first_skipped.append(skipped)
+        if len(self.listed) < MAX_LISTED_SKIPS:
+            self.listed.append(skipped)
 
     def summary(self, name: str) -> tuple[Skipped, ...]:
         """The listed places; those past the first MAX_LISTED_SKIPS become one entry under `name`."""
-        more = self.count - len(self.first_skipped)
-        return (*self.first_skipped, *([Skipped(name, f"has {more} more places like these")] if more else []))
+        more = self.count - len(self.listed)
+        return (*self.listed, *([Skipped(name, f"has {more} more places like these")] if more else []))
 
 
 def read_sequences(path: Path, progress: ProgressCallback | None = None) -> Reading:
     """Read every sequence of a file or folder. Raises SwirlError if it has none or cannot be read."""
     report = SkipReport()
     sequences: list[StateSequence] = []
-    for item in stream_sequences(path, progress):
+    for item in unique_sequences(stream_sequences(path, progress)):
         if isinstance(item, LocatedSequence):
             sequences.append(item.sequence)
         else:
@@ -78,30 +80,67 @@ def read_sequences(path: Path, progress: ProgressCallback | None = None) -> Read
     return Reading(tuple(sequences), report.summary(path.name))
 
 
-def stream_sequences(path: Path, progress: ProgressCallback | None = None) -> Iterator[ReadResult]:
-    """Yield the sequences of a file or folder as they are read, with unique ids, and what is skipped.
+def stream_sequences(
+    path: Path,
+    progress: ProgressCallback | None = None,
+    *,
+    suffix: str | None = None,
+    start: tuple[int, ...] | None = None,
+) -> Iterator[ReadResult | Mark]:
+    """Yield the sequences of a file or folder as they are read, what is skipped, and marks to go on from.
 
-    Raises SwirlError if the path is missing, has an unknown format, cannot be read, or is a folder without readable
-    files.
+    `suffix` overrules that of a file's name; `start` is the position of a mark. Raises SwirlError if the path is
+    missing, has an unknown format, cannot be read, or is a folder without readable files.
     """
     skipped: list[Skipped] = []
-    files = find_files(path, skipped)
-    yield from skipped
-    meter = Meter(max(1, sum(size for _, _, size in files)), progress)
-    seen: dict[str, str] = {}
     folder = path.is_dir()
-    for file, name, _ in files:
+    files = find_files(path, skipped, suffix)
+    if start is None:
+        yield from skipped
+    twice = READ_TWICE if folder or suffix is None else READ_TWICE & {suffix}
+    meter = Meter(max(1, sum(size * (1 + (file.suffix.lower() in twice)) for file, _, size in files)), progress)
+    first, *inside = start or (0,)
+    for number, (file, name, size) in enumerate(files):
+        if number < first:
+            meter.advance(size)
+            continue
         meter.text = f"Reading {name}"
         try:
             if folder and file.stem.lower() in DOCUMENTATION_STEMS:
                 raise UnusableError("looks like a document about the data; rename it if it holds states")
             with open_text(file, name, meter) as source:
-                for item in READERS[file.suffix.lower()](source):
-                    yield check_unique_id(item, seen)
+                reader = READERS[file.suffix.lower() if folder or suffix is None else suffix]
+                yield from read_marked(source, reader, number, inside if number == first else [])
         except UnusableError as problem:
             if not folder:
                 raise SwirlError(f"{path} {problem}.") from problem
             yield Skipped(name, str(problem))
+        yield Mark((number + 1,))
+
+
+def read_marked(
+    source: TextFile, reader: Callable[[TextFile], Iterator[ReadResult]], number: int, start: Sequence[int]
+) -> Iterator[ReadResult | Mark]:
+    """Yield what a reader yields of file `number`, with marks: after each line, or after each item where a sequence
+    may lie anywhere in the file."""
+    if reader is read_jsonl:
+        if start:
+            source.go_to(*start)
+        for item in reader(source):
+            yield item
+            yield Mark((number, source.number, source.offset))
+        return
+    done = start[0] if start else 0
+    for count, item in enumerate(reader(source)):
+        if count >= done:
+            yield item
+            yield Mark((number, count + 1))
+
+
+def unique_sequences(items: Iterable[ReadResult | Mark]) -> Iterator[ReadResult]:
+    """Yield the items without marks; sequences whose id another place has used are reported as skipped."""
+    seen: dict[str, str] = {}
+    return (check_unique_id(item, seen) for item in items if not isinstance(item, Mark))
 
 
 def no_sequences_error(path: Path, report: SkipReport) -> SwirlError:
@@ -109,7 +148,7 @@ def no_sequences_error(path: Path, report: SkipReport) -> SwirlError:
     if not report.count:
         return SwirlError(f"{path} contains no sequence; it needs lines with states ({TEXT_FORMATS}).")
     more = f" ({report.count - 1} more were skipped)" if report.count > 1 else ""
-    first = report.first_skipped[0]
+    first = report.listed[0]
     return SwirlError(f"{path} contains no usable sequence: {first.where} {first.why}{more}.")
 
 
@@ -123,10 +162,11 @@ def check_unique_id(item: ReadResult, seen: dict[str, str]) -> ReadResult:
     return Skipped(item.where, f"repeats the id {item.sequence.id!r} of {first}; give it a unique id")
 
 
-def find_files(path: Path, skipped: list[Skipped]) -> list[tuple[Path, str, int]]:
+def find_files(path: Path, skipped: list[Skipped], suffix: str | None = None) -> list[tuple[Path, str, int]]:
     """The files to read in natural order, each with its name in reports and its size in bytes.
 
-    Subfolders that cannot be opened are added to `skipped`. Raises SwirlError if there is no file to read.
+    `suffix` overrules that of a file's name. Subfolders that cannot be opened are added to `skipped`. Raises SwirlError
+    if there is no file to read.
     """
     try:
         if path.is_dir():
@@ -141,7 +181,7 @@ def find_files(path: Path, skipped: list[Skipped]) -> list[tuple[Path, str, int]
             return sorted(files, key=lambda found: natural_sort_key(found[1]))
         if not path.exists():
             raise SwirlError(f"There is no file or folder {path}; check the path.")
-        if not is_regular(path) or path.suffix.lower() not in READERS:
+        if not is_regular(path) or (path.suffix.lower() if suffix is None else suffix) not in READERS:
             raise SwirlError(f"{path} has an unknown format; choose {TEXT_FORMATS}.")
         return [(path, printable_path(Path(path.name)), path.stat().st_size)]
     except OSError as error:

@@ -36,38 +36,52 @@ class Meter:
             self.progress(min(self.done / self.total, 1.0), self.text)
 
 
-@dataclass(frozen=True)
+@dataclass
 class TextFile:
-    """An open text file, its name in reports, and the meter that reading advances."""
+    """An open text file, its name in reports, and the meter that reading advances.
+
+    `number` is the last line that was read, `offset` where the next one begins, in bytes.
+    """
 
     name: str
     file: BinaryIO
     meter: Meter
+    number: int = 0
+    offset: int = 0
 
     def lines(self, *, keep_ends: bool = False) -> Iterator[tuple[int, bytes | None]]:
         """Yield each line's number, from 1, and its bytes, or None if above MAX_SEQUENCE_BYTES.
 
         Line ends are left out unless they are to be kept.
         """
-        number = 0
         while line := self.file.readline(MAX_SEQUENCE_BYTES + 1):
-            number += 1
-            self.meter.advance(len(line))
+            self.number += 1
+            self._count(line)
             if len(line) > MAX_SEQUENCE_BYTES and not line.endswith(b"\n"):
                 self._skip_line()
-                yield number, None
+                yield self.number, None
                 continue
-            if number == 1:
+            if self.number == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
-            yield number, line if keep_ends else without_end(line)
+            yield self.number, line if keep_ends else without_end(line)
+
+    def go_to(self, number: int, offset: int) -> None:
+        """Go on after line `number`, which ends at `offset`."""
+        self.file.seek(offset)
+        self.meter.advance(max(0, offset - self.offset))
+        self.number, self.offset = number, offset
 
     def format_location(self, line: int) -> str:
         """A line as reports name it: `file:line`."""
         return f"{self.name}:{line}"
 
+    def _count(self, line: bytes) -> None:
+        self.offset += len(line)
+        self.meter.advance(len(line))
+
     def _skip_line(self) -> None:
         while rest := self.file.readline(1 << 20):
-            self.meter.advance(len(rest))
+            self._count(rest)
             if rest.endswith(b"\n"):
                 return
 

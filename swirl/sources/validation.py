@@ -24,10 +24,21 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class LocatedSequence:
-    """A sequence and the place where it starts, as `file` or `file:line`."""
+    """A sequence and the place where it starts, as `file` or `file:line`; its true actions if the format has them."""
 
     where: str
     sequence: StateSequence
+    actions: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Everything that was yielded before is complete; a reader that is given `position` as its start goes on from here.
+
+    The numbers are the reader's own, such as how many files it has read.
+    """
+
+    position: tuple[int, ...]
 
 
 ReadResult = LocatedSequence | Skipped

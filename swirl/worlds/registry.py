@@ -17,10 +17,15 @@ from swirl.sources.collections.collection_files import METADATA_FILE
 from swirl.version import __version__
 from swirl.worlds import java_simulators, launchers, miniwob
 from swirl.worlds.base import WORLDS_INSTALL_COMMAND, World, requirements_sentence
+from swirl.worlds.gymnasium_environments import PREFIX
+from swirl.worlds.gymnasium_world import GymnasiumWorld, PlayOptions, open_gymnasium
 from swirl.worlds.recording import play_episodes, write_episodes
 
 BFCL_INSTALL_COMMAND = "pip install --no-deps bfcl-eval==2026.3.23"
 """Without its declared dependencies, which pin an old numpy among others; its tools need none of them."""
+
+DEFAULT_SEQUENCES, DEFAULT_LENGTH = 100, 12
+"""How many sequences are recorded, and how many actions of each, unless given actions say otherwise."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class WorldInfo:
 class _Entry:
     title: str
     description: str
-    license: str
+    license: str | None
+    """None if it is not known."""
     kind: str = "text"
     """The kind of its states: text or image."""
     module: str | None = None
@@ -115,11 +121,19 @@ WORLDS = {
     ),
 }
 
+GYMNASIUM = _Entry(
+    "Gymnasium",
+    "Any environment of Gymnasium, and of packages that register theirs, by its id, such as gym:CartPole-v1; "
+    "as pictures or texts, with random or given actions. For `swirl record` only.",
+    "MIT",
+    module="gymnasium",
+)
+
 
 def world_infos() -> list[WorldInfo]:
-    """All worlds. Starts no simulator, so it is cheap."""
+    """All worlds, and `gym:ID` for Gymnasium's environments. Starts no simulator, so it is cheap."""
     found = []
-    for name, entry in WORLDS.items():
+    for name, entry in (WORLDS | {f"{PREFIX}ID": GYMNASIUM}).items():
         needs = missing_requirements(entry)
         found.append(WorldInfo(name, entry.title, entry.description, not needs, needs))
     return found
@@ -139,15 +153,23 @@ def missing_requirements(entry: _Entry) -> str:
     return requirements_sentence([] if find_spec(entry.module) else [command])
 
 
+def find_world(name: str) -> _Entry:
+    """The entry of a named world. Raises UsageError for an unknown name."""
+    if name not in WORLDS:
+        raise UsageError(
+            f"There is no world {name!r}; the worlds are: {', '.join(WORLDS)}; "
+            f"`swirl record {PREFIX}ID` records a Gymnasium environment."
+        )
+    return WORLDS[name]
+
+
 @contextmanager
 def open_world(name: str, source: Path | None = None) -> Iterator[World]:
     """A running world, shut down on exit; `source` is the log for worlds that are read from one.
 
     Raises UsageError for an unknown name or a `source` that the world does not accept, SwirlError if it is not ready.
     """
-    if name not in WORLDS:
-        raise UsageError(f"There is no world {name!r}; the worlds are: {', '.join(WORLDS)}.")
-    entry = WORLDS[name]
+    entry = find_world(name)
     if source is not None and not entry.log_source:
         raise UsageError(f"{entry.title} is played, not read from a file; omit --from.")
     needs = "" if source is not None else missing_requirements(entry)
@@ -161,32 +183,64 @@ def record(
     world: str,
     out: Path,
     *,
-    sequences: int,
-    length: int,
     seed: int,
+    sequences: int | None = None,
+    length: int | None = None,
     source: Path | None = None,
+    options: PlayOptions | None = None,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
     """Play `sequences` episodes of at most `length` actions and write them as a collection to the folder `out`.
 
     The folder is written atomically. It contains sequences.jsonl (states only; pictures are in frames.zip),
     actions.jsonl (the true actions and which of them changed nothing visible, for evaluation) and collection.json.
-    Seeds of 1000 and above (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play. `source` is the
-    log that tau-bench and toolbench are read from. Returns `{"world", "path", "sequences", "transitions", "no_ops"}`.
-    Raises UsageError for an unknown world or numbers out of range, SwirlError if the world is not ready or `out` is
-    not empty.
+    `world` is a name of WORLDS, or `gym:ID` for a Gymnasium environment, which `options` are for. Without `sequences`
+    and `length`, all given actions are played, or DEFAULT_SEQUENCES times DEFAULT_LENGTH actions. Seeds of 1000 and
+    above (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play, except with `gym:ID`. `source` is
+    the log that tau-bench and toolbench are read from. Returns `{"world", "path", "sequences", "transitions",
+    "no_ops"}`, and for given actions also how many were not played (`"unplayed_actions"`). Raises UsageError for an
+    unknown world or arguments that do not fit it, SwirlError if the world is not ready or `out` is not empty.
     """
     for name, value, low in (("sequences", sequences, 1), ("length", length, 1), ("seed", seed, 0)):
-        if value < low:
+        if value is not None and value < low:
             raise UsageError(f"--{name} takes a whole number of at least {low}, not {value}.")
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SwirlError(f"{out} already exists and is not empty; choose another folder with --out.")
-    with open_world(world, source) as running_world, _atomic_folder(out) as folder:
+    options = options or PlayOptions()
+    with _open_with_entry(world, source, options) as (entry, running_world), _atomic_folder(out) as folder:
+        given = running_world.given if isinstance(running_world, GymnasiumWorld) else None
+        sequences = sequences or (len(given) if given else DEFAULT_SEQUENCES)
+        length = length or (max(map(len, given)) if given else DEFAULT_LENGTH)
+        if given and sequences > len(given):
+            raise UsageError(
+                f"{options.actions} has actions for {len(given)} sequences; ask for at most as many with --sequences."
+            )
         episodes = play_episodes(running_world, sequences, length, seed)
-        counts = write_episodes(WORLDS[world].kind, folder, episodes, sequences, progress)
-        write_metadata(world, folder, f"swirl record {world} --sequences {sequences} --length {length} --seed {seed}")
-    return {"world": world, "path": str(out), **counts}
+        counts = write_episodes(entry.kind, folder, episodes, sequences, progress)
+        command = f"swirl record {world} --sequences {sequences} --length {length} --seed {seed}"
+        write_metadata(world, entry, folder, command + options.command_line())
+    unplayed = {"unplayed_actions": running_world.unplayed_actions} if given else {}
+    return {"world": world, "path": str(out), **counts, **unplayed}
+
+
+@contextmanager
+def _open_with_entry(name: str, source: Path | None, options: PlayOptions) -> Iterator[tuple[_Entry, World]]:
+    """A running world and its entry, which for a Gymnasium environment is known once it is open."""
+    if not name.startswith(PREFIX):
+        if options != PlayOptions():
+            raise UsageError(f"--observation, --actions, --every and --set are for {PREFIX}ID, not {name}; omit them.")
+        with open_world(name, source) as world:
+            yield find_world(name), world
+        return
+    if source is not None:
+        raise UsageError(f"{name} is played, not read from a file; omit --from.")
+    needs = missing_requirements(GYMNASIUM)
+    if needs:
+        raise SwirlError(f"Gymnasium is not ready. {needs}")
+    with open_gymnasium(name.removeprefix(PREFIX), options) as world:
+        license = GYMNASIUM.license if world.is_of_gymnasium else None
+        yield _Entry(world.id, f"Recorded from the Gymnasium environment {world.id}.", license, kind=world.kind), world
 
 
 @contextmanager
@@ -200,15 +254,14 @@ def _atomic_folder(out: Path) -> Iterator[Path]:
         raise SwirlError(f"{out} cannot be written ({error.strerror}); fix that or choose another --out.") from error
 
 
-def write_metadata(world: str, folder: Path, command: str, title: str | None = None) -> None:
-    """Write a folder's collection.json: the world, its license and the `command` that recorded it."""
-    entry = WORLDS[world]
+def write_metadata(world: str, entry: _Entry, folder: Path, command: str, title: str | None = None) -> None:
+    """Write a folder's collection.json: the world, its license if known, and the `command` that recorded it."""
     card = {
         "title": title or entry.title,
         "description": entry.description,
         "kind": entry.kind,
         "world": world,
-        "license": entry.license,
+        **({"license": entry.license} if entry.license else {}),
         "recorded_with": f"swirl {__version__}: {command}",
     }
     (folder / METADATA_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect
 from steps import OVERFLOWING
@@ -50,3 +51,21 @@ def test_much_to_explore(crowded: StudioServer, visit: Callable[..., Visitor], t
     expect(page.locator(".frame.here")).to_have_count(2)
     assert page.evaluate(OVERFLOWING) == []
     page.screenshot(path=tmp_path / f"crowded-{width}.png", full_page=True)
+
+
+def test_a_collection_and_its_inferred_actions_are_saved(
+    crowded: StudioServer, visit: Callable[..., Visitor], tmp_path: Path
+) -> None:
+    page = visit().open("/?data=household")
+    page.get_by_role("button", name="inferred actions").click()
+    expect(page.locator('[data-part="saved"]')).to_contain_text("of 3 200 actions are inferred here so far")
+    page.locator('[data-collection="walk-3"]').click()
+    expect(page.locator('[data-part="saved"]')).to_be_empty()
+    expect(page.locator('.action-chip[aria-current="step"]')).to_contain_text("%")
+    rows = {"Parquet": 2, "inferred actions": 2}
+    for button, count in rows.items():
+        with page.expect_download() as started:
+            page.get_by_role("button", name=button, exact=True).click()
+        started.value.save_as(tmp_path / started.value.suggested_filename)
+        assert pq.read_table(tmp_path / started.value.suggested_filename).num_rows == count
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["walk-3-actions.parquet", "walk-3.parquet"]

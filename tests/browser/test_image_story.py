@@ -122,6 +122,8 @@ def drop_a_video(page: Page, file: Path) -> None:
     page.goto("/")
     expect(page.locator('[data-collection="blocks"]')).to_be_visible()
     page.locator("[data-files]").set_input_files(file)
+    expect(page.locator(".import .samples .picture").first).to_be_visible()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.locator('[data-part="import"]')).to_contain_text(f"Imported {file.stem}")
     expect(page.locator(f'[data-collection="{file.stem}"]')).to_have_attribute("aria-current", "true")
     expect(page.locator(f'[data-collection="{file.stem}"]')).to_contain_text("video")

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Page, expect
 from visitor import Visitor
@@ -75,9 +76,9 @@ def run_a_horizon(page: Page) -> None:
 
 
 def save_the_path(page: Page, folder: Path) -> None:
-    """The trajectory as GIF, frames and JSONL."""
+    """The trajectory as GIF, frames, JSONL and Parquet."""
     saved = {}
-    for form in ("gif", "frames", "jsonl"):
+    for form in ("gif", "frames", "jsonl", "parquet"):
         with page.expect_download() as started:
             page.locator(f'[data-save="{form}"]').click()
         saved[form] = folder / started.value.suggested_filename
@@ -85,6 +86,7 @@ def save_the_path(page: Page, folder: Path) -> None:
     assert saved["gif"].read_bytes().startswith(b"GIF8")
     line = json.loads(saved["jsonl"].read_text())
     assert len(line["states"]) == len(line["actions"]) + 1 >= 6
+    assert pq.read_table(saved["parquet"])["action"].to_pylist() == [*line["actions"], None]
     with zipfile.ZipFile(saved["frames"]) as archive:
         assert sum(name.endswith(".png") for name in archive.namelist()) == len(line["states"])
 

@@ -139,7 +139,7 @@ def test_ids_fall_into_the_part_they_are_for(wanted):
         (["household", "--seed", "1000"], 2, "held out"),
         (["household", "--set", "speed=3"], 2, "speed"),
         (["tau-bench"], 1, "It needs --from PATH"),
-        (["tau-bench", "--from", "nowhere.json"], 1, "contains no tau-bench log"),
+        (["tau-bench", "--from", "nowhere.json"], 1, "nowhere.json cannot be read"),
     ],
 )
 def test_mistakes_are_one_sentence_and_leave_nothing_behind(tmp_path, capsys, arguments, code, reason):

@@ -18,10 +18,10 @@ from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.evaluation import answers as asking
 from swirl.evaluation import evaluate
-from swirl.evaluation.answer_cache import AnswerCache, decode_answer, digest, encode_answer, open_answer_cache
+from swirl.evaluation.answer_cache import Answer, AnswerCache, decode_answer, digest, encode_answer, open_answer_cache
 from swirl.evaluation.progress import EvaluationStopped
 from swirl.history import History
-from swirl.models.results import LogProb
+from swirl.models.results import Alternative, Inference, LogProb
 from swirl.sources.collections.catalog import import_collection
 from swirl.states import State
 
@@ -104,7 +104,7 @@ def test_the_questions_of_a_truncated_line_are_asked_again(home: Path) -> None:
 def test_other_settings_have_another_file_and_only_one_process_uses_each(home: Path) -> None:
     first, other = AnswerCache(home, IDENTITY), AnswerCache(home, IDENTITY | {"part": "selection"})
     assert first.file != other.file
-    with pytest.raises(SwirlError, match="This evaluation is already running"):
+    with pytest.raises(SwirlError, match="is already running; wait until it is done"):
         AnswerCache(home, IDENTITY)
     for cache in (first, other):
         cache.close()
@@ -136,9 +136,10 @@ def test_a_changed_collection_or_checkpoint_is_another_evaluation(home: Path, tm
         State("you are in the hall."),
         LogProb(-0.1 - 2e-17, 3),
         toy_pictures.draw((0, 1, 2) * 2),
+        Inference("take the ä", -0.1, (Alternative("take the ä", -0.1), Alternative("go", -2.0 - 2e-16))),
     ],
 )
-def test_every_answer_survives_encoding(answer: str | State | LogProb) -> None:
+def test_every_answer_survives_encoding(answer: Answer) -> None:
     assert decode_answer(json.loads(json.dumps(encode_answer(answer)))) == answer
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
 
+from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import import_collection, load_sequences
 from swirl.sources.formats.messages import content_text
@@ -134,6 +137,44 @@ def write_lines(path: Path, records: list[Any]) -> Path:
     return path
 
 
+def pi_session() -> list[Any]:
+    """The lines of a session whose calls and answers have names of their own."""
+    messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": STATES[0]}]}]
+    for number, seen in enumerate(STATES[1:]):
+        block = {"type": "toolCall", "id": f"c{number}", "name": "get", "arguments": {"order": f"W{number}"}}
+        messages.append({"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, block]})
+        text = [{"type": "text", "text": seen}]
+        messages.append({"role": "toolResult", "toolCallId": f"c{number}", "toolName": "get", "content": text})
+    return [{"type": "session", "id": "s2"}, *({"type": "message", "message": message} for message in messages)]
+
+
+def atif(name: str = "run") -> dict[str, Any]:
+    """A trajectory in ATIF; its last call is made in one step with a second one that nobody answers by name."""
+    steps: list[Any] = [
+        {"step_id": 1, "source": "system", "message": "You help."},
+        {"step_id": 2, "source": "user", "message": "Old words.", "is_copied_context": True},
+        {"step_id": 3, "source": "user", "message": [{"type": "text", "text": STATES[0]}]},
+    ]
+    for number, seen in enumerate(STATES[1:]):
+        calls = [{"tool_call_id": f"c{number}", "function_name": "get", "arguments": {"order": f"W{number}"}}]
+        results = [{"source_call_id": f"c{number}", "content": seen}]
+        steps.append(
+            {
+                "step_id": 4 + number,
+                "source": "agent",
+                "message": "",
+                "tool_calls": calls,
+                "observation": {"results": results},
+            }
+        )
+    return {
+        "schema_version": "ATIF-v1.7",
+        "trajectory_id": name,
+        "agent": {"name": "a", "version": "1"},
+        "steps": steps,
+    }
+
+
 FILES: dict[str, tuple[str, list[Any]]] = {
     "openai lines": ("log.jsonl", [{"id": "one", "messages": conversation(["a", "b", "c"])}]),
     "anthropic lines": ("log.jsonl", [{"messages": anthropic()}]),
@@ -146,6 +187,10 @@ FILES: dict[str, tuple[str, list[Any]]] = {
         [{"type": "session", "harness": "h", "id": "s1"}, {"type": "model_change"}]
         + [{"type": "message", "message": message} for message in anthropic()],
     ),
+    "a session of Pi": ("session.jsonl", pi_session()),
+    "atif": ("run.json", [atif()]),
+    "atif lines": ("runs.jsonl", [atif()]),
+    "a name that says nothing": ("log.dat", [{"id": "one", "messages": conversation(["a", "b", "c"])}]),
     "trajectory": (
         "fix.traj",
         [{"trajectory": [{"action": c, "observation": s} for c, s in zip(CALLS, STATES[1:], strict=True)],
@@ -172,6 +217,72 @@ def test_a_file_of_many_conversations_keeps_the_good_ones(tmp_path: Path) -> Non
     assert [sequence.id for sequence in load_sequences(tmp_path / "home", "talk")] == ["log-1-0", "log-3-0"]
     assert [item.where for item in report.skipped] == ["log.jsonl: line 2", "log.jsonl: line 4"]
     assert "known layout" in report.skipped[0].why and "not valid JSON" in report.skipped[1].why
+
+
+def test_subagents_have_trajectories_of_their_own(tmp_path: Path) -> None:
+    document = {**atif("outer"), "subagent_trajectories": [atif("inner")]}
+    import_collection(tmp_path / "home", write_lines(tmp_path / "run.json", [document]), "talk")
+    assert [sequence.id for sequence in load_sequences(tmp_path / "home", "talk")] == ["outer-0", "inner-0"]
+
+
+def sample(messages: list[Any], **more: Any) -> bytes:
+    """A sample of an evaluation."""
+    return json.dumps({"id": "a", "epoch": 1, "messages": messages, **more}).encode()
+
+
+def inspect_log(path: Path, members: dict[str, bytes], method: int) -> Path:
+    """A log of Inspect, whose members are stored, deflated or, as zipfile cannot, packed with Zstandard."""
+    packed = {name: zstandard(data) if method == 93 else data for name, data in members.items()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if method == 8 else zipfile.ZIP_STORED) as archive:
+        for name, data in {"_journal/start.json": b"{}", **packed, "header.json": b"{}"}.items():
+            archive.writestr(name, data)
+        infos = archive.infolist()
+        start = archive.start_dir
+    if method == 93:
+        raw, at = bytearray(path.read_bytes()), start
+        for info in infos:
+            if info.filename in members:
+                for place in (info.header_offset + 8, at + 10):
+                    raw[place : place + 2] = (93).to_bytes(2, "little")
+                for place in (info.header_offset + 22, at + 24):
+                    raw[place : place + 4] = len(members[info.filename]).to_bytes(4, "little")
+            at += 46 + len(info.filename)
+        path.write_bytes(raw)
+    return path
+
+
+def zstandard(data: bytes) -> bytes:
+    """Data as a frame of Zstandard."""
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("method", [0, 8, 93])
+def test_logs_of_inspect(tmp_path: Path, method: int) -> None:
+    messages = conversation(["a", "b", "c"])
+    messages[2]["content"] = "attachment://abc"
+    members = {
+        "samples/a_epoch_1.json": sample(messages, attachments={"abc": STATES[1]}),
+        "samples/a_epoch_2.json": sample(conversation(["a", "a", "a"])),
+        "samples/b_epoch_1.json": b"{broken",
+        "samples/c_epoch_1.json": b'{"id": "c"}',
+    }
+    report = import_collection(tmp_path / "home", inspect_log(tmp_path / "run.eval", members, method), "talk")
+    sequences = load_sequences(tmp_path / "home", "talk")
+    assert [sequence.id for sequence in sequences] == ["a-epoch-1-0", "a-epoch-2-0"]
+    assert all([state.text for state in sequence.states] == STATES for sequence in sequences)
+    assert load_true_actions(tmp_path / "home", "talk")["a-epoch-2-0"] == CALLS
+    assert ["cannot be read" in str(item) for item in report.skipped] == [True, False]
+    assert str(report.skipped[1]) == "run.eval: c-epoch-1 has no messages, and is left out."
+
+
+def test_a_log_of_inspect_that_is_cut_off(tmp_path: Path) -> None:
+    path = inspect_log(tmp_path / "run.eval", {"samples/a_epoch_1.json": sample(conversation(["a", "b", "c"]))}, 93)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(SwirlError, match="is not a complete log of Inspect"):
+        import_collection(tmp_path / "home", path, "talk")
 
 
 def test_gaps_are_reported_with_their_place(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from making import shapes, shown
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import ImportReport, import_collection, load_sequences
-from swirl.sources.formats.image_options import PictureOptions
+from swirl.sources.formats.import_options import ImportOptions
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 CASES = Path(__file__).parents[2].parent / "shared" / "cases"
@@ -83,10 +83,10 @@ def test_demonstrations_with_cameras(tmp_path: Path, home: Path) -> None:
     assert np.array_equal(frames(home, "lift"), kept["2 agentview"])
     assert "agentview_image, wrist_image; agentview_image was taken" in notes(report)
     assert load_true_actions(home, "lift")["demo_2"] == ["action 0", "action 1", "action 2"]
-    import_collection(home, tmp_path / "lift.hdf5", options=PictureOptions(camera="wrist_image"))
+    import_collection(home, tmp_path / "lift.hdf5", options=ImportOptions(camera="wrist_image"))
     assert np.array_equal(frames(home, "lift", 1), kept["10 wrist"])
     with pytest.raises(SwirlError, match=r"has no camera 'top'; it has agentview_image, wrist_image"):
-        import_collection(home, tmp_path / "lift.hdf5", options=PictureOptions(camera="top"))
+        import_collection(home, tmp_path / "lift.hdf5", options=ImportOptions(camera="top"))
 
 
 @pytest.mark.parametrize(

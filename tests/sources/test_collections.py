@@ -198,7 +198,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, home: Path, monkeypatch: pyt
 
     def full(self: Path, mode: str = "r", **more: Any) -> Any:
         # Every write to /dev/full fails with ENOSPC.
-        return builtins.open("/dev/full", "wb") if mode == "wb" else real(self, mode, **more)
+        return builtins.open("/dev/full", mode) if mode == "ab" else real(self, mode, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", full)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -13,11 +14,16 @@ import pytest
 from making import picture, scene, shapes, shown, write
 from PIL import Image, ImageCms
 
+from swirl.sources.archive_entries import Entry
 from swirl.sources.collections.catalog import ImportReport, import_collection, load_sequences
-from swirl.sources.formats.image_options import PictureOptions
+from swirl.sources.formats import video as video_module
+from swirl.sources.formats.frame_clips import Clip
+from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.video import animation_frames, video_clips
+from swirl.sources.text_lines import Meter
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
-EVERY = PictureOptions(every=1, keep_cuts=True, keep_duplicates=True)
+EVERY = ImportOptions(every=1, keep_cuts=True, keep_duplicates=True)
 CORNERS = ((200, 0, 0), (0, 160, 0), (0, 0, 200), (230, 230, 230))
 
 
@@ -72,7 +78,7 @@ def test_seconds_are_the_frames_own(tmp_path: Path, home: Path) -> None:
     times = [*range(10), *range(10, 100, 10)]
     path = film(tmp_path / "phone.mp4", [scene(at) for at in range(len(times))], times)
     for seconds, expected in ((1.0, 10), (0.5, 11), (2.0, 5)):
-        import_collection(home, path, options=PictureOptions(seconds=seconds, keep_cuts=True, keep_duplicates=True))
+        import_collection(home, path, options=ImportOptions(seconds=seconds, keep_cuts=True, keep_duplicates=True))
         assert shapes(home, "phone") == {"phone": expected}
 
 
@@ -85,10 +91,10 @@ def test_what_differs_in_colour_alone_or_in_a_small_place_is_no_duplicate(tmp_pa
         ball[-1][30:34, 20 + 8 * at : 22 + 8 * at] = 250
     for name, pictures in (("lamp", [red, green] * 2), ("grey", grey), ("ball", ball)):
         path = film(tmp_path / f"{name}.mp4", pictures)
-        import_collection(home, path, options=PictureOptions(every=1, keep_cuts=True))
+        import_collection(home, path, options=ImportOptions(every=1, keep_cuts=True))
         assert shapes(home, name) == {name: 4}
     still = film(tmp_path / "still.mp4", [red, red, green, green])
-    report = import_collection(home, still, options=PictureOptions(every=1, keep_cuts=True))
+    report = import_collection(home, still, options=ImportOptions(every=1, keep_cuts=True))
     assert report.transitions == 1 and "look the same" in str(report.skipped[0])
 
 
@@ -112,6 +118,24 @@ def test_animated_pictures_are_sequences(tmp_path: Path, home: Path, suffix: str
     frames = [shown(state).astype(int) for state in load_sequences(home, "one")[0].states]
     for at, frame in enumerate(frames):
         assert np.abs(frame - corners(at)).mean() < (1 if kind != "AVIF" else 12)
+
+
+def test_an_animation_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = animation(tmp_path / "long.webp", "WEBP", 23)
+    read = []
+
+    def counted(data: bytes) -> Iterator[av.VideoFrame]:
+        for frame in animation_frames(data):
+            read.append(frame.pts)
+            yield frame
+
+    monkeypatch.setattr(video_module, "animation_frames", counted)
+    entry = Entry(path.name, path.stat().st_size, partial(path.open, "rb"))
+    clip = next(video_clips(entry, "long", EVERY, Meter(1)))
+    assert isinstance(clip, Clip)
+    next(clip.frames)
+    assert len(read) < 16
+    assert sum(1 for _ in clip.frames) == 22 and read == [100 * number for number in range(23)]
 
 
 def test_stills_of_these_kinds_stay_stills(tmp_path: Path, home: Path) -> None:
@@ -166,6 +190,14 @@ def test_transparency_is_white(tmp_path: Path, home: Path, codec: str, pixel_for
     assert tuple(pixels[60, 60]) == (255, 255, 255) and tuple(pixels[30, 5]) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("colour", [(120, 120, 120), (40, 60, 200)])
+def test_colours_are_those_of_the_film(tmp_path: Path, home: Path, colour: tuple[int, int, int]) -> None:
+    pictures = [np.full((480, 640, 3), colour, np.uint8) for _ in range(3)]
+    path = film(tmp_path / "flat.mp4", pictures, pixel_format="yuv420p", options={"qp": "0"})
+    pixels = first_frame(home, import_collection(home, path, options=EVERY))
+    assert pixels.shape == (384, 512, 3) and np.abs(pixels - colour).max() <= 1
+
+
 def test_what_cannot_be_shown_as_it_was_meant_is_said(tmp_path: Path, home: Path) -> None:
     path = film(tmp_path / "hdr.mp4", [corners(at) for at in range(4)], color_trc=16, color_primaries=9, colorspace=9)
     report = import_collection(home, path, options=EVERY)
@@ -199,7 +231,7 @@ def test_a_film_cut_without_encoding_it_again_is_not_damaged(tmp_path: Path, hom
             shift = int(Fraction(12, 10) / packet.time_base)
             packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
             target.mux(packet)
-    report = import_collection(home, tmp_path / "cut.mp4", options=PictureOptions(keep_cuts=True))
+    report = import_collection(home, tmp_path / "cut.mp4", options=ImportOptions(keep_cuts=True))
     assert (report.skipped, report.transitions) == ((), 7)
 
 

@@ -66,7 +66,7 @@ def test_an_import_masks_states_and_calls_and_counts(tmp_path: Path) -> None:
     path.write_text(json.dumps({"messages": messages}))
     report = import_collection(tmp_path / "home", path, "talk")
     assert [str(item) for item in report.skipped] == [
-        "log.jsonl has 2 passages that look like keys or tokens, masked as [masked]."
+        "log.jsonl has 3 passages that look like keys or tokens, masked as [masked]."
     ]
     (sequence,) = load_sequences(tmp_path / "home", "talk")
     assert [state.text for state in sequence.states] == ["my key is [masked]", "ok, [masked]"]

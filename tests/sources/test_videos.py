@@ -15,7 +15,7 @@ from swirl.cli import main
 from swirl.errors import SwirlError, UsageError
 from swirl.sources.collections.catalog import ImportReport, get_collection, import_collection, load_sequences
 from swirl.sources.formats.frame_clips import describe_frames
-from swirl.sources.formats.image_options import PictureOptions, parse_every
+from swirl.sources.formats.import_options import ImportOptions, parse_every
 
 GREEN, RED = (30, 160, 40), (190, 20, 20)
 
@@ -56,35 +56,35 @@ def test_every_container_gives_its_frames_in_order(tmp_path: Path, home: Path, s
 def test_frames_are_half_a_second_apart_unless_told_otherwise(tmp_path: Path, home: Path) -> None:
     path = video(tmp_path / "long.mp4", noise(60), rate=12)
     for options, frames in [
-        (PictureOptions(), 10),
-        (PictureOptions(every=5), 12),
-        (PictureOptions(every=1), 60),
-        (PictureOptions(seconds=1.0), 5),
-        (PictureOptions(seconds=0.001), 60),
+        (ImportOptions(), 10),
+        (ImportOptions(every=5), 12),
+        (ImportOptions(every=1), 60),
+        (ImportOptions(seconds=1.0), 5),
+        (ImportOptions(seconds=0.001), 60),
     ]:
-        import_collection(home, path, options=PictureOptions(options.every, options.seconds, keep_cuts=True))
+        import_collection(home, path, options=ImportOptions(options.every, options.seconds, keep_cuts=True))
         assert shapes(home, "long") == {"long": frames}
 
 
 def test_the_step_is_at_least_one_frame() -> None:
-    assert PictureOptions().step(Fraction(30), 900) == 15
-    assert PictureOptions().step(Fraction(30), 0) == 15
-    assert PictureOptions().step(Fraction(30), 24) == 3
-    assert PictureOptions().step(Fraction(30), 4) == 1
-    assert PictureOptions().step(Fraction(1, 10), 900) == 1
-    assert PictureOptions(seconds=0.5).step(Fraction(30000, 1001), 24) == 15
-    assert PictureOptions(every=7).step(Fraction(30), 4) == 7
+    assert ImportOptions().step(Fraction(30), 900) == 15
+    assert ImportOptions().step(Fraction(30), 0) == 15
+    assert ImportOptions().step(Fraction(30), 24) == 3
+    assert ImportOptions().step(Fraction(30), 4) == 1
+    assert ImportOptions().step(Fraction(1, 10), 900) == 1
+    assert ImportOptions(seconds=0.5).step(Fraction(30000, 1001), 24) == 15
+    assert ImportOptions(every=7).step(Fraction(30), 4) == 7
 
 
 def test_duplicate_frames_are_left_out_and_reported(tmp_path: Path, home: Path) -> None:
     still, other = [scene(0)] * 5, [scene(40)] * 5
     path = video(tmp_path / "slow.mp4", [*still, *other, *still])
-    report = import_collection(home, path, options=PictureOptions(every=1))
+    report = import_collection(home, path, options=ImportOptions(every=1))
     assert shapes(home, "slow") == {"slow": 3}
     assert lines(report) == [
         'slow.mp4: frames 2-5, 7-10, 12-15 look the same as the previous frame; "keep duplicates" keeps such frames.'
     ]
-    report = import_collection(home, path, options=PictureOptions(every=1, keep_duplicates=True))
+    report = import_collection(home, path, options=ImportOptions(every=1, keep_duplicates=True))
     assert (shapes(home, "slow"), report.skipped) == ({"slow": 15}, ())
 
 
@@ -94,7 +94,7 @@ def test_a_cut_begins_a_new_sequence(tmp_path: Path, home: Path) -> None:
     first = [np.roll(one, 2 * i, axis=1) // 3 for i in range(10)]
     second = [255 - np.roll(two, 2 * i, axis=1) // 3 for i in range(10)]
     path = video(tmp_path / "film.mp4", [*first, *second, *first[:1]])
-    report = import_collection(home, path, options=PictureOptions(every=3))
+    report = import_collection(home, path, options=ImportOptions(every=3))
     assert shapes(home, "film") == {"film": 4, "film#11": 4}
     assert lines(report) == [
         'film.mp4: frames 11, 21 start a new scene and sequence; "keep cuts" keeps one sequence.',
@@ -102,7 +102,7 @@ def test_a_cut_begins_a_new_sequence(tmp_path: Path, home: Path) -> None:
     ]
     before, after = load_sequences(home, "film")
     assert shown(before.states[-1]).mean() < 100 < shown(after.states[0]).mean()
-    report = import_collection(home, path, options=PictureOptions(every=3, keep_cuts=True))
+    report = import_collection(home, path, options=ImportOptions(every=3, keep_cuts=True))
     assert (shapes(home, "film"), report.skipped) == ({"film": 7}, ())
 
 
@@ -176,14 +176,14 @@ def test_a_video_that_shows_one_picture(tmp_path: Path, home: Path) -> None:
 def test_a_step_wider_than_the_video(tmp_path: Path, home: Path) -> None:
     path = video(tmp_path / "short.mp4", moving(6))
     with pytest.raises(SwirlError, match="gives one frame at a step of 50; a sequence needs two, so use a smaller"):
-        import_collection(home, path, options=PictureOptions(every=50))
+        import_collection(home, path, options=ImportOptions(every=50))
 
 
 def test_a_truncated_video_gives_its_readable_frames(tmp_path: Path, home: Path) -> None:
     whole = video(tmp_path / "whole.avi", noise(40), codec="mpeg4")
     data = whole.read_bytes()
     report = import_collection(
-        home, write(tmp_path / "cut.avi", data[: len(data) // 2]), options=PictureOptions(every=1, keep_cuts=True)
+        home, write(tmp_path / "cut.avi", data[: len(data) // 2]), options=ImportOptions(every=1, keep_cuts=True)
     )
     assert 3 < report.transitions < 36
     assert len(report.skipped) == 1
@@ -235,7 +235,7 @@ def clips() -> dict[str, Path]:
 @pytest.mark.skipif("world.mp4" not in clips(), reason="this gradio ships no world.mp4")
 def test_900_real_frames_in_well_under_a_minute(home: Path) -> None:
     start = time.perf_counter()
-    report = import_collection(home, clips()["world.mp4"], options=PictureOptions(every=1, keep_duplicates=True))
+    report = import_collection(home, clips()["world.mp4"], options=ImportOptions(every=1, keep_duplicates=True))
     assert report.transitions == 900
     assert time.perf_counter() - start < 40
     assert shown(load_sequences(home, "world")[0].states[0]).shape == (270, 480, 3)

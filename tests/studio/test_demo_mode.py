@@ -137,7 +137,12 @@ def test_a_space_is_a_demonstration_by_default_and_asks_for_no_login(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(serve, "_serve", lambda options, home: seen.append((options.demo, home)))
+
+    def note(options: Any, home: Path) -> int:
+        seen.append((options.demo, home))
+        return 0
+
+    monkeypatch.setattr(serve, "_serve", note)
     assert serve.serve(["--home", str(tmp_path)]) == 0
     monkeypatch.setenv("SPACE_ID", "me/space")
     assert serve.serve([]) == 0

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from gradio.utils import get_upload_folder
 
 from studio.components.shared.page_requests import request_handlers
 from studio.pages.explore import ExplorePage
+from studio.services import downloads
 from studio.services.health_checks import check_actions
 from studio.services.inference import shared_models
 from swirl.errors import SwirlError
@@ -84,6 +90,48 @@ def test_without_a_model_the_states_are_still_shown(page: ExplorePage, monkeypat
     assert 'href="train?new=1&amp;data=walks">Train one on these' in shown["parts"]["imagined"]
     with pytest.raises(SwirlError, match="Train page"):
         page.infer(at(steps=[0]))
+
+
+def fetched(address: str) -> tuple[str, bytes]:
+    """The name and content of a file that the server offers at an address, which can be fetched once."""
+    app = FastAPI()
+    app.router.routes.append(downloads.route())
+    client = TestClient(app)
+    response = client.get(f"/{address}")
+    assert client.get(f"/{address}").status_code == 404
+    return re.search(r'filename="(.*)"', response.headers["content-disposition"])[1], response.content
+
+
+@pytest.fixture
+def no_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "is_authorized", lambda request: True)
+
+
+@pytest.mark.usefixtures("no_login")
+def test_a_collection_is_saved_as_a_file(page: ExplorePage) -> None:
+    name, content = fetched(page.export({"data": "walks", "what": "jsonl"})["address"])
+    assert name == "walks.jsonl"
+    assert [json.loads(line)["id"] for line in content.splitlines()] == ["w0", "w1", "w2"]
+    name, content = fetched(page.export({"data": "walks", "what": "parquet"})["address"])
+    assert name == "walks.parquet" and pq.read_table(io.BytesIO(content)).num_rows == 9
+    for wrong in ({"data": "walks", "what": "x/../../../y.jsonl"}, {"data": "../walks", "what": "jsonl"}, {}):
+        with pytest.raises(SwirlError):
+            page.export(wrong)
+
+
+@pytest.mark.usefixtures("no_login")
+def test_actions_are_saved_once_all_are_inferred(page: ExplorePage) -> None:
+    page.infer(at(1, 1, steps=[0, 1]))
+    # The walks go round, so that two inferred actions answer for four of their six steps.
+    html = page.export({"data": "walks", "what": "actions"})["parts"]["saved"]
+    assert "4 of 6 actions are inferred here so far" in html
+    assert "<span>swirl infer</span> <span>first</span> <span>--data walks</span>" in html
+    for sequence in (2, 3):
+        page.infer(at(sequence, 1, steps=[0, 1]))
+    name, content = fetched(page.export({"data": "walks", "what": "actions"})["address"])
+    rows = pq.read_table(io.BytesIO(content)).to_pylist()
+    assert name == "walks-actions.parquet" and len(rows) == 9
+    assert [row["latent_action"] for row in rows[:3]] == ["go to attic", "go to hall", None]
 
 
 def test_an_upload_becomes_a_collection_with_its_report(page: ExplorePage) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from conftest import TableModel
 from picture_home import ACTIONS, add_boards, offer_both
@@ -20,7 +22,7 @@ from studio.pages.explore import ExplorePage
 from studio.pages.play import PlayPage
 from studio.services.frame_similarity import measure_reconstruction
 from studio.services.inference import choose_checkpoint, shared_models
-from studio.services.uploads import import_uploads
+from studio.services.uploads import Brought, Imports
 from studio.view_models.start_form import check_references
 from swirl import pictures
 from swirl.errors import SwirlError
@@ -117,6 +119,17 @@ def test_a_played_path_can_be_imported_again(boards: Path, tmp_path: Path) -> No
     line = page.save({"path": {"nodes": nodes, "at": 1}, "form": "jsonl", "name": "p"})["address"]
     told = json.loads(base64.b64decode(line.partition(",")[2]))
     assert told["actions"] == [ACTIONS[1]] and told["states"][1].startswith("data:image/png;base64,")
+    (tmp_path / "line.jsonl").write_text(json.dumps(told))
+    import_collection(boards, tmp_path / "line.jsonl")
+    again = load_sequences(boards, "line")[0].states
+    assert (pictures.pixels(again[1].picture) == pictures.pixels(played[1].picture)).all()
+    address = page.save({"path": {"nodes": nodes, "at": 1}, "form": "parquet", "name": "p"})["address"]
+    rows = pq.read_table(io.BytesIO(base64.b64decode(address.partition(",")[2]))).to_pylist()
+    assert [row["action"] for row in rows] == [ACTIONS[1], None]
+    assert rows[1]["image"]["bytes"] == pictures.read_picture_bytes(page.frame_store.load_state(after).picture)
+    nodes.append({"parent": 1, "action": "look", "state": "a text"})
+    with pytest.raises(SwirlError, match="texts and pictures"):
+        page.save({"path": {"nodes": nodes, "at": 2}, "form": "parquet"})
 
 
 def test_compare_shows_what_each_imagined(boards: Path) -> None:
@@ -181,8 +194,7 @@ def test_a_dropped_folder_keeps_its_shape(tmp_path: Path, monkeypatch: pytest.Mo
             file.write_bytes(pictures.read_picture_bytes(shade))
             paths.append(str(file))
             names.append(f"../trip/{clip}/{index}.png")
-    told: list[str] = []
-    done = import_uploads(home, paths, "", names, lambda share, words: told.append(words))
+    done = Imports(home).run(Brought(paths, names), "t")
     assert (done.name, done.sequences, done.transitions) == ("trip", 2, 4)
     assert next(c.kind for c in list_collections(home) if c.name == "trip") == "image"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from studio.components.play.futures import distinct_futures
@@ -110,5 +112,12 @@ def test_a_path_of_texts_is_saved_with_its_actions(page: PlayPage) -> None:
     line = json.loads(base64.b64decode(saved["address"].partition(",")[2]))
     assert saved["name"] == "p.jsonl"
     assert line == {"id": "p", "states": [STATE, "two."], "actions": ["look"]}
+    saved = page.save({"path": {"nodes": nodes, "at": 1}, "form": "parquet", "name": "p"})
+    table = pq.read_table(io.BytesIO(base64.b64decode(saved["address"].partition(",")[2])))
+    place = {"episode": "p", "episode_index": 0}
+    assert saved["name"] == "p.parquet" and table.to_pylist() == [
+        {**place, "frame_index": 0, "state": STATE, "action": "look"},
+        {**place, "frame_index": 1, "state": "two.", "action": None},
+    ]
     with pytest.raises(SwirlError, match="cannot be saved as"):
         page.save({"path": {"nodes": nodes, "at": 1}, "form": "exe"})

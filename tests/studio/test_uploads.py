@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from studio.pages.explore import ExplorePage
-from studio.services.uploads import import_uploads
+from studio.services import local_access
+from studio.services.uploads import Brought, Imports
 from swirl.errors import SwirlError
 from swirl.sources.collections.catalog import load_sequences
 from tests.sources.making import scene, video
@@ -31,26 +32,26 @@ def upload(uploads: Path, name: str, *texts: str, folder: str) -> str:
 
 def test_an_error_names_the_file_as_it_was_dropped(tmp_path: Path, uploads: Path) -> None:
     with pytest.raises(SwirlError, match=r"^nothing\.jsonl is empty"):
-        import_uploads(tmp_path / "home", [upload(uploads, "nothing.jsonl", folder="0a1b")], "")
+        Imports(tmp_path / "home").run(Brought([upload(uploads, "nothing.jsonl", folder="0a1b")], name=""), "t")
 
 
 def test_an_error_about_several_files_names_no_upload_folder(tmp_path: Path, uploads: Path) -> None:
     empty = [upload(uploads, f"{name}.jsonl", folder=name) for name in ("one", "two")]
     with pytest.raises(SwirlError) as caught:
-        import_uploads(tmp_path / "home", empty, "")
+        Imports(tmp_path / "home").run(Brought(empty, name=""), "t")
     assert str(uploads) not in str(caught.value) and "swirl-import" not in str(caught.value)
 
 
 def test_a_taken_name_is_reported_without_the_upload_folder(tmp_path: Path, uploads: Path) -> None:
     home = tmp_path / "home"
-    import_uploads(home, [upload(uploads, "mine.jsonl", "a.", "b.", folder="0a")], "")
+    Imports(home).run(Brought([upload(uploads, "mine.jsonl", "a.", "b.", folder="0a")], name=""), "t")
     with pytest.raises(SwirlError, match=r"'mine' is taken by mine\.jsonl;"):
-        import_uploads(home, [upload(uploads, "mine.jsonl", "c.", "d.", folder="0b")], "")
+        Imports(home).run(Brought([upload(uploads, "mine.jsonl", "c.", "d.", folder="0b")], name=""), "t")
 
 
 def test_several_files_become_one_collection(tmp_path: Path, uploads: Path) -> None:
     files = [upload(uploads, f"{name}.jsonl", "a.", "b.", folder=name) for name in ("one", "two")]
-    done = import_uploads(tmp_path / "home", files, "both")
+    done = Imports(tmp_path / "home").run(Brought(files, name="both"), "t")
     assert (done.name, done.sequences) == ("both", 2)
     assert {sequence.id for sequence in load_sequences(tmp_path / "home", "both")} == {"one", "two"}
 
@@ -58,7 +59,7 @@ def test_several_files_become_one_collection(tmp_path: Path, uploads: Path) -> N
 def test_two_files_of_one_name_do_not_replace_each_other(tmp_path: Path, uploads: Path) -> None:
     files = [upload(uploads, "same.jsonl", "a.", "b.", folder=folder) for folder in ("0a", "0b")]
     with pytest.raises(SwirlError, match=r"Two of the files are called same\.jsonl"):
-        import_uploads(tmp_path / "home", files, "both")
+        Imports(tmp_path / "home").run(Brought(files, name="both"), "t")
     assert not (tmp_path / "home" / "collections" / "both").exists()
 
 
@@ -71,5 +72,74 @@ def test_the_fields_under_the_drop_area_say_how_videos_are_read(tmp_path: Path, 
     assert "9 transitions" in explorer.receive({**asked, "keep_duplicates": True})["parts"]["import"].replace(
         "\u202f", " "
     )
+    assert "Pictures and videos" in explorer.look_into(asked)["parts"]["import"]
     with pytest.raises(SwirlError, match="is not a valid step"):
         explorer.receive({**asked, "every": "often"})
+
+
+def test_a_preview_shows_what_would_be_stored_and_stores_nothing(tmp_path: Path, uploads: Path) -> None:
+    explorer = ExplorePage(tmp_path / "home")
+    path = upload(uploads, "two words.jsonl", "<b>a</b>", "b.", folder="one")
+    shown = explorer.look_into({"paths": [path], "names": []})["parts"]["import"]
+    assert "1 sequence of 2 states" in shown and "&lt;b&gt;a" in shown and 'value="two-words"' in shown
+    assert not (tmp_path / "home" / "collections").exists()
+
+
+def test_a_path_on_this_machine_is_read_only_where_no_other_machine_can_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "here" / "mine.jsonl"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"id": "a", "states": ["x", "y"]}) + "\n")
+    explorer = ExplorePage(tmp_path / "home")
+    asked = {"place": str(file.parent), "ticket": "t"}
+    monkeypatch.setattr(local_access, "_is_allowed", False)
+    for ask in (explorer.look_into, explorer.receive):
+        with pytest.raises(SwirlError, match="Other machines can reach this studio"):
+            ask(asked)
+    local_access.allow_local_paths()
+    assert "1 sequence" in explorer.look_into(asked)["parts"]["import"]
+    assert explorer.receive(asked)["data"] == "here"
+    with pytest.raises(SwirlError, match="not a whole path; begin with"):
+        explorer.receive({**asked, "place": "here"})
+    with pytest.raises(SwirlError, match="There is no file or folder"):
+        explorer.receive({**asked, "place": str(tmp_path / "nowhere")})
+
+
+def test_errors_name_the_fields_of_the_page(tmp_path: Path, uploads: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    (uploads / "0a").mkdir(parents=True)
+    pyarrow.parquet.write_table(pyarrow.table({"state": ["a", "b"]}), uploads / "0a" / "t.parquet")
+    explorer = ExplorePage(tmp_path / "home")
+    asked = {"paths": [str(uploads / "0a" / "t.parquet")], "names": []}
+    with pytest.raises(SwirlError, match="with the field “column of sequences”"):
+        explorer.look_into(asked)
+    assert "1 sequence of 2 states" in explorer.look_into({**asked, "episode_column": "none"})["parts"]["import"]
+
+
+def test_an_import_that_is_stopped_goes_on_when_the_same_files_are_dropped_again(
+    tmp_path: Path, uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swirl.sources.collections.import_draft.SAVE_SECONDS", 0.0)
+    paths = [upload(uploads, f"{n}.jsonl", *[f"{n} {i}" for i in range(50)], folder=str(n)) for n in range(30)]
+    explorer = ExplorePage(tmp_path / "home")
+    asked = {"paths": paths, "names": [], "ticket": "t", "name": "many"}
+    words = explorer.imports._words
+
+    class Stopping(dict):
+        """Words of progress, of which the tenth is followed by a visitor's click."""
+
+        def __setitem__(self, key: str, value: str) -> None:
+            super().__setitem__(key, value)
+            self.count = getattr(self, "count", 0) + 1
+            if self.count == 10:
+                explorer.imports._stopping.add(key)
+
+    explorer.imports._words = Stopping(words)
+    assert explorer.receive(asked)["stopped"]
+    assert not (tmp_path / "home" / "collections" / "many").exists()
+    explorer.imports._words = {}
+    assert explorer.receive(asked)["data"] == "many"
+    assert {s.id for s in load_sequences(tmp_path / "home", "many")} == {str(n) for n in range(30)}

@@ -21,6 +21,7 @@ from swirl.sources.reading import check_unique_id
 from swirl.sources.text_lines import Meter, open_text
 from swirl.sources.validation import (
     LocatedSequence,
+    Mark,
     ReadResult,
     Skipped,
     UnusableError,
@@ -73,7 +74,9 @@ def parse_frame_record(record: Any, folder: Path, members: frozenset[str]) -> St
         raise UnusableError(f"has {len(frames) or 'no'} frame{'s' * (not frames)}; a sequence needs two or more")
     if missing := next((frame for frame in frames if frame not in members), None):
         raise UnusableError(f"names the frame {missing[:80]!r}, which {FRAMES_FILE} lacks")
-    return StateSequence(name, tuple(stored_state(folder, frame) for frame in frames))
+    step = record.get("frame_step", 1)
+    step = step if type(step) is int and step > 0 else 1
+    return StateSequence(name, tuple(stored_state(folder, frame) for frame in frames), step)
 
 
 def find_frame_records(path: Path) -> Path | None:
@@ -91,25 +94,38 @@ def find_frame_records(path: Path) -> Path | None:
     return file if isinstance(first, dict) and "frames" in first else None
 
 
-def recorded_clips(file: Path, progress: ProgressCallback | None) -> Iterator[Clip | Skipped]:
-    """Yield the sequences of a recorded file with their frames read and checked.
+def recorded_clips(
+    path: Path, progress: ProgressCallback | None, start: tuple[int, ...] | None = None
+) -> Iterator[Clip | Skipped | Mark]:
+    """Yield the sequences of a recorded file with their frames read and checked, and marks to go on from.
 
     A sequence with an unusable frame is left out completely, as its actions would no longer fit. Raises SwirlError if
     the file, or the frames beside it, cannot be read.
     """
+    file = find_frame_records(path)
+    assert file is not None
     meter = Meter(max(1, file.stat().st_size), progress, f"Reading {file.name}")
     try:
         zip_member_names(file.parent / FRAMES_FILE)
         with zipfile.ZipFile(file.parent / FRAMES_FILE) as archive:
-            for item in read_frame_records(file, meter):
+            for number, item in enumerate(read_frame_records(file, meter)):
+                if start and number < start[0]:
+                    continue
                 try:
                     yield (
                         item
                         if isinstance(item, Skipped)
-                        else Clip(item.where, item.sequence.id, load_frames(archive, item))
+                        else Clip(
+                            item.where,
+                            item.sequence.id,
+                            load_frames(archive, item),
+                            length=len(item.sequence.states),
+                            step=item.sequence.frame_step,
+                        )
                     )
                 except UnusableError as problem:
                     yield Skipped(item.where, str(problem))
+                yield Mark((number + 1,))
     except UnusableError as problem:
         raise SwirlError(f"{file.parent} {problem}; record it again.") from problem
 

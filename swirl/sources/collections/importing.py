@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+import struct
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +17,17 @@ from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.progress import ProgressCallback
-from swirl.sources.atomic_folder import draft_folder, install_folder
+from swirl.sources.atomic_folder import install_folder
 from swirl.sources.collections.actions_sidecar import copy_actions
-from swirl.sources.collections.clip_writer import WriteResult, write_clips
 from swirl.sources.collections.collection_files import ACTIONS_FILE, METADATA_FILE, SEQUENCES_FILE
-from swirl.sources.collections.frame_records import find_frame_records, recorded_clips
+from swirl.sources.collections.import_draft import (
+    STATE_FILE,
+    ImportDraft,
+    ImportStopped,
+    identify_source,
+    open_draft,
+)
+from swirl.sources.collections.sequence_writer import SequenceWriter
 from swirl.sources.collections.stored_collection import (
     METADATA_KEYS,
     StateKind,
@@ -30,15 +37,11 @@ from swirl.sources.collections.stored_collection import (
     home_collections_folder,
     load_metadata,
 )
-from swirl.sources.formats.array_episodes import array_clips, is_array_file, write_array_actions
-from swirl.sources.formats.aurora_bench import is_aurora
-from swirl.sources.formats.aurora_bench_sequences import aurora_clips, write_instructions
-from swirl.sources.formats.image_files import PICTURE_FORMATS as PICTURE_FORMATS
-from swirl.sources.formats.image_files import holds_pictures, picture_clips
-from swirl.sources.formats.image_options import PictureOptions
-from swirl.sources.formats.tool_log_sequences import LOG_SUFFIXES, is_tool_logs, tool_sequences, write_calls
-from swirl.sources.reading import READERS, TEXT_FORMATS, SkipReport, no_sequences_error, stream_sequences
-from swirl.sources.validation import LocatedSequence, ReadResult, Skipped
+from swirl.sources.formats.content import Source, open_source
+from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.reading import SkipReport, no_sequences_error
+from swirl.sources.registry import SourceFormat, find_format
+from swirl.sources.validation import Mark, Skipped
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
@@ -59,45 +62,110 @@ def import_collection(
     path: Path,
     name: str | None = None,
     progress: ProgressCallback | None = None,
-    options: PictureOptions | None = None,
+    options: ImportOptions | None = None,
+    source_format: str | None = None,
 ) -> ImportReport:
     """Import a file or folder into the home's collections under `name`, by default a name made from the path.
 
-    Suffixes tell texts from pictures; `options` say which frames are taken from videos.
+    What is in it tells the format, unless `source_format` names one (`swirl.sources.registry`); `options` say what is
+    taken. A new import of the same source or the same content replaces the old one. True actions that the format
+    brings, or in an `actions.jsonl` beside the file or in the folder, are imported too.
 
-    A new import of the same source or the same content replaces the old one. True actions in an `actions.jsonl` beside
-    the file, or in the folder, are imported too. Raises SwirlError, and changes nothing, if the path contains no usable
-    sequence, the name belongs to another source, or the home cannot be written.
+    An import that is stopped, by KeyboardInterrupt or ImportStopped from `progress`, goes on where it was when the same
+    is imported again. Raises SwirlError, and changes nothing, if the path contains no usable sequence, the name belongs
+    to another source, or the home cannot be written.
     """
-    home, options = paths.resolve_home(home), options or PictureOptions()
+    home, options = paths.resolve_home(home), options or ImportOptions()
     path = path.expanduser().absolute()
     name = resolve_collection_name(path, name)
     target = home_collections_folder(home) / name
+    source = open_source(path)
+    reader = find_format(source, source_format)
     try:
-        with draft_folder(target) as folder:
-            report, lengths = SkipReport(), {}
-            stored = write_sequences(path, folder, lengths, report, options, progress)
-            has_actions = import_actions(path, folder, lengths, report, options)
-            transitions = sum(lengths.values()) - len(lengths)
+        identity = identify_source(path, (reader.name, options))
+        with open_draft(target, identity) as draft:
+            report = draft.restore_report()
+            stored = fill_draft(draft, source, reader, options, report, progress)
+            if not stored.index.count:
+                raise no_sequences_error(path, report)
             metadata = build_metadata(path, name, stored)
             require_free_name(target, metadata)
-            (folder / METADATA_FILE).write_text(
+            (draft.folder / METADATA_FILE).write_text(
                 json.dumps(metadata, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
             )
+            (draft.folder / STATE_FILE).unlink(missing_ok=True)
             row = {
                 "path": str(target),
                 "source": metadata["source"],
                 "builtin": False,
-                "fingerprint": fingerprint(folder),
-                "sequences": len(lengths),
-                "transitions": transitions,
-                "has_actions": has_actions,
+                "fingerprint": fingerprint(draft.folder),
+                "sequences": stored.index.count,
+                "transitions": stored.index.transitions,
+                "has_actions": stored.has_actions,
                 "created": metadata["created"],
             }
-            install_folder(folder, target, lambda: History(home).register_collection(name, **row))
+            install_folder(draft.folder, target, lambda: History(home).register_collection(name, **row))
     except OSError as error:
         raise home_write_error(home, error) from error
-    return ImportReport(name, len(lengths), transitions, report.summary(path.name), "image" if stored.size else "text")
+    kind: StateKind = "image" if stored.size else "text"
+    return ImportReport(name, stored.index.count, stored.index.transitions, report.summary(path.name), kind)
+
+
+def fill_draft(
+    draft: ImportDraft,
+    source: Source,
+    reader: SourceFormat,
+    options: ImportOptions,
+    report: SkipReport,
+    progress: ProgressCallback | None,
+) -> SequenceWriter:
+    """Write into the draft what the reader yields, from where a stopped import was; and the actions beside the source.
+
+    Returns the writer, which knows what it wrote.
+    """
+
+    def report_progress(share: float, words: str) -> None:
+        draft.share = max(draft.share, share)  # a reader that goes on begins with less than was done before
+        if progress:
+            progress(draft.share, words)
+
+    with resumed_writer(draft, report, progress) as writer:
+        state = draft.state
+        last: Mark | None = None
+        told = set(state.skipped) if state else set()  # notes on the whole file are told again by some readers
+        try:
+            for item in reader.read(source, options, report_progress, state.position if state else None):
+                if isinstance(item, Mark):
+                    last = item
+                    draft.save_if_due(item, writer)
+                elif not isinstance(item, Skipped) or item not in told:
+                    last = None
+                    writer.write(item)
+        except (KeyboardInterrupt, ImportStopped):
+            if last is not None:
+                draft.save(last, writer)
+            raise
+    path = source.path
+    beside = (path if source.is_folder else path.parent) / ACTIONS_FILE
+    if not writer.has_actions and beside.is_file():
+        writer.has_actions = copy_actions(beside, draft.folder / ACTIONS_FILE, writer.index, report)
+    return writer
+
+
+def resumed_writer(draft: ImportDraft, report: SkipReport, progress: ProgressCallback | None) -> SequenceWriter:
+    """The writer of a draft, which knows what a stopped import wrote. A draft that is damaged begins anew."""
+    if draft.state is not None:
+        if progress:
+            progress(draft.share, "Picking up what was imported")
+        try:
+            writer = SequenceWriter(draft.folder, report, draft.state.written)
+            writer.restore(draft.state.size)
+            return writer
+        except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error, zipfile.BadZipFile):
+            draft.begin_anew()
+            report.listed.clear()
+            report.count = 0
+    return SequenceWriter(draft.folder, report)
 
 
 def resolve_collection_name(path: Path, name: str | None) -> str:
@@ -117,69 +185,7 @@ def resolve_collection_name(path: Path, name: str | None) -> str:
     return name
 
 
-def write_sequences(
-    path: Path,
-    folder: Path,
-    lengths: dict[str, int],
-    report: SkipReport,
-    options: PictureOptions,
-    progress: ProgressCallback | None,
-) -> WriteResult:
-    """Write the usable sequences, texts or pictures, to the draft and add their lengths to `lengths`."""
-    if recorded := find_frame_records(path):
-        return write_clips(path, recorded_clips(recorded, progress), folder, lengths, report)
-    if is_aurora(path):
-        return write_clips(path, aurora_clips(path, progress), folder, lengths, report)
-    if is_array_file(path):
-        return write_clips(path, array_clips(path, options.camera, progress), folder, lengths, report)
-    if path.exists() and holds_pictures(path):
-        return write_clips(path, picture_clips(path, options, progress), folder, lengths, report)
-    if path.is_file() and path.suffix.lower() not in READERS and path.suffix.lower() not in LOG_SUFFIXES:
-        raise SwirlError(f"{path} has an unknown format; choose {TEXT_FORMATS}, or {PICTURE_FORMATS}.")
-    found = tool_sequences(path, progress) if is_tool_logs(path) else stream_sequences(path, progress)
-    return write_texts(path, found, folder, lengths, report)
-
-
-def write_texts(
-    path: Path, found: Iterator[ReadResult], folder: Path, lengths: dict[str, int], report: SkipReport
-) -> WriteResult:
-    """Write the usable text sequences to the draft and add their lengths to `lengths`."""
-    digest = hashlib.sha256()
-    with (folder / SEQUENCES_FILE).open("wb") as file:
-        for item in found:
-            if isinstance(item, Skipped):
-                report.add(item)
-                continue
-            line = encode_sequence(item)
-            digest.update(line)
-            file.write(line)
-            lengths[item.sequence.id] = len(item.sequence.states)
-    if not lengths:
-        raise no_sequences_error(path, report)
-    return WriteResult(digest.hexdigest())
-
-
-def import_actions(
-    path: Path, folder: Path, lengths: dict[str, int], report: SkipReport, options: PictureOptions
-) -> bool:
-    """Import the true actions of the sequences. Returns whether there were any."""
-    if is_aurora(path):
-        return write_instructions(path, folder / ACTIONS_FILE, lengths)
-    if is_array_file(path):
-        return write_array_actions(path, folder / ACTIONS_FILE, lengths, options.camera)
-    if is_tool_logs(path):
-        return write_calls(path, folder / ACTIONS_FILE, lengths)
-    beside = (path if path.is_dir() else path.parent) / ACTIONS_FILE
-    return beside.is_file() and copy_actions(beside, folder / ACTIONS_FILE, lengths, report)
-
-
-def encode_sequence(found: LocatedSequence) -> bytes:
-    """Encode a sequence as a line of sequences.jsonl."""
-    record = {"id": found.sequence.id, "states": [state.text for state in found.sequence.states]}
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def build_metadata(path: Path, name: str, stored: WriteResult) -> dict[str, Any]:
+def build_metadata(path: Path, name: str, stored: SequenceWriter) -> dict[str, Any]:
     """The draft's collection.json: the metadata of a recorded folder, if any, and where the import came from."""
     folder = path if path.is_dir() else path.parent if path.name == SEQUENCES_FILE else None
     recorded = load_metadata(folder) if folder else {}
@@ -189,7 +195,7 @@ def build_metadata(path: Path, name: str, stored: WriteResult) -> dict[str, Any]
         **{key: recorded[key] for key in METADATA_KEYS if isinstance(recorded.get(key), str)},
         "source": str(path),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "sha256": stored.digest,
+        "sha256": stored.digest.hexdigest(),
         **({"kind": "image", "size": list(stored.size)} if stored.size else {}),
     }
 

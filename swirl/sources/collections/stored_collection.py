@@ -13,7 +13,7 @@ from swirl.errors import SwirlError
 from swirl.sources.collections.collection_files import ACTIONS_FILE as ACTIONS_FILE
 from swirl.sources.collections.collection_files import FRAMES_FILE, METADATA_FILE, SEQUENCES_FILE
 from swirl.sources.collections.frame_records import read_frame_records
-from swirl.sources.reading import stream_sequences
+from swirl.sources.reading import stream_sequences, unique_sequences
 from swirl.sources.validation import LocatedSequence, ReadResult, UnusableError
 
 METADATA_KEYS = ("title", "description", "world", "license", "recorded_with")
@@ -83,7 +83,7 @@ def fingerprint(folder: Path) -> str:
 def read_stored(folder: Path) -> Iterator[ReadResult]:
     """Yield the sequences of a stored collection. Raises SwirlError if its files cannot be read."""
     if collection_kind(folder) == "text":
-        yield from stream_sequences(folder / SEQUENCES_FILE)
+        yield from unique_sequences(stream_sequences(folder / SEQUENCES_FILE))
         return
     try:
         yield from read_frame_records(folder / SEQUENCES_FILE)

@@ -5,6 +5,8 @@ A document or a line holds one of these:
 - tau-bench: a list of `{"task_id", "trial", "traj": [message, …]}`;
 - tau2-bench: `{"simulations": [{"id", "task_id", "trial", "messages": [message, …]}]}`;
 - a conversation: `{"messages": [message, …]}` or `{"conversations": [{"from", "value"}, …]}`, or a list of these;
+- ATIF, the Agent Trajectory Interchange Format, up to 1.7: `{"steps": [{"source", "message", "tool_calls",
+  "observation": {"results": [{"source_call_id", "content"}]}}]}`, and the trajectories of its subagents;
 - SWE-agent: `{"trajectory": [{"action", "observation", …}]}`, or in demonstrations `{"history": [message, …]}` alone;
 - a coding agent's session: a first line `{"type": "session", "id"}`, then lines `{"type": "message", "message"}`;
 - ToolBench and StableToolBench: an answer tree (`swirl.sources.formats.tool_logs`).
@@ -12,7 +14,7 @@ A document or a line holds one of these:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from swirl.sources.formats.messages import content_text, object_list
@@ -135,6 +137,45 @@ def conversations(name: str, prefix: str, document: Any) -> ReadLogs:
     return join(found)
 
 
+def is_atif(document: Any) -> bool:
+    """Whether a document has the layout of ATIF."""
+    if not isinstance(document, dict) or not isinstance(document.get("steps"), list):
+        return False
+    if str(document.get("schema_version", "")).startswith("ATIF"):
+        return True
+    first = document["steps"][0] if document["steps"] else None
+    return isinstance(first, dict) and {"step_id", "source"} <= first.keys()
+
+
+def atif(name: str, prefix: str, document: Any) -> ReadLogs:
+    """The logs of a trajectory in ATIF and of those of its subagents."""
+    label = str(document.get("session_id") or document.get("trajectory_id") or "")
+    messages = [message for step in object_list(document, "steps") for message in atif_messages(step)]
+    found = message_logs(label or name, messages)
+    found = renamed(prefix, found) if label else found
+    below = [
+        atif(f"{name}/{number}", prefix, part)
+        for number, part in enumerate(object_list(document, "subagent_trajectories"), start=1)
+    ]
+    return join([found, *below])
+
+
+def atif_messages(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a step as messages of OpenAI's interface; one that repeats what an earlier trajectory has gives none."""
+    if step.get("is_copied_context"):
+        return
+    roles = {"agent": "assistant", "user": "user"}
+    calls = [
+        {"id": call.get("tool_call_id"), "name": call.get("function_name"), "arguments": call.get("arguments")}
+        for call in object_list(step, "tool_calls")
+    ]
+    role = roles.get(str(step.get("source")), "system")
+    yield {"role": role, "content": step.get("message"), "tool_calls": calls}
+    observation = step.get("observation")
+    for result in object_list(observation, "results") if isinstance(observation, dict) else []:
+        yield {"role": "tool", "tool_call_id": result.get("source_call_id"), "content": result.get("content")}
+
+
 def swe_agent(name: str, prefix: str, document: Any) -> ReadLogs:
     """The log of a trajectory of SWE-agent: its actions and observations."""
     history, steps = object_list(document, "history"), object_list(document, "trajectory")
@@ -167,6 +208,7 @@ LAYOUTS: dict[str, tuple[Callable[[Any], bool], Callable[[str, str, Any], ReadLo
     "tau-bench": (is_tau_bench, tau_bench),
     "toolbench": (is_answer_tree, answer_trees),
     "tau2-bench": (is_tau2, tau2),
+    "atif": (is_atif, atif),
     "swe-agent": (is_swe_agent, swe_agent),
     "messages": (is_conversation, conversations),
 }

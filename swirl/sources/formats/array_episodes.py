@@ -1,198 +1,303 @@
-"""Reads episodes of pictures from files of arrays: npy and npz, and HDF5 as Minari, robomimic and D4RL write it.
+"""Reads episodes of files of arrays: npy and npz, and HDF5 as Minari, robomimic and D4RL write it.
 
 An array of pictures is (T, height, width, channels), or (T, channels, height, width), or a list of JPEG or PNG files.
-npy may hold (N, T, …). Where one episode ends is told by groups, or by `is_first`, `terminals` and `timeouts` in arrays
-that hold many. Nothing that a file could make Python execute is read, and no other file that it names is opened.
+npy and npz may hold (N, T, …). Where one episode ends is told by groups, or by `is_first`, `terminals` and `timeouts`
+in arrays that hold many. Nothing that a file could make Python execute is read, and no other file that it names is
+opened.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
+from swirl.sources.archive_entries import READ_ERRORS, error_reason
+from swirl.sources.formats.array_pictures import array_frames, holds_pictures, is_picture_shape
+from swirl.sources.formats.content import Source
+from swirl.sources.formats.episodes import (
+    Episode,
+    camera_labels,
+    choose_camera,
+    describe_action,
+    episode_clips,
+    text_episode,
+)
 from swirl.sources.formats.frame_clips import Clip
-from swirl.sources.formats.still_images import Frame, decode_frame, encode_frame, limit_size
+from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.minari_metadata import find_minari, minari_action_names
+from swirl.sources.formats.npz_arrays import NpzArray, npz_arrays
+from swirl.sources.formats.outline import Outline
 from swirl.sources.reading import natural_sort_key
-from swirl.sources.validation import Skipped, UnusableError
+from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
 NUMPY_SUFFIXES, HDF5_SUFFIXES = (".npy", ".npz"), (".hdf5", ".h5", ".hdf")
-ARRAY_SUFFIXES = frozenset((*NUMPY_SUFFIXES, *HDF5_SUFFIXES))
 INSTALL_H5PY = "run: pip install h5py"
-CHANNELS = (1, 3, 4)
+FILE_ERRORS = (*READ_ERRORS, KeyError)
+OUTLINED = 200
+"""Of how many episodes a preview tells the length, as each has to be looked into."""
 ACTION_NAMES = ("actions", "action")
 FIRST_NAMES, LAST_NAMES = ("is_first",), ("is_last", "terminals", "timeouts", "terminations", "truncations", "dones")
-MINIGRID_ACTIONS = ("turn left", "turn right", "move forward", "pick up", "drop", "toggle", "done")
-MIN_SIDE = 8
-"""The smallest side of an array that counts as pictures, in pixels."""
+NO_PICTURES = "holds no pictures: no array of the shape (time, height, width, channels)"
+
+
+@dataclass
+class ArrayFile:
+    """The episodes of a file, its cameras, and what is to be said about it; reading frames adds to that."""
+
+    episodes: Sequence[Episode | TextEpisode]
+    notes: list[str] = field(default_factory=list)
+    cameras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class ArrayEpisode:
-    """One episode: its pictures, one by one when they are read, and its actions if they are known, one per step."""
+class TextEpisode:
+    """An episode whose observations are texts."""
 
     id: str
-    pictures: Any
-    """An array or dataset whose first axis is time."""
-    start: int
-    end: int
+    where: str
+    texts: Any
     actions: list[str] | None
 
-    def frames(self, notes: list[str]) -> Iterator[Frame | Skipped]:
-        """The frames to store; adds to `notes` how numbers were made into colours."""
-        low, high = picture_range(self.pictures, self.start, self.end, notes)
-        for index in range(self.start, self.end):
-            try:
-                yield to_frame(self.pictures[index], low, high)
-            except UnusableError as problem:
-                yield Skipped(f"{self.id}: frame {index - self.start + 1}", str(problem))
+
+def is_arrays(source: Source) -> bool:
+    """Whether a source is a file of arrays, or the folder of a Minari dataset in HDF5."""
+    if source.is_folder:
+        return find_minari(source.path, "main_data.hdf5") is not None
+    return source.suffix in (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)
 
 
-@dataclass(frozen=True)
-class ArrayFile:
-    """The episodes of a file, and what is to be said about it."""
-
-    episodes: list[ArrayEpisode]
-    notes: list[str]
-
-
-def is_array_file(path: Path) -> bool:
-    """Whether a path is a file of arrays, or the folder of a Minari dataset."""
-    return path.suffix.lower() in ARRAY_SUFFIXES if path.is_file() else find_minari(path) is not None
-
-
-def find_minari(path: Path) -> Path | None:
-    """The HDF5 file of a Minari dataset at a folder."""
-    for folder in (path, path / "data"):
-        file = folder / "main_data.hdf5"
-        if file.is_file():
-            return file
-    return None
+def array_outline(source: Source, options: ImportOptions) -> Outline:
+    """The episodes of a file. Raises SwirlError if it cannot be read or holds no pictures."""
+    with open_arrays(source, options) as found:
+        lengths = []
+        for number in range(min(len(found.episodes), OUTLINED)):
+            with suppress(UnusableError, *FILE_ERRORS):  # said where the episode is read
+                episode = found.episodes[number]
+                lengths.append(len(episode.texts) if isinstance(episode, TextEpisode) else episode.length)
+        return Outline(len(found.episodes), tuple(lengths), found.cameras)
 
 
 def array_clips(
-    path: Path, camera: str | None = None, progress: ProgressCallback | None = None
-) -> Iterator[Clip | Skipped]:
-    """Yield the episodes of a file as they are read, and what is to be said about them.
+    source: Source,
+    options: ImportOptions,
+    progress: ProgressCallback | None = None,
+    start: tuple[int, ...] | None = None,
+) -> Iterator[Clip | LocatedSequence | Skipped | Mark]:
+    """Yield the episodes of a file as they are read, what is to be said about them, and a mark after each.
 
-    `camera` is the array of pictures to take, by default the first by name. Raises SwirlError if the file cannot be
-    read or holds no pictures.
+    Raises SwirlError if the file cannot be read or holds no pictures.
     """
-    with open_arrays(path, camera) as found:
-        notes = list(found.notes)
-        for number, episode in enumerate(found.episodes):
+    path = source.path
+    with open_arrays(source, options) as found:
+        step = options.episode_step(None)
+        said: set[str] = set()
+        for number in range(start[0] if start else 0, len(found.episodes)):
             if progress:
                 progress(number / len(found.episodes), f"Reading {path.name}")
-            if episode.end - episode.start < 2:
-                yield Skipped(f"{path.name}: {episode.id}", "has one frame; a sequence needs two")
-                continue
-            yield Clip(f"{path.name}: {episode.id}", episode.id, episode.frames(notes))
-        for note in dict.fromkeys(notes):
-            yield Skipped(path.name, note)
+            yield from read_episode(path, found.episodes, number, step)
+            yield from (Skipped(path.name, note) for note in dict.fromkeys(found.notes) if note not in said)
+            said |= set(found.notes)
+            yield Mark((number + 1,))
 
 
-def write_array_actions(path: Path, target: Path, lengths: Mapping[str, int], camera: str | None = None) -> bool:
-    """Write the actions of the episodes that became sequences. Returns whether there are any."""
-    with open_arrays(path, camera) as found:
-        known = [episode for episode in found.episodes if episode.actions is not None and episode.id in lengths]
-        # Where a frame was left out, actions would belong to other steps.
-        whole = [episode for episode in known if lengths[episode.id] == episode.end - episode.start]
-        lines = [json.dumps({"id": each.id, "actions": each.actions}, ensure_ascii=False) + "\n" for each in whole]
-    target.write_text("".join(lines), encoding="utf-8")
-    return bool(lines)
+def read_episode(
+    path: Path, episodes: Sequence[Episode | TextEpisode], number: int, step: int
+) -> Iterator[Clip | LocatedSequence | Skipped]:
+    """Yield one episode, or why it cannot be read."""
+    try:
+        episode = episodes[number]
+        texts = list(episode.texts[()]) if isinstance(episode, TextEpisode) else []
+    except UnusableError as problem:
+        yield Skipped(f"{path.name}: episode {number + 1}", str(problem))
+        return
+    except FILE_ERRORS as error:
+        yield Skipped(f"{path.name}: episode {number + 1}", f"cannot be read ({error_reason(error)}); copy it again")
+        return
+    if isinstance(episode, TextEpisode):
+        yield text_episode(episode.where, episode.id, texts, episode.actions)
+    else:
+        yield from episode_clips(episode, step)
 
 
 @contextmanager
-def open_arrays(path: Path, camera: str | None) -> Iterator[ArrayFile]:
+def open_arrays(source: Source, options: ImportOptions) -> Iterator[ArrayFile]:
     """Open a file and find its episodes. Raises SwirlError if it cannot be read or holds no pictures."""
-    file = (find_minari(path) or path) if path.is_dir() else path
-    try:
-        if file.suffix.lower() in NUMPY_SUFFIXES:
-            loaded = np.load(file, mmap_mode="r", allow_pickle=False)
-            arrays = {"frames": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-            yield numpy_episodes(file, arrays, camera)
-            return
+    path = source.path
+    with ExitStack() as stack:
         try:
-            import h5py
-        except ImportError:
-            raise SwirlError(f"{file} is an HDF5 file, which needs the package h5py; {INSTALL_H5PY}.") from None
-        with h5py.File(file, "r") as opened:
-            yield hdf5_episodes(file, opened, camera, minari_action_names(file))
-    except UnusableError as problem:
-        raise SwirlError(f"{path} {problem}.") from problem
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise SwirlError(f"{path} is not a readable file of arrays ({error}); copy it again.") from error
+            found = find_episodes(source, options, stack)
+        except UnusableError as problem:
+            raise SwirlError(f"{path} {problem}.") from problem
+        except FILE_ERRORS as error:
+            raise SwirlError(
+                f"{path} is not a readable file of arrays ({error_reason(error)}); copy it again."
+            ) from error
+        yield found
 
 
-def numpy_episodes(file: Path, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
+def find_episodes(source: Source, options: ImportOptions, stack: ExitStack) -> ArrayFile:
+    """The episodes of a file, which stays open as long as `stack`. Raises UnusableError if it holds none."""
+    path = source.path
+    file = (find_minari(path, "main_data.hdf5") or path) if source.is_folder else path
+    if source.suffix == ".npy":
+        return numpy_episodes(path, {"frames": np.load(file, mmap_mode="r", allow_pickle=False)}, options.camera)
+    if source.suffix == ".npz":
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        return numpy_episodes(path, npz_arrays(archive), options.camera)
+    try:
+        import h5py
+    except ImportError:
+        raise SwirlError(f"{file} is an HDF5 file, which needs the package h5py; {INSTALL_H5PY}.") from None
+    opened = stack.enter_context(h5py.File(file, "r"))
+    return hdf5_episodes(path, opened, options.camera, minari_action_names(file.parent))
+
+
+def picture_episode(
+    identity: str, where: str, pictures: Any, bounds: tuple[int, int], actions: list[str] | None, notes: list[str]
+) -> Episode:
+    """The episode of an array of pictures from its first to before its last index."""
+
+    def read(step: int) -> Iterator[Any]:
+        return array_frames(pictures, *bounds, step, where, notes)
+
+    return Episode(identity, where, bounds[1] - bounds[0], read, actions)
+
+
+def numpy_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
     """The episodes of NumPy arrays."""
-    arrays = {name: array for name, array in arrays.items() if getattr(array, "ndim", 0)}
-    many = {name: array for name, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])}
-    if many:
-        name, notes = choose_camera(list(many), camera)
-        count = len(many[name])
-        ids = [f"{file.stem}-{number}" for number in range(count)]
-        return ArrayFile(
-            [ArrayEpisode(ids[n], many[name][n], 0, len(many[name][n]), None) for n in range(count)], notes
-        )
-    return flat_episodes(file.stem, arrays, camera)
+    arrays = {name: array for name, array in arrays.items() if array.ndim and len(array)}
+    many = [name for name, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])]
+    if not many:
+        return flat_episodes(path, arrays, camera)
+    name, notes = choose_camera(path, many, camera)
+    array = arrays[str(name)]
+    count, length = array.shape[:2]
+    pictures = array.reshape((count * length, *array.shape[2:]))
+    actions = next((arrays[n] for n in ACTION_NAMES if n in arrays and arrays[n].shape[:2] == (count, length)), None)
+    episodes = []
+    for number in range(count):
+        known = None if actions is None else action_texts(load(actions)[number, : length - 1])
+        bounds = (number * length, (number + 1) * length)
+        identity = f"{path.stem}-{number}"
+        episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, bounds, known, notes))
+    return ArrayFile(episodes, notes, camera_labels(many))
 
 
-def flat_episodes(stem: str, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
+def flat_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
     """The episodes of arrays whose first axis is time, divided where one ends."""
-    name, notes = choose_camera([name for name, array in arrays.items() if holds_pictures(array)], camera)
+    cameras = [name for name, array in arrays.items() if holds_pictures(array)]
+    name, notes = choose_camera(path, cameras, camera)
+    if name is None:
+        raise UnusableError(NO_PICTURES)
     pictures = arrays[name]
-    firsts = next((np.asarray(arrays[n]) for n in FIRST_NAMES if n in arrays), None)
+    firsts = next((first_column(arrays[n]) for n in FIRST_NAMES if n in arrays), None)
     if firsts is not None:
-        starts = [0, *(int(index) for index in np.flatnonzero(firsts.reshape(len(firsts), -1)[:, 0]) if index > 0)]
+        starts = [0, *(int(index) for index in np.flatnonzero(firsts) if 0 < index < len(pictures))]
     else:
         lasts = np.zeros(len(pictures), dtype=bool)
         for each in LAST_NAMES:
             if each in arrays and len(arrays[each]) == len(pictures):
-                lasts |= np.asarray(arrays[each]).reshape(len(pictures), -1)[:, 0].astype(bool)
+                lasts |= first_column(arrays[each]).astype(bool)
         starts = [0, *(int(index) + 1 for index in np.flatnonzero(lasts) if index + 1 < len(pictures))]
-    actions = next((arrays[n] for n in ACTION_NAMES if n in arrays and len(arrays[n]) == len(pictures)), None)
+    taken = next((load(arrays[n]) for n in ACTION_NAMES if n in arrays and len(arrays[n]) == len(pictures)), None)
     episodes = []
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(pictures)], strict=True)):
-        identity = stem if len(starts) == 1 else f"{stem}-{number}"
+        identity = path.stem if len(starts) == 1 else f"{path.stem}-{number}"
         known = None
-        if actions is not None:
+        if taken is not None:
             # With `is_first` an action stands at the frame that it led to, else at the one that it was taken in.
-            taken = actions[start + 1 : end] if firsts is not None else actions[start : end - 1]
-            known = [describe_action(action) for action in np.asarray(taken)]
-        episodes.append(ArrayEpisode(identity, pictures, start, end, known))
-    return ArrayFile(episodes, notes)
+            known = action_texts(taken[start + 1 : end] if firsts is not None else taken[start : end - 1])
+        episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, (start, end), known, notes))
+    return ArrayFile(episodes, notes, camera_labels(cameras))
 
 
-def hdf5_episodes(file: Path, opened: Any, camera: str | None, names: Sequence[str]) -> ArrayFile:
+def load(array: Any) -> Any:
+    """An array, in memory if it lies in an npz file."""
+    return array.load() if isinstance(array, NpzArray) else array
+
+
+def first_column(array: Any) -> np.ndarray:
+    """The first of the numbers that stand at each time."""
+    numbers = np.asarray(load(array))
+    return numbers.reshape(len(numbers), -1)[:, 0]
+
+
+def action_texts(actions: Any, names: Sequence[str] = ()) -> list[str]:
+    """Actions in words."""
+    return [describe_action(action, names) for action in np.asarray(actions)]
+
+
+def hdf5_episodes(path: Path, opened: Any, camera: str | None, names: Sequence[str]) -> ArrayFile:
     """The episodes of an HDF5 file: groups (Minari, robomimic), else flat arrays (D4RL)."""
     inside = own_items(opened)
     holder = inside["data"] if hasattr(inside.get("data"), "keys") else opened
-    groups = [name for name in own_items(holder) if re.fullmatch(r"(episode|demo|traj)_?\d+", name)]
+    groups = [name for name in own_items(holder) if re.fullmatch(r"(episode|demo|traj|ep)_?\d+", name)]
     if not groups:
-        return flat_episodes(file.stem, {name: data for name, data in datasets(opened).items() if data.shape}, camera)
-    episodes, notes = [], []
-    for name in sorted(groups, key=natural_sort_key):
-        arrays = datasets(holder[name])
-        seen = {key: data for key, data in arrays.items() if key.split("/")[0] in ("observations", "obs")}
-        chosen, notes = choose_camera([key for key, data in seen.items() if holds_pictures(data)], camera)
+        return flat_episodes(path, {name: data for name, data in datasets(opened).items() if data.shape}, camera)
+    found = ArrayFile([])
+    read = partial(group_episode, path, holder, camera=camera, names=names, found=found)
+    found.episodes = LazyEpisodes(sorted(groups, key=natural_sort_key), read)
+    return found
+
+
+class LazyEpisodes(Sequence):
+    """Episodes of groups, each looked into only when it is its turn, as there may be thousands."""
+
+    def __init__(self, groups: list[str], read: Any) -> None:
+        self.groups, self.read = groups, read
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.read(self.groups[index])
+
+
+def group_episode(
+    path: Path, holder: Any, name: str, camera: str | None, names: Sequence[str], found: ArrayFile
+) -> Episode | TextEpisode:
+    """The episode of a group: its pictures, else its texts. Raises UnusableError if it has neither."""
+    arrays = datasets(holder[name])
+    where = f"{path.name}: {name}"
+    seen = {key: data for key, data in arrays.items() if key.split("/")[0] in ("observations", "obs") and data.shape}
+    actions = next((arrays[key] for key in ACTION_NAMES if key in arrays), None)
+
+    def known(length: int) -> list[str] | None:
+        if actions is None or len(actions) not in (length, length - 1):
+            return None
+        return action_texts(actions[: length - 1], names)
+
+    cameras = [key for key, data in seen.items() if holds_pictures(data)]
+    chosen, notes = choose_camera(path, cameras, camera)
+    found.notes += notes
+    found.cameras = camera_labels(cameras)
+    if chosen is not None:
         pictures = seen[chosen]
-        actions = next((arrays[key] for key in ACTION_NAMES if key in arrays), None)
-        known = None
-        if actions is not None and len(actions) in (len(pictures), len(pictures) - 1):
-            known = [describe_action(action, names) for action in actions[: len(pictures) - 1]]
-        episodes.append(ArrayEpisode(name, pictures, 0, len(pictures), known))
-    return ArrayFile(episodes, notes)
+        length = len(pictures)
+        return picture_episode(name, where, pictures, (0, length), known(length), found.notes)
+    texts, notes = choose_camera(path, [key for key, data in seen.items() if holds_texts(data)], camera)
+    if texts is None:
+        shapes = ", ".join(f"{key.rpartition('/')[2]} {data.shape[1:]}" for key, data in seen.items())
+        raise UnusableError(f"has no pictures or texts as observations, but {shapes or 'none'}; choose other data")
+    found.notes += notes
+    return TextEpisode(name, where, seen[texts], known(len(seen[texts])))
+
+
+def holds_texts(data: Any) -> bool:
+    """Whether a dataset holds texts, one for each time."""
+    import h5py
+
+    return data.ndim == 1 and h5py.check_string_dtype(data.dtype) is not None
 
 
 def own_items(group: Any) -> dict[str, Any]:
@@ -215,98 +320,3 @@ def datasets(group: Any) -> dict[str, Any]:
 
     group.visititems(note)  # does not follow links
     return found
-
-
-def choose_camera(names: Sequence[str], camera: str | None) -> tuple[str, list[str]]:
-    """The array of pictures to take, and a note on others. Raises UnusableError if there is none, or not this one."""
-    ordered = sorted(names, key=natural_sort_key)
-    if not ordered:
-        raise UnusableError("holds no pictures: no array of the shape (time, height, width, channels)")
-    labels = {name: name.rpartition("/")[2] for name in ordered}
-    if camera is not None:
-        chosen = next((name for name in ordered if camera in (name, labels[name])), None)
-        if chosen is None:
-            raise UnusableError(f"has no camera {camera!r}; it has {', '.join(labels.values())}")
-        return chosen, []
-    note = f"has the cameras {', '.join(labels.values())}; {labels[ordered[0]]} was taken, --camera takes another"
-    return ordered[0], [note] if len(ordered) > 1 else []
-
-
-def holds_pictures(array: Any) -> bool:
-    """Whether an array or dataset holds pictures, one for each time."""
-    if array.dtype == object and array.ndim == 1 and len(array):
-        return is_encoded(array[0])
-    return array.ndim in (3, 4) and array.dtype.kind in "uif" and is_picture_shape(array.shape[1:])
-
-
-def is_picture_shape(shape: Sequence[int]) -> bool:
-    """Whether a picture may have this shape: (height, width), or with channels last or first."""
-    sides = shape
-    if len(shape) == 3:
-        sides = shape[:2] if shape[2] in CHANNELS else shape[1:] if shape[0] in CHANNELS else ()
-    return len(sides) == 2 and min(sides) >= MIN_SIDE
-
-
-def is_encoded(item: Any) -> bool:
-    """Whether an element of a list is a JPEG or PNG file."""
-    data = bytes(np.asarray(item, dtype=np.uint8)[:4]) if isinstance(item, np.ndarray) else item
-    return isinstance(data, bytes) and data.startswith((b"\xff\xd8", b"\x89PNG"))
-
-
-def picture_range(pictures: Any, start: int, end: int, notes: list[str]) -> tuple[float, float]:
-    """The numbers that become black and white in an episode; adds a note if they are its own extremes."""
-    if pictures.dtype == object:
-        if bytes(np.asarray(pictures[start], dtype=np.uint8)[:2]) == b"\xff\xd8":
-            notes.append("holds its pictures as JPEG, which is lossy: flat colours come back with small errors")
-        return 0.0, 255.0
-    if pictures.dtype == np.uint8:
-        return 0.0, 255.0
-    extremes = [(float(np.nanmin(part)), float(np.nanmax(part))) for part in (pictures[i] for i in range(start, end))]
-    low, high = min(each for each, _ in extremes), max(each for _, each in extremes)
-    if pictures.dtype.kind == "f" and low >= 0 and high <= 1:
-        return 0.0, 1.0
-    if low >= 0 and 1 < high <= 255:
-        return 0.0, 255.0
-    notes.append(f"has {pictures.dtype} pictures, scaled by each sequence's own range")
-    return low, high if high > low else low + 1.0
-
-
-def to_frame(picture: Any, low: float, high: float) -> Frame:
-    """One picture as a frame to store. Raises UnusableError if an encoded one is damaged."""
-    if isinstance(picture, bytes) or (isinstance(picture, np.ndarray) and picture.ndim == 1):
-        return decode_frame(bytes(np.asarray(picture, dtype=np.uint8)) if isinstance(picture, np.ndarray) else picture)
-    array = np.asarray(picture)
-    if array.ndim == 3 and array.shape[2] not in CHANNELS:
-        array = array.transpose(1, 2, 0)
-    if array.dtype != np.uint8:
-        scaled = (np.nan_to_num(array.astype(np.float64), nan=low) - low) * (255 / (high - low))
-        array = scaled.round().clip(0, 255).astype(np.uint8)
-    if array.ndim == 2 or array.shape[2] == 1:
-        array = np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
-    image = Image.fromarray(np.ascontiguousarray(array[..., :3]))
-    return encode_frame(image, limit_size(image.size), ".png")
-
-
-def describe_action(action: Any, names: Sequence[str] = ()) -> str:
-    """An action in words: its name, else its number; a vector as its numbers."""
-    values = np.asarray(action)
-    if isinstance(action, bytes | str):
-        return action.decode(errors="replace") if isinstance(action, bytes) else action
-    if values.ndim == 0:
-        if values.dtype.kind in "iu" and 0 <= int(values) < len(names):
-            return names[int(values)]
-        return f"action {values.item():g}"
-    if values.ndim == 1 and len(values) > 1 and sorted(values.tolist()) == [0] * (len(values) - 1) + [1]:
-        return f"action {int(values.argmax())}"  # one of several, as zeros and a one
-    return "(" + ", ".join(f"{value:.3g}" for value in values.ravel().tolist()) + ")"
-
-
-def minari_action_names(file: Path) -> Sequence[str]:
-    """The names of a Minari dataset's discrete actions, where its environment is known to have some."""
-    try:
-        metadata = json.loads((file.parent / "metadata.json").read_text(encoding="utf-8"))
-        spec = json.loads(metadata.get("env_spec") or "{}")
-    except (OSError, ValueError, AttributeError, TypeError):
-        return ()
-    identity = str(spec.get("id", "")) if isinstance(spec, dict) else ""
-    return MINIGRID_ACTIONS if identity.startswith("MiniGrid-") else ()

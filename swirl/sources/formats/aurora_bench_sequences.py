@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,23 +13,27 @@ from swirl.sources.formats.frame_clips import Clip, summarize_names
 from swirl.sources.formats.image_files import decode_matching_frame
 from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Skipped, UnusableError
+from swirl.sources.validation import Mark, Skipped, UnusableError
 
 
-def aurora_clips(folder: Path, progress: ProgressCallback | None = None) -> Iterator[Clip | Skipped]:
+def aurora_clips(
+    folder: Path, progress: ProgressCallback | None = None, start: tuple[int, ...] | None = None
+) -> Iterator[Clip | Skipped | Mark]:
     """Yield the input and target of each row of test.json as a sequence with the id `task/id`, and what is left out.
 
-    Raises SwirlError if test.json cannot be read.
+    The instruction is the true action. Raises SwirlError if test.json cannot be read.
     """
     edits, skipped = read_edits(folder)
-    yield from group_by_reason(skipped)
+    if start is None:
+        yield from group_by_reason(skipped)
     meter = Meter(max(1, len(edits)), progress, f"Reading {folder.name}")
-    for edit in edits:
-        if edit.output is not None:
+    for number, edit in enumerate(edits):
+        if edit.output is not None and number >= (start or (0,))[0]:
             try:
-                yield Clip(edit.where, edit.id, iter(load_edit_frames(folder, edit)))
+                yield Clip(edit.where, edit.id, iter(load_edit_frames(folder, edit)), (edit.instruction,), 2)
             except UnusableError as problem:
                 yield Skipped(edit.where, str(problem))
+            yield Mark((number + 1,))
         meter.advance(1)
 
 
@@ -56,11 +59,3 @@ def group_by_reason(skipped: Sequence[Skipped]) -> list[Skipped]:
     for item in skipped:
         places.setdefault(item.why, []).append(item.where)
     return [Skipped(summarize_names(wheres), why) for why, wheres in places.items()]
-
-
-def write_instructions(folder: Path, target: Path, lengths: Mapping[str, int]) -> bool:
-    """Write the instructions of the rows that became sequences as true actions. Returns whether there are any."""
-    edits = [edit for edit in read_edits(folder)[0] if edit.id in lengths]
-    lines = [json.dumps({"id": edit.id, "actions": [edit.instruction]}, ensure_ascii=False) + "\n" for edit in edits]
-    target.write_text("".join(lines), encoding="utf-8")
-    return bool(lines)

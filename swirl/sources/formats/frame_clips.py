@@ -17,12 +17,17 @@ MAX_LISTED_PLACES = 4
 class Clip:
     """A sequence during import: where it starts, its id, and its frames mixed with what was left out.
 
-    Frames are read lazily, so they must be consumed before the next Clip is requested.
+    Frames are read lazily, so they must be consumed before the next Clip is requested. `actions` are the true actions
+    from the first frame on, if the format has them; `length` is the number of frames, if it is known before; `step` is
+    how many frames of a recorded episode lie from one to the next.
     """
 
     where: str
     id: str
     frames: Iterator[Frame | Skipped]
+    actions: Sequence[str] | None = None
+    length: int | None = None
+    step: int = 1
 
 
 def peek_frames(frames: Iterable[Frame | Skipped]) -> tuple[Iterator[Frame | Skipped], int]:

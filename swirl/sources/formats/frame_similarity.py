@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -16,14 +16,24 @@ CUT_SIMILARITY, CUT_COLOUR_CHANGE = 0.3, 0.12
 """Two frames are a cut if their similarity is below the first and their changed share of colours above the second."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Thumbnail:
-    """A small version of a frame: `pixels` uint8 (height, width, 3); `grey` (height, width), 0 to 255;
-    `colour_histogram`, the shares of 64 colours."""
+    """A small version of a frame: `pixels` uint8 (height, width, 3). The rest is computed when asked for."""
 
     pixels: np.ndarray
-    grey: np.ndarray
-    colour_histogram: np.ndarray
+
+    @cached_property
+    def grey(self) -> np.ndarray:
+        """Brightness, float32 (height, width), 0 to 255, with the weights of ITU-R 601 in 256ths."""
+        red, green, blue = (self.pixels[..., channel].astype(np.uint16) for channel in range(3))
+        return ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.float32)
+
+    @cached_property
+    def colour_histogram(self) -> np.ndarray:
+        """The shares of 64 colours: four levels of each channel."""
+        levels = self.pixels >> 6
+        colours = levels[..., 0] << 4 | levels[..., 1] << 2 | levels[..., 2]
+        return np.bincount(colours.ravel(), minlength=64) / colours.size
 
 
 @lru_cache(maxsize=16)
@@ -31,15 +41,6 @@ def thumbnail_size(width: int, height: int) -> tuple[int, int]:
     """The size (width, height) of a frame's thumbnail, in pixels."""
     scale = THUMBNAIL_LONG_SIDE / max(width, height)
     return max(THUMBNAIL_MIN_SIDE, round(width * scale)), max(THUMBNAIL_MIN_SIDE, round(height * scale))
-
-
-def make_thumbnail(pixels: np.ndarray) -> Thumbnail:
-    """Make a thumbnail from the pixels of a scaled-down frame, uint8 (height, width, 3)."""
-    red, green, blue = (pixels[..., channel].astype(np.uint16) for channel in range(3))
-    # The weights of ITU-R 601 in 256ths.
-    grey = ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.float32)
-    bins = (red >> 6) * 16 + (green >> 6) * 4 + (blue >> 6)
-    return Thumbnail(pixels, grey, np.bincount(bins.ravel(), minlength=64) / bins.size)
 
 
 def is_near_duplicate(one: Thumbnail, other: Thumbnail) -> bool:

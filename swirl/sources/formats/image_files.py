@@ -10,12 +10,17 @@ from pathlib import Path, PurePosixPath
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, Entry, open_entries
+from swirl.sources.formats.content import Source
+from swirl.sources.formats.deep_pictures import decode_deep_frame, is_deep, read_numbers
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
-from swirl.sources.formats.image_options import PictureOptions
+from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.number_range import NumberRange
+from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import (
     MAX_FILE_BYTES,
     PICTURE_SUFFIXES,
     Frame,
+    Size,
     decode_frame,
     is_animation,
     says_animation,
@@ -23,11 +28,11 @@ from swirl.sources.formats.still_images import (
 from swirl.sources.formats.video import ANIMATION_SUFFIXES, VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
-from swirl.sources.validation import Skipped, UnusableError
+from swirl.sources.validation import Mark, Skipped, UnusableError
 
 PICTURE_FORMATS = (
-    "pictures (PNG, JPEG, WebP, AVIF, BMP), animations (GIF, PNG, WebP, AVIF), videos (MP4, MOV, AVI, WebM, MKV, MPEG, "
-    "TS, FLV, WMV, OGV, 3GP), or a folder or zip file of these"
+    "pictures (PNG, JPEG, WebP, AVIF, BMP, TIFF), animations (GIF, PNG, WebP, AVIF), videos (MP4, MOV, AVI, WebM, MKV, "
+    "MPEG, TS, FLV, WMV, OGV, 3GP), or a folder or zip file of these"
 )
 ABOUT_PICTURES_STEMS = frozenset({"metadata", "captions", "classes", "labels"})
 """File names, without suffix, of texts about the pictures beside them; so is a text named like a picture."""
@@ -45,13 +50,14 @@ class ClipSource:
     is_video: bool
 
 
-def holds_pictures(path: Path) -> bool:
-    """Whether a path is a picture, a video, a zip file, or a folder that contains any of them.
+def holds_pictures(source: Source) -> bool:
+    """Whether a source is a picture, a video, a zip file, or a folder that contains any of them.
 
     Raises SwirlError for a folder that contains both pictures and texts, as either may be meant.
     """
-    if not path.is_dir():
-        return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".zip"}
+    path = source.path
+    if not source.is_folder:
+        return source.suffix in PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".zip"}
     files = list(visible_files(path, []))
     seen = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
     described = {(file.parent, file.stem) for file in seen}
@@ -71,28 +77,50 @@ def holds_pictures(path: Path) -> bool:
 
 
 def picture_clips(
-    path: Path, options: PictureOptions | None = None, progress: ProgressCallback | None = None
-) -> Iterator[Clip | Skipped]:
+    source: Source,
+    options: ImportOptions,
+    progress: ProgressCallback | None = None,
+    start: tuple[int, ...] | None = None,
+) -> Iterator[Clip | Skipped | Mark]:
     """Yield the picture sequences of a file, folder or zip file as they are read, and what is left out.
 
-    Each Clip must be consumed before the next is requested. Raises SwirlError if the path cannot be read.
+    Each Clip must be consumed before the next is requested. A mark follows each video and each folder of pictures.
+    Raises SwirlError if the path cannot be read.
     """
+    path = source.path
     skipped: list[Skipped] = []
-    with open_entries(path, skipped) as found:
-        yield from skipped
-        yield from report_other_files(path, found)
+    with open_entries(path, skipped, None if source.is_folder else source.suffix) as found:
+        others = list(report_other_files(path, found))
+        if start is None:
+            yield from (*skipped, *others)
         parts = group_clip_sources(path, found)
         meter = Meter(max(1, sum(entry.size for part in parts for entry in part.entries)), progress)
         end = 0
-        for part in parts:
+        for number, part in enumerate(parts):
             meter.text = f"Reading {part.name}"
-            if part.is_video:
-                yield from video_clips(part.entries[0], part.id, options or PictureOptions(), meter)
-            else:
-                yield from folder_clip(part, meter)
+            if number >= (start or (0,))[0]:
+                if part.is_video:
+                    yield from video_clips(part.entries[0], part.id, options, meter)
+                else:
+                    yield from folder_clip(part, meter)
             end += sum(entry.size for entry in part.entries)
             # Some bytes, such as a video's sound, are never read.
             meter.advance(max(0, end - meter.done))
+            yield Mark((number + 1,))
+
+
+def picture_outline(source: Source, options: ImportOptions) -> Outline:
+    """The videos and folders of pictures of a source; how many sequences a video gives is not known before."""
+    with open_entries(source.path, [], None if source.is_folder else source.suffix) as found:
+        parts = group_clip_sources(source.path, found)
+    films = sum(part.is_video for part in parts)
+    folders = [len(part.entries) for part in parts if not part.is_video]
+    if not films:
+        return Outline(len(folders), tuple(folders))
+    said = [f"{films} video{'s' * (films > 1)}"]
+    if folders:
+        said.append(f"{len(folders)} folder{'s' * (len(folders) > 1)} of pictures")
+    return Outline(None, tuple(folders), parts=" and ".join(said))
 
 
 def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
@@ -134,7 +162,7 @@ def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
     """The sequence of a folder's pictures, or why there is none."""
     frames, count = peek_frames(read_folder_frames(part, meter))
     if count == 2:
-        yield Clip(part.name, part.id, frames)
+        yield Clip(part.name, part.id, frames, length=len(part.entries))
         return
     yield from (item for item in frames if isinstance(item, Skipped))
     name = part.entries[0].name if len(part.entries) == 1 else part.name
@@ -145,12 +173,22 @@ def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
 
 
 def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipped]:
-    """The pictures of a folder, scaled to the size of the first, and those that cannot be used."""
+    """The pictures of a folder, scaled to the size of the first, and those that cannot be used.
+
+    Pictures of more than 8 bits are scaled by the range of all of them, for which they are read once more, before.
+    """
     first: Frame | None = None
     scaled: list[str] = []
-    for entry in part.entries:
+    found: NumberRange | None = None
+    for number, entry in enumerate(part.entries):
+        unread = entry.size
         try:
-            frame, scale = decode_matching_frame(entry.read(MAX_FILE_BYTES), first)
+            data = entry.read(MAX_FILE_BYTES)
+            is_deep_picture = is_deep(data)
+            if is_deep_picture:
+                found = found or measure_range(part.entries[number:], meter)
+                unread -= measured_bytes(entry)
+            frame, scale = decode_matching_frame(data, first, found.limits() if found and is_deep_picture else None)
         except UnusableError as problem:
             yield Skipped(entry.name, str(problem))
         else:
@@ -158,7 +196,11 @@ def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipp
             if scale:
                 scaled.append(entry.name)
             yield frame
-        meter.advance(entry.size)
+        meter.advance(unread)
+    if found and not found.is_conventional:
+        low, high = found.limits()
+        why = f"has pictures of more than 8 bits, scaled by the sequence's own range, {low:g} to {high:g}"
+        yield Skipped(part.name, why)
     if first and scaled:
         size = f"{first.size[0]}×{first.size[1]}"
         many = len(scaled) > 1
@@ -166,12 +208,41 @@ def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipp
         yield Skipped(summarize_names(scaled), f"{why} to {size}")
 
 
-def decode_matching_frame(data: bytes, first: Frame | None) -> tuple[Frame, bool]:
-    """Decode an image file at the size of the first frame. Returns the frame and whether its size was different."""
-    frame = decode_frame(data)
+def measure_range(entries: Sequence[Entry], meter: Meter) -> NumberRange:
+    """The range of the pictures of more than 8 bits among these; those that cannot be read are passed over."""
+    found = NumberRange()
+    for entry in entries:
+        try:
+            data = entry.read(MAX_FILE_BYTES)
+            if not is_deep(data):
+                continue
+            found.add(read_numbers(data))
+        except UnusableError:
+            pass  # named when it is read again
+        meter.advance(measured_bytes(entry))
+    return found
+
+
+def measured_bytes(entry: Entry) -> int:
+    """The bytes that count as done when the range of a picture is known."""
+    return entry.size // 2
+
+
+def decode_matching_frame(
+    data: bytes, first: Frame | None, limits: tuple[float, float] | None = None
+) -> tuple[Frame, bool]:
+    """Decode an image file at the size of the first frame. Returns the frame and whether its size was different.
+
+    `limits` are the numbers that become black and white in a picture of more than 8 bits.
+    """
+
+    def decode(size: Size | None = None) -> Frame:
+        return decode_frame(data, size) if limits is None else decode_deep_frame(data, limits, size)
+
+    frame = decode()
     if first is None or frame.size == first.size:
         return frame, False
-    return decode_frame(data, first.size), True
+    return decode(first.size), True
 
 
 def report_other_files(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:

@@ -14,7 +14,7 @@ from typing import Any
 
 SHARE_GPT_ROLES = {"human": "user", "gpt": "assistant", "function_call": "call", "observation": "tool"}
 """The roles of messages with `from` and `value`, by the name there; others are as in OpenAI's interface."""
-SILENT_PARTS = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking", "reasoning"})
+SILENT_PARTS = frozenset({"tool_use", "tool_result", "toolCall", "thinking", "redacted_thinking", "reasoning"})
 """Parts of a message that are not its text."""
 
 
@@ -55,9 +55,10 @@ def read_message(message: dict[str, Any]) -> Said:
     if "role" not in message and "from" in message:
         message = from_share_gpt(message)
     role, content = message.get("role"), message.get("content")
-    calls = [*logged_calls(message), *(block_call(block) for block in parts(content, "tool_use"))]
+    blocks = [*parts(content, "tool_use"), *parts(content, "toolCall")]
+    calls = [*logged_calls(message), *(block_call(block) for block in blocks)]
     answers = [block_answer(block) for block in parts(content, "tool_result")]
-    if role in ("tool", "function"):
+    if role in ("tool", "function", "toolResult"):
         several = message.get("tool_messages")
         answers += [tool_answer(each) for each in several] if isinstance(several, list) else [tool_answer(message)]
     user = content_text(content) if role == "user" else ""
@@ -100,15 +101,16 @@ def logged_calls(message: dict[str, Any]) -> Iterator[Call]:
     """The calls of a message beside its content."""
     for call in object_list(message, "tool_calls"):
         function = call["function"] if isinstance(call.get("function"), dict) else call
-        yield Call(text_or_none(call.get("id")), str(function.get("name")), function.get("arguments"))
+        name = function.get("name") or function.get("function")
+        yield Call(text_or_none(call.get("id")), str(name), function.get("arguments"))
     single = message.get("function_call")
     if isinstance(single, dict):
         yield Call(None, str(single.get("name")), single.get("arguments"))
 
 
 def block_call(block: dict[str, Any]) -> Call:
-    """The call of a `tool_use` block."""
-    return Call(text_or_none(block.get("id")), str(block.get("name")), block.get("input"))
+    """The call of a `tool_use` or `toolCall` block."""
+    return Call(text_or_none(block.get("id")), str(block.get("name")), block.get("input", block.get("arguments")))
 
 
 def block_answer(block: dict[str, Any]) -> Answer:
@@ -120,10 +122,11 @@ def tool_answer(message: Any) -> Answer:
     """The answer of a tool's message."""
     message = message if isinstance(message, dict) else {"content": message}
     ids = message.get("tool_call_ids")
-    identity = message.get("tool_call_id", message.get("id"))
+    identity = message.get("tool_call_id", message.get("toolCallId", message.get("id")))
     if identity is None and isinstance(ids, list) and len(ids) == 1:
         identity = ids[0]
-    return Answer(text_or_none(identity), text_or_none(message.get("name")), content_text(message.get("content")))
+    name = message.get("name") or message.get("toolName") or message.get("function")
+    return Answer(text_or_none(identity), text_or_none(name), content_text(message.get("content")))
 
 
 def from_share_gpt(message: dict[str, Any]) -> dict[str, Any]:

@@ -16,18 +16,19 @@ from PIL import Image, ImageCms, ImageOps, features
 from swirl.pictures import MAX_PIXEL_ART_SIDE
 from swirl.sources.validation import UnusableError
 
-PICTURE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif"})
+PICTURE_SUFFIXES = frozenset({".png", ".apng", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif", ".tif", ".tiff"})
 """The suffixes of picture files."""
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", *(("AVIF",) if features.check("avif") else ()))
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", *(("AVIF",) if features.check("avif") else ()))
 """The only formats that a file is opened as, whatever its suffix."""
-LOSSLESS = frozenset({"PNG", "BMP", "GIF"})
+LOSSLESS = frozenset({"PNG", "BMP", "GIF", "TIFF"})
 MAX_FRAME_SIDE = 512
 """The longest side of a stored frame, in pixels."""
 MAX_PIXELS = 64_000_000
 """The largest image that is decoded, in pixels."""
 MAX_FILE_BYTES = 256 * 2**20
 """The largest image file that is read, in bytes."""
-ORIENTATION = 0x0112
+ORIENTATION, NEW_SUBFILE_TYPE = 0x0112, 0x00FE
+"""Tags of EXIF and of TIFF; the lowest bit of the second marks a smaller version of another page."""
 DEFAULT_DURATION = 100
 """Milliseconds of a frame of an animation that states none."""
 WHITE = (255, 255, 255, 255)
@@ -51,6 +52,8 @@ def decode_frame(data: bytes, size: Size | None = None) -> Frame:
     A file that already fits keeps its bytes, so that it is not compressed twice.
     """
     with open_image(io.BytesIO(data), len(data)) as image:
+        if image.mode in ("I", "F"):
+            raise UnusableError("has numbers that are not 8-bit colours; import a folder of such pictures")
         kind, turned = image.format, image.getexif().get(ORIENTATION, 1) != 1
         # JPEG can be decoded at a fraction of its size, which saves most of the work for a photograph.
         width, height = limit_size(image.size)
@@ -129,12 +132,26 @@ def animation_images(data: bytes) -> Iterator[tuple[int, Image.Image]]:
 
     Raises UnusableError if it is damaged or too large.
     """
+    for time, image in decode_animation(data):
+        yield time, to_standard_colours(to_opaque_rgb(image), image)
+
+
+def animation_times(data: bytes) -> list[int]:
+    """When each frame of an animated image appears, in milliseconds.
+
+    Raises UnusableError if one is damaged or too large.
+    """
+    return [time for time, _ in decode_animation(data)]
+
+
+def decode_animation(data: bytes) -> Iterator[tuple[int, Image.Image]]:
+    """Yield an animated image at each of its frames, with the time at which it appears, in milliseconds."""
     with open_image(io.BytesIO(data), len(data)) as image:
         time = 0
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             image.load()
-            yield time, to_standard_colours(to_opaque_rgb(image), image)
+            yield time, image
             time += round(image.info.get("duration") or DEFAULT_DURATION)
 
 
@@ -159,6 +176,8 @@ def open_image(file: IO[bytes], length: int) -> Iterator[Image.Image]:
         with image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnusableError(f"is {image.width}×{image.height}, {TOO_MANY_PIXELS}")
+            if (pages := count_pages(image)) > 1:
+                raise UnusableError(f"has {pages} pages; save each as a picture of its own")
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnusableError(f"has far {TOO_MANY_PIXELS}") from None
@@ -167,6 +186,18 @@ def open_image(file: IO[bytes], length: int) -> Iterator[Image.Image]:
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError) as error:
         # Pillow raises any of these for truncated or corrupt files.
         raise UnusableError(f"is not a complete image ({error}); copy it again or remove it") from None
+
+
+def count_pages(image: Image.Image) -> int:
+    """The number of pictures in a TIFF, without smaller versions of the first one; 1 for other formats."""
+    if image.format != "TIFF" or image.n_frames == 1:
+        return 1
+    pages = 0
+    for number in range(image.n_frames):
+        image.seek(number)
+        pages += not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & 1
+    image.seek(0)
+    return pages
 
 
 TOO_MANY_PIXELS = f"more pixels than the limit of {MAX_PIXELS // 10**6} million; scale it down"

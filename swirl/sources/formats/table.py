@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
+from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from swirl.sources.formats.row_order import RowOrder
 from swirl.sources.text_lines import TOO_LONG, TextFile
 from swirl.sources.validation import (
     MAX_SEQUENCE_BYTES,
@@ -26,48 +27,78 @@ DROPPED_LINE = "\udfff"
 """Replaces a line above MAX_SEQUENCE_BYTES so that its row is dropped; decoding yields no character above U+DCFF."""
 
 
-class Row(NamedTuple):
-    """One row: the place where it starts, the step in its sequence, and the state."""
-
-    where: str
-    step: int
-    state: str
-
-
 def read_table(source: TextFile) -> Iterator[ReadResult]:
     """Yield the sequences of a table in the order in which they first appear; rows may be in any order.
 
+    The file is read twice, so that it need not fit into memory: once to see which row belongs where, then row by row.
     Rows that cannot be used are reported as skipped. A sequence is split where steps are missing, because the states on
     both sides of a gap are not a transition; the parts after a gap are named `ID#FIRST_STEP`.
     """
     csv.field_size_limit(MAX_SEQUENCE_BYTES)
-    sequences: dict[str, dict[int, Row]] = defaultdict(dict)
-    for item in iterate_rows(source):
-        if isinstance(item, Skipped):
-            yield item
-            continue
-        name, row = item
-        if row.step in sequences[name]:
-            first = sequences[name][row.step].where
-            yield Skipped(row.where, f"repeats step {row.step} of sequence {name!r}, which is at {first}; remove one")
-        else:
-            sequences[name][row.step] = row
-    for name in list(sequences):
-        # Popped so that the memory of a large table is freed as its sequences are yielded.
-        yield from split_at_gaps(name, sorted(sequences.pop(name).values(), key=lambda row: row.step))
-
-
-def iterate_rows(source: TextFile) -> Iterator[tuple[str, Row] | Skipped]:
-    """Yield each usable row with its sequence's id, or a Skipped. Raises UnusableError if the header is not valid."""
     feed = CsvLines(source)
     positions, delimiter = parse_header(feed)
+    order, places = RowOrder(), RowPlaces()
+    for row in iterate_rows(source, feed, positions, delimiter):
+        if isinstance(row, Skipped):
+            yield row
+        else:
+            order.add(row.name, row.step)
+            places.add(row.number, row.offset)
+    fetch = RowReader(feed, positions, delimiter)
+    for rows, steps in order.sequences():
+        yield from split_at_gaps(source, [places[row] for row in rows.tolist()], steps.tolist(), fetch)
+
+
+class Row(NamedTuple):
+    """One row: its sequence's name, its step, and the line and byte at which it starts."""
+
+    name: str
+    step: int
+    number: int
+    offset: int
+
+
+class RowPlaces:
+    """The line and the byte at which each row starts."""
+
+    def __init__(self) -> None:
+        self._numbers, self._offsets = array("q"), array("q")
+
+    def add(self, number: int, offset: int) -> None:
+        """Add the place of the next row."""
+        self._numbers.append(number)
+        self._offsets.append(offset)
+
+    def __getitem__(self, row: int) -> tuple[int, int]:
+        return self._numbers[row], self._offsets[row]
+
+
+class RowReader:
+    """Reads the name of the sequence and the state of the row at a place."""
+
+    def __init__(self, feed: CsvLines, positions: tuple[int, ...], delimiter: str) -> None:
+        self.feed, self.positions = feed, positions
+        self.reader = csv.reader(feed, delimiter=delimiter, strict=True)
+
+    def __call__(self, place: tuple[int, int]) -> tuple[str, str]:
+        number, offset = place
+        self.feed.go_to(number - 1, offset)
+        fields = next(self.reader)
+        return fields[self.positions[0]].strip(), fields[self.positions[2]]
+
+
+def iterate_rows(
+    source: TextFile, feed: CsvLines, positions: tuple[int, ...], delimiter: str
+) -> Iterator[Row | Skipped]:
+    """Yield each usable row, or a Skipped."""
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     while True:
-        where = source.format_location(feed.number + 1)
+        number, offset = feed.number + 1, source.offset
+        where = source.format_location(number)
         try:
             fields = next(reader)
-            if fields and (item := parse_row(fields, positions, where)):
-                yield item
+            if fields and (found := parse_row(fields, positions)):
+                yield Row(*found, number, offset)
         except StopIteration:
             yield from feed.take_skipped()
             return
@@ -82,7 +113,6 @@ class CsvLines:
     """Lines for the csv reader. Invalid bytes become surrogates, so that the whole row can be dropped later."""
 
     def __init__(self, source: TextFile) -> None:
-        self.number = 0
         self._lines = source.lines(keep_ends=True)  # a quoted state may have line ends of its own
         self._source = source
         self._skipped: list[Skipped] = []
@@ -90,10 +120,21 @@ class CsvLines:
     def __iter__(self) -> CsvLines:
         return self
 
+    @property
+    def number(self) -> int:
+        """The last line that was read."""
+        return self._source.number
+
+    def go_to(self, number: int, offset: int) -> None:
+        """Go on after line `number`, which ends at `offset`."""
+        if offset != self._source.offset:
+            self._source.go_to(number, offset)
+        self._lines = self._source.lines(keep_ends=True)
+
     def __next__(self) -> str:
-        self.number, line = next(self._lines)
+        number, line = next(self._lines)
         if line is None:
-            self._skipped.append(Skipped(self._source.format_location(self.number), TOO_LONG))
+            self._skipped.append(Skipped(self._source.format_location(number), TOO_LONG))
             return f"{DROPPED_LINE}\n"
         return line.decode(errors="surrogateescape")
 
@@ -119,8 +160,8 @@ def parse_header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
     )
 
 
-def parse_row(fields: list[str], positions: tuple[int, ...], where: str) -> tuple[str, Row] | None:
-    """The row's sequence id and content, or None for a dropped row. Raises UnusableError if the row is not valid."""
+def parse_row(fields: list[str], positions: tuple[int, ...]) -> tuple[str, int] | None:
+    """The row's sequence and step, or None for a dropped row. Raises UnusableError if the row is not valid."""
     text = "".join(fields)
     if DROPPED_LINE in text:
         return None
@@ -133,25 +174,41 @@ def parse_row(fields: list[str], positions: tuple[int, ...], where: str) -> tupl
     # pandas writes 3.0 for whole numbers in a column that had a gap.
     if not (number := re.fullmatch(r"([+-]?[0-9]{1,18})(\.0*)?", step.strip())):
         raise UnusableError(f"has {step.strip()[:40]!r} as its step, which must be a whole number; correct it")
-    return validate_text(name, "the sequence_id").strip(), Row(where, int(number[1]), validate_text(state, "the state"))
+    validate_text(state, "the state")
+    return validate_text(name, "the sequence_id").strip(), int(number[1])
 
 
-def split_at_gaps(name: str, ordered: list[Row]) -> Iterator[ReadResult]:
-    """Yield a sequence's runs of consecutive steps, each as a sequence, and report the gaps."""
-    start = 0
-    for end in range(1, len(ordered) + 1):
-        if end < len(ordered) and ordered[end].step == ordered[end - 1].step + 1:
-            continue
-        part = ordered[start:end]
-        identity = name if start == 0 else f"{name}#{part[0].step}"
+def split_at_gaps(
+    source: TextFile, places: list[tuple[int, int]], steps: list[int], fetch: RowReader
+) -> Iterator[ReadResult]:
+    """Yield a sequence's runs of consecutive steps, each as a sequence, and report repeated steps and gaps."""
+    part: list[int] = []
+    name = ""
+
+    def where(index: int) -> str:
+        return source.format_location(places[index][0])
+
+    def sequence() -> ReadResult:
+        nonlocal name
+        rows = [fetch(places[index]) for index in part]
+        name = rows[0][0]
+        identity = name if part[0] == 0 else f"{name}#{steps[part[0]]}"
         try:
-            yield LocatedSequence(part[0].where, validate_sequence(identity, [row.state for row in part]))
+            return LocatedSequence(where(part[0]), validate_sequence(identity, [state for _, state in rows]))
         except UnusableError as problem:
-            yield Skipped(part[0].where, f"(sequence {identity!r}) {problem}")
-        if end < len(ordered):
-            yield Skipped(
-                ordered[end].where,
-                f"follows a gap in sequence {name!r}, from step {part[-1].step} to {ordered[end].step}; "
-                "the sequence is split there",
-            )
-        start = end
+            return Skipped(where(part[0]), f"(sequence {identity!r}) {problem}")
+
+    for index, step in enumerate(steps):
+        if part and step == steps[part[-1]]:
+            name, _ = fetch(places[index])
+            why = f"repeats step {step} of sequence {name!r}, which is at {where(part[-1])}; remove one"
+            yield Skipped(where(index), why)
+            continue
+        if part and step != steps[part[-1]] + 1:
+            gap = f"from step {steps[part[-1]]} to {step}"
+            yield sequence()
+            yield Skipped(where(index), f"follows a gap in sequence {name!r}, {gap}; the sequence is split there")
+            part = []
+        part.append(index)
+    if part:
+        yield sequence()

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.formats.agent_logs import detect_layout, is_session_start, read_document, read_session
+from swirl.sources.formats.content import Source, content_suffix
+from swirl.sources.formats.inspect_logs import inspect_conversations
 from swirl.sources.formats.jsonl import read_records
-from swirl.sources.formats.tool_logs import ReadLogs, ToolLog, load_json_file
-from swirl.sources.reading import check_unique_id, natural_sort_key, printable_path, visible_files
+from swirl.sources.formats.tool_logs import ReadLogs, ToolLog, load_json_file, message_logs
+from swirl.sources.reading import natural_sort_key, printable_path, visible_files
 from swirl.sources.secret_masking import MASK, mask_secrets
 from swirl.sources.text_lines import Meter, open_text
-from swirl.sources.validation import LocatedSequence, ReadResult, Skipped, UnusableError, validate_sequence
+from swirl.sources.validation import LocatedSequence, Mark, ReadResult, Skipped, UnusableError, validate_sequence
 
 DOCUMENT_SUFFIXES, LINE_SUFFIXES = (".json", ".traj"), (".jsonl", ".ndjson")
-LOG_SUFFIXES = (*DOCUMENT_SUFFIXES, *LINE_SUFFIXES)
-UNKNOWN = "holds no log of a known layout (messages, tau-bench, tau2-bench, SWE-agent, ToolBench); choose another file"
+INSPECT_SUFFIX = ".eval"
+LOG_SUFFIXES = (*DOCUMENT_SUFFIXES, *LINE_SUFFIXES, INSPECT_SUFFIX)
+UNKNOWN = (
+    "holds no log of a known layout (messages, ATIF, tau-bench, tau2-bench, SWE-agent, ToolBench); choose another file"
+)
 
 
-def is_tool_logs(path: Path) -> bool:
-    """Whether a path is a file of agents' logs, or a folder whose first file of such a kind is one."""
+def is_tool_logs(source: Source) -> bool:
+    """Whether a source is a file of agents' logs, or a folder whose first file of such a kind is one."""
+    if not source.is_folder and source.suffix not in LOG_SUFFIXES:
+        return False
     try:
-        files = log_files(path)[:1]
+        files = log_files(source.path)[:1]
         return bool(files) and is_log_file(files[0])
     except (OSError, SwirlError):
         return False
@@ -33,33 +39,60 @@ def is_tool_logs(path: Path) -> bool:
 
 def is_log_file(file: Path) -> bool:
     """Whether a file holds logs; of a file with lines the first is looked at."""
-    if file.suffix.lower() in DOCUMENT_SUFFIXES:
+    if is_inspect(file):
+        return True
+    if is_document(file):
         return detect_layout(load_json_file(file)) is not None
     first = next((record for _, record in line_records(file, None)), None)
     return is_session_start(first) or detect_layout(first) is not None
 
 
-def tool_sequences(path: Path, progress: ProgressCallback | None = None) -> Iterator[ReadResult]:
-    """Yield the sequences of all logs at a path: the task or the user's message, then the tools' answers."""
+def is_inspect(file: Path) -> bool:
+    """Whether a file is a log of Inspect."""
+    return file.suffix.lower() == INSPECT_SUFFIX or content_suffix(file) == INSPECT_SUFFIX
+
+
+def is_document(file: Path) -> bool:
+    """Whether a file is read as one document, by its suffix; a file of any other suffix is read line by line."""
+    return file.suffix.lower() in DOCUMENT_SUFFIXES
+
+
+def tool_sequences(
+    path: Path, progress: ProgressCallback | None = None, start: tuple[int, ...] | None = None
+) -> Iterator[ReadResult | Mark]:
+    """Yield the sequences of all logs at a path: the task or the user's message, then the tools' answers.
+
+    The calls are the true actions. A mark follows each file, and each conversation of a file with many.
+    """
     files = log_files(path)
     meter = Meter(max(1, sum(file.stat().st_size for file in files)), progress)
-    seen: dict[str, str] = {}
-    for file in files:
+    first, done = start or (0, 0)
+    for number, file in enumerate(files):
+        if number < first:
+            meter.advance(file.stat().st_size)
+            continue
         meter.text = f"Reading {file.name}"
         masked = 0
         try:
-            for where, found in read_logs(file, path, meter):
+            for talk, (where, found) in enumerate(read_logs(file, path, meter), start=1):
+                is_done = number == first and talk <= done
                 for place, why in found.left_out:
-                    yield Skipped(f"{where}: {place}", why)
+                    if not is_done:
+                        yield Skipped(f"{where}: {place}", why)
                 for log in found.logs:
-                    states, count = mask_all(states_of(log))
-                    masked += count
-                    yield sequence_of(f"{where}: {log.id}", log.id, states, seen)
+                    states, in_states = mask_all(states_of(log))
+                    calls, in_calls = mask_all([step.call for step in log.steps])
+                    masked += in_states + in_calls
+                    if not is_done:
+                        yield sequence_of(f"{where}: {log.id}", log.id, states, calls)
+                if not is_done:
+                    yield Mark((number, talk))
         except SwirlError as problem:
             yield Skipped(relative_name(file, path), str(problem).removeprefix(f"{file} ").rstrip("."))
         if masked:
             kind = "passage that looks" if masked == 1 else "passages that look"
             yield Skipped(relative_name(file, path), f"has {masked} {kind} like keys or tokens, masked as {MASK}")
+        yield Mark((number + 1, 0))
 
 
 def mask_all(texts: Sequence[str]) -> tuple[list[str], int]:
@@ -68,30 +101,12 @@ def mask_all(texts: Sequence[str]) -> tuple[list[str], int]:
     return [text for text, _ in masked], sum(count for _, count in masked)
 
 
-def sequence_of(where: str, name: str, states: Sequence[str], seen: dict[str, str]) -> ReadResult:
+def sequence_of(where: str, name: str, states: Sequence[str], calls: Sequence[str]) -> ReadResult:
     """The sequence of a log, or why it cannot be one."""
     try:
-        return check_unique_id(LocatedSequence(where, validate_sequence(name, list(states))), seen)
+        return LocatedSequence(where, validate_sequence(name, list(states)), tuple(calls))
     except UnusableError as problem:
         return Skipped(where, str(problem))
-
-
-def write_calls(path: Path, target: Path, lengths: Mapping[str, int]) -> bool:
-    """Write the calls of the logs that became sequences as true actions. Returns whether there are any."""
-    written: set[str] = set()
-    with target.open("w", encoding="utf-8") as file:
-        for source in log_files(path):
-            try:
-                for _, found in read_logs(source, path):
-                    for log in found.logs:
-                        if log.id in lengths and log.id not in written:
-                            calls, _ = mask_all([step.call for step in log.steps])
-                            record = {"id": log.id, "actions": calls}
-                            file.write(json.dumps(record, ensure_ascii=False) + "\n")
-                            written.add(log.id)
-            except SwirlError:
-                continue  # reported when its sequences were read
-    return bool(written)
 
 
 def states_of(log: ToolLog) -> list[str]:
@@ -110,9 +125,17 @@ def read_logs(file: Path, root: Path, meter: Meter | None = None) -> Iterator[tu
     Raises SwirlError if the file cannot be read or its layout is unknown.
     """
     where = relative_name(file, root)
-    name = where[: -len(file.suffix)]
+    name = where.removesuffix(file.suffix)
     prefix = "" if file == root else name
-    if file.suffix.lower() in DOCUMENT_SUFFIXES:
+    if is_inspect(file):
+        for label, messages in inspect_conversations(file):
+            full = f"{prefix}/{label}" if prefix else label
+            problem = str(messages) if isinstance(messages, UnusableError) else ""
+            yield where, ReadLogs((), ((label, problem),)) if problem else message_logs(full, list(messages))
+        if meter is not None:
+            meter.advance(file.stat().st_size)
+        return
+    if is_document(file):
         document = load_json_file(file)
         if meter is not None:
             meter.advance(file.stat().st_size)
@@ -150,11 +173,11 @@ def line_records(file: Path, meter: Meter | None) -> Iterator[tuple[int, Any]]:
 
 
 def log_files(path: Path) -> list[Path]:
-    """The files at a path that may hold logs, in natural order."""
+    """The files at a path that may hold logs, in natural order; a file that is named may have any suffix."""
     if path.is_dir():
         found = [file for file in visible_files(path, []) if file.suffix.lower() in LOG_SUFFIXES]
         return sorted(found, key=lambda file: natural_sort_key(relative_name(file, path)))
-    return [path] if path.is_file() and path.suffix.lower() in LOG_SUFFIXES else []
+    return [path]
 
 
 def relative_name(file: Path, root: Path) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from swirl.errors import SwirlError
 from swirl.sources.formats.messages import Call, answered_call, object_list, read_messages
 
-MAX_LOG_BYTES = 2**29
+MAX_LOG_BYTES = 2**28
 """The largest log file, in bytes, as each is read in one go."""
 UNPAIRED = "is an answer of which it cannot be told whose call it belongs to; steps across it are left out"
 UNANSWERED = "comes after a call without an answer; steps across it are left out"

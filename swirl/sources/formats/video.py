@@ -10,10 +10,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from swirl.sources.archive_entries import Entry
+from swirl.sources.formats.deinterlacing import deinterlace
 from swirl.sources.formats.frame_clips import Clip, describe_frames, peek_frames
+from swirl.sources.formats.frame_pipeline import in_background
 from swirl.sources.formats.frame_similarity import Thumbnail, is_near_duplicate, is_scene_cut
-from swirl.sources.formats.image_options import PictureOptions
-from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame, animation_images
+from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame, animation_images, animation_times
 from swirl.sources.formats.video_decoding import FrameConverter, decode_frames, describe_appearance, open_video
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import Skipped, UnusableError
@@ -43,6 +45,7 @@ class SamplingReport:
     declared_count: int = 0
     count: int = 0
     kept_count: int = 0
+    interlaced_count: int = 0
     duplicates: list[int] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
     single_frame_scenes: list[int] = field(default_factory=list)
@@ -54,9 +57,17 @@ class SamplingReport:
         """Remember the first reason why frames could not be read."""
         self.damage = self.damage or why
 
+    def count_interlaced(self) -> None:
+        """Count one more frame that was interlaced."""
+        self.interlaced_count += 1
+
     def skipped_places(self, name: str) -> Iterator[Skipped]:
         """Yield the report's entries for the video `name`."""
         yield from (Skipped(name, note) for note in self.notes)
+        if self.interlaced_count:
+            some = self.interlaced_count < self.count
+            what = f"has {self.interlaced_count} interlaced frames of {self.count}" if some else "is interlaced"
+            yield Skipped(name, f"{what}; {'they were' if some else 'it was'} deinterlaced, as FFmpeg's yadif does it")
         if self.duplicates:
             verb = "looks" if len(self.duplicates) == 1 else "look"
             why = f'{verb} the same as the previous frame; "keep duplicates" keeps such frames'
@@ -90,18 +101,20 @@ class SamplingReport:
         return f"gives one frame at a step of {self.step}; a sequence needs two, so use a smaller step"
 
 
-def video_clips(entry: Entry, identity: str, options: PictureOptions, meter: Meter) -> Iterator[Clip | Skipped]:
+def video_clips(entry: Entry, identity: str, options: ImportOptions, meter: Meter) -> Iterator[Clip | Skipped]:
     """Yield the scenes of a video as sequences, and what was left out.
 
     The first scene has the id `identity`, the others `IDENTITY#FRAME` with the number of their first frame.
     """
     try:
         if entry.suffix in ANIMATION_SUFFIXES:
-            shown = list(animation_frames(entry))
+            # The step depends on the number of frames and their times, which are only known once all were decoded.
+            data = entry.read(MAX_FILE_BYTES)
+            times = animation_times(data)
+            report = SamplingReport(1, len(times))
+            sampler = FrameSampler(options, report, animation_rate(times), lossless=entry.suffix != ".avif")
+            yield from split_scenes(entry.name, identity, sampler.sample(animation_frames(data)), report)
             meter.advance(entry.size)
-            report, rate = SamplingReport(1, len(shown)), animation_rate(shown)
-            sampler = FrameSampler(options, report, rate, lossless=entry.suffix != ".avif")
-            yield from split_scenes(entry.name, identity, sampler.sample(shown), report)
             return
         with open_video(entry) as (container, stream, frames):
             report = SamplingReport(1, frames if stream.frames else 0)
@@ -114,25 +127,26 @@ def video_clips(entry: Entry, identity: str, options: PictureOptions, meter: Met
                 stream=stream,
             )
             decoded = decode_frames(container, stream, meter, report.note_damage)
-            yield from split_scenes(entry.name, identity, sampler.sample(decoded), report)
+            shown = deinterlace(decoded, report.count_interlaced)
+            yield from split_scenes(entry.name, identity, sampler.sample(shown), report)
     except UnusableError as problem:
         yield Skipped(entry.name, str(problem))
 
 
-def animation_frames(entry: Entry) -> Iterator[VideoFrame]:
+def animation_frames(data: bytes) -> Iterator[VideoFrame]:
     """Yield the frames of an animated picture. Raises UnusableError if it is damaged or too large."""
     from av import VideoFrame
 
-    for time, image in animation_images(entry.read(MAX_FILE_BYTES)):
+    for time, image in animation_images(data):
         frame = VideoFrame.from_image(image)
         frame.pts, frame.time_base = time, Fraction(1, 1000)
         yield frame
 
 
-def animation_rate(frames: Sequence[VideoFrame]) -> Fraction:
-    """The mean number of frames per second."""
-    last = frames[-1].pts if frames else 0
-    return Fraction(1000 * (len(frames) - 1), last) if last else DEFAULT_FRAME_RATE
+def animation_rate(times: Sequence[int]) -> Fraction:
+    """The mean number of frames per second, given when each appears, in milliseconds."""
+    last = times[-1] if times else 0
+    return Fraction(1000 * (len(times) - 1), last) if last else DEFAULT_FRAME_RATE
 
 
 def split_scenes(
@@ -154,7 +168,7 @@ class FrameSampler:
 
     def __init__(
         self,
-        options: PictureOptions,
+        options: ImportOptions,
         report: SamplingReport,
         rate: Fraction,
         *,
@@ -166,14 +180,10 @@ class FrameSampler:
         self.options, self.report, self.rate, self.lossless, self.stream = options, report, rate, lossless, stream
         report.step = options.step(rate, expected)
         self.seconds = options.step_seconds(rate, expected)
-        self.converter = self.new_converter()
+        self.converter = FrameConverter(stream.sample_aspect_ratio if stream is not None else None)
         self.first = 1
         self.start: float | None = None
         self.last_slot = -1
-
-    def new_converter(self) -> FrameConverter:
-        """A converter for frames of one size."""
-        return FrameConverter(self.stream.sample_aspect_ratio if self.stream is not None else None)
 
     def begin_scene(self, number: int) -> None:
         """Begin a scene with this frame, which is kept."""
@@ -195,11 +205,29 @@ class FrameSampler:
 
     def sample(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[int, Frame]]:
         """Yield the frames to keep, each with the number of the frame at which its scene begins."""
+
+        def convert(chosen: tuple[int, VideoFrame]) -> Frame:
+            return self.converter.frame(chosen[1], self.lossless)
+
+        for (first, _), converted in in_background(convert, self.choose(frames)):
+            try:
+                whole = converted()
+            except UnusableError as problem:
+                self.report.note_damage(str(problem))
+                continue
+            self.report.kept_count += 1
+            yield first, whole
+
+    def choose(self, frames: Iterable[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield the frames to keep as they were decoded, each with the number at which its scene begins."""
         report, options = self.report, self.options
         previous: Thumbnail | None = None
         last_kept: Thumbnail | None = None
         size: tuple[int, int] | None = None
-        for number, frame in enumerate(frames, start=1):
+        # Cuts are detected between adjacent frames; over half a second, a quick pan would look like one.
+        needs_all = not options.keep_cuts
+        seen = in_background(lambda frame: self.converter.thumbnail(frame) if needs_all else None, frames)
+        for number, (frame, thumbnail_of) in enumerate(seen, start=1):
             report.count = number
             if self.stream is not None and number == 1:
                 report.notes += describe_appearance(self.stream, frame)
@@ -207,10 +235,9 @@ class FrameSampler:
                 if size is not None and size != (frame.width, frame.height):
                     report.resized.append(number)
                     self.begin_scene(number)
-                    self.converter, previous, last_kept = self.new_converter(), None, None
+                    previous, last_kept = None, None
                 size = frame.width, frame.height
-                # Cuts are detected between adjacent frames; over half a second, a quick pan would look like one.
-                thumbnail = None if options.keep_cuts else self.converter.to_thumbnail(frame)
+                thumbnail = thumbnail_of()
                 if thumbnail and previous and is_scene_cut(previous, thumbnail):
                     report.cuts.append(number)
                     self.begin_scene(number)
@@ -219,14 +246,12 @@ class FrameSampler:
                 if not self.is_due(number, frame):
                     continue
                 if not options.keep_duplicates:
-                    thumbnail = thumbnail or self.converter.to_thumbnail(frame)
+                    thumbnail = thumbnail or self.converter.thumbnail(frame)
                     if last_kept and is_near_duplicate(last_kept, thumbnail):
                         report.duplicates.append(number)
                         continue
                     last_kept = thumbnail
-                whole = self.converter.frame(frame, self.lossless)
             except UnusableError as problem:
                 report.note_damage(str(problem))
                 continue
-            report.kept_count += 1
-            yield self.first, whole
+            yield self.first, frame

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.states import LabelledTransition, Picture, State
+from swirl.states import LabelledTransition, State
 
 FOLDER = "labels"
-SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp"}
 
 
 def write_labels(home: Path, name: str, labels: Sequence[LabelledTransition]) -> Path:
@@ -73,15 +72,10 @@ def render_labels(labels: Sequence[LabelledTransition]) -> tuple[str, dict[str, 
 def _state_reference(state: State, frames: dict[str, bytes]) -> str:
     if state.picture is None:
         return state.text
-    place = f"frames/{pictures.state_key(state).partition(':')[2][:32]}{_suffix(state.picture)}"
-    if place not in frames:
-        frames[place] = pictures.read_picture_bytes(state.picture)
+    data = pictures.read_picture_bytes(state.picture)
+    place = f"frames/{pictures.state_key(state).partition(':')[2][:32]}{pictures.image_suffix(data)}"
+    frames.setdefault(place, data)
     return place
-
-
-def _suffix(picture: Picture) -> str:
-    data = pictures.read_picture_bytes(picture)
-    return next((suffix for mark, suffix in SUFFIXES.items() if data.startswith(mark)), ".png")
 
 
 def _store(file: Path, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Options for taking frames from videos and from files of arrays."""
+"""Options of an import: what is taken of videos, of files with several cameras, and of tables."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ MIN_FRAMES = 8
 
 
 @dataclass(frozen=True)
-class PictureOptions:
-    """Which frames of a video become states.
+class ImportOptions:
+    """What becomes a state.
 
-    The step is `every` frames, else `seconds` seconds, else about half a second. Frames that look like the previous one
-    are left out unless `keep_duplicates` is set. A scene change begins a new sequence unless `keep_cuts` is set.
+    Of a video it is every `every`-th frame, else one in each `seconds` seconds, else about one in half a second. Frames
+    that look like the previous one are left out unless `keep_duplicates` is set. A scene change begins a new sequence
+    unless `keep_cuts` is set. Of recorded episodes it is every frame, unless `every` or `seconds` says otherwise.
     """
 
     every: int | None = None
@@ -28,7 +29,11 @@ class PictureOptions:
     keep_duplicates: bool = False
     keep_cuts: bool = False
     camera: str | None = None
-    """The array of pictures to take of a file with several, by default the first by name."""
+    """The array, column or video of pictures to take where there are several, by default the first by name."""
+    state_column: str | None = None
+    episode_column: str | None = None
+    order_column: str | None = None
+    """The columns of a table (CSV, Parquet, Arrow) where their names do not tell."""
 
     def step(self, rate: Fraction, frames: int) -> int:
         """The step in frames, at least 1, for a video of `frames` frames (0 if unknown) at `rate` frames per second."""
@@ -43,9 +48,22 @@ class PictureOptions:
             return None
         return self.seconds if self.seconds is not None else float(self.step(rate, frames) / rate)
 
+    def episode_step(self, rate: float | None) -> int:
+        """The step in frames for recorded episodes at `rate` frames per second, None if it is not known.
+
+        Raises UsageError for a step in seconds if the rate is not known.
+        """
+        if self.every is not None:
+            return max(1, self.every)
+        if self.seconds is None:
+            return 1
+        if rate is None:
+            raise UsageError("These episodes do not say how many frames they have a second; use a number of frames.")
+        return max(1, round(rate * self.seconds))
+
 
 def parse_every(text: str) -> dict[str, int | float]:
-    """Parse `15` (frames) or `0.5s` (seconds) into arguments of PictureOptions. Raises UsageError for anything else."""
+    """Parse `15` (frames) or `0.5s` (seconds) into arguments of ImportOptions. Raises UsageError for anything else."""
     match = re.fullmatch(r"(\d{1,6})|(\d{1,6}(?:\.\d*)?|\.\d+)\s*s", text.strip())
     if match and match[1] and int(match[1]) > 0:
         return {"every": int(match[1])}

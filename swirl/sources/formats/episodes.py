@@ -1,0 +1,165 @@
+"""Recorded episodes: frames in the order of time, with the action that was taken in each but the last.
+
+No step leads from one episode into another, or across a frame that cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from swirl.errors import UsageError
+from swirl.sources.formats.frame_clips import Clip, describe_frames, peek_frames
+from swirl.sources.formats.still_images import Frame
+from swirl.sources.reading import natural_sort_key
+from swirl.sources.validation import LocatedSequence, Skipped, UnusableError, validate_sequence
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode of `length` frames, which starts at `where`.
+
+    `read` takes a step and yields every step-th frame, or why it cannot be read. `actions` are in words, one for each
+    frame but the last, or None.
+    """
+
+    id: str
+    where: str
+    length: int
+    read: Callable[[int], Iterable[Frame | Skipped]]
+    actions: Sequence[str] | None = None
+
+
+def episode_clips(episode: Episode, step: int = 1) -> Iterator[Clip | Skipped]:
+    """Yield an episode as a sequence, or as several where a frame in between cannot be read.
+
+    With a step above 1 it has no true actions, since several lie between two of its frames.
+    """
+    if episode.length < 2:
+        yield Skipped(episode.where, f"has {'one frame' if episode.length else 'no frame'}; a sequence needs two")
+        return
+    items = _Numbered(episode.read(step))
+    alone: list[int] = []
+    while (start := items.skip_unreadable()) is not None:
+        yield from items.take_skipped()
+        frames, found = peek_frames(items.run())
+        if found == 2:
+            identity = episode.id if start == 0 else f"{episode.id}#{start * step + 1}"
+            where = episode.where if start == 0 else f"{episode.where}, frame {start * step + 1}"
+            actions = None if episode.actions is None or step > 1 else episode.actions[start:]
+            yield Clip(where, identity, frames, actions, -(-episode.length // step), step)
+        else:
+            alone.append(start * step + 1)
+    yield from items.take_skipped()
+    count = items.count
+    if alone:
+        yield Skipped(describe_frames(episode.where, alone), "stand alone, as frames before and after cannot be read")
+    if count < -(-episode.length // step):
+        why = f"ends after {count * step} of its {episode.length} frames; those are kept"
+        yield Skipped(episode.where, why if count else "has none of its frames; copy the dataset again")
+
+
+class _Numbered:
+    """The items of an episode, taken in runs of frames between those that cannot be read."""
+
+    def __init__(self, items: Iterable[Frame | Skipped]) -> None:
+        self._items = iter(items)
+        self._ahead: Frame | None = None
+        self._skipped: list[Skipped] = []
+        self.count = 0
+
+    def skip_unreadable(self) -> int | None:
+        """Go on to the next frame. Returns its number, from 0, or None if there is none."""
+        for item in self._items:
+            self.count += 1
+            if not isinstance(item, Skipped):
+                self._ahead = item
+                return self.count - 1
+            self._skipped.append(item)
+        return None
+
+    def run(self) -> Iterator[Frame]:
+        """Yield this frame and those after it, up to the next one that cannot be read."""
+        assert self._ahead is not None
+        yield self._ahead
+        for item in self._items:
+            self.count += 1
+            if isinstance(item, Skipped):
+                self._skipped.append(item)
+                return
+            yield item
+
+    def take_skipped(self) -> list[Skipped]:
+        """What could not be read since the last call."""
+        skipped, self._skipped = self._skipped, []
+        return skipped
+
+
+def text_episode(
+    where: str, identity: str, texts: Sequence[object], actions: Sequence[str] | None
+) -> LocatedSequence | Skipped:
+    """An episode of texts as a sequence, or why it cannot be one."""
+    try:
+        sequence = validate_sequence(identity, [as_text(text) for text in texts])
+    except UnusableError as problem:
+        return Skipped(where, str(problem))
+    fits = actions is not None and len(actions) >= len(sequence.states) - 1
+    return LocatedSequence(where, sequence, tuple(actions[: len(sequence.states) - 1]) if fits and actions else None)
+
+
+def as_text(value: object) -> object:
+    """Bytes of UTF-8 as text; anything else as it is. Raises UnusableError for other bytes."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise UnusableError("has a state that is not valid UTF-8; save the texts as UTF-8") from None
+
+
+def camera_labels(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of cameras as they are shown, in order: the last part of each, such as `top` of `obs/top`."""
+    return tuple(name.replace(".", "/").rpartition("/")[2] for name in sorted(names, key=natural_sort_key))
+
+
+def choose_camera(path: Path, names: Iterable[str], camera: str | None) -> tuple[str | None, list[str]]:
+    """The camera to take of those at a path, the first by name if none is asked for, and a note on others.
+
+    The camera is None if there is none. A name with folders, such as `observation.images.top` or `obs/top`, may be
+    given by its last part. Raises UsageError if there is no such camera.
+    """
+    ordered = sorted(names, key=natural_sort_key)
+    if not ordered:
+        return None, []
+    labels = dict(zip(ordered, camera_labels(ordered), strict=True))
+    if camera is not None:
+        chosen = next((name for name in ordered if camera in (name, labels[name])), None)
+        if chosen is None:
+            raise UsageError(f"{path} has no camera {camera!r}; it has {', '.join(labels.values())}.")
+        return chosen, []
+    note = f"has the cameras {', '.join(labels.values())}; {labels[ordered[0]]} was taken, --camera takes another"
+    return ordered[0], [note] if len(ordered) > 1 else []
+
+
+def describe_action(action: object, names: Sequence[str] = ()) -> str:
+    """An action in words: its name, else its number; a vector as its numbers, with their names if there are any."""
+    if isinstance(action, bytes | str):
+        return (action.decode(errors="replace") if isinstance(action, bytes) else action).strip() or "(empty)"
+    values = np.asarray(action)
+    if values.size == 1:
+        value = values.ravel()[0]
+        if values.ndim == 0 and values.dtype.kind in "iub" and 0 <= int(value) < len(names):
+            return names[int(value)]
+        label = names[0] if values.ndim and len(names) == 1 else "action"
+        return f"{label} {value:.3g}" if values.dtype.kind == "f" else f"{label} {value}"
+    flat = values.ravel().tolist()
+    if values.ndim == 1 and sorted(flat) == [0] * (len(flat) - 1) + [1]:
+        number = int(values.argmax())  # one of several, as zeros and a one
+        return names[number] if len(names) == len(flat) else f"action {number}"
+    numbers = [f"{value:.3g}" for value in flat]
+    if len(names) == len(numbers):
+        return ", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=True))
+    return f"({', '.join(numbers)})"

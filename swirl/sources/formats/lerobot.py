@@ -1,0 +1,318 @@
+"""Reads LeRobot datasets of versions 3.0 and 2.1 as episodes: pictures of one camera, or texts.
+
+Frames are taken by counting. The timestamps at which a film says that an episode begins are sums of rounded numbers and
+drift by a frame, so that they only tell where a film holds more than its episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
+from swirl.sources.archive_entries import Entry
+from swirl.sources.formats.column_files import BATCH_ROWS, INDEX_ROWS, open_columns
+from swirl.sources.formats.column_pictures import cell_frame
+from swirl.sources.formats.content import Source
+from swirl.sources.formats.episodes import (
+    Episode,
+    camera_labels,
+    choose_camera,
+    describe_action,
+    episode_clips,
+    text_episode,
+)
+from swirl.sources.formats.frame_clips import Clip
+from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.lerobot_metadata import EpisodeRow, LeRobotDataset, find_info, load_dataset
+from swirl.sources.formats.outline import Outline
+from swirl.sources.formats.still_images import Frame
+from swirl.sources.formats.video_decoding import FrameConverter, decode_frames, describe_appearance, open_video
+from swirl.sources.text_lines import Meter
+from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+MAX_DRIFT = 2
+"""How many frames a film's timestamps may be beside the count and still mean the same frame."""
+INDEX_COLUMNS = ("episode_index", "frame_index")
+
+
+def is_lerobot(source: Source) -> bool:
+    """Whether a source is the folder of a LeRobot dataset."""
+    return source.is_folder and find_info(source.path) is not None
+
+
+def lerobot_outline(source: Source, options: ImportOptions) -> Outline:
+    """What a dataset says about its episodes. Raises SwirlError if that cannot be read."""
+    dataset = load_dataset(source.path)
+    lengths = tuple(row.length for row in dataset.episodes)
+    return Outline(len(lengths), lengths, camera_labels((*dataset.film_cameras, *dataset.table_cameras)))
+
+
+def lerobot_clips(
+    source: Source,
+    options: ImportOptions,
+    progress: ProgressCallback | None = None,
+    start: tuple[int, ...] | None = None,
+) -> Iterator[Clip | LocatedSequence | Skipped | Mark]:
+    """Yield the episodes of a dataset as they are read, what is left out, and a mark after each.
+
+    The id of an episode is `episode-N` with its number. Raises SwirlError if the dataset says nothing that can be read,
+    or has neither cameras nor texts.
+    """
+    dataset = load_dataset(source.path)
+    camera, notes = choose_camera(source.path, (*dataset.film_cameras, *dataset.table_cameras), options.camera)
+    if camera is None and not dataset.texts:
+        raise SwirlError(f"{source.path} has neither a camera nor texts among its features; choose another dataset.")
+    yield from (Skipped(source.path.name, note) for note in notes)
+    step = options.episode_step(dataset.frame_rate)
+    tables, films = Tables(dataset), Films(dataset, camera or "")
+    with films:
+        for number, row in enumerate(dataset.episodes):
+            if start and number < start[0]:
+                continue
+            if progress:
+                progress(number / len(dataset.episodes), f"Reading episode {row.index}")
+            where = f"{source.path.name}: episode {row.index}"
+            try:
+                actions = tables.actions(row)
+                if camera is None:
+                    yield text_episode(where, episode_id(row), tables.column(row, dataset.texts[0]), actions)
+                else:
+                    read = films.read if camera in dataset.film_cameras else partial(tables.frames, camera)
+                    yield from episode_clips(
+                        Episode(episode_id(row), where, row.length, partial(read, row, where), actions), step
+                    )
+            except UnusableError as problem:
+                yield Skipped(where, str(problem))
+            yield from (Skipped(source.path.name, note) for note in films.take_notes())
+            yield Mark((number + 1,))
+
+
+def episode_id(row: EpisodeRow) -> str:
+    """The id of an episode's sequence."""
+    return f"episode-{row.index}"
+
+
+class Tables:
+    """The tables of a dataset, of which the numbers of one file are held at a time."""
+
+    def __init__(self, dataset: LeRobotDataset) -> None:
+        self.dataset = dataset
+        self._file = ""
+        self._rows: dict[int, list[int]] = {}
+        self._values: dict[str, list[Any]] = {}
+
+    def actions(self, row: EpisodeRow) -> list[str] | None:
+        """The actions of an episode in words; None if the dataset has none, or not one for each frame."""
+        if not self.dataset.has_actions:
+            return None
+        values = self.column(row, "action")
+        if len(values) != row.length:
+            return None
+        return [describe_action(value, self.dataset.action_names) for value in values[:-1]]
+
+    def column(self, row: EpisodeRow, name: str) -> list[Any]:
+        """The cells of an episode in a column, in the order of its frames. Raises UnusableError if it has none."""
+        self._load(row.table)
+        values = self._values.get(name)
+        rows = self._rows.get(row.index)
+        if values is None or not rows:
+            missing = f"has no rows in {row.table}" if values is not None else f"has no column {name} in {row.table}"
+            raise UnusableError(f"{missing}; copy the dataset again")
+        return [values[at] for at in rows]
+
+    def frames(self, camera: str, row: EpisodeRow, where: str, step: int) -> Iterator[Frame | Skipped]:
+        """Yield every step-th frame of an episode from a column of pictures."""
+        self._load(row.table)
+        rows = self._rows.get(row.index, [])
+        wanted = {at: number for number, at in enumerate(rows[::step])}
+        if not wanted:
+            return
+        first, last = min(wanted), max(wanted)
+        found: dict[int, Any] = {}
+        due = 0
+        with open_columns(self.dataset.folder / row.table) as table:
+            at = first
+            for batch in table.batches([camera], BATCH_ROWS, first):
+                for cell in batch.column(0).to_pylist():
+                    if at in wanted:
+                        found[wanted[at]] = cell
+                    at += 1
+                # The rows of an episode are in the order of its frames nearly always.
+                while due in found:
+                    yield cell_frame(found.pop(due), self.dataset.folder, f"{where}, frame {due * step + 1}")
+                    due += 1
+                if at > last:
+                    return
+
+    def _load(self, name: str) -> None:
+        if self._file == name:
+            return
+        file = self.dataset.folder / name
+        if not file.is_file():
+            raise UnusableError(f"lacks its table {name}; copy the dataset again")
+        self._file, self._rows, self._values = name, {}, {}
+        try:
+            with open_columns(file) as table:
+                names = [n for n in ("action", *self.dataset.texts) if n in table.schema.names]
+                if missing := [n for n in INDEX_COLUMNS if n not in table.schema.names]:
+                    raise UnusableError(f"lacks the column {missing[0]}; copy the dataset again")
+                self._values = {n: [] for n in names}
+                order: dict[int, list[tuple[int, int]]] = {}
+                at = 0
+                for batch in table.batches([*INDEX_COLUMNS, *names], INDEX_ROWS, 0):
+                    episodes, frames = (batch.column(n).to_pylist() for n in INDEX_COLUMNS)
+                    for episode, frame in zip(episodes, frames, strict=True):
+                        order.setdefault(episode, []).append((frame, at))
+                        at += 1
+                    for n in names:
+                        self._values[n] += batch.column(n).to_pylist()
+        except UnusableError as problem:
+            self._file = ""
+            raise UnusableError(f"cannot be read: its table {name} {problem}") from problem
+        self._rows = {episode: [at for _, at in sorted(rows)] for episode, rows in order.items()}
+
+
+@dataclass
+class Films:
+    """The films of one camera, of which one is open at a time and read forward."""
+
+    dataset: LeRobotDataset
+    camera: str
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _film: Film | None = None
+    _first_frames: Mapping[int, int] = field(default_factory=dict)
+    _last_episodes: dict[str, int] = field(default_factory=dict)
+    _notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.camera in self.dataset.film_cameras:
+            rows = [row for row in self.dataset.episodes if self.camera in row.films]
+            self._first_frames = first_frames(rows, self.camera, self.dataset.frame_rate)
+            for row in sorted(rows, key=lambda row: self._first_frames[row.index]):
+                self._last_episodes[row.films[self.camera].file] = row.index
+
+    def __enter__(self) -> Films:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def take_notes(self) -> list[str]:
+        """What is to be said about the films, once."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def read(self, row: EpisodeRow, where: str, step: int) -> Iterator[Frame | Skipped]:
+        """Yield every step-th frame of an episode, or why it cannot be read."""
+        try:
+            film = self._open(row.films[self.camera].file, self._first_frames[row.index])
+        except UnusableError as problem:
+            yield Skipped(where, str(problem))
+            return
+        yield from film.frames(self._first_frames[row.index], row.length, step, where)
+        if self._last_episodes[film.name] == row.index and (more := film.count_rest()):
+            frames = "frame" if more == 1 else "frames"
+            self._notes.append(f"has the film {film.name} with {more} {frames} after its last episode, left out")
+
+    def _open(self, name: str, first: int) -> Film:
+        if self._film is not None and self._film.name == name and self._film.next <= first:
+            return self._film
+        self._stack.close()
+        self._film = None
+        file = self.dataset.folder / name
+        if not file.is_file():
+            raise UnusableError(f"lacks its film {name}; copy the dataset again")
+        try:
+            self._film = Film(name, file, self._stack, self._notes)
+        except UnusableError as problem:
+            raise UnusableError(f"cannot be read: its film {name} {problem}") from problem
+        return self._film
+
+
+class Film:
+    """An open film: its frames are counted from 0, also past those that cannot be decoded."""
+
+    def __init__(self, name: str, file: Path, stack: ExitStack, notes: list[str]) -> None:
+        self.name = name
+        self.next = 0
+        entry = Entry(file.name, file.stat().st_size, partial(file.open, "rb"))
+        container, self.stream, _ = stack.enter_context(open_video(entry))
+        self._converter = FrameConverter(self.stream.sample_aspect_ratio)
+        self._damage = ""
+        self._notes = notes
+        self._decoded = decode_frames(container, self.stream, Meter(1), self._note_damage)
+        self._ahead: tuple[int, VideoFrame] | None = None
+
+    def _note_damage(self, why: str) -> None:
+        self._damage = self._damage or why
+
+    def frames(self, first: int, length: int, step: int, where: str) -> Iterator[Frame | Skipped]:
+        """Yield every step-th of `length` frames from number `first` on, or why it cannot be read."""
+        for number in range(first, first + length, step):
+            frame = self._take(number)
+            place = f"{where}, frame {number - first + 1}"
+            if frame is None and self._ahead is None:
+                if self._damage:
+                    yield Skipped(place, f"and those after it cannot be read from {self.name} ({self._damage})")
+                return
+            try:
+                if frame is None:
+                    raise UnusableError(f"cannot be read from {self.name} ({self._damage}); copy it again")
+                yield self._converter.frame(frame, lossless=False)
+            except UnusableError as problem:
+                yield Skipped(place, str(problem))
+
+    def count_rest(self) -> int:
+        """The number of frames that were not asked for."""
+        return (self._ahead is not None) + sum(1 for _ in self._decoded)
+
+    def _take(self, number: int) -> VideoFrame | None:
+        """The frame with this number; None if it is missing. `_ahead` is then the next one that is there, if any."""
+        while True:
+            if self._ahead is None:
+                frame = next(self._decoded, None)
+                if frame is None:
+                    return None
+                if self.next == 0 and not self._damage:
+                    self._notes += [
+                        f"has the film {self.name}, which {note}" for note in describe_appearance(self.stream, frame)
+                    ]
+                self._ahead = self._number(frame), frame
+            at, frame = self._ahead
+            if at > number:
+                return None
+            self._ahead, self.next = None, at + 1
+            if at == number:
+                return frame
+
+    def _number(self, frame: VideoFrame) -> int:
+        """The number of a frame: by counting, or by its time once frames before it could not be decoded."""
+        if self._damage and frame.time is not None and self.stream.average_rate:
+            start = float((self.stream.start_time or 0) * (self.stream.time_base or 0))
+            return max(self.next, round((frame.time - start) * float(self.stream.average_rate)))
+        return self.next
+
+
+def first_frames(rows: Sequence[EpisodeRow], camera: str, rate: float | None) -> dict[int, int]:
+    """The number of the first frame of each episode in its film: the sum of the lengths of those before it.
+
+    Where the film's timestamp is more than MAX_DRIFT frames later, other frames lie in between, and it is followed.
+    """
+    found: dict[int, int] = {}
+    ends: dict[str, int] = {}
+    for row in sorted(rows, key=lambda row: (row.films[camera].file, row.films[camera].begin, row.index)):
+        part = row.films[camera]
+        counted = ends.get(part.file, 0)
+        said = round(part.begin * rate) if rate else counted
+        found[row.index] = said if said > counted + MAX_DRIFT else counted
+        ends[part.file] = found[row.index] + row.length
+    return found

@@ -1,0 +1,300 @@
+"""Reads WebDataset archives: tar files whose members form samples, by their name before the first dot.
+
+A sample is a film, which is a sequence; or several numbered pictures or a `states` list in its JSON, which are one too;
+or one picture or text, which is a state. States belong to the sequence that their JSON names (`episode_index` and
+`frame_index`, for example), else to their folder, else to what stands before the number at the end of their name.
+Archives are read from the beginning to the end, since they may be larger than the memory and compressed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from swirl.errors import SwirlError
+from swirl.progress import ProgressCallback
+from swirl.sources.archive_entries import READ_ERRORS, Entry, error_reason, is_hidden
+from swirl.sources.formats.column_layout import EPISODE_NAMES, NONE, ORDER_NAMES
+from swirl.sources.formats.content import Source
+from swirl.sources.formats.episodes import Episode, choose_camera, describe_action, episode_clips, text_episode
+from swirl.sources.formats.frame_clips import Clip
+from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.row_order import split_at_gaps
+from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame, decode_frame
+from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
+from swirl.sources.reading import natural_sort_key, visible_files
+from swirl.sources.text_lines import Meter
+from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
+
+TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz")
+MAX_SEQUENCE_BYTES = 2**29
+"""The largest sequence of states that lie in samples of their own, in bytes; it is held in memory, encoded."""
+MAX_MEMBER_BYTES = 2**29
+"""The largest member that is read, in bytes."""
+Item = Clip | LocatedSequence | Skipped | Mark
+
+
+@dataclass
+class Sample:
+    """The members of one name: their content by what stands after the first dot of the name."""
+
+    key: str
+    where: str
+    members: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Its JSON; empty if it has none."""
+        try:
+            record = json.loads(self.members.get("json", b"{}"))
+        except (ValueError, RecursionError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def matching(self, suffixes: frozenset[str]) -> dict[str, bytes]:
+        """The members with one of these suffixes, in natural order."""
+        found = [name for name in self.members if PurePosixPath(f"x.{name}").suffix.lower() in suffixes]
+        return {name: self.members[name] for name in sorted(found, key=natural_sort_key)}
+
+
+@dataclass(frozen=True)
+class Place:
+    """The sequence that a sample with one state belongs to."""
+
+    sequence: str
+
+
+def is_webdataset(source: Source) -> bool:
+    """Whether a source is a tar file, or a folder of tar files."""
+    return bool(find_archives(source))
+
+
+def find_archives(source: Source) -> list[Path]:
+    """The archives of a source in natural order."""
+    if not source.is_folder:
+        named = source.path.name.lower().endswith(TAR_SUFFIXES)
+        return [source.path] if named or source.suffix == ".tar" else []
+    files = [file for file in visible_files(source.path, []) if file.name.lower().endswith(TAR_SUFFIXES)]
+    return sorted(files, key=lambda file: natural_sort_key(str(file)))
+
+
+def webdataset_clips(
+    source: Source,
+    options: ImportOptions,
+    progress: ProgressCallback | None = None,
+    start: tuple[int, ...] | None = None,
+) -> Iterator[Item]:
+    """Yield the sequences of archives as they are read, what is left out, and a mark after each sequence.
+
+    Raises SwirlError if it cannot be told which samples follow each other.
+    """
+    problems: list[Skipped] = []
+    samples = read_samples(find_archives(source), progress, problems)
+    done = start[0] if start else 0
+    cameras: set[str] = set()
+    grouped = groupby(samples, key=lambda sample: sequence_of(sample, source, options))
+    for number, (place, group) in enumerate(grouped):
+        if number >= done:
+            yield from read_group(place, group, source, options, cameras)
+            yield Mark((number + 1,))
+        yield from problems
+        problems.clear()
+    yield from problems
+
+
+def read_samples(
+    archives: Sequence[Path], progress: ProgressCallback | None, problems: list[Skipped]
+) -> Iterator[Sample]:
+    """Yield the samples of all archives; what cannot be read is added to `problems`."""
+    total = max(1, sum(archive.stat().st_size for archive in archives))
+    before = 0
+    for archive in archives:
+        sample = Sample("", "")
+        try:
+            with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*") as opened:
+                for member in opened:
+                    if progress:
+                        progress(min(1.0, (before + raw.tell()) / total), f"Reading {archive.name}")
+                    name = PurePosixPath(member.name).name
+                    if not member.isfile() or is_hidden(member.name):
+                        continue
+                    if member.size > MAX_MEMBER_BYTES:
+                        why = f"is larger than {MAX_MEMBER_BYTES >> 20} MB, and left out"
+                        problems.append(Skipped(f"{archive.name}: {member.name[:200]}", why))
+                        continue
+                    stem, _, kind = name.partition(".")
+                    key = (PurePosixPath(member.name).parent / stem).as_posix().removeprefix("./")
+                    if key != sample.key:
+                        if sample.members:
+                            yield sample
+                        sample = Sample(key, f"{archive.name}: {key}")
+                    content = opened.extractfile(member)
+                    sample.members[kind.lower()] = content.read() if content else b""
+        except (tarfile.TarError, *READ_ERRORS) as error:
+            why = f"is damaged ({error_reason(error)}); what was read before is kept"
+            problems.append(Skipped(archive.name, why))
+        if sample.members:
+            yield sample
+        before += archive.stat().st_size
+
+
+def sequence_of(sample: Sample, source: Source, options: ImportOptions) -> Place | str:
+    """The sequence that a sample belongs to, or its own key if it is a sequence by itself.
+
+    Raises SwirlError if it cannot be told.
+    """
+    pictures = sample.matching(PICTURE_SUFFIXES)
+    record = sample.record
+    if sample.matching(VIDEO_SUFFIXES) or isinstance(record.get("states"), list) or numbered(pictures):
+        return sample.key
+    if not pictures and "txt" not in sample.members:
+        return sample.key
+    episode = first_value(record, (options.episode_column,) if options.episode_column else EPISODE_NAMES)
+    folder, _, name = sample.key.rpartition("/")
+    ending = re.search(r"(\d+)$", name)
+    if options.episode_column == NONE:
+        return Place(source.path.stem)
+    if episode is not None:
+        return Place(str(episode))
+    if folder:
+        return Place(folder)
+    if ending and ending.start() > 0:
+        return Place(name[: ending.start()].rstrip("-_ "))
+    raise SwirlError(
+        f"{sample.where} does not say which samples follow each other: they have no folders, no text before the number "
+        "in their names, and no episode_index in their JSON. Say --episode-column none if all are one sequence."
+    )
+
+
+def numbered(pictures: dict[str, bytes]) -> bool:
+    """Whether several pictures of one sample are told apart by numbers, as the frames of a sequence."""
+    return len(pictures) > 1 and all(re.fullmatch(r"\D*\d+\.\w+", name) for name in pictures)
+
+
+def first_value(record: dict[str, Any], names: Sequence[str]) -> Any:
+    """The first of some values of a record that is there."""
+    return next((record[name] for name in names if record.get(name) not in (None, "")), None)
+
+
+def read_group(
+    place: Place | str, group: Iterator[Sample], source: Source, options: ImportOptions, cameras: set[str]
+) -> Iterator[Item]:
+    """Yield the sequences of samples that belong together."""
+    if isinstance(place, str):
+        for sample in group:
+            yield from own_sequence(sample, options)
+        return
+    samples, cut = collect(group)
+    labels = [name.rpartition(".")[0] or name for name in samples[0].matching(PICTURE_SUFFIXES)]
+    camera, notes = choose_camera(source.path, labels, options.camera) if len(labels) > 1 else (None, [])
+    if notes and not cameras:
+        yield Skipped(source.path.name, notes[0])
+        cameras.update(labels)
+    where = samples[0].where
+    if cut:
+        yield Skipped(where, f"is a sequence of more than {MAX_SEQUENCE_BYTES >> 20} MB; its end is left out")
+    places = np.array([place_in(sample, number, options) for number, sample in enumerate(samples)])
+    order = np.argsort(places, kind="stable")
+    for part in split_at_gaps(order, places[order], has_steps=True):
+        if isinstance(part, str):
+            yield Skipped(where, part)
+            continue
+        first, rows = part
+        inside = [samples[row] for row in rows]
+        identity = place.sequence if first is None else f"{place.sequence}#{first:g}"
+        yield from state_sequence(identity, inside, camera, options.episode_step(None))
+
+
+def collect(group: Iterable[Sample]) -> tuple[list[Sample], bool]:
+    """The samples of a sequence, and whether some were left out, as it is too large."""
+    samples: list[Sample] = []
+    size, cut = 0, False
+    for sample in group:
+        size += sum(map(len, sample.members.values()))
+        if size > MAX_SEQUENCE_BYTES and len(samples) > 1:
+            cut = True
+        else:
+            samples.append(sample)
+    return samples, cut
+
+
+def place_in(sample: Sample, number: int, options: ImportOptions) -> float:
+    """The place of a state in its sequence: as its JSON says, else the number at the end of its name, else its turn."""
+    names = (options.order_column,) if options.order_column else ORDER_NAMES
+    value = first_value(sample.record, names)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    ending = re.search(r"(\d{1,15})$", sample.key)
+    return float(ending[1]) if ending else float(number)
+
+
+def state_sequence(identity: str, samples: Sequence[Sample], camera: str | None, step: int) -> Iterator[Item]:
+    """Yield the sequence of samples that are states, with what was done in each but the last."""
+    where = samples[0].where
+    taken = [taken_in(sample) for sample in samples[:-1]]
+    actions = None if None in taken else [describe_action(action) for action in taken]
+    if samples[0].matching(PICTURE_SUFFIXES):
+        read = partial(sample_frames, samples, camera)
+        yield from episode_clips(Episode(identity, where, len(samples), read, actions), step)
+    else:
+        yield text_episode(where, identity, [sample.members.get("txt", b"") for sample in samples], actions)
+
+
+def taken_in(sample: Sample) -> Any:
+    """The action of a sample: in its JSON, or a text of its own; None if it has none."""
+    action = first_value(sample.record, ("action", "actions"))
+    own = sample.members.get("action") or sample.members.get("action.txt")
+    return action if action is not None else own
+
+
+def sample_frames(samples: Sequence[Sample], camera: str | None, step: int) -> Iterator[Frame | Skipped]:
+    """Yield the picture of every step-th sample, or why it cannot be read."""
+    for sample in samples[::step]:
+        pictures = sample.matching(PICTURE_SUFFIXES)
+        name = next((n for n in pictures if camera is None or (n.rpartition(".")[0] or n) == camera), None)
+        try:
+            if name is None:
+                raise UnusableError("has no picture")
+            yield decode_frame(pictures[name])
+        except UnusableError as problem:
+            yield Skipped(sample.where, str(problem))
+
+
+def own_sequence(sample: Sample, options: ImportOptions) -> Iterator[Item]:
+    """Yield the sequence of a sample that is one by itself, or why it is none."""
+    films, pictures, record = sample.matching(VIDEO_SUFFIXES), sample.matching(PICTURE_SUFFIXES), sample.record
+    if films:
+        name, data = next(iter(films.items()))
+        entry = Entry(f"{sample.where}.{name}", len(data), partial(io.BytesIO, data))
+        yield from video_clips(entry, sample.key, options, Meter(1))
+        return
+    taken = record.get("actions")
+    actions = [describe_action(action) for action in taken] if isinstance(taken, list) else None
+    if pictures:
+        fits = actions if actions is not None and len(actions) in (len(pictures), len(pictures) - 1) else None
+        read = partial(numbered_frames, pictures, sample.where)
+        episode = Episode(sample.key, sample.where, len(pictures), read, fits)
+        yield from episode_clips(episode, options.episode_step(None))
+    elif isinstance(record.get("states"), list):
+        yield text_episode(sample.where, sample.key, record["states"], actions)
+    else:
+        yield Skipped(sample.where, "has neither pictures, a film, a text nor states in its JSON")
+
+
+def numbered_frames(pictures: dict[str, bytes], where: str, step: int) -> Iterator[Frame | Skipped]:
+    """Yield every step-th of a sample's pictures, or why it cannot be read."""
+    for name in list(pictures)[::step]:
+        try:
+            yield decode_frame(pictures[name])
+        except UnusableError as problem:
+            yield Skipped(f"{where}.{name}", str(problem))
