@@ -123,6 +123,40 @@ class Settings:
     observed_in_group: bool = setting(
         False, "Extension: the observed next state takes the place of one rollout in each group of a forward phase."
     )
+    observed_reward: float = setting(
+        0.0,
+        "Extension: share of the reward in forward phases that is the likeness to the observed next state, beside the "
+        "critic's; both relative to their group.",
+        low=0.0,
+        high=1.0,
+    )
+    drift_penalty: float = setting(
+        0.0,
+        "Extension: in forward phases, this weight times the share of what the step left as it was that a prediction "
+        "loses is subtracted from the reward.",
+        low=0.0,
+        high=1000.0,
+    )
+    overlap_penalty: float = setting(
+        0.0,
+        "Extension: in inverse phases, this weight times the share of an action's words that stand in the next state "
+        "only is subtracted from the reward.",
+        low=0.0,
+        high=1000.0,
+    )
+    action_cap: int | None = setting(
+        None,
+        "Extension: actions longer than this many tokens get the lowest reward of their group; none turns it off.",
+        low=1,
+        high=65536,
+    )
+    min_reward_spread: float = setting(
+        0.0,
+        "Extension: groups whose rewards have a smaller standard deviation than this are left out of the update.",
+        low=0.0,
+        high=1000.0,
+        per_phase=True,
+    )
     share_weights: bool = setting(False, "One adapter serves both models, as in the paper's shared variant.")
     lora_rank: int = setting(16, "Rank of the LoRA adapters, if the model has none yet.", low=1, high=4096)
     warm_up_epochs: int = setting(5, "Epochs over the labels in the warm-up.", low=0, high=10_000)

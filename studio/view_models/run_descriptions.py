@@ -47,11 +47,21 @@ def describe_method(settings: Settings) -> str:
         extensions.append(f"anchor {settings.anchor:g}")
     if settings.observed_in_group:
         extensions.append("observed next state in the group")
+    if settings.observed_reward:
+        extensions.append(f"{settings.observed_reward:.0%} observed reward".replace("%", "\u202f%"))
+    for name, label in (("drift_penalty", "drift penalty"), ("overlap_penalty", "overlap penalty")):
+        if value := getattr(settings, name):
+            extensions.append(f"{label} {value:g}")
+    if settings.action_cap is not None:
+        extensions.append(f"actions of at most {settings.action_cap} tokens")
+    if settings.min_reward_spread:
+        extensions.append("easy groups left out")
     shared = " Both models share one adapter." if settings.share_weights else ""
     if not extensions:
         return f"The paper's loop, without extensions.{shared}"
     word = "extension" if len(extensions) == 1 else "extensions"
-    return f"The paper's loop with our {word} {' and '.join(extensions)}.{shared}"
+    named = ", ".join([*extensions[:-2], " and ".join(extensions[-2:])])
+    return f"The paper's loop with our {word} {named}.{shared}"
 
 
 def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from swirl.models.world_model import WorldModel
 from swirl.pictures import state_preview
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
+from swirl.training.reward_extensions import extend_rewards
 from swirl.training.step_parts import StepParts
 
 
@@ -99,13 +100,19 @@ class PartnerReward:
         action: list[str],
         **_: Any,
     ) -> list[float]:
-        """One reward per rollout, in nats. `prompts` hold transition indices, `action` the action z of each row."""
+        """One reward per rollout, in nats unless an extension makes it relative to its group.
+
+        `prompts` hold transition indices, `action` the action z of each row.
+        """
         rows = [self.transitions[prompt[0]] for prompt in prompts]
         with self.parts.time_part("partner") as part:
             scores = partner_log_probs(self.world, self.direction, rows, action, completion_ids)
             part.tokens += sum(score.tokens for score in scores)
         log_metric("partner_total", fmean(score.total for score in scores))
         rewards = [compute_reward(score, self.settings) for score in scores]
+        rewards, figures = extend_rewards(rewards, self.world, self.direction, rows, completion_ids, self.settings)
+        for name, value in figures.items():
+            log_metric(name, value)
         self.keep_groups(rows, action, completion_ids, rewards)
         return rewards
 

@@ -158,3 +158,46 @@ def test_an_episode_of_one_frame_is_named(tmp_path: Path, home: Path) -> None:
     np.savez(tmp_path / "short.npz", image=pictures(4), is_first=np.array([1, 1, 0, 0]))
     report = import_collection(home, tmp_path / "short.npz")
     assert shapes(home, "short") == {"short-1": 3} and "short-0 has one frame" in notes(report)
+
+
+def test_a_folder_of_replays_and_demonstrations(tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "replay"
+    folder.mkdir()
+    for number in (10, 2):
+        np.savez(folder / f"ep{number}.npz", image=pictures(4, number), action=np.arange(4))
+    (folder / "ep3.npz").write_bytes(b"PK broken")
+    write_robomimic(folder / "lift.hdf5")
+    report = import_collection(home, folder)
+    assert shapes(home, "replay") == {"ep2": 4, "ep10": 4, "lift/demo_2": 4, "lift/demo_10": 4}
+    assert np.array_equal(frames(home, "replay", 1), pictures(4, 10))
+    assert load_true_actions(home, "replay")["ep2"] == ["action 0", "action 1", "action 2"]
+    assert "ep3.npz is not a readable file of arrays" in notes(report)
+
+
+def test_files_without_an_episode(tmp_path: Path, home: Path) -> None:
+    with h5py.File(tmp_path / "none.hdf5", "w") as file:
+        file.create_group("data")
+    with pytest.raises(SwirlError, match="holds no pictures"):
+        import_collection(home, tmp_path / "none.hdf5")
+    np.save(tmp_path / "none.npy", np.zeros((0, 24, 32, 3), np.uint8))
+    with pytest.raises(SwirlError, match="holds no pictures"):
+        import_collection(home, tmp_path / "none.npy")
+
+
+def test_a_damaged_demonstration_leaves_the_good_rest(tmp_path: Path, home: Path) -> None:
+    path = tmp_path / "lift.hdf5"
+    with h5py.File(path, "w") as file:
+        file["data/demo_0/obs/image"] = pictures(4)
+        file["data/demo_1/obs/joints"] = np.zeros((4, 7))
+        bad = file.create_dataset(
+            "data/demo_2/obs/image", data=pictures(4, 2), chunks=(1, 24, 32, 3), compression="gzip"
+        )
+        file.flush()
+        chunk = bad.id.get_chunk_info(1)
+    with path.open("r+b") as raw:
+        raw.seek(chunk.byte_offset)
+        raw.write(b"damage" * 20)
+    report = import_collection(home, path)
+    assert shapes(home, "lift") == {"demo_0": 4, "demo_2#3": 2}
+    assert "episode 2 has no pictures or texts as observations, but joints (7,)" in notes(report)
+    assert "demo_2, frame 2 cannot be read" in notes(report)

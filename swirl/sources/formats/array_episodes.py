@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
 from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, error_reason
 from swirl.sources.formats.array_pictures import array_frames, holds_pictures, is_picture_shape
@@ -37,7 +37,9 @@ from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.minari_metadata import find_minari, minari_action_names
 from swirl.sources.formats.npz_arrays import NpzArray, npz_arrays
 from swirl.sources.formats.outline import Outline
-from swirl.sources.reading import natural_sort_key
+from swirl.sources.formats.still_images import PICTURE_SUFFIXES
+from swirl.sources.formats.video import VIDEO_SUFFIXES
+from swirl.sources.reading import natural_sort_key, visible_files
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
 NUMPY_SUFFIXES, HDF5_SUFFIXES = (".npy", ".npz"), (".hdf5", ".h5", ".hdf")
@@ -70,14 +72,28 @@ class TextEpisode:
 
 
 def is_arrays(source: Source) -> bool:
-    """Whether a source is a file of arrays, or the folder of a Minari dataset in HDF5."""
+    """Whether a source is a file of arrays, a folder of such files, or that of a Minari dataset in HDF5."""
     if source.is_folder:
-        return find_minari(source.path, "main_data.hdf5") is not None
+        return find_minari(source.path, "main_data.hdf5") is not None or bool(find_array_files(source))
     return source.suffix in (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)
 
 
+def find_array_files(source: Source) -> list[Source]:
+    """The files of arrays in a folder, as replays of one episode a file are kept; none if it holds pictures, too."""
+    files = list(visible_files(source.path, []))
+    suffixes = {file.suffix.lower() for file in files}
+    if suffixes & (PICTURE_SUFFIXES | VIDEO_SUFFIXES):
+        return []
+    found = [file for file in files if file.suffix.lower() in (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)]
+    ordered = sorted(found, key=lambda file: natural_sort_key(str(file)))
+    return [Source(file, file.suffix.lower()) for file in ordered]
+
+
 def array_outline(source: Source, options: ImportOptions) -> Outline:
-    """The episodes of a file. Raises SwirlError if it cannot be read or holds no pictures."""
+    """The episodes of a file, or the files of a folder. Raises SwirlError if it cannot be read or holds no pictures."""
+    if is_array_folder(source):
+        files = find_array_files(source)
+        return Outline(None, parts=f"{len(files)} file{'s' * (len(files) > 1)} of arrays")
     with open_arrays(source, options) as found:
         lengths = []
         for number in range(min(len(found.episodes), OUTLINED)):
@@ -87,27 +103,65 @@ def array_outline(source: Source, options: ImportOptions) -> Outline:
         return Outline(len(found.episodes), tuple(lengths), found.cameras)
 
 
+def is_array_folder(source: Source) -> bool:
+    """Whether a source is a folder of files of arrays."""
+    return source.is_folder and find_minari(source.path, "main_data.hdf5") is None
+
+
 def array_clips(
     source: Source,
     options: ImportOptions,
     progress: ProgressCallback | None = None,
     start: tuple[int, ...] | None = None,
 ) -> Iterator[Clip | LocatedSequence | Skipped | Mark]:
-    """Yield the episodes of a file as they are read, what is to be said about them, and a mark after each.
+    """Yield the episodes of a file or folder as they are read, what is to be said about them, and a mark after each.
 
     Raises SwirlError if the file cannot be read or holds no pictures.
     """
+    if not is_array_folder(source):
+        yield from file_clips(source, options, "", progress, start[0] if start else 0, ())
+        return
+    files = find_array_files(source)
+    first, *inside = start or (0,)
+    for number, file in enumerate(files):
+        if number < first:
+            continue
+        if progress:
+            progress(number / len(files), f"Reading {file.path.name}")
+        name = file.path.relative_to(source.path).with_suffix("").as_posix()
+        try:
+            done = inside[0] if inside and number == first else 0
+            yield from file_clips(file, options, name, None, done, (number,))
+        except UsageError:
+            raise
+        except SwirlError as problem:
+            yield Skipped(file.path.name, str(problem).removeprefix(f"{file.path} ").rstrip("."))
+        yield Mark((number + 1,))
+
+
+def file_clips(
+    source: Source,
+    options: ImportOptions,
+    name: str,
+    progress: ProgressCallback | None,
+    done: int,
+    position: tuple[int, ...],
+) -> Iterator[Clip | LocatedSequence | Skipped | Mark]:
+    """Yield the episodes of one file, which is called `name` in a folder, from number `done` on.
+
+    Positions of marks begin with `position`.
+    """
     path = source.path
-    with open_arrays(source, options) as found:
+    with open_arrays(source, options, name) as found:
         step = options.episode_step(None)
         said: set[str] = set()
-        for number in range(start[0] if start else 0, len(found.episodes)):
+        for number in range(done, len(found.episodes)):
             if progress:
                 progress(number / len(found.episodes), f"Reading {path.name}")
             yield from read_episode(path, found.episodes, number, step)
             yield from (Skipped(path.name, note) for note in dict.fromkeys(found.notes) if note not in said)
             said |= set(found.notes)
-            yield Mark((number + 1,))
+            yield Mark((*position, number + 1))
 
 
 def read_episode(
@@ -130,12 +184,15 @@ def read_episode(
 
 
 @contextmanager
-def open_arrays(source: Source, options: ImportOptions) -> Iterator[ArrayFile]:
-    """Open a file and find its episodes. Raises SwirlError if it cannot be read or holds no pictures."""
+def open_arrays(source: Source, options: ImportOptions, name: str = "") -> Iterator[ArrayFile]:
+    """Open a file, which is called `name` in a folder, and find its episodes.
+
+    Raises SwirlError if it cannot be read or holds no pictures.
+    """
     path = source.path
     with ExitStack() as stack:
         try:
-            found = find_episodes(source, options, stack)
+            found = find_episodes(source, options, name, stack)
         except UnusableError as problem:
             raise SwirlError(f"{path} {problem}.") from problem
         except FILE_ERRORS as error:
@@ -145,21 +202,22 @@ def open_arrays(source: Source, options: ImportOptions) -> Iterator[ArrayFile]:
         yield found
 
 
-def find_episodes(source: Source, options: ImportOptions, stack: ExitStack) -> ArrayFile:
+def find_episodes(source: Source, options: ImportOptions, name: str, stack: ExitStack) -> ArrayFile:
     """The episodes of a file, which stays open as long as `stack`. Raises UnusableError if it holds none."""
     path = source.path
     file = (find_minari(path, "main_data.hdf5") or path) if source.is_folder else path
     if source.suffix == ".npy":
-        return numpy_episodes(path, {"frames": np.load(file, mmap_mode="r", allow_pickle=False)}, options.camera)
+        frames = np.load(file, mmap_mode="r", allow_pickle=False)
+        return numpy_episodes(path, name, {"frames": frames}, options.camera)
     if source.suffix == ".npz":
         archive = stack.enter_context(zipfile.ZipFile(file))
-        return numpy_episodes(path, npz_arrays(archive), options.camera)
+        return numpy_episodes(path, name, npz_arrays(archive), options.camera)
     try:
         import h5py
     except ImportError:
         raise SwirlError(f"{file} is an HDF5 file, which needs the package h5py; {INSTALL_H5PY}.") from None
     opened = stack.enter_context(h5py.File(file, "r"))
-    return hdf5_episodes(path, opened, options.camera, minari_action_names(file.parent))
+    return hdf5_episodes(path, name, opened, options.camera, minari_action_names(file.parent))
 
 
 def picture_episode(
@@ -173,14 +231,14 @@ def picture_episode(
     return Episode(identity, where, bounds[1] - bounds[0], read, actions)
 
 
-def numpy_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
+def numpy_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
     """The episodes of NumPy arrays."""
     arrays = {name: array for name, array in arrays.items() if array.ndim and len(array)}
     many = [name for name, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])]
     if not many:
-        return flat_episodes(path, arrays, camera)
-    name, notes = choose_camera(path, many, camera)
-    array = arrays[str(name)]
+        return flat_episodes(path, name, arrays, camera)
+    chosen, notes = choose_camera(path, many, camera)
+    array = arrays[str(chosen)]
     count, length = array.shape[:2]
     pictures = array.reshape((count * length, *array.shape[2:]))
     actions = next((arrays[n] for n in ACTION_NAMES if n in arrays and arrays[n].shape[:2] == (count, length)), None)
@@ -188,18 +246,18 @@ def numpy_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) ->
     for number in range(count):
         known = None if actions is None else action_texts(load(actions)[number, : length - 1])
         bounds = (number * length, (number + 1) * length)
-        identity = f"{path.stem}-{number}"
+        identity = f"{name or path.stem}-{number}"
         episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, bounds, known, notes))
     return ArrayFile(episodes, notes, camera_labels(many))
 
 
-def flat_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
+def flat_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
     """The episodes of arrays whose first axis is time, divided where one ends."""
     cameras = [name for name, array in arrays.items() if holds_pictures(array)]
-    name, notes = choose_camera(path, cameras, camera)
-    if name is None:
+    chosen, notes = choose_camera(path, cameras, camera)
+    if chosen is None:
         raise UnusableError(NO_PICTURES)
-    pictures = arrays[name]
+    pictures, stem = arrays[chosen], name or path.stem
     firsts = next((first_column(arrays[n]) for n in FIRST_NAMES if n in arrays), None)
     if firsts is not None:
         starts = [0, *(int(index) for index in np.flatnonzero(firsts) if 0 < index < len(pictures))]
@@ -212,7 +270,7 @@ def flat_episodes(path: Path, arrays: Mapping[str, Any], camera: str | None) -> 
     taken = next((load(arrays[n]) for n in ACTION_NAMES if n in arrays and len(arrays[n]) == len(pictures)), None)
     episodes = []
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(pictures)], strict=True)):
-        identity = path.stem if len(starts) == 1 else f"{path.stem}-{number}"
+        identity = stem if len(starts) == 1 else f"{stem}-{number}"
         known = None
         if taken is not None:
             # With `is_first` an action stands at the frame that it led to, else at the one that it was taken in.
@@ -237,15 +295,17 @@ def action_texts(actions: Any, names: Sequence[str] = ()) -> list[str]:
     return [describe_action(action, names) for action in np.asarray(actions)]
 
 
-def hdf5_episodes(path: Path, opened: Any, camera: str | None, names: Sequence[str]) -> ArrayFile:
+def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names: Sequence[str]) -> ArrayFile:
     """The episodes of an HDF5 file: groups (Minari, robomimic), else flat arrays (D4RL)."""
     inside = own_items(opened)
     holder = inside["data"] if hasattr(inside.get("data"), "keys") else opened
-    groups = [name for name in own_items(holder) if re.fullmatch(r"(episode|demo|traj|ep)_?\d+", name)]
+    groups = [group for group in own_items(holder) if re.fullmatch(r"(episode|demo|traj|ep)_?\d+", group)]
     if not groups:
-        return flat_episodes(path, {name: data for name, data in datasets(opened).items() if data.shape}, camera)
+        return flat_episodes(path, name, {key: data for key, data in datasets(opened).items() if data.shape}, camera)
     found = ArrayFile([])
-    read = partial(group_episode, path, holder, camera=camera, names=names, found=found)
+    read = partial(
+        group_episode, path, holder, prefix=f"{name}/" if name else "", camera=camera, names=names, found=found
+    )
     found.episodes = LazyEpisodes(sorted(groups, key=natural_sort_key), read)
     return found
 
@@ -264,7 +324,7 @@ class LazyEpisodes(Sequence):
 
 
 def group_episode(
-    path: Path, holder: Any, name: str, camera: str | None, names: Sequence[str], found: ArrayFile
+    path: Path, holder: Any, name: str, prefix: str, camera: str | None, names: Sequence[str], found: ArrayFile
 ) -> Episode | TextEpisode:
     """The episode of a group: its pictures, else its texts. Raises UnusableError if it has neither."""
     arrays = datasets(holder[name])
@@ -284,13 +344,13 @@ def group_episode(
     if chosen is not None:
         pictures = seen[chosen]
         length = len(pictures)
-        return picture_episode(name, where, pictures, (0, length), known(length), found.notes)
+        return picture_episode(prefix + name, where, pictures, (0, length), known(length), found.notes)
     texts, notes = choose_camera(path, [key for key, data in seen.items() if holds_texts(data)], camera)
     if texts is None:
         shapes = ", ".join(f"{key.rpartition('/')[2]} {data.shape[1:]}" for key, data in seen.items())
         raise UnusableError(f"has no pictures or texts as observations, but {shapes or 'none'}; choose other data")
     found.notes += notes
-    return TextEpisode(name, where, seen[texts], known(len(seen[texts])))
+    return TextEpisode(prefix + name, where, seen[texts], known(len(seen[texts])))
 
 
 def holds_texts(data: Any) -> bool:

@@ -51,6 +51,8 @@ def episode_clips(episode: Episode, step: int = 1) -> Iterator[Clip | Skipped]:
             where = episode.where if start == 0 else f"{episode.where}, frame {start * step + 1}"
             actions = None if episode.actions is None or step > 1 else episode.actions[start:]
             yield Clip(where, identity, frames, actions, -(-episode.length // step), step)
+            if items.is_in_run:
+                return  # whoever asked for the clip did not want all of it
         else:
             alone.append(start * step + 1)
     yield from items.take_skipped()
@@ -68,6 +70,7 @@ class _Numbered:
     def __init__(self, items: Iterable[Frame | Skipped]) -> None:
         self._items = iter(items)
         self._ahead: Frame | None = None
+        self.is_in_run = False
         self._skipped: list[Skipped] = []
         self.count = 0
 
@@ -84,13 +87,15 @@ class _Numbered:
     def run(self) -> Iterator[Frame]:
         """Yield this frame and those after it, up to the next one that cannot be read."""
         assert self._ahead is not None
+        self.is_in_run = True
         yield self._ahead
         for item in self._items:
             self.count += 1
             if isinstance(item, Skipped):
                 self._skipped.append(item)
-                return
+                break
             yield item
+        self.is_in_run = False
 
     def take_skipped(self) -> list[Skipped]:
         """What could not be read since the last call."""
