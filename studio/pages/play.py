@@ -167,7 +167,8 @@ class PlayPage:
         predictions = models.recall(key)
         if predictions is None:
             here = self.frame_store.load_state(state)
-            predictions = ask(models, name, lambda model: model.imagine(here, action, n=samples, seed=seed))
+            options = {"n": samples, "seed": seed, "with_log_probs": False}  # the page shows only the ranking
+            predictions = ask(models, name, lambda model: model.imagine(here, action, **options))
             models.remember(key, predictions)
         for prediction in predictions:
             self.frame_store.store(prediction.state)

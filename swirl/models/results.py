@@ -42,7 +42,7 @@ class Prediction:
     """One predicted next state y' with log P(y' | x, z).
 
     `score` is log Q(z | x, y'): how well the IDM recovers the action. Both are None for a diffusion editor, which has
-    no log-probabilities.
+    no log-probabilities; `log_prob` alone is None where it was not asked for.
     """
 
     state: State

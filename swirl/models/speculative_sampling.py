@@ -28,6 +28,9 @@ MIN_PASSES_FOR_ARRANGED_HEAD = 32  # from which an arranged head saves more time
 LARGE_WIDTH = 512  # hidden size from which a model counts as large here
 FIRST_GUESSES, MAX_GUESSES_PER_PASS = 8, 16  # guessed ids per row and pass
 MAX_MISSES, RETRY_AFTER = 4, 8  # passes without a right guess before a row stops guessing; tokens between later tries
+# Of the completions sampled together, those that go on after this share has ended may become so much longer than the
+# longest of these: a next state is seldom half as long again, but a model that never ends an answer fills every limit.
+ENDED_SHARE, STRAGGLER_FACTOR, STRAGGLER_MARGIN = 0.75, 1.5, 16
 
 TokenWatcher = Callable[[Sequence[Sequence[int]]], None]
 """Called after each pass with the ids so far of the completions that are being sampled."""
@@ -99,6 +102,16 @@ class SpeculativeRow:
                 self.draft = draft
                 return min(places, key=lambda place: abs(place - following))
         return following
+
+
+def cut_stragglers(rows: Sequence[SpeculativeRow]) -> None:
+    """End the rows that have become far longer than most, once these have ended."""
+    ended = [len(row.tokens) for row in rows if row.done]
+    if len(ended) < ENDED_SHARE * len(rows):
+        return
+    limit = STRAGGLER_FACTOR * max(ended) + STRAGGLER_MARGIN
+    for row in rows:
+        row.done = row.done or len(row.tokens) >= limit
 
 
 @torch.no_grad()
@@ -200,6 +213,8 @@ class SpeculativeSampler:
             ids = torch.tensor([[token for part in read for token in part]], device=keys.device)
             hidden = run_packed(self.model, ids, layout.positions.unsqueeze(0), layout)
             self.sample_and_accept(hidden, active, guesses)
+            if self.sampling.cuts_stragglers:
+                cut_stragglers(rows)
             if self.on_tokens is not None:
                 self.on_tokens([row.tokens for row in rows])
 

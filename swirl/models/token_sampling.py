@@ -10,12 +10,17 @@ from torch.nn.functional import softmax
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """How to sample completions. Temperature 0 takes the likeliest token; top_p 1 and top_k 0 keep all tokens."""
+    """How to sample completions. Temperature 0 takes the likeliest token; top_p 1 and top_k 0 keep all tokens.
+
+    With `cuts_stragglers`, completions that are still going on long after most of those sampled with them have ended
+    are cut short, for somebody waits for all of them (`swirl.models.speculative_sampling`).
+    """
 
     max_tokens: int
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
+    cuts_stragglers: bool = False
 
 
 def sample_token(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from swirl.models import load_world_model
+from swirl.models import load_world_model, speculative_sampling
 from swirl.models.generation import sample_completions
 from swirl.models.packed_attention import PACKED_ATTENTION
-from swirl.models.speculative_sampling import SpeculativeRow
+from swirl.models.speculative_sampling import SpeculativeRow, cut_stragglers
 from swirl.models.token_interface import FULL_VOCABULARY, TokenSupport
 from swirl.models.token_sampling import SamplingConfig
 from swirl.models.world_model import WorldModel
@@ -128,3 +129,31 @@ def test_sampling_ends_when_the_interrupt_check_raises(world: WorldModel) -> Non
     assert not world.model.training
     first, second = (world.imagine(State("you are in hall."), "go", n=2, seed=1) for _ in range(2))
     assert first == second
+
+
+def test_stragglers_are_cut_once_most_have_ended() -> None:
+    def row(tokens: int, done: bool) -> SpeculativeRow:
+        return SpeculativeRow(0, [], False, tokens=[1] * tokens, done=done)
+
+    rows = [row(40, True), row(60, True), row(105, False), row(20, True)]
+    cut_stragglers(rows)
+    assert not rows[2].done  # 105 tokens are below 1.5 x 60 + 16
+    rows[2].tokens.append(1)
+    cut_stragglers(rows)
+    assert rows[2].done
+    half = [row(10, True), row(500, False)]
+    cut_stragglers(half)
+    assert not half[1].done
+
+
+def test_cut_completions_begin_like_the_whole_ones(world: WorldModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speculative_sampling, "STRAGGLER_FACTOR", 1.0)
+    monkeypatch.setattr(speculative_sampling, "STRAGGLER_MARGIN", 2)
+    drawing = Drawing(world, 1.0, ends=set(range(0, len(world.tokenizer), 20)))
+    drawing.how = SamplingConfig(400, 1.0)
+    whole, passes = drawing.draw(None, n=8), drawing.passes
+    drawing.how = replace(drawing.how, cuts_stragglers=True)
+    cut = drawing.draw(None, n=8)
+    assert drawing.passes < passes and cut != whole
+    assert all(one == other[: len(one)] for one, other in zip(cut, whole, strict=True))
+    assert sum(one == other for one, other in zip(cut, whole, strict=True)) >= 0.75 * len(whole)

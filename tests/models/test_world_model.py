@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,9 @@ def test_inference_and_imagination(world: WorldModel) -> None:
     predictions = world.imagine(HALL, "go to the kitchen", n=4, seed=3)
     assert [p.score for p in predictions] == sorted((p.score for p in predictions), reverse=True)
     assert predictions == world.imagine(HALL, "go to the kitchen", n=4, seed=3)
+    assert all(prediction.log_prob is not None for prediction in predictions)
+    quick = world.imagine(HALL, "go to the kitchen", n=4, seed=3, with_log_probs=False)
+    assert quick == [replace(prediction, log_prob=None) for prediction in predictions]
 
 
 def test_a_chat_model_from_disk_plays_both_parts(tiny_qwen: Path, tmp_path: Path) -> None:

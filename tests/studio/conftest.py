@@ -51,7 +51,7 @@ class TableModel:
     def log_prob_without_state(self, actions: Sequence[str], next_states: Sequence[State]) -> list[LogProb]:
         return [LogProb(-9.0, 10)] * len(actions)
 
-    def imagine(self, state: State, action: str, *, n: int, seed: int) -> list[Prediction]:
+    def imagine(self, state: State, action: str, *, n: int, seed: int, with_log_probs: bool = True) -> list[Prediction]:
         wrong = Prediction(state, -3.0, -4.0)
         return [Prediction(self._moved(state, action), -0.2, -0.4)] * (n - 1) + [wrong] * min(1, n - 1)
 

@@ -108,7 +108,7 @@ class PictureModel:
     def _same(self, one: State, other: State) -> bool:
         return self.codec.encode_state(one) == self.codec.encode_state(other)
 
-    def imagine(self, state: State, action: str, *, n: int, seed: int) -> list[Prediction]:
+    def imagine(self, state: State, action: str, *, n: int, seed: int, with_log_probs: bool = True) -> list[Prediction]:
         return [Prediction(self._after(state, action), -0.05, -0.2)] * (n - 1) + [Prediction(state, -2.3, -4.0)]
 
     def suggest_actions(self, state: State, n: int) -> list[str]:

@@ -162,11 +162,18 @@ class DiffusionEditor:
         return self.pipeline.device
 
     def imagine(
-        self, state: State, action: str, *, n: int = 4, temperature: float = 1.0, seed: int = 0
+        self,
+        state: State,
+        action: str,
+        *,
+        n: int = 4,
+        temperature: float = 1.0,
+        seed: int = 0,
+        with_log_probs: bool = True,
     ) -> list[Prediction]:
         """Predict `n` next states, each of the frame's size, without scores; the i-th depends only on seed + i.
 
-        `temperature` applies to models that sample tokens; it is ignored here.
+        `temperature` and `with_log_probs` apply to models that sample tokens; they are ignored here.
         """
         return [Prediction(self.edit(state, action, seed + i), None, None) for i in range(n)]
 
