@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from swirl.errors import SwirlError
@@ -13,7 +14,7 @@ from swirl.progress import ProgressCallback
 from swirl.sources.collections.collection_files import ACTIONS_FILE, METADATA_FILE
 from swirl.sources.formats.jsonl import read_json, read_jsonl
 from swirl.sources.formats.plain_text import read_plain_text
-from swirl.sources.formats.table import read_table
+from swirl.sources.formats.table import COLUMNS, read_table
 from swirl.sources.text_lines import Meter, TextFile, is_regular, open_text
 from swirl.sources.validation import LocatedSequence, Mark, ReadResult, Skipped, UnusableError
 from swirl.states import StateSequence
@@ -86,11 +87,13 @@ def stream_sequences(
     *,
     suffix: str | None = None,
     start: tuple[int, ...] | None = None,
+    columns: Sequence[str] = COLUMNS,
 ) -> Iterator[ReadResult | Mark]:
     """Yield the sequences of a file or folder as they are read, what is skipped, and marks to go on from.
 
-    `suffix` overrules that of a file's name; `start` is the position of a mark. Raises SwirlError if the path is
-    missing, has an unknown format, cannot be read, or is a folder without readable files.
+    `suffix` overrules that of a file's name; `start` is the position of a mark, `columns` those of tables.
+    Raises SwirlError if the path is missing, has an unknown format, cannot be read, or is a folder without readable
+    files.
     """
     skipped: list[Skipped] = []
     folder = path.is_dir()
@@ -110,6 +113,8 @@ def stream_sequences(
                 raise UnusableError("looks like a document about the data; rename it if it holds states")
             with open_text(file, name, meter) as source:
                 reader = READERS[file.suffix.lower() if folder or suffix is None else suffix]
+                if reader is read_table:
+                    reader = partial(read_table, columns=columns)
                 yield from read_marked(source, reader, number, inside if number == first else [])
         except UnusableError as problem:
             if not folder:

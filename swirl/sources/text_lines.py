@@ -114,7 +114,9 @@ def refuse_non_text(start: bytes) -> None:
         return
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnusableError("is in UTF-16; save it as UTF-8")
-    if b"\0" in start:
+    if b"\r" in start.rstrip(b"\r") and b"\n" not in start and start.count(b"\r") > 1:
+        raise UnusableError("has the line ends of old Macs; save it with those of Unix or Windows")
+    if b"\0" in start or start.startswith(b"%PDF-"):
         raise UnusableError("is a binary file, not text; choose a JSONL, CSV, TSV or text file")
 
 

@@ -144,8 +144,11 @@ def remove_old_drafts(parent: Path) -> None:
     """Remove the drafts of imports that were stopped long ago."""
     for folder in parent.glob(f".*{DRAFT_SUFFIX}"):
         state = folder / STATE_FILE
-        if state.is_file() and time.time() - state.stat().st_mtime > MAX_AGE_SECONDS:
+        # One without a state was killed before there was anything to go on from.
+        age, most = (state, MAX_AGE_SECONDS) if state.is_file() else (folder, MAX_AGE_SECONDS / 7)
+        if time.time() - age.stat().st_mtime > most:
             shutil.rmtree(folder, ignore_errors=True)
+            folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
 
 
 def identify_source(path: Path, options: object) -> str:

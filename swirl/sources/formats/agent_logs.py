@@ -82,7 +82,12 @@ def is_message(value: Any) -> bool:
 def is_conversation(document: Any) -> bool:
     """Whether a document is a conversation or a list of conversations."""
     first = document[0] if isinstance(document, list) and document else document
-    return bool(conversation_messages(first))
+    return bool(conversation_messages(first)) or is_bare(document)
+
+
+def is_bare(document: Any) -> bool:
+    """Whether a document is the messages of one conversation, without anything around them."""
+    return isinstance(document, list) and bool(document) and all(is_message(message) for message in document)
 
 
 def is_tau2(document: Any) -> bool:
@@ -124,6 +129,8 @@ def tau2(name: str, prefix: str, document: Any) -> ReadLogs:
 
 def conversations(name: str, prefix: str, document: Any) -> ReadLogs:
     """The logs of a conversation, or of each of a list."""
+    if is_bare(document):
+        return message_logs(name, document)
     if not isinstance(document, list):
         label = str(document.get("id") or document.get("conversation_id") or "")
         found = message_logs(label or name, conversation_messages(document) or [])

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,13 @@ FILE_ERRORS = (*READ_ERRORS, KeyError)
 OUTLINED = 200
 """Of how many episodes a preview tells the length, as each has to be looked into."""
 ACTION_NAMES = ("actions", "action")
-FIRST_NAMES, LAST_NAMES = ("is_first",), ("is_last", "terminals", "timeouts", "terminations", "truncations", "dones")
+FIRST_NAMES = ("is_first",)
+LAST_NAMES = ("is_last", "terminals", "terminal", "terminated", "terminations", "timeouts", "timeout", "truncated")
+LAST_NAMES += ("truncations", "dones", "done")
+NUMBER_NAMES = ("episode_index", "episode_id", "episode_ids", "episode", "ep_idx")
+ENDS_NAMES = ("episode_ends",)
+LENGTH_NAMES = ("length", "lengths", "episode_length", "episode_lengths")
+"""What tells where episodes end: flags at the first or last step, a number at each step, ends, or lengths."""
 NO_PICTURES = "holds no pictures: no array of the shape (time, height, width, channels)"
 
 
@@ -96,11 +103,14 @@ def array_outline(source: Source, options: ImportOptions) -> Outline:
         return Outline(None, parts=f"{len(files)} file{'s' * (len(files) > 1)} of arrays")
     with open_arrays(source, options) as found:
         lengths = []
+        step = options.episode_step(None)
         for number in range(min(len(found.episodes), OUTLINED)):
             with suppress(UnusableError, *FILE_ERRORS):  # said where the episode is read
                 episode = found.episodes[number]
-                lengths.append(len(episode.texts) if isinstance(episode, TextEpisode) else episode.length)
-        return Outline(len(found.episodes), tuple(lengths), found.cameras)
+                length = len(episode.texts) if isinstance(episode, TextEpisode) else -(-episode.length // step)
+                lengths.append(length)
+        usable = [length for length in lengths if length > 1]
+        return Outline(len(found.episodes) - len(lengths) + len(usable), tuple(usable), found.cameras)
 
 
 def is_array_folder(source: Source) -> bool:
@@ -234,49 +244,93 @@ def picture_episode(
 def numpy_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
     """The episodes of NumPy arrays."""
     arrays = {name: array for name, array in arrays.items() if array.ndim and len(array)}
-    many = [name for name, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])]
+    many = [key for key, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])]
+    many = [key for key in many if is_camera(key)]
     if not many:
         return flat_episodes(path, name, arrays, camera)
-    chosen, notes = choose_camera(path, many, camera)
-    array = arrays[str(chosen)]
-    count, length = array.shape[:2]
-    pictures = array.reshape((count * length, *array.shape[2:]))
-    actions = next((arrays[n] for n in ACTION_NAMES if n in arrays and arrays[n].shape[:2] == (count, length)), None)
-    episodes = []
-    for number in range(count):
-        known = None if actions is None else action_texts(load(actions)[number, : length - 1])
-        bounds = (number * length, (number + 1) * length)
-        identity = f"{name or path.stem}-{number}"
-        episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, bounds, known, notes))
-    return ArrayFile(episodes, notes, camera_labels(many))
+    chosen, _ = choose_camera(path, many, camera)
+    count, length = arrays[str(chosen)].shape[:2]
+    flat = {
+        key: array.reshape((count * length, *array.shape[2:]))
+        for key, array in arrays.items()
+        if array.ndim > 1 and tuple(array.shape[:2]) == (count, length)
+    }
+    lengths = next((load(arrays[n]) for n in LENGTH_NAMES if n in arrays and arrays[n].shape == (count,)), None)
+    ends = [length] * count if lengths is None else [min(int(each), length) for each in lengths]
+    spans = [(number * length, number * length + end) for number, end in enumerate(ends)]
+    return flat_episodes(path, name, flat, camera, spans)
 
 
-def flat_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
-    """The episodes of arrays whose first axis is time, divided where one ends."""
-    cameras = [name for name, array in arrays.items() if holds_pictures(array)]
+def is_camera(name: str) -> bool:
+    """Whether an array of this name may be what a camera saw: no action, and not what is seen one step later."""
+    parts = re.split(r"[/.]", name.lower())
+    return not any(part.startswith("next_") or part == "next" or part in ACTION_NAMES for part in parts)
+
+
+def flat_episodes(
+    path: Path,
+    name: str,
+    arrays: Mapping[str, Any],
+    camera: str | None,
+    spans: Sequence[tuple[int, int]] | None = None,
+) -> ArrayFile:
+    """The episodes of arrays whose first axis is time, divided where one ends; `spans` are parts known before.
+
+    Raises UnusableError if what marks the ends does not fit the pictures.
+    """
+    cameras = [key for key, array in arrays.items() if holds_pictures(array) and is_camera(key)]
     chosen, notes = choose_camera(path, cameras, camera)
     if chosen is None:
         raise UnusableError(NO_PICTURES)
     pictures, stem = arrays[chosen], name or path.stem
-    firsts = next((first_column(arrays[n]) for n in FIRST_NAMES if n in arrays), None)
-    if firsts is not None:
-        starts = [0, *(int(index) for index in np.flatnonzero(firsts) if 0 < index < len(pictures))]
-    else:
-        lasts = np.zeros(len(pictures), dtype=bool)
-        for each in LAST_NAMES:
-            if each in arrays and len(arrays[each]) == len(pictures):
-                lasts |= first_column(arrays[each]).astype(bool)
-        starts = [0, *(int(index) + 1 for index in np.flatnonzero(lasts) if index + 1 < len(pictures))]
+    bounds = episode_bounds(arrays, len(pictures), spans or [(0, len(pictures))])
+    has_firsts = any(key in arrays for key in FIRST_NAMES)
     taken = next((load(arrays[n]) for n in ACTION_NAMES if n in arrays and len(arrays[n]) == len(pictures)), None)
     episodes = []
-    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(pictures)], strict=True)):
-        identity = stem if len(starts) == 1 else f"{stem}-{number}"
+    for number, (start, end) in enumerate(bounds):
+        identity = stem if len(bounds) == 1 else f"{stem}-{number}"
         known = None
         if taken is not None:
             # With `is_first` an action stands at the frame that it led to, else at the one that it was taken in.
-            known = action_texts(taken[start + 1 : end] if firsts is not None else taken[start : end - 1])
+            known = action_texts(taken[start + 1 : end] if has_firsts else taken[start : end - 1])
         episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, (start, end), known, notes))
     return ArrayFile(episodes, notes, camera_labels(cameras))
+
+
+def episode_bounds(arrays: Mapping[str, Any], count: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where each episode begins and ends among `count` frames, within `spans`.
+
+    Raises UnusableError if an array that marks them has another length.
+    """
+    starts: set[int] = set()
+
+    def flags(key: str, shortest: int) -> np.ndarray:
+        values = first_column(arrays[key])
+        if not shortest <= len(values) <= count:
+            raise UnusableError(f"has {len(values)} values of {key} for {count} frames; correct it or leave it out")
+        return np.flatnonzero(values)
+
+    for key in FIRST_NAMES:
+        if key in arrays:
+            starts |= set(flags(key, count).tolist())
+    for key in LAST_NAMES:
+        if key in arrays:
+            # There may be none for the last frame, as no step follows it.
+            starts |= {index + 1 for index in flags(key, count - 1).tolist()}
+    for key in NUMBER_NAMES:
+        if key in arrays:
+            numbers = first_column(arrays[key])
+            if len(numbers) != count:
+                raise UnusableError(f"has {len(numbers)} values of {key} for {count} frames; correct it")
+            starts |= {index + 1 for index in np.flatnonzero(numbers[1:] != numbers[:-1]).tolist()}
+    for key in ENDS_NAMES:
+        if key in arrays:
+            starts |= {int(end) for end in first_column(arrays[key])}
+    bounds: list[tuple[int, int]] = []
+    for start, end in spans:
+        inside = sorted(each for each in starts if start < each < end)
+        bounds += list(pairwise([start, *inside, end]))
+    return bounds
 
 
 def load(array: Any) -> Any:
@@ -299,7 +353,7 @@ def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names:
     """The episodes of an HDF5 file: groups (Minari, robomimic), else flat arrays (D4RL)."""
     inside = own_items(opened)
     holder = inside["data"] if hasattr(inside.get("data"), "keys") else opened
-    groups = [group for group in own_items(holder) if re.fullmatch(r"(episode|demo|traj|ep)_?\d+", group)]
+    groups = [key for key, item in own_items(holder).items() if is_episode_group(key, item)]
     if not groups:
         return flat_episodes(path, name, {key: data for key, data in datasets(opened).items() if data.shape}, camera)
     found = ArrayFile([])
@@ -308,6 +362,11 @@ def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names:
     )
     found.episodes = LazyEpisodes(sorted(groups, key=natural_sort_key), read)
     return found
+
+
+def is_episode_group(name: str, item: Any) -> bool:
+    """Whether something in a file is the group of an episode: it has a number, such as `demo_3` or `traj-0`."""
+    return hasattr(item, "keys") and re.fullmatch(r"[A-Za-z]*[-_ ]?\d+", name) is not None
 
 
 class LazyEpisodes(Sequence):
@@ -337,7 +396,7 @@ def group_episode(
             return None
         return action_texts(actions[: length - 1], names)
 
-    cameras = [key for key, data in seen.items() if holds_pictures(data)]
+    cameras = [key for key, data in seen.items() if holds_pictures(data) and is_camera(key)]
     chosen, notes = choose_camera(path, cameras, camera)
     found.notes += notes
     found.cameras = camera_labels(cameras)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def holds_pictures(array: Any) -> bool:
     """Whether an array or dataset holds pictures, one for each time."""
     if holds_encoded(array):
         return True
-    return array.ndim in (3, 4) and array.dtype.kind in "uif" and is_picture_shape(array.shape[1:])
+    return array.ndim in (3, 4) and array.dtype.kind in "uifb" and is_picture_shape(array.shape[1:])
 
 
 def holds_encoded(array: Any) -> bool:
@@ -66,6 +67,9 @@ def array_frames(
             if size <= MAX_HELD_BYTES:
                 pictures, offset = _Held([np.asarray(pictures[i]) for i in range(start, end)], pictures.dtype), start
         low, high = picture_range(pictures, start - offset, end - offset, notes)
+    except UnusableError as problem:
+        yield Skipped(where, str(problem))
+        return
     except READ_ERRORS as error:
         yield Skipped(where, f"cannot be read ({error_reason(error)}); copy the file again")
         return
@@ -75,7 +79,8 @@ def array_frames(
         except UnusableError as problem:
             yield Skipped(f"{where}, frame {index - start + 1}", str(problem))
         except READ_ERRORS as error:
-            yield Skipped(f"{where}, frame {index - start + 1}", f"cannot be read ({error_reason(error)})")
+            doubt = "; those before it may be damaged, too" if isinstance(error, zipfile.BadZipFile) else ""
+            yield Skipped(f"{where}, frame {index - start + 1}", f"cannot be read ({error_reason(error)}){doubt}")
             if not isinstance(error, OSError):
                 return  # of a compressed file nothing can be read past a damaged place
 

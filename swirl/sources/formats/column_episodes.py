@@ -84,7 +84,7 @@ def find_tables(source: Source) -> list[Table]:
 def part_name(name: str) -> str:
     """The part of a dataset that a file belongs to: its name without the number of the shard."""
     stem = PurePosixPath(name).with_suffix("").as_posix()
-    stem = re.sub(r"[-_.]?\d{4,6}(-of-\d{4,6})?$", "", stem)
+    stem = re.sub(r"[-_.]?\d+(-of-\d+)?$", "", stem)
     parts = [part for part in stem.split("/") if part not in ("data", "")]
     return "/".join(parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from swirl.sources.text_lines import is_regular
 
 HEAD_BYTES = 4096
+KNOWN_TEXTS = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".traj"})
+"""The suffixes of texts whose names are believed, unless their first line is an object of JSON."""
 MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", "hdf5"),
     (0, b"\x93NUMPY", "npy"),
@@ -42,6 +45,7 @@ SUFFIXES: dict[str, frozenset[str]] = {
     "ts": frozenset({".ts", ".mts", ".m2ts"}),
     "zip": frozenset({".zip", ".npz", ".eval"}),
     "jsonl": frozenset({".jsonl", ".ndjson", ".json", ".traj"}),
+    "csv": frozenset({".csv", ".tsv"}),
 }
 """The suffixes that files of a kind may have; of the others it is the kind itself."""
 
@@ -74,10 +78,21 @@ def content_suffix(path: Path) -> str:
             head = file.read(HEAD_BYTES)
     except OSError:
         return own
-    kind = detect_kind(head, path)
+    kind = detect_kind(head, path) or (text_kind(head) if own not in KNOWN_TEXTS else None)
     if kind is None or own in SUFFIXES.get(kind, {f".{kind}"}):
         return own
     return f".{kind}"
+
+
+def text_kind(head: bytes) -> str | None:
+    """What the text of a file says whose suffix says nothing: a document of JSON, or a table."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"%PDF-"):
+        return "pdf"
+    if start[:1] in (b"[", b"{"):
+        return "json"
+    names = {name.strip(b'" ').lower() for name in re.split(rb"[,;|\t]", start.partition(b"\n")[0].rstrip())}
+    return "csv" if {b"sequence_id", b"step", b"state"} <= names else None
 
 
 def detect_kind(head: bytes, path: Path) -> str | None:

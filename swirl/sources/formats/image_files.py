@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from swirl.errors import SwirlError
@@ -36,6 +38,8 @@ PICTURE_FORMATS = (
 )
 ABOUT_PICTURES_STEMS = frozenset({"metadata", "captions", "classes", "labels"})
 """File names, without suffix, of texts about the pictures beside them; so is a text named like a picture."""
+NUMBERED = re.compile(r"(.*?)(\d{1,15})")
+"""The name of a picture that ends in a number."""
 HEAD_BYTES = 65_536
 """The first bytes of a picture, in which it says whether it is animated."""
 
@@ -90,6 +94,7 @@ def picture_clips(
     path = source.path
     skipped: list[Skipped] = []
     with open_entries(path, skipped, None if source.is_folder else source.suffix) as found:
+        refuse_datasets(path, found)
         others = list(report_other_files(path, found))
         if start is None:
             yield from (*skipped, *others)
@@ -107,6 +112,12 @@ def picture_clips(
             # Some bytes, such as a video's sound, are never read.
             meter.advance(max(0, end - meter.done))
             yield Mark((number + 1,))
+
+
+def refuse_datasets(path: Path, found: Sequence[Entry]) -> None:
+    """Raise SwirlError for a zip file of a dataset whose films hold many episodes."""
+    if path.is_file() and any(entry.name.endswith("meta/info.json") for entry in found):
+        raise SwirlError(f"{path} holds a LeRobot dataset; unpack it and import its folder.")
 
 
 def picture_outline(source: Source, options: ImportOptions) -> Outline:
@@ -132,7 +143,8 @@ def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
             parts.append((entry.name, (entry,), True))
         elif entry.suffix in PICTURE_SUFFIXES:
             folders[str(PurePosixPath(entry.name).parent)].append(entry)
-    parts += [(folder, tuple(pictures), False) for folder, pictures in folders.items()]
+    for folder, pictures in folders.items():
+        parts += [(name, tuple(members), False) for name, members in divide(folder, pictures)]
     used_ids: set[str] = set()
     named = []
     for name, members, video in sorted(parts, key=lambda part: natural_sort_key(part[0])):
@@ -143,6 +155,35 @@ def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
         used_ids.add(identity)
         named.append(ClipSource(root if name == "." else name, identity, members, video))
     return named
+
+
+def divide(folder: str, pictures: Sequence[Entry]) -> list[tuple[str, Sequence[Entry]]]:
+    """The pictures of a folder by sequence: if their names end in numbers, one for what stands before these."""
+    named: dict[str, list[Entry]] = defaultdict(list)
+    for entry in pictures:
+        match = NUMBERED.fullmatch(PurePosixPath(entry.name).stem)
+        if match is None:
+            return [(folder, pictures)]
+        named[match[1].rstrip("-_. ")].append(entry)
+    if len(named) < 2 or any(len(each) < 2 for each in named.values()):
+        return [(folder, pictures)]
+    return [(name if folder == "." else f"{folder}/{name}", each) for name, each in named.items()]
+
+
+def jumps(part: ClipSource) -> str:
+    """A predicate on numbers that are missing in the names of a folder's pictures; empty if there are none."""
+    names = [PurePosixPath(entry.name).stem for entry in part.entries]
+    matches = [NUMBERED.fullmatch(name) for name in names]
+    if None in matches or len(names) < 3:
+        return ""
+    numbers = [int(match[2]) for match in matches if match]
+    widths = [after - before for before, after in pairwise(numbers)]
+    usual = max(set(widths), key=widths.count)
+    found = [number for number, width in enumerate(widths) if width > usual]
+    if not found or widths.count(usual) * 2 <= len(widths):
+        return ""
+    more = f" and at {len(found) - 1} more places" if len(found) > 1 else ""
+    return f"jumps from {names[found[0]]} to {names[found[0] + 1]}{more}; its pictures are one sequence all the same"
 
 
 def is_animated(entry: Entry) -> bool:
@@ -163,6 +204,8 @@ def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
     frames, count = peek_frames(read_folder_frames(part, meter))
     if count == 2:
         yield Clip(part.name, part.id, frames, length=len(part.entries))
+        if said := jumps(part):
+            yield Skipped(part.name, said)
         return
     yield from (item for item in frames if isinstance(item, Skipped))
     name = part.entries[0].name if len(part.entries) == 1 else part.name

@@ -1,7 +1,8 @@
 """Reads folders of pictures with a `metadata` table that says which sequence each belongs to (imagefolder).
 
-The table is `metadata.csv` or `metadata.jsonl` with the column `file_name`, one that tells sequences apart or one of
-places in them, and perhaps `action`. Without such columns the folder is read as one of frames.
+The table is `metadata.csv` or `metadata.jsonl`, in the folder or in each of its subfolders, with the column
+`file_name`, one that tells sequences apart or one of places in them, and perhaps `action`. Without such columns the
+folder is read as one of frames.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,7 +26,8 @@ from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.row_order import RowOrder, split_at_gaps
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
-from swirl.sources.text_lines import is_regular
+from swirl.sources.formats.table import DELIMITERS
+from swirl.sources.reading import visible_files
 from swirl.sources.validation import Mark, Skipped
 
 METADATA_FILES = ("metadata.csv", "metadata.jsonl")
@@ -33,29 +36,45 @@ MAX_TABLE_BYTES = 2**28
 """The largest table, in bytes, as it is read in one go."""
 
 
+@dataclass(frozen=True)
+class MetadataTable:
+    """A table: its file, its columns of episodes, places and actions, and what the ids of its sequences begin with."""
+
+    file: Path
+    episode: str | None
+    order: str | None
+    action: str | None
+    prefix: str
+
+
 def is_image_folder(source: Source) -> bool:
     """Whether a source is a folder whose metadata say in which sequences its pictures are."""
     if not source.is_folder:
         return False
     try:
-        found = find_columns(source, ImportOptions())
+        return bool(find_tables(source, ImportOptions()))
     except (OSError, ValueError, SwirlError):
         return False
-    return found is not None
 
 
-def find_columns(source: Source, options: ImportOptions) -> tuple[Path, str | None, str | None, str | None] | None:
-    """The table and its columns of episodes, places and actions; None if it does not tell sequences."""
-    file = next((source.path / name for name in METADATA_FILES if (source.path / name).is_file()), None)
-    if file is None or not is_regular(file):
-        return None
+def find_tables(source: Source, options: ImportOptions) -> list[MetadataTable]:
+    """The tables in a folder and its subfolders that tell sequences of pictures."""
+    files = [file for file in visible_files(source.path, []) if file.name in METADATA_FILES]
+    found = [find_table(file, source.path, options) for file in sorted(files)]
+    return [table for table in found if table is not None]
+
+
+def find_table(file: Path, root: Path, options: ImportOptions) -> MetadataTable | None:
+    """The columns of a table; None if it does not tell sequences of pictures."""
     first = next(iter(read_rows(file)), None)
     if first is None or FILE_NAME not in first or suffix_of(first) not in PICTURE_SUFFIXES:
         return None
     episode = options.episode_column or next((name for name in EPISODE_NAMES if name in first), None)
     order = options.order_column or next((name for name in ORDER_NAMES if name in first), None)
     action = next((name for name in ACTION_NAMES if name in first), None)
-    return None if episode is None and order is None else (file, episode, order, action)
+    below = file.parent.relative_to(root).as_posix()
+    prefix = "" if below == "." else f"{below}/"
+    return None if episode is None and order is None else MetadataTable(file, episode, order, action, prefix)
 
 
 def suffix_of(row: dict[str, Any]) -> str:
@@ -69,7 +88,9 @@ def read_rows(file: Path) -> Iterator[dict[str, Any]]:
         raise SwirlError(f"{file} is larger than {MAX_TABLE_BYTES >> 20} MB; save it as Parquet.")
     with file.open(encoding="utf-8-sig", newline="") as lines:
         if file.suffix == ".csv":
-            yield from csv.DictReader(lines)
+            header = lines.readline()
+            lines.seek(0)
+            yield from csv.DictReader(lines, delimiter=max(DELIMITERS, key=header.count))
         else:
             for line in lines:
                 if line.strip():
@@ -88,31 +109,20 @@ def image_folder_clips(
     Raises SwirlError if the table cannot be read or does not tell sequences.
     """
     try:
-        found = find_columns(source, options)
-        if found is None:
+        tables = find_tables(source, options)
+        if not tables:
             raise SwirlError(f"{source.path} has no metadata.csv or metadata.jsonl with {FILE_NAME} and an episode.")
-        file, episode, order, action = found
-        rows = list(read_rows(file))
+        kept, placed, problems = place_rows(source, tables)
     except (OSError, ValueError, csv.Error) as error:
         raise SwirlError(f"The metadata of {source.path} cannot be read ({error}); correct them.") from error
-    placed, kept = RowOrder(with_fractions=True), []
-    for number, row in enumerate(rows, start=1):
-        place = as_place(row.get(order)) if order else float(number)
-        name = row.get(episode) if episode else source.path.name
-        if place is None or name in (None, "") or not row.get(FILE_NAME):
-            if start is None:
-                yield Skipped(
-                    f"{file.name}: row {number}", f"lacks {FILE_NAME}, {episode or order} or {order}; fill it in"
-                )
-            continue
-        placed.add(str(name), place)
-        kept.append(row)
+    if start is None:
+        yield from problems
     step = options.episode_step(None)
-    width = placed.usual_width() if order is not None else None
+    width = placed.usual_width() if any(table.order for table in tables) else None
     count = done = 0
     for numbers, places in placed.sequences():
-        name = str(kept[numbers[0]].get(episode)) if episode else source.path.name
-        for part in split_at_gaps(numbers, places, width):
+        table, name, _ = kept[numbers[0]]
+        for part in split_at_gaps(numbers, places, width if table.order else None):
             count += 1
             if start and count <= start[0]:
                 continue
@@ -123,14 +133,43 @@ def image_folder_clips(
                 yield Skipped(where, part)
             else:
                 first, inside = part
-                chosen = [kept[row] for row in inside]
-                taken = [row.get(action) for row in chosen[:-1]] if action else []
-                known = describe_actions(taken) if action and all(each not in (None, "") for each in taken) else None
+                chosen = [kept[row][2] for row in inside]
+                taken = [row.get(table.action) for row in chosen[:-1]] if table.action else []
+                known = (
+                    describe_actions(taken) if table.action and all(each not in (None, "") for each in taken) else None
+                )
                 identity = name if first is None else f"{name}#{first:g}"
-                read = partial(row_frames, source.path, chosen)
+                read = partial(row_frames, table.file.parent, chosen)
                 yield from episode_clips(Episode(identity, where, len(chosen), read, known), step)
             yield Mark((count,))
         done += len(numbers)
+
+
+Row = tuple[MetadataTable, str, dict[str, Any]]
+"""The table of a row, the id of its sequence, and its values."""
+
+
+def place_rows(source: Source, tables: Sequence[MetadataTable]) -> tuple[list[Row], RowOrder, list[Skipped]]:
+    """The rows that can be used, their order, and those that are left out."""
+    placed, kept, problems = RowOrder(with_fractions=True), [], []
+    for table in tables:
+        restarts, last = 0, -math.inf
+        for number, row in enumerate(read_rows(table.file), start=1):
+            place = as_place(row.get(table.order)) if table.order else float(number)
+            name = row.get(table.episode) if table.episode else source.path.name
+            if place is None or name in (None, "") or not row.get(FILE_NAME):
+                needed = ", ".join(column for column in (FILE_NAME, table.episode, table.order) if column)
+                problems.append(Skipped(f"{table.prefix}{table.file.name}: row {number}", f"lacks one of {needed}"))
+                continue
+            if table.episode is None:
+                # Without a column that tells, a sequence begins where places begin anew.
+                restarts += place <= last
+                last = place
+                name = f"{name}-{restarts}" if restarts else name
+            identity = f"{table.prefix}{name}"
+            placed.add(identity, place)
+            kept.append((table, identity, row))
+    return kept, placed, problems
 
 
 def as_place(value: Any) -> float | None:

@@ -52,7 +52,8 @@ def is_lerobot(source: Source) -> bool:
 def lerobot_outline(source: Source, options: ImportOptions) -> Outline:
     """What a dataset says about its episodes. Raises SwirlError if that cannot be read."""
     dataset = load_dataset(source.path)
-    lengths = tuple(row.length for row in dataset.episodes)
+    step = options.episode_step(dataset.frame_rate)
+    lengths = tuple(-(-row.length // step) for row in dataset.episodes if row.length > step)
     return Outline(len(lengths), lengths, camera_labels((*dataset.film_cameras, *dataset.table_cameras)))
 
 

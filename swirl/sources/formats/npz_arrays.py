@@ -26,6 +26,8 @@ class NpzArray:
         self.stored_shape, self.fortran_order, self.dtype = self._read_header(self._open())
         self.shape = shape or self.stored_shape
         self._next = 0
+        self._whole: np.ndarray | None = None
+        """The array, if its numbers do not lie in the order in which they are read."""
 
     @property
     def ndim(self) -> int:
@@ -53,7 +55,9 @@ class NpzArray:
 
     def __getitem__(self, index: int) -> np.ndarray:
         if self.fortran_order:
-            raise UnusableError(f"has the array {self.name} in Fortran's order; save it with np.ascontiguousarray")
+            if self._whole is None:
+                self._whole = self.load()
+            return self._whole[index]
         if self._file is None or index < self._next:
             self._read_header(self._open())
             self._next = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from swirl.sources.formats.row_order import RowOrder
@@ -27,18 +27,19 @@ DROPPED_LINE = "\udfff"
 """Replaces a line above MAX_SEQUENCE_BYTES so that its row is dropped; decoding yields no character above U+DCFF."""
 
 
-def read_table(source: TextFile) -> Iterator[ReadResult]:
+def read_table(source: TextFile, columns: Sequence[str] = COLUMNS) -> Iterator[ReadResult]:
     """Yield the sequences of a table in the order in which they first appear; rows may be in any order.
 
     The file is read twice, so that it need not fit into memory: once to see which row belongs where, then row by row.
     Rows that cannot be used are reported as skipped. A sequence is split where steps are missing, because the states on
-    both sides of a gap are not a transition; the parts after a gap are named `ID#FIRST_STEP`.
+    both sides of a gap are not a transition; the parts after a gap are named `ID#FIRST_STEP`. `columns` names those of
+    the sequence's id, the step and the state.
     """
     csv.field_size_limit(MAX_SEQUENCE_BYTES)
     feed = CsvLines(source)
-    positions, delimiter = parse_header(feed)
+    positions, width, delimiter = parse_header(feed, columns)
     order, places = RowOrder(), RowPlaces()
-    for row in iterate_rows(source, feed, positions, delimiter):
+    for row in iterate_rows(source, feed, positions, width, delimiter):
         if isinstance(row, Skipped):
             yield row
         else:
@@ -88,7 +89,7 @@ class RowReader:
 
 
 def iterate_rows(
-    source: TextFile, feed: CsvLines, positions: tuple[int, ...], delimiter: str
+    source: TextFile, feed: CsvLines, positions: tuple[int, ...], width: int, delimiter: str
 ) -> Iterator[Row | Skipped]:
     """Yield each usable row, or a Skipped."""
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
@@ -97,7 +98,7 @@ def iterate_rows(
         where = source.format_location(number)
         try:
             fields = next(reader)
-            if fields and (found := parse_row(fields, positions)):
+            if fields and (found := parse_row(fields, positions, width)):
                 yield Row(*found, number, offset)
         except StopIteration:
             yield from feed.take_skipped()
@@ -144,23 +145,27 @@ class CsvLines:
         return skipped
 
 
-def parse_header(feed: CsvLines) -> tuple[tuple[int, ...], str]:
-    """The positions of COLUMNS in the first line, and its delimiter. Raises UnusableError if a column is missing."""
+def parse_header(feed: CsvLines, columns: Sequence[str]) -> tuple[tuple[int, ...], int, str]:
+    """The positions of the columns in the first line, the number of all columns, and the delimiter.
+
+    Raises UnusableError if a column is missing.
+    """
+    wanted = [column.lower() for column in columns]
     line = next((line for line in feed if line.strip() and not line.startswith("sep=")), "").rstrip("\r\n")
     names: list[str] = []
     for delimiter in DELIMITERS:
         found = [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]
-        if set(COLUMNS) <= set(found):
-            return tuple(found.index(column) for column in COLUMNS), delimiter
+        if set(wanted) <= set(found):
+            return tuple(found.index(column) for column in wanted), len(found), delimiter
         names = max(names, found, key=len)
-    missing = ", ".join(column for column in COLUMNS if column not in names)
+    missing = ", ".join(column for column in wanted if column not in names)
     present = ", ".join(names)[:200].encode(errors="replace").decode()
     raise UnusableError(
         f"lacks {missing} in its first line, which has: {present}; name the columns {', '.join(COLUMNS)}"
     )
 
 
-def parse_row(fields: list[str], positions: tuple[int, ...]) -> tuple[str, int] | None:
+def parse_row(fields: list[str], positions: tuple[int, ...], width: int) -> tuple[str, int] | None:
     """The row's sequence and step, or None for a dropped row. Raises UnusableError if the row is not valid."""
     text = "".join(fields)
     if DROPPED_LINE in text:
@@ -170,6 +175,8 @@ def parse_row(fields: list[str], positions: tuple[int, ...]) -> tuple[str, int] 
         raise UnusableError(f"is not valid UTF-8 (byte 0x{ord(half[0]) - 0xDC00:02x}); save the file as UTF-8")
     if len(fields) <= max(positions):
         raise UnusableError(f"has {len(fields)} of the header's columns; fill in the row")
+    if len(fields) > width:
+        raise UnusableError(f"has {len(fields)} fields for {width} columns; put quotes around texts with delimiters")
     name, step, state = (fields[position] for position in positions)
     # pandas writes 3.0 for whole numbers in a column that had a gap.
     if not (number := re.fullmatch(r"([+-]?[0-9]{1,18})(\.0*)?", step.strip())):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +22,35 @@ from swirl.sources.validation import LocatedSequence, Mark, ReadResult, Skipped,
 DOCUMENT_SUFFIXES, LINE_SUFFIXES = (".json", ".traj"), (".jsonl", ".ndjson")
 INSPECT_SUFFIX = ".eval"
 LOG_SUFFIXES = (*DOCUMENT_SUFFIXES, *LINE_SUFFIXES, INSPECT_SUFFIX)
+LOOKED_AT = 5
+"""Files of a folder, or lines of a file, that are looked at to recognise logs."""
 UNKNOWN = (
     "holds no log of a known layout (messages, ATIF, tau-bench, tau2-bench, SWE-agent, ToolBench); choose another file"
 )
 
 
 def is_tool_logs(source: Source) -> bool:
-    """Whether a source is a file of agents' logs, or a folder whose first file of such a kind is one."""
+    """Whether a source is a file of agents' logs, or a folder among whose first files of such a kind there is one."""
     if not source.is_folder and source.suffix not in LOG_SUFFIXES:
         return False
     try:
-        files = log_files(source.path)[:1]
-        return bool(files) and is_log_file(files[0])
-    except (OSError, SwirlError):
+        files = log_files(source.path)[:LOOKED_AT]
+    except OSError:
         return False
+    return any(is_log_file(file) for file in files)
 
 
 def is_log_file(file: Path) -> bool:
-    """Whether a file holds logs; of a file with lines the first is looked at."""
+    """Whether a file holds logs; of a file with lines the first ones are looked at."""
     if is_inspect(file):
         return True
-    if is_document(file):
-        return detect_layout(load_json_file(file)) is not None
-    first = next((record for _, record in line_records(file, None)), None)
-    return is_session_start(first) or detect_layout(first) is not None
+    try:
+        if is_document(file):
+            return detect_layout(load_json_file(file)) is not None
+        records = [record for _, record in islice(line_records(file, None), LOOKED_AT)]
+    except (OSError, SwirlError):
+        return False
+    return any(is_session_start(record) or detect_layout(record) is not None for record in records)
 
 
 def is_inspect(file: Path) -> bool:

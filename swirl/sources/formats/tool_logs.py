@@ -115,10 +115,6 @@ def message_logs(name: str, messages: Sequence[Any]) -> ReadLogs:
         run.steps = []
 
     for number, message in enumerate(said):
-        if message.user.strip():
-            end_run()
-            seen, is_broken = message.user, False
-            pending.clear()
         for answer in message.answers:
             call = answered_call(pending, answer)
             if call is None:
@@ -134,6 +130,11 @@ def message_logs(name: str, messages: Sequence[Any]) -> ReadLogs:
                 seen, is_broken = answer.text, False
             elif not is_broken:
                 seen = run.add(seen, format_call(call.name, call.arguments), answer.text)
+        # What the user says beside answers comes after them.
+        if message.user.strip():
+            end_run()
+            seen, is_broken = message.user, False
+            pending.clear()
         if message.calls and pending:
             left_out.append((f"{name}, message {number + 1}", UNANSWERED))
             end_run()
