@@ -25,6 +25,7 @@ def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
     finally:
         if distributed.world_size() > 1:
             distributed.remove_announcement(home)
+            distributed.leave_process_group()
     result = run_result(home, run_id)
     out.print_document(result)
     if result["checkpoints"]:
@@ -50,7 +51,10 @@ def train_as_secondary_rank(home: Path) -> int:
     # Rank 0 alone handles signals: it turns them into a stop request that every rank follows at the same step.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    train(home, distributed.wait_for_run_id(home), SelectionScorer)
+    try:
+        train(home, distributed.wait_for_run_id(home), SelectionScorer)
+    finally:
+        distributed.leave_process_group()
     return 0
 
 

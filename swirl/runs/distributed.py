@@ -7,6 +7,7 @@ whose name contains the launcher's process id and start time, so that no later l
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def wait_for_run_id(home: Path) -> str:
 def remove_announcement(home: Path) -> None:
     """Rank 0, at the end: remove the announcement."""
     _marker(home).unlink(missing_ok=True)
+
+
+def leave_process_group() -> None:
+    """Every rank, at the end: leave the group of processes; one that ends within it may abort instead of ending."""
+    if "torch.distributed" in sys.modules:
+        group = sys.modules["torch.distributed"]
+        if group.is_available() and group.is_initialized():
+            group.destroy_process_group()
 
 
 def _marker(home: Path) -> Path:
