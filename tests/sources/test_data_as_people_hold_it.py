@@ -296,6 +296,15 @@ def test_cameras_with_numbers_are_cameras_and_missing_numbers_gaps(tmp_path: Pat
     assert shapes(home, "g") == {"a": 2, "a#5": 2}
 
 
+def test_stray_members_of_an_archive_are_named(tmp_path: Path, home: Path) -> None:
+    members = {"README.txt": b"about", **{f"a/{n}.txt": f"{n}".encode() for n in range(3)}, "stray.txt": b"?"}
+    members |= {"inner.zip": b"PK\x03\x04", "lost.png": picture()}
+    report = import_collection(home, tar(tmp_path / "s.tar", members))
+    assert texts(home, "s") == {"a": ["0", "1", "2"]}
+    assert "stray does not say which sequence it belongs to" in notes(report) and "README" not in notes(report)
+    assert "inner has neither pictures" in notes(report) and "lost does not say" in notes(report)
+
+
 def test_metadata_tables_in_subfolders_with_other_delimiters(tmp_path: Path, home: Path) -> None:
     for part in ("train", "test"):
         lines = ["file_name;episode;step;action", *(f"{n}.png;{n // 2};{n % 2};{n}" for n in range(4))]

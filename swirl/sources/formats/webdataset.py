@@ -32,7 +32,7 @@ from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.row_order import are_steps, split_at_gaps
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame, decode_frame
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
-from swirl.sources.reading import natural_sort_key, visible_files
+from swirl.sources.reading import DOCUMENTATION_STEMS, natural_sort_key, visible_files
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
@@ -107,7 +107,20 @@ def webdataset_clips(
     samples = read_samples(find_archives(source), progress, problems)
     done = start[0] if start else 0
     cameras: set[str] = set()
-    grouped = groupby(samples, key=lambda sample: sequence_of(sample, source, options))
+    is_told = False
+
+    def key(sample: Sample) -> Place | str:
+        nonlocal is_told
+        try:
+            place = sequence_of(sample, source, options)
+        except SwirlError:
+            if not is_told:
+                raise
+            return sample.key  # one stray sample among others
+        is_told = True
+        return place
+
+    grouped = groupby(samples, key=key)
     for number, (place, group) in enumerate(grouped):
         if number >= done:
             yield from read_group(place, group, source, options, cameras)
@@ -132,6 +145,8 @@ def read_samples(
                         progress(min(1.0, (before + raw.tell()) / total), f"Reading {archive.name}")
                     name = PurePosixPath(member.name).name
                     if not member.isfile() or is_hidden(member.name):
+                        continue
+                    if PurePosixPath(name).stem.lower() in DOCUMENTATION_STEMS:
                         continue
                     if member.size > MAX_MEMBER_BYTES:
                         why = f"is larger than {MAX_MEMBER_BYTES >> 20} MB, and left out"
@@ -313,7 +328,7 @@ def own_sequence(sample: Sample, options: ImportOptions) -> Iterator[Item]:
         return
     taken = record.get("actions")
     actions = describe_actions(taken) if isinstance(taken, list) else None
-    if pictures:
+    if numbered(pictures):
         fits = actions if actions is not None and len(actions) in (len(pictures), len(pictures) - 1) else None
         names = list(pictures)
         numbers = np.array([float(re.findall(r"\d+", name)[-1]) for name in names])
@@ -330,7 +345,12 @@ def own_sequence(sample: Sample, options: ImportOptions) -> Iterator[Item]:
     elif isinstance(record.get("states"), list):
         yield from text_episodes(sample.where, sample.key, record["states"], actions)
     else:
-        yield Skipped(sample.where, "has neither pictures, a film, a text nor states in its JSON")
+        what = (
+            "does not say which sequence it belongs to"
+            if pictures or "txt" in sample.members
+            else ("has neither pictures, a film, a text nor states in its JSON")
+        )
+        yield Skipped(sample.where, what)
 
 
 def numbered_frames(pictures: dict[str, bytes], where: str, step: int) -> Iterator[Frame | Skipped]:
