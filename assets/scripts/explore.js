@@ -213,7 +213,7 @@ export const mount = ({ element, server, upload }) => {
       const answer = await callServer(server.check, at);
       if (at.data === data) fill(page, partsOrError(answer, "health"));
     } else if ((hit = on("[data-save]"))) {
-      save(hit.dataset.save);
+      if (at.data) save(hit.dataset.save); // before a collection is open there is nothing to save
     } else if (on("[data-stop-import]")) {
       callServer(server.stop_import, { ticket: importing });
     } else if (on("[data-forget]")) {

@@ -57,6 +57,7 @@ def test_a_collection_and_its_inferred_actions_are_saved(
     crowded: StudioServer, visit: Callable[..., Visitor], tmp_path: Path
 ) -> None:
     page = visit().open("/?data=household")
+    expect(page.locator('[data-collection="household"]')).to_have_attribute("aria-current", "true")
     page.get_by_role("button", name="inferred actions").click()
     expect(page.locator('[data-part="saved"]')).to_contain_text("of 3 200 actions are inferred here so far")
     page.locator('[data-collection="walk-3"]').click()

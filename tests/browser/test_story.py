@@ -64,6 +64,9 @@ def bring_own_sequences(page: Page, studio: StudioServer) -> None:
     lines = [json.dumps({"id": name, "states": WALK}) for name in ("one", "two")]
     drop(page, "mine.jsonl", f'{lines[0]}\n{{"id": "broken", "states": [\n{lines[1]}\n')
     report = page.locator('[data-part="import"]')
+    expect(report).to_contain_text("2 sequences of 2 states")
+    expect(report).to_contain_text("mine.jsonl:2")
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(report).to_contain_text("Imported mine")
     expect(report).to_contain_text("2 sequences, 2 transitions")
     expect(report.locator(".skips li")).to_have_count(1)
