@@ -125,3 +125,16 @@ def test_damaged_descriptions_give_one_sentence(tmp_path: Path, home: Path) -> N
     (folder / "meta/episodes.jsonl").unlink()
     with pytest.raises(SwirlError, match=r"neither meta/episodes/ nor meta/episodes\.jsonl"):
         import_collection(home, folder)
+
+
+def test_a_dataset_without_an_episode(tmp_path: Path, home: Path) -> None:
+    folder = own_files(tmp_path / "own", [3])
+    (folder / "meta/episodes.jsonl").write_text("\n")
+    with pytest.raises(SwirlError, match="has no episode"):
+        import_collection(home, folder)
+    shared = shared_files(tmp_path / "arm", [3, 4])
+    table_file = shared / "meta/episodes/chunk-000/file-000.parquet"
+    rows = pq.read_table(table_file)
+    pq.write_table(pa.concat_tables([rows, rows.slice(1)]), table_file)
+    with pytest.raises(SwirlError, match="lists the episode 1 twice"):
+        import_collection(home, shared)

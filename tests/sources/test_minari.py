@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,19 @@ def test_texts_and_vectors(tmp_path: Path, home: Path, storage: str) -> None:
     import_collection(home, dataset(tmp_path, gymnasium.spaces.Text(20), storage))
     assert [state.text for state in load_sequences(home, "made-v0")[0].states] == ["room 0", "room 1", "room 2"]
     assert set(load_true_actions(home, "made-v0")) == {"episode_0", "episode_1"}
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.filterwarnings("ignore")
+def test_actions_have_the_names_of_the_environment(tmp_path: Path, home: Path, storage: str) -> None:
+    source = dataset(tmp_path, pictures(), storage)
+    metadata = source / "data" / "metadata.json"
+    about = json.loads(metadata.read_text())
+    spec = {"id": "MountainCar-v0", "entry_point": "gymnasium.envs.classic_control.mountain_car:MountainCarEnv"}
+    metadata.write_text(json.dumps({**about, "env_spec": json.dumps(spec)}))
+    import_collection(home, source)
+    names = ["accelerate left", "do not accelerate", "accelerate right", "accelerate left"]
+    assert load_true_actions(home, "made-v0")["episode_1"] == names
 
 
 @pytest.mark.parametrize("storage", STORAGES)

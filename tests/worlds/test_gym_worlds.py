@@ -13,8 +13,8 @@ from swirl.errors import SwirlError, UsageError
 from swirl.pictures import pixels
 from swirl.sources.collections.catalog import import_collection, load_sequences
 from swirl.sources.collections.frame_archive import stored_state
+from swirl.sources.environment_names import DOCUMENTED
 from swirl.worlds import gymnasium_environments, registry
-from swirl.worlds.gymnasium_names import DOCUMENTED
 from swirl.worlds.gymnasium_world import PlayOptions, open_gymnasium
 
 gymnasium = pytest.importorskip("gymnasium")

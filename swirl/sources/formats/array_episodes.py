@@ -23,6 +23,7 @@ import numpy as np
 from swirl.errors import SwirlError, UsageError
 from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, error_reason
+from swirl.sources.environment_names import Names
 from swirl.sources.formats.array_pictures import array_frames, holds_pictures, is_picture_shape
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import (
@@ -35,7 +36,7 @@ from swirl.sources.formats.episodes import (
 )
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.minari_metadata import find_minari, minari_action_names
+from swirl.sources.formats.minari_metadata import find_minari, minari_action_names, names_of_actions
 from swirl.sources.formats.npz_arrays import NpzArray, npz_arrays
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES
@@ -344,12 +345,12 @@ def first_column(array: Any) -> np.ndarray:
     return numbers.reshape(len(numbers), -1)[:, 0]
 
 
-def action_texts(actions: Any, names: Sequence[str] = ()) -> list[str]:
+def action_texts(actions: Any) -> list[str]:
     """Actions in words."""
-    return describe_actions(np.asarray(actions), names)
+    return describe_actions(np.asarray(actions))
 
 
-def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names: Sequence[str]) -> ArrayFile:
+def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names: Names) -> ArrayFile:
     """The episodes of an HDF5 file: groups (Minari, robomimic), else flat arrays (D4RL)."""
     inside = own_items(opened)
     holder = inside["data"] if hasattr(inside.get("data"), "keys") else opened
@@ -383,7 +384,7 @@ class LazyEpisodes(Sequence):
 
 
 def group_episode(
-    path: Path, holder: Any, name: str, prefix: str, camera: str | None, names: Sequence[str], found: ArrayFile
+    path: Path, holder: Any, name: str, prefix: str, camera: str | None, names: Names, found: ArrayFile
 ) -> Episode | TextEpisode:
     """The episode of a group: its pictures, else its texts. Raises UnusableError if it has neither."""
     arrays = datasets(holder[name])
@@ -394,7 +395,8 @@ def group_episode(
     def known(length: int) -> list[str] | None:
         if actions is None or len(actions) not in (length, length - 1):
             return None
-        return action_texts(actions[: length - 1], names)
+        taken = np.asarray(actions[: length - 1])
+        return describe_actions(taken, names_of_actions(names, taken))
 
     cameras = [key for key, data in seen.items() if holds_pictures(data) and is_camera(key)]
     chosen, notes = choose_camera(path, cameras, camera)

@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from swirl.progress import ProgressCallback
+from swirl.sources.environment_names import Names
 from swirl.sources.formats.array_pictures import LOSSY, array_frames, is_encoded, is_picture_shape
 from swirl.sources.formats.column_files import open_columns
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import Episode, choose_camera, describe_actions, episode_clips, text_episodes
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.minari_metadata import find_minari, load_minari_metadata, minari_action_names
+from swirl.sources.formats.minari_metadata import (
+    find_minari,
+    load_minari_metadata,
+    minari_action_names,
+    names_of_actions,
+)
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import Frame, decode_frame
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
@@ -112,7 +118,7 @@ def minari_clips(
 def read_table(
     file: Path,
     spaces: Mapping[tuple[str, ...], tuple[int, ...]],
-    names: Sequence[str],
+    names: Names,
     camera: str | None,
     where: str,
     step: int,
@@ -130,7 +136,8 @@ def read_table(
     actions = None
     if ACTIONS in columns:
         taken = [value for batch in batches for value in batch.column(ACTIONS).to_pylist()]
-        actions = describe_actions(taken[: length - 1], names)
+        taken = taken[: length - 1]
+        actions = describe_actions(taken, names_of_actions(names, taken))
     pictures = [leaf for leaf in leaves if is_picture(leaf, batches)]
     chosen, said = choose_camera(file.parent.parent, [leaf.name for leaf in pictures], camera)
     if chosen is not None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from swirl.sources.environment_names import DOCUMENTED, Names
 
 MINIGRID_ACTIONS = ("turn left", "turn right", "move forward", "pick up", "drop", "toggle", "done")
 
@@ -25,11 +30,21 @@ def load_minari_metadata(data: Path) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def minari_action_names(data: Path) -> Sequence[str]:
-    """The names of a dataset's discrete actions, where its environment is known to have some."""
+def minari_action_names(data: Path) -> Names:
+    """The names of a dataset's actions, where its environment is MiniGrid's or Gymnasium's own; else none."""
     try:
         spec = json.loads(load_minari_metadata(data).get("env_spec") or "{}")
     except (ValueError, TypeError):
-        return ()
-    identity = str(spec.get("id", "")) if isinstance(spec, dict) else ""
-    return MINIGRID_ACTIONS if identity.startswith("MiniGrid-") else ()
+        return Names()
+    if not isinstance(spec, dict):
+        return Names()
+    identity, entry = str(spec.get("id", "")), str(spec.get("entry_point", ""))
+    if identity.startswith("MiniGrid-"):
+        return Names(MINIGRID_ACTIONS)
+    name = re.sub(r"-v\d+$", "", identity.rpartition("/")[2])
+    return DOCUMENTED.get(name, Names()) if entry.startswith("gymnasium.envs.") else Names()
+
+
+def names_of_actions(names: Names, actions: Sequence[Any]) -> Sequence[str]:
+    """The names for some actions: those of discrete ones, or of the numbers of a vector."""
+    return names.actions if len(actions) and np.ndim(actions[0]) == 0 else names.controls
