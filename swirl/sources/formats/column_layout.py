@@ -13,45 +13,24 @@ from swirl.sources.validation import UnusableError
 if TYPE_CHECKING:
     import pyarrow
 
-STATE_NAMES = ("state", "states", "observation", "observations", "text", "texts", "image", "images", "frame", "frames")
-STATE_NAMES += ("picture", "pictures", "video", "content", "page", "html", "obs", "caption", "captions", "screenshot")
+STATE_NAMES = tuple(
+    "state states observation observations text texts image images frame frames picture pictures video content page html "
+    "obs caption captions screenshot".split()
+)
 # A name says more than a number: our own exports, for one, have both.
-EPISODE_NAMES = (
-    "episode_id",
-    "episode",
-    "episode_index",
-    "sequence_id",
-    "sequence",
-    "trajectory_id",
-    "trajectory_index",
+EPISODE_NAMES = tuple(
+    "episode_id episode episode_index sequence_id sequence trajectory_id trajectory_index trajectory traj_id traj video_id "
+    "clip_id session_id session conversation_id".split()
 )
-EPISODE_NAMES += (
-    "trajectory",
-    "traj_id",
-    "traj",
-    "video_id",
-    "clip_id",
-    "session_id",
-    "session",
-    "conversation_id",
+ORDER_NAMES = tuple(
+    "frame_index frame_id frame_number step_index step step_id turn_idx turn time_step timestep t timestamp time order "
+    "position frame index".split()
 )
-ORDER_NAMES = (
-    "frame_index",
-    "frame_id",
-    "frame_number",
-    "step_index",
-    "step",
-    "step_id",
-    "turn_idx",
-    "turn",
-    "time_step",
-)
-ORDER_NAMES += ("timestep", "t", "timestamp", "time", "order", "position", "frame", "index")
 ACTION_NAMES = ("actions", "action")
 NOT_STATES = frozenset(
-    {"task", "tasks", "instruction", "language_instruction", "prompt", "label", "labels", "category"}
+    "task tasks instruction language_instruction prompt label labels category file_name filename file path url name title "
+    "question answer source split".split()
 )
-NOT_STATES |= {"file_name", "filename", "file", "path", "url", "name", "title", "question", "answer", "source", "split"}
 """Columns of texts that say something about states but are none, unless they are named."""
 NONE = "none"
 """What an option says to mean that there is no such column."""
@@ -95,7 +74,8 @@ def find_layout(schema: pyarrow.Schema, sample: Mapping[str, Any], options: Impo
     """
     features = hub_features(schema)
     kinds = {name: cell_kind(schema.field(name).type, features.get(name), sample.get(name)) for name in schema.names}
-    states = {name: kind for name, kind in kinds.items() if kind is not None}
+    # What is seen one step later is no state of its own.
+    states = {name: kind for name, kind in kinds.items() if kind is not None and not name.startswith("next_")}
     if options.state_column is not None:
         require_column(schema, options.state_column, "--state-column")
         state = options.state_column
