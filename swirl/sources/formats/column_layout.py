@@ -13,24 +13,26 @@ from swirl.sources.validation import UnusableError
 if TYPE_CHECKING:
     import pyarrow
 
-STATE_NAMES = tuple(
-    "state states observation observations text texts image images frame frames picture pictures video content page html "
-    "obs caption captions screenshot".split()
-)
+STATE_NAMES = (
+    "state", "states", "observation", "observations", "text", "texts", "image", "images", "frame", "frames",
+    "picture", "pictures", "video", "content", "page", "html", "obs", "caption", "captions", "screenshot",
+)  # fmt: skip
 # A name says more than a number: our own exports, for one, have both.
-EPISODE_NAMES = tuple(
-    "episode_id episode episode_index sequence_id sequence trajectory_id trajectory_index trajectory traj_id traj video_id "
-    "clip_id session_id session conversation_id".split()
-)
-ORDER_NAMES = tuple(
-    "frame_index frame_id frame_number step_index step step_id turn_idx turn time_step timestep t timestamp time order "
-    "position frame index".split()
-)
+EPISODE_NAMES = (
+    "episode_id", "episode", "episode_index", "sequence_id", "sequence", "trajectory_id", "trajectory_index",
+    "trajectory", "traj_id", "traj", "video_id", "clip_id", "session_id", "session", "conversation_id",
+)  # fmt: skip
+ORDER_NAMES = (
+    "frame_index", "frame_id", "frame_number", "step_index", "step", "step_id", "turn_idx", "turn", "time_step",
+    "timestep", "t", "timestamp", "time", "order", "position", "frame", "index",
+)  # fmt: skip
 ACTION_NAMES = ("actions", "action")
 NOT_STATES = frozenset(
-    "task tasks instruction language_instruction prompt label labels category file_name filename file path url name title "
-    "question answer source split".split()
-)
+    {
+        "task", "tasks", "instruction", "language_instruction", "prompt", "label", "labels", "category", "file_name",
+        "filename", "file", "path", "url", "name", "title", "question", "answer", "source", "split",
+    }
+)  # fmt: skip
 """Columns of texts that say something about states but are none, unless they are named."""
 NONE = "none"
 """What an option says to mean that there is no such column."""
