@@ -212,7 +212,18 @@ def test_a_zip_of_a_dataset_is_no_film(tmp_path: Path, home: Path) -> None:
 
 def test_a_preview_of_every_third_frame(tmp_path: Path) -> None:
     folder = shared_files(tmp_path / "arm", [6, 7, 1])
-    assert preview_import(folder, ImportOptions(every=3)).lengths == (2, 3)
+    preview = preview_import(folder, ImportOptions(every=3))
+    assert preview.lengths == (2, 3) and len(preview.samples) == 3 and preview.cameras == ("top",)
+
+
+def test_a_preview_says_each_thing_once_and_stores_nothing(tmp_path: Path, home: Path) -> None:
+    folder = shared_files(tmp_path / "arm", [6, 7, 8], ("top", "side"))
+    preview = preview_import(folder)
+    assert [str(note) for note in preview.notes] == [
+        "arm has the cameras side, top; side was taken, --camera takes another."
+    ]
+    assert (preview.format, preview.sequences, preview.is_complete, preview.has_actions) == ("lerobot", 3, True, True)
+    assert not home.exists()
 
 
 # arrays

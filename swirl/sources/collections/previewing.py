@@ -119,7 +119,8 @@ class _Look:
         last = 0 if start is None else start[0]
         for item in items:
             if isinstance(item, Skipped):
-                self.report.add(item)
+                if item not in self.report.listed:  # notes on the whole source are told at each start
+                    self.report.add(item)
             elif isinstance(item, LocatedSequence):
                 self._add_text(item)
             elif isinstance(item, Clip):
