@@ -186,7 +186,11 @@ export const mount = ({ element, server, upload }) => {
     followImport(ticket);
     const answer = await callServer(server.receive, { ...what, name, ticket, ...settings });
     if (importing === ticket) importing = null;
-    if (answer.stopped) return fill(page, answer.parts);
+    if (answer.stopped) {
+      fill(page, { import: answer.parts.import + '<form data-bring><input type="hidden" name="name"><button class="button button-primary">Go on</button></form>' });
+      part("import").querySelector("[name=name]").value = name;
+      return;
+    }
     if (!answer.error) { brought = null; fill(page, answer.parts); return open({ data: answer.data, sequence: 1, step: 1 }); }
     fill(page, { import: errorHtml(answer.error) + (/name/.test(answer.error)
       ? '<form class="rename row" data-bring><input class="field" name="name" placeholder="another name" aria-label="Another name"><button class="button">Import</button></form>' : "") });

@@ -42,8 +42,8 @@ CHECK_PROMPT = (
     "transitions</button></p>"
 )
 STOPPED = (
-    '<p class="verdict"><b>Stopped</b><small>Nothing is imported yet. Import the same again, and it goes on where it '
-    "was.</small></p>"
+    '<p class="verdict"><b>Stopped</b><small>Nothing is imported yet. It goes on where it was, also if you bring it '
+    "again later.</small></p>"
 )
 CHECK_AGAIN_BUTTON = '<p><button type="button" class="button-link small" data-check>Check again</button></p>'
 
