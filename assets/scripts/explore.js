@@ -180,8 +180,8 @@ export const mount = ({ element, server, upload }) => {
   };
 
   const receive = async (name) => {
+    if (!brought) return;
     const what = brought, settings = how(), ticket = importing = newTicket();
-    if (!what) return;
     fill(page, { import: noteHtml(`Reading ${what.said}`) });
     followImport(ticket);
     const answer = await callServer(server.receive, { ...what, name, ticket, ...settings });

@@ -41,7 +41,7 @@ from swirl.sources.formats.npz_arrays import NpzArray, npz_arrays
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES
 from swirl.sources.formats.video import VIDEO_SUFFIXES
-from swirl.sources.reading import natural_sort_key, visible_files
+from swirl.sources.reading import natural_sort_key
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
 NUMPY_SUFFIXES, HDF5_SUFFIXES = (".npy", ".npz"), (".hdf5", ".h5", ".hdf")
@@ -88,11 +88,10 @@ def is_arrays(source: Source) -> bool:
 
 def find_array_files(source: Source) -> list[Source]:
     """The files of arrays in a folder, as replays of one episode a file are kept; none if it holds pictures, too."""
-    files = list(visible_files(source.path, []))
-    suffixes = {file.suffix.lower() for file in files}
+    suffixes = {file.suffix.lower() for file in source.files}
     if suffixes & (PICTURE_SUFFIXES | VIDEO_SUFFIXES):
         return []
-    found = [file for file in files if file.suffix.lower() in (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)]
+    found = [file for file in source.files if file.suffix.lower() in (*NUMPY_SUFFIXES, *HDF5_SUFFIXES)]
     ordered = sorted(found, key=lambda file: natural_sort_key(str(file)))
     return [Source(file, file.suffix.lower()) for file in ordered]
 
@@ -244,7 +243,7 @@ def picture_episode(
 
 def numpy_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
     """The episodes of NumPy arrays."""
-    arrays = {name: array for name, array in arrays.items() if array.ndim and len(array)}
+    arrays = {key: array for key, array in arrays.items() if array.ndim and len(array)}
     many = [key for key, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])]
     many = [key for key in many if is_camera(key)]
     if not many:

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +33,10 @@ from swirl.sources.formats.episodes import Episode, describe_actions, episode_cl
 from swirl.sources.formats.frame_clips import Clip, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.outline import Outline
-from swirl.sources.formats.row_order import RowOrder, name_key, split_at_gaps
+from swirl.sources.formats.row_order import RowOrder, name_key, named_runs, split_at_gaps
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
-from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
+from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
@@ -72,7 +72,7 @@ def find_tables(source: Source) -> list[Table]:
     path = source.path
     if not source.is_folder:
         return [Table(path, path.name, "")]
-    files = [file for file in visible_files(path, []) if file.suffix.lower() in TABLE_SUFFIXES]
+    files = [file for file in source.files if file.suffix.lower() in TABLE_SUFFIXES]
     files = [file for file in files if not file.name.startswith(("cache-", "tmp"))]
     names = {file: file.relative_to(path).as_posix() for file in files}
     return [
@@ -181,7 +181,7 @@ def other_files(source: Source, tables: Sequence[Table]) -> list[Skipped]:
     taken = {table.path for table in tables}
     others = [
         file.name
-        for file in visible_files(source.path, [])
+        for file in source.files
         if file not in taken
         and file.suffix.lower() in READERS.keys() | PICTURE_SUFFIXES | VIDEO_SUFFIXES
         and file.stem.lower() not in DOCUMENTATION_STEMS | {"dataset_info", "state", "dataset_dict", "metadata"}
@@ -317,13 +317,12 @@ def row_states(
         yield from order.problems
     step = options.episode_step(None)
     paths = [table.path for table in tables]
-    in_order = order.rows.is_in_order()
     number, done = 0, 0
     state_rows = TEXT_ROWS if layout.kind == "text" else BATCH_ROWS
     columns = ((layout.state, state_rows), (layout.action, TEXT_ROWS), (layout.episode, TEXT_ROWS))
     with ExitStack() as stack:
         states, actions, episodes = (
-            stack.enter_context(CellReader(paths, order.counts, column, in_order, batch_rows)) if column else None
+            stack.enter_context(CellReader(paths, order.counts, column, order.in_order, batch_rows)) if column else None
             for column, batch_rows in columns
         )
         assert states is not None
@@ -333,18 +332,17 @@ def row_states(
             except UnusableError as problem:
                 yield Skipped(f"{source.path.name}: row {order.numbers[rows[0]] + 1}", str(problem))
                 continue
-            for part in split_at_gaps(rows, places, order.width, order.cuts(rows)):
+            where = f"{source.path.name}: {name}"
+            for part in named_runs(name, where, rows, places, order.width, order.cuts(rows)):
                 number += 1
                 if start and number <= start[0]:
                     continue
                 if progress and number % PROGRESS_SEQUENCES == 1:
                     progress(done / max(1, len(order.rows)), f"Reading {name}")
-                where = f"{source.path.name}: {name}"
-                if isinstance(part, str):
-                    yield Skipped(where, part)
+                if isinstance(part, Skipped):
+                    yield part
                 else:
-                    first, inside = part
-                    identity = name if first is None else f"{name}#{first:g}"
+                    identity, inside = part
                     yield from part_items(
                         states, actions, order.numbers[inside], identity, where, layout, tables[0].path.parent, step
                     )
@@ -401,16 +399,26 @@ class OrderedRows:
     problems: list[Skipped]
     restarts: dict[int, int] = field(default_factory=dict)
 
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether the rows of each sequence stand together and in order."""
+        return self.rows.is_in_order()
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """The number of rows up to the end of each table."""
+        return np.cumsum(self.counts)
+
     def cuts(self, rows: np.ndarray) -> np.ndarray | None:
         """After which of a sequence's rows one was left out; None where rows do not stand together."""
-        if not len(self.left_out) or not self.rows.is_in_order():
+        if not len(self.left_out) or not self.in_order:
             return None
         before = np.searchsorted(self.left_out, self.numbers[rows])
         return np.concatenate([before[1:] != before[:-1], [False]])
 
     def name(self, tables: Sequence[Table], row: int, episodes: CellReader | None) -> str:
         """The id of the sequence that begins with a row: what its episode is called, else the table's name."""
-        number = int(np.searchsorted(np.cumsum(self.counts), row, side="right"))
+        number = int(np.searchsorted(self.ends, row, side="right"))
         table = tables[number]
         if episodes is not None:
             return part_label(table, tables) + str(next(episodes.read(np.array([row]))))

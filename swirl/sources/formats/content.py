@@ -6,8 +6,10 @@ import json
 import re
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from swirl.sources.reading import visible_files
 from swirl.sources.text_lines import is_regular
 
 HEAD_BYTES = 4096
@@ -56,6 +58,11 @@ class Source:
 
     path: Path
     suffix: str = ""
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """The visible files in a folder and its subfolders, looked for once, as each format asks for them."""
+        return tuple(visible_files(self.path, []))
 
     @property
     def is_folder(self) -> bool:

@@ -28,7 +28,7 @@ from swirl.sources.formats.still_images import (
     says_animation,
 )
 from swirl.sources.formats.video import ANIMATION_SUFFIXES, VIDEO_SUFFIXES, video_clips
-from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key, visible_files
+from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import Mark, Skipped, UnusableError
 
@@ -62,7 +62,7 @@ def holds_pictures(source: Source) -> bool:
     path = source.path
     if not source.is_folder:
         return source.suffix in PICTURE_SUFFIXES | VIDEO_SUFFIXES | {".zip"}
-    files = list(visible_files(path, []))
+    files = source.files
     seen = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES]
     described = {(file.parent, file.stem) for file in seen}
     texts = [

@@ -24,10 +24,9 @@ from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import Episode, describe_actions, episode_clips
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.row_order import RowOrder, split_at_gaps
+from swirl.sources.formats.row_order import RowOrder, named_runs
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
 from swirl.sources.formats.table import DELIMITERS
-from swirl.sources.reading import visible_files
 from swirl.sources.validation import Mark, Skipped
 
 METADATA_FILES = ("metadata.csv", "metadata.jsonl")
@@ -59,7 +58,7 @@ def is_image_folder(source: Source) -> bool:
 
 def find_tables(source: Source, options: ImportOptions) -> list[MetadataTable]:
     """The tables in a folder and its subfolders that tell sequences of pictures."""
-    files = [file for file in visible_files(source.path, []) if file.name in METADATA_FILES]
+    files = [file for file in source.files if file.name in METADATA_FILES]
     found = [find_table(file, source.path, options) for file in sorted(files)]
     return [table for table in found if table is not None]
 
@@ -122,23 +121,22 @@ def image_folder_clips(
     count = done = 0
     for numbers, places in placed.sequences():
         table, name, _ = kept[numbers[0]]
-        for part in split_at_gaps(numbers, places, width if table.order else None):
+        where = f"{source.path.name}: {name}"
+        for part in named_runs(name, where, numbers, places, width if table.order else None):
             count += 1
             if start and count <= start[0]:
                 continue
             if progress:
                 progress(done / len(kept), f"Reading {name}")
-            where = f"{source.path.name}: {name}"
-            if isinstance(part, str):
-                yield Skipped(where, part)
+            if isinstance(part, Skipped):
+                yield part
             else:
-                first, inside = part
+                identity, inside = part
                 chosen = [kept[row][2] for row in inside]
                 taken = [row.get(table.action) for row in chosen[:-1]] if table.action else []
                 known = (
                     describe_actions(taken) if table.action and all(each not in (None, "") for each in taken) else None
                 )
-                identity = name if first is None else f"{name}#{first:g}"
                 read = partial(row_frames, table.file.parent, chosen)
                 yield from episode_clips(Episode(identity, where, len(chosen), read, known), step)
             yield Mark((count,))

@@ -108,7 +108,8 @@ class Tables:
 
     def __init__(self, dataset: LeRobotDataset) -> None:
         self.dataset = dataset
-        self._file = ""
+        self._file = self._problem = ""
+        """The table that was read last, and why it cannot be used, if it cannot."""
         self._rows: dict[int, dict[int, int]] = {}
         """By episode, the row of each frame."""
         self._values: dict[str, list[Any]] = {}
@@ -165,11 +166,13 @@ class Tables:
 
     def _load(self, name: str) -> None:
         if self._file == name:
+            if self._problem:
+                raise UnusableError(self._problem)
             return
         file = self.dataset.folder / name
         if not file.is_file():
             raise UnusableError(f"lacks its table {name}; copy the dataset again")
-        self._file, self._rows, self._values = name, {}, {}
+        self._file, self._problem, self._rows, self._values = name, "", {}, {}
         try:
             with open_columns(file) as table:
                 names = [n for n in ("action", *self.dataset.texts) if n in table.schema.names]
@@ -186,8 +189,8 @@ class Tables:
                     for n in names:
                         self._values[n] += batch.column(n).to_pylist()
         except UnusableError as problem:
-            self._file = ""
-            raise UnusableError(f"cannot be read: its table {name} {problem}") from problem
+            self._problem = f"cannot be read: its table {name} {problem}"
+            raise UnusableError(self._problem) from problem
         # Of rows that say the same frame the first is taken.
         self._rows = {episode: dict(reversed(rows)) for episode, rows in order.items()}
 
@@ -200,6 +203,9 @@ class Films:
         self._stack = ExitStack()
         self._film: Film | None = None
         self._places: dict[int, FilmPlace] = {}
+        self._rows: dict[str, list[EpisodeRow]] = {}
+        for row in dataset.episodes if camera in dataset.film_cameras else ():
+            self._rows.setdefault(row.films[camera].file, []).append(row)
         self._notes: list[str] = []
 
     def __enter__(self) -> Films:
@@ -240,8 +246,7 @@ class Films:
             film = self._film = Film(name, file, self._stack, self._notes)
         except UnusableError as problem:
             raise UnusableError(f"cannot be read: its film {name} {problem}") from problem
-        rows = [other for other in self.dataset.episodes if other.films[self.camera].file == name]
-        self._places = film_places(rows, self.camera, self.dataset.frame_rate, film.declared)
+        self._places = film_places(self._rows[name], self.camera, self.dataset.frame_rate, film.declared)
         return film
 
 

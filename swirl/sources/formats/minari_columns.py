@@ -17,6 +17,7 @@ from swirl.progress import ProgressCallback
 from swirl.sources.environment_names import Names
 from swirl.sources.formats.array_pictures import LOSSY, array_frames, is_encoded, is_picture_shape
 from swirl.sources.formats.column_files import open_columns
+from swirl.sources.formats.column_pictures import cell_frame
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import Episode, choose_camera, describe_actions, episode_clips, text_episodes
 from swirl.sources.formats.frame_clips import Clip
@@ -28,7 +29,7 @@ from swirl.sources.formats.minari_metadata import (
     names_of_actions,
 )
 from swirl.sources.formats.outline import Outline
-from swirl.sources.formats.still_images import Frame, decode_frame
+from swirl.sources.formats.still_images import Frame
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
 if TYPE_CHECKING:
@@ -209,10 +210,7 @@ def read_frames(
                 data = cell.as_py() or b""
                 if data.startswith(b"\xff\xd8"):
                     notes.append(LOSSY)
-                try:
-                    yield decode_frame(data)
-                except UnusableError as problem:
-                    yield Skipped(f"{where}, frame {at + 1}", str(problem))
+                yield cell_frame(data, Path(), f"{where}, frame {at + 1}")
             at += 1
 
 

@@ -9,6 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from swirl.sources.validation import Skipped
+
 
 class RowOrder:
     """The rows of a table, added in the order of the file: the name of the sequence and the place in it of each.
@@ -112,6 +114,21 @@ def split_at_gaps(
             gap = f"from {places[begin - 1]:g} to {places[begin]:g}"
             yield f"has a gap, {gap}; the sequence is split there"
         yield (places[begin] if begin else None), rows[begin:end]
+
+
+def named_runs(
+    name: str, where: str, rows: np.ndarray, places: np.ndarray, usual: float | None, cuts: np.ndarray | None = None
+) -> Iterator[tuple[str, np.ndarray] | Skipped]:
+    """Yield the runs of `split_at_gaps`, each with its id: `name` for the first, then `NAME#PLACE` by its first place.
+
+    What is left out or missing is reported for `where`.
+    """
+    for part in split_at_gaps(rows, places, usual, cuts):
+        if isinstance(part, str):
+            yield Skipped(where, part)
+        else:
+            first, inside = part
+            yield (name if first is None else f"{name}#{first:g}"), inside
 
 
 def usual_width(keys: np.ndarray, places: np.ndarray) -> float:

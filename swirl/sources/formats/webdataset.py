@@ -29,10 +29,10 @@ from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import Episode, choose_camera, describe_actions, episode_clips, text_episodes
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.row_order import are_steps, split_at_gaps
+from swirl.sources.formats.row_order import are_steps, named_runs
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame, decode_frame
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
-from swirl.sources.reading import DOCUMENTATION_STEMS, natural_sort_key, visible_files
+from swirl.sources.reading import DOCUMENTATION_STEMS, natural_sort_key
 from swirl.sources.text_lines import Meter
 from swirl.sources.validation import LocatedSequence, Mark, Skipped, UnusableError
 
@@ -89,7 +89,7 @@ def find_archives(source: Source) -> list[Path]:
     if not source.is_folder:
         named = source.path.name.lower().endswith(TAR_SUFFIXES)
         return [source.path] if named or source.suffix == ".tar" else []
-    files = [file for file in visible_files(source.path, []) if file.name.lower().endswith(TAR_SUFFIXES)]
+    files = [file for file in source.files if file.name.lower().endswith(TAR_SUFFIXES)]
     return sorted(files, key=lambda file: natural_sort_key(str(file)))
 
 
@@ -253,13 +253,12 @@ def ordered_sequence(name: str, samples: list[Sample], camera: str | None, optio
     order = np.argsort(places, kind="stable")
     order = order[np.isfinite(places[order])]
     width = 1.0 if are_steps(places[order]) else None
-    for part in split_at_gaps(order, places[order], width):
-        if isinstance(part, str):
-            yield Skipped(where, part)
+    for part in named_runs(name, where, order, places[order], width):
+        if isinstance(part, Skipped):
+            yield part
             continue
-        first, rows = part
+        identity, rows = part
         inside = [samples[row] for row in rows]
-        identity = name if first is None else f"{name}#{first:g}"
         yield from state_sequence(identity, inside, camera, options.episode_step(None))
 
 
@@ -332,12 +331,11 @@ def own_sequence(sample: Sample, options: ImportOptions) -> Iterator[Item]:
         fits = actions if actions is not None and len(actions) in (len(pictures), len(pictures) - 1) else None
         names = list(pictures)
         numbers = np.array([float(re.findall(r"\d+", name)[-1]) for name in names])
-        for part in split_at_gaps(np.arange(len(names)), numbers, 1.0):
-            if isinstance(part, str):
-                yield Skipped(sample.where, part)
+        for part in named_runs(sample.key, sample.where, np.arange(len(names)), numbers, 1.0):
+            if isinstance(part, Skipped):
+                yield part
                 continue
-            first, rows = part
-            identity = sample.key if first is None else f"{sample.key}#{first:g}"
+            identity, rows = part
             read = partial(numbered_frames, {names[row]: pictures[names[row]] for row in rows}, sample.where)
             taken = None if fits is None else fits[int(rows[0]) :]
             episode = Episode(identity, sample.where, len(rows), read, taken)
