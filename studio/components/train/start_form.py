@@ -99,7 +99,7 @@ def template() -> str:
 <small class="note" data-part="labels-note">{LABELS_NOTE}</small>{error_line("labels")}</div></div></section>
 <section class="panel"><h2>Main settings</h2>
 <div class="settings three">{"".join(map(setting_field, MAIN_SETTINGS))}</div>
-<h3>Our extensions; with both off, the run follows the paper's method</h3>
+<h3>Our extensions, with more below; with all off, the run follows the paper's method</h3>
 <div class="settings two">{"".join(map(setting_field, EXTENSION_SETTINGS))}</div></section>
 <section class="panel"><details class="others"><summary><h2>All other settings</h2>
 <span class="muted small" data-part="changed"></span></summary>{groups}</details></section>
