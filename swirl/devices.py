@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+CPU = "cpu"
 EVERY_GPU = "cuda"  # the device of a run that a launcher spreads over all GPUs
 CGROUP = Path("/sys/fs/cgroup")
 GPU_QUERY_FIELDS = ("index", "name", "utilization.gpu", "memory.used", "memory.total")
@@ -168,6 +169,12 @@ def visible_gpu_devices() -> tuple[str, ...]:
     return tuple(f"cuda:{index}" for index in known)
 
 
+def usable_cores() -> int:
+    """The CPU cores that this process may use, at least one."""
+    affinity = getattr(os, "sched_getaffinity", None)  # missing on macOS and Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def candidate_devices(wanted: str) -> tuple[str, ...]:
     """The devices that a run with the setting `device=wanted` may train on, best first.
 
@@ -176,7 +183,7 @@ def candidate_devices(wanted: str) -> tuple[str, ...]:
     if wanted in ("auto", "cuda") and visible_gpu_devices():
         return visible_gpu_devices()
     apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    return ("mps",) if apple and wanted in ("auto", "mps") else ("cpu",)
+    return ("mps",) if apple and wanted in ("auto", "mps") else (CPU,)
 
 
 def restrict_to_gpu(slot: str | None) -> None:

@@ -58,6 +58,12 @@ class Settings:
         "model is not small, else float32.",
         choices=("auto", "float32", "bfloat16", "4bit"),
     )
+    cores: int | None = setting(
+        None,
+        "CPU cores that the run takes, one thread each; other runs may train on the rest. none: the whole CPU.",
+        low=1,
+        high=1024,
+    )
     iterations: int = setting(2, "Rounds of one forward and one inverse phase each.", low=0, high=100)
     steps_per_phase: int = setting(60, "Optimiser steps per phase.", low=0, high=1_000_000, per_phase=True)
     batch_size: int = setting(16, "Prompts (transitions) per step.", low=1, high=65536, per_phase=True)
@@ -157,12 +163,26 @@ class Settings:
         high=1000.0,
         per_phase=True,
     )
+    stop_when_harmful: bool = setting(False, "TEMPORARY")
     share_weights: bool = setting(False, "One adapter serves both models, as in the paper's shared variant.")
     lora_rank: int = setting(16, "Rank of the LoRA adapters, if the model has none yet.", low=1, high=4096)
     warm_up_epochs: int = setting(5, "Epochs over the labels in the warm-up.", low=0, high=10_000)
     warm_up_learning_rate: float = setting(2e-5, "Learning rate in the warm-up.", low=0.0, high=1.0)
     warm_up_batch_size: int = setting(16, "Transitions per warm-up step.", low=1, high=65536)
     held_out: int = setting(200, "Held-out transitions scored after each phase, at most.", low=1, high=1_000_000)
+    test_at_end: int = setting(
+        0,
+        "Transitions of the test part on which the best and the last checkpoint are evaluated when the run ends, at "
+        "most; 0 evaluates none.",
+        low=0,
+        high=1_000_000,
+    )
+    best_of: int = setting(
+        1,
+        "Next states drawn for each transition of that evaluation, of which the IDM chooses one; 1 draws none.",
+        low=1,
+        high=1024,
+    )
     save_every: int = setting(10, "Steps between the saves from which a run can resume.", low=1, high=1_000_000)
     report_to: str = setting(
         "none",

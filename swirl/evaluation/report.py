@@ -194,39 +194,62 @@ def align_true_actions(transitions: Sequence[Transition], actions: dict[str, lis
     return [actions[t.step] for t, actions in zip(transitions, known, strict=True)]
 
 
+def held_out_values(
+    model: EvaluatedModel,
+    transitions: Sequence[Transition],
+    true_actions: Sequence[str] | None,
+    progress: ProgressCallback | None = None,
+    *,
+    measures: Sequence[str] = HELD_OUT_MEASURES,
+    best_of: int = 1,
+    seed: int = 0,
+    watch: Callable[[], None] | None = None,
+) -> dict[str, list[float | None]]:
+    """The few figures that tell checkpoints apart, each with one value per transition, with greedy decoding.
+
+    Always: `cycle/exact_match`, `forward/log_prob` (nats per token; under the true action where known, else the
+    inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`.
+    `measures` names those of a predicted state that are taken where the states have them. With `best_of` above 1 the
+    figures of the best of that many draws are added (`best_of_metrics`). `watch` is called before each pass of the
+    model; an exception from it ends the measurement.
+    """
+    answers = ModelAnswers(model, seed, progress, expected={}, watch=watch)
+    answers.remember_observed(transitions, true_actions)
+    rows = EvaluatedRows(list(transitions), true_actions, answers)
+    follow_ups, _ = answers.count_follow_ups(transitions, true_actions)
+    known = true_actions is not None
+    drawn = best_of * (1 + known) * len(transitions) if best_of > 1 else 0
+    answers.expect({"states": len(transitions) * known + follow_ups + drawn, "actions": len(transitions)})
+    values: dict[str, list[float | None]] = {}
+    with limit_prediction_length(model, rows.next_states), watch_passes(model, answers.before_pass):
+        prefetch_predictions(rows)
+        values["forward/log_prob"] = forward.log_prob(rows)
+        taken = {name: rows.measures[name] for name in measures if name in rows.measures}
+        predictions = {
+            "cycle": cycle.predicted_keys(rows),
+            "copy": copy_baseline.predicted_keys(rows),
+            "forward": forward.predicted_keys(rows),
+        }
+        values |= best_of_metrics.score_best_of_n(rows, best_of)
+    for group, predicted in predictions.items():
+        if predicted is not None:
+            compared = forward.compare_states(predicted, rows.next_keys, taken)
+            values |= {f"{group}/{name}": column for name, column in compared.items()}
+    if true_actions is not None:
+        pairs = zip(rows.inferred_actions, true_actions, strict=True)
+        values["inverse/exact_match"] = [float(same_words(ours, theirs)) for ours, theirs in pairs]
+    return values
+
+
 def held_out_scores(
     model: EvaluatedModel,
     transitions: Sequence[Transition],
     true_actions: Sequence[str] | None,
     progress: ProgressCallback | None = None,
 ) -> dict[str, float]:
-    """The few scores computed after every training phase: means over the transitions, with greedy decoding.
+    """The few scores computed after every training phase: the means of `held_out_values` over the transitions.
 
-    Always: `cycle/exact_match`, `forward/log_prob` (nats per token; under the true action where known, else the
-    inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`. For
-    pictures, each exact match of states comes with a `psnr` (dB).
+    For pictures, each exact match of states comes with a `psnr` (dB).
     """
-    answers = ModelAnswers(model, progress=progress, expected={})
-    answers.remember_observed(transitions, true_actions)
-    rows = EvaluatedRows(list(transitions), true_actions, answers)
-    follow_ups, _ = answers.count_follow_ups(transitions, true_actions)
-    predictions = len(transitions) * (true_actions is not None) + follow_ups
-    answers.expect({"states": predictions, "actions": len(transitions)})
-    scores: dict[str, list[float]] = {}
-    with limit_prediction_length(model, rows.next_states), watch_passes(model, answers.before_pass):
-        prefetch_predictions(rows)
-        scores["forward/log_prob"] = forward.log_prob(rows)
-        measures = {name: rows.measures[name] for name in HELD_OUT_MEASURES if name in rows.measures}
-        predictions = {
-            "cycle": cycle.predicted_keys(rows),
-            "copy": copy_baseline.predicted_keys(rows),
-            "forward": forward.predicted_keys(rows),
-        }
-    for group, predicted in predictions.items():
-        if predicted is not None:
-            compared = forward.compare_states(predicted, rows.next_keys, measures)
-            scores |= {f"{group}/{name}": values for name, values in compared.items()}
-    if true_actions is not None:
-        pairs = zip(rows.inferred_actions, true_actions, strict=True)
-        scores["inverse/exact_match"] = [same_words(ours, theirs) for ours, theirs in pairs]
-    return {name: float(np.mean(values)) for name, values in scores.items()}
+    values = held_out_values(model, transitions, true_actions, progress)
+    return {name: float(np.mean(column)) for name, column in values.items()}

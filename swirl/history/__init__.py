@@ -17,6 +17,7 @@ from swirl.history.checkpoint_comparisons import (
 from swirl.history.collection_registry import CollectionRegistry
 from swirl.history.curves import Curves
 from swirl.history.evaluations import Evaluations
+from swirl.history.experiments import ExperimentRecord, Experiments
 from swirl.history.hand_labels import HandLabels
 from swirl.history.judge_answers import Judgements
 from swirl.history.queue_order import QueueOrder
@@ -49,6 +50,7 @@ __all__ = [
     "UNFINISHED_STATUSES",
     "Checkpoint",
     "Evaluation",
+    "ExperimentRecord",
     "HandLabel",
     "History",
     "ImportOrigin",
@@ -75,6 +77,7 @@ class History(
     RunTransfer,
     Evaluations,
     Comparisons,
+    Experiments,
     HandLabels,
     Judgements,
     StepBenchmarks,

@@ -329,6 +329,30 @@ def advised_changes(db: Database) -> None:
         db.execute("UPDATE runs SET advised_changes = ? WHERE id = ?", [json.dumps(changes), run_id])
 
 
+@MIGRATIONS()
+def experiments(db: Database) -> None:
+    """Experiments: their plans, the process that carries one out, and which run belongs to which cell of the grid."""
+    db.executescript("""
+        CREATE TABLE experiments (
+            name TEXT PRIMARY KEY,
+            "plan" TEXT NOT NULL,
+            pid INTEGER,
+            pid_started REAL,
+            activity TEXT,
+            error TEXT,
+            created TEXT NOT NULL,
+            finished TEXT
+        ) WITHOUT ROWID;
+        CREATE TABLE experiment_runs (
+            experiment TEXT NOT NULL REFERENCES experiments (name) ON DELETE CASCADE,
+            cell TEXT NOT NULL,
+            run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+            PRIMARY KEY (experiment, cell)
+        ) WITHOUT ROWID;
+        CREATE INDEX experiment_runs_run ON experiment_runs (run);
+    """)
+
+
 def number_or_text(value: str) -> float | str:
     """A value from a sentence as a number if it is one."""
     for kind in (int, float):

@@ -126,10 +126,11 @@ class ThreadTuner:
     """Keeps the number of threads that one model computes with suitable. Call it from the thread that computes.
 
     `count` is that number, None on a GPU. A small model gets one thread for inference; its training is measured. While
-    others keep cores busy, fewer threads compute than were measured, at once: each layer of the model looks.
+    others keep cores busy, fewer threads compute than were measured, at once: each layer of the model looks. With
+    `cores`, the number is fixed to that and nothing is measured.
     """
 
-    def __init__(self, model: Any, *, training: bool = False) -> None:
+    def __init__(self, model: Any, *, training: bool = False, cores: int | None = None) -> None:
         self._model = weakref.ref(model)
         self.count: int | None = None
         self._is_measured = self._is_measuring = False
@@ -140,6 +141,9 @@ class ThreadTuner:
             return
         self.count = self._measured_count = DEFAULT_THREAD_COUNT
         if os.environ.get(FIXED_BY):
+            return
+        if cores is not None:
+            self.count = self._measured_count = min(cores, DEFAULT_THREAD_COUNT)
             return
         if getattr(model, "is_small", False) and not training:
             self.count = 1

@@ -20,7 +20,7 @@ from pathlib import Path
 from swirl import devices, processes
 from swirl.errors import SwirlError
 from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History, Status
-from swirl.runs import scheduler
+from swirl.runs import distributed, scheduler
 from swirl.runs.archive.deletion import delete_run
 from swirl.runs.scheduler import is_alive, run_folder
 from swirl.settings import Settings
@@ -176,11 +176,18 @@ def _train(home: Path, run_id: str) -> tuple[Status, SwirlError | None]:
         return "failed", SwirlError(why)
     with _logging_to(handler):
         try:
-            devices.restrict_to_gpu(History(home).run(run_id).device)
+            run = History(home).run(run_id)
+            settings = Settings.from_dict(run.settings)
+            devices.restrict_to_gpu(run.device)
             from swirl.evaluation.selection_scores import SelectionScorer
+            from swirl.runs.final_evaluation import evaluate_at_end
             from swirl.training.loop import train
 
-            return train(home, run_id, SelectionScorer), None
+            status = train(home, run_id, SelectionScorer)
+            # Of several ranks, the first evaluates; the others have ended their part.
+            if status == "finished" and settings.test_at_end and distributed.rank() == 0:
+                status = "finished" if evaluate_at_end(home, run_id, settings) else "stopped"
+            return status, None
         except SwirlError as error:
             log.error("%s", error)
             return "failed", error

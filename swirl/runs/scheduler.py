@@ -1,9 +1,10 @@
 """The queue of a home: which runs train, which wait and in which order, and which have lost their process.
 
-Each device, every GPU and the CPU, trains one run at a time. A waiting run has the status `queued`. Without a pid it
-will get a process of its own; with one, that process (a terminal with `swirl train`) waits to train it. All functions
-but `locked_history`, `is_alive` and `run_folder` must be called inside `locked_history`, so that two processes never
-start runs at the same time.
+Each GPU trains one run at a time. So does the CPU, unless runs take only some of its cores (setting `cores`): then as
+many train side by side as there are cores for. A waiting run has the status `queued`. Without a pid it will get a
+process of its own; with one, that process (a terminal with `swirl train`) waits to train it. All functions but
+`locked_history`, `is_alive` and `run_folder` must be called inside `locked_history`, so that two processes never start
+runs at the same time.
 """
 
 from __future__ import annotations
@@ -74,15 +75,29 @@ def launch_next(history: History, home: Path) -> None:
 
     A run overtakes an earlier one only on a device that the earlier run does not wait for.
     """
-    occupied = {slot for run in history.training_runs() for slot in occupied_devices(run)}
+    training = history.training_runs()
+    occupied = {slot for run in training for slot in occupied_devices(run)}
+    free_cores = devices.usable_cores() - sum(cores_of(run) for run in training if devices.CPU in occupied_devices(run))
+    if free_cores > 0:
+        occupied.discard(devices.CPU)
     for run in history.queued_runs():
         candidates = devices.candidate_devices(str(run.settings.get("device") or "auto"))
         free = [slot for slot in candidates if slot not in occupied]
+        if devices.CPU in free and cores_of(run) > free_cores:
+            free.remove(devices.CPU)
         spread = run.device == devices.EVERY_GPU and len(candidates) > 1
         if not free or (spread and len(free) < len(candidates)):
             occupied.update(candidates)
         elif start_training(history, home, run, devices.EVERY_GPU if spread else free[0]):
-            occupied.update(free if spread else free[:1])
+            if free[0] == devices.CPU:
+                free_cores -= cores_of(run)
+            if free[0] != devices.CPU or free_cores <= 0:
+                occupied.update(free if spread else free[:1])
+
+
+def cores_of(run: Run) -> int:
+    """The CPU cores that a run takes if it trains on the CPU: those of its setting `cores`, else all."""
+    return min(int(run.settings.get("cores") or devices.usable_cores()), devices.usable_cores())
 
 
 def occupied_devices(run: Run) -> tuple[str, ...]:

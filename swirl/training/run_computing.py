@@ -37,7 +37,7 @@ class RunComputing:
         self, history: History, run_id: str, world: WorldModel, settings: Settings, *, is_main_process: bool = True
     ) -> None:
         self.history, self.run_id, self.is_main_process = history, run_id, is_main_process
-        self.tuner = ThreadTuner(world, training=True)
+        self.tuner = ThreadTuner(world, training=True, cores=settings.cores)
         self.precision = "4bit" if settings.precision == "4bit" else world.describe()["precision"]
         self._recorded_count: int | None = None
         self._recorded_at = 0.0

@@ -1,0 +1,121 @@
+"""The experiments that come with the program."""
+
+from __future__ import annotations
+
+from swirl.errors import UsageError
+from swirl.experiments.grid import WARM_UP, OwnMethod, Plan, Problem
+
+HOUSEHOLD_METHODS = {
+    "sft": {"forward.learning_rate": 1e-3},
+    "sft-merged": {"forward.learning_rate": 1e-3},
+    "bootstrap": {"forward.learning_rate": 2e-3},
+    "supervised": {"forward.learning_rate": 1e-3},
+    "phase-one": {"forward.learning_rate": 4e-4},
+    "paper": {"forward.learning_rate": 4e-4},
+    "shared": {"forward.learning_rate": 4e-4},
+    "observed-in-group": {"forward.learning_rate": 4e-4},
+    "observed-reward": {"forward.learning_rate": 4e-4},
+    "drift-penalty": {"forward.learning_rate": 4e-4},
+}
+"""Each method's own learning rate on Household, chosen on the selection part (docs/lab-notes.md)."""
+
+REGIMES = ("clean", "ambiguous", "noisy", "weak-critic")
+
+BASELINES = ("sft", "sft-merged", "bootstrap", "supervised")
+LOOPS = ("phase-one", "paper", "shared", "observed-in-group", "observed-reward", "drift-penalty")
+
+EQUAL_COMPUTE = OwnMethod("sft-equal-compute", "SFT, equal compute", "sft", steps_times=5)
+"""Imitation for about as long as the loop takes; a step of it costs a fifth."""
+
+
+def household(regime: str, sequences: int = 1500) -> Problem:
+    """Household in one of its regimes."""
+    return Problem(
+        f"household-{regime}",
+        "tiny-household",
+        world="household",
+        regime=regime,
+        sequences=sequences,
+        method_settings={**HOUSEHOLD_METHODS, EQUAL_COMPUTE.name: HOUSEHOLD_METHODS["sft"]},
+    )
+
+
+def blocks(regime: str, sequences: int = 1500) -> Problem:
+    """Blocks in one of its regimes; one learning rate serves all methods there, as its schedule ends at zero."""
+    return Problem(f"blocks-{regime}", "tiny-blocks", world="blocks", regime=regime, sequences=sequences)
+
+
+EXPERIMENTS = {
+    plan.name: plan
+    for plan in (
+        Plan(
+            name="regimes",
+            title="Methods in four regimes of two worlds",
+            question="Where does mutual reinforcement learning help, where does imitation, and by how much?",
+            problems=(*(household(regime) for regime in REGIMES), *(blocks(regime) for regime in REGIMES)),
+            methods=(WARM_UP, "best-of-n", *BASELINES, EQUAL_COMPUTE.name, *LOOPS, "anchor", "anchor-drift"),
+            own_methods=(EQUAL_COMPUTE,),
+            default_method="anchor",
+        ),
+        Plan(
+            name="quick",
+            title="A few methods on Household, in ten minutes",
+            question="Does the loop beat its warm-up and imitation? One small world, few steps, two seeds.",
+            problems=(household("clean", sequences=300),),
+            methods=(WARM_UP, "best-of-n", "sft", "paper", "anchor"),
+            seeds=(0, 1),
+            settings={"iterations": 1},
+            test_at_end=160,
+            default_method="anchor",
+        ),
+        Plan(
+            name="data-growth",
+            title="More data: the loop against imitation",
+            question="Does the loop gain on imitation as the unlabelled data grow, as in the paper?",
+            problems=(household("clean", sequences=2500), blocks("clean", sequences=2500)),
+            methods=(WARM_UP, "sft", "sft-merged", "paper", "anchor"),
+            sizes=(800, 1600, 3200, 6400),
+            settings={"iterations": 1},
+            default_method="anchor",
+        ),
+        Plan(
+            name="group-size",
+            title="Group sizes",
+            question="Does the number of rollouts per prompt matter, at equal prompts?",
+            problems=(household("clean"),),
+            methods=(WARM_UP, "group-2", "group-4", "group-8", "group-16"),
+            own_methods=tuple(
+                OwnMethod(
+                    f"group-{size}",
+                    f"SWIRL, G = {size}",
+                    "paper",
+                    settings={"group_size": size, "forward.learning_rate": 4e-4},
+                )
+                for size in (2, 4, 8, 16)
+            ),
+        ),
+        Plan(
+            name="pretrained",
+            title="A pretrained language model on real environments",
+            question="Does the loop help SmolLM2-135M on ScienceWorld and TextWorldExpress?",
+            problems=tuple(
+                Problem(world, "smollm2-135m", world=world, sequences=60, settings={"cores": 1})
+                for world in ("scienceworld", "textworld-express")
+            ),
+            methods=(WARM_UP, "best-of-n", "sft", "paper", "anchor"),
+            seeds=(0, 1),
+            test_at_end=100,
+            default_method="anchor",
+        ),
+    )
+}
+"""By name."""
+
+
+def get_experiment(name: str) -> Plan:
+    """The experiment with this name. Raises UsageError that lists the names if there is none."""
+    if name not in EXPERIMENTS:
+        raise UsageError(
+            f"There is no experiment {name!r}; the experiments are: {', '.join(EXPERIMENTS)}; or give a TOML file."
+        )
+    return EXPERIMENTS[name]

@@ -1,0 +1,182 @@
+"""The plan of an experiment: a grid of problems, methods, sizes and seeds, each cell of which is one run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from swirl.errors import UsageError
+from swirl.methods import METHODS, Method
+
+DEFAULT_SIZE = 0
+"""The size that keeps the number of steps of the problem's preset."""
+
+WARM_UP = "warm-up"
+"""The method whose figures are the start of all others."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learnt: a world in one of its regimes, or a collection of the user's own.
+
+    A world is recorded (`sequences` of `length` actions) and its model made by the recipe of the regime where there is
+    one. Otherwise each seed's model is the result of its warm-up run on `labels`. `settings` are changes to the
+    `preset`, for all methods; `method_settings` are changes for some methods, by name.
+    """
+
+    name: str
+    preset: str
+    world: str | None = None
+    regime: str | None = None
+    data: str | None = None
+    labels: str | None = None
+    model: str | None = None
+    sequences: int = 1500
+    length: int = 8
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    method_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """The problem in words, such as `household, noisy`."""
+        return f"{self.world}, {self.regime}" if self.world and self.regime else self.world or self.data or self.name
+
+
+@dataclass(frozen=True)
+class OwnMethod:
+    """A method that an experiment defines: another one with changed settings, and `steps_times` as many steps."""
+
+    name: str
+    title: str
+    based_on: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    steps_times: float = 1.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the grid; `size` is the number of transitions of each forward phase, or DEFAULT_SIZE."""
+
+    problem: str
+    size: int
+    method: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The cell as stored: `problem/size/method/seed`."""
+        return f"{self.problem}/{self.size}/{self.method}/{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment: its grid is `problems` × `sizes` × `methods` × `seeds`.
+
+    `test_at_end` is the number of test transitions on which each run is evaluated, `default_method` the method that
+    the report compares with the others, `question` what the experiment is to answer, in one sentence.
+    """
+
+    name: str
+    title: str
+    question: str
+    problems: tuple[Problem, ...]
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    sizes: tuple[int, ...] = (DEFAULT_SIZE,)
+    own_methods: tuple[OwnMethod, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    test_at_end: int = 400
+    default_method: str | None = None
+
+    def method(self, name: str) -> Method:
+        """The method of that name, the experiment's own or one of METHODS, with all its changes."""
+        own = next((own for own in self.own_methods if own.name == name), None)
+        if own is None:
+            return METHODS[name]
+        base = METHODS[own.based_on]
+        return dataclasses.replace(base, name=own.name, title=own.title, changes={**base.changes, **own.settings})
+
+    def steps_times(self, name: str) -> float:
+        """By how much a method multiplies the number of steps."""
+        return next((own.steps_times for own in self.own_methods if own.name == name), 1.0)
+
+    def problem(self, name: str) -> Problem:
+        """The problem of that name."""
+        return next(problem for problem in self.problems if problem.name == name)
+
+    def cells(self) -> Iterator[Cell]:
+        """All cells; those that others start from come first, then seed by seed, so that early figures are even."""
+        for problem in self.problems:
+            if self.needs_warm_up_run(problem) or WARM_UP in self.methods:
+                for seed in self.seeds_of(problem, WARM_UP):
+                    yield Cell(problem.name, DEFAULT_SIZE, WARM_UP, seed)
+        for seed in self.seeds:
+            for size in self.sizes:
+                for problem in self.problems:
+                    for method in self.methods:
+                        if method == WARM_UP or seed not in self.seeds_of(problem, method):
+                            continue
+                        if size != self.sizes[0] and not self.is_trained(method):
+                            continue
+                        yield Cell(problem.name, size if self.is_trained(method) else DEFAULT_SIZE, method, seed)
+
+    def seeds_of(self, problem: Problem, method: str) -> tuple[int, ...]:
+        """The seeds of a method: a start that is given is the same for all of them."""
+        return self.seeds[:1] if method == WARM_UP and not self.needs_warm_up_run(problem) else self.seeds
+
+    def is_trained(self, method: str) -> bool:
+        """Whether a method has training steps, so that it depends on the size."""
+        return self.method(method).changes.get("iterations") != 0
+
+    @staticmethod
+    def needs_warm_up_run(problem: Problem) -> bool:
+        """Whether the problem's model has to be warmed up on labels first, in a run per seed."""
+        return problem.regime is None and problem.model is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON; `from_dict` reads it back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """The plan from its JSON, as stored; keys of other versions are left out."""
+        known = select_fields(cls, values)
+        known["problems"] = tuple(Problem(**select_fields(Problem, row)) for row in values["problems"])
+        known["own_methods"] = tuple(
+            OwnMethod(**select_fields(OwnMethod, row)) for row in values.get("own_methods", ())
+        )
+        for name in ("methods", "seeds", "sizes"):
+            if name in known:
+                known[name] = tuple(known[name])
+        return cls(**known)
+
+
+def select_fields(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of `values` that a dataclass has fields for."""
+    names = {f.name for f in dataclasses.fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def check_plan(plan: Plan) -> None:
+    """Raises UsageError in one sentence if the plan cannot be carried out: an unknown method, an empty axis, …"""
+    for axis in ("problems", "methods", "seeds", "sizes"):
+        if not getattr(plan, axis):
+            raise UsageError(f"The experiment {plan.name} has no {axis}; give at least one.")
+    names = [problem.name for problem in plan.problems]
+    for values, what in ((names, "problem"), (plan.methods, "method"), (plan.seeds, "seed"), (plan.sizes, "size")):
+        repeated = next((value for value in values if list(values).count(value) > 1), None)
+        if repeated is not None:
+            raise UsageError(f"The experiment {plan.name} has the {what} {repeated!r} twice; remove one.")
+    known = {*METHODS, *(own.name for own in plan.own_methods)}
+    for method in (*plan.methods, *(own.based_on for own in plan.own_methods)):
+        if method not in known:
+            raise UsageError(f"There is no method {method!r}; the methods are: {', '.join(sorted(known))}.")
+    if plan.default_method is not None and plan.default_method not in plan.methods:
+        raise UsageError(f"default_method={plan.default_method!r} is not one of the methods of {plan.name}; add it.")
+    for name in (*names, *plan.methods):
+        if "/" in name:
+            raise UsageError(f"The name {name!r} has a slash; use letters, digits and dashes.")
+    for problem in plan.problems:
+        if not problem.world and not problem.data:
+            raise UsageError(f"The problem {problem.name!r} names neither a world nor data; give one of them.")

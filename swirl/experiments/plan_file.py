@@ -1,0 +1,129 @@
+"""Reads an experiment of the user's own from a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from swirl.errors import UsageError
+from swirl.experiments.grid import OwnMethod, Plan, Problem, check_plan
+from swirl.presets import get_preset
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a file; its name is that of the file unless it gives one.
+
+    Raises UsageError in one sentence that names the file, the place in it and what is allowed.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"The experiment file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The experiment file {path} is not UTF-8 text (byte {error.start}).") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The experiment file {path} is not TOML: {error}.") from error
+    values.setdefault("name", path.stem)
+    values.setdefault("title", values["name"])
+    values.setdefault("question", "")
+    try:
+        plan = parse_plan(values, path.resolve().parent)
+        check_plan(plan)
+        check_settings(plan)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return plan
+
+
+def parse_plan(values: dict[str, Any], folder: Path) -> Plan:
+    """The plan of a parsed file; paths in it are relative to `folder`."""
+    if not isinstance(values["name"], str) or not NAME.fullmatch(values["name"]):
+        raise UsageError(f"name={values['name']!r} must be lower-case letters, digits and dashes.")
+    problems = require_tables(values, "problems")
+    methods = require_tables(values, "own_methods", optional=True)
+    rest = {key: value for key, value in values.items() if key not in ("problems", "own_methods")}
+    fields = checked_fields(Plan, rest, "the experiment")
+    for name, kind in (("methods", str), ("seeds", int), ("sizes", int)):
+        if name in fields:
+            fields[name] = require_list(name, fields[name], kind)
+    if "methods" not in fields:
+        raise UsageError("it has no methods; give a list such as methods = ['warm-up', 'sft', 'paper'].")
+    return Plan(
+        problems=tuple(parse_problem(row, number, folder) for number, row in enumerate(problems, start=1)),
+        own_methods=tuple(
+            OwnMethod(**checked_fields(OwnMethod, row, f"own_methods {number}"))
+            for number, row in enumerate(methods, start=1)
+        ),
+        **fields,
+    )
+
+
+def parse_problem(row: dict[str, Any], number: int, folder: Path) -> Problem:
+    """A problem; its name is that of its world and regime, or its data, unless it gives one."""
+    fields = checked_fields(Problem, row, f"problems {number}")
+    parts = [fields.get("world"), fields.get("regime")] if fields.get("world") else [fields.get("data")]
+    fields.setdefault("name", "-".join(part for part in parts if part) or f"problem-{number}")
+    if "preset" not in fields:
+        raise UsageError(f"problems {number} ({fields['name']}) has no preset; name one, such as tiny-household.")
+    if fields.get("labels"):
+        fields["labels"] = str((folder / Path(fields["labels"]).expanduser()).resolve())
+    return Problem(**fields)
+
+
+def checked_fields(kind: type, row: dict[str, Any], where: str) -> dict[str, Any]:
+    """The entries of a table, which must be fields of a dataclass and of its types."""
+    names = {f.name: f for f in dataclasses.fields(kind)}
+    hints = get_type_hints(kind)
+    for key, value in row.items():
+        if key not in names:
+            raise UsageError(f"{where} has the unknown key {key!r}; it takes: {', '.join(names)}.")
+        hint = str(hints[key])
+        if isinstance(value, bool) or (hint in ("<class 'str'>", "str | None") and not isinstance(value, str)):
+            raise UsageError(f"{where} has {key}={value!r}; it takes text.")
+        if hint == "<class 'int'>" and not isinstance(value, int):
+            raise UsageError(f"{where} has {key}={value!r}; it takes a whole number.")
+        if "Mapping" in hint and not isinstance(value, dict):
+            raise UsageError(f"{where} has {key}={value!r}; it takes a table of settings.")
+    required = [
+        n
+        for n, f in names.items()
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING and kind is OwnMethod
+    ]
+    missing = [name for name in required if name not in row]
+    if missing:
+        raise UsageError(f"{where} has no {missing[0]}; give it.")
+    return dict(row)
+
+
+def require_tables(values: dict[str, Any], name: str, *, optional: bool = False) -> list[dict[str, Any]]:
+    """A list of tables. Raises UsageError if it is something else, or missing without being optional."""
+    tables = values.get(name, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{name} must be tables, each begun with [[{name}]].")
+    if not tables and not optional:
+        raise UsageError(f"it has no {name}; begin one with [[{name}]].")
+    return tables
+
+
+def require_list(name: str, value: Any, kind: type) -> tuple[Any, ...]:
+    """A list of texts or of whole numbers from 0."""
+    if not isinstance(value, list) or not all(isinstance(v, kind) and not isinstance(v, bool) for v in value):
+        raise UsageError(f"{name}={value!r} must be a list of {'texts' if kind is str else 'whole numbers'}.")
+    if kind is int and any(v < 0 for v in value):
+        raise UsageError(f"{name}={value!r} must not hold a number below 0.")
+    return tuple(value)
+
+
+def check_settings(plan: Plan) -> None:
+    """Raises UsageError for a setting that does not exist or is out of range, before anything is made."""
+    for problem in plan.problems:
+        settings = get_preset(problem.preset).settings.replace(dict(plan.settings)).replace(dict(problem.settings))
+        for changes in problem.method_settings.values():
+            settings.replace(dict(changes))
+        for method in plan.methods:
+            settings.replace(dict(plan.method(method).changes))

@@ -1,0 +1,147 @@
+"""Writes an experiment's results as a page of Markdown tables with a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan, Problem
+from swirl.experiments.plot import draw_intervals
+from swirl.experiments.results import (
+    HEADLINE,
+    Row,
+    SeedEstimate,
+    collect_rows,
+    estimate_row,
+    finished_runs,
+    paired_difference,
+    start_row,
+)
+from swirl.history import History
+
+IMITATION = "sft"
+"""The baseline that every other method is compared with, beside the start."""
+
+SHOWN = {
+    "forward/token_accuracy": "token accuracy",
+    "forward/psnr": "PSNR, dB",
+    "inverse/exact_match": "inverse",
+    "cycle/exact_match": "cycle",
+    "forward/log_prob": "log P(y), nats a token",
+}
+"""The metrics of a table beside the headline, and the heads of their columns."""
+
+
+def write_report(home: Path, plan: Plan, folder: Path) -> Path:
+    """Write `NAME.md` and `NAME.svg` into the folder; returns the page's path. Raises OSError if that fails."""
+    rows = collect_rows(home, plan)
+    folder.mkdir(parents=True, exist_ok=True)
+    plot = folder / f"{plan.name}.svg"
+    plot.write_text(draw_intervals(plan, rows), encoding="utf-8")
+    page = folder / f"{plan.name}.md"
+    page.write_text(report_text(home, plan, rows, plot.name), encoding="utf-8")
+    return page
+
+
+def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
+    """The page's text."""
+    cells = list(plan.cells())
+    done = finished_runs(History(home), plan)
+    finished = sum(cell.key in done for cell in cells)
+    lines = [
+        f"# {plan.title}",
+        "",
+        plan.question,
+        "",
+        f"{finished} of {len(cells)} runs are finished; seeds {', '.join(map(str, plan.seeds))}. Repeat it with:",
+        "",
+        "```",
+        f"swirl experiment {plan.name}",
+        "```",
+        "",
+        "Each figure is a mean over seeds on transitions of the test part, with its 95 % interval from drawing sequences "
+        "and seeds. The checkpoint of a run is the one that is best on the selection part; *last* is its last one. "
+        "Differences are paired by transition and seed; those in bold have an interval off zero. *Seconds* is the "
+        "median time of all optimiser steps on one core, beside the other runs of the experiment.",
+        "",
+        f"![Forward exact match of each method, with 95 % intervals]({plot})",
+        "",
+    ]
+    for problem in plan.problems:
+        for size in plan.sizes:
+            lines += problem_section(plan, rows, problem, size)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int) -> list[str]:
+    """The heading and table of one problem at one size; empty while none of its runs is finished."""
+    chosen = [row for row in rows if row.problem == problem.name and row.size in (size, DEFAULT_SIZE)]
+    if not chosen:
+        return []
+    start = start_row(rows, problem.name)
+    imitation = next((row for row in chosen if row.method == IMITATION), None)
+    names = [name for name in SHOWN if any(estimate_row(row, plan.method(row.method), name) for row in chosen)]
+    heads = ["method", "forward exact match", "± seeds", "last", "over the warm-up", "over SFT"]
+    heads += [*(SHOWN[name] for name in names), "seconds"]
+    title = problem.describe()[0].upper() + problem.describe()[1:]
+    lines = [f"## {title}" + (f", {size} transitions a phase" if size != DEFAULT_SIZE else ""), ""]
+    test = len(chosen[0].results[0].chosen["places"])
+    copying = estimate_row(chosen[0], plan.method(chosen[0].method), "copy/exact_match")
+    if copying:
+        lines += [f"{test} test transitions; copying the state has {copying.estimate.value:.3f}.", ""]
+    lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for row in chosen:
+        method = plan.method(row.method)
+        value = estimate_row(row, method)
+        cells = [
+            f"{method.title}" + (" (default)" if row.method == plan.default_method else ""),
+            format_estimate(value),
+            format_deviation(value),
+            format_value(estimate_row(row, method, last=True)),
+            difference_cell(plan, row, start),
+            difference_cell(plan, row, imitation),
+            *(format_value(estimate_row(row, method, name)) for name in names),
+            f"{row.training_seconds():.0f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def difference_cell(plan: Plan, row: Row, other: Row | None) -> str:
+    """The paired difference to another row with its interval, bold if that is off zero."""
+    if other is None or other.method == row.method:
+        return "–"
+    found = paired_difference(row, plan.method(row.method), other, plan.method(other.method), HEADLINE)
+    if found is None:
+        return "–"
+    e = found.estimate
+    text = f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+    return f"**{text}**" if e.low > 0 or e.high < 0 else text
+
+
+def format_estimate(found: SeedEstimate | None) -> str:
+    """A value with its interval."""
+    return f"{found.estimate.value:.3f} [{found.estimate.low:.3f}, {found.estimate.high:.3f}]" if found else "–"
+
+
+def format_deviation(found: SeedEstimate | None) -> str:
+    """The standard deviation over seeds and their number; a dash for one seed."""
+    return f"{found.deviation:.3f} ({found.seeds})" if found and found.seeds > 1 else "–"
+
+
+def format_value(found: SeedEstimate | None) -> str:
+    """A value alone; pictures' decibels with one decimal are as exact as they need to be."""
+    if found is None:
+        return "–"
+    return f"{found.estimate.value:.1f}" if abs(found.estimate.value) >= 10 else f"{found.estimate.value:.3f}"
+
+
+def best_method(plan: Plan, rows: Sequence[Row], problem: str) -> str | None:
+    """The method without true labels whose mean of HEADLINE is highest on a problem; None without finished runs."""
+    values = {}
+    for row in rows:
+        if row.problem == problem and row.method not in (WARM_UP, "supervised"):
+            found = estimate_row(row, plan.method(row.method))
+            if found is not None:
+                values[row.method] = found.estimate.value
+    return max(values, key=lambda name: values[name]) if values else None

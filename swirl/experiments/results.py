@@ -1,0 +1,195 @@
+"""The figures of an experiment: each cell's mean over seeds with its interval, and paired differences between methods.
+
+A method's value for a transition is its mean over the seeds. Intervals come from a bootstrap that draws both sequences
+and seeds with replacement: the transitions of a sequence resemble each other, and so do those of a run. With few seeds
+their share of the spread is underestimated by (n - 1) / n; the standard deviation over seeds is therefore given too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from swirl.evaluation.bootstrap import LEVEL, RESAMPLES, Estimate
+from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan
+from swirl.history import Checkpoint, History, Run
+from swirl.methods import Method
+
+HEADLINE = "forward/exact_match"
+COST_METRIC = "step_time"
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One finished run: its seed, the values per transition of its chosen and its last checkpoint, and its cost.
+
+    `training_seconds` is the time of all optimiser steps, without scoring.
+    """
+
+    seed: int
+    run: str
+    chosen: dict[str, Any]
+    last: dict[str, Any]
+    training_seconds: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """The finished runs of one method on one problem at one size."""
+
+    problem: str
+    size: int
+    method: str
+    results: tuple[SeedResult, ...]
+
+    def training_seconds(self) -> float:
+        """The median over the seeds."""
+        return float(np.median([result.training_seconds for result in self.results]))
+
+
+@dataclass(frozen=True)
+class SeedEstimate:
+    """A mean over seeds with its 95 % interval, its standard deviation over seeds (0 for one), and their number."""
+
+    estimate: Estimate
+    deviation: float
+    seeds: int
+
+
+def collect_rows(home: Path, plan: Plan) -> list[Row]:
+    """The rows of the plan that have at least one finished and evaluated run, in the order of the plan."""
+    history = History(home)
+    runs = finished_runs(history, plan)
+    results: dict[tuple[str, int, str], list[SeedResult]] = {}
+    for cell in plan.cells():
+        if cell.key in runs:
+            result = seed_result(history, cell, runs[cell.key])
+            if result is not None:
+                results.setdefault((cell.problem, cell.size, cell.method), []).append(result)
+    rows = [Row(*key, tuple(found)) for key, found in results.items()]
+    names = list(plan.methods)
+    return sorted(
+        rows,
+        key=lambda r: (
+            [p.name for p in plan.problems].index(r.problem),
+            r.size,
+            names.index(r.method) if r.method in names else -1,
+        ),
+    )
+
+
+def finished_runs(history: History, plan: Plan) -> dict[str, Run]:
+    """The finished run of each cell that has one."""
+    ids = history.experiment_runs(plan.name)
+    found = {run.id: run for run in history.runs(ids=list(ids.values()))}
+    return {key: found[i] for key, i in ids.items() if i in found and found[i].status == "finished"}
+
+
+def seed_result(history: History, cell: Cell, run: Run) -> SeedResult | None:
+    """The result of one run; None if it was not evaluated."""
+    checkpoints = history.checkpoints(run.id)
+    if not checkpoints:
+        return None
+    best = next((c for c in checkpoints if c.best), checkpoints[-1])
+    data = str(run.settings["data"])
+    chosen, last = (values_of(history, checkpoint, data) for checkpoint in (best, checkpoints[-1]))
+    if chosen is None or last is None:
+        return None
+    seconds = sum(metric.value for metric in history.metrics(run.id, [COST_METRIC]))
+    return SeedResult(cell.seed, run.id, chosen, last, seconds)
+
+
+def values_of(history: History, checkpoint: Checkpoint, data: str) -> dict[str, Any] | None:
+    """The values per transition of a checkpoint's newest evaluation on the collection that has them."""
+    for evaluation in history.evaluations(checkpoint.name, data):
+        cases = history.evaluation_cases(evaluation.id)
+        if cases is not None:
+            return cases
+    return None
+
+
+def metric_of(method: Method, metric: str) -> str:
+    """The name under which a method's value of a metric is stored: best of N has its own."""
+    group, _, measure = metric.partition("/")
+    drawn = method.best_of > 1 and group in ("forward", "cycle") and measure != "log_prob"
+    return f"{metric}_best_of_{method.best_of}" if drawn else metric
+
+
+def estimate_row(row: Row, method: Method, metric: str = HEADLINE, *, last: bool = False) -> SeedEstimate | None:
+    """The mean of a metric over the seeds of a row; None if its runs do not have it."""
+    columns = [column_of(result, metric_of(method, metric), last) for result in row.results]
+    if any(column is None for column in columns):
+        return None
+    places = places_of(row.results[0])
+    values = np.array(columns, dtype=float)
+    means = values.mean(axis=1)
+    deviation = float(means.std(ddof=1)) if len(means) > 1 else 0.0
+    return SeedEstimate(bootstrap_two_ways(values, [s for s, _ in places]), deviation, len(means))
+
+
+def paired_difference(
+    row: Row, method: Method, other: Row, other_method: Method, metric: str = HEADLINE, *, last: bool = False
+) -> SeedEstimate | None:
+    """The mean of a metric in `row` minus that in `other`, paired by transition and, where both have them, by seed.
+
+    A row without seeds of its own (a start that is the same for all) is paired with every seed.
+    """
+    first = {result.seed: column_of(result, metric_of(method, metric), last) for result in row.results}
+    second = {result.seed: column_of(result, metric_of(other_method, metric), last) for result in other.results}
+    only = next(iter(second.values())) if len(second) == 1 else None
+    only_first = next(iter(first.values())) if len(first) == 1 and len(second) > 1 else None
+    if only_first is not None:
+        pairs = [(only_first, column) for column in second.values()]
+    else:
+        pairs = [(column, second.get(seed, only)) for seed, column in first.items()]
+    pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
+    if not pairs or places_of(row.results[0]) != places_of(other.results[0]):
+        return None
+    values = np.array([np.subtract(a, b) for a, b in pairs], dtype=float)
+    means = values.mean(axis=1)
+    deviation = float(means.std(ddof=1)) if len(means) > 1 else 0.0
+    groups = [sequence for sequence, _ in places_of(row.results[0])]
+    return SeedEstimate(bootstrap_two_ways(values, groups), deviation, len(means))
+
+
+def column_of(result: SeedResult, metric: str, last: bool) -> list[float] | None:
+    """The values per transition of a metric; None if it is missing or undefined somewhere."""
+    column = (result.last if last else result.chosen)["values"].get(metric)
+    return None if column is None or None in column else column
+
+
+def places_of(result: SeedResult) -> list[tuple[str, int]]:
+    """The sequence and step of each evaluated transition."""
+    return [(str(sequence), int(step)) for sequence, step in result.chosen["places"]]
+
+
+def bootstrap_two_ways(values: np.ndarray, groups: Sequence[str], seed: int = 0) -> Estimate:
+    """The mean of `values` (seeds, transitions) with its percentile interval from drawing seeds and sequences."""
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.zeros((len(values), len(names)))
+    for row, line in zip(sums, values, strict=True):
+        np.add.at(row, index, line)
+    counts = np.bincount(index, minlength=len(names)).astype(float)
+    rng = np.random.default_rng(seed)
+    by_sequence = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
+    by_seed = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=RESAMPLES) / len(values)
+    totals = np.einsum("rs,sg,rg->r", by_seed, sums, by_sequence)
+    spread = totals / (by_sequence @ counts)
+    low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    value = float(values.mean())
+    return Estimate(value, min(float(low), value), max(float(high), value))
+
+
+def start_row(rows: Sequence[Row], problem: str) -> Row | None:
+    """The row of the warm-up alone on a problem, the start of all other methods."""
+    return next((r for r in rows if (r.problem, r.size, r.method) == (problem, DEFAULT_SIZE, WARM_UP)), None)
+
+
+def metrics_of(rows: Sequence[Row]) -> list[str]:
+    """The metrics that the runs have, without those of best of N."""
+    names: Mapping[str, Any] = rows[0].results[0].chosen["values"] if rows else {}
+    return [name for name in names if "_best_of_" not in name]

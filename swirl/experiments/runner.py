@@ -1,0 +1,221 @@
+"""Carries out an experiment: prepares its problems, trains the missing cells, several at once, and follows them.
+
+The grid lives in the history, so the runner can be stopped or killed at any time: the next one goes on with the cells
+that have no finished run. It keeps only as many runs in the queue as can train at once, so that the queue stays short
+and other runs of the user get their turn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from swirl import devices, processes
+from swirl.errors import SwirlError
+from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
+from swirl.experiments.preparation import check_worlds, prepare_problem
+from swirl.experiments.settings_of_cells import CORES_PER_RUN, cell_settings
+from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History, Run
+from swirl.progress import ProgressCallback
+from swirl.runs import jobs, scheduler
+
+POLL_SECONDS = 1.0
+
+Report = Callable[[float, str], None]
+
+
+class ExperimentStopped(Exception):
+    """The user has asked the experiment to stop."""
+
+
+@dataclass
+class Runner:
+    """One execution of an experiment; `should_stop` is asked about every second."""
+
+    home: Path
+    plan: Plan
+    report: Report
+    should_stop: Callable[[], bool]
+    prepared: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.history = History(self.home)
+        self.cells = list(self.plan.cells())
+
+    def run(self) -> None:
+        """Carry out all cells that have no finished run.
+
+        Raises ExperimentStopped on request, after its runs have been asked to stop, and SwirlError if the experiment is
+        carried out by another process already or a problem cannot be prepared.
+        """
+        check_worlds(self.plan.problems)
+        self.claim()
+        try:
+            self.prepare()
+            self.resume_stopped_runs()
+            while not self.advance():
+                self.say_progress()
+                self.sleep()
+            self.say_progress()
+        except ExperimentStopped:
+            self.stop_runs()
+            raise
+        except SwirlError as error:
+            self.history.update_experiment(self.plan.name, error=str(error))
+            raise
+        finally:
+            self.release()
+
+    def claim(self) -> None:
+        """Make this process the one that carries the experiment out."""
+        with scheduler.locked_history(self.home) as history:
+            known = {record.name: record for record in history.experiments()}
+            record = known.get(self.plan.name)
+            if record is not None and is_being_carried_out(record):
+                raise SwirlError(
+                    f"The experiment {self.plan.name} is being carried out by process {record.pid}; to stop it: "
+                    f"swirl experiment {self.plan.name} --stop"
+                )
+            history.save_experiment(self.plan.name, self.plan.to_dict())
+            pid, started = processes.current_process()
+            history.update_experiment(self.plan.name, pid=pid, pid_started=started, error=None, finished=None)
+
+    def release(self) -> None:
+        """Record that no process carries the experiment out any more."""
+        from swirl.history.store import utc_timestamp
+
+        self.history.update_experiment(
+            self.plan.name, pid=None, pid_started=None, activity=None, finished=utc_timestamp()
+        )
+
+    def prepare(self) -> None:
+        """Make what the problems need."""
+        for number, problem in enumerate(self.plan.problems):
+            self.prepared[problem.name] = prepare_problem(self.home, problem, self.progress_of(problem, number))
+
+    def progress_of(self, problem: Problem, number: int) -> ProgressCallback:
+        """A progress callback for the preparation of one problem, which also stops it on request."""
+        last = 0.0
+
+        def progress(fraction: float, message: str = "") -> None:
+            nonlocal last
+            if self.should_stop():
+                raise ExperimentStopped
+            if time.monotonic() - last >= POLL_SECONDS:
+                last = time.monotonic()
+                self.say((number + fraction) / len(self.plan.problems), f"preparing {problem.name}: {message}")
+
+        return progress
+
+    def say(self, fraction: float, message: str) -> None:
+        """Report progress to the caller and to everyone who reads the history."""
+        self.history.update_experiment(self.plan.name, activity=message)
+        self.report(fraction, message)
+
+    # --- the grid ---------------------------------------------------------------------------------------------
+
+    def runs(self) -> dict[str, Run]:
+        """The run of each cell of the plan that has one."""
+        ids = self.history.experiment_runs(self.plan.name)
+        wanted = {cell.key: ids[cell.key] for cell in self.cells if cell.key in ids}
+        found = {run.id: run for run in self.history.runs(ids=list(wanted.values()))}
+        return {key: found[run_id] for key, run_id in wanted.items() if run_id in found}
+
+    def resume_stopped_runs(self) -> None:
+        """Resume runs that were stopped or interrupted, and give failed ones another try."""
+        jobs.reconcile(self.home)
+        for run in self.runs().values():
+            if run.status in jobs.RESUMABLE:
+                jobs.resume(self.home, run.id)
+
+    def advance(self) -> bool:
+        """Start runs as far as there is room for them. Returns whether all cells have ended."""
+        jobs.reconcile(self.home)
+        runs = self.runs()
+        self.note_failures(runs)
+        unfinished = sum(run.status in UNFINISHED_STATUSES for run in runs.values())
+        waiting = [cell for cell in self.cells if cell.key not in runs]
+        for cell in waiting:
+            if unfinished >= self.room():
+                break
+            start = self.start_of(cell, runs)
+            if start is not None:
+                self.start_cell(cell, start)
+                unfinished += 1
+        if not unfinished and waiting and not any(self.start_of(cell, runs) for cell in waiting):
+            return True  # what they start from has failed
+        return not unfinished and not waiting
+
+    def room(self) -> int:
+        """How many of the experiment's runs may be unfinished at once: those that train, and one that waits."""
+        device = devices.candidate_devices("auto")
+        slots = max(1, devices.usable_cores() // CORES_PER_RUN) if device[0] == devices.CPU else len(device)
+        return slots + 1
+
+    def start_of(self, cell: Cell, runs: dict[str, Run]) -> dict[str, Any] | None:
+        """What the cell starts from; None while the warm-up run that makes it is unfinished."""
+        prepared = self.prepared[cell.problem]
+        problem = self.plan.problem(cell.problem)
+        if cell.method == WARM_UP or not self.plan.needs_warm_up_run(problem):
+            return prepared
+        warm_up = runs.get(Cell(cell.problem, DEFAULT_SIZE, WARM_UP, cell.seed).key)
+        if warm_up is None or warm_up.status != "finished":
+            return None
+        return {**prepared, "model": f"{warm_up.id}@0"}
+
+    def start_cell(self, cell: Cell, prepared: dict[str, Any]) -> None:
+        """Queue the run of a cell."""
+        settings = cell_settings(self.plan, cell, prepared)
+        preset = self.plan.problem(cell.problem).preset
+        title = self.plan.method(cell.method).title
+        name = f"{cell.problem}, {title}, seed {cell.seed}" + (f", {cell.size}" if cell.size != DEFAULT_SIZE else "")
+        run_id = jobs.start(self.home, preset=preset, settings=settings, name=name)
+        self.history.set_experiment_run(self.plan.name, cell.key, run_id)
+
+    def note_failures(self, runs: dict[str, Run]) -> None:
+        """Remember the errors of failed runs, for the report at the end."""
+        self.failed = {key: run.error or run.status for key, run in runs.items() if run.status in jobs.RESUMABLE}
+
+    def say_progress(self) -> None:
+        """Say how many cells are done, and how far the runs are that train."""
+        runs = self.runs()
+        training = [run for run in runs.values() if run.status in TRAINING_STATUSES]
+        done = sum(run.status == "finished" for run in runs.values())
+        share = done + sum(run.share_done or 0.0 for run in training)
+        message = f"{done} of {len(self.cells)} runs finished"
+        if training:
+            message += ", training " + " and ".join(run.name for run in training)
+        self.say(share / len(self.cells), message)
+
+    def sleep(self) -> None:
+        """Wait a moment. Raises ExperimentStopped on request."""
+        if self.should_stop():
+            raise ExperimentStopped
+        time.sleep(POLL_SECONDS)
+
+    def stop_runs(self) -> None:
+        """Ask the experiment's unfinished runs to save and stop."""
+        for run in self.runs().values():
+            if run.status in UNFINISHED_STATUSES:
+                try:
+                    jobs.stop(self.home, run.id)
+                except SwirlError:
+                    continue  # it has ended meanwhile
+
+
+def is_being_carried_out(record: Any) -> bool:
+    """Whether the process of an experiment is alive."""
+    return processes.find_process(record.pid, record.pid_started) is not None
+
+
+def request_stop(home: Path, name: str) -> None:
+    """Ask the process that carries the experiment out to stop. Raises SwirlError if there is none."""
+    record = History(home).experiment(name)
+    process = processes.find_process(record.pid, record.pid_started)
+    if process is None:
+        raise SwirlError(f"The experiment {name} is not being carried out.")
+    process.terminate()

@@ -1,0 +1,96 @@
+"""Experiments: grids of runs, with their plans, the process that carries them out, and the run of each cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swirl.errors import SwirlError
+from swirl.history.store import Store, utc_timestamp
+
+EXPERIMENT_COLUMNS = 'name, "plan", pid, pid_started, activity, error, created, finished'
+CHANGEABLE = frozenset({"pid", "pid_started", "activity", "error", "finished"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRecord:
+    """An experiment as stored; `plan` is the JSON of its plan, `activity` says what its process does.
+
+    `pid` and `pid_started` name the process that carries it out, if one does; `finished` is when it last came to an
+    end, None while it runs.
+    """
+
+    name: str
+    plan: dict[str, Any]
+    pid: int | None
+    pid_started: float | None
+    activity: str | None
+    error: str | None
+    created: str
+    finished: str | None
+
+
+class Experiments(Store):
+    """The tables `experiments` and `experiment_runs`."""
+
+    def save_experiment(self, name: str, plan: Mapping[str, Any]) -> None:
+        """Store the plan of an experiment, or the new plan of a known one; its runs stay."""
+        with self._writing() as db:
+            db.execute(
+                'INSERT INTO experiments (name, "plan", created) VALUES (?, ?, ?) '
+                'ON CONFLICT (name) DO UPDATE SET "plan" = excluded."plan"',
+                [name, json.dumps(dict(plan)), utc_timestamp()],
+            )
+
+    def experiments(self) -> list[ExperimentRecord]:
+        """All experiments, newest first."""
+        with self._reading() as db:
+            rows = db.execute(f"SELECT {EXPERIMENT_COLUMNS} FROM experiments ORDER BY created DESC, name")
+            return [ExperimentRecord(row[0], json.loads(row[1]), *row[2:]) for row in rows]
+
+    def experiment(self, name: str) -> ExperimentRecord:
+        """The experiment with that name. Raises SwirlError, which lists the names, if there is none."""
+        found = {record.name: record for record in self.experiments()}
+        if name not in found:
+            raise SwirlError(
+                f"There is no experiment {name!r} in {self.home}; there are: {', '.join(found) or 'none'}."
+            )
+        return found[name]
+
+    def update_experiment(self, name: str, **columns: Any) -> None:
+        """Change columns of an experiment, as named in ExperimentRecord. Raises ValueError for an unknown column."""
+        if wrong := sorted(set(columns) - CHANGEABLE):
+            raise ValueError(f"experiments have no changeable column {wrong[0]!r}")
+        assignments = ", ".join(f"{column} = :{column}" for column in columns)
+        with self._writing() as db:
+            db.execute(f"UPDATE experiments SET {assignments} WHERE name = :name", {**columns, "name": name})
+
+    def delete_experiment(self, name: str) -> None:
+        """Delete an experiment's plan and grid; its runs stay in the history."""
+        with self._writing() as db:
+            db.execute("DELETE FROM experiments WHERE name = ?", [name])
+
+    def set_experiment_run(self, experiment: str, cell: str, run: str) -> None:
+        """Record which run belongs to a cell of the grid; it takes the place of an earlier one."""
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO experiment_runs (experiment, cell, run) VALUES (?, ?, ?)",
+                [experiment, cell, run],
+            )
+
+    def experiment_runs(self, experiment: str) -> dict[str, str]:
+        """The run of each cell that has one."""
+        sql = (
+            "SELECT cell, run FROM experiment_runs WHERE experiment = ? AND run NOT IN (SELECT run FROM hidden) "
+            "ORDER BY cell"
+        )
+        with self._reading() as db:
+            return dict(db.execute(sql, [experiment]).fetchall())
+
+    def experiment_of_run(self, run: str) -> tuple[str, str] | None:
+        """The experiment and the cell that a run belongs to, or None."""
+        with self._reading() as db:
+            sql = "SELECT experiment, cell FROM experiment_runs WHERE run = ? ORDER BY experiment LIMIT 1"
+            return db.execute(sql, [run]).fetchone()

@@ -1,0 +1,139 @@
+"""Plans of experiments: their cells and settings, files of the user's own, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from swirl.errors import UsageError
+from swirl.experiments.catalog import EXPERIMENTS, get_experiment
+from swirl.experiments.grid import DEFAULT_SIZE, Cell, OwnMethod, Plan, Problem, check_plan
+from swirl.experiments.plan_file import check_settings, read_plan
+from swirl.experiments.settings_of_cells import cell_settings
+
+CLEAN = Problem("clean", "tiny-household", world="household", regime="clean")
+PREPARED = {"data": "d", "model": "m", "labels": "labels.jsonl", "true_labels": "true.jsonl"}
+
+
+def plan_of(*methods: str, **changes: object) -> Plan:
+    values = {"name": "p", "title": "P", "question": "?", "problems": (CLEAN,), "methods": methods, "seeds": (0, 1)}
+    return Plan(**{**values, **changes})
+
+
+def test_the_cells_are_the_product_of_the_axes_seed_by_seed() -> None:
+    plan = plan_of("warm-up", "sft", "paper", sizes=(800, 1600))
+    keys = [cell.key for cell in plan.cells()]
+    assert keys == [
+        "clean/0/warm-up/0",  # the start is the same for all seeds and sizes
+        *(f"clean/{size}/{method}/{seed}" for seed in (0, 1) for size in (800, 1600) for method in ("sft", "paper")),
+    ]
+
+
+def test_a_problem_without_a_start_has_a_warm_up_run_per_seed_even_if_it_is_not_compared() -> None:
+    own = Problem("own", "smollm2-135m", data="household", labels="labels.jsonl")
+    keys = [cell.key for cell in plan_of("sft", problems=(own,)).cells()]
+    assert keys == ["own/0/warm-up/0", "own/0/warm-up/1", "own/0/sft/0", "own/0/sft/1"]
+
+
+def test_a_method_that_only_draws_at_test_time_does_not_depend_on_the_size() -> None:
+    keys = [cell.key for cell in plan_of("best-of-n", sizes=(800, 1600), seeds=(0,)).cells()]
+    assert keys == ["clean/0/best-of-n/0"]
+
+
+def test_the_settings_of_a_cell_follow_problem_size_method_and_seed() -> None:
+    twice = OwnMethod("twice", "Twice", "sft", steps_times=2.0)
+    problem = Problem("c", "tiny-household", world="household", regime="clean", settings={"forward.batch_size": 16},
+                      method_settings={"sft": {"forward.learning_rate": 1e-3}})  # fmt: skip
+    plan = plan_of("paper", "sft", "twice", problems=(problem,), own_methods=(twice,), test_at_end=40)
+    settings = cell_settings(plan, Cell("c", 801, "twice", 7), PREPARED)
+    forward = settings.for_phase("forward")
+    assert (settings.seed, settings.method, settings.test_at_end, settings.cores) == (7, "sft", 40, 1)
+    assert forward.steps_per_phase == 2 * 51 and forward.learning_rate == 1e-3  # 51 × 16 covers 801
+    paper = cell_settings(plan, Cell("c", DEFAULT_SIZE, "paper", 0), PREPARED)
+    assert (paper.method, paper.anchor, paper.labels) == ("swirl", 0.0, None)  # the preset's anchor has no influence
+    assert paper.for_phase("forward").learning_rate == 1.5e-3
+
+
+def test_labels_go_only_to_the_methods_that_train_on_them() -> None:
+    plan = plan_of("sft", "sft-merged", "supervised", "paper", "shared")
+    labels = {m: cell_settings(plan, Cell("clean", 0, m, 0), PREPARED) for m in plan.methods}
+    assert {m: s.labels for m, s in labels.items()} == {
+        "sft": None, "sft-merged": "labels.jsonl", "supervised": "true.jsonl", "paper": None, "shared": "labels.jsonl",
+    }  # fmt: skip
+    assert labels["sft-merged"].warm_up_epochs == 0 and labels["supervised"].warm_up_epochs == 0
+    assert labels["shared"].warm_up_epochs > 0  # its adapter is new
+
+
+def test_methods_of_one_iteration_see_as_many_transitions() -> None:
+    plan = plan_of("sft", "bootstrap")
+    steps = {m: cell_settings(plan, Cell("clean", 800, m, 0), PREPARED) for m in plan.methods}
+    seen = {m: s.iterations * s.for_phase("forward").steps_per_phase for m, s in steps.items()}
+    assert seen["sft"] == seen["bootstrap"] == 50
+
+
+def test_a_plan_survives_its_storage() -> None:
+    for plan in EXPERIMENTS.values():
+        assert Plan.from_dict(plan.to_dict()) == plan
+
+
+@pytest.mark.parametrize("name", sorted(EXPERIMENTS))
+def test_the_experiments_of_the_program_are_valid(name: str) -> None:
+    plan = get_experiment(name)
+    check_plan(plan)
+    check_settings(plan)
+    assert len({cell.key for cell in plan.cells()}) == len(list(plan.cells()))
+
+
+FILE = """
+methods = ["warm-up", "loud"]
+seeds = [3]
+[settings]
+iterations = 1
+[[problems]]
+data = "household"
+preset = "tiny-household"
+labels = "mine.jsonl"
+[[own_methods]]
+name = "loud"
+title = "Loud"
+based_on = "anchor"
+settings = {anchor = 9}
+"""
+
+
+def test_a_file_of_the_users_own(tmp_path: Path) -> None:
+    path = tmp_path / "my-grid.toml"
+    path.write_text(FILE)
+    plan = read_plan(path)
+    assert (plan.name, plan.seeds, plan.problems[0].name) == ("my-grid", (3,), "household")
+    assert plan.problems[0].labels == str(tmp_path / "mine.jsonl")
+    assert plan.method("loud").changes["anchor"] == 9 and plan.method("loud").title == "Loud"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('"loud"]', '"quiet"]', "There is no method 'quiet'; the methods are: anchor"),
+        ("seeds = [3]", "seeds = [3, 3]", "has the seed 3 twice"),
+        ("seeds = [3]", "seeds = [-1]", "must not hold a number below 0"),
+        ("seeds = [3]", "seeds = []", "has no seeds; give at least one"),
+        ("seeds = [3]", 'seeds = "3"', "must be a list of whole numbers"),
+        ("seeds = [3]", "sedes = [3]", "unknown key 'sedes'; it takes: name, title"),
+        ("anchor = 9", "anker = 9", "Unknown setting 'anker'"),
+        ("iterations = 1", "iterations = -1", "iterations=-1 is out of range"),
+        ('preset = "tiny-household"', 'preset = "tiny"', "There is no preset 'tiny'"),
+        ('preset = "tiny-household"', "", "has no preset; name one"),
+        ('data = "household"', "", "names neither a world nor data"),
+        ("[[problems]]", "[problems]", "begun with"),
+        ('title = "Loud"', "", "own_methods 1 has no title"),
+        ("methods = [", "methods = ][", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence_with_its_name(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    path = tmp_path / "grid.toml"
+    assert old in FILE
+    path.write_text(FILE.replace(old, new, 1))
+    with pytest.raises(UsageError) as caught:
+        read_plan(path)
+    assert sentence in str(caught.value) and str(path) in str(caught.value)

@@ -1,0 +1,114 @@
+"""Figures of experiments: means over seeds, intervals from two ways of drawing, and paired differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from swirl.experiments.catalog import get_experiment
+from swirl.experiments.grid import Plan, Problem
+from swirl.experiments.plot import draw_intervals
+from swirl.experiments.report import difference_cell
+from swirl.experiments.results import (
+    Row,
+    SeedResult,
+    bootstrap_two_ways,
+    estimate_row,
+    paired_difference,
+)
+from swirl.methods import METHODS
+
+PLACES = [[f"s{i // 4}", i % 4] for i in range(40)]
+SFT, PAPER, BEST = METHODS["sft"], METHODS["paper"], METHODS["best-of-n"]
+
+
+def result(seed: int, values: list[float], metric: str = "forward/exact_match") -> SeedResult:
+    cases = {"places": PLACES, "values": {metric: values, "copy/exact_match": [0.0] * len(values)}}
+    return SeedResult(seed, f"run-{seed}", cases, cases, 10.0 + seed)
+
+
+def row(method: str, *columns: list[float], seeds: tuple[int, ...] = (0, 1, 2)) -> Row:
+    return Row("p", 0, method, tuple(result(seed, column) for seed, column in zip(seeds, columns, strict=False)))
+
+
+def test_the_interval_counts_the_spread_of_sequences_and_of_seeds() -> None:
+    groups = [sequence for sequence, _ in PLACES]
+    alike = np.ones((3, 40)) * 0.5
+    found = bootstrap_two_ways(alike, groups)
+    assert found.low == pytest.approx(0.5) and found.high == pytest.approx(0.5)
+    by_seed = np.repeat([[0.4], [0.5], [0.6]], 40, axis=1)
+    found = bootstrap_two_ways(by_seed, groups)
+    assert found.value == pytest.approx(0.5) and found.low == pytest.approx(0.4) and found.high == pytest.approx(0.6)
+    by_sequence = np.tile(np.repeat([0.0, 1.0] * 5, 4), (3, 1))
+    found = bootstrap_two_ways(by_sequence, groups)
+    # Ten sequences, half of them right: the standard error is about 0.16.
+    assert found.value == 0.5 and 0.1 < found.low < 0.3 and 0.7 < found.high < 0.9
+
+
+def test_a_row_is_the_mean_over_its_seeds() -> None:
+    found = estimate_row(row("sft", [1.0] * 40, [0.0] * 40, [0.5] * 40), SFT)
+    assert found is not None
+    assert (found.estimate.value, found.deviation, found.seeds) == (0.5, 0.5, 3)
+    assert estimate_row(row("sft", [1.0] * 40), SFT, "no/such_metric") is None
+
+
+def test_differences_are_paired_by_transition_and_seed() -> None:
+    rng = np.random.default_rng(0)
+    hard = (rng.random((3, 40)) < 0.5).astype(float)
+    better = np.minimum(hard + (np.arange(40) % 8 == 0), 1.0)
+    found = paired_difference(row("paper", *better.tolist()), PAPER, row("sft", *hard.tolist()), SFT)
+    assert found is not None
+    assert found.estimate.value == pytest.approx((better - hard).mean()) and found.estimate.low >= 0
+    # The interval of the difference is narrower than the two separate intervals.
+    alone = estimate_row(row("sft", *hard.tolist()), SFT)
+    assert alone is not None
+    assert found.estimate.high - found.estimate.low < alone.estimate.high - alone.estimate.low
+
+
+def test_a_start_of_one_seed_is_paired_with_all() -> None:
+    start = row("warm-up", [0.25] * 40)
+    trained = row("sft", [0.5] * 40, [0.75] * 40)
+    found = paired_difference(trained, SFT, start, METHODS["warm-up"])
+    assert found is not None and found.seeds == 2 and found.estimate.value == pytest.approx(0.375)
+    back = paired_difference(start, METHODS["warm-up"], trained, SFT)
+    assert back is not None and back.seeds == 2 and back.estimate.value == pytest.approx(-0.375)
+
+
+def test_other_transitions_are_not_compared() -> None:
+    other = result(0, [1.0] * 40)
+    other.chosen["places"][0][1] = 9
+    moved = Row("p", 0, "sft", (other,))
+    # The lists are shared, so make the other row's places its own.
+    plain = SeedResult(0, "r", {"places": [["x", 0]] * 40, "values": other.chosen["values"]}, other.last, 1.0)
+    assert paired_difference(moved, SFT, Row("p", 0, "paper", (plain,)), PAPER) is None
+    other.chosen["places"][0][1] = 0
+
+
+def test_best_of_n_has_its_own_metric() -> None:
+    found = estimate_row(Row("p", 0, "best-of-n", (result(0, [1.0] * 40, "forward/exact_match_best_of_8"),)), BEST)
+    assert found is not None and found.estimate.value == 1.0
+
+
+def test_a_difference_is_bold_when_its_interval_is_off_zero() -> None:
+    plan = get_experiment("quick")
+    low, high = row("sft", [0.0] * 40), row("paper", [1.0] * 40)
+    assert difference_cell(plan, high, low) == "**+1.000 [+1.000, +1.000]**"
+    assert difference_cell(plan, low, low) == "–"
+    mixed = row("paper", [1.0, 0.0] * 20)
+    half = row("sft", [0.0, 1.0] * 20)
+    assert not difference_cell(plan, mixed, half).startswith("**")
+
+
+def test_the_plot_shows_every_row_and_is_valid_xml() -> None:
+    from xml.etree import ElementTree
+
+    problem = Problem("p", "tiny-household", world="household", regime="clean")
+    plan = Plan("x", "A & B", "?", (problem,), ("warm-up", "sft", "paper"))
+    rows = [row("warm-up", [0.25] * 40), row("sft", [0.5] * 40), row("paper", [0.75] * 40)]
+    drawing = ElementTree.fromstring(draw_intervals(plan, rows))
+    circles = [e for e in drawing.iter() if e.tag.endswith("circle")]
+    assert len(circles) == 3
+    places = [float(c.get("cx", "0")) for c in circles]
+    assert places == sorted(places) and places[1] - places[0] == pytest.approx(places[2] - places[1], abs=0.2)
+    assert [c.get("class") for c in circles] == ["other", "other", "mutual"]
+    assert draw_intervals(plan, []).startswith("<svg")
