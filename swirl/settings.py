@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from swirl.errors import UsageError
+from swirl.methods import TRAINING_METHODS, TrainingMethod
 
 Direction = Literal["forward", "inverse"]
 DIRECTIONS: tuple[Direction, ...] = ("forward", "inverse")
@@ -41,12 +42,14 @@ class Settings:
     )
     data: str = setting("household", "Collection of state-only sequences to learn from.")
     labels: str | None = setting(
-        None, "JSONL file with state, action and next_state in each line, for the supervised warm-up."
+        None,
+        "JSONL file with state, action and next_state in each line: for the warm-up, and for the methods that train on "
+        "labels.",
     )
     method: str = setting(
         "swirl",
-        "swirl: the alternating GRPO loop. sft: supervised fine-tuning on the IDM's pseudo-labels, as a baseline.",
-        choices=("swirl", "sft"),
+        " ".join(f"{m.name}: {f'{m.role}; ' if m.role else ''}{m.sentence}" for m in TRAINING_METHODS.values()),
+        choices=tuple(TRAINING_METHODS),
     )
     seed: int = setting(0, "Random seed for the data order and for all sampling.", low=0, high=2**31 - 1)
     device: str = setting(
@@ -165,8 +168,18 @@ class Settings:
     )
     stop_when_harmful: bool = setting(False, "TEMPORARY")
     share_weights: bool = setting(False, "One adapter serves both models, as in the paper's shared variant.")
+    prior_reference: bool = setting(
+        False,
+        "Extension: in inverse phases the KL reference is asked without the next state, so that it presses against "
+        "actions that only the next state explains.",
+    )
+    share_weights: bool = setting(
+        False,
+        "One adapter serves both models, as in the paper's shared variant; on a checkpoint with two adapters it is a "
+        "new one, which needs a warm-up on labels.",
+    )
     lora_rank: int = setting(16, "Rank of the LoRA adapters, if the model has none yet.", low=1, high=4096)
-    warm_up_epochs: int = setting(5, "Epochs over the labels in the warm-up.", low=0, high=10_000)
+    warm_up_epochs: int = setting(5, "Epochs over the labels in the warm-up; 0 skips it.", low=0, high=10_000)
     warm_up_learning_rate: float = setting(2e-5, "Learning rate in the warm-up.", low=0.0, high=1.0)
     warm_up_batch_size: int = setting(16, "Transitions per warm-up step.", low=1, high=65536)
     held_out: int = setting(200, "Held-out transitions scored after each phase, at most.", low=1, high=1_000_000)
@@ -190,6 +203,11 @@ class Settings:
         choices=("none", "trackio", "wandb", "tensorboard"),
     )
     overrides: dict[str, dict[str, Any]] = field(default_factory=lambda: {"forward": {}, "inverse": {}})
+
+    @property
+    def training_method(self) -> TrainingMethod:
+        """What the setting `method` stands for."""
+        return TRAINING_METHODS[self.method]
 
     def for_phase(self, direction: Direction) -> Settings:
         """These settings with the overrides of one direction applied."""

@@ -21,6 +21,7 @@ LIGHT = (
     "swirl.cli",
     "swirl.devices",
     "swirl.history",
+    "swirl.methods",
     "swirl.models",
     "swirl.models.checkpoints",
     "swirl.paths",
@@ -41,6 +42,7 @@ LIGHT = (
 KNOWN_TO_ALL = (
     "devices",
     "errors",
+    "methods",
     "paths",
     "pictures",
     "processes",

@@ -13,6 +13,7 @@ from swirl.presets import PRESETS, Preset
 from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
 from swirl.training import trackers
+from swirl.training.requirements import missing_requirements
 
 MAIN_SETTINGS = ("iterations", "steps_per_phase", "seed")
 EXTENSION_SETTINGS = ("anchor", "observed_in_group")
@@ -74,7 +75,10 @@ def shorten_error(name: str, sentence: str) -> str:
 
 
 def check_references(home: Path, settings: Settings) -> dict[str, str]:
-    """Errors, by field, for what the settings name but is missing: collection, model, labels file, tracker package."""
+    """Errors, by field, for what the settings name or need but is missing.
+
+    That is the collection, the model, labels and what else the method needs, or the package of a tracker.
+    """
     from swirl.models.checkpoints import checkpoint_kind, resolve_loadable
     from swirl.sources.collections.catalog import get_collection
 
@@ -87,6 +91,8 @@ def check_references(home: Path, settings: Settings) -> dict[str, str]:
             errors[name] = str(error)
     if not errors and checkpoint_kind(resolved["model"]) != resolved["data"].kind:
         errors["model"] = kind_mismatch_error(settings, resolved["data"].kind)
+    if "model" not in errors:
+        errors |= missing_requirements(home, settings)
     if settings.labels and not Path(settings.labels).is_file():
         errors["labels"] = f"The labels file {settings.labels} no longer exists; choose it again."
     try:

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -28,6 +29,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
     modeling_gguf_pytorch_utils,
+    set_seed,
 )
 from transformers.utils.logging import disable_progress_bar
 
@@ -273,6 +275,14 @@ def with_new_adapters(
     if not share_weights:
         model.add_adapter("idm", config)
     return WorldModel(model, tokenizer, name=name, base=source, shared=share_weights, codec=codec)
+
+
+def reset_adapter(model: PeftModel, name: str, seed: int) -> None:
+    """Give the adapter `name` new LoRA weights, which have no effect (B = 0), as if it had never been trained."""
+    set_seed(seed)
+    for module in model.modules():
+        if isinstance(module, LoraLayer) and name in module.lora_A:
+            module.reset_lora_parameters(name, True)
 
 
 def copy_adapter(model: PeftModel, source: str, target: str) -> None:

@@ -35,6 +35,15 @@ class Row:
         """The number of tokens before the scored ones."""
         return len(self.ids) - self.scored
 
+    @property
+    def prompt(self) -> tuple[int, ...]:
+        """The tokens before the scored ones."""
+        return tuple(self.ids[: self.prompt_length])
+
+    def with_prompt(self, prompt: Sequence[int]) -> Row:
+        """A row with the same scored tokens after another prompt."""
+        return Row([*prompt, *self.ids[self.prompt_length :]], self.scored)
+
 
 @dataclass(frozen=True)
 class RowGroup:

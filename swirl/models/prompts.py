@@ -51,6 +51,10 @@ class PromptLayout(Protocol):
         """The prompt of P(y | z), with the state left empty, for the state ablation of the leakage metrics."""
         ...
 
+    def prompt_without_next_state(self, state: StateOrIds) -> list[int]:
+        """The prompt of Q(z | x), with the next state left empty, for the prior reference."""
+        ...
+
 
 @dataclass
 class TagLayout:
@@ -81,13 +85,22 @@ class TagLayout:
         before, after = self.codec.encode_state(state), self.codec.encode_state(next_state)
         if self.codec.kind == "image":
             after = [self.same_id if x == y else y for x, y in zip(before, after, strict=True)]
+        return self._inverse(before, after)
+
+    def _inverse(self, before: list[int], after: list[int]) -> list[int]:
         return [self.state_id, *before, self.next_id, *after, self.action_id]
 
     def prompt_without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""
         return self._forward([], action)
 
+    def prompt_without_next_state(self, state: StateOrIds) -> list[int]:
+        """The prompt of Q(z | x)."""
+        return self._inverse(self.codec.encode_state(state), [])
 
+
+UNKNOWN_STATE = State("(unknown)")
+"""Stands for a state that a prompt in words leaves empty."""
 QUESTION_PLACE = "THE-QUESTION-OF-SWIRL-STANDS-HERE"
 """Stands for the question while the chat template is applied."""
 
@@ -137,7 +150,11 @@ class ChatLayout:
 
     def prompt_without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""
-        return self.forward_prompt(State("(unknown)"), action)
+        return self.forward_prompt(UNKNOWN_STATE, action)
+
+    def prompt_without_next_state(self, state: StateOrIds) -> list[int]:
+        """The prompt of Q(z | x)."""
+        return self.inverse_prompt(state, UNKNOWN_STATE)
 
 
 @dataclass
@@ -218,6 +235,10 @@ class PictureLayout:
     def prompt_without_state(self, action: str) -> list[int]:
         """The prompt of P(y | z)."""
         return [*self._ask([], PICTURE_FORWARD_PROMPT.format(action=action)), *self.opening]
+
+    def prompt_without_next_state(self, state: StateOrIds) -> list[int]:
+        """The prompt of Q(z | x)."""
+        return self._ask([state], PICTURE_INVERSE_PROMPT)
 
 
 def build_layout(codec: Codec) -> PromptLayout:

@@ -25,6 +25,7 @@ from swirl.runs.archive.deletion import delete_run
 from swirl.runs.scheduler import is_alive, run_folder
 from swirl.settings import Settings
 from swirl.training import trackers
+from swirl.training.requirements import require_for_method
 
 __all__ = [
     "create_foreground_run",
@@ -223,8 +224,12 @@ def _wait_for_turn(home: Path, run_id: str) -> bool:
 def _create(
     history: History, home: Path, preset: str | None, settings: Settings, name: str | None, parent: str | None
 ) -> str:
-    """Create the run's row and its folder with settings.json, both or neither. Returns the run's id."""
+    """Create the run's row and its folder with settings.json, both or neither. Returns the run's id.
+
+    Raises UsageError if the settings ask for a package or for labels that are not there.
+    """
     trackers.require_tracker_package(settings.report_to)
+    require_for_method(home, settings)
     values = settings.to_dict()
     run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent)
     history.move_to_queue_end(run_id)

@@ -143,7 +143,12 @@ class DivergenceDetector:
         self.check_reward(step, figures.get("reward"), figures.get("zero_variance", 0.0))
 
     def check_kl(self, step: int, kl: float | None) -> None:
-        """Raise DivergenceError if the KL to the start of the phase stays too high."""
+        """Raise DivergenceError if the KL to the start of the phase stays too high.
+
+        A reference that is asked without the next state (`prior_reference`) is far away from the start on.
+        """
+        if self.phase.kind == "inverse" and self.settings.prior_reference:
+            return
         self.high_kl_steps = self.high_kl_steps + 1 if kl is not None and kl > MAX_KL else 0
         if self.high_kl_steps >= MAX_KL_STEPS:
             change = self.suggest_lower_learning_rate()

@@ -113,7 +113,7 @@ def pass_loss(
     """The share of one pass in the loss of the step; adds to the statistics.
 
     `log_probs` and `entropy` (S,) are those of the pass, `reference` the reference's log-probabilities of every row.
-    Without a reference, KL is 0, as it is before the first update of a phase.
+    Without a reference, KL is 0, as it is before the first update of a phase if reference and policy have one prompt.
     """
     members = batch.members
     lengths = torch.tensor([step.rows[member].scored for member in members], device=log_probs.device)

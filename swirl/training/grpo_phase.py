@@ -89,12 +89,18 @@ class SharedPromptTrainer(GRPOTrainer):
         )
 
     def reference_log_probs(self, step: StepRows) -> list[torch.Tensor] | None:
-        """The reference's log-probabilities of each row; None where KL is 0: without beta, or before any update."""
-        if not self.phase_settings.beta or self.state.global_step == 0:
+        """The reference's log-probabilities of each row; None where KL is 0: without beta, or before any update.
+
+        With `prior_reference`, the reference of inverse phases is asked without the next state: π_ref(z | x), the prior
+        of the ELBO (section 3.2), not the authors' π_ref(z | x, y). It differs from the trainee from the first step on.
+        """
+        priors = self.rollouts.prior_prompts
+        if not self.phase_settings.beta or (self.state.global_step == 0 and not priors):
             return None
+        rows = [row.with_prompt(priors[row.prompt]) for row in step.rows] if priors else step.rows
         with self.rollouts.parts.time_part("reference", step.rollout_tokens):
             return self.world.row_log_probs(
-                "ref", step.rows, answer=self.answer, temperature=self.phase_settings.temperature
+                "ref", rows, answer=self.answer, temperature=self.phase_settings.temperature
             )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

@@ -21,6 +21,7 @@ from transformers import PrinterCallback, Trainer, set_seed
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.models import load_world_model
+from swirl.models.loading import reset_adapter
 from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.sources.collections.catalog import load_sequences
@@ -40,7 +41,7 @@ from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase, plan_phases
 from swirl.training.text_check import describe_loss, sample_loss
 from swirl.training.trackers import open_tracked_history
-from swirl.training.warm_up import build_pseudo_label_trainer, build_warm_up_trainer, warm_up_steps
+from swirl.training.warm_up import build_supervised_phase_trainer, build_warm_up_trainer, warm_up_steps
 
 SCORING_TIME = "scoring_time"
 """The metric that holds the seconds that the scoring of a phase's checkpoint took."""
@@ -134,7 +135,7 @@ def explain_out_of_memory(settings: Settings, kind: str | None, device: str) -> 
 
 
 def load_labels(settings: Settings) -> list[LabelledTransition]:
-    """The labelled transitions of the warm-up; empty if the settings name no labels.
+    """The labelled transitions of a run; empty if the settings name no labels.
 
     Raises SwirlError if the file has no usable label.
     """
@@ -215,31 +216,31 @@ def load_trainable_model(home: Path, settings: Settings, checkpoint: Path | None
 
 
 def start_phase(run: RunContext, phase: PlannedPhase) -> None:
-    """Record the start of a phase, and before the first GRPO phase warn if the critic is not strong."""
+    """Record the start of a phase, and before the first after the warm-up warn if the critic is not strong."""
     log.info("phase %d: iteration %d, %s, %d steps", phase.index, phase.iteration, phase.kind, phase.steps)
     if not run.is_main_process:
         return
     run.history.start_phase(run.id, phase.index, phase.iteration, phase.kind, phase.steps)
-    if phase.index == 1:
+    if phase.index == 1 and run.settings.training_method.needs_inverse_model:
         verdict = critic_verdict(run.history.checkpoints(run.id)[-1].scores)
         if verdict is not None and verdict.level != "good":
             warn(run, verdict.sentence)
 
 
 def train_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
-    """Train one phase to its end. Raises StopRequested on request."""
+    """Train one phase to its end; a phase of 0 steps leaves the models as they are. Raises StopRequested on request."""
+    if phase.steps == 0:
+        return
     if phase.kind == "warm-up":
         run_warm_up(run, phase, labels)
-    elif run.settings.method == "sft":
-        run_sft_phase(run, phase)
-    else:
+    elif run.settings.training_method.trains_by_rewards:
         run_grpo_phase(run, phase)
+    else:
+        run_supervised_phase(run, phase, labels)
 
 
 def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
-    """The warm-up (step 0): both models learn the form of an answer from labels. Does nothing without labels."""
-    if not labels:
-        return
+    """The warm-up (step 0): both models learn the form of an answer from labels."""
     directions = ("forward",) if run.world.shared else ("forward", "inverse")
     steps_per_direction = phase.steps // 2
     for turn, direction in enumerate(directions):
@@ -263,9 +264,24 @@ def build_monitor(run: RunContext, phase: PlannedPhase, direction: Direction, of
     )
 
 
-def run_sft_phase(run: RunContext, phase: PlannedPhase) -> None:
-    """The SFT baseline: the FWM imitates the observed next states under the IDM's inferred actions."""
+def run_supervised_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
+    """A phase of a baseline or the upper bound: a model imitates pseudo-labels, the labels, or both."""
+    method = run.settings.training_method
+    rows: list[LabelledTransition] = []
+    if method.trains_on_pseudo_labels:
+        rows += infer_pseudo_labels(run, phase)
+    if method.trains_on_labels:
+        rows += labels
+    if method.starts_anew:
+        reset_adapter(run.world.model, run.world.adapter("fwm"), run.settings.seed + phase.index)
     folder = run.folder / "trainer" / phase.folder_name
+    monitor = build_monitor(run, phase, phase.kind)
+    trainer = build_supervised_phase_trainer(run.world, phase.kind, rows, run.settings, folder, phase.index, [monitor])
+    run_trainer(run, trainer, monitor, folder)
+
+
+def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTransition]:
+    """The training transitions with the actions that the IDM infers from them, greedily."""
     pairs = [(t.state, t.next_state) for t in run.transitions]
     # Several ranks must stop together, which they do after a step.
     can_stop = int(os.environ.get("WORLD_SIZE", "1")) == 1
@@ -274,10 +290,7 @@ def run_sft_phase(run: RunContext, phase: PlannedPhase) -> None:
     )
     with follow as report:
         inferred = run.world.infer(pairs, alternatives=1, progress=report)
-    rows = [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
-    monitor = build_monitor(run, phase, "forward")
-    trainer = build_pseudo_label_trainer(run.world, rows, run.settings, folder, phase.index, [monitor])
-    run_trainer(run, trainer, monitor, folder)
+    return [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
 
 
 def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> None:
@@ -292,8 +305,6 @@ def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> None:
 def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: Path) -> None:
     """Train to the end of a phase, from its newest complete save if there is one. Raises StopRequested on request."""
     trainer.remove_callback(PrinterCallback)
-    if trainer.args.max_steps == 0:
-        return
     trainer.train(resume_from_checkpoint=newest_trainer_save(folder))
     finished = trainer.state.global_step >= trainer.args.max_steps
     trainer.accelerator.free_memory()
@@ -358,7 +369,7 @@ def record_checkpoint(run: RunContext, phase: PlannedPhase, scores: dict[str, fl
     checkpoints = run.history.checkpoints(run.id)
     run.history.mark_best(run.id, max(checkpoints, key=lambda c: headline(c.scores)).index)
     log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
-    if earlier and phase.kind != "warm-up" and run.settings.method == "swirl":
+    if earlier and phase.kind != "warm-up" and run.settings.training_method.trains_by_rewards:
         check_reward_against_score(run, phase, earlier[-1].scores, scores)
 
 

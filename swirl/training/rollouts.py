@@ -19,7 +19,11 @@ MAX_REMEMBERED = 10_000  # transitions whose rollouts are kept as drafts
 
 @dataclass
 class RolloutSampler:
-    """The trainer's rollout function; `observed` holds this step's (prompt, observed state) pairs for the anchor."""
+    """The trainer's rollout function.
+
+    `observed` holds this step's (prompt, observed state) pairs for the anchor, and `prior_prompts` the reference's
+    prompt for each of this step's prompts where it is another one (`prior_reference`).
+    """
 
     world: WorldModel
     direction: Direction
@@ -29,6 +33,7 @@ class RolloutSampler:
     action_sampling: SamplingConfig
     """How forward phases sample the critic's actions: as inverse phases do."""
     observed: list[PromptCompletion] = field(default_factory=list)
+    prior_prompts: dict[tuple[int, ...], list[int]] = field(default_factory=dict)
     last_rollouts: dict[int, list[list[int]]] = field(default_factory=dict)
     """A rollout of each transition (by index) when it last came up, those of longest ago first."""
     parts: StepParts = field(default_factory=lambda: StepParts(enabled=False))
@@ -55,6 +60,9 @@ class RolloutSampler:
             actions = [""] * len(rows)
             model_prompts = [self.world.layout.inverse_prompt(row.state, row.next_state) for row in rows]
             max_tokens, role, answer = self.settings.max_action_tokens, "idm", "action"
+            if self.settings.prior_reference:
+                priors = [self.world.layout.prompt_without_next_state(row.state) for row in rows]
+                self.prior_prompts = dict(zip(map(tuple, model_prompts), priors, strict=True))
         sampling = rollout_sampling(self.settings, max_tokens)
         indices = [prompt[0] for prompt in prompts[::size]]
         drafts = self.drafts(indices)

@@ -36,7 +36,7 @@ class RunClock:
     """The seconds of each part of a run, measured or estimated, and what they add up to.
 
     `scored` is the number of transitions that each checkpoint is scored on, `labelled` the number whose actions are
-    inferred before each phase of the SFT baseline.
+    inferred before each phase that trains on pseudo-labels.
     """
 
     def __init__(self, phases: Sequence[PlannedPhase], settings: Settings, scored: int, labelled: int) -> None:
@@ -109,13 +109,13 @@ class RunClock:
 
 def part_work(settings: Settings, scored: int, labelled: int) -> dict[Part, float]:
     """The work of one step of each kind and of each other part, in transitions that a model is trained on."""
-    is_baseline = settings.method == "sft"
+    method = settings.training_method
     work: dict[Part, float] = {
         "warm-up": settings.warm_up_batch_size,
         "scoring": SCORED_WORK * scored,
-        "pseudo-labels": INFERRED_WORK * labelled if is_baseline else 0.0,
+        "pseudo-labels": INFERRED_WORK * labelled if method.trains_on_pseudo_labels else 0.0,
     }
     for direction in ("forward", "inverse"):
         own = settings.for_phase(direction)
-        work[direction] = own.batch_size if is_baseline else ROLLOUT_WORK * own.batch_size * own.group_size
+        work[direction] = ROLLOUT_WORK * own.batch_size * own.group_size if method.trains_by_rewards else own.batch_size
     return work

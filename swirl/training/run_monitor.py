@@ -33,6 +33,12 @@ METRIC_NAMES = {
     "completions/mean_length": "completion_length",
     "completions/clipped_ratio": "cut_short",
     "anchor": "anchor",
+    # The figures of `swirl.training.reward_extensions`.
+    "observed_likeness": "observed_likeness",
+    "drift": "drift",
+    "overlap": "overlap",
+    "over_cap": "over_cap",
+    "groups_skipped": "groups_skipped",
 }
 
 

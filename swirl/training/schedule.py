@@ -26,9 +26,9 @@ class PlannedPhase:
 
 
 def plan_phases(settings: Settings, warm_up_steps: int) -> list[PlannedPhase]:
-    """All phases of a run. The SFT baseline has no inverse phases: its IDM is not trained."""
+    """All phases of a run. The baselines that train on pseudo-labels have no inverse phases: their IDM stays."""
     phases = [PlannedPhase(0, 0, "warm-up", warm_up_steps)]
-    directions = ("forward",) if settings.method == "sft" else ("forward", "inverse")
+    directions = ("forward", "inverse") if settings.training_method.has_inverse_phases else ("forward",)
     for iteration in range(1, settings.iterations + 1):
         for direction in directions:
             steps = settings.for_phase(direction).steps_per_phase

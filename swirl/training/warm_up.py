@@ -1,4 +1,4 @@
-"""Builds the trainers of the supervised stages: the warm-up on labels (section 2, step 0) and the SFT baseline."""
+"""Builds the trainers of the supervised stages: the warm-up on labels (section 2, step 0) and supervised phases."""
 
 from __future__ import annotations
 
@@ -63,20 +63,25 @@ def build_warm_up_trainer(
     )
 
 
-def build_pseudo_label_trainer(
+def build_supervised_phase_trainer(
     world: WorldModel,
+    direction: Direction,
     rows: Sequence[LabelledTransition],
     settings: Settings,
     folder: Path,
     index: int,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> PairTrainer:
-    """The trainer of the paper's bootstrap baseline: the FWM imitates observed next states under inferred actions."""
-    settings = settings.for_phase("forward")
-    world.model.set_adapter(world.adapter("fwm"))
+    """The trainer of a phase without rewards: the FWM imitates the next states of `rows`, or the IDM their actions.
+
+    The rows, in which pseudo-labels and labels may be mixed, are shuffled anew in each epoch. `settings` are those of
+    the whole run; the phase `index` is added to the seed.
+    """
+    settings = settings.for_phase(direction)
+    world.model.set_adapter(world.adapter("fwm" if direction == "forward" else "idm"))
     return supervised_trainer(
         world.model,
-        build_supervised_pairs(world, "forward", rows),
+        build_supervised_pairs(world, direction, rows),
         world.tokenizer.pad_token_id,
         folder,
         steps=settings.steps_per_phase,
@@ -90,5 +95,5 @@ def build_pseudo_label_trainer(
         max_grad_norm=settings.max_grad_norm,
         scheduler=settings.scheduler,
         callbacks=callbacks,
-        support=world.token_support("state"),
+        support=world.token_support("state" if direction == "forward" else "action"),
     )

@@ -112,6 +112,8 @@ def test_prompts_follow_the_format_of_the_model(folder: Path, world: WorldModel,
     asked = written(world.layout.inverse_prompt(states[0], states[1]))
     assert asked.startswith(expected[1]) and asked.endswith(expected[2])
     assert "PICTURE" not in written(world.layout.prompt_without_state("go"))
+    prior = written(world.layout.prompt_without_next_state(states[0]))
+    assert prior.count("PICTURE") == 1 and prior.partition("\n")[2] == asked.partition("\n")[2]
 
 
 def test_answers_are_of_one_kind_and_pictures_whole(world: WorldModel, states: list[State]) -> None:

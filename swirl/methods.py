@@ -1,0 +1,217 @@
+"""The ways in which a run can train, and the named methods of a comparison: those of the paper and our extensions.
+
+`TRAINING_METHODS` are the values of the setting `method`. `METHODS` are the rows of a comparison: each says which
+settings to change in any preset, so that two runs from one preset differ in the method alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingMethod:
+    """A value of the setting `method`: what its forward and inverse phases train on."""
+
+    name: str
+    title: str
+    sentence: str
+    """What it does, for somebody who has to choose."""
+    role: str = ""
+    """Baseline or upper bound; empty for the method itself."""
+    trains_on_pseudo_labels: bool = False
+    """Whether forward phases imitate the observed next states under the actions that the inverse model infers."""
+    trains_on_labels: bool = False
+    """Whether the phases after the warm-up imitate the run's labels."""
+    has_inverse_phases: bool = False
+    starts_anew: bool = False
+    """Whether each forward phase trains a new forward adapter from the base model."""
+
+    @property
+    def trains_by_rewards(self) -> bool:
+        """Whether each model learns from the other's rewards (GRPO) rather than by imitation."""
+        return not (self.trains_on_pseudo_labels or self.trains_on_labels)
+
+    @property
+    def needs_inverse_model(self) -> bool:
+        """Whether its result depends on how well the inverse model infers actions."""
+        return self.trains_by_rewards or self.trains_on_pseudo_labels
+
+
+TRAINING_METHODS = {
+    method.name: method
+    for method in (
+        TrainingMethod(
+            "swirl",
+            "SWIRL",
+            "forward and inverse phases in turn, in which each model learns from the other's rewards (GRPO).",
+            has_inverse_phases=True,
+        ),
+        TrainingMethod(
+            "sft",
+            "SFT, continued",
+            "the forward model imitates the observed next states under the actions that the inverse model infers.",
+            role="baseline",
+            trains_on_pseudo_labels=True,
+        ),
+        TrainingMethod(
+            "sft-merged",
+            "SFT, merged with labels",
+            "as sft, on the pseudo-labels and the labels, shuffled together.",
+            role="baseline",
+            trains_on_pseudo_labels=True,
+            trains_on_labels=True,
+        ),
+        TrainingMethod(
+            "bootstrap",
+            "Bootstrap",
+            "a new forward adapter on the base model, trained on the pseudo-labels and the labels.",
+            role="baseline",
+            trains_on_pseudo_labels=True,
+            trains_on_labels=True,
+            starts_anew=True,
+        ),
+        TrainingMethod(
+            "supervised",
+            "Supervised",
+            "both models imitate the labels, whose actions are true.",
+            role="upper bound",
+            trains_on_labels=True,
+            has_inverse_phases=True,
+        ),
+    )
+}
+"""Every value of the setting `method`, by name.
+
+`bootstrap` is our reading of the paper's baseline "bootstrap", which it does not define further: supervised fine-tuning
+of a model on pseudo-labels and labels, rather than going on from the warmed-up one. Its inverse model is not trained,
+so that each iteration starts anew with the same pseudo-labels: one iteration is enough.
+"""
+
+EXTENSIONS_OFF: dict[str, object] = {
+    "method": "swirl",
+    "anchor": 0.0,
+    "observed_in_group": False,
+    "observed_reward": 0.0,
+    "drift_penalty": 0.0,
+    "overlap_penalty": 0.0,
+    "action_cap": None,
+    "min_reward_spread": 0.0,
+    "prior_reference": False,
+    "share_weights": False,
+}
+"""The settings that make a method of a preset, at the values of the paper's loop."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a comparison, as changes to the settings of any preset.
+
+    `changes` set every setting of EXTENSIONS_OFF, so that the preset's own extensions have no influence. Iterations and
+    steps stay those of the preset where a method does not say otherwise.
+    """
+
+    name: str
+    title: str
+    """A short name for tables and plots."""
+    sentence: str
+    changes: dict[str, object]
+    needs_labels: bool = False
+    needs_warm_up: bool = False
+    """Whether it also needs `warm_up_epochs` of 1 or more, as it starts from untrained adapters."""
+    mutual: bool = False
+    """Whether it trains by mutual reinforcement learning: each model on the other's rewards."""
+    best_of: int = 1
+    """Predictions sampled at test time, of which the inverse model's score takes the best; 1 is the greedy one."""
+
+
+def _method(name: str, title: str, sentence: str, /, **changes: object) -> Method:
+    """A method that trains by mutual reinforcement learning."""
+    return Method(name, title, sentence, EXTENSIONS_OFF | changes, mutual=True)
+
+
+def _supervised(name: str, *, title: str | None = None, **changes: object) -> Method:
+    """A method of supervised phases, or with `iterations` 0 none."""
+    known = TRAINING_METHODS[name]
+    sentence = known.sentence[0].upper() + known.sentence[1:]
+    changes = EXTENSIONS_OFF | {"method": name} | changes
+    return Method(name, title or known.title, sentence, changes, needs_labels=known.trains_on_labels)
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            "warm-up",
+            "Warm-up only",
+            "The model that all other methods start from.",
+            EXTENSIONS_OFF | {"iterations": 0},
+        ),
+        _supervised("sft"),
+        _supervised("sft-merged", title="SFT, merged"),
+        _supervised("bootstrap", iterations=1),
+        _method(
+            "phase-one",
+            "SWIRL, one phase",
+            "Forward phases only; the inverse model stays as it was.",
+            **{"inverse.steps_per_phase": 0},
+        ),
+        _method("paper", "SWIRL", "The paper's loop: forward and inverse phases in turn."),
+        Method(
+            "shared",
+            "SWIRL, shared weights",
+            "The paper's loop with one adapter for both models, which is new and needs a warm-up on labels.",
+            EXTENSIONS_OFF | {"share_weights": True},
+            needs_labels=True,
+            needs_warm_up=True,
+            mutual=True,
+        ),
+        _supervised("supervised"),
+        _method(
+            "anchor",
+            "Anchor",
+            "The loop with 4 times the negative log-likelihood of the observed next state added to the forward loss.",
+            anchor=4.0,
+        ),
+        _method(
+            "observed-in-group",
+            "Observed in group",
+            "The loop with the observed next state in the place of one rollout of each forward group.",
+            observed_in_group=True,
+        ),
+        _method(
+            "observed-reward",
+            "Observed reward",
+            "The loop with half of the forward reward for the likeness to the observed next state.",
+            observed_reward=0.5,
+        ),
+        _method(
+            "drift-penalty",
+            "Drift penalty",
+            "The loop with a forward penalty of 2 for losing all that the step left as it was.",
+            drift_penalty=2.0,
+        ),
+        _method(
+            "anchor-drift",
+            "Anchor + drift",
+            "The loop with the anchor at 4 and the drift penalty at 2.",
+            anchor=4.0,
+            drift_penalty=2.0,
+        ),
+        _method(
+            "anchor-observed",
+            "Anchor + observed",
+            "The loop with the anchor at 4 and half of the forward reward for likeness to the observed next state.",
+            anchor=4.0,
+            observed_reward=0.5,
+        ),
+        Method(
+            "best-of-n",
+            "Best of 8",
+            "The warmed-up model, of whose 8 predictions the inverse model's score takes the best at test time.",
+            EXTENSIONS_OFF | {"iterations": 0},
+            best_of=8,
+        ),
+    )
+}
+"""The methods of a comparison by name, in the order of tables."""
