@@ -66,6 +66,7 @@ ROOMS = (
     "library",
     "sharing",
     "recipes",
+    "experiments",
     "cli",
 )
 """The rooms of `swirl` in the order in which data flow: each imports from those before it, and from its own."""

@@ -24,6 +24,9 @@ from swirl.runs import jobs, scheduler
 
 POLL_SECONDS = 1.0
 
+MOST_FAILURES_IN_A_ROW = 3
+"""So many runs that fail one after another end the experiment: what is wrong with them is wrong with all."""
+
 Report = Callable[[float, str], None]
 
 
@@ -65,6 +68,7 @@ class Runner:
             self.stop_runs()
             raise
         except SwirlError as error:
+            self.stop_runs()
             self.history.update_experiment(self.plan.name, error=str(error))
             raise
         finally:
@@ -137,6 +141,7 @@ class Runner:
         jobs.reconcile(self.home)
         runs = self.runs()
         self.note_failures(runs)
+        self.raise_if_all_fail(runs)
         unfinished = sum(run.status in UNFINISHED_STATUSES for run in runs.values())
         waiting = [cell for cell in self.cells if cell.key not in runs]
         for cell in waiting:
@@ -172,13 +177,22 @@ class Runner:
         settings = cell_settings(self.plan, cell, prepared)
         preset = self.plan.problem(cell.problem).preset
         title = self.plan.method(cell.method).title
-        name = f"{cell.problem}, {title}, seed {cell.seed}" + (f", {cell.size}" if cell.size != DEFAULT_SIZE else "")
-        run_id = jobs.start(self.home, preset=preset, settings=settings, name=name)
+        parts = [cell.problem, title, *([str(cell.size)] if cell.size != DEFAULT_SIZE else []), f"seed {cell.seed}"]
+        run_id = jobs.start(self.home, preset=preset, settings=settings, name=" · ".join(parts))
         self.history.set_experiment_run(self.plan.name, cell.key, run_id)
 
     def note_failures(self, runs: dict[str, Run]) -> None:
         """Remember the errors of failed runs, for the report at the end."""
         self.failed = {key: run.error or run.status for key, run in runs.items() if run.status in jobs.RESUMABLE}
+
+    def raise_if_all_fail(self, runs: dict[str, Run]) -> None:
+        """Raises SwirlError if the last runs have all failed, or died, without having trained a phase."""
+        ended = sorted((run for run in runs.values() if run.finished), key=lambda run: str(run.finished))
+        last = ended[-MOST_FAILURES_IN_A_ROW:]
+        in_vain = [run for run in last if run.status in ("failed", "interrupted") and not run.phase_index]
+        if len(in_vain) == MOST_FAILURES_IN_A_ROW:
+            why = in_vain[-1].error or f"it is {in_vain[-1].status}"
+            raise SwirlError(f"The last {len(in_vain)} runs of {self.plan.name} failed; run {in_vain[-1].id}: {why}")
 
     def say_progress(self) -> None:
         """Say how many cells are done, and how far the runs are that train."""
