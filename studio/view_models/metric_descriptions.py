@@ -46,6 +46,8 @@ class MetricDescription:
 _STATE_MEASURES = {
     "exact_match": ("right", "equals the true state: every character of a text, every token of a picture", "share"),
     "token_accuracy": ("tokens right", "has this share of its tokens (words of a text) right", "share"),
+    "changed_facts": ("changed facts right", "has this share of the facts that the step changed right", "share"),
+    "kept_facts": ("facts kept", "keeps this share of the facts that the step left as they were", "share"),
     "rouge_l": ("ROUGE-L", "overlaps the true state in its longest common subsequence of words, as F1", "share"),
     "bleu": ("BLEU", "shares 1- to 4-grams of words with the true state, over all texts together; 0 to 100", "score"),
     "chrf": ("chrF", "shares character n-grams with the true state, as an F-score; 0 to 100", "score"),

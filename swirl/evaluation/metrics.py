@@ -14,6 +14,7 @@ from swirl.evaluation import (
     controllability,
     copy_baseline,
     cycle,
+    facts,
     forward,
     horizon,
     inverse,
@@ -86,6 +87,7 @@ def scores_per_transition(rows: EvaluatedRows, seed: int) -> dict[str, Sequence[
     if predictions is not None:
         compared = forward.compare_states(predictions, rows.next_keys, rows.measures)
         columns |= {f"forward/{name}": values for name, values in compared.items()}
+        columns |= {f"forward/{name}": values for name, values in facts.score_facts(rows, predictions).items()}
     columns |= {f"copy/{name}": values for name, values in copy_baseline.score_predictions(rows).items()}
     columns |= {f"inverse/{name}": values for name, values in inverse.score_actions(rows).items()}
     columns |= {f"inverse/{name}": values for name, values in action_recovery.probe_actions(rows, seed).items()}

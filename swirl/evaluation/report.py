@@ -20,6 +20,7 @@ from swirl.evaluation import (
     controllability,
     copy_baseline,
     cycle,
+    facts,
     forward,
     horizon,
     leakage,
@@ -202,6 +203,7 @@ def held_out_values(
     *,
     measures: Sequence[str] = HELD_OUT_MEASURES,
     best_of: int = 1,
+    fact_by_fact: bool = False,
     seed: int = 0,
     watch: Callable[[], None] | None = None,
 ) -> dict[str, list[float | None]]:
@@ -210,7 +212,8 @@ def held_out_values(
     Always: `cycle/exact_match`, `forward/log_prob` (nats per token; under the true action where known, else the
     inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`.
     `measures` names those of a predicted state that are taken where the states have them. With `best_of` above 1 the
-    figures of the best of that many draws are added (`best_of_metrics`). `watch` is called before each pass of the
+    figures of the best of that many draws are added (`best_of_metrics`), and with `fact_by_fact` those of single facts
+    (`facts`). `watch` is called before each pass of the
     model; an exception from it ends the measurement.
     """
     answers = ModelAnswers(model, seed, progress, expected={}, watch=watch)
@@ -235,6 +238,9 @@ def held_out_values(
         if predicted is not None:
             compared = forward.compare_states(predicted, rows.next_keys, taken)
             values |= {f"{group}/{name}": column for name, column in compared.items()}
+    if fact_by_fact and predictions["forward"] is not None:
+        scores = facts.score_facts(rows, predictions["forward"])
+        values |= {f"forward/{name}": column for name, column in scores.items()}
     if true_actions is not None:
         pairs = zip(rows.inferred_actions, true_actions, strict=True)
         values["inverse/exact_match"] = [float(same_words(ours, theirs)) for ours, theirs in pairs]

@@ -126,9 +126,7 @@ def estimate_row(row: Row, method: Method, metric: str = HEADLINE, *, last: bool
         return None
     places = places_of(row.results[0])
     values = np.array(columns, dtype=float)
-    means = values.mean(axis=1)
-    deviation = float(means.std(ddof=1)) if len(means) > 1 else 0.0
-    return SeedEstimate(bootstrap_two_ways(values, [s for s, _ in places]), deviation, len(means))
+    return summarise(values, [sequence for sequence, _ in places])
 
 
 def paired_difference(
@@ -150,16 +148,25 @@ def paired_difference(
     if not pairs or places_of(row.results[0]) != places_of(other.results[0]):
         return None
     values = np.array([np.subtract(a, b) for a, b in pairs], dtype=float)
+    return summarise(values, [sequence for sequence, _ in places_of(row.results[0])])
+
+
+def summarise(values: np.ndarray, groups: Sequence[str]) -> SeedEstimate | None:
+    """The mean of `values` (seeds, transitions; NaN where undefined) with its interval; None if none is defined."""
+    defined = ~np.isnan(values).any(axis=0)
+    if not defined.any():
+        return None
+    values = values[:, defined]
     means = values.mean(axis=1)
     deviation = float(means.std(ddof=1)) if len(means) > 1 else 0.0
-    groups = [sequence for sequence, _ in places_of(row.results[0])]
-    return SeedEstimate(bootstrap_two_ways(values, groups), deviation, len(means))
+    kept = [group for group, is_defined in zip(groups, defined, strict=True) if is_defined]
+    return SeedEstimate(bootstrap_two_ways(values, kept), deviation, len(means))
 
 
 def column_of(result: SeedResult, metric: str, last: bool) -> list[float] | None:
-    """The values per transition of a metric; None if it is missing or undefined somewhere."""
+    """The values per transition of a metric, NaN where it is not defined; None if it is missing."""
     column = (result.last if last else result.chosen)["values"].get(metric)
-    return None if column is None or None in column else column
+    return None if column is None else [float("nan") if value is None else float(value) for value in column]
 
 
 def places_of(result: SeedResult) -> list[tuple[str, int]]:

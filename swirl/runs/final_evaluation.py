@@ -101,6 +101,7 @@ def evaluate_checkpoint(
         report,
         measures=MEASURES,
         best_of=settings.best_of,
+        fact_by_fact=True,
         seed=settings.seed,
         watch=watch,
     )
