@@ -36,6 +36,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         type=positive_integer,
         help="actions in each sequence, at most (default: 12, or those of --actions)",
     )
+    record.add_argument(
+        "--regime",
+        metavar="NAME",
+        default="clean",
+        help="for household and blocks: clean, ambiguous (each action in several wordings) or noisy (actions fail or "
+        "slip, other things change by themselves) (default: clean)",
+    )
     environment = record.add_argument_group("for Gymnasium environments, gym:ID or gym:MODULE:ID")
     environment.add_argument(
         "--observation",
@@ -77,6 +84,7 @@ def record_world(args: argparse.Namespace, out: Output) -> int:
         length=args.length,
         seed=args.seed,
         source=args.source,
+        regime=args.regime,
         options=PlayOptions(args.observation, args.actions, args.every, arguments),
         progress=out.show_progress,
     )

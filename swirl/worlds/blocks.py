@@ -1,170 +1,64 @@
-"""Blocks: coloured shapes on a board of 4 × 4 cells, drawn as 64 × 64 pixels, with actions in plain English.
-
-A shape moves to an empty neighbouring cell, pushes one or two objects in front of it if the cell behind them is free,
-is painted, is removed, or is swapped with another. Pads lie on the floor and never move; an object hides the middle of
-the pad it stands on. No two objects of a board look alike, so a description always means one object.
-"""
+"""The world `blocks` in its regimes; its rules are in `swirl.worlds.blocks_rules`."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
-from itertools import combinations
 
-import numpy as np
-
-from swirl.pictures import Pixels, from_pixels
+from swirl.pictures import from_pixels, pixels
 from swirl.states import State
 from swirl.worlds.base import Episode, choose_by_verb, make_episode
-from swirl.worlds.blocks_rendering import COLOURS, PADS, SHAPES, cell_picture
-
-SIDE = 4
-"""The number of cells per side of the board."""
-
-DIRECTIONS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
-"""Each direction's step in rows and columns."""
+from swirl.worlds.blocks_noise import distractions, slip
+from swirl.worlds.blocks_rules import Board, act, actions, draw, random_board, read_board
+from swirl.worlds.blocks_wordings import WORDINGS, alternatives
+from swirl.worlds.regimes import check_regime, choose_wording, noisy_next, stream_name
 
 NO_OP_SHARE = 0.05
 VERB_WEIGHTS = {"move": 45, "push": 20, "paint": 12, "remove": 8, "swap": 15}
-PUSHED_AT_MOST = 2
-MIN_THINGS = 2  # objects that always remain on the board
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """An object on the board."""
-
-    shape: str
-    colour: str
-
-    def __str__(self) -> str:
-        return f"{self.colour} {self.shape}"
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """The complete state: the pad and the object of each cell, or None, row by row; SIDE × SIDE of each."""
-
-    pads: tuple[str | None, ...]
-    things: tuple[Thing | None, ...]
-
-    def cells(self) -> dict[Thing, int]:
-        """The cell of each object, in reading order."""
-        return {thing: cell for cell, thing in enumerate(self.things) if thing is not None}
-
-    def with_things(self, changes: dict[int, Thing | None]) -> Board:
-        """The board with the objects of some cells changed."""
-        return replace(self, things=tuple(changes.get(cell, thing) for cell, thing in enumerate(self.things)))
-
-
-def draw(board: Board) -> Pixels:
-    """The board's frame, (64, 64, 3) uint8; frames are equal exactly if the boards are."""
-    pictures = [
-        cell_picture(pad, thing and thing.shape, thing and thing.colour)
-        for pad, thing in zip(board.pads, board.things, strict=True)
-    ]
-    return np.vstack([np.hstack(pictures[row : row + SIDE]) for row in range(0, SIDE * SIDE, SIDE)])
-
-
-def random_board(rng: random.Random) -> Board:
-    """A random board with three to five objects and two to four pads."""
-    pads: list[str | None] = [None] * SIDE**2
-    for cell in rng.sample(range(SIDE**2), rng.randint(2, 4)):
-        pads[cell] = rng.choice(list(PADS))
-    things: list[Thing | None] = [None] * SIDE**2
-    known = [Thing(shape, colour) for shape in SHAPES for colour in COLOURS]
-    chosen = rng.sample(known, rng.randint(3, 5))
-    for cell, thing in zip(rng.sample(range(SIDE**2), len(chosen)), chosen, strict=True):
-        things[cell] = thing
-    return Board(tuple(pads), tuple(things))
-
-
-def act(board: Board, action: str) -> Board:
-    """The next board. An action that is impossible here leaves it as it is.
-
-    Raises ValueError for words that are not an action of this world.
-    """
-    cells = board.cells()
-    match action.split():
-        case ["move" | "push" as verb, "the", colour, shape, way] if way in DIRECTIONS:
-            after = shift(board, verb, _named(colour, shape), way)
-        case ["paint", "the", old, shape, new] if new in COLOURS:
-            thing, painted = _named(old, shape), _named(new, shape)
-            possible = thing in cells and painted not in cells
-            after = board.with_things({cells[thing]: painted}) if possible else board
-        case ["remove", "the", colour, shape]:
-            thing = _named(colour, shape)
-            after = board.with_things({cells[thing]: None}) if thing in cells else board
-        case ["swap", "the", colour, shape, "and", "the", other_colour, other_shape]:
-            one, other = _named(colour, shape), _named(other_colour, other_shape)
-            possible = one in cells and other in cells
-            after = board.with_things({cells[one]: other, cells[other]: one}) if possible else board
-        case _:
-            raise ValueError(f"{action!r} is not an action of Blocks")
-    return after
-
-
-def _named(colour: str, shape: str) -> Thing:
-    if colour not in COLOURS or shape not in SHAPES:
-        raise ValueError(f"There is no {colour} {shape} in Blocks")
-    return Thing(shape, colour)
-
-
-def shift(board: Board, verb: str, thing: Thing, way: str) -> Board:
-    """Move an object by one cell, alone (`move`) or together with the objects directly in front of it (`push`)."""
-    if thing not in board.cells():
-        return board
-    line = cells_ahead(board.cells()[thing], way)
-    ahead = [board.things[cell] for cell in line]
-    moving = ahead.index(None) if None in ahead else 0
-    if not (moving == 1 if verb == "move" else 1 < moving <= 1 + PUSHED_AT_MOST):
-        return board
-    return board.with_things(dict(zip(line, [None, *ahead[:moving]], strict=False)))
-
-
-def cells_ahead(cell: int, way: str) -> list[int]:
-    """A cell and those in front of it in a direction, up to the edge."""
-    (row, column), (down, right) = divmod(cell, SIDE), DIRECTIONS[way]
-    line = []
-    while 0 <= row < SIDE and 0 <= column < SIDE:
-        line.append(row * SIDE + column)
-        row, column = row + down, column + right
-    return line
-
-
-def actions(board: Board) -> list[str]:
-    """Every action on the objects of this board, possible or not; a swap names objects in reading order."""
-    things = list(board.cells())
-    return [
-        *(f"{verb} the {thing} {way}" for verb in ("move", "push") for thing in things for way in DIRECTIONS),
-        *(f"paint the {thing} {colour}" for thing in things for colour in COLOURS),
-        *(f"remove the {thing}" for thing in things if len(things) > MIN_THINGS),
-        *(f"swap the {one} and the {other}" for one, other in combinations(things, 2)),
-    ]
-
-
-def choose_action(board: Board, rng: random.Random) -> str:
-    """Choose a verb first, then the rest; most actions change the board, some do not."""
-    wanted = rng.random() >= NO_OP_SHARE
-    pool = [action for action in actions(board) if (act(board, action) != board) == wanted]
-    return choose_by_verb(pool, VERB_WEIGHTS, rng)
 
 
 class Blocks:
-    """The world `blocks`; an episode is a random walk that mostly changes something."""
+    """The world `blocks`; an episode is a random walk that mostly changes something.
+
+    Raises UsageError for an unknown regime.
+    """
 
     name = "blocks"
 
+    def __init__(self, regime: str = "clean") -> None:
+        check_regime(regime)
+        self.regime = regime
+
     def episode(self, seed: int, length: int) -> Episode:
-        """Play an episode of `length` actions as pictures, the same for the same seed."""
+        """Play an episode of `length` actions as pictures, the same for the same seed and regime."""
         boards, played = self.play(seed, length)
         return make_episode([State(picture=from_pixels(draw(board))) for board in boards], played)
 
     def play(self, seed: int, length: int) -> tuple[list[Board], list[str]]:
         """The `length` + 1 boards of the same episode, and the actions between them."""
-        rng = random.Random(f"blocks-{seed}")
+        rng = random.Random(stream_name(self.name, self.regime, seed))
         boards, played = [random_board(rng)], []
         for _ in range(length):
-            played.append(choose_action(boards[-1], rng))
-            boards.append(act(boards[-1], played[-1]))
+            played.append(self.choose_action(boards[-1], rng))
+            boards.append(self.next_board(boards[-1], played[-1], rng))
         return boards, played
+
+    def choose_action(self, board: Board, rng: random.Random) -> str:
+        """Choose a verb first, then the rest; most actions change the board, some do not."""
+        wanted = rng.random() >= NO_OP_SHARE
+        pool = [action for action in actions(board) if (act(board, action) != board) == wanted]
+        action = choose_by_verb(pool, VERB_WEIGHTS, rng)
+        if self.regime != "ambiguous":
+            return action
+        return choose_wording(board, action, rng, act=act, wordings=WORDINGS, alternatives=alternatives)
+
+    def next_board(self, board: Board, action: str, rng: random.Random) -> Board:
+        """The next board, which is random in the noisy regime."""
+        if self.regime != "noisy":
+            return act(board, action)
+        return noisy_next(board, action, rng, act=act, actions=actions, slip=slip, distractions=distractions)
+
+    def next_state(self, state: State, action: str) -> State:
+        """The most likely next state. Raises ValueError for what is not a state or an action of this world."""
+        if state.picture is None:
+            raise ValueError("A state of Blocks is a picture")
+        return State(picture=from_pixels(draw(act(read_board(pixels(state.picture)), action))))

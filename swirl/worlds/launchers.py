@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from swirl.worlds import java_simulators, miniwob
@@ -11,17 +11,17 @@ from swirl.worlds.base import World
 
 
 @contextmanager
-def household() -> Iterator[World]:
+def household(regime: str = "clean") -> Iterator[World]:
     from swirl.worlds.household import Household
 
-    yield Household()
+    yield Household(regime)
 
 
 @contextmanager
-def blocks() -> Iterator[World]:
+def blocks(regime: str = "clean") -> Iterator[World]:
     from swirl.worlds.blocks import Blocks
 
-    yield Blocks()
+    yield Blocks(regime)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def open_tool_log(name: str, source: Path) -> Iterator[World]:
     yield ToolWorld(name, source)
 
 
-WORLD_OPENERS = {
+WORLD_OPENERS: dict[str, Callable[..., AbstractContextManager[World]]] = {
     "household": household,
     "textworld-express": textworld_express,
     "scienceworld": scienceworld,
@@ -80,4 +80,4 @@ WORLD_OPENERS = {
     "bfcl": bfcl,
     "miniwob": web_pages,
 }
-"""The function that starts each played world."""
+"""The function that starts each played world; those of household and blocks take the regime."""

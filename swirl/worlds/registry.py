@@ -20,6 +20,7 @@ from swirl.worlds.base import WORLDS_INSTALL_COMMAND, World, requirements_senten
 from swirl.worlds.gymnasium_environments import PREFIX
 from swirl.worlds.gymnasium_world import GymnasiumWorld, PlayOptions, open_gymnasium
 from swirl.worlds.recording import play_episodes, write_episodes
+from swirl.worlds.regimes import REGIME_DESCRIPTIONS, check_regime
 
 BFCL_INSTALL_COMMAND = "pip install --no-deps bfcl-eval==2026.3.23"
 """Without its declared dependencies, which pin an old numpy among others; its tools need none of them."""
@@ -55,6 +56,8 @@ class _Entry:
     """Whether the simulator needs Chromium."""
     log_source: str = ""
     """What `--from` must name for worlds that are read from logs; empty for worlds that are played."""
+    has_regimes: bool = False
+    """Whether it can be recorded in another regime than `clean` (`swirl.worlds.regimes`)."""
 
 
 WORLDS = {
@@ -62,6 +65,7 @@ WORLDS = {
         "Household",
         "Rooms, doors, containers, things to carry and lamps, in plain English; everything is visible.",
         "Apache-2.0",
+        has_regimes=True,
     ),
     "textworld-express": _Entry(
         "TextWorldExpress",
@@ -83,6 +87,7 @@ WORLDS = {
         "Coloured shapes on a board, seen as small pictures: moved, pushed, painted, removed and swapped.",
         "Apache-2.0",
         kind="image",
+        has_regimes=True,
     ),
     "minigrid": _Entry(
         "MiniGrid",
@@ -164,19 +169,31 @@ def find_world(name: str) -> _Entry:
 
 
 @contextmanager
-def open_world(name: str, source: Path | None = None) -> Iterator[World]:
+def open_world(name: str, source: Path | None = None, regime: str = "clean") -> Iterator[World]:
     """A running world, shut down on exit; `source` is the log for worlds that are read from one.
 
-    Raises UsageError for an unknown name or a `source` that the world does not accept, SwirlError if it is not ready.
+    Raises UsageError for an unknown name, or a `source` or `regime` that the world does not accept; SwirlError if it is
+    not ready.
     """
     entry = find_world(name)
+    refuse_regime(name, entry, regime)
     if source is not None and not entry.log_source:
         raise UsageError(f"{entry.title} is played, not read from a file; omit --from.")
     needs = "" if source is not None else missing_requirements(entry)
     if needs:
         raise SwirlError(f"{entry.title} is not ready. {needs}")
-    with launchers.open_tool_log(name, source) if source is not None else launchers.WORLD_OPENERS[name]() as world:
+    chosen = [regime] if entry.has_regimes else []
+    opened = launchers.open_tool_log(name, source) if source else launchers.WORLD_OPENERS[name](*chosen)
+    with opened as world:
         yield world
+
+
+def refuse_regime(name: str, entry: _Entry, regime: str) -> None:
+    """Raise UsageError for an unknown regime, or for one that a world does not have."""
+    check_regime(regime)
+    if regime != "clean" and not entry.has_regimes:
+        names = [known for known, other in WORLDS.items() if other.has_regimes]
+        raise UsageError(f"{name} has no regimes; --regime is for {' and '.join(names)}: omit it.")
 
 
 def record(
@@ -187,6 +204,7 @@ def record(
     sequences: int | None = None,
     length: int | None = None,
     source: Path | None = None,
+    regime: str = "clean",
     options: PlayOptions | None = None,
     progress: ProgressCallback | None = None,
 ) -> dict[str, Any]:
@@ -197,7 +215,8 @@ def record(
     `world` is a name of WORLDS, or `gym:ID` for a Gymnasium environment, which `options` are for. Without `sequences`
     and `length`, all given actions are played, or DEFAULT_SEQUENCES times DEFAULT_LENGTH actions. Seeds of 1000 and
     above (`base.HELD_OUT_SEED`) play games or tasks that smaller seeds never play, except with `gym:ID`. `source` is
-    the log that tau-bench and toolbench are read from. Returns `{"world", "path", "sequences", "transitions",
+    the log that tau-bench and toolbench are read from; `regime` is for household and blocks (`swirl.worlds.regimes`)
+    and, unless clean, stands in collection.json. Returns `{"world", "path", "sequences", "transitions",
     "no_ops"}`, and for given actions also how many were not played (`"unplayed_actions"`). Raises UsageError for an
     unknown world or arguments that do not fit it, SwirlError if the world is not ready or `out` is not empty.
     """
@@ -208,7 +227,7 @@ def record(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SwirlError(f"{out} already exists and is not empty; choose another folder with --out.")
     options = options or PlayOptions()
-    with _open_with_entry(world, source, options) as (entry, running_world), _atomic_folder(out) as folder:
+    with _open_with_entry(world, source, options, regime) as (entry, running_world), _atomic_folder(out) as folder:
         given = running_world.given if isinstance(running_world, GymnasiumWorld) else None
         sequences = sequences or (len(given) if given else DEFAULT_SEQUENCES)
         length = length or (max(map(len, given)) if given else DEFAULT_LENGTH)
@@ -219,20 +238,24 @@ def record(
         episodes = play_episodes(running_world, sequences, length, seed)
         counts = write_episodes(entry.kind, folder, episodes, sequences, progress)
         command = f"swirl record {world} --sequences {sequences} --length {length} --seed {seed}"
-        write_metadata(world, entry, folder, command + options.command_line())
+        command += f" --regime {regime}" if regime != "clean" else ""
+        write_metadata(world, entry, folder, command + options.command_line(), regime=regime)
     unplayed = {"unplayed_actions": running_world.unplayed_actions} if given else {}
     return {"world": world, "path": str(out), **counts, **unplayed}
 
 
 @contextmanager
-def _open_with_entry(name: str, source: Path | None, options: PlayOptions) -> Iterator[tuple[_Entry, World]]:
+def _open_with_entry(
+    name: str, source: Path | None, options: PlayOptions, regime: str
+) -> Iterator[tuple[_Entry, World]]:
     """A running world and its entry, which for a Gymnasium environment is known once it is open."""
     if not name.startswith(PREFIX):
         if options != PlayOptions():
             raise UsageError(f"--observation, --actions, --every and --set are for {PREFIX}ID, not {name}; omit them.")
-        with open_world(name, source) as world:
+        with open_world(name, source, regime) as world:
             yield find_world(name), world
         return
+    refuse_regime(name, GYMNASIUM, regime)
     if source is not None:
         raise UsageError(f"{name} is played, not read from a file; omit --from.")
     needs = missing_requirements(GYMNASIUM)
@@ -254,13 +277,17 @@ def _atomic_folder(out: Path) -> Iterator[Path]:
         raise SwirlError(f"{out} cannot be written ({error.strerror}); fix that or choose another --out.") from error
 
 
-def write_metadata(world: str, entry: _Entry, folder: Path, command: str, title: str | None = None) -> None:
+def write_metadata(
+    world: str, entry: _Entry, folder: Path, command: str, title: str | None = None, regime: str = "clean"
+) -> None:
     """Write a folder's collection.json: the world, its license if known, and the `command` that recorded it."""
+    other = regime != "clean"
     card = {
-        "title": title or entry.title,
-        "description": entry.description,
+        "title": title or (f"{entry.title}, {regime}" if other else entry.title),
+        "description": f"{entry.description} {REGIME_DESCRIPTIONS[regime]}" if other else entry.description,
         "kind": entry.kind,
         "world": world,
+        **({"regime": regime} if other else {}),
         **({"license": entry.license} if entry.license else {}),
         "recorded_with": f"swirl {__version__}: {command}",
     }

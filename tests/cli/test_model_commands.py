@@ -135,7 +135,8 @@ def test_evaluate_prints_its_figures_and_keeps_them(trained: tuple[Path, dict[st
 def test_pictures_are_imagined_from_a_file_into_files(tmp_path: Path, capsys) -> None:
     from swirl.pictures import from_pixels, pixels
     from swirl.states import Picture
-    from swirl.worlds.blocks import Blocks, draw
+    from swirl.worlds.blocks import Blocks
+    from swirl.worlds.blocks_rules import draw
 
     board = draw(Blocks().play(4, 1)[0][0])
     (tmp_path / "board.png").write_bytes(from_pixels(board).encoded)

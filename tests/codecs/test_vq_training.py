@@ -16,7 +16,8 @@ from swirl.codecs.vq_training import CodecShape, new_codec, train_codec
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.codec_metrics import mean_reconstruction_quality
 from swirl.recipes.image_codec import train_on_collection
-from swirl.worlds.blocks import Blocks, draw
+from swirl.worlds.blocks import Blocks
+from swirl.worlds.blocks_rules import draw
 from swirl.worlds.registry import record
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from studio.services import inference
 from swirl import models, pictures
 from swirl.sources.collections.catalog import import_collection
 from swirl.sources.collections.frame_archive import FrameWriter
-from swirl.worlds.blocks import Board, Thing, act
+from swirl.worlds.blocks_rules import Board, Thing, act
 
 BOARD = Board(("sky", *[None] * 15), (None, Thing("circle", "red"), Thing("square", "blue"), *[None] * 13))
 ACTIONS = ("push the red circle right", "move the red circle down", "remove the blue square")

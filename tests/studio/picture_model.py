@@ -9,7 +9,7 @@ import numpy as np
 from swirl import pictures
 from swirl.models import Alternative, Inference, LogProb, Prediction
 from swirl.states import State
-from swirl.worlds import blocks
+from swirl.worlds import blocks_rules as blocks
 from swirl.worlds.blocks_rendering import COLOURS, PADS, SHAPES, cell_picture
 
 CELL = 16

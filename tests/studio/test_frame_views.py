@@ -25,7 +25,7 @@ from studio.view_models.picture_difference import difference_from_errors, pictur
 from swirl import pictures
 from swirl.history import Rollout
 from swirl.states import State
-from swirl.worlds.blocks import act, random_board
+from swirl.worlds.blocks_rules import act, random_board
 
 
 def photo(shift: int = 0, width: int = 480, height: int = 270) -> State:

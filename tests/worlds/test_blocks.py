@@ -9,8 +9,9 @@ from shipped import assert_sample_is_of
 
 from swirl.pictures import pixels
 from swirl.worlds.base import episode_seed
-from swirl.worlds.blocks import SIDE, Blocks, Board, Thing, act, actions, draw
+from swirl.worlds.blocks import Blocks
 from swirl.worlds.blocks_rendering import CELL, COLOURS, PADS, SHAPES, cell_picture
+from swirl.worlds.blocks_rules import SIDE, Board, Thing, act, actions, draw
 
 RED, BLUE, GREEN = Thing("circle", "red"), Thing("square", "blue"), Thing("triangle", "green")
 PLAYS = [Blocks().play(episode_seed(3, index), 20) for index in range(60)]

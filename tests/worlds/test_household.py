@@ -3,7 +3,8 @@
 import pytest
 
 from swirl.worlds.base import episode_seed
-from swirl.worlds.household import House, Household, Thing, act
+from swirl.worlds.household import Household
+from swirl.worlds.household_rules import House, Thing, act
 
 HOUSE = House(
     player_room="kitchen",
