@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -14,9 +15,16 @@ def loaded_model(args: argparse.Namespace) -> Iterator[Any]:
 
     Raises SwirlError when the checkpoint cannot be loaded.
     """
+    with loaded_checkpoint(args.home, args.checkpoint, args.device) as model:
+        yield model
+
+
+@contextmanager
+def loaded_checkpoint(home: Path, name: str, device: str) -> Iterator[Any]:
+    """Yield a model by its name, as `loaded_model` does."""
     from swirl.models import load_world_model
     from swirl.models.thread_count import threads_for_inference
 
-    model = load_world_model(args.home, args.checkpoint, device=args.device)
+    model = load_world_model(home, name, device=device)
     with threads_for_inference(model):
         yield model

@@ -10,13 +10,46 @@ from swirl.evaluation.bootstrap import Estimate
 
 
 @dataclass(frozen=True)
+class Composition:
+    """Whether an action is undone by its opposite, and composes with the one after it (see `composition`).
+
+    `done`: FWM(x, z) = y. `opposite` is the action from y back to x, and `undone` says whether it leads from FWM(x, z)
+    back to x. The others are None without a second step: its action `second`, whether FWM(y, second) is the state w
+    after it (`second_done`), whether both steps in a row lead to w (`two_steps`), whether the IDM reads them as it
+    reads x → w (`reads_same`), and whether w = x (`returns`).
+    """
+
+    opposite: str
+    done: bool
+    undone: bool
+    second: str | None = None
+    second_done: bool | None = None
+    two_steps: bool | None = None
+    reads_same: bool | None = None
+    returns: bool | None = None
+
+
+@dataclass(frozen=True)
+class ExchangedAction:
+    """The action of another model for the same transition, and what happens if both exchange them.
+
+    `partner_action` is the other model's. `lost` is the share of the two predictions under the other's action that fail
+    (0, ½ or 1); None unless both models are right under their own (see `partner_exchange`).
+    """
+
+    partner_action: str
+    lost: float | None
+
+
+@dataclass(frozen=True)
 class CheckedTransition:
     """The findings on one transition; None marks what is not defined there.
 
     `swapped` is a different action, inferred for another transition, and `shuffling` is
     log P(y | x, z) − log P(y | x, `swapped`) in nats. `stitch` and `ablation` are in nats per token (see `leakage`),
     `overlap` is a share from 0 to 1. `read_back` says whether the IDM infers the action again from the state that was
-    predicted with it.
+    predicted with it. `composition` is None where nothing changed, `exchange` where there is no other model, and both
+    in checks by earlier versions.
     """
 
     sequence: str
@@ -29,6 +62,8 @@ class CheckedTransition:
     stitch: float | None
     ablation: float
     overlap: float | None
+    composition: Composition | None = None
+    exchange: ExchangedAction | None = None
 
 
 @dataclass(frozen=True)
@@ -38,11 +73,13 @@ class HealthCheck:
     In `figures`, `shuffling`, `stitch`, `ablation` and `overlap` are means of the transitions' values; `read_back` and
     `agreement` (with the true actions, where known) are shares; `distinct` and `effective` are numbers of actions;
     `length` is a number of words. A figure that is defined on no transition is left out: `overlap` for pictures,
-    `shuffling` if all actions are the same.
+    `shuffling` if all actions are the same. Those of `composition.composition_figures` are there too and, if partners
+    were exchanged with the model `partner`, those of `partner_exchange.Exchange.figures`.
     """
 
     cases: tuple[CheckedTransition, ...]
     figures: dict[str, Estimate]
+    partner: str | None = None
 
 
 def health_check_to_json(check: HealthCheck) -> dict[str, Any]:
@@ -50,10 +87,21 @@ def health_check_to_json(check: HealthCheck) -> dict[str, Any]:
     return {
         "cases": [asdict(case) for case in check.cases],
         "figures": {name: [value.value, value.low, value.high] for name, value in check.figures.items()},
+        "partner": check.partner,
     }
 
 
 def health_check_from_json(stored: Mapping[str, Any]) -> HealthCheck:
     """The health check from its stored form."""
     figures = {name: Estimate(*value) for name, value in stored["figures"].items()}
-    return HealthCheck(tuple(CheckedTransition(**case) for case in stored["cases"]), figures)
+    cases = tuple(_checked_transition(case) for case in stored["cases"])
+    return HealthCheck(cases, figures, stored.get("partner"))
+
+
+def _checked_transition(stored: Mapping[str, Any]) -> CheckedTransition:
+    composition, exchange = stored.get("composition"), stored.get("exchange")
+    return CheckedTransition(
+        **{name: value for name, value in stored.items() if name not in ("composition", "exchange")},
+        composition=Composition(**composition) if composition else None,
+        exchange=ExchangedAction(**exchange) if exchange else None,
+    )

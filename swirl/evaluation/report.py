@@ -83,18 +83,7 @@ def evaluate(
     stopped evaluation continues (`open_answer_cache`); the caller removes it. `watch` is called before each pass of the
     model; an exception from it ends the evaluation. Raises SwirlError if the collection has no transition.
     """
-    from swirl.evaluation.true_actions import load_true_actions
-    from swirl.sources.collections.catalog import load_sequences
-    from swirl.sources.collections.split import split_of as part_of
-
-    sequences = load_sequences(home, data)
-    chosen = [sequence for sequence in sequences if part_of(sequence.id) == part]
-    if not chosen:
-        chosen, part = list(sequences), "all"
-    transitions = draw_transitions(chosen, limit, seed)
-    if not transitions:
-        raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
-    true_actions = align_true_actions(transitions, load_true_actions(home, data))
+    transitions, true_actions, part = draw_part(home, data, part, limit, seed)
     answers = ModelAnswers(model, seed, progress, cache=cache, expected={}, watch=watch)
     answers.remember_observed(transitions, true_actions)
     rows = EvaluatedRows(transitions, true_actions, answers)
@@ -107,6 +96,28 @@ def evaluate(
     sequences_used = len({t.sequence_id for t in transitions})
     remarks = describe_metrics(model, metrics, transitions)
     return Report(len(transitions), sequences_used, part, metrics, cases_to_json(transitions, columns), remarks)
+
+
+def draw_part(
+    home: Path, data: str, part: str, limit: int | None, seed: int
+) -> tuple[list[Transition], list[str] | None, str]:
+    """The transitions of a part of a collection, as `evaluate` uses them, their true actions if known, and the part.
+
+    A collection too small to have such a part is used whole, and the part is then "all". Raises SwirlError if the
+    collection is unknown or has no transition.
+    """
+    from swirl.evaluation.true_actions import load_true_actions
+    from swirl.sources.collections.catalog import load_sequences
+    from swirl.sources.collections.split import split_of as part_of
+
+    sequences = load_sequences(home, data)
+    chosen = [sequence for sequence in sequences if part_of(sequence.id) == part]
+    if not chosen:
+        chosen, part = list(sequences), "all"
+    transitions = draw_transitions(chosen, limit, seed)
+    if not transitions:
+        raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
+    return transitions, align_true_actions(transitions, load_true_actions(home, data)), part
 
 
 def describe_metrics(
