@@ -34,7 +34,7 @@ from swirl.evaluation.metrics import compute_metrics, scores_per_transition
 from swirl.evaluation.protocols import ActionSamplingModel, EvaluatedModel, limit_prediction_length
 from swirl.evaluation.text_metrics import same_words
 from swirl.progress import ProgressCallback
-from swirl.states import StateSequence, Transition
+from swirl.states import State, StateSequence, Transition
 from swirl.text_units import describe_writing
 
 HELD_OUT_MEASURES = ("exact_match", "psnr")
@@ -215,6 +215,7 @@ def held_out_values(
     measures: Sequence[str] = HELD_OUT_MEASURES,
     best_of: int = 1,
     fact_by_fact: bool = False,
+    are_equivalent: Callable[[State, str, str], bool] | None = None,
     seed: int = 0,
     watch: Callable[[], None] | None = None,
 ) -> dict[str, list[float | None]]:
@@ -224,8 +225,9 @@ def held_out_values(
     inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`.
     `measures` names those of a predicted state that are taken where the states have them. With `best_of` above 1 the
     figures of the best of that many draws are added (`best_of_metrics`), and with `fact_by_fact` those of single facts
-    (`facts`). `watch` is called before each pass of the
-    model; an exception from it ends the measurement.
+    (`facts`). Where a simulator can tell whether two actions lead to the same next state, `are_equivalent` adds
+    `inverse/equivalent`: the share of inferred actions that do what the true one does. `watch` is called before each
+    pass of the model; an exception from it ends the measurement.
     """
     answers = ModelAnswers(model, seed, progress, expected={}, watch=watch)
     answers.remember_observed(transitions, true_actions)
@@ -255,6 +257,9 @@ def held_out_values(
     if true_actions is not None:
         pairs = zip(rows.inferred_actions, true_actions, strict=True)
         values["inverse/exact_match"] = [float(same_words(ours, theirs)) for ours, theirs in pairs]
+        if are_equivalent is not None:
+            triples = zip(rows.states, rows.inferred_actions, true_actions, strict=True)
+            values["inverse/equivalent"] = [float(are_equivalent(*triple)) for triple in triples]
     return values
 
 

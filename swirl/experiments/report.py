@@ -28,6 +28,7 @@ SHOWN = {
     "forward/token_accuracy": "token accuracy",
     "forward/psnr": "PSNR, dB",
     "inverse/exact_match": "inverse",
+    "inverse/equivalent": "inverse, same effect",
     "cycle/exact_match": "cycle",
     "forward/log_prob": "log P(y), nats a token",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from swirl.history import Checkpoint, History
 from swirl.settings import Settings
 
 if TYPE_CHECKING:
-    from swirl.states import Transition
+    from swirl.states import State, Transition
 
 MEASURES = ("exact_match", "token_accuracy", "rouge_l", "psnr")
 """The measures of a predicted state that are taken, where the states have them."""
@@ -72,6 +72,22 @@ def test_transitions(home: Path, settings: Settings) -> tuple[list[Transition], 
     return transitions, align_true_actions(transitions, load_true_actions(home, settings.data))
 
 
+def equivalence_in_simulator(home: Path, data: str) -> Callable[[State, str, str], bool] | None:
+    """Whether two actions do the same in a state, by the simulator that recorded the collection; None without one."""
+    from functools import partial
+
+    from swirl.sources.collections.catalog import get_collection
+    from swirl.worlds import launchers
+    from swirl.worlds.regimes import are_equivalent
+    from swirl.worlds.registry import WORLDS
+
+    world = get_collection(home, data).world
+    if world not in WORLDS or not WORLDS[world].has_regimes:
+        return None
+    with launchers.WORLD_OPENERS[world]() as simulator:
+        return partial(are_equivalent, simulator)
+
+
 def evaluate_checkpoint(
     history: History,
     checkpoint: Checkpoint,
@@ -102,6 +118,7 @@ def evaluate_checkpoint(
         measures=MEASURES,
         best_of=settings.best_of,
         fact_by_fact=True,
+        are_equivalent=equivalence_in_simulator(history.home, settings.data),
         seed=settings.seed,
         watch=watch,
     )
