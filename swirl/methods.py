@@ -98,6 +98,7 @@ EXTENSIONS_OFF: dict[str, object] = {
     "action_cap": None,
     "min_reward_spread": 0.0,
     "prior_reference": False,
+    "inverse_first": False,
     "share_weights": False,
 }
 """The settings that make a method of a preset, at the values of the paper's loop."""

@@ -68,6 +68,9 @@ class Settings:
         high=1024,
     )
     iterations: int = setting(2, "Rounds of one forward and one inverse phase each.", low=0, high=100)
+    inverse_first: bool = setting(
+        False, "Extension: each iteration begins with its inverse phase, so that a weak critic learns before it judges."
+    )
     steps_per_phase: int = setting(60, "Optimiser steps per phase.", low=0, high=1_000_000, per_phase=True)
     batch_size: int = setting(16, "Prompts (transitions) per step.", low=1, high=65536, per_phase=True)
     accumulation: int = setting(

@@ -47,6 +47,8 @@ def describe_method(settings: Settings) -> str:
         extensions.append(f"anchor {settings.anchor:g}")
     if settings.observed_in_group:
         extensions.append("observed next state in the group")
+    if settings.inverse_first:
+        extensions.append("inverse phases first")
     if settings.observed_reward:
         extensions.append(f"{settings.observed_reward:.0%} observed reward".replace("%", "\u202f%"))
     for name, label in (("drift_penalty", "drift penalty"), ("overlap_penalty", "overlap penalty")):

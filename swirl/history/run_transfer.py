@@ -102,8 +102,11 @@ class RunTransfer(Runs):
         with self._writing() as db:
             db.table("phases").insert_all({"run": run_id, **phase} for phase in phases)
             db.table("resumptions").insert_all({"run": run_id, **resumption} for resumption in resumptions)
+            iterations: set[int] = set()
             for checkpoint in checkpoints:
-                name = checkpoint_name(run_id, checkpoint["iteration"], checkpoint["phase"])
+                iteration = checkpoint["iteration"]
+                name = checkpoint_name(run_id, iteration, checkpoint["phase"], is_second=iteration in iterations)
+                iterations.add(iteration)
                 scores = json.dumps(checkpoint["scores"])
                 db.table("checkpoints").insert({"run": run_id, **checkpoint, "name": name, "scores": scores})
             for evaluation in evaluations:

@@ -130,13 +130,15 @@ class TrainingRecords(Runs):
     def add_checkpoint(
         self, run_id: str, *, index: int, iteration: int, phase: str, path: str, scores: Mapping[str, float]
     ) -> str:
-        """Record a checkpoint and return its name: RUN@0 (warm-up), RUN@1-forward, RUN@1 (iteration 1 complete), …
+        """Record a checkpoint and return its name, as `checkpoint_name` makes it.
 
         `index` counts a run's checkpoints from 0; recording one again replaces it but keeps its `best` mark.
         """
-        name = checkpoint_name(run_id, iteration, phase)
         with self._writing() as db:
             self._require_run(db, run_id)
+            sql = 'SELECT 1 FROM checkpoints WHERE run = ? AND iteration = ? AND "index" < ?'
+            is_second = db.execute(sql, [run_id, iteration, index]).fetchone() is not None
+            name = checkpoint_name(run_id, iteration, phase, is_second=is_second)
             db.execute(
                 'INSERT INTO checkpoints (run, "index", name, iteration, phase, path, scores, created) '
                 'VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, "index") DO UPDATE SET name = excluded.name, '
@@ -168,6 +170,10 @@ def as_checkpoint(row: tuple[Any, ...]) -> Checkpoint:
     return Checkpoint(*row[:6], scores=json.loads(row[6]), best=bool(row[7]), created=row[8])
 
 
-def checkpoint_name(run_id: str, iteration: int, phase: str) -> str:
-    """RUN@N if iteration N is complete (the warm-up is iteration 0), else RUN@N-PHASE."""
-    return f"{run_id}@{iteration}" if phase in ("warm-up", "inverse") else f"{run_id}@{iteration}-{phase}"
+def checkpoint_name(run_id: str, iteration: int, phase: str, *, is_second: bool) -> str:
+    """RUN@0 after the warm-up, RUN@N-PHASE after the first phase of iteration N, and RUN@N after its second one.
+
+    The first phase is a forward one, unless the run trains the inverse model first.
+    """
+    is_complete = phase == "warm-up" or is_second
+    return f"{run_id}@{iteration}" if is_complete else f"{run_id}@{iteration}-{phase}"

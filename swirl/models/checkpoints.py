@@ -115,7 +115,8 @@ def run_checkpoint(home: Path, run_id: str, iteration: str) -> Path | None:
     if not checkpoints:
         raise SwirlError(f"The run {run_id} has no checkpoint yet; wait for its first phase to end.")
     if iteration:
-        matching = [c for c in checkpoints if iteration in (str(c.iteration), f"{c.iteration}-{c.phase}")]
+        named = [c for c in checkpoints if c.name == f"{run_id}@{iteration}"]
+        matching = named or [c for c in checkpoints if iteration in (str(c.iteration), f"{c.iteration}-{c.phase}")]
     else:
         matching = [c for c in checkpoints if c.best] or checkpoints
     if not matching:

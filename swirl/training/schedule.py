@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from swirl.settings import Settings
+from swirl.settings import Direction, Settings
 
 PhaseKind = Literal["warm-up", "forward", "inverse"]
 
@@ -28,7 +28,9 @@ class PlannedPhase:
 def plan_phases(settings: Settings, warm_up_steps: int) -> list[PlannedPhase]:
     """All phases of a run. The baselines that train on pseudo-labels have no inverse phases: their IDM stays."""
     phases = [PlannedPhase(0, 0, "warm-up", warm_up_steps)]
-    directions = ("forward", "inverse") if settings.training_method.has_inverse_phases else ("forward",)
+    directions: tuple[Direction, ...] = ("forward",)
+    if settings.training_method.has_inverse_phases:
+        directions = ("inverse", "forward") if settings.inverse_first else ("forward", "inverse")
     for iteration in range(1, settings.iterations + 1):
         for direction in directions:
             steps = settings.for_phase(direction).steps_per_phase

@@ -128,6 +128,18 @@ def test_checkpoints_are_named_by_iteration(history: History, run_id: str) -> No
     assert history.checkpoints(run_id)[3].scores == {"a/b": 0.75}
 
 
+def test_an_iteration_that_begins_with_the_inverse_phase_is_complete_after_the_forward_one(
+    history: History, run_id: str
+) -> None:
+    phases = [(0, "warm-up"), (1, "inverse"), (1, "forward"), (2, "inverse"), (2, "forward")]
+    for _ in range(2):  # recorded again, a checkpoint keeps its name
+        names = [
+            history.add_checkpoint(run_id, index=i, iteration=iteration, phase=phase, path=f"c{i}", scores={})
+            for i, (iteration, phase) in enumerate(phases)
+        ]
+        assert names == [f"{run_id}@{tail}" for tail in ("0", "1-inverse", "1", "2-inverse", "2")]
+
+
 def test_one_checkpoint_is_best_and_stays_so_when_recorded_again(history: History, run_id: str) -> None:
     for index in range(3):
         history.add_checkpoint(run_id, index=index, iteration=index, phase="inverse", path="p", scores={})

@@ -144,3 +144,33 @@ def test_the_gpu_table_is_parsed_and_unknown_values_stay_unknown() -> None:
 def test_the_load_is_that_of_this_machine() -> None:
     load = devices.LoadMeter().current_load()
     assert load.cores >= 1 and 0 <= load.cpu_utilization <= 1 and 0 < load.memory_used < load.memory_total
+
+
+def test_runs_that_take_some_cores_train_side_by_side(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "usable_cores", lambda: 3)
+    one, other, two, whole, last = (
+        jobs.start(home, preset=None, settings=Settings(cores=cores)) for cores in (1, 1, 2, None, 1)
+    )
+    # A core is left, but the run that is next needs two, and none overtakes it on the device that it waits for.
+    assert places(home) == {one: "cpu", other: "cpu"} and waiting(home) == [two, whole, last]
+    end(home, one)
+    assert places(home) == {other: "cpu", two: "cpu"} and waiting(home) == [whole, last]
+    end(home, other)
+    end(home, two)
+    assert places(home) == {whole: "cpu"} and waiting(home) == [last]
+    end(home, whole)
+    assert places(home) == {last: "cpu"} and waiting(home) == []
+
+
+def test_a_run_that_asks_for_more_cores_than_there_are_gets_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "usable_cores", lambda: 2)
+    first, second = (jobs.start(home, preset=None, settings=Settings(cores=64)) for _ in range(2))
+    assert places(home) == {first: "cpu"} and waiting(home) == [second]
+
+
+def test_cores_do_not_matter_on_a_gpu(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_gpu_indices", lambda: ("0",))
+    monkeypatch.setattr(devices, "usable_cores", lambda: 4)
+    gpu, next_gpu = (jobs.start(home, preset=None, settings=Settings(cores=1)) for _ in range(2))
+    cpu, next_cpu = (jobs.start(home, preset=None, settings=Settings(device="cpu", cores=1)) for _ in range(2))
+    assert places(home) == {gpu: "cuda:0", cpu: "cpu", next_cpu: "cpu"} and waiting(home) == [next_gpu]
