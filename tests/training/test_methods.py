@@ -261,7 +261,7 @@ def test_the_bootstrap_does_not_depend_on_the_trained_forward_model(
 @pytest.mark.slow
 def test_picture_labels_merge_with_pseudo_labels(tiny_pictures: Path, tmp_path: Path) -> None:
     rows = labelled(Blocks)
-    file = write_labels(tmp_path, "blocks", rows)
+    file = write_labels(tmp_path, "blocks", rows * 100)  # about half of what is imitated
     run_id = train(tmp_path, tiny_pictures, data="blocks", labels=str(file), method="sft-merged")
     plain = train(tmp_path, tiny_pictures, data="blocks", method="sft")
     ends = [adapters(tmp_path, run, "fwm") for run in (run_id, plain)]
