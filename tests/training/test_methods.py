@@ -277,6 +277,17 @@ def test_phase_one_leaves_the_inverse_model(start_model: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
+def test_the_share_of_groups_left_out_is_recorded(start_model: Path, tmp_path: Path) -> None:
+    """With a bound that no group reaches all are left out, so that only the KL of 0 and nothing else is learnt."""
+    run_id = train(tmp_path, start_model, min_reward_spread=1000.0)
+    found = {(m.phase, m.step): m.value for m in History(tmp_path).metrics(run_id, ["groups_skipped"])}
+    assert found == {(phase, step): 1.0 for phase in (1, 2) for step in (1, 2, 3, 4)}
+    extended = train(tmp_path, start_model, observed_reward=0.5, drift_penalty=1.0, overlap_penalty=1.0, action_cap=1)
+    names = {m.name for m in History(tmp_path).metrics(extended)}
+    assert {"observed_likeness", "drift", "overlap", "over_cap"} <= names and "groups_skipped" not in names
+
+
+@pytest.mark.slow
 def test_shared_weights_on_two_adapters_begin_anew(start_model: Path, labels: str, tmp_path: Path) -> None:
     changes = METHODS["shared"].changes | {"warm_up_epochs": 2, "warm_up_learning_rate": 0.01}
     run_id = train(tmp_path, start_model, labels=labels, **changes)
