@@ -11,7 +11,7 @@ def method_choices() -> str:
     """The choices of the setting `method` as HTML; none is chosen yet."""
     choices = "".join(map(_choice, TRAINING_METHODS.values()))
     return (
-        '<div class="setting"><div role="radiogroup" aria-labelledby="method-title" id="set-method" class="presets">'
+        '<div><div role="radiogroup" aria-labelledby="method-title" id="set-method" class="presets">'
         f"{choices}</div>{error_line('method')}</div>"
     )
 
