@@ -7,7 +7,7 @@ import { callServer } from "./shared/server.js";
 
 export const mount = ({ element, server, upload }) => {
   const form = element.querySelector(".start-form"), button = form.querySelector("[data-start]");
-  const inputs = () => form.querySelectorAll("[name]:not([type=radio])");
+  const inputs = () => form.querySelectorAll("[name]:not([name=preset])");
   let presets = {}, kinds = {}, labels = "", like = "", waiting = null;
   const checks = lateAnswers();
 
@@ -24,6 +24,7 @@ export const mount = ({ element, server, upload }) => {
     for (const input of inputs()) {
       const value = values[input.name];
       if (input.type === "checkbox") input.checked = Boolean(value);
+      else if (input.type === "radio") input.checked = value === undefined ? input.checked : input.value === value;
       else if (value !== undefined || input.name.includes(".")) input.value = value ?? "";
     }
     // What overrides the field above it must be seen.
@@ -31,7 +32,10 @@ export const mount = ({ element, server, upload }) => {
   };
   const read = () => {
     const values = { labels: labels || null };
-    for (const input of inputs()) values[input.name] = input.type === "checkbox" ? input.checked : input.value;
+    for (const input of inputs()) {
+      if (input.type === "checkbox") values[input.name] = input.checked;
+      else if (input.type !== "radio" || input.checked) values[input.name] = input.value;
+    }
     return values;
   };
   const preset = () => form.querySelector("[name=preset]:checked")?.value ?? "";
@@ -121,7 +125,7 @@ export const mount = ({ element, server, upload }) => {
     if (link) link.href = linkTo("label", { data: form.querySelector("#set-data").value });
     if (!event.target.closest("[data-no-labels]")) return;
     labels = "";
-    fill(form, { "labels-note": "The run starts without a warm-up on labels." });
+    fill(form, { "labels-note": "The run uses no labels." });
     form.querySelector("#set-labels").focus();
     check();
   });

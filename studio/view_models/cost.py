@@ -10,24 +10,32 @@ from studio.view_models.formatting import format_duration, format_step_time, plu
 from swirl.errors import SwirlError
 from swirl.history import History, Run
 from swirl.settings import DIRECTIONS, Direction, Settings
+from swirl.training.schedule import plan_phases
 
 PAST_RUNS = 30
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long a step took in a past run: `seconds` per step and `rollouts` per step, by direction."""
+    """How long a step took in a past run: `seconds` per step and `rollouts` per step, by direction.
+
+    In a run without rewards, the transitions of a step stand in for its rollouts.
+    """
 
     run: str
     model: str
     data: str
+    by_rewards: bool
     rollouts: dict[str, int]
     seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A run's size, and its estimated seconds if a past run, `measured_by`, timed the same model and data."""
+    """A run's size, and its estimated seconds if a past run, `measured_by`, timed the same model and data.
+
+    A run without rewards has no rollouts.
+    """
 
     steps: int
     rollouts: int
@@ -56,13 +64,17 @@ def measure_pace(run: Run, history: History) -> Pace | None:
     for step_bin in curves.get("step_time", ()):
         times.setdefault(direction_of.get(step_bin.phase, ""), []).append(step_bin.mean)
     seconds = {direction: median(times[direction]) for direction in DIRECTIONS if times.get(direction)}
-    return Pace(run.id, settings.model, settings.data, rollouts_per_step(settings), seconds) if seconds else None
+    if not seconds:
+        return None
+    by_rewards = settings.training_method.trains_by_rewards
+    return Pace(run.id, settings.model, settings.data, by_rewards, rollouts_per_step(settings), seconds)
 
 
 def rollouts_per_step(settings: Settings) -> dict[str, int]:
-    """Rollouts in one step of each direction: prompts × group size G."""
+    """Rollouts in one step of each direction: prompts × group size G; without rewards, the transitions of a step."""
     per_phase = {direction: settings.for_phase(direction) for direction in DIRECTIONS}
-    return {direction: phase.batch_size * phase.group_size for direction, phase in per_phase.items()}
+    by_rewards = settings.training_method.trains_by_rewards
+    return {way: phase.batch_size * (phase.group_size if by_rewards else 1) for way, phase in per_phase.items()}
 
 
 def estimate_cost(settings: Settings, paces: Sequence[Pace]) -> Cost:
@@ -71,7 +83,8 @@ def estimate_cost(settings: Settings, paces: Sequence[Pace]) -> Cost:
     If that run's steps had another size, its time per rollout is used: the cost of a step is, to a good
     approximation, proportional to its rollouts.
     """
-    steps = {direction: settings.iterations * settings.for_phase(direction).steps_per_phase for direction in DIRECTIONS}
+    phases = plan_phases(settings, warm_up_steps=0)
+    steps = {way: sum(phase.steps for phase in phases if phase.kind == way) for way in DIRECTIONS}
     rollouts = rollouts_per_step(settings)
     pace = nearest_pace(settings, paces)
     seconds = None
@@ -81,7 +94,9 @@ def estimate_cost(settings: Settings, paces: Sequence[Pace]) -> Cost:
         )
     return Cost(
         steps=sum(steps.values()),
-        rollouts=sum(steps[direction] * rollouts[direction] for direction in DIRECTIONS),
+        rollouts=sum(steps[direction] * rollouts[direction] for direction in DIRECTIONS)
+        if settings.training_method.trains_by_rewards
+        else 0,
         transitions=sum(steps[direction] * settings.for_phase(direction).batch_size for direction in DIRECTIONS),
         seconds=seconds,
         measured_by=pace.run if pace else None,
@@ -90,7 +105,8 @@ def estimate_cost(settings: Settings, paces: Sequence[Pace]) -> Cost:
 
 def nearest_pace(settings: Settings, paces: Iterable[Pace]) -> Pace | None:
     """The newest past run of the same model on the same data, preferring one with the same step size."""
-    matching = [pace for pace in paces if (pace.model, pace.data) == (settings.model, settings.data)]
+    wanted = (settings.model, settings.data, settings.training_method.trains_by_rewards)
+    matching = [pace for pace in paces if (pace.model, pace.data, pace.by_rewards) == wanted]
     rollouts = rollouts_per_step(settings)
     same_size = (pace for pace in matching if all(pace.rollouts[way] == rollouts[way] for way in pace.seconds))
     return next(same_size, matching[0] if matching else None)
@@ -106,9 +122,11 @@ def describe_cost(settings: Settings, cost: Cost) -> tuple[str, str]:
     """The cost as a claim and its reason: `About 4 min`, and the steps and rollouts it covers."""
     if not cost.steps:
         return "No training steps", "With 0 iterations or 0 steps per phase, only the warm-up runs."
+    both = settings.training_method.has_inverse_phases
+    work = pluralize(cost.rollouts, "rollout") if cost.rollouts else pluralize(cost.transitions, "transition")
     size = (
-        f"{pluralize(settings.iterations, 'iteration')}, each a forward and an inverse phase: "
-        f"{pluralize(cost.steps, 'step')}, {pluralize(cost.rollouts, 'rollout')}"
+        f"{pluralize(settings.iterations, 'iteration')}, each a forward {'and an inverse ' if both else ''}phase: "
+        f"{pluralize(cost.steps, 'step')}, {work}"
     )
     if cost.seconds is None:
         return (

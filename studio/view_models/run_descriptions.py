@@ -39,9 +39,12 @@ def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:
 
 
 def describe_method(settings: Settings) -> str:
-    """The method a run uses, and which of our extensions to the paper's loop, in a sentence."""
-    if settings.method == "sft":
-        return "Supervised fine-tuning on the inverse model's pseudo-labels: the baseline, not SWIRL."
+    """The method a run trains by, and which of our extensions to the paper's loop, in a sentence."""
+    method = settings.training_method
+    shared = " Both models share one adapter." if settings.share_weights else ""
+    if not method.trains_by_rewards:
+        article = "an" if method.role[0] in "aeiou" else "a"
+        return f"{method.title}, {article} {method.role}, not SWIRL: {method.sentence}{shared}"
     extensions = []
     if settings.anchor:
         extensions.append(f"anchor {settings.anchor:g}")
@@ -58,7 +61,8 @@ def describe_method(settings: Settings) -> str:
         extensions.append(f"actions of at most {settings.action_cap} tokens")
     if settings.min_reward_spread:
         extensions.append("easy groups left out")
-    shared = " Both models share one adapter." if settings.share_weights else ""
+    if settings.prior_reference:
+        extensions.append("a reference that does not see the next state")
     if not extensions:
         return f"The paper's loop, without extensions.{shared}"
     word = "extension" if len(extensions) == 1 else "extensions"

@@ -19,7 +19,7 @@ MAIN_SETTINGS = ("iterations", "steps_per_phase", "seed")
 EXTENSION_SETTINGS = ("anchor", "observed_in_group")
 """The extensions of the paper's loop that are always shown."""
 SETTING_GROUPS = {
-    "Model and machine": ("model", "method", "share_weights", "lora_rank", "device", "precision", "cores"),
+    "Model and machine": ("model", "share_weights", "lora_rank", "device", "precision", "cores"),
     "Rollouts": ("batch_size", "group_size", "accumulation", "temperature", "top_p", "top_k"),
     "Objective": ("beta", "reward", "reward_clamp"),
     "More extensions": (
@@ -29,13 +29,14 @@ SETTING_GROUPS = {
         "overlap_penalty",
         "action_cap",
         "min_reward_spread",
+        "prior_reference",
     ),
     "Optimiser": ("learning_rate", "learning_rate_warmup", "scheduler", "max_grad_norm"),
     "Lengths": ("max_prompt_tokens", "max_action_tokens", "max_state_tokens"),
     "Warm-up on labels": ("warm_up_epochs", "warm_up_learning_rate", "warm_up_batch_size"),
     "Scores and saving": ("held_out", "test_at_end", "best_of", "save_every", "report_to"),
 }
-"""Every setting that is hidden at first, by subject."""
+"""Every setting that is hidden at first, by subject. Data, labels and method have fields of their own."""
 
 
 @dataclass(frozen=True)

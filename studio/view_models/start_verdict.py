@@ -7,6 +7,7 @@ from swirl.history import History
 from swirl.models.checkpoints import short_name
 from swirl.settings import Settings
 from swirl.training.critic_verdicts import critic_verdict
+from swirl.training.requirements import is_warmed_up
 
 CLAIMS = {
     "good": ("good", "A good start: strong critic, room to learn"),
@@ -18,12 +19,15 @@ CLAIMS = {
 
 def start_verdict(history: History, settings: Settings) -> Verdict:
     """Which of the four starts this is, by the model's held-out scores; says so if they are not known yet."""
-    if settings.method == "sft":
-        return Verdict(
-            "neutral", "No critic is needed", "This baseline imitates pseudo-labels; it computes no rewards."
-        )
+    method = settings.training_method
+    if not method.trains_by_rewards:
+        imitated = "pseudo-labels" if method.trains_on_pseudo_labels else ""
+        if method.trains_on_labels:
+            imitated = f"{imitated} and labels" if imitated else "labels"
+        why = f"This {method.role} imitates {imitated}; it computes no rewards."
+        return Verdict("neutral", "No critic is needed", why)
     scores, source = known_scores(history, settings.model, settings.data)
-    if settings.labels:
+    if is_warmed_up(settings):
         why = "Both models are scored after the warm-up, and the run warns you if the critic is too weak."
         return Verdict("neutral", "The warm-up decides where you start", why)
     verdict = critic_verdict(scores)
@@ -49,7 +53,8 @@ def known_scores(history: History, model: str, data: str) -> tuple[dict[str, flo
         if run.id == run_id:
             own = [c for c in checkpoints if c.name == model] or [c for c in checkpoints if c.best and model == run.id]
         else:
-            unwarmed = run.settings.get("model") == model and not run.settings.get("labels")
+            warms_up = run.settings.get("labels") and run.settings.get("warm_up_epochs", 1)
+            unwarmed = run.settings.get("model") == model and not warms_up
             own = [c for c in checkpoints if c.index == 0 and unwarmed]
         if own and own[0].scores:
             return own[0].scores, own[0].name

@@ -42,7 +42,7 @@ def training_verdicts(
     within its 95 % interval counts as no change. `warning` is the last one that training itself gave.
     """
     verdicts = divergence_verdicts(settings, checkpoints, line, rewards, held_out)
-    critic = critic_strength_verdict(checkpoints, line) if settings.method == "swirl" else None
+    critic = critic_strength_verdict(checkpoints, line) if settings.training_method.trains_by_rewards else None
     # Training warns of divergence and of a weak critic too; quote it only if neither verdict is already given here.
     if warning and not verdicts and (critic is None or critic.tone == "good"):
         verdicts.append(Verdict("inverse", "A warning from training", warning))

@@ -19,8 +19,8 @@ def missing_requirements(home: Path, settings: Settings) -> dict[str, str]:
     method = settings.training_method
     missing: dict[str, str] = {}
     if method.trains_on_labels and settings.labels is None:
-        others = ", ".join(name for name, known in TRAINING_METHODS.items() if not known.trains_on_labels)
-        missing["labels"] = f"method={method.name} trains on labels: give a labels file, or choose another of {others}."
+        others = " or ".join(name for name, known in TRAINING_METHODS.items() if not known.trains_on_labels)
+        missing["labels"] = f"method={method.name} trains on labels: give a labels file, or choose method {others}."
     if method.starts_anew and settings.share_weights:
         missing["share_weights"] = (
             f"method={method.name} trains a new forward model beside the inverse model, so they cannot share one "

@@ -113,7 +113,7 @@ def test_prompts_follow_the_format_of_the_model(folder: Path, world: WorldModel,
     assert asked.startswith(expected[1]) and asked.endswith(expected[2])
     assert "PICTURE" not in written(world.layout.prompt_without_state("go"))
     prior = written(world.layout.prompt_without_next_state(states[0]))
-    assert prior.count("PICTURE") == 1 and prior.partition("\n")[2] == asked.partition("\n")[2]
+    assert prior.count("PICTURE") == 1 and prior.endswith(asked[asked.index("\nWhich") :])
 
 
 def test_answers_are_of_one_kind_and_pictures_whole(world: WorldModel, states: list[State]) -> None:

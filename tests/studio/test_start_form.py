@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from studio.components.train import start_form as form
 from studio.view_models import preset_fit
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
 from studio.view_models.preset_fit import preset_obstacles
+from studio.view_models.run_descriptions import describe_method
 from studio.view_models.start_form import (
     EXTENSION_SETTINGS,
     MAIN_SETTINGS,
@@ -25,6 +27,7 @@ from studio.view_models.start_verdict import start_verdict
 from swirl import devices
 from swirl.errors import SwirlError
 from swirl.history import History
+from swirl.methods import TRAINING_METHODS
 from swirl.presets import PRESETS
 from swirl.runs.archive.settings_differences import settings_difference
 from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
@@ -38,6 +41,7 @@ def test_every_setting_has_its_place() -> None:
         *EXTENSION_SETTINGS,
         "data",
         "labels",
+        "method",
         *(name for names in SETTING_GROUPS.values() for name in names),
     ]
     assert sorted(placed) == sorted(SETTING_FIELDS)
@@ -270,3 +274,54 @@ def test_without_free_memory_every_preset_stays_selectable(
 def plain(text: str) -> str:
     """The text with ordinary instead of no-break spaces."""
     return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_every_method_is_a_choice_with_a_line() -> None:
+    template = form.template()
+    for method in TRAINING_METHODS.values():
+        assert f'name="method" value="{method.name}"' in template
+        choice = template.partition(f'value="{method.name}">')[2].partition("</label>")[0]
+        assert method.sentence[1:] in unescape(choice)
+        assert ("Needs labels" in choice) == method.trains_on_labels
+        assert (method.role.capitalize() + ":" in choice) == bool(method.role)
+
+
+@pytest.mark.parametrize(
+    ("method", "words", "verdict"),
+    [
+        ("sft", "SFT, continued, a baseline, not SWIRL: the forward", "This baseline imitates pseudo-labels; it"),
+        ("sft-merged", "SFT, merged with labels, a baseline", "This baseline imitates pseudo-labels and labels; it"),
+        ("bootstrap", "Bootstrap, a baseline, not SWIRL: a new forward", "imitates pseudo-labels and labels; it"),
+        ("supervised", "Supervised, an upper bound, not SWIRL: both", "This upper bound imitates labels; it"),
+    ],
+)
+def test_a_run_says_which_method_it_is(method: str, words: str, verdict: str, tmp_path: Path) -> None:
+    settings = Settings().replace({"method": method, "anchor": 1.0})
+    assert describe_method(settings).startswith(words)
+    assert verdict in start_verdict(History(tmp_path), settings).reason
+
+
+def test_the_prior_reference_is_named_as_an_extension() -> None:
+    assert "extension a reference that does not see the next state." in describe_method(Settings(prior_reference=True))
+
+
+def test_the_cost_of_a_baseline_counts_no_rollouts(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    past = Settings(batch_size=4, method="sft")
+    run = history.create_run(preset=None, settings=past.to_dict())
+    history.start_phase(run, 1, 1, "forward", 3)
+    for step in (1, 2, 3):
+        history.log_metrics(run, 1, step, {"step_time": 2.0})
+    settings = past.replace({"iterations": 2, "steps_per_phase": 10, "batch_size": 8})
+    cost = estimate_cost(settings, past_paces(history))
+    assert (cost.steps, cost.rollouts, cost.transitions, cost.measured_by) == (20, 0, 160, run)
+    assert cost.seconds == pytest.approx(20 * 2.0 * 2)
+    assert "each a forward phase: 20 steps, 160 transitions" in plain(describe_cost(settings, cost)[1])
+    assert estimate_cost(settings.replace({"method": "swirl"}), past_paces(history)).seconds is None
+    both = estimate_cost(settings.replace({"method": "supervised"}), past_paces(history))
+    assert (both.steps, both.transitions) == (40, 320)
+
+
+def test_labels_without_warm_up_epochs_are_no_warm_up(tmp_path: Path) -> None:
+    settings = Settings(labels="labels.jsonl", warm_up_epochs=0)
+    assert not start_verdict(History(tmp_path), settings).claim.startswith("The warm-up decides")

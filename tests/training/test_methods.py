@@ -261,7 +261,7 @@ def test_the_bootstrap_does_not_depend_on_the_trained_forward_model(
 @pytest.mark.slow
 def test_picture_labels_merge_with_pseudo_labels(tiny_pictures: Path, tmp_path: Path) -> None:
     rows = labelled(Blocks)
-    file = write_labels(tmp_path, "blocks", rows)
+    file = write_labels(tmp_path, "blocks", rows * 100)  # about half of what is imitated
     run_id = train(tmp_path, tiny_pictures, data="blocks", labels=str(file), method="sft-merged")
     plain = train(tmp_path, tiny_pictures, data="blocks", method="sft")
     ends = [adapters(tmp_path, run, "fwm") for run in (run_id, plain)]
@@ -274,6 +274,17 @@ def test_phase_one_leaves_the_inverse_model(start_model: Path, tmp_path: Path) -
     assert [(p.direction, p.steps) for p in History(tmp_path).phases(run_id)] == [
         ("warm-up", 0), ("forward", 4), ("inverse", 0)]  # fmt: skip
     assert len(set(adapters(tmp_path, run_id, "idm"))) == 1
+
+
+@pytest.mark.slow
+def test_the_share_of_groups_left_out_is_recorded(start_model: Path, tmp_path: Path) -> None:
+    """With a bound that no group reaches all are left out, so that only the KL of 0 and nothing else is learnt."""
+    run_id = train(tmp_path, start_model, min_reward_spread=1000.0)
+    found = {(m.phase, m.step): m.value for m in History(tmp_path).metrics(run_id, ["groups_skipped"])}
+    assert found == {(phase, step): 1.0 for phase in (1, 2) for step in (1, 2, 3, 4)}
+    extended = train(tmp_path, start_model, observed_reward=0.5, drift_penalty=1.0, overlap_penalty=1.0, action_cap=1)
+    names = {m.name for m in History(tmp_path).metrics(extended)}
+    assert {"observed_likeness", "drift", "overlap", "over_cap"} <= names and "groups_skipped" not in names
 
 
 @pytest.mark.slow

@@ -71,8 +71,7 @@ export class LiveCharts {
     if (width) run.curves.width = width;
     if (run.detail && !run.detail.curves.add(this.within(run, points))) run.detail = null;
     this.stir((chart) => whole || chart.metric in points);
-    // A run without supervised phases has no loss to show, the SFT baseline no rewards.
-    if (bands) for (const chart of this.charts) if (chart.metric) this.panel(chart).hidden = !this.mine(chart, this.shown).length;
+    if (bands || this.charts.some((chart) => chart.optional && chart.metric in points)) this.hidePanels();
     if (bands) this.ranged();
     this.redraw();
     if (this.zoom && !run.detail && run.curves.width > 1) this.refine();
@@ -88,6 +87,15 @@ export class LiveCharts {
       const kept = parts[1].map((step, i) => starts.get(parts[0][i]) + step <= run.detail.to);
       return [name, parts.map((part) => part.filter((_, i) => kept[i]))];
     }));
+  }
+
+  // A run without supervised phases has no loss to show, one without GRPO phases no rewards; what only an extension
+  // measures is shown once there is a point of it.
+  hidePanels() {
+    for (const chart of this.charts.filter(({ metric }) => metric)) {
+      const isEmpty = chart.optional && !this.shown.curves.metrics.has(chart.metric);
+      this.panel(chart).hidden = isEmpty || !this.mine(chart, this.shown).length;
+    }
   }
 
   redraw(all = false) {

@@ -33,6 +33,8 @@ class Chart:
     from_zero: bool = False
     supervised: bool = False
     """Whether it belongs to the supervised phases (warm-up, SFT) rather than to those with rollouts."""
+    optional: bool = False
+    """Whether it is hidden while the run has no point of its metric, which only an extension measures."""
 
 
 def plotly_file() -> Path:

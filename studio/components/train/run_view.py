@@ -35,7 +35,8 @@ BOUNDS = Chart(
 )  # fmt: skip
 KL = Chart(
     "kl", "Distance from the start of the phase", "KL to the reference policy, nats per token", "kl",
-    "KL(trainee ‖ reference) by the k3 estimator; the reference policy is the trainee at the start of the phase.", True,
+    "KL(trainee ‖ reference) by the k3 estimator; the reference policy is the trainee at the start of the phase, with "
+    "prior_reference asked without the next state in inverse phases.", True,
 )  # fmt: skip
 ENTROPY = Chart(
     "entropy", "Entropy of the samples", "how undecided the trainee is, nats per token", "entropy",
@@ -43,10 +44,17 @@ ENTROPY = Chart(
 )  # fmt: skip
 LOSS = Chart(
     "loss", "Loss of the supervised phase", "negative log-likelihood of the labels, nats per token", "loss",
-    "Cross-entropy of the completion's tokens: on labels in the warm-up, on pseudo-labels in the SFT baseline.",
+    "Cross-entropy of the completion's tokens: on labels in the warm-up and the upper bound, on pseudo-labels in the "
+    "baselines.",
     True, True,
 )  # fmt: skip
-CHARTS = (SCORES, REWARDS, BOUNDS, KL, ENTROPY, LOSS)
+SKIPPED = Chart(
+    "skipped", "Easy groups left out", "share of the step's groups whose rewards spread less than min_reward_spread",
+    "groups_skipped",
+    "All rollouts of such a group are about equally good; it has advantages of 0 and changes nothing.",
+    from_zero=True, optional=True,
+)  # fmt: skip
+CHARTS = (SCORES, REWARDS, BOUNDS, KL, ENTROPY, SKIPPED, LOSS)
 METRICS = tuple(chart.metric for chart in CHARTS if chart.metric)
 TEMPLATE = f"""<div class="studio run-view" hidden>
 {run_header.HEADER_TEMPLATE}

@@ -16,6 +16,7 @@ from gradio.utils import get_upload_folder
 from studio.components.shared.html import escape, scripted_block
 from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.components.shared.verdict_list import verdict_list
+from studio.components.train.method_choices import method_choices
 from studio.components.train.preset_choices import preset_choices
 from studio.components.train.run_updates import active_run
 from studio.components.train.setting_field import NO_PHASE_VALUES, error_line, setting_field
@@ -56,8 +57,9 @@ DEFAULT_PRESET = next(iter(PRESETS))
 HAND_LABELS = "by-hand"
 """The value of `labels` in the address that stands for those given on the Label page."""
 LABELS_NOTE = (
-    "JSONL with state, action and next_state in each line. Shipped models are warmed up already and need no labels; "
-    'to use your own words for actions, <a href="label" data-label>label a few by hand</a>.'
+    "For a warm-up, and for methods that train on labels: JSONL with state, action and next_state in each line. "
+    "Shipped models are warmed up already; to use your own words for actions, "
+    '<a href="label" data-label>label a few by hand</a>.'
 )
 
 
@@ -94,9 +96,10 @@ def template() -> str:
 <section class="panel"><h2>What to learn from</h2><div class="settings two">
 <div class="setting"><label for="set-data">Sequences</label><select class="field" id="set-data" name="data"></select>
 <small class="note">State-only sequences; you can import your own on the Explore page.</small>{error_line("data")}</div>
-<div class="setting"><label for="set-labels">Labels for a warm-up (optional)</label>
+<div class="setting"><label for="set-labels">Labels (optional)</label>
 <input class="field" type="file" id="set-labels" accept=".jsonl,.json">
 <small class="note" data-part="labels-note">{LABELS_NOTE}</small>{error_line("labels")}</div></div></section>
+<section class="panel"><h2 id="method-title">How to train</h2>{method_choices()}</section>
 <section class="panel"><h2>Main settings</h2>
 <div class="settings three">{"".join(map(setting_field, MAIN_SETTINGS))}</div>
 <h3>Our extensions, with more below; with all off, the run follows the paper's method</h3>
@@ -166,7 +169,7 @@ def initial_form(home: Path, query: dict[str, str]) -> Answer:
 def labels_note(path: str) -> str:
     """Which labels file the form uses, with a button that leaves it out."""
     return (
-        f"The warm-up learns from {escape(Path(path).name)}. "
+        f"The run learns from {escape(Path(path).name)}. "
         '<button type="button" class="button-link" data-no-labels>Leave them out</button>'
     )
 
