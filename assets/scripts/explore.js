@@ -196,6 +196,21 @@ export const mount = ({ element, server, upload }) => {
       ? '<form class="rename row" data-bring><input class="field" name="name" placeholder="another name" aria-label="Another name"><button class="button">Import</button></form>' : "") });
   };
 
+  // Fill a part with the answer of a check of the whole collection, and until then with how far it is.
+  const checkFor = async (name, ask, words) => {
+    const data = at.data, ticket = newTicket();
+    let isOver = false;
+    fill(page, { [name]: noteHtml(words) });
+    follow(element, 400, async () => {
+      const told = await callServer(server.checking, { ticket });
+      if (!isOver && at.data === data && told.words && part(name)) fill(page, { [name]: noteHtml(`${words}: ${told.words}`) });
+      return isOver;
+    });
+    const answer = await callServer(ask, { ...at, ticket });
+    isOver = true;
+    if (at.data === data && part(name)) fill(page, partsOrError(answer, name));
+  };
+
   page.addEventListener("click", async (event) => {
     const on = (selector) => event.target.closest(selector);
     let hit;
@@ -212,10 +227,9 @@ export const mount = ({ element, server, upload }) => {
       const isLate = visits.beside(), answer = await callServer(server.truth, at);
       if (!isLate()) fill(page, partsOrError(answer, "truth"));
     } else if (on("[data-check]")) {
-      const data = at.data;
-      fill(page, { health: noteHtml("Checking; this takes a few seconds") });
-      const answer = await callServer(server.check, at);
-      if (at.data === data) fill(page, partsOrError(answer, "health"));
+      checkFor("health", server.check, "Checking; this takes a few seconds");
+    } else if (on("[data-phases]")) {
+      checkFor("phases", server.phases, "Asking every checkpoint of the run");
     } else if ((hit = on("[data-save]"))) {
       if (at.data) save(hit.dataset.save); // before a collection is open there is nothing to save
     } else if (on("[data-stop-import]")) {

@@ -7,6 +7,7 @@ from pathlib import Path
 from studio.components.explore.collection_list import collection_list
 from studio.components.explore.imagined_states import imagined_states
 from studio.components.explore.import_preview import format_options, import_preview, local_path_form
+from studio.components.shared.actions_over_phases import actions_over_phases
 from studio.components.shared.filmstrip import action_chip, filmstrip, visible_window
 from studio.components.shared.health_report import health_report
 from studio.components.shared.html import escape, load_template, scripted_block
@@ -19,9 +20,18 @@ from studio.services import text_streams
 from studio.services.collection_cache import cover_frames, default_collection, sequences
 from studio.services.collection_export import cached_actions, offer_actions, offer_states
 from studio.services.frame_similarity import measure_reconstruction
-from studio.services.health_checks import MAX_CHECKED_TRANSITIONS, check_actions, checked_transitions, load_last_check
+from studio.services.health_checks import (
+    MAX_CHECKED_TRANSITIONS,
+    check_actions,
+    checked_transitions,
+    follow_run,
+    load_followed_run,
+    load_last_check,
+    usable_checkpoints,
+)
 from studio.services.inference import choose_checkpoint, no_model_message, shared_models
 from studio.services.local_access import are_local_paths_allowed
+from studio.services.progress_words import ProgressWords
 from studio.services.transition_predictions import compare_predictions
 from studio.services.uploads import Brought, Imports, import_report_html
 from studio.view_models.formatting import format_count, pluralize
@@ -37,7 +47,8 @@ from swirl.states import StateSequence
 PAGE = Page(path="/", title="Explore", question="What happened?")
 
 CHECK_PROMPT = (
-    '<p class="note">Are they meaningful, have they collapsed, do they leak the next state?</p>'
+    '<p class="note">Are they meaningful, have they collapsed, do they leak the next state, can they be undone, are '
+    "they a private code?</p>"
     f'<p><button type="button" class="button-link" data-check>Check up to {MAX_CHECKED_TRANSITIONS} '
     "transitions</button></p>"
 )
@@ -46,6 +57,10 @@ STOPPED = (
     "again later.</small></p>"
 )
 CHECK_AGAIN_BUTTON = '<p><button type="button" class="button-link small" data-check>Check again</button></p>'
+FOLLOW_BUTTON = (
+    '<p><button type="button" class="button-link small" data-phases>How its actions changed over the phases'
+    "</button></p>"
+)
 
 
 def render(home: Path) -> None:
@@ -55,6 +70,8 @@ def render(home: Path) -> None:
     functions = (
         *walk,
         page.check,
+        page.phases,
+        page.checking,
         page.look_into,
         page.receive,
         page.importing,
@@ -73,6 +90,7 @@ class ExplorePage:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.imports = Imports(home)
+        self.progress = ProgressWords()
 
     def collections(self, request: Request) -> Answer:
         """The list of collections, and which one to open."""
@@ -123,7 +141,7 @@ class ExplorePage:
         }
         parts["fit"] = fit_note(self.home, request, collection.kind)
         check = load_last_check(self.home, models, name, data)
-        parts["health"] = self.check_report(data, check) if check else CHECK_PROMPT
+        parts["health"] = self.check_report(name, data, check) if check else CHECK_PROMPT
         parts |= {f"chip-{i}": action_chip(inference) for i, inference in cached.items() if inference}
         here = models.cached_inference(name, state, next_state, alternatives=True)
         if here:
@@ -192,15 +210,33 @@ class ExplorePage:
         return {"parts": {"truth": true_action_note(actions[step - 1], inference)}}
 
     def check(self, request: Request) -> Answer:
-        """Check the actions inferred for a sample of the collection's transitions."""
+        """Check the actions inferred for a sample of the collection's transitions; `checking` reports by `ticket`."""
         data = get_text(request, "data")
         name = self.checkpoint_for_collection(request, data)
-        check = check_actions(self.home, shared_models(self.home), name, data)
-        return {"parts": {"health": self.check_report(data, check)}}
+        report = self.progress.callback(get_text(request, "ticket"))
+        check = check_actions(self.home, shared_models(self.home), name, data, report)
+        return {"parts": {"health": self.check_report(name, data, check)}}
 
-    def check_report(self, data: str, check: HealthCheck) -> str:
-        """The verdicts of a check on a collection, and a button that repeats it."""
-        return health_report(check, checked_transitions(self.home, data, check)) + CHECK_AGAIN_BUTTON
+    def phases(self, request: Request) -> Answer:
+        """How the actions of the checkpoint's run changed over its phases; `checking` reports by `ticket`."""
+        data = get_text(request, "data")
+        name = self.checkpoint_for_collection(request, data)
+        report = self.progress.callback(get_text(request, "ticket"))
+        found = follow_run(self.home, shared_models(self.home), name, data, report)
+        return {"parts": {"phases": actions_over_phases(found, name)}}
+
+    def checking(self, request: Request) -> Answer:
+        """The progress of `check` or `phases` in words; empty before the first."""
+        return {"words": self.progress.words(get_text(request, "ticket"))}
+
+    def check_report(self, name: str, data: str, check: HealthCheck) -> str:
+        """The verdicts of a check on a collection, a button that repeats it, and its run's actions over the phases."""
+        models = shared_models(self.home)
+        report = health_report(check, checked_transitions(self.home, data, check)) + CHECK_AGAIN_BUTTON
+        if len(usable_checkpoints(self.home, models, name)) < 2:
+            return report
+        found = load_followed_run(models, name, data)
+        return f'{report}<div data-part="phases">{actions_over_phases(found, name) if found else FOLLOW_BUTTON}</div>'
 
     def look_into(self, request: Request) -> Answer:
         """Look into what was brought before anything is stored; the request is that of `receive`."""

@@ -1,4 +1,7 @@
-"""The three health verdicts on latent actions (meaningful, collapsed, leaking), each with its evidence."""
+"""The health verdicts on latent actions (meaningful, collapsed, leaking), each with its evidence.
+
+Those on undoing, composing and private codes are in `health_of_codes`.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class HealthFinding:
-    """One of the three verdicts: how it was reached, its figures, and the transitions that show it best."""
+    """One verdict: how it was reached, its figures, and the transitions that show it best."""
 
     name: str
     verdict: Verdict
@@ -43,8 +46,8 @@ class HealthFinding:
     cases: tuple[CheckedTransition, ...]
 
 
-def health_findings(check: HealthCheck) -> list[HealthFinding]:
-    """The three findings, in order: meaningful, collapsed, leaking."""
+def basic_findings(check: HealthCheck) -> list[HealthFinding]:
+    """The three findings that every check has, in order: meaningful, collapsed, leaking."""
     return [check_meaningful(check), check_collapse(check), check_leakage(check)]
 
 
@@ -170,7 +173,7 @@ def check_leakage(check: HealthCheck) -> HealthFinding:
 
 def summarize_health(check: HealthCheck) -> str:
     """The three claims on one line: `meaningful · not collapsed · no leak`."""
-    return " · ".join(finding.verdict.claim.lower() for finding in health_findings(check))
+    return " · ".join(finding.verdict.claim.lower() for finding in basic_findings(check))
 
 
 def describe_sample(check: HealthCheck) -> str:

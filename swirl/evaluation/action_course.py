@@ -62,6 +62,7 @@ def follow_actions(
     for checkpoint in checkpoints:
         with models.visit(checkpoint) as rows:
             found.append(ActionsOfCheckpoint(checkpoint, action_figures(rows)))
+        models.finish(checkpoint)
     return found
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from swirl.evaluation import action_health, bootstrap, cycle, leakage
 from swirl.evaluation.answers import ModelAnswers
+from swirl.evaluation.composition import check_composition, composition_figures
 from swirl.evaluation.evaluated_rows import EvaluatedRows
-from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
+from swirl.evaluation.health_findings import CheckedTransition, ExchangedAction, HealthCheck
+from swirl.evaluation.partner_exchange import Exchanges
 from swirl.evaluation.protocols import EvaluatedModel, limit_prediction_length
 from swirl.evaluation.text_metrics import same_words
 from swirl.progress import ProgressCallback
-from swirl.states import StateSequence, Transition
+from swirl.states import State, StateSequence, Transition
 
 MAX_CHECKED = 40
 """The most transitions that are checked: enough to tell a collapsed model from a sound one, in seconds on two cores."""
@@ -27,11 +30,19 @@ def check_health(
     transitions: Sequence[Transition],
     true_actions: Sequence[str] | None,
     progress: ProgressCallback | None = None,
+    *,
+    after: Sequence[State | None] | None = None,
 ) -> HealthCheck:
-    """Check the actions that a model infers for these transitions; there must be at least one."""
+    """Check the actions that a model infers for these transitions; there must be at least one.
+
+    `after` is the state that follows each transition, for composing two steps (`composition.states_after`); without it,
+    actions are only undone.
+    """
     rows = EvaluatedRows(list(transitions), true_actions, ModelAnswers(model, progress=progress))
     with limit_prediction_length(model, rows.next_states):
         cases = check_transitions(rows)
+        composed = check_composition(rows, after or [None] * len(transitions))
+    cases = tuple(replace(case, composition=one) for case, one in zip(cases, composed, strict=True))
     groups = [t.sequence_id for t in transitions]
     columns: dict[str, list[float | None]] = {
         name: [getattr(case, name) for case in cases]
@@ -45,7 +56,17 @@ def check_health(
     figures = {name: mean for name, values in columns.items() if (mean := bootstrap.bootstrap_mean(values, groups))}
     for name, count in (("distinct", lambda z: float(len(set(z)))), ("effective", action_health.effective_number)):
         figures[name] = bootstrap.jackknife_statistic(rows.inferred_actions, groups, count)
-    return HealthCheck(cases, figures)
+    return HealthCheck(cases, figures | composition_figures(composed, groups))
+
+
+def with_exchange(check: HealthCheck, exchanges: Exchanges) -> HealthCheck:
+    """A check together with an exchange of partners, the first of `exchanges`, on the same transitions."""
+    exchange = exchanges.exchanges[0]
+    cases = tuple(
+        replace(case, exchange=ExchangedAction(action, lost))
+        for case, action, lost in zip(check.cases, exchange.partner_actions, exchange.lost(), strict=True)
+    )
+    return HealthCheck(cases, check.figures | exchanges.truth_figures() | exchange.figures(), exchange.partner)
 
 
 def check_transitions(rows: EvaluatedRows) -> tuple[CheckedTransition, ...]:

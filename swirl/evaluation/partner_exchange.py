@@ -184,6 +184,7 @@ def exchange_partners(
         with models.visit(partner) as rows:
             inferred = list(rows.inferred_actions)
             theirs[partner] = inferred, score_predictions(rows, inferred), score_predictions(rows, actions)
+        models.finish(partner)
     with models.visit(name) as rows:
         found = tuple(
             Exchange(
@@ -199,6 +200,7 @@ def exchange_partners(
             )
             for partner, (inferred, partner_own, partner_exchanged) in theirs.items()
         )
+    models.finish(name)
     return Exchanges(found, transitions, own, truth)
 
 

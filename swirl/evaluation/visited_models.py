@@ -53,6 +53,10 @@ class VisitedModels:
             with limit_prediction_length(model, rows.next_states), watch_passes(model, answers.before_pass):
                 yield rows
 
+    def finish(self, name: str) -> None:
+        """A model will not be asked again."""
+        self._report(name, 1.0, "done")
+
     def _answers_of(self, name: str, model: EvaluatedModel) -> ModelAnswers:
         """What a model has answered so far; new questions go to `model`, which is the same one, opened again."""
         if name not in self.answers:

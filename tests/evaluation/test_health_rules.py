@@ -7,7 +7,7 @@ import pytest
 import toy
 import toy_pictures
 
-from studio.view_models.health import health_findings
+from studio.view_models.health_of_codes import health_findings
 from swirl.evaluation import bert_score
 from swirl.evaluation import health_rules as rules
 from swirl.evaluation.answers import ModelAnswers
@@ -96,7 +96,7 @@ def test_the_verdicts_of_a_health_check(world, model, truth):
     sequences, actions = world.collection(30)
     transitions = sample_transitions(sequences)
     for known in ([actions[t.sequence_id][t.step] for t in transitions], None):
-        meaningful, collapsed, leaking = health_findings(check_health(model(), transitions, known))
+        meaningful, collapsed, leaking, *_ = health_findings(check_health(model(), transitions, known))
         assert (collapsed.verdict.claim == "Collapsed") == (truth == "collapsed")
         assert (leaking.verdict.claim == "Leaking") == (truth == "leaking")
         if truth != "collapsed":

@@ -62,7 +62,7 @@ def test_explore_shows_frames_actions_and_what_is_wrong(boards: Path) -> None:
 
 def test_the_check_of_pictures_asks_for_no_words(boards: Path) -> None:
     said = ExplorePage(boards).check(AT)["parts"]["health"]
-    assert said.count('class="finding"') == 3 and "stitch test" in said and "new word pairs" not in said
+    assert said.count('class="finding"') == 4 and "stitch test" in said and "new word pairs" not in said
 
 
 def test_a_model_out_of_its_depth_says_so_beside_its_own_copy(boards: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from studio.pages.compare import ComparePage
 from studio.services.health_checks import check_summaries
-from studio.view_models.health import health_findings, summarize_health
+from studio.view_models.health import summarize_health
+from studio.view_models.health_of_codes import health_findings
 from swirl import models
 from swirl.errors import SwirlError
 from swirl.evaluation.bootstrap import Estimate

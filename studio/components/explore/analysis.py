@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +16,15 @@ from studio.services.checkpoint_answers import infers_actions, sample_with_true_
 from studio.services.collection_cache import sequences
 from studio.services.inference import choose_checkpoint, shared_models
 from studio.services.measured_metrics import known_figures
+from studio.services.progress_words import ProgressWords
 from studio.view_models.formatting import pluralize
 from studio.view_models.metric_rows import metric_rows
 from swirl.errors import SwirlError
-from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import get_collection
 from swirl.states import Transition
 
 MAX_MAP_TRANSITIONS = 200  # of the test part: inferred within seconds, and few enough to pick single points
 MAX_STEPS = 6  # steps of a rollout
-MAX_TRACKED_ROLLOUTS = 64  # rollouts whose progress is kept
 
 
 def render(home: Path) -> None:
@@ -52,8 +49,7 @@ class AnalysisPanels:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.models = shared_models(home)
-        self._going: OrderedDict[str, str] = OrderedDict()
-        self._guard = threading.Lock()
+        self._progress = ProgressWords()
 
     def resolve_request(self, request: Request) -> tuple[str, str]:
         """The collection and the checkpoint. Raises SwirlError for one that infers no actions."""
@@ -83,7 +79,7 @@ class AnalysisPanels:
         key = ("ahead", name, data, sequence, start, steps, tuple(given or ()), best)
         rollout = self.models.recall(key)
         if rollout is None:
-            report = self.progress_callback(get_text(request, "ticket"))
+            report = self._progress.callback(get_text(request, "ticket"))
             with self.models.use(name) as model:
                 from swirl.evaluation.unrolling import unroll
 
@@ -91,21 +87,9 @@ class AnalysisPanels:
             self.models.remember(key, rollout)
         return {"parts": {"ahead": rollout_strip(rollout)}, "actions": list(rollout.actions), "steps": steps}
 
-    def progress_callback(self, ticket: str) -> ProgressCallback:
-        """A callback that stores the progress of a rollout for `going`."""
-
-        def report(share: float, words: str) -> None:
-            with self._guard:
-                self._going[ticket] = words
-                while len(self._going) > MAX_TRACKED_ROLLOUTS:
-                    self._going.popitem(last=False)
-
-        return report
-
     def going(self, request: Request) -> Answer:
         """The progress of a rollout in words; empty before its first step."""
-        with self._guard:
-            return {"words": self._going.get(get_text(request, "ticket"), "")}
+        return {"words": self._progress.words(get_text(request, "ticket"))}
 
     def map_transitions(self, data: str) -> MapTransitions:
         """The transitions of the map: from the test part, spread over as many sequences as possible."""

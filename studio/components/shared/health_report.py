@@ -1,4 +1,4 @@
-"""The three verdicts on a checkpoint's actions, each with its evidence in a fold: figures, thresholds, examples."""
+"""The verdicts on a checkpoint's actions, each with its evidence in a fold: figures, thresholds, examples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from studio.components.shared.html import escape
 from studio.components.shared.inferred_actions import action_text
 from studio.components.shared.verdict_list import SPOKEN_TONES
 from studio.view_models.formatting import format_percent, format_signed
-from studio.view_models.health import HealthFinding, describe_sample, health_findings
+from studio.view_models.health import HealthFinding, describe_sample
+from studio.view_models.health_of_codes import describe_exchange, describe_undoing, health_findings
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
 from swirl.states import Transition
 
@@ -69,5 +70,9 @@ def _describe_case(name: str, case: CheckedTransition) -> str:
         return f"with “{case.swapped}” instead: {format_signed(-case.shuffling, plus=True)} nats"
     if name == "collapsed":
         return f"step {case.step + 1} of {case.sequence}"
+    if name == "composed":
+        return describe_undoing(case)
+    if name == "private":
+        return describe_exchange(case)
     copied = f"{format_percent(case.overlap)} of what is new is in the action; " if case.overlap is not None else ""
     return f"{copied}without the state: {format_signed(-case.ablation, plus=True)} nats per token"
