@@ -163,6 +163,19 @@ class Settings:
     warm_up_learning_rate: float = setting(2e-5, "Learning rate in the warm-up.", low=0.0, high=1.0)
     warm_up_batch_size: int = setting(16, "Transitions per warm-up step.", low=1, high=65536)
     held_out: int = setting(200, "Held-out transitions scored after each phase, at most.", low=1, high=1_000_000)
+    probe_every: int = setting(
+        0,
+        "Steps between two probes of the model on a few held-out transitions during a phase; 0 turns them off.",
+        low=0,
+        high=1_000_000,
+        per_phase=True,
+    )
+    probe_size: int = setting(48, "Held-out transitions in each probe, at most.", low=1, high=1_000_000)
+    stop_when_harmful: bool = setting(
+        False,
+        "End a run whose last three probes in a row got worse since the phase's start while its reward rose; needs "
+        "probe_every.",
+    )
     save_every: int = setting(10, "Steps between the saves from which a run can resume.", low=1, high=1_000_000)
     report_to: str = setting(
         "none",
