@@ -169,7 +169,6 @@ class Settings:
         high=1000.0,
         per_phase=True,
     )
-    stop_when_harmful: bool = setting(False, "TEMPORARY")
     share_weights: bool = setting(False, "One adapter serves both models, as in the paper's shared variant.")
     prior_reference: bool = setting(
         False,
@@ -198,6 +197,19 @@ class Settings:
         "Next states drawn for each transition of that evaluation, of which the IDM chooses one; 1 draws none.",
         low=1,
         high=1024,
+    )
+    probe_every: int = setting(
+        0,
+        "Steps between two probes of the model on a few held-out transitions during a phase; 0 turns them off.",
+        low=0,
+        high=1_000_000,
+        per_phase=True,
+    )
+    probe_size: int = setting(48, "Held-out transitions in each probe, at most.", low=1, high=1_000_000)
+    stop_when_harmful: bool = setting(
+        False,
+        "End a run whose last three probes in a row got worse since the phase's start while its reward rose; needs "
+        "probe_every.",
     )
     save_every: int = setting(10, "Steps between the saves from which a run can resume.", low=1, high=1_000_000)
     report_to: str = setting(

@@ -353,6 +353,13 @@ def experiments(db: Database) -> None:
     """)
 
 
+@MIGRATIONS()
+def held_out_probes(db: Database) -> None:
+    """What the held-out probe of a run says of its reward, and why a run ended itself early."""
+    for column in ("probe_outcome", "probe_verdict", "ended_early"):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {column} TEXT")
+
+
 def number_or_text(value: str) -> float | str:
     """A value from a sentence as a number if it is one."""
     for kind in (int, float):

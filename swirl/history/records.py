@@ -20,8 +20,10 @@ class Run:
     `seconds_left` and `share_done` (0 to 1, by time) count all that the run still has to do; `activity` says in words
     what it does between its steps. `precision` is the number format of the base model, `threads` how many compute on a
     CPU. `left_out` says which transitions are too long for it, if they are many; `advised_changes` are the settings, by
-    name, with which another run would do better, as `error` or else `left_out` says. `parent` is the run it was started
-    from, if any; `tags` are in alphabetical order.
+    name, with which another run would do better, as `error` or else `left_out` says. `probe_verdict` says after a third
+    of the first GRPO phase whether the held-out probe follows the reward, in one sentence, and `probe_outcome` in a
+    word: "together", "parted", "falling" or "unclear". `ended_early` says why a run ended itself before its planned
+    end. `parent` is the run it was started from, if any; `tags` are in alphabetical order.
     """
 
     id: str
@@ -47,6 +49,9 @@ class Run:
     warning: str | None
     left_out: str | None
     advised_changes: dict[str, Any]
+    probe_outcome: str | None
+    probe_verdict: str | None
+    ended_early: str | None
     parent: str | None
     created: str
     started: str | None
@@ -77,7 +82,7 @@ class ImportOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of a run; `steps` is its planned number of steps, `finished` is None until it ends."""
+    """One phase of a run; `steps` is its number of steps, as planned or taken; `finished` is None until it ends."""
 
     run: str
     index: int

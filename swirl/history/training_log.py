@@ -31,6 +31,11 @@ class TrainingRecords(Runs):
                 [run_id, index, iteration, direction, steps, utc_timestamp()],
             )
 
+    def shorten_phase(self, run_id: str, index: int, steps: int) -> None:
+        """Record that a phase ended after fewer steps than planned."""
+        with self._writing() as db:
+            db.execute('UPDATE phases SET steps = ? WHERE run = ? AND "index" = ?', [steps, run_id, index])
+
     def finish_phase(self, run_id: str, index: int) -> None:
         """Record that a phase is complete."""
         with self._writing() as db:

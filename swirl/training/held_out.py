@@ -1,4 +1,4 @@
-"""The interface of the held-out scorer, and the headline score that ranks the checkpoints of a run.
+"""The interfaces of the held-out scorer and its probe, and the headline score that ranks the checkpoints of a run.
 
 Scoring reads the true actions of held-out transitions, which training must never see. So the scorer is built elsewhere
 and passed to the loop.
@@ -7,14 +7,45 @@ and passed to the loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from swirl.progress import ProgressCallback
+from swirl.settings import Direction
 from swirl.states import Transition
 
 if TYPE_CHECKING:
     from swirl.models.world_model import WorldModel
+
+
+@dataclass(frozen=True)
+class ProbeValues:
+    """What one probe measured of each of its transitions: exact match (0 or 1) and log-probability (nats per token)."""
+
+    exact_match: tuple[float, ...]
+    log_prob: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """The mean change of a measure between two probes, with the ends of its 95 % interval, in the measure's unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+class HeldOutProbe(Protocol):
+    """Measures a model on a few held-out transitions, always the same ones, so that two measurements are paired."""
+
+    transitions: Sequence[Transition]
+
+    def measure(self, model: WorldModel, direction: Direction, progress: ProgressCallback | None = None) -> ProbeValues:
+        """The values of the model that a phase of this direction trains. `progress` gets the share that is done."""
+
+    def change(self, before: Sequence[float], after: Sequence[float]) -> Change:
+        """The mean of `after` minus `before`, both in the order of the transitions, with its interval."""
 
 
 class HeldOutScorer(Protocol):
@@ -24,6 +55,9 @@ class HeldOutScorer(Protocol):
 
     def __call__(self, model: WorldModel, progress: ProgressCallback | None = None) -> dict[str, float]:
         """The value of each metric by name; empty if no data are held out. `progress` gets the share that is done."""
+
+    def make_probe(self, size: int) -> HeldOutProbe | None:
+        """A probe of at most `size` held-out transitions; None if no data are held out."""
 
 
 MakeScorer = Callable[[Path, str, int], HeldOutScorer]

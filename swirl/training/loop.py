@@ -12,8 +12,8 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transformers import PrinterCallback, Trainer, set_seed
@@ -23,7 +23,7 @@ from swirl.history import History
 from swirl.models import load_world_model
 from swirl.models.loading import reset_adapter
 from swirl.models.world_model import WorldModel
-from swirl.settings import Direction, Settings
+from swirl.settings import DIRECTIONS, Direction, Settings
 from swirl.sources.collections.catalog import load_sequences
 from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
@@ -31,12 +31,13 @@ from swirl.states import LabelledTransition, Transition
 from swirl.training.critic_verdicts import critic_verdict, reward_divergence_warning
 from swirl.training.diagnostics import is_out_of_memory, memory_error
 from swirl.training.grpo_phase import build_grpo_trainer
-from swirl.training.held_out import HeldOutScorer, MakeScorer, headline
+from swirl.training.held_out import HeldOutProbe, HeldOutScorer, MakeScorer, headline
 from swirl.training.lengths import LeftOut, drop_too_long
 from swirl.training.on_demand_samples import OnDemandSampler
+from swirl.training.phase_probe import PhaseProbe
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
-from swirl.training.run_monitor import RunMonitor, is_true_on_any_rank
+from swirl.training.run_monitor import PhaseEndedEarly, RunMonitor, is_true_on_any_rank
 from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase, plan_phases
 from swirl.training.text_check import describe_loss, sample_loss
@@ -60,6 +61,7 @@ class RunContext:
     world: WorldModel
     transitions: list[Transition]
     scorer: HeldOutScorer
+    probe: HeldOutProbe | None
     progress: RunProgress
     computing: RunComputing
     is_main_process: bool
@@ -82,6 +84,9 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     transitions = training_transitions(home, settings)
     phases = plan_phases(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
     done = completed_checkpoints(home, history, run_id)
+    steps_taken = {row.index: row.steps for row in history.phases(run_id)}
+    if any(steps_taken[phase.index] < phase.steps for phase in phases[1 : len(done)]):
+        return "finished"  # it ended itself; all that it still had to do was to say so
     saved = saved_checkpoint(home, run_id, phases[len(done)]) if len(done) < len(phases) else None
     is_main_process = int(os.environ.get("RANK", "0")) == 0
     if is_main_process:
@@ -94,26 +99,35 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     if is_main_process:
         record_left_out(history, run_id, left_out)
     scorer = make_scorer(home, settings.data, settings.held_out)
-    clock = RunClock(phases, settings, len(scorer.transitions), len(transitions))
+    probe = make_probe(scorer, settings)
+    probed = len(probe.transitions) if probe else 0
+    clock = RunClock(phases, settings, len(scorer.transitions), len(transitions), probed)
     for seconds in history.latest_values(run_id, SCORING_TIME, 1):
         clock.record_part("scoring", seconds)
     progress = RunProgress(history, run_id, clock, is_main_process=is_main_process)
     computing = RunComputing(history, run_id, world, settings, is_main_process=is_main_process)
     computing.start()
-    run = RunContext(home, run_id, history, settings, world, transitions, scorer, progress, computing, is_main_process)
+    run = RunContext(
+        home, run_id, history, settings, world, transitions, scorer, probe, progress, computing, is_main_process
+    )
     if is_main_process and not (history.run(run_id).device or "").startswith(world.device.type):
         history.update_run(run_id, device=str(world.device))  # it differs from the one that the queue assumed
     if is_main_process and not done:
         warn_if_states_change(run)
     try:
-        for phase in phases[len(done) :]:
-            start_phase(run, phase)
-            with explain_out_of_memory(settings, phase.kind, str(world.device)):
+        for planned in phases[len(done) :]:
+            with explain_out_of_memory(settings, planned.kind, str(world.device)):
                 if saved is None:
-                    train_phase(run, phase, labels)
+                    start_phase(run, planned)
+                    phase = train_phase(run, planned, labels)
                     save_phase(run, phase)
+                else:
+                    phase = replace(planned, steps=steps_taken[planned.index])
                 saved = None
                 score_checkpoint(run, phase)
+            if phase.steps < planned.steps:
+                name_best_checkpoint(run)
+                break
     except StopRequested:
         return "stopped"
     return "finished"
@@ -159,6 +173,12 @@ def training_transitions(home: Path, settings: Settings) -> list[Transition]:
     if not transitions:
         raise SwirlError(f"The collection {settings.data!r} has no training transitions; import more sequences.")
     return transitions
+
+
+def make_probe(scorer: HeldOutScorer, settings: Settings) -> HeldOutProbe | None:
+    """The probe of the run's GRPO phases; None if the settings turn it off or no data are held out."""
+    is_on = any(settings.for_phase(direction).probe_every for direction in DIRECTIONS)
+    return scorer.make_probe(settings.probe_size) if is_on and settings.method == "swirl" else None
 
 
 def record_left_out(history: History, run_id: str, left_out: LeftOut | None) -> None:
@@ -221,22 +241,27 @@ def start_phase(run: RunContext, phase: PlannedPhase) -> None:
     if not run.is_main_process:
         return
     run.history.start_phase(run.id, phase.index, phase.iteration, phase.kind, phase.steps)
+    run.history.update_run(run.id, ended_early=None)
     if phase.index == 1 and run.settings.training_method.needs_inverse_model:
         verdict = critic_verdict(run.history.checkpoints(run.id)[-1].scores)
         if verdict is not None and verdict.level != "good":
             warn(run, verdict.sentence)
 
 
-def train_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
-    """Train one phase to its end; a phase of 0 steps leaves the models as they are. Raises StopRequested on request."""
+def train_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> PlannedPhase:
+    """Train one phase to its end; returns it with the steps that it took. Raises StopRequested on request.
+
+    A phase of 0 steps leaves the models as they are.
+    """
     if phase.steps == 0:
-        return
+        return phase
     if phase.kind == "warm-up":
         run_warm_up(run, phase, labels)
     elif run.settings.training_method.trains_by_rewards:
-        run_grpo_phase(run, phase)
+        return run_grpo_phase(run, phase)
     else:
         run_supervised_phase(run, phase, labels)
+    return phase
 
 
 def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
@@ -250,7 +275,9 @@ def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledT
         run_trainer(run, trainer, monitor, folder)
 
 
-def build_monitor(run: RunContext, phase: PlannedPhase, direction: Direction, offset: int = 0) -> RunMonitor:
+def build_monitor(
+    run: RunContext, phase: PlannedPhase, direction: Direction, offset: int = 0, probe: PhaseProbe | None = None
+) -> RunMonitor:
     """The monitor of a phase; on request it samples rollouts of held-out transitions, else of training ones."""
     transitions = run.scorer.transitions or run.transitions
     sampler = OnDemandSampler(run.world, direction, transitions, run.settings.for_phase(direction))
@@ -261,6 +288,7 @@ def build_monitor(run: RunContext, phase: PlannedPhase, direction: Direction, of
         draw_requested_rollouts=sampler,
         settings=run.settings,
         computing=run.computing,
+        probe=probe,
     )
 
 
@@ -293,20 +321,41 @@ def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTr
     return [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
 
 
-def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> None:
-    """Phase I (forward) or Phase II (inverse): GRPO with the frozen partner's log-probability as the reward."""
+def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> PlannedPhase:
+    """Phase I (forward) or Phase II (inverse): GRPO with the frozen partner's log-probability as the reward.
+
+    Returns the phase with the steps that it took: fewer than planned if its probe ended it.
+    """
     folder = run.folder / "trainer" / phase.folder_name
-    monitor = build_monitor(run, phase, phase.kind)
+    probe = None
+    if run.probe is not None and run.settings.for_phase(phase.kind).probe_every:
+        file = folder.with_name(f"{phase.folder_name}-probes.json")
+        probe = PhaseProbe(run.probe, run.world, phase, run.settings, run.progress, file)
+    monitor = build_monitor(run, phase, phase.kind, probe=probe)
     trainer = build_grpo_trainer(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
     monitor.latest_rollouts = lambda: trainer.reward_funcs[0].shown_groups
     run_trainer(run, trainer, monitor, folder)
+    if not monitor.ended_early:
+        return phase
+    ended = replace(phase, steps=trainer.state.global_step)
+    run.progress.clock.end_after(ended)
+    if run.is_main_process and probe is not None:
+        why = probe.describe_harm(ended.steps)
+        log.warning(why)
+        run.history.shorten_phase(run.id, phase.index, ended.steps)
+        run.history.update_run(run.id, ended_early=why)
+    return ended
 
 
 def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: Path) -> None:
-    """Train to the end of a phase, from its newest complete save if there is one. Raises StopRequested on request."""
+    """Train to the end of a phase, from its newest complete save if there is one. Raises StopRequested on request.
+
+    A phase that its probe ends has ended too.
+    """
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=newest_trainer_save(folder))
-    finished = trainer.state.global_step >= trainer.args.max_steps
+    with suppress(PhaseEndedEarly):
+        trainer.train(resume_from_checkpoint=newest_trainer_save(folder))
+    finished = monitor.ended_early or trainer.state.global_step >= trainer.args.max_steps
     trainer.accelerator.free_memory()
     gc.collect()
     if monitor.stopped and not finished:
@@ -371,6 +420,15 @@ def record_checkpoint(run: RunContext, phase: PlannedPhase, scores: dict[str, fl
     log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
     if earlier and phase.kind != "warm-up" and run.settings.training_method.trains_by_rewards:
         check_reward_against_score(run, phase, earlier[-1].scores, scores)
+
+
+def name_best_checkpoint(run: RunContext) -> None:
+    """Say at the end of a run that has ended itself from which checkpoint to go on, and how."""
+    why = run.history.run(run.id).ended_early
+    best = next((checkpoint.name for checkpoint in run.history.checkpoints(run.id) if checkpoint.best), None)
+    if run.is_main_process and why and best and best not in why:
+        advice = "start another run from it with a lower learning rate, a higher beta or an anchor"
+        run.history.update_run(run.id, ended_early=f"{why} The best checkpoint is {best}; {advice}.")
 
 
 def check_reward_against_score(

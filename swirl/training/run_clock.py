@@ -1,4 +1,4 @@
-"""Estimates how long a run still takes: its steps, the scoring of its checkpoints, the inference of pseudo-labels.
+"""Estimates how long a run still takes: its steps, its probes, the scoring of its checkpoints, its pseudo-labels.
 
 A part that has run is expected to take as long as it took last. A part that has not yet run is estimated from one that
 has, by the work of both, which is counted in transitions that a model is trained on.
@@ -13,10 +13,10 @@ from typing import Literal
 from swirl.settings import Settings
 from swirl.training.schedule import PlannedPhase
 
-Part = Literal["warm-up", "forward", "inverse", "scoring", "pseudo-labels"]
+Part = Literal["warm-up", "forward", "inverse", "scoring", "pseudo-labels", "probe"]
 
-# What a rollout, a scored transition and an inferred action cost, measured against a transition that is trained on.
-ROLLOUT_WORK, SCORED_WORK, INFERRED_WORK = 2.0, 3.0, 1.0
+# What a rollout, a scored, a probed transition and an inferred action cost, against a transition that is trained on.
+ROLLOUT_WORK, SCORED_WORK, PROBED_WORK, INFERRED_WORK = 2.0, 3.0, 1.5, 1.0
 STEP_SMOOTHING = 0.2
 # While a part runs for the first time, its estimate weighs as much as this share of it.
 ESTIMATE_WEIGHT = 0.1
@@ -25,23 +25,30 @@ MIN_SHARE_WITHOUT_ESTIMATE = 0.05
 
 @dataclass(frozen=True)
 class Position:
-    """Where a run is: in a part of a phase, of which so many steps, or such a share from 0 to 1, are done."""
+    """Where a run is: in a part of a phase, of which so many steps, or such a share from 0 to 1, are done.
+
+    A probe is made after step `step` of the phase.
+    """
 
     phase_index: int
     part: Part
     done: float
+    step: int = 0
 
 
 class RunClock:
     """The seconds of each part of a run, measured or estimated, and what they add up to.
 
     `scored` is the number of transitions that each checkpoint is scored on, `labelled` the number whose actions are
-    inferred before each phase that trains on pseudo-labels.
+    inferred before each phase that trains on pseudo-labels, `probed` the number in each probe.
     """
 
-    def __init__(self, phases: Sequence[PlannedPhase], settings: Settings, scored: int, labelled: int) -> None:
+    def __init__(
+        self, phases: Sequence[PlannedPhase], settings: Settings, scored: int, labelled: int, probed: int = 0
+    ) -> None:
         self.phases = list(phases)
-        self.work = part_work(settings, scored, labelled)
+        self.settings = settings
+        self.work = part_work(settings, scored, labelled, probed)
         self.measured: dict[Part, float] = {}
         self._share_shown = 0.0
 
@@ -73,6 +80,10 @@ class RunClock:
         known = [name for name in self.measured if self.work[name] > 0]
         return self.work[part] * self.measured[known[-1]] / self.work[known[-1]] if known else None
 
+    def end_after(self, phase: PlannedPhase) -> None:
+        """Leave out what was planned after a phase that has ended early, after as many steps as it now has."""
+        self.phases = [*self.phases[: phase.index], phase]
+
     def seconds_left(self, position: Position) -> float | None:
         """The seconds from here to the end of the run; None while they cannot be estimated."""
         both = self._seconds_done_and_left(position)
@@ -89,30 +100,57 @@ class RunClock:
 
     def _seconds_done_and_left(self, position: Position) -> tuple[float, float] | None:
         done = left = 0.0
-        is_ahead = False
         for phase in self.phases:
             for part, count in self._parts(phase):
                 each = self.seconds(part) if count else 0.0
                 if each is None:
                     return None
-                is_here = phase.index == position.phase_index and part == position.part
-                finished = min(position.done, count) if is_here else 0.0 if is_ahead else count
-                is_ahead = is_ahead or is_here
+                finished = self._finished(phase, part, count, position)
                 done, left = done + each * finished, left + each * (count - finished)
         return done, left
 
+    def _finished(self, phase: PlannedPhase, part: Part, count: int, position: Position) -> float:
+        """How much of a part, of which there is so much in a phase, is done at a position."""
+        if phase.index != position.phase_index:
+            return float(count) if phase.index < position.phase_index else 0.0
+        if part == position.part == "probe":
+            return min(probes_until(self._probe_every(phase), position.step) - 1 + position.done, count)
+        if part == position.part:
+            return min(position.done, count)
+        if {part, position.part} == {"probe", phase.kind}:
+            # Probes stand between the steps.
+            if part == "probe":
+                return min(probes_until(self._probe_every(phase), int(position.done)), count)
+            return min(position.step, count)
+        order = ["pseudo-labels", phase.kind, "scoring"]
+        here, there = (order.index(phase.kind if name == "probe" else name) for name in (part, position.part))
+        return float(count) if here < there else 0.0
+
     def _parts(self, phase: PlannedPhase) -> list[tuple[Part, int]]:
-        """The parts of a phase in order, each with its number of steps, or 1."""
+        """The parts of a phase, each with its number of steps or probes, or 1."""
         labelling: list[tuple[Part, int]] = [("pseudo-labels", 1)] if phase.kind == "forward" else []
-        return [*labelling, (phase.kind, phase.steps), ("scoring", 1)]
+        probes = probes_until(self._probe_every(phase), phase.steps)
+        return [*labelling, ("probe", probes), (phase.kind, phase.steps), ("scoring", 1)]
+
+    def _probe_every(self, phase: PlannedPhase) -> int:
+        is_probed = (
+            self.work["probe"] > 0 and phase.kind != "warm-up" and self.settings.training_method.trains_by_rewards
+        )
+        return self.settings.for_phase(phase.kind).probe_every if is_probed else 0  # type: ignore[arg-type]
 
 
-def part_work(settings: Settings, scored: int, labelled: int) -> dict[Part, float]:
+def probes_until(every: int, step: int) -> int:
+    """The number of probes that a phase takes up to a step: one before its first step, then one every so many."""
+    return 1 + step // every if every else 0
+
+
+def part_work(settings: Settings, scored: int, labelled: int, probed: int = 0) -> dict[Part, float]:
     """The work of one step of each kind and of each other part, in transitions that a model is trained on."""
     method = settings.training_method
     work: dict[Part, float] = {
         "warm-up": settings.warm_up_batch_size,
         "scoring": SCORED_WORK * scored,
+        "probe": PROBED_WORK * probed,
         "pseudo-labels": INFERRED_WORK * labelled if method.trains_on_pseudo_labels else 0.0,
     }
     for direction in ("forward", "inverse"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from swirl.settings import Settings
 from swirl.training.diagnostics import DivergenceDetector, DivergenceError, is_out_of_memory
+from swirl.training.phase_probe import PhaseProbe
 from swirl.training.run_computing import RunComputing
-from swirl.training.run_progress import RunProgress
+from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase
 
 __all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank"]
@@ -42,12 +44,16 @@ METRIC_NAMES = {
 }
 
 
+class PhaseEndedEarly(Exception):
+    """The phase must end before its next step, because its probe says that training does harm."""
+
+
 class RunMonitor(TrainerCallback):
     """Records the progress of a phase in the history, and on a stop request saves and stops. Only rank 0 writes.
 
     `offset` counts the steps of this phase that an earlier trainer has done. `latest_rollouts` returns the rollouts to
     record after a step, `draw_requested_rollouts` samples new ones at a step when the user asks for them. `settings`
-    are those of the whole run.
+    are those of the whole run. With a `probe`, `ended_early` tells whether it has ended the phase.
     """
 
     def __init__(
@@ -59,21 +65,36 @@ class RunMonitor(TrainerCallback):
         draw_requested_rollouts: Callable[[int], Sequence[dict[str, Any]]] | None = None,
         settings: Settings | None = None,
         computing: RunComputing | None = None,
+        probe: PhaseProbe | None = None,
     ) -> None:
-        self.computing = computing
+        self.computing, self.probe = computing, probe
         self.progress, self.phase = progress, phase
         self.history, self.run_id = progress.history, progress.run_id
         self.latest_rollouts, self.draw_requested_rollouts = latest_rollouts, draw_requested_rollouts
         self.divergence_detector = DivergenceDetector(phase, settings or Settings())
         self.offset = offset
-        self.stopped = False
+        self.stopped = self.ended_early = False
         self.step_started_at = 0.0
         self.step_time = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Start the clock, and record a heartbeat before the first step is done."""
+        """Take the probe that is due before the first step, start the clock, and record a heartbeat.
+
+        Raises StopRequested, on all ranks, if a stop is requested during the probe, and PhaseEndedEarly on its advice.
+        """
         if self.computing is not None:
             self.computing.start_phase()
+        if self.probe is not None:
+            stopped = False
+            try:
+                self.ended_early = self.probe.catch_up(state.global_step)
+            except StopRequested:
+                stopped = True
+            if is_true_on_any_rank(stopped):
+                raise StopRequested
+            self.ended_early = is_true_on_any_rank(self.ended_early)
+            if self.ended_early:
+                raise PhaseEndedEarly
         self.step_started_at = time.monotonic()
         if state.is_world_process_zero:
             self.record_heartbeat(state.global_step)
@@ -83,6 +104,8 @@ class RunMonitor(TrainerCallback):
         now = time.monotonic()
         elapsed, self.step_started_at = now - self.step_started_at, now
         self.step_time = self.progress.clock.record_step(self.phase.kind, elapsed)
+        if self.probe is not None and self.probe.is_due(state.global_step):
+            self.probe_model(state.global_step, control)
         requests = self.history.pending_requests(self.run_id)
         if state.is_world_process_zero:
             self.record_heartbeat(state.global_step)
@@ -94,6 +117,16 @@ class RunMonitor(TrainerCallback):
         if is_true_on_any_rank("stop" in requests):
             self.stopped = True
             control.should_training_stop = control.should_save = True
+
+    def probe_model(self, step: int, control: TrainerControl) -> None:
+        """Probe the model; all ranks wait for that, and end the phase together if the probe says so."""
+        harmful = False
+        # An interrupted probe is taken when the run goes on; the request to stop is handled after it.
+        with suppress(StopRequested):
+            harmful = self.probe is not None and self.probe.after_step(step)
+        self.step_started_at = time.monotonic()  # the next step does not include this probe
+        if is_true_on_any_rank(harmful):
+            self.ended_early = control.should_training_stop = True
 
     def sample_on_request(self, step: int) -> None:
         """Sample the requested rollouts. If memory runs out here, the request fails but the run continues."""

@@ -35,15 +35,18 @@ class RunProgress:
     def __init__(self, history: History, run_id: str, clock: RunClock, *, is_main_process: bool = True) -> None:
         self.history, self.run_id, self.clock, self.is_main_process = history, run_id, clock, is_main_process
 
-    def record(self, phase: PlannedPhase, part: Part, done: float, activity: str | None = None) -> None:
+    def record(
+        self, phase: PlannedPhase, part: Part, done: float, activity: str | None = None, *, step: int = 0
+    ) -> None:
         """Record that the run is alive, its position, what it does, and the time left of the whole run.
 
-        `done` counts the steps of a phase's own part, and is a share from 0 to 1 of another.
+        `done` counts the steps of a phase's own part, and is a share from 0 to 1 of another; a probe is made after
+        `step`.
         """
         if not self.is_main_process:
             return
-        position = Position(phase.index, part, done)
-        step = round(done) if part == phase.kind else phase.steps if part == "scoring" else 0
+        position = Position(phase.index, part, done, step)
+        step = round(done) if part == phase.kind else phase.steps if part == "scoring" else step
         self.history.heartbeat(
             self.run_id,
             phase=phase.kind,
@@ -66,11 +69,12 @@ class RunProgress:
         words: str,
         *,
         can_stop: bool = True,
+        step: int = 0,
     ) -> Iterator[ProgressCallback]:
         """Inside the block the model does a part that takes no steps; the block reports the share done.
 
         With `can_stop`, a stop request raises StopRequested before the model's next pass. `words` name what the run
-        does with its `transitions`.
+        does with its `transitions`, after `step` steps of the phase if it is a probe.
         """
         started = time.monotonic()
         checked = 0.0
@@ -78,7 +82,8 @@ class RunProgress:
 
         def record() -> None:
             self.clock.record_part(part, time.monotonic() - started, min(share, 0.99), expected)
-            self.record(phase, part, share, f"{words}, {round(share * transitions)} of {transitions} transitions")
+            activity = f"{words}, {round(share * transitions)} of {transitions} transitions"
+            self.record(phase, part, share, activity, step=step)
 
         def check() -> None:
             nonlocal checked
