@@ -13,9 +13,9 @@ PRIVATE_SHARE = 0.05
 """The private share above which actions are a private code.
 
 It is not 0, because a forward model may fail on unfamiliar words for the same action. Runs of tiny-household and
-tiny-blocks have 0.00 against their own warm-up (on 123 and 78 transitions). A tiny-household that was warmed up on labels
-with every verb renamed has 0.15 (interval 0.10 to 0.20, on 110 transitions) against the one with the usual verbs. That is
-not more, since its forward model often understands an action by its nouns and the state alone.
+tiny-blocks have 0.00 against their own warm-up (on 123 and 78 transitions). A tiny-household that was warmed up on
+labels with every verb renamed has 0.15 (interval 0.10 to 0.20, on 110 transitions) against the one with the usual ones.
+That is not more, since its forward model often understands an action by its nouns and the state alone.
 """
 
 MIN_MASTERED = 10

@@ -178,7 +178,7 @@ def training_transitions(home: Path, settings: Settings) -> list[Transition]:
 def make_probe(scorer: HeldOutScorer, settings: Settings) -> HeldOutProbe | None:
     """The probe of the run's GRPO phases; None if the settings turn it off or no data are held out."""
     is_on = any(settings.for_phase(direction).probe_every for direction in DIRECTIONS)
-    return scorer.make_probe(settings.probe_size) if is_on and settings.method == "swirl" else None
+    return scorer.make_probe(settings.probe_size) if is_on and settings.training_method.trains_by_rewards else None
 
 
 def record_left_out(history: History, run_id: str, left_out: LeftOut | None) -> None:
