@@ -19,7 +19,8 @@ from swirl.models.loading import with_new_adapters
 from swirl.models.tiny_language_model import build_tokenizer
 from swirl.progress import ProgressCallback
 from swirl.recipes.tiny_copier import VOCABULARY
-from swirl.recipes.tiny_models import LORA_RANK, unfreeze_base
+from swirl.recipes.tiny_recipes import LORA_RANK
+from swirl.recipes.tiny_stages import unfreeze_base
 from swirl.states import LabelledTransition, State, Transition
 from swirl.training.supervised import PromptCompletion, StepLossCallback, train_on_pairs
 
