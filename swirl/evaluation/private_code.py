@@ -14,8 +14,8 @@ PRIVATE_SHARE = 0.05
 
 It is not 0, because a forward model may fail on unfamiliar words for the same action. Runs of tiny-household and
 tiny-blocks have 0.00 against their own warm-up (on 123 and 78 transitions). A tiny-household that was warmed up on
-labels with every verb renamed has 0.15 (interval 0.10 to 0.20, on 110 transitions) against the one with the usual ones.
-That is not more, since its forward model often understands an action by its nouns and the state alone.
+labels with all verbs renamed has 0.15 (interval 0.10 to 0.20, on 110 transitions) against the one with the usual verbs;
+not more, since its forward model often understands an action by its nouns and the state alone.
 """
 
 MIN_MASTERED = 10
@@ -57,14 +57,14 @@ def private_code_verdict(
     elif share.low > PRIVATE_SHARE:
         private = True
         sentence = (
-            f"{share.value:.0%} of the score depends on its own partner: the two models have a private code, which "
-            f"{partner} does not share."
+            f"{percent(share.value)} of the score depends on its own partner: the two models have a private code, "
+            f"which {partner} does not share."
         )
     else:
         private = None
         sentence = (
-            f"Perhaps a private code: {share.value:.0%} of the score depends on its own partner rather than on "
-            f"{partner}, but the interval includes {PRIVATE_SHARE:.0%}."
+            f"Perhaps a private code: {percent(share.value)} of the score depends on its own partner rather than on "
+            f"{partner}, but the interval includes {percent(PRIVATE_SHARE)}."
         )
     if truth_gap is not None and truth_gap.low > 0:
         sentence += (
@@ -72,3 +72,8 @@ def private_code_verdict(
             "nats per token."
         )
     return PrivateCodeVerdict(private, sentence)
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 as a percentage that no line break divides."""
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"

@@ -132,6 +132,71 @@ def test_evaluate_prints_its_figures_and_keeps_them(trained: tuple[Path, dict[st
     assert kept.metrics == report["metrics"]
 
 
+def test_partners_are_exchanged_between_checkpoints(trained: tuple[Path, dict[str, Any]], capsys) -> None:
+    home, document = trained
+    run = document["run"]
+    asked = ["--home", str(home), "partners", f"{run}@1", "--with", f"{run}@0", "--data", "household", "--limit", "2"]
+    assert main([*asked, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["checkpoint"], found["part"], found["transitions"]) == (f"{run}@1", "test", 2)
+    (exchange,) = found["exchanges"]
+    assert exchange["with"] == f"{run}@0" and exchange["private"] is None and "Cannot tell" in exchange["verdict"]
+    figures = exchange["figures"]
+    own, lost, interaction, skill = (
+        figures[f"log_prob/{name}"]["value"] for name in ("own", "own_loss", "interaction", "inverse_skill")
+    )
+    assert own < 0 and lost == pytest.approx(interaction + skill)
+    assert found["truth"]["log_prob/truth_gap"]["value"] == pytest.approx(
+        own - found["truth"]["log_prob/truth"]["value"]
+    )
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    assert "log_prob/interaction" in said and "Under the true actions" in said and exchange["verdict"] in said
+    assert not list((home / "evaluating").glob("*.jsonl"))
+    again = ["partners", f"{run}@1", "--with", f"{run}@1", "--data", "household"]
+    assert main(["--home", str(home), *again]) == 2
+    assert "name each checkpoint once" in capsys.readouterr().err
+    assert main(["--home", str(home), "partners", run, "--with", "nowhere@1", "--data", "household"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_run_is_followed_over_its_phases(trained: tuple[Path, dict[str, Any]], capsys) -> None:
+    home, document = trained
+    assert main(["--home", str(home), "phases", document["run"], "--limit", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["data"], found["transitions"]) == ("household", 2)
+    assert [one["checkpoint"] for one in found["checkpoints"]] == [c["name"] for c in document["checkpoints"]]
+    for one in found["checkpoints"]:
+        assert one["figures"]["entropy"]["value"] > 0 and 0 <= one["figures"]["length"]["value"] <= 4
+    assert main(["--home", str(home), "phases", "nobody"]) == 1
+    assert "There is no run 'nobody'" in capsys.readouterr().err
+
+
+def test_a_stopped_exchange_goes_on_where_it_was(trained: tuple[Path, dict[str, Any]], capsys, monkeypatch) -> None:
+    from swirl.evaluation import partner_exchange
+
+    home, document = trained
+    run = document["run"]
+    asked = ["--home", str(home), "partners", f"{run}@1", "--with", f"{run}@0", "--data", "household", "--limit", "3"]
+    score, calls = partner_exchange.score_predictions, []
+
+    def interrupt(rows, actions):
+        calls.append(rows)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return score(rows, actions)
+
+    monkeypatch.setattr(partner_exchange, "score_predictions", interrupt)
+    assert main([*asked, "--json"]) == 1
+    assert "Stopped. The answers so far are kept" in capsys.readouterr().err
+    monkeypatch.setattr(partner_exchange, "score_predictions", score)
+    assert main([*asked, "--json"]) == 0
+    resumed = capsys.readouterr()
+    assert "Continuing from" in resumed.err
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(resumed.out)
+
+
 def test_pictures_are_imagined_from_a_file_into_files(tmp_path: Path, capsys) -> None:
     from swirl.pictures import from_pixels, pixels
     from swirl.states import Picture

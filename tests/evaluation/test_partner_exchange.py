@@ -84,7 +84,9 @@ def test_two_codes_share_nothing():
     assert figures["private_share"] == Estimate(1, 1, 1) and one.mastered == len(TRANSITIONS)
     assert figures["same_words"].value == 0
     verdict = one.verdict("the warm-up's model")
-    assert verdict.is_private and verdict.sentence.startswith("100% of the score depends on its own partner")
+    assert verdict.is_private and verdict.sentence.startswith(
+        "100\N{NO-BREAK SPACE}% of the score depends on its own partner"
+    )
     # The first model's code is the language of the true actions.
     assert done.truth_figures()["log_prob/truth_gap"] == Estimate(0, 0, 0)
 
@@ -165,7 +167,7 @@ def test_transitions_that_change_nothing_prove_no_common_language():
     [
         (Estimate(0.0, 0.0, 0.0), 20, False, "mean the same to B"),
         (Estimate(PRIVATE_SHARE, 0.0, 0.3), 20, False, "mean the same to B"),
-        (Estimate(0.33, 0.2, 0.5), 20, True, "33% of the score depends on its own partner"),
+        (Estimate(0.33, 0.2, 0.5), 20, True, "33\N{NO-BREAK SPACE}% of the score depends on its own partner"),
         (Estimate(0.33, 0.04, 0.6), 20, None, "Perhaps a private code"),
         (Estimate(1.0, 1.0, 1.0), MIN_MASTERED - 1, None, f"only {MIN_MASTERED - 1} transitions"),
         (None, 0, None, "only 0 transitions"),

@@ -19,6 +19,7 @@ from studio.services import downloads
 from studio.services.health_checks import check_actions
 from studio.services.inference import shared_models
 from swirl.errors import SwirlError
+from swirl.history import History
 
 
 @pytest.fixture
@@ -81,6 +82,47 @@ def test_the_check_tells_sound_actions_from_collapsed_ones(page: ExplorePage, ho
     assert len(look.cases) == 6 and look.figures["shuffling"].value > 5
     page.check(at())
     assert "Meaningful" in page.show(at())["parts"]["health"]
+
+
+@pytest.fixture
+def run(home: Path) -> str:
+    """A run with a warm-up and two phases, whose checkpoints are here."""
+    history = History(home)
+    run = history.create_run(preset=None, settings={"data": "walks"})
+    for index, (iteration, phase) in enumerate([(0, "warm-up"), (1, "forward"), (1, "inverse")]):
+        folder = home / f"checkpoint-{index}"
+        folder.mkdir()
+        (folder / "swirl.json").write_text("{}")
+        history.add_checkpoint(run, index=index, iteration=iteration, phase=phase, path=folder.name, scores={})
+    return run
+
+
+def test_a_run_is_checked_against_its_own_first_checkpoint(page: ExplorePage, run: str, loaded: list) -> None:
+    asked = at(checkpoint=f"{run}@1", ticket="t")
+    html = page.check(asked)["parts"]["health"]
+    assert f"the warm-up&#x27;s model ({run}@0)" in html
+    assert 'data-finding="composed"' in html and "Undo and compose" in html
+    # Two of the six transitions change nothing.
+    assert 'data-finding="private"' in html and "Too few to tell" in html and "both predict only 4 transitions" in html
+    assert {model.name for model in loaded} == {f"{run}@1", f"{run}@0"}
+    assert page.checking({"ticket": "t"})["words"] == f"{run}@1: done" and page.checking({"ticket": "u"})["words"] == ""
+    # It is kept.
+    assert page.show(asked)["parts"]["health"] == html
+    # The first checkpoint has none before it, and a model that belongs to no run has no phases either.
+    first = page.check(at(checkpoint=f"{run}@0"))["parts"]["health"]
+    assert 'data-finding="private"' not in first and "data-phases" in first
+    assert "data-phases" not in page.check(at(checkpoint="first"))["parts"]["health"]
+
+
+def test_a_run_is_followed_over_its_phases(page: ExplorePage, run: str, loaded: list) -> None:
+    asked = at(checkpoint=f"{run}@1-forward")
+    page.check(asked)
+    html = page.phases(asked)["parts"]["phases"]
+    assert re.findall(r'<th scope="row">([^<]+)</th>', html) == ["0", "1-forward", "1"]
+    assert '<tr aria-current="true"><th scope="row">1-forward' in html and ">3.00<i" in html  # "go to ROOM"
+    assert html in page.show(asked)["parts"]["health"]
+    with pytest.raises(SwirlError, match="belongs to no run"):
+        page.phases(at(checkpoint="first"))
 
 
 def test_without_a_model_the_states_are_still_shown(page: ExplorePage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,18 @@ import pytest
 from studio.pages.compare import ComparePage
 from studio.services.health_checks import check_summaries
 from studio.view_models.health import summarize_health
-from studio.view_models.health_of_codes import health_findings
+from studio.view_models.health_of_codes import describe_exchange, health_findings
 from swirl import models
 from swirl.errors import SwirlError
 from swirl.evaluation.bootstrap import Estimate
-from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
+from swirl.evaluation.health_findings import (
+    CheckedTransition,
+    Composition,
+    ExchangedAction,
+    HealthCheck,
+    health_check_from_json,
+    health_check_to_json,
+)
 from swirl.history import History
 
 BOTH = {"a": "first", "b": "second", "data": "walks"}
@@ -127,3 +136,52 @@ def test_a_model_that_cannot_be_offered_is_refused(home: Path, loaded: list) -> 
         page.offer({"name": " "})
     with pytest.raises(SwirlError, match="There is no checkpoint"):
         page.offer({"name": "nowhere at all"})
+
+
+def test_the_verdicts_on_undoing_composing_and_codes() -> None:
+    composed = {"done": 0.8, "undone": 0.7, "undone_after_done": 0.7, "reads_same": 0.9, "two_steps_copy": 0.2}
+    two = {"two_steps": 0.6, "two_steps_expected": 0.64, "two_steps_gain": -0.04}
+    claims = [finding.verdict.claim for finding in health_findings(glance_of(**composed, **two))]
+    assert claims == ["Meaningful", "Not collapsed", "No leak", "Undo and compose"]
+    assert tones(glance_of(**composed, **two))[3] == "good"
+    assert tones(glance_of(**composed))[3] == "good"
+    assert tones(glance_of(**composed, **two | {"two_steps_gain": -0.3}))[3] == "wrong"
+    assert tones(glance_of(**composed | {"undone_after_done": 0.39}, **two))[3] == "inverse"
+    assert tones(glance_of(done=0.0, undone=1.0))[3] == "neutral"
+    # The line in the menu keeps to the first three.
+    assert summarize_health(glance_of(**composed, **two)) == "meaningful · not collapsed · no leak"
+
+
+def exchanged_check(lost: list[float | None], share: float) -> HealthCheck:
+    names = ("own", "partner_own", "own_exchanged", "partner_exchanged")
+    figures = {f"exact_match/{name}": 0.8 for name in names} | {"log_prob/interaction": 0.2, "same_words": 0.5}
+    plain = glance_of(**figures, private_share=share)
+    case = plain.cases[0]
+    cases = tuple(replace(case, step=i, exchange=ExchangedAction("walk", one)) for i, one in enumerate(lost))
+    return HealthCheck(cases, plain.figures, "household-01@0")
+
+
+def test_the_verdict_on_a_private_code_shows_what_fails_first() -> None:
+    private = health_findings(exchanged_check([0.0] * 8 + [1.0] * 4, 0.33))[-1]
+    assert (private.verdict.tone, private.verdict.claim) == ("wrong", "Private code")
+    assert private.verdict.reason.startswith("33\N{NO-BREAK SPACE}% of the score depends on its own partner")
+    assert [case.exchange.lost for case in private.cases] == [1.0] * 4
+    assert describe_exchange(private.cases[0]) == "the partner says “walk”; exchanged: both fail"
+    common = health_findings(exchanged_check([0.0] * 12, 0.01))[-1]
+    assert common.verdict.reason == "Its actions mean the same to the warm-up's model (household-01@0)"
+    assert health_findings(exchanged_check([0.0] * 12, 0.12))[-1].verdict.claim == "Perhaps a private code"
+    assert health_findings(exchanged_check([0.0] * 9, 0.9))[-1].verdict.claim == "Too few to tell"
+
+
+def test_checks_of_earlier_versions_are_still_read() -> None:
+    check = glance_of()
+    stored = health_check_to_json(check)
+    del stored["partner"]
+    for case in stored["cases"]:
+        del case["composition"], case["exchange"]
+    assert health_check_from_json(json.loads(json.dumps(stored))) == check
+    new = exchanged_check([0.5, None], 0.5)
+    new = replace(
+        new, cases=tuple(replace(case, composition=Composition("go back", True, False)) for case in new.cases)
+    )
+    assert health_check_from_json(json.loads(json.dumps(health_check_to_json(new)))) == new
