@@ -133,8 +133,10 @@ class RunClock:
         return [*labelling, ("probe", probes), (phase.kind, phase.steps), ("scoring", 1)]
 
     def _probe_every(self, phase: PlannedPhase) -> int:
-        is_probed = self.work["probe"] > 0 and phase.kind != "warm-up" and self.settings.method == "swirl"
-        return self.settings.for_phase(phase.kind).probe_every if is_probed else 0  # type: ignore[arg-type]
+        if not self.work["probe"] or phase.kind == "warm-up" or self.settings.method != "swirl":
+            return 0
+        every = self.settings.for_phase(phase.kind).probe_every
+        return every if every <= phase.steps else 0
 
 
 def probes_until(every: int, step: int) -> int:

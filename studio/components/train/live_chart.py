@@ -33,6 +33,8 @@ class Chart:
     from_zero: bool = False
     supervised: bool = False
     """Whether it belongs to the supervised phases (warm-up, SFT) rather than to those with rollouts."""
+    sparse: bool = False
+    """Whether it has few values, which are marked and not smoothed; it is hidden in a run without any."""
 
 
 def plotly_file() -> Path:
