@@ -18,6 +18,7 @@ RUN_NAME = "a short first run"
 SETTING_OVERRIDES = {
     "iterations": 1,
     "held_out": 32,
+    "probe_every": 0,
     "learning_rate_warmup": 2,
     "forward.steps_per_phase": 8,
     "forward.batch_size": 16,

@@ -108,7 +108,7 @@ def run_seconds(run: Run, now: datetime) -> float | None:
 
 
 def describe_problem(run: Run) -> tuple[str, str] | None:
-    """What went wrong with a run, or what it leaves out, as a tone and a sentence that says what to do; else None."""
+    """What went wrong, why a run ended early or what it leaves out: a tone and what to do in words; else None."""
     if run.status == "failed":
         return "error", run.error or "The run failed without an error message; its log may show why."
     if run.status == "stopped" and run.started is None:
@@ -116,14 +116,15 @@ def describe_problem(run: Run) -> tuple[str, str] | None:
     if run.status == "interrupted":
         why = run.error or "Its process ended without saving, because it was killed or the machine stopped."
         return "notice", f"{why} Resume continues from the last checkpoint."
-    return ("notice", run.left_out) if run.left_out else None
+    remarks = [remark for remark in (run.ended_early, run.left_out) if remark]
+    return ("notice", " ".join(remarks)) if remarks else None
 
 
 def end_notification(run: Run) -> dict[str, str]:
     """The title and body of the notification that a run has ended."""
     taken = run_seconds(run, datetime.now(UTC))
     took = f"It took {format_duration(taken)}." if taken is not None else ""
-    return {"title": f"{run.name}: {STATUS_LABELS[run.status][1]}", "body": run.error or took}
+    return {"title": f"{run.name}: {STATUS_LABELS[run.status][1]}", "body": run.error or run.ended_early or took}
 
 
 def describe_reward(settings: Settings) -> str:

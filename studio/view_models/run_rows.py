@@ -94,7 +94,12 @@ def run_row(run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: 
 
 
 def describe_progress(run: Run) -> str:
-    """The phase and step of an unfinished run, or what it does between its steps: `inverse 41 of 60`."""
+    """The phase and step of an unfinished run, or what it does between its steps: `inverse 41 of 60`.
+
+    Of a run that ended itself, where it did.
+    """
+    if run.ended_early:
+        return run.ended_early.partition(":")[0]
     if run.status == "finished" or not run.phase:
         return ""
     if run.activity:

@@ -34,7 +34,10 @@ SETTING_GROUPS = {
     "Optimiser": ("learning_rate", "learning_rate_warmup", "scheduler", "max_grad_norm"),
     "Lengths": ("max_prompt_tokens", "max_action_tokens", "max_state_tokens"),
     "Warm-up on labels": ("warm_up_epochs", "warm_up_learning_rate", "warm_up_batch_size"),
-    "Scores and saving": ("held_out", "test_at_end", "best_of", "save_every", "report_to"),
+    "Scores and saving": (
+        *("held_out", "probe_every", "probe_size", "stop_when_harmful"),
+        *("test_at_end", "best_of", "save_every", "report_to"),
+    ),
 }
 """Every setting that is hidden at first, by subject. Data, labels and method have fields of their own."""
 

@@ -23,13 +23,14 @@ class PhaseBand:
     """`done`, `now` or `planned`."""
 
 
-def phase_bands(settings: Settings, phases: Sequence[Phase]) -> tuple[PhaseBand, ...]:
+def phase_bands(settings: Settings, phases: Sequence[Phase], *, ended_early: bool = False) -> tuple[PhaseBand, ...]:
     """All phases of a run in order: those begun, as recorded, and the rest as its settings plan them.
 
+    A run that ended itself early has no rest.
     The warm-up's length depends on the labels and is known once it has begun; until then it has 0 steps.
     """
     recorded = {phase.index: phase for phase in phases}
-    planned = {phase.index: phase for phase in plan_phases(settings, warm_up_steps=0)}
+    planned = {} if ended_early else {phase.index: phase for phase in plan_phases(settings, warm_up_steps=0)}
     result: list[PhaseBand] = []
     start = 0
     for index in sorted(recorded.keys() | planned.keys()):

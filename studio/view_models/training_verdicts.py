@@ -9,7 +9,7 @@ from statistics import fmean
 
 from studio.view_models.formatting import format_percent, format_signed, pluralize
 from studio.view_models.timeline import PhaseBand
-from swirl.history import Checkpoint, Metric
+from swirl.history import Checkpoint, Metric, Run
 from swirl.settings import Settings
 from swirl.training.critic_verdicts import HOPELESS_FORWARD, STRONG_INVERSE, WEAK_INVERSE
 
@@ -17,6 +17,13 @@ SCORE_METRICS = {"forward": ("forward/exact_match", "cycle/exact_match"), "inver
 """The metrics that score each model, best first; without true actions, the forward model's is the cycle's."""
 CHARTED = ("forward/exact_match", "inverse/exact_match", "cycle/exact_match", "copy/exact_match")
 MIN_STEPS = 10
+PROBE_CLAIMS = {
+    "together": ("good", "Early on, the held-out score followed the reward"),
+    "parted": ("wrong", "Early on, reward and held-out score parted ways"),
+    "falling": ("inverse", "Early on, the held-out score fell"),
+    "unclear": ("neutral", "Early on, nothing showed whether the held-out score follows the reward"),
+}
+"""The tone and the claim of each outcome of the first probes."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,14 @@ def training_verdicts(
         why = "The first comes with the first checkpoint; rewards alone cannot show whether training helps."
         verdicts = [Verdict("neutral", "No held-out score yet", why)]
     return verdicts
+
+
+def probe_verdicts(run: Run) -> list[Verdict]:
+    """What the run itself said a third into its first phase; empty before that, and for a run without probes."""
+    if not run.probe_verdict:
+        return []
+    tone, claim = PROBE_CLAIMS.get(run.probe_outcome or "", PROBE_CLAIMS["unclear"])
+    return [Verdict(tone, claim, run.probe_verdict)]
 
 
 def confidence_margin(first: float, second: float, held_out: int) -> float:

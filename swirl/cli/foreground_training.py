@@ -36,6 +36,8 @@ def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
             result["error"] or f"Run {run_id} was interrupted; to continue it, run `swirl resume {run_id}`."
         )
         return 1
+    if result["ended_early"]:
+        out.print_note(result["ended_early"])
     out.print_note(f"Run {run_id} {result['status']}." + (f" Best: {result['best']}." if result["best"] else ""))
     return 0
 
@@ -74,6 +76,8 @@ def run_result(home: Path, run_id: str) -> dict[str, Any]:
         "best": next((item.name for item in checkpoints if item.best), None),
         "error": run.error,
         "warning": run.warning,
+        "probe_verdict": run.probe_verdict,
+        "ended_early": run.ended_early,
     }
 
 

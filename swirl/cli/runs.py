@@ -101,7 +101,19 @@ def run_document(run: Run) -> dict[str, object]:
     """Return a run as --json prints it."""
     columns = (
         *("name", "status", "pid", "phase", "step", "phase_steps", "activity", "share_done", "seconds_left"),
-        *("device", "precision", "threads", "preset", "created", "error", "parent", "note", "tags"),
+        *(
+            "device",
+            "precision",
+            "threads",
+            "preset",
+            "created",
+            "error",
+            "probe_verdict",
+            "ended_early",
+            "parent",
+            "note",
+            "tags",
+        ),
     )
     values = asdict(run)
     return {"run": run.id, **{column: values[column] for column in columns}, "data": run.settings.get("data")}

@@ -328,7 +328,7 @@ def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> PlannedPhase:
     """
     folder = run.folder / "trainer" / phase.folder_name
     probe = None
-    if run.probe is not None and run.settings.for_phase(phase.kind).probe_every:
+    if run.probe is not None and 0 < run.settings.for_phase(phase.kind).probe_every <= phase.steps:
         file = folder.with_name(f"{phase.folder_name}-probes.json")
         probe = PhaseProbe(run.probe, run.world, phase, run.settings, run.progress, file)
     monitor = build_monitor(run, phase, phase.kind, probe=probe)

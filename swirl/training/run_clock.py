@@ -133,10 +133,11 @@ class RunClock:
         return [*labelling, ("probe", probes), (phase.kind, phase.steps), ("scoring", 1)]
 
     def _probe_every(self, phase: PlannedPhase) -> int:
-        is_probed = (
-            self.work["probe"] > 0 and phase.kind != "warm-up" and self.settings.training_method.trains_by_rewards
-        )
-        return self.settings.for_phase(phase.kind).probe_every if is_probed else 0  # type: ignore[arg-type]
+        is_probed = self.work["probe"] and self.settings.training_method.trains_by_rewards
+        if not is_probed or phase.kind == "warm-up":
+            return 0
+        every = self.settings.for_phase(phase.kind).probe_every
+        return every if every <= phase.steps else 0
 
 
 def probes_until(every: int, step: int) -> int:

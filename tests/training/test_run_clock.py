@@ -6,7 +6,7 @@ import pytest
 
 from swirl.settings import Settings
 from swirl.training.run_clock import Position, RunClock
-from swirl.training.schedule import plan_phases
+from swirl.training.schedule import PlannedPhase, plan_phases
 
 SETTINGS = Settings(iterations=1, batch_size=4, group_size=2, warm_up_batch_size=8)
 HALF = Settings(iterations=1, steps_per_phase=10)
@@ -93,3 +93,22 @@ def test_steps_are_smoothed() -> None:
     times = clock()
     assert times.record_step("forward", 1.0) == 1.0
     assert times.record_step("forward", 2.0) == pytest.approx(1.2)
+
+
+def test_probes_count_between_the_steps() -> None:
+    settings = HALF.replace({"probe_every": 4, "inverse.probe_every": 0})
+    times = RunClock(plan_phases(settings, 0), settings, 20, labelled=50, probed=8)
+    times.record_part("scoring", 60.0)
+    times.record_step("inverse", 3.0)
+    times.record_step("forward", 2.0)
+    times.record_part("probe", 5.0)
+    rest = 60 + 10 * 3 + 60
+    # Probes come at steps 0, 4 and 8 of the forward phase.
+    assert times.seconds_left(Position(1, "probe", 0.0, 0)) == pytest.approx(3 * 5 + 10 * 2 + rest)
+    assert times.seconds_left(Position(1, "forward", 3)) == pytest.approx(2 * 5 + 7 * 2 + rest)
+    assert times.seconds_left(Position(1, "probe", 0.2, 4)) == pytest.approx(0.8 * 5 + 5 + 6 * 2 + rest)
+    assert times.seconds_left(Position(1, "forward", 9)) == pytest.approx(2 + rest)
+    assert times.seconds_left(Position(1, "scoring", 0.5)) == pytest.approx(30 + 10 * 3 + 60)
+    assert times.seconds_left(Position(2, "inverse", 1)) == pytest.approx(9 * 3 + 60)
+    times.end_after(PlannedPhase(1, 1, "forward", 8))
+    assert times.seconds_left(Position(1, "scoring", 0.5)) == pytest.approx(30)

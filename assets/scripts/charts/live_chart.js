@@ -11,6 +11,7 @@ const SCORES = [
   { name: "cycle/exact_match", words: "next state, inferred action", colour: "--muted", symbol: "diamond", dash: "dot" },
   { name: "copy/exact_match", words: "copying the state", colour: "--truth", symbol: "line-ew", dash: "dash" },
 ];
+const PROBED = "probe_exact_match"; // the probes' share of exact matches, between the scores of two checkpoints
 const UNSEEN = 4000;     // milliseconds between two drawings of a chart that is out of sight
 
 // plotly.js is 4.8 MB: fetched once, from this server, when the first chart is to be drawn.
@@ -70,7 +71,7 @@ export class LiveCharts {
     const fits = run.curves.add(points);
     if (width) run.curves.width = width;
     if (run.detail && !run.detail.curves.add(this.within(run, points))) run.detail = null;
-    this.stir((chart) => whole || chart.metric in points);
+    this.stir((chart) => whole || chart.metric in points || !chart.metric && PROBED in points);
     if (bands || this.charts.some((chart) => chart.optional && chart.metric in points)) this.hidePanels();
     if (bands) this.ranged();
     this.redraw();
@@ -224,18 +225,19 @@ export class LiveCharts {
       for (const direction of new Set(mine.map((band) => band.direction))) {
         const phases = mine.filter((band) => band.direction === direction).map((band) => ({ start: band.start, bins: held.bins(chart.metric, band.index) })).filter(({ bins }) => bins.length);
         if (!phases.length) continue;
-        for (const { bins } of phases) smooth(bins, this.memory);
+        const memory = chart.sparse ? 1 : this.memory;
+        for (const { bins } of phases) smooth(bins, memory);
         const { x, raw, calmX, calm } = drawn(phases, ...range);
         const colour = cssColour(number ? `--run-${number}` : direction === "warm-up" ? "--truth" : `--${direction}`);
         const visible = !this.hidden[chart.key].has(direction), of = several ? `${run.name}, ` : "";
         const common = { type: "scatter", mode: "lines", visible, connectgaps: false, name: direction, of, run: id };
         const said = { hovertemplate: `%{y:.3~g}<extra>${escapeHtml(of)}${direction}</extra>`, last: threeDigits(phases.at(-1).bins.at(-1).calm), swatch: number ? undefined : colour };
-        if (this.memory > 1) {
+        if (memory > 1) {
           traces.push({ ...common, x, y: raw, line: { color: colour, width: 1 }, opacity: several ? 0.16 : 0.38, hoverinfo: "skip" });
           traces.push({ ...common, x: calmX, y: calm, line: { color: colour, width: 2.2 }, ...said });
-        } else traces.push({ ...common, x, y: raw, line: { color: colour, width: 1.4 }, ...said });
-        const last = (this.memory > 1 ? calmX : x).at(-1);
-        if (visible && last !== undefined && !(end?.x > last)) end = { x: last, y: (this.memory > 1 ? calm : raw).at(-1), text: run.name, colour };
+        } else traces.push({ ...common, x, y: raw, line: { color: colour, width: 1.4 }, ...(chart.sparse ? { mode: "lines+markers", marker: { color: colour, size: 7 }, cliponaxis: false } : {}), ...said });
+        const last = (memory > 1 ? calmX : x).at(-1);
+        if (visible && last !== undefined && !(end?.x > last)) end = { x: last, y: (memory > 1 ? calm : raw).at(-1), text: run.name, colour };
       }
       if (several && end) ends.push(end);
     });
@@ -258,8 +260,20 @@ export class LiveCharts {
         const named = SCORES.indexOf(score) < 2 && visible;
         if (named) ends.push({ x: points.at(-1)[0], y: points.at(-1)[1], text: several ? run.name : `${score.words} ${last}`, colour });
       }
+      if (!number) traces.push(...this.probes(run, chart));
     });
     return { traces, ends };
+  }
+
+  // The exact matches of the shown run's probes as small open marks, broken between phases.
+  probes(run, chart) {
+    return ["forward", "inverse"].flatMap((direction, i) => {
+      const phases = run.bands.filter((band) => band.direction === direction).map((band) => ({ start: band.start, bins: run.curves.bins(PROBED, band.index) })).filter(({ bins }) => bins.length);
+      if (!phases.length) return [];
+      const { x, raw } = drawn(phases, ...(this.zoom ?? this.range())), colour = cssColour(`--${direction}`), name = `probe, ${SCORES[i].words}`;
+      return [{ type: "scatter", mode: "lines+markers", name, of: "", x, y: raw, visible: !this.hidden[chart.key].has(name), connectgaps: false, opacity: 0.75, line: { color: colour, width: 1 },
+        marker: { color: cssColour("--panel"), size: 6, symbol: SCORES[i].symbol, line: { color: colour, width: 1.5 } }, hovertemplate: `%{y:.1%}<extra>${name}</extra>`, cliponaxis: false, swatch: colour }];
+    });
   }
 
   // Buttons below the chart that hide and show its curves.

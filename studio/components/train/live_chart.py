@@ -34,7 +34,9 @@ class Chart:
     supervised: bool = False
     """Whether it belongs to the supervised phases (warm-up, SFT) rather than to those with rollouts."""
     optional: bool = False
-    """Whether it is hidden while the run has no point of its metric, which only an extension measures."""
+    """Whether it is hidden while the run has no point of its metric, which not every run measures."""
+    sparse: bool = False
+    """Whether it has few values, which are marked and not smoothed."""
 
 
 def plotly_file() -> Path:

@@ -125,7 +125,8 @@ def run_option(run: Run) -> str:
 
 def run_phase_bands(home: Path, run: Run) -> tuple[PhaseBand, ...]:
     """The phases of a run, past and planned, in their order."""
-    return phase_bands(Settings.from_dict(run.settings), history(home).phases(run.id))
+    settings = Settings.from_dict(run.settings)
+    return phase_bands(settings, history(home).phases(run.id), ended_early=bool(run.ended_early))
 
 
 @lru_cache(maxsize=64)

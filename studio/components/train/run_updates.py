@@ -17,12 +17,18 @@ from studio.components.shared.run_header import header_parts
 from studio.components.shared.verdict_list import verdict_list
 from studio.components.train.requested_rollouts import requested_rollouts
 from studio.components.train.rollout_table import MAX_GROUPS, rollout_table
-from studio.components.train.run_curves import curve_updates, overlaid_run_chips, overlaid_runs, phase_rewards
+from studio.components.train.run_curves import (
+    curve_updates,
+    overlaid_run_chips,
+    overlaid_runs,
+    phase_rewards,
+    run_phase_bands,
+)
 from studio.services.history_store import history
 from studio.view_models import run_descriptions
 from studio.view_models.curve_points import RECENT_STEPS, band_data, recent_step_seconds
-from studio.view_models.timeline import PhaseBand, phase_bands
-from studio.view_models.training_verdicts import score_points, training_verdicts
+from studio.view_models.timeline import PhaseBand
+from studio.view_models.training_verdicts import probe_verdicts, score_points, training_verdicts
 from swirl.errors import SwirlError
 from swirl.history import UNFINISHED_STATUSES, Run
 from swirl.runs import jobs
@@ -68,7 +74,7 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
         return {"run": None}
     run, past = load_current_run(home, run_id), history(home)
     settings = Settings.from_dict(run.settings)
-    line = phase_bands(settings, past.phases(run.id))
+    line = run_phase_bands(home, run)
     checkpoints = past.checkpoints(run.id)
     shortest = min((band.steps for band in line if band.steps), default=1)
     rewards = phase_rewards(home, run.id, shortest, tuple(c.created for c in checkpoints))
@@ -81,7 +87,11 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
         step_seconds=recent_step_seconds(past.latest_values(run.id, "step_time", RECENT_STEPS)),
         now=datetime.now(UTC),
     )
-    parts["verdicts"] = verdict_list(training_verdicts(settings, checkpoints, line, rewards, held_out, run.warning))
+    verdicts = training_verdicts(settings, checkpoints, line, rewards, held_out, run.warning)
+    early = probe_verdicts(run)
+    # Until the first phase is scored nothing says more; from then on its score does.
+    is_scored = any(checkpoint.index for checkpoint in checkpoints)
+    parts["verdicts"] = verdict_list([*verdicts, *early] if is_scored else [*early, *verdicts])
     parts["subtitle-reward"] = escape(run_descriptions.describe_reward(settings))
     parts |= rollout_parts(home, run, line)
     if request.get("log"):

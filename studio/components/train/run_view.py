@@ -24,9 +24,17 @@ REWARDS = Chart(
     "What GRPO maximises: log Q(z | x, ŷ) of the frozen inverse model in forward phases, log P(y | x, z) of the frozen "
     "forward model in inverse phases (section 2 of the paper).",
 )  # fmt: skip
+PROBE = Chart(
+    "probe", "Held-out probe", "log-probability of next states never trained on, nats per token; higher is better",
+    "probe_log_prob",
+    "Every few steps, on the same few held-out transitions. Forward phases: log P(y | x, z) under the true action "
+    "where known. Inverse phases: under the action that the model infers. If the reward rises while this falls, "
+    "training does harm.", optional=True, sparse=True,
+)  # fmt: skip
 SCORES = Chart(
     "scores", "Held-out accuracy", "exact match on transitions never used for training", "",
-    "After each phase: the next state from the true action, and the action from both states; whole texts must match.",
+    "After each phase: the next state from the true action, and the action from both states; whole texts must match. "
+    "The small open marks between are the probes, on fewer transitions.",
 )  # fmt: skip
 BOUNDS = Chart(
     "bound", "What the method maximises", "bound on I(Z; Ŷ | X) in forward, ELBO in inverse phases, nats", "bound",
@@ -54,8 +62,8 @@ SKIPPED = Chart(
     "All rollouts of such a group are about equally good; it has advantages of 0 and changes nothing.",
     from_zero=True, optional=True,
 )  # fmt: skip
-CHARTS = (SCORES, REWARDS, BOUNDS, KL, ENTROPY, SKIPPED, LOSS)
-METRICS = tuple(chart.metric for chart in CHARTS if chart.metric)
+CHARTS = (REWARDS, PROBE, SCORES, BOUNDS, KL, ENTROPY, SKIPPED, LOSS)
+METRICS = (*(chart.metric for chart in CHARTS if chart.metric), "probe_exact_match")
 TEMPLATE = f"""<div class="studio run-view" hidden>
 {run_header.HEADER_TEMPLATE}
 {chart_toolbar.TOOLBAR}
