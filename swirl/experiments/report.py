@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from swirl.experiments.evidence import collect_evidence, write_evidence
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan, Problem
 from swirl.experiments.plot import draw_intervals
+from swirl.experiments.probing import stored_probes
 from swirl.experiments.results import (
     HEADLINE,
     Row,
@@ -36,11 +38,12 @@ SHOWN = {
 
 
 def write_report(home: Path, plan: Plan, folder: Path) -> Path:
-    """Write `NAME.md` and `NAME.svg` into the folder; returns the page's path. Raises OSError if that fails."""
+    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page's path. Raises OSError if that fails."""
     rows = collect_rows(home, plan)
     folder.mkdir(parents=True, exist_ok=True)
     plot = folder / f"{plan.name}.svg"
     plot.write_text(draw_intervals(plan, rows), encoding="utf-8")
+    write_evidence(collect_evidence(plan, rows, stored_probes(home, plan)), folder / f"{plan.name}.json")
     page = folder / f"{plan.name}.md"
     page.write_text(report_text(home, plan, rows, plot.name), encoding="utf-8")
     return page

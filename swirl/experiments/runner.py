@@ -17,6 +17,7 @@ from swirl import devices, processes
 from swirl.errors import SwirlError
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
 from swirl.experiments.preparation import check_worlds, prepare_problem
+from swirl.experiments.probing import probe_problem
 from swirl.experiments.settings_of_cells import CORES_PER_RUN, cell_settings
 from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History, Run
 from swirl.progress import ProgressCallback
@@ -99,7 +100,10 @@ class Runner:
     def prepare(self) -> None:
         """Make what the problems need."""
         for number, problem in enumerate(self.plan.problems):
-            self.prepared[problem.name] = prepare_problem(self.home, problem, self.progress_of(problem, number))
+            progress = self.progress_of(problem, number)
+            self.prepared[problem.name] = prepare_problem(self.home, problem, progress)
+            if not self.plan.needs_warm_up_run(problem):
+                probe_problem(self.home, problem, self.prepared[problem.name], progress)
 
     def progress_of(self, problem: Problem, number: int) -> ProgressCallback:
         """A progress callback for the preparation of one problem, which also stops it on request."""

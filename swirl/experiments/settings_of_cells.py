@@ -42,6 +42,11 @@ def cell_settings(plan: Plan, cell: Cell, prepared: dict[str, Any]) -> Settings:
     return with_steps(settings, cell.size, times)
 
 
+def problem_settings(problem: Problem) -> Settings:
+    """The settings of a problem before any method changes them."""
+    return get_preset(problem.preset).settings.replace(dict(problem.settings))
+
+
 def base_method(plan: Plan, name: str) -> str:
     """The method that a method of the experiment's own is based on, else the method itself."""
     return next((own.based_on for own in plan.own_methods if own.name == name), name)

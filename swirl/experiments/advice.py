@@ -1,0 +1,116 @@
+"""Says which method suits a model and its data: that which did best where the probe looked most alike.
+
+The probe (`swirl.evaluation.reward_probe`) describes a start by a few figures that need no action labels. The problems
+of the shipped experiment are described by the same figures, so the nearest of them tells what to expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from swirl.errors import SwirlError
+from swirl.experiments.evidence import MethodResult, ProblemEvidence
+
+FEATURES = {"critic": 0.5, "right": 1.0, "spread": 1.0, "agreement": 1.0, "selection": 0.5, "drift": 0.1}
+"""The figures that two starts are compared by, each with the difference that counts as large.
+
+selection is how much more of what the step changed the preferred prediction has than the average one, drift the same
+of what it left as it was.
+"""
+
+UNKNOWN_CRITIC = 0.5
+"""The critic where no group had both right and wrong predictions: there is nothing that it can tell apart."""
+
+FAR = 0.5
+"""A distance from which the nearest problem is too different to be relied on: the figures differ by half of a large
+difference on average."""
+
+NOT_ADVISED = ("warm-up", "supervised", "shared")
+"""Methods that are never advised: no training, true actions, and a model that has to be warmed up anew."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The advised method, the problem that says so, and how far away that is (0 is equal).
+
+    `rivals` are methods that the experiment cannot tell apart from it there; `sentence` says it all.
+    """
+
+    method: str
+    title: str
+    problem: ProblemEvidence
+    distance: float
+    rivals: tuple[str, ...]
+    sentence: str
+
+
+def advise(
+    probe: Mapping[str, float | None], evidence: Sequence[ProblemEvidence], *, has_labels: bool = False
+) -> Advice:
+    """The advice for a probe's figures. Raises SwirlError if no experiment has finished runs to advise by."""
+    known = [problem for problem in evidence if problem.probe and candidates(problem, has_labels)]
+    if not known:
+        raise SwirlError("There is no finished experiment to advise by; run: swirl experiment regimes")
+    nearest = min(known, key=lambda problem: distance(probe, problem.probe))
+    results = candidates(nearest, has_labels)
+    best = max(results, key=lambda result: result.value.value)
+    rivals = tuple(result.title for result in results if result is not best and is_rival(best, result))
+    away = distance(probe, nearest.probe)
+    return Advice(best.method, best.title, nearest, away, rivals, sentence_of(best, nearest, rivals, away))
+
+
+def candidates(problem: ProblemEvidence, has_labels: bool) -> list[MethodResult]:
+    """The results of a problem that can be advised: those of training that needs no more than there is."""
+    return [
+        result
+        for result in problem.results
+        if result.method not in NOT_ADVISED and (has_labels or not result.needs_labels)
+    ]
+
+
+def is_rival(best: MethodResult, other: MethodResult) -> bool:
+    """Whether the difference between the best method and another has an interval that reaches zero."""
+    difference = best.over.get(other.method)
+    return difference is not None and difference.low <= 0
+
+
+def distance(first: Mapping[str, float | None], second: Mapping[str, float | None]) -> float:
+    """The mean difference of two probes over FEATURES, each in units of a large difference."""
+    a, b = features(first), features(second)
+    return sum(abs(a[name] - b[name]) / large for name, large in FEATURES.items()) / len(FEATURES)
+
+
+def features(probe: Mapping[str, float | None]) -> dict[str, float]:
+    """The figures of a probe that starts are compared by."""
+
+    def value(name: str, missing: float = 0.0) -> float:
+        found = probe.get(name)
+        return missing if found is None else found
+
+    return {
+        "critic": value("critic", UNKNOWN_CRITIC),
+        "right": value("right"),
+        "spread": value("spread"),
+        "agreement": value("agreement"),
+        "selection": value("changed_preferred") - value("changed"),
+        "drift": value("kept_preferred") - value("kept"),
+    }
+
+
+def sentence_of(best: MethodResult, problem: ProblemEvidence, rivals: Sequence[str], away: float) -> str:
+    """The advice in words, with the figures behind it."""
+    gain = best.over.get("warm-up")
+    gained = (
+        f" It gained {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] of exact match there, {best.seeds} seeds."
+        if gain is not None
+        else ""
+    )
+    told = f" The experiment does not tell it apart from {join_names(rivals)}." if rivals else ""
+    far = " No problem of the experiment is much like yours, so take this as a first guess." if away >= FAR else ""
+    return f"Your start is most like {problem.description}, where {best.title} did best.{gained}{told}{far}"
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Names as in a sentence: `A, B and C`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

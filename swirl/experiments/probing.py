@@ -1,0 +1,63 @@
+"""Probes the model of each problem before training, once, so that other starts can be compared with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from swirl.experiments.grid import Plan, Problem
+from swirl.experiments.preparation import problem_folder
+from swirl.experiments.settings_of_cells import problem_settings
+from swirl.progress import ProgressCallback
+
+PROBE_FILE = "probe.json"
+PROBED = 96
+"""Transitions of the selection part that a problem is probed on."""
+
+
+def probe_problem(home: Path, problem: Problem, prepared: dict[str, Any], progress: ProgressCallback) -> None:
+    """Probe the problem's model on the selection part of its data, unless that was done before."""
+    path = problem_folder(home, problem) / PROBE_FILE
+    if path.is_file():
+        return
+    settings = problem_settings(problem).for_phase("forward")
+    figures = probe_figures(home, prepared["model"], prepared["data"], settings.temperature, PROBED, progress)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    draft.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def probe_figures(
+    home: Path, model: str, data: str, temperature: float, limit: int, progress: ProgressCallback | None = None
+) -> dict[str, float | None]:
+    """The figures of a model's probe (`RewardProbe`) on the selection part of a collection, by name.
+
+    A collection too small to have such a part is used whole. The model is asked with one or more threads, as suits it.
+    """
+    from swirl.evaluation.reward_probe import probe_rewards
+    from swirl.models import load_world_model
+    from swirl.models.thread_count import threads_for_inference
+    from swirl.sources.collections.catalog import load_sequences
+    from swirl.sources.collections.split import split_of
+
+    sequences = load_sequences(home, data)
+    chosen = [s for s in sequences if split_of(s.id) == "selection"] or sequences
+    transitions = [t for sequence in chosen for t in sequence.transitions()][:limit]
+    world = load_world_model(home, model, "auto", "auto")
+    with threads_for_inference(world):
+        probe = probe_rewards(world, transitions, None, progress, temperature=temperature)
+    return {
+        name: value if value is None or isinstance(value, int) else value.value for name, value in vars(probe).items()
+    }
+
+
+def stored_probes(home: Path, plan: Plan) -> dict[str, dict[str, float | None]]:
+    """The figures of the problems that were probed."""
+    found = {}
+    for problem in plan.problems:
+        path = problem_folder(home, problem) / PROBE_FILE
+        if path.is_file():
+            found[problem.name] = json.loads(path.read_text(encoding="utf-8"))
+    return found
