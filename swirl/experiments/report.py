@@ -38,7 +38,7 @@ SHOWN = {
 
 
 def write_report(home: Path, plan: Plan, folder: Path) -> Path:
-    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page's path. Raises OSError if that fails."""
+    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page. Raises OSError on failure."""
     rows = collect_rows(home, plan)
     folder.mkdir(parents=True, exist_ok=True)
     plot = folder / f"{plan.name}.svg"
