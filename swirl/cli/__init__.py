@@ -10,6 +10,7 @@ import argparse
 import warnings
 
 from swirl.cli import (
+    advise,
     benchmark,
     codec,
     evaluate,
@@ -42,6 +43,7 @@ COMMAND_MODULES = (
     record,
     import_data,
     trial,
+    advise,
     train,
     stop,
     resume,

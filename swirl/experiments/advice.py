@@ -22,9 +22,9 @@ of what it left as it was.
 UNKNOWN_CRITIC = 0.5
 """The critic where no group had both right and wrong predictions: there is nothing that it can tell apart."""
 
-FAR = 0.5
-"""A distance from which the nearest problem is too different to be relied on: the figures differ by half of a large
-difference on average."""
+FAR = 1 / 3
+"""A distance from which the nearest problem is too different to be relied on: on average, the figures differ by a third
+of a large difference."""
 
 NOT_ADVISED = ("warm-up", "supervised", "shared")
 """Methods that are never advised: no training, true actions, and a model that has to be warmed up anew."""

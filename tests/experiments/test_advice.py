@@ -1,0 +1,86 @@
+"""Advice by the nearest problem of an experiment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from swirl.cli import main
+from swirl.errors import SwirlError
+from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments import evidence as evidence_room
+from swirl.experiments.advice import FAR, advise
+from swirl.experiments.evidence import MethodResult, ProblemEvidence, read_evidence, write_evidence
+
+STRONG = {"critic": 0.95, "right": 0.5, "spread": 0.4, "agreement": 0.95, "kept": 0.95, "kept_preferred": 0.96,
+          "changed": 0.5, "changed_preferred": 0.8}  # fmt: skip
+WEAK = {**STRONG, "critic": 0.6, "agreement": 0.5, "changed_preferred": 0.55}
+
+
+def method(name: str, value: float, over: dict[str, tuple[float, float]], *, labels: bool = False) -> MethodResult:
+    found = {other: Estimate(round((low + high) / 2, 4), low, high) for other, (low, high) in over.items()}
+    return MethodResult(name, name.title(), Estimate(value, round(value - 0.05, 4), round(value + 0.05, 4)), found, 3, 10.0, labels)
+
+
+EVIDENCE = [
+    ProblemEvidence("clean", "Household, clean", STRONG, (
+        method("warm-up", 0.5, {}),
+        method("supervised", 0.99, {"warm-up": (0.4, 0.5)}),
+        method("sft", 0.7, {"warm-up": (0.1, 0.3), "paper": (0.1, 0.2)}),
+        method("sft-merged", 0.8, {"warm-up": (0.2, 0.4), "sft": (0.05, 0.15)}, labels=True),
+        method("paper", 0.55, {"warm-up": (0.0, 0.1)}),
+    )),
+    ProblemEvidence("weak", "Household, weak critic", WEAK, (
+        method("warm-up", 0.5, {}),
+        method("sft", 0.48, {"warm-up": (-0.1, 0.05)}),
+        method("paper", 0.6, {"warm-up": (0.05, 0.15), "sft": (-0.01, 0.25)}),
+    )),
+]  # fmt: skip
+
+
+def test_the_advice_is_the_best_method_where_the_probe_looks_most_alike() -> None:
+    advice = advise({**STRONG, "critic": 0.9}, EVIDENCE)
+    assert (advice.method, advice.problem.problem, advice.rivals) == ("sft", "clean", ())
+    assert advice.sentence == (
+        "Your start is most like Household, clean, where Sft did best. It gained +0.200 [+0.100, +0.300] of exact "
+        "match there, 3 seeds."
+    )
+    assert advise(STRONG, EVIDENCE, has_labels=True).method == "sft-merged"
+
+
+def test_methods_that_are_not_told_apart_are_named() -> None:
+    advice = advise({**WEAK, "critic": 0.55}, EVIDENCE)
+    assert (advice.method, advice.rivals) == ("paper", ("Sft",))
+    assert "does not tell it apart from Sft." in advice.sentence
+
+
+def test_a_start_unlike_all_problems_is_told_so() -> None:
+    other = dict.fromkeys(STRONG, 0.0)
+    advice = advise(other, EVIDENCE)
+    assert advice.distance >= FAR and advice.sentence.endswith("take this as a first guess.")
+    assert "first guess" not in advise(STRONG, EVIDENCE).sentence
+
+
+def test_without_an_experiment_there_is_no_advice() -> None:
+    with pytest.raises(SwirlError, match="There is no finished experiment to advise by; run: swirl experiment regimes"):
+        advise(STRONG, [])
+
+
+def test_evidence_survives_its_file(tmp_path: Path) -> None:
+    write_evidence(EVIDENCE, tmp_path / "found.json")
+    assert read_evidence(tmp_path / "found.json") == EVIDENCE
+    assert read_evidence(tmp_path / "none.json") == []
+
+
+def test_the_command_probes_a_real_model(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_evidence(EVIDENCE, tmp_path / "regimes.json")
+    monkeypatch.setattr(evidence_room.paths, "assets", lambda real=evidence_room.paths.assets(): real)
+    monkeypatch.setattr(evidence_room, "EVIDENCE_FILE", str(tmp_path / "regimes.json"))
+    command = ["--home", str(tmp_path), "advise", "tiny-household", "--data", "household", "--limit", "24", "--json"]
+    assert main(command) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["method"] == "sft" and document["nearest"] == "clean"
+    assert document["probe"]["critic"] > 0.7 and 0.2 < document["probe"]["right"] < 0.8
+    assert document["probe"]["changed_preferred"] > document["probe"]["changed"]
