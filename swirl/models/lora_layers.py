@@ -34,7 +34,10 @@ class FoldedSets:
 
 
 class FastLoraForward:
-    """The forward pass of one LoRA layer. What it does not cover (dropout, DoRA, sharded weights) is left to peft."""
+    """The forward pass of one LoRA layer.
+
+    What it does not cover is left to peft: dropout, DoRA, sharded weights, and a W that is trained itself.
+    """
 
     def __init__(self, layer: LoraLinear, sets: FoldedSets) -> None:
         self.layer, self.base, self.sets = layer, layer.get_base_layer(), sets
@@ -46,6 +49,8 @@ class FastLoraForward:
         layer, weight = self.layer, self.base.weight
         if arguments or options or layer.merged or is_sharded(weight) or not self._has_format(x, weight):
             return self.peft_forward(x, *arguments, **options)
+        if weight.requires_grad and torch.is_grad_enabled():  # SlimLora gives W no gradient
+            return self.peft_forward(x)
         if layer.disable_adapters:
             return multiply(x, weight, self.base.bias)
         active = layer.active_adapters
@@ -67,9 +72,9 @@ class FastLoraForward:
         return not torch.is_autocast_enabled(kind) or torch.get_autocast_dtype(kind) == weight.dtype
 
     def folded_weight(self, name: str) -> torch.Tensor:
-        """W + s B A of an adapter; computed anew after the adapter has changed."""
+        """W + s B A of an adapter; computed anew after the adapter or W has changed."""
         down, up = self.layer.lora_A[name].weight, self.layer.lora_B[name].weight
-        stamp = (*change_counts(down), *change_counts(up))
+        stamp = tuple(count for part in (down, up, self.base.weight) for count in change_counts(part))
         held = self.folded.get(name)
         if held is not None and held[0] == stamp:
             self.folded.move_to_end(name)

@@ -146,3 +146,22 @@ def test_in_half_precision_a_small_adapter_is_not_lost(capacity: int, with_gradi
     with torch.set_grad_enabled(with_gradient):
         change = layer(x).detach().float() - plain
     assert (change * expected).sum() / (expected * expected).sum() == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.parametrize("capacity", [0, 2])
+def test_a_base_that_is_trained_gets_pefts_gradients_and_is_folded_anew(capacity: int) -> None:
+    model = build()
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" not in name)
+    fast = copy.deepcopy(model)
+    install_fast_lora(fast, capacity)
+    assert torch.allclose(logits(fast), logits(model), atol=1e-5)
+    for one in (model, fast):
+        optimizer = torch.optim.AdamW([p for p in one.parameters() if p.requires_grad], lr=0.01, fused=True)
+        one(IDS).logits.square().mean().backward()
+        optimizer.step()
+    theirs = dict(model.named_parameters())
+    for name, parameter in fast.named_parameters():
+        if parameter.requires_grad:
+            assert torch.allclose(parameter.grad, theirs[name].grad, atol=1e-6), name
+    assert torch.allclose(logits(fast), logits(model), atol=1e-4)
