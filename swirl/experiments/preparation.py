@@ -91,7 +91,7 @@ def prepare_own_data(home: Path, problem: Problem) -> dict[str, Any]:
 
 
 def prepare_trial(home: Path, problem: Problem, progress: ProgressCallback) -> dict[str, Any]:
-    """A world as `swirl trial` records it: half of the episodes with labels, half without, held-out games as the test."""
+    """A world as `swirl trial` records it: half of the episodes with labels, half without, held-out games to test."""
     from swirl.sources.collections.catalog import import_collection
     from swirl.worlds.registry import WORLDS, open_world, write_metadata
     from swirl.worlds.trial_data import write_trial

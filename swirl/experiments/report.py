@@ -32,9 +32,12 @@ SHOWN = {
 """The metrics of a table beside the headline, and the heads of their columns."""
 
 
-def write_report(home: Path, plan: Plan, folder: Path) -> Path:
-    """Write `NAME.md` and `NAME.svg` into the folder; returns the page's path. Raises OSError if that fails."""
-    rows = collect_rows(home, plan)
+def write_report(home: Path, plan: Plan, folder: Path, rows: Sequence[Row] | None = None) -> Path:
+    """Write `NAME.md` and `NAME.svg` into the folder; returns the page's path. Raises OSError if that fails.
+
+    `rows` are those of the plan, if the caller has collected them.
+    """
+    rows = collect_rows(home, plan) if rows is None else rows
     folder.mkdir(parents=True, exist_ok=True)
     plot = folder / f"{plan.name}.svg"
     plot.write_text(draw_intervals(plan, rows), encoding="utf-8")
@@ -59,10 +62,10 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
         f"swirl experiment {plan.name}",
         "```",
         "",
-        "Each figure is a mean over seeds on transitions of the test part, with its 95 % interval from drawing sequences "
-        "and seeds. The checkpoint of a run is the one that is best on the selection part; *last* is its last one. "
-        "Differences are paired by transition and seed; those in bold have an interval off zero. *Seconds* is the "
-        "median time of all optimiser steps on one core, beside the other runs of the experiment.",
+        "Each figure is a mean over seeds on transitions of the test part, with its 95 % interval from drawing "
+        "sequences and seeds. The checkpoint of a run is the one that is best on the selection part; *last* is its "
+        "last one. Differences are paired by transition and seed; those in bold have an interval off zero. *Seconds* "
+        "is the median time of all optimiser steps on one core, beside the other runs of the experiment.",
         "",
         f"![Forward exact match of each method, with 95 % intervals]({plot})",
         "",
