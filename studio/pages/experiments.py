@@ -28,6 +28,7 @@ from swirl.experiments.background import chosen_problems, known_plan, start_in_b
 from swirl.experiments.catalog import EXPERIMENTS
 from swirl.experiments.grid import Plan
 from swirl.experiments.report import write_report
+from swirl.experiments.results import HEADLINE, Row
 from swirl.experiments.runner import request_stop
 from swirl.history import TRAINING_STATUSES, ExperimentRecord, Run
 from swirl.runs import jobs
@@ -81,13 +82,13 @@ class ExperimentsPage:
         last = get_text(request, "last") == "1"
         with self.cache.lock:
             reader = FigureReader(self.cache, SECONDS_OF_READING)
-            choices = self.metrics(reader, plan, runs)
+            rows = reader.rows(plan, runs)
             metric = METRICS.get(get_text(request, "metric"), next(iter(METRICS.values())))
-            panels = read_panels(reader, plan, runs, metric.name, last)
+            panels = read_panels(reader, plan, runs, rows, metric.name, last)
         parts = {
             "title": title_part(state),
             "progress": progress_part(state, describe_time_left(state, runs, datetime.now(UTC))),
-            "choice": metric_choice(choices, metric, last) if state.finished else "",
+            "choice": metric_choice(measured(rows), metric, last) if state.finished else "",
             "summary": summary(panels, metric, last),
             "reading": unread_note(reader.unread, state.finished) if reader.unread or reader.pending else "",
             "legend": legend(plan, unfolded=state.status == "new"),
@@ -126,14 +127,6 @@ class ExperimentsPage:
             found = {run.id: run for run in past.runs(ids=list(ids.values()))}
         return {key: found[run_id] for key, run_id in ids.items() if run_id in found}
 
-    def metrics(self, reader: FigureReader, plan: Plan, runs: dict[str, Run]) -> Sequence[ExperimentMetric]:
-        """The metrics that any run has; the first alone before one has finished."""
-        names: set[str] = set()
-        for row in reader.rows(plan, runs):
-            names |= {name.partition("_best_of_")[0] for name in row.results[0].chosen["values"]}
-        first = next(iter(METRICS))
-        return [metric for metric in METRICS.values() if metric.name in names or metric.name == first]
-
     def start(self, request: Request) -> Answer:
         """Start an experiment, or continue it, in a process of its own."""
         plan, _ = self.find(get_text(request, "name"))
@@ -166,3 +159,9 @@ class ExperimentsPage:
             return {"address": offer_file(write)}
         except OSError as error:
             raise SwirlError(f"The report cannot be written: {error.strerror}.") from error
+
+
+def measured(rows: Sequence[Row]) -> list[ExperimentMetric]:
+    """The metrics that any row has; the first alone before a run has finished."""
+    names = {name.partition("_best_of_")[0] for row in rows for name in row.results[0].chosen["values"]}
+    return [metric for metric in METRICS.values() if metric.name in names or metric.name == HEADLINE]

@@ -26,9 +26,14 @@ from swirl.history import Run
 Rows = Mapping[tuple[str, int, str], Row]
 
 
-def read_panels(reader: FigureReader, plan: Plan, runs: Mapping[str, Run], metric: str, last: bool) -> list[Panel]:
-    """The panels of a plan. The best methods are named only when nothing is left to read."""
-    rows = {(row.problem, row.size, row.method): row for row in reader.rows(plan, runs)}
+def read_panels(
+    reader: FigureReader, plan: Plan, runs: Mapping[str, Run], read: Sequence[Row], metric: str, last: bool
+) -> list[Panel]:
+    """The panels of a plan; `runs` are the cells' runs, by key, and `read` the rows that the reader has.
+
+    The best methods are named only when nothing is left to read.
+    """
+    rows = {(row.problem, row.size, row.method): row for row in read}
     cells = panel_cells(plan)
     panels = []
     for key in panel_keys(plan):

@@ -12,6 +12,9 @@ from swirl.history import Run
 from swirl.methods import Method
 
 AXIS_STEPS = (1, 2, 2.5, 5, 10)
+NARROWEST_AXIS = 0.02
+"""The least range of an axis, so that figures which are all but equal also look so."""
+
 UPPER_BOUND = "supervised"
 """The method that trains on true actions: a bound for the others, no competitor."""
 
@@ -119,13 +122,15 @@ def squares_of(
 
 
 def axis_marks(values: Sequence[Estimate]) -> tuple[float, ...]:
-    """Three to six round numbers around all intervals; none without intervals."""
+    """Three to eight round numbers around all intervals; none without intervals."""
     if not values:
         return ()
     low, high = min(v.low for v in values), max(v.high for v in values)
-    span = max(high - low, 0.02)
-    power = 10.0 ** math.floor(math.log10(span / 4))
-    step = next(power * s for s in AXIS_STEPS if power * s >= span / 4)
+    if (room := NARROWEST_AXIS - (high - low)) > 0:
+        low, high = low - room / 2, high + room / 2
+    span = high - low
+    power = 10.0 ** math.floor(math.log10(span / 5))
+    step = next(power * s for s in AXIS_STEPS if power * s >= span / 5)
     first = math.floor(low / step + 1e-9)
     last = max(first + 1, math.ceil(high / step - 1e-9))
     return tuple(round(n * step, 6) for n in range(first, last + 1))

@@ -72,7 +72,7 @@ def test_the_figures_and_the_words_of_a_finished_experiment(tmp_path: Path) -> N
     assert anchor.startswith("Anchor default 0.85 [") and "▲ above: +0.35" in anchor  # 68 and 40 of 80
     assert "▲ above: +0.28" in anchor  # over the 46 of SFT: 0.275, rounded to even
     assert "▼ below: −0.25" in plain(parts["row-0-paper"])
-    assert plain(parts["row-0-warm-up"]).endswith("– –")
+    assert plain(parts["row-0-warm-up"]).endswith("– – ✓")
     assert "80 test transitions · copying the state: 0.10" in plain(parts["about-0"])
     words = plain(parts["summary"])
     assert "Household, clean: Anchor is best, 0.85 [" in words  # not the supervised upper bound, which has 1.00
@@ -218,7 +218,7 @@ def test_a_run_says_which_experiment_it_belongs_to(tmp_path: Path) -> None:
 def test_the_axis_has_round_marks_around_all_intervals() -> None:
     assert axis_marks([]) == ()
     assert axis_marks([Estimate(0.5, 0.42, 0.61), Estimate(0.7, 0.66, 0.83)]) == (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    assert axis_marks([Estimate(1.0, 1.0, 1.0)]) == (1.0, 1.005, 1.01, 1.015, 1.02)
+    assert axis_marks([Estimate(1.0, 1.0, 1.0)]) == (0.99, 0.995, 1.0, 1.005, 1.01)
     assert axis_marks([Estimate(26.0, 24.9, 31.0)]) == (24.0, 26.0, 28.0, 30.0, 32.0)
 
 
