@@ -15,13 +15,13 @@ import gradio as gr
 from studio.components.explore import analysis
 from studio.components.shared import accessibility, guided_tour, header, share_window
 from studio.components.shared.logo import favicon
-from studio.pages import compare, explore, label, play, runs, train
+from studio.pages import compare, experiments, explore, label, play, runs, train
 from studio.server import api, demo, preload, pwa
 from studio.server.theme import head, stylesheet_route, theme
 from studio.services import browser_scripts, downloads, frames
 from studio.services.sharing import Sharing
 
-PAGES = (explore, play, train, compare, runs)
+PAGES = (explore, play, train, compare, experiments, runs)
 UNLISTED_PAGES = (label,)  # reached through links on other pages, not through the navigation
 
 

@@ -63,8 +63,11 @@ class RunsPage:
         wanted = read_table_query(request)
         past = history(self.home)
         runs = self.reconciled_runs(past.runs())
-        checkpoints, now = past.all_checkpoints(), datetime.now(UTC)
-        rows = [run_row(run, checkpoints.get(run.id, ()), now, len(runs) - i) for i, run in enumerate(runs)]
+        checkpoints, now, experiments = past.all_checkpoints(), datetime.now(UTC), past.experiments_of_runs()
+        rows = [
+            run_row(run, checkpoints.get(run.id, ()), now, len(runs) - i, experiments.get(run.id))
+            for i, run in enumerate(runs)
+        ]
         by_id = {run.id: run for run in runs}
         if wanted.sort == "disk":
             rows = [self.with_disk_size(row, by_id[row.id]) for row in rows]
@@ -93,8 +96,11 @@ class RunsPage:
         runs = self.reconciled_runs(past.runs(ids=ids))
         if [list(line) for line in past.status_counts()] != request.get("census"):
             return {"again": True}
-        checkpoints, now = past.all_checkpoints(ids), datetime.now(UTC)
-        rows = [self.with_disk_size(run_row(run, checkpoints.get(run.id, ()), now), run) for run in runs]
+        checkpoints, now, experiments = past.all_checkpoints(ids), datetime.now(UTC), past.experiments_of_runs()
+        rows = [
+            self.with_disk_size(run_row(run, checkpoints.get(run.id, ()), now, experiment=experiments.get(run.id)), run)
+            for run in runs
+        ]
         table_rows = {row.id: run_table_row(row) for row in rows}
         changed = {run_id: html for run_id, html in table_rows.items() if stamp(html) != known[run_id]}
         return {"rows": {run_id: [stamp(html), html] for run_id, html in changed.items()}}
@@ -145,7 +151,9 @@ class RunsPage:
         else:
             raise SwirlError(f"A run has no field {field!r} to change; choose name, note, tag or untag.")
         run = past.run(run.id)
-        row = self.with_disk_size(run_row(run, past.checkpoints(run.id), datetime.now(UTC)), run)
+        experiment = past.experiments_of_runs().get(run.id)
+        row = run_row(run, past.checkpoints(run.id), datetime.now(UTC), experiment=experiment)
+        row = self.with_disk_size(row, run)
         return {"rows": {run.id: [stamp(run_table_row(row)), run_table_row(row)]}}
 
     def leaving(self, request: Request) -> Answer:

@@ -36,6 +36,7 @@ ALLOWED_FUNCTIONS = frozenset(
         "analysis.ahead", "analysis.ask", "analysis.going", "analysis.map", "analysis.measured",
         "compare.ask", "compare.choices", "compare.look", "compare.progress", "compare.question", "compare.report",
         "compare.show",
+        "experiments.look", "experiments.overview",
         "explore.check", "explore.collections", "explore.imagine", "explore.importing", "explore.infer",
         "explore.show", "explore.truth",
         "control_room.look", "guided_tour.standing", "header.status",

@@ -51,6 +51,8 @@ class RunRow:
     seconds: float | None
     size: int | None = None
     """Bytes on disk; None until measured."""
+    experiment: str | None = None
+    """The experiment that it belongs to, if any."""
 
     @property
     def best_score(self) -> float | None:
@@ -67,8 +69,10 @@ class RunRow:
         return replace(self, size=size)
 
 
-def run_row(run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: int = 0) -> RunRow:
-    """The row of a run; `number` is its position in the history, oldest first."""
+def run_row(
+    run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: int = 0, experiment: str | None = None
+) -> RunRow:
+    """The row of a run; `number` is its position in the history, oldest first, `experiment` the one it belongs to."""
     best = next((c for c in checkpoints if c.best), None)
     taken = run_seconds(run, now)
     main_score = next((name for name in MAIN_SCORES if any(name in c.scores for c in checkpoints)), "")
@@ -89,6 +93,7 @@ def run_row(run: Run, checkpoints: Sequence[Checkpoint], now: datetime, number: 
         note=run.note,
         tags=run.tags,
         number=number,
+        experiment=experiment,
         seconds=taken,
     )
 

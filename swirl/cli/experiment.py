@@ -54,7 +54,7 @@ def handle_experiment(args: argparse.Namespace, out: Output) -> int:
     if args.stop:
         return stop_experiment(args, plan, out)
     if not args.show:
-        code = start_in_background(args, plan, out) if args.detach else carry_out(args, plan, out)
+        code = detach(args, plan, out) if args.detach else carry_out(args, plan, out)
         if code or args.detach:
             return code
     return show_results(args, plan, out)
@@ -62,22 +62,14 @@ def handle_experiment(args: argparse.Namespace, out: Output) -> int:
 
 def find_plan(args: argparse.Namespace) -> Plan:
     """The plan of a name or a TOML file, reduced to the problems of --only."""
-    import dataclasses
-
-    from swirl.experiments.catalog import get_experiment
+    from swirl.experiments.background import known_plan, only_problems
     from swirl.experiments.plan_file import read_plan
 
     name = args.name or "quick"
     if args.quick and name != "quick":
         raise UsageError("--quick is an experiment of its own; omit the name.")
-    plan = read_plan(Path(name)) if name.endswith(".toml") else get_experiment(name)
-    if args.only:
-        names = [problem.name for problem in plan.problems]
-        for only in args.only:
-            if only not in names:
-                raise UsageError(f"{plan.name} has no problem {only!r}; its problems are: {', '.join(names)}.")
-        plan = dataclasses.replace(plan, problems=tuple(p for p in plan.problems if p.name in args.only))
-    return plan
+    plan = read_plan(Path(name)) if name.endswith(".toml") else known_plan(args.home, name)
+    return only_problems(plan, args.only) if args.only else plan
 
 
 def list_experiments(args: argparse.Namespace, out: Output) -> int:
@@ -124,17 +116,12 @@ def carry_out(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     return 0
 
 
-def start_in_background(args: argparse.Namespace, plan: Plan, out: Output) -> int:
+def detach(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     """Start the same command as a process of its own, which outlives the terminal."""
-    from swirl import processes
+    from swirl.experiments.background import start_in_background
 
-    folder = args.home / "experiments"
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / f"{plan.name}.log"
-    command = ["-m", "swirl", "--home", str(args.home), "experiment", str(args.name or plan.name)]
-    if args.only:
-        command += ["--only", *args.only]
-    pid, _ = processes.spawn(command, log)
+    source = args.name if args.name and args.name.endswith(".toml") else None
+    pid, log = start_in_background(args.home, plan, source=source, only=args.only)
     out.print_document({"experiment": plan.name, "pid": pid, "log": str(log)})
     out.print_line(f"{plan.name} runs in the background (process {pid}); its log is {log}.")
     return 0

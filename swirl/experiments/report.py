@@ -37,9 +37,12 @@ SHOWN = {
 """The metrics of a table beside the headline, and the heads of their columns."""
 
 
-def write_report(home: Path, plan: Plan, folder: Path) -> Path:
-    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page. Raises OSError on failure."""
-    rows = collect_rows(home, plan)
+def write_report(home: Path, plan: Plan, folder: Path, rows: Sequence[Row] | None = None) -> Path:
+    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page. Raises OSError on failure.
+
+    `rows` are those of the plan, if the caller has collected them.
+    """
+    rows = collect_rows(home, plan) if rows is None else rows
     folder.mkdir(parents=True, exist_ok=True)
     plot = folder / f"{plan.name}.svg"
     plot.write_text(draw_intervals(plan, rows), encoding="utf-8")

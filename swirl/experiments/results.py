@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,18 @@ def collect_rows(home: Path, plan: Plan) -> list[Row]:
     """The rows of the plan that have at least one finished and evaluated run, in the order of the plan."""
     history = History(home)
     runs = finished_runs(history, plan)
+    cells = [cell for cell in plan.cells() if cell.key in runs]
+    found = {cell.key: seed_result(history, cell, runs[cell.key]) for cell in cells}
+    return arrange_rows(plan, {key: result for key, result in found.items() if result is not None})
+
+
+def arrange_rows(plan: Plan, found: Mapping[str, SeedResult]) -> list[Row]:
+    """The results of cells, by key, as rows in the order of the plan."""
     results: dict[tuple[str, int, str], list[SeedResult]] = {}
     for cell in plan.cells():
-        if cell.key in runs:
-            result = seed_result(history, cell, runs[cell.key])
-            if result is not None:
-                results.setdefault((cell.problem, cell.size, cell.method), []).append(result)
-    rows = [Row(*key, tuple(found)) for key, found in results.items()]
+        if cell.key in found:
+            results.setdefault((cell.problem, cell.size, cell.method), []).append(found[cell.key])
+    rows = [Row(*key, tuple(of_seeds)) for key, of_seeds in results.items()]
     names = list(plan.methods)
     return sorted(
         rows,
@@ -181,14 +187,23 @@ def bootstrap_two_ways(values: np.ndarray, groups: Sequence[str], seed: int = 0)
     for row, line in zip(sums, values, strict=True):
         np.add.at(row, index, line)
     counts = np.bincount(index, minlength=len(names)).astype(float)
-    rng = np.random.default_rng(seed)
-    by_sequence = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
-    by_seed = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=RESAMPLES) / len(values)
-    totals = np.einsum("rs,sg,rg->r", by_seed, sums, by_sequence)
-    spread = totals / (by_sequence @ counts)
+    by_sequence, by_seed = draw_weights(len(names), len(values), seed)
+    spread = ((by_seed @ sums) * by_sequence).sum(axis=1) / (by_sequence @ counts)
     low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     value = float(values.mean())
     return Estimate(value, min(float(low), value), max(float(high), value))
+
+
+@lru_cache(maxsize=16)
+def draw_weights(sequences: int, seeds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """How often each sequence is drawn, (RESAMPLES, sequences), and the share of each seed, (RESAMPLES, seeds).
+
+    They are kept, because all methods of an experiment are drawn alike.
+    """
+    rng = np.random.default_rng(seed)
+    by_sequence = rng.multinomial(sequences, np.full(sequences, 1 / sequences), size=RESAMPLES).astype(float)
+    by_seed = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
+    return by_sequence, by_seed
 
 
 def start_row(rows: Sequence[Row], problem: str) -> Row | None:

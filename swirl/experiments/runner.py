@@ -19,7 +19,7 @@ from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
 from swirl.experiments.preparation import check_worlds, prepare_problem
 from swirl.experiments.probing import probe_problem
 from swirl.experiments.settings_of_cells import CORES_PER_RUN, cell_settings
-from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History, Run
+from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, ExperimentRecord, History, Run
 from swirl.progress import ProgressCallback
 from swirl.runs import jobs, scheduler
 
@@ -27,6 +27,9 @@ POLL_SECONDS = 1.0
 
 MOST_FAILURES_IN_A_ROW = 3
 """So many runs that fail one after another end the experiment: what is wrong with them is wrong with all."""
+
+STOPPING = "stopping after the current step of its runs"
+"""What an experiment does between the request to stop and its end."""
 
 Report = Callable[[float, str], None]
 
@@ -80,13 +83,13 @@ class Runner:
         with scheduler.locked_history(self.home) as history:
             known = {record.name: record for record in history.experiments()}
             record = known.get(self.plan.name)
-            if record is not None and is_being_carried_out(record):
+            pid, started = processes.current_process()
+            if record is not None and record.pid != pid and is_being_carried_out(record):
                 raise SwirlError(
                     f"The experiment {self.plan.name} is being carried out by process {record.pid}; to stop it: "
                     f"swirl experiment {self.plan.name} --stop"
                 )
             history.save_experiment(self.plan.name, self.plan.to_dict())
-            pid, started = processes.current_process()
             history.update_experiment(self.plan.name, pid=pid, pid_started=started, error=None, finished=None)
 
     def release(self) -> None:
@@ -161,9 +164,7 @@ class Runner:
 
     def room(self) -> int:
         """How many of the experiment's runs may be unfinished at once: those that train, and one that waits."""
-        device = devices.candidate_devices("auto")
-        slots = max(1, devices.usable_cores() // CORES_PER_RUN) if device[0] == devices.CPU else len(device)
-        return slots + 1
+        return concurrent_runs() + 1
 
     def start_of(self, cell: Cell, runs: dict[str, Run]) -> dict[str, Any] | None:
         """What the cell starts from; None while the warm-up run that makes it is unfinished."""
@@ -225,15 +226,23 @@ class Runner:
                     continue  # it has ended meanwhile
 
 
-def is_being_carried_out(record: Any) -> bool:
+def concurrent_runs() -> int:
+    """How many runs of an experiment train at once on this machine: one a GPU, or one for every CORES_PER_RUN cores."""
+    device = devices.candidate_devices("auto")
+    return max(1, devices.usable_cores() // CORES_PER_RUN) if device[0] == devices.CPU else len(device)
+
+
+def is_being_carried_out(record: ExperimentRecord) -> bool:
     """Whether the process of an experiment is alive."""
     return processes.find_process(record.pid, record.pid_started) is not None
 
 
 def request_stop(home: Path, name: str) -> None:
     """Ask the process that carries the experiment out to stop. Raises SwirlError if there is none."""
-    record = History(home).experiment(name)
+    history = History(home)
+    record = history.experiment(name)
     process = processes.find_process(record.pid, record.pid_started)
     if process is None:
         raise SwirlError(f"The experiment {name} is not being carried out.")
+    history.update_experiment(name, activity=STOPPING)
     process.terminate()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swirl.history.records import Evaluation
@@ -33,6 +33,12 @@ class Evaluations(Store):
         sql = f"SELECT {EVALUATION_COLUMNS} FROM evaluations WHERE {condition} ORDER BY id DESC"
         with self._reading() as db:
             return [as_evaluation(row) for row in db.execute(sql, values)]
+
+    def newest_evaluations(self, runs: Sequence[str]) -> dict[str, int]:
+        """The id of the newest evaluation of any checkpoint of each of these runs that has one."""
+        sql = f"SELECT run, max(id) FROM evaluations WHERE run IN ({', '.join('?' * len(runs))}) GROUP BY run"
+        with self._reading() as db:
+            return dict(db.execute(sql, list(runs)).fetchall())
 
 
 def as_evaluation(row: tuple[Any, ...]) -> Evaluation:

@@ -89,6 +89,20 @@ class Experiments(Store):
         with self._reading() as db:
             return dict(db.execute(sql, [experiment]).fetchall())
 
+    def experiment_statuses(self, experiment: str) -> dict[str, str]:
+        """The status of the run of each cell that has one; cheaper than the runs themselves."""
+        sql = (
+            "SELECT cell, status FROM experiment_runs JOIN runs ON runs.id = run WHERE experiment = ? "
+            "AND run NOT IN (SELECT run FROM hidden) ORDER BY cell"
+        )
+        with self._reading() as db:
+            return dict(db.execute(sql, [experiment]).fetchall())
+
+    def experiments_of_runs(self) -> dict[str, str]:
+        """The name of the experiment of each run that belongs to one."""
+        with self._reading() as db:
+            return dict(db.execute("SELECT run, experiment FROM experiment_runs ORDER BY experiment DESC").fetchall())
+
     def experiment_of_run(self, run: str) -> tuple[str, str] | None:
         """The experiment and the cell that a run belongs to, or None."""
         with self._reading() as db:

@@ -15,12 +15,13 @@ from visitor import Visitor
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("/", "/play", "/train", "/compare", "/runs", "/label")
+PAGES = ("/", "/play", "/train", "/compare", "/experiments", "/runs", "/label")
 SHOWN = {
     "/": ".action-chip",
     "/play": '[data-part="stage"] > *',
     "/train": ".start-form",
     "/compare": "#side-a option >> nth=0",
+    "/experiments": ".experiments-page .empty",
     "/runs": ".runs-page .empty",
     "/label": '[data-part="transition"] > *',
 }

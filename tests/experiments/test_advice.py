@@ -21,7 +21,9 @@ WEAK = {**STRONG, "critic": 0.6, "agreement": 0.5, "changed_preferred": 0.55}
 
 def method(name: str, value: float, over: dict[str, tuple[float, float]], *, labels: bool = False) -> MethodResult:
     found = {other: Estimate(round((low + high) / 2, 4), low, high) for other, (low, high) in over.items()}
-    return MethodResult(name, name.title(), Estimate(value, round(value - 0.05, 4), round(value + 0.05, 4)), found, 3, 10.0, labels)
+    return MethodResult(
+        name, name.title(), Estimate(value, round(value - 0.05, 4), round(value + 0.05, 4)), found, 3, 10.0, labels
+    )
 
 
 EVIDENCE = [

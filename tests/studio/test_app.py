@@ -21,9 +21,11 @@ def built(tmp_path_factory: pytest.TempPathFactory):
     return app.build(tmp_path_factory.mktemp("home"))
 
 
-def test_five_pages_are_linked_and_one_is_reached_from_them(built) -> None:
-    assert [page[0] for page in built.pages] == ["", "play", "train", "compare", "runs", "label"]
-    assert [module.PAGE.title for module in app.PAGES] == ["Explore", "Play", "Train", "Compare", "Runs"]
+def test_six_pages_are_linked_and_one_is_reached_from_them(built) -> None:
+    assert [page[0] for page in built.pages] == ["", "play", "train", "compare", "experiments", "runs", "label"]
+    assert [module.PAGE.title for module in app.PAGES] == [
+        "Explore", "Play", "Train", "Compare", "Experiments", "Runs",
+    ]  # fmt: skip
 
 
 def test_no_handler_is_public_by_accident(built) -> None:

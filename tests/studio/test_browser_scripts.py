@@ -99,7 +99,7 @@ def test_storage_and_timers_of_the_pages_are_the_shared_ones() -> None:
 
 def test_a_page_names_its_modules_before_it_is_drawn(built: gr.Blocks) -> None:
     scripts = preload.scripts_of(built)
-    assert set(scripts) == {"/", "/play", "/train", "/compare", "/runs", "/label"}
+    assert set(scripts) == {"/", "/play", "/train", "/compare", "/experiments", "/runs", "/label"}
     assert {"start.js", "header.js", "play.js", "play_path.js", "shared/theme.js"} <= set(scripts["/play"])
     assert "runs.js" not in scripts["/play"] and "charts/live_chart.js" in scripts["/train"]
 

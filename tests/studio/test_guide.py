@@ -13,8 +13,8 @@ from swirl.errors import SwirlError
 from swirl.history import History
 
 
-def test_every_page_of_the_navigation_has_its_step_and_leads_to_the_next() -> None:
-    pages = [module.PAGE for module in app.PAGES]
+def test_every_page_but_experiments_has_its_step_and_leads_to_the_next() -> None:
+    pages = [module.PAGE for module in app.PAGES if module.PAGE.path != "/experiments"]  # takes longer than the tour
     assert [page.path for page in pages] == list(guided_tour.STEPS)
     for number, page in enumerate(pages, start=1):
         html = guided_tour.guide_strip(page)

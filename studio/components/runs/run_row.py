@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio.components.runs.sparkline import sparkline
 from studio.components.shared.html import escape
-from studio.components.shared.run_header import status_chip
+from studio.components.shared.run_header import experiment_chip, status_chip
 from studio.view_models.run_rows import RunRow
 
 PENCIL = (
@@ -60,7 +60,8 @@ def _run(row: RunRow) -> str:
         f'<div class="run-title"><a href="train?run={escape(row.id)}"><b>{name}</b></a>'
         f'<button type="button" class="pencil" data-change="name" data-value="{own}" '
         f'title="Rename" aria-label="Rename {name}">{PENCIL}</button></div>'
-        f'<div class="run-labels">{identity}{tags}<button type="button" class="add" data-change="tag" '
+        f'<div class="run-labels">{identity}{experiment_chip(row.experiment)}{tags}'
+        f'<button type="button" class="add" data-change="tag" '
         f'aria-label="Add a tag to {name}">+ tag</button>{add}{"+ note</button>" if add else ""}</div>{note}'
     )
 

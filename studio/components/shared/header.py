@@ -1,4 +1,4 @@
-"""The header of every page: the logo, links to the five pages, and a status strip.
+"""The header of every page: the logo, links to the six pages, and a status strip.
 
 The strip shows the running job, the machine's load and the chosen checkpoint, and reports runs that have just ended.
 """

@@ -82,6 +82,20 @@ def list_of_runs() -> str:
     )
 
 
+def grid_of_runs() -> str:
+    """A grid of squares, some of them done, beside dots with their intervals."""
+    done, waiting = 'fill="var(--line)"', 'stroke-dasharray="3 3"'
+    grid = [(row, column) for row in range(3) for column in range(3)]
+    places = [(14 + 22 * c, 12 + 26 * r, done if r + c < 2 else waiting) for r, c in grid]
+    squares = "".join(f'<rect x="{x}" y="{y}" width="16" height="16" rx="3" {look}/>' for x, y, look in places)
+    return _svg(
+        f'{squares}<path d="M112 10v76" stroke-dasharray="3 5"/><path d="M100 20h36M112 46h30"/>'
+        '<path d="M136 72h46" stroke="var(--forward)" stroke-width="3"/>'
+        '<circle cx="118" cy="20" r="4" fill="var(--truth)"/><circle cx="128" cy="46" r="4" fill="var(--truth)"/>'
+        '<circle cx="160" cy="72" r="5" fill="var(--forward)" stroke="none"/>'
+    )
+
+
 def _svg(shapes: str) -> str:
     return (
         '<svg viewBox="0 0 200 96" width="220" fill="none" stroke="var(--truth)" stroke-width="2" '

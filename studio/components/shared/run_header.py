@@ -47,14 +47,16 @@ def header_parts(
     sequences: int | None,
     step_seconds: float | None,
     now: datetime,
+    experiment: str | None = None,
 ) -> dict[str, str]:
     """The parts of HEADER_TEMPLATE as HTML.
 
-    `line` is the run's timeline of phases and `sequences` the size of its collection, if known.
+    `line` is the run's timeline of phases, `sequences` the size of its collection, if known, and `experiment` the name
+    of the experiment that it belongs to, if any.
     """
     left, pace = run_descriptions.progress_lines(run, step_seconds, now)
     return {
-        "title": _title(run, settings, sequences),
+        "title": _title(run, settings, sequences, experiment),
         "bar": phase_bar(line, run),
         "figures": f"<span>{escape(left)}</span><span>{escape(pace)}</span>",
         "actions": _actions(run),
@@ -68,10 +70,19 @@ def status_chip(status: str) -> str:
     return f'<span class="chip {tone}">{mark} {escape(word)}</span>'
 
 
-def _title(run: Run, settings: Settings, sequences: int | None) -> str:
+def experiment_chip(name: str | None) -> str:
+    """A link to the experiment that a run belongs to; empty if it belongs to none."""
+    if not name:
+        return ""
+    title = "The experiment that this run belongs to"
+    return f'<a class="chip of-experiment" href="experiments?name={quote(name)}" title="{title}">▦ {escape(name)}</a>'
+
+
+def _title(run: Run, settings: Settings, sequences: int | None, experiment: str | None) -> str:
     identity = f'<span class="muted small">{escape(run.id)}</span>' if run.name != run.id else ""
     return (
-        f'<div class="row spread"><h2>{escape(run.name)}</h2>{identity}{status_chip(run.status)}</div>'
+        f'<div class="row spread"><h2>{escape(run.name)}</h2>{identity}{status_chip(run.status)}'
+        f"{experiment_chip(experiment)}</div>"
         f'<p class="muted small">{escape(run_descriptions.describe_run(run, settings, sequences))}<br>'
         f"{escape(run_descriptions.describe_method(settings))}</p>"
     )

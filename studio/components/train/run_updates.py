@@ -86,6 +86,7 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
         sequences=sequence_count(home, settings.data),
         step_seconds=recent_step_seconds(past.latest_values(run.id, "step_time", RECENT_STEPS)),
         now=datetime.now(UTC),
+        experiment=(past.experiment_of_run(run.id) or (None,))[0],
     )
     verdicts = training_verdicts(settings, checkpoints, line, rewards, held_out, run.warning)
     early = probe_verdicts(run)

@@ -1,0 +1,166 @@
+"""A panel of the grid: a table with a row a method, its figure drawn on an axis that all rows of the panel share."""
+
+from __future__ import annotations
+
+from studio.components.experiments.seed_squares import seed_squares
+from studio.components.shared.html import escape
+from studio.components.shared.interval_dots import marker
+from studio.view_models.experiment_grid import UPPER_BOUND, MethodRow, Panel
+from studio.view_models.experiment_metrics import (
+    ExperimentMetric,
+    format_difference,
+    format_interval,
+    format_value,
+    is_off_zero,
+)
+from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.grid import WARM_UP
+from swirl.experiments.report import IMITATION
+from swirl.methods import Method
+
+NONE = "–"
+"""A cell without a figure."""
+
+HEADS = (
+    ("method", "Method", ""),
+    ("plot", "", ""),
+    ("value", "Mean and 95 % interval", "Over seeds and test transitions; the interval comes from drawing both"),
+    (
+        "over",
+        "Over the warm\N{NON-BREAKING HYPHEN}up",
+        "Paired by transition and seed; marked ▲ or ▼ when its 95 % interval leaves out zero",
+    ),
+    ("over", "Over SFT", "Paired by transition and seed; marked ▲ or ▼ when its 95 % interval leaves out zero"),
+    ("seeds", "Seeds", "One square a run; it leads to the run"),
+)
+"""The columns: their class, their head and its title."""
+
+
+def panel_frame(panel: Panel, metric: ExperimentMetric) -> str:
+    """The panel without its rows, which are parts of their own, so that a refresh replaces only what has changed."""
+    heads = "".join(map(head_cell, *zip(*HEADS, strict=True)))
+    rows = "".join(f'<tr data-part="{escape(row.key)}"></tr>' for row in panel.rows)
+    number = panel.key.number
+    return (
+        f'<section class="panel" aria-labelledby="panel-{number}"><div class="row spread">'
+        f'<h2 id="panel-{number}" tabindex="-1">{escape(panel.key.title)}</h2>'
+        f'<span class="muted small" data-part="about-{number}"></span></div>'
+        f'<table class="table grid-of-runs {metric.tone}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
+        f'<tfoot><tr data-part="axis-{number}"></tr></tfoot></table></section>'
+    )
+
+
+def head_cell(kind: str, words: str, title: str) -> str:
+    """The head of a column."""
+    shown = words or '<span class="visually-hidden">Drawing</span>'
+    hint = f' title="{escape(title)}"' if title else ""
+    return f'<th scope="col" class="{kind}"{hint}>{shown}</th>'
+
+
+def panel_parts(panel: Panel, metric: ExperimentMetric) -> dict[str, str]:
+    """The parts of the panel that change: what it is measured on, its rows, its axis."""
+    about = []
+    if panel.transitions is not None:
+        about.append(f"{panel.transitions} test transitions")
+    if panel.copying is not None:
+        about.append(f"copying the state: {format_value(panel.copying, metric)}")
+    rows = {row.key: row_cells(row, panel, metric) for row in panel.rows}
+    return {f"about-{panel.key.number}": escape(" · ".join(about)), **rows, f"axis-{panel.key.number}": axis(panel)}
+
+
+def row_cells(row: MethodRow, panel: Panel, metric: ExperimentMetric) -> str:
+    """The cells of a method's row."""
+    figures, title = row.figures, escape(row.method.title)
+    name = f"<b>{title}</b>" if row.is_best else title
+    notes = ["<small>default</small>"] if row.is_default else []
+    if row.method.name == UPPER_BOUND:
+        notes.append('<small title="It trains on true actions">upper bound</small>')
+    value = format_interval(figures.value, metric) if figures.value else NONE
+    start = NONE if row.method.name == WARM_UP else difference(figures.over_start, metric)
+    imitation = NONE if row.method.name in (WARM_UP, IMITATION) else difference(figures.over_imitation, metric)
+    return (
+        f'<th scope="row" class="method" title="{escape(row.method.sentence)}"><span class="name">'
+        f"{method_mark(row.method)}<span>{' '.join([name, *notes])}</span></span></th>"
+        f'<td class="plot">{lane(row, panel)}</td>'
+        f'<td class="value">{mean_first(value)}</td>'
+        f'<td class="over"{label_of(start, "over the warm-up")}>{start}</td>'
+        f'<td class="over"{label_of(imitation, "over SFT")}>{imitation}</td>'
+        f'<td class="seeds">{seed_squares(row.method.title, row.squares)}</td>'
+    )
+
+
+def label_of(content: str, label: str) -> str:
+    """The attribute that names a cell where there are no column heads; none for an empty cell."""
+    return "" if content == NONE else f' data-label="{label}"'
+
+
+def mean_first(text: str) -> str:
+    """`0.77 [0.74, 0.80]` with its interval in small print."""
+    value, bracket, interval = text.partition(" [")
+    return f"<b>{escape(value)}</b> <small>{escape(bracket.strip() + interval)}</small>" if bracket else text
+
+
+def difference(found: Estimate | None, metric: ExperimentMetric) -> str:
+    """A paired difference, marked if its interval leaves zero out; the interval is in its title."""
+    if found is None:
+        return NONE
+    title = f"95 % interval {format_interval(found, metric).partition(' ')[2]}"
+    words = escape(format_difference(found, metric))
+    if not is_off_zero(found):
+        return f'<span class="level" title="{escape(title)}, which includes zero">{words}</span>'
+    tone, mark, said = ("gain", "▲", "above") if found.value > 0 else ("loss", "▼", "below")
+    return (
+        f'<b class="{tone}" title="{escape(title)}, off zero"><span aria-hidden="true">{mark}</span>'
+        f'<span class="visually-hidden">{said}: </span> {words}</b>'
+    )
+
+
+def method_mark(method: Method, style: str = "") -> str:
+    """A filled circle for a method that trains by mutual rewards, a hollow diamond for all others."""
+    shape = marker("circle", 7, 7, 4.5) if method.mutual else marker("diamond", 7, 7, 3.8)
+    at = f' style="{style}"' if style else ""
+    return f'<svg class="mark-of {kind_of(method)}" width="14" height="14"{at} aria-hidden="true">{shape}</svg>'
+
+
+def kind_of(method: Method) -> str:
+    """The class of a method: `mutual`, or `other`."""
+    return "mutual" if method.mutual else "other"
+
+
+def lane(row: MethodRow, panel: Panel) -> str:
+    """The row's figure on the panel's axis, with the warm-up as a dashed and the copy baseline as a grey line."""
+    if not panel.axis:
+        return '<div class="lane" aria-hidden="true"></div>'
+    lines = []
+    if panel.copying is not None and panel.axis[0] <= panel.copying <= panel.axis[-1]:
+        lines.append(f'<i class="copying" style="left:{place(panel.copying, panel)}%"></i>')
+    if panel.start is not None:
+        lines.append(f'<i class="start" style="left:{place(panel.start.value, panel)}%"></i>')
+    value = row.figures.value
+    if value is not None:
+        low, middle, high = (place(number, panel) for number in (value.low, value.value, value.high))
+        lines.append(
+            f'<i class="spread {kind_of(row.method)}" style="left:{low}%;width:{high - low:.1f}%"></i>'
+            + method_mark(row.method, f"left:{middle}%")
+        )
+    return f'<div class="lane" style="--marks:{len(panel.axis) - 1}" aria-hidden="true">{"".join(lines)}</div>'
+
+
+def axis(panel: Panel) -> str:
+    """The cells of the last row: the numbers of the axis."""
+    marks = "".join(f'<span style="left:{place(mark, panel)}%">{mark_text(mark, panel)}</span>' for mark in panel.axis)
+    numbers = f'<div class="lane numbers" aria-hidden="true">{marks}</div>'
+    return f'<td></td><td class="plot">{numbers}</td><td colspan="4"></td>'
+
+
+def mark_text(mark: float, panel: Panel) -> str:
+    """A number of the axis, with as many decimals as its step needs."""
+    step = panel.axis[1] - panel.axis[0]
+    digits = next((n for n in (0, 1, 2, 3) if abs(step * 10**n - round(step * 10**n)) < 1e-6), 3)
+    return f"{mark:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def place(value: float, panel: Panel) -> float:
+    """The position of a value on the axis, in percent."""
+    low, high = panel.axis[0], panel.axis[-1]
+    return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 1)

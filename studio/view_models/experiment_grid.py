@@ -1,0 +1,136 @@
+"""An experiment's grid as plain data: a panel a problem and size, a row a method, a square a seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
+from swirl.history import Run
+from swirl.methods import Method
+
+AXIS_STEPS = (1, 2, 2.5, 5, 10)
+NARROWEST_AXIS = 0.02
+"""The least range of an axis, so that figures which are all but equal also look so."""
+
+UPPER_BOUND = "supervised"
+"""The method that trains on true actions: a bound for the others, no competitor."""
+
+
+@dataclass(frozen=True)
+class PanelKey:
+    """What a panel shows: a problem at a size."""
+
+    number: int
+    problem: Problem
+    size: int
+
+    @property
+    def title(self) -> str:
+        """`Household, noisy, 800 transitions a phase`."""
+        words = self.problem.describe()
+        size = f", {self.size} transitions a phase" if self.size != DEFAULT_SIZE else ""
+        return words[0].upper() + words[1:] + size
+
+
+@dataclass(frozen=True)
+class SeedSquare:
+    """One run of a row: its seed, and its run if it was started."""
+
+    seed: int
+    run: Run | None
+
+
+@dataclass(frozen=True)
+class MethodFigures:
+    """The figures of a method on a problem; None for what is not known yet.
+
+    `over_start` and `over_imitation` are the paired differences to the warm-up and to SFT, `apart` those to the best
+    method of the panel; `seeds` is the number of seeds they come from.
+    """
+
+    value: Estimate | None = None
+    over_start: Estimate | None = None
+    over_imitation: Estimate | None = None
+    below_best: Estimate | None = None
+    seeds: int = 0
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """A method's row in a panel."""
+
+    key: str
+    method: Method
+    squares: tuple[SeedSquare, ...]
+    figures: MethodFigures
+    is_default: bool
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One problem at one size. `copying` is what copying the state scores; `transitions` the number of test cases."""
+
+    key: PanelKey
+    rows: tuple[MethodRow, ...]
+    axis: tuple[float, ...]
+    """The marks of the common axis, from its low to its high end; empty while there is no figure."""
+    copying: float | None
+    transitions: int | None
+
+    @property
+    def start(self) -> Estimate | None:
+        """The warm-up's value, at which the others start."""
+        return next((row.figures.value for row in self.rows if row.method.name == WARM_UP), None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every run of the panel has finished."""
+        return all(s.run is not None and s.run.status == "finished" for row in self.rows for s in row.squares)
+
+
+def panel_keys(plan: Plan) -> list[PanelKey]:
+    """The panels of a plan, in order."""
+    pairs = [(problem, size) for problem in plan.problems for size in plan.sizes]
+    return [PanelKey(number, problem, size) for number, (problem, size) in enumerate(pairs)]
+
+
+def panel_cells(plan: Plan) -> dict[tuple[str, int, str], list[Cell]]:
+    """The cells of each row: by problem, size (DEFAULT_SIZE where the method does not depend on it) and method."""
+    found: dict[tuple[str, int, str], list[Cell]] = {}
+    for cell in plan.cells():
+        found.setdefault((cell.problem, cell.size, cell.method), []).append(cell)
+    return found
+
+
+def row_names(plan: Plan) -> Iterator[str]:
+    """The methods of a panel: the warm-up first where the plan runs it without comparing it."""
+    if WARM_UP not in plan.methods:
+        yield WARM_UP
+    yield from plan.methods
+
+
+def squares_of(
+    cells: Mapping[tuple[str, int, str], Sequence[Cell]], key: PanelKey, method: str, runs: Mapping[str, Run]
+) -> tuple[SeedSquare, ...]:
+    """The squares of a row; empty if the plan has no such row."""
+    found = cells.get((key.problem.name, key.size, method)) or cells.get((key.problem.name, DEFAULT_SIZE, method), ())
+    return tuple(SeedSquare(cell.seed, runs.get(cell.key)) for cell in found)
+
+
+def axis_marks(values: Sequence[Estimate]) -> tuple[float, ...]:
+    """Three to eight round numbers around all intervals; none without intervals."""
+    if not values:
+        return ()
+    low, high = min(v.low for v in values), max(v.high for v in values)
+    if (room := NARROWEST_AXIS - (high - low)) > 0:
+        low, high = low - room / 2, high + room / 2
+    span = high - low
+    power = 10.0 ** math.floor(math.log10(span / 5))
+    step = next(power * s for s in AXIS_STEPS if power * s >= span / 5)
+    first = math.floor(low / step + 1e-9)
+    last = max(first + 1, math.ceil(high / step - 1e-9))
+    return tuple(round(n * step, 6) for n in range(first, last + 1))

@@ -1,0 +1,82 @@
+"""Starts an experiment as a process of its own, which outlives the terminal or the studio that asked for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from swirl import processes
+from swirl.errors import SwirlError, UsageError
+from swirl.experiments.catalog import EXPERIMENTS, get_experiment
+from swirl.experiments.grid import Plan
+from swirl.experiments.preparation import check_worlds
+from swirl.experiments.runner import is_being_carried_out
+from swirl.history import History
+from swirl.runs import scheduler
+
+
+def start_in_background(
+    home: Path, plan: Plan, *, source: str | None = None, only: Sequence[str] = ()
+) -> tuple[int, Path]:
+    """Carry out the experiment in a process of its own. Returns its pid and its log.
+
+    `source` is the TOML file of the plan if it comes from one; otherwise the name says which plan it is. `only` names
+    the problems of the plan if they are not all of those that the file or the name stands for. Raises SwirlError or
+    UsageError, before anything starts, if a problem cannot be recorded here, if the experiment is being carried out
+    already, if its runs are still saving, or if the log cannot be written.
+    """
+    check_worlds(plan.problems)
+    log = home / "experiments" / f"{plan.name}.log"
+    command = ["-m", "swirl", "--home", str(home), "experiment", source or plan.name]
+    if only:
+        command += ["--only", *only]
+    # The lock keeps the new process from taking over the experiment before it is recorded here.
+    with scheduler.locked_history(home) as history:
+        check_free(history, plan.name)
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            pid, started = processes.spawn(command, log)
+        except OSError as error:
+            raise SwirlError(f"{plan.name} cannot be started: {error.strerror}: {error.filename}.") from error
+        history.save_experiment(plan.name, plan.to_dict())
+        history.update_experiment(
+            plan.name, pid=pid, pid_started=started, activity="starting", error=None, finished=None
+        )
+    return pid, log
+
+
+def check_free(history: History, name: str) -> None:
+    """Raises SwirlError if the experiment is being carried out, or was stopped and its runs are still saving."""
+    record = next((record for record in history.experiments() if record.name == name), None)
+    if record is not None and is_being_carried_out(record):
+        raise SwirlError(f"The experiment {name} is being carried out already, by process {record.pid}.")
+    if "stopping" in history.experiment_statuses(name).values():
+        raise SwirlError(f"The runs of {name} are still saving; continue it when they have stopped.")
+
+
+def known_plan(home: Path, name: str) -> Plan:
+    """The plan of that name that comes with the program, else the one that the home has stored.
+
+    Raises UsageError, which lists the names, if there is none.
+    """
+    if name not in EXPERIMENTS:
+        stored = {record.name: record for record in History(home).experiments()}
+        if name in stored:
+            return Plan.from_dict(stored[name].plan)
+    return get_experiment(name)
+
+
+def only_problems(plan: Plan, names: Sequence[str]) -> Plan:
+    """The plan with these problems alone. Raises UsageError for a problem that it does not have."""
+    known = [problem.name for problem in plan.problems]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{plan.name} has no problem {name!r}; its problems are: {', '.join(known)}.")
+    return dataclasses.replace(plan, problems=tuple(p for p in plan.problems if p.name in names))
+
+
+def chosen_problems(home: Path, plan: Plan) -> list[str]:
+    """The plan's problems if they are only some of those that its name stands for; else none, as all are meant."""
+    names = [problem.name for problem in plan.problems]
+    return names if len(known_plan(home, plan.name).problems) > len(names) else []

@@ -1,0 +1,227 @@
+"""The Experiments page: its list, the grid of an experiment with its words, and what its buttons ask for."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from zipfile import ZipFile
+
+import psutil
+import pytest
+from made_up_experiment import make_experiment, plan_of, start_cell
+
+from studio.pages import experiments
+from studio.pages.experiments import ExperimentsPage
+from studio.pages.runs import RunsPage
+from studio.services import downloads
+from studio.view_models.experiment_grid import axis_marks
+from studio.view_models.experiment_words import join_names
+from swirl.errors import SwirlError, UsageError
+from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.catalog import EXPERIMENTS
+from swirl.history import History
+
+
+def plain(html: str) -> str:
+    """The text of HTML, with ordinary spaces."""
+    text = re.sub(r"<[^>]+>", " ", html).replace("\N{NO-BREAK SPACE}", " ").replace("\N{NON-BREAKING HYPHEN}", "-")
+    return " ".join(text.split())
+
+
+def read(page: ExperimentsPage, **request: object) -> dict[str, str]:
+    """All parts of an experiment's page, after everything was read."""
+    while True:
+        answer = page.look(request)
+        if answer["pause"] > 100:
+            return answer["parts"]
+
+
+def alive(history: History, name: str, activity: str) -> None:
+    """Make this process the one that carries the experiment out."""
+    started = psutil.Process().create_time()
+    history.update_experiment(name, pid=os.getpid(), pid_started=started, activity=activity, finished=None)
+
+
+def test_an_empty_home_offers_the_small_experiment_and_lists_the_others(tmp_path: Path) -> None:
+    html = ExperimentsPage(tmp_path).overview({})["parts"]["overview"]
+    empty = html[html.index('class="empty"') : html.index("Not started yet")]
+    assert (empty.count("<svg"), empty.count("<p>"), empty.count("<button")) == (
+        1,
+        1,
+        1,
+    ) and 'data-start="quick"' in empty
+    for plan in EXPERIMENTS.values():
+        assert f'href="experiments?name={plan.name}"' in html and plan.question in plain(html)
+    assert re.search(r"quick · 9 runs · roughly \d+ min on this machine", plain(html))
+
+
+def test_the_experiments_of_the_home_come_first_with_what_is_finished(tmp_path: Path) -> None:
+    make_experiment(tmp_path, plan_of("quick"), finished=3)
+    words = plain(ExperimentsPage(tmp_path).overview({})["parts"]["overview"])
+    assert words.index("quick · 3 of 11 runs finished") < words.index("Not started yet")
+    assert "Start" not in words and words.count("quick ·") == 1
+
+
+def test_the_figures_and_the_words_of_a_finished_experiment(tmp_path: Path) -> None:
+    make_experiment(tmp_path, plan_of())
+    parts = read(ExperimentsPage(tmp_path), name="made-up")
+    assert "11 of 11 runs finished" in plain(parts["progress"]) and "✓ finished" in plain(parts["title"])
+    anchor = plain(parts["row-0-anchor"])
+    assert anchor.startswith("Anchor default 0.85 [") and "▲ above: +0.35" in anchor  # 68 and 40 of 80
+    assert "▲ above: +0.28" in anchor  # over the 46 of SFT: 0.275, rounded to even
+    assert "▼ below: −0.25" in plain(parts["row-0-paper"])
+    assert plain(parts["row-0-warm-up"]).endswith("– – ✓")
+    assert "80 test transitions · copying the state: 0.10" in plain(parts["about-0"])
+    words = plain(parts["summary"])
+    assert "Household, clean: Anchor is best, 0.85 [" in words  # not the supervised upper bound, which has 1.00
+    assert "+0.35 over the warm-up; +0.28 over SFT; SWIRL loses 0.25." in words
+
+
+def test_methods_of_mutual_rewards_have_another_shape(tmp_path: Path) -> None:
+    make_experiment(tmp_path, plan_of())
+    parts = read(ExperimentsPage(tmp_path), name="made-up")
+    drawn = {m: re.findall(r"<(circle|polygon)", parts[f"row-0-{m}"]) for m in ("anchor", "paper", "sft", "best-of-n")}
+    assert drawn == {
+        "anchor": ["circle"] * 2,
+        "paper": ["circle"] * 2,
+        "sft": ["polygon"] * 2,
+        "best-of-n": ["polygon"] * 2,
+    }
+
+
+def test_what_overlaps_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("made_up_experiment").RIGHT, "sft", range(1, 69))
+    make_experiment(tmp_path, plan_of())
+    words = plain(read(ExperimentsPage(tmp_path), name="made-up")["summary"])
+    assert "SFT, continued is ahead" in words or "Anchor is ahead" in words
+    assert "not told apart from" in words and "over SFT" not in words
+
+
+def test_another_metric_and_the_last_checkpoint(tmp_path: Path) -> None:
+    make_experiment(tmp_path, plan_of())
+    page = ExperimentsPage(tmp_path)
+    parts = read(page, name="made-up", metric="inverse/exact_match")
+    assert plain(parts["row-0-anchor"]).startswith("Anchor default 1.00 [1.00, 1.00]")
+    assert "copying" not in plain(parts["about-0"]) and "Inverse exact match" in plain(parts["summary"])
+    assert 'value="forward/psnr"' not in parts["choice"]  # no run has it
+    last = read(page, name="made-up", last="1")
+    assert "0.42 [" in plain(last["row-0-anchor"]) and 'data-last="1" aria-pressed="true"' in last["choice"]
+
+
+def test_every_state_of_a_run_is_seen_and_leads_to_it(tmp_path: Path) -> None:
+    plan = plan_of()
+    history = make_experiment(tmp_path, plan, finished=4)
+    waiting, training, failed = (start_cell(history, plan, cell) for cell in list(plan.cells())[4:7])
+    started = psutil.Process().create_time()
+    history.update_run(training, status="running", pid=os.getpid(), pid_started=started)
+    progress = {"phase": "forward", "phase_index": 0, "step": 2, "phase_steps": 8, "memory_bytes": None}
+    history.heartbeat(training, **progress, seconds_left=42, share_done=0.4)
+    history.update_run(failed, status="failed", error="The loss is <NaN>.")
+    alive(history, plan.name, "4 of 11 runs finished, training one")
+    parts = read(ExperimentsPage(tmp_path), name=plan.name)
+    grid = "".join(parts[f"row-0-{method}"] for method in plan.methods)
+    assert f'<a class="seed queued" href="train?run={waiting}"' in grid
+    square = re.search(f'<a class="seed running" href="train.run={training}" title="([^"]*)".*?</a>', grid)
+    assert square and "training, 40 % done, 42 s left" in plain(square.group(1)) and "height:40%" in square.group(0)
+    assert "failed: The loss is &lt;NaN&gt;." in grid and grid.count('class="seed finished"') == 4
+    assert grid.count('class="seed waiting" role="img"') == 4
+    assert "4 of 11 runs finished · about" in plain(parts["progress"]) and "training one" in plain(parts["progress"])
+    assert 'data-do="stop"' in parts["title"] and "so far" in plain(parts["summary"])
+
+
+def test_a_refresh_sends_only_what_has_changed(tmp_path: Path) -> None:
+    plan = plan_of()
+    history = make_experiment(tmp_path, plan, finished=9)
+    page = ExperimentsPage(tmp_path)
+    read(page, name=plan.name)
+    first = page.look({"name": plan.name})
+    assert page.look({"name": plan.name, "seen": first["seen"]})["parts"] == {}
+    start_cell(history, plan, list(plan.cells())[9])
+    again = page.look({"name": plan.name, "seen": first["seen"]})
+    assert set(again["parts"]) == {"row-0-paper"}
+    history.delete_run(history.runs()[0].id)
+    assert page.look({"name": plan.name, "seen": first["seen"]})["parts"] == {}
+
+
+def test_a_new_evaluation_of_a_known_run_counts(tmp_path: Path) -> None:
+    plan = plan_of()
+    history = make_experiment(tmp_path, plan)
+    page = ExperimentsPage(tmp_path)
+    assert plain(read(page, name=plan.name)["row-0-sft"]).startswith("SFT, continued 0.57 [")
+    for seed in plan.seeds:
+        run = history.experiment_runs(plan.name)[f"clean/0/sft/{seed}"]
+        places = [[f"sequence {i // 4}", i % 4] for i in range(80)]
+        evaluation = history.add_evaluation(checkpoint=history.checkpoints(run)[0].name, data="household", metrics={})
+        values = {"forward/exact_match": [1.0] * 80}
+        history.save_evaluation_cases(evaluation, {"places": places, "values": values})
+    assert plain(read(page, name=plan.name)["row-0-sft"]).startswith("SFT, continued 1.00 [")
+
+
+def test_a_large_grid_answers_soon_and_refreshes_at_once(tmp_path: Path) -> None:
+    plan = plan_of(seeds=range(8), problems=("clean", "noisy", "ambiguous"))  # 123 runs
+    make_experiment(tmp_path, plan, transitions=400)
+    page, begun = ExperimentsPage(tmp_path), time.perf_counter()
+    answer = page.look({"name": plan.name})
+    assert time.perf_counter() - begun < 10 * experiments.SECONDS_OF_READING
+    read(page, name=plan.name)
+    answer = page.look({"name": plan.name})
+    cpu = time.process_time()
+    assert page.look({"name": plan.name, "seen": answer["seen"]})["parts"] == {}
+    assert time.process_time() - cpu < 0.3
+
+
+def test_figures_that_are_not_read_yet_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_experiment(tmp_path, plan_of())
+    monkeypatch.setattr(experiments, "SECONDS_OF_READING", -1.0)
+    answer = ExperimentsPage(tmp_path).look({"name": "made-up"})
+    assert "Reading the figures: 0 of 11 runs" in answer["parts"]["reading"] and answer["pause"] < 100
+    assert answer["parts"]["summary"] == ""
+
+
+def test_an_experiment_whose_process_died_can_be_continued(tmp_path: Path) -> None:
+    history = make_experiment(tmp_path, plan_of(), finished=4)
+    history.update_experiment("made-up", pid=2**22 + 1, pid_started=1.0, finished=None)
+    parts = read(ExperimentsPage(tmp_path), name="made-up")
+    assert "interrupted" in plain(parts["title"]) and "Continue" in plain(parts["title"])
+    assert "killed" in plain(parts["progress"])
+
+
+def test_an_unknown_experiment_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"There is no experiment .none.; the experiments are: regimes, quick"):
+        ExperimentsPage(tmp_path).look({"name": "none"})
+    with pytest.raises(SwirlError, match="not being carried out"):
+        make_experiment(tmp_path, plan_of())
+        ExperimentsPage(tmp_path).stop({"name": "made-up"})
+
+
+def test_the_report_is_a_file_to_download(tmp_path: Path) -> None:
+    make_experiment(tmp_path, plan_of())
+    address = ExperimentsPage(tmp_path).report({"name": "made-up"})["address"]
+    file = downloads._ready[address.partition("/")[2]]
+    with ZipFile(file) as archive:
+        assert archive.namelist() == ["made-up/made-up.md", "made-up/made-up.svg"]
+        text = archive.read("made-up/made-up.md").decode()
+    assert file.name == "made-up-report.zip" and "| Anchor (default) | 0.850 [" in text
+
+
+def test_a_run_says_which_experiment_it_belongs_to(tmp_path: Path) -> None:
+    plan = plan_of()
+    history = make_experiment(tmp_path, plan, finished=2)
+    other = history.create_run(preset=None, settings={"data": "household"})
+    html = RunsPage(tmp_path).runs({})["parts"]["runs"]
+    assert html.count('href="experiments?name=made-up"') == 2
+    assert 'href="experiments' not in html[html.index(f'data-run="{other}"') : html.index("</tr>", html.index(other))]
+
+
+def test_the_axis_has_round_marks_around_all_intervals() -> None:
+    assert axis_marks([]) == ()
+    assert axis_marks([Estimate(0.5, 0.42, 0.61), Estimate(0.7, 0.66, 0.83)]) == (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    assert axis_marks([Estimate(1.0, 1.0, 1.0)]) == (0.99, 0.995, 1.0, 1.005, 1.01)
+    assert axis_marks([Estimate(26.0, 24.9, 31.0)]) == (24.0, 26.0, 28.0, 30.0, 32.0)
+
+
+def test_names_are_joined() -> None:
+    assert join_names(["A"]) == "A" and join_names(["A", "B"]) == "A and B"
+    assert join_names(["A, b", *"CDEFG"]) == "“A, b”, C, D and 3 more"
