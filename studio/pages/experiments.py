@@ -24,7 +24,7 @@ from studio.view_models.experiment_metrics import METRICS, ExperimentMetric
 from studio.view_models.experiment_state import ExperimentState, describe_time_left, experiment_state
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
-from swirl.experiments.background import chosen_problems, known_plan, start_in_background
+from swirl.experiments.background import known_plan, start_in_background
 from swirl.experiments.catalog import EXPERIMENTS
 from swirl.experiments.grid import Plan
 from swirl.experiments.report import write_report
@@ -130,8 +130,7 @@ class ExperimentsPage:
     def start(self, request: Request) -> Answer:
         """Start an experiment, or continue it, in a process of its own."""
         plan, _ = self.find(get_text(request, "name"))
-        only = chosen_problems(self.home, plan)
-        start_in_background(self.home, plan if only else known_plan(self.home, plan.name), only=only)
+        start_in_background(self.home, known_plan(self.home, plan.name))
         return {"started": plan.name}
 
     def stop(self, request: Request) -> Answer:

@@ -61,15 +61,16 @@ def handle_experiment(args: argparse.Namespace, out: Output) -> int:
 
 
 def find_plan(args: argparse.Namespace) -> Plan:
-    """The plan of a name or a TOML file, reduced to the problems of --only."""
-    from swirl.experiments.background import known_plan, only_problems
+    """The plan of a name or a TOML file. Raises UsageError if it lacks a problem of --only."""
+    from swirl.experiments.background import check_problems, known_plan
     from swirl.experiments.plan_file import read_plan
 
     name = args.name or "quick"
     if args.quick and name != "quick":
         raise UsageError("--quick is an experiment of its own; omit the name.")
     plan = read_plan(Path(name)) if name.endswith(".toml") else known_plan(args.home, name)
-    return only_problems(plan, args.only) if args.only else plan
+    check_problems(plan, args.only)
+    return plan
 
 
 def list_experiments(args: argparse.Namespace, out: Output) -> int:
@@ -99,7 +100,7 @@ def carry_out(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     from swirl.processes import stop_on_signals
 
     stop_requested = threading.Event()
-    runner = Runner(args.home, plan, out.show_progress, stop_requested.is_set)
+    runner = Runner(args.home, plan, out.show_progress, stop_requested.is_set, tuple(args.only))
     try:
         with stop_on_signals(stop_requested.set):
             runner.run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,11 +21,10 @@ def start_in_background(
     """Carry out the experiment in a process of its own. Returns its pid and its log.
 
     `source` is the TOML file of the plan if it comes from one; otherwise the name says which plan it is. `only` names
-    the problems of the plan if they are not all of those that the file or the name stands for. Raises SwirlError or
-    UsageError, before anything starts, if a problem cannot be recorded here, if the experiment is being carried out
+    the problems to carry out, if not all. Raises SwirlError or UsageError, before anything starts, if a problem cannot be recorded here, if the experiment is being carried out
     already, if its runs are still saving, or if the log cannot be written.
     """
-    check_worlds(plan.problems)
+    check_worlds([problem for problem in plan.problems if not only or problem.name in only])
     log = home / "experiments" / f"{plan.name}.log"
     command = ["-m", "swirl", "--home", str(home), "experiment", source or plan.name]
     if only:
@@ -67,16 +65,9 @@ def known_plan(home: Path, name: str) -> Plan:
     return get_experiment(name)
 
 
-def only_problems(plan: Plan, names: Sequence[str]) -> Plan:
-    """The plan with these problems alone. Raises UsageError for a problem that it does not have."""
+def check_problems(plan: Plan, names: Sequence[str]) -> None:
+    """Raises UsageError for a name of a problem that the plan does not have."""
     known = [problem.name for problem in plan.problems]
     for name in names:
         if name not in known:
             raise UsageError(f"{plan.name} has no problem {name!r}; its problems are: {', '.join(known)}.")
-    return dataclasses.replace(plan, problems=tuple(p for p in plan.problems if p.name in names))
-
-
-def chosen_problems(home: Path, plan: Plan) -> list[str]:
-    """The plan's problems if they are only some of those that its name stands for; else none, as all are meant."""
-    names = [problem.name for problem in plan.problems]
-    return names if len(known_plan(home, plan.name).problems) > len(names) else []

@@ -7,7 +7,7 @@ folder is installed when it is complete, so a stopped preparation goes on with t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +207,7 @@ def starts_folder(home: Path) -> Path:
     return home / "experiments" / "starts"
 
 
-def check_worlds(problems: tuple[Problem, ...]) -> None:
+def check_worlds(problems: Sequence[Problem]) -> None:
     """Raises UsageError or SwirlError before any work if a world is unknown, not ready, or has no such regime."""
     from swirl.worlds.registry import find_world, missing_requirements
 

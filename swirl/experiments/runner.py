@@ -40,18 +40,22 @@ class ExperimentStopped(Exception):
 
 @dataclass
 class Runner:
-    """One execution of an experiment; `should_stop` is asked about every second."""
+    """One execution of an experiment, or of some of its problems; `should_stop` is asked about every second."""
 
     home: Path
     plan: Plan
     report: Report
     should_stop: Callable[[], bool]
+    only: tuple[str, ...] = ()
+    """The names of the problems to carry out; empty for all."""
     prepared: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.history = History(self.home)
-        self.cells = list(self.plan.cells())
+        self.problems = [p for p in self.plan.problems if not self.only or p.name in self.only]
+        names = {problem.name for problem in self.problems}
+        self.cells = [cell for cell in self.plan.cells() if cell.problem in names]
 
     def run(self) -> None:
         """Carry out all cells that have no finished run.
@@ -59,7 +63,7 @@ class Runner:
         Raises ExperimentStopped on request, after its runs have been asked to stop, and SwirlError if the experiment is
         carried out by another process already or a problem cannot be prepared.
         """
-        check_worlds(self.plan.problems)
+        check_worlds(self.problems)
         self.claim()
         try:
             self.prepare()
@@ -102,7 +106,7 @@ class Runner:
 
     def prepare(self) -> None:
         """Make what the problems need."""
-        for number, problem in enumerate(self.plan.problems):
+        for number, problem in enumerate(self.problems):
             progress = self.progress_of(problem, number)
             self.prepared[problem.name] = prepare_problem(self.home, problem, progress)
             if not self.plan.needs_warm_up_run(problem):
@@ -118,7 +122,7 @@ class Runner:
                 raise ExperimentStopped
             if time.monotonic() - last >= POLL_SECONDS:
                 last = time.monotonic()
-                self.say((number + fraction) / len(self.plan.problems), f"preparing {problem.name}: {message}")
+                self.say((number + fraction) / len(self.problems), f"preparing {problem.name}: {message}")
 
         return progress
 

@@ -78,7 +78,6 @@ def test_evidence_survives_its_file(tmp_path: Path) -> None:
 
 def test_the_command_probes_a_real_model(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     write_evidence(EVIDENCE, tmp_path / "regimes.json")
-    monkeypatch.setattr(evidence_room.paths, "assets", lambda real=evidence_room.paths.assets(): real)
     monkeypatch.setattr(evidence_room, "EVIDENCE_FILE", str(tmp_path / "regimes.json"))
     command = ["--home", str(tmp_path), "advise", "tiny-household", "--data", "household", "--limit", "24", "--json"]
     assert main(command) == 0
