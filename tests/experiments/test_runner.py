@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from swirl import devices
@@ -145,11 +146,22 @@ def test_runs_that_all_fail_end_the_experiment(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_training")
 def test_one_process_carries_an_experiment_out(tmp_path: Path) -> None:
-    runner_of(tmp_path, small_plan())
-    with pytest.raises(
-        SwirlError, match=f"is being carried out by process {os.getpid()}; to stop it: swirl experiment p"
-    ):
+    runner = runner_of(tmp_path, small_plan())
+    other = psutil.Process(os.getppid())
+    runner.history.update_experiment("p", pid=other.pid, pid_started=other.create_time())
+    sentence = f"is being carried out by process {other.pid}; to stop it: swirl experiment p --stop"
+    with pytest.raises(SwirlError, match=sentence):
         runner_of(tmp_path, small_plan())
+
+
+@pytest.mark.usefixtures("no_training")
+def test_some_problems_alone_leave_the_plan_whole(tmp_path: Path) -> None:
+    second = Problem("second", "tiny-household", data="household", model="tiny-household")
+    plan = small_plan(problems=(*small_plan().problems, second))
+    runner = Runner(tmp_path, plan, lambda fraction, message: None, lambda: False, ("second",))
+    runner.claim()
+    assert {cell.problem for cell in runner.cells} == {"second"}
+    assert Plan.from_dict(runner.history.experiment("p").plan) == plan
 
 
 def test_a_list_of_the_experiments_and_unknown_names(tmp_path: Path, capsys) -> None:
