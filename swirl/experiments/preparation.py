@@ -45,7 +45,7 @@ def prepare_problem(home: Path, problem: Problem, progress: ProgressCallback) ->
 
 def prepare_regime(home: Path, problem: Problem, progress: ProgressCallback) -> dict[str, Any]:
     """A recording of a world in one of its regimes, with the model that the recipe makes for the regime."""
-    from swirl.recipes.tiny_starts import build_start
+    from swirl.recipes.tiny_models import build_start
 
     world, regime = str(problem.world), str(problem.regime)
     played = "clean" if regime == "weak-critic" else regime  # a weak critic plays in the clean world
