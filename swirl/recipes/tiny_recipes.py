@@ -111,7 +111,10 @@ def record_episodes(world: RegimeWorld, first_seed: int, transitions: int) -> li
     return rows[:transitions]
 
 
-REGIME_CHANGES: dict[tuple[str, str], dict[str, Any]] = {}
+REGIME_CHANGES: dict[tuple[str, str], dict[str, Any]] = {
+    # Half of the next states cannot be predicted; this is as far from the ceiling as the clean start is.
+    ("tiny-blocks", "noisy"): {"mixed": MixedRounds(steps=150, target_exact_match=0.23, max_rounds=20)},
+}
 """Settings in which a start differs from the shipped model, by model and regime (docs/lab-notes.md)."""
 
 
