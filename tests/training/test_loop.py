@@ -36,6 +36,8 @@ SMALL = {
     "max_state_tokens": 48,
     "held_out": 4,
     "save_every": 2,
+    "probe_every": 2,
+    "probe_size": 4,
 }
 
 
