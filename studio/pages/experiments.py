@@ -91,7 +91,7 @@ class ExperimentsPage:
             "choice": metric_choice(measured(rows), metric, last) if state.finished else "",
             "summary": summary(panels, metric, last),
             "reading": unread_note(reader.unread, state.finished) if reader.unread or reader.pending else "",
-            "legend": legend(plan, unfolded=state.status == "new"),
+            "legend": legend(plan, metric, unfolded=state.status == "new"),
             "grid": "".join(panel_frame(panel, metric) for panel in panels),
         }
         for panel in panels:

@@ -27,7 +27,9 @@ def describe_experiment(panels: Sequence[Panel]) -> str:
     first = max(leaders, key=lambda row: counts[row.method.name])
     mine = [row for row in leaders if row.method.name == first.method.name]
     above = [row for row in mine if (found := row.figures.over_imitation) is not None and found.low > 0]
-    sentence = f"{first.method.title} is ahead on {len(mine)} of {len(leaders)} problems"
+    so_far = "" if all(panel.is_complete for panel in panels) else "So far "
+    cases = "problems and sizes" if any(panel.key.size for panel in panels) else "problems"
+    sentence = f"{so_far}{first.method.title} is ahead on {len(mine)} of {len(leaders)} {cases}"
     if first.method.name == IMITATION:
         return f"{sentence}."
     return f"{sentence}, and above SFT beyond chance on {len(above) or 'none'} of them."

@@ -75,12 +75,19 @@ class Runner:
         except ExperimentStopped:
             self.stop_runs()
             raise
-        except SwirlError as error:
+        except Exception as error:
             self.stop_runs()
-            self.history.update_experiment(self.plan.name, error=str(error))
+            self.history.update_experiment(self.plan.name, error=self.describe(error))
             raise
         finally:
             self.release()
+
+    def describe(self, error: Exception) -> str:
+        """Why the experiment ended, for those who see neither its terminal nor its log."""
+        if isinstance(error, SwirlError):
+            return str(error)
+        log = self.home / "experiments" / f"{self.plan.name}.log"
+        return f"The experiment failed ({type(error).__name__}: {error}); if it ran in the background, see {log}."
 
     def claim(self) -> None:
         """Make this process the one that carries the experiment out."""

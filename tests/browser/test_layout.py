@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from made_up_experiment import make_experiment, plan_of
 from playwright.sync_api import Page, expect
 from stage import furnish
 from steps import OVERFLOWING, wait_for_points
@@ -48,6 +49,15 @@ def runs_are_ready(page: Page) -> None:
     expect(page.locator("table.differences")).to_be_visible()
 
 
+def experiments_are_listed(page: Page) -> None:
+    expect(page.locator(".experiment-card").nth(3)).to_be_visible()
+
+
+def experiment_is_ready(page: Page) -> None:
+    expect(page.locator('[data-part="summary"] .verdict')).to_have_count(2)
+    page.get_by_text("What the methods do").click()
+
+
 def label_is_ready(page: Page) -> None:
     expect(page.locator(".label-page .state").first).to_be_visible()
 
@@ -62,6 +72,8 @@ PAGES = {
     "train-form": ("/train?new=1", "Train", form_is_ready),
     "train-run": ("/train?run={run}", "Train", run_is_ready),
     "compare": ("/compare?a={run}@0&b={run}@1", "Compare", comparison_is_ready),
+    "experiments": ("/experiments", "Experiments", experiments_are_listed),
+    "experiment": ("/experiments?name=made-up", "Experiments", experiment_is_ready),
     "runs": ("/runs", "Runs", runs_are_ready),
 }
 
@@ -69,6 +81,7 @@ PAGES = {
 @pytest.fixture(scope="module")
 def run(studio: StudioServer) -> str:
     """A home with something on every page; the id of the run to show."""
+    make_experiment(studio.home, plan_of(problems=("clean", "noisy")), finished=20)
     return furnish(studio.home)
 
 

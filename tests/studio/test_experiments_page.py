@@ -215,6 +215,14 @@ def test_a_run_says_which_experiment_it_belongs_to(tmp_path: Path) -> None:
     assert 'href="experiments' not in html[html.index(f'data-run="{other}"') : html.index("</tr>", html.index(other))]
 
 
+def test_several_problems_are_summed_up(tmp_path: Path) -> None:
+    plan = plan_of(problems=("clean", "noisy"))
+    make_experiment(tmp_path, plan, finished=len(list(plan.cells())) - 1)
+    words = plain(read(ExperimentsPage(tmp_path), name="made-up")["summary"])
+    assert "So far Anchor is ahead on 2 of 2 problems, and above SFT beyond chance on 2 of them." in words
+    assert words.count("so far Anchor is best, 0.85") == 1  # one panel is complete
+
+
 def test_the_axis_has_round_marks_around_all_intervals() -> None:
     assert axis_marks([]) == ()
     assert axis_marks([Estimate(0.5, 0.42, 0.61), Estimate(0.7, 0.66, 0.83)]) == (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

@@ -78,14 +78,15 @@ def unread_note(unread: int, finished: int) -> str:
     return f'<p class="note">Reading the figures{done}</p>'
 
 
-def legend(plan: Plan, *, unfolded: bool) -> str:
+def legend(plan: Plan, metric: ExperimentMetric, *, unfolded: bool) -> str:
     """How to read the grid, and a sentence on each method, folded away unless `unfolded`."""
     methods = [plan.method(name) for name in row_names(plan)]
     mutual = next((method_mark(m) for m in methods if m.mutual), "")
     other = next((method_mark(m) for m in methods if not m.mutual), "")
     sentences = "".join(
-        f"<dt>{method_mark(m)}{escape(m.title)}</dt><dd>{escape(m.sentence)}</dd>" for m in methods
-    )  # fmt: skip
+        f"<dt>{method_mark(m)}{escape(m.title)}</dt><dd>{escape(m.sentence + more_steps(plan, m.name))}</dd>"
+        for m in methods
+    )
     keys = [
         f"{mutual}learns from the other model's rewards" if mutual else "",
         f"{other}any other method" if other else "",
@@ -98,10 +99,18 @@ def legend(plan: Plan, *, unfolded: bool) -> str:
         _seed("failed", "✕") + "failed",
     ]
     items = "".join(f"<li>{key}</li>" for key in keys if key)
+    unfold = " open" if unfolded else ""
     return (
-        f'<ul class="legend">{items}</ul><details class="fold-methods"{" open" if unfolded else ""}>'
-        f"<summary>What the methods do</summary><dl>{sentences}</dl></details>"
+        f'<div class="legend-of {metric.tone}"><ul class="legend">{items}</ul>'
+        f'<details class="fold-methods"{unfold}><summary>What the methods do</summary><dl>{sentences}</dl>'
+        "</details></div>"
     )
+
+
+def more_steps(plan: Plan, method: str) -> str:
+    """What a method of the experiment's own adds to the sentence of the one it is based on."""
+    times = plan.steps_times(method)
+    return "" if times == 1 else f" It has {times:g} times as many steps."
 
 
 def _seed(status: str, content: str) -> str:
