@@ -22,7 +22,7 @@ HOUSEHOLD_METHODS = {
 REGIMES = ("clean", "ambiguous", "noisy", "weak-critic")
 
 BASELINES = ("sft", "sft-merged", "bootstrap", "supervised")
-LOOPS = ("phase-one", "paper", "shared", "observed-in-group", "observed-reward", "drift-penalty")
+LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "anchor-drift")
 
 EQUAL_COMPUTE = OwnMethod("sft-equal-compute", "SFT, equal compute", "sft", steps_times=5)
 """Imitation for about as long as the loop takes; a step of it costs a fifth."""
@@ -53,9 +53,16 @@ EXPERIMENTS = {
             title="Methods in four regimes of two worlds",
             question="Where does mutual reinforcement learning help, where does imitation, and by how much?",
             problems=(*(household(regime) for regime in REGIMES), *(blocks(regime) for regime in REGIMES)),
-            methods=(WARM_UP, "best-of-n", *BASELINES, EQUAL_COMPUTE.name, *LOOPS, "anchor", "anchor-drift"),
+            methods=(WARM_UP, "best-of-n", *BASELINES, EQUAL_COMPUTE.name, *LOOPS),
             own_methods=(EQUAL_COMPUTE,),
             default_method="anchor",
+        ),
+        Plan(
+            name="variants",
+            title="Variants of the loop",
+            question="Do separate weights beat shared ones, and does the observed state in the group help?",
+            problems=(household("clean"), blocks("clean")),
+            methods=(WARM_UP, "paper", "shared", "observed-in-group"),
         ),
         Plan(
             name="quick",
