@@ -13,10 +13,10 @@ from made_up_experiment import finish_cell, make_experiment, plan_of, start_cell
 from swirl import processes
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments import background, runner
-from swirl.experiments.background import chosen_problems, known_plan, only_problems, start_in_background
+from swirl.experiments.background import check_problems, known_plan, start_in_background
 from swirl.experiments.catalog import EXPERIMENTS
 from swirl.experiments.duration import SECONDS_A_STEP, rough_seconds, rough_total, seconds_left
-from swirl.experiments.grid import Cell
+from swirl.experiments.grid import Cell, Plan
 from swirl.history import History
 
 
@@ -44,15 +44,14 @@ def test_a_started_experiment_is_in_the_history_at_once(tmp_path: Path, spawned:
         start_in_background(tmp_path, plan)
 
 
-def test_some_problems_alone_stay_so(tmp_path: Path, spawned: list[list[str]]) -> None:
-    plan = only_problems(EXPERIMENTS["regimes"], ["blocks-noisy", "household-clean"])
-    assert [p.name for p in plan.problems] == ["household-clean", "blocks-noisy"]
-    assert chosen_problems(tmp_path, plan) == ["household-clean", "blocks-noisy"]
-    assert chosen_problems(tmp_path, EXPERIMENTS["regimes"]) == []
-    start_in_background(tmp_path, plan, only=chosen_problems(tmp_path, plan))
-    assert spawned[0][-4:] == ["regimes", "--only", "household-clean", "blocks-noisy"]
+def test_some_problems_alone_leave_the_plan_whole(tmp_path: Path, spawned: list[list[str]]) -> None:
+    plan = EXPERIMENTS["regimes"]
+    start_in_background(tmp_path, plan, only=["blocks-noisy", "household-clean"])
+    assert spawned[0][-4:] == ["regimes", "--only", "blocks-noisy", "household-clean"]
+    assert Plan.from_dict(History(tmp_path).experiment("regimes").plan) == plan
+    check_problems(plan, ["household-clean"])
     with pytest.raises(UsageError, match="has no problem 'mars'; its problems are: household-clean"):
-        only_problems(plan, ["mars"])
+        check_problems(plan, ["mars"])
 
 
 def test_it_waits_until_its_runs_have_saved(tmp_path: Path, spawned: list[list[str]]) -> None:
