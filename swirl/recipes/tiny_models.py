@@ -36,8 +36,8 @@ from swirl.recipes.tiny_recipes import (
     LABELLED_SEED,
     RECIPES,
     START_REGIMES,
-    MixedRounds,
     Recipe,
+    TargetRounds,
     record_episodes,
     regime_recipe,
 )
@@ -52,17 +52,25 @@ START_FILE = "start.json"
 log = logging.getLogger("swirl")
 
 
-def train_both(
-    world: WorldModel, recipe: Recipe, mixed: MixedRounds, pairs: list[PromptCompletion], seed: int, stages: Stages
+def train_to_target(
+    world: WorldModel,
+    recipe: Recipe,
+    rounds: TargetRounds,
+    pairs: list[PromptCompletion],
+    name: str,
+    stages: Stages,
+    *,
+    learning_rate: float,
+    seed: int,
 ) -> None:
-    """Train both tasks on all weights in rounds, until the forward exact match reaches its target."""
-    for number in range(1, mixed.max_rounds + 1):
-        stage = f"mixed round {number}"
-        stages.train(world, pairs, stage, steps=mixed.steps, learning_rate=1e-3, seed=seed + 1 + number)
-        if stages.score(world, recipe, f"after {stage}")["forward/exact_match"] >= mixed.target_exact_match:
+    """Train in rounds, each with its own learning-rate cycle, until the forward exact match reaches its target."""
+    for number in range(1, rounds.max_rounds + 1):
+        stage = f"{name} round {number}"
+        stages.train(world, pairs, stage, steps=rounds.steps, learning_rate=learning_rate, seed=seed + 1 + number)
+        if stages.score(world, recipe, f"after {stage}")["forward/exact_match"] >= rounds.target_exact_match:
             return
     log.warning(
-        "after %d rounds the forward exact match is still below %.2f", mixed.max_rounds, mixed.target_exact_match
+        "after %d rounds the forward exact match is still below %.2f", rounds.max_rounds, rounds.target_exact_match
     )
 
 
@@ -82,11 +90,14 @@ def warm_up(world: WorldModel, recipe: Recipe, seed: int, stages: Stages) -> Non
     forward = build_supervised_pairs(world, "forward", labelled[: recipe.forward_labels])
     if recipe.mixed:
         repeated = inverse * max(1, len(forward) // len(inverse))
-        train_both(world, recipe, recipe.mixed, repeated + forward, seed, stages)
+        train_to_target(world, recipe, recipe.mixed, repeated + forward, "mixed", stages, learning_rate=1e-3, seed=seed)
     if recipe.forward_steps:
         unfreeze_adapter(world, "fwm")
         stages.train(world, forward, "forward", steps=recipe.forward_steps, learning_rate=2e-3, seed=seed + 1)
-        stages.score(world, recipe, "after the forward warm-up")
+        scores = stages.score(world, recipe, "after the forward warm-up")
+        rounds = recipe.forward_rounds
+        if rounds and scores["forward/exact_match"] < rounds.target_exact_match:
+            train_to_target(world, recipe, rounds, forward, "forward", stages, learning_rate=2e-3, seed=seed)
 
 
 def build_checkpoint(
@@ -106,7 +117,7 @@ def build_checkpoint(
     """
     set_seed(seed)
     steps = sum(steps for _, steps in recipe.inverse_rounds) + recipe.forward_steps
-    steps += recipe.mixed.steps * recipe.mixed.max_rounds if recipe.mixed else 0
+    steps += sum(rounds.steps * rounds.max_rounds for rounds in (recipe.mixed, recipe.forward_rounds) if rounds)
     steps += 0 if base else recipe.random_board_steps + recipe.pretraining_steps
     stages = Stages(steps, progress)
     world = pretrain(recipe, out.name, codec, seed, stages) if base is None else None

@@ -30,7 +30,7 @@ def test_every_stage_runs_and_the_model_loads(name: str, kind: str, tmp_path: Pa
     short = {"forward_steps": 2}
     if kind == "image":
         short = {
-            "mixed": tiny_recipes.MixedRounds(steps=2, target_exact_match=1.0, max_rounds=2),
+            "mixed": tiny_recipes.TargetRounds(steps=2, target_exact_match=1.0, max_rounds=2),
             "random_board_steps": 2,
             "codec": small,
         }
@@ -65,8 +65,8 @@ def test_the_mixed_rounds_end_when_the_target_is_reached(monkeypatch) -> None:
     monkeypatch.setattr(stages, "train", lambda *_, seed, **__: seeds.append(seed))
     monkeypatch.setattr(stages, "score", lambda *_: {"forward/exact_match": next(scores)})
     blocks = tiny_recipes.RECIPES["tiny-blocks"]
-    mixed = tiny_recipes.MixedRounds(steps=1, target_exact_match=0.43, max_rounds=9)
-    tiny_models.train_both(None, blocks, mixed, [], 5, stages)
+    mixed = tiny_recipes.TargetRounds(steps=1, target_exact_match=0.43, max_rounds=9)
+    tiny_models.train_to_target(None, blocks, mixed, [], "mixed", stages, learning_rate=1e-3, seed=5)
     assert seeds == [7, 8]
 
 
