@@ -38,6 +38,14 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         default=[],
         help="carry out these problems alone for now",
     )
+    experiment.add_argument(
+        "--methods",
+        metavar="METHOD",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="carry out these methods alone for now",
+    )
     experiment.add_argument("--report", metavar="DIR", type=Path, help="write tables and plots there (default: none)")
     experiment.add_argument("--detach", action="store_true", help="carry it out in the background and return at once")
     experiment.add_argument("--stop", action="store_true", help="stop the experiment that runs in the background")
@@ -61,15 +69,15 @@ def handle_experiment(args: argparse.Namespace, out: Output) -> int:
 
 
 def find_plan(args: argparse.Namespace) -> Plan:
-    """The plan of a name or a TOML file. Raises UsageError if it lacks a problem of --only."""
-    from swirl.experiments.background import check_problems, known_plan
+    """The plan of a name or a TOML file. Raises UsageError if it lacks a problem of --only or a method."""
+    from swirl.experiments.background import check_names, known_plan
     from swirl.experiments.plan_file import read_plan
 
     name = args.name or "quick"
     if args.quick and name != "quick":
         raise UsageError("--quick is an experiment of its own; omit the name.")
     plan = read_plan(Path(name)) if name.endswith(".toml") else known_plan(args.home, name)
-    check_problems(plan, args.only)
+    check_names(plan, args.only, args.methods)
     return plan
 
 
@@ -100,7 +108,7 @@ def carry_out(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     from swirl.processes import stop_on_signals
 
     stop_requested = threading.Event()
-    runner = Runner(args.home, plan, out.show_progress, stop_requested.is_set, tuple(args.only))
+    runner = Runner(args.home, plan, out.show_progress, stop_requested.is_set, tuple(args.only), tuple(args.methods))
     try:
         with stop_on_signals(stop_requested.set):
             runner.run()
@@ -122,7 +130,7 @@ def detach(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     from swirl.experiments.background import start_in_background
 
     source = args.name if args.name and args.name.endswith(".toml") else None
-    pid, log = start_in_background(args.home, plan, source=source, only=args.only)
+    pid, log = start_in_background(args.home, plan, source=source, only=args.only, methods=args.methods)
     out.print_document({"experiment": plan.name, "pid": pid, "log": str(log)})
     out.print_line(f"{plan.name} runs in the background (process {pid}); its log is {log}.")
     return 0

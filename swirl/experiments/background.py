@@ -16,12 +16,12 @@ from swirl.runs import scheduler
 
 
 def start_in_background(
-    home: Path, plan: Plan, *, source: str | None = None, only: Sequence[str] = ()
+    home: Path, plan: Plan, *, source: str | None = None, only: Sequence[str] = (), methods: Sequence[str] = ()
 ) -> tuple[int, Path]:
     """Carry out the experiment in a process of its own. Returns its pid and its log.
 
     `source` is the TOML file of the plan if it comes from one; otherwise the name says which plan it is. `only` names
-    the problems to carry out, if not all. Raises SwirlError or UsageError, before anything starts, if a problem cannot
+    the problems to carry out, `methods` the methods, if not all. Raises SwirlError or UsageError, before anything starts, if a problem cannot
     be recorded here, if the experiment is being carried out already, if its runs are still saving, or if the log
     cannot be written.
     """
@@ -30,6 +30,8 @@ def start_in_background(
     command = ["-m", "swirl", "--home", str(home), "experiment", source or plan.name]
     if only:
         command += ["--only", *only]
+    if methods:
+        command += ["--methods", *methods]
     # The lock keeps the new process from taking over the experiment before it is recorded here.
     with scheduler.locked_history(home) as history:
         check_free(history, plan.name)
@@ -66,9 +68,10 @@ def known_plan(home: Path, name: str) -> Plan:
     return get_experiment(name)
 
 
-def check_problems(plan: Plan, names: Sequence[str]) -> None:
-    """Raises UsageError for a name of a problem that the plan does not have."""
+def check_names(plan: Plan, problems: Sequence[str], methods: Sequence[str] = ()) -> None:
+    """Raises UsageError for a problem or a method that the plan does not have."""
     known = [problem.name for problem in plan.problems]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"{plan.name} has no problem {name!r}; its problems are: {', '.join(known)}.")
+    for kind, names, allowed in (("problem", problems, known), ("method", methods, plan.methods)):
+        for name in names:
+            if name not in allowed:
+                raise UsageError(f"{plan.name} has no {kind} {name!r}; its {kind}s are: {', '.join(allowed)}.")

@@ -48,6 +48,8 @@ class Runner:
     should_stop: Callable[[], bool]
     only: tuple[str, ...] = ()
     """The names of the problems to carry out; empty for all."""
+    methods: tuple[str, ...] = ()
+    """The names of the methods to carry out, beside the warm-up runs that they start from; empty for all."""
     prepared: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -55,7 +57,8 @@ class Runner:
         self.history = History(self.home)
         self.problems = [p for p in self.plan.problems if not self.only or p.name in self.only]
         names = {problem.name for problem in self.problems}
-        self.cells = [cell for cell in self.plan.cells() if cell.problem in names]
+        methods = {*self.methods, WARM_UP} if self.methods else {*self.plan.methods, WARM_UP}
+        self.cells = [cell for cell in self.plan.cells() if cell.problem in names and cell.method in methods]
 
     def run(self) -> None:
         """Carry out all cells that have no finished run.

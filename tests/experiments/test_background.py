@@ -13,7 +13,7 @@ from made_up_experiment import finish_cell, make_experiment, plan_of, start_cell
 from swirl import processes
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments import background, runner
-from swirl.experiments.background import check_problems, known_plan, start_in_background
+from swirl.experiments.background import check_names, known_plan, start_in_background
 from swirl.experiments.catalog import EXPERIMENTS
 from swirl.experiments.duration import SECONDS_A_STEP, rough_seconds, rough_total, seconds_left
 from swirl.experiments.grid import Cell, Plan
@@ -49,9 +49,11 @@ def test_some_problems_alone_leave_the_plan_whole(tmp_path: Path, spawned: list[
     start_in_background(tmp_path, plan, only=["blocks-noisy", "household-clean"])
     assert spawned[0][-4:] == ["regimes", "--only", "blocks-noisy", "household-clean"]
     assert Plan.from_dict(History(tmp_path).experiment("regimes").plan) == plan
-    check_problems(plan, ["household-clean"])
+    check_names(plan, ["household-clean"])
     with pytest.raises(UsageError, match="has no problem 'mars'; its problems are: household-clean"):
-        check_problems(plan, ["mars"])
+        check_names(plan, ["mars"])
+    with pytest.raises(UsageError, match="has no method 'magic'; its methods are: warm-up"):
+        check_names(plan, [], ["magic"])
 
 
 def test_it_waits_until_its_runs_have_saved(tmp_path: Path, spawned: list[list[str]]) -> None:

@@ -189,7 +189,7 @@ def test_an_experiment_whose_process_died_can_be_continued(tmp_path: Path) -> No
 
 
 def test_an_unknown_experiment_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"There is no experiment .none.; the experiments are: regimes, quick"):
+    with pytest.raises(UsageError, match=r"There is no experiment .none.; the experiments are: regimes, variants"):
         ExperimentsPage(tmp_path).look({"name": "none"})
     with pytest.raises(SwirlError, match="not being carried out"):
         make_experiment(tmp_path, plan_of())
@@ -201,7 +201,7 @@ def test_the_report_is_a_file_to_download(tmp_path: Path) -> None:
     address = ExperimentsPage(tmp_path).report({"name": "made-up"})["address"]
     file = downloads._ready[address.partition("/")[2]]
     with ZipFile(file) as archive:
-        assert archive.namelist() == ["made-up/made-up.md", "made-up/made-up.svg"]
+        assert archive.namelist() == ["made-up/made-up.json", "made-up/made-up.md", "made-up/made-up.svg"]
         text = archive.read("made-up/made-up.md").decode()
     assert file.name == "made-up-report.zip" and "| Anchor (default) | 0.850 [" in text
 
