@@ -21,9 +21,9 @@ def start_in_background(
     """Carry out the experiment in a process of its own. Returns its pid and its log.
 
     `source` is the TOML file of the plan if it comes from one; otherwise the name says which plan it is. `only` names
-    the problems to carry out, `methods` the methods, if not all. Raises SwirlError or UsageError, before anything starts, if a problem cannot
-    be recorded here, if the experiment is being carried out already, if its runs are still saving, or if the log
-    cannot be written.
+    the problems to carry out, `methods` the methods, if not all. Raises SwirlError or UsageError, before anything
+    starts, if a problem cannot be recorded here, if the experiment is being carried out already, if its runs are still
+    saving, or if the log cannot be written.
     """
     check_worlds([problem for problem in plan.problems if not only or problem.name in only])
     log = home / "experiments" / f"{plan.name}.log"
