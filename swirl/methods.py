@@ -24,12 +24,20 @@ class TrainingMethod:
     trains_on_labels: bool = False
     """Whether the phases after the warm-up imitate the run's labels."""
     has_inverse_phases: bool = False
+    inverse_by_rewards: bool = False
+    """Whether inverse phases learn from rewards although forward phases imitate."""
     starts_anew: bool = False
     """Whether each forward phase trains a new forward adapter from the base model."""
 
     @property
     def trains_by_rewards(self) -> bool:
-        """Whether each model learns from the other's rewards (GRPO) rather than by imitation."""
+        """Whether any phase learns from the other model's rewards (GRPO) rather than by imitation."""
+        return any(self.rewards_in(direction) for direction in ("forward", "inverse"))
+
+    def rewards_in(self, direction: str) -> bool:
+        """Whether the phases of one direction learn from the other model's rewards."""
+        if self.inverse_by_rewards:
+            return direction == "inverse"
         return not (self.trains_on_pseudo_labels or self.trains_on_labels)
 
     @property
@@ -46,6 +54,15 @@ TRAINING_METHODS = {
             "SWIRL",
             "forward and inverse phases in turn, in which each model learns from the other's rewards (GRPO).",
             has_inverse_phases=True,
+        ),
+        TrainingMethod(
+            "hybrid",
+            "Hybrid",
+            "the forward model imitates the observed next states under the inferred actions, the inverse model learns "
+            "from the forward model's rewards (GRPO).",
+            trains_on_pseudo_labels=True,
+            has_inverse_phases=True,
+            inverse_by_rewards=True,
         ),
         TrainingMethod(
             "sft",
@@ -168,6 +185,20 @@ METHODS = {
             mutual=True,
         ),
         _supervised("supervised"),
+        Method(
+            "hybrid",
+            "Hybrid",
+            "Each iteration first trains the inverse model on the forward model's rewards, then the forward model "
+            "imitates the observed next states under the actions that are inferred now.",
+            EXTENSIONS_OFF
+            | {
+                "method": "hybrid",
+                "inverse_first": True,
+                "inverse.steps_per_phase": 50,
+                "inverse.learning_rate": 4e-4,
+            },
+            mutual=True,
+        ),
         _method(
             "anchor",
             "Anchor",

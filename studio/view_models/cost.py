@@ -73,8 +73,8 @@ def measure_pace(run: Run, history: History) -> Pace | None:
 def rollouts_per_step(settings: Settings) -> dict[str, int]:
     """Rollouts in one step of each direction: prompts × group size G; without rewards, the transitions of a step."""
     per_phase = {direction: settings.for_phase(direction) for direction in DIRECTIONS}
-    by_rewards = settings.training_method.trains_by_rewards
-    return {way: phase.batch_size * (phase.group_size if by_rewards else 1) for way, phase in per_phase.items()}
+    by_rewards = settings.training_method.rewards_in
+    return {way: phase.batch_size * (phase.group_size if by_rewards(way) else 1) for way, phase in per_phase.items()}
 
 
 def estimate_cost(settings: Settings, paces: Sequence[Pace]) -> Cost:
@@ -94,9 +94,11 @@ def estimate_cost(settings: Settings, paces: Sequence[Pace]) -> Cost:
         )
     return Cost(
         steps=sum(steps.values()),
-        rollouts=sum(steps[direction] * rollouts[direction] for direction in DIRECTIONS)
-        if settings.training_method.trains_by_rewards
-        else 0,
+        rollouts=sum(
+            steps[direction] * rollouts[direction]
+            for direction in DIRECTIONS
+            if settings.training_method.rewards_in(direction)
+        ),
         transitions=sum(steps[direction] * settings.for_phase(direction).batch_size for direction in DIRECTIONS),
         seconds=seconds,
         measured_by=pace.run if pace else None,

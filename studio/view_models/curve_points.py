@@ -94,7 +94,7 @@ def band_data(line: Sequence[PhaseBand], settings: Settings) -> list[dict[str, A
             "start": band.start,
             "steps": band.steps,
             "state": band.state,
-            "supervised": band.direction == "warm-up" or not settings.training_method.trains_by_rewards,
+            "supervised": band.direction == "warm-up" or not settings.training_method.rewards_in(band.direction),
         }
         for band in line
     ]

@@ -42,6 +42,8 @@ def describe_method(settings: Settings) -> str:
     """The method a run trains by, and which of our extensions to the paper's loop, in a sentence."""
     method = settings.training_method
     shared = " Both models share one adapter." if settings.share_weights else ""
+    if method.inverse_by_rewards:
+        return f"{method.title}, our extension of the loop: {method.sentence}{shared}"
     if not method.trains_by_rewards:
         article = "an" if method.role[0] in "aeiou" else "a"
         return f"{method.title}, {article} {method.role}, not SWIRL: {method.sentence}{shared}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import random
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -101,7 +102,8 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     scorer = make_scorer(home, settings.data, settings.held_out)
     probe = make_probe(scorer, settings)
     probed = len(probe.transitions) if probe else 0
-    clock = RunClock(phases, settings, len(scorer.transitions), len(transitions), probed)
+    labelled = min(len(transitions), pseudo_labels_per_phase(settings))
+    clock = RunClock(phases, settings, len(scorer.transitions), labelled, probed)
     for seconds in history.latest_values(run_id, SCORING_TIME, 1):
         clock.record_part("scoring", seconds)
     progress = RunProgress(history, run_id, clock, is_main_process=is_main_process)
@@ -257,7 +259,7 @@ def train_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledT
         return phase
     if phase.kind == "warm-up":
         run_warm_up(run, phase, labels)
-    elif run.settings.training_method.trains_by_rewards:
+    elif run.settings.training_method.rewards_in(phase.kind):
         return run_grpo_phase(run, phase)
     else:
         run_supervised_phase(run, phase, labels)
@@ -308,9 +310,19 @@ def run_supervised_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[
     run_trainer(run, trainer, monitor, folder)
 
 
+def pseudo_labels_per_phase(settings: Settings) -> int:
+    """The transitions that a forward phase sees: no more have to be labelled."""
+    forward = settings.for_phase("forward")
+    return forward.steps_per_phase * forward.batch_size
+
+
 def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTransition]:
-    """The training transitions with the actions that the IDM infers from them, greedily."""
-    pairs = [(t.state, t.next_state) for t in run.transitions]
+    """Training transitions, as many as the phase sees, with the actions that the IDM infers from them, greedily."""
+    transitions = run.transitions
+    seen = pseudo_labels_per_phase(run.settings)
+    if seen < len(transitions):
+        transitions = random.Random(run.settings.seed + phase.index).sample(transitions, seen)
+    pairs = [(t.state, t.next_state) for t in transitions]
     # Several ranks must stop together, which they do after a step.
     can_stop = int(os.environ.get("WORLD_SIZE", "1")) == 1
     follow = run.progress.follow(
@@ -318,7 +330,7 @@ def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTr
     )
     with follow as report:
         inferred = run.world.infer(pairs, alternatives=1, progress=report)
-    return [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(run.transitions, inferred, strict=True)]
+    return [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(transitions, inferred, strict=True)]
 
 
 def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> PlannedPhase:
@@ -418,7 +430,7 @@ def record_checkpoint(run: RunContext, phase: PlannedPhase, scores: dict[str, fl
     checkpoints = run.history.checkpoints(run.id)
     run.history.mark_best(run.id, max(checkpoints, key=lambda c: headline(c.scores)).index)
     log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
-    if earlier and phase.kind != "warm-up" and run.settings.training_method.trains_by_rewards:
+    if earlier and phase.kind != "warm-up" and run.settings.training_method.rewards_in(phase.kind):
         check_reward_against_score(run, phase, earlier[-1].scores, scores)
 
 

@@ -133,8 +133,8 @@ class RunClock:
         return [*labelling, ("probe", probes), (phase.kind, phase.steps), ("scoring", 1)]
 
     def _probe_every(self, phase: PlannedPhase) -> int:
-        is_probed = self.work["probe"] and self.settings.training_method.trains_by_rewards
-        if not is_probed or phase.kind == "warm-up":
+        by_rewards = phase.kind != "warm-up" and self.settings.training_method.rewards_in(phase.kind)
+        if not by_rewards or not self.work["probe"]:
             return 0
         every = self.settings.for_phase(phase.kind).probe_every
         return every if every <= phase.steps else 0
@@ -156,5 +156,7 @@ def part_work(settings: Settings, scored: int, labelled: int, probed: int = 0) -
     }
     for direction in ("forward", "inverse"):
         own = settings.for_phase(direction)
-        work[direction] = ROLLOUT_WORK * own.batch_size * own.group_size if method.trains_by_rewards else own.batch_size
+        work[direction] = (
+            ROLLOUT_WORK * own.batch_size * own.group_size if method.rewards_in(direction) else own.batch_size
+        )
     return work
