@@ -10,6 +10,7 @@ HOUSEHOLD_METHODS = {
     "sft-merged": {"forward.learning_rate": 1e-3},
     "bootstrap": {"forward.learning_rate": 2e-3},
     "supervised": {"forward.learning_rate": 1e-3},
+    "hybrid": {"forward.learning_rate": 1e-3},
     "phase-one": {"forward.learning_rate": 4e-4},
     "paper": {"forward.learning_rate": 4e-4},
     "shared": {"forward.learning_rate": 4e-4},
@@ -22,7 +23,7 @@ HOUSEHOLD_METHODS = {
 REGIMES = ("clean", "ambiguous", "noisy", "weak-critic")
 
 BASELINES = ("sft", "sft-merged", "bootstrap", "supervised")
-LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "anchor-drift")
+LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "anchor-drift", "hybrid")
 
 EQUAL_COMPUTE = OwnMethod("sft-equal-compute", "SFT, equal compute", "sft", steps_times=5)
 """Imitation for about as long as the loop takes; a step of it costs a fifth."""
