@@ -28,6 +28,9 @@ LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "an
 EQUAL_COMPUTE = OwnMethod("sft-equal-compute", "SFT, equal compute", "sft", steps_times=5)
 """Imitation for about as long as the loop takes; a step of it costs a fifth."""
 
+HYBRID_LONG = OwnMethod("hybrid-equal-compute", "Hybrid, equal compute", "hybrid", steps_times=3)
+"""The hybrid for about as long as the loop takes."""
+
 
 def household(regime: str, sequences: int = 1500) -> Problem:
     """Household in one of its regimes."""
@@ -37,7 +40,11 @@ def household(regime: str, sequences: int = 1500) -> Problem:
         world="household",
         regime=regime,
         sequences=sequences,
-        method_settings={**HOUSEHOLD_METHODS, EQUAL_COMPUTE.name: HOUSEHOLD_METHODS["sft"]},
+        method_settings={
+            **HOUSEHOLD_METHODS,
+            EQUAL_COMPUTE.name: HOUSEHOLD_METHODS["sft"],
+            HYBRID_LONG.name: HOUSEHOLD_METHODS["hybrid"],
+        },
     )
 
 
@@ -54,8 +61,8 @@ EXPERIMENTS = {
             title="Methods in four regimes of two worlds",
             question="Where does mutual reinforcement learning help, where does imitation, and by how much?",
             problems=(*(household(regime) for regime in REGIMES), *(blocks(regime) for regime in REGIMES)),
-            methods=(WARM_UP, "best-of-n", *BASELINES, EQUAL_COMPUTE.name, *LOOPS),
-            own_methods=(EQUAL_COMPUTE,),
+            methods=(WARM_UP, "best-of-n", *BASELINES, EQUAL_COMPUTE.name, *LOOPS, HYBRID_LONG.name),
+            own_methods=(EQUAL_COMPUTE, HYBRID_LONG),
             default_method="anchor",
         ),
         Plan(
