@@ -1,4 +1,4 @@
-"""The measurements on the pages: an evaluation watched to its end, steps ahead, the map of actions, the probe of a start.
+"""The measurements on the pages: an evaluation watched to its end, steps ahead, the map of actions, a start probed.
 
 Axe finds nothing on any of them.
 """
