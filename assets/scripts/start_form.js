@@ -1,4 +1,5 @@
 // The start form: values from a preset or another run, checked as they change, started once.
+import { methodAdvice } from "./method_advice.js";
 import { linkTo, readQuery, setQuery } from "./shared/address.js";
 import { listen, send } from "./shared/events.js";
 import { escapeHtml, fill } from "./shared/html.js";
@@ -16,19 +17,34 @@ export const mount = ({ element, server, upload }) => {
       const name = line.dataset.error, sentence = found[name] ?? "";
       if (line.textContent !== sentence) line.textContent = sentence;
       form.querySelector(`[id="set-${name}"]`)?.toggleAttribute("aria-invalid", Boolean(sentence));
-      if (sentence) for (let fold = line.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+      if (sentence) unfold(line);
     }
   };
 
+  const setInput = (input, value) => {
+    if (input.type === "checkbox") input.checked = Boolean(value);
+    else if (input.type === "radio") input.checked = input.value === value;
+    else input.value = value ?? "";
+  };
+  const unfold = (input) => {
+    for (let fold = input.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  };
+  // All fields: what is not among the values is off, or empty if it belongs to a single phase.
   const put = (values) => {
     for (const input of inputs()) {
-      const value = values[input.name];
-      if (input.type === "checkbox") input.checked = Boolean(value);
-      else if (input.type === "radio") input.checked = value === undefined ? input.checked : input.value === value;
-      else if (value !== undefined || input.name.includes(".")) input.value = value ?? "";
+      const known = input.name in values || input.type === "checkbox" || input.name.includes(".");
+      if (known) setInput(input, values[input.name]);
     }
     // What overrides the field above it must be seen.
     for (const fold of form.querySelectorAll(".overrides")) fold.open = [...fold.querySelectorAll("[name]")].some((input) => input.value);
+  };
+  // Some fields, as if they had been typed; those folded away are shown.
+  const putSome = (values) => {
+    for (const input of inputs()) {
+      if (!(input.name in values)) continue;
+      setInput(input, values[input.name]);
+      unfold(input);
+    }
   };
   const read = () => {
     const values = { labels: labels || null };
@@ -42,11 +58,13 @@ export const mount = ({ element, server, upload }) => {
 
   const check = async () => {
     const isLate = checks.ask();
-    const answer = await callServer(server.check, { preset: preset(), from: like, values: read() });
+    const answer = await callServer(server.check, { preset: preset(), from: like, values: read(), undo: advice.undo() });
     if (isLate()) return;
-    fill(form, answer.parts ?? {});
+    if ("probing" in answer) advice.show(answer);
+    else fill(form, answer.parts ?? {});
     errors({ ...answer.errors, form: answer.error });
   };
+  const advice = methodAdvice({ element, form, server, read, put: putSome, check, errors });
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(check, 250); };
 
   const show = async (query) => {
@@ -60,6 +78,7 @@ export const mount = ({ element, server, upload }) => {
     fill(form, answer.parts);
     const radio = form.querySelector(`[name=preset][value="${answer.preset}"]`);
     if (radio) radio.checked = true;
+    advice.forget();
     put(answer.values);
     form.hidden = false;
     await check();
@@ -71,6 +90,7 @@ export const mount = ({ element, server, upload }) => {
       const its = presets[event.target.value];
       // A preset for pictures learns from no texts: then it brings its own sequences.
       if (kinds[kept.data] !== kinds[its.data] && its.data in kinds) delete kept.data;
+      advice.forget();
       put({ ...its, ...kept });
       return check();
     }
@@ -98,11 +118,7 @@ export const mount = ({ element, server, upload }) => {
   form.addEventListener("click", (event) => {
     const use = event.target.closest("[data-use]");
     if (!use) return;
-    for (const [name, value] of Object.entries(JSON.parse(use.dataset.use))) {
-      const input = form.querySelector(`[id="set-${name}"]`);
-      input.value = value;
-      for (let fold = input.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-    }
+    putSome(JSON.parse(use.dataset.use));
     check();
   });
   form.addEventListener("submit", async (event) => {

@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from swirl.errors import SwirlError
+from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence
+from swirl.experiments.grid import DEFAULT_SIZE
+from swirl.experiments.settings_of_cells import with_steps
+from swirl.settings import Settings
+
+EXPERIMENT = "regimes"
+"""The experiment that the shipped evidence is of."""
 
 FEATURES = {"critic": 0.5, "right": 1.0, "spread": 1.0, "agreement": 1.0, "selection": 0.5, "drift": 0.1}
 """The figures that two starts are compared by, each with the difference that counts as large.
@@ -58,6 +65,21 @@ def advise(
     rivals = tuple(result.title for result in results if result is not best and is_rival(best, result))
     away = distance(probe, nearest.probe)
     return Advice(best.method, best.title, nearest, away, rivals, sentence_of(best, nearest, rivals, away))
+
+
+def with_method(settings: Settings, name: str) -> Settings:
+    """The settings with an advised method of EXPERIMENT instead of their own; all else stays as it is.
+
+    A method that only chooses among predictions at test time also needs an evaluation at the end.
+    """
+    plan = get_experiment(EXPERIMENT)
+    method, times = plan.method(name), plan.steps_times(name)
+    settings = settings.replace(method.changes)
+    if method.best_of > 1:
+        settings = settings.replace(
+            {"best_of": method.best_of, "test_at_end": settings.test_at_end or plan.test_at_end}
+        )
+    return with_steps(settings, DEFAULT_SIZE, times) if times != 1 else settings
 
 
 def candidates(problem: ProblemEvidence, has_labels: bool) -> list[MethodResult]:

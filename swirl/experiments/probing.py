@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swirl.experiments.grid import Plan, Problem
 from swirl.experiments.preparation import problem_folder
 from swirl.experiments.settings_of_cells import problem_settings
 from swirl.progress import ProgressCallback
+from swirl.sources.collections.split import split_of
+from swirl.states import StateSequence, Transition
+
+if TYPE_CHECKING:
+    from swirl.evaluation.reward_probe import ProbedModel
 
 PROBE_FILE = "probe.json"
 PROBED = 96
@@ -34,20 +40,31 @@ def probe_figures(
 ) -> dict[str, float | None]:
     """The figures of a model's probe (`RewardProbe`) on the selection part of a collection, by name.
 
-    A collection too small to have such a part is used whole. The model is asked with one or more threads, as suits it.
+    The model is loaded for it, and asked with one or more threads, as suits it.
     """
-    from swirl.evaluation.reward_probe import probe_rewards
     from swirl.models import load_world_model
     from swirl.models.thread_count import threads_for_inference
     from swirl.sources.collections.catalog import load_sequences
-    from swirl.sources.collections.split import split_of
 
-    sequences = load_sequences(home, data)
-    chosen = [s for s in sequences if split_of(s.id) == "selection"] or sequences
-    transitions = [t for sequence in chosen for t in sequence.transitions()][:limit]
+    transitions = probed_transitions(load_sequences(home, data), limit)
     world = load_world_model(home, model, "auto", "auto")
     with threads_for_inference(world):
-        probe = probe_rewards(world, transitions, None, progress, temperature=temperature)
+        return figures_of_model(world, transitions, temperature, progress)
+
+
+def probed_transitions(sequences: Sequence[StateSequence], limit: int) -> list[Transition]:
+    """The first `limit` transitions of the selection part, or of all sequences if they have no such part."""
+    chosen = [sequence for sequence in sequences if split_of(sequence.id) == "selection"] or sequences
+    return [transition for sequence in chosen for transition in sequence.transitions()][:limit]
+
+
+def figures_of_model(
+    world: ProbedModel, transitions: Sequence[Transition], temperature: float, progress: ProgressCallback | None = None
+) -> dict[str, float | None]:
+    """The figures of a loaded model's probe on transitions, at least one."""
+    from swirl.evaluation.reward_probe import probe_rewards
+
+    probe = probe_rewards(world, transitions, None, progress, temperature=temperature)
     return {
         name: value if value is None or isinstance(value, int) else value.value for name, value in vars(probe).items()
     }

@@ -1,20 +1,51 @@
-"""The measurements on the pages: an evaluation watched to its end, steps ahead, the map of actions, nothing for axe."""
+"""The measurements on the pages: an evaluation watched to its end, steps ahead, the map of actions, a start probed.
+
+Axe finds nothing on any of them.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from stage import furnish
 from steps import OVERFLOWING
-from studio_server import StudioServer
+from studio_server import ROOT, Outside, StudioServer
 from visitor import Visitor
 
+from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.evidence import MethodResult, ProblemEvidence, write_evidence
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+CLEAN = {"critic": 0.92, "right": 0.5, "spread": 0.45, "agreement": 0.94, "kept": 0.95, "kept_preferred": 0.97,
+         "changed": 0.5, "changed_preferred": 0.7}  # fmt: skip
+
+
+def result(method: str, title: str, value: float, low: float) -> MethodResult:
+    over = {"warm-up": Estimate(low + 0.1, low, low + 0.2)}
+    return MethodResult(method, title, Estimate(value, value - 0.1, value + 0.1), over, 3, 10.0, needs_labels=False)
+
+
+EVIDENCE = [
+    ProblemEvidence(
+        "household-clean",
+        "household, clean",
+        CLEAN,
+        (result("sft", "SFT, continued", 0.7, 0.1), result("anchor", "Anchor", 0.6, 0.0)),
+    ),
+    ProblemEvidence(
+        "blocks-noisy",
+        "blocks, noisy",
+        dict.fromkeys(CLEAN, 0.1),
+        (result("anchor", "Anchor", 0.6, 0.0),),
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +173,58 @@ def test_the_share_window_is_fine_for_axe(visit: Callable[..., Visitor], run: st
         assert page.evaluate(OVERFLOWING) == []
         assert serious(page) == []
     page.screenshot(path=tmp_path / f"share-{scheme}.png")
+
+
+@pytest.fixture
+def advising(outside: Outside, chromium: Browser, tmp_path: Path) -> Iterator[Visitor]:
+    """A visitor of a studio with evidence of two problems, whatever experiment is shipped."""
+    write_evidence(EVIDENCE, tmp_path / "regimes.json")
+    patch = f"from swirl.experiments import evidence\nevidence.EVIDENCE_FILE = {str(tmp_path / 'regimes.json')!r}\n"
+    (tmp_path / "sitecustomize.py").write_text(patch, encoding="utf-8")
+    server = StudioServer(tmp_path / "home", outside)
+    server.environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(ROOT)])
+    try:
+        server.start()
+        visitor = Visitor(chromium, server.url)
+        yield visitor
+        visitor.context.close()
+        assert visitor.outside == [] and visitor.unexpected() == []
+    finally:
+        server.close()
+
+
+def test_the_start_form_advises_a_method(advising: Visitor, tmp_path: Path) -> None:
+    page = advising.open("/train?new=1")
+    method = page.locator("[name=method]:checked")
+    expect(method).to_have_value("swirl")
+    page.get_by_role("button", name="Which method fits?").click()
+    expect(page.locator(".probing .bar")).to_be_visible()
+    expect(page.get_by_role("button", name="Which method fits?")).to_be_disabled()
+    card = page.locator(".method-advice")
+    expect(card).to_contain_text("Advised: SFT, continued")
+    expect(card).to_contain_text("Your start is most like household, clean")
+    expect(card.locator("tbody tr")).to_have_count(4)
+    expect(page.locator(".probing")).to_be_hidden()
+    page.locator("#set-seed").fill("7")
+    use = card.get_by_role("button", name="Use it")
+    use.focus()
+    page.keyboard.press("Enter")
+    undo = card.get_by_role("button", name="Undo")
+    expect(undo).to_be_focused()
+    expect(method).to_have_value("sft")
+    expect(page.locator("#set-anchor")).to_have_value("0")
+    expect(card).to_contain_text("The form is set to it: method swirl → sft, anchor 4.0 → 0.0")
+    fine(page, tmp_path, "advice")
+    page.set_viewport_size({"width": 390, "height": 844})
+    fine(page, tmp_path, "advice-390")
+    undo.click()
+    expect(use).to_be_focused()
+    expect(method).to_have_value("swirl")
+    expect(page.locator("#set-anchor")).to_have_value("4")
+    expect(page.locator("#set-seed")).to_have_value("7")
+    page.locator('[name=preset][value="tiny-blocks"]').check()
+    expect(card).to_have_count(0)
+    page.reload()
+    expect(card).to_contain_text("Advised: SFT, continued")
+    card.get_by_role("link", name="The evidence, on the Experiments page").click()
+    expect(page).to_have_url(re.compile(r"/experiments\?name=regimes"))

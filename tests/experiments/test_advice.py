@@ -11,8 +11,11 @@ from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments import evidence as evidence_room
-from swirl.experiments.advice import FAR, advise
+from swirl.experiments.advice import EXPERIMENT, FAR, advise, with_method
+from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence, read_evidence, write_evidence
+from swirl.presets import get_preset
+from swirl.settings import DIRECTIONS
 
 STRONG = {"critic": 0.95, "right": 0.5, "spread": 0.4, "agreement": 0.95, "kept": 0.95, "kept_preferred": 0.96,
           "changed": 0.5, "changed_preferred": 0.8}  # fmt: skip
@@ -85,3 +88,15 @@ def test_the_command_probes_a_real_model(tmp_path: Path, capsys, monkeypatch: py
     assert document["method"] == "sft" and document["nearest"] == "clean"
     assert document["probe"]["critic"] > 0.7 and 0.2 < document["probe"]["right"] < 0.8
     assert document["probe"]["changed_preferred"] > document["probe"]["changed"]
+
+
+def test_an_advised_method_is_what_the_experiment_trained() -> None:
+    settings = get_preset("tiny-household").settings.replace({"seed": 5})
+    sft = with_method(settings, "sft")
+    assert (sft.method, sft.anchor, sft.seed) == ("sft", 0.0, 5)
+    longer = with_method(settings, "sft-equal-compute")
+    assert [longer.for_phase(direction).steps_per_phase for direction in DIRECTIONS] == [250, 60]
+    chosen = with_method(settings, "best-of-n")
+    assert (chosen.iterations, chosen.best_of, chosen.test_at_end) == (0, 8, 400)
+    for name in get_experiment(EXPERIMENT).methods:
+        assert with_method(settings, name).seed == 5

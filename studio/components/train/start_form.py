@@ -16,6 +16,7 @@ from gradio.utils import get_upload_folder
 from studio.components.shared.html import escape, scripted_block
 from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.components.shared.verdict_list import verdict_list
+from studio.components.train import method_advice
 from studio.components.train.method_choices import method_choices
 from studio.components.train.preset_choices import preset_choices
 from studio.components.train.run_updates import active_run
@@ -78,7 +79,16 @@ def render(home: Path) -> gr.HTML:
     def start(request: Request) -> Answer:
         return start_run(home, request)
 
-    return scripted_block(template(), "start_form", (form, check, labels, start))
+    def advise(request: Request) -> Answer:
+        return method_advice.ask_advice(home, request)
+
+    def follow(request: Request) -> Answer:
+        return method_advice.follow_probe(home, request)
+
+    def stop(request: Request) -> Answer:
+        return method_advice.stop_probe(home, request)
+
+    return scripted_block(template(), "start_form", (form, check, labels, start, advise, follow, stop))
 
 
 def template() -> str:
@@ -99,7 +109,8 @@ def template() -> str:
 <div class="setting"><label for="set-labels">Labels (optional)</label>
 <input class="field" type="file" id="set-labels" accept=".jsonl,.json">
 <small class="note" data-part="labels-note">{LABELS_NOTE}</small>{error_line("labels")}</div></div></section>
-<section class="panel"><h2 id="method-title">How to train</h2>{method_choices()}</section>
+<section class="panel"><div class="row spread between"><h2 id="method-title">How to train</h2>
+<div data-part="ask-advice"></div></div>{error_line("advice")}{method_advice.TEMPLATE}{method_choices()}</section>
 <section class="panel"><h2>Main settings</h2>
 <div class="settings three">{"".join(map(setting_field, MAIN_SETTINGS))}</div>
 <h3>Our extensions, with more below; with all off, the run follows the paper's method</h3>
@@ -160,6 +171,7 @@ def initial_form(home: Path, query: dict[str, str]) -> Answer:
         "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
         "parts": {
             "notice": queue_notice(home),
+            "ask-advice": method_advice.ask_button(home),
             "presets": preset_choices(preset_obstacles(home), preset),
             "labels-note": labels_note(labels) if labels else LABELS_NOTE,
         },
@@ -216,14 +228,15 @@ def check_form(home: Path, request: Request) -> Answer:
         if loss is not None:
             verdicts.append(Verdict("inverse", "Some states come back changed", describe_loss(settings.model, loss)))
     verdicts.append(Verdict("neutral", "How it trains", describe_method(settings)))
-    parts = {
+    advised = method_advice.advice_answer(home, request, settings)
+    parts = advised["parts"] | {
         "before": verdict_list(verdicts),
         "fitting": fitting,
         "changed": escape(describe_changes(preset_differences(str(request.get("preset")), settings))),
         "unlike": source_run_differences(past, get_text(request, "from"), settings),
         **{f"by-phase-{name}": describe_phase_values(settings, name) or NO_PHASE_VALUES for name in PER_PHASE},
     }
-    return {"errors": errors, "parts": parts}
+    return {"errors": errors, "parts": parts, "probing": advised["probing"]}
 
 
 def describe_changes(differing: Sequence[Difference]) -> str:
