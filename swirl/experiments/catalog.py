@@ -17,6 +17,8 @@ HOUSEHOLD_METHODS = {
     "observed-in-group": {"forward.learning_rate": 4e-4},
     "observed-reward": {"forward.learning_rate": 4e-4},
     "drift-penalty": {"forward.learning_rate": 4e-4},
+    "anchor": {"forward.learning_rate": 2.5e-3},
+    "anchor-drift": {"forward.learning_rate": 2.5e-3},
 }
 """Each method's own learning rate on Household, chosen on the selection part (docs/lab-notes.md)."""
 

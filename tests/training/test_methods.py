@@ -128,6 +128,7 @@ def test_the_catalogue_holds_what_the_comparison_needs() -> None:
     assert planned["warm-up"] == planned["best-of-n"] == []
     assert planned["sft"] == planned["sft-merged"] == planned["phase-one"] == ["forward"] * 2
     assert planned["bootstrap"] == ["forward"]
+    assert planned["hybrid"] == ["inverse", "forward"] * 2
     assert planned["paper"] == planned["shared"] == planned["supervised"] == ["forward", "inverse"] * 2
     both = base.replace(METHODS["anchor-observed"].changes)
     assert (both.anchor, both.observed_reward, both.drift_penalty) == (4.0, 0.5, 0.0)
@@ -162,6 +163,20 @@ def test_a_shared_adapter_on_two_needs_a_warm_up(start_model: Path, tiny_base: P
 
 
 # --- what a method does -------------------------------------------------------------------------------------------
+
+
+def test_the_hybrid_imitates_forward_and_reinforces_inverse(start_model: Path, tmp_path: Path) -> None:
+    run_id = train(tmp_path, start_model, method="hybrid", inverse_first=True)
+    history = History(tmp_path)
+    kinds = [phase.direction for phase in history.phases(run_id)]
+    assert kinds == ["warm-up", "inverse", "forward"]
+    found = {(metric.phase, metric.name) for metric in history.metrics(run_id)}
+    assert (1, "reward") in found and (2, "reward") not in found  # only the inverse phase has rewards
+    start, inverse, forward = adapters(tmp_path, run_id, "fwm")
+    assert start == inverse != forward
+    start, inverse, forward = adapters(tmp_path, run_id, "idm")
+    assert start != inverse == forward
+    assert [c.name.partition("@")[2] for c in history.checkpoints(run_id)] == ["0", "1-inverse", "1"]
 
 
 def test_a_reset_adapter_has_no_effect_and_goes_by_its_seed(start_model: Path, tmp_path: Path) -> None:
