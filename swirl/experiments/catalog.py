@@ -30,6 +30,9 @@ LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "an
 EQUAL_COMPUTE = OwnMethod("sft-equal-compute", "SFT, equal compute", "sft", steps_times=5)
 """Imitation for about as long as the loop takes; a step of it costs a fifth."""
 
+SFT_TWICE = OwnMethod("sft-twice", "SFT, twice the steps", "sft", steps_times=2)
+"""Imitation of as many transitions as the forward and inverse phases of the hybrid see together."""
+
 HYBRID_LONG = OwnMethod("hybrid-equal-compute", "Hybrid, equal compute", "hybrid", steps_times=3)
 """The hybrid for about as long as the loop takes."""
 
@@ -45,6 +48,7 @@ def household(regime: str, sequences: int = 1500) -> Problem:
         method_settings={
             **HOUSEHOLD_METHODS,
             EQUAL_COMPUTE.name: HOUSEHOLD_METHODS["sft"],
+            SFT_TWICE.name: HOUSEHOLD_METHODS["sft"],
             HYBRID_LONG.name: HOUSEHOLD_METHODS["hybrid"],
         },
     )
@@ -63,8 +67,8 @@ EXPERIMENTS = {
             title="Methods in four regimes of two worlds",
             question="Where does mutual reinforcement learning help, where does imitation, and by how much?",
             problems=(*(household(regime) for regime in REGIMES), *(blocks(regime) for regime in REGIMES)),
-            methods=(WARM_UP, "best-of-n", *BASELINES, EQUAL_COMPUTE.name, *LOOPS, HYBRID_LONG.name),
-            own_methods=(EQUAL_COMPUTE, HYBRID_LONG),
+            methods=(WARM_UP, "best-of-n", *BASELINES, SFT_TWICE.name, EQUAL_COMPUTE.name, *LOOPS, HYBRID_LONG.name),
+            own_methods=(SFT_TWICE, EQUAL_COMPUTE, HYBRID_LONG),
             default_method="anchor",
         ),
         Plan(
