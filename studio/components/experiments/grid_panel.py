@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from studio.components.experiments.seed_squares import seed_squares
 from studio.components.shared.html import escape
 from studio.components.shared.interval_dots import marker
@@ -146,9 +147,16 @@ def lane(row: MethodRow, panel: Panel) -> str:
     return f'<div class="lane" style="--marks:{len(panel.axis) - 1}" aria-hidden="true">{"".join(lines)}</div>'
 
 
+AXIS_CHARACTERS = 18
+"""The characters that an axis has room for; where its numbers have more, every second or third is written."""
+
+
 def axis(panel: Panel) -> str:
     """The cells of the last row: the numbers of the axis."""
-    marks = "".join(f'<span style="left:{place(mark, panel)}%">{mark_text(mark, panel)}</span>' for mark in panel.axis)
+    texts = [mark_text(mark, panel) for mark in panel.axis]
+    every = math.ceil(len(texts) * max(map(len, texts), default=0) / AXIS_CHARACTERS) or 1
+    numbered = list(zip(panel.axis, texts, strict=True))[::every]
+    marks = "".join(f'<span style="left:{place(mark, panel)}%">{text}</span>' for mark, text in numbered)
     numbers = f'<div class="lane numbers" aria-hidden="true">{marks}</div>'
     return f'<td></td><td class="plot">{numbers}</td><td colspan="4"></td>'
 
