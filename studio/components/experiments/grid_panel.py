@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 from studio.components.experiments.seed_squares import seed_squares
 from studio.components.shared.html import escape
 from studio.components.shared.interval_dots import marker
