@@ -123,14 +123,20 @@ def features(probe: Mapping[str, float | None]) -> dict[str, float]:
 def sentence_of(best: MethodResult, problem: ProblemEvidence, rivals: Sequence[str], away: float) -> str:
     """The advice in words, with the figures behind it."""
     gain = best.over.get("warm-up")
-    gained = (
-        f" It gained {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] of exact match there, {best.seeds} seeds."
-        if gain is not None
-        else ""
-    )
-    told = f" The experiment does not tell it apart from {join_names(rivals)}." if rivals else ""
-    far = " No problem of the experiment is much like yours, so take this as a first guess." if away >= FAR else ""
-    return f"Your start is most like {problem.description}, where {best.title} did best.{gained}{told}{far}"
+    words = f"Your start is most like {problem.description}, where "
+    if gain is not None:
+        figures = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] of exact match"
+        if gain.low > 0:
+            words += f"{best.title} did best. It gained {figures} there, {best.seeds} seeds."
+        else:
+            words += f"no method clearly beat the warm-up; {best.title} was at best {figures}, {best.seeds} seeds."
+    else:
+        words += f"{best.title} did best."
+    if rivals:
+        words += f" The experiment does not tell it apart from {join_names(rivals)}."
+    if away >= FAR:
+        words += " No problem of the experiment is much like yours, so take this as a first guess."
+    return words
 
 
 def join_names(names: Sequence[str]) -> str:

@@ -61,6 +61,17 @@ def test_methods_that_are_not_told_apart_are_named() -> None:
     assert "does not tell it apart from Sft." in advice.sentence
 
 
+def test_where_nothing_helped_the_advice_says_so() -> None:
+    flat = ProblemEvidence("flat", "Household, noisy", STRONG, (
+        method("warm-up", 0.2, {}), method("sft", 0.2, {"warm-up": (-0.05, 0.05)}),
+    ))  # fmt: skip
+    sentence = advise(STRONG, [flat]).sentence
+    assert sentence == (
+        "Your start is most like Household, noisy, where no method clearly beat the warm-up; Sft was at best "
+        "+0.000 [-0.050, +0.050] of exact match, 3 seeds."
+    )
+
+
 def test_a_start_unlike_all_problems_is_told_so() -> None:
     other = dict.fromkeys(STRONG, 0.0)
     advice = advise(other, EVIDENCE)
