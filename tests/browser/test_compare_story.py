@@ -136,10 +136,10 @@ def vote_blind(page: Page, studio: StudioServer, first: str, second: str) -> Non
 
 
 def open_the_evidence(page: Page) -> None:
-    """Three verdicts; what each rests on is a key press away: figures, thresholds, examples."""
+    """Five verdicts; what each rests on is a key press away: figures, thresholds, examples."""
     looked = page.locator("[data-look=b]")
     looked.get_by_role("button", name="Check up to 40 transitions").click()
-    expect(looked.locator(".finding")).to_have_count(3)
+    expect(looked.locator(".finding")).to_have_count(5)
     expect(looked).to_contain_text("Meaningful")
     expect(looked).to_contain_text("Not collapsed")
     expect(looked).to_contain_text("No leak")

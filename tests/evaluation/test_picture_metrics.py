@@ -21,6 +21,7 @@ ALL_BLACK = (0, 0, 0, 0, 0, 0)
 ONE_WHITE = (0, 0, 3, 0, 0, 0)
 NEED_TRUE_ACTIONS = {
     "forward/exact_match", "forward/token_accuracy", "forward/psnr", "forward/ssim", "inverse/exact_match",
+    "forward/changed_facts", "forward/kept_facts",
     "inverse/rouge_l", "inverse/log_prob", "health/distinct_true", "health/effective_number_true",
     "health/mean_length_true", "inverse/nmi", "inverse/v_measure", "inverse/ari", "inverse/probe",
     "inverse/probe_across", "inverse/probe_commonest", "health/perplexity_ratio",

@@ -14,7 +14,7 @@ from swirl.states import State
 
 NEED_TRUE_ACTIONS = {
     "forward/exact_match", "forward/token_accuracy", "forward/rouge_l", "forward/bleu", "inverse/exact_match",
-    "forward/changed_facts", "forward/kept_facts",
+    "forward/changed_facts",  # each toy state is one fact, so none is kept when it changes
     "inverse/rouge_l", "inverse/log_prob", "health/distinct_true", "health/effective_number_true",
     "health/mean_length_true", "leakage/overlap_true", "forward/chrf", "inverse/nmi", "inverse/v_measure",
     "inverse/ari", "inverse/probe", "inverse/probe_across", "inverse/probe_commonest", "health/perplexity_ratio",

@@ -247,6 +247,7 @@ def test_which_model_each_method_trains(start_model: Path, labels: str, tmp_path
         assert "loss" in names and ("reward" in names) != supervised
     assert changed == {
         "swirl": (3, 3),
+        "hybrid": (3, 3),
         "sft": (3, 1),
         "sft-merged": (3, 1),
         "bootstrap": (3, 1),

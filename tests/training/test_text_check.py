@@ -83,6 +83,6 @@ def test_a_run_says_so_at_its_start(home: Path, lower_case: Path, caplog: pytest
     rows = [Transition("s", 0, State("the lamp is on."), State("The lamp is off."))]
     scorer: Any = None
     with caplog.at_level(logging.WARNING, "swirl"):
-        warn_at_start(RunContext(home, run_id, history, settings, world, rows, scorer, scorer, scorer, True))
+        warn_at_start(RunContext(home, run_id, history, settings, world, rows, scorer, None, scorer, scorer, True))
     assert "cannot give 50% of the states back" in caplog.text
     assert "cannot give 50% of the states back" in (history.run(run_id).warning or "")
