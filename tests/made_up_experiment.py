@@ -51,9 +51,8 @@ def start_cell(history: History, plan: Plan, cell: Cell) -> str:
     """The run of a cell, waiting in the queue."""
     settings = cell_settings(plan, cell, PREPARED).to_dict()
     name = f"{cell.problem} · {plan.method(cell.method).title} · seed {cell.seed}"
-    run = history.create_run(preset="tiny-household", settings=settings, name=name)
-    history.set_experiment_run(plan.name, cell.key, run)
-    return run
+    place = (plan.name, cell.key)
+    return history.create_run(preset="tiny-household", settings=settings, name=name, cell=place)
 
 
 def finish_cell(history: History, plan: Plan, cell: Cell, transitions: int = 80) -> str:
@@ -76,8 +75,8 @@ def finish_cell(history: History, plan: Plan, cell: Cell, transitions: int = 80)
         }
         if plan.method(cell.method).best_of > 1:
             values[f"forward/exact_match_best_of_{plan.method(cell.method).best_of}"] = exact
-        evaluation = history.add_evaluation(checkpoint=name, data="household", metrics={})
-        history.save_evaluation_cases(evaluation, {"places": places, "values": values})
+        cases = {"places": places, "values": values}
+        history.add_evaluation(checkpoint=name, data="household", metrics={}, cases=cases)
     history.mark_best(run, 0)
     history.log_metrics(run, 0, 1, {"step_time": 1.0})
     history.update_run(run, status="finished", finished="2026-01-01T00:01:00.000+00:00")

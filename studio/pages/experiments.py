@@ -114,18 +114,16 @@ class ExperimentsPage:
 
         Raises UsageError, which lists the names, if there is none.
         """
-        record = next((record for record in history(self.home).experiments() if record.name == name), None)
+        record = history(self.home).find_experiment(name)
         return (Plan.from_dict(record.plan), record) if record else (known_plan(self.home, name), None)
 
     def runs(self, plan: Plan) -> dict[str, Run]:
         """The run of each cell that has one, after marking those whose process has died."""
-        past = history(self.home)
-        ids = past.experiment_runs(plan.name)
-        found = {run.id: run for run in past.runs(ids=list(ids.values()))}
+        found = history(self.home).runs_by_cell(plan.name)
         if any(run.status in TRAINING_STATUSES and not jobs.is_alive(run) for run in found.values()):
             jobs.reconcile(self.home)
-            found = {run.id: run for run in past.runs(ids=list(ids.values()))}
-        return {key: found[run_id] for key, run_id in ids.items() if run_id in found}
+            found = history(self.home).runs_by_cell(plan.name)
+        return found
 
     def start(self, request: Request) -> Answer:
         """Start an experiment, or continue it, in a process of its own."""
@@ -143,10 +141,9 @@ class ExperimentsPage:
         plan, _ = self.find(get_text(request, "name"))
 
         def write(folder: Path) -> Path:
-            with self.cache.lock:
-                rows = FigureReader(self.cache, float("inf")).rows(plan, self.runs(plan))
+            # From the stored values, as on the command line: the page's own lack the metrics that it does not show.
             content = folder / plan.name
-            write_report(self.home, plan, content, rows)
+            write_report(self.home, plan, content)
             file = folder / f"{plan.name}-report.zip"
             with ZipFile(file, "w", ZIP_DEFLATED) as archive:
                 for written in sorted(content.iterdir()):

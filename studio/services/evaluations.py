@@ -125,8 +125,7 @@ class Evaluator:
                     watch=check_interrupt,
                 )
             metrics = {metric: dataclasses.asdict(value) for metric, value in report.metrics.items()}
-            evaluation = history(self.home).add_evaluation(checkpoint=name, data=data, metrics=metrics)
-            history(self.home).save_evaluation_cases(evaluation, report.cases)
+            history(self.home).add_evaluation(checkpoint=name, data=data, metrics=metrics, cases=report.cases)
             answers.remove()
         except _Preempted:
             return False

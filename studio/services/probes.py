@@ -126,9 +126,7 @@ class Prober:
             from swirl.evaluation.reward_probe import MAX_PROBED
             from swirl.experiments.probing import figures_of_model, probed_transitions
 
-            transitions = probed_transitions(sequences(self.home, question.data), MAX_PROBED)
-            if not transitions:
-                raise SwirlError(f"The collection {question.data} has no transitions to probe the model on.")
+            transitions = probed_transitions(sequences(self.home, question.data), question.data, MAX_PROBED)
             outer = getattr(model, "check_interrupt", None)
             model.check_interrupt = self._with_stop(outer)
             try:

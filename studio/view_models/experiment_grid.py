@@ -47,8 +47,8 @@ class SeedSquare:
 class MethodFigures:
     """The figures of a method on a problem; None for what is not known yet.
 
-    `over_start` and `over_imitation` are the paired differences to the warm-up and to SFT, `apart` those to the best
-    method of the panel; `seeds` is the number of seeds they come from.
+    `over_start` and `over_imitation` are the paired differences to the warm-up and to SFT, `below_best` that to the
+    best method of the panel; `seeds` is the number of seeds they come from.
     """
 
     value: Estimate | None = None

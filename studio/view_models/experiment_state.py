@@ -12,8 +12,6 @@ from swirl.experiments.grid import Plan
 from swirl.experiments.runner import STOPPING, concurrent_runs, is_being_carried_out
 from swirl.history import TRAINING_STATUSES, ExperimentRecord, Run
 
-TRIES_AGAIN = ("failed", "interrupted", "stopped")
-
 
 @dataclass(frozen=True)
 class ExperimentState:

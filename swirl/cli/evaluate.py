@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from swirl.cli import evaluate_benchmark
 from swirl.cli.arguments import add_checkpoint, add_json, add_seed, positive_integer
 from swirl.cli.model_loading import loaded_model
 from swirl.cli.output import Output, format_table
-from swirl.errors import SwirlError
+from swirl.cli.stoppable_work import stop_on_request
 
 if TYPE_CHECKING:
     from swirl.evaluation import Report
@@ -64,8 +63,7 @@ def evaluate_checkpoint(args: argparse.Namespace, out: Output) -> int:
         report = run_evaluation(args, out, answers)
         metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}
         history = History(args.home)
-        evaluation = history.add_evaluation(checkpoint=args.checkpoint, data=args.data, metrics=metrics)
-        history.save_evaluation_cases(evaluation, report.cases)
+        history.add_evaluation(checkpoint=args.checkpoint, data=args.data, metrics=metrics, cases=report.cases)
         answers.remove()
     out.print_document(
         {
@@ -98,25 +96,12 @@ def open_saved_answers(args: argparse.Namespace) -> Iterator[AnswerCache]:
 def run_evaluation(args: argparse.Namespace, out: Output, answers: AnswerCache) -> Report:
     """Evaluate and return the report. Raises SwirlError when Ctrl-C or SIGTERM stops the evaluation."""
     from swirl.evaluation import evaluate
-    from swirl.evaluation.progress import EvaluationStopped
-    from swirl.processes import stop_on_signals
-
-    stop_requested = threading.Event()
-
-    def watch() -> None:
-        if stop_requested.is_set():
-            raise EvaluationStopped
 
     if answers.answers_loaded:
         out.print_note(f"Continuing from {answers.answers_loaded} saved answers.")
     options = {name: getattr(args, name) for name in ("part", "limit", "seed", "best_of")}
-    with loaded_model(args) as model, stop_on_signals(stop_requested.set):
-        try:
-            return evaluate(
-                model, args.home, args.data, **options, progress=out.show_progress, cache=answers, watch=watch
-            )
-        except EvaluationStopped as stopped:
-            raise SwirlError("Stopped. The answers so far are kept; run the same command to continue.") from stopped
+    with loaded_model(args) as model, stop_on_request("answers") as watch:
+        return evaluate(model, args.home, args.data, **options, progress=out.show_progress, cache=answers, watch=watch)
 
 
 def print_metrics(args: argparse.Namespace, report: Report, metrics: dict[str, Any], out: Output) -> None:

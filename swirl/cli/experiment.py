@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,7 +174,7 @@ def show_results(args: argparse.Namespace, plan: Plan, out: Output) -> int:
                 "problem": row.problem,
                 "size": row.size,
                 "method": row.method,
-                "forward_exact_match": value and vars_of(value.estimate),
+                "forward_exact_match": value and dataclasses.asdict(value.estimate),
                 "deviation": value and value.deviation,
                 "seeds": [result.seed for result in row.results],
                 "runs": [result.run for result in row.results],
@@ -190,8 +191,3 @@ def show_results(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     heads = ["PROBLEM", "SIZE", "METHOD", "FORWARD EXACT MATCH", "± SEEDS", "OVER THE WARM-UP"]
     out.print_line(format_table(heads, lines) if lines else "No run is finished yet.")
     return 0
-
-
-def vars_of(estimate: Any) -> dict[str, float]:
-    """An estimate as a dictionary."""
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from swirl.cli.arguments import add_checkpoint, add_json, add_seed, positive_integer
 from swirl.cli.model_loading import loaded_model
 from swirl.cli.output import Output
-from swirl.errors import SwirlError
+from swirl.cli.stoppable_work import stop_on_request
 
 if TYPE_CHECKING:
     from swirl.models.results import Inference
@@ -79,15 +78,7 @@ def inferred_actions(
     Raises SwirlError when Ctrl-C or SIGTERM stops the inference; the same command then continues from there.
     """
     from swirl.evaluation.answer_cache import open_answer_cache
-    from swirl.evaluation.progress import EvaluationStopped
     from swirl.exports.resumable_inference import infer_in_batches
-    from swirl.processes import stop_on_signals
-
-    stop_requested = threading.Event()
-
-    def watch() -> None:
-        if stop_requested.is_set():
-            raise EvaluationStopped
 
     options = {name: getattr(args, name) for name in ("alternatives", "seed")}
     settings = {"task": "infer", "limit": args.limit, "device": args.device, **options}
@@ -95,11 +86,9 @@ def inferred_actions(
     try:
         if answers.answers_loaded:
             out.print_note(f"Continuing from {answers.answers_loaded} inferred actions.")
-        with loaded_model(args) as model, stop_on_signals(stop_requested.set):
+        with loaded_model(args) as model, stop_on_request("actions") as watch:
             yield infer_in_batches(model, transitions, answers, **options, progress=out.show_progress, watch=watch)
         answers.remove()
-    except EvaluationStopped as stopped:
-        raise SwirlError("Stopped. The actions so far are kept; run the same command to continue.") from stopped
     finally:
         answers.close()
 

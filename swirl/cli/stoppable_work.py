@@ -1,4 +1,4 @@
-"""Ask checkpoints about a collection with answers that are kept when Ctrl-C stops the command."""
+"""Work with models that Ctrl-C stops, and whose answers so far are kept: the same command continues from them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def stoppable_answers(
-    args: argparse.Namespace, names: Sequence[str], settings: Mapping[str, Any], out: Output
-) -> Iterator[dict[str, Any]]:
-    """Yield what a function that asks several checkpoints takes as `progress`, `watch` and `caches`.
+def stop_on_request(kept: str) -> Iterator[Callable[[], None]]:
+    """Yield a function to call before each pass of a model: it ends the block once Ctrl-C or SIGTERM has come.
 
-    The answers of each checkpoint on `args.data` are kept in a file until the block succeeds. Raises SwirlError when
-    Ctrl-C or SIGTERM stops the work; the same command with the same settings then continues from the answers so far.
+    Raises SwirlError then, which says that what is `kept` ("answers") so far is not lost.
     """
-    from swirl.evaluation.answer_cache import open_answer_cache
     from swirl.evaluation.progress import EvaluationStopped
     from swirl.processes import stop_on_signals
 
@@ -35,6 +31,24 @@ def stoppable_answers(
         if stop_requested.is_set():
             raise EvaluationStopped
 
+    try:
+        with stop_on_signals(stop_requested.set):
+            yield watch
+    except EvaluationStopped as stopped:
+        raise SwirlError(f"Stopped. The {kept} so far are kept; run the same command to continue.") from stopped
+
+
+@contextmanager
+def stoppable_answers(
+    args: argparse.Namespace, names: Sequence[str], settings: Mapping[str, Any], out: Output
+) -> Iterator[dict[str, Any]]:
+    """Yield what a function that asks several checkpoints takes as `progress`, `watch` and `caches`.
+
+    The answers of each checkpoint on `args.data` are kept in a file until the block succeeds. Raises SwirlError when
+    Ctrl-C or SIGTERM stops the work; the same command with the same settings then continues from the answers so far.
+    """
+    from swirl.evaluation.answer_cache import open_answer_cache
+
     with ExitStack() as files:
         caches: dict[str, AnswerCache] = {}
         for place, name in enumerate(names):
@@ -43,11 +57,8 @@ def stoppable_answers(
             files.callback(caches[name].close)
         if kept := sum(cache.answers_loaded for cache in caches.values()):
             out.print_note(f"Continuing from {kept} saved answers.")
-        try:
-            with stop_on_signals(stop_requested.set):
-                yield {"progress": out.show_progress, "watch": watch, "caches": caches}
-        except EvaluationStopped as stopped:
-            raise SwirlError("Stopped. The answers so far are kept; run the same command to continue.") from stopped
+        with stop_on_request("answers") as watch:
+            yield {"progress": out.show_progress, "watch": watch, "caches": caches}
         for cache in caches.values():
             cache.remove()
 

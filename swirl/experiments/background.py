@@ -49,7 +49,7 @@ def start_in_background(
 
 def check_free(history: History, name: str) -> None:
     """Raises SwirlError if the experiment is being carried out, or was stopped and its runs are still saving."""
-    record = next((record for record in history.experiments() if record.name == name), None)
+    record = history.find_experiment(name)
     if record is not None and is_being_carried_out(record):
         raise SwirlError(f"The experiment {name} is being carried out already, by process {record.pid}.")
     if "stopping" in history.experiment_statuses(name).values():
@@ -62,9 +62,9 @@ def known_plan(home: Path, name: str) -> Plan:
     Raises UsageError, which lists the names, if there is none.
     """
     if name not in EXPERIMENTS:
-        stored = {record.name: record for record in History(home).experiments()}
-        if name in stored:
-            return Plan.from_dict(stored[name].plan)
+        stored = History(home).find_experiment(name)
+        if stored is not None:
+            return Plan.from_dict(stored.plan)
     return get_experiment(name)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swirl.errors import SwirlError
 from swirl.experiments.grid import Plan, Problem
 from swirl.experiments.preparation import problem_folder
 from swirl.experiments.settings_of_cells import problem_settings
@@ -46,16 +47,22 @@ def probe_figures(
     from swirl.models.thread_count import threads_for_inference
     from swirl.sources.collections.catalog import load_sequences
 
-    transitions = probed_transitions(load_sequences(home, data), limit)
+    transitions = probed_transitions(load_sequences(home, data), data, limit)
     world = load_world_model(home, model, "auto", "auto")
     with threads_for_inference(world):
         return figures_of_model(world, transitions, temperature, progress)
 
 
-def probed_transitions(sequences: Sequence[StateSequence], limit: int) -> list[Transition]:
-    """The first `limit` transitions of the selection part, or of all sequences if they have no such part."""
+def probed_transitions(sequences: Sequence[StateSequence], data: str, limit: int) -> list[Transition]:
+    """The first `limit` transitions of the selection part, or of all sequences if they have no such part.
+
+    Raises SwirlError, which names the collection `data`, if there are none.
+    """
     chosen = [sequence for sequence in sequences if split_of(sequence.id) == "selection"] or sequences
-    return [transition for sequence in chosen for transition in sequence.transitions()][:limit]
+    transitions = [transition for sequence in chosen for transition in sequence.transitions()][:limit]
+    if not transitions:
+        raise SwirlError(f"The collection {data} has no transitions to probe the model on.")
+    return transitions
 
 
 def figures_of_model(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swirl.experiments.evidence import collect_evidence, write_evidence
-from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan, Problem
+from swirl.experiments.grid import DEFAULT_SIZE, Plan, Problem
 from swirl.experiments.plot import draw_intervals
 from swirl.experiments.probing import stored_probes
 from swirl.experiments.results import (
@@ -37,12 +37,9 @@ SHOWN = {
 """The metrics of a table beside the headline, and the heads of their columns."""
 
 
-def write_report(home: Path, plan: Plan, folder: Path, rows: Sequence[Row] | None = None) -> Path:
-    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page. Raises OSError on failure.
-
-    `rows` are those of the plan, if the caller has collected them.
-    """
-    rows = collect_rows(home, plan) if rows is None else rows
+def write_report(home: Path, plan: Plan, folder: Path) -> Path:
+    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page. Raises OSError on failure."""
+    rows = collect_rows(home, plan)
     folder.mkdir(parents=True, exist_ok=True)
     plot = folder / f"{plan.name}.svg"
     plot.write_text(draw_intervals(plan, rows), encoding="utf-8")
@@ -144,14 +141,3 @@ def format_value(found: SeedEstimate | None) -> str:
     if found is None:
         return "–"
     return f"{found.estimate.value:.1f}" if abs(found.estimate.value) >= 10 else f"{found.estimate.value:.3f}"
-
-
-def best_method(plan: Plan, rows: Sequence[Row], problem: str) -> str | None:
-    """The method without true labels whose mean of HEADLINE is highest on a problem; None without finished runs."""
-    values = {}
-    for row in rows:
-        if row.problem == problem and row.method not in (WARM_UP, "supervised"):
-            found = estimate_row(row, plan.method(row.method))
-            if found is not None:
-                values[row.method] = found.estimate.value
-    return max(values, key=lambda name: values[name]) if values else None

@@ -17,8 +17,9 @@ import numpy as np
 
 from swirl.evaluation.bootstrap import LEVEL, RESAMPLES, Estimate
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan
-from swirl.history import Checkpoint, History, Run
+from swirl.history import History, Run
 from swirl.methods import Method
+from swirl.runs.final_evaluation import best_and_last
 
 HEADLINE = "forward/exact_match"
 COST_METRIC = "step_time"
@@ -90,9 +91,7 @@ def arrange_rows(plan: Plan, found: Mapping[str, SeedResult]) -> list[Row]:
 
 def finished_runs(history: History, plan: Plan) -> dict[str, Run]:
     """The finished run of each cell that has one."""
-    ids = history.experiment_runs(plan.name)
-    found = {run.id: run for run in history.runs(ids=list(ids.values()))}
-    return {key: found[i] for key, i in ids.items() if i in found and found[i].status == "finished"}
+    return {key: run for key, run in history.runs_by_cell(plan.name).items() if run.status == "finished"}
 
 
 def seed_result(history: History, cell: Cell, run: Run) -> SeedResult | None:
@@ -100,22 +99,12 @@ def seed_result(history: History, cell: Cell, run: Run) -> SeedResult | None:
     checkpoints = history.checkpoints(run.id)
     if not checkpoints:
         return None
-    best = next((c for c in checkpoints if c.best), checkpoints[-1])
     data = str(run.settings["data"])
-    chosen, last = (values_of(history, checkpoint, data) for checkpoint in (best, checkpoints[-1]))
+    chosen, last = (history.newest_cases(checkpoint.name, data) for checkpoint in best_and_last(checkpoints))
     if chosen is None or last is None:
         return None
     seconds = sum(metric.value for metric in history.metrics(run.id, [COST_METRIC]))
     return SeedResult(cell.seed, run.id, chosen, last, seconds)
-
-
-def values_of(history: History, checkpoint: Checkpoint, data: str) -> dict[str, Any] | None:
-    """The values per transition of a checkpoint's newest evaluation on the collection that has them."""
-    for evaluation in history.evaluations(checkpoint.name, data):
-        cases = history.evaluation_cases(evaluation.id)
-        if cases is not None:
-            return cases
-    return None
 
 
 def metric_of(method: Method, metric: str) -> str:
@@ -209,9 +198,3 @@ def draw_weights(sequences: int, seeds: int, seed: int) -> tuple[np.ndarray, np.
 def start_row(rows: Sequence[Row], problem: str) -> Row | None:
     """The row of the warm-up alone on a problem, the start of all other methods."""
     return next((r for r in rows if (r.problem, r.size, r.method) == (problem, DEFAULT_SIZE, WARM_UP)), None)
-
-
-def metrics_of(rows: Sequence[Row]) -> list[str]:
-    """The metrics that the runs have, without those of best of N."""
-    names: Mapping[str, Any] = rows[0].results[0].chosen["values"] if rows else {}
-    return [name for name in names if "_best_of_" not in name]

@@ -31,8 +31,6 @@ MOST_FAILURES_IN_A_ROW = 3
 STOPPING = "stopping after the current step of its runs"
 """What an experiment does between the request to stop and its end."""
 
-Report = Callable[[float, str], None]
-
 
 class ExperimentStopped(Exception):
     """The user has asked the experiment to stop."""
@@ -44,7 +42,7 @@ class Runner:
 
     home: Path
     plan: Plan
-    report: Report
+    report: ProgressCallback
     should_stop: Callable[[], bool]
     only: tuple[str, ...] = ()
     """The names of the problems to carry out; empty for all."""
@@ -52,6 +50,8 @@ class Runner:
     """The names of the methods to carry out, beside the warm-up runs that they start from; empty for all."""
     prepared: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    said: str = ""
+    """What the history says that the experiment does."""
 
     def __post_init__(self) -> None:
         self.history = History(self.home)
@@ -95,8 +95,7 @@ class Runner:
     def claim(self) -> None:
         """Make this process the one that carries the experiment out."""
         with scheduler.locked_history(self.home) as history:
-            known = {record.name: record for record in history.experiments()}
-            record = known.get(self.plan.name)
+            record = history.find_experiment(self.plan.name)
             pid, started = processes.current_process()
             if record is not None and record.pid != pid and is_being_carried_out(record):
                 raise SwirlError(
@@ -108,11 +107,7 @@ class Runner:
 
     def release(self) -> None:
         """Record that no process carries the experiment out any more."""
-        from swirl.history.store import utc_timestamp
-
-        self.history.update_experiment(
-            self.plan.name, pid=None, pid_started=None, activity=None, finished=utc_timestamp()
-        )
+        self.history.end_experiment(self.plan.name)
 
     def prepare(self) -> None:
         """Make what the problems need."""
@@ -138,24 +133,31 @@ class Runner:
 
     def say(self, fraction: float, message: str) -> None:
         """Report progress to the caller and to everyone who reads the history."""
-        self.history.update_experiment(self.plan.name, activity=message)
+        if message != self.said:
+            self.said = message
+            self.history.update_experiment(self.plan.name, activity=message)
         self.report(fraction, message)
 
     # --- the grid ---------------------------------------------------------------------------------------------
 
     def runs(self) -> dict[str, Run]:
         """The run of each cell of the plan that has one."""
-        ids = self.history.experiment_runs(self.plan.name)
-        wanted = {cell.key: ids[cell.key] for cell in self.cells if cell.key in ids}
-        found = {run.id: run for run in self.history.runs(ids=list(wanted.values()))}
-        return {key: found[run_id] for key, run_id in wanted.items() if run_id in found}
+        found = self.history.runs_by_cell(self.plan.name)
+        return {cell.key: found[cell.key] for cell in self.cells if cell.key in found}
 
     def resume_stopped_runs(self) -> None:
-        """Resume runs that were stopped or interrupted, and give failed ones another try."""
+        """Resume runs that were stopped or interrupted, and give failed ones another try.
+
+        A run without its folder cannot go on: its cell gets a new one.
+        """
         jobs.reconcile(self.home)
-        for run in self.runs().values():
-            if run.status in jobs.RESUMABLE:
+        for key, run in self.runs().items():
+            if run.status not in jobs.RESUMABLE:
+                continue
+            if scheduler.run_folder(self.home, run.id).is_dir():
                 jobs.resume(self.home, run.id)
+            else:
+                self.history.clear_experiment_run(self.plan.name, key)
 
     def advance(self) -> bool:
         """Start runs as far as there is room for them. Returns whether all cells have ended."""
@@ -197,8 +199,9 @@ class Runner:
         preset = self.plan.problem(cell.problem).preset
         title = self.plan.method(cell.method).title
         parts = [cell.problem, title, *([str(cell.size)] if cell.size != DEFAULT_SIZE else []), f"seed {cell.seed}"]
-        run_id = jobs.start(self.home, preset=preset, settings=settings, name=" · ".join(parts))
-        self.history.set_experiment_run(self.plan.name, cell.key, run_id)
+        # With its cell, so that a kill in between cannot leave a run that belongs to none.
+        place = (self.plan.name, cell.key)
+        jobs.start(self.home, preset=preset, settings=settings, name=" · ".join(parts), cell=place)
 
     def note_failures(self, runs: dict[str, Run]) -> None:
         """Remember the errors of failed runs, for the report at the end."""

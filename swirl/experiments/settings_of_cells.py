@@ -72,11 +72,3 @@ def with_steps(settings: Settings, size: int, times: float) -> Settings:
             steps = math.ceil(size / phase.batch_size)
         changes[f"{direction}.steps_per_phase"] = round(steps * times)
     return settings.replace(changes)
-
-
-def transitions_seen(settings: Settings, problem: Problem) -> int:
-    """How many transitions, with repetitions, the phases of a run see."""
-    directions = ("forward",) if settings.method in ("sft", "sft-merged", "bootstrap") else ("forward", "inverse")
-    return settings.iterations * sum(
-        settings.for_phase(d).steps_per_phase * settings.for_phase(d).batch_size for d in directions
-    )

@@ -1,4 +1,4 @@
-"""Comparisons of checkpoints: blind votes, health checks of their actions, and evaluation results per transition."""
+"""Comparisons of checkpoints: blind votes, and health checks of their actions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class StoredHealthCheck:
 
 
 class Comparisons(Store):
-    """The tables `preferences`, `looks` and `evaluation_cases`."""
+    """The tables `preferences` and `looks`."""
 
     def add_preference(
         self, *, data: str, sequence: str, step: int, left: str, right: str, choice: PreferenceChoice
@@ -102,17 +102,3 @@ class Comparisons(Store):
         sql = "SELECT checkpoint, data, max(created) FROM looks GROUP BY checkpoint"
         with self._reading() as db:
             return [tuple(row) for row in db.execute(sql)]
-
-    def save_evaluation_cases(self, evaluation: int, cases: Mapping[str, Any]) -> None:
-        """Store an evaluation's results per transition (any JSON). They are deleted with the evaluation."""
-        with self._writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO evaluation_cases (evaluation, cases) VALUES (?, ?)",
-                [evaluation, json.dumps(dict(cases))],
-            )
-
-    def evaluation_cases(self, evaluation: int) -> dict[str, Any] | None:
-        """An evaluation's results per transition, or None if they were not stored."""
-        with self._reading() as db:
-            row = db.execute("SELECT cases FROM evaluation_cases WHERE evaluation = ?", [evaluation]).fetchone()
-        return json.loads(row[0]) if row else None

@@ -1,4 +1,4 @@
-"""Evaluations: the results of a checkpoint on a collection."""
+"""Evaluations: the results of a checkpoint on a collection, as a whole and per transition."""
 
 from __future__ import annotations
 
@@ -14,18 +14,41 @@ EVALUATION_COLUMNS = "id, checkpoint, data, metrics, created"
 
 
 class Evaluations(Store):
-    """The table `evaluations`."""
+    """The tables `evaluations` and `evaluation_cases`."""
 
-    def add_evaluation(self, *, checkpoint: str, data: str, metrics: Mapping[str, Any]) -> int:
+    def add_evaluation(
+        self, *, checkpoint: str, data: str, metrics: Mapping[str, Any], cases: Mapping[str, Any] | None = None
+    ) -> int:
         """Store an evaluation and return its id; `metrics`, any JSON, maps metrics to values and intervals.
 
-        The evaluation of a run's checkpoint (RUN@…) is deleted with the run.
+        `cases` are its results per transition (any JSON). The evaluation of a run's checkpoint (RUN@…) is deleted with
+        the run, and its cases with it.
         """
         with self._writing() as db:
-            return db.execute(
+            evaluation = db.execute(
                 "INSERT INTO evaluations (run, checkpoint, data, metrics, created) VALUES (?, ?, ?, ?, ?)",
                 [owning_run_id(db, checkpoint), checkpoint, data, json.dumps(dict(metrics)), utc_timestamp()],
             ).lastrowid
+            if cases is not None:
+                sql = "INSERT INTO evaluation_cases (evaluation, cases) VALUES (?, ?)"
+                db.execute(sql, [evaluation, json.dumps(dict(cases))])
+        return evaluation
+
+    def evaluation_cases(self, evaluation: int) -> dict[str, Any] | None:
+        """An evaluation's results per transition, or None if they were not stored."""
+        with self._reading() as db:
+            row = db.execute("SELECT cases FROM evaluation_cases WHERE evaluation = ?", [evaluation]).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def newest_cases(self, checkpoint: str, data: str) -> dict[str, Any] | None:
+        """The results per transition of a checkpoint's newest evaluation on a collection that has them, or None."""
+        sql = (
+            "SELECT cases FROM evaluation_cases JOIN evaluations ON id = evaluation WHERE checkpoint = ? AND data = ? "
+            "ORDER BY id DESC LIMIT 1"
+        )
+        with self._reading() as db:
+            row = db.execute(sql, [checkpoint, data]).fetchone()
+        return json.loads(row[0]) if row else None
 
     def evaluations(self, checkpoint: str | None = None, data: str | None = None) -> list[Evaluation]:
         """All evaluations, or those of one checkpoint or collection, newest first."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.history.store import Store, utc_timestamp
+from swirl.history.records import Run
+from swirl.history.runs import Runs
+from swirl.history.store import utc_timestamp
 
 EXPERIMENT_COLUMNS = 'name, "plan", pid, pid_started, activity, error, created, finished'
 CHANGEABLE = frozenset({"pid", "pid_started", "activity", "error", "finished"})
@@ -32,7 +34,7 @@ class ExperimentRecord:
     finished: str | None
 
 
-class Experiments(Store):
+class Experiments(Runs):
     """The tables `experiments` and `experiment_runs`."""
 
     def save_experiment(self, name: str, plan: Mapping[str, Any]) -> None:
@@ -52,12 +54,15 @@ class Experiments(Store):
 
     def experiment(self, name: str) -> ExperimentRecord:
         """The experiment with that name. Raises SwirlError, which lists the names, if there is none."""
-        found = {record.name: record for record in self.experiments()}
-        if name not in found:
-            raise SwirlError(
-                f"There is no experiment {name!r} in {self.home}; there are: {', '.join(found) or 'none'}."
-            )
-        return found[name]
+        record = self.find_experiment(name)
+        if record is None:
+            known = ", ".join(record.name for record in self.experiments()) or "none"
+            raise SwirlError(f"There is no experiment {name!r} in {self.home}; there are: {known}.")
+        return record
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        """The experiment with that name, or None if there is none."""
+        return next((record for record in self.experiments() if record.name == name), None)
 
     def update_experiment(self, name: str, **columns: Any) -> None:
         """Change columns of an experiment, as named in ExperimentRecord. Raises ValueError for an unknown column."""
@@ -67,27 +72,29 @@ class Experiments(Store):
         with self._writing() as db:
             db.execute(f"UPDATE experiments SET {assignments} WHERE name = :name", {**columns, "name": name})
 
-    def delete_experiment(self, name: str) -> None:
-        """Delete an experiment's plan and grid; its runs stay in the history."""
-        with self._writing() as db:
-            db.execute("DELETE FROM experiments WHERE name = ?", [name])
+    def end_experiment(self, name: str) -> None:
+        """Record that no process carries the experiment out any more."""
+        self.update_experiment(name, pid=None, pid_started=None, activity=None, finished=utc_timestamp())
 
-    def set_experiment_run(self, experiment: str, cell: str, run: str) -> None:
-        """Record which run belongs to a cell of the grid; it takes the place of an earlier one."""
+    def clear_experiment_run(self, experiment: str, cell: str) -> None:
+        """Make a cell of the grid one without a run; the run itself stays."""
         with self._writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO experiment_runs (experiment, cell, run) VALUES (?, ?, ?)",
-                [experiment, cell, run],
-            )
+            db.execute("DELETE FROM experiment_runs WHERE experiment = ? AND cell = ?", [experiment, cell])
 
     def experiment_runs(self, experiment: str) -> dict[str, str]:
-        """The run of each cell that has one."""
+        """The id of the run of each cell that has one."""
         sql = (
             "SELECT cell, run FROM experiment_runs WHERE experiment = ? AND run NOT IN (SELECT run FROM hidden) "
             "ORDER BY cell"
         )
         with self._reading() as db:
             return dict(db.execute(sql, [experiment]).fetchall())
+
+    def runs_by_cell(self, experiment: str) -> dict[str, Run]:
+        """The run of each cell that has one, as it is now."""
+        ids = self.experiment_runs(experiment)
+        found = {run.id: run for run in self.runs(ids=list(ids.values()))}
+        return {cell: found[run_id] for cell, run_id in ids.items() if run_id in found}
 
     def experiment_statuses(self, experiment: str) -> dict[str, str]:
         """The status of the run of each cell that has one; cheaper than the runs themselves."""

@@ -26,6 +26,7 @@ SELECT_RUNS_SQL = (
     f"FROM (SELECT * FROM runs WHERE {VISIBLE}) AS runs LEFT JOIN notes ON notes.run = runs.id"
 )
 JSON_COLUMNS = frozenset({"settings", "advised_changes"})
+INSERT_CELL_SQL = "INSERT OR REPLACE INTO experiment_runs (experiment, cell, run) VALUES (?, ?, ?)"
 CHANGEABLE = frozenset(RUN_COLUMNS) - {"id", "created"}
 ROWS_PER_TRANSACTION = 20_000
 
@@ -34,11 +35,18 @@ class Runs(Store):
     """The tables `runs`, `requests` and `notes`."""
 
     def create_run(
-        self, *, preset: str | None, settings: dict[str, Any], name: str | None = None, parent: str | None = None
+        self,
+        *,
+        preset: str | None,
+        settings: dict[str, Any],
+        name: str | None = None,
+        parent: str | None = None,
+        cell: tuple[str, str] | None = None,
     ) -> str:
         """Register a queued run and return its id, such as `household-07`: the data's name and a number never reused.
 
-        The id is valid in file names and URLs. Raises SwirlError if `parent` is given and unknown.
+        The id is valid in file names and URLs. `cell` is the experiment and the cell of its grid that the run is for,
+        recorded with it. Raises SwirlError if `parent` is given and unknown.
         """
         stem = slug(str(settings.get("data") or ""))
         with self._writing() as db:
@@ -56,6 +64,8 @@ class Runs(Store):
                     "created": utc_timestamp(),
                 }
             )
+            if cell is not None:
+                db.execute(INSERT_CELL_SQL, [*cell, run_id])
         return run_id
 
     def run(self, run_id: str) -> Run:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from swirl.history import Checkpoint, History
 from swirl.settings import Settings
@@ -24,68 +28,56 @@ MEASURES = ("exact_match", "token_accuracy", "rouge_l", "psnr")
 DRAW_SEED = 0
 """The seed with which the transitions are drawn: the same in every run, so that runs can be compared in pairs."""
 
+SECONDS_BETWEEN_LOOKS = 0.5
+"""Between two looks for a request to stop, at which the share done is recorded, too."""
+
 log = logging.getLogger("swirl")
 
 
 def evaluate_at_end(home: Path, run_id: str, settings: Settings) -> bool:
     """Evaluate the checkpoints of a run that have no evaluation yet. Returns False if the run was asked to stop."""
+    from swirl.evaluation.progress import EvaluationStopped
+    from swirl.evaluation.report import draw_part
+
     history = History(home)
-    pending = [c for c in checkpoints_to_evaluate(history, run_id) if not is_evaluated(history, c, settings.data)]
+    chosen = {c.index: c for c in best_and_last(history.checkpoints(run_id))}
+    pending = [c for c in chosen.values() if history.newest_cases(c.name, settings.data) is None]
     if not pending:
         return True
-    transitions, true_actions = test_transitions(home, settings)
-    if not transitions:
+    transitions, true_actions, part = draw_part(home, settings.data, "test", settings.test_at_end, DRAW_SEED)
+    if part != "test":
         log.warning("The collection %s has no test part, so nothing is evaluated at the end.", settings.data)
         return True
-    from swirl.evaluation.progress import EvaluationStopped
-
     try:
-        for checkpoint in pending:
-            evaluate_checkpoint(history, checkpoint, settings, transitions, true_actions)
+        with equivalence_in_simulator(home, settings.data) as are_equivalent:
+            for checkpoint in pending:
+                evaluate_checkpoint(history, checkpoint, settings, transitions, true_actions, are_equivalent)
     except EvaluationStopped:
         return False
     return True
 
 
-def checkpoints_to_evaluate(history: History, run_id: str) -> list[Checkpoint]:
-    """The best checkpoint by the selection part, and the last one if it is another."""
-    checkpoints = history.checkpoints(run_id)
-    best = next((c for c in checkpoints if c.best), checkpoints[-1])
-    return [best] if best.index == checkpoints[-1].index else [best, checkpoints[-1]]
+def best_and_last(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, Checkpoint]:
+    """The best of a run's checkpoints by the selection part, and the last one, which may be the same."""
+    return next((c for c in checkpoints if c.best), checkpoints[-1]), checkpoints[-1]
 
 
-def is_evaluated(history: History, checkpoint: Checkpoint, data: str) -> bool:
-    """Whether the history has an evaluation of the checkpoint on the collection, with its values per transition."""
-    found = history.evaluations(checkpoint.name, data)
-    return any(history.evaluation_cases(evaluation.id) is not None for evaluation in found)
+@contextmanager
+def equivalence_in_simulator(home: Path, data: str) -> Iterator[Callable[[State, str, str], bool] | None]:
+    """Yield whether two actions do the same in a state, by the simulator that recorded the collection.
 
-
-def test_transitions(home: Path, settings: Settings) -> tuple[list[Transition], Sequence[str] | None]:
-    """The transitions to evaluate, of whole sequences of the test part, and their true actions if known."""
-    from swirl.evaluation.report import align_true_actions, draw_transitions
-    from swirl.evaluation.true_actions import load_true_actions
-    from swirl.sources.collections.catalog import load_sequences
-    from swirl.sources.collections.split import split_of
-
-    sequences = [s for s in load_sequences(home, settings.data) if split_of(s.id) == "test"]
-    transitions = draw_transitions(sequences, settings.test_at_end, DRAW_SEED)
-    return transitions, align_true_actions(transitions, load_true_actions(home, settings.data))
-
-
-def equivalence_in_simulator(home: Path, data: str) -> Callable[[State, str, str], bool] | None:
-    """Whether two actions do the same in a state, by the simulator that recorded the collection; None without one."""
-    from functools import partial
-
+    None if the collection was not recorded from a world that can tell.
+    """
     from swirl.sources.collections.catalog import get_collection
-    from swirl.worlds import launchers
     from swirl.worlds.regimes import are_equivalent
-    from swirl.worlds.registry import WORLDS
+    from swirl.worlds.registry import WORLDS, open_world
 
     world = get_collection(home, data).world
     if world not in WORLDS or not WORLDS[world].has_regimes:
-        return None
-    with launchers.WORLD_OPENERS[world]() as simulator:
-        return partial(are_equivalent, simulator)
+        yield None
+        return
+    with open_world(world) as simulator:
+        yield partial(are_equivalent, simulator)
 
 
 def evaluate_checkpoint(
@@ -94,6 +86,7 @@ def evaluate_checkpoint(
     settings: Settings,
     transitions: Sequence[Transition],
     true_actions: Sequence[str] | None,
+    are_equivalent: Callable[[State, str, str], bool] | None,
 ) -> None:
     """Evaluate one checkpoint and keep its figures. Raises EvaluationStopped on request."""
     from swirl.evaluation.bootstrap import bootstrap_mean
@@ -101,14 +94,22 @@ def evaluate_checkpoint(
     from swirl.evaluation.report import cases_to_json, held_out_values
     from swirl.models import load_world_model
 
+    looked_at, share = -math.inf, 0.0
+
     def report(fraction: float, message: str) -> None:
-        history.update_run(checkpoint.run, activity=f"evaluating {checkpoint.name} on the test part, {fraction:.0%}")
+        nonlocal share
+        share = fraction
 
     def watch() -> None:
+        nonlocal looked_at
+        if time.monotonic() - looked_at < SECONDS_BETWEEN_LOOKS:
+            return
+        looked_at = time.monotonic()
+        history.update_run(checkpoint.run, activity=f"evaluating {checkpoint.name} on the test part, {share:.0%}")
         if "stop" in history.pending_requests(checkpoint.run):
             raise EvaluationStopped
 
-    report(0.0, "")
+    watch()
     model = load_world_model(history.home, str(history.home / checkpoint.path), settings.device, settings.precision)
     values = held_out_values(
         model,
@@ -118,18 +119,15 @@ def evaluate_checkpoint(
         measures=MEASURES,
         best_of=settings.best_of,
         fact_by_fact=True,
-        are_equivalent=equivalence_in_simulator(history.home, settings.data),
+        are_equivalent=are_equivalent,
         seed=settings.seed,
         watch=watch,
     )
     groups = [t.sequence_id for t in transitions]
-    metrics: dict[str, Any] = {}
-    for name, column in values.items():
-        estimate = bootstrap_mean(column, groups)
-        if estimate is not None:
-            metrics[name] = dataclasses.asdict(estimate)
-    evaluation = history.add_evaluation(checkpoint=checkpoint.name, data=settings.data, metrics=metrics)
-    history.save_evaluation_cases(evaluation, cases_to_json(transitions, values))
+    estimates = {name: bootstrap_mean(column, groups) for name, column in values.items()}
+    metrics = {name: dataclasses.asdict(estimate) for name, estimate in estimates.items() if estimate is not None}
+    cases = cases_to_json(transitions, values)
+    history.add_evaluation(checkpoint=checkpoint.name, data=settings.data, metrics=metrics, cases=cases)
     log.info(
         "%s on %d transitions of the test part: %s",
         checkpoint.name,

@@ -50,11 +50,20 @@ log = logging.getLogger("swirl")
 
 
 def start(
-    home: Path, *, preset: str | None, settings: Settings, name: str | None = None, parent: str | None = None
+    home: Path,
+    *,
+    preset: str | None,
+    settings: Settings,
+    name: str | None = None,
+    parent: str | None = None,
+    cell: tuple[str, str] | None = None,
 ) -> str:
-    """Create a run and train it in a detached process, now or when a device becomes free. Returns its id."""
+    """Create a run and train it in a detached process, now or when a device becomes free. Returns its id.
+
+    `cell` is the experiment and the cell of its grid that the run is for.
+    """
     with scheduler.locked_history(home) as history:
-        run_id = _create(history, home, preset, settings, name, parent)
+        run_id = _create(history, home, preset, settings, name, parent, cell)
         scheduler.launch_next(history, home)
     return run_id
 
@@ -222,7 +231,13 @@ def _wait_for_turn(home: Path, run_id: str) -> bool:
 
 
 def _create(
-    history: History, home: Path, preset: str | None, settings: Settings, name: str | None, parent: str | None
+    history: History,
+    home: Path,
+    preset: str | None,
+    settings: Settings,
+    name: str | None,
+    parent: str | None,
+    cell: tuple[str, str] | None = None,
 ) -> str:
     """Create the run's row and its folder with settings.json, both or neither. Returns the run's id.
 
@@ -231,7 +246,7 @@ def _create(
     trackers.require_tracker_package(settings.report_to)
     require_for_method(home, settings)
     values = settings.to_dict()
-    run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent)
+    run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent, cell=cell)
     history.move_to_queue_end(run_id)
     folder = run_folder(home, run_id)
     try:

@@ -26,7 +26,7 @@ class PlannedPhase:
 
 
 def plan_phases(settings: Settings, warm_up_steps: int) -> list[PlannedPhase]:
-    """All phases of a run. The baselines that train on pseudo-labels have no inverse phases: their IDM stays."""
+    """All phases of a run; a method without inverse phases leaves the IDM as it is."""
     phases = [PlannedPhase(0, 0, "warm-up", warm_up_steps)]
     directions: tuple[Direction, ...] = ("forward",)
     if settings.training_method.has_inverse_phases:

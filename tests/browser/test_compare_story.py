@@ -38,11 +38,11 @@ def two_checkpoints(studio: StudioServer) -> tuple[str, str]:
     run = history.create_run(preset=None, settings=settings)
     for index, (phase, path) in enumerate((("warm-up", damaged), ("forward", assets() / "tiny-blocks"))):
         history.add_checkpoint(run, index=index, iteration=index, phase=phase, path=str(path), scores={})
-        cases = {"forward/exact_match": [float(index or n % 2) for n in range(40)]}
+        values = {"forward/exact_match": [float(index or n % 2) for n in range(40)]}
+        cases = {"places": [[f"s{n}", 0] for n in range(40)], "values": values}
         metrics = {"forward/exact_match": {"value": 0.5 + 0.5 * index, "low": 0.4, "high": 1.0}}
         name = history.checkpoints(run)[index].name
-        evaluation = history.add_evaluation(checkpoint=name, data="blocks", metrics=metrics)
-        history.save_evaluation_cases(evaluation, {"places": [[f"s{n}", 0] for n in range(40)], "values": cases})
+        history.add_evaluation(checkpoint=name, data="blocks", metrics=metrics, cases=cases)
     first, second = history.checkpoints(run)
     return first.name, second.name
 

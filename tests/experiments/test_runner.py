@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from swirl import devices
 from swirl.cli import main
 from swirl.errors import SwirlError
+from swirl.experiments import runner as runner_module
 from swirl.experiments.grid import Plan, Problem
 from swirl.experiments.plan_file import read_plan
 from swirl.experiments.results import collect_rows, estimate_row
@@ -117,6 +119,33 @@ def test_as_many_runs_as_cores_train_at_once_and_one_waits(tmp_path: Path) -> No
     assert not runner.advance()
     statuses = sorted(run.status for run in runner.runs().values())
     assert statuses == ["finished", "queued", "running", "running"]
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_run_is_recorded_together_with_its_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    runner = runner_of(tmp_path, small_plan())
+    monkeypatch.setattr(runner_module.scheduler, "launch_next", killed)
+    with pytest.raises(KeyboardInterrupt):
+        runner.start_cell(runner.cells[0], runner.prepared["own"])
+    assert [run.id for run in runner.history.runs()] == list(runner.history.experiment_runs("p").values())
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_cell_whose_run_has_lost_its_folder_gets_a_new_one(tmp_path: Path) -> None:
+    runner = runner_of(tmp_path, small_plan())
+    runner.advance()
+    (key, lost), *_ = runner.runs().items()
+    runner.history.update_run(lost.id, status="failed", pid=None, pid_started=None)
+    shutil.rmtree(tmp_path / "runs" / lost.id)
+    runner.resume_stopped_runs()
+    assert key not in runner.runs() and runner.history.find_run(lost.id) is not None
+    for run in runner.runs().values():
+        runner.history.update_run(run.id, status="finished", pid=None, pid_started=None)
+    runner.advance()
+    assert runner.runs()[key].id != lost.id
 
 
 @pytest.mark.usefixtures("no_training")

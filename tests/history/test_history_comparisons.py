@@ -40,8 +40,7 @@ def test_everything_is_deleted_with_its_run(tmp_path: Path) -> None:
     history.save_health_check(checkpoint="tiny", data="walks", found={"a": 3})
     assert [look.found for look in history.health_checks(checkpoint=f"{run}@1")] == [{"a": 2}]
     assert {row[:2] for row in history.newest_health_checks()} == {(f"{run}@1", "walks"), ("tiny", "walks")}
-    evaluation = history.add_evaluation(checkpoint=f"{run}@1", data="walks", metrics={})
-    history.save_evaluation_cases(evaluation, {"places": [["w0", 0]]})
+    evaluation = history.add_evaluation(checkpoint=f"{run}@1", data="walks", metrics={}, cases={"places": [["w0", 0]]})
     assert (
         history.evaluation_cases(evaluation) == {"places": [["w0", 0]]}
         and history.evaluation_cases(evaluation + 1) is None

@@ -128,9 +128,8 @@ def test_metrics_come_from_the_same_source(tmp_path: Path) -> None:
     places = [[f"s{i}", 0] for i in range(20)]
     for share, name in enumerate(names):
         metrics = {"forward/exact_match": {"value": float(share), "low": 0.3, "high": 0.5}}
-        evaluation = history.add_evaluation(checkpoint=name, data="household", metrics=metrics)
-        values = {"forward/exact_match": [float(share)] * 20}
-        history.save_evaluation_cases(evaluation, {"places": places, "values": values})
+        cases = {"places": places, "values": {"forward/exact_match": [float(share)] * 20}}
+        history.add_evaluation(checkpoint=name, data="household", metrics=metrics, cases=cases)
     known = known_figures(tmp_path, names, "household")
     assert known.source.startswith("test part")
     assert known.differences == [{"forward/exact_match": MetricValue(1.0, 1.0, 1.0)}]

@@ -153,9 +153,9 @@ def test_a_new_evaluation_of_a_known_run_counts(tmp_path: Path) -> None:
     for seed in plan.seeds:
         run = history.experiment_runs(plan.name)[f"clean/0/sft/{seed}"]
         places = [[f"sequence {i // 4}", i % 4] for i in range(80)]
-        evaluation = history.add_evaluation(checkpoint=history.checkpoints(run)[0].name, data="household", metrics={})
-        values = {"forward/exact_match": [1.0] * 80}
-        history.save_evaluation_cases(evaluation, {"places": places, "values": values})
+        cases = {"places": places, "values": {"forward/exact_match": [1.0] * 80}}
+        name = history.checkpoints(run)[0].name
+        history.add_evaluation(checkpoint=name, data="household", metrics={}, cases=cases)
     assert plain(read(page, name=plan.name)["row-0-sft"]).startswith("SFT, continued 1.00 [")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_runs import TWO_STEPS
 from transformers import PrinterCallback
 from trl import GRPOTrainer
 from trl.trainer.utils import use_adapter
@@ -19,25 +20,13 @@ from swirl.training.grpo_phase import SharedPromptTrainer, build_grpo_trainer
 from swirl.training.supervised import negative_log_likelihood
 from swirl.worlds.household import Household
 
-SETTINGS = {
-    "steps_per_phase": 2,
-    "batch_size": 3,
-    "group_size": 4,
-    "max_action_tokens": 6,
-    "max_state_tokens": 12,
-    "beta": 0.3,
-    "temperature": 0.8,
-    "learning_rate": 1e-2,
-    "precision": "float32",
-}
-
 
 def trainer_after_a_step(tiny_base: Path, folder: Path, direction: str, **changes: Any) -> SharedPromptTrainer:
     """A trainer whose trainee has moved away from the reference."""
     states = Household().episode(5, 24).states
     transitions = [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
     world = load_world_model(folder, str(tiny_base), "cpu", "float32")
-    settings = Settings().replace(SETTINGS | changes)
+    settings = Settings().replace(TWO_STEPS | changes)
     trainer = build_grpo_trainer(world, direction, transitions, settings, folder / "phase", 1)
     trainer.remove_callback(PrinterCallback)
     trainer.train()

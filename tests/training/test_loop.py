@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_runs import SMALL_RUN
 from transformers import TrainerState
 
 from swirl.history import History
@@ -26,19 +27,7 @@ from swirl.training.schedule import PlannedPhase
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SMALL = {
-    "iterations": 1,
-    "steps_per_phase": 4,
-    "batch_size": 4,
-    "group_size": 2,
-    "learning_rate": 0.01,
-    "max_action_tokens": 4,
-    "max_state_tokens": 48,
-    "held_out": 4,
-    "save_every": 2,
-    "probe_every": 2,
-    "probe_size": 4,
-}
+SMALL = {**SMALL_RUN, "probe_every": 2, "probe_size": 4}
 
 
 def settings_of(model: Path, **changes: Any) -> Settings:

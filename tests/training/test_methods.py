@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_runs import SMALL_RUN
 
 from studio.view_models.start_form import check_references
 from swirl.cli import main
@@ -33,19 +34,7 @@ from swirl.training.warm_up import build_supervised_phase_trainer
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
-SMALL = {
-    "iterations": 1,
-    "steps_per_phase": 4,
-    "batch_size": 4,
-    "group_size": 2,
-    "learning_rate": 0.01,
-    "max_action_tokens": 4,
-    "max_state_tokens": 48,
-    "held_out": 4,
-    "save_every": 2,
-    "warm_up_epochs": 0,
-    "precision": "float32",
-}
+SMALL = {**SMALL_RUN, "warm_up_epochs": 0, "precision": "float32"}
 
 
 def labelled(world: type, steps: int = 24) -> list[LabelledTransition]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from figures import Figures
+from small_runs import TWO_STEPS
 from transformers import PrinterCallback
 
 from swirl.models import load_world_model
@@ -19,18 +20,7 @@ from swirl.training.schedule import PlannedPhase
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
-SETTINGS = {
-    "steps_per_phase": 2,
-    "batch_size": 3,
-    "group_size": 4,
-    "max_action_tokens": 6,
-    "max_state_tokens": 12,
-    "beta": 0.3,
-    "temperature": 0.8,
-    "learning_rate": 1e-2,
-    "precision": "float32",
-    "prior_reference": True,
-}
+SETTINGS = {**TWO_STEPS, "prior_reference": True}
 BASES = {"tags": "tiny_base", "chat": "tiny_qwen", "pictures": "tiny_pictures"}
 
 
