@@ -12,6 +12,7 @@ from studio.view_models.experiment_metrics import (
     is_off_zero,
 )
 from studio.view_models.training_verdicts import Verdict
+from swirl.experiments.advice import join_titles
 from swirl.experiments.grid import WARM_UP
 from swirl.experiments.report import IMITATION
 
@@ -43,7 +44,10 @@ def describe_panel(panel: Panel, metric: ExperimentMetric) -> Verdict | None:
     equals = [row for row in panel.rows if row is not best and competes(row) and is_level(row)]
     clearly = "is best" if not equals else "is ahead"
     so_far = "" if panel.is_complete else "so far "
-    claim = f"{panel.key.title}: {so_far}{best.method.title} {clearly}, {format_interval(best.figures.value, metric)}"
+    value = format_interval(best.figures.value, metric)
+    claim = f"{panel.key.title}: {so_far}{best.method.title} {clearly}, {value}"
+    if best.figures.over_start is not None and best.figures.over_start.low <= 0:
+        claim = f"{panel.key.title}: {so_far}no method is clearly above the warm-up; {best.method.title} has {value}"
     parts = [gain(best, metric), over_imitation(best, metric), level_with(equals), losers(panel, metric)]
     gained = best.figures.over_start is not None and best.figures.over_start.low > 0
     tone = "good" if gained else "inverse" if best.figures.over_start is not None else "neutral"
@@ -107,6 +111,5 @@ def losers(panel: Panel, metric: ExperimentMetric) -> str:
 
 def join_names(names: Sequence[str]) -> str:
     """`A`, `A and B`, `A, B, C and 4 more`; a name with a comma in it stands in quotation marks."""
-    quoted = [f"“{name}”" if "," in name else name for name in names]
-    shown = quoted if len(names) <= MOST_NAMED + 1 else [*quoted[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    shown = names if len(names) <= MOST_NAMED + 1 else [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
+    return join_titles(shown)

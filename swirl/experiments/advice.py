@@ -133,12 +133,13 @@ def sentence_of(best: MethodResult, problem: ProblemEvidence, rivals: Sequence[s
     else:
         words += f"{best.title} did best."
     if rivals:
-        words += f" The experiment does not tell it apart from {join_names(rivals)}."
+        words += f" The experiment does not tell it apart from {join_titles(rivals)}."
     if away >= FAR:
         words += " No problem of the experiment is much like yours, so take this as a first guess."
     return words
 
 
-def join_names(names: Sequence[str]) -> str:
-    """Names as in a sentence: `A, B and C`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+def join_titles(titles: Sequence[str]) -> str:
+    """Titles of methods as in a sentence: `A, B and C`; one with a comma in it stands in quotation marks."""
+    quoted = [f"“{title}”" if "," in title else title for title in titles]
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else quoted[0]
