@@ -215,6 +215,7 @@ def held_out_values(
     measures: Sequence[str] = HELD_OUT_MEASURES,
     best_of: int = 1,
     fact_by_fact: bool = False,
+    with_bertscore: bool = False,
     are_equivalent: Callable[[State, str, str], bool] | None = None,
     seed: int = 0,
     watch: Callable[[], None] | None = None,
@@ -223,11 +224,12 @@ def held_out_values(
 
     Always: `cycle/exact_match`, `forward/log_prob` (nats per token; under the true action where known, else the
     inferred one) and `copy/exact_match`. With true actions also `forward/exact_match` and `inverse/exact_match`.
-    `measures` names those of a predicted state that are taken where the states have them. With `best_of` above 1 the
-    figures of the best of that many draws are added (`best_of_metrics`), and with `fact_by_fact` those of single facts
-    (`facts`). Where a simulator can tell whether two actions lead to the same next state, `are_equivalent` adds
-    `inverse/equivalent`: the share of inferred actions that do what the true one does. `watch` is called before each
-    pass of the model; an exception from it ends the measurement.
+    `measures` names those of a predicted state that are taken where the states have them. With `best_of` above 1
+    the figures of the best of that many draws are added (`best_of_metrics`), with `fact_by_fact` those of single
+    facts (`facts`), and with `with_bertscore` the BERTScores of texts, where a model for it is installed. Where a
+    simulator can tell whether two actions lead to the same next state, `are_equivalent` adds `inverse/equivalent`:
+    the share of inferred actions that do what the true one does. `watch` is called before each pass of the model;
+    an exception from it ends the measurement.
     """
     answers = ModelAnswers(model, seed, progress, expected={}, watch=watch)
     answers.remember_observed(transitions, true_actions)
@@ -251,6 +253,11 @@ def held_out_values(
         if predicted is not None:
             compared = forward.compare_states(predicted, rows.next_keys, taken)
             values |= {f"{group}/{name}": column for name, column in compared.items()}
+    if with_bertscore and rows.kind == "text" and bert_score.model_folder() is not None:
+        for group in ("copy", "forward"):
+            if predictions[group] is not None:
+                # The same transitions whatever the seed, so that runs can be compared in pairs.
+                values[f"{group}/bertscore"] = bert_score.score_predictions(rows, predictions[group], 0)
     if fact_by_fact and predictions["forward"] is not None:
         scores = facts.score_facts(rows, predictions["forward"])
         values |= {f"forward/{name}": column for name, column in scores.items()}

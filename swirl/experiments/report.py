@@ -29,12 +29,26 @@ SHOWN = {
     "forward/kept_facts": "kept facts",
     "forward/token_accuracy": "token accuracy",
     "forward/psnr": "PSNR, dB",
+    "forward/rouge_l": "ROUGE-L",
+    "forward/bertscore": "BERTScore",
     "inverse/exact_match": "inverse",
     "inverse/equivalent": "inverse, same effect",
     "cycle/exact_match": "cycle",
     "forward/log_prob": "log P(y), nats a token",
 }
 """The metrics of a table beside the headline, and the heads of their columns."""
+
+OF_FREE_TEXT = ("forward/rouge_l", "forward/bertscore")
+"""Those that say something where no simulator's grammar makes the states: they are left out for worlds with regimes."""
+
+COPIED = {
+    "copy/exact_match": "exact match",
+    "copy/token_accuracy": "token accuracy",
+    "copy/psnr": "PSNR in dB",
+    "copy/rouge_l": "ROUGE-L",
+    "copy/bertscore": "BERTScore",
+}
+"""The metrics of a prediction that copies the state."""
 
 
 def write_report(home: Path, plan: Plan, folder: Path) -> Path:
@@ -87,15 +101,25 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
         return []
     start = start_row(rows, problem.name)
     imitation = next((row for row in chosen if row.method == IMITATION), None)
-    names = [name for name in SHOWN if any(estimate_row(row, plan.method(row.method), name) for row in chosen)]
+    left_out = OF_FREE_TEXT if problem.regime else ()
+    names = [
+        name
+        for name in SHOWN
+        if name not in left_out and any(estimate_row(row, plan.method(row.method), name) for row in chosen)
+    ]
     heads = ["method", "forward exact match", "± seeds", "last", "over the warm-up", "over SFT"]
     heads += [*(SHOWN[name] for name in names), "seconds"]
-    title = problem.describe()[0].upper() + problem.describe()[1:]
-    lines = [f"## {title}" + (f", {size} transitions a phase" if size != DEFAULT_SIZE else ""), ""]
+    heading = problem.describe()[0].upper() + problem.describe()[1:]
+    lines = [f"## {heading}" + (f", {size} transitions a phase" if size != DEFAULT_SIZE else ""), ""]
     test = len(chosen[0].results[0].chosen["places"])
-    copying = estimate_row(chosen[0], plan.method(chosen[0].method), "copy/exact_match")
-    if copying:
-        lines += [f"{test} test transitions; copying the state has {copying.estimate.value:.3f}.", ""]
+    copied = [
+        f"{title} {format_value(found)}"
+        for name, title in COPIED.items()
+        if name.replace("copy/", "forward/") not in left_out
+        if (found := estimate_row(chosen[0], plan.method(chosen[0].method), name))
+    ]
+    if copied:
+        lines += [f"{test} test transitions. Copying the state has {', '.join(copied)}.", ""]
     lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for row in chosen:
         method = plan.method(row.method)

@@ -119,6 +119,7 @@ def evaluate_checkpoint(
         measures=MEASURES,
         best_of=settings.best_of,
         fact_by_fact=True,
+        with_bertscore=True,
         are_equivalent=are_equivalent,
         seed=settings.seed,
         watch=watch,
