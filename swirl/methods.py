@@ -199,6 +199,14 @@ METHODS = {
             },
             mutual=True,
         ),
+        Method(
+            "forward-first",
+            "Hybrid, forward first",
+            "Each iteration first has the forward model imitate the observed next states under the inferred actions; "
+            "then the inverse model learns from the rewards of the forward model, which is the better critic by then.",
+            EXTENSIONS_OFF | {"method": "hybrid", "inverse.learning_rate": 4e-4},
+            mutual=True,
+        ),
         _method(
             "anchor",
             "Anchor",

@@ -11,6 +11,7 @@ HOUSEHOLD_METHODS = {
     "bootstrap": {"forward.learning_rate": 2e-3},
     "supervised": {"forward.learning_rate": 1e-3},
     "hybrid": {"forward.learning_rate": 1e-3},
+    "forward-first": {"forward.learning_rate": 1e-3},
     "phase-one": {"forward.learning_rate": 4e-4},
     "paper": {"forward.learning_rate": 4e-4},
     "shared": {"forward.learning_rate": 4e-4},
@@ -25,13 +26,18 @@ HOUSEHOLD_METHODS = {
 REGIMES = ("clean", "ambiguous", "noisy", "weak-critic")
 
 BASELINES = ("sft", "sft-merged", "bootstrap", "supervised")
-LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "anchor-drift", "hybrid")
+LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "anchor-drift", "hybrid", "forward-first")
 
 EQUAL_COMPUTE = OwnMethod("sft-equal-compute", "SFT, equal compute", "sft", steps_times=5)
 """Imitation for about as long as the loop takes; a step of it costs a fifth."""
 
 SFT_TWICE = OwnMethod("sft-twice", "SFT, twice the steps", "sft", steps_times=2)
 """Imitation of as many transitions as the forward and inverse phases of the hybrid see together."""
+
+FORWARD_FIRST_TWICE = OwnMethod(
+    "forward-first-twice", "Hybrid, forward first, twice the steps", "forward-first", steps_times=2
+)
+"""The shipped default: as many steps of imitation as SFT_TWICE, with short inverse phases between and after them."""
 
 HYBRID_LONG = OwnMethod("hybrid-equal-compute", "Hybrid, equal compute", "hybrid", steps_times=3)
 """The hybrid for about as long as the loop takes."""
@@ -54,6 +60,7 @@ def household(regime: str, sequences: int = 1500) -> Problem:
             EQUAL_COMPUTE.name: HOUSEHOLD_METHODS["sft"],
             SFT_TWICE.name: HOUSEHOLD_METHODS["sft"],
             HYBRID_LONG.name: HOUSEHOLD_METHODS["hybrid"],
+            FORWARD_FIRST_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
         },
     )
 
@@ -71,9 +78,18 @@ EXPERIMENTS = {
             title="Methods in four regimes of two worlds",
             question="Where does mutual reinforcement learning help, where does imitation, and by how much?",
             problems=(*(household(regime) for regime in REGIMES), *(blocks(regime) for regime in REGIMES)),
-            methods=(WARM_UP, "best-of-n", *BASELINES, SFT_TWICE.name, EQUAL_COMPUTE.name, *LOOPS, HYBRID_LONG.name),
-            own_methods=(SFT_TWICE, EQUAL_COMPUTE, HYBRID_LONG),
-            default_method="anchor",
+            methods=(
+                WARM_UP,
+                "best-of-n",
+                *BASELINES,
+                SFT_TWICE.name,
+                EQUAL_COMPUTE.name,
+                *LOOPS,
+                FORWARD_FIRST_TWICE.name,
+                HYBRID_LONG.name,
+            ),
+            own_methods=(SFT_TWICE, EQUAL_COMPUTE, FORWARD_FIRST_TWICE, HYBRID_LONG),
+            default_method=FORWARD_FIRST_TWICE.name,
         ),
         Plan(
             name="variants",
