@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -43,10 +44,16 @@ def resolve_home(folder: str | os.PathLike[str] | None = None) -> Path:
 def replace_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary sibling folder to write to; it becomes `folder` only if the block succeeds.
 
-    So no reader ever sees a half-written folder. What `folder` held before is deleted. Raises OSError.
+    So no reader ever sees a half-written folder. What `folder` held before is deleted, and so is what processes that
+    were killed in the middle of this have left. Raises OSError.
     """
+    import psutil  # only what writes needs it, and it takes a while
+
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.tmp"):
+        pid = left.name.split(".")[-2]
+        if left == temporary or not (pid.isdecimal() and psutil.pid_exists(int(pid))):
+            shutil.rmtree(left, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         yield temporary

@@ -33,19 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an untrained tag model of a few thousand weights and its tokenizer."""
-    import torch
+    from tiny_base import make_tiny_base
 
-    from swirl.models.tiny_language_model import build_model, build_tokenizer
-    from swirl.worlds.household import Household
-
-    folder = tmp_path_factory.mktemp("tiny") / "base"
-    episodes = [Household().episode(seed, 8) for seed in range(60)]
-    texts = [text for episode in episodes for text in (*(state.text for state in episode.states), *episode.actions)]
-    tokenizer = build_tokenizer(texts, 400)
-    torch.manual_seed(0)
-    build_model(tokenizer, width=32, layers=2, heads=2, inner=48).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return make_tiny_base(tmp_path_factory.mktemp("tiny") / "base")
 
 
 CHAT_TEMPLATE = (

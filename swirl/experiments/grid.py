@@ -22,8 +22,9 @@ class Problem:
     """What is learnt: a world in one of its regimes, or a collection of the user's own.
 
     A world is recorded (`sequences` of `length` actions) and its model made by the recipe of the regime where there is
-    one. Otherwise each seed's model is the result of its warm-up run on `labels`. `settings` are changes to the
-    `preset`, for all methods; `method_settings` are changes for some methods, by name.
+    one. Otherwise each seed's model is the result of its warm-up run on `labels`, or with `shared_warm_up` that of the
+    first seed's, which saves time where a warm-up is long. `settings` are changes to the `preset`, for all methods;
+    `method_settings` are changes for some methods, by name.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Problem:
     model: str | None = None
     sequences: int = 1500
     length: int = 8
+    shared_warm_up: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     method_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -123,7 +125,13 @@ class Plan:
 
     def seeds_of(self, problem: Problem, method: str) -> tuple[int, ...]:
         """The seeds of a method: a start that is given is the same for all of them."""
-        return self.seeds[:1] if method == WARM_UP and not self.needs_warm_up_run(problem) else self.seeds
+        is_shared = problem.shared_warm_up or not self.needs_warm_up_run(problem)
+        return self.seeds[:1] if method == WARM_UP and is_shared else self.seeds
+
+    def warm_up_of(self, cell: Cell) -> Cell:
+        """The warm-up run that a cell of a problem with such runs starts from."""
+        seed = self.seeds[0] if self.problem(cell.problem).shared_warm_up else cell.seed
+        return Cell(cell.problem, DEFAULT_SIZE, WARM_UP, seed)
 
     def is_trained(self, method: str) -> bool:
         """Whether a method has training steps, so that it depends on the size."""

@@ -83,6 +83,10 @@ def checked_fields(kind: type, row: dict[str, Any], where: str) -> dict[str, Any
         if key not in names:
             raise UsageError(f"{where} has the unknown key {key!r}; it takes: {', '.join(names)}.")
         hint = str(hints[key])
+        if hint == "<class 'bool'>":
+            if not isinstance(value, bool):
+                raise UsageError(f"{where} has {key}={value!r}; it takes true or false.")
+            continue
         if isinstance(value, bool) or (hint in ("<class 'str'>", "str | None") and not isinstance(value, str)):
             raise UsageError(f"{where} has {key}={value!r}; it takes text.")
         if hint == "<class 'int'>" and not isinstance(value, int):

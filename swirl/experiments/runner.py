@@ -188,7 +188,7 @@ class Runner:
         problem = self.plan.problem(cell.problem)
         if cell.method == WARM_UP or not self.plan.needs_warm_up_run(problem):
             return prepared
-        warm_up = runs.get(Cell(cell.problem, DEFAULT_SIZE, WARM_UP, cell.seed).key)
+        warm_up = runs.get(self.plan.warm_up_of(cell).key)
         if warm_up is None or warm_up.status != "finished":
             return None
         return {**prepared, "model": f"{warm_up.id}@0"}

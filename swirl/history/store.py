@@ -58,9 +58,12 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
-        """The connection in one transaction: the block is stored completely or not at all."""
+        """The connection in one transaction, which a transaction around it includes; see `transaction`."""
         with self._readable_errors():
             db = self._connection()
+            if db.conn.in_transaction:
+                yield db
+                return
             # IMMEDIATE waits for the write lock here; upgrading from reading to writing later would fail at once.
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -69,6 +72,12 @@ class Store:
             except BaseException:
                 db.rollback()
                 raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything that the block writes is stored completely or not at all."""
+        with self._writing():
+            yield
 
     def _connection(self) -> Database:
         current: ThreadConnection | None = getattr(self._local, "connection", None)

@@ -38,7 +38,7 @@ from swirl.training.on_demand_samples import OnDemandSampler
 from swirl.training.phase_probe import PhaseProbe
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
-from swirl.training.run_monitor import PhaseEndedEarly, RunMonitor, is_true_on_any_rank
+from swirl.training.run_monitor import PhaseEnded, RunMonitor, is_true_on_any_rank
 from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase, plan_phases
 from swirl.training.text_check import describe_loss, sample_loss
@@ -86,10 +86,12 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     phases = plan_phases(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
     done = completed_checkpoints(home, history, run_id)
     steps_taken = {row.index: row.steps for row in history.phases(run_id)}
+    is_main_process = int(os.environ.get("RANK", "0")) == 0
     if any(steps_taken[phase.index] < phase.steps for phase in phases[1 : len(done)]):
+        if is_main_process:
+            name_best_checkpoint(history, run_id)
         return "finished"  # it ended itself; all that it still had to do was to say so
     saved = saved_checkpoint(home, run_id, phases[len(done)]) if len(done) < len(phases) else None
-    is_main_process = int(os.environ.get("RANK", "0")) == 0
     if is_main_process:
         history.update_run(run_id, activity="loading the model and the data", seconds_left=None)
     set_seed(settings.seed)  # new adapters are initialised at random
@@ -128,7 +130,8 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
                 saved = None
                 score_checkpoint(run, phase)
             if phase.steps < planned.steps:
-                name_best_checkpoint(run)
+                if is_main_process:
+                    name_best_checkpoint(history, run_id)
                 break
     except StopRequested:
         return "stopped"
@@ -354,18 +357,19 @@ def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> PlannedPhase:
     if run.is_main_process and probe is not None:
         why = probe.describe_harm(ended.steps)
         log.warning(why)
-        run.history.shorten_phase(run.id, phase.index, ended.steps)
-        run.history.update_run(run.id, ended_early=why)
+        with run.history.transaction():
+            run.history.shorten_phase(run.id, phase.index, ended.steps)
+            run.history.update_run(run.id, ended_early=why)
     return ended
 
 
 def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: Path) -> None:
     """Train to the end of a phase, from its newest complete save if there is one. Raises StopRequested on request.
 
-    A phase that its probe ends has ended too.
+    A phase that its probe ends has ended too, and so has one whose save is that of its last step.
     """
     trainer.remove_callback(PrinterCallback)
-    with suppress(PhaseEndedEarly):
+    with suppress(PhaseEnded):
         trainer.train(resume_from_checkpoint=newest_trainer_save(folder))
     finished = monitor.ended_early or trainer.state.global_step >= trainer.args.max_steps
     trainer.accelerator.free_memory()
@@ -417,30 +421,27 @@ def measure_scores(run: RunContext, phase: PlannedPhase) -> dict[str, float]:
 
 def record_checkpoint(run: RunContext, phase: PlannedPhase, scores: dict[str, float]) -> None:
     """Record the checkpoint of a phase, mark the best one, and compare the reward with the score."""
-    earlier = run.history.checkpoints(run.id)
-    run.history.add_checkpoint(
-        run.id,
-        index=phase.index,
-        iteration=phase.iteration,
-        phase=phase.kind,
-        path=str(checkpoint_folder(run.home, run.id, phase).relative_to(run.home)),
-        scores=scores,
-    )
-    run.history.finish_phase(run.id, phase.index)
-    checkpoints = run.history.checkpoints(run.id)
-    run.history.mark_best(run.id, max(checkpoints, key=lambda c: headline(c.scores)).index)
+    history, earlier = run.history, run.history.checkpoints(run.id)
+    path = str(checkpoint_folder(run.home, run.id, phase).relative_to(run.home))
+    # In one transaction: a run that is killed here has either all of it or scores its checkpoint again.
+    with history.transaction():
+        history.add_checkpoint(
+            run.id, index=phase.index, iteration=phase.iteration, phase=phase.kind, path=path, scores=scores
+        )
+        history.finish_phase(run.id, phase.index)
+        history.mark_best(run.id, max(history.checkpoints(run.id), key=lambda c: headline(c.scores)).index)
+        if earlier and phase.kind != "warm-up" and run.settings.training_method.rewards_in(phase.kind):
+            check_reward_against_score(run, phase, earlier[-1].scores, scores)
     log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))
-    if earlier and phase.kind != "warm-up" and run.settings.training_method.rewards_in(phase.kind):
-        check_reward_against_score(run, phase, earlier[-1].scores, scores)
 
 
-def name_best_checkpoint(run: RunContext) -> None:
+def name_best_checkpoint(history: History, run_id: str) -> None:
     """Say at the end of a run that has ended itself from which checkpoint to go on, and how."""
-    why = run.history.run(run.id).ended_early
-    best = next((checkpoint.name for checkpoint in run.history.checkpoints(run.id) if checkpoint.best), None)
-    if run.is_main_process and why and best and best not in why:
+    why = history.run(run_id).ended_early
+    best = next((checkpoint.name for checkpoint in history.checkpoints(run_id) if checkpoint.best), None)
+    if why and best and best not in why:
         advice = "start another run from it with a lower learning rate, a higher beta or an anchor"
-        run.history.update_run(run.id, ended_early=f"{why} The best checkpoint is {best}; {advice}.")
+        history.update_run(run_id, ended_early=f"{why} The best checkpoint is {best}; {advice}.")
 
 
 def check_reward_against_score(

@@ -44,8 +44,8 @@ METRIC_NAMES = {
 }
 
 
-class PhaseEndedEarly(Exception):
-    """The phase must end before its next step, because its probe says that training does harm."""
+class PhaseEnded(Exception):
+    """The phase must end before its next step: it has taken all of them, or its probe says that training does harm."""
 
 
 class RunMonitor(TrainerCallback):
@@ -80,7 +80,8 @@ class RunMonitor(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Take the probe that is due before the first step, start the clock, and record a heartbeat.
 
-        Raises StopRequested, on all ranks, if a stop is requested during the probe, and PhaseEndedEarly on its advice.
+        Raises StopRequested, on all ranks, if a stop is requested during the probe, and PhaseEnded on its advice, or if
+        the save that training resumes from is that of the last step: the Trainer would take one step more.
         """
         if self.computing is not None:
             self.computing.start_phase()
@@ -94,7 +95,9 @@ class RunMonitor(TrainerCallback):
                 raise StopRequested
             self.ended_early = is_true_on_any_rank(self.ended_early)
             if self.ended_early:
-                raise PhaseEndedEarly
+                raise PhaseEnded
+        if state.global_step >= args.max_steps:
+            raise PhaseEnded
         self.step_started_at = time.monotonic()
         if state.is_world_process_zero:
             self.record_heartbeat(state.global_step)

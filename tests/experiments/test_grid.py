@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,19 @@ def test_a_problem_without_a_start_has_a_warm_up_run_per_seed_even_if_it_is_not_
     own = Problem("own", "smollm2-135m", data="household", labels="labels.jsonl")
     keys = [cell.key for cell in plan_of("sft", problems=(own,)).cells()]
     assert keys == ["own/0/warm-up/0", "own/0/warm-up/1", "own/0/sft/0", "own/0/sft/1"]
+
+
+def test_a_shared_warm_up_is_that_of_the_first_seed() -> None:
+    own = Problem("own", "smollm2-135m", data="household", labels="labels.jsonl", shared_warm_up=True)
+    plan = plan_of("warm-up", "sft", problems=(own,), seeds=(3, 4))
+    cells = list(plan.cells())
+    assert [cell.key for cell in cells] == ["own/0/warm-up/3", "own/0/sft/3", "own/0/sft/4"]
+    assert [plan.warm_up_of(cell).seed for cell in cells] == [3, 3, 3]
+    assert [replace_shared(plan).warm_up_of(cell).seed for cell in cells] == [3, 3, 4]
+
+
+def replace_shared(plan: Plan) -> Plan:
+    return dataclasses.replace(plan, problems=(dataclasses.replace(plan.problems[0], shared_warm_up=False),))
 
 
 def test_a_method_that_only_draws_at_test_time_does_not_depend_on_the_size() -> None:
@@ -115,6 +129,11 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
     ("old", "new", "sentence"),
     [
         ('"loud"]', '"quiet"]', "There is no method 'quiet'; the methods are: anchor"),
+        (
+            'data = "household"',
+            'data = "household"\nshared_warm_up = 1',
+            "problems 1 has shared_warm_up=1; it takes true or f",
+        ),
         ("seeds = [3]", "seeds = [3, 3]", "has the seed 3 twice"),
         ("seeds = [3]", "seeds = [-1]", "must not hold a number below 0"),
         ("seeds = [3]", "seeds = []", "has no seeds; give at least one"),
