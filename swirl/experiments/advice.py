@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from swirl.errors import SwirlError
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence
-from swirl.experiments.grid import DEFAULT_SIZE
-from swirl.experiments.settings_of_cells import with_steps
-from swirl.settings import Settings
+from swirl.experiments.grid import DEFAULT_SIZE, Cell, Plan
+from swirl.experiments.settings_of_cells import cell_settings
+from swirl.settings import DIRECTIONS, Settings
 
 EXPERIMENT = "regimes"
 """The experiment that the shipped evidence is of."""
@@ -67,10 +67,12 @@ def advise(
     return Advice(best.method, best.title, nearest, away, rivals, sentence_of(best, nearest, rivals, away))
 
 
-def with_method(settings: Settings, name: str) -> Settings:
+def with_method(settings: Settings, name: str, problem: str | None = None) -> Settings:
     """The settings with an advised method of EXPERIMENT instead of their own; all else stays as it is.
 
-    A method that only chooses among predictions at test time also needs an evaluation at the end.
+    A method with more steps multiplies those of the settings, up to the steps that it had on the experiment's
+    `problem` (its first one if that is unknown), and never takes any away. A method that only chooses among
+    predictions at test time also needs an evaluation at the end.
     """
     plan = get_experiment(EXPERIMENT)
     method, times = plan.method(name), plan.steps_times(name)
@@ -79,7 +81,23 @@ def with_method(settings: Settings, name: str) -> Settings:
         settings = settings.replace(
             {"best_of": method.best_of, "test_at_end": settings.test_at_end or plan.test_at_end}
         )
-    return with_steps(settings, DEFAULT_SIZE, times) if times != 1 else settings
+    if times == 1:
+        return settings
+    known = [each.name for each in plan.problems]
+    place = problem if problem in known else known[0]
+    return with_more_steps(settings, plan, Cell(place, DEFAULT_SIZE, name, plan.seeds[0]))
+
+
+def with_more_steps(settings: Settings, plan: Plan, cell: Cell) -> Settings:
+    """The settings with the longer phases of a cell's method."""
+    nothing = {"data": "", "model": "", "labels": None, "true_labels": None}
+    trained, times = cell_settings(plan, cell, nothing), plan.steps_times(cell.method)
+    changes = {}
+    for direction in DIRECTIONS:
+        own = settings.for_phase(direction).steps_per_phase
+        most = trained.for_phase(direction).steps_per_phase
+        changes[f"{direction}.steps_per_phase"] = max(own, min(round(times * own), most))
+    return settings.replace(changes)
 
 
 def candidates(problem: ProblemEvidence, has_labels: bool) -> list[MethodResult]:

@@ -56,7 +56,7 @@ def household(regime: str, sequences: int = 1500) -> Problem:
     """Household in one of its regimes."""
     return Problem(
         f"household-{regime}",
-        "tiny-household",
+        "tiny-household-anchor",
         world="household",
         regime=regime,
         sequences=sequences,
@@ -72,7 +72,7 @@ def household(regime: str, sequences: int = 1500) -> Problem:
 
 def blocks(regime: str, sequences: int = 1500) -> Problem:
     """Blocks in one of its regimes; one learning rate serves all methods there, as its schedule ends at zero."""
-    return Problem(f"blocks-{regime}", "tiny-blocks", world="blocks", regime=regime, sequences=sequences)
+    return Problem(f"blocks-{regime}", "tiny-blocks-anchor", world="blocks", regime=regime, sequences=sequences)
 
 
 EXPERIMENTS = {

@@ -9,10 +9,11 @@ from statistics import median
 from swirl.experiments.grid import Cell, Plan
 from swirl.experiments.settings_of_cells import cell_settings
 from swirl.history import UNFINISHED_STATUSES, Run
+from swirl.settings import DIRECTIONS
 
 SECONDS_A_STEP = {"tiny-household": 0.6, "tiny-blocks": 1.8}
 SECONDS_A_TEST_TRANSITION = {"tiny-household": 0.15, "tiny-blocks": 0.3}
-"""Of a GRPO step and of a test transition, by preset, on one core (docs/lab-notes.md)."""
+"""Of a GRPO step and of a test transition, by the beginning of the preset's name, on one core (docs/lab-notes.md)."""
 
 LARGE_STEP, LARGE_TEST_TRANSITION = 10.0, 2.0
 """The same for every other preset, whose models are larger: the measured figures of SmolLM2-135M."""
@@ -29,10 +30,19 @@ def rough_seconds(plan: Plan, cell: Cell) -> float:
     preset = plan.problem(cell.problem).preset
     nothing = {"data": "", "model": "", "labels": None, "true_labels": None}
     settings = cell_settings(plan, cell, nothing)
-    a_step = SECONDS_A_STEP.get(preset, LARGE_STEP) * (1 if settings.method == "swirl" else IMITATION_SHARE)
-    steps = settings.iterations * sum(settings.for_phase(d).steps_per_phase for d in ("forward", "inverse"))
-    tested = plan.test_at_end * SECONDS_A_TEST_TRANSITION.get(preset, LARGE_TEST_TRANSITION)
+    a_step = value_for(preset, SECONDS_A_STEP, LARGE_STEP)
+    steps = settings.iterations * sum(
+        settings.for_phase(direction).steps_per_phase
+        * (1 if settings.training_method.rewards_in(direction) else IMITATION_SHARE)
+        for direction in DIRECTIONS
+    )
+    tested = plan.test_at_end * value_for(preset, SECONDS_A_TEST_TRANSITION, LARGE_TEST_TRANSITION)
     return START_SECONDS + steps * a_step + tested * plan.method(cell.method).best_of ** 0.5
+
+
+def value_for(preset: str, known: Mapping[str, float], otherwise: float) -> float:
+    """The value of the preset, which is known for all whose names begin alike."""
+    return next((value for name, value in known.items() if preset.startswith(name)), otherwise)
 
 
 def rough_total(plan: Plan, at_once: int) -> float:

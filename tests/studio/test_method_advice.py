@@ -29,7 +29,7 @@ from swirl.presets import PRESETS
 
 STRONG = {"critic": 0.95, "right": 0.5, "spread": 0.4, "agreement": 0.95, "kept": 0.95, "kept_preferred": 0.96,
           "changed": 0.5, "changed_preferred": 0.8}  # fmt: skip
-SETTINGS = PRESETS["tiny-household"].settings
+SETTINGS = PRESETS["tiny-household-anchor"].settings
 QUESTION = ProbeQuestion("tiny-household", "household", SETTINGS.for_phase("forward").temperature)
 PATIENCE = 300.0  # seconds; a busy machine is slow, not broken
 

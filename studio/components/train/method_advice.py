@@ -146,9 +146,10 @@ def advice_card(advice: Advice, figures: Figures, settings: Settings, before: Se
 
 def take_over(advice: Advice, settings: Settings, before: Settings) -> str:
     """The button that sets the form to the advised method; or what it has set, with a button that undoes it."""
-    wanted, now = field_values(with_method(before, advice.method)), field_values(settings)
+    problem = advice.problem.problem
+    wanted, now = field_values(with_method(before, advice.method, problem)), field_values(settings)
     if wanted != now:
-        advised = with_method(settings, advice.method)
+        advised = with_method(settings, advice.method, problem)
         values = escape(json.dumps(changed_fields(now, field_values(advised))))
         return (
             f'<p><button type="button" class="button quiet" data-use-advice="{values}">Use it</button></p>'
