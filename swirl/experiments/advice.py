@@ -7,13 +7,14 @@ of the shipped experiment are described by the same figures, so the nearest of t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swirl.errors import SwirlError
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence
 from swirl.experiments.grid import DEFAULT_SIZE, Cell, Plan
 from swirl.experiments.settings_of_cells import cell_settings
+from swirl.methods import METHODS
 from swirl.settings import DIRECTIONS, Settings
 
 EXPERIMENT = "regimes"
@@ -53,9 +54,18 @@ class Advice:
 
 
 def advise(
-    probe: Mapping[str, float | None], evidence: Sequence[ProblemEvidence], *, has_labels: bool = False
+    probe: Mapping[str, float | None],
+    evidence: Sequence[ProblemEvidence],
+    *,
+    has_labels: bool = False,
+    private_code: str | None = None,
 ) -> Advice:
-    """The advice for a probe's figures. Raises SwirlError if no experiment has finished runs to advise by."""
+    """The advice for a probe's figures.
+
+    `private_code` is the sentence of a health check that found one: methods in which the two models reward each other
+    are then left out, for they would go on with it. Raises SwirlError if no experiment has finished runs to advise by.
+    """
+    evidence = [without_mutual(problem) for problem in evidence] if private_code else evidence
     known = [problem for problem in evidence if problem.probe and candidates(problem, has_labels)]
     if not known:
         raise SwirlError("There is no finished experiment to advise by; run: swirl experiment regimes")
@@ -64,7 +74,21 @@ def advise(
     best = max(results, key=lambda result: result.value.value)
     rivals = tuple(result.title for result in results if result is not best and is_rival(best, result))
     away = distance(probe, nearest.probe)
-    return Advice(best.method, best.title, nearest, away, rivals, sentence_of(best, nearest, rivals, away))
+    sentence = sentence_of(best, nearest, rivals, away)
+    if private_code:
+        sentence += (
+            f" {private_code} So methods in which the models reward each other are left out; inferred actions may mean "
+            "something else than they say, and an earlier checkpoint or more labels are worth a try."
+        )
+    return Advice(best.method, best.title, nearest, away, rivals, sentence)
+
+
+def without_mutual(problem: ProblemEvidence) -> ProblemEvidence:
+    """The evidence of a problem without the methods in which the models reward each other."""
+    plan = get_experiment(EXPERIMENT)
+    known = {*plan.methods, *METHODS}
+    kept = tuple(r for r in problem.results if r.method not in known or not plan.method(r.method).mutual)
+    return replace(problem, results=kept)
 
 
 def with_method(settings: Settings, name: str, problem: str | None = None) -> Settings:

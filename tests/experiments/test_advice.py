@@ -14,6 +14,8 @@ from swirl.experiments import evidence as evidence_room
 from swirl.experiments.advice import EXPERIMENT, FAR, advise, with_method
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence, read_evidence, write_evidence
+from swirl.experiments.known_private_codes import private_code_of
+from swirl.history import History
 from swirl.presets import get_preset
 from swirl.settings import DIRECTIONS
 
@@ -53,6 +55,27 @@ def test_the_advice_is_the_best_method_where_the_probe_looks_most_alike() -> Non
         "match there, 3 seeds."
     )
     assert advise(STRONG, EVIDENCE, has_labels=True).method == "sft-merged"
+
+
+def test_after_a_private_code_no_method_is_advised_in_which_the_models_reward_each_other(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    run = history.create_run(preset=None, settings={"model": "m"})
+    scores = {"forward/exact_match": 0.5}
+    name = history.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="p", scores=scores)
+    history.mark_best(run, 0)
+    assert private_code_of(tmp_path, name) is None
+    case = {"sequence": "s", "action": "z", "true_action": None, "swapped": None, "shuffling": None, "read_back": True,
+            "stitch": None, "ablation": 0.0, "overlap": None,
+            "exchange": {"partner_action": "b", "lost": 0.5}}  # fmt: skip
+    found = {"cases": [case | {"step": step} for step in range(12)], "partner": "other@0"}
+    history.save_health_check(checkpoint=name, data="d", found=found | {"figures": {"private_share": [0.5, 0.3, 0.7]}})
+    sentence = private_code_of(tmp_path, run)
+    assert sentence is not None and "a private code, which other@0 does not share" in sentence
+    advice = advise(WEAK, EVIDENCE, private_code=sentence)
+    assert advice.method == "sft" and "Paper" not in advice.sentence
+    assert sentence in advice.sentence and "an earlier checkpoint or more labels" in advice.sentence
+    history.save_health_check(checkpoint=name, data="d", found=found | {"figures": {"private_share": [0.0, 0.0, 0.1]}})
+    assert private_code_of(tmp_path, run) is None
 
 
 def test_methods_that_are_not_told_apart_are_named() -> None:

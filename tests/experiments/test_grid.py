@@ -57,7 +57,8 @@ def test_a_method_that_only_draws_at_test_time_does_not_depend_on_the_size() -> 
 
 def test_the_settings_of_a_cell_follow_problem_size_method_and_seed() -> None:
     twice = OwnMethod("twice", "Twice", "sft", steps_times=2.0)
-    problem = Problem("c", "tiny-household-anchor", world="household", regime="clean", settings={"forward.batch_size": 16},
+    problem = Problem("c", "tiny-household-anchor", world="household", regime="clean",
+                      settings={"forward.batch_size": 16},
                       method_settings={"sft": {"forward.learning_rate": 1e-3}})  # fmt: skip
     plan = plan_of("paper", "sft", "twice", problems=(problem,), own_methods=(twice,), test_at_end=40)
     settings = cell_settings(plan, Cell("c", 801, "twice", 7), PREPARED)

@@ -20,6 +20,7 @@ from swirl.errors import SwirlError
 from swirl.experiments.advice import EXPERIMENT, Advice, advise, with_method
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import ProblemEvidence, read_evidence
+from swirl.experiments.known_private_codes import private_code_of
 from swirl.models.checkpoints import short_name
 from swirl.runs.archive.settings_differences import settings_difference
 from swirl.settings import Settings
@@ -93,7 +94,8 @@ def advice_part(home: Path, request: Request, settings: Settings, evidence: Sequ
         now = prober.progress()
         return error(now.error) if now is not None and now.error and now.question == question else ""
     try:
-        advice = advise(figures, evidence, has_labels=settings.labels is not None)
+        private_code = private_code_of(home, settings.model)
+        advice = advise(figures, evidence, has_labels=settings.labels is not None, private_code=private_code)
     except SwirlError as problem:
         return error(str(problem))
     return advice_card(advice, figures, settings, settings_before(request, settings))
