@@ -18,10 +18,10 @@ SCORE_METRICS = {"forward": ("forward/exact_match", "cycle/exact_match"), "inver
 CHARTED = ("forward/exact_match", "inverse/exact_match", "cycle/exact_match", "copy/exact_match")
 MIN_STEPS = 10
 PROBE_CLAIMS = {
-    "together": ("good", "Early on, the held-out score followed the reward"),
-    "parted": ("wrong", "Early on, reward and held-out score parted ways"),
+    "together": ("good", "Early on, training and held-out score went together"),
+    "parted": ("wrong", "Early on, training and held-out score parted ways"),
     "falling": ("inverse", "Early on, the held-out score fell"),
-    "unclear": ("neutral", "Early on, nothing showed whether the held-out score follows the reward"),
+    "unclear": ("neutral", "Early on, nothing showed whether the held-out score follows training"),
 }
 """The tone and the claim of each outcome of the first probes."""
 

@@ -21,8 +21,8 @@ class Run:
     what it does between its steps. `precision` is the number format of the base model, `threads` how many compute on a
     CPU. `left_out` says which transitions are too long for it, if they are many; `advised_changes` are the settings, by
     name, with which another run would do better, as `error` or else `left_out` says. `probe_verdict` says after a third
-    of the first GRPO phase whether the held-out probe follows the reward, in one sentence, and `probe_outcome` in a
-    word: "together", "parted", "falling" or "unclear". `ended_early` says why a run ended itself before its planned
+    of the first phase whether the held-out probe follows the reward or the loss, in a sentence, and `probe_outcome` in
+    a word: "together", "parted", "falling" or "unclear". `ended_early` says why a run ended itself before its planned
     end. `parent` is the run it was started from, if any; `tags` are in alphabetical order.
     """
 

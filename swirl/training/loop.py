@@ -181,9 +181,9 @@ def training_transitions(home: Path, settings: Settings) -> list[Transition]:
 
 
 def make_probe(scorer: HeldOutScorer, settings: Settings) -> HeldOutProbe | None:
-    """The probe of the run's GRPO phases; None if the settings turn it off or no data are held out."""
+    """The probe of the run's phases; None if the settings turn it off or no data are held out."""
     is_on = any(settings.for_phase(direction).probe_every for direction in DIRECTIONS)
-    return scorer.make_probe(settings.probe_size) if is_on and settings.training_method.trains_by_rewards else None
+    return scorer.make_probe(settings.probe_size) if is_on else None
 
 
 def record_left_out(history: History, run_id: str, left_out: LeftOut | None) -> None:
@@ -262,11 +262,10 @@ def train_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledT
         return phase
     if phase.kind == "warm-up":
         run_warm_up(run, phase, labels)
-    elif run.settings.training_method.rewards_in(phase.kind):
+        return phase
+    if run.settings.training_method.rewards_in(phase.kind):
         return run_grpo_phase(run, phase)
-    else:
-        run_supervised_phase(run, phase, labels)
-    return phase
+    return run_supervised_phase(run, phase, labels)
 
 
 def run_warm_up(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
@@ -297,8 +296,11 @@ def build_monitor(
     )
 
 
-def run_supervised_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> None:
-    """A phase of a baseline or the upper bound: a model imitates pseudo-labels, the labels, or both."""
+def run_supervised_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[LabelledTransition]) -> PlannedPhase:
+    """A phase in which a model imitates pseudo-labels, the labels, or both.
+
+    Returns the phase with the steps that it took: fewer than planned if its probe ended it.
+    """
     method = run.settings.training_method
     rows: list[LabelledTransition] = []
     if method.trains_on_pseudo_labels:
@@ -307,10 +309,34 @@ def run_supervised_phase(run: RunContext, phase: PlannedPhase, labels: Sequence[
         rows += labels
     if method.starts_anew:
         reset_adapter(run.world.model, run.world.adapter("fwm"), run.settings.seed + phase.index)
-    folder = run.folder / "trainer" / phase.folder_name
-    monitor = build_monitor(run, phase, phase.kind)
+    folder, probe = run.folder / "trainer" / phase.folder_name, make_phase_probe(run, phase)
+    monitor = build_monitor(run, phase, phase.kind, probe=probe)
     trainer = build_supervised_phase_trainer(run.world, phase.kind, rows, run.settings, folder, phase.index, [monitor])
     run_trainer(run, trainer, monitor, folder)
+    return as_taken(run, phase, trainer, monitor)
+
+
+def make_phase_probe(run: RunContext, phase: PlannedPhase) -> PhaseProbe | None:
+    """The probe of one phase; None where there is none, or none is due within the phase."""
+    if run.probe is None or not 0 < run.settings.for_phase(phase.kind).probe_every <= phase.steps:
+        return None
+    file = run.folder / "trainer" / f"{phase.folder_name}-probes.json"
+    return PhaseProbe(run.probe, run.world, phase, run.settings, run.progress, file)
+
+
+def as_taken(run: RunContext, phase: PlannedPhase, trainer: Trainer, monitor: RunMonitor) -> PlannedPhase:
+    """A phase that has ended with the steps that it took; if its probe ended it, the history is told so and why."""
+    if not monitor.ended_early:
+        return phase
+    ended = replace(phase, steps=trainer.state.global_step)
+    run.progress.clock.end_after(ended)
+    if run.is_main_process and monitor.probe is not None:
+        why = monitor.probe.describe_harm(ended.steps)
+        log.warning(why)
+        with run.history.transaction():
+            run.history.shorten_phase(run.id, phase.index, ended.steps)
+            run.history.update_run(run.id, ended_early=why)
+    return ended
 
 
 def pseudo_labels_per_phase(settings: Settings) -> int:
@@ -342,25 +368,11 @@ def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> PlannedPhase:
     Returns the phase with the steps that it took: fewer than planned if its probe ended it.
     """
     folder = run.folder / "trainer" / phase.folder_name
-    probe = None
-    if run.probe is not None and 0 < run.settings.for_phase(phase.kind).probe_every <= phase.steps:
-        file = folder.with_name(f"{phase.folder_name}-probes.json")
-        probe = PhaseProbe(run.probe, run.world, phase, run.settings, run.progress, file)
-    monitor = build_monitor(run, phase, phase.kind, probe=probe)
+    monitor = build_monitor(run, phase, phase.kind, probe=make_phase_probe(run, phase))
     trainer = build_grpo_trainer(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
     monitor.latest_rollouts = lambda: trainer.reward_funcs[0].shown_groups
     run_trainer(run, trainer, monitor, folder)
-    if not monitor.ended_early:
-        return phase
-    ended = replace(phase, steps=trainer.state.global_step)
-    run.progress.clock.end_after(ended)
-    if run.is_main_process and probe is not None:
-        why = probe.describe_harm(ended.steps)
-        log.warning(why)
-        with run.history.transaction():
-            run.history.shorten_phase(run.id, phase.index, ended.steps)
-            run.history.update_run(run.id, ended_early=why)
-    return ended
+    return as_taken(run, phase, trainer, monitor)
 
 
 def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: Path) -> None:
@@ -440,7 +452,9 @@ def name_best_checkpoint(history: History, run_id: str) -> None:
     why = history.run(run_id).ended_early
     best = next((checkpoint.name for checkpoint in history.checkpoints(run_id) if checkpoint.best), None)
     if why and best and best not in why:
-        advice = "start another run from it with a lower learning rate, a higher beta or an anchor"
+        advice = "start another run from it with a lower learning rate"
+        if Settings.from_dict(history.run(run_id).settings).training_method.rewards_in("forward"):
+            advice += ", a higher beta or an anchor"
         history.update_run(run_id, ended_early=f"{why} The best checkpoint is {best}; {advice}.")
 
 

@@ -1,4 +1,4 @@
-"""Probes the trainee of a GRPO phase every few steps on a few held-out transitions, without any effect on training."""
+"""Probes the trainee of a phase every few steps on a few held-out transitions, without any effect on training."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ class PhaseProbe:
         self.probe, self.world, self.phase, self.progress, self.file = probe, world, phase, progress, file
         self.history, self.run_id = progress.history, progress.run_id
         self.every, self.ends_when_harmful = settings.for_phase(phase.kind).probe_every, settings.stop_when_harmful
-        # One verdict a run: in its first GRPO phase, at the probe that is nearest to a third of it.
+        self.imitates = not settings.training_method.rewards_in(phase.kind)
+        # One verdict a run: in its first phase after the warm-up, at the probe that is nearest to a third of it.
         self.verdict_step = self.every * max(1, round(phase.steps / 3 / self.every)) if phase.index == 1 else None
         self.taken: dict[int, ProbeValues] = {}
         self.is_off = not progress.is_main_process
@@ -135,9 +136,10 @@ class PhaseProbe:
     def reading(self, step: int) -> Reading | None:
         """What a probe says beside the rewards up to its step; None if there are none, or no probe at the start."""
         start, now = self.taken.get(0), self.taken.get(step)
+        name, turn = ("loss", -1.0) if self.imitates else ("reward", 1.0)
         rewards = [
-            metric.value
-            for metric in self.history.metrics(self.run_id, ["reward"])
+            turn * metric.value
+            for metric in self.history.metrics(self.run_id, [name])
             if metric.phase == self.phase.index and metric.step <= step
         ]
         if start is None or now is None or step == 0 or not rewards:
@@ -148,6 +150,7 @@ class PhaseProbe:
             RewardChange.between(rewards, self.every),
             Measured(fmean(start.log_prob), self.probe.change(start.log_prob, now.log_prob)),
             Measured(fmean(start.exact_match), self.probe.change(start.exact_match, now.exact_match)),
+            self.imitates,
         )
 
 

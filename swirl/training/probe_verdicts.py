@@ -1,5 +1,7 @@
 """Judges whether a phase's held-out probe follows its reward, and when training has done enough harm to be ended.
 
+In a phase that imitates, the training loss takes the place of the reward: less of it is more.
+
 A change counts only if chance does not explain it: of the reward, if it exceeds 1.96 standard errors of the difference
 between the first and the last steps; of the probe, if the 95 % interval of the paired change excludes 0.
 
@@ -69,13 +71,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a probe says after a step of a phase, beside the reward."""
+    """What a probe says after a step of a phase, beside the reward.
+
+    In a phase that `imitates`, the reward is the training loss with its sign turned, nats per token.
+    """
 
     phase: PlannedPhase
     step: int
     reward: RewardChange
     log_prob: Measured
     exact_match: Measured
+    imitates: bool = False
 
     @property
     def score(self) -> Measured:
@@ -112,35 +118,42 @@ def is_harmful(readings: Sequence[Reading]) -> bool:
 
 
 def describe_outcome(reading: Reading) -> str:
-    """The sentence that says, a third into the first GRPO phase, whether the score follows the reward."""
+    """The sentence that says, a third into the first phase, whether the score follows the reward or the loss."""
     reward, score, outcome = reading.reward.direction, reading.score_direction, judge(reading)
     verbs = {1: "rose", 0: "went", -1: "fell"}
-    rewards, scores = describe_rewards(reading), describe_score(reading)
+    scores, aim = describe_score(reading), aim_name(reading)
     start = f"After {reading.step} of {reading.phase.steps} steps"
     if outcome == "falling":
-        end = "a reward that rises from here would be no progress"
-        return f"{start} {score_name(reading)} fell {scores}, and the reward went {rewards}, no clear change: {end}."
+        unclear = f"the {aim} went {describe_aim(reading)}, no clear change"
+        end = f"a {aim} that {'falls' if reading.imitates else 'rises'} from here would be no progress"
+        return f"{start} {score_name(reading)} fell {scores}, and {unclear}: {end}."
     if outcome == "unclear":
         end = "they do not go together" if reward and score else "it is too early to tell"
         unsure = " and ".join(
-            name for name, where in (("the reward", reward), ("the held-out score", score)) if where == 0
+            name for name, where in ((f"the {aim}", reward), ("the held-out score", score)) if where == 0
         )
         chance = f", of which chance may explain {unsure}" if unsure else ""
     else:
         end, chance = "they go together" if outcome == "together" else "they have parted ways", ""
     link = "but" if outcome == "parted" else "and"
-    sentence = f"{start} the reward {verbs[reward]} {rewards}, {link} {score_name(reading)} {verbs[score]} {scores}"
-    return f"{sentence}{chance}: {end}."
+    moved = f"the {aim} {verbs[-reward if reading.imitates else reward]} {describe_aim(reading)}"
+    return f"{start} {moved}, {link} {score_name(reading)} {verbs[score]} {scores}{chance}: {end}."
 
 
 def describe_harm(reading: Reading) -> str:
     """Why a run ended itself at this reading."""
     phase = reading.phase
+    moved = f"the {aim_name(reading)} {'fell' if reading.imitates else 'rose'} {describe_aim(reading)}"
     return (
         f"Stopped by itself after step {reading.step} of {phase.steps} of the {phase.kind} phase of iteration "
         f"{phase.iteration}: at the last {HARMFUL_PROBES} probes {score_name(reading)} was below the phase's start, by "
-        f"now {describe_score(reading)}, while the reward rose {describe_rewards(reading)}."
+        f"now {describe_score(reading)}, while {moved}."
     )
+
+
+def aim_name(reading: Reading) -> str:
+    """What training drives, in words."""
+    return "training loss" if reading.imitates else "reward"
 
 
 def score_name(reading: Reading) -> str:
@@ -148,9 +161,10 @@ def score_name(reading: Reading) -> str:
     return "the held-out log-probability" if reading.phase.kind == "forward" else "the held-out exact match"
 
 
-def describe_rewards(reading: Reading) -> str:
-    """`from -1.01 to -0.861`."""
-    return f"from {number(reading.reward.first)} to {number(reading.reward.last)}"
+def describe_aim(reading: Reading) -> str:
+    """`from -1.01 to -0.861`, of the reward or of the training loss."""
+    turn = -1 if reading.imitates else 1
+    return f"from {number(turn * reading.reward.first)} to {number(turn * reading.reward.last)}"
 
 
 def describe_score(reading: Reading) -> str:

@@ -133,8 +133,7 @@ class RunClock:
         return [*labelling, ("probe", probes), (phase.kind, phase.steps), ("scoring", 1)]
 
     def _probe_every(self, phase: PlannedPhase) -> int:
-        by_rewards = phase.kind != "warm-up" and self.settings.training_method.rewards_in(phase.kind)
-        if not by_rewards or not self.work["probe"]:
+        if phase.kind == "warm-up" or not self.work["probe"]:
             return 0
         every = self.settings.for_phase(phase.kind).probe_every
         return every if every <= phase.steps else 0

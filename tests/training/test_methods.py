@@ -155,12 +155,13 @@ def test_a_shared_adapter_on_two_needs_a_warm_up(start_model: Path, tiny_base: P
 
 
 def test_the_hybrid_imitates_forward_and_reinforces_inverse(start_model: Path, tmp_path: Path) -> None:
-    run_id = train(tmp_path, start_model, method="hybrid", inverse_first=True)
+    run_id = train(tmp_path, start_model, method="hybrid", inverse_first=True, probe_every=2, probe_size=4)
     history = History(tmp_path)
     kinds = [phase.direction for phase in history.phases(run_id)]
     assert kinds == ["warm-up", "inverse", "forward"]
     found = {(metric.phase, metric.name) for metric in history.metrics(run_id)}
     assert (1, "reward") in found and (2, "reward") not in found  # only the inverse phase has rewards
+    assert {(1, "probe_log_prob"), (2, "probe_log_prob")} <= found
     start, inverse, forward = adapters(tmp_path, run_id, "fwm")
     assert start == inverse != forward
     start, inverse, forward = adapters(tmp_path, run_id, "idm")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from swirl.training.held_out import Change
@@ -90,3 +92,18 @@ def test_the_sentences() -> None:
         "exact match was below the phase's start, by now from 0.625 to 0.595 (95 % interval of the change: −0.04 to "
         "−0.02), while the reward rose from −1 to −0.8."
     )
+
+
+def test_in_a_phase_that_imitates_the_loss_takes_the_place_of_the_reward() -> None:
+    # The loss falls from 1 to 0.8, so its negative rises.
+    good, bad = (dataclasses.replace(reading(0.2, change), imitates=True) for change in (RISE, FALL))
+    start = "After 16 of 50 steps the training loss fell from 1 to 0.8, and the held-out"
+    assert describe_outcome(good).startswith(start)
+        "After 16 of 50 steps the training loss fell from 1 to 0.8, and the held-out"
+    )
+    assert describe_outcome(good).endswith(": they go together.")
+    assert "the training loss fell from 1 to 0.8, but the held-out log-probability fell" in describe_outcome(bad)
+    assert is_harmful([bad, bad, bad])
+    assert describe_harm(bad).endswith(", while the training loss fell from 1 to 0.8.")
+    still = dataclasses.replace(reading(0.05, FALL), imitates=True)
+    assert "no clear change: a training loss that falls from here would be no progress." in describe_outcome(still)
