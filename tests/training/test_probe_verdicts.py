@@ -99,8 +99,6 @@ def test_in_a_phase_that_imitates_the_loss_takes_the_place_of_the_reward() -> No
     good, bad = (dataclasses.replace(reading(0.2, change), imitates=True) for change in (RISE, FALL))
     start = "After 16 of 50 steps the training loss fell from 1 to 0.8, and the held-out"
     assert describe_outcome(good).startswith(start)
-        "After 16 of 50 steps the training loss fell from 1 to 0.8, and the held-out"
-    )
     assert describe_outcome(good).endswith(": they go together.")
     assert "the training loss fell from 1 to 0.8, but the held-out log-probability fell" in describe_outcome(bad)
     assert is_harmful([bad, bad, bad])
