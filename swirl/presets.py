@@ -153,7 +153,7 @@ PRESETS = {
     for preset in (
         _preset(
             "tiny-household",
-            "A small text model on the Household world; trains in minutes on a CPU.",
+            "A small text model on the Household world, trained by the hybrid; takes minutes on a CPU.",
             NO_GPU,
             **{**TINY, **FORWARD_FIRST, "forward.learning_rate": 1e-3},
         ),
@@ -171,7 +171,7 @@ PRESETS = {
         ),
         _preset(
             "tiny-blocks",
-            "A small image model on the Blocks world; trains in minutes on a CPU.",
+            "A small image model on the Blocks world, trained by the hybrid; takes minutes on a CPU.",
             NO_GPU,
             **{**TINY, **BLOCKS, **FORWARD_FIRST, "forward.steps_per_phase": 200},
         ),
