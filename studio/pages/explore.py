@@ -6,7 +6,8 @@ from pathlib import Path
 
 from studio.components.explore.collection_list import collection_list
 from studio.components.explore.imagined_states import imagined_states
-from studio.components.explore.import_preview import format_options, import_preview, local_path_form
+from studio.components.explore.import_preview import format_options, local_path_form
+from studio.components.explore.import_requests import ImportRequests
 from studio.components.shared.actions_over_phases import actions_over_phases
 from studio.components.shared.filmstrip import action_chip, filmstrip, visible_window
 from studio.components.shared.health_report import health_report
@@ -15,7 +16,7 @@ from studio.components.shared.illustrations import empty_page, step_between
 from studio.components.shared.inferred_actions import action_bars, transition_changes, true_action_note
 from studio.components.shared.model_for_states import fit_note, requested_checkpoint
 from studio.components.shared.out_of_distribution_note import out_of_distribution_note, text_note
-from studio.components.shared.page_requests import Answer, Request, get_integer, get_text, get_texts
+from studio.components.shared.page_requests import Answer, Request, get_integer, get_text
 from studio.services import text_streams
 from studio.services.collection_cache import cover_frames, default_collection, sequences
 from studio.services.collection_export import cached_actions, offer_actions, offer_states
@@ -33,15 +34,12 @@ from studio.services.inference import choose_checkpoint, no_model_message, share
 from studio.services.local_access import are_local_paths_allowed
 from studio.services.progress_words import ProgressWords
 from studio.services.transition_predictions import compare_predictions
-from studio.services.uploads import Brought, Imports, import_report_html
 from studio.view_models.formatting import format_count, pluralize
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
 from swirl.evaluation.health_findings import HealthCheck
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import delete_collection, get_collection, list_collections
-from swirl.sources.collections.import_draft import ImportStopped
-from swirl.sources.formats.import_options import ImportOptions, parse_every
 from swirl.states import StateSequence
 
 PAGE = Page(path="/", title="Explore", question="What happened?")
@@ -52,10 +50,6 @@ CHECK_PROMPT = (
     f'<p><button type="button" class="button-link" data-check>Check up to {MAX_CHECKED_TRANSITIONS} '
     "transitions</button></p>"
 )
-STOPPED = (
-    '<p class="verdict"><b>Stopped</b><small>Nothing is imported yet. It goes on where it was, also if you bring it '
-    "again later.</small></p>"
-)
 CHECK_AGAIN_BUTTON = '<p><button type="button" class="button-link small" data-check>Check again</button></p>'
 FOLLOW_BUTTON = (
     '<p><button type="button" class="button-link small" data-phases>How its actions changed over the phases'
@@ -65,17 +59,17 @@ FOLLOW_BUTTON = (
 
 def render(home: Path) -> None:
     """Draw the page over `home`; `assets/scripts/explore.js` walks, these functions answer."""
-    page = ExplorePage(home)
+    page, imports = ExplorePage(home), ImportRequests(home)
     walk = (page.collections, page.show, page.infer, page.imagine, page.truth)
     functions = (
         *walk,
         page.check,
         page.phases,
         page.checking,
-        page.look_into,
-        page.receive,
-        page.importing,
-        page.stop_import,
+        imports.look_into,
+        imports.receive,
+        imports.importing,
+        imports.stop_import,
         page.remove,
         page.export,
     )
@@ -89,7 +83,6 @@ class ExplorePage:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.imports = Imports(home)
         self.progress = ProgressWords()
 
     def collections(self, request: Request) -> Answer:
@@ -238,33 +231,6 @@ class ExplorePage:
         found = load_followed_run(models, name, data)
         return f'{report}<div data-part="phases">{actions_over_phases(found, name) if found else FOLLOW_BUTTON}</div>'
 
-    def look_into(self, request: Request) -> Answer:
-        """Look into what was brought before anything is stored; the request is that of `receive`."""
-        brought = read_brought(request)
-        preview = self.imports.preview(brought)
-        return {"parts": {"import": import_preview(preview, brought.options.camera, brought.name)}}
-
-    def receive(self, request: Request) -> Answer:
-        """Import what was brought, `paths` of uploaded files or a `place` on this machine, and return a report.
-
-        `names` are the files' paths on the user's machine. `ticket` is the browser's name for this import, by which
-        `importing` reports its progress and `stop_import` stops it. The other values say how it is read.
-        """
-        try:
-            done = self.imports.run(read_brought(request), get_text(request, "ticket"))
-        except ImportStopped:
-            return {"parts": {"import": STOPPED}, "stopped": True}
-        return {"parts": {"import": import_report_html(done)}, "data": done.name}
-
-    def stop_import(self, request: Request) -> Answer:
-        """Stop an import, which goes on where it was when the same is imported again."""
-        self.imports.stop(get_text(request, "ticket"))
-        return {}
-
-    def importing(self, request: Request) -> Answer:
-        """The progress of an import in words; empty before it starts and after it ends."""
-        return {"parts": {"progress": self.imports.progress(get_text(request, "ticket"))}}
-
     def remove(self, request: Request) -> Answer:
         """Delete one of your own collections."""
         delete_collection(self.home, get_text(request, "data"))
@@ -293,22 +259,6 @@ def infer_the_rest(checkpoint: str, data: str, found: int, count: int) -> str:
     return (
         f'<p class="note">{format_count(found)} of {format_count(count)} actions are inferred here so far. This infers '
         f'and writes them all:</p><p class="note command"><code>{command}</code></p>'
-    )
-
-
-def read_brought(request: Request) -> Brought:
-    """What a request brings, and how it is to be read."""
-    every = get_text(request, "every").strip()
-    switches = {key: request.get(key) is True for key in ("keep_duplicates", "keep_cuts")}
-    names = ("camera", "state_column", "episode_column", "order_column")
-    values = {key: get_text(request, key).strip() or None for key in names}
-    return Brought(
-        paths=get_texts(request, "paths"),
-        names=get_texts(request, "names"),
-        local_path=get_text(request, "place").strip(),
-        options=ImportOptions(**(parse_every(every) if every else {}), **switches, **values),
-        source_format=get_text(request, "format") or None,
-        name=get_text(request, "name").strip(),
     )
 
 

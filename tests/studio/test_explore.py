@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from gradio.utils import get_upload_folder
 
+from studio.components.explore.import_requests import ImportRequests
 from studio.components.shared.page_requests import request_handlers
 from studio.pages.explore import ExplorePage
 from studio.services import downloads
@@ -176,13 +177,13 @@ def test_actions_are_saved_once_all_are_inferred(page: ExplorePage) -> None:
     assert [row["latent_action"] for row in rows[:3]] == ["go to attic", "go to hall", None]
 
 
-def test_an_upload_becomes_a_collection_with_its_report(page: ExplorePage) -> None:
+def test_an_upload_becomes_a_collection_with_its_report(page: ExplorePage, home: Path) -> None:
     folder = Path(get_upload_folder()) / "test-explore"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "mine.jsonl"
     file.write_text('{"id": "a", "states": ["x.", "y."]}\nnope\n')
     try:
-        done = page.receive({"paths": [str(file)]})
+        done = ImportRequests(home).receive({"paths": [str(file)]})
     finally:
         file.unlink()
     assert done["data"] == "mine"
@@ -190,14 +191,15 @@ def test_an_upload_becomes_a_collection_with_its_report(page: ExplorePage) -> No
     assert "mine" not in page.remove({"data": "mine"})["parts"]["collections"]
 
 
-def test_only_uploaded_files_can_be_imported(page: ExplorePage, tmp_path: Path) -> None:
+def test_only_uploaded_files_can_be_imported(home: Path, tmp_path: Path) -> None:
+    imports = ImportRequests(home)
     secret = tmp_path / "secret.txt"
     secret.write_text("one\n\ntwo\n")
     for path in (str(secret), f"{get_upload_folder()}/../{secret}", "/etc/hostname"):
         with pytest.raises(SwirlError, match="not uploaded"):
-            page.receive({"paths": [path]})
+            imports.receive({"paths": [path]})
     with pytest.raises(SwirlError, match="No file"):
-        page.receive({"paths": []})
+        imports.receive({"paths": []})
 
 
 def test_failures_reach_the_page_as_sentences(page: ExplorePage) -> None:

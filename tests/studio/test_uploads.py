@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.pages.explore import ExplorePage
+from studio.components.explore.import_requests import ImportRequests
 from studio.services import local_access
 from studio.services.uploads import Brought, Imports
 from swirl.errors import SwirlError
@@ -66,7 +66,7 @@ def test_two_files_of_one_name_do_not_replace_each_other(tmp_path: Path, uploads
 def test_the_fields_under_the_drop_area_say_how_videos_are_read(tmp_path: Path, uploads: Path) -> None:
     (uploads / "0a").mkdir(parents=True)
     path = video(uploads / "0a" / "slow.mp4", [*[scene(0)] * 5, *[scene(40)] * 5])
-    explorer = ExplorePage(tmp_path / "home")
+    explorer = ImportRequests(tmp_path / "home")
     asked = {"paths": [str(path)], "names": [], "name": "", "ticket": "t", "every": "1", "keep_cuts": False}
     assert "skipped" in explorer.receive({**asked, "keep_duplicates": False})["parts"]["import"]
     assert "9 transitions" in explorer.receive({**asked, "keep_duplicates": True})["parts"]["import"].replace(
@@ -78,7 +78,7 @@ def test_the_fields_under_the_drop_area_say_how_videos_are_read(tmp_path: Path, 
 
 
 def test_a_preview_shows_what_would_be_stored_and_stores_nothing(tmp_path: Path, uploads: Path) -> None:
-    explorer = ExplorePage(tmp_path / "home")
+    explorer = ImportRequests(tmp_path / "home")
     path = upload(uploads, "two words.jsonl", "<b>a</b>", "b.", folder="one")
     shown = explorer.look_into({"paths": [path], "names": []})["parts"]["import"]
     assert "1 sequence of 2 states" in shown and "&lt;b&gt;a" in shown and 'value="two-words"' in shown
@@ -91,7 +91,7 @@ def test_a_path_on_this_machine_is_read_only_where_no_other_machine_can_ask(
     file = tmp_path / "here" / "mine.jsonl"
     file.parent.mkdir()
     file.write_text(json.dumps({"id": "a", "states": ["x", "y"]}) + "\n")
-    explorer = ExplorePage(tmp_path / "home")
+    explorer = ImportRequests(tmp_path / "home")
     asked = {"place": str(file.parent), "ticket": "t"}
     monkeypatch.setattr(local_access, "_is_allowed", False)
     for ask in (explorer.look_into, explorer.receive):
@@ -112,7 +112,7 @@ def test_errors_name_the_fields_of_the_page(tmp_path: Path, uploads: Path) -> No
 
     (uploads / "0a").mkdir(parents=True)
     pyarrow.parquet.write_table(pyarrow.table({"state": ["a", "b"]}), uploads / "0a" / "t.parquet")
-    explorer = ExplorePage(tmp_path / "home")
+    explorer = ImportRequests(tmp_path / "home")
     asked = {"paths": [str(uploads / "0a" / "t.parquet")], "names": []}
     with pytest.raises(SwirlError, match="with the field “column of sequences”"):
         explorer.look_into(asked)
@@ -124,7 +124,7 @@ def test_an_import_that_is_stopped_goes_on_when_the_same_files_are_dropped_again
 ) -> None:
     monkeypatch.setattr("swirl.sources.collections.import_draft.SAVE_SECONDS", 0.0)
     paths = [upload(uploads, f"{n}.jsonl", *[f"{n} {i}" for i in range(50)], folder=str(n)) for n in range(30)]
-    explorer = ExplorePage(tmp_path / "home")
+    explorer = ImportRequests(tmp_path / "home")
     asked = {"paths": paths, "names": [], "ticket": "t", "name": "many"}
     words = explorer.imports._words
 
