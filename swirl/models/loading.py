@@ -11,6 +11,7 @@ A plain model works as an image model under these conditions:
 
 from __future__ import annotations
 
+import math
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -20,6 +21,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
+from safetensors import safe_open
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -50,6 +52,9 @@ from swirl.models.world_model import WorldModel
 disable_progress_bar()
 modeling_gguf_pytorch_utils.tqdm = partial(modeling_gguf_pytorch_utils.tqdm, disable=True)
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+
+SIZE_TOLERANCE = 16
+"""How many times as large as its weights a config may be: some formats pack eight numbers into one."""
 
 # The layers of the language model in a unified model.
 LANGUAGE_MODEL_LAYERS = r".*(language_model|text_model)\.layers\.\d+\.(self_attn|mlp)\.\w+_proj"
@@ -169,6 +174,7 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
         with nullcontext() if file is None else gguf_reading():
             config = without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False, **which))
             parameters = count_parameters(config) if device.type == "cpu" else 0
+            check_size(Path(folder), config)
             options["dtype"] = pick_dtype(device, precision, parameters)
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **which)
             model, report = model_class_for(config).from_pretrained(
@@ -195,6 +201,23 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
         model.to(device)
     model.requires_grad_(False)
     return model, tokenizer
+
+
+def check_size(folder: Path, config: PreTrainedConfig) -> None:
+    """Raise ValueError if a config describes a model of another size than the weights beside it.
+
+    A damaged config may describe one that no memory holds, which would be built before its shapes are compared.
+    """
+    stored = sum(stored_parameters(file) for file in folder.glob("*.safetensors"))
+    described = count_parameters(config) if stored else 0
+    if described > SIZE_TOLERANCE * stored:
+        raise ValueError(f"config.json describes {described} parameters, but its weights hold {stored}")
+
+
+def stored_parameters(file: Path) -> int:
+    """The number of elements of all tensors in a safetensors file, by its header."""
+    with safe_open(file, framework="numpy") as opened:
+        return sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
 
 
 def gguf_reading() -> AbstractContextManager[None]:

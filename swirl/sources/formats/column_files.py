@@ -41,6 +41,7 @@ def open_columns(path: Path) -> Iterator[ColumnFile]:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
         opened = open_parquet(path) if is_parquet else open_arrow(path)
+        "".join(opened.schema.names)  # raises ValueError for a name that is no text
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise unreadable(error) from error
     yield opened
@@ -59,6 +60,8 @@ def guarded(parts: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatc
     while True:
         try:
             part = next(parts, None)
+            if part is not None:
+                part.validate(full=True)  # without it, damaged text or offsets show only when a row is converted
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             raise unreadable(error) from error
         if part is None:

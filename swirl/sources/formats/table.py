@@ -154,7 +154,10 @@ def parse_header(feed: CsvLines, columns: Sequence[str]) -> tuple[tuple[int, ...
     line = next((line for line in feed if line.strip() and not line.startswith("sep=")), "").rstrip("\r\n")
     names: list[str] = []
     for delimiter in DELIMITERS:
-        found = [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        try:
+            found = [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter), [])]
+        except csv.Error as error:
+            raise UnusableError(f"has a first line that is no row of column names ({error}); correct it") from error
         if set(wanted) <= set(found):
             return tuple(found.index(column) for column in wanted), len(found), delimiter
         names = max(names, found, key=len)
