@@ -19,7 +19,7 @@ from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
 from swirl.experiments.preparation import check_worlds, prepare_problem
 from swirl.experiments.probing import probe_problem
 from swirl.experiments.settings_of_cells import CORES_PER_RUN, cell_settings
-from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, ExperimentRecord, History, Run
+from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, ExperimentRecord, History, Run, locking
 from swirl.progress import ProgressCallback
 from swirl.runs import jobs, scheduler
 
@@ -60,6 +60,7 @@ class Runner:
         methods = {*self.methods, WARM_UP} if self.methods else {*self.plan.methods, WARM_UP}
         self.cells = [cell for cell in self.plan.cells() if cell.problem in names and cell.method in methods]
 
+    @locking.patience(locking.TRAINING_BUSY_SECONDS)
     def run(self) -> None:
         """Carry out all cells that have no finished run.
 
@@ -71,7 +72,7 @@ class Runner:
         try:
             self.prepare()
             self.resume_stopped_runs()
-            while not self.advance():
+            while not locking.retry_while_locked(self.advance):
                 self.say_progress()
                 self.sleep()
             self.say_progress()
