@@ -50,6 +50,8 @@ class Runner:
     """The names of the methods to carry out, beside the warm-up runs that they start from; empty for all."""
     prepared: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+    """When each run ended, in the order in which that was seen; the clock may be set back in between."""
     said: str = ""
     """What the history says that the experiment does."""
 
@@ -210,8 +212,13 @@ class Runner:
 
     def raise_if_all_fail(self, runs: dict[str, Run]) -> None:
         """Raises SwirlError if the last runs have all failed, or died, without having trained a phase."""
-        ended = sorted((run for run in runs.values() if run.finished), key=lambda run: str(run.finished))
-        last = ended[-MOST_FAILURES_IN_A_ROW:]
+        for run in sorted((run for run in runs.values() if run.finished), key=lambda run: str(run.finished)):
+            if self.ended.get(run.id) != run.finished:
+                self.ended.pop(run.id, None)
+                self.ended[run.id] = str(run.finished)
+        by_id = {run.id: run for run in runs.values()}
+        last = [by_id[run_id] for run_id in self.ended if run_id in by_id and by_id[run_id].finished]
+        last = last[-MOST_FAILURES_IN_A_ROW:]
         in_vain = [run for run in last if run.status in ("failed", "interrupted") and not run.phase_index]
         if len(in_vain) == MOST_FAILURES_IN_A_ROW:
             why = in_vain[-1].error or f"it is {in_vain[-1].status}"
