@@ -225,11 +225,11 @@ def _train(home: Path, run_id: str) -> tuple[Status, SwirlError | None]:
             log.error("%s", error)
             return "failed", error
         except Exception as error:
-            log.exception("Training failed.")
             if disk_is_full(home, error):
-                return "failed", SwirlError(
-                    f"The disk that holds {home} is full; free some space, then resume the run."
-                )
+                full = SwirlError(f"The disk that holds {home} is full; free some space, then resume the run.")
+                log.error("%s", full)
+                return "failed", full
+            log.exception("Training failed.")
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
             return "failed", SwirlError(f"{reason} (the traceback is in {path})")
 
@@ -242,7 +242,6 @@ def disk_is_full(home: Path, error: Exception) -> bool:
 
 def _wait_for_turn(home: Path, run_id: str) -> bool:
     """Wait until the queue lets this run train. Returns False if it is asked to stop before that."""
-
 
     def is_our_turn(history: History) -> bool | None:
         if "stop" in history.pending_requests(run_id):
