@@ -1,8 +1,8 @@
 """Finds, measures, starts and ends operating-system processes, and turns signals into stop requests.
 
 The system reuses pids. So a process is identified by its pid together with its start, and no process is ever signalled
-unless both match. The start must not depend on the clock: on Linux the start times that the system reports move with it,
-and a clock that is set would make every living process look like another one.
+unless both match. The start must not depend on the clock: on Linux the start times that the system reports move with
+it, and a clock that is set would make every living process look like another one.
 """
 
 from __future__ import annotations

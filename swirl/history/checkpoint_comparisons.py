@@ -100,6 +100,9 @@ class Comparisons(Store):
     def newest_health_checks(self) -> list[tuple[str, str, str]]:
         """The checkpoint, collection and time of each checkpoint's newest health check, without its results."""
         # By their order in the table: the clock may have been set back since.
-        sql = "SELECT checkpoint, data, created FROM looks WHERE rowid IN (SELECT max(rowid) FROM looks GROUP BY checkpoint)"
+        sql = (
+            "SELECT checkpoint, data, created FROM looks "
+            "WHERE rowid IN (SELECT max(rowid) FROM looks GROUP BY checkpoint)"
+        )
         with self._reading() as db:
             return [tuple(row) for row in db.execute(sql)]

@@ -22,7 +22,7 @@ from swirl.training.schedule import PlannedPhase
 __all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank"]
 
 KEPT_SAVES = 2
-"""The saves of a trainer that stay on the disk: the last, and the one before in case that the last was not completed."""
+"""The saves of a trainer that stay on the disk: the last, and the one before in case the last is not complete."""
 
 log = logging.getLogger("swirl")
 

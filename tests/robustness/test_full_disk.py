@@ -1,4 +1,4 @@
-"""The disk is full, or nearly, when something is stored: one sentence, nothing half-written, and the same works later."""
+"""The disk is full, or nearly, when something is stored: one sentence, nothing half-written, and it works later."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def store_with_little_space(home: Path, disk: SmallDisk, store: Callable[[], obj
     """Call `store` until the full disk refuses it, then make space and call it once more; how often it succeeded."""
     disk.fill(60_000)
     stored = 0
-    with pytest.raises(SwirlError, match="is full; free some space|No space left on device"):
+    with pytest.raises(SwirlError, match=r"is full; free some space|No space left on device"):
         for _ in range(2000):
             store()
             stored += 1
