@@ -116,7 +116,9 @@ def test_two_studios_and_three_terminals(studios: list[StudioProcess], tiny_base
     assert annotated.note == f"note {NOTES - 1}" and annotated.tags == ("kept", f"tag {NOTES - 1}")
 
     labels = history.hand_labels("household")
-    expected = {(t.sequence_id, t.step, normalize_action(f"{t.sequence_id} {t.step}")) for t in transitions[: 2 * LABELS]}
+    expected = {
+        (t.sequence_id, t.step, normalize_action(f"{t.sequence_id} {t.step}")) for t in transitions[: 2 * LABELS]
+    }
     assert {(one.sequence, one.step, one.action) for one in labels} == expected and len(labels) == 2 * LABELS
     for number in range(IMPORTS):
         assert len(load_sequences(home, f"data-{number}")) == 40
