@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from swirl import paths
 from swirl.errors import SwirlError
 from swirl.history import UNFINISHED_STATUSES, Checkpoint, History
+from swirl.history.locking import retry_while_locked
 from swirl.states import State, StateSequence
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _wait_for_run(history: History, run_id: str) -> None:
 
     printed = None
     while True:
-        jobs.reconcile(history.home)  # marks the run as interrupted if its process has died
+        retry_while_locked(lambda: jobs.reconcile(history.home))  # a run whose process has died becomes interrupted
         run = history.run(run_id)
         now = f"{run_id} {run.status}" if run.phase is None else f"{run_id} phase {run.phase_index}, {run.phase}"
         if now != printed:

@@ -1,7 +1,8 @@
 """Finds, measures, starts and ends operating-system processes, and turns signals into stop requests.
 
-The system reuses pids. So a process is identified by its pid together with its start time, and no process is ever
-signalled unless both match.
+The system reuses pids. So a process is identified by its pid together with its start, and no process is ever signalled
+unless both match. The start must not depend on the clock: on Linux the start times that the system reports move with
+it, and a clock that is set would make every living process look like another one.
 """
 
 from __future__ import annotations
@@ -22,8 +23,13 @@ import psutil
 
 from swirl.errors import SwirlError
 
-# Setting the clock shifts the start times that the system reports by a little; no pid is reused this quickly.
+# Start times that earlier versions recorded depend on the clock by a little; no pid is reused this quickly.
 START_TOLERANCE_SECONDS = 1.0
+# A start on Linux is (FIRST_BOOT + the boot's number) * SECONDS_PER_BOOT + the seconds from the boot to the start: more
+# than any time that an earlier version recorded, and as a REAL of the database exact to a hundredth of a second.
+SECONDS_PER_BOOT = 1e9
+FIRST_BOOT = 16
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # A launcher forwards a terminal's Ctrl-C to its ranks, which already received it: this echo is not a second press.
 ECHO_SECONDS = 1.0
 # Variables that a launcher such as `accelerate launch` sets for its ranks. A process that a rank starts must not
@@ -33,9 +39,25 @@ RANK_PREFIXES = ("TORCHELASTIC_", "ACCELERATE_", "GROUP_", "ROLE_")
 
 
 def current_process() -> tuple[int, float]:
-    """The pid and start time (seconds since the epoch) of this process."""
-    process = psutil.Process()
-    return process.pid, process.create_time()
+    """The pid of this process and its start, as `process_start` gives it."""
+    return os.getpid(), process_start(os.getpid())
+
+
+def process_start(pid: int) -> float:
+    """A number that tells a process from all others that have had or will have its pid, however the clock is set.
+
+    Raises psutil.NoSuchProcess if there is none.
+    """
+    status = Path(f"/proc/{pid}/stat")
+    if not BOOT_ID.is_file():
+        return psutil.Process(pid).create_time()  # other systems keep the time at which a process was started
+    try:
+        # The name in brackets may contain anything; the start is the 22nd field of the line, in ticks.
+        ticks = int(status.read_bytes().rpartition(b")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(pid) from error
+    boot = FIRST_BOOT + int(BOOT_ID.read_text(encoding="ascii")[:4], 16)
+    return boot * SECONDS_PER_BOOT + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def peak_process_memory() -> int:
@@ -55,12 +77,14 @@ def peak_process_memory() -> int:
 
 
 def find_process(pid: int | None, started: float | None) -> psutil.Process | None:
-    """The living process with this pid and start time, or None. A zombie counts as dead."""
+    """The living process with this pid and start, or None. A zombie counts as dead."""
     if pid is None or started is None:
         return None
     try:
         process = psutil.Process(pid)
-        if abs(process.create_time() - started) > START_TOLERANCE_SECONDS:
+        # What an earlier version has recorded is a time since the epoch.
+        actual = process_start(pid) if started >= FIRST_BOOT * SECONDS_PER_BOOT else process.create_time()
+        if abs(actual - started) > START_TOLERANCE_SECONDS:
             return None
         return None if process.status() == psutil.STATUS_ZOMBIE else process
     except psutil.NoSuchProcess:
@@ -93,7 +117,7 @@ def terminate_process(pid: int | None, started: float | None, grace: float) -> N
 def spawn(arguments: list[str], log: Path) -> tuple[int, float]:
     """Start `python ARGUMENTS` in its own session, so that it outlives this process, and append its output to `log`.
 
-    Returns its pid and start time. Raises OSError if the log cannot be written or the process cannot start.
+    Returns its pid and start. Raises OSError if the log cannot be written or the process cannot start.
     """
     environment = {
         name: value
@@ -112,7 +136,7 @@ def spawn(arguments: list[str], log: Path) -> tuple[int, float]:
             start_new_session=True,
             env=environment,
         )
-    started = psutil.Process(process.pid).create_time()
+    started = process_start(process.pid)
     # Reap it when it ends, so that a long-lived studio does not collect zombies.
     threading.Thread(target=process.wait, daemon=True).start()
     return process.pid, started

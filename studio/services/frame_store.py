@@ -69,11 +69,14 @@ class FrameStore:
             ) from error
 
     def _make_room(self) -> None:
-        files = sorted(
-            (entry.stat().st_atime_ns, entry.stat().st_size, entry.path) for entry in os.scandir(self.folder)
-        )
-        excess = sum(size for _, size, _ in files) - MAX_BYTES
-        for _, size, path in files:
+        now = time.time_ns()
+        files = []
+        for entry in os.scandir(self.folder):
+            used = entry.stat().st_atime_ns
+            # A use in the future was before the clock was set back, so before all others.
+            files.append((used <= now, used, entry.stat().st_size, entry.path))
+        excess = sum(size for _, _, size, _ in files) - MAX_BYTES
+        for _, _, size, path in sorted(files):
             if excess <= 0:
                 return
             os.unlink(path)

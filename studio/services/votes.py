@@ -99,5 +99,10 @@ class Votes:
             raise SwirlError("This question is no longer open; vote on the next one.")
         place = {"sequence": question.transition.sequence_id, "step": question.transition.step}
         sides = {"left": question.left, "right": question.right}
-        vote_id = history(self.home).add_preference(data=question.data, **place, **sides, choice=choice)
+        try:
+            vote_id = history(self.home).add_preference(data=question.data, **place, **sides, choice=choice)
+        except BaseException:
+            with self._guard:
+                self._open[ticket] = question  # so that the same vote can be given again
+            raise
         return Preference(vote_id, question.data, **place, **sides, choice=choice, created="")

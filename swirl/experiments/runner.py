@@ -19,7 +19,7 @@ from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
 from swirl.experiments.preparation import check_worlds, prepare_problem
 from swirl.experiments.probing import probe_problem
 from swirl.experiments.settings_of_cells import CORES_PER_RUN, cell_settings
-from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, ExperimentRecord, History, Run
+from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, ExperimentRecord, History, Run, locking
 from swirl.progress import ProgressCallback
 from swirl.runs import jobs, scheduler
 
@@ -50,6 +50,8 @@ class Runner:
     """The names of the methods to carry out, beside the warm-up runs that they start from; empty for all."""
     prepared: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+    """When each run ended, in the order in which that was seen; the clock may be set back in between."""
     said: str = ""
     """What the history says that the experiment does."""
 
@@ -60,6 +62,7 @@ class Runner:
         methods = {*self.methods, WARM_UP} if self.methods else {*self.plan.methods, WARM_UP}
         self.cells = [cell for cell in self.plan.cells() if cell.problem in names and cell.method in methods]
 
+    @locking.patience(locking.TRAINING_BUSY_SECONDS)
     def run(self) -> None:
         """Carry out all cells that have no finished run.
 
@@ -71,7 +74,7 @@ class Runner:
         try:
             self.prepare()
             self.resume_stopped_runs()
-            while not self.advance():
+            while not locking.retry_while_locked(self.advance):
                 self.say_progress()
                 self.sleep()
             self.say_progress()
@@ -209,8 +212,13 @@ class Runner:
 
     def raise_if_all_fail(self, runs: dict[str, Run]) -> None:
         """Raises SwirlError if the last runs have all failed, or died, without having trained a phase."""
-        ended = sorted((run for run in runs.values() if run.finished), key=lambda run: str(run.finished))
-        last = ended[-MOST_FAILURES_IN_A_ROW:]
+        for run in sorted((run for run in runs.values() if run.finished), key=lambda run: str(run.finished)):
+            if self.ended.get(run.id) != run.finished:
+                self.ended.pop(run.id, None)
+                self.ended[run.id] = str(run.finished)
+        by_id = {run.id: run for run in runs.values()}
+        last = [by_id[run_id] for run_id in self.ended if run_id in by_id and by_id[run_id].finished]
+        last = last[-MOST_FAILURES_IN_A_ROW:]
         in_vain = [run for run in last if run.status in ("failed", "interrupted") and not run.phase_index]
         if len(in_vain) == MOST_FAILURES_IN_A_ROW:
             why = in_vain[-1].error or f"it is {in_vain[-1].status}"

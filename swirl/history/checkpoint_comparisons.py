@@ -92,13 +92,17 @@ class Comparisons(Store):
     def health_checks(self, checkpoint: str | None = None, data: str | None = None) -> list[StoredHealthCheck]:
         """All health checks, or those of one checkpoint or collection, newest first."""
         condition, values = equality_condition(checkpoint=checkpoint, data=data)
-        sql = f"SELECT checkpoint, data, found, created FROM looks WHERE {condition} ORDER BY created DESC"
+        sql = f"SELECT checkpoint, data, found, created FROM looks WHERE {condition} ORDER BY rowid DESC"
         with self._reading() as db:
             rows = db.execute(sql, values).fetchall()
         return [StoredHealthCheck(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
 
     def newest_health_checks(self) -> list[tuple[str, str, str]]:
         """The checkpoint, collection and time of each checkpoint's newest health check, without its results."""
-        sql = "SELECT checkpoint, data, max(created) FROM looks GROUP BY checkpoint"
+        # By their order in the table: the clock may have been set back since.
+        sql = (
+            "SELECT checkpoint, data, created FROM looks "
+            "WHERE rowid IN (SELECT max(rowid) FROM looks GROUP BY checkpoint)"
+        )
         with self._reading() as db:
             return [tuple(row) for row in db.execute(sql)]

@@ -10,16 +10,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from swirl import paths
 from swirl.errors import SwirlError
+from swirl.history.locking import DatabaseLocked, is_locked, patience_seconds, wait_for_lock
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-BUSY_SECONDS = 10.0
 HISTORY_FILE = "studio.db"
 """The file of a home that holds its history."""
 
@@ -65,7 +66,7 @@ class Store:
                 yield db
                 return
             # IMMEDIATE waits for the write lock here; upgrading from reading to writing later would fail at once.
-            db.execute("BEGIN IMMEDIATE")
+            wait_for_lock(self.path, partial(begin, db))
             try:
                 yield db
                 db.commit()
@@ -87,7 +88,7 @@ class Store:
             current.db.close()
         elif current:
             return current.db
-        db = self._open()
+        db = wait_for_lock(self.path, self._open)
         self._local.connection = ThreadConnection(os.getpid(), self._file_identity(), db)
         return db
 
@@ -99,14 +100,14 @@ class Store:
             return None
         return stat.st_dev, stat.st_ino
 
-    def _open(self) -> Database:
+    def _open(self, seconds: float) -> Database:
         # Imported here because sqlite-utils imports pandas if installed, which would delay `swirl --help` by 0.4 s.
         from sqlite_utils import Database
 
-        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
+        connection = sqlite3.connect(self.path, timeout=seconds)
         try:
             db = Database(connection, execute_plugins=False)
-            enable_wal(db)
+            enable_wal(db, seconds)
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
             self._migrate(db)
@@ -148,7 +149,7 @@ class Store:
             sentence = self._error_message(error)
             if sentence is None:
                 raise
-            raise SwirlError(sentence) from error
+            raise (DatabaseLocked if is_locked(error) else SwirlError)(sentence) from error
 
     def _error_message(self, error: sqlite3.DatabaseError) -> str | None:
         # The low byte is the error; the rest of the extended code gives details.
@@ -165,8 +166,9 @@ class Store:
             return f"The database {self.path} cannot be written ({error}); check its permissions and its disk."
         if code == sqlite3.SQLITE_IOERR:
             return f"The disk that holds {self.path} reports an error ({error}); check it and try again."
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return f"The database {self.path} has been locked by another program for {BUSY_SECONDS:.0f} s; try again."
+        if is_locked(error):
+            seconds = patience_seconds()
+            return f"The database {self.path} has been locked by another program for {seconds:.0f} s; try again."
         return None
 
 
@@ -176,14 +178,20 @@ def equality_condition(**columns: str | None) -> tuple[str, list[str]]:
     return " AND ".join(["1", *(f"{column} = ?" for column in given)]), list(given.values())
 
 
-def enable_wal(db: Database) -> None:
+def begin(db: Database, seconds: float) -> None:
+    """Begin a transaction that writes; wait so long for others that do."""
+    db.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
+    db.execute("BEGIN IMMEDIATE")
+
+
+def enable_wal(db: Database, seconds: float) -> None:
     """Switch to write-ahead logging, with retries because the switch itself ignores the busy timeout."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             db.enable_wal()
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_locked(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)

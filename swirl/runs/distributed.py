@@ -11,8 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
-
+from swirl import processes
 from swirl.errors import SwirlError
 
 POLL_SECONDS = 0.2
@@ -65,6 +64,6 @@ def leave_process_group() -> None:
 def _marker(home: Path) -> Path:
     if int(os.environ.get("GROUP_WORLD_SIZE", "1")) > 1:
         raise SwirlError("Training across several machines is not supported; launch on one machine.")
-    launcher = psutil.Process(os.getppid())
+    launcher = os.getppid()
     port = os.environ.get("MASTER_PORT", "0")
-    return home / f".launch-{launcher.pid}-{int(launcher.create_time() * 1000)}-{port}"
+    return home / f".launch-{launcher}-{int(processes.process_start(launcher) * 1000)}-{port}"

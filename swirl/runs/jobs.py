@@ -13,13 +13,15 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from swirl import devices, processes
 from swirl.errors import SwirlError
-from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History, Status
+from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History, Status, locking
+from swirl.history.locking import DatabaseLocked
 from swirl.runs import distributed, scheduler
 from swirl.runs.archive.deletion import delete_run
 from swirl.runs.scheduler import is_alive, run_folder
@@ -46,6 +48,7 @@ FORCE_GRACE_SECONDS = 10.0
 QUEUE_POLL_SECONDS = 0.5
 FULL_DISK_BYTES = 1 << 20
 
+T = TypeVar("T")
 log = logging.getLogger("swirl")
 
 
@@ -64,7 +67,10 @@ def start(
     """
     with scheduler.locked_history(home) as history:
         run_id = _create(history, home, preset, settings, name, parent, cell)
-        scheduler.launch_next(history, home)
+        try:
+            scheduler.launch_next(history, home)
+        except DatabaseLocked as error:
+            log.warning("Run %s waits in the queue: %s", run_id, error)
     return run_id
 
 
@@ -73,9 +79,7 @@ def create_foreground_run(
 ) -> str:
     """Create a run that this process will train itself with `train_in_foreground`. Returns its id."""
     with scheduler.locked_history(home) as history:
-        run_id = _create(history, home, preset, settings, name, parent)
-        scheduler.assign_to_this_process(history, run_id)
-    return run_id
+        return _create(history, home, preset, settings, name, parent, in_this_process=True)
 
 
 def resume(home: Path, run_id: str, *, detach: bool = True) -> None:
@@ -92,14 +96,15 @@ def resume(home: Path, run_id: str, *, detach: bool = True) -> None:
         folder = run_folder(home, run_id)
         if not folder.is_dir():
             raise SwirlError(f"The folder {folder} was deleted, so run {run_id} cannot be resumed; start a new run.")
-        history.clear_requests(run_id, "stop")
         columns = dict.fromkeys(("error", "advised_changes", "finished", "pid", "pid_started", "device"))
-        history.update_run(run_id, status="queued", **columns)
-        history.move_to_queue_end(run_id)
+        with history.transaction():
+            history.clear_requests(run_id, "stop")
+            history.update_run(run_id, status="queued", **columns)
+            history.move_to_queue_end(run_id)
+            if not detach:
+                scheduler.assign_to_this_process(history, run_id)
         if detach:
             scheduler.launch_next(history, home)
-        else:
-            scheduler.assign_to_this_process(history, run_id)
 
 
 def stop(home: Path, run_id: str, *, force: bool = False) -> None:
@@ -124,9 +129,10 @@ def stop(home: Path, run_id: str, *, force: bool = False) -> None:
 
 def request_stop(history: History, run_id: str) -> None:
     """Send the request that training reads after each step, and mark a running run as stopping."""
-    history.add_request(run_id, "stop")
-    if history.run(run_id).status == "running":
-        history.update_run(run_id, status="stopping")
+    with history.transaction():
+        history.add_request(run_id, "stop")
+        if history.run(run_id).status == "running":
+            history.update_run(run_id, status="stopping")
 
 
 def request_samples(home: Path, run_id: str) -> None:
@@ -162,18 +168,35 @@ def train_in_foreground(home: Path, run_id: str) -> None:
     An error is recorded as one sentence, with a traceback in log.txt if it was unexpected. Raises SwirlError if another
     process trains this run or it is not waiting to be trained.
     """
-    with scheduler.locked_history(home) as history:
-        scheduler.claim_run(history, run_id)
+    in_turn(home, lambda history: scheduler.claim_run(history, run_id))
     try:
-        with processes.stop_on_signals(lambda: request_stop(history, run_id)):
+        with processes.stop_on_signals(lambda: _stop_this(home, run_id)):
             status, error = _train(home, run_id) if _wait_for_turn(home, run_id) else ("stopped", None)
     except KeyboardInterrupt:
         status, error = "interrupted", None
-    with scheduler.locked_history(home):  # otherwise a simultaneous stop request could mark the ended run as stopping
-        history.clear_requests(run_id, "stop")
-        history.clear_requests(run_id, "sample")
-        scheduler.record_end(history, run_id, status, error)
-        scheduler.launch_next(history, home)
+    # In the lock: a simultaneous stop request could otherwise mark the ended run as stopping.
+    in_turn(home, lambda history: scheduler.record_end(history, run_id, status, error))
+    in_turn(home, lambda history: scheduler.launch_next(history, home))
+
+
+def in_turn(home: Path, work: Callable[[History], T]) -> T:
+    """What `work` returns, which is given the locked history and may be called again.
+
+    That happens while another program locks the database, for as long as training waits; the lock of the home is free
+    meanwhile, so that a page or a command need not wait that long.
+    """
+
+    def try_once() -> T:
+        with scheduler.locked_history(home) as history:
+            return work(history)
+
+    return locking.retry_while_locked(try_once)
+
+
+def _stop_this(home: Path, run_id: str) -> None:
+    """Ask the run that this process trains to stop."""
+    with locking.patience(locking.TRAINING_BUSY_SECONDS):
+        request_stop(History(home), run_id)
 
 
 def _train(home: Path, run_id: str) -> tuple[Status, SwirlError | None]:
@@ -184,7 +207,7 @@ def _train(home: Path, run_id: str) -> tuple[Status, SwirlError | None]:
     except OSError as error:
         why = f"The log {path} cannot be written ({error.strerror}); check its permissions and its disk."
         return "failed", SwirlError(why)
-    with _logging_to(handler):
+    with _logging_to(handler), locking.patience(locking.TRAINING_BUSY_SECONDS):
         try:
             run = History(home).run(run_id)
             settings = Settings.from_dict(run.settings)
@@ -202,11 +225,11 @@ def _train(home: Path, run_id: str) -> tuple[Status, SwirlError | None]:
             log.error("%s", error)
             return "failed", error
         except Exception as error:
-            log.exception("Training failed.")
             if disk_is_full(home, error):
-                return "failed", SwirlError(
-                    f"The disk that holds {home} is full; free some space, then resume the run."
-                )
+                full = SwirlError(f"The disk that holds {home} is full; free some space, then resume the run.")
+                log.error("%s", full)
+                return "failed", full
+            log.exception("Training failed.")
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
             return "failed", SwirlError(f"{reason} (the traceback is in {path})")
 
@@ -219,15 +242,17 @@ def disk_is_full(home: Path, error: Exception) -> bool:
 
 def _wait_for_turn(home: Path, run_id: str) -> bool:
     """Wait until the queue lets this run train. Returns False if it is asked to stop before that."""
-    while True:
-        with scheduler.locked_history(home) as history:
-            if "stop" in history.pending_requests(run_id):
-                return False
-            scheduler.mark_interrupted_runs(history)
-            scheduler.launch_next(history, home)
-            if history.run(run_id).status in TRAINING_STATUSES:
-                return True
+
+    def is_our_turn(history: History) -> bool | None:
+        if "stop" in history.pending_requests(run_id):
+            return False
+        scheduler.mark_interrupted_runs(history)
+        scheduler.launch_next(history, home)
+        return True if history.run(run_id).status in TRAINING_STATUSES else None
+
+    while (answer := in_turn(home, is_our_turn)) is None:
         time.sleep(QUEUE_POLL_SECONDS)
+    return answer
 
 
 def _create(
@@ -238,23 +263,33 @@ def _create(
     name: str | None,
     parent: str | None,
     cell: tuple[str, str] | None = None,
+    *,
+    in_this_process: bool = False,
 ) -> str:
     """Create the run's row and its folder with settings.json, both or neither. Returns the run's id.
+
+    With `in_this_process`, nobody else may train it.
 
     Raises UsageError if the settings ask for a package or for labels that are not there.
     """
     trackers.require_tracker_package(settings.report_to)
     require_for_method(home, settings)
     values = settings.to_dict()
-    run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent, cell=cell)
-    history.move_to_queue_end(run_id)
-    folder = run_folder(home, run_id)
+    folder: Path | None = None
     try:
-        folder.mkdir(parents=True)
-        (folder / "settings.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        history.delete_run(run_id)
-        shutil.rmtree(folder, ignore_errors=True)
+        with history.transaction():
+            run_id = history.create_run(preset=preset, settings=values, name=name, parent=parent, cell=cell)
+            history.move_to_queue_end(run_id)
+            if in_this_process:
+                scheduler.assign_to_this_process(history, run_id)
+            folder = run_folder(home, run_id)
+            folder.mkdir(parents=True)
+            (folder / "settings.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    except BaseException as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise SwirlError(
             f"The folder of the new run, {folder}, cannot be written ({error.strerror}); check its permissions and "
             "its disk."

@@ -10,6 +10,7 @@ runs at the same time.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +20,12 @@ from filelock import FileLock, Timeout
 
 from swirl import devices, processes
 from swirl.errors import SwirlError
-from swirl.history import History, Run, Status
+from swirl.history import History, Run, Status, locking
 from swirl.runs import distributed
 from swirl.training.diagnostics import killed_error
 
 LOCK_SECONDS = 60.0
+MIN_BUSY_SECONDS = 1.0
 
 
 def run_folder(home: Path, run_id: str) -> Path:
@@ -40,12 +42,17 @@ def is_alive(run: Run) -> bool:
 def locked_history(home: Path) -> Iterator[History]:
     """The history, locked so that no other process of this home starts, ends or reconciles runs.
 
-    Raises SwirlError if another process holds the lock for LOCK_SECONDS.
+    The block waits only briefly for a database that another program has locked, for others wait for this lock. Raises
+    SwirlError if another process holds the lock for LOCK_SECONDS.
     """
     home.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
     try:
         with FileLock(home / "jobs.lock", timeout=LOCK_SECONDS):
-            yield History(home)
+            # Those who held it before may have waited for the database as well.
+            waited = time.monotonic() - started
+            with locking.patience(max(MIN_BUSY_SECONDS, locking.BUSY_SECONDS - waited)):
+                yield History(home)
     except Timeout:
         raise SwirlError(f"Another process has held {home / 'jobs.lock'} for a minute; end it and try again.") from None
 
@@ -55,19 +62,22 @@ def mark_interrupted_runs(history: History) -> list[str]:
     held = [*history.training_runs(), *(run for run in history.queued_runs() if run.pid is not None)]
     dead = [run for run in held if not is_alive(run)]
     for run in dead:
-        history.clear_requests(run.id, "stop")
-        history.clear_requests(run.id, "sample")
-        killed = killed_error(run, devices.memory_usage()[1])
-        record_end(history, run.id, "interrupted", killed)
+        record_end(history, run.id, "interrupted", killed_error(run, devices.memory_usage()[1]))
     return [run.id for run in dead]
 
 
 def record_end(history: History, run_id: str, status: Status, error: SwirlError | None) -> None:
-    """Record the status in which a run's process has ended, and the error, if any, with the changes that it advises."""
+    """Record the status in which a run's process has ended, and the error, if any, with the changes that it advises.
+
+    Requests that it has not answered are void.
+    """
     columns: dict[str, Any] = {"status": status, "error": None, "activity": None, "pid": None, "pid_started": None}
     if error is not None:
         columns |= {"error": str(error), "advised_changes": error.advised_changes}
-    history.update_run(run_id, **columns)
+    with history.transaction():
+        history.clear_requests(run_id, "stop")
+        history.clear_requests(run_id, "sample")
+        history.update_run(run_id, **columns)
 
 
 def launch_next(history: History, home: Path) -> None:
@@ -110,15 +120,17 @@ def occupied_devices(run: Run) -> tuple[str, ...]:
 def start_training(history: History, home: Path, run: Run, device: str) -> bool:
     """Start a run on a device, in a new process or the one that waits for it. Returns False if that fails."""
     pid, started = run.pid, run.pid_started
-    if pid is None:
-        try:
-            arguments = ["-m", "swirl.runs.worker", "--home", str(home), run.id]
-            pid, started = processes.spawn(arguments, run_folder(home, run.id) / "log.txt")
-        except OSError as error:
-            reason = f"The training process could not be started: {error.strerror}: {error.filename}."
-            history.update_run(run.id, status="failed", error=reason)
-            return False
-    history.update_run(run.id, status="running", pid=pid, pid_started=started, device=device)
+    # The transaction comes first: a process that could not be recorded would train unseen.
+    with history.transaction():
+        if pid is None:
+            try:
+                arguments = ["-m", "swirl.runs.worker", "--home", str(home), run.id]
+                pid, started = processes.spawn(arguments, run_folder(home, run.id) / "log.txt")
+            except OSError as error:
+                reason = f"The training process could not be started: {error.strerror}: {error.filename}."
+                history.update_run(run.id, status="failed", error=reason)
+                return False
+        history.update_run(run.id, status="running", pid=pid, pid_started=started, device=device)
     return True
 
 

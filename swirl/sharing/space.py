@@ -117,19 +117,25 @@ def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
     """Write the Space into `folder`, which must be new or empty, and return its files as paths relative to it.
 
     The folder appears complete or not at all. Raises SwirlError when the checkpoint cannot be found or is a plain
-    language model, or when the folder is not empty.
+    language model, or when the folder is not empty or cannot be written.
     """
     source, folder = find_trained_checkpoint(home, checkpoint), folder.expanduser().resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SwirlError(f"{folder} already exists and is not empty; name a new folder.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as unfinished:
-        space = Path(unfinished) / "space"
-        name = exported_checkpoint_name(source, checkpoint)
-        write_code(space)
-        write_assets(space, {name: source, **required_shipped_checkpoints(source)})
-        write_texts(space, name, needs_gguf=any(space.glob("assets/*/base/*.gguf")))
-        os.replace(space, folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name[:100]}-", dir=folder.parent) as unfinished:
+            space = Path(unfinished) / "space"
+            name = exported_checkpoint_name(source, checkpoint)
+            write_code(space)
+            write_assets(space, {name: source, **required_shipped_checkpoints(source)})
+            write_texts(space, name, needs_gguf=any(space.glob("assets/*/base/*.gguf")))
+            os.replace(space, folder)
+    except OSError as error:
+        # The error may name a file of this program, which was only read.
+        raise SwirlError(
+            f"{folder} cannot be written ({error.strerror or error}); free some space or name another folder."
+        ) from error
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 

@@ -212,7 +212,6 @@ def phase_arguments(
         logging_steps=1,
         save_strategy="steps",
         save_steps=settings.save_every,
-        save_total_limit=2,
         report_to=[],
         disable_tqdm=True,
         ddp_find_unused_parameters=False,

@@ -8,6 +8,7 @@ checkpoint if that was saved.
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import random
@@ -392,8 +393,17 @@ def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: 
 
 def newest_trainer_save(folder: Path) -> str | None:
     """The newest complete save of a trainer; its `trainer_state.json` is written last."""
-    saved = [f for f in folder.glob("checkpoint-*") if (f / "trainer_state.json").is_file()]
+    saved = [f for f in folder.glob("checkpoint-*") if is_whole_json(f / "trainer_state.json")]
     return str(max(saved, key=lambda f: int(f.name.rpartition("-")[2]))) if saved else None
+
+
+def is_whole_json(file: Path) -> bool:
+    """Whether a JSON file is there to its end; a full disk leaves an empty one, or a part."""
+    try:
+        json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def save_phase(run: RunContext, phase: PlannedPhase) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import rotate_checkpoints
 
 from swirl.settings import Settings
 from swirl.training.diagnostics import DivergenceDetector, DivergenceError, is_out_of_memory
@@ -19,6 +20,9 @@ from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase
 
 __all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank"]
+
+KEPT_SAVES = 2
+"""The saves of a trainer that stay on the disk: the last, and the one before in case the last is not complete."""
 
 log = logging.getLogger("swirl")
 
@@ -120,6 +124,15 @@ class RunMonitor(TrainerCallback):
         if is_true_on_any_rank("stop" in requests):
             self.stopped = True
             control.should_training_stop = control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Delete old saves, by their steps.
+
+        The Trainer's own `save_total_limit` goes by the times of the folders, and deletes the newest saves after the
+        clock was set back.
+        """
+        if state.is_world_process_zero:
+            rotate_checkpoints(args.output_dir, KEPT_SAVES)
 
     def probe_model(self, step: int, control: TrainerControl) -> None:
         """Probe the model; all ranks wait for that, and end the phase together if the probe says so."""

@@ -139,7 +139,6 @@ def supervised_trainer(
         logging_nan_inf_filter=False,
         save_strategy="steps" if save_every else "no",
         save_steps=save_every or 500,
-        save_total_limit=2,
         remove_unused_columns=False,
         report_to=[],
         disable_tqdm=True,

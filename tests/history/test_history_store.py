@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from swirl.errors import SwirlError
-from swirl.history import History, store
+from swirl.history import History, locking
 
 WRITER = """
 import sys
@@ -200,7 +200,7 @@ def test_a_newer_schema_is_rejected(tmp_path: Path) -> None:
 
 
 def test_a_long_lock_gives_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(locking, "BUSY_SECONDS", 0.2)
     history = History(tmp_path)
     other = sqlite3.connect(tmp_path / "studio.db")
     other.execute("BEGIN IMMEDIATE")

@@ -125,15 +125,15 @@ def wrap(function: str, before: Callable[[], None], after: Callable[[], None]) -
     setattr(owner, name, wrapped)
 
 
-def count_down(times: int) -> Callable[[], None]:
-    """A function that kills this process at its `times`-th call."""
+def count_down(times: int, act: Callable[..., object], *arguments: Any) -> Callable[[], None]:
+    """A function that calls `act` at its `times`-th call."""
     left = times
 
     def call() -> None:
         nonlocal left
         left -= 1
         if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
+            act(*arguments)
 
     return call
 
@@ -150,7 +150,7 @@ def train(home: Path, run_id: str, point: Point | None, occurrence: int, counts:
 
             wrap(each.function, *((count, nothing) if each.when == "before" else (nothing, count)))
     if point is not None:
-        kill = count_down(occurrence)
+        kill = count_down(occurrence, os.kill, os.getpid(), signal.SIGKILL)
         wrap(point.function, *((kill, nothing) if point.when == "before" else (nothing, kill)))
     keep_optimisers(home / "runs" / run_id)
     jobs.reconcile(home)

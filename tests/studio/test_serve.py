@@ -103,10 +103,10 @@ def test_a_signal_does_not_interrupt_a_use_of_the_database(
 ) -> None:
     begun, done = [], []
 
-    def enable_wal(db: Database) -> None:
+    def enable_wal(db: Database, seconds: float) -> None:
         begun.append(db)
         os.kill(os.getpid(), number)
-        original(db)
+        original(db, seconds)
         done.append(db)
 
     original = store.enable_wal

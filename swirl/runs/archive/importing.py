@@ -91,7 +91,7 @@ class RunFileReader:
         was = schema.require_text(self.run_document.get("id"), "id", 100)
         if shutil.disk_usage(self.home).free < self.total_bytes:
             raise SwirlError(
-                f"{self.name} needs {self.total_bytes / 1e9:.1f} GB in {self.home}; free some space first."
+                f"{self.name} needs {max(1, round(self.total_bytes / 1e6))} MB in {self.home}; free some space first."
             )
         run_id = self.history.begin_import(was, columns, settings, parent, Path(self.name).name[:200])
         final = scheduler.run_folder(self.home, run_id)
