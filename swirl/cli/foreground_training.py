@@ -49,12 +49,17 @@ def train_as_secondary_rank(home: Path) -> int:
     from swirl.evaluation.selection_scores import SelectionScorer
     from swirl.runs import distributed
     from swirl.training.loop import train
+    from swirl.training.parallelism import ParallelismError
 
     # Rank 0 alone handles signals: it turns them into a stop request that every rank follows at the same step.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    run_id = distributed.wait_for_run_id(home)
     try:
-        train(home, distributed.wait_for_run_id(home), SelectionScorer)
+        train(home, run_id, SelectionScorer)
+    except ParallelismError:
+        distributed.wait_for_end(home, run_id)  # rank 0 finds the same and says it
+        return 1
     finally:
         distributed.leave_process_group()
     return 0

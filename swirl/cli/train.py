@@ -9,6 +9,7 @@ from typing import Any
 from swirl.cli.arguments import add_json
 from swirl.cli.foreground_training import run_result, train_as_secondary_rank, train_in_foreground
 from swirl.cli.output import Output
+from swirl.cli.parallel import add_parallel, start_processes
 from swirl.cli.run_settings import build_settings, warn_if_memory_short, warn_if_states_change
 from swirl.errors import UsageError
 from swirl.presets import PRESETS
@@ -42,6 +43,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     training.add_argument("--name", metavar="NAME", help="name shown for the run (default: its id)")
     training.add_argument("--detach", action="store_true", help="train in the background and return at once")
+    add_parallel(training)
     add_json(training)
     training.set_defaults(handler=train_run)
 
@@ -65,6 +67,9 @@ def train_run(args: argparse.Namespace, out: Output) -> int:
     from swirl.runs import distributed, jobs
 
     settings = build_settings(args)
+    code = start_processes(args, out)
+    if code is not None:
+        return code
     if args.detach and distributed.world_size() > 1:
         raise UsageError(
             "--detach cannot be combined with a launcher that starts several processes; leave --detach out."

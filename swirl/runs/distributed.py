@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from swirl.errors import SwirlError
+from swirl.history import UNFINISHED_STATUSES, History
 
 POLL_SECONDS = 0.2
 
@@ -47,6 +48,13 @@ def wait_for_run_id(home: Path) -> str:
             raise SwirlError("The launcher ended before training began.")
         time.sleep(POLL_SECONDS)
     return marker.read_text(encoding="utf-8")
+
+
+def wait_for_end(home: Path, run_id: str) -> None:
+    """Other ranks: wait until rank 0 has recorded the end of the run; a rank that ends earlier takes it along."""
+    history, launcher = History(home), os.getppid()
+    while history.run(run_id).status in UNFINISHED_STATUSES and os.getppid() == launcher:
+        time.sleep(POLL_SECONDS)
 
 
 def remove_announcement(home: Path) -> None:
