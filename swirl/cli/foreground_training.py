@@ -42,29 +42,6 @@ def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
     return 0
 
 
-def train_as_secondary_rank(home: Path) -> int:
-    """Train in a process that is not rank 0 of a distributed launch; rank 0 alone writes to the history."""
-    import signal
-
-    from swirl.evaluation.selection_scores import SelectionScorer
-    from swirl.runs import distributed
-    from swirl.training.loop import train
-    from swirl.training.parallelism import ParallelismError
-
-    # Rank 0 alone handles signals: it turns them into a stop request that every rank follows at the same step.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    run_id = distributed.wait_for_run_id(home)
-    try:
-        train(home, run_id, SelectionScorer)
-    except ParallelismError:
-        distributed.wait_for_end(home, run_id)  # rank 0 finds the same and says it
-        return 1
-    finally:
-        distributed.leave_process_group()
-    return 0
-
-
 def run_result(home: Path, run_id: str) -> dict[str, Any]:
     """Return what `train --json` prints: the run's status, its checkpoints with their scores, and the best one."""
     from swirl.history import History
