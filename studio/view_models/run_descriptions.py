@@ -73,7 +73,7 @@ def describe_method(settings: Settings) -> str:
 
 
 def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple[str, str]:
-    """The two lines beside the phase bar: the time left or taken; then pace, memory, number format and threads."""
+    """The two lines beside the phase bar: the time left or taken; then pace, memory and how the run computes."""
     pace = [format_step_time(step_seconds)] if step_seconds is not None else []
     if run.memory_bytes:
         pace.append(format_bytes(run.memory_bytes))
@@ -81,6 +81,8 @@ def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple
         pace.append(describe_precision(run.precision))
     if run.threads:
         pace.append(pluralize(run.threads, "thread"))
+    if run.parallelism:
+        pace.append(run.parallelism)
     return describe_time(run, now), " · ".join(pace)
 
 

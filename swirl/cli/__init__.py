@@ -7,6 +7,7 @@ imported only by the command that needs them, so that `swirl --help` stays fast.
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
 
 from swirl.cli import (
@@ -86,6 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code. A failure prints its reason as one line on standard error."""
     try:
         args = build_parser().parse_args(arguments)
+        args.arguments = sys.argv[1:] if arguments is None else arguments
     except SystemExit as end:  # argparse has already printed the help (0) or the usage error (2)
         return int(end.code or 0)
     # Deprecations in the libraries we call are for us to handle, not for the user.

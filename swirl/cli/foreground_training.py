@@ -42,24 +42,6 @@ def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
     return 0
 
 
-def train_as_secondary_rank(home: Path) -> int:
-    """Train in a process that is not rank 0 of a distributed launch; rank 0 alone writes to the history."""
-    import signal
-
-    from swirl.evaluation.selection_scores import SelectionScorer
-    from swirl.runs import distributed
-    from swirl.training.loop import train
-
-    # Rank 0 alone handles signals: it turns them into a stop request that every rank follows at the same step.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        train(home, distributed.wait_for_run_id(home), SelectionScorer)
-    finally:
-        distributed.leave_process_group()
-    return 0
-
-
 def run_result(home: Path, run_id: str) -> dict[str, Any]:
     """Return what `train --json` prints: the run's status, its checkpoints with their scores, and the best one."""
     from swirl.history import History

@@ -7,7 +7,8 @@ import math
 import os
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 PROGRESS_SECONDS = 1.0
@@ -49,6 +50,19 @@ class Output:
         os.dup2(descriptor, 1)
         os.close(descriptor)
         sys.stdout = stdout
+
+    @contextmanager
+    def lend_stdout(self) -> Iterator[None]:
+        """Inside the block, programs that this process starts write to its standard output."""
+        if self._saved is None:
+            yield
+            return
+        self._stdout.flush()
+        os.dup2(self._saved[1], 1)
+        try:
+            yield
+        finally:
+            os.dup2(2, 1)
 
     @staticmethod
     def _is_descriptor_1(stream: TextIO) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from swirl.cli.arguments import add_json
-from swirl.cli.foreground_training import run_result, train_as_secondary_rank, train_in_foreground
+from swirl.cli.foreground_training import run_result, train_in_foreground
 from swirl.cli.output import Output
+from swirl.cli.parallel import add_parallel, start_processes
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -19,16 +20,20 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     resuming.add_argument("run", metavar="RUN", help="id of the run")
     resuming.add_argument("--detach", action="store_true", help="train in the background and return at once")
+    add_parallel(resuming)
     add_json(resuming)
     resuming.set_defaults(handler=resume_run)
 
 
 def resume_run(args: argparse.Namespace, out: Output) -> int:
     """Continue a run, in this process or in the background."""
-    from swirl.runs import distributed, jobs
+    from swirl.runs import distributed, jobs, secondary_rank
 
+    code = start_processes(args, out)
+    if code is not None:
+        return code
     if distributed.rank() > 0:
-        return train_as_secondary_rank(args.home)
+        return secondary_rank.train_as_secondary_rank(args.home)
     jobs.resume(args.home, args.run, detach=args.detach)
     if args.detach:
         out.print_document(run_result(args.home, args.run))

@@ -105,6 +105,7 @@ def run_document(run: Run) -> dict[str, object]:
             "device",
             "precision",
             "threads",
+            "parallelism",
             "preset",
             "created",
             "error",

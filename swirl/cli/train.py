@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from swirl.cli.arguments import add_json
-from swirl.cli.foreground_training import run_result, train_as_secondary_rank, train_in_foreground
+from swirl.cli.foreground_training import run_result, train_in_foreground
 from swirl.cli.output import Output
+from swirl.cli.parallel import add_parallel, start_processes
 from swirl.cli.run_settings import build_settings, warn_if_memory_short, warn_if_states_change
+from swirl.cli.slurm_options import add_slurm, submit_to_slurm
 from swirl.errors import UsageError
 from swirl.presets import PRESETS
 from swirl.settings import PER_PHASE, SETTING_FIELDS
@@ -42,6 +44,8 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     training.add_argument("--name", metavar="NAME", help="name shown for the run (default: its id)")
     training.add_argument("--detach", action="store_true", help="train in the background and return at once")
+    add_parallel(training)
+    add_slurm(training)
     add_json(training)
     training.set_defaults(handler=train_run)
 
@@ -62,15 +66,20 @@ def settings_help() -> str:
 
 def train_run(args: argparse.Namespace, out: Output) -> int:
     """Create a run and train it, in this process or in the background."""
-    from swirl.runs import distributed, jobs
+    from swirl.runs import distributed, jobs, secondary_rank
 
     settings = build_settings(args)
+    if submit_to_slurm(args, settings, out):
+        return 0
+    code = start_processes(args, out)
+    if code is not None:
+        return code
     if args.detach and distributed.world_size() > 1:
         raise UsageError(
             "--detach cannot be combined with a launcher that starts several processes; leave --detach out."
         )
     if distributed.rank() > 0:
-        return train_as_secondary_rank(args.home)
+        return secondary_rank.train_as_secondary_rank(args.home)
     warn_if_memory_short(args.home, settings, out)
     run: dict[str, Any] = {"preset": args.preset, "settings": settings, "name": args.name}
     if args.detach:

@@ -360,6 +360,12 @@ def held_out_probes(db: Database) -> None:
         db.execute(f"ALTER TABLE runs ADD COLUMN {column} TEXT")
 
 
+@MIGRATIONS()
+def run_parallelism(db: Database) -> None:
+    """How the processes of a run really share its work."""
+    db.execute("ALTER TABLE runs ADD COLUMN parallelism TEXT")
+
+
 def number_or_text(value: str) -> float | str:
     """A value from a sentence as a number if it is one."""
     for kind in (int, float):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sqlite3
 import threading
 import time
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 HISTORY_FILE = "studio.db"
 """The file of a home that holds its history."""
+MACHINE_FILE = "only-on-machine.txt"
+"""Names the one machine that may open the history of a home; it is there while a cluster's job trains in it."""
 
 
 class ThreadConnection(NamedTuple):
@@ -50,6 +53,14 @@ class Store:
         self._inherited: list[Database] = []
         with self._readable_errors():
             self._connection()
+
+    def copy_to(self, file: Path) -> None:
+        """Write a copy of the database as it is now, which replaces the file. Raises SwirlError if that fails."""
+        draft = file.with_name(f"{file.name}.part")
+        draft.unlink(missing_ok=True)
+        with self._reading() as db:
+            db.execute("VACUUM INTO ?", [str(draft)])
+        os.replace(draft, file)
 
     @contextmanager
     def _reading(self) -> Iterator[Database]:
@@ -100,7 +111,18 @@ class Store:
             return None
         return stat.st_dev, stat.st_ino
 
+    def _require_this_machine(self) -> None:
+        """Raise SwirlError if the home is in use on another machine, with which a write-ahead log cannot be shared."""
+        file = self.home / MACHINE_FILE
+        machine = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+        if machine and machine != socket.gethostname():
+            raise SwirlError(
+                f"The history of {self.home} is in use on {machine} and cannot be opened from two machines at once; "
+                f"wait until that job has ended (if it was killed, delete {file})."
+            )
+
     def _open(self, seconds: float) -> Database:
+        self._require_this_machine()
         # Imported here because sqlite-utils imports pandas if installed, which would delay `swirl --help` by 0.4 s.
         from sqlite_utils import Database
 

@@ -1,20 +1,32 @@
-"""Training with several processes on one machine (`accelerate launch`): ranks, and how they agree on the run.
+"""Training with several processes (`accelerate launch`), on one machine or several: how the ranks agree on the run.
 
-Only rank 0 creates the run and writes to the database. The other ranks read the run's id from a small file in the home,
-whose name contains the launcher's process id and start time, so that no later launch finds it.
+Only rank 0 creates the run and writes to the database. The other ranks read the run's id from a small file in the
+home, the announcement. Its name is that of the launch, so that no later launch finds it: on one machine the launcher's
+process id and start time; on several, what SWIRL_LAUNCH says on all of them.
+
+SQLite's write-ahead log needs memory that all readers share, so no process on another machine than rank 0's may open
+the database. Ranks there read a copy, which rank 0 makes beside its announcement, in a home of their own.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfile
 
 from swirl import processes
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
+from swirl.history import History
+from swirl.history.store import HISTORY_FILE
 
 POLL_SECONDS = 0.2
+LAUNCH_VARIABLE = "SWIRL_LAUNCH"
+"""Names a launch on several machines, the same on all of them and never used twice in a home."""
 
 
 def world_size() -> int:
@@ -27,12 +39,19 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def machines() -> int:
+    """The number of machines of this launch."""
+    return int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+
+
 def announce(home: Path, run_id: str) -> None:
-    """Rank 0: tell the other ranks of this launch the run's id."""
-    marker = _marker(home)
-    unfinished = marker.with_suffix(".part")
+    """Rank 0: tell the other ranks of this launch the run's id, and those on other machines what the history holds."""
+    announcement = _announcement(home)
+    if machines() > 1:
+        History(home).copy_to(_copy_of_history(announcement))
+    unfinished = announcement.with_suffix(".part")
     unfinished.write_text(run_id, encoding="utf-8")
-    os.replace(unfinished, marker)
+    os.replace(unfinished, announcement)
 
 
 def wait_for_run_id(home: Path) -> str:
@@ -40,17 +59,44 @@ def wait_for_run_id(home: Path) -> str:
 
     Raises SwirlError if the launcher ends.
     """
-    marker, launcher = _marker(home), os.getppid()
-    while not marker.exists():
+    announcement, launcher = _announcement(home), os.getppid()
+    while not announcement.exists():
         if os.getppid() != launcher:
             raise SwirlError("The launcher ended before training began.")
         time.sleep(POLL_SECONDS)
-    return marker.read_text(encoding="utf-8")
+    return announcement.read_text(encoding="utf-8")
+
+
+def wait_for_end(home: Path) -> None:
+    """Other ranks: wait until rank 0 has recorded the end of the run; a rank that ends earlier takes it along."""
+    announcement, launcher = _announcement(home), os.getppid()
+    while announcement.exists() and os.getppid() == launcher:
+        time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def readable_home(home: Path) -> Iterator[Path]:
+    """Other ranks: the home to read from. On rank 0's machine it is `home`, elsewhere one with a copy of its history.
+
+    That one is a folder of this machine for as long as the block lasts; all its files but the history are those of
+    `home`.
+    """
+    if int(os.environ.get("GROUP_RANK", "0")) == 0:
+        yield home
+        return
+    with tempfile.TemporaryDirectory(prefix="swirl-home-") as folder:
+        own = Path(folder)
+        copyfile(_copy_of_history(_announcement(home)), own / HISTORY_FILE)
+        for name in ("runs", "collections"):
+            (own / name).symlink_to(home / name, target_is_directory=True)
+        yield own
 
 
 def remove_announcement(home: Path) -> None:
     """Rank 0, at the end: remove the announcement."""
-    _marker(home).unlink(missing_ok=True)
+    announcement = _announcement(home)
+    announcement.unlink(missing_ok=True)
+    _copy_of_history(announcement).unlink(missing_ok=True)
 
 
 def leave_process_group() -> None:
@@ -61,9 +107,18 @@ def leave_process_group() -> None:
             group.destroy_process_group()
 
 
-def _marker(home: Path) -> Path:
-    if int(os.environ.get("GROUP_WORLD_SIZE", "1")) > 1:
-        raise SwirlError("Training across several machines is not supported; launch on one machine.")
+def _announcement(home: Path) -> Path:
+    name = os.environ.get(LAUNCH_VARIABLE)
+    if name:
+        return home / f".launch-{name}"
+    if machines() > 1:
+        raise UsageError(
+            f"A launch on several machines needs a name: set {LAUNCH_VARIABLE} to the same new word on each of them."
+        )
     launcher = os.getppid()
     port = os.environ.get("MASTER_PORT", "0")
     return home / f".launch-{launcher}-{int(processes.process_start(launcher) * 1000)}-{port}"
+
+
+def _copy_of_history(announcement: Path) -> Path:
+    return announcement.with_name(f"{announcement.name}.db")

@@ -31,6 +31,7 @@ from swirl.training.requirements import require_for_method
 
 __all__ = [
     "create_foreground_run",
+    "create_stopped_run",
     "delete_run",
     "is_alive",
     "move_in_queue",
@@ -80,6 +81,14 @@ def create_foreground_run(
     """Create a run that this process will train itself with `train_in_foreground`. Returns its id."""
     with scheduler.locked_history(home) as history:
         return _create(history, home, preset, settings, name, parent, in_this_process=True)
+
+
+def create_stopped_run(home: Path, *, preset: str | None, settings: Settings, name: str | None = None) -> str:
+    """Create a run that a cluster's job will start by resuming it. Returns its id."""
+    with scheduler.locked_history(home) as history:
+        run_id = _create(history, home, preset, settings, name, None)
+        history.update_run(run_id, status="stopped")
+    return run_id
 
 
 def resume(home: Path, run_id: str, *, detach: bool = True) -> None:

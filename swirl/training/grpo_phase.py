@@ -26,6 +26,7 @@ from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 from swirl.training.grouped_loss import StepRows, StepStatistics, build_step_rows, pass_loss
+from swirl.training.parallelism import RANK_TIMEOUT_SECONDS
 from swirl.training.rewards import PartnerReward
 from swirl.training.rollouts import RolloutSampler, rollout_sampling
 from swirl.training.step_parts import StepParts, record_trainer_steps
@@ -215,4 +216,5 @@ def phase_arguments(
         report_to=[],
         disable_tqdm=True,
         ddp_find_unused_parameters=False,
+        ddp_timeout=RANK_TIMEOUT_SECONDS,
     )

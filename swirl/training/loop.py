@@ -36,6 +36,7 @@ from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.held_out import HeldOutProbe, HeldOutScorer, MakeScorer, headline
 from swirl.training.lengths import LeftOut, drop_too_long
 from swirl.training.on_demand_samples import OnDemandSampler
+from swirl.training.parallelism import early_accelerator
 from swirl.training.phase_probe import PhaseProbe
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
@@ -99,6 +100,9 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     with explain_out_of_memory(settings, None, history.run(run_id).device or settings.device):
         precision = precision_for_run(history, run_id, settings)
         world = load_trainable_model(home, settings, saved or (done[-1] if done else None), precision)
+        computing = RunComputing(history, run_id, world, settings, is_main_process=is_main_process)
+        # Before anything is written: processes that do not know of each other would all write this run.
+        computing.record_parallelism(early_accelerator(world.device))
         transitions, left_out = drop_too_long(world, transitions, settings)
     if is_main_process:
         record_left_out(history, run_id, left_out)
@@ -110,7 +114,6 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     for seconds in history.latest_values(run_id, SCORING_TIME, 1):
         clock.record_part("scoring", seconds)
     progress = RunProgress(history, run_id, clock, is_main_process=is_main_process)
-    computing = RunComputing(history, run_id, world, settings, is_main_process=is_main_process)
     computing.start()
     run = RunContext(
         home, run_id, history, settings, world, transitions, scorer, probe, progress, computing, is_main_process
@@ -381,6 +384,7 @@ def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: 
 
     A phase that its probe ends has ended too, and so has one whose save is that of its last step.
     """
+    run.computing.record_parallelism(trainer.accelerator)
     trainer.remove_callback(PrinterCallback)
     with suppress(PhaseEnded):
         trainer.train(resume_from_checkpoint=newest_trainer_save(folder))

@@ -1,9 +1,11 @@
-"""How a run computes: the number format that it keeps, and the threads that are measured; both are said in the run."""
+"""How a run computes: its number format, its processes, and the threads that are measured; the run says all three."""
 
 from __future__ import annotations
 
 import logging
 import time
+
+from accelerate import Accelerator
 
 from swirl.history import History
 from swirl.models.placement import pick_device
@@ -11,6 +13,7 @@ from swirl.models.precision import describe_precision
 from swirl.models.thread_count import ThreadTuner
 from swirl.models.world_model import WorldModel
 from swirl.settings import Settings
+from swirl.training.parallelism import require_asked_parallelism
 
 log = logging.getLogger("swirl")
 
@@ -31,7 +34,7 @@ def precision_for_run(history: History, run_id: str, settings: Settings) -> str:
 
 
 class RunComputing:
-    """Records the number format of a run's model, and keeps its number of threads suitable; only rank 0 writes."""
+    """Records how a run computes, and keeps its number of threads suitable; only rank 0 writes."""
 
     def __init__(
         self, history: History, run_id: str, world: WorldModel, settings: Settings, *, is_main_process: bool = True
@@ -41,6 +44,7 @@ class RunComputing:
         self.precision = "4bit" if settings.precision == "4bit" else world.describe()["precision"]
         self._recorded_count: int | None = None
         self._recorded_at = 0.0
+        self._recorded_parallelism: str | None = None
 
     def start(self) -> None:
         """Choose the number of threads, and record it with the number format."""
@@ -49,6 +53,14 @@ class RunComputing:
         if self.is_main_process:
             self.history.update_run(self.run_id, precision=self.precision)
             log.info("%s", ", ".join(filter(None, (describe_precision(self.precision), self.tuner.describe()))))
+
+    def record_parallelism(self, accelerator: Accelerator) -> None:
+        """Record how the processes share the work. Raises ParallelismError if the launcher asked for something else."""
+        parallelism = str(require_asked_parallelism(accelerator))
+        if self.is_main_process and parallelism != self._recorded_parallelism:
+            self._recorded_parallelism = parallelism
+            self.history.update_run(self.run_id, parallelism=parallelism)
+            log.info("%s", parallelism)
 
     def start_phase(self) -> None:
         """Measure again if the last measurement is old."""

@@ -21,6 +21,7 @@ from swirl.models.scoring import (
     remove_scoring_forward,
 )
 from swirl.models.token_interface import get_token_interface, unwrap_model
+from swirl.training.parallelism import RANK_TIMEOUT_SECONDS
 
 PromptCompletion = tuple[list[int], list[int]]  # prompt ids, completion ids
 
@@ -143,6 +144,7 @@ def supervised_trainer(
         report_to=[],
         disable_tqdm=True,
         ddp_find_unused_parameters=False,
+        ddp_timeout=RANK_TIMEOUT_SECONDS,
     )
     trainer = PairTrainer(
         model=model,

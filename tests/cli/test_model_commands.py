@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -268,21 +267,49 @@ def test_a_missing_model_leaves_no_run(tmp_path: Path, capsys) -> None:
     assert History(tmp_path).runs() == []
 
 
-def test_two_processes_train_one_run(config: Path, tmp_path: Path) -> None:
-    accelerate = shutil.which("accelerate", path=str(Path(sys.executable).parent))
-    assert accelerate, "accelerate is installed with the package"
-    launch = [accelerate, "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--main_process_port", "0", "-m", "swirl", "--home", str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*launch, "train", "--config", str(config), "--json"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500,
+def train_in_two_processes(kind: str, config: Path, home: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "swirl", "--home", str(home), "train", "--config", str(config), "--json"]
+    return subprocess.run(
+        [*command, "--parallel", kind, "--processes", "2"],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_run(config: Path, tmp_path: Path) -> None:
+    done = train_in_two_processes("ddp", config, tmp_path)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["status"] == "finished"
-    assert [run.id for run in History(tmp_path).runs()] == [document["run"]]
+    (run,) = History(tmp_path).runs()
+    assert (run.id, run.parallelism) == (document["run"], "DDP, 2 processes")
     assert not list(tmp_path.glob(".launch-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="with a GPU, accelerate does what it is asked for")
+def test_two_processes_without_what_was_asked_for_train_nothing(config: Path, tmp_path: Path) -> None:
+    done = train_in_two_processes("fsdp2", config, tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (run,) = History(tmp_path).runs()
+    assert run.status == "failed"
+    assert "asked for FSDP2, 2 processes, but accelerate gives DDP, 2 processes on cpu" in (run.error or "")
+    assert json.loads(done.stdout)["error"] == run.error
+    assert (run.parallelism, run.phase) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--processes", "2"], "--processes needs --parallel"),
+        (["--parallel", "ddp", "--processes", "2", "--detach"], "--detach cannot be combined with --parallel"),
+    ],
+)
+def test_options_of_several_processes_that_do_not_fit(options, sentence, config: Path, tmp_path: Path, capsys) -> None:
+    assert main(["--home", str(tmp_path), "train", "--config", str(config), *options]) == 2
+    assert sentence in capsys.readouterr().err
+    assert History(tmp_path).runs() == []
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pytest
 
 from swirl import processes
 from swirl.errors import SwirlError
+from swirl.history import History
 from swirl.runs import distributed
 
 ROOT = Path(__file__).parents[2]
@@ -54,10 +55,31 @@ def test_without_a_launcher_there_is_only_rank_0(monkeypatch: pytest.MonkeyPatch
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
 
 
-def test_several_machines_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launch_on_several_machines_needs_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
-    with pytest.raises(SwirlError, match="one machine"):
+    with pytest.raises(SwirlError, match="SWIRL_LAUNCH"):
         distributed.announce(tmp_path, "household-01")
+
+
+def test_another_machine_reads_a_copy_of_the_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "2")
+    monkeypatch.setenv("SWIRL_LAUNCH", "4242-0")
+    history = History(tmp_path)
+    run_id = history.create_run(preset=None, settings={"data": "household"})
+    (tmp_path / "runs" / run_id).mkdir(parents=True)
+    with distributed.readable_home(tmp_path) as home:
+        assert home == tmp_path, "this is the machine of rank 0"
+    distributed.announce(tmp_path, run_id)
+    monkeypatch.setenv("GROUP_RANK", "1")
+    assert distributed.wait_for_run_id(tmp_path) == run_id
+    with distributed.readable_home(tmp_path) as home:
+        assert home != tmp_path
+        History(home).update_run(run_id, status="failed")
+        (home / "runs" / run_id / "saved").touch()
+    assert history.run(run_id).status == "queued"
+    assert (tmp_path / "runs" / run_id / "saved").exists() and not home.exists()
+    distributed.remove_announcement(tmp_path)
+    assert not list(tmp_path.glob(".launch-*"))
 
 
 def test_a_worker_started_from_a_rank_is_not_a_rank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

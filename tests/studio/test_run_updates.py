@@ -49,6 +49,8 @@ def test_a_run_says_how_it_computes(history: History, run: str) -> None:
     assert progress_lines(history.run(run), 0.5, now)[1].endswith("bfloat16 base weights, float32 adapters · 2 threads")
     history.update_run(run, precision="float32", threads=1)
     assert progress_lines(history.run(run), None, now)[1].endswith("float32 weights · 1 thread")
+    history.update_run(run, parallelism="DDP, 2 processes")
+    assert progress_lines(history.run(run), None, now)[1].endswith("1 thread · DDP, 2 processes")
 
 
 def test_the_first_update_holds_everything(history: History, run: str) -> None:

@@ -81,7 +81,7 @@ def test_the_history_records_the_run(tiny_base: Path, tmp_path: Path) -> None:
     history = History(tmp_path)
     run = history.run(run_id)
     assert run.status == "finished"
-    assert (run.precision, run.threads) == ("float32", 1)
+    assert (run.precision, run.threads, run.parallelism) == ("float32", 1, "one process")
     assert "float32 weights, 1 thread (OMP_NUM_THREADS)" in (tmp_path / "runs" / run_id / "log.txt").read_text()
     assert "critic" in (run.warning or "")
     assert [(p.direction, p.steps, p.finished is not None) for p in history.phases(run_id)] == [
