@@ -23,7 +23,7 @@ from swirl.models.checkpoints import checkpoint_kind
 from swirl.models.families.diffusion_editors import DiffusionEditor, is_editor, load_editor
 from swirl.settings import Settings
 from swirl.states import State
-from swirl.training.loop import load_trainable_model as load_for_training
+from swirl.training.run_start import load_trainable_model as load_for_training
 
 WIDE = State(picture=pictures.from_pixels(np.random.default_rng(0).integers(0, 256, (40, 70, 3), np.uint8)))
 

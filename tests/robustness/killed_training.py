@@ -60,13 +60,13 @@ POINTS = (
     Point(f"{TRAINER}._save_optimizer_and_scheduler", "before"),
     Point(f"{TRAINER}._save_checkpoint", "after"),
     Point("swirl.training.phase_probe:PhaseProbe.after_step", "before"),
-    Point(f"{LOOP}:infer_pseudo_labels", "after"),
-    Point(f"{LOOP}:run_trainer", "after"),
+    Point("swirl.training.phase_training:infer_pseudo_labels", "after"),
+    Point("swirl.training.phase_training:run_trainer", "after"),
     Point("swirl.models.checkpoint_writer:base_entry", "before"),  # adapters are written, the manifest is not
     Point(f"{LOOP}:save_phase", "before"),
     Point("swirl.models.world_model:WorldModel.save", "after"),  # the saves of the trainer still lie there
     Point(f"{LOOP}:score_checkpoint", "before"),
-    Point(f"{LOOP}:measure_scores", "after"),
+    Point("swirl.training.phase_results:measure_scores", "after"),
     Point(f"{HISTORY}.finish_phase", "before"),  # the checkpoint is recorded, the phase has not ended
     Point(f"{HISTORY}.mark_best", "before"),
     Point(f"{LOOP}:start_phase", "before"),
@@ -165,9 +165,9 @@ def nothing() -> None:
 
 def keep_optimisers(folder: Path) -> None:
     """Write a hash of each trainer's optimiser at the end of its training to the run's folder."""
-    from swirl.training import loop
+    from swirl.training import phase_training
 
-    original = loop.run_trainer
+    original = phase_training.run_trainer
 
     def run_trainer(run: Any, trainer: Any, monitor: Any, saves: Path) -> None:
         original(run, trainer, monitor, saves)
@@ -175,7 +175,7 @@ def keep_optimisers(folder: Path) -> None:
         digest = hashlib.sha256(b"".join(tensor.double().numpy().tobytes() for tensor in tensors)).hexdigest()
         (folder / f"{saves.name}.optimiser").write_text(digest)
 
-    loop.run_trainer = run_trainer
+    phase_training.run_trainer = run_trainer
 
 
 # --- killing and comparing ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from swirl.experiments import duration
 from swirl.history import History, store
 from swirl.runs import jobs, scheduler
 from swirl.settings import Settings
-from swirl.training import loop
+from swirl.training import phase_training
 from swirl.training.run_monitor import RunMonitor
 
 HOUR = 3600.0
@@ -98,7 +98,7 @@ def test_a_run_in_which_the_clock_is_set_back(
         original_save(self, args, state, control, **kwargs)
         folder = Path(args.output_dir)
         saves = list(folder.glob("checkpoint-*"))
-        saved.append((state.global_step, Path(loop.newest_trainer_save(folder) or "").name, len(saves)))
+        saved.append((state.global_step, Path(phase_training.newest_trainer_save(folder) or "").name, len(saves)))
         for each in saves:  # from the next save on, these were written in the future
             os.utime(each, (time.time() + HOUR, time.time() + HOUR))
 

@@ -18,7 +18,7 @@ from swirl.sources.collections.importing import import_collection
 from swirl.states import State, Transition
 from swirl.training.length_check import check_lengths, tokenizer_folder
 from swirl.training.lengths import TransitionLengths, drop_too_long, measure_lengths
-from swirl.training.loop import record_left_out, training_transitions
+from swirl.training.run_start import record_left_out, training_transitions
 
 
 @pytest.fixture(scope="module")

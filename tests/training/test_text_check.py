@@ -21,8 +21,8 @@ from swirl.history import History
 from swirl.settings import Settings
 from swirl.sources.collections.importing import import_collection
 from swirl.states import State, Transition
-from swirl.training.loop import RunContext
-from swirl.training.loop import warn_if_states_change as warn_at_start
+from swirl.training.run_context import RunContext
+from swirl.training.run_start import warn_if_states_change as warn_at_start
 from swirl.training.text_check import check_states, describe_loss
 
 STATES = ["The lamp is on.", "the lamp is off.", "the door is open.", "  the <|end|> of it\n"]
