@@ -15,11 +15,11 @@ from swirl.models import load_world_model, precision, thread_count
 from swirl.models.world_model import WorldModel
 from swirl.settings import Settings
 from swirl.training import run_computing
-from swirl.training.run_start import load_trainable_model
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
 from swirl.training.run_monitor import RunMonitor
 from swirl.training.run_progress import RunProgress
+from swirl.training.run_start import load_trainable_model
 from swirl.training.schedule import PlannedPhase
 
 SETTINGS = Settings().replace({"device": "cpu"})
