@@ -14,6 +14,8 @@ import threading
 from pathlib import Path
 
 from swirl.errors import SwirlError, UsageError
+from swirl.history.store import HISTORY_FILE
+from swirl.paths import require_writable
 from swirl.paths import resolve_home as home_folder
 from swirl.processes import stop_on_signals
 from swirl.version import __version__
@@ -127,6 +129,7 @@ def serve(arguments: list[str] | None = None) -> int:
 def _serve(options: argparse.Namespace, home: Path) -> int:
     # Report wrong options before the slow import of Gradio.
     account = login(options.host, options.auth, options.demo)
+    require_writable(home, home / HISTORY_FILE, home / "runs")
     port = free_port(options.host, options.port)
     if options.port is None and port != PORT:
         print(f"Port {PORT} is taken; using {port}.", flush=True)

@@ -40,6 +40,15 @@ def resolve_home(folder: str | os.PathLike[str] | None = None) -> Path:
     return path
 
 
+def require_writable(*places: Path) -> None:
+    """Raise SwirlError if one of these files or folders exists and cannot be written."""
+    for place in places:
+        if place.exists() and not os.access(place, os.W_OK):
+            raise SwirlError(
+                f"{place} cannot be written; check its permissions and its disk, or choose another home with --home."
+            )
+
+
 @contextmanager
 def replace_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary sibling folder to write to; it becomes `folder` only if the block succeeds.

@@ -43,18 +43,23 @@ def locked_history(home: Path) -> Iterator[History]:
     """The history, locked so that no other process of this home starts, ends or reconciles runs.
 
     The block waits only briefly for a database that another program has locked, for others wait for this lock. Raises
-    SwirlError if another process holds the lock for LOCK_SECONDS.
+    SwirlError if another process holds the lock for LOCK_SECONDS, or if the home cannot be written.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
+    started, lock = time.monotonic(), FileLock(home / "jobs.lock", timeout=LOCK_SECONDS)
     try:
-        with FileLock(home / "jobs.lock", timeout=LOCK_SECONDS):
-            # Those who held it before may have waited for the database as well.
-            waited = time.monotonic() - started
-            with locking.patience(max(MIN_BUSY_SECONDS, locking.BUSY_SECONDS - waited)):
-                yield History(home)
+        home.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except Timeout:
         raise SwirlError(f"Another process has held {home / 'jobs.lock'} for a minute; end it and try again.") from None
+    except OSError as error:
+        raise SwirlError(f"{home} cannot be written ({error.strerror}); check its permissions and its disk.") from error
+    try:
+        # Those who held it before may have waited for the database as well.
+        waited = time.monotonic() - started
+        with locking.patience(max(MIN_BUSY_SECONDS, locking.BUSY_SECONDS - waited)):
+            yield History(home)
+    finally:
+        lock.release()
 
 
 def mark_interrupted_runs(history: History) -> list[str]:
