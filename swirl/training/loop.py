@@ -42,6 +42,7 @@ from swirl.training.run_computing import RunComputing, precision_for_run
 from swirl.training.run_monitor import PhaseEnded, RunMonitor, is_true_on_any_rank
 from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase, plan_phases
+from swirl.training.sharded_weights import whole_adapters, whole_weights
 from swirl.training.text_check import describe_loss, sample_loss
 from swirl.training.trackers import open_tracked_history
 from swirl.training.warm_up import build_supervised_phase_trainer, build_warm_up_trainer, warm_up_steps
@@ -334,7 +335,7 @@ def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTr
     follow = run.progress.follow(
         run.world, phase, "pseudo-labels", len(pairs), "inferring the actions to train on", can_stop=can_stop
     )
-    with follow as report:
+    with whole_weights(run.world.model), follow as report:
         inferred = run.world.infer(pairs, alternatives=1, progress=report)
     return [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(transitions, inferred, strict=True)]
 
@@ -390,26 +391,28 @@ def newest_trainer_save(folder: Path) -> str | None:
 
 def save_phase(run: RunContext, phase: PlannedPhase) -> None:
     """Save the checkpoint of a phase that has ended; from then on the phase needs no training again."""
+    adapters = whole_adapters(run.world.model)
     if run.is_main_process:
         folder = checkpoint_folder(run.home, run.id, phase)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        run.world.save(folder)
+        run.world.save(folder, adapters=adapters)
         shutil.rmtree(run.folder / "trainer", ignore_errors=True)
 
 
 def score_checkpoint(run: RunContext, phase: PlannedPhase) -> None:
     """Score the saved checkpoint of a phase and record it. Raises StopRequested, on all ranks, on request."""
     stopped = False
-    if run.is_main_process:
-        try:
-            scores = measure_scores(run, phase)
-        except StopRequested:
-            stopped = True
-        else:
-            record_checkpoint(run, phase, scores)
-    # The other ranks wait here until the scoring has ended.
-    if is_true_on_any_rank(stopped):
-        raise StopRequested
+    with whole_weights(run.world.model):
+        if run.is_main_process:
+            try:
+                scores = measure_scores(run, phase)
+            except StopRequested:
+                stopped = True
+            else:
+                record_checkpoint(run, phase, scores)
+        # The other ranks wait here until the scoring has ended.
+        if is_true_on_any_rank(stopped):
+            raise StopRequested
 
 
 def measure_scores(run: RunContext, phase: PlannedPhase) -> dict[str, float]:
