@@ -33,7 +33,7 @@ def resume_run(args: argparse.Namespace, out: Output) -> int:
     if code is not None:
         return code
     if distributed.rank() > 0:
-        return secondary_rank.train_as_secondary_rank(args.home)
+        secondary_rank.train_as_secondary_rank(args.home)
     jobs.resume(args.home, args.run, detach=args.detach)
     if args.detach:
         out.print_document(run_result(args.home, args.run))

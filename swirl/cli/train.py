@@ -79,7 +79,7 @@ def train_run(args: argparse.Namespace, out: Output) -> int:
             "--detach cannot be combined with a launcher that starts several processes; leave --detach out."
         )
     if distributed.rank() > 0:
-        return secondary_rank.train_as_secondary_rank(args.home)
+        secondary_rank.train_as_secondary_rank(args.home)
     warn_if_memory_short(args.home, settings, out)
     run: dict[str, Any] = {"preset": args.preset, "settings": settings, "name": args.name}
     if args.detach:

@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import torch
+
 from swirl.codecs.state_codecs import ImageCodec
 from swirl.models.adapter_model import AdaptedModel
 from swirl.models.checkpoint_files import MANIFEST
@@ -13,12 +15,22 @@ from swirl.models.checkpoints import base_entry
 from swirl.paths import replace_folder
 
 
-def save_checkpoint(world: AdaptedModel, folder: Path, *, with_base: bool = False) -> None:
-    """Write a checkpoint to `folder`, with the base model in it if asked; replaces what was there."""
+def save_checkpoint(
+    world: AdaptedModel,
+    folder: Path,
+    *,
+    with_base: bool = False,
+    adapters: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write a checkpoint to `folder`, with the base model in it if asked; replaces what was there.
+
+    `adapters` are the weights of all adapters by name, where the model's own are divided between processes.
+    """
     with replace_folder(folder) as temporary:
         # No adapter touches the embeddings; to find that out, peft would look for the base model's folder.
         selected = sorted({"fwm", world.adapter("idm")})
-        world.model.save_pretrained(str(temporary), selected_adapters=selected, save_embedding_layers=False)
+        options = {"selected_adapters": selected, "save_embedding_layers": False, "state_dict": adapters}
+        world.model.save_pretrained(str(temporary), **options)
         if world.shared:
             shutil.copytree(temporary / "fwm", temporary / "idm")
         if with_base:

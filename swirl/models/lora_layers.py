@@ -206,6 +206,13 @@ def covered_layers(model: torch.nn.Module) -> list[LoraLinear]:
     return [layer for layer in layers if type(layer.get_base_layer()) is torch.nn.Linear]
 
 
+def forget_folded_weights(model: torch.nn.Module) -> None:
+    """Compute all folded weights anew, after weights have changed in a way that torch does not count."""
+    for layer in covered_layers(model):
+        if isinstance(layer.forward, FastLoraForward):
+            layer.forward.folded.clear()
+
+
 def install_fast_lora(model: torch.nn.Module, capacity: int) -> FoldedSets:
     """Give every covered LoRA layer the fast forward pass, with folded weights for at most `capacity` adapters."""
     sets = FoldedSets(capacity)

@@ -249,6 +249,6 @@ class WorldModel(AdaptedModel):
         distinct = list(completions)
         return dict(zip(distinct, self.codec.decode_states(distinct), strict=True))
 
-    def save(self, folder: Path, *, with_base: bool = False) -> None:
+    def save(self, folder: Path, *, with_base: bool = False, adapters: dict[str, torch.Tensor] | None = None) -> None:
         """Write a checkpoint, with the base model in it if asked; see `swirl.models.checkpoint_writer`."""
-        save_checkpoint(self, folder, with_base=with_base)
+        save_checkpoint(self, folder, with_base=with_base, adapters=adapters)

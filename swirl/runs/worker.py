@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if distributed.rank() > 0:
-            return secondary_rank.train_as_secondary_rank(given.home)
+            secondary_rank.train_as_secondary_rank(given.home)
         if given.again:
             return 0 if train_again(given.home, given.run) else 1
         jobs.train_in_foreground(given.home, given.run)

@@ -29,6 +29,7 @@ from swirl.training.grouped_loss import StepRows, StepStatistics, build_step_row
 from swirl.training.parallelism import RANK_TIMEOUT_SECONDS
 from swirl.training.rewards import PartnerReward
 from swirl.training.rollouts import RolloutSampler, rollout_sampling
+from swirl.training.sharded_weights import whole_weights
 from swirl.training.step_parts import StepParts, record_trainer_steps
 from swirl.training.supervised import backward_all_but_last, token_limit_of_update
 
@@ -55,6 +56,11 @@ class SharedPromptTrainer(GRPOTrainer):
         base = unwrap_model(world.model)
         self.token_limit = token_limit_of_update(base)
         self.whole_prompts = get_token_interface(base).reads_whole_frames
+
+    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        """A step of trl; every rank holds all weights meanwhile, as ranks differ in their numbers of passes."""
+        with whole_weights(self.model):
+            return super().training_step(*arguments, **options)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None

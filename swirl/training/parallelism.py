@@ -23,6 +23,10 @@ RANK_TIMEOUT_SECONDS = 24 * 3600
 """How long ranks wait for one another, such as while rank 0 scores a checkpoint. A rank that dies ends all at once."""
 
 
+UNFIT_KINDS = ("FSDP1", "DeepSpeed ZeRO 3")
+"""With these no rank can do a pass alone; but ranks sample in different numbers of passes, and rank 0 scores alone."""
+
+
 class ParallelismError(SwirlError):
     """The processes of a run do not share its work as the launcher asked; every rank finds that out by itself."""
 
@@ -93,6 +97,11 @@ def require_asked_parallelism(accelerator: Accelerator) -> Parallelism:
     """What the accelerator really does. Raises ParallelismError if the launcher asked for something else."""
     asked, real = asked_parallelism(), real_parallelism(accelerator)
     if real == asked:
+        if real.kind in UNFIT_KINDS:
+            raise ParallelismError(
+                f"{real.kind} divides the weights in a way that this program cannot gather to sample and to score; use "
+                "DDP, FSDP2 or DeepSpeed ZeRO 2, as with `swirl train --parallel`."
+            )
         return real
     device = accelerator.device.type
     if real.processes == 1 < asked.processes:

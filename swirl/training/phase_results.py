@@ -13,6 +13,7 @@ from swirl.training.run_context import RunContext, checkpoint_folder, warn
 from swirl.training.run_monitor import is_true_on_any_rank
 from swirl.training.run_progress import StopRequested
 from swirl.training.schedule import PlannedPhase
+from swirl.training.sharded_weights import whole_adapters, whole_weights
 
 SCORING_TIME = "scoring_time"
 """The metric that holds the seconds that the scoring of a phase's checkpoint took."""
@@ -23,26 +24,28 @@ log = logging.getLogger("swirl")
 
 def save_phase(run: RunContext, phase: PlannedPhase) -> None:
     """Save the checkpoint of a phase that has ended; from then on the phase needs no training again."""
+    adapters = whole_adapters(run.world.model)
     if run.is_main_process:
         folder = checkpoint_folder(run.home, run.id, phase)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        run.world.save(folder)
+        run.world.save(folder, adapters=adapters)
         shutil.rmtree(run.folder / "trainer", ignore_errors=True)
 
 
 def score_checkpoint(run: RunContext, phase: PlannedPhase) -> None:
     """Score the saved checkpoint of a phase and record it. Raises StopRequested, on all ranks, on request."""
     stopped = False
-    if run.is_main_process:
-        try:
-            scores = measure_scores(run, phase)
-        except StopRequested:
-            stopped = True
-        else:
-            record_checkpoint(run, phase, scores)
-    # The other ranks wait here until the scoring has ended.
-    if is_true_on_any_rank(stopped):
-        raise StopRequested
+    with whole_weights(run.world.model):
+        if run.is_main_process:
+            try:
+                scores = measure_scores(run, phase)
+            except StopRequested:
+                stopped = True
+            else:
+                record_checkpoint(run, phase, scores)
+        # The other ranks wait here until the scoring has ended.
+        if is_true_on_any_rank(stopped):
+            raise StopRequested
 
 
 def measure_scores(run: RunContext, phase: PlannedPhase) -> dict[str, float]:

@@ -24,6 +24,7 @@ from swirl.training.run_context import RunContext
 from swirl.training.run_monitor import PhaseEnded, RunMonitor
 from swirl.training.run_progress import StopRequested
 from swirl.training.schedule import PlannedPhase
+from swirl.training.sharded_weights import whole_weights
 from swirl.training.warm_up import build_supervised_phase_trainer, build_warm_up_trainer
 
 log = logging.getLogger("swirl")
@@ -133,7 +134,7 @@ def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTr
     follow = run.progress.follow(
         run.world, phase, "pseudo-labels", len(pairs), "inferring the actions to train on", can_stop=can_stop
     )
-    with follow as report:
+    with whole_weights(run.world.model), follow as report:
         inferred = run.world.infer(pairs, alternatives=1, progress=report)
     return [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(transitions, inferred, strict=True)]
 

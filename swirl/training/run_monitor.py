@@ -18,6 +18,7 @@ from swirl.training.phase_probe import PhaseProbe
 from swirl.training.run_computing import RunComputing
 from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase
+from swirl.training.sharded_weights import whole_weights
 
 __all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank"]
 
@@ -81,7 +82,14 @@ class RunMonitor(TrainerCallback):
         self.step_started_at = 0.0
         self.step_time = 0.0
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: torch.nn.Module | None = None,
+        **_: Any,
+    ) -> None:
         """Take the probe that is due before the first step, start the clock, and record a heartbeat.
 
         Raises StopRequested, on all ranks, if a stop is requested during the probe, and PhaseEnded on its advice, or if
@@ -91,13 +99,14 @@ class RunMonitor(TrainerCallback):
             self.computing.start_phase()
         if self.probe is not None:
             stopped = False
-            try:
-                self.ended_early = self.probe.catch_up(state.global_step)
-            except StopRequested:
-                stopped = True
-            if is_true_on_any_rank(stopped):
-                raise StopRequested
-            self.ended_early = is_true_on_any_rank(self.ended_early)
+            with whole_weights(model):
+                try:
+                    self.ended_early = self.probe.catch_up(state.global_step)
+                except StopRequested:
+                    stopped = True
+                if is_true_on_any_rank(stopped):
+                    raise StopRequested
+                self.ended_early = is_true_on_any_rank(self.ended_early)
             if self.ended_early:
                 raise PhaseEnded
         if state.global_step >= args.max_steps:
@@ -106,19 +115,29 @@ class RunMonitor(TrainerCallback):
         if state.is_world_process_zero:
             self.record_heartbeat(state.global_step)
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: torch.nn.Module | None = None,
+        **_: Any,
+    ) -> None:
         """Record a heartbeat and handle requests; on a stop request all ranks save and stop together."""
         now = time.monotonic()
         elapsed, self.step_started_at = now - self.step_started_at, now
         self.step_time = self.progress.clock.record_step(self.phase.kind, elapsed)
         if self.probe is not None and self.probe.is_due(state.global_step):
-            self.probe_model(state.global_step, control)
+            with whole_weights(model):
+                self.probe_model(state.global_step, control)
         requests = self.history.pending_requests(self.run_id)
         if state.is_world_process_zero:
             self.record_heartbeat(state.global_step)
-            if "sample" in requests:
-                self.sample_on_request(state.global_step + self.offset)
-                self.step_started_at = time.monotonic()  # the next step does not include this sampling
+        if is_true_on_any_rank(state.is_world_process_zero and "sample" in requests):
+            with whole_weights(model):
+                if state.is_world_process_zero:
+                    self.sample_on_request(state.global_step + self.offset)
+            self.step_started_at = time.monotonic()  # the next step does not include this sampling
         if self.computing is not None and self.computing.after_step(elapsed):
             self.step_started_at = time.monotonic()  # nor does it include the measuring of threads
         if is_true_on_any_rank("stop" in requests):

@@ -22,6 +22,7 @@ from swirl.models.scoring import (
 )
 from swirl.models.token_interface import get_token_interface, unwrap_model
 from swirl.training.parallelism import RANK_TIMEOUT_SECONDS
+from swirl.training.sharded_weights import whole_weights
 
 PromptCompletion = tuple[list[int], list[int]]  # prompt ids, completion ids
 
@@ -48,6 +49,11 @@ class PairTrainer(Trainer):
     support: TokenSupport = FULL_VOCABULARY
     accumulation = 1
     """Passes, at least, that a batch is split into."""
+
+    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        """A step; every rank holds all weights meanwhile, as ranks differ in their numbers of passes."""
+        with whole_weights(self.model):
+            return super().training_step(*arguments, **options)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None

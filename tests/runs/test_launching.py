@@ -22,7 +22,6 @@ from swirl.training.parallelism import asked_parallelism
         ("ddp", "DDP, 2 processes"),
         ("fsdp2", "FSDP2, 2 processes"),
         ("zero2", "DeepSpeed ZeRO 2, 2 processes"),
-        ("zero3", "DeepSpeed ZeRO 3, 2 processes"),
     ],
 )
 def test_accelerate_reads_each_file_as_what_it_is_called(kind: str, said: str) -> None:
@@ -48,7 +47,7 @@ def test_without_deepspeed_zero_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "deepspeed", None)
     monkeypatch.setattr(launching.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SwirlError, match="pip install deepspeed"):
-        launching.configuration_file("zero3")
+        launching.configuration_file("zero2")
 
 
 def test_one_process_for_each_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,14 @@ def test_something_else_than_asked_is_refused(
         parallelism.require_asked_parallelism(accelerator(kind, processes))
 
 
+def test_divided_weights_that_no_rank_can_gather_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in DEEPSPEED.items():
+        monkeypatch.setenv(name, value)
+    plugin = SimpleNamespace(deepspeed_config={"zero_optimization": {"stage": 3}})
+    with pytest.raises(ParallelismError, match="DeepSpeed ZeRO 3 divides the weights"):
+        parallelism.require_asked_parallelism(accelerator(DistributedType.DEEPSPEED, 8, deepspeed_plugin=plugin))
+
+
 ALONE = """
 import os
 from accelerate import Accelerator
