@@ -13,7 +13,7 @@ from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.settings import Settings
 
-PRESET = "tiny-blocks"
+PRESET = "tiny-blocks-anchor"
 RUN_NAME = "a short first run"
 SETTING_OVERRIDES = {
     "iterations": 1,

@@ -48,9 +48,13 @@ def drop(page: Page, name: str, text: str) -> None:
 
 
 def fill_start_form(page: Page, settings: Mapping[str, object]) -> None:
-    """Open the start form and type settings, unfolding those that are folded away."""
+    """Open the start form, choose the preset of the anchored loop, whose every phase has rewards, and type settings.
+
+    Settings that are folded away are unfolded.
+    """
     page.goto("/train?new=1")
     expect(page.locator(".start-form")).to_be_visible()
+    page.locator('[name=preset][value="tiny-household-anchor"]').check()
     for name, value in settings.items():
         field = page.locator(f'[id="set-{name}"]')
         if not field.is_visible():

@@ -80,7 +80,7 @@ def test_closing_the_page_stalls_nothing_and_stop_leaves_no_orphan(
     studio: StudioServer, visit: Callable[..., Visitor]
 ) -> None:
     settings = [f"{name}={value}" for name, value in (SHORT_RUN | {"steps_per_phase": 300}).items()]
-    run = studio.swirl("train", "--preset", "tiny-household", "--set", *settings, "--detach")["run"]
+    run = studio.swirl("train", "--preset", "tiny-household-anchor", "--set", *settings, "--detach")["run"]
     visitor = visit()
     page = visitor.open(f"/train?run={run}")
     expect_status(page, "running")

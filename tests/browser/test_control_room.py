@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 def runs(studio: StudioServer) -> list[str]:
     """One run that trains for as long as these tests look, and two that wait behind it."""
     settings = [f"{name}={value}" for name, value in (SHORT_RUN | {"steps_per_phase": 2000}).items()]
-    train = ("train", "--preset", "tiny-household", "--set", *settings, "--detach")
+    train = ("train", "--preset", "tiny-household-anchor", "--set", *settings, "--detach")
     return [studio.swirl(*train)["run"] for _ in range(3)]
 
 

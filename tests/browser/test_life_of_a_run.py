@@ -21,7 +21,7 @@ WORDS_OF_LIFE = re.compile("running|stopping|left")
 def run(studio: StudioServer) -> str:
     """A run started on the command line, long enough to be looked at."""
     settings = [f"{name}={value}" for name, value in (SHORT_RUN | {"steps_per_phase": 200}).items()]
-    return studio.swirl("train", "--preset", "tiny-household", "--set", *settings, "--detach")["run"]
+    return studio.swirl("train", "--preset", "tiny-household-anchor", "--set", *settings, "--detach")["run"]
 
 
 def test_a_run_of_the_command_line_shows_live(studio: StudioServer, visit: Callable[..., Visitor], run: str) -> None:

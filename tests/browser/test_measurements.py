@@ -195,6 +195,7 @@ def advising(outside: Outside, chromium: Browser, tmp_path: Path) -> Iterator[Vi
 
 def test_the_start_form_advises_a_method(advising: Visitor, tmp_path: Path) -> None:
     page = advising.open("/train?new=1")
+    page.locator('[name=preset][value="tiny-household-anchor"]').check()
     method = page.locator("[name=method]:checked")
     expect(method).to_have_value("swirl")
     page.get_by_role("button", name="Which method fits?").click()
