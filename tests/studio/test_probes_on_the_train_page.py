@@ -58,7 +58,7 @@ def test_the_train_page_shows_its_probes_and_no_phase_that_will_never_come(run: 
     assert points["probe_log_prob"] == ([1, 1], [0, 16], [-0.04, -0.06])
     assert points["probe_exact_match"] == ([1, 1], [0, 16], [0.625, 0.5])
     assert WHY in news["parts"]["trouble"] and "error" not in news["parts"]["trouble"]
-    assert "reward and held-out score parted ways" in news["parts"]["verdicts"]
+    assert "training and held-out score parted ways" in news["parts"]["verdicts"]
     assert "After 16 of 50 steps …" in news["parts"]["verdicts"]
 
 
