@@ -63,7 +63,8 @@ def test_functions_that_are_not_listed_are_refused_and_do_nothing(built: gr.Bloc
         assert answer._is_server_fn
         refused.add(name_of(function))
     writing = {
-        "start_form.start", "start_form.labels", "run_view.act", "runs.delete", "import_requests.receive", "explore.remove",
+        "start_form.start", "start_form.labels", "run_view.act", "runs.delete", "import_requests.receive",
+        "explore.remove",
         "header.unload", "share_window.share",
     }  # fmt: skip
     assert writing <= refused
