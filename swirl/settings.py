@@ -228,6 +228,14 @@ class Settings:
         """These settings with the overrides of one direction applied."""
         return dataclasses.replace(self, **self.overrides.get(direction, {}))
 
+    def require_even_batch(self, processes: int) -> None:
+        """Raise UsageError unless so many processes can share the prompts of a step; for the settings of a phase."""
+        if self.batch_size % processes:
+            raise UsageError(
+                f"batch_size={self.batch_size} cannot be split evenly over {processes} processes; make it a multiple "
+                f"of {processes}."
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """A flat dictionary with overrides as `forward.NAME` or `inverse.NAME`; `from_dict` reads it back."""
         flat = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "overrides"}

@@ -77,7 +77,7 @@ def check_private_code(check: HealthCheck, partner: str) -> HealthFinding:
     """Check that the actions mean the same to another model, the `partner` with which they were exchanged."""
     figures, share = check.figures, check.figures.get("private_share")
     exchanged = [case for case in check.cases if case.exchange is not None]
-    mastered = sum(case.exchange.lost is not None for case in exchanged)
+    mastered = check.mastered
     said = private_code_verdict(share, mastered, describe_partner(partner))
     if said.is_private is not None:
         tone, claim = ("wrong", "Private code") if said.is_private else ("good", "Common language")

@@ -17,15 +17,8 @@ def train_in_foreground(home: Path, run_id: str, out: Output) -> int:
     from swirl.runs import distributed, jobs
 
     out.print_line(run_id)
-    if distributed.world_size() > 1:
-        distributed.announce(home, run_id)
-    try:
-        with show_training_progress(home, run_id, out):
-            jobs.train_in_foreground(home, run_id)
-    finally:
-        if distributed.world_size() > 1:
-            distributed.remove_announcement(home)
-            distributed.leave_process_group()
+    with distributed.announced(home, run_id), show_training_progress(home, run_id, out):
+        jobs.train_in_foreground(home, run_id)
     result = run_result(home, run_id)
     out.print_document(result)
     if result["checkpoints"]:

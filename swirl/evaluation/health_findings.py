@@ -81,6 +81,11 @@ class HealthCheck:
     figures: dict[str, Estimate]
     partner: str | None = None
 
+    @property
+    def mastered(self) -> int:
+        """How many transitions both pairs predict in an exchange: those that the private share is measured on."""
+        return sum(case.exchange is not None and case.exchange.lost is not None for case in self.cases)
+
 
 def health_check_to_json(check: HealthCheck) -> dict[str, Any]:
     """A health check as the history stores it."""

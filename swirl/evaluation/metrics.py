@@ -115,10 +115,17 @@ def text_scores_per_transition(rows: EvaluatedRows, seed: int) -> dict[str, Sequ
     columns: dict[str, Sequence[float | None]] = {"leakage/overlap": leakage.overlap(rows, rows.inferred_actions)}
     if rows.true_actions is not None:
         columns["leakage/overlap_true"] = leakage.overlap(rows, rows.true_actions)
-    if bert_score.model_folder() is not None:
-        for name, predictions in predictions_and_copies(rows):
-            columns[f"{name}/bertscore"] = bert_score.score_predictions(rows, predictions, seed)
-    return columns
+    return columns | bert_scores_per_transition(rows, seed)
+
+
+def bert_scores_per_transition(rows: EvaluatedRows, seed: int) -> dict[str, Sequence[float | None]]:
+    """The BERTScores of predictions and copies of texts; empty for pictures, or without a model for them."""
+    if rows.kind != "text" or bert_score.model_folder() is None:
+        return {}
+    return {
+        f"{name}/bertscore": bert_score.score_predictions(rows, predictions, seed)
+        for name, predictions in predictions_and_copies(rows)
+    }
 
 
 def frame_scores_per_transition(rows: EvaluatedRows, seed: int) -> dict[str, Sequence[float | None]]:

@@ -30,7 +30,7 @@ from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.bootstrap import Estimate
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_rules import assess_actions
-from swirl.evaluation.metrics import compute_metrics, scores_per_transition
+from swirl.evaluation.metrics import bert_scores_per_transition, compute_metrics, scores_per_transition
 from swirl.evaluation.protocols import ActionSamplingModel, EvaluatedModel, limit_prediction_length
 from swirl.evaluation.text_metrics import same_words
 from swirl.progress import ProgressCallback
@@ -253,11 +253,9 @@ def held_out_values(
         if predicted is not None:
             compared = forward.compare_states(predicted, rows.next_keys, taken)
             values |= {f"{group}/{name}": column for name, column in compared.items()}
-    if with_bertscore and rows.kind == "text" and bert_score.model_folder() is not None:
-        for group in ("copy", "forward"):
-            if predictions[group] is not None:
-                # The same transitions whatever the seed, so that runs can be compared in pairs.
-                values[f"{group}/bertscore"] = bert_score.score_predictions(rows, predictions[group], 0)
+    if with_bertscore:
+        # The same transitions whatever the seed, so that runs can be compared in pairs.
+        values |= {name: list(column) for name, column in bert_scores_per_transition(rows, 0).items()}
     if fact_by_fact and predictions["forward"] is not None:
         scores = facts.score_facts(rows, predictions["forward"])
         values |= {f"forward/{name}": column for name, column in scores.items()}

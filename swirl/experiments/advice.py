@@ -13,7 +13,7 @@ from swirl.errors import SwirlError
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence
 from swirl.experiments.grid import DEFAULT_SIZE, Cell, Plan
-from swirl.experiments.settings_of_cells import cell_settings
+from swirl.experiments.settings_of_cells import UNPREPARED, cell_settings
 from swirl.methods import METHODS
 from swirl.settings import DIRECTIONS, Settings
 
@@ -114,8 +114,7 @@ def with_method(settings: Settings, name: str, problem: str | None = None) -> Se
 
 def with_more_steps(settings: Settings, plan: Plan, cell: Cell) -> Settings:
     """The settings with the longer phases of a cell's method."""
-    nothing = {"data": "", "model": "", "labels": None, "true_labels": None}
-    trained, times = cell_settings(plan, cell, nothing), plan.steps_times(cell.method)
+    trained, times = cell_settings(plan, cell, UNPREPARED), plan.steps_times(cell.method)
     changes = {}
     for direction in DIRECTIONS:
         own = settings.for_phase(direction).steps_per_phase

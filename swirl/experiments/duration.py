@@ -7,7 +7,7 @@ from datetime import datetime
 from statistics import median
 
 from swirl.experiments.grid import Cell, Plan
-from swirl.experiments.settings_of_cells import cell_settings
+from swirl.experiments.settings_of_cells import UNPREPARED, cell_settings
 from swirl.history import UNFINISHED_STATUSES, Run
 from swirl.settings import DIRECTIONS
 
@@ -28,8 +28,7 @@ IMITATION_SHARE = 0.2
 def rough_seconds(plan: Plan, cell: Cell) -> float:
     """A rough time for one run, from the number of its steps and of its test transitions."""
     preset = plan.problem(cell.problem).preset
-    nothing = {"data": "", "model": "", "labels": None, "true_labels": None}
-    settings = cell_settings(plan, cell, nothing)
+    settings = cell_settings(plan, cell, UNPREPARED)
     a_step = value_for(preset, SECONDS_A_STEP, LARGE_STEP)
     steps = settings.iterations * sum(
         settings.for_phase(direction).steps_per_phase

@@ -21,8 +21,7 @@ def private_code_of(home: Path, model: str) -> str | None:
         check = health_check_from_json(stored.found)
         if check.partner is None:
             continue
-        mastered = sum(case.exchange is not None and case.exchange.lost is not None for case in check.cases)
-        verdict = private_code_verdict(check.figures.get("private_share"), mastered, check.partner)
+        verdict = private_code_verdict(check.figures.get("private_share"), check.mastered, check.partner)
         if verdict.is_private:
             return verdict.sentence
     return None

@@ -15,6 +15,9 @@ CORES_PER_RUN = 1
 COMMON = {"cores": CORES_PER_RUN, "stop_when_harmful": False, "save_every": 20}
 """Settings of all runs: none stops by itself, or methods would be compared after unequal training."""
 
+UNPREPARED: dict[str, Any] = {"data": "", "model": "", "labels": None, "true_labels": None}
+"""In place of what is made for a problem, where only the steps and the method of a cell matter."""
+
 
 def cell_settings(plan: Plan, cell: Cell, prepared: dict[str, Any]) -> Settings:
     """The settings of a cell's run.

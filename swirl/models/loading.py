@@ -173,8 +173,9 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
     try:
         with nullcontext() if file is None else gguf_reading():
             config = without_dropout(AutoConfig.from_pretrained(folder, trust_remote_code=False, **which))
-            parameters = count_parameters(config) if device.type == "cpu" else 0
-            check_size(Path(folder), config)
+            stored = stored_parameters(Path(folder))
+            parameters = count_parameters(config) if stored or device.type == "cpu" else 0
+            check_size(parameters, stored)
             options["dtype"] = pick_dtype(device, precision, parameters)
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **which)
             model, report = model_class_for(config).from_pretrained(
@@ -203,21 +204,22 @@ def load_base(source: str, device: torch.device, precision: str) -> tuple[PreTra
     return model, tokenizer
 
 
-def check_size(folder: Path, config: PreTrainedConfig) -> None:
-    """Raise ValueError if a config describes a model of another size than the weights beside it.
+def check_size(described: int, stored: int) -> None:
+    """Raise ValueError if a config describes far more parameters than the weights beside it hold, if there are any.
 
-    A damaged config may describe one that no memory holds, which would be built before its shapes are compared.
+    A damaged config may describe a model that no memory holds, which would be built before its shapes are compared.
     """
-    stored = sum(stored_parameters(file) for file in folder.glob("*.safetensors"))
-    described = count_parameters(config) if stored else 0
-    if described > SIZE_TOLERANCE * stored:
+    if stored and described > SIZE_TOLERANCE * stored:
         raise ValueError(f"config.json describes {described} parameters, but its weights hold {stored}")
 
 
-def stored_parameters(file: Path) -> int:
-    """The number of elements of all tensors in a safetensors file, by its header."""
-    with safe_open(file, framework="numpy") as opened:
-        return sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
+def stored_parameters(folder: Path) -> int:
+    """The number of elements of all tensors in a folder's safetensors files, by their headers."""
+    count = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, framework="numpy") as opened:
+            count += sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
+    return count
 
 
 def gguf_reading() -> AbstractContextManager[None]:

@@ -54,6 +54,20 @@ def announce(home: Path, run_id: str) -> None:
     os.replace(unfinished, announcement)
 
 
+@contextmanager
+def announced(home: Path, run_id: str) -> Iterator[None]:
+    """Rank 0: inside the block the other ranks know the run's id; at its end all part. Alone, it does nothing."""
+    if world_size() == 1:
+        yield
+        return
+    announce(home, run_id)
+    try:
+        yield
+    finally:
+        remove_announcement(home)
+        leave_process_group()
+
+
 def wait_for_run_id(home: Path) -> str:
     """Other ranks: wait until rank 0 announces the run, which may be queued for long.
 

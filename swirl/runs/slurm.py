@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from swirl.errors import SwirlError, UsageError
+from swirl.errors import SwirlError
 from swirl.history.runs import slug
 from swirl.models.checkpoints import resolve_loadable
 from swirl.runs import jobs
@@ -38,7 +38,8 @@ def submit(home: Path, job: SlurmJob, *, preset: str | None, settings: Settings,
     Raises UsageError if its batches cannot be divided by its processes, SwirlError if sbatch refuses the job, whose
     files then remain.
     """
-    require_even_batches(settings, job.processes)
+    for direction in DIRECTIONS:
+        settings.for_phase(direction).require_even_batch(job.processes)
     checkpoint = resolve_loadable(home, settings.model)
     if isinstance(checkpoint, Path) and checkpoint.is_relative_to(home):
         settings = settings.replace({"model": str(checkpoint)})  # the job's home has no other runs
@@ -62,17 +63,6 @@ def make_home(home: Path, data: str) -> Path:
         (home / "collections").mkdir(exist_ok=True)
         (own / "collections").symlink_to(Path("..", "..", "collections"), target_is_directory=True)
         return own
-
-
-def require_even_batches(settings: Settings, processes: int) -> None:
-    """Raise UsageError unless the prompts of a step can be divided evenly by the processes."""
-    sizes = {settings.for_phase(direction).batch_size for direction in DIRECTIONS}
-    for size in sorted(sizes):
-        if size % processes:
-            raise UsageError(
-                f"batch_size={size} cannot be split evenly over {processes} processes; make it a multiple of "
-                f"{processes}."
-            )
 
 
 def run_sbatch(file: Path) -> str | None:

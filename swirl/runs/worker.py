@@ -39,14 +39,8 @@ def train_again(home: Path, run_id: str) -> bool:
     Raises SwirlError if it cannot be resumed.
     """
     jobs.resume(home, run_id, detach=False)
-    try:
-        if distributed.world_size() > 1:
-            distributed.announce(home, run_id)
+    with distributed.announced(home, run_id):
         jobs.train_in_foreground(home, run_id)
-    finally:
-        if distributed.world_size() > 1:
-            distributed.remove_announcement(home)
-            distributed.leave_process_group()
     ended = History(home).run(run_id)
     if ended.error:
         print(ended.error, file=sys.stderr)

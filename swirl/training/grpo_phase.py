@@ -29,7 +29,7 @@ from swirl.training.grouped_loss import StepRows, StepStatistics, build_step_row
 from swirl.training.parallelism import RANK_TIMEOUT_SECONDS
 from swirl.training.rewards import PartnerReward
 from swirl.training.rollouts import RolloutSampler, rollout_sampling
-from swirl.training.sharded_weights import whole_weights
+from swirl.training.sharded_weights import WholeWeightSteps
 from swirl.training.step_parts import StepParts, record_trainer_steps
 from swirl.training.supervised import backward_all_but_last, token_limit_of_update
 
@@ -37,7 +37,7 @@ from swirl.training.supervised import backward_all_but_last, token_limit_of_upda
 constants.HF_HUB_DISABLE_TELEMETRY = True
 
 
-class SharedPromptTrainer(GRPOTrainer):
+class SharedPromptTrainer(WholeWeightSteps, GRPOTrainer):
     """trl's GRPO trainer with its loss computed over shared prompts, in passes of bounded memory.
 
     trl samples through the rollout function, calls the reward function, computes the advantages, steps, logs and
@@ -56,11 +56,6 @@ class SharedPromptTrainer(GRPOTrainer):
         base = unwrap_model(world.model)
         self.token_limit = token_limit_of_update(base)
         self.whole_prompts = get_token_interface(base).reads_whole_frames
-
-    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
-        """A step of trl; every rank holds all weights meanwhile, as ranks differ in their numbers of passes."""
-        with whole_weights(self.model):
-            return super().training_step(*arguments, **options)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -148,11 +143,7 @@ def build_grpo_trainer(
     trainee = world.adapter("fwm" if direction == "forward" else "idm")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     rollouts_per_step = settings.batch_size * settings.group_size
-    if settings.batch_size % processes:
-        raise UsageError(
-            f"batch_size={settings.batch_size} cannot be split evenly over {processes} processes; make it a multiple "
-            f"of {processes}."
-        )
+    settings.require_even_batch(processes)
     if settings.accumulation > rollouts_per_step:
         raise UsageError(
             f"accumulation={settings.accumulation} is more than the {rollouts_per_step} rollouts of a step; set it to "

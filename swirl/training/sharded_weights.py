@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.distributed.fsdp import FSDPModule
@@ -55,3 +56,14 @@ def whole_adapters(model: torch.nn.Module) -> dict[str, torch.Tensor] | None:
 def sharded_modules(model: torch.nn.Module | None) -> list[FSDPModule]:
     """The modules whose weights FSDP2 has divided."""
     return [] if model is None else [part for part in model.modules() if isinstance(part, FSDPModule)]
+
+
+class WholeWeightSteps:
+    """For a Trainer: every rank holds all weights during a step, as ranks differ in their numbers of passes."""
+
+    model: torch.nn.Module
+
+    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        """A step of the trainer that comes next in the order of classes."""
+        with whole_weights(self.model):
+            return super().training_step(*arguments, **options)  # type: ignore[misc]

@@ -22,7 +22,7 @@ from swirl.models.scoring import (
 )
 from swirl.models.token_interface import get_token_interface, unwrap_model
 from swirl.training.parallelism import RANK_TIMEOUT_SECONDS
-from swirl.training.sharded_weights import whole_weights
+from swirl.training.sharded_weights import WholeWeightSteps
 
 PromptCompletion = tuple[list[int], list[int]]  # prompt ids, completion ids
 
@@ -43,17 +43,12 @@ def negative_log_likelihood(model: torch.nn.Module, pairs: Sequence[PromptComple
     return -output.log_probs.sum() / output.tokens
 
 
-class PairTrainer(Trainer):
+class PairTrainer(WholeWeightSteps, Trainer):
     """The transformers trainer with the loss on completions only, in passes of bounded memory."""
 
     support: TokenSupport = FULL_VOCABULARY
     accumulation = 1
     """Passes, at least, that a batch is split into."""
-
-    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
-        """A step; every rank holds all weights meanwhile, as ranks differ in their numbers of passes."""
-        with whole_weights(self.model):
-            return super().training_step(*arguments, **options)
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None

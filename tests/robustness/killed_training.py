@@ -22,11 +22,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS / "training")]  # pytest does so by itself
+sys.path[:0] = [str(TESTS)]  # pytest does so by itself
 
 from small_runs import SMALL_RUN  # noqa: E402
 from tiny_base import make_tiny_base  # noqa: E402
@@ -324,7 +325,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         arena = Arena(make_tiny_base(Path(folder) / "base"), Path(folder))
         named = iter(()) if options.only_random else kill_at_every_point(arena)
-        for what, found in (*named, *kill_at_random(arena, options.random, options.seed)):
+        for what, found in chain(named, kill_at_random(arena, options.random, options.seed)):
             tried += 1
             different += bool(found)
             print(f"{what}: {'identical' if not found else 'DIFFERENT: ' + ', '.join(found)}", flush=True)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_runs import SMALL_RUN
 
 from swirl.cli import main
 from swirl.errors import SwirlError, UsageError
@@ -19,16 +20,7 @@ from swirl.runs.archive.importing import import_run
 from swirl.runs.slurm_batch_file import SlurmJob, batch_file, parse_sbatch_options
 
 ROOT = Path(__file__).parents[2]
-SMALL = {
-    "data": "household",
-    "iterations": 1,
-    "batch_size": 4,
-    "group_size": 2,
-    "max_action_tokens": 4,
-    "max_state_tokens": 48,
-    "held_out": 4,
-    "save_every": 2,
-}
+SMALL = {**SMALL_RUN, "data": "household", "learning_rate": 1e-4}
 
 # Starts the batch file as Slurm does. A job that asks to be requeued is started once more, with the same number.
 SBATCH = """#!/bin/bash

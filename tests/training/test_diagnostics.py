@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_runs import SMALL_RUN
 
 from swirl.history import History, Run
 from swirl.runs import jobs
@@ -19,17 +20,7 @@ from swirl.training.diagnostics import DivergenceDetector, DivergenceError, kill
 from swirl.training.rollouts import RolloutSampler
 from swirl.training.schedule import PlannedPhase
 
-SMALL = {
-    "iterations": 1,
-    "steps_per_phase": 3,
-    "batch_size": 4,
-    "group_size": 2,
-    "learning_rate": 0.01,
-    "max_action_tokens": 4,
-    "max_state_tokens": 48,
-    "held_out": 4,
-    "save_every": 10,
-}
+SMALL = {**SMALL_RUN, "steps_per_phase": 3, "save_every": 10}
 
 
 def train(home: Path, model: Path, *, ask: bool = False, **changes: Any) -> Run:

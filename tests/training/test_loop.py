@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 from small_runs import SMALL_RUN
 from transformers import TrainerState
+from two_processes import run_in_two_processes
 
 from swirl.history import History
 from swirl.runs import jobs
@@ -172,16 +171,6 @@ Path(home, f"rank-{os.environ['RANK']}").write_text(digest.hexdigest())
 def test_two_ranks_end_with_equal_weights(direction: str, tiny_base: Path, tmp_path: Path) -> None:
     script = tmp_path / "ranks.py"
     script.write_text(RANKS)
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--main_process_port", "0", str(script)]
-    done = subprocess.run(
-        [*command, str(tmp_path), str(tiny_base), direction],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_in_two_processes(script, str(tmp_path), str(tiny_base), direction)
     first, second = ((tmp_path / f"rank-{rank}").read_text() for rank in (0, 1))
     assert first == second

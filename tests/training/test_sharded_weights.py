@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
-
-from swirl.paths import assets
+from two_processes import run_in_two_processes
 
 pytestmark = pytest.mark.slow
 
@@ -72,17 +68,7 @@ def train(folder: Path, base: Path, direction: str, divided: str) -> dict[str, t
     folder.mkdir()
     script = folder / "ranks.py"
     script.write_text(RANKS)
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--main_process_port", "0"]
-    command += ["--config_file", str(assets() / "parallel" / "ddp.yaml"), str(script), str(folder), str(base)]
-    done = subprocess.run(
-        [*command, direction, divided],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_in_two_processes(script, str(folder), str(base), direction, divided)
     files = {name: folder / "checkpoint" / name / "adapter_model.safetensors" for name in ("fwm", "idm")}
     weights = {f"{name} {key}": value for name, file in files.items() for key, value in load_file(file).items()}
     return weights | {"scores": torch.tensor(json.loads((folder / "scores.json").read_text()))}
