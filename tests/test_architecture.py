@@ -285,6 +285,18 @@ def test_training_never_reaches_true_actions(module: str) -> None:
     assert "actions.jsonl" not in MODULES[module].read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("module", [name for name in sorted(MODULES) if name.startswith("swirl.training.")])
+def test_training_never_reaches_a_simulator(module: str) -> None:
+    """What really happens is opened by evaluation, by plans that are carried out, and on request."""
+    assert {name for name in reached(module) if name.startswith(("swirl.worlds", "swirl.planning"))} == set()
+
+
+@pytest.mark.parametrize("module", [f"swirl.planning.{name}" for name in ("search", "proposals", "goals")])
+def test_a_search_in_imagination_never_reaches_a_simulator(module: str) -> None:
+    assert {name for name in reached(module) if name.startswith("swirl.worlds")} == set()
+    assert "swirl.evaluation.true_actions" not in reached(module)
+
+
 @pytest.mark.parametrize("module", LIGHT)
 def test_torch_waits_until_a_model_is_needed(module: str) -> None:
     code = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
