@@ -34,6 +34,8 @@ class VllmStandIn:
         self.asked: list[str] = []
         self.samplings: list[dict[str, Any]] = []
         """The bodies of all requests for completions."""
+        self.sampling_now: list[int] = []
+        """For each request that is being sampled, the number of updates when it came."""
         self.updates = 0
         self.hf_config: Any = str(self.model.config)
         self.quantization: str | None = None
@@ -143,6 +145,14 @@ class VllmStandIn:
     def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """Completions of token ids, prompt by prompt, with the log-probability of each token if asked for."""
         self.samplings.append(body)
+        self.sampling_now.append(self.updates)
+        try:
+            return {"choices": self.alter(self.sample(body))}
+        finally:
+            assert self.sampling_now.pop() == self.updates, "the weights changed while they were sampled from"
+
+    def sample(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """The choices of a request for completions."""
         choices: list[dict[str, Any]] = []
         for prompt in body["prompt"]:
             config = GenerationConfig(
@@ -171,7 +181,7 @@ class VllmStandIn:
                     choices[-1]["logprobs"]["top_logprobs"] = [
                         {name: value} for name, value in zip(names, values, strict=True)
                     ]
-        return {"choices": self.alter(choices)}
+        return choices
 
 
 def open_trainer_endpoint(init_info: dict[str, Any]) -> SimpleNamespace:

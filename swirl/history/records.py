@@ -20,10 +20,10 @@ class Run:
     `seconds_left` and `share_done` (0 to 1, by time) count all that the run still has to do; `activity` says in words
     what it does between its steps. `precision` is the number format of the base model, `threads` how many compute on a
     CPU, `parallelism` how its processes share the work, such as "one process" or "DDP, 2 processes", and
-    `rollout_engine` what samples its rollouts, such as "this program" or "vLLM at http://gpu2:8000 (MODEL)".
-    `left_out` says which transitions are too long for it, if they are many; `advised_changes` are the settings, by name,
-    with which another run would do better, as `error` or else `left_out` says. `probe_verdict` says after a third of the first
-    phase whether the held-out probe follows the reward or the loss, in a sentence, and `probe_outcome` in a word:
+    `rollout_engine` what samples its rollouts, such as "this program" or "vLLM at http://gpu2:8000 (MODEL)". `left_out`
+    says which transitions are too long for it, if they are many; `advised_changes` are the settings, by name, with
+    which another run would do better, as `error` or else `left_out` says. `probe_verdict` says after a third of the
+    first phase whether the held-out probe follows the reward or the loss, in a sentence, and `probe_outcome` in a word:
     "together", "parted", "falling" or "unclear". `ended_early` says why a run ended itself before its planned end.
     `parent` is the run it was started from, if any; `tags` are in alphabetical order.
     """

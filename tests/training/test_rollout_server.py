@@ -12,6 +12,7 @@ import pytest
 import torch
 from small_runs import SMALL_RUN
 from transformers import AutoConfig
+from two_processes import run_in_two_processes
 from vllm_stand_in import VllmStandIn, stand_in_for_vllm
 
 from swirl.errors import SwirlError, UsageError
@@ -180,6 +181,45 @@ def test_a_server_that_dies_ends_the_run_and_a_new_one_continues_it(stand_in, ti
     jobs.train_in_foreground(tmp_path, run_id)
     assert History(tmp_path).run(run_id).status == "finished"
     assert again.updates == 6, "two of the three steps had been saved"
+
+
+RANKS = """
+import os, sys
+from pathlib import Path
+import pytest
+sys.path.insert(0, sys.argv[1])
+from vllm_stand_in import stand_in_for_vllm
+from swirl.models import load_world_model
+from swirl.training.grpo_phase import build_grpo_trainer
+from swirl.training.rollout_server import RolloutServer
+from swirl.settings import Settings
+from swirl.states import Transition
+from swirl.worlds.household import Household
+
+home, base, url = sys.argv[2:]
+stand_in_for_vllm(pytest.MonkeyPatch())
+world = load_world_model(Path(home), base, "cpu")
+states = Household().episode(5, 24).states
+rows = [Transition("five", i, x, y) for i, (x, y) in enumerate(zip(states, states[1:]))]
+settings = Settings().replace(dict(steps_per_phase=3, batch_size=4, group_size=4, learning_rate=0.01,
+    max_action_tokens=6, max_state_tokens=8))
+rank = int(os.environ["RANK"])
+server = RolloutServer(url, world, is_main_process=rank == 0)
+build_grpo_trainer(world, "inverse", rows, settings, Path(home) / "phase", 1, server=server).train()
+assert (server.gap is not None) == (rank == 0)
+server.close()
+"""
+
+
+@pytest.mark.slow
+def test_two_ranks_sample_from_the_weights_that_the_first_sends(stand_in, tiny_base, tmp_path) -> None:
+    server, script = stand_in(tiny_base), tmp_path / "ranks.py"
+    script.write_text(RANKS)
+    run_in_two_processes(script, str(Path(__file__).parents[1]), str(tmp_path), str(tiny_base), server.url)
+    assert server.updates == 3
+    rollouts = [body for body in server.samplings if body["logprobs"] is None]
+    assert [(len(body["prompt"]), body["n"]) for body in rollouts] == [(2, 4)] * 6
+    assert len(server.samplings) - len(rollouts) == 3, "the first rank alone measures the gap"
 
 
 def test_a_run_without_a_server_is_refused_before_it_trains(stand_in, tiny_base, tmp_path) -> None:
