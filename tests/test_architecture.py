@@ -61,6 +61,7 @@ ROOMS = (
     "presets",
     "training",
     "evaluation",
+    "planning",
     "exports",
     "runs",
     "library",
