@@ -63,6 +63,12 @@ class Run:
     note: str
     tags: tuple[str, ...] = ()
 
+    @property
+    def rollout_note(self) -> str | None:
+        """What samples its rollouts, in words; None before that is known, and where the program itself does."""
+        is_served = self.settings.get("rollout_server") and self.rollout_engine
+        return f"rollouts by {self.rollout_engine}" if is_served else None
+
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
