@@ -11,7 +11,7 @@ from typing import Protocol
 
 from swirl.errors import UsageError
 from swirl.states import State
-from swirl.text_units import split_units, writing_of
+from swirl.text_units import plain_words, split_units, writing_of
 
 
 class CellCodec(Protocol):
@@ -33,6 +33,10 @@ class Goal(Protocol):
 
     def step_size(self, before: State, after: State) -> int:
         """How many units a step from one state to the other has changed, 1 or more."""
+        ...
+
+    def looks_same(self, state: State, other: State) -> bool:
+        """Whether two states are the same as far as goals are compared."""
         ...
 
     def halfway(self, state: State, most: int) -> list[State]:
@@ -57,6 +61,10 @@ class TextGoal:
     def step_size(self, before: State, after: State) -> int:
         """The units that were changed, added or left out."""
         return max(1, count_changed_units(before.text, after.text))
+
+    def looks_same(self, state: State, other: State) -> bool:
+        """Whether both are the same text."""
+        return state.text == other.text
 
     def halfway(self, state: State, most: int) -> list[State]:
         """The text with one or two of the stretches that differ as in the goal."""
@@ -93,6 +101,10 @@ class PictureGoal:
     def step_size(self, before: State, after: State) -> int:
         """The cells whose code has changed."""
         return max(1, len(self._changed_cells(before, after)))
+
+    def looks_same(self, state: State, other: State) -> bool:
+        """Whether all codes are equal."""
+        return not self._changed_cells(state, other)
 
     def halfway(self, state: State, most: int) -> list[State]:
         """The picture with one or two of the cells that differ as in the goal."""
@@ -135,6 +147,10 @@ class WordsGoal:
         """The words of one phrase, which one step may well add."""
         return max(1, round(sum(len(phrase.split()) for phrase in self.phrases) / len(self.phrases)))
 
+    def looks_same(self, state: State, other: State) -> bool:
+        """Whether both are the same text."""
+        return state.text == other.text
+
     def halfway(self, state: State, most: int) -> list[State]:
         """None: the words do not say what the rest of the state looks like."""
         return []
@@ -172,8 +188,8 @@ def count_changed_units(text: str, other: str) -> int:
 
 def missing_words(phrase: str, text: str) -> int:
     """How many words of a phrase are missing from a text, where words found in a row count as present."""
-    wanted, words = phrase.casefold().split(), text.casefold().split()
-    if " ".join(wanted) in " ".join(words):
+    if " ".join(phrase.casefold().split()) in " ".join(text.casefold().split()):
         return 0
+    wanted, words = plain_words(phrase), plain_words(text)
     longest = SequenceMatcher(None, wanted, words, autojunk=False).find_longest_match().size
     return max(1, len(wanted) - longest)

@@ -21,7 +21,8 @@ from swirl.planning.baselines import greedy_plan, random_actions, real_search, w
 from swirl.planning.goals import CellCodec, Goal, state_goal
 from swirl.planning.proposals import PlanningModel
 from swirl.planning.real_games import RealGames, carry_out, is_branching, looks_same
-from swirl.planning.search import Plan, Search, SearchSettings
+from swirl.planning.search import Plan, Search
+from swirl.planning.search_settings import SearchSettings
 from swirl.progress import ProgressCallback
 from swirl.states import StateSequence
 from swirl.worlds.base import BranchingGame

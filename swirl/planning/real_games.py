@@ -61,10 +61,7 @@ class RealGames:
         """
         wanted = sequence.states[step]
         if isinstance(self.world, RulesWorld):
-            try:
-                return self.world.game_in(wanted)
-            except ValueError as error:
-                raise self._cannot_play(sequence, f"{error}") from error
+            return self.game_in(wanted)
         found = EPISODE_ID.fullmatch(sequence.id)
         known = self.true_actions.get(sequence.id, ())
         if found is None or len(known) < step:
@@ -75,6 +72,17 @@ class RealGames:
         if not looks_same(game.state, wanted):
             raise self._cannot_play(sequence, f"the simulator comes to another state {step}")
         return game
+
+    def game_in(self, state: State) -> RulesGame:
+        """The game in any state. Raises SwirlError for a world that needs a recorded one, or what is not its state."""
+        if not isinstance(self.world, RulesWorld):
+            raise SwirlError(
+                f"{self.world.name} can only be played on from a recorded state; give --data, --sequence and --start."
+            )
+        try:
+            return self.world.game_in(state)
+        except ValueError as error:
+            raise SwirlError(f"This is not a state of {self.world.name} ({error}).") from error
 
     def _cannot_play(self, sequence: StateSequence, why: str) -> SwirlError:
         return SwirlError(

@@ -11,20 +11,16 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-from swirl.errors import UsageError
 from swirl.evaluation.best_of import sample_best_of_n
 from swirl.models.results import LogProb
 from swirl.pictures import state_key
 from swirl.planning.goals import Goal
 from swirl.planning.proposals import ModelProposer, PlanningModel, Proposal, Proposer
+from swirl.planning.search_settings import SearchSettings
 from swirl.planning.search_tree import Node, SearchTree
 from swirl.progress import ProgressCallback
 from swirl.states import State
-
-Likeness = Literal["parts", "exact", "reachability"]
-Order = Literal["best-first", "beam"]
 
 Step = tuple[Node, str, State]
 """A state of the tree, an action, and the next state that it may lead to."""
@@ -34,50 +30,6 @@ MAX_VISITS = 4
 
 LOWEST_LOG_PROB = -10.0
 """Nats below which a step counts as impossible: where the authors' code cuts off the reward."""
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """How to search.
-
-    - `order`: "best-first" explores the most promising states at any depth, "beam" those of one depth at a time.
-    - `budget`: how many next states may be imagined.
-    - `max_steps`: the longest plan.
-    - `width`: how many states are explored at once; in a beam, of each depth.
-    - `towards_goal`, `halfway`, `suggested`: how many actions of each kind are proposed per state
-      (`proposals.ModelProposer`).
-    - `likeness`: what tells how far a state is from the goal. "parts": the share of words or cells that differ;
-      "exact": nothing but whether it is the goal; "reachability": log Q of the likeliest action that leads from the
-      state straight to the goal.
-    - `haste`: how much the distance to the goal counts beside the cost of the way to a state. At 1 the search weighs
-      both alike; above, it follows what looks close.
-    - `trust`: steps that one nat of mistrust costs. Mistrust is -log Q(z | x, y') - log P(y' | x, z).
-    - `has_critic`: whether the IDM's log Q(z | x, y') is part of it.
-    - `best_of`: next states drawn per action, of which the IDM's favourite is taken; 1 takes the greedy one.
-    """
-
-    order: Order = "best-first"
-    budget: int = 600
-    max_steps: int = 8
-    width: int = 8
-    towards_goal: int = 4
-    halfway: int = 24
-    suggested: int = 8
-    likeness: Likeness = "parts"
-    haste: float = 1.0
-    trust: float = 0.2
-    has_critic: bool = True
-    best_of: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("budget", "max_steps", "width", "best_of"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be 1 or more, not {getattr(self, name)}.")
-        if min(self.towards_goal, self.halfway, self.suggested, self.trust, self.haste) < 0:
-            raise UsageError("towards_goal, halfway, suggested, haste and trust must be 0 or more.")
-        if not self.towards_goal + self.halfway + self.suggested:
-            raise UsageError("A search needs actions to try: set towards_goal, halfway or suggested to 1 or more.")
 
 
 @dataclass(frozen=True)
@@ -107,8 +59,8 @@ class Search:
     proposer: Proposer
     imagined: int = 0
     rounds: int = 0
-    _distance: dict[int, float] = field(default_factory=dict)
-    _changes: list[int] = field(default_factory=list)
+    distances: dict[int, float] = field(default_factory=dict)
+    changes: list[int] = field(default_factory=list)
 
     @classmethod
     def begin(
@@ -231,9 +183,9 @@ class Search:
         if self.settings.likeness == "exact":
             return [1.0] * len(nodes)
         if self.settings.likeness == "reachability" and self.goal.state is not None:
-            self._ask_reachability([node for node in nodes if node.number not in self._distance])
-            return [self._distance[node.number] for node in nodes]
-        unit = statistics.median(self._changes) if self._changes else 1
+            self._ask_reachability([node for node in nodes if node.number not in self.distances])
+            return [self.distances[node.number] for node in nodes]
+        unit = statistics.median(self.changes) if self.changes else 1
         return [node.differences / unit for node in nodes]
 
     def _ask_reachability(self, nodes: Sequence[Node]) -> None:
@@ -241,7 +193,7 @@ class Search:
         assert goal is not None
         pairs = [(node.state, goal) for node in nodes]
         for node, found in zip(nodes, self.model.infer(pairs, alternatives=1) if pairs else [], strict=True):
-            self._distance[node.number] = 1.0 + min(-found.log_prob, -LOWEST_LOG_PROB)
+            self.distances[node.number] = 1.0 + min(-found.log_prob, -LOWEST_LOG_PROB)
 
     def _score(self, steps: Sequence[Step]) -> list[Node]:
         """A node for each step that the models do not hold for impossible, with its cost."""
@@ -251,7 +203,7 @@ class Search:
         likely = self.model.forward_log_prob(before, actions, after)
         certain = [LogProb(0.0, 1)] * len(steps)
         read = self.model.inverse_log_prob(before, after, actions) if self.settings.has_critic else certain
-        self._changes += map(self.goal.step_size, before, after)
+        self.changes += map(self.goal.step_size, before, after)
         return [
             Node(0, y, differences, node.number, z, node.depth + 1, q.total, p.total, node.cost + self.step_cost(q, p))
             for (node, z, y), differences, q, p in zip(steps, self.goal.differences(after), read, likely, strict=True)
