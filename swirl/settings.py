@@ -173,7 +173,6 @@ class Settings:
         high=1000.0,
         per_phase=True,
     )
-    share_weights: bool = setting(False, "One adapter serves both models, as in the paper's shared variant.")
     prior_reference: bool = setting(
         False,
         "Extension: in inverse phases the KL reference is asked without the next state, so that it presses against "
