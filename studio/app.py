@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -21,6 +23,12 @@ from studio.server.theme import head, stylesheet_route, theme
 from studio.services import browser_scripts, downloads, frames
 from studio.services.sharing import Sharing
 
+MAX_SESSIONS = 32
+"""Sessions that Gradio remembers. Each page that is opened is one and takes 0.13 MB; the pages keep nothing in them."""
+
+UPLOAD_CHECK_SECONDS, UPLOAD_MAX_AGE_SECONDS = 3600, 86_400
+"""How often the server looks for uploads that nobody has imported, and when it deletes them."""
+
 PAGES = (explore, play, train, compare, experiments, runs)
 UNLISTED_PAGES = (label,)  # reached through links on other pages, not through the navigation
 
@@ -32,7 +40,12 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
     """
     sharing = Sharing(home)
     names = [module.PAGE for module in PAGES]
-    app = gr.Blocks(title="SWIRL Studio", analytics_enabled=False, fill_width=True)
+    app = gr.Blocks(
+        title="SWIRL Studio",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(UPLOAD_CHECK_SECONDS, UPLOAD_MAX_AGE_SECONDS),
+    )
     with app:
         api.render(home)  # before the pages, because an endpoint defined after a page belongs to that page
     for module in (*PAGES, *UNLISTED_PAGES):
@@ -56,7 +69,9 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
 
 def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | None, read_only: bool = False) -> None:
     """Serve `app` in the background, without a share link, Gradio's run history or its footer."""
-    icon = Path(tempfile.mkdtemp(prefix="swirl-")) / "favicon.svg"
+    folder = Path(tempfile.mkdtemp(prefix="swirl-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    icon = folder / "favicon.svg"
     icon.write_text(favicon(), encoding="utf-8")
     app.launch(
         server_name=host,
@@ -72,6 +87,7 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
+        state_session_capacity=MAX_SESSIONS,
         mcp_server=False,
         pwa=False,
         favicon_path=icon,

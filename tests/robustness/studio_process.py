@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,8 @@ PATIENCE = 240.0
 class StudioProcess:
     """`python launch.py` over a home; always at the same port, so that it can be killed and started again."""
 
-    def __init__(self, home: Path, log: Path) -> None:
-        self.home, self.log = home, log
+    def __init__(self, home: Path, log: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.home, self.log, self.environment = home, log, {**os.environ, **(environment or {})}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -33,7 +35,7 @@ class StudioProcess:
         command = [sys.executable, "launch.py", "--no-browser", "--home", str(self.home), "--port", str(self.port)]
         with self.log.open("ab") as output:
             before = output.tell()
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ})
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=self.environment)
         end = time.monotonic() + PATIENCE
         while b"SWIRL Studio is at" not in self.log.read_bytes()[before:]:
             assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
@@ -64,3 +66,13 @@ class StudioProcess:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does, which leaves it time to tidy up."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
