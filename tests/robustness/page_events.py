@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from studio.services.copy_baseline import COPY_BASELINE
@@ -269,13 +269,17 @@ STORIES: tuple[tuple[Callable[[Day, random.Random], None], int], ...] = (
 """What visitors do, and how often of all times."""
 
 
-def visitor(day: Day, seed: int, failures: list[Exception]) -> None:
-    """One visitor until the end of the day; first each story once, so that models are loaded and caches are filled."""
+def visitor(day: Day, seed: int, failures: list[str]) -> None:
+    """One visitor until the end of the day; the first begins with each story once, so that models are loaded early.
+
+    Stories that do not end well become sentences of `failures`.
+    """
     draw = random.Random(seed)
     stories, weights = zip(*STORIES, strict=True)
     waiting = list(stories) if seed == 0 else []
-    try:
-        while not day.is_over():
-            (waiting.pop() if waiting else draw.choices(stories, weights)[0])(day, draw)
-    except Exception as error:
-        failures.append(error)
+    while not day.is_over():
+        story = waiting.pop() if waiting else draw.choices(stories, weights)[0]
+        try:
+            story(day, draw)
+        except (AssertionError, KeyError, ValueError, OSError, HTTPException) as error:
+            failures.append(f"{story.__name__} failed: {type(error).__name__}: {str(error)[:500]}")
