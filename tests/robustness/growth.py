@@ -93,11 +93,12 @@ def read_folder(folder: Path) -> tuple[int, int]:
     return count, size
 
 
-def judge(readings: Sequence[Reading], warm_up: float = 0.25) -> list[Growth]:
+def judge(readings: Sequence[Reading], warm_up: float = 0.25, tolerance: float = 1.0) -> list[Growth]:
     """The growth of every measurement after the first share of the events or steps.
 
     "GROWS" needs three things: the interval of the slope lies above 0, the slope above its bound, and the whole
-    difference above what is noise. Raises ValueError for fewer than four readings after the warm-up.
+    difference above what is noise. The last two are multiplied by `tolerance`, for days that are too short to settle.
+    Raises ValueError for fewer than four readings after the warm-up.
     """
     start = readings[0].done + warm_up * (readings[-1].done - readings[0].done)
     late = [reading for reading in readings if reading.done >= start]
@@ -107,19 +108,19 @@ def judge(readings: Sequence[Reading], warm_up: float = 0.25) -> list[Growth]:
     parts = [late[len(late) * i // blocks : len(late) * (i + 1) // blocks] for i in range(blocks)]
     places = [median(reading.done for reading in part) / 1000 for part in parts]
     return [
-        _judge_values(name, places, [median(reading.values[name] for reading in part) for part in parts])
+        _judge_values(name, places, [median(reading.values[name] for reading in part) for part in parts], tolerance)
         for name in readings[-1].values
         if all(name in reading.values for reading in late)
     ]
 
 
-def _judge_values(name: str, places: Sequence[float], values: Sequence[float]) -> Growth:
+def _judge_values(name: str, places: Sequence[float], values: Sequence[float], tolerance: float) -> Growth:
     slope, error = fit_line(places, values)
     margin = T_975[len(places) - 2] * error
     bound = BOUNDS[name]
     if slope - margin <= 0:
         verdict = "no growth"
-    elif slope <= bound.per_thousand or max(values) - min(values) <= bound.least:
+    elif slope <= tolerance * bound.per_thousand or max(values) - min(values) <= tolerance * bound.least:
         verdict = "below its bound"
     else:
         verdict = "GROWS"

@@ -25,7 +25,7 @@ TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS), str(Path(__file__).parent), str(TESTS.parent)]  # pytest does so by itself
 
 from growth import MEGABYTE, Growth, Reading, judge, read_folder, read_process, table  # noqa: E402
-from page_events import Day, visitor  # noqa: E402
+from page_events import STORIES, Day, Stories, visitor  # noqa: E402
 from small_runs import SMALL_RUN  # noqa: E402
 from studio_process import StudioProcess  # noqa: E402
 from tiny_base import make_tiny_base  # noqa: E402
@@ -132,7 +132,7 @@ def check_stored(history: History, run_id: str) -> list[str]:
     return wrong
 
 
-def live_a_day(folder: Path, steps: int, events: int, seconds: float) -> LongDay:
+def live_a_day(folder: Path, steps: int, events: int, seconds: float, stories: Stories = STORIES) -> LongDay:
     """Train and receive visitors at once, for at most so many `steps`, `events` and `seconds`."""
     home, temporary = folder / "home", folder / "tmp"
     temporary.mkdir()
@@ -147,7 +147,7 @@ def live_a_day(folder: Path, steps: int, events: int, seconds: float) -> LongDay
         history, process = History(home), psutil.Process(studio.process.pid)
         visits = Day(studio.port, events, seconds, run_id)
         end = visits.deadline
-        threads = [threading.Thread(target=visitor, args=(visits, seed, failures)) for seed in range(VISITORS)]
+        threads = [threading.Thread(target=visitor, args=(visits, seed, failures, stories)) for seed in range(VISITORS)]
         for thread in threads:
             thread.start()
         while time.monotonic() < end:
@@ -161,7 +161,7 @@ def live_a_day(folder: Path, steps: int, events: int, seconds: float) -> LongDay
                 day.training.append(training)
             if not working and history.run(run_id).status not in UNFINISHED_STATUSES:
                 break
-            time.sleep(min(2.0, seconds / 60))
+            time.sleep(min(2.0, seconds / 300))
         for thread in threads:
             thread.join()
         day.events, day.steps = visits.by_story, steps_taken(history, run_id)

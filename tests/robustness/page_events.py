@@ -262,23 +262,27 @@ def programs(day: Day, draw: random.Random) -> None:
         visit.call("status", "", wait=False)
 
 
-STORIES: tuple[tuple[Callable[[Day, random.Random], None], int], ...] = (
+Stories = tuple[tuple[Callable[[Day, random.Random], None], int], ...]
+"""What visitors do, and how often of all times."""
+
+STORIES: Stories = (
     (explore, 6), (bring, 4), (play, 5), (compare, 3), (runs, 5),
     (export_run, 1), (train, 8), (label, 3), (programs, 4),
 )  # fmt: skip
-"""What visitors do, and how often of all times."""
+LIGHT_STORIES: Stories = tuple(story for story in STORIES if story[0] in (bring, runs, export_run, train, label))
+"""Those that ask no model, whose caches and memory take long to settle."""
 
 
-def visitor(day: Day, seed: int, failures: list[str]) -> None:
+def visitor(day: Day, seed: int, failures: list[str], stories: Stories = STORIES) -> None:
     """One visitor until the end of the day; the first begins with each story once, so that models are loaded early.
 
     Stories that do not end well become sentences of `failures`.
     """
     draw = random.Random(seed)
-    stories, weights = zip(*STORIES, strict=True)
-    waiting = list(stories) if seed == 0 else []
+    kinds, weights = zip(*stories, strict=True)
+    waiting = list(kinds) if seed == 0 else []
     while not day.is_over():
-        story = waiting.pop() if waiting else draw.choices(stories, weights)[0]
+        story = waiting.pop() if waiting else draw.choices(kinds, weights)[0]
         try:
             story(day, draw)
         except (AssertionError, KeyError, ValueError, OSError, HTTPException) as error:
