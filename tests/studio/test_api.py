@@ -76,7 +76,7 @@ def test_only_the_newest_sessions_are_remembered(launched: tuple[gr.Blocks, str,
     built, address, _ = launched
     sessions = built.state_holder.session_data
     for number in range(app.MAX_SESSIONS + 8):
-        body = {"data": [], "session_hash": f"tab-{number}"}
+        body = {"data": [""], "session_hash": f"tab-{number}"}
         request = urllib.request.Request(f"{address}/gradio_api/run/status", json.dumps(body).encode())
         request.add_header("Content-Type", "application/json")
         urllib.request.urlopen(request).close()
