@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from studio.services.history_store import history
 from studio.services.model_lock import ModelLock
 from swirl import devices
+from swirl.library_imports import import_transformers
 
 if TYPE_CHECKING:
     from swirl.models import WorldModel
@@ -38,6 +39,7 @@ class LoadedModels:
     def preload_imports(self) -> None:
         """Import the packages that every model needs, ahead of time; this takes longer than loading a small model."""
         with self.lock:
+            import_transformers()  # what reads lengths on the Train page imports it without this lock
             importlib.import_module("swirl.models.loading")
             importlib.import_module("diffusers.models.autoencoders.vq_model")
 
@@ -48,6 +50,7 @@ class LoadedModels:
         Raises SwirlError if there is no such checkpoint or it cannot be loaded.
         """
         with self.lock:
+            import_transformers()
             from swirl.models import load_world_model  # imports torch, which two threads must not do at once
 
             if name not in self._loaded:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from swirl.codecs.state_codecs import TextCodec
+from swirl.library_imports import import_transformers
 from swirl.models.prompts import build_layout
 from swirl.settings import Settings
 from swirl.states import State
@@ -48,6 +49,7 @@ class TokenizerOnly:
     """The part of a text model that lengths depend on: its tokenizer and its prompts."""
 
     def __init__(self, folder: Path) -> None:
+        import_transformers()
         from transformers import PreTrainedTokenizerFast  # unlike AutoTokenizer, it imports no torch
 
         self.codec = TextCodec(PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True))
