@@ -50,6 +50,7 @@ KNOWN_TO_ALL = (
     "settings",
     "states",
     "text_units",
+    "library_imports",
     "version",
 )
 ROOMS = (
