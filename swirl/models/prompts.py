@@ -16,7 +16,7 @@ from typing import Protocol
 from jinja2 import TemplateError
 
 from swirl.codecs.state_codecs import Codec, ImageCodec, StateOrIds, TextCodec
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, first_line
 from swirl.states import State
 
 STATE_TAG, NEXT_TAG, ACTION_TAG, END_TAG, PAD_TAG = "<|state|>", "<|next|>", "<|action|>", "<|end|>", "<|pad|>"
@@ -127,7 +127,12 @@ class ChatLayout:
             text = self.codec.tokenizer.apply_chat_template(messages, **options)
         except TemplateError:  # the templates of some models, such as Gemma 2, refuse a system message
             messages = [{"role": "user", "content": f"{SYSTEM_PROMPT}\n\n{QUESTION_PLACE}"}]
-            text = self.codec.tokenizer.apply_chat_template(messages, **options)
+            try:
+                text = self.codec.tokenizer.apply_chat_template(messages, **options)
+            except TemplateError as error:  # also one that reaches for what a template must not touch
+                raise SwirlError(
+                    f"The model's chat template cannot be used ({first_line(error)}); choose another model."
+                ) from error
         before, place, after = text.partition(QUESTION_PLACE)
         if not place or QUESTION_PLACE in after:
             raise SwirlError("The model's chat template does not show a question exactly once; choose another model.")

@@ -180,8 +180,14 @@ def send(
 
 
 def call_body(studio: StudioProcess, function: str, **request: Any) -> bytes:
-    """The body with which a page calls a function on the server."""
-    wanted = {"component_id": studio.functions.get(function, 0), "fn_name": function, "session_hash": "doors"}
+    """The body with which a page calls a function on the server.
+
+    `receive@look_into` is the function `receive` of the part of a page that has `look_into` as well: several parts have
+    functions of the same name.
+    """
+    name, _, beside = function.partition("@")
+    part = next(part for part, names in studio.components.items() if {name, beside or name} <= names)
+    wanted = {"component_id": part, "fn_name": name, "session_hash": "doors"}
     return json.dumps({**wanted, "data": request}).encode()
 
 

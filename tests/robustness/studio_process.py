@@ -39,6 +39,7 @@ class StudioProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self.functions: dict[str, int] = {}
+        self.components: dict[int, set[str]] = {}
 
     def start(self) -> None:
         """Start it and wait until it serves; without a login, also read which functions its pages have."""
@@ -58,9 +59,8 @@ class StudioProcess:
             config = json.loads(self.get("/config"))
         except urllib.error.HTTPError:
             return  # it asks for a login
-        self.functions = {
-            name: part["id"] for part in config["components"] for name in part["props"].get("server_fns") or ()
-        }
+        self.components = {part["id"]: set(part["props"].get("server_fns") or ()) for part in config["components"]}
+        self.functions = {name: part for part, names in self.components.items() for name in names}
 
     def get(self, path: str) -> bytes:
         """A page or a file."""
