@@ -36,7 +36,10 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
     sharing = Sharing(home)
     names = [module.PAGE for module in PAGES]
     app = gr.Blocks(
-        title="SWIRL Studio", analytics_enabled=False, fill_width=True, delete_cache=(UPLOAD_CHECK_SECONDS, KEPT_SECONDS)
+        title="SWIRL Studio",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(UPLOAD_CHECK_SECONDS, KEPT_SECONDS),
     )
     with app:
         api.render(home)  # before the pages, because an endpoint defined after a page belongs to that page

@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         action="append",
         default=[],
-        help="also answer under this name, such as that of a proxy on this machine that decides who may pass; repeatable",
+        help="also answer under this name, such as that of a proxy here that decides who may pass; repeatable",
     )
     flags.add_argument(
         "--demo", action="store_true", help="read-only demonstration: a recorded run in a temporary home"
@@ -190,8 +190,8 @@ def _serve_until(
         prepare_upload_folder(home)
     except OSError as error:
         raise SwirlError(
-            f"The folder of uploads {home / FOLDER} cannot be used ({error.strerror}); check its permissions, or choose "
-            "another home with --home."
+            f"The folder of uploads {home / FOLDER} cannot be used ({error.strerror}); check its permissions, or "
+            "choose another home with --home."
         ) from error
     from studio import app
     from studio.server import background, browser_window

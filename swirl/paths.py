@@ -28,7 +28,8 @@ def assets() -> Path:
 def resolve_home(folder: str | os.PathLike[str] | None = None) -> Path:
     """The home folder: `folder`, else SWIRL_HOME, else `runs/` in the current folder. It is created if missing.
 
-    A new one is for its owner alone: on a shared machine, others read neither runs nor states. Raises SwirlError if it cannot be created.
+    A new one is for its owner alone: on a shared machine, others read neither runs nor states. Raises SwirlError if it
+    cannot be created.
     """
     path = Path(folder or os.environ.get("SWIRL_HOME") or "runs").expanduser().resolve()
     try:

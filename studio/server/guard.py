@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from fastapi.datastructures import Headers
 from fastapi.middleware import Middleware
 from fastapi.responses import PlainTextResponse
-from starlette.datastructures import Headers, MutableHeaders
 
 from studio.server.login_attempts import LoginAttempts
 from studio.services.connection_owner import is_from_another_user
@@ -32,6 +33,8 @@ UNUSED_ADDRESSES = re.compile(r"/gradio_api/(file[=/]\s*[a-z][a-z0-9+.-]*:.*|pro
 """Addresses at which Gradio would fetch something from another host."""
 UPLOAD_PATHS = ("/gradio_api/upload", "/gradio_api/upload/")
 MAX_BODY_BYTES = 64 * 2**20  # of a request that is no upload; two pictures of the largest size fit into it
+NO_GUESSING = (b"x-content-type-options", b"nosniff")
+NO_FOREIGN_FRAMES = (b"content-security-policy", b"frame-ancestors 'self'")
 OWN_SITES = ("same-origin", "none")  # of `Sec-Fetch-Site`: a page of ours, or an address that the user typed
 
 
@@ -77,8 +80,11 @@ class Guard:
         headers, method = Headers(scope=scope), scope.get("method", "GET")
         host = headers.get("host", "")
         if self.admission.only_local_names and not is_local_name(host, self.admission.names):
-            name = host_name(host)
-            return 403, f"This studio does not answer to the name {name[:100]}; start it with --allow-host {name[:100]}."
+            name = host_name(host)[:100]
+            return (
+                403,
+                f"This studio does not answer to the name {name}; start it with --allow-host {name}.",
+            )
         if not self.admission.from_any_page and is_from_another_page(headers, method, host, self.admission.names):
             return 403, "This studio does not answer to pages of other sites; open its own address in a tab."
         if self.admission.only_owner and is_from_another_user(scope.get("client"), scope.get("server")):
@@ -99,19 +105,19 @@ class Guard:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("x-content-type-options", "nosniff")
-                if not self.admission.from_any_page:
-                    headers.setdefault("content-security-policy", "frame-ancestors 'self'")
-                    message["headers"] = [
-                        (name, same_site(value) if name.lower() == b"set-cookie" else value)
-                        for name, value in message["headers"]
-                    ]
+                message["headers"] = self.answer_headers(message["headers"])
                 if is_login(scope.get("method", ""), path):
                     self.attempts.note(client_address(scope), succeeded=message["status"] < 400)
             await send(message)
 
         return sending
+
+    def answer_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """The headers of an answer, with those that keep pages of other sites out."""
+        if self.admission.from_any_page:
+            return [*headers, NO_GUESSING]
+        kept = [(name, same_site(value) if name.lower() == b"set-cookie" else value) for name, value in headers]
+        return [*kept, NO_GUESSING, NO_FOREIGN_FRAMES]
 
 
 def middleware(admission: Admission) -> list[Middleware]:

@@ -16,7 +16,7 @@ KEPT_SECONDS = 24 * 3600
 
 
 def prepare_upload_folder(home: Path) -> Path:
-    """Create the folder, delete what has lain in it for a day, and tell Gradio; a folder the user named is used as it is.
+    """Create the folder, delete what has lain in it for a day, and tell Gradio; one that the user named stays as it is.
 
     An import that was stopped finds its files again if they are dropped again. Raises OSError.
     """

@@ -212,14 +212,14 @@ def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict
             copy_without_origin(file, target / adapter / file.name)
     if Path(base).is_file():
         if not is_gguf(Path(base)):
-            raise SwirlError(f"{source} names {base} as its base model, which is not a GGUF file; name another checkpoint.")
+            raise SwirlError(f"{source} names {base} as its base model, which is none; name another checkpoint.")
         # Under the suffix by which a reader knows it; Ollama's files have none.
         copy_without_origin(Path(base), target / "base" / gguf_name(Path(base)))
         manifest = {name: value for name, value in manifest.items() if name not in ("base_bytes", "base_sha256")}
         manifest["base"] = "base"
     elif (whole or not manifest["base"].startswith("asset:")) and Path(base).is_dir():
         if not any(Path(base).glob("*.safetensors")):
-            raise SwirlError(f"{source} names {base} as its base model, which has no weights; name another checkpoint.")
+            raise SwirlError(f"{source} names {base} as its base model, which is none; name another checkpoint.")
         for file in find_own_files(Path(base), BASE_FILES):
             copy_without_origin(file, target / "base" / file.relative_to(base))
         manifest = {**manifest, "base": "base"}

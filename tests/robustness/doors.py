@@ -15,6 +15,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path[:0] = [str(Path(__file__).parent)]  # pytest does so by itself
+
 import file_doors
 import page_doors
 import secret_doors
@@ -37,8 +39,8 @@ DOORS: dict[str, Callable[[Scene], Door]] = {
     "spaces": secret_doors.spaces,
     "measure": server_doors.measure,
 }
-SLOW = ("browser", "html", "secrets", "demonstration")
-"""Doors that take more than some seconds."""
+SLOW = ("browser", "html", "secrets", "pickles", "demonstration")
+"""Doors that take long: they need a browser, a training run or a server of their own."""
 
 
 def main() -> int:
@@ -55,7 +57,9 @@ def main() -> int:
                 door = DOORS[name](scene)
                 tried, held = tried + 1, held + (not door.opened)
                 verdict = "OPEN" if door.opened else "held"
-                print(f"{verdict}  {door.name}: {len(door.attempts)} attempts, {len(door.opened)} succeeded", flush=True)
+                print(
+                    f"{verdict}  {door.name}: {len(door.attempts)} attempts, {len(door.opened)} succeeded", flush=True
+                )
                 for attempt in door.attempts:
                     if options.all or not attempt.held:
                         print(f"      {'held' if attempt.held else 'OPEN'}  {attempt.what}  {attempt.seen}"[:300])

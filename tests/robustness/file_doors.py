@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from door_scene import RECORDED_RUN, Door, Scene, call, files_with, send, upload
@@ -36,9 +37,24 @@ def uploads(scene: Scene) -> Door:
     door, studio = Door("uploads and their names"), scene.own
     home = scene.home(studio)
     outside = snapshot(scene.folder, home)
-    wanted = (b"../../../evil.jsonl", b"/etc/evil.jsonl", b"..\\..\\evil.jsonl", b"C:\\evil.jsonl", b"a\0b.jsonl",
-              b"%2e%2e%2fevil.jsonl", b"e" * 5000 + b".jsonl", b"\x1b[31mred\x07.jsonl", b".", b"..", b"", b"\xff\xfe.jsonl",
-              b"<img src=x onerror=alert(1)>.jsonl", b".bashrc", b"studio.db", b"a;b|c`d`$(e).jsonl")  # fmt: skip
+    wanted = (
+        b"../../../evil.jsonl",
+        b"/etc/evil.jsonl",
+        b"..\\..\\evil.jsonl",
+        b"C:\\evil.jsonl",
+        b"a\0b.jsonl",
+        b"%2e%2e%2fevil.jsonl",
+        b"e" * 5000 + b".jsonl",
+        b"\x1b[31mred\x07.jsonl",
+        b".",
+        b"..",
+        b"",
+        b"\xff\xfe.jsonl",
+        b"<img src=x onerror=alert(1)>.jsonl",
+        b".bashrc",
+        b"studio.db",
+        b"a;b|c`d`$(e).jsonl",
+    )
     for name in wanted:
         answer = upload(studio, name, STATES)
         places = json.loads(answer.text) if answer.status == 200 else []
@@ -46,11 +62,19 @@ def uploads(scene: Scene) -> Door:
         door.tried(f"an upload called {name[:40]!r}", inside and answer.status != 0, answer.text[:200])
         for place in places:
             shown = call(studio, "look_into", paths=[place], names=[name.decode(errors="replace")])
-            door.tried(f"looking into {name[:40]!r}", shown.status == 200 and "Traceback" not in shown.text, shown.text[:200])
+            door.tried(
+                f"looking into {name[:40]!r}", shown.status == 200 and "Traceback" not in shown.text, shown.text[:200]
+            )
     good = json.loads(upload(studio, b"good.jsonl", STATES).text)[0]
     labelled = json.dumps({"state": "one", "action": "go", "next_state": "two"}).encode()
     labels = json.loads(upload(studio, b"labels.jsonl", labelled).text)[0]
-    elsewhere = (home / "studio.db", Path("/etc/hosts"), Path(good).parent / ".." / ".." / "studio.db", home, Path("relative"))
+    elsewhere = (
+        home / "studio.db",
+        Path("/etc/hosts"),
+        Path(good).parent / ".." / ".." / "studio.db",
+        home,
+        Path("relative"),
+    )
     for path in elsewhere:
         for function in ("receive@look_into", "look_into", "receive@moving"):
             answer = call(studio, function, paths=[str(path)], path=str(path), names=["x"], name="x")
@@ -64,9 +88,16 @@ def uploads(scene: Scene) -> Door:
         door.tried(f"labels called {name[:20]!a}", "failed here" not in answer.text, answer.text[:200])
         call(studio, "receive@look_into", paths=[good, good], names=[f"{name}/x.jsonl", "../y/z.jsonl"], ticket="t")
     strange = [folder.name for folder in (home / "collections").iterdir() if not folder.name.replace("-", "").isalnum()]
-    door.tried("folders of collections have plain names", all("/" not in name and ".." not in name for name in strange), strange)
-    door.tried("nothing was written outside the home", snapshot(scene.folder, home) == outside,
-               snapshot(scene.folder, home) ^ outside)  # fmt: skip
+    door.tried(
+        "folders of collections have plain names",
+        all("/" not in name and ".." not in name for name in strange),
+        strange,
+    )
+    door.tried(
+        "nothing was written outside the home",
+        snapshot(scene.folder, home) == outside,
+        snapshot(scene.folder, home) ^ outside,
+    )
     return door
 
 
@@ -99,8 +130,11 @@ def archives(scene: Scene) -> Door:
     door.tried("no run was added", len(History(home).runs()) == runs)
     left = [str(path) for path in home.rglob("*") if path.is_symlink() or path.name in ("evil.txt", "model.py")]
     door.tried("no link and no program is in the home", not left, left)
-    door.tried("nothing was written outside the home", snapshot(scene.folder, home) == outside,
-               snapshot(scene.folder, home) ^ outside)  # fmt: skip
+    door.tried(
+        "nothing was written outside the home",
+        snapshot(scene.folder, home) == outside,
+        snapshot(scene.folder, home) ^ outside,
+    )
     return door
 
 
@@ -125,8 +159,12 @@ def zip_files(secret: Path) -> dict[str, bytes]:
         "twice.zip": made(("A.jsonl", STATES), ("a.JSONL", STATES), ("a.jsonl/b.jsonl", STATES)),
         "nested.zip": made(("inner.zip", inner)),
         "bomb.zip": made(("zeros.jsonl", bytes(150 * 2**20))),
-        "names.zip": made(("\x1b[31m.jsonl", STATES), ("n" * 4000 + ".jsonl", STATES), ("\ud800.jsonl".encode("utf-8", "replace").decode(), STATES)),
-    }  # fmt: skip
+        "names.zip": made(
+            ("\x1b[31m.jsonl", STATES),
+            ("n" * 4000 + ".jsonl", STATES),
+            ("\ud800.jsonl".encode("utf-8", "replace").decode(), STATES),
+        ),
+    }
 
 
 def tar_files(secret: Path) -> dict[str, bytes]:
@@ -147,11 +185,18 @@ def tar_files(secret: Path) -> dict[str, bytes]:
         archive.addfile(info, io.BytesIO(content))
 
     return {
-        "out.tar": made(("../../evil-003.png", tarfile.REGTYPE, PIXEL, ""), ("/tmp/evil-004.png", tarfile.REGTYPE, PIXEL, "")),
-        "links.tar": made(("episode-003.png", tarfile.SYMTYPE, b"", str(secret)), ("episode-004.png", tarfile.LNKTYPE, b"", str(secret)),
-                          ("episode-005.json", tarfile.SYMTYPE, b"", "/etc/passwd")),
-        "devices.tar": made(("episode-003.png", tarfile.CHRTYPE, b"", ""), ("episode-004.png", tarfile.FIFOTYPE, b"", "")),
-    }  # fmt: skip
+        "out.tar": made(
+            ("../../evil-003.png", tarfile.REGTYPE, PIXEL, ""), ("/tmp/evil-004.png", tarfile.REGTYPE, PIXEL, "")
+        ),
+        "links.tar": made(
+            ("episode-003.png", tarfile.SYMTYPE, b"", str(secret)),
+            ("episode-004.png", tarfile.LNKTYPE, b"", str(secret)),
+            ("episode-005.json", tarfile.SYMTYPE, b"", "/etc/passwd"),
+        ),
+        "devices.tar": made(
+            ("episode-003.png", tarfile.CHRTYPE, b"", ""), ("episode-004.png", tarfile.FIFOTYPE, b"", "")
+        ),
+    }
 
 
 Members = dict[str, bytes]
@@ -184,32 +229,81 @@ def paths(scene: Scene) -> Door:
     door, studio = Door("paths that requests name"), scene.own
     home = scene.home(studio)
     run = home / "runs" / RECORDED_RUN / "settings.json"
-    for path in (home / "studio.db", run, home / "collections" / "victim" / "sequences.jsonl", Path("/etc/hosts"),
-                 Path("/proc/self/environ"), Path("launch.py"), Path("../../../etc/hosts"), studio.log):  # fmt: skip
-        for form in (str(path), quote(str(path), safe=""), quote(quote(str(path), safe="")), f"{home}/uploads/../{path}"):
+    for path in (
+        home / "studio.db",
+        run,
+        home / "collections" / "victim" / "sequences.jsonl",
+        Path("/etc/hosts"),
+        Path("/proc/self/environ"),
+        Path("launch.py"),
+        Path("../../../etc/hosts"),
+        studio.log,
+    ):
+        for form in (
+            str(path),
+            quote(str(path), safe=""),
+            quote(quote(str(path), safe="")),
+            f"{home}/uploads/../{path}",
+        ):
             for route in ("file=", "file/"):
                 door.refused(f"{route}{form[:60]}", send(studio, f"/gradio_api/{route}{form}"))
-    for route in ("static", "assets", "svelte", "icons", "scripts", "frame", "download", "gradio_api/custom_component/1/x/x"):
-        for way in ("../../../../../../etc/hosts", "..%2f..%2f..%2f..%2f..%2fetc%2fhosts", "%2fetc%2fhosts", "....//etc/hosts"):
+    for route in (
+        "static",
+        "assets",
+        "svelte",
+        "icons",
+        "scripts",
+        "frame",
+        "download",
+        "gradio_api/custom_component/1/x/x",
+    ):
+        for way in (
+            "../../../../../../etc/hosts",
+            "..%2f..%2f..%2f..%2f..%2fetc%2fhosts",
+            "%2fetc%2fhosts",
+            "....//etc/hosts",
+        ):
             answer = send(studio, f"/{route}/{way}")
             held = answer.status in (400, 403, 404, 405, 422) or "localhost" not in answer.text
             door.tried(f"/{route}/{way}", held, answer.text[:120])
-    for name, values in (("load", ["/etc"]), ("load", ["../.."]), ("infer", ["", "", "../../etc"]), ("status", ["../.."]),
-                         ("start", ["tiny-household", {"labels": "/etc/hosts"}, ""]),
-                         ("start", ["tiny-household", {"labels": str(run)}, ""]),
-                         ("start", ["tiny-household", {"data": "../victim"}, ""]), ("start", ["../x", {}, ""])):  # fmt: skip
+    for name, values in (
+        ("load", ["/etc"]),
+        ("load", ["../.."]),
+        ("infer", ["", "", "../../etc"]),
+        ("status", ["../.."]),
+        ("start", ["tiny-household", {"labels": "/etc/hosts"}, ""]),
+        ("start", ["tiny-household", {"labels": str(run)}, ""]),
+        ("start", ["tiny-household", {"data": "../victim"}, ""]),
+        ("start", ["../x", {}, ""]),
+    ):
         answer = send(studio, f"/gradio_api/run/{name}", json.dumps({"data": values}).encode(), JSON)
         door.tried(f"{name}{values}", answer.status >= 400 and "127.0.0.1" not in answer.text, answer.text[:200])
     file = {"path": "/etc/hosts", "meta": {"_type": "gradio.FileData"}}
     for disguise in (file, {**file, "path": "https://evil.example/x"}, {**file, "url": "https://evil.example/x"}):
-        answer = send(studio, "/gradio_api/run/start", json.dumps({"data": ["x", {"labels": disguise}, ""]}).encode(), JSON)
-        door.tried(f"a file in the disguise of an upload: {disguise['path']}", answer.status >= 400 and "hostname" not in answer.text, answer.text[:200])
+        answer = send(
+            studio, "/gradio_api/run/start", json.dumps({"data": ["x", {"labels": disguise}, ""]}).encode(), JSON
+        )
+        door.tried(
+            f"a file in the disguise of an upload: {disguise['path']}",
+            answer.status >= 400 and "hostname" not in answer.text,
+            answer.text[:200],
+        )
     kept = files_with(home / "uploads", "localhost") if Path("/etc/hosts").is_file() else []
     door.tried("no file of the machine became an upload", not kept, kept)
-    for function, request in (("details", {"run": "../.."}), ("delete", {"runs": ["../..", "/"]}), ("export@moving", {"run": ".."}),
-                              ("export@truth", {"data": "../..", "what": "jsonl"}), ("remove", {"data": "../victim"}),
-                              ("show@truth", {"data": "../../etc"}), ("show@undo", {"data": "../../etc"}), ("save@undo", {"data": "../../etc"}), ("news", {"run": "../.."}),
-                              ("share", {"what": "folder", "share": "../../etc"}), ("report@overview", {"experiment": "../.."}), ("report@overview", {"name": "../.."})):  # fmt: skip
+    for function, request in (
+        ("details", {"run": "../.."}),
+        ("delete", {"runs": ["../..", "/"]}),
+        ("export@moving", {"run": ".."}),
+        ("export@truth", {"data": "../..", "what": "jsonl"}),
+        ("remove", {"data": "../victim"}),
+        ("show@truth", {"data": "../../etc"}),
+        ("show@undo", {"data": "../../etc"}),
+        ("save@undo", {"data": "../../etc"}),
+        ("news", {"run": "../.."}),
+        ("share", {"what": "folder", "share": "../../etc"}),
+        ("report@overview", {"experiment": "../.."}),
+        ("report@overview", {"name": "../.."}),
+    ):
         answer = call(studio, function, **request)
         door.tried(f"{function}({request})", "localhost" not in answer.text and answer.status == 200, answer.text[:200])
     door.tried("the home is there", (home / "studio.db").is_file() and (home / "collections" / "victim").is_dir())
@@ -302,10 +396,13 @@ def pickles(scene: Scene) -> Door:
             except SwirlError as error:
                 seen = str(error)
             door.tried(f"arrays of objects in {data.name}", not marker.exists() and seen != "it was imported", seen)
-    template = "{{ ''.__class__.__mro__[1].__subclasses__() }}{{ cycler.__init__.__globals__.os.system('touch " + f"{marker}" + "') }}"
     tokenizer = AutoTokenizer.from_pretrained(base)
     reaching = "{{ cycler.__init__.__globals__.os.system('touch MARKER') }}"
-    for tempted in (reaching, "{{ ''.__class__.__mro__[1].__subclasses__() }}", "{% for i in range(10 ** 9) %}x{% endfor %}"):
+    for tempted in (
+        reaching,
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{% for i in range(10 ** 9) %}x{% endfor %}",
+    ):
         tokenizer.chat_template = tempted.replace("MARKER", str(marker)) + "{{ messages[-1].content }}"
         try:
             ChatLayout(TextCodec(tokenizer))
@@ -328,13 +425,15 @@ def try_resuming(door: Door, folder: Path, base: Path, marker: Path) -> None:
     from swirl.settings import Settings
 
     home = folder / "run-home"
-    settings = Settings().replace({**SMALL_RUN, "model": str(base), "data": "household", "cores": 1, "steps_per_phase": 6})
+    settings = Settings().replace(
+        {**SMALL_RUN, "model": str(base), "data": "household", "cores": 1, "steps_per_phase": 6}
+    )
     run = jobs.create_foreground_run(home, preset=None, settings=settings)
     from swirl.training.run_monitor import RunMonitor
 
     original = RunMonitor.on_step_end
 
-    def stop_after_three(self, args, state, control, **more):  # noqa: ANN001, ANN003, ANN202 (as transformers calls it)
+    def stop_after_three(self: Any, args: Any, state: Any, control: Any, **more: Any) -> Any:
         if state.global_step == 3:
             jobs.request_stop(History(home), run)
         return original(self, args, state, control, **more)

@@ -1,4 +1,4 @@
-"""Doors that only a browser shows: a page of another site in the same browser, and HTML where the studio expects text."""
+"""Doors that only a browser shows: a page of another site beside the studio, and HTML where text is expected."""
 
 from __future__ import annotations
 
@@ -174,14 +174,29 @@ def addresses(run: str) -> list[str]:
     """The addresses to visit: every page with the payloads in it, and with payloads in the address itself."""
     evil = quote(PAYLOAD, safe="")
     return [
-        f"/?data={COLLECTION}&sequence=1&step=1", f"/?data={evil}", f"/?checkpoint={evil}&data={COLLECTION}",
-        f"/play?data={COLLECTION}&checkpoint={run}@0", f"/play?state={evil}&action={evil}", f"/play?checkpoint={evil}",
-        f"/train?run={run}", f"/train?run={evil}", f"/train?new=1&data={COLLECTION}&name={evil}",
-        f"/train?new=1&preset={evil}&labels={evil}&data={evil}", f"/train?new=1&from={run}",
-        f"/compare?data={COLLECTION}", f"/compare?left={evil}&right={evil}&data={evil}", f"/compare?a={run}@0&b=tiny-household",
-        "/runs", f"/runs?search={evil}", f"/runs?open={run}", f"/label?data={COLLECTION}", f"/label?data={evil}",
-        "/experiments", f"/experiments?experiment={evil}", f"/experiments?name={evil}",
-    ]  # fmt: skip
+        f"/?data={COLLECTION}&sequence=1&step=1",
+        f"/?data={evil}",
+        f"/?checkpoint={evil}&data={COLLECTION}",
+        f"/play?data={COLLECTION}&checkpoint={run}@0",
+        f"/play?state={evil}&action={evil}",
+        f"/play?checkpoint={evil}",
+        f"/train?run={run}",
+        f"/train?run={evil}",
+        f"/train?new=1&data={COLLECTION}&name={evil}",
+        f"/train?new=1&preset={evil}&labels={evil}&data={evil}",
+        f"/train?new=1&from={run}",
+        f"/compare?data={COLLECTION}",
+        f"/compare?left={evil}&right={evil}&data={evil}",
+        f"/compare?a={run}@0&b=tiny-household",
+        "/runs",
+        f"/runs?search={evil}",
+        f"/runs?open={run}",
+        f"/label?data={COLLECTION}",
+        f"/label?data={evil}",
+        "/experiments",
+        f"/experiments?experiment={evil}",
+        f"/experiments?name={evil}",
+    ]
 
 
 HARMLESS = r"/delete|remove|start|stop|download|upload|train|share|fetch|push|save|export|gif|report|evaluat|vote/i"

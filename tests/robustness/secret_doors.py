@@ -56,7 +56,11 @@ def secrets(scene: Scene) -> Door:
     with zipfile.ZipFile(exported / "run.swirl.zip") as archive:
         archive.extractall(exported / "unpacked")
     command(scene, home, "export", f"{run}@1", "--space", str(exported / "space"))
-    for what, folder in {"the home": home, "an exported run": exported / "unpacked", "a Space": exported / "space"}.items():
+    for what, folder in {
+        "the home": home,
+        "an exported run": exported / "unpacked",
+        "a Space": exported / "space",
+    }.items():
         found = files_with(folder, *EVERYTHING)
         door.tried(f"secrets in {what}", not found, found)
     for name, server in {"the studio": studio, "the studio with a login": scene.with_login}.items():
@@ -96,19 +100,34 @@ def spaces(scene: Scene) -> Door:
     source = Path(str(locate_checkpoint(home, "tiny-household")))
     mine = home / "mine"
     shutil.copytree(source, mine, dirs_exist_ok=True)
-    for name in (".env", "notes.txt", "optimizer.pt", "fwm/secret.txt", "fwm/.netrc", "base/.git-credentials", "base/key.pem", "log.txt"):
+    for name in (
+        ".env",
+        "notes.txt",
+        "optimizer.pt",
+        "fwm/secret.txt",
+        "fwm/.netrc",
+        "base/.git-credentials",
+        "base/key.pem",
+        "log.txt",
+    ):
         (mine / name).write_text(PRIVATE)
     (home / "studio.db").write_text(PRIVATE)
     (home / "labels").mkdir(exist_ok=True)
     (home / "labels" / "mine.jsonl").write_text(PRIVATE)
     for folder in ("fwm", "idm"):
         config = mine / folder / "adapter_config.json"
-        config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": f"/home/me/{PRIVATE}"}))
+        config.write_text(
+            json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": f"/home/me/{PRIVATE}"})
+        )
     space = scene.folder / "space"
     files = export_space(home, str(mine), space)
     found = files_with(space, PRIVATE, str(scene.folder), *EVERYTHING)
     door.tried("private words in the Space", not found, found)
-    strange = [name for name in files if name.rpartition("/")[2].startswith(".") or name.endswith((".db", ".pt", ".pem", ".txt"))]
+    strange = [
+        name
+        for name in files
+        if name.rpartition("/")[2].startswith(".") or name.endswith((".db", ".pt", ".pem", ".txt"))
+    ]
     door.tried("private files in the Space", strange == ["requirements.txt"], strange)
     links = [str(path) for path in space.rglob("*") if path.is_symlink()]
     door.tried("links in the Space", not links, links)

@@ -28,7 +28,7 @@ from door_scene import (
     send,
     upload,
 )
-from studio_process import ROOT, StudioProcess
+from studio_process import StudioProcess
 
 from swirl.sources.collections.catalog import list_collections
 
@@ -44,15 +44,33 @@ def names(scene: Scene) -> Door:
     """A page at evil.example whose name leads to 127.0.0.1 would be of one origin with the studio."""
     door, studio = Door("names of other hosts that lead to this machine"), scene.own
     port = studio.port
-    other = ("evil.example", f"evil.example:{port}", "localhost.evil.example", "127.0.0.1.evil.example", "evil", "a@b c")
+    other = (
+        "evil.example",
+        f"evil.example:{port}",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "evil",
+        "a@b c",
+    )
     for host in other:
         door.refused(f"a page as {host}", send(studio, "/", host=host))
     host = f"evil.example:{port}"
-    for path in (*PAGES, "/config", "/gradio_api/info", "/gradio_api/queue/data?session_hash=x", "/frame/0", "/theme.css"):
+    for path in (
+        *PAGES,
+        "/config",
+        "/gradio_api/info",
+        "/gradio_api/queue/data?session_hash=x",
+        "/frame/0",
+        "/theme.css",
+    ):
         door.refused(f"GET {path} as {host}", send(studio, path, host=host, seconds=10))
     remove = call_body(studio, "remove", data="victim")
     join = json.dumps({"data": [""], "fn_index": 0, "session_hash": "x"}).encode()
-    for path, body in ((CALLS, remove), ("/gradio_api/queue/join", join), ("/gradio_api/call/status", b'{"data": [""]}')):
+    for path, body in (
+        (CALLS, remove),
+        ("/gradio_api/queue/join", join),
+        ("/gradio_api/call/status", b'{"data": [""]}'),
+    ):
         door.refused(f"POST {path} as {host}", send(studio, path, body, JSON, host=host))
         same = {**JSON, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
         door.refused(f"POST {path} as {host}, which is its own origin", send(studio, path, body, same, host=host))
@@ -184,24 +202,44 @@ def logins(scene: Scene) -> Door:
     door, studio = Door("a studio for other machines: its login"), scene.with_login
     cookie = {"Cookie": scene.cookie}
     body, join = call_body(scene.own, "collections"), b'{"data": [""], "fn_index": 4, "session_hash": "x"}'
-    for path in ("/config", "/gradio_api/info", "/gradio_api/openapi.json", "/gradio_api/queue/status", "/frame/" + "0" * 64,
-                 "/download/x", "/gradio_api/file=/etc/hostname", "/gradio_api/queue/data?session_hash=x",
-                 "/gradio_api/upload_progress?upload_id=x", "/monitoring/summary"):  # fmt: skip
+    for path in (
+        "/config",
+        "/gradio_api/info",
+        "/gradio_api/openapi.json",
+        "/gradio_api/queue/status",
+        "/frame/" + "0" * 64,
+        "/download/x",
+        "/gradio_api/file=/etc/hostname",
+        "/gradio_api/queue/data?session_hash=x",
+        "/gradio_api/upload_progress?upload_id=x",
+        "/monitoring/summary",
+    ):
         door.refused(f"GET {path} without a login", send(studio, path, seconds=10))
     for path in PAGES:
         answer = send(studio, path)
-        nothing = chr(34) + "components" + chr(34) + ":[]" in answer.text and "victim" not in answer.text
+        nothing = '"components":[]' in answer.text and "victim" not in answer.text
         door.tried(f"{path} without a login", nothing, answer.text[:200])
-    for path, sent in ((CALLS, body), ("/gradio_api/queue/join", join), ("/gradio_api/run/status", b'{"data": [""]}'),
-                       ("/gradio_api/api/status", b'{"data": [""]}'), ("/gradio_api/call/status", b'{"data": [""]}')):  # fmt: skip
+    for path, sent in (
+        (CALLS, body),
+        ("/gradio_api/queue/join", join),
+        ("/gradio_api/run/status", b'{"data": [""]}'),
+        ("/gradio_api/api/status", b'{"data": [""]}'),
+        ("/gradio_api/call/status", b'{"data": [""]}'),
+    ):
         door.refused(f"POST {path} without a login", send(studio, path, sent, JSON))
-        door.refused(f"POST {path} with a made-up cookie", send(studio, path, sent, {**JSON, "Cookie": "access-token-x=y"}))
+        door.refused(
+            f"POST {path} with a made-up cookie", send(studio, path, sent, {**JSON, "Cookie": "access-token-x=y"})
+        )
     door.refused("an upload without a login", upload(studio, b"a.jsonl", b"x"))
     door.let_in("with a login", send(studio, "/config", headers=cookie))
     host = {"Origin": "http://lab.example:7860"}
-    door.let_in("by its name in the network", send(studio, "/config", headers={**cookie, **host}, host="lab.example:7860"))
-    door.refused("with a login, by a page of another site",
-                 send(studio, CALLS, body, {**SIMPLE, **cookie, "Origin": "https://evil.example"}))  # fmt: skip
+    door.let_in(
+        "by its name in the network", send(studio, "/config", headers={**cookie, **host}, host="lab.example:7860")
+    )
+    door.refused(
+        "with a login, by a page of another site",
+        send(studio, CALLS, body, {**SIMPLE, **cookie, "Origin": "https://evil.example"}),
+    )
     for set_cookie in log_in(studio, *LOGIN).all_of("set-cookie"):
         flags = {part.strip().lower() for part in set_cookie.split(";")[1:]}
         door.tried("the cookie is kept from scripts and other sites", {"httponly", "samesite=lax"} <= flags, flags)
@@ -227,10 +265,22 @@ def demonstration(scene: Scene) -> Door:
     config = json.loads(send_all(studio, "/config"))
     allowed = {name.partition(".")[2] for name in ALLOWED_FUNCTIONS}
     request = {
-        "run": RECORDED_RUN, "runs": [RECORDED_RUN], "do": "stop", "data": "household", "field": "note", "value": "x",
-        "checkpoint": "tiny-household", "what": "jsonl", "path": "/etc/hosts", "place": "/etc/hosts", "name": "x",
-        "share": "tiny-household", "preset": "tiny-household", "experiment": "regimes", "paths": ["/etc/hosts"],
-    }  # fmt: skip
+        "run": RECORDED_RUN,
+        "runs": [RECORDED_RUN],
+        "do": "stop",
+        "data": "household",
+        "field": "note",
+        "value": "x",
+        "checkpoint": "tiny-household",
+        "what": "jsonl",
+        "path": "/etc/hosts",
+        "place": "/etc/hosts",
+        "name": "x",
+        "share": "tiny-household",
+        "preset": "tiny-household",
+        "experiment": "regimes",
+        "paths": ["/etc/hosts"],
+    }
     for part in config["components"]:
         for function in part["props"].get("server_fns") or ():
             if function not in allowed:
@@ -245,7 +295,11 @@ def demonstration(scene: Scene) -> Door:
             body = json.dumps({"data": ["tiny-household", {}, ""], "fn_index": dependency["id"]}).encode()
             answer = send(studio, path, body, JSON)
             door.tried(f"POST {path}", answer.status >= 400, answer.text[:200])
-        wanted = {"data": ["tiny-household", {}, ""], "fn_index": dependency["id"], "session_hash": f"s{dependency['id']}"}
+        wanted = {
+            "data": ["tiny-household", {}, ""],
+            "fn_index": dependency["id"],
+            "session_hash": f"s{dependency['id']}",
+        }
         send(studio, "/gradio_api/queue/join", json.dumps(wanted).encode(), JSON)
         seen = queue_messages(studio, f"s{dependency['id']}")
         held = '"process_completed"' in seen and '"success":false' in seen and "This is a demonstration" in seen
@@ -254,19 +308,34 @@ def demonstration(scene: Scene) -> Door:
         seen = send(studio, "/gradio_api/run/load", json.dumps({"data": [name]}).encode(), JSON)
         door.tried(f"the model {name}", seen.status >= 400, seen.text[:200])
     door.refused("an upload", upload(studio, b"a.jsonl", b"x"))
-    for path in (UPLOADS + "/", "/" + UPLOADS, "/gradio_api/component_server/../upload", "/gradio_api/./upload",
-                 "/gradio_api/component_server%2f..%2fupload", "/gradio_api/upload?x=/gradio_api/call/x"):  # fmt: skip
+    for path in (
+        UPLOADS + "/",
+        "/" + UPLOADS,
+        "/gradio_api/component_server/../upload",
+        "/gradio_api/./upload",
+        "/gradio_api/component_server%2f..%2fupload",
+        "/gradio_api/upload?x=/gradio_api/call/x",
+    ):
         door.refused(f"an upload to {path}", send(studio, path, b"x", SIMPLE), 400, 403, 404, 405)
     for method in ("PUT", "DELETE", "PATCH"):
         door.refused(f"{method} of a page", send(studio, "/", b"x", SIMPLE, method=method), 403, 405)
-    for path in (f"/gradio_api/file={home}/studio.db", "/gradio_api/file=http://127.0.0.1:1/", "/gradio_api/proxy=http://x"):
+    for path in (
+        f"/gradio_api/file={home}/studio.db",
+        "/gradio_api/file=http://127.0.0.1:1/",
+        "/gradio_api/proxy=http://x",
+    ):
         door.refused(f"GET {path[:40]}", send(studio, path))
     door.tried("its home is as before", contents(home) == before, set(contents(home).items()) ^ set(before.items()))
-    page = {"Origin": "https://huggingface.co", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate",
-            "Sec-Fetch-Dest": "iframe"}  # fmt: skip
+    page = {
+        "Origin": "https://huggingface.co",
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "iframe",
+    }
     door.let_in("a Space in the frame of its page", send(studio, "/", headers=page, host="me-space.hf.space"))
-    door.let_in("a Space's own script",
-                send(studio, CALLS, call_body(studio, "collections"), JSON, host="me-space.hf.space"))  # fmt: skip
+    door.let_in(
+        "a Space's own script", send(studio, CALLS, call_body(studio, "collections"), JSON, host="me-space.hf.space")
+    )
     return door
 
 
@@ -294,10 +363,20 @@ def measure(scene: Scene) -> Door:
     begun = time.monotonic()
     door.let_in("afterwards", call(studio, "collections"))
     door.tried("afterwards it is quick", time.monotonic() - begun < 20, f"{time.monotonic() - begun:.1f} s")
-    for path in ("/gradio_api/process_recording", "/gradio_api/stream/x", "/gradio_api/vibe-code", "/gradio_api/vibe-edit/"):
+    for path in (
+        "/gradio_api/process_recording",
+        "/gradio_api/stream/x",
+        "/gradio_api/vibe-code",
+        "/gradio_api/vibe-edit/",
+    ):
         door.refused(f"POST {path}, which the studio has no use for", send(studio, path, b"{}", JSON))
-    for path in ("/gradio_api/file=http://127.0.0.1:1/x", "/gradio_api/file=https://evil.example/x", "/gradio_api/proxy=http://x",
-                 "/gradio_api/file/http://127.0.0.1:1/x", "/gradio_api/file=HTTP://127.0.0.1:1"):  # fmt: skip
+    for path in (
+        "/gradio_api/file=http://127.0.0.1:1/x",
+        "/gradio_api/file=https://evil.example/x",
+        "/gradio_api/proxy=http://x",
+        "/gradio_api/file/http://127.0.0.1:1/x",
+        "/gradio_api/file=HTTP://127.0.0.1:1",
+    ):
         door.refused(f"GET {path}, for the studio to fetch", send(studio, path), 403)
     return door
 
