@@ -1,7 +1,7 @@
 """An attacker tries the doors of a real studio; for each attempt it is printed whether the studio held.
 
     python tests/robustness/doors.py            all doors
-    python tests/robustness/doors.py names      those with this in their names
+    python tests/robustness/doors.py names      one of them
 
 Everything that is sent goes to servers on this machine that it starts itself over temporary homes.
 """
@@ -14,8 +14,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).parent)]  # pytest does so by itself
 
 import file_doors
 import page_doors
@@ -39,8 +37,6 @@ DOORS: dict[str, Callable[[Scene], Door]] = {
     "spaces": secret_doors.spaces,
     "measure": server_doors.measure,
 }
-SLOW = ("browser", "html", "secrets", "pickles", "demonstration")
-"""Doors that take long: they need a browser, a training run or a server of their own."""
 
 
 def main() -> int:

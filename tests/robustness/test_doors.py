@@ -1,15 +1,14 @@
-"""Each door of `doors.py` holds; those that need a browser, a run or minutes are marked as slow."""
+"""Each door of `doors.py` holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from door_scene import Answer, Door, Scene
-from doors import DOORS, SLOW
+from doors import DOORS
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +19,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     shared.close()
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in DOORS]
-)
+@pytest.mark.parametrize("name", DOORS)
 def test_a_door_holds(name: str, scene: Scene) -> None:
     door = DOORS[name](scene)
     assert door.attempts and door.opened == []
