@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -45,6 +46,7 @@ def main() -> int:
     parser.add_argument("doors", nargs="*", choices=[*DOORS, []], help="which doors (default: all)")
     parser.add_argument("--all", action="store_true", help="print the attempts that were held, too")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers must not outlive this
     tried, held = 0, 0
     with tempfile.TemporaryDirectory(prefix="doors-") as folder:
         scene = Scene(Path(folder))

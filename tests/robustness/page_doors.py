@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from door_scene import CALLS, TESTS, Door, Scene, call_body
@@ -35,7 +36,7 @@ COLLECTION = "payload"
 
 
 @contextlib.contextmanager
-def browser() -> Iterator[object]:
+def browser() -> Iterator[Any]:
     """A Chromium for which evil.example is this machine; None where there is no Chromium."""
     from playwright.sync_api import sync_playwright
     from visitor import FLAGS, chromium_path
@@ -199,7 +200,11 @@ def addresses(run: str) -> list[str]:
     ]
 
 
-HARMLESS = r"/delete|remove|start|stop|download|upload|train|share|fetch|push|save|export|gif|report|evaluat|vote/i"
+LEFT_ALONE = (
+    r"/delete|remove|start|stop|download|upload|train|share|fetch|push|save|export|gif|report|evaluat|vote|smollm|map|"
+    r"measure|probe|advise|check|load|all/i"
+)
+"""Buttons that change something, leave the page, or keep a model busy for long."""
 STIR = f"""() => {{
   for (const details of document.querySelectorAll("details")) details.open = true;
   for (const part of document.querySelectorAll("[title], svg *, td, th, b"))
@@ -207,7 +212,7 @@ STIR = f"""() => {{
       part.dispatchEvent(new MouseEvent(type, {{bubbles: true}}));
   let clicked = 0;
   for (const button of document.querySelectorAll("button, [role=tab], summary, [data-run] td"))
-    if (clicked < 60 && !({HARMLESS}).test(button.innerText + " " + JSON.stringify(button.dataset))) {{
+    if (clicked < 60 && !({LEFT_ALONE}).test(button.innerText + " " + JSON.stringify(button.dataset))) {{
       button.click(); clicked += 1;
     }}
   return document.documentElement.outerHTML.split("pwned").length - 1;
@@ -215,7 +220,7 @@ STIR = f"""() => {{
 """Opens and touches everything on a page; the number of places in which the payload stands."""
 
 
-def visit(door: Door, chromium: object, studio: StudioProcess, address: str) -> None:
+def visit(door: Door, chromium: Any, studio: StudioProcess, address: str) -> None:
     """Open an address, touch everything, and look whether a payload has run."""
     page = chromium.new_page()
     try:
@@ -225,10 +230,11 @@ def visit(door: Door, chromium: object, studio: StudioProcess, address: str) -> 
         page.wait_for_timeout(2500)
         stands = 0
         for _ in range(2):
-            stands = max(stands, page.evaluate(STIR))
+            stands = max(stands, stir(page))
             page.wait_for_timeout(800)
         if address.startswith("/play?data"):
             write_on_play(page)
+        page.wait_for_load_state()
         ran = any(frame.evaluate("window.pwned") for frame in page.frames)
         where = address[:60]
         door.tried(f"{where}: the payload stands in {stands} places", not ran, "it was run")
@@ -236,7 +242,20 @@ def visit(door: Door, chromium: object, studio: StudioProcess, address: str) -> 
         page.close()
 
 
-def write_on_play(page: object) -> None:
+def stir(page: Any) -> int:
+    """Touch everything on a page; 0 places where a button led to another page meanwhile."""
+    from playwright.sync_api import Error
+
+    try:
+        return page.evaluate(STIR)
+    except Error as error:
+        if "navigation" not in str(error):
+            raise
+        page.wait_for_load_state()
+        return 0
+
+
+def write_on_play(page: Any) -> None:
     """Write the payload into the state and the action of Play and ask for its futures."""
     for field in page.locator("textarea:visible, input[type=text]:visible").all()[:4]:
         field.fill(PAYLOAD)
