@@ -30,7 +30,7 @@ class SearchSettings:
     - `has_critic`: whether the IDM's log Q(z | x, y') is part of it.
     - `best_of`: next states drawn per action, of which the IDM's favourite is taken; 1 takes the greedy one.
 
-    `haste`, `trust` and `budget` were chosen on episodes of their own, three steps from start to goal (docs/lab-notes.md).
+    `haste`, `trust` and `budget` were chosen on episodes of their own, with goals three steps away (docs/lab-notes.md).
     """
 
     order: Order = "best-first"
