@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from swirl import pictures
 from swirl.errors import SwirlError
+from swirl.sources.atomic_folder import draft_folder, move_out
 from swirl.states import LabelledTransition, State
 
 FOLDER = "labels"
@@ -82,11 +82,6 @@ def _store(file: Path, data: bytes) -> None:
     """Write a file atomically; an existing one has the same content, as its name contains the digest."""
     if file.is_file():
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(data)
-        os.replace(draft, file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    with draft_folder(file) as folder:
+        (folder / file.name).write_bytes(data)
+        move_out(folder, [file])
