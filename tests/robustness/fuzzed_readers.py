@@ -27,6 +27,20 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "sources")]  # pytest does so by itself
 
+from sample_datasets import (  # noqa: E402
+    make_answer_tree,
+    make_aurora,
+    make_export,
+    make_hdf5,
+    make_image_folder,
+    make_image_lines,
+    make_inline_pictures,
+    make_inspect_log,
+    make_minari,
+    make_picture_labels,
+    make_texts,
+)
+
 from swirl import paths  # noqa: E402
 from swirl.errors import SwirlError  # noqa: E402
 
@@ -94,6 +108,11 @@ CHAT = json_lines(
 LABELS = json_lines(*({"state": x, "action": "switch it", "next_state": y} for x, y in pairwise(STATES)))
 TABLE = "sequence_id,step,state,action\n" + "".join(f'e{i // 3},{i},"state {i}, so",go\n' for i in range(9))
 SETTINGS = '{"model": "tiny-household", "seed": 3, "forward": {"learning_rate": 0.001}, "anchor": 1.5}'
+TOML_SETTINGS = """model = "tiny-household"
+seed = 3
+[forward]
+learning_rate = 0.001
+"""
 PLAN = """methods = ["warm-up", "sft"]
 seeds = [0, 1]
 [settings]
@@ -321,6 +340,18 @@ TARGETS = (
     Target("video", make_video, import_it),
     Target("gif", make_gif, import_it),
     Target("lerobot", make_lerobot, import_it),
+    Target("minari", make_minari, import_it),
+    Target("hdf5", make_hdf5, import_it),
+    Target("aurora", make_aurora, import_it),
+    Target("image folder", make_image_folder, import_it),
+    Target("image lines", make_image_lines, import_it),
+    Target("inline pictures", make_inline_pictures, import_it),
+    Target("folder of texts", make_texts, import_it),
+    Target("export", make_export, import_it),
+    Target("inspect", make_inspect_log, import_it),
+    Target("answer tree", make_answer_tree, import_it),
+    Target("picture labels", make_picture_labels, lambda home, path: read_labels(home, path / "labels.jsonl")),
+    Target("settings in TOML", text_file("settings.toml", TOML_SETTINGS), read_settings),
     Target("labels", text_file("labels.jsonl", LABELS), read_labels),
     Target("settings", text_file("settings.json", SETTINGS), read_settings),
     Target("experiment", text_file("plan.toml", PLAN), read_experiment),
