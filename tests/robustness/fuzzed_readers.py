@@ -45,8 +45,12 @@ from swirl import paths  # noqa: E402
 from swirl.errors import SwirlError  # noqa: E402
 
 SECONDS_EACH = 10
+START_SECONDS = 120
+"""How long a process may take to make a sample and import the libraries."""
 MEMORY_BYTES = 1 << 30
 """How much more memory than before a batch of inputs may take at its peak."""
+LIMIT_BYTES = 4 << 30
+"""How many more addresses than before a process gets at all, where the system can limit that; threads take some."""
 
 Reader = Callable[[Path, Path], object]
 """Reads a file or folder, given after the home."""
@@ -420,7 +424,7 @@ def read_damaged(target: Target, numbers: range, folder: Path, results: Any) -> 
     (folder / "home").mkdir(parents=True)
     sample = target.make(folder)
     target.read(folder / "home", sample)  # a whole sample is read, and the libraries are imported
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = limit_memory()
     for number in numbers:
         results.put(number)
         place = folder / "input"
@@ -436,6 +440,15 @@ def read_damaged(target: Target, numbers: range, folder: Path, results: Any) -> 
     grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     if grown > MEMORY_BYTES:
         results.put(Fault(target.name, numbers.start, f"the peak of memory rose by {grown >> 20} MiB"))
+
+
+def limit_memory() -> int:
+    """Have this process get no more than LIMIT_BYTES from here on. Returns the peak of its memory so far, in KiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").is_file() else 0
+    if pages:
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + LIMIT_BYTES, most))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def try_to_read(target: Target, number: int, home: Path, path: Path) -> Fault | None:
@@ -466,7 +479,7 @@ def fuzz(target: Target, numbers: range, folder: Path) -> Iterator[Fault]:
     results = context.SimpleQueue()
     process = context.Process(target=read_damaged, args=(target, numbers, folder, results))
     process.start()
-    process.join(len(numbers) * SECONDS_EACH)
+    process.join(START_SECONDS + len(numbers) * SECONDS_EACH)
     if process.is_alive():
         process.kill()
         process.join()
