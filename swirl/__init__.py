@@ -1,7 +1,7 @@
 """SWIRL: self-improving world models from state-only sequences (arXiv 2602.06130).
 
 The library does not depend on the studio. Importing it is cheap: torch is loaded only with the first model.
-`load_collection`, `load_model` and `train` are all that most programs need; `swirl.library` describes them.
+`load_collection`, `load_model`, `plan` and `train` are all that most programs need; `swirl.library` describes them.
 """
 
 import os
@@ -13,10 +13,10 @@ from swirl.version import __version__
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from swirl.library import load_collection, load_model, train
+    from swirl.library import load_collection, load_model, plan, train
 
-LIBRARY_FUNCTIONS = ("load_collection", "load_model", "train")
-__all__ = ["__version__", "load_collection", "load_model", "train"]
+LIBRARY_FUNCTIONS = ("load_collection", "load_model", "plan", "train")
+__all__ = ["__version__", "load_collection", "load_model", "plan", "train"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,9 +1,10 @@
-"""The library in a few calls: load a collection, load a model, infer, imagine, export, train, all from `import swirl`.
+"""The library in a few calls: load a collection and a model, infer, imagine, plan, export, train, by `import swirl`.
 
 >>> household = swirl.load_collection("household")
 >>> model = swirl.load_model("tiny-household")
 >>> found = model.infer(household.pairs[:4])
 >>> futures = model.imagine(household.pairs[0][0], found[0].action)
+>>> plan = swirl.plan(model, household.pairs[0][0], household.pairs[2][1])
 >>> household.export("household.parquet")
 >>> household.export_actions("actions.parquet", model.infer(household.pairs))
 >>> run = swirl.train("tiny-household", data="household", iterations=1)
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from swirl.models.families.diffusion_editors import DiffusionEditor
     from swirl.models.results import Inference
     from swirl.models.world_model import WorldModel
+    from swirl.planning.search import Plan
 
 POLL_SECONDS = 0.5
 
@@ -99,6 +101,21 @@ def load_model(name: str, *, home: Home = None, device: str = "auto") -> WorldMo
     from swirl.models import load_world_model  # imports torch
 
     return load_world_model(paths.resolve_home(home), name, device)
+
+
+def plan(model: WorldModel, start: State, goal: State | Sequence[str], **settings: Any) -> Plan:
+    """Search in imagination for actions that lead from a state to a goal, as `swirl plan` does.
+
+    `goal` is a state, or words that must all appear in one, such as `["key in hall, held"]`. `settings` are those of
+    `swirl.planning.search_settings.SearchSettings`. Raises UsageError for a wrong setting or a goal of the wrong kind.
+    """
+    from swirl.planning.goals import WordsGoal, state_goal
+    from swirl.planning.search import Search
+    from swirl.planning.search_settings import SearchSettings
+
+    codec = model.codec if isinstance(goal, State) and goal.picture is not None and model.kind == "image" else None
+    wanted = state_goal(goal, codec) if isinstance(goal, State) else WordsGoal(tuple(goal))
+    return Search.begin(model, start, wanted, SearchSettings(**settings)).run()
 
 
 def train(preset: str, *, home: Home = None, name: str | None = None, wait: bool = True, **settings: Any) -> TrainedRun:

@@ -108,6 +108,10 @@ class Settings:
     top_k: int = setting(
         0, "Sample from the k likeliest tokens only; 0 keeps all tokens.", low=0, high=1_000_000, per_phase=True
     )
+    rollout_server: str | None = setting(
+        None,
+        "URL of a vLLM server that samples the rollouts of a text model; none: this program samples them itself.",
+    )
     max_prompt_tokens: int = setting(
         4096, "Longest prompt, in tokens; transitions that need more are left out and counted.", low=8, high=1_000_000
     )
@@ -169,7 +173,6 @@ class Settings:
         high=1000.0,
         per_phase=True,
     )
-    share_weights: bool = setting(False, "One adapter serves both models, as in the paper's shared variant.")
     prior_reference: bool = setting(
         False,
         "Extension: in inverse phases the KL reference is asked without the next state, so that it presses against "

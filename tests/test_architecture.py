@@ -61,6 +61,7 @@ ROOMS = (
     "presets",
     "training",
     "evaluation",
+    "planning",
     "exports",
     "runs",
     "library",
@@ -282,6 +283,18 @@ def reached(start: str) -> set[str]:
 def test_training_never_reaches_true_actions(module: str) -> None:
     assert "swirl.evaluation.true_actions" not in reached(module)
     assert "actions.jsonl" not in MODULES[module].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", [name for name in sorted(MODULES) if name.startswith("swirl.training.")])
+def test_training_never_reaches_a_simulator(module: str) -> None:
+    """What really happens is opened by evaluation, by plans that are carried out, and on request."""
+    assert {name for name in reached(module) if name.startswith(("swirl.worlds", "swirl.planning"))} == set()
+
+
+@pytest.mark.parametrize("module", [f"swirl.planning.{name}" for name in ("search", "proposals", "goals")])
+def test_a_search_in_imagination_never_reaches_a_simulator(module: str) -> None:
+    assert {name for name in reached(module) if name.startswith("swirl.worlds")} == set()
+    assert "swirl.evaluation.true_actions" not in reached(module)
 
 
 @pytest.mark.parametrize("module", LIGHT)

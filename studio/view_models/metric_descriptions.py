@@ -11,6 +11,7 @@ METRIC_GROUPS = {
     "cycle": "Cycle: infer, then imagine",
     "controllability": "Does the action matter?",
     "horizon": "Several steps ahead",
+    "plan": "Plans carried out in the simulator",
     "health": "Have the actions collapsed?",
     "leakage": "Do the actions leak the next state?",
     "codec": "What the image codec alone loses",
@@ -19,7 +20,7 @@ METRIC_GROUPS = {
 }
 """The groups of metrics, in the order in which they are shown."""
 
-FOLDED = ("horizon", "health", "leakage", "codec", "copy", "other")
+FOLDED = ("horizon", "plan", "health", "leakage", "codec", "copy", "other")
 """Groups that are collapsed until opened."""
 
 BEST_OF = re.compile(r"_best_of_(\d+)$")
@@ -190,6 +191,8 @@ def describe_metric(name: str) -> MetricDescription:
         explanation = f"{greedy.help} Of {draws} drawn next states, the one the inverse model scores highest counts."
         return replace(greedy, title=f"{greedy.title}, best of {draws}", help=explanation)
     ahead = STEPS_AHEAD.fullmatch(name)
+    if ahead is not None and name.startswith("plan/"):
+        return _describe_plan(ahead["measure"].removeprefix("plan/"), int(ahead["steps"]))
     if ahead is not None:
         return _describe_steps_ahead(ahead["measure"], int(ahead["steps"]))
     return (
@@ -201,7 +204,9 @@ def describe_metric(name: str) -> MetricDescription:
 
 def metric_group(name: str) -> str:
     """The group of METRIC_GROUPS in which a metric is shown; all metrics measured at T steps are in `horizon`."""
-    group = "horizon" if STEPS_AHEAD.fullmatch(name) else name.partition("/")[0]
+    group = name.partition("/")[0]
+    if group != "plan" and STEPS_AHEAD.fullmatch(name):
+        group = "horizon"
     return group if group in METRIC_GROUPS else "other"
 
 
@@ -230,6 +235,47 @@ def _describe_state_measure(name: str) -> MetricDescription | None:
         lower_is_better=measure == "lpips",
         is_comparable=group == "forward",
     )
+
+
+_PLAN_FIGURES = {
+    "success": ("Goals met", "The share of goals that the plan meets when it is carried out.", "share", True),
+    "imagined": ("Goals reached in imagination", "The share that the plan reaches in imagination.", "share", False),
+    "honest": (
+        "Imagined successes that come true",
+        "Of the plans that reach their goal in imagination, the share that meets it in the simulator, too.",
+        "share",
+        True,
+    ),
+    "expected": (
+        "Success that the models expect",
+        "The mean probability that the models give a plan to reach its goal as imagined.",
+        "share",
+        False,
+    ),
+    "greedy": (
+        "Goals met by greedy steps",
+        "The share met without a search, by the best step each time.",
+        "share",
+        False,
+    ),
+    "random": ("Goals met by chance", "The share that as many random actions meet.", "share", False),
+    "true_labels": (
+        "Goals met with the true actions",
+        "The share met by the same search among the actions that the world lists.",
+        "share",
+        False,
+    ),
+    "oracle": ("Goals met by the simulator", "The share met by a search in the simulator itself.", "share", False),
+    "states": ("States imagined", "How many next states a search imagines.", "number", False),
+    "seconds": ("Seconds of a search", "How long a search takes.", "number", False),
+}
+"""The figures of plans: title, sentence, unit, and whether they say which model is better."""
+
+
+def _describe_plan(measure: str, steps: int) -> MetricDescription:
+    title, sentence, unit, is_comparable = _PLAN_FIGURES.get(measure, (measure, "", "number", False))
+    away = f"{steps} step{'' if steps == 1 else 's'} away"
+    return MetricDescription(f"{title}, {away}", sentence, unit, is_comparable=is_comparable)
 
 
 def _describe_steps_ahead(name: str, steps: int) -> MetricDescription:

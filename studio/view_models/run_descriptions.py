@@ -83,6 +83,8 @@ def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple
         pace.append(pluralize(run.threads, "thread"))
     if run.parallelism:
         pace.append(run.parallelism)
+    if run.rollout_note:
+        pace.append(run.rollout_note)
     return describe_time(run, now), " · ".join(pace)
 
 

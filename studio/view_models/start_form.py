@@ -20,7 +20,7 @@ EXTENSION_SETTINGS = ("anchor", "observed_in_group")
 """The extensions of the paper's loop that are always shown."""
 SETTING_GROUPS = {
     "Model and machine": ("model", "share_weights", "lora_rank", "device", "precision", "cores"),
-    "Rollouts": ("batch_size", "group_size", "accumulation", "temperature", "top_p", "top_k"),
+    "Rollouts": ("batch_size", "group_size", "accumulation", "temperature", "top_p", "top_k", "rollout_server"),
     "Objective": ("beta", "reward", "reward_clamp"),
     "More extensions": (
         "inverse_first",

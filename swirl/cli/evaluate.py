@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from swirl.cli import evaluate_benchmark
+from swirl.cli import evaluate_benchmark, evaluate_plans
 from swirl.cli.arguments import add_checkpoint, add_json, add_seed, positive_integer
 from swirl.cli.model_loading import loaded_model
 from swirl.cli.output import Output, format_table
 from swirl.cli.stoppable_work import stop_on_request
+from swirl.errors import UsageError
 
 if TYPE_CHECKING:
     from swirl.evaluation import Report
@@ -45,6 +46,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "gives the action the highest log-probability (default: 1, greedy only)",
     )
     add_seed(evaluating, "the same seed gives the same figures")
+    evaluate_plans.add_arguments(evaluating)
     evaluate_benchmark.add_arguments(evaluating)
     add_json(evaluating)
     evaluating.set_defaults(handler=evaluate_checkpoint)
@@ -52,9 +54,15 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def evaluate_checkpoint(args: argparse.Namespace, out: Output) -> int:
     """Evaluate, keep the figures in the history, and print them."""
+    if args.benchmark and args.plan:
+        raise UsageError("--plan measures plans on a collection and --benchmark on a benchmark; give one of them.")
     if args.benchmark:
+        evaluate_plans.reject_plan_options(args)
         return evaluate_benchmark.evaluate_on_benchmark(args, out)
     evaluate_benchmark.reject_benchmark_options(args)
+    if args.plan:
+        return evaluate_plans.evaluate_plans(args, out)
+    evaluate_plans.reject_plan_options(args)
     from swirl.history import History
     from swirl.sources.collections.catalog import get_collection
 

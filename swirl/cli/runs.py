@@ -106,6 +106,7 @@ def run_document(run: Run) -> dict[str, object]:
             "precision",
             "threads",
             "parallelism",
+            "rollout_engine",
             "preset",
             "created",
             "error",

@@ -37,7 +37,8 @@ def _follow_run(home: Path, run_id: str, out: Output, ended: threading.Event) ->
     while not ended.wait(POLL_SECONDS):
         run = history.run(run_id)
         state = (run.status, run.phase, run.phase_index, run.step, run.activity)
-        for prefix, sentence in (("warning: ", run.left_out), ("warning: ", run.warning), ("", run.probe_verdict)):
+        warnings = [("warning: ", run.left_out), ("warning: ", run.warning)]
+        for prefix, sentence in (("", run.rollout_note), *warnings, ("", run.probe_verdict)):
             if sentence and sentence not in told:
                 out.print_note(prefix + sentence)
                 told.add(sentence)

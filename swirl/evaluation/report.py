@@ -107,17 +107,25 @@ def draw_part(
     collection is unknown or has no transition.
     """
     from swirl.evaluation.true_actions import load_true_actions
+
+    chosen, part = select_part(home, data, part)
+    transitions = draw_transitions(chosen, limit, seed)
+    if not transitions:
+        raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
+    return transitions, align_true_actions(transitions, load_true_actions(home, data)), part
+
+
+def select_part(home: Path, data: str, part: str) -> tuple[list[StateSequence], str]:
+    """The sequences of a part of a collection, and the part: "all" where it was empty, as the collection is small.
+
+    Raises SwirlError if the collection is unknown.
+    """
     from swirl.sources.collections.catalog import load_sequences
     from swirl.sources.collections.split import split_of as part_of
 
     sequences = load_sequences(home, data)
     chosen = [sequence for sequence in sequences if part_of(sequence.id) == part]
-    if not chosen:
-        chosen, part = list(sequences), "all"
-    transitions = draw_transitions(chosen, limit, seed)
-    if not transitions:
-        raise SwirlError(f"The collection {data!r} has no transition to evaluate; import longer sequences.")
-    return transitions, align_true_actions(transitions, load_true_actions(home, data)), part
+    return (chosen, part) if chosen else (list(sequences), "all")
 
 
 def describe_metrics(

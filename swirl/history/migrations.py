@@ -366,6 +366,12 @@ def run_parallelism(db: Database) -> None:
     db.execute("ALTER TABLE runs ADD COLUMN parallelism TEXT")
 
 
+@MIGRATIONS()
+def run_rollout_engine(db: Database) -> None:
+    """What samples the rollouts of a run."""
+    db.execute("ALTER TABLE runs ADD COLUMN rollout_engine TEXT")
+
+
 def number_or_text(value: str) -> float | str:
     """A value from a sentence as a number if it is one."""
     for kind in (int, float):

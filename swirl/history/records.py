@@ -19,10 +19,11 @@ class Run:
 
     `seconds_left` and `share_done` (0 to 1, by time) count all that the run still has to do; `activity` says in words
     what it does between its steps. `precision` is the number format of the base model, `threads` how many compute on a
-    CPU, `parallelism` how its processes share the work, such as "one process" or "DDP, 2 processes". `left_out` says
-    which transitions are too long for it, if they are many; `advised_changes` are the settings, by name, with which
-    another run would do better, as `error` or else `left_out` says. `probe_verdict` says after a third of the first
-    phase whether the held-out probe follows the reward or the loss, in a sentence, and `probe_outcome` in a word:
+    CPU, `parallelism` how its processes share the work, such as "one process" or "DDP, 2 processes", and
+    `rollout_engine` what samples its rollouts, such as "this program" or "vLLM at http://gpu2:8000 (MODEL)". `left_out`
+    says which transitions are too long for it, if they are many; `advised_changes` are the settings, by name, with
+    which another run would do better, as `error` or else `left_out` says. `probe_verdict` says after a third of the
+    first phase whether the held-out probe follows the reward or the loss, in a sentence, and `probe_outcome` in a word:
     "together", "parted", "falling" or "unclear". `ended_early` says why a run ended itself before its planned end.
     `parent` is the run it was started from, if any; `tags` are in alphabetical order.
     """
@@ -47,6 +48,7 @@ class Run:
     precision: str | None
     threads: int | None
     parallelism: str | None
+    rollout_engine: str | None
     error: str | None
     warning: str | None
     left_out: str | None
@@ -60,6 +62,12 @@ class Run:
     finished: str | None
     note: str
     tags: tuple[str, ...] = ()
+
+    @property
+    def rollout_note(self) -> str | None:
+        """What samples its rollouts, in words; None before that is known, and where the program itself does."""
+        is_served = self.settings.get("rollout_server") and self.rollout_engine
+        return f"rollouts by {self.rollout_engine}" if is_served else None
 
 
 @dataclass(frozen=True, slots=True)

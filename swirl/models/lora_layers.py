@@ -82,15 +82,22 @@ class FastLoraForward:
         self.folded.pop(name, None)
         while len(self.folded) >= self.sets.capacity:
             self.folded.popitem(last=False)
-        weight = self.base.weight
         # Not of inference mode even if that is on: the folded weight outlives the pass.
-        with torch.inference_mode(False), torch.no_grad():
-            exact = multiply(up * self.layer.scaling[name], down.T).add_(weight)
-            if weight.dtype == torch.bfloat16 != up.dtype:
-                exact = round_at_random(exact)
-            folded = arrange_weight(exact.to(weight.dtype))
+        with torch.inference_mode(False):
+            folded = arrange_weight(merge_weight(self.layer, name))
         self.folded[name] = (stamp, folded)
         return folded
+
+
+@torch.no_grad()
+def merge_weight(layer: LoraLinear, name: str) -> torch.Tensor:
+    """W + s B A (out, in) of a plain adapter, a new tensor in the format of W."""
+    weight = layer.get_base_layer().weight
+    up = layer.lora_B[name].weight
+    exact = multiply(up * layer.scaling[name], layer.lora_A[name].weight.T).add_(weight)
+    if weight.dtype == torch.bfloat16 != up.dtype:
+        exact = round_at_random(exact)
+    return exact.to(weight.dtype)
 
 
 def round_at_random(exact: torch.Tensor) -> torch.Tensor:

@@ -36,6 +36,7 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCal
     """
     from swirl.models import load_world_model, resolve_checkpoint
     from swirl.models.thread_count import threads_for_inference
+    from swirl.planning.search_speed import compare_search_speed
     from swirl.sources.collections.catalog import load_sequences
 
     report = progress or (lambda fraction, message: None)
@@ -53,6 +54,8 @@ def benchmark(home: Path, name: str, device: str = "auto", progress: ProgressCal
     pairs = [(item.state, item.next_state) for item in transitions]
     with threads_for_inference(model):
         figures |= measure_inference(model, pairs, report)
+        report(0.55, "searching for a plan, in batches and row by row")
+        figures |= compare_search_speed(model, pairs[0][0], pairs[-1][1])
     model.unload()
     report(0.6, "training a few steps")
     figures |= measure_training(str(resolve_checkpoint(home, name)), preset, device)

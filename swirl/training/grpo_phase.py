@@ -28,6 +28,7 @@ from swirl.states import Transition
 from swirl.training.grouped_loss import StepRows, StepStatistics, build_step_rows, pass_loss
 from swirl.training.parallelism import RANK_TIMEOUT_SECONDS
 from swirl.training.rewards import PartnerReward
+from swirl.training.rollout_server import RolloutServer
 from swirl.training.rollouts import RolloutSampler, rollout_sampling
 from swirl.training.sharded_weights import WholeWeightSteps
 from swirl.training.step_parts import StepParts, record_trainer_steps
@@ -106,7 +107,10 @@ class SharedPromptTrainer(WholeWeightSteps, GRPOTrainer):
             )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log trl's metrics, with KL, entropy (nats per token) and the anchor loss (nats per token) of the step."""
+        """Log trl's metrics, with KL, entropy (nats per token) and the anchor loss (nats per token) of the step.
+
+        With a rollout server also `server_gap`, how far its log-probabilities are from ours (nats per token).
+        """
         if self.statistics.tokens:
             sums = torch.tensor(
                 [self.statistics.kl, self.statistics.entropy, float(self.statistics.tokens)],
@@ -119,6 +123,8 @@ class SharedPromptTrainer(WholeWeightSteps, GRPOTrainer):
             if self.statistics.observed_tokens:
                 logs["anchor"] = -self.statistics.observed_log_prob / self.statistics.observed_tokens
             self.statistics = StepStatistics()
+        if self.rollouts.server is not None and self.rollouts.server.gap is not None:
+            logs["server_gap"] = self.rollouts.server.gap
         super().log(logs, start_time)
 
 
@@ -131,10 +137,11 @@ def build_grpo_trainer(
     index: int,
     callbacks: Sequence[TrainerCallback] = (),
     parts: StepParts | None = None,
+    server: RolloutServer | None = None,
 ) -> SharedPromptTrainer:
     """The trainer of one phase. `settings` are those of the whole run; the phase `index` is added to the seed.
 
-    With `parts`, the parts of each step are recorded.
+    With `parts`, the parts of each step are recorded. With `server`, it samples the rollouts.
     The reference policy is a copy of the trainee, made here (section 3.3). Raises UsageError if the batch size does not
     fit the data, the accumulation or the number of processes.
     """
@@ -157,7 +164,7 @@ def build_grpo_trainer(
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)
     parts = parts or StepParts(enabled=False)
-    rollouts = RolloutSampler(world, direction, transitions, settings, action_sampling, parts=parts)
+    rollouts = RolloutSampler(world, direction, transitions, settings, action_sampling, parts=parts, server=server)
     remove_scoring_forward(world.model)
     trainer = SharedPromptTrainer(
         world=world,

@@ -30,6 +30,7 @@ from swirl.training.run_context import RunContext, warn
 from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.run_start import (
     completed_checkpoints,
+    connect_rollout_server,
     load_labels,
     load_trainable_model,
     make_probe,
@@ -73,6 +74,7 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
         computing = RunComputing(history, run_id, world, settings, is_main_process=is_main_process)
         # Before anything is written: processes that do not know of each other would all write this run.
         computing.record_parallelism(early_accelerator(world.device))
+        server = connect_rollout_server(history, run_id, world, settings, is_main_process=is_main_process)
         transitions, left_out = drop_too_long(world, transitions, settings)
     if is_main_process:
         record_left_out(history, run_id, left_out)
@@ -86,7 +88,8 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     progress = RunProgress(history, run_id, clock, is_main_process=is_main_process)
     computing.start()
     run = RunContext(
-        home, run_id, history, settings, world, transitions, scorer, probe, progress, computing, is_main_process
+        *(home, run_id, history, settings, world, transitions, scorer, probe, progress, computing, is_main_process),
+        rollout_server=server,
     )
     if is_main_process and not (history.run(run_id).device or "").startswith(world.device.type):
         history.update_run(run_id, device=str(world.device))  # it differs from the one that the queue assumed
@@ -109,6 +112,9 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
                 break
     except StopRequested:
         return "stopped"
+    finally:
+        if server is not None:
+            server.close()
     return "finished"
 
 

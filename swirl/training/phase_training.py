@@ -146,7 +146,16 @@ def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> PlannedPhase:
     """
     folder = run.folder / "trainer" / phase.folder_name
     monitor = build_monitor(run, phase, phase.kind, probe=make_phase_probe(run, phase))
-    trainer = build_grpo_trainer(run.world, phase.kind, run.transitions, run.settings, folder, phase.index, [monitor])
+    trainer = build_grpo_trainer(
+        run.world,
+        phase.kind,
+        run.transitions,
+        run.settings,
+        folder,
+        phase.index,
+        [monitor],
+        server=run.rollout_server,
+    )
     monitor.latest_rollouts = lambda: trainer.reward_funcs[0].shown_groups
     run_trainer(run, trainer, monitor, folder)
     return as_taken(run, phase, trainer, monitor)

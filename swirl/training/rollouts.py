@@ -11,6 +11,7 @@ from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 from swirl.training.rewards import partner_adapter
+from swirl.training.rollout_server import RolloutServer
 from swirl.training.step_parts import StepParts
 from swirl.training.supervised import PromptCompletion
 
@@ -37,6 +38,8 @@ class RolloutSampler:
     last_rollouts: dict[int, list[list[int]]] = field(default_factory=dict)
     """A rollout of each transition (by index) when it last came up, those of longest ago first."""
     parts: StepParts = field(default_factory=lambda: StepParts(enabled=False))
+    server: RolloutServer | None = None
+    """Samples the rollouts; None where the model at hand does. The critic's actions are always sampled here."""
 
     def __call__(self, prompts: list[list[int]], trainer: object) -> dict[str, Any]:
         """Sample one completion per entry; `prompts` hold transition indices, each repeated G times in a row."""
@@ -65,11 +68,13 @@ class RolloutSampler:
                 self.prior_prompts = dict(zip(map(tuple, model_prompts), priors, strict=True))
         sampling = rollout_sampling(self.settings, max_tokens)
         indices = [prompt[0] for prompt in prompts[::size]]
-        drafts = self.drafts(indices)
-        completions = self.world.sample(
-            self.world.adapter(role), model_prompts, size, sampling, answer=answer, drafts=drafts
-        )
-        self.remember(indices, completions)
+        adapter = self.world.adapter(role)
+        if self.server is not None:
+            completions = self.server.sample(adapter, model_prompts, size, sampling)
+        else:
+            drafts = self.drafts(indices)
+            completions = self.world.sample(adapter, model_prompts, size, sampling, answer=answer, drafts=drafts)
+            self.remember(indices, completions)
         if self.direction == "forward":
             answers = [self.world.state_completion(row.next_state) for row in rows]
             self.observed = list(zip(model_prompts, answers, strict=True))

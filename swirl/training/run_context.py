@@ -11,6 +11,7 @@ from swirl.models.world_model import WorldModel
 from swirl.settings import Settings
 from swirl.states import Transition
 from swirl.training.held_out import HeldOutProbe, HeldOutScorer
+from swirl.training.rollout_server import RolloutServer
 from swirl.training.run_computing import RunComputing
 from swirl.training.run_progress import RunProgress
 from swirl.training.schedule import PlannedPhase
@@ -33,6 +34,8 @@ class RunContext:
     progress: RunProgress
     computing: RunComputing
     is_main_process: bool
+    rollout_server: RolloutServer | None = None
+    """Samples the rollouts of GRPO phases; None where this program samples them itself."""
 
     @property
     def folder(self) -> Path:

@@ -40,6 +40,7 @@ METRIC_NAMES = {
     "completions/mean_length": "completion_length",
     "completions/clipped_ratio": "cut_short",
     "anchor": "anchor",
+    "server_gap": "server_gap",
     # The figures of `swirl.training.reward_extensions`.
     "observed_likeness": "observed_likeness",
     "drift": "drift",

@@ -16,6 +16,7 @@ from swirl.sources.labels.reading import read_labels
 from swirl.states import LabelledTransition, Transition
 from swirl.training.held_out import HeldOutProbe, HeldOutScorer
 from swirl.training.lengths import LeftOut
+from swirl.training.rollout_server import OWN_ENGINE, RolloutServer
 from swirl.training.run_context import RunContext, checkpoint_folder, warn
 from swirl.training.schedule import PlannedPhase
 from swirl.training.text_check import describe_loss, sample_loss
@@ -100,6 +101,25 @@ def load_trainable_model(home: Path, settings: Settings, checkpoint: Path | None
         world.raise_no_log_probs()
     world.max_action_tokens, world.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
     return world
+
+
+def connect_rollout_server(
+    history: History, run_id: str, world: WorldModel, settings: Settings, *, is_main_process: bool
+) -> RolloutServer | None:
+    """The server that samples a run's rollouts, None without one; the run says which. Only rank 0 writes.
+
+    A method that only imitates samples no rollouts, and needs no server. Raises SwirlError if the server is not there
+    or cannot sample for this model.
+    """
+    if not settings.training_method.trains_by_rewards:
+        return None
+    server = None
+    if settings.rollout_server is not None:
+        server = RolloutServer(settings.rollout_server.rstrip("/"), world, is_main_process=is_main_process)
+        log.info("rollouts by %s", server)
+    if is_main_process:
+        history.update_run(run_id, rollout_engine=OWN_ENGINE if server is None else str(server))
+    return server
 
 
 def warn_if_states_change(run: RunContext) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from swirl.states import State
 
@@ -48,6 +48,69 @@ class World(Protocol):
     def episode(self, seed: int, length: int) -> Episode:
         """Play at most `length` actions; the same seed and length always give the same episode."""
         ...
+
+
+class UnknownActionError(ValueError):
+    """Words that are not an action of a world."""
+
+
+class Game(Protocol):
+    """One game of a world while it is being played."""
+
+    @property
+    def state(self) -> State:
+        """What can be seen now."""
+        ...
+
+    def actions(self) -> list[str]:
+        """What can be tried now, possible or not; empty if the world cannot list it."""
+        ...
+
+    def act(self, action: str) -> None:
+        """Play an action; an impossible one changes nothing. Raises UnknownActionError for other words."""
+        ...
+
+
+class BranchingGame(Game, Protocol):
+    """A game that can be copied, so that several actions can be tried in the same state."""
+
+    def copy(self) -> BranchingGame:
+        """The same game, which goes on by itself."""
+        ...
+
+
+@runtime_checkable
+class PlayableWorld(World, Protocol):
+    """A world whose episodes can be played from their start with other actions."""
+
+    def start(self, seed: int) -> Game:
+        """The game at the start of the episode with this seed. A world may have only one game at a time."""
+        ...
+
+
+class RulesGame:
+    """A game of a world whose states say everything: `next_state` and `list_actions` take one.
+
+    An action has its most likely effect, also in a noisy regime.
+    """
+
+    def __init__(
+        self, state: State, next_state: Callable[[State, str], State], list_actions: Callable[[State], list[str]]
+    ) -> None:
+        self.state = state
+        self.next_state, self.list_actions = next_state, list_actions
+
+    def actions(self) -> list[str]:
+        """Every action that can be worded here."""
+        return self.list_actions(self.state)
+
+    def act(self, action: str) -> None:
+        """Play an action. Raises UnknownActionError for words that are none."""
+        self.state = self.next_state(self.state, action)
+
+    def copy(self) -> RulesGame:
+        """The same game, which goes on by itself."""
+        return RulesGame(self.state, self.next_state, self.list_actions)
 
 
 def make_episode(states: list[State], actions: list[str]) -> Episode:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import inspect
 import json
 import random
 from collections import defaultdict
@@ -18,9 +19,9 @@ from typing import Any
 
 from swirl.errors import SwirlError
 from swirl.states import State
-from swirl.worlds.base import Episode, is_held_out_seed, make_episode
+from swirl.worlds.base import Episode, UnknownActionError, is_held_out_seed, make_episode
 from swirl.worlds.bfcl_calls import CALLS, Call
-from swirl.worlds.bfcl_view import format_tool_state, number_ids
+from swirl.worlds.bfcl_view import format_tool_state, name_ids, number_ids
 
 MODULES = {
     "GorillaFileSystem": "gorilla_file_system",
@@ -73,9 +74,7 @@ class Bfcl:
     def episode(self, seed: int, length: int) -> Episode:
         """Play exactly `length` calls of the tool number `seed` mod 7, the same for the same seed."""
         rng = random.Random(f"bfcl-{seed}")
-        name = list(MODULES)[seed % len(MODULES)]
-        scenario, waiting = rng.choice(self.tools[name, is_held_out_seed(seed)])
-        play = ToolSession(self.classes[name](), scenario)
+        play, waiting = self._begin(rng, seed)
         true_calls = [call for source in waiting if (call := parse_call(source, play.tool)) is not None]
         states, actions = [State(play.state_text())], []
         for _ in range(length):
@@ -86,6 +85,48 @@ class Bfcl:
             play.execute(call)
             states.append(State(play.state_text()))
         return make_episode(states, actions)
+
+    def start(self, seed: int) -> ToolGame:
+        """The game at the start of an episode."""
+        return ToolGame(self._begin(random.Random(f"bfcl-{seed}"), seed)[0])
+
+    def _begin(self, rng: random.Random, seed: int) -> tuple[ToolSession, list[str]]:
+        """The tool of an episode in its initial state, and the record's true calls."""
+        name = list(MODULES)[seed % len(MODULES)]
+        scenario, waiting = rng.choice(self.tools[name, is_held_out_seed(seed)])
+        return ToolSession(self.classes[name](), scenario), waiting
+
+
+class ToolGame:
+    """One tool while it is being used."""
+
+    def __init__(self, play: ToolSession) -> None:
+        self.play = play
+
+    @property
+    def state(self) -> State:
+        """What calls can change, as text."""
+        return State(self.play.state_text())
+
+    def actions(self) -> list[str]:
+        """Some sensible calls: for each that exists, one draw of its arguments."""
+        calls = CALLS[type(self.play.tool).__name__](self.play.tool, random.Random(self.play.state_text()))
+        return [number_ids(format_call(call), self.play.random_ids) for call in calls]
+
+    def act(self, action: str) -> None:
+        """Make a call; one that the tool refuses changes nothing. Raises UnknownActionError for other words."""
+        words = name_ids(action, self.play.random_ids)
+        call = parse_call(words, self.play.tool)
+        if call is None:
+            raise UnknownActionError(f"{action!r} is not a call of this tool")
+        name, arguments = call
+        if "access_token" in inspect.signature(getattr(self.play.tool, name)).parameters:
+            arguments = {"access_token": self.play.tool.access_token, **arguments}
+        self.play.execute((name, arguments))
+
+    def copy(self) -> ToolGame:
+        """The same game, which goes on by itself."""
+        return ToolGame(copy.deepcopy(self.play))
 
 
 class ToolSession:

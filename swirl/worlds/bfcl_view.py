@@ -71,6 +71,16 @@ def number_ids(words: str, random_ids: list[str]) -> str:
     return words
 
 
+def name_ids(words: str, random_ids: list[str]) -> str:
+    """The inverse of `number_ids`: replace each `#` and position by the random id there, where there is one."""
+
+    def named(found: re.Match[str]) -> str:
+        place = int(found[1])
+        return random_ids[place - 1] if 1 <= place <= len(random_ids) else found[0]
+
+    return re.sub(r"#(\d+)", named, words)
+
+
 def format_value(value: Any, hidden: frozenset[str], nested: bool = False) -> str:
     """A JSON value as compact text such as `a 1, b yes`; lists have commas, nested values brackets."""
     if isinstance(value, bool):

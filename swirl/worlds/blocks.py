@@ -6,7 +6,7 @@ import random
 
 from swirl.pictures import from_pixels, pixels
 from swirl.states import State
-from swirl.worlds.base import Episode, choose_by_verb, make_episode
+from swirl.worlds.base import Episode, RulesGame, choose_by_verb, make_episode
 from swirl.worlds.blocks_noise import distractions, slip
 from swirl.worlds.blocks_rules import Board, act, actions, draw, random_board, read_board
 from swirl.worlds.blocks_wordings import WORDINGS, alternatives
@@ -35,12 +35,36 @@ class Blocks:
 
     def play(self, seed: int, length: int) -> tuple[list[Board], list[str]]:
         """The `length` + 1 boards of the same episode, and the actions between them."""
-        rng = random.Random(stream_name(self.name, self.regime, seed))
-        boards, played = [random_board(rng)], []
+        rng, board = self.begin(seed)
+        boards, played = [board], []
         for _ in range(length):
             played.append(self.choose_action(boards[-1], rng))
             boards.append(self.next_board(boards[-1], played[-1], rng))
         return boards, played
+
+    def begin(self, seed: int) -> tuple[random.Random, Board]:
+        """The random numbers of an episode after its first board was drawn, and that board."""
+        rng = random.Random(stream_name(self.name, self.regime, seed))
+        return rng, random_board(rng)
+
+    def start(self, seed: int) -> RulesGame:
+        """The game at the start of an episode."""
+        return self.game_in(State(picture=from_pixels(draw(self.begin(seed)[1]))))
+
+    def game_in(self, state: State) -> RulesGame:
+        """The game in any state of the world. Raises ValueError for what is not one."""
+        self.board_of(state)
+        return RulesGame(state, self.next_state, self.list_actions)
+
+    def list_actions(self, state: State) -> list[str]:
+        """Every action on the objects of a board. Raises ValueError for what is not a state of this world."""
+        return actions(self.board_of(state))
+
+    def board_of(self, state: State) -> Board:
+        """The board that a state shows. Raises ValueError for what is not a state of this world."""
+        if state.picture is None:
+            raise ValueError("A state of Blocks is a picture")
+        return read_board(pixels(state.picture))
 
     def choose_action(self, board: Board, rng: random.Random) -> str:
         """Choose a verb first, then the rest; most actions change the board, some do not."""
@@ -59,6 +83,4 @@ class Blocks:
 
     def next_state(self, state: State, action: str) -> State:
         """The most likely next state. Raises ValueError for what is not a state or an action of this world."""
-        if state.picture is None:
-            raise ValueError("A state of Blocks is a picture")
-        return State(picture=from_pixels(draw(act(read_board(pixels(state.picture)), action))))
+        return State(picture=from_pixels(draw(act(self.board_of(state), action))))

@@ -15,9 +15,9 @@ from itertools import combinations
 import numpy as np
 
 from swirl.pictures import Pixels
+from swirl.worlds.base import UnknownActionError
 from swirl.worlds.blocks_rendering import CELL, COLOURS, PADS, SHAPES, cell_picture
 from swirl.worlds.blocks_wordings import WORDINGS
-from swirl.worlds.regimes import UnknownActionError
 
 SIDE = 4
 """The number of cells per side of the board."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from swirl.states import State
-from swirl.worlds.base import Episode, choose_by_verb, make_episode
+from swirl.worlds.base import Episode, RulesGame, choose_by_verb, make_episode
 from swirl.worlds.household_noise import distractions, slip
 from swirl.worlds.household_rules import House, act, actions, random_house, read_house
 from swirl.worlds.household_wordings import WORDINGS, alternatives
@@ -30,14 +30,31 @@ class Household:
 
     def episode(self, seed: int, length: int) -> Episode:
         """Play an episode of `length` actions, the same for the same seed and regime."""
-        rng = random.Random(stream_name(self.name, self.regime, seed))
-        house = random_house(rng)
+        rng, house = self.begin(seed)
         states, played = [State(house.text())], []
         for _ in range(length):
             played.append(self.choose_action(house, rng))
             house = self.next_house(house, played[-1], rng)
             states.append(State(house.text()))
         return make_episode(states, played)
+
+    def begin(self, seed: int) -> tuple[random.Random, House]:
+        """The random numbers of an episode after its first house was drawn, and that house."""
+        rng = random.Random(stream_name(self.name, self.regime, seed))
+        return rng, random_house(rng)
+
+    def start(self, seed: int) -> RulesGame:
+        """The game at the start of an episode."""
+        return self.game_in(State(self.begin(seed)[1].text()))
+
+    def game_in(self, state: State) -> RulesGame:
+        """The game in any state of the world. Raises ValueError for what is not one."""
+        read_house(state.text)
+        return RulesGame(state, self.next_state, self.list_actions)
+
+    def list_actions(self, state: State) -> list[str]:
+        """Every action that can be worded in a state. Raises ValueError for what is not a state of this world."""
+        return actions(read_house(state.text))
 
     def choose_action(self, house: House, rng: random.Random) -> str:
         """Choose a verb first, then its object, so that verbs with few objects are not rare."""

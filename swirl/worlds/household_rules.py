@@ -11,8 +11,8 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from swirl.worlds.base import UnknownActionError
 from swirl.worlds.household_wordings import WORDINGS
-from swirl.worlds.regimes import UnknownActionError
 
 ROOMS = ("hall", "kitchen", "cellar", "attic")
 THINGS = ("apple", "book", "coin", "cup", "key", "rope")

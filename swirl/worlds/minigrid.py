@@ -8,6 +8,7 @@ layouts.
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,8 @@ import numpy as np
 
 from swirl.pictures import Pixels, from_pixels
 from swirl.states import State
-from swirl.worlds.base import Episode, is_held_out_seed, make_episode
-from swirl.worlds.minigrid_agent import Walker
+from swirl.worlds.base import Episode, UnknownActionError, is_held_out_seed, make_episode
+from swirl.worlds.minigrid_agent import Walker, is_action, list_choices
 
 if TYPE_CHECKING:
     from minigrid.minigrid_env import MiniGridEnv
@@ -54,14 +55,55 @@ class MiniGrid:
 
     def episode(self, seed: int, length: int) -> Episode:
         """Play `length` actions in the layout number `seed` mod the number of layouts, the same for the same seed."""
-        layouts = HELD_OUT_LAYOUTS if is_held_out_seed(seed) else LAYOUTS
-        env = make_environment(layouts[seed % len(layouts)], seed)
+        env = make_environment(layout_of(seed), seed)
         walker = Walker(env, random.Random(f"minigrid-{seed}"))
         states, played = [visible_state(env)], []
         for _ in range(length):
             played.append(walker.step())
             states.append(visible_state(env))
         return make_episode(states, played)
+
+    def start(self, seed: int) -> MiniGridGame:
+        """The game at the start of an episode."""
+        return MiniGridGame(make_environment(layout_of(seed), seed))
+
+
+class MiniGridGame:
+    """One environment while it is being played."""
+
+    def __init__(self, env: MiniGridEnv) -> None:
+        self.env = env
+
+    @property
+    def state(self) -> State:
+        """The complete grid as a picture."""
+        return visible_state(self.env)
+
+    def actions(self) -> list[str]:
+        """What can be tried here."""
+        return [choice.words for choice in list_choices(self.env)]
+
+    def act(self, action: str) -> None:
+        """Play an action; one on a thing that is not in front of the agent changes nothing.
+
+        Raises UnknownActionError for words that are none.
+        """
+        words = " ".join(action.split())
+        chosen = next((choice for choice in list_choices(self.env) if choice.words == words), None)
+        if chosen is not None:
+            self.env.step(chosen.action)
+        elif not is_action(words):
+            raise UnknownActionError(f"{action!r} is not an action of MiniGrid")
+
+    def copy(self) -> MiniGridGame:
+        """The same game, which goes on by itself."""
+        return MiniGridGame(copy.deepcopy(self.env))
+
+
+def layout_of(seed: int) -> Layout:
+    """The layout that an episode plays."""
+    layouts = HELD_OUT_LAYOUTS if is_held_out_seed(seed) else LAYOUTS
+    return layouts[seed % len(layouts)]
 
 
 def make_environment(layout: Layout, seed: int) -> MiniGridEnv:

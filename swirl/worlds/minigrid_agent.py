@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 THING_TARGET_SHARE = 0.75  # how often the next target is a thing or a door instead of a free cell
 NO_OP_SHARE = 0.15  # how often an impossible action is tried, if there is one
 KEEP_CARRYING_SHARE = 0.5  # how often the carried thing is kept on reaching a free cell
+
+ACTION = re.compile(r"turn left|turn right|go forward|(?:pick up|put down|open|close|unlock) the \w+ \w+")
+"""An action in words, as `list_choices` writes it."""
 
 Cell = tuple[int, int]
 
@@ -46,6 +50,11 @@ def list_choices(env: MiniGridEnv) -> list[Choice]:
     if env.carrying is not None and ahead is None:
         found.append(Choice(f"put down the {thing_name(env.carrying)}", PUT_DOWN, True))
     return found
+
+
+def is_action(words: str) -> bool:
+    """Whether words are an action here or on some other cell."""
+    return bool(ACTION.fullmatch(words))
 
 
 def is_passable(thing: Any) -> bool:

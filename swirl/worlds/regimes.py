@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeVar, get_args
 
 from swirl.errors import UsageError
 from swirl.states import State
-from swirl.worlds.base import World
+from swirl.worlds.base import UnknownActionError, World
 from swirl.worlds.wordings import Wordings
 
 Regime = Literal["clean", "ambiguous", "noisy"]
@@ -68,10 +68,6 @@ def are_equivalent(world: RegimeWorld, state: State, action: str, other: str) ->
     except UnknownActionError:
         return False
     return after[0] == after[1]
-
-
-class UnknownActionError(ValueError):
-    """Words that are not an action of a world."""
 
 
 def choose_wording(

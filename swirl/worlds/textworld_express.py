@@ -11,7 +11,7 @@ import random
 from typing import Any
 
 from swirl.states import State
-from swirl.worlds.base import Episode, is_held_out_seed, make_episode
+from swirl.worlds.base import Episode, UnknownActionError, is_held_out_seed, make_episode
 from swirl.worlds.textworld_express_view import GameMemory
 
 GAMES = {
@@ -44,21 +44,37 @@ class TextWorldExpress:
         The episode ends early if the game is won. Only acting verbs are played, so nearly every step changes the state.
         """
         rng = random.Random(seed)
-        start = self._reset_arguments(rng, list(GAMES)[seed % len(GAMES)], is_held_out_seed(seed))
-        view = GameMemory()
-        self._scout(view, start)
-        _, observed = self.env.reset(**start, generateGoldPath=True)
+        view, observed = self._begin(rng, seed)
         gold = [action for action in self.env.getGoldActionSequence() if verb(action) in ACTING | GOLD_ONLY]
-        view.update(observed["look"], observed["inventory"])
         states, actions = [State(view.text())], []
         while len(actions) < length and not observed["tasksuccess"]:
             action = choose_action(rng, sorted(observed["validActions"]), gold)
             if action is None:
                 break
-            observed = self._step(view, action)
+            observed = self.step(view, action)
             states.append(State(view.text()))
             actions.append(action)
         return make_episode(states, actions)
+
+    def start(self, seed: int) -> TextWorldExpressGame:
+        """The game at the start of an episode; it ends the game before it."""
+        view, observed = self._begin(random.Random(seed), seed)
+        return TextWorldExpressGame(self, view, observed)
+
+    def _begin(self, rng: random.Random, seed: int) -> tuple[GameMemory, dict[str, Any]]:
+        """A new game that was scouted, what is known of it, and what the simulator says."""
+        start = self._reset_arguments(rng, list(GAMES)[seed % len(GAMES)], is_held_out_seed(seed))
+        view = GameMemory()
+        self._scout(view, start)
+        _, observed = self.env.reset(**start, generateGoldPath=True)
+        view.update(observed["look"], observed["inventory"])
+        return view, observed
+
+    def step(self, view: GameMemory, action: str) -> dict[str, Any]:
+        """Play an action of the simulator and remember what it shows."""
+        observed = self.env.step(action)[3]
+        view.update(observed["look"], observed["inventory"])
+        return observed
 
     def _reset_arguments(self, rng: random.Random, game: str, unseen: bool) -> dict[str, Any]:
         """The arguments of `reset` for a random game; about 3 % of mapreader's seeds crash it and are skipped."""
@@ -74,11 +90,6 @@ class TextWorldExpress:
                 continue
             return start
 
-    def _step(self, view: GameMemory, action: str) -> dict[str, Any]:
-        observed = self.env.step(action)[3]
-        view.update(observed["look"], observed["inventory"])
-        return observed
-
     def _scout(self, view: GameMemory, start: dict[str, Any]) -> None:
         """Walk through a copy of the game and open everything once, so that the view knows every room and container."""
         _, observed = self.env.reset(**start)
@@ -92,11 +103,35 @@ class TextWorldExpress:
     def _scout_room(self, view: GameMemory, observed: dict[str, Any]) -> None:
         for action in sorted(observed["validActions"]):
             if verb(action) == "open":
-                self._step(view, action)
+                self.step(view, action)
         for way, room in list(view.rooms[view.current_room].exits):
             if room not in view.rooms:
-                self._scout_room(view, self._step(view, f"move {way}"))
-                self._step(view, f"move {OPPOSITE[way]}")
+                self._scout_room(view, self.step(view, f"move {way}"))
+                self.step(view, f"move {OPPOSITE[way]}")
+
+
+class TextWorldExpressGame:
+    """One game while it is being played, until the world starts the next one."""
+
+    def __init__(self, world: TextWorldExpress, view: GameMemory, observed: dict[str, Any]) -> None:
+        self.world, self.view, self.observed = world, view, observed
+
+    @property
+    def state(self) -> State:
+        """All rooms and containers as text."""
+        return State(self.view.text())
+
+    def actions(self) -> list[str]:
+        """The simulator's valid actions that change something."""
+        return [action for action in sorted(self.observed["validActions"]) if verb(action) in ACTING | GOLD_ONLY]
+
+    def act(self, action: str) -> None:
+        """Play an action; one that is not valid here changes nothing. Raises UnknownActionError for other verbs."""
+        words = " ".join(action.split())
+        if words in self.observed["validActions"]:
+            self.observed = self.world.step(self.view, words)
+        elif verb(words) not in ACTING | GOLD_ONLY:
+            raise UnknownActionError(f"{action!r} is not an action of TextWorldExpress")
 
 
 def verb(action: str) -> str:

@@ -13,6 +13,8 @@ from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.metrics import ORDER, compute_metrics, scores_per_transition
 from swirl.evaluation.report import align_true_actions
+from swirl.planning.plan_success import METHODS, Attempt, PlanTask, method_metrics
+from swirl.states import StateSequence
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
 HEADER = ["metric", "what it is", "unit, range", "better", "source"]
@@ -64,6 +66,8 @@ def reported(monkeypatch) -> set[str]:
         names |= compute_metrics(
             rows, {**scores_per_transition(rows, 0), **best_of_metrics.score_best_of_n(rows, 2)}
         ).keys()
+    searched = PlanTask(StateSequence("a", ()), 0, 3), Attempt(True, ("go",), True, 0.5, 9, 1.0)
+    names |= {name for method in METHODS for name, _ in method_metrics(method, 3, [searched])}
     return names
 
 
@@ -80,7 +84,7 @@ def test_each_definition_is_complete():
     for name, cells in documented().items():
         assert all(cells), f"{name} has an empty cell"
         assert len(cells[0].split()) >= 5 or cells[0].startswith("SSIM"), f"{name} is not defined"
-        assert name.split("/")[0] in ORDER
+        assert name.split("/")[0] in (*ORDER, "plan")
 
 
 def test_the_studio_describes_each_metric(reported):

@@ -266,7 +266,8 @@ def settle_queue(place: Place) -> list[str]:
             return [f"runs have not ended: {[(run.id, run.status) for run in History(place.home).runs()]}"]
         time.sleep(0.05)
         jobs.reconcile(place.home)
-    notes = [line.split() for line in (place.home / NOTES).read_text(encoding="utf-8").splitlines()]
+    file = place.home / NOTES
+    notes = [line.split() for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
     wrong = []
     for run in History(place.home).runs():
         done = [what for what, run_id, _ in notes if run_id == run.id]

@@ -51,6 +51,11 @@ def test_a_run_says_how_it_computes(history: History, run: str) -> None:
     assert progress_lines(history.run(run), None, now)[1].endswith("float32 weights · 1 thread")
     history.update_run(run, parallelism="DDP, 2 processes")
     assert progress_lines(history.run(run), None, now)[1].endswith("1 thread · DDP, 2 processes")
+    history.update_run(run, rollout_engine="this program")
+    assert progress_lines(history.run(run), None, now)[1].endswith("DDP, 2 processes")
+    served = history.create_run(preset=None, settings=Settings(rollout_server="http://gpu2:8000").to_dict())
+    history.update_run(served, rollout_engine="vLLM at http://gpu2:8000 (smol)")
+    assert progress_lines(history.run(served), None, now)[1] == "rollouts by vLLM at http://gpu2:8000 (smol)"
 
 
 def test_the_first_update_holds_everything(history: History, run: str) -> None:

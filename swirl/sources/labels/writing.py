@@ -11,7 +11,7 @@ from pathlib import Path
 
 from swirl import pictures
 from swirl.errors import SwirlError
-from swirl.sources.atomic_folder import draft_folder, move_out
+from swirl.sources.atomic_folder import clear_leftovers, draft_folder, move_out
 from swirl.states import LabelledTransition, State
 
 FOLDER = "labels"
@@ -27,6 +27,8 @@ def write_labels(home: Path, name: str, labels: Sequence[LabelledTransition]) ->
     digest = hashlib.sha256(lines.encode()).hexdigest()[:12]
     target = home / FOLDER / f"{name}-by-hand-{digest}.jsonl"
     try:
+        for folder in (target.parent, target.parent / "frames"):
+            clear_leftovers(folder)
         for place, data in frames.items():
             _store(target.parent / place, data)
         _store(target, lines.encode())

@@ -1,0 +1,1 @@
+"""Plans in imagination: latent actions that lead from a state to a goal, found with the two models alone."""
