@@ -43,6 +43,8 @@ VARYING = frozenset(
     }
 )
 """Columns and keys that say when, by which process, or how often something was tried; all others must be equal."""
+ANSWERS = "evaluating"
+"""The folder with the answers of what was killed, even just after its end; they are kept for 30 days."""
 UNCOMPARED = ("studio.db-wal", "studio.db-shm", "jobs.lock")
 QUEUE_SECONDS = 90.0
 
@@ -84,6 +86,8 @@ class Work:
     do: Callable[[Place], int]
     functions: tuple[str, ...] = ()
     settle: Callable[[Place], list[str]] = lambda place: []
+    imports: tuple[str, ...] = ()
+    """Large modules that it needs; they are imported once, before its processes are forked."""
 
 
 # --- exporting ------------------------------------------------------------------------------------------------
@@ -316,6 +320,7 @@ WORKS = (
         prepare_texts,
         lambda p: p.run("infer", "tiny-household", "--data", "mine", "--out", p.out / "x.jsonl", "--device", "cpu"),
         ("swirl.models.world_model:WorldModel.infer",),
+        imports=("swirl.models.loading", "swirl.models.world_model", "peft", "safetensors.torch"),
     ),
     Work(
         "record a world",
@@ -355,7 +360,7 @@ def outcome(place: Place) -> dict[str, Any]:
                 found[name] = "folder"
             elif file.name == "studio.db":
                 found |= {f"{name} {table}": rows for table, rows in database_rows(file).items()}
-            elif file.name not in UNCOMPARED:
+            elif file.name not in UNCOMPARED and file.parent.name != ANSWERS:
                 found[name] = contents(file)
     return found
 

@@ -10,6 +10,7 @@ over, runs lost, started twice or orphaned. As a command it tries every such poi
 from __future__ import annotations
 
 import argparse
+import importlib
 import multiprocessing
 import os
 import pickle
@@ -90,6 +91,8 @@ class Arena:
 
     def begin(self, work: Work) -> None:
         """Put everything back to what it was before the work: a copy of what was prepared once."""
+        for module in work.imports:
+            importlib.import_module(module)
         prepared = self.folder / "prepared" / work.name
         shutil.rmtree(self.place.folder, ignore_errors=True)
         if not prepared.is_dir():
