@@ -56,12 +56,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def reject_plan_options(args: argparse.Namespace) -> None:
     """Raise UsageError when an option of plans is given without --plan."""
-    if (
-        args.goals
-        or args.no_baselines
-        or search_settings(args) != dataclasses.replace(search_settings(args), **default_choices())
-    ):
-        raise UsageError("--goals, --no-baselines and the options of the search belong to --plan.")
+    settings = search_settings(args)
+    has_choices = settings != dataclasses.replace(settings, **default_choices())
+    if args.goals or args.distances or args.no_baselines or has_choices:
+        raise UsageError("--goals, --distances, --no-baselines and the options of the search belong to --plan.")
 
 
 def default_choices() -> dict[str, Any]:
@@ -77,15 +75,17 @@ def evaluate_plans(args: argparse.Namespace, out: Output) -> int:
     from swirl.evaluation.answer_cache import open_answer_cache
     from swirl.evaluation.report import select_part
     from swirl.history import History
-    from swirl.planning.plan_success import METHODS, draw_tasks, measure_plans
+    from swirl.planning.plan_success import DISTANCES, METHODS, draw_tasks, measure_plans
     from swirl.planning.real_games import open_real_games
 
     if args.limit is not None or args.best_of != 1:
         raise UsageError("--limit and --best-of do not apply to --plan; use --goals and --plan-best-of.")
     settings, goals = search_settings(args), args.goals or GOALS
     sequences, part = select_part(args.home, args.data, args.part)
-    tasks = draw_tasks(sequences, goals, seed=args.seed)
-    identity = {**dataclasses.asdict(settings), "goals": goals, "part": part, "device": args.device, "kind": "plan"}
+    tasks = draw_tasks(sequences, goals, args.distances or DISTANCES, seed=args.seed)
+    # Goals of all distances are numbered through, so the same goal may be searched for with another seed.
+    drawn = {"goals": goals, "distances": args.distances}
+    identity = {**dataclasses.asdict(settings), **drawn, "part": part, "device": args.device, "kind": "plan"}
     answers = open_answer_cache(args.home, args.checkpoint, args.data, identity)
     try:
         if answers.answers_loaded:
