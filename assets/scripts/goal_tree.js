@@ -4,7 +4,8 @@ import { escapeHtml } from "./shared/html.js";
 
 const TOP = 34, HEIGHT = 190, BOTTOM = 30, LEFT = 20, RIGHT = 24; // pixels
 const DOT = 9, ACROSS = 4; // the room for a dot, and how many of one place stand side by side
-const NARROWEST = 104, WIDEST = 200; // pixels between two steps
+const NARROWEST = 92, WIDEST = 280; // pixels between two steps
+const LETTER = 6.6; // pixels: the width of a letter of an action
 
 export const newTree = () => ({ states: [], path: [], farthest: 1 });
 
@@ -52,14 +53,16 @@ export const treePicture = (tree, room, words) => {
     const radius = onPath.has(number) ? 6 : 3.5;
     return `<circle class="${kind}" cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${radius}" style="--near:${Math.round(100 * near)}%"/>`;
   });
-  const best = tree.path.slice(1).map(([number, action], step) => {
-    const from = spots[tree.path[step][0]], to = spots[number], letters = Math.floor(pitch / 6.4);
-    const x = (from.x + to.x) / 2, y = (from.y + to.y) / 2 - 9;
-    return `<path class="best" d="${line(from, to)}"/><text class="action" x="${x.toFixed(1)}" y="${y.toFixed(1)}">`
-      + `<title>${escapeHtml(action)}</title>${escapeHtml(shortened(action, letters))}</text>`;
+  const steps = tree.path.slice(1).map(([number, action], step) => ({ from: spots[tree.path[step][0]], to: spots[number], action }));
+  const best = steps.map(({ from, to }) => `<path class="best" d="${line(from, to)}"/>`);
+  const names = steps.map(({ from, to, action }) => {
+    const words = shortened(action, Math.floor(pitch / LETTER));
+    const rise = Math.abs(to.y - from.y) / (to.x - from.x) * words.length * LETTER / 2; // so that the line passes below
+    const x = (from.x + to.x) / 2, y = Math.max(TOP - 6, (from.y + to.y) / 2 - 8 - Math.min(rise, 30));
+    return `<text class="action" x="${x.toFixed(1)}" y="${y.toFixed(1)}"><title>${escapeHtml(action)}</title>${escapeHtml(words)}</text>`;
   });
   return `<svg width="${Math.round(width)}" height="${height}" role="img" aria-label="${escapeHtml(words)}">`
     + `<path class="goal-line" d="M0 ${TOP}H${Math.round(width)}"/><text class="goal-name" x="${Math.round(width) - 4}" y="${TOP - 8}">the goal</text>`
     + `<path class="branches" d="${branches}"/>${dots.join("")}${best.join("")}`
-    + `${[...onPath].map((number) => dots[number]).join("")}</svg>`;
+    + `${[...onPath].map((number) => dots[number]).join("")}${names.join("")}</svg>`;
 };

@@ -11,7 +11,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   const searches = lateAnswers();
   let by = "step", chosen = null; // how the goal is chosen, and the key of a dropped picture
   let search = null; // { name, from, steps, real, done } of the plan that is shown; `from` is its start in the path
-  let isSearching = false, isStopping = false, shownOrigin = undefined, edited = null, root = null;
+  let isSearching = false, isStopping = false, shownFor = null, edited = null, root = null;
 
   const isOpen = () => page.dataset.mode === "goal";
   const tell = (words) => fill(page, { "goal-error": words ? errorHtml(words) : "" });
@@ -25,18 +25,22 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
 
   // What can be a goal here: later states where the path began in a sequence, and the state itself to edit.
   const offer = async () => {
-    const { origin = null } = path(), key = JSON.stringify(origin);
+    const { origin = null } = path(), state = here(), key = JSON.stringify([origin, state]);
     const field = one("[data-edited]");
     if (field.value === edited || edited === null) field.value = edited = page.dataset.kind === "text" ? here() : "";
-    if (key === shownOrigin) return;
-    shownOrigin = key;
-    const answer = await callServer(server.goals, { origin });
-    if (key !== shownOrigin) return;
-    if (answer.error) { shownOrigin = undefined; return tell(answer.error); }
+    if (key === shownFor) return;
+    const isNew = shownFor === null;
+    shownFor = key;
+    const answer = await callServer(server.goals, { origin, state });
+    if (key !== shownFor) return;
+    if (answer.error) { shownFor = null; return tell(answer.error); }
     fill(page, answer.parts);
+    for (const option of page.querySelectorAll("[data-budget] option")) if (Number(option.value) > answer.most) option.remove();
     one('[data-by="step"]').hidden = !answer.later;
+    one('[data-by="picture"]').hidden = !answer.drops;
     const isPicture = page.dataset.kind === "image";
-    choose(answer.later ? "step" : isPicture ? "picture" : "edit");
+    if (by === "step" || isNew) choose(answer.later ? "step" : isPicture ? "picture" : "edit");
+    one(".goal-choice:has(:checked)")?.scrollIntoView({ block: "nearest", inline: "center" });
   };
 
   const toggle = () => {
@@ -62,6 +66,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     const frame = one("[data-tree]");
     one(".goal-tree").hidden = false;
     frame.innerHTML = treePicture(tree, frame.clientWidth, words);
+    frame.scrollLeft = frame.querySelector("circle.best:last-of-type").cx.baseVal.value - frame.clientWidth + 60; // the end of the best path
     fill(page, { seeking: escapeHtml(words) });
   };
 
@@ -174,7 +179,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
       show(false);
       one(".goal-tree").hidden = true;
       fill(page, { seeking: "", "goal-error": "", "goal-picture": "" });
-      [edited, chosen, shownOrigin] = [null, null, undefined];
+      [edited, chosen, shownFor] = [null, null, null];
     }
     root = start;
     if (isOpen()) offer();

@@ -120,6 +120,11 @@ class GoalSearches:
         """Whether the visitors share somebody else's machine."""
         return self.models.only_offered
 
+    @property
+    def largest_budget(self) -> int:
+        """How many states a search may imagine here at most."""
+        return DEMO_BUDGET if self.is_demo else max(BUDGETS)
+
     def begin(self, checkpoint: str, start: Start, goal: State | Sequence[str], budget: int) -> tuple[str, GoalSearch]:
         """Begin a search for a state, or for any state in which phrases appear; its name and the search.
 
@@ -134,8 +139,7 @@ class GoalSearches:
             raise SwirlError("The state is a picture, so the goal must be one, too; choose a later state or drop one.")
         if start.state.picture is None and isinstance(goal, State) and goal.picture is not None:
             raise SwirlError("The state is a text, so the goal must be one, too; edit the state or name its words.")
-        budget = min(budget, DEMO_BUDGET) if self.is_demo else budget
-        settings = replace(SearchSettings(), budget=budget, width=WIDTH)
+        settings = replace(SearchSettings(), budget=min(budget, self.largest_budget), width=WIDTH)
         with self.models.use(checkpoint) as model:
             wanted: Goal = goal_for_model(goal, model) if isinstance(goal, State) else WordsGoal(tuple(goal))
             found = GoalSearch(checkpoint, start, Search.begin(model, start.state, wanted, settings))

@@ -77,8 +77,8 @@ def real_verdict(is_reached: bool, parted: int | None, unknown: Sequence[str], l
     elif parted is None:
         what = f"All came as imagined, and so the goal is still {pluralize(left, unit)} away."
     else:
-        sentence = _parting(parted)
-        what = f"{sentence[0].upper()}{sentence[1:]}, and the goal was not reached: it is {pluralize(left, unit)} away."
+        parting = _parting(parted)
+        what = f"{parting[0].upper()}{parting[1:]}, and the goal was not reached: it is {pluralize(left, unit)} away."
     if unknown:
         names = ", ".join(f"“{action}”" for action in dict.fromkeys(unknown))
         what += f" {names}: no action of this world, so nothing happened."
@@ -87,5 +87,5 @@ def real_verdict(is_reached: bool, parted: int | None, unknown: Sequence[str], l
 
 def _parting(parted: int) -> str:
     if parted == 0:
-        return "they had parted before the plan began"
-    return f"they part at step {parted}"
+        return "imagination and truth had parted before the plan began"
+    return f"imagination and truth part at step {parted}"

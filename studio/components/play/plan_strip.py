@@ -20,7 +20,6 @@ from swirl.planning.search import Plan
 from swirl.states import State
 
 FRAME_SIZE = 128  # pixels: the room for a frame
-ACCOUNT = "The product of P(y' | x, z) over all steps: how probable the forward model finds the whole plan."
 
 
 def plan_strip(found: GoalSearch, plan: Plan) -> str:
@@ -41,17 +40,8 @@ def plan_strip(found: GoalSearch, plan: Plan) -> str:
 def plan_verdicts(found: GoalSearch, plan: Plan, true_distances: Sequence[int]) -> str:
     """What the plan reaches in imagination and, if it was carried out, for real."""
     tone = "good" if plan.is_reached else ""
-    account = format_percent(math.exp(min(0.0, sum(plan.log_prob))))
-    small = (
-        f'<small>By the forward model\'s own account all of it comes true with <abbr title="{ACCOUNT}">{account}</abbr>'
-        "</small>"
-        if plan.actions
-        else ""
-    )
-    html = (
-        f'<p class="verdict {tone}"><b>{plan_verdict(plan.is_reached, plan.differences, len(plan.actions), found.unit)}'
-        f"</b>{small}</p>"
-    )
+    words = plan_verdict(plan.is_reached, plan.differences, len(plan.actions), found.unit)
+    html = f'<p class="verdict {tone}"><b>{words}</b></p>'
     if found.done is None:
         return html
     is_reached = 0 in true_distances
@@ -110,7 +100,9 @@ def _sameness(found: GoalSearch, number: int) -> str:
     if found.same[number]:
         return '<b class="good-text same-mark">✓ as imagined</b>'
     parts_here = number == first_parting(found.same)
-    return f'<b class="wrong-text same-mark{" parting" if parts_here else ""}">✕ {"parts here" if parts_here else "differs"}</b>'
+    if parts_here:
+        return '<b class="wrong-text same-mark parting">✕ parts here</b>'
+    return '<b class="wrong-text same-mark">✕ differs</b>'
 
 
 def _goal(last: State, goal: State, is_reached: bool) -> str:

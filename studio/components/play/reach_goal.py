@@ -24,6 +24,7 @@ from studio.view_models.frame_size import PANEL_SIZE
 from studio.view_models.play_path import parse_path
 from swirl import pictures
 from swirl.errors import SwirlError
+from swirl.planning.real_games import looks_same
 from swirl.planning.search import Plan
 from swirl.sources.collections.catalog import list_collections
 from swirl.states import Picture, State
@@ -52,22 +53,33 @@ class ReachGoal:
         return (self.goals, self.drop_picture, self.seek, self.advance, self.found, self.carry_out, self.save_plan)
 
     def goals(self, request: Request) -> Answer:
-        """The later states of the sequence that the path began in, as choices; none for a start of one's own."""
+        """The later states of the sequence that the path began in, as choices; none for a start of one's own.
+
+        Each shows what must change for it in the current `state`; one that is the same state is left out. Also what a
+        visitor may do here: the largest budget, and whether pictures can be dropped.
+        """
         origin = self.origin(request)
+        allowed = {"most": self.searches.largest_budget, "drops": not self.searches.is_demo}
         if origin is None:
-            return {"parts": {"goals": ""}, "later": 0}
+            return {"parts": {"goals": ""}, "later": 0, **allowed}
+        here = self.frame_store.load_state(get_text(request, "state"))
         states = sequences(self.home, origin.data)[origin.sequence - 1].states
-        later = range(origin.step + 1, min(len(states), origin.step + 1 + MAX_LATER_STATES))
-        chosen = min(origin.step + USUAL_GOAL, len(states) - 1)
+        shown = range(origin.step + 1, min(len(states), origin.step + 1 + MAX_LATER_STATES))
+        later = [number for number in shown if not looks_same(states[number], here)]
+        chosen = next((number for number in later if number >= origin.step + USUAL_GOAL), later[-1] if later else 0)
         cards = "".join(
             f'<label class="goal-choice"><input type="radio" name="goal-step" value="{number}"'
             f'{" checked" if number == chosen else ""} aria-label="The state {number - origin.step} steps later">'
-            f"{state_card(states[number - 1], states[number], 'ins', GOAL_FRAME)}"
+            f"{state_card(here, states[number], 'ins', GOAL_FRAME)}"
             f"<small>+{number - origin.step}</small></label>"
             for number in later
         )
         pictured = " pictured" if states[0].picture is not None else ""
-        return {"parts": {"goals": f'<div class="goal-choices{pictured}">{cards}</div>'}, "later": len(later)}
+        return {
+            "parts": {"goals": f'<div class="goal-choices{pictured}">{cards}</div>'},
+            "later": len(later),
+            **allowed,
+        }
 
     def origin(self, request: Request) -> Origin | None:
         """Where the path began; None for a text of one's own, and for paths that earlier versions kept."""
@@ -156,11 +168,14 @@ class ReachGoal:
         plan = found.search.plan()
         distances = self.searches.distances(found, found.done.states) if found.done else []
         reason = self.searches.why_not_real(found.start.data) if found.start.data else ""
+        notes = [reason] if reason and plan.actions else []
+        if not plan.is_reached:
+            notes.insert(0, "Let it imagine more states, or choose a goal that is fewer steps away.")
         return {
             "parts": {
                 "verdicts": plan_verdicts(found, plan, distances),
                 "plan": plan_strip(found, plan) if plan.actions else "",
-                "plan-note": f'<p class="note">{escape(reason)}</p>' if reason and plan.actions else "",
+                "plan-note": "".join(f'<p class="note">{escape(note)}</p>' for note in notes),
             },
             "steps": self._steps(plan),
             "real": bool(plan.actions) and not reason,
