@@ -54,9 +54,11 @@ def export_plan(
     A GIF has the imagined frames, above the true ones if the plan was carried out. JSONL has a line for each of the
     two, which `swirl import` reads. `goal` is a state, or the words for it. Raises SwirlError as `export_trajectory`.
     """
+    if form == "gif" and (not true_states or plan.states[0].picture is None):
+        return export_trajectory(form, name, plan.states, plan.actions)
     if form == "gif":
-        frames = [above(*pair) for pair in zip(plan.states, true_states, strict=True)] if true_states else plan.states
-        return export_trajectory(form, name, frames, plan.actions)
+        frames = [above(*pair) for pair in zip(plan.states, true_states, strict=True)]
+        return f"{name}.gif", _data_uri("image/gif", encode_gif(frames, 2 * LARGE_SIZE + GAP))
     if form != "jsonl":
         raise SwirlError(f"A plan cannot be saved as {form!r}; choose gif or jsonl.")
     told = {
@@ -72,21 +74,19 @@ def export_plan(
 
 
 def above(upper: State, lower: State) -> State:
-    """One picture with two below each other, at the size of the upper one. Texts are returned as they are."""
-    if upper.picture is None or lower.picture is None:
-        return upper
+    """One picture with two pictures below each other, at the size of the upper one."""
     width, height = fit_size(pictures.size(upper.picture), LARGE_SIZE)
     between = np.full((GAP, width, 3), 255, np.uint8)
     parts = [pictures.pixels(state.picture, (width, height)) for state in (upper, lower)]
     return State(picture=pictures.from_pixels(np.vstack([parts[0], between, parts[1]])))
 
 
-def encode_gif(states: Sequence[State]) -> bytes:
-    """The picture states as an endlessly looping GIF, all at the size of the first.
+def encode_gif(states: Sequence[State], box: int = LARGE_SIZE) -> bytes:
+    """The picture states as an endlessly looping GIF, all at the size of the first, at most `box` pixels a side.
 
     Raises SwirlError if a frame cannot be read.
     """
-    size = fit_size(pictures.size(states[0].picture), LARGE_SIZE)
+    size = fit_size(pictures.size(states[0].picture), box)
     first, *others = [Image.fromarray(pictures.pixels(state.picture, size)) for state in states]
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0, disposal=1)
