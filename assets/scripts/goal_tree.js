@@ -8,12 +8,14 @@ const NARROWEST = 92, WIDEST = 280; // pixels between two steps
 const LETTER = 6.6; // pixels: the width of a letter of an action
 
 export const newTree = () => ({ states: [], path: [], farthest: 1 });
+const BEYOND = 1.6; // a state that is so many times as far from the goal as the start stands at the bottom, as all beyond it
 
 // The tree with the new or moved states [number, parent, differences] of an answer and its best path [number, action].
 export const grow = (tree, { nodes, path }) => {
   const states = [...tree.states];
   for (const [number, parent, differences] of nodes) states[number] = { parent, differences };
-  const farthest = Math.max(1, ...states.map((state) => state.differences));
+  const most = Math.max(1, ...states.map((state) => state.differences));
+  const farthest = Math.min(most, Math.max(4, Math.ceil(BEYOND * states[0].differences)));
   return { states, path, farthest };
 };
 
@@ -29,11 +31,11 @@ export const layOut = (tree, room) => {
   const pitch = Math.min(WIDEST, Math.max(NARROWEST, (room - LEFT - RIGHT - ACROSS * DOT) / steps));
   const taken = new Map(), rank = HEIGHT / tree.farthest;
   const spots = tree.states.map(({ differences }, number) => {
-    const place = `${depths[number]} ${differences}`, before = taken.get(place) ?? 0;
+    const away = Math.min(differences, tree.farthest), place = `${depths[number]} ${away}`, before = taken.get(place) ?? 0;
     taken.set(place, before + 1);
     const row = Math.floor(before / ACROSS) * Math.min(DOT, rank / 3);
-    const x = LEFT + depths[number] * pitch + (before % ACROSS) * DOT, y = TOP + differences * rank + row;
-    return { x, y: Math.min(y, TOP + HEIGHT + DOT), near: 1 - differences / tree.farthest };
+    const x = LEFT + depths[number] * pitch + (before % ACROSS) * DOT, y = TOP + away * rank + row;
+    return { x, y: Math.min(y, TOP + HEIGHT + DOT), near: 1 - away / tree.farthest };
   });
   return { spots, pitch, width: Math.max(room, LEFT + steps * pitch + ACROSS * DOT + RIGHT), height: TOP + HEIGHT + BOTTOM };
 };

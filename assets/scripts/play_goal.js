@@ -50,13 +50,18 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     offer().then(() => (one(`${open} input:checked`) ?? one(`${open} :is(textarea, input)`) ?? one("[data-search]")).focus({ preventScroll: true }));
   };
 
+  // What to do next is the one button that stands out.
+  const standOut = (name) => {
+    for (const other of ["search", "real"]) one(`[data-${other}]`).classList.toggle("button-primary", other === name);
+  };
+
   const show = (searching) => {
     isSearching = searching;
     one("[data-stop]").hidden = !searching;
     one("[data-search]").hidden = searching;
     const hasPlan = Boolean(search?.steps) && !searching;
     one("[data-plan]").hidden = !hasPlan;
-    one("[data-search]").classList.toggle("button-primary", !(hasPlan && search.real && !search.done));
+    standOut(hasPlan && search.real && !search.done ? "real" : "search");
     if (!hasPlan) return;
     one("[data-real]").hidden = !search.real || search.done;
     one("[data-walk]").hidden = one(".plan .save").hidden = !search.steps.length;
@@ -86,13 +91,13 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     tell("");
     fill(page, { seeking: "Beginning …" });
     one(".goal-tree").hidden = true;
-    let tree = newTree(), answer = await callServer(server.seek, { ...values, ...goalValues() });
+    let tree = newTree(), words = "", answer = await callServer(server.seek, { ...values, ...goalValues() });
     const name = answer.search;
     for (;;) {
       if (isLate() || !page.isConnected) return;
       if (answer.error) break;
       tree = grow(tree, answer);
-      draw(tree, answer.words);
+      draw(tree, words = answer.words);
       if (answer.finished || isStopping) break;
       answer = await callServer(server.advance, { search: name });
     }
@@ -101,6 +106,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     window.dispatchEvent(new Event("studio:models"));
     if (answer.error) { show(false); fill(page, { seeking: "" }); return tell(answer.error); }
     reveal(answer, name, at);
+    draw(tree, words); // in the room that the page has now
   };
 
   const reveal = (answer, name, from) => {
@@ -149,12 +155,13 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   page.addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
     let hit;
-    if ((hit = on("[data-by]"))) choose(hit.dataset.by);
+    if ((hit = on("[data-by]"))) { choose(hit.dataset.by); standOut("search"); }
     else if (on("[data-stop]")) stop();
     else if (on("[data-real]")) carryOut();
     else if (on("[data-walk]")) walk(search.steps, search.from);
     else if ((hit = on("[data-save-plan]"))) save(hit.dataset.savePlan);
   });
+  one("[data-seek]").addEventListener("input", () => standOut("search"));
   const drop = one("[data-drop-goal]");
   drop.addEventListener("change", (event) => takePicture(event.target.files[0]));
   drop.addEventListener("dragover", (event) => event.preventDefault());
@@ -163,6 +170,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   // Keys of this mode; true where one was meant for it.
   const key = (event) => {
     if (event.key === "Escape") return stop();
+    if (event.key === "Enter" && !event.shiftKey && event.target.matches?.("[data-edited]")) { begin(); return true; }
     if (event.target.matches?.("input:not([type=radio]), textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return false;
     if (event.key.toLowerCase() === "g") { toggle(); return true; }
     if (event.key.toLowerCase() === "r" && search?.real && !search.done && !isSearching) { carryOut(); return true; }

@@ -110,6 +110,9 @@ def test_words_and_an_edited_state_are_goals_and_a_search_is_stopped(visit: Call
     page.get_by_role("button", name="Search").click()
     expect(page.locator('[data-part="verdicts"]')).to_contain_text("The state is the goal already.")
     expect(page.locator("[data-real]")).to_be_hidden()
+    field.fill(text.replace("lit", "dark", 1) if "lit" in text else text.replace("dark", "lit", 1))
+    field.press("Enter")
+    expect(page.locator(".plan-strip .goal")).to_be_visible()
 
 
 def test_a_goal_of_pictures_on_a_phone_in_the_dark(visit: Callable[..., Visitor], tmp_path: Path) -> None:
