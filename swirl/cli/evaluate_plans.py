@@ -43,13 +43,18 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "recorded --data, and count the goals that are met",
     )
     plans.add_argument("--goals", metavar="N", type=positive_integer, help=f"goals of each distance (default: {GOALS})")
+    plans.add_argument("--no-baselines", action="store_true", help="leave out what the plans are measured against")
     add_search_arguments(command)
 
 
 def reject_plan_options(args: argparse.Namespace) -> None:
     """Raise UsageError when an option of plans is given without --plan."""
-    if args.goals or search_settings(args) != dataclasses.replace(search_settings(args), **default_choices()):
-        raise UsageError("--goals and the options of the search belong to --plan.")
+    if (
+        args.goals
+        or args.no_baselines
+        or search_settings(args) != dataclasses.replace(search_settings(args), **default_choices())
+    ):
+        raise UsageError("--goals, --no-baselines and the options of the search belong to --plan.")
 
 
 def default_choices() -> dict[str, Any]:
@@ -65,7 +70,7 @@ def evaluate_plans(args: argparse.Namespace, out: Output) -> int:
     from swirl.evaluation.answer_cache import open_answer_cache
     from swirl.evaluation.report import select_part
     from swirl.history import History
-    from swirl.planning.plan_success import draw_tasks, measure_plans
+    from swirl.planning.plan_success import METHODS, draw_tasks, measure_plans
     from swirl.planning.real_games import open_real_games
 
     if args.limit is not None or args.best_of != 1:
@@ -83,7 +88,8 @@ def evaluate_plans(args: argparse.Namespace, out: Output) -> int:
             loaded_model(args) as model,
             stop_on_request("attempts") as watch,
         ):
-            options = {"progress": out.show_progress, "watch": watch, "cache": answers}
+            methods = ("plan",) if args.no_baselines else METHODS
+            options = {"methods": methods, "progress": out.show_progress, "watch": watch, "cache": answers}
             report = measure_plans(model, games, tasks, settings, **options)
         metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}
         # Kept beside the collection's other figures, which would otherwise be hidden by the newer ones.

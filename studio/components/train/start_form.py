@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -299,13 +300,18 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     except SwirlError as error:
         raise SwirlError(str(error).replace(str(source), Path(name).name)) from error
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
-    target = home / "labels" / f"{Path(name).stem[:60]}-{digest}.jsonl"
+    target = home / "labels" / f"{file_stem(name)}-{digest}.jsonl"
     target.parent.mkdir(exist_ok=True)
     draft = target.with_suffix(".part")
     shutil.copyfile(source, draft)
     os.replace(draft, target)
     left_out = f" {pluralize(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
     return {"path": str(target), "note": f"{pluralize(len(labels), 'labelled transition')}.{left_out}"}
+
+
+def file_stem(name: str) -> str:
+    """What a file is called, as a part of a file name on any system: no control characters, nothing that leads away."""
+    return re.sub(r"[^\w.-]+", "-", Path(name).stem).strip("-.")[:60] or "labels"
 
 
 def start_run(home: Path, request: Request) -> Answer:
