@@ -52,12 +52,19 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
 
   // What to do next is the one button that stands out.
   const standOut = (name) => {
-    for (const other of ["search", "real"]) one(`[data-${other}]`).classList.toggle("button-primary", other === name);
+    for (const other of ["search", "stop", "real"]) one(`[data-${other}]`).classList.toggle("button-primary", other === name);
+  };
+
+  // A search that is at the goal goes on for a better way, but nobody need wait for that.
+  const offerToStop = (isReached) => {
+    fill(page, { stop: isReached ? "Take this plan" : "Stop" });
+    standOut(isReached ? "stop" : "search");
   };
 
   const show = (searching) => {
     isSearching = searching;
     one("[data-stop]").hidden = !searching;
+    if (searching) offerToStop(false);
     one("[data-search]").hidden = searching;
     const hasPlan = Boolean(search?.steps) && !searching;
     one("[data-plan]").hidden = !hasPlan;
@@ -98,6 +105,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
       if (answer.error) break;
       tree = grow(tree, answer);
       draw(tree, words = answer.words);
+      offerToStop(!tree.states[tree.path.at(-1)[0]].differences);
       if (answer.finished || isStopping) break;
       answer = await callServer(server.advance, { search: name });
     }

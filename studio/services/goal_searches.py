@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 MAX_SEARCHES = 16  # the searches that are kept; a tree has some hundred states
 WIDTH = 4  # states explored between two looks of the page
-BUDGETS = (200, 600, 1500)
+BUDGETS = (100, 250, 1000)
 """How many states a search may imagine; the visitor chooses."""
 DEMO_BUDGET = BUDGETS[0]
 """The same in a demonstration, whose machine is shared."""

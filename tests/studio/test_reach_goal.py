@@ -115,7 +115,7 @@ def test_later_states_are_offered_by_what_must_change_for_them(page: ReachGoal) 
     others = [number for number, state in enumerate(states) if state != states[0]]
     assert offered["later"] == len(others) == html.count('type="radio"') == html.count("<small>+")
     assert html.count(" checked") == 1 and "<ins>" in html
-    assert offered["most"] == 1500 and offered["drops"] is True
+    assert offered["most"] == 1000 and offered["drops"] is True
 
 
 def test_a_text_of_ones_own_has_no_later_states(page: ReachGoal) -> None:
@@ -127,7 +127,7 @@ def test_a_text_of_ones_own_has_no_later_states(page: ReachGoal) -> None:
 
 def test_a_search_grows_reaches_the_goal_and_comes_true(page: ReachGoal) -> None:
     at = begun(page, sequence=2)
-    name, news = searched(page, {**at, "by": "step", "step": 3, "budget": 600})
+    name, news = searched(page, {**at, "by": "step", "step": 3, "budget": 250})
     assert news[0]["nodes"][0][:2] == [0, None] and news[0]["path"] == [[0, ""]]
     numbers = [node[0] for answer in news for node in answer["nodes"]]
     assert set(numbers) == set(range(max(numbers) + 1)), "each new state is told once, none is left out"
@@ -150,7 +150,7 @@ def test_where_imagination_and_truth_part_is_marked(page: ReachGoal, monkeypatch
     monkeypatch.setattr(PlanningRules, "wrong", "take the cup")
     path = {"nodes": [{"parent": None, "action": "", "state": start}], "at": 0}
     goal = start.replace("cup in hall, lying", "cup in hall, held").replace("kitchen dark", "kitchen lit")
-    name, _ = searched(page, {"path": path, "data": "household", "by": "edit", "goal": goal, "budget": 600})
+    name, _ = searched(page, {"path": path, "data": "household", "by": "edit", "goal": goal, "budget": 250})
     shown = page.carry_out({"search": name})["parts"]
     assert "Imagination and truth part at step 1, and the goal was not reached: it is 1 word away" in shown["verdicts"]
     assert shown["plan"].count("✕ parts here") == 1 and "✓ as imagined" in shown["plan"]
@@ -163,13 +163,13 @@ def test_steps_taken_before_are_done_for_real_first(page: ReachGoal) -> None:
     action = next(z for z in model.effective(here) if z.startswith("go to"))
     at["path"]["nodes"].append({"parent": 0, "action": action, "state": model.after(here, action).text})
     at["path"]["at"] = 1
-    name, _ = searched(page, {**at, "by": "edit", "goal": here.text, "budget": 200})
+    name, _ = searched(page, {**at, "by": "edit", "goal": here.text, "budget": 250})
     assert "every state came as imagined" in page.carry_out({"search": name})["parts"]["verdicts"]
 
 
 def test_words_are_a_goal(page: ReachGoal) -> None:
     at = begun(page)
-    name, news = searched(page, {**at, "by": "words", "goal": "You are in attic ; ", "budget": 200})
+    name, news = searched(page, {**at, "by": "words", "goal": "You are in attic ; ", "budget": 250})
     assert news[-1]["words"].endswith("away") and page.found({"search": name})["steps"]
     line = json.loads(content(page.save_plan({"search": name, "form": "jsonl"})).splitlines()[0])
     assert line["goal"] == "a state in which “You are in attic”"
@@ -228,7 +228,7 @@ def test_a_search_goes_on_with_a_model_that_was_loaded_anew(page: ReachGoal) -> 
 
 def test_pictures_are_searched_done_for_real_and_saved(page: ReachGoal) -> None:
     at = begun(page, "blocks")
-    name, _ = searched(page, {**at, "by": "step", "step": 1, "budget": 200})
+    name, _ = searched(page, {**at, "by": "step", "step": 1, "budget": 250})
     shown = page.found({"search": name})
     assert "Reached in imagination" in shown["parts"]["verdicts"] and "<img" in shown["parts"]["plan"]
     assert all(step["state"].startswith("picture:") for step in shown["steps"])
@@ -251,7 +251,7 @@ def test_a_dropped_picture_is_a_goal(page: ReachGoal, tmp_path: Path, monkeypatc
     file.write_bytes(pictures.read_picture_bytes(load_sequences(page.home, "blocks")[0].states[1].picture))
     dropped = page.drop_picture({"path": str(file)})
     assert "<img" in dropped["parts"]["goal-picture"]
-    name, _ = searched(page, {**begun(page, "blocks"), "by": "picture", "goal": dropped["state"], "budget": 200})
+    name, _ = searched(page, {**begun(page, "blocks"), "by": "picture", "goal": dropped["state"], "budget": 250})
     assert "Reached in imagination" in page.found({"search": name})["parts"]["verdicts"]
     file.write_bytes(b"no picture")
     with pytest.raises(SwirlError, match=r"goal\.png is not a complete image"):
@@ -269,9 +269,9 @@ def test_a_goal_that_is_there_already_needs_no_plan(page: ReachGoal) -> None:
 def test_a_demonstration_has_a_small_budget_and_no_heavy_simulators(page: ReachGoal) -> None:
     shared_models(page.home).only_offered = True
     at = begun(page)
-    assert page.goals({**at, "state": at["path"]["nodes"][0]["state"]})["most"] == 200
+    assert page.goals({**at, "state": at["path"]["nodes"][0]["state"]})["most"] == 100
     name = page.seek({**at, "by": "step", "step": 3, "budget": 1500})["search"]
-    assert page.searches.find(name).search.settings.budget == 200
+    assert page.searches.find(name).search.settings.budget == 100
     assert page.searches.why_not_real("household") == "" == page.searches.why_not_real("blocks")
     for data in ("scienceworld", "miniwob"):
         assert "does not run in a demonstration; install SWIRL Studio" in page.searches.why_not_real(data)
