@@ -57,8 +57,8 @@ def _start(found: GoalSearch, plan: Plan) -> str:
     if found.done is not None:
         real = _true_state(None, found.done.states[0]) + _sameness(found, 0)
     return (
-        f'<li class="step start"><span class="action">start</span><div class="state ours"><small>the state</small>{card}'
-        f"</div><span></span>{real}</li>"
+        '<li class="step start"><span class="action">start</span><div class="state ours"><small>the state</small>'
+        f"{card}</div><span></span>{real}</li>"
     )
 
 
