@@ -43,6 +43,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "recorded --data, and count the goals that are met",
     )
     plans.add_argument("--goals", metavar="N", type=positive_integer, help=f"goals of each distance (default: {GOALS})")
+    plans.add_argument(
+        "--distances",
+        metavar="T",
+        type=positive_integer,
+        nargs="+",
+        help="how many steps after its start each goal was observed (default: 1 2 3 4 6)",
+    )
     plans.add_argument("--no-baselines", action="store_true", help="leave out what the plans are measured against")
     add_search_arguments(command)
 

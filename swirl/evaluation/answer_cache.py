@@ -157,11 +157,14 @@ def decode_answer(encoded: Any) -> Answer:
 
 
 def delete_old_files(folder: Path) -> None:
-    """Delete the answers that were last written to more than MAX_AGE_SECONDS ago."""
+    """Delete the answers that were last written to more than MAX_AGE_SECONDS ago, and old locks without answers."""
     for file in folder.glob("*.jsonl"):
         if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
             file.unlink(missing_ok=True)
             file.with_suffix(".lock").unlink(missing_ok=True)
+    for lock in folder.glob("*.lock"):
+        if not lock.with_suffix(".jsonl").exists() and time.time() - lock.stat().st_mtime > MAX_AGE_SECONDS:
+            lock.unlink(missing_ok=True)
 
 
 def open_answer_cache(home: Path, checkpoint: str, data: str, settings: Mapping[str, Any]) -> AnswerCache:

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +23,7 @@ from swirl.models.checkpoints import asset_names, base_source, locate_checkpoint
 from swirl.models.gguf_files import is_gguf
 from swirl.models.hub import ADAPTER_FILES
 from swirl.presets import PRESETS
+from swirl.sources.atomic_folder import clear_leftovers, draft_folder
 
 # The run-time dependencies of `pyproject.toml`; a test checks that the two agree.
 REQUIREMENTS = (
@@ -121,12 +121,11 @@ def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
     language model, or when the folder is not empty or cannot be written.
     """
     source, folder = find_trained_checkpoint(home, checkpoint), folder.expanduser().resolve()
+    clear_leftovers(folder.parent)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SwirlError(f"{folder} already exists and is not empty; name a new folder.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name[:100]}-", dir=folder.parent) as unfinished:
-            space = Path(unfinished) / "space"
+        with draft_folder(folder) as space:
             name = exported_checkpoint_name(source, checkpoint)
             write_code(space)
             write_assets(space, {name: source, **required_shipped_checkpoints(source)})
