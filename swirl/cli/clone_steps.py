@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from swirl.cli.model_loading import loaded_checkpoint
 from swirl.cli.output import Output
 from swirl.cli.stoppable_work import stop_on_request
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
+from swirl.pictures import state_key
 from swirl.progress import describe_seconds
 
 if TYPE_CHECKING:
@@ -115,11 +117,17 @@ class CloneSteps:
 
     def _held_out(self) -> list[StateSequence]:
         """The sequences of the goals; none is trained on."""
-        from swirl.sources.collections.catalog import load_sequences
+        from swirl.sources.collections.catalog import get_collection, load_sequences
         from swirl.sources.collections.split import split_of
 
         if self.goals_from == self.args.data:
             return [sequence for sequence in self.sequences if split_of(sequence.id) == "test"]
+        worlds = [get_collection(self.args.home, name).world for name in (self.args.data, self.goals_from)]
+        if worlds[0] != worlds[1]:
+            raise UsageError(
+                f"{self.args.data} and {self.goals_from} are not of the same world; take the goals from a recording of "
+                f"{worlds[0] or 'the same world'}."
+            )
         known = {sequence.id for sequence in self.sequences}
         return [sequence for sequence in load_sequences(self.args.home, self.goals_from) if sequence.id not in known]
 
@@ -134,13 +142,18 @@ class CloneSteps:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(str(self.folder / ".lock"))
-            with lock.acquire(timeout=0):
-                self._check_settings()
-                yield
+            lock.acquire(timeout=0)
         except Timeout as error:
             raise SwirlError(f"Another command already works in {self.folder}; wait, or name another --out.") from error
         except OSError as error:
-            raise SwirlError(f"{error.filename or self.folder} cannot be written ({error.strerror}).") from error
+            raise SwirlError(
+                f"The folder {self.folder} cannot be written ({error.strerror}); name another one with --out."
+            ) from error
+        try:
+            self._check_settings()
+            yield
+        finally:
+            lock.release()
 
     def _check_settings(self) -> None:
         from swirl.evaluation.answer_cache import collection_identity, model_identity
@@ -168,20 +181,45 @@ class CloneSteps:
     def carry_out(self, watch: Watch) -> Cloned:
         """All steps."""
         from swirl.evaluation.true_actions import load_true_actions
-        from swirl.planning.hindsight_rows import hindsight_rows
-        from swirl.planning.policy_success import goal_shares, share_metrics
 
-        labels = {"inferred": self.inferred_actions(watch)}
+        labels: dict[str, Mapping[str, Sequence[str]]] = {"inferred": self.inferred_actions(watch)}
         truth = load_true_actions(self.args.home, self.args.data)
         if all(sequence.id in truth for sequence in self._all_drawn()):
             labels["true"] = truth
         else:
             self.out.print_note(f"{self.args.data} has no true actions, so no policy is trained on them.")
         self.write_rows(labels["inferred"])
-        outcomes: dict[str, list[list[Outcome]]] = {"idm": [self.measure("idm", self.args.checkpoint, watch)]}
+        outcomes = {"idm": [self.measure("idm", self.args.checkpoint, watch)]}
         if random_outcomes := self.measure_random():
             outcomes["random"] = [random_outcomes]
-        policies, counts = [], {}
+        trained, rows = self.train_and_measure(labels, watch)
+        outcomes |= trained
+        return Cloned(
+            metrics=self.figures(outcomes),
+            goals=dict(sorted(Counter(task.distance for task in self.tasks).items())),
+            goals_from=self.goals_from,
+            rows=rows,
+            exact_match=self.exact_match(labels),
+            folder=self.folder,
+            demonstrations=self.folder / ROWS,
+            policies=[self.folder / name for name in rows],
+            by_seed={
+                name: [sum(outcome.reached for outcome in run) / len(run) for run in runs]
+                for name, runs in outcomes.items()
+            },
+        )
+
+    def train_and_measure(
+        self, labels: Mapping[str, Mapping[str, Sequence[str]]], watch: Watch
+    ) -> tuple[dict[str, list[list[Outcome]]], dict[str, int]]:
+        """A policy of each seed and size on each kind of labels: its outcomes, and its number of rows.
+
+        The outcomes are by kind and size, `inferred_50`, a list for each seed; the rows by the policy's folder.
+        """
+        from swirl.planning.hindsight_rows import hindsight_rows
+
+        outcomes: dict[str, list[list[Outcome]]] = {}
+        counts: dict[str, int] = {}
         progress = PolicyProgress(self.out, len(labels) * len(self.args.seeds) * len(self.args.sequences))
         for seed in self.args.seeds:
             for size in self.args.sequences:
@@ -194,32 +232,22 @@ class CloneSteps:
                         self.train(folder, rows, seed, progress, watch)
                     found = self.measure(name, str(folder), watch, progress)
                     outcomes.setdefault(f"{kind}_{size}", []).append(found)
-                    policies.append(folder)
                     progress.end_policy(was_kept=was_kept)
+        return outcomes, counts
+
+    def figures(self, outcomes: Mapping[str, list[list[Outcome]]]) -> dict[str, Estimate]:
+        """The share of goals reached by each policy, and the difference between inferred and true labels."""
+        from swirl.planning.policy_success import goal_shares, share_metrics
+
         shares = {name: goal_shares(runs) for name, runs in outcomes.items()}
-        for size in self.args.sequences if "true" in labels else ():
-            pairs = zip(shares[f"inferred_{size}"], shares[f"true_{size}"], strict=True)
-            shares[f"difference_{size}"] = [a - b for a, b in pairs]
+        for size in self.args.sequences:
+            if f"true_{size}" in shares:
+                pairs = zip(shares[f"inferred_{size}"], shares[f"true_{size}"], strict=True)
+                shares[f"difference_{size}"] = [inferred - true for inferred, true in pairs]
         metrics: dict[str, Estimate] = {}
         for name, column in shares.items():
             metrics |= share_metrics(name, self.tasks, column)
-        return Cloned(
-            metrics,
-            {
-                distance: sum(t.distance == distance for t in self.tasks)
-                for distance in sorted({t.distance for t in self.tasks})
-            },
-            self.goals_from,
-            counts,
-            self.exact_match(labels),
-            self.folder,
-            self.folder / ROWS,
-            policies,
-            {
-                name: [sum(outcome.reached for outcome in run) / len(run) for run in runs]
-                for name, runs in outcomes.items()
-            },
-        )
+        return metrics
 
     def _all_drawn(self) -> list[StateSequence]:
         """The sequences that any seed trains on, in the collection's order."""
@@ -274,7 +302,7 @@ class CloneSteps:
             same_words(labels["inferred"][item.sequence_id][item.step], labels["true"][item.sequence_id][item.step])
             for sequence in self._all_drawn()
             for item in sequence.transitions()
-            if item.state != item.next_state
+            if state_key(item.state) != state_key(item.next_state)
         ]
         return sum(same) / len(same) if same else None
 

@@ -73,6 +73,7 @@ def test_a_stopped_command_goes_on_and_keeps_policies_rows_and_figures(
         (["--data", "scienceworld"], 1, "cannot be played on from a recorded state; choose another world"),
         (["--data", "no-such"], 1, "There is no collection 'no-such'"),
         (["--data", "household", "--base", "tiny-household", "--from-idm"], 2, "leave one out"),
+        (["--data", "household", "--goals-from", "blocks", "--sequences", "9"], 2, "not of the same world"),
         (["--data", "household", "--learning-rate", "7"], 2, "between 0 and 1, not 7.0"),
     ],
 )
