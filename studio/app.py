@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -22,6 +24,9 @@ from studio.server.theme import head, stylesheet_route, theme
 from studio.services import browser_scripts, downloads, frames
 from studio.services.sharing import Sharing
 from studio.services.upload_folder import KEPT_SECONDS
+
+MAX_SESSIONS = 32
+"""Sessions that Gradio remembers. Each page that is opened is one and takes 0.13 MB; the pages keep nothing in them."""
 
 PAGES = (explore, play, train, compare, experiments, runs)
 UPLOAD_CHECK_SECONDS = 3600  # between two looks for old uploads
@@ -75,7 +80,9 @@ def launch(
 
     `admission` says who is let in, by default only the user of this machine.
     """
-    icon = Path(tempfile.mkdtemp(prefix="swirl-")) / "favicon.svg"
+    folder = Path(tempfile.mkdtemp(prefix="swirl-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    icon = folder / "favicon.svg"
     icon.write_text(favicon(), encoding="utf-8")
     app.launch(
         server_name=host,
@@ -91,6 +98,7 @@ def launch(
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
+        state_session_capacity=MAX_SESSIONS,
         mcp_server=False,
         pwa=False,
         favicon_path=icon,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from swirl.states import StateSequence, Transition
 
 PAGE = Page(path="/label", title="Label", question="What was done here?")
 MAX_DOWNLOAD_BYTES = 64 * 2**20  # a larger labels file is only written into the home
+MAX_ORDERS = 4  # collections whose order is kept in memory, with their sequences
 FRAME_SIZE_RANGE = (96, 320)  # pixels of a frame; the window's width decides
 
 
@@ -45,7 +47,7 @@ class LabelPage:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._orders: dict[str, tuple[Sequence[StateSequence], list[Transition]]] = {}
+        self._orders: OrderedDict[str, tuple[Sequence[StateSequence], list[Transition]]] = OrderedDict()
 
     def order(self, data: str) -> list[Transition]:
         """The transitions to label, in order; computed again when the collection has changed."""
@@ -53,6 +55,9 @@ class LabelPage:
         cached = self._orders.get(data)
         if cached is None or cached[0] is not current:
             cached = self._orders[data] = (current, training_transitions(current))
+            self._orders.move_to_end(data)
+            while len(self._orders) > MAX_ORDERS:
+                self._orders.popitem(last=False)
         return cached[1]
 
     def begin(self, request: Request) -> Answer:

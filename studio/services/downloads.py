@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from fastapi import BackgroundTasks, Request
@@ -28,8 +29,8 @@ def offer_file(write: Callable[[Path], Path]) -> str:
 
     An exception of `write` passes, and its folder is deleted.
     """
-    folder = Path(tempfile.mkdtemp(prefix="swirl-export-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _exports().mkdir(mode=0o700, exist_ok=True)  # a system deletes temporary folders after some days
+    folder = Path(tempfile.mkdtemp(dir=_exports()))
     try:
         file = write(folder)
     except BaseException:
@@ -42,6 +43,15 @@ def offer_file(write: Callable[[Path], Path]) -> str:
     for old in surplus:
         shutil.rmtree(old.parent, ignore_errors=True)
     return f"{ROUTE}/{token}"
+
+
+@cache
+def _exports() -> Path:
+    """The folder of all files on offer, which is deleted when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="swirl-exports-"))
+    # Once per process, not per file: what is registered stays in memory.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def send(token: str, request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.services.downloads import offer_file
-from studio.services.uploads import resolve_upload
+from studio.services.uploads import delete_upload, resolve_upload
 from studio.view_models.formatting import format_percent
 from swirl.progress import ProgressCallback
 from swirl.runs.archive.exporting import export_run
@@ -35,7 +35,7 @@ class Transfers:
             return import_run(self.home, file, self._progress_callback(ticket), Path(name).name[:200] or file.name)
         finally:
             self._words.pop(ticket, None)
-            file.unlink(missing_ok=True)
+            delete_upload(file)
 
     def progress(self, ticket: str) -> str:
         """The progress of a transfer in words; "" before and after it."""

@@ -8,7 +8,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path, PurePosixPath
@@ -64,7 +64,7 @@ class Imports:
             return preview_import(source, brought.options, brought.source_format)
 
     def run(self, brought: Brought, ticket: str) -> ImportReport:
-        """Import what was brought, reporting the progress under `ticket`.
+        """Import what was brought, reporting the progress under `ticket`; what was uploaded is then deleted.
 
         Raises SwirlError for a file that was not uploaded here or cannot be read, and for two files of the same name;
         the message names files as they were dropped. Raises ImportStopped if `stop` was called.
@@ -78,9 +78,13 @@ class Imports:
 
         try:
             with opened(brought) as (source, name), page_words():
-                return import_collection(
+                done = import_collection(
                     self.home, source, name, report_progress, brought.options, brought.source_format
                 )
+            # Only after a success: what failed or was stopped may be tried again with other options.
+            for path in brought.paths if not brought.local_path else ():
+                delete_upload(resolve_upload(path))
+            return done
         finally:
             with self._lock:
                 self._words.pop(ticket, None)
@@ -188,6 +192,14 @@ def resolve_upload(path: str) -> Path:
     if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
         raise SwirlError(f"{file.name} was not uploaded here; drop it on the page again.")
     return file
+
+
+def delete_upload(file: Path) -> None:
+    """Delete an upload that is not needed any more, and the folder that Gradio made for it."""
+    file.unlink(missing_ok=True)
+    if file.parent != Path(get_upload_folder()).resolve():
+        with suppress(OSError):  # uploads of equal content under other names lie in the same folder
+            file.parent.rmdir()
 
 
 def import_report_html(report: ImportReport) -> str:

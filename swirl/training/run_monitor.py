@@ -25,6 +25,9 @@ __all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank
 KEPT_SAVES = 2
 """The saves of a trainer that stay on the disk: the last, and the one before in case the last is not complete."""
 
+KEPT_LOGS = 1
+"""The entries of a trainer's own log that stay in memory."""
+
 log = logging.getLogger("swirl")
 
 # trl's name of each metric that is recorded, and the name in the history.
@@ -186,6 +189,8 @@ class RunMonitor(TrainerCallback):
         **_: Any,
     ) -> None:
         """Record the metrics of a step. Raises DivergenceError if training has diverged."""
+        # The Trainer keeps all that it has logged in memory and writes it into each save; the history has it already.
+        del state.log_history[:-KEPT_LOGS]
         logs = logs or {}
         if "loss" not in logs:
             return  # the summary at the end of training

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
@@ -27,8 +28,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of a running studio and its home; all runs are stopped at the end."""
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[gr.Blocks, str, Path]]:
+    """A running studio, its address and its home; all runs are stopped at the end."""
     home = tmp_path_factory.mktemp("api") / "home"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -36,12 +37,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     built = app.build(home)
     app.launch(built, host="127.0.0.1", port=port, login=None)
     try:
-        yield f"http://127.0.0.1:{port}", home
+        yield built, f"http://127.0.0.1:{port}", home
     finally:
         built.close(verbose=False)
         for run in History(home).runs():
             if run.status in ("queued", "running", "stopping"):
                 jobs.stop(home, run.id, force=True)
+
+
+@pytest.fixture(scope="module")
+def served(launched: tuple[gr.Blocks, str, Path]) -> tuple[str, Path]:
+    """The address of the running studio and its home."""
+    return launched[1:]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +70,18 @@ def test_the_five_endpoints_are_named_typed_and_described(served: tuple[str, Pat
         assert said and re.findall(r"(\w+)(?:=[^,]+)?(?:, |$)", said.group(1)) == [
             value["parameter_name"] for value in endpoint["parameters"]
         ]
+
+
+def test_only_the_newest_sessions_are_remembered(launched: tuple[gr.Blocks, str, Path]) -> None:
+    built, address, _ = launched
+    sessions = built.state_holder.session_data
+    for number in range(app.MAX_SESSIONS + 8):
+        body = {"data": [], "session_hash": f"tab-{number}"}
+        request = urllib.request.Request(f"{address}/gradio_api/run/status", json.dumps(body).encode())
+        request.add_header("Content-Type", "application/json")
+        urllib.request.urlopen(request).close()
+    assert len(sessions) == app.MAX_SESSIONS and "tab-0" not in sessions
+    assert f"tab-{app.MAX_SESSIONS + 7}" in sessions
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -162,6 +163,24 @@ def test_a_collection_is_saved_as_a_file(page: ExplorePage) -> None:
             page.export(wrong)
 
 
+def test_files_that_nobody_fetches_make_room_and_are_deleted_at_the_end(
+    page: ExplorePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered: list[Any] = []
+    monkeypatch.setattr(downloads.atexit, "register", lambda *call, **named: registered.append(call))
+    downloads._exports.cache_clear()
+    for _ in range(downloads.MAX_WAITING_FILES + 4):
+        page.export({"data": "walks", "what": "jsonl"})
+    assert len(registered) == 1  # what is registered stays in memory
+    delete, folder = registered[0]
+    assert len(list(folder.iterdir())) == downloads.MAX_WAITING_FILES
+    delete(folder)
+    page.export({"data": "walks", "what": "jsonl"})  # a system has emptied its temporary folder
+    assert len(list(folder.iterdir())) == 1
+    delete(folder)
+    downloads._exports.cache_clear()
+
+
 @pytest.mark.usefixtures("no_login")
 def test_actions_are_saved_once_all_are_inferred(page: ExplorePage) -> None:
     page.infer(at(1, 1, steps=[0, 1]))
@@ -182,11 +201,8 @@ def test_an_upload_becomes_a_collection_with_its_report(page: ExplorePage, home:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "mine.jsonl"
     file.write_text('{"id": "a", "states": ["x.", "y."]}\nnope\n')
-    try:
-        done = ImportRequests(home).receive({"paths": [str(file)]})
-    finally:
-        file.unlink()
-    assert done["data"] == "mine"
+    done = ImportRequests(home).receive({"paths": [str(file)]})
+    assert done["data"] == "mine" and not folder.exists()
     assert "mine.jsonl:2" in done["parts"]["import"] and "1 sequence" in re.sub(r"\s", " ", done["parts"]["import"])
     assert "mine" not in page.remove({"data": "mine"})["parts"]["collections"]
 

@@ -36,6 +36,14 @@ def labelled(page: LabelPage, *actions: str) -> dict:
     return answer
 
 
+def test_the_orders_of_only_a_few_collections_are_kept(page: LabelPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = label.sequences(page.home, DATA["data"])
+    monkeypatch.setattr(label, "sequences", lambda home, data: found)
+    for number in range(label.MAX_ORDERS + 3):
+        assert page.order(f"collection {number}") is page.order(f"collection {number}")
+    assert [*page._orders] == [f"collection {number}" for number in range(3, label.MAX_ORDERS + 3)]
+
+
 def test_a_transition_is_shown_with_its_changes_and_no_true_action(page: LabelPage) -> None:
     answer = page.show(DATA)
     assert "<del>" in answer["parts"]["transition"] and "<ins>" in answer["parts"]["transition"]

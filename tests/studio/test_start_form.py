@@ -140,15 +140,16 @@ def test_uploaded_labels_are_checked_and_saved(tmp_path: Path, monkeypatch: pyte
     upload.write_text('{"state": "a", "action": "b", "next_state": "c"}\n{"state": "a"}\n', encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
+    content = upload.read_bytes()
     kept = form.save_labels(home, str(upload), "labels.jsonl")
-    assert Path(kept["path"]).read_bytes() == upload.read_bytes()
+    assert Path(kept["path"]).read_bytes() == content and not upload.exists()
     assert kept["note"].startswith("1 labelled transition. 1 line left out: ")
     with pytest.raises(SwirlError, match="did not arrive"):
         form.save_labels(home, "/etc/hostname", "hostname")
     upload.write_text("nonsense\n", encoding="utf-8")
     with pytest.raises(SwirlError):
         form.save_labels(home, str(upload), "labels.jsonl")
-    assert len(list((home / "labels").iterdir())) == 1
+    assert len(list((home / "labels").iterdir())) == 1 and list(upload.parent.iterdir()) == []
 
 
 def test_a_missing_model_and_collection_are_named_before_the_start(tmp_path: Path) -> None:

@@ -67,11 +67,16 @@ def test_the_fields_under_the_drop_area_say_how_videos_are_read(tmp_path: Path, 
     (uploads / "0a").mkdir(parents=True)
     path = video(uploads / "0a" / "slow.mp4", [*[scene(0)] * 5, *[scene(40)] * 5])
     explorer = ImportRequests(tmp_path / "home")
+    film = path.read_bytes()
     asked = {"paths": [str(path)], "names": [], "name": "", "ticket": "t", "every": "1", "keep_cuts": False}
     assert "skipped" in explorer.receive({**asked, "keep_duplicates": False})["parts"]["import"]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(film)  # dropped again, as an import deletes what it has imported
     assert "9 transitions" in explorer.receive({**asked, "keep_duplicates": True})["parts"]["import"].replace(
         "\u202f", " "
     )
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(film)
     assert "Pictures and videos" in explorer.look_into(asked)["parts"]["import"]
     with pytest.raises(SwirlError, match="is not a valid step"):
         explorer.receive({**asked, "every": "often"})
@@ -143,3 +148,27 @@ def test_an_import_that_is_stopped_goes_on_when_the_same_files_are_dropped_again
     explorer.imports._words = {}
     assert explorer.receive(asked)["data"] == "many"
     assert {s.id for s in load_sequences(tmp_path / "home", "many")} == {str(n) for n in range(30)}
+
+
+def test_uploads_are_deleted_once_they_are_imported(tmp_path: Path, uploads: Path) -> None:
+    explorer = ImportRequests(tmp_path / "home")
+    paths = [upload(uploads, f"{name}.jsonl", "a.", "b.", folder=name) for name in ("one", "two")]
+    asked = {"paths": paths, "names": [], "ticket": "t", "name": "household/no"}
+    with pytest.raises(SwirlError):
+        explorer.receive(asked)
+    explorer.look_into({**asked, "name": ""})
+    assert all(Path(path).is_file() for path in paths)  # the page asks again, with another name
+    assert explorer.receive({**asked, "name": "both"})["data"] == "both"
+    assert list(uploads.iterdir()) == []
+    assert len(load_sequences(tmp_path / "home", "both")) == 2
+
+
+def test_an_imported_path_on_this_machine_is_not_deleted(
+    tmp_path: Path, uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_access, "_is_allowed", True)
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text('{"id": "s", "states": ["a.", "b."]}\n')
+    dropped = upload(uploads, "one.jsonl", "a.", "b.", folder="one")
+    ImportRequests(tmp_path / "home").receive({"place": str(mine), "paths": [dropped], "ticket": "t"})
+    assert mine.is_file() and Path(dropped).is_file()

@@ -144,6 +144,21 @@ def test_divergence_ends_in_advice(tiny_base: Path, tmp_path: Path) -> None:
     assert history.metrics(run_id) == []
 
 
+def test_a_trainer_keeps_no_log_of_its_own(tiny_base: Path, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    run_id = start(tmp_path, tiny_base)
+    phase = PlannedPhase(1, 1, "forward", 4)
+    clock = RunClock([phase], settings_of(tiny_base), scored=4, labelled=0)
+    monitor = RunMonitor(RunProgress(history, run_id, clock), phase)
+    state = TrainerState()
+    for step in range(1, 6):
+        state.global_step = step
+        state.log_history.append({"loss": float(step), "step": step})  # as the Trainer does before it tells
+        monitor.on_log(None, state, None, logs={"loss": float(step)})
+    assert [entry["step"] for entry in state.log_history] == [5]
+    assert [metric.step for metric in history.metrics(run_id, ["loss"])] == [1, 2, 3, 4, 5]
+
+
 RANKS = """
 import hashlib, os, sys
 from pathlib import Path

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from studio.components.shared.html import escape, scripted_block
 from studio.components.shared.page_requests import Answer, Request, get_text
@@ -24,6 +23,7 @@ from studio.components.train.run_updates import active_run
 from studio.components.train.setting_field import NO_PHASE_VALUES, error_line, setting_field
 from studio.services.history_store import history
 from studio.services.inference import shared_models
+from studio.services.uploads import delete_upload, resolve_upload
 from studio.view_models.advised_settings import describe_limits, format_assignments
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
 from studio.view_models.formatting import pluralize
@@ -288,23 +288,35 @@ def source_run_differences(past: History, run_id: str, settings: Settings) -> st
 def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     """Check an uploaded labels file and copy it into the home, so that a run can be resumed; its path and a note.
 
-    Raises SwirlError when no line of it is usable; then nothing is kept.
+    The upload is deleted. Raises SwirlError when no line of it is usable; then nothing is kept.
     """
     from swirl.sources.labels.reading import read_labels
 
-    source = Path(uploaded).resolve()
-    if not source.is_relative_to(Path(get_upload_folder()).resolve()) or not source.is_file():
-        raise SwirlError("The labels file did not arrive; choose it again.")
+    try:
+        source = resolve_upload(uploaded)
+    except SwirlError as error:
+        raise SwirlError("The labels file did not arrive; choose it again.") from error
     try:
         labels, skipped = read_labels(source)
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+        target = home / "labels" / f"{Path(name).stem[:60]}-{digest}.jsonl"
+        target.parent.mkdir(exist_ok=True)
+        draft = target.with_suffix(".part")
+        shutil.copyfile(source, draft)
+        os.replace(draft, target)
     except SwirlError as error:
         raise SwirlError(str(error).replace(str(source), Path(name).name)) from error
+<<<<<<< HEAD
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
     target = home / "labels" / f"{file_stem(name)}-{digest}.jsonl"
     target.parent.mkdir(exist_ok=True)
     draft = target.with_suffix(".part")
     shutil.copyfile(source, draft)
     os.replace(draft, target)
+=======
+    finally:
+        delete_upload(source)
+>>>>>>> long-day
     left_out = f" {pluralize(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
     return {"path": str(target), "note": f"{pluralize(len(labels), 'labelled transition')}.{left_out}"}
 
