@@ -299,24 +299,15 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     try:
         labels, skipped = read_labels(source)
         digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
-        target = home / "labels" / f"{Path(name).stem[:60]}-{digest}.jsonl"
+        target = home / "labels" / f"{file_stem(name)}-{digest}.jsonl"
         target.parent.mkdir(exist_ok=True)
         draft = target.with_suffix(".part")
         shutil.copyfile(source, draft)
         os.replace(draft, target)
     except SwirlError as error:
         raise SwirlError(str(error).replace(str(source), Path(name).name)) from error
-<<<<<<< HEAD
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
-    target = home / "labels" / f"{file_stem(name)}-{digest}.jsonl"
-    target.parent.mkdir(exist_ok=True)
-    draft = target.with_suffix(".part")
-    shutil.copyfile(source, draft)
-    os.replace(draft, target)
-=======
     finally:
         delete_upload(source)
->>>>>>> long-day
     left_out = f" {pluralize(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
     return {"path": str(target), "note": f"{pluralize(len(labels), 'labelled transition')}.{left_out}"}
 
