@@ -8,12 +8,14 @@ import socket
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from swirl import paths
 from swirl.errors import SwirlError
@@ -28,12 +30,24 @@ MACHINE_FILE = "only-on-machine.txt"
 """Names the one machine that may open the history of a home; it is there while a cluster's job trains in it."""
 
 
-class ThreadConnection(NamedTuple):
-    """A connection, with the process and the file it was opened for."""
+@dataclass(frozen=True, eq=False)
+class ThreadConnection:
+    """A connection, with the process and the file it was opened for; closed when its thread ends."""
 
     pid: int
     file: tuple[int, int] | None
     db: Database
+
+    def __post_init__(self) -> None:
+        # A Database refers to itself: left to the garbage collector, it would hold open files for hours.
+        weakref.finalize(self, close_own, self.db, self.pid).atexit = False
+
+
+def close_own(db: Database, pid: int) -> None:
+    """Close a connection in the process that opened it; a forked child must leave it alone."""
+    if pid == os.getpid():
+        with suppress(sqlite3.Error):  # another thread than its own must leave it to the garbage collector
+            db.close()
 
 
 def utc_timestamp() -> str:

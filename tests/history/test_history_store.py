@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -235,3 +236,19 @@ def test_a_full_database_gives_one_sentence_and_loses_nothing(tmp_path: Path) ->
         db.execute("PRAGMA max_page_count = 1000000")
     history.log_metrics(run_id, 1, 0, {"loss": 1.0})
     assert history.metrics(run_id)[-1].value == 1.0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists the open files of a process")
+def test_the_connection_of_a_thread_is_closed_with_it(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    gc.disable()  # it would close them too, but only when it happens to run
+    try:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(8):
+            reader = threading.Thread(target=history.runs)
+            reader.start()
+            reader.join()
+        # One stays: SQLite keeps it for the next connection while others hold locks on the file.
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+    finally:
+        gc.enable()
