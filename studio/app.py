@@ -18,18 +18,18 @@ from studio.components.explore import analysis
 from studio.components.shared import accessibility, guided_tour, header, share_window
 from studio.components.shared.logo import favicon
 from studio.pages import compare, experiments, explore, label, play, runs, train
-from studio.server import api, demo, preload, pwa
+from studio.server import api, demo, guard, preload, pwa
+from studio.server.guard import Admission
 from studio.server.theme import head, stylesheet_route, theme
 from studio.services import browser_scripts, downloads, frames
 from studio.services.sharing import Sharing
+from studio.services.upload_folder import KEPT_SECONDS
 
 MAX_SESSIONS = 32
 """Sessions that Gradio remembers. Each page that is opened is one and takes 0.13 MB; the pages keep nothing in them."""
 
-UPLOAD_CHECK_SECONDS, UPLOAD_MAX_AGE_SECONDS = 3600, 86_400
-"""How often the server looks for uploads that nobody has imported, and when it deletes them."""
-
 PAGES = (explore, play, train, compare, experiments, runs)
+UPLOAD_CHECK_SECONDS = 3600  # between two looks for old uploads
 UNLISTED_PAGES = (label,)  # reached through links on other pages, not through the navigation
 
 
@@ -44,7 +44,7 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
         title="SWIRL Studio",
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(UPLOAD_CHECK_SECONDS, UPLOAD_MAX_AGE_SECONDS),
+        delete_cache=(UPLOAD_CHECK_SECONDS, KEPT_SECONDS),
     )
     with app:
         api.render(home)  # before the pages, because an endpoint defined after a page belongs to that page
@@ -67,8 +67,19 @@ def build(home: Path, *, read_only: bool = False) -> gr.Blocks:
     return app
 
 
-def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | None, read_only: bool = False) -> None:
-    """Serve `app` in the background, without a share link, Gradio's run history or its footer."""
+def launch(
+    app: gr.Blocks,
+    *,
+    host: str,
+    port: int,
+    login: tuple[str, str] | None,
+    admission: Admission | None = None,
+    read_only: bool = False,
+) -> None:
+    """Serve `app` in the background, without a share link, Gradio's run history or its footer.
+
+    `admission` says who is let in, by default only the user of this machine.
+    """
     folder = Path(tempfile.mkdtemp(prefix="swirl-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     icon = folder / "favicon.svg"
@@ -101,6 +112,10 @@ def launch(app: gr.Blocks, *, host: str, port: int, login: tuple[str, str] | Non
                 stylesheet_route(app),
                 *pwa.routes(),
             ],
-            "middleware": [*preload.middleware(app), *(demo.middleware() if read_only else [])],
+            "middleware": [
+                *guard.middleware(admission or Admission()),
+                *preload.middleware(app),
+                *(demo.middleware() if read_only else []),
+            ],
         },
     )

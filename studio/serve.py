@@ -12,7 +12,9 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from studio.services.upload_folder import FOLDER, prepare_upload_folder
 from swirl.errors import SwirlError, UsageError
 from swirl.history.store import HISTORY_FILE
 from swirl.paths import require_writable
@@ -20,7 +22,12 @@ from swirl.paths import resolve_home as home_folder
 from swirl.processes import stop_on_signals
 from swirl.version import __version__
 
+if TYPE_CHECKING:
+    from studio.server.guard import Admission
+
 PORT = 7860
+AUTH = "SWIRL_AUTH"
+"""The variable that holds the login where `--auth` is left out."""
 STOPPED_EARLY = 130  # the exit code of a program that Ctrl-C ended
 PORT_ATTEMPTS = 100  # ports to try, from PORT upwards
 
@@ -41,7 +48,15 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument(
         "--auth",
         metavar="USER:PASSWORD",
-        help="require this login; without it, a server that other machines can reach generates one",
+        help=f"require this login; other users of the machine see it in the list of processes, so rather set ${AUTH} "
+        "to it. Without a login, a server that other machines can reach generates one",
+    )
+    flags.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="also answer under this name, such as that of a proxy here that decides who may pass; repeatable",
     )
     flags.add_argument(
         "--demo", action="store_true", help="read-only demonstration: a recorded run in a temporary home"
@@ -101,9 +116,33 @@ def login(host: str, wanted: str | None, read_only: bool = False) -> tuple[str, 
     if wanted:
         user, colon, password = wanted.partition(":")
         if not (user and colon and password):
-            raise UsageError("--auth must be USER:PASSWORD, and neither may be empty.")
+            raise UsageError(f"--auth (or ${AUTH}) must be USER:PASSWORD, and neither may be empty.")
         return user, password
     return None if read_only or is_local(host) else ("swirl", secrets.token_urlsafe(9))
+
+
+def admission(options: argparse.Namespace, account: tuple[str, str] | None) -> Admission:
+    """Return who is let in: only this machine's user, whoever knows the login, or, to a demonstration, everybody."""
+    from studio.server.guard import Admission, host_name
+
+    local = is_local(options.host)
+    public = options.demo and (not local or on_a_space())
+    # Without a login, a page of any other user of this machine, or of a web site, would be as good as our user's.
+    alone = local and not options.demo and account is None and not options.allow_host
+    if alone:
+        # The sender of a request must not be able to say who it is.
+        os.environ["FORWARDED_ALLOW_IPS"] = ""
+    return Admission(
+        only_local_names=local and not public,
+        only_owner=alone,
+        from_any_page=public,
+        names=frozenset(map(host_name, options.allow_host)),
+    )
+
+
+def on_a_space() -> bool:
+    """Return whether this is a Hugging Face Space, which is public."""
+    return bool(os.environ.get("SPACE_ID"))
 
 
 def serve(arguments: list[str] | None = None) -> int:
@@ -111,7 +150,7 @@ def serve(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="swirl-demo-") as scratch:
-            options.demo = options.demo or bool(os.environ.get("SPACE_ID"))  # a Hugging Face Space is public
+            options.demo = options.demo or on_a_space()
             if options.demo and options.home:
                 raise UsageError("--demo uses a temporary home with a recorded run; leave --home out.")
             return _serve(options, Path(scratch) if options.demo else home_folder(options.home))
@@ -128,6 +167,8 @@ def serve(arguments: list[str] | None = None) -> int:
 
 def _serve(options: argparse.Namespace, home: Path) -> int:
     # Report wrong options before the slow import of Gradio.
+    wanted = os.environ.pop(AUTH, None)  # training processes need not know it
+    options.auth = options.auth or wanted
     account = login(options.host, options.auth, options.demo)
     require_writable(home, home / HISTORY_FILE, home / "runs")
     port = free_port(options.host, options.port)
@@ -145,6 +186,13 @@ def _serve_until(
     stopping: threading.Event, options: argparse.Namespace, home: Path, port: int, account: tuple[str, str] | None
 ) -> int:
     """Start the studio and serve it until `stopping` is set; the exit code."""
+    try:
+        prepare_upload_folder(home)
+    except OSError as error:
+        raise SwirlError(
+            f"The folder of uploads {home / FOLDER} cannot be used ({error.strerror}); check its permissions, or "
+            "choose another home with --home."
+        ) from error
     from studio import app
     from studio.server import background, browser_window
     from studio.services import inference, local_access
@@ -161,7 +209,14 @@ def _serve_until(
     if stopping.is_set():
         return _stopped_early()
     try:
-        app.launch(studio, host=options.host, port=port, login=account, read_only=options.demo)
+        app.launch(
+            studio,
+            host=options.host,
+            port=port,
+            login=account,
+            admission=admission(options, account),
+            read_only=options.demo,
+        )
     except OSError as error:  # another process took the port after we checked it
         raise SwirlError(
             f"Port {port} on {options.host} has just been taken by another program; start the studio again."

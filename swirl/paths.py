@@ -28,11 +28,12 @@ def assets() -> Path:
 def resolve_home(folder: str | os.PathLike[str] | None = None) -> Path:
     """The home folder: `folder`, else SWIRL_HOME, else `runs/` in the current folder. It is created if missing.
 
-    Raises SwirlError if it cannot be created.
+    A new one is for its owner alone: on a shared machine, others read neither runs nor states. Raises SwirlError if it
+    cannot be created.
     """
     path = Path(folder or os.environ.get("SWIRL_HOME") or "runs").expanduser().resolve()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SwirlError(
             f"The home folder {path} cannot be created ({error.strerror}); choose another with --home."

@@ -305,7 +305,7 @@ def validate_value(key: str, spec: dataclasses.Field[Any], value: Any) -> Any:
     meta = spec.metadata
     try:
         value = convert_value(kind, value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{key}={value!r} is not {describe_allowed_values(kind, meta)}.") from None
     outside = meta["choices"] and value not in meta["choices"]
     if kind in (int, float):
@@ -337,7 +337,7 @@ def convert_value(kind: type, value: Any) -> Any:
         raise TypeError
     if kind is int:
         number = float(value)
-        if number != int(number):
+        if not number.is_integer():  # which infinity is not
             raise ValueError
         return int(number)
     return float(value)

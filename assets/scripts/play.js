@@ -1,4 +1,5 @@
 // Play: the path lives here, in this browser, under the id in the address; the server draws it and imagines.
+import { mountReachGoal } from "./play_goal.js";
 import { goTo, neighbour, newPath, redo, statesSoFar, take, undo } from "./play_path.js";
 import { readQuery, setQuery } from "./shared/address.js";
 import { chooseKind } from "./shared/checkpoints.js";
@@ -14,7 +15,7 @@ import { keepNewest, readJson, readText, writeJson, writeText } from "./shared/s
 const KEY = "swirl-play:", KEPT = 12; // paths in this browser
 const PACE = "swirl-play-pace";
 
-export const mount = ({ element, server }) => {
+export const mount = ({ element, server, upload }) => {
   const page = element.querySelector(".play");
   const field = page.querySelector("[data-action]");
   const button = page.querySelector("[data-imagine]");
@@ -58,6 +59,7 @@ export const mount = ({ element, server }) => {
     one("[data-undo]").disabled = !game.undo.length;
     one("[data-redo]").disabled = !game.redo?.length;
     const here = page.querySelector('.node[aria-current="true"]'), frame = page.querySelector(".tree-frame");
+    goal.follow();
     if (here) frame.scrollTo({ left: here.offsetLeft - frame.clientWidth / 2, top: here.offsetTop - 40 });
   };
 
@@ -89,9 +91,9 @@ export const mount = ({ element, server }) => {
     if (answer.options !== undefined) one("#play-models").innerHTML = answer.options;
   };
 
-  const start = (state) => {
+  const start = (state, origin) => {
     id = Date.now().toString(36);
-    game = newPath(state);
+    game = newPath(state, origin);
     setQuery({ path: id });
     field.value = "";
     draw();
@@ -106,7 +108,7 @@ export const mount = ({ element, server }) => {
     if (answer.data) select.value = answer.data;
     if (answer.parts) return fill(page, answer.parts);
     page.querySelector(".elsewhere").open = false;
-    start(answer.state);
+    start(answer.state, answer.origin);
   };
 
   // Shows another path, or none when there is nothing to change.
@@ -203,7 +205,19 @@ export const mount = ({ element, server }) => {
     downloadBlob(await (await fetch(answer.address)).blob(), answer.name);
   };
 
-  page.addEventListener("submit", (event) => { event.preventDefault(); act(); });
+  // The steps of a plan as steps of the path, from the state that the plan starts from.
+  const walkPlan = (steps, from) => {
+    if (!game.nodes[from]) return;
+    game = goTo(game, from);
+    for (const { action, state } of steps) game = take({ ...game, action }, { state });
+    show(game);
+  };
+  const goal = mountReachGoal({ page, server, upload, path: () => game, walk: walkPlan });
+
+  page.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (event.target.matches("[data-seek]")) goal.search(); else act();
+  });
   page.addEventListener("click", (event) => {
     const on = (selector) => event.target.closest(selector);
     let hit;
@@ -218,6 +232,7 @@ export const mount = ({ element, server }) => {
     else if ((hit = on("[data-save]"))) saveFile(hit.dataset.save);
     else if ((hit = on("[data-pace]"))) setPace(hit.dataset.pace);
     else if (on("[data-run]")) run();
+    else if (on("[data-reach]")) goal.toggle();
     else if ((hit = on("[data-mark]"))) showMarks(hit);
   });
   page.addEventListener("change", (event) => {
@@ -231,6 +246,7 @@ export const mount = ({ element, server }) => {
     setTimeout(() => page.querySelector('.node[aria-current="true"]')?.focus({ preventScroll: true }), 300);
   };
   const KEYS = {
+    g: () => goal.toggle(),
     u: () => show(undo(game)),
     Escape: () => { if (running) running = false; else choose(-1); },
     ArrowLeft: () => standAt(game.nodes[game.at].parent),
@@ -248,7 +264,9 @@ export const mount = ({ element, server }) => {
       // A field with words in it keeps its own undo.
       if (/^(INPUT|TEXTAREA)$/.test(event.target.tagName) && event.target.value) return;
       act(() => show((letter === "y" || event.shiftKey ? redo : undo)(game)));
-    } else if ((free || empty) && /^[1-9]$/.test(event.key)) {
+    } else if (goal.isOpen() && goal.key(event)) {
+      event.preventDefault();
+    } else if ((free || empty) && !goal.isOpen() && /^[1-9]$/.test(event.key)) {
       const chip = all("[data-suggestion]")[Number(event.key) - 1];
       if (chip) act(pick, chip.dataset.suggestion);
     } else if (!free) return;

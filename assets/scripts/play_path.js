@@ -1,9 +1,10 @@
 // The path of the Play page: a tree of states with the place one stands at. Every change returns a new path.
-// { nodes: [{ parent, action, state }], at, undo: [{ at, count }], redo: [{ at, nodes }], action, futures, rivals, rival, tries }
+// `origin` is the recorded state in which it began, { data, sequence, step }; null for a text of one's own.
+// { origin, nodes: [{ parent, action, state }], at, undo: [{ at, count }], redo: [{ at, nodes }], action, futures, rivals, rival, tries }
 const NOTHING_IMAGINED = { action: "", futures: [], rivals: [], tries: 0 };
 
-export const newPath = (state) => (
-  { nodes: [{ parent: null, action: "", state }], at: 0, undo: [], redo: [], ...NOTHING_IMAGINED, rival: "" });
+export const newPath = (state, origin = null) => (
+  { origin, nodes: [{ parent: null, action: "", state }], at: 0, undo: [], redo: [], ...NOTHING_IMAGINED, rival: "" });
 
 // Stands at another node of the tree.
 export const goTo = (path, at) => ({ ...path, at, ...NOTHING_IMAGINED });

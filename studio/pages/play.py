@@ -8,6 +8,7 @@ from typing import Any
 from studio.components.play.current_state import current_state
 from studio.components.play.futures import Future, distinct_futures, future_cards, futures_title
 from studio.components.play.path_tree import path_tree
+from studio.components.play.reach_goal import ReachGoal
 from studio.components.shared.html import escape, load_template, scripted_block
 from studio.components.shared.illustrations import branching_path, empty_page
 from studio.components.shared.model_for_states import KIND_PLURALS, fit_note, requested_checkpoint
@@ -34,9 +35,9 @@ NO_FUTURES = "Type or pick an action, and the forward model imagines the next st
 
 def render(home: Path) -> None:
     """Draw the page over `home`; the path itself lives in the browser, `assets/scripts/play.js` keeps it."""
-    page = PlayPage(home)
-    functions = (page.begin, page.draw, page.suggest, page.imagine, page.prepare, page.models, page.save)
-    scripted_block(load_template("play"), "play", functions)
+    page, goals = PlayPage(home), ReachGoal(home)
+    own = (page.begin, page.draw, page.suggest, page.imagine, page.prepare, page.models, page.save)
+    scripted_block(load_template("play"), "play", (*own, *goals.functions()), styles=("measurements", "reach_goal"))
 
 
 class PlayPage:
@@ -50,7 +51,10 @@ class PlayPage:
         self.frame_store = FrameStore(home)
 
     def begin(self, request: Request) -> Answer:
-        """The state to start from: the text `own`, or the state at `data`, `sequence` and `step` (both from 1)."""
+        """The state to start from: the text `own`, or the state at `data`, `sequence` and `step` (both from 1).
+
+        The `origin` of a recorded state says where it is.
+        """
         collections = list_collections(self.home)
         options = "".join(f'<option value="{escape(c.name)}">{escape(c.title or c.name)}</option>' for c in collections)
         own = get_text(request, "own")
@@ -63,9 +67,11 @@ class PlayPage:
         chain = sequences(self.home, data)
         if not chain:
             raise SwirlError(f"The collection {data} has no sequences. Start from another one, or from your own text.")
-        states = chain[get_integer(request, "sequence", 1, len(chain)) - 1].states
-        state = states[get_integer(request, "step", 1, len(states)) - 1]
-        return {"state": self.frame_store.store(state), "options": options, "data": data}
+        sequence = get_integer(request, "sequence", 1, len(chain))
+        states = chain[sequence - 1].states
+        step = get_integer(request, "step", 1, len(states))
+        origin = {"data": data, "sequence": sequence, "step": step}
+        return {"state": self.frame_store.store(states[step - 1]), "options": options, "data": data, "origin": origin}
 
     def draw(self, request: Request) -> Answer:
         """The current state, the futures and the path as HTML, from the path that the browser keeps.

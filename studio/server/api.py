@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import get_blocks_context
 
 from studio.services.collection_cache import sequences
 from studio.services.history_store import history
@@ -40,6 +41,14 @@ def render(home: Path) -> None:
     endpoints = Endpoints(home)
     for function in (endpoints.load, endpoints.infer, endpoints.imagine, endpoints.start, endpoints.status):
         gr.api(_with_gradio_errors(function), api_name=function.__name__, api_visibility="public", concurrency_limit=4)
+    for declared in get_blocks_context().fns.values():
+        for parameter in declared.inputs:
+            parameter.async_move_resource_to_block_cache = refuse_file
+
+
+async def refuse_file(_: object) -> None:
+    """Take the place of what fetches a file, also from another host, that a caller names in the form of an upload."""
+    raise gr.Error("The endpoints take no files; send a picture as a data: address.", print_exception=False)
 
 
 def _with_gradio_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

@@ -43,6 +43,8 @@ ALLOWED_FUNCTIONS = frozenset(
         "label.begin", "label.show", "label.suggest",
         "page_requests.growing",
         "play.begin", "play.draw", "play.imagine", "play.models", "play.prepare", "play.save", "play.suggest",
+        "reach_goal.advance", "reach_goal.carry_out", "reach_goal.found", "reach_goal.goals", "reach_goal.save_plan",
+        "reach_goal.seek",
         "run_view.detail", "run_view.news", "run_view.others",
         "runs.changes", "runs.details", "runs.difference", "runs.runs",
         "share_window.choices", "share_window.progress",

@@ -12,6 +12,7 @@ METRIC_GROUPS = {
     "controllability": "Does the action matter?",
     "horizon": "Several steps ahead",
     "plan": "Plans carried out in the simulator",
+    "policy": "Policies trained on the actions",
     "health": "Have the actions collapsed?",
     "leakage": "Do the actions leak the next state?",
     "codec": "What the image codec alone loses",
@@ -20,7 +21,7 @@ METRIC_GROUPS = {
 }
 """The groups of metrics, in the order in which they are shown."""
 
-FOLDED = ("horizon", "plan", "health", "leakage", "codec", "copy", "other")
+FOLDED = ("horizon", "plan", "policy", "health", "leakage", "codec", "copy", "other")
 """Groups that are collapsed until opened."""
 
 BEST_OF = re.compile(r"_best_of_(\d+)$")
@@ -193,6 +194,8 @@ def describe_metric(name: str) -> MetricDescription:
     ahead = STEPS_AHEAD.fullmatch(name)
     if ahead is not None and name.startswith("plan/"):
         return _describe_plan(ahead["measure"].removeprefix("plan/"), int(ahead["steps"]))
+    if name.startswith("policy/"):
+        return _describe_policy(name.removeprefix("policy/"))
     if ahead is not None:
         return _describe_steps_ahead(ahead["measure"], int(ahead["steps"]))
     return (
@@ -205,7 +208,7 @@ def describe_metric(name: str) -> MetricDescription:
 def metric_group(name: str) -> str:
     """The group of METRIC_GROUPS in which a metric is shown; all metrics measured at T steps are in `horizon`."""
     group = name.partition("/")[0]
-    if group != "plan" and STEPS_AHEAD.fullmatch(name):
+    if group not in ("plan", "policy") and STEPS_AHEAD.fullmatch(name):
         group = "horizon"
     return group if group in METRIC_GROUPS else "other"
 
@@ -276,6 +279,25 @@ def _describe_plan(measure: str, steps: int) -> MetricDescription:
     title, sentence, unit, is_comparable = _PLAN_FIGURES.get(measure, (measure, "", "number", False))
     away = f"{steps} step{'' if steps == 1 else 's'} away"
     return MetricDescription(f"{title}, {away}", sentence, unit, is_comparable=is_comparable)
+
+
+_POLICY_FIGURES = {
+    "idm": ("Goals reached by the inverse model", "The share of goals that it reaches when it acts itself."),
+    "random": ("Goals reached by chance", "The share that random actions reach."),
+    "inferred": ("Goals reached, inferred actions", "The share that a policy reaches which was trained on them."),
+    "true": ("Goals reached, true actions", "The share that a policy reaches which was trained on them."),
+    "difference": ("Inferred minus true actions", "The difference between these two policies, goal by goal."),
+}
+"""The figures of policies: title and sentence."""
+
+
+def _describe_policy(measure: str) -> MetricDescription:
+    measure, _, steps = measure.partition("@")
+    kind, _, sequences = measure.partition("_")
+    title, sentence = _POLICY_FIGURES.get(kind, (measure, ""))
+    trained = f" of {sequences} sequences" if sequences else ""
+    away = f", {steps} step{'' if steps == '1' else 's'} away" if steps else ""
+    return MetricDescription(title + trained + away, sentence, "share", is_comparable=kind in ("idm", "inferred"))
 
 
 def _describe_steps_ahead(name: str, steps: int) -> MetricDescription:

@@ -13,6 +13,7 @@ import warnings
 from swirl.cli import (
     advise,
     benchmark,
+    clone,
     codec,
     evaluate,
     experiment,
@@ -58,6 +59,7 @@ COMMAND_MODULES = (
     phases,
     unroll,
     infer,
+    clone,
     imagine,
     plan_actions,
     export,

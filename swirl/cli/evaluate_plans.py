@@ -43,13 +43,23 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "recorded --data, and count the goals that are met",
     )
     plans.add_argument("--goals", metavar="N", type=positive_integer, help=f"goals of each distance (default: {GOALS})")
+    plans.add_argument(
+        "--distances",
+        metavar="T",
+        type=positive_integer,
+        nargs="+",
+        help="how many steps after its start each goal was observed (default: 1 2 3 4 6)",
+    )
+    plans.add_argument("--no-baselines", action="store_true", help="leave out what the plans are measured against")
     add_search_arguments(command)
 
 
 def reject_plan_options(args: argparse.Namespace) -> None:
     """Raise UsageError when an option of plans is given without --plan."""
-    if args.goals or search_settings(args) != dataclasses.replace(search_settings(args), **default_choices()):
-        raise UsageError("--goals and the options of the search belong to --plan.")
+    settings = search_settings(args)
+    has_choices = settings != dataclasses.replace(settings, **default_choices())
+    if args.goals or args.distances or args.no_baselines or has_choices:
+        raise UsageError("--goals, --distances, --no-baselines and the options of the search belong to --plan.")
 
 
 def default_choices() -> dict[str, Any]:
@@ -65,15 +75,17 @@ def evaluate_plans(args: argparse.Namespace, out: Output) -> int:
     from swirl.evaluation.answer_cache import open_answer_cache
     from swirl.evaluation.report import select_part
     from swirl.history import History
-    from swirl.planning.plan_success import draw_tasks, measure_plans
+    from swirl.planning.plan_success import DISTANCES, METHODS, draw_tasks, measure_plans
     from swirl.planning.real_games import open_real_games
 
     if args.limit is not None or args.best_of != 1:
         raise UsageError("--limit and --best-of do not apply to --plan; use --goals and --plan-best-of.")
     settings, goals = search_settings(args), args.goals or GOALS
     sequences, part = select_part(args.home, args.data, args.part)
-    tasks = draw_tasks(sequences, goals, seed=args.seed)
-    identity = {**dataclasses.asdict(settings), "goals": goals, "part": part, "device": args.device, "kind": "plan"}
+    tasks = draw_tasks(sequences, goals, args.distances or DISTANCES, seed=args.seed)
+    # Goals of all distances are numbered through, so the same goal may be searched for with another seed.
+    drawn = {"goals": goals, "distances": args.distances}
+    identity = {**dataclasses.asdict(settings), **drawn, "part": part, "device": args.device, "kind": "plan"}
     answers = open_answer_cache(args.home, args.checkpoint, args.data, identity)
     try:
         if answers.answers_loaded:
@@ -83,7 +95,8 @@ def evaluate_plans(args: argparse.Namespace, out: Output) -> int:
             loaded_model(args) as model,
             stop_on_request("attempts") as watch,
         ):
-            options = {"progress": out.show_progress, "watch": watch, "cache": answers}
+            methods = ("plan",) if args.no_baselines else METHODS
+            options = {"methods": methods, "progress": out.show_progress, "watch": watch, "cache": answers}
             report = measure_plans(model, games, tasks, settings, **options)
         metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}
         # Kept beside the collection's other figures, which would otherwise be hidden by the newer ones.

@@ -84,6 +84,11 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UsageError(f"The config file {path} is not JSON: line {error.lineno}: {error.msg}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The config file {path} is not TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"The config file {path} has a number of too many digits, or brackets within brackets without end; correct "
+            "it."
+        ) from error
     if not isinstance(values, dict):
         raise UsageError(f"The config file {path} must hold settings by name, not a {type(values).__name__}.")
     flat: dict[str, Any] = {}

@@ -152,8 +152,9 @@ def import_run_file(args: argparse.Namespace, out: Output) -> int:
 def delete_run(args: argparse.Namespace, out: Output) -> int:
     """Delete a run, or list what would be deleted and which runs started from its checkpoints."""
     from swirl.runs.archive.deletion import delete_run as remove
-    from swirl.runs.archive.deletion import preview_deletion
+    from swirl.runs.archive.deletion import preview_deletion, remove_leftovers
 
+    remove_leftovers(args.home)
     preview = preview_deletion(args.home, args.run)
     if args.yes:
         remove(args.home, args.run)

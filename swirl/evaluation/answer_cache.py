@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -157,11 +157,14 @@ def decode_answer(encoded: Any) -> Answer:
 
 
 def delete_old_files(folder: Path) -> None:
-    """Delete the answers that were last written to more than MAX_AGE_SECONDS ago."""
+    """Delete the answers that were last written to more than MAX_AGE_SECONDS ago, and old locks without answers."""
     for file in folder.glob("*.jsonl"):
         if time.time() - file.stat().st_mtime > MAX_AGE_SECONDS:
             file.unlink(missing_ok=True)
             file.with_suffix(".lock").unlink(missing_ok=True)
+    for lock in folder.glob("*.lock"):
+        if not lock.with_suffix(".jsonl").exists() and time.time() - lock.stat().st_mtime > MAX_AGE_SECONDS:
+            lock.unlink(missing_ok=True)
 
 
 def open_answer_cache(home: Path, checkpoint: str, data: str, settings: Mapping[str, Any]) -> AnswerCache:
@@ -170,20 +173,33 @@ def open_answer_cache(home: Path, checkpoint: str, data: str, settings: Mapping[
     The checkpoint and the collection are identified by their present contents on disk. Raises SwirlError as
     `AnswerCache` does, and if the collection is unknown.
     """
+    identity = {"model": model_identity(home, checkpoint), "data": collection_identity(home, data)}
+    return AnswerCache(home, {**identity, **settings})
+
+
+def model_identity(home: Path, checkpoint: str) -> list[str]:
+    """What tells whether a checkpoint is still the same: digests of its present files and of its base, or its name."""
     from swirl.models.checkpoint_files import read_manifest
     from swirl.models.checkpoints import base_source, locate_checkpoint
-    from swirl.sources.collections.catalog import get_collection
 
     source = locate_checkpoint(home, checkpoint)
-    model: Sequence[str] = [str(source)]
-    if isinstance(source, Path):
-        manifest = source / "swirl.json"
-        base = base_source(source, read_manifest(source)) if manifest.is_file() else None
-        folders = [source, *([Path(base)] if base is not None and Path(base).exists() else [])]
-        model = [content_digest(folder) for folder in folders] + ([] if base is None else [base])
-    collection = get_collection(home, data)
-    stored = [content_digest(file) for file in sorted(collection.path.iterdir()) if file.is_file()]
-    return AnswerCache(home, {"model": list(model), "data": [data, *stored], **settings})
+    if not isinstance(source, Path):
+        return [str(source)]
+    manifest = source / "swirl.json"
+    base = base_source(source, read_manifest(source)) if manifest.is_file() else None
+    folders = [source, *([Path(base)] if base is not None and Path(base).exists() else [])]
+    return [content_digest(folder) for folder in folders] + ([] if base is None else [base])
+
+
+def collection_identity(home: Path, data: str) -> list[str]:
+    """What tells whether a collection is still the same: its name and digests of its present files.
+
+    Raises SwirlError if it is unknown.
+    """
+    from swirl.sources.collections.catalog import get_collection
+
+    stored = sorted(file for file in get_collection(home, data).path.iterdir() if file.is_file())
+    return [data, *map(content_digest, stored)]
 
 
 def content_digest(path: Path) -> str:

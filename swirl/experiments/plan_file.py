@@ -28,6 +28,11 @@ def read_plan(path: Path) -> Plan:
         raise UsageError(f"The experiment file {path} is not UTF-8 text (byte {error.start}).") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The experiment file {path} is not TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"The experiment file {path} has a number of too many digits, or brackets within brackets without end; "
+            "correct it."
+        ) from error
     values.setdefault("name", path.stem)
     values.setdefault("title", values["name"])
     values.setdefault("question", "")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from swirl.errors import SwirlError
 from swirl.exports.episodes import PLACE, episode_starts, place_row
 from swirl.exports.new_files import check_new_file, new_files
 from swirl.exports.parquet import ColumnType, write_parquet
@@ -93,3 +94,21 @@ def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
     others = row["latent_action_alternatives"]
     encoded = None if others is None else json.dumps(others, ensure_ascii=False)
     return {**row, "latent_action_alternatives": encoded}
+
+
+def read_latent_actions(file: Path) -> dict[str, list[str]]:
+    """The actions of a JSONL file that `write_latent_actions` wrote, in order, by sequence id.
+
+    Raises SwirlError if the file cannot be read or is none.
+    """
+    actions: dict[str, list[str]] = {}
+    try:
+        with open(file, encoding="utf-8") as source:
+            for line in source:
+                row = json.loads(line)
+                taken = actions.setdefault(row["episode"], [])
+                if row["latent_action"] is not None:
+                    taken.append(row["latent_action"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SwirlError(f"{file} is not a file of inferred actions ({error}); delete it or name another.") from error
+    return actions

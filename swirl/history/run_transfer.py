@@ -69,13 +69,11 @@ class RunTransfer(Runs):
         """Add an imported run, hidden at first, and return its id: `wanted` if it is free, else a new one.
 
         `about` has values for TRANSFERRED_COLUMNS, which the caller has validated. Follow with `add_imported_rows` and
-        `reveal_run`, or with `purge_run` to remove everything.
+        `complete_import`, or with `purge_run` to remove everything, the id included.
         """
         columns = {name: about[name] for name in about if name in TRANSFERRED_COLUMNS}
         with self._writing() as db:
-            run_id = (
-                wanted if self._claim_run_id(db, wanted) else self._next_id(db, slug(str(settings.get("data") or "")))
-            )
+            run_id = wanted if self._is_free(db, wanted) else self._next_id(db, slug(str(settings.get("data") or "")))
             row = {**columns, "id": run_id, "settings": json.dumps(dict(settings)), "parent": parent}
             db.table("runs").insert(row)
             self._hide(db, run_id)
@@ -122,15 +120,19 @@ class RunTransfer(Runs):
                 with self._writing() as db:
                     db.conn.executemany(sql, batch)
 
-    def _claim_run_id(self, db: Database, run_id: str) -> bool:
-        """Reserve an id. Returns whether it had never been used in this home."""
-        if slug(run_id) != run_id or (self.home / "runs" / run_id).exists():
+    def complete_import(self, run_id: str) -> None:
+        """Make an imported run visible; from now on no other run gets its id."""
+        with self._writing() as db:
+            self._count_id(db, run_id)
+            db.execute("DELETE FROM hidden WHERE run = ?", [run_id])
+
+    def _is_free(self, db: Database, run_id: str) -> bool:
+        """Whether a run's id has never been used in this home."""
+        if slug(run_id) != run_id or self._has_files(run_id):
             return False
         stem, _, number = run_id.rpartition("-")
         if not number.isdigit() or len(number) > 9:
             return False
         row = db.execute("SELECT last FROM run_counters WHERE stem = ?", [stem]).fetchone()
-        if db.execute("SELECT 1 FROM runs WHERE id = ?", [run_id]).fetchone() or (row and row[0] >= int(number)):
-            return False
-        db.execute("INSERT OR REPLACE INTO run_counters (stem, last) VALUES (?, ?)", [stem, int(number)])
-        return True
+        has_row = db.execute("SELECT 1 FROM runs WHERE id = ?", [run_id]).fetchone() is not None
+        return not has_row and not (row and row[0] >= int(number))

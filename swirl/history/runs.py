@@ -53,6 +53,7 @@ class Runs(Store):
             if parent is not None:
                 self._require_run(db, parent)
             run_id = self._next_id(db, stem)
+            self._count_id(db, run_id)
             db.table("runs").insert(
                 {
                     "id": run_id,
@@ -226,16 +227,33 @@ class Runs(Store):
         db.execute("INSERT INTO hidden (run, pid, pid_started) VALUES (?, ?, ?)", [run_id, pid, started])
 
     def _next_id(self, db: Database, stem: str) -> str:
+        """The first id of a stem that was never used, which `_count_id` makes used."""
         row = db.execute("SELECT last FROM run_counters WHERE stem = ?", [stem]).fetchone()
         number = row[0] if row else 0
         while True:
             number += 1
             run_id = f"{stem}-{number:02d}"
-            # Folders may remain from a database that was moved away; a new run must not get their checkpoints.
-            if not (self.home / "runs" / run_id).exists():
-                break
-        db.execute("INSERT OR REPLACE INTO run_counters (stem, last) VALUES (?, ?)", [stem, number])
-        return run_id
+            # An import that has not ended has a row, but its id does not count yet.
+            has_row = db.execute("SELECT 1 FROM runs WHERE id = ?", [run_id]).fetchone() is not None
+            if not has_row and not self._has_files(run_id):
+                return run_id
+
+    def _has_files(self, run_id: str) -> bool:
+        """Whether something lies in a run's folder besides its settings, which also a killed creation leaves.
+
+        Folders may remain from a database that was moved away; a new run must not get their checkpoints.
+        """
+        folder = self.home / "runs" / run_id
+        return folder.exists() and (not folder.is_dir() or any(f.name != "settings.json" for f in folder.iterdir()))
+
+    def _count_id(self, db: Database, run_id: str) -> None:
+        """Have no later run get this id."""
+        stem, _, number = run_id.rpartition("-")
+        db.execute(
+            "INSERT INTO run_counters (stem, last) VALUES (?, ?) "
+            "ON CONFLICT (stem) DO UPDATE SET last = max(last, excluded.last)",
+            [stem, int(number)],
+        )
 
     def _require_run(self, db: Database, run_id: str) -> None:
         if db.execute(f"SELECT 1 FROM runs WHERE id = ? AND {VISIBLE}", [run_id]).fetchone() is None:

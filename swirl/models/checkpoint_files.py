@@ -32,7 +32,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SwirlError(f"{file} cannot be read as JSON ({error}); choose another checkpoint.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != 1 or not isinstance(manifest.get("base"), str):
         raise SwirlError(
@@ -59,6 +59,6 @@ def read_json_object(file: Path | None) -> dict[str, Any]:
     """The JSON object in a file; empty if it cannot be read, because loading the model reports what is wrong."""
     try:
         content = json.loads(file.read_text(encoding="utf-8")) if file else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -167,7 +167,10 @@ def base_source(folder: Path, manifest: dict[str, Any]) -> str:
     if base == "base":
         return str(inner_base(folder / "base"))
     if base.startswith("asset:"):
-        return str(paths.assets() / base.removeprefix("asset:") / "base")
+        name = base.removeprefix("asset:")
+        if Path(name).name != name:
+            raise SwirlError(f"{folder} names {name!r} as a shipped model, which is none; choose another checkpoint.")
+        return str(paths.assets() / name / "base")
     if base.startswith(HUB_PREFIX):
         owner_folder = download_checkpoint(base.removeprefix(HUB_PREFIX))
         if owner_folder is None:

@@ -16,7 +16,7 @@ from typing import Protocol
 from jinja2 import TemplateError
 
 from swirl.codecs.state_codecs import Codec, ImageCodec, StateOrIds, TextCodec
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, first_line
 from swirl.states import State
 
 STATE_TAG, NEXT_TAG, ACTION_TAG, END_TAG, PAD_TAG = "<|state|>", "<|next|>", "<|action|>", "<|end|>", "<|pad|>"
@@ -101,6 +101,8 @@ class TagLayout:
 
 UNKNOWN_STATE = State("(unknown)")
 """Stands for a state that a prompt in words leaves empty."""
+TEMPLATE_ERRORS = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What applying a chat template raises; it is a program that came with the model, and runs in a sandbox."""
 QUESTION_PLACE = "THE-QUESTION-OF-SWIRL-STANDS-HERE"
 """Stands for the question while the chat template is applied."""
 
@@ -125,9 +127,14 @@ class ChatLayout:
         options = {"tokenize": False, "add_generation_prompt": True}
         try:
             text = self.codec.tokenizer.apply_chat_template(messages, **options)
-        except TemplateError:  # the templates of some models, such as Gemma 2, refuse a system message
+        except TEMPLATE_ERRORS:  # the templates of some models, such as Gemma 2, refuse a system message
             messages = [{"role": "user", "content": f"{SYSTEM_PROMPT}\n\n{QUESTION_PLACE}"}]
-            text = self.codec.tokenizer.apply_chat_template(messages, **options)
+            try:
+                text = self.codec.tokenizer.apply_chat_template(messages, **options)
+            except TEMPLATE_ERRORS as error:  # also one that reaches for what a template must not touch
+                raise SwirlError(
+                    f"The model's chat template cannot be used ({first_line(error)}); choose another model."
+                ) from error
         before, place, after = text.partition(QUESTION_PLACE)
         if not place or QUESTION_PLACE in after:
             raise SwirlError("The model's chat template does not show a question exactly once; choose another model.")

@@ -23,7 +23,7 @@ from swirl.errors import SwirlError
 from swirl.history import TRAINING_STATUSES, UNFINISHED_STATUSES, History, Status, locking
 from swirl.history.locking import DatabaseLocked
 from swirl.runs import distributed, scheduler
-from swirl.runs.archive.deletion import delete_run
+from swirl.runs.archive.deletion import delete_run, remove_leftovers
 from swirl.runs.scheduler import is_alive, run_folder
 from swirl.settings import Settings
 from swirl.training import trackers
@@ -164,10 +164,14 @@ def move_in_queue(home: Path, run_id: str, to: str) -> list[str]:
 
 
 def reconcile(home: Path) -> list[str]:
-    """Mark runs whose process has died as interrupted and start the next queued ones. Returns the ids of the former."""
+    """Mark runs whose process has died as interrupted and start the next queued ones. Returns the ids of the former.
+
+    What processes left that died while they deleted or imported a run is removed.
+    """
     with scheduler.locked_history(home) as history:
         dead = scheduler.mark_interrupted_runs(history)
         scheduler.launch_next(history, home)
+    remove_leftovers(home)
     return dead
 
 
@@ -292,7 +296,7 @@ def _create(
             if in_this_process:
                 scheduler.assign_to_this_process(history, run_id)
             folder = run_folder(home, run_id)
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)  # it is there if a process was killed here
             (folder / "settings.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     except BaseException as error:
         if folder is not None:

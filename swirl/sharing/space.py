@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -21,8 +20,10 @@ from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
 from swirl.models.checkpoints import asset_names, base_source, locate_checkpoint
+from swirl.models.gguf_files import is_gguf
 from swirl.models.hub import ADAPTER_FILES
 from swirl.presets import PRESETS
+from swirl.sources.atomic_folder import clear_leftovers, draft_folder
 
 # The run-time dependencies of `pyproject.toml`; a test checks that the two agree.
 REQUIREMENTS = (
@@ -120,12 +121,11 @@ def export_space(home: Path, checkpoint: str, folder: Path) -> list[str]:
     language model, or when the folder is not empty or cannot be written.
     """
     source, folder = find_trained_checkpoint(home, checkpoint), folder.expanduser().resolve()
+    clear_leftovers(folder.parent)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SwirlError(f"{folder} already exists and is not empty; name a new folder.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name[:100]}-", dir=folder.parent) as unfinished:
-            space = Path(unfinished) / "space"
+        with draft_folder(folder) as space:
             name = exported_checkpoint_name(source, checkpoint)
             write_code(space)
             write_assets(space, {name: source, **required_shipped_checkpoints(source)})
@@ -200,19 +200,26 @@ def write_checkpoint(source: Path, target: Path, *, whole: bool = False) -> dict
 
     The base model, a folder or a GGUF file, is copied too unless it is a shipped asset or on the Hub. With `whole`, a
     base in a shipped asset is also copied, for readers who do not have SWIRL Studio.
+
+    Somebody else may have written the checkpoint. Raises SwirlError if it names something as its base model that is
+    none, or holds a link to a file elsewhere on this machine.
     """
     manifest = read_manifest(source)
     base = base_source(source, manifest)
     for adapter in ADAPTERS:
-        for file in find_matching_files(source / adapter, ADAPTER_FILES):
+        for file in find_own_files(source / adapter, ADAPTER_FILES):
             copy_without_origin(file, target / adapter / file.name)
     if Path(base).is_file():
+        if not is_gguf(Path(base)):
+            raise SwirlError(f"{source} names {base} as its base model, which is none; name another checkpoint.")
         # Under the suffix by which a reader knows it; Ollama's files have none.
         copy_without_origin(Path(base), target / "base" / gguf_name(Path(base)))
         manifest = {name: value for name, value in manifest.items() if name not in ("base_bytes", "base_sha256")}
         manifest["base"] = "base"
     elif (whole or not manifest["base"].startswith("asset:")) and Path(base).is_dir():
-        for file in find_matching_files(Path(base), BASE_FILES):
+        if not any(Path(base).glob("*.safetensors")):
+            raise SwirlError(f"{source} names {base} as its base model, which is none; name another checkpoint.")
+        for file in find_own_files(Path(base), BASE_FILES):
             copy_without_origin(file, target / "base" / file.relative_to(base))
         manifest = {**manifest, "base": "base"}
     (target / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
@@ -240,6 +247,17 @@ def find_matching_files(folder: Path, patterns: tuple[str, ...]) -> Iterator[Pat
     """Yield the files in a folder that match one of the glob patterns."""
     for pattern in patterns:
         yield from (file for file in sorted(folder.glob(pattern)) if file.is_file())
+
+
+def find_own_files(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files that match, as `find_matching_files` does. Raises SwirlError for a link to a file elsewhere."""
+    for file in find_matching_files(folder, patterns):
+        target = file.resolve()
+        # The Hub's cache keeps the contents of all files there. Programs may be installed as links, too.
+        is_kept_apart = target.parent.name == "blobs" or folder.is_relative_to(paths.assets())
+        if not is_kept_apart and not target.is_relative_to(folder.resolve()):
+            raise SwirlError(f"{file} is a link to a file in another folder; put the file itself there to share it.")
+        yield file
 
 
 def copy_without_origin(source: Path, target: Path) -> None:

@@ -134,14 +134,14 @@ class PhaseProbe:
         return [reading for at in sorted(self.taken) if at <= step and (reading := self.reading(at)) is not None]
 
     def reading(self, step: int) -> Reading | None:
-        """What a probe says beside the rewards up to its step; None if there are none, or no probe at the start."""
+        """What a probe says beside the rewards of the steps before its own; None if there are none, or no probe at 0.
+
+        That of its own step is logged after it. An attempt that was killed later has left those of further steps.
+        """
         start, now = self.taken.get(0), self.taken.get(step)
         name, turn = ("loss", -1.0) if self.imitates else ("reward", 1.0)
-        rewards = [
-            turn * metric.value
-            for metric in self.history.metrics(self.run_id, [name])
-            if metric.phase == self.phase.index and metric.step <= step
-        ]
+        metrics = [each for each in self.history.metrics(self.run_id, [name]) if each.phase == self.phase.index]
+        rewards = [turn * each.value for each in sorted(metrics, key=lambda each: each.step) if each.step < step]
         if start is None or now is None or step == 0 or not rewards:
             return None
         return Reading(

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from pickle import UnpicklingError
 
 from transformers import PrinterCallback, Trainer
 
+from swirl.errors import SwirlError
 from swirl.models.loading import reset_adapter
 from swirl.settings import Direction, Settings
 from swirl.states import LabelledTransition
@@ -168,8 +170,14 @@ def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: 
     """
     run.computing.record_parallelism(trainer.accelerator)
     trainer.remove_callback(PrinterCallback)
-    with suppress(PhaseEnded):
-        trainer.train(resume_from_checkpoint=newest_trainer_save(folder))
+    save = newest_trainer_save(folder)
+    try:
+        with suppress(PhaseEnded):
+            trainer.train(resume_from_checkpoint=save)
+    except UnpicklingError as error:  # it holds more than tensors and numbers, which is never loaded
+        raise SwirlError(
+            f"The save {save} is damaged or was not written by this trainer; delete that folder, then resume the run."
+        ) from error
     finished = monitor.ended_early or trainer.state.global_step >= trainer.args.max_steps
     trainer.accelerator.free_memory()
     gc.collect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,16 @@ from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.evaluation import answers as asking
 from swirl.evaluation import evaluate
-from swirl.evaluation.answer_cache import Answer, AnswerCache, decode_answer, digest, encode_answer, open_answer_cache
+from swirl.evaluation.answer_cache import (
+    MAX_AGE_SECONDS,
+    Answer,
+    AnswerCache,
+    decode_answer,
+    delete_old_files,
+    digest,
+    encode_answer,
+    open_answer_cache,
+)
 from swirl.evaluation.progress import EvaluationStopped
 from swirl.history import History
 from swirl.models.results import Alternative, Inference, LogProb
@@ -141,6 +151,16 @@ def test_a_changed_collection_or_checkpoint_is_another_evaluation(home: Path, tm
 )
 def test_every_answer_survives_encoding(answer: Answer) -> None:
     assert decode_answer(json.loads(json.dumps(encode_answer(answer)))) == answer
+
+
+def test_old_answers_and_old_locks_without_answers_are_deleted(tmp_path: Path) -> None:
+    old = time.time() - MAX_AGE_SECONDS - 60
+    for name in ("old.jsonl", "old.lock", "alone.lock", "used.jsonl", "used.lock", "new.lock"):
+        (tmp_path / name).touch()
+        if not name.startswith("new") and name != "used.jsonl":
+            os.utime(tmp_path / name, (old, old))
+    delete_old_files(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["new.lock", "used.jsonl", "used.lock"]
 
 
 def test_questions_of_different_kinds_or_words_have_different_digests() -> None:

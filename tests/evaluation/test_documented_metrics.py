@@ -14,6 +14,7 @@ from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.metrics import ORDER, compute_metrics, scores_per_transition
 from swirl.evaluation.report import align_true_actions
 from swirl.planning.plan_success import METHODS, Attempt, PlanTask, method_metrics
+from swirl.planning.policy_success import share_metrics
 from swirl.states import StateSequence
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
@@ -35,8 +36,8 @@ def documented() -> dict[str, list[str]]:
 
 
 def pattern(name: str) -> str:
-    """A name as the document writes it: @3 as @T, best_of_8 as best_of_N."""
-    return re.sub(r"best_of_\d+$", "best_of_N", re.sub(r"@\d$", "@T", name))
+    """A name as the document writes it: @3 as @T, best_of_8 as best_of_N, inferred_50 as inferred_N."""
+    return re.sub(r"_\d+(?=@|$)", "_N", re.sub(r"@\d$", "@T", name))
 
 
 class Choosing(toy.Knowing):
@@ -68,6 +69,8 @@ def reported(monkeypatch) -> set[str]:
         ).keys()
     searched = PlanTask(StateSequence("a", ()), 0, 3), Attempt(True, ("go",), True, 0.5, 9, 1.0)
     names |= {name for method in METHODS for name, _ in method_metrics(method, 3, [searched])}
+    for policy in ("idm", "random", "inferred_50", "true_50", "difference_50"):
+        names |= share_metrics(policy, [searched[0]], [1.0]).keys()
     return names
 
 
@@ -84,7 +87,7 @@ def test_each_definition_is_complete():
     for name, cells in documented().items():
         assert all(cells), f"{name} has an empty cell"
         assert len(cells[0].split()) >= 5 or cells[0].startswith("SSIM"), f"{name} is not defined"
-        assert name.split("/")[0] in (*ORDER, "plan")
+        assert name.split("/")[0] in (*ORDER, "plan", "policy")
 
 
 def test_the_studio_describes_each_metric(reported):

@@ -27,12 +27,30 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "sources")]  # pytest does so by itself
 
+from sample_datasets import (  # noqa: E402
+    make_answer_tree,
+    make_aurora,
+    make_export,
+    make_hdf5,
+    make_image_folder,
+    make_image_lines,
+    make_inline_pictures,
+    make_inspect_log,
+    make_minari,
+    make_picture_labels,
+    make_texts,
+)
+
 from swirl import paths  # noqa: E402
 from swirl.errors import SwirlError  # noqa: E402
 
 SECONDS_EACH = 10
+START_SECONDS = 120
+"""How long a process may take to make a sample and import the libraries."""
 MEMORY_BYTES = 1 << 30
 """How much more memory than before a batch of inputs may take at its peak."""
+LIMIT_BYTES = 4 << 30
+"""How many more addresses than before a process gets at all, where the system can limit that; threads take some."""
 
 Reader = Callable[[Path, Path], object]
 """Reads a file or folder, given after the home."""
@@ -94,6 +112,11 @@ CHAT = json_lines(
 LABELS = json_lines(*({"state": x, "action": "switch it", "next_state": y} for x, y in pairwise(STATES)))
 TABLE = "sequence_id,step,state,action\n" + "".join(f'e{i // 3},{i},"state {i}, so",go\n' for i in range(9))
 SETTINGS = '{"model": "tiny-household", "seed": 3, "forward": {"learning_rate": 0.001}, "anchor": 1.5}'
+TOML_SETTINGS = """model = "tiny-household"
+seed = 3
+[forward]
+learning_rate = 0.001
+"""
 PLAN = """methods = ["warm-up", "sft"]
 seeds = [0, 1]
 [settings]
@@ -321,6 +344,18 @@ TARGETS = (
     Target("video", make_video, import_it),
     Target("gif", make_gif, import_it),
     Target("lerobot", make_lerobot, import_it),
+    Target("minari", make_minari, import_it),
+    Target("hdf5", make_hdf5, import_it),
+    Target("aurora", make_aurora, import_it),
+    Target("image folder", make_image_folder, import_it),
+    Target("image lines", make_image_lines, import_it),
+    Target("inline pictures", make_inline_pictures, import_it),
+    Target("folder of texts", make_texts, import_it),
+    Target("export", make_export, import_it),
+    Target("inspect", make_inspect_log, import_it),
+    Target("answer tree", make_answer_tree, import_it),
+    Target("picture labels", make_picture_labels, lambda home, path: read_labels(home, path / "labels.jsonl")),
+    Target("settings in TOML", text_file("settings.toml", TOML_SETTINGS), read_settings),
     Target("labels", text_file("labels.jsonl", LABELS), read_labels),
     Target("settings", text_file("settings.json", SETTINGS), read_settings),
     Target("experiment", text_file("plan.toml", PLAN), read_experiment),
@@ -389,7 +424,7 @@ def read_damaged(target: Target, numbers: range, folder: Path, results: Any) -> 
     (folder / "home").mkdir(parents=True)
     sample = target.make(folder)
     target.read(folder / "home", sample)  # a whole sample is read, and the libraries are imported
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = limit_memory()
     for number in numbers:
         results.put(number)
         place = folder / "input"
@@ -405,6 +440,15 @@ def read_damaged(target: Target, numbers: range, folder: Path, results: Any) -> 
     grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     if grown > MEMORY_BYTES:
         results.put(Fault(target.name, numbers.start, f"the peak of memory rose by {grown >> 20} MiB"))
+
+
+def limit_memory() -> int:
+    """Have this process get no more than LIMIT_BYTES from here on. Returns the peak of its memory so far, in KiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").is_file() else 0
+    if pages:
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + LIMIT_BYTES, most))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def try_to_read(target: Target, number: int, home: Path, path: Path) -> Fault | None:
@@ -435,7 +479,7 @@ def fuzz(target: Target, numbers: range, folder: Path) -> Iterator[Fault]:
     results = context.SimpleQueue()
     process = context.Process(target=read_damaged, args=(target, numbers, folder, results))
     process.start()
-    process.join(len(numbers) * SECONDS_EACH)
+    process.join(START_SECONDS + len(numbers) * SECONDS_EACH)
     if process.is_alive():
         process.kill()
         process.join()

@@ -38,7 +38,7 @@ from swirl.settings import Settings  # noqa: E402
 CLOCK_METRICS = ("step_time", "scoring_time", "probe_time")
 """Metrics that say how long something took, the only ones that may differ."""
 
-DEADLINE_SECONDS = 240.0
+DEADLINE_SECONDS = 900.0
 
 
 @dataclass(frozen=True)

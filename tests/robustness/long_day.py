@@ -137,7 +137,7 @@ def live_a_day(folder: Path, steps: int, events: int, seconds: float, stories: S
     home, temporary = folder / "home", folder / "tmp"
     temporary.mkdir()
     base = make_tiny_base(folder / "base")
-    studio = StudioProcess(home, folder / "studio.txt", {"TMPDIR": str(temporary)})
+    studio = StudioProcess(home, folder / "studio.txt", environment={"TMPDIR": str(temporary)})
     studio.start()
     assert studio.process is not None
     failures: list[str] = []

@@ -14,6 +14,7 @@ KILLS = (
     ("loop", "before Trainer._save_optimizer_and_scheduler", 2),  # a save of the warm-up without its optimiser
     ("loop", "after Trainer._save_checkpoint", 6),  # the last save of the warm-up
     ("loop", "after Trainer._save_checkpoint", 9),  # the last save of the forward phase
+    ("loop", "before Trainer._save_checkpoint", 7),  # the first save of the forward phase; its probe comes again
     ("loop", "before base_entry", 2),
     ("loop", "after WorldModel.save", 2),
     ("loop", "before History.finish_phase", 2),

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { DIRECTIONS, nearestPlace } from "../../assets/scripts/action_map.js";
 import { choiceProblem, twinSide } from "../../assets/scripts/compare_sides.js";
 import { droppedFiles } from "../../assets/scripts/dropped_files.js";
+import { grow, layOut, newTree, treePicture } from "../../assets/scripts/goal_tree.js";
 import { askingOrder } from "../../assets/scripts/explore_order.js";
 import { completions, nextOption } from "../../assets/scripts/label_completions.js";
 import * as playPath from "../../assets/scripts/play_path.js";
@@ -95,4 +96,40 @@ test("a checkpoint is compared on one side only", () => {
   assert.equal(choiceProblem({ ...values, d: "" }), "");
   assert.equal(choiceProblem({ a: "x", b: "", c: "", d: "" }), "Choose a checkpoint for A and one for B.");
   assert.match(choiceProblem({ a: "x", b: "x", c: "", d: "" }), /^B is the same checkpoint as A/);
+});
+
+const searched = (...answers) => answers.reduce((tree, [nodes, path]) => grow(tree, { nodes, path }), newTree());
+
+test("the tree of a search grows to the right by steps and upwards to the goal", () => {
+  const tree = searched([[[0, null, 4]], [[0, ""]]], [[[1, 0, 2], [2, 0, 4], [3, 1, 0]], [[0, ""], [1, "take"], [3, "go"]]]);
+  const { spots, width } = layOut(tree, 600);
+  assert.ok(spots[0].x < spots[1].x && spots[1].x < spots[3].x && spots[3].x < width);
+  assert.ok(spots[3].y < spots[1].y && spots[1].y < spots[0].y);
+  assert.deepEqual(spots.map(({ near }) => near), [0, 0.5, 0, 1]);
+  assert.equal(spots[2].y, spots[0].y, "as far from the goal as the start");
+});
+
+test("states of one place stand beside each other, and a moved state takes what follows from it along", () => {
+  const many = searched([[[0, null, 1], ...Array.from({ length: 30 }, (_, n) => [n + 1, 0, 1])], [[0, ""]]]);
+  const places = layOut(many, 600).spots.slice(1).map(({ x, y }) => `${x} ${y}`);
+  assert.ok(new Set(places).size >= 4, "spread over the room");
+  const before = searched([[[0, null, 3], [1, 0, 3], [2, 1, 3], [3, 2, 0]], [[0, ""]]]), after = grow(before, { nodes: [[2, 0, 3]], path: [[0, ""]] });
+  const at = (tree, number) => layOut(tree, 900).spots[number].x - layOut(tree, 900).spots[number - 1].x;
+  assert.ok(at(before, 3) > 0 && layOut(before, 900).spots[3].x > layOut(after, 900).spots[1].x);
+  assert.equal(layOut(after, 900).spots[1].x, layOut(after, 900).spots[2].x - 9, "now side by side");
+});
+
+test("one state that is far off does not press all others together", () => {
+  const tree = searched([[[0, null, 5], [1, 0, 500], [2, 0, 3]], [[0, ""]]]);
+  assert.equal(tree.farthest, 8);
+  const { spots, height } = layOut(tree, 600);
+  assert.ok(spots[1].y < height && spots[0].y - spots[2].y > 20);
+});
+
+test("the picture of the tree is wider than a phone when it must be, and shows no words as markup", () => {
+  const chain = searched([Array.from({ length: 7 }, (_, n) => [n, n ? n - 1 : null, 6 - n]), Array.from({ length: 7 }, (_, n) => [n, n ? "<b>go</b>" : ""])].slice(0, 2));
+  const html = treePicture(chain, 300, "7 states & more");
+  assert.ok(Number(/width="(\d+)"/.exec(html)[1]) > 300);
+  assert.ok(html.includes("&lt;b&gt;go") && !html.includes("<b>") && html.includes("7 states &amp; more"));
+  assert.equal(html.match(/class="best" d=/g).length, 6);
 });

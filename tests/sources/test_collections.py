@@ -237,7 +237,7 @@ def test_an_unwritable_home_gives_one_sentence(tmp_path: Path) -> None:
         import_collection(tmp_path / "home", lines(tmp_path / "a.jsonl", sequences("a")))
 
 
-def test_leftovers_of_a_killed_import_are_removed_by_the_next(tmp_path: Path, home: Path) -> None:
+def test_leftovers_of_a_killed_import_are_removed_and_what_it_set_aside_is_back(tmp_path: Path, home: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     folder = home / "collections"
@@ -245,9 +245,9 @@ def test_leftovers_of_a_killed_import_are_removed_by_the_next(tmp_path: Path, ho
     lines(folder / f".kitchen.{gone.pid}-0a1b2c3d.old" / "sequences.jsonl", sequences("a"))
     mine = atomic_folder.temporary_sibling(folder / "busy", "new")
     mine.mkdir()
-    assert names(home) == ["household"]
-    import_collection(home, lines(tmp_path / "new.jsonl", sequences("b")))
+    assert names(home) == ["household", "kitchen"]
     assert stray(home) == [mine.name]
+    import_collection(home, lines(tmp_path / "new.jsonl", sequences("b")))
     assert names(home) == ["household", "kitchen", "new"]
 
 

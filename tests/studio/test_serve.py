@@ -85,6 +85,8 @@ def test_exit_codes(taken: int, capsys: pytest.CaptureFixture[str], tmp_path: Pa
 def quick_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The studio without its pages; the signal handlers are as before afterwards."""
     closing = SimpleNamespace(close=lambda verbose: None)
+    for variable in ("GRADIO_TEMP_DIR", "FORWARDED_ALLOW_IPS"):  # as they were, afterwards
+        monkeypatch.setenv(variable, "")
     monkeypatch.setattr(app, "build", lambda home, read_only: closing)
     monkeypatch.setattr(app, "launch", lambda studio, **options: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -217,3 +218,20 @@ def test_a_run_that_ended_itself_and_was_stopped_in_its_scoring_only_scores(
     assert [(p.index, p.steps) for p in history.phases(run)] == [(0, 0), (1, 3)]
     assert [c.index for c in history.checkpoints(run)] == [0, 1]
     assert "The best checkpoint is" in history.run(run).ended_early
+
+
+def test_a_probe_reads_the_rewards_before_its_step_in_their_order(tmp_path: Path) -> None:
+    """A killed attempt may have logged those of later steps, and first."""
+    history = History(tmp_path)
+    run_id = history.create_run(preset=None, settings=Settings().to_dict())
+    probe = phase_probe.PhaseProbe.__new__(phase_probe.PhaseProbe)
+    probe.history, probe.run_id, probe.every, probe.imitates = history, run_id, 2, False
+    probe.phase, probe.probe = SimpleNamespace(index=1), Probe(lambda number: None)
+    values = ProbeValues((1.0,) * 4, (-1.0,) * 4)
+    probe.taken = {0: values, 2: values, 4: values}
+    for step, reward in ((4, -9.0), (3, -3.0), (2, -2.0), (1, -1.0)):
+        history.log_metrics(run_id, 1, step, {"reward": reward})
+    early, late = probe.reading(2), probe.reading(4)
+    assert early is not None and (early.reward.first, early.reward.last) == (-1.0, -1.0)
+    assert late is not None and (late.reward.first, late.reward.last) == (-1.0, -3.0)
+    assert probe.reading(0) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -298,7 +299,7 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     try:
         labels, skipped = read_labels(source)
         digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
-        target = home / "labels" / f"{Path(name).stem[:60]}-{digest}.jsonl"
+        target = home / "labels" / f"{file_stem(name)}-{digest}.jsonl"
         target.parent.mkdir(exist_ok=True)
         draft = target.with_suffix(".part")
         shutil.copyfile(source, draft)
@@ -309,6 +310,11 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
         delete_upload(source)
     left_out = f" {pluralize(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
     return {"path": str(target), "note": f"{pluralize(len(labels), 'labelled transition')}.{left_out}"}
+
+
+def file_stem(name: str) -> str:
+    """What a file is called, as a part of a file name on any system: no control characters, nothing that leads away."""
+    return re.sub(r"[^\w.-]+", "-", Path(name).stem).strip("-.")[:60] or "labels"
 
 
 def start_run(home: Path, request: Request) -> Answer:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from swirl.errors import SwirlError, UsageError
+from swirl.errors import SwirlError
+from swirl.exports.new_files import new_files
 from swirl.history import Checkpoint, History, Rollout, Run
 from swirl.history.run_transfer import TRANSFERRED_COLUMNS
 from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
@@ -45,17 +45,11 @@ def export_run(
     history = History(home)
     run = history.run(run_id)
     file = target / f"{run_id}{layout.SUFFIX}" if target.is_dir() else target
-    if file.exists():
-        raise UsageError(f"{file} already exists; choose another file.")
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(draft, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            left_out = RunFileWriter(home, history, run, archive, progress).write()
-        os.replace(draft, file)
-    except OSError as error:
-        raise SwirlError(f"{file} cannot be written ({error.strerror or error}); choose another place.") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with (
+        new_files(file) as folder,
+        zipfile.ZipFile(folder / file.name, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+    ):
+        left_out = RunFileWriter(home, history, run, archive, progress).write()
     return ExportedRun(file, file.stat().st_size, left_out)
 
 

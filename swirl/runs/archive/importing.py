@@ -102,8 +102,9 @@ class RunFileReader:
             lacks += self.missing_collections(settings)
             figures = self.store_rows(run_id, draft, rows)
             (draft / layout.SETTINGS_JSON).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            shutil.rmtree(final, ignore_errors=True)  # of a run whose creation was killed
             draft.rename(final)
-            self.history.reveal_run(run_id)
+            self.history.complete_import(run_id)
         except BaseException:
             for folder in (draft, final):
                 shutil.rmtree(folder, ignore_errors=True)

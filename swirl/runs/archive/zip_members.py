@@ -53,7 +53,7 @@ class RunFileMembers:
             raise InvalidRunFileError(f"it has no {name}")
         try:
             document = json.loads(self.archive.read(self.infos[name]))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidRunFileError(f"its {name} is not JSON") from error
         if not isinstance(document, dict) or (name == layout.RUN_JSON and document.get("kind") != layout.KIND):
             raise InvalidRunFileError(f"its {name} is not that of a run")
@@ -96,7 +96,7 @@ def check_adapter(weights: Path, place: str) -> None:
         raise InvalidRunFileError(f"the weights in {place} are not safetensors") from error
     try:
         config = json.loads(weights.with_name("adapter_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidRunFileError(f"{place} has no readable adapter_config.json") from error
     plain = isinstance(config, dict) and config.get("peft_type") == "LORA" and not config.get("auto_mapping")
     if not tensor_count or not plain:

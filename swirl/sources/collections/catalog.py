@@ -8,7 +8,7 @@ from typing import Any
 from swirl import paths
 from swirl.errors import SwirlError
 from swirl.history import History
-from swirl.sources.atomic_folder import delete_folder
+from swirl.sources.atomic_folder import clear_leftovers, delete_folder
 from swirl.sources.collections.collection_files import ACTIONS_FILE
 from swirl.sources.collections.importing import ImportReport, home_write_error, import_collection
 from swirl.sources.collections.stored_collection import (
@@ -41,6 +41,8 @@ def list_collections(home: Path) -> list[Collection]:
     The files on disk decide; the history caches their counts, so that only changed files are read.
     """
     home = paths.resolve_home(home)
+    # An import that was killed may have set aside the collection that it replaces.
+    clear_leftovers(home_collections_folder(home))
     history = History(home)
     rows = {row["name"]: row for row in history.collections()}
     own = [

@@ -72,7 +72,7 @@ def parse_frame_record(record: Any, folder: Path, members: frozenset[str]) -> St
         )
     if len(frames) < 2:
         raise UnusableError(f"has {len(frames) or 'no'} frame{'s' * (not frames)}; a sequence needs two or more")
-    if missing := next((frame for frame in frames if frame not in members), None):
+    if (missing := next((frame for frame in frames if frame not in members), None)) is not None:
         raise UnusableError(f"names the frame {missing[:80]!r}, which {FRAMES_FILE} lacks")
     step = record.get("frame_step", 1)
     step = step if type(step) is int and step > 0 else 1

@@ -63,7 +63,7 @@ def load_metadata(folder: Path) -> dict[str, Any]:
     """The content of collection.json; empty if it is missing or unreadable, as it is optional."""
     try:
         metadata = json.loads((folder / METADATA_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return metadata if isinstance(metadata, dict) else {}
 

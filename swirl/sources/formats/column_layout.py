@@ -154,7 +154,7 @@ def hub_features(schema: pyarrow.Schema) -> dict[str, Any]:
     """What a Hugging Face dataset says about its columns, in the schema's metadata."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         return {}
     return features if isinstance(features, dict) else {}
 

@@ -56,7 +56,10 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, raw: Any) -> by
     import pyarrow
 
     raw.seek(info.header_offset + 26)
-    name_length, extra_length = struct.unpack("<2H", raw.read(4))
+    lengths = raw.read(4)
+    if len(lengths) < 4:
+        raise UnusableError("lies outside the file; copy the log again")
+    name_length, extra_length = struct.unpack("<2H", lengths)
     raw.seek(name_length + extra_length, 1)
     packed = pyarrow.BufferReader(raw.read(info.compress_size))
     with pyarrow.CompressedInputStream(packed, "zstd") as stream:

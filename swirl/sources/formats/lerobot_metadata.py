@@ -139,7 +139,7 @@ def load_episodes(folder: Path, info: Mapping[str, Any], kinds: Mapping[str, str
             try:
                 record = json.loads(line)
                 index, length = int(record["episode_index"]), int(record["length"])
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise UnusableError(f"has a line {number} of meta/episodes.jsonl that is damaged ({error!r})") from None
             yield own_files_row(info, index, length, cameras)
 

@@ -137,7 +137,7 @@ def from_share_gpt(message: dict[str, Any]) -> dict[str, Any]:
         return {"role": role, "content": value}
     try:
         call = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         call = None
     if not isinstance(call, dict):
         call = {"name": content_text(value)}

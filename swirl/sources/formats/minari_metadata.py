@@ -25,7 +25,7 @@ def load_minari_metadata(data: Path) -> dict[str, Any]:
     """The metadata beside a dataset's data; empty if there is none that can be read, as it is not needed."""
     try:
         metadata = json.loads((data / "metadata.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return metadata if isinstance(metadata, dict) else {}
 

@@ -224,7 +224,7 @@ def format_call(name: str, arguments: Any) -> str:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return f"{name}({arguments.strip()})"
     if not isinstance(arguments, dict):
         return f"{name}({json.dumps(arguments, ensure_ascii=False)})"

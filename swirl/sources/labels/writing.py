@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from swirl import pictures
 from swirl.errors import SwirlError
+from swirl.sources.atomic_folder import clear_leftovers, draft_folder, move_out
 from swirl.states import LabelledTransition, State
 
 FOLDER = "labels"
@@ -27,6 +27,8 @@ def write_labels(home: Path, name: str, labels: Sequence[LabelledTransition]) ->
     digest = hashlib.sha256(lines.encode()).hexdigest()[:12]
     target = home / FOLDER / f"{name}-by-hand-{digest}.jsonl"
     try:
+        for folder in (target.parent, target.parent / "frames"):
+            clear_leftovers(folder)
         for place, data in frames.items():
             _store(target.parent / place, data)
         _store(target, lines.encode())
@@ -82,11 +84,6 @@ def _store(file: Path, data: bytes) -> None:
     """Write a file atomically; an existing one has the same content, as its name contains the digest."""
     if file.is_file():
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(data)
-        os.replace(draft, file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    with draft_folder(file) as folder:
+        (folder / file.name).write_bytes(data)
+        move_out(folder, [file])
