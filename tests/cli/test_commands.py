@@ -43,7 +43,7 @@ def test_help_is_quick_and_names_every_command() -> None:
     assert done.returncode == 0
     listed = re.findall(r"^    ([a-z]+)", done.stdout, re.M)
     sources, runs = "worlds record import trial advise", "train stop resume runs queue sample"
-    models = "evaluate experiment partners phases unroll infer imagine export push benchmark codec"
+    models = "evaluate experiment partners phases unroll infer clone imagine plan export push benchmark codec"
     assert " ".join(listed) == f"{sources} {runs} {models}"
 
 

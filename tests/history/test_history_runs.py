@@ -54,7 +54,7 @@ def test_an_id_is_never_reused(history: History, tmp_path: Path) -> None:
     first = new_run(history)
     history.delete_run(first)
     assert new_run(history) == "household-02"
-    (tmp_path / "runs" / "household-03").mkdir(parents=True)
+    (tmp_path / "runs" / "household-03" / "checkpoints").mkdir(parents=True)
     assert new_run(history) == "household-04"
 
 

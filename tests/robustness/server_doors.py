@@ -137,7 +137,7 @@ def other_users(scene: Scene) -> Door:
     door.tried("uploads lie in the home", place.is_relative_to(home.resolve()), place)
     process = psutil.Process(scene.with_login.process.pid)
     door.tried("a password in the list of processes", LOGIN[1] not in " ".join(process.cmdline()), process.cmdline())
-    if is_root():
+    if is_root() and can_run_python(SOMEBODY):
         try_the_port(door, scene)
     return door
 
@@ -170,6 +170,12 @@ def try_the_port(door: Door, scene: Scene) -> None:
             door.tried("another user reads the database", seen.returncode != 0)
         finally:
             studio.kill()
+
+
+def can_run_python(user: int) -> bool:
+    """Whether another user may read the packages of this Python; those of a temporary environment are for one alone."""
+    command = [*as_user(user), sys.executable, "-c", "import psutil"]
+    return subprocess.run(command, capture_output=True, check=False, cwd="/").returncode == 0
 
 
 def as_user(user: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -77,6 +78,16 @@ class StudioProcess:
         )
         with urllib.request.urlopen(posted, timeout=PATIENCE) as answer:
             return json.load(answer)
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does, which leaves it time to tidy up."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def kill(self) -> None:
         """End it as a crash would."""

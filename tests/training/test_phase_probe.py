@@ -178,12 +178,12 @@ def test_a_harmful_run_ends_itself_and_says_why(tiny_base: Path, tmp_path: Path,
     run = start(tmp_path, tiny_base, probe_every=1, iterations=2, stop_when_harmful=True)
     history = History(tmp_path)
     assert train(tmp_path, run, lambda *_: Scorer()) == "finished"
-    assert [(p.index, p.steps, p.finished is not None) for p in history.phases(run)] == [(0, 0, True), (1, 3, True)]
-    assert {m.step for m in history.metrics(run, ["reward"])} == {1, 2, 3}
+    assert [(p.index, p.steps, p.finished is not None) for p in history.phases(run)] == [(0, 0, True), (1, 4, True)]
+    assert {m.step for m in history.metrics(run, ["reward"])} == {1, 2, 3, 4}
     assert [c.index for c in history.checkpoints(run)] == [0, 1], "the checkpoint of the ended phase is kept"
     row = history.run(run)
     assert row.error is None
-    assert row.ended_early.startswith("Stopped by itself after step 3 of 6 of the forward phase of iteration 1: ")
+    assert row.ended_early.startswith("Stopped by itself after step 4 of 6 of the forward phase of iteration 1: ")
     assert f"The best checkpoint is {run}@0;" in row.ended_early
     assert row.seconds_left is not None and row.share_done > 0.5, "the planned phases count no longer"
     assert train(tmp_path, run, lambda *_: Scorer()) == "finished"
@@ -215,7 +215,7 @@ def test_a_run_that_ended_itself_and_was_stopped_in_its_scoring_only_scores(
     scorer = Scorer()
     assert train(tmp_path, run, lambda *_: scorer) == "finished"
     assert scorer.probe.measured == 0
-    assert [(p.index, p.steps) for p in history.phases(run)] == [(0, 0), (1, 3)]
+    assert [(p.index, p.steps) for p in history.phases(run)] == [(0, 0), (1, 4)]
     assert [c.index for c in history.checkpoints(run)] == [0, 1]
     assert "The best checkpoint is" in history.run(run).ended_early
 
