@@ -11,9 +11,17 @@ from kill_events import announce
 from killable_works import WORKS, Work
 from killed_commands import Arena, differences, kill_at_events, spread
 
+from swirl import processes
+
 SHORT = ("export JSONL", "export a run", "import again", "import a run", "vote")
 """The works that are tried with the quick tests."""
 POINTS = 4
+
+
+@pytest.fixture(autouse=True)
+def restored_spawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for workers that a work puts into this process is taken away again."""
+    monkeypatch.setattr(processes, "spawn", processes.spawn)
 
 
 def tried(work: Work, tmp_path: Path) -> dict[str, list[str]]:
