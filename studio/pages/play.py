@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from studio.services.collection_cache import default_collection, sequences
 from studio.services.frame_similarity import measure_reconstruction
 from studio.services.frame_store import FrameStore, is_picture_key
 from studio.services.inference import AskModel, ask_model, ask_model_at_low_priority, choose_checkpoint, shared_models
+from studio.services.loaded_models import ModelNotLoaded
 from studio.services.model_choices import inspect_model
 from studio.services.trajectory_export import export_trajectory
 from studio.view_models.formatting import format_count
@@ -152,16 +155,14 @@ class PlayPage:
         }
 
     def prepare(self, request: Request) -> Answer:
-        """Sample in advance what `imagine` will probably be asked for, so that the answer is immediate."""
+        """Sample in advance what `imagine` will probably be asked for, so that the answer is immediate.
+
+        Models that have been unloaded in the meantime stay so.
+        """
         state, action = usable_state(get_text(request, "state")), usable_action(get_text(request, "action"))
-        self.sample_futures(
-            self.checkpoint_for_state(request, state),
-            state,
-            action,
-            request,
-            ranked=True,
-            ask=ask_model_at_low_priority,
-        )
+        name, ask = self.checkpoint_for_state(request, state), partial(ask_model_at_low_priority, load=False)
+        with suppress(ModelNotLoaded):
+            self.sample_futures(name, state, action, request, ranked=True, ask=ask)
         return {}
 
     def sample_futures(

@@ -93,17 +93,18 @@ class Models(LoadedModels):
         return next((item.name for item in sorted(available, key=lambda item: item.kind != "text")), None)
 
     @contextmanager
-    def use(self, name: str) -> Iterator[WorldModel]:
+    def use(self, name: str, *, load: bool = True) -> Iterator[WorldModel]:
         """Exclusive access to the model `name`, loaded if necessary; the least recently used model makes room.
 
-        Raises SwirlError if there is no such checkpoint or it cannot be loaded.
+        Raises SwirlError if there is no such checkpoint or it cannot be loaded, and ModelNotLoaded if it is not loaded
+        and, with `load` false, is not to be.
         """
         if self.only_offered and name not in {item.name for item in self.available()}:
             raise SwirlError(f"{name!r} is not one of the checkpoints available here; choose one in the header.")
         if zero_gpu.HAS_SPACES:
             yield zero_gpu.RemoteModel(self.home, name)
             return
-        with self.use_in_process(name) as model, streamed(model):
+        with self.use_in_process(name, load=load) as model, streamed(model):
             yield model
 
     def infer(
@@ -199,16 +200,17 @@ class _Preempted(Exception):
     """Raised to abandon a low-priority question because a page waits for a model."""
 
 
-def ask_model(models: Models, name: str, ask: Callable[[WorldModel], T]) -> T:
-    """Call `ask` with the model `name`. Raises SwirlError if there is no such checkpoint or it cannot be loaded."""
-    with models.use(name) as model:
+def ask_model(models: Models, name: str, ask: Callable[[WorldModel], T], *, load: bool = True) -> T:
+    """Call `ask` with the model `name`. Raises as `Models.use` does."""
+    with models.use(name, load=load) as model:
         return ask(model)
 
 
-def ask_model_at_low_priority(models: Models, name: str, ask: Callable[[WorldModel], T]) -> T:
+def ask_model_at_low_priority(models: Models, name: str, ask: Callable[[WorldModel], T], *, load: bool = True) -> T:
     """Call `ask` with the model `name`, abandoning and repeating it whenever someone else waits for a model.
 
-    After MAX_ATTEMPTS it runs to the end. Raises SwirlError if there is no such checkpoint or it cannot be loaded.
+    After MAX_ATTEMPTS it runs to the end. Raises as `Models.use` does; with `load` false, that may happen between two
+    attempts, when who waited has unloaded the models.
     """
 
     def check_interrupt() -> None:
@@ -216,7 +218,7 @@ def ask_model_at_low_priority(models: Models, name: str, ask: Callable[[WorldMod
             raise _Preempted
 
     for _ in range(MAX_ATTEMPTS):
-        with models.lock.low_priority(), models.use(name) as model:
+        with models.lock.low_priority(), models.use(name, load=load) as model:
             previous, model.check_interrupt = getattr(model, "check_interrupt", None), check_interrupt
             try:
                 return ask(model)
@@ -226,4 +228,4 @@ def ask_model_at_low_priority(models: Models, name: str, ask: Callable[[WorldMod
                 model.check_interrupt = previous
         while models.lock.urgent_waiters:
             time.sleep(POLL_SECONDS)
-    return ask_model(models, name, ask)
+    return ask_model(models, name, ask, load=load)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from studio.services.history_store import history
 from studio.services.model_lock import ModelLock
 from swirl import devices
+from swirl.errors import SwirlError
 from swirl.library_imports import import_transformers
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 MAX_LOADED_MODELS = 2  # the one in use and the one it is compared with
 LOW_MEMORY_SHARE = 0.8  # share of main memory in use above which the start of a run unloads the models
+
+
+class ModelNotLoaded(SwirlError):
+    """Raised instead of loading a model for an answer that may never be wanted."""
 
 
 class LoadedModels:
@@ -44,12 +49,15 @@ class LoadedModels:
             importlib.import_module("diffusers.models.autoencoders.vq_model")
 
     @contextmanager
-    def use_in_process(self, name: str) -> Iterator[WorldModel]:
+    def use_in_process(self, name: str, *, load: bool = True) -> Iterator[WorldModel]:
         """Exclusive access to the model `name`, loaded if necessary; the least recently used model makes room.
 
-        Raises SwirlError if there is no such checkpoint or it cannot be loaded.
+        Raises SwirlError if there is no such checkpoint or it cannot be loaded, and ModelNotLoaded if it is not loaded
+        and, with `load` false, is not to be.
         """
         with self.lock:
+            if not load and name not in self._loaded:
+                raise ModelNotLoaded(f"{name} is not loaded.")
             import_transformers()
             from swirl.models import load_world_model  # imports torch, which two threads must not do at once
 

@@ -11,6 +11,7 @@ import pytest
 from conftest import TableModel
 
 from studio.services.inference import MAX_ATTEMPTS, Models, ask_model, ask_model_at_low_priority
+from studio.services.loaded_models import ModelNotLoaded
 
 
 @pytest.fixture
@@ -79,6 +80,23 @@ def test_a_low_priority_question_is_answered_in_the_end(models: Models) -> None:
         slow.passing.set()
         crowd.join(10)
     assert 1 < slow.begun <= MAX_ATTEMPTS + 1
+
+
+def test_unloading_ends_what_is_prepared_ahead(models: Models) -> None:
+    slow, outcome = Slow(), []
+
+    def ahead() -> None:
+        try:
+            ask_model_at_low_priority(models, "first", slow, load=False)
+        except ModelNotLoaded as error:
+            outcome.append(str(error))
+
+    ask_model(models, "first", lambda model: model.name)
+    preparing = started(ahead)
+    assert slow.passing.wait(10)
+    models.unload()
+    preparing.join(10)
+    assert outcome == ["first is not loaded."] and models.loaded() == []
 
 
 def test_the_lock_is_reentrant_and_is_released_after_an_error(models: Models) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from studio.components.play.futures import distinct_futures
 from studio.pages.play import LONGEST_ACTION, LONGEST_STATE, PlayPage
+from studio.services.inference import shared_models
 from swirl.errors import SwirlError
 from swirl.models import Prediction
 from swirl.states import State
@@ -94,9 +95,19 @@ def test_without_best_of_n_the_first_drawn_comes_first(page: PlayPage) -> None:
 
 def test_what_was_imagined_ahead_is_at_hand(page: PlayPage, loaded: list, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"state": STATE, "action": "go to attic", "n": "4", "seed": 0}
+    page.suggest(asked)
     assert page.prepare(asked) == {}
     monkeypatch.setattr(type(loaded[0]), "imagine", None)
     assert page.imagine(asked)["futures"]
+
+
+def test_nothing_is_imagined_ahead_by_models_that_were_unloaded(page: PlayPage, loaded: list) -> None:
+    asked = {"state": STATE, "action": "go to attic", "n": "4", "seed": 0}
+    page.suggest(asked)
+    models = shared_models(page.home)
+    models.unload()
+    assert page.prepare(asked) == {} and models.loaded() == []
+    assert page.imagine(asked)["futures"] and models.loaded(), "what is asked for is answered"
 
 
 def test_a_second_model_gets_the_same_action_and_seed(page: PlayPage, loaded: list) -> None:
