@@ -21,7 +21,7 @@ import torch
 from peft.tuners.lora import Linear as LoraLinear
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from swirl.models.cpu_products import arrange_weight, multiply
+from swirl.models.cpu_products import arrange_weight, multiply, pad_rows
 
 MAX_FOLDED_SHARE = 0.25  # of the memory that is free when the model has been loaded
 
@@ -131,28 +131,31 @@ class SlimLora(torch.autograd.Function):
     ) -> torch.Tensor:
         """The output (…, out) for x (…, in), `down` A (r, in), `up` B (out, r), and W + s B A if it is given."""
         rows = x.reshape(-1, x.shape[-1])
-        narrow = multiply(rows, down.to(x.dtype))
+        padded = pad_rows(rows)
+        narrow = multiply(padded, down.to(x.dtype))
         if folded is not None:
-            out = multiply(rows, folded, bias)
+            out = multiply(padded, folded, bias)
         elif weight.dtype == torch.bfloat16 != up.dtype:
-            exact = multiply(narrow.to(up.dtype), up * scaling).add_(multiply(rows, weight, bias))
+            exact = multiply(narrow.to(up.dtype), up * scaling).add_(multiply(padded, weight, bias))
             out = round_at_random(exact).to(weight.dtype)
         else:
-            out = multiply(rows, weight, bias).addmm_(narrow, up.to(x.dtype).T, alpha=scaling)
-        ctx.save_for_backward(rows, narrow, weight, down, up)
+            out = multiply(padded, weight, bias).addmm_(narrow, up.to(x.dtype).T, alpha=scaling)
+        ctx.save_for_backward(rows, narrow, weight, down, up)  # not the padded rows: layers share x in memory
         ctx.scaling, ctx.shape = scaling, x.shape
-        return out.view(*x.shape[:-1], -1)
+        return out[: len(rows)].view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """The gradients of x, A and B; those of A and B in the adapter's format."""
         rows, narrow, weight, down, up = ctx.saved_tensors
         gradient = gradient.reshape(-1, gradient.shape[-1])
+        count = len(rows)
+        rows, gradient = pad_rows(rows), pad_rows(gradient)  # as `narrow` is; the sums below run over them
         narrow_gradient = multiply(gradient, up.to(gradient.dtype).T) * ctx.scaling
         x_gradient = None
         if ctx.needs_input_grad[0]:
-            x_gradient = multiply(gradient, weight.T)
-            x_gradient = x_gradient.addmm_(narrow_gradient, down.to(gradient.dtype)).view(ctx.shape)
+            x_gradient = multiply(gradient, weight.T).addmm_(narrow_gradient, down.to(gradient.dtype))
+            x_gradient = x_gradient[:count].view(ctx.shape)
         down_gradient = up_gradient = None
         if ctx.needs_input_grad[4]:
             down_gradient = multiply(narrow_gradient.T, rows.T).to(down.dtype)

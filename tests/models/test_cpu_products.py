@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch.nn.functional import linear
@@ -56,3 +59,27 @@ def test_without_onednn_torch_multiplies(monkeypatch: pytest.MonkeyPatch) -> Non
     weight, x = matrix(400, 300, dtype=torch.float32), matrix(200, 300, dtype=torch.float32)
     assert arrange_weight(weight) is weight
     assert torch.equal(multiply(x, weight), linear(x, weight))
+
+
+def test_rows_are_rounded_up_to_few_numbers_not_far_above() -> None:
+    rounded = {count: cpu_products.rounded_rows(count) for count in range(8193)}
+    assert all(count <= high for count, high in rounded.items())
+    assert all(high == count for count, high in rounded.items() if count < 16 or count in (16, 128, 576, 1536, 8192))
+    assert max(high / count for count, high in rounded.items() if count >= 128) <= 9 / 8
+    assert len({high for count, high in rounded.items() if count >= 16}) == 56
+
+
+@pytest.mark.skipif(not cpu_products.HAS_ONEDNN, reason="this torch has no oneDNN")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_memory_does_not_grow_with_every_number_of_rows(dtype: torch.dtype) -> None:
+    code = (
+        "import psutil, sys, torch; from swirl.models.cpu_products import multiply\n"
+        "weight = torch.randn(400, 64).to(getattr(torch, sys.argv[1])); process = psutil.Process()\n"
+        "def run(n): multiply(torch.ones(n, 64, dtype=weight.dtype), weight)\n"
+        "run(300); before = process.memory_info().rss\n"
+        "for n in range(200, 600): run(n)\n"
+        "print((process.memory_info().rss - before) / 1e6)"
+    )
+    name = str(dtype).removeprefix("torch.")
+    done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 60  # 230 to 250 before rows were rounded up, 10 to 15 since
