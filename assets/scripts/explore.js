@@ -11,7 +11,7 @@ import { lateAnswers } from "./shared/late_answers.js";
 import { fileSize } from "./shared/numbers.js";
 import { showMarks } from "./shared/pictures.js";
 import { follow } from "./shared/polling.js";
-import { callServer, callStreaming, newTicket, partsOrError } from "./shared/server.js";
+import { callServer, callStreaming, newTicket, partsOrError, sendFile } from "./shared/server.js";
 
 const CHUNK = 8; // steps asked for at once, so that a move need not wait long
 const KEYS = { ArrowLeft: ["step", -1], ArrowRight: ["step", 1], ArrowUp: ["sequence", -1], ArrowDown: ["sequence", 1] };
@@ -150,21 +150,28 @@ export const mount = ({ element, server, upload }) => {
   const sendFiles = async (files) => {
     const said = files.length === 1 ? files[0].name : files.length + " files";
     const total = fileSize(files.reduce((sum, file) => sum + file.size, 0)), queue = [...files.entries()], paths = [];
-    let done = 0;
+    let done = 0, error;
     const tell = () => fill(page, { import: noteHtml(`Sending ${said}, ${total}` + (files.length > 1 ? `, ${done} sent` : "")) });
     const one = async () => {
-      for (let next; (next = queue.shift());) { paths[next[0]] = (await upload(next[1])).path; done += 1; tell(); }
+      for (let next; !error && (next = queue.shift());) {
+        const sent = await sendFile(upload, next[1]);
+        error ??= sent.error;
+        paths[next[0]] = sent.path;
+        done += 1;
+        if (!error) tell();
+      }
     };
     tell();
     await Promise.all(Array.from({ length: 6 }, one));
-    return { said, paths, names: files.some((file) => file.place) ? files.map((file) => file.place || file.name) : [] };
+    return { error, said, paths, names: files.some((file) => file.place) ? files.map((file) => file.place || file.name) : [] };
   };
 
   const bring = async (files) => {
     if (!files.length || importing) return;
     brought = null;
-    try { lookInto(await sendFiles(files)); }
-    catch { fill(page, { import: errorHtml("The file did not reach the studio. Is it still running?") }); }
+    const { error, ...what } = await sendFiles(files);
+    if (error) fill(page, { import: errorHtml(error) });
+    else lookInto(what);
   };
 
   // What an import would store is shown before it is stored.

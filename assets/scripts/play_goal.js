@@ -4,7 +4,7 @@ import { grow, newTree, treePicture } from "./goal_tree.js";
 import { downloadBlob } from "./shared/downloads.js";
 import { errorHtml, escapeHtml, fill } from "./shared/html.js";
 import { lateAnswers } from "./shared/late_answers.js";
-import { callServer } from "./shared/server.js";
+import { callServer, sendFile } from "./shared/server.js";
 
 export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   const one = (selector) => page.querySelector(selector);
@@ -152,8 +152,8 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   const takePicture = async (file) => {
     if (!file) return;
     tell("");
-    let path;
-    try { ({ path } = await upload(file)); } catch { return tell("The picture did not reach the studio. A demonstration takes none; else, is the studio still running?"); }
+    const { error, path } = await sendFile(upload, file);
+    if (error) return tell(error);
     const answer = await callServer(server.drop_picture, { path });
     if (answer.error) return tell(answer.error);
     chosen = answer.state;

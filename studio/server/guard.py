@@ -19,6 +19,7 @@ from fastapi.middleware import Middleware
 from fastapi.responses import PlainTextResponse
 
 from studio.server.login_attempts import LoginAttempts
+from studio.server.upload_space import limit_upload, shortage
 from studio.services.connection_owner import is_from_another_user
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ UNUSED_ADDRESSES = re.compile(r"/gradio_api/(file[=/]\s*[a-z][a-z0-9+.-]*:.*|pro
 """Addresses at which Gradio would fetch something from another host."""
 UPLOAD_PATHS = ("/gradio_api/upload", "/gradio_api/upload/")
 MAX_BODY_BYTES = 64 * 2**20  # of a request that is no upload; two pictures of the largest size fit into it
+LONGEST_NUMBER = 20  # digits; a size with more of them is too large in any case
 NO_GUESSING = (b"x-content-type-options", b"nosniff")
 NO_FOREIGN_FRAMES = (b"content-security-policy", b"frame-ancestors 'self'")
 OWN_SITES = ("same-origin", "none")  # of `Sec-Fetch-Site`: a page of ours, or an address that the user typed
@@ -72,7 +74,7 @@ class Guard:
         elif refusal is not None:
             await PlainTextResponse(refusal[1], status_code=refusal[0])(scope, receive, send)
         else:
-            limited = receive if path in UPLOAD_PATHS else limit_body(receive)
+            limited = limit_upload(receive) if path in UPLOAD_PATHS else limit_body(receive)
             await self.app(scope, limited, self.with_headers(scope, path, send))
 
     def refusal(self, scope: Scope, path: str) -> tuple[int, str] | None:
@@ -94,8 +96,11 @@ class Guard:
             )
         if (method not in READING and not USED_REQUEST_PATHS.fullmatch(path)) or UNUSED_ADDRESSES.fullmatch(path):
             return 403, "The studio does not offer this."
-        if path not in UPLOAD_PATHS and is_too_large(headers):
+        announced = announced_bytes(headers)
+        if path not in UPLOAD_PATHS and announced > MAX_BODY_BYTES:
             return 413, f"This request is larger than {MAX_BODY_BYTES >> 20} MB; send less at a time."
+        if path in UPLOAD_PATHS and (missing := shortage(announced)):
+            return 507, missing
         if is_login(method, path) and (seconds := self.attempts.seconds_to_wait(client_address(scope))):
             return 429, f"Too many wrong passwords; try again in {seconds} s."
         return None
@@ -163,10 +168,10 @@ def is_from_another_page(headers: Headers, method: str, host: str, names: frozen
     return origin is not None and urlsplit(origin).netloc not in (host, headers.get("x-forwarded-host"))
 
 
-def is_too_large(headers: Headers) -> bool:
-    """Whether a request announces a body that is too large."""
+def announced_bytes(headers: Headers) -> int:
+    """The size of the body that a request announces, in bytes; 0 if it announces none."""
     length = headers.get("content-length", "")
-    return length.isdecimal() and int(length) > MAX_BODY_BYTES
+    return int(length[:LONGEST_NUMBER]) if length.isdecimal() else 0
 
 
 def limit_body(receive: Receive) -> Receive:

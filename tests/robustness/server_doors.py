@@ -351,11 +351,12 @@ def measure(scene: Scene) -> Door:
     process = psutil.Process(studio.process.pid)
     before = process.memory_info().rss
     announced = {**JSON, "Content-Length": str(2**40)}
-    with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as raw:
-        head = "".join(f"{name}: {value}\r\n" for name, value in announced.items())
-        raw.sendall(f"POST {CALLS} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
-        said = answer_within(raw)
-    door.tried("a body of a terabyte", b" 413 " in said, said)
+    for place, status in ((CALLS, b" 413 "), (UPLOADS, b" 507 ")):
+        with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as raw:
+            head = "".join(f"{name}: {value}\r\n" for name, value in announced.items())
+            raw.sendall(f"POST {place} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
+            said = answer_within(raw)
+        door.tried(f"a terabyte to {place}", status in said, said)
     door.tried("a body without an announced size", not endless_body(studio), "it was read to the end")
     deep = b'{"component_id": 0, "fn_name": "x", "session_hash": "x", "data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     door.refused("JSON nested 100 000 times", send(studio, CALLS, deep, JSON), 400, 404, 422)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fastapi import FastAPI, Request
@@ -15,7 +17,7 @@ from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 
 from studio import serve
-from studio.server import guard, login_attempts
+from studio.server import guard, login_attempts, upload_space
 from studio.server.guard import Admission, Guard, is_from_another_page, is_local_name
 from studio.server.login_attempts import FREE_ATTEMPTS, WAIT_SECONDS, LoginAttempts
 from studio.services import connection_owner, upload_folder
@@ -105,6 +107,46 @@ def test_a_body_is_limited_unless_it_is_an_upload(monkeypatch: pytest.MonkeyPatc
     assert client().post("/gradio_api/run/x", content=b" " * 1000).json() == 1000
     assert client().post("/gradio_api/run/x", content=b" " * 1001).status_code == 413
     assert client().post("/gradio_api/upload", content=b" " * 5000).json() == 5000
+
+
+def test_an_upload_leaves_room_on_its_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_space, "CHECKED_BYTES", 1000)
+    monkeypatch.setattr(upload_space, "free_bytes", lambda: 2000)
+    assert client().post("/gradio_api/upload", content=b" " * 2000).json() == 2000
+    refused = client().post("/gradio_api/upload", content=b" " * 2001)
+    assert refused.status_code == 507 and "no room for this upload of 0 MB: the disk has 0 MB to spare" in refused.text
+    endless = {"Content-Length": "9" * 5000}
+    assert client().post("/gradio_api/upload", content=b"", headers=endless).status_code == 507
+    assert client().post("/gradio_api/run/x", content=b"", headers=endless).status_code == 413
+
+
+def test_an_upload_of_unknown_size_ends_when_the_disk_runs_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_space, "CHECKED_BYTES", 1000)
+    free = iter([1, 1, 0])
+    monkeypatch.setattr(upload_space, "free_bytes", lambda: next(free))
+    taken = 0
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b" " * 600, "more_body": True}
+
+    async def take() -> None:
+        nonlocal taken
+        limited = upload_space.limit_upload(receive)
+        while (await limited())["type"] != "http.disconnect":
+            taken += 1
+
+    asyncio.run(take())
+    assert taken == 5, "looked at after 1200, 2400 and 3600 bytes, the last of which are dropped"
+
+
+def test_the_room_is_that_of_the_folder_of_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    usage = SimpleNamespace(free=upload_space.RESERVE_BYTES + 7)
+    monkeypatch.setattr(upload_space.shutil, "disk_usage", lambda folder: seen.append(folder) or usage)
+    monkeypatch.setenv(upload_folder.VARIABLE, str(tmp_path))
+    assert upload_space.free_bytes() == 7 and seen == [tmp_path]
+    usage.free = 5
+    assert upload_space.free_bytes() == 0
 
 
 def test_many_wrong_passwords_have_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:

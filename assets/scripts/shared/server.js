@@ -11,6 +11,17 @@ export const callServer = async (fn, values = {}) => {
   try { return (await fn({ ...chosen, ...values })) ?? LOST; } catch { return LOST; }
 };
 
+// One file sent to the server: its path there, or a sentence in `error`. `upload` throws the status and body of a refusal.
+export const sendFile = async (upload, file) => {
+  try { return { path: (await upload(file)).path }; } catch (failure) {
+    const [, body = ""] = /^HTTP \d+: (.*)$/s.exec(failure.message) ?? [];
+    let said = body;
+    try { said = JSON.parse(body).detail ?? ""; } catch { /* the guard answers in plain words */ }
+    const isSentence = typeof said === "string" && /^[A-Z].*\.$/s.test(said);
+    return { error: isSentence ? said : "The file did not reach the studio. Is it still running?" };
+  }
+};
+
 // What is to be shown of an answer: its parts, or its error in the part of that name.
 export const partsOrError = (answer, part) => (answer.error ? { [part]: errorHtml(answer.error) } : answer.parts);
 
