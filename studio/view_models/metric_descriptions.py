@@ -255,6 +255,18 @@ _PLAN_FIGURES = {
         "share",
         False,
     ),
+    "replan": (
+        "Goals met, planning again",
+        "The share that is met where a plan is made again whenever the truth is not as imagined.",
+        "share",
+        True,
+    ),
+    "greedy_replan": (
+        "Goals met by greedy steps, planning again",
+        "The share met without a search, by the best step each time, seen from the true state.",
+        "share",
+        False,
+    ),
     "greedy": (
         "Goals met by greedy steps",
         "The share met without a search, by the best step each time.",
@@ -271,6 +283,8 @@ _PLAN_FIGURES = {
     "oracle": ("Goals met by the simulator", "The share met by a search in the simulator itself.", "share", False),
     "states": ("States imagined", "How many next states a search imagines.", "number", False),
     "seconds": ("Seconds of a search", "How long a search takes.", "number", False),
+    "replan_states": ("States imagined, planning again", "How many all searches for a goal imagine.", "number", False),
+    "replan_seconds": ("Seconds of a goal, planning again", "How long all its searches take.", "number", False),
 }
 """The figures of plans: title, sentence, unit, and whether they say which model is better."""
 

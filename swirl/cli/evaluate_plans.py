@@ -21,7 +21,9 @@ GOALS = 25
 
 TITLES = {
     "success": "plan",
+    "replan": "replanned",
     "greedy": "greedy",
+    "greedy_replan": "greedy, replanned",
     "random": "random",
     "true_labels": "true actions",
     "oracle": "simulator",
@@ -75,7 +77,7 @@ def evaluate_plans(args: argparse.Namespace, out: Output) -> int:
     from swirl.evaluation.answer_cache import open_answer_cache
     from swirl.evaluation.report import select_part
     from swirl.history import History
-    from swirl.planning.plan_success import DISTANCES, METHODS, draw_tasks, measure_plans
+    from swirl.planning.plan_success import DISTANCES, METHODS, PLANS, draw_tasks, measure_plans
     from swirl.planning.real_games import open_real_games
 
     if args.limit is not None or args.best_of != 1:
@@ -95,7 +97,7 @@ def evaluate_plans(args: argparse.Namespace, out: Output) -> int:
             loaded_model(args) as model,
             stop_on_request("attempts") as watch,
         ):
-            methods = ("plan",) if args.no_baselines else METHODS
+            methods = PLANS if args.no_baselines else METHODS
             options = {"methods": methods, "progress": out.show_progress, "watch": watch, "cache": answers}
             report = measure_plans(model, games, tasks, settings, **options)
         metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}

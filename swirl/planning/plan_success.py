@@ -1,7 +1,8 @@
 """Did the plan work? Plans made in imagination, carried out in the simulator, beside what needs no model.
 
 Goals are states that were observed one to six steps later in held-out episodes. A plan is made once, from the first
-state, and carried out without a second look. It has succeeded if the goal is met, at the end or on the way.
+state, and carried out without a second look, or with one (`replanning`). It has succeeded if the goal is met, at the
+end or on the way.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from swirl.planning.baselines import greedy_plan, random_actions, real_search, w
 from swirl.planning.goals import CellCodec, Goal, state_goal
 from swirl.planning.proposals import PlanningModel
 from swirl.planning.real_games import RealGames, carry_out, is_branching, looks_same
+from swirl.planning.replanning import pursue
 from swirl.planning.search import Plan, Search
 from swirl.planning.search_settings import SearchSettings
 from swirl.progress import ProgressCallback
@@ -33,7 +35,10 @@ DISTANCES = (1, 2, 3, 4, 6)
 ORACLE_BUDGET = 20_000
 """States that the search in the simulator may try."""
 
-METHODS = ("plan", "greedy", "random", "oracle", "true_labels")
+PLANS = ("plan", "replan")
+"""Plans that are made once, and plans that are made again where the truth is not as imagined."""
+
+METHODS = (*PLANS, "greedy", "greedy_replan", "random", "oracle", "true_labels")
 """What is measured for each goal; the last two only in worlds that allow it."""
 
 
@@ -179,6 +184,34 @@ def try_greedy(model: PlanningModel, games: RealGames, task: PlanTask, settings:
     return judge(plan, search.imagined, time.perf_counter() - began, games, task)
 
 
+def try_replan(model: PlanningModel, games: RealGames, task: PlanTask, settings: SearchSettings) -> Attempt:
+    """The search in imagination, made again from the real state where that is not as imagined."""
+    return follow(model, games, task, settings, Search.run)
+
+
+def try_greedy_replan(model: PlanningModel, games: RealGames, task: PlanTask, settings: SearchSettings) -> Attempt:
+    """The most promising step each time, with as many looks and steps."""
+    return follow(model, games, task, settings, greedy_plan)
+
+
+def follow(
+    model: PlanningModel,
+    games: RealGames,
+    task: PlanTask,
+    settings: SearchSettings,
+    make_plan: Callable[[Search], Plan],
+) -> Attempt:
+    """Play towards the goal of a task, and see whether it was met."""
+    began = time.perf_counter()
+    game = games.game_at(task.sequence, task.start)
+    pursuit = pursue(model, game, task_goal(model, task), settings, make_plan=make_plan)
+    seconds = time.perf_counter() - began
+    wanted = task.sequence.states[task.goal_step]
+    reached = any(looks_same(step.real, wanted) for step in pursuit.steps)
+    actions = tuple(step.action for step in pursuit.steps)
+    return Attempt(reached, actions, tried=pursuit.imagined, seconds=seconds)
+
+
 def try_true_labels(model: PlanningModel, games: RealGames, task: PlanTask, settings: SearchSettings) -> Attempt | None:
     """The same search among the world's own actions instead of those that the models suggest."""
     proposer = world_proposer(games.game_at(task.sequence, task.start))
@@ -214,7 +247,9 @@ def try_oracle(model: PlanningModel, games: RealGames, task: PlanTask, settings:
 
 ATTEMPTS: Mapping[str, Callable[[PlanningModel, RealGames, PlanTask, SearchSettings], Attempt | None]] = {
     "plan": try_plan,
+    "replan": try_replan,
     "greedy": try_greedy,
+    "greedy_replan": try_greedy_replan,
     "random": try_random,
     "oracle": try_oracle,
     "true_labels": try_true_labels,
@@ -265,8 +300,10 @@ def method_metrics(
         columns["imagined"] = [float(bool(attempt.imagined)) for _, attempt in rows]
         columns["expected"] = [attempt.expected for _, attempt in rows]
         columns["honest"] = [float(attempt.reached) if attempt.imagined else None for _, attempt in rows]
-        columns["seconds"] = [attempt.seconds for _, attempt in rows]
-        columns["states"] = [float(attempt.tried) for _, attempt in rows]
+    if method in PLANS:
+        prefix = "" if method == "plan" else f"{method}_"
+        columns[f"{prefix}seconds"] = [attempt.seconds for _, attempt in rows]
+        columns[f"{prefix}states"] = [float(attempt.tried) for _, attempt in rows]
     for name, column in columns.items():
         found = bootstrap_mean(column, groups)
         if found is not None:

@@ -111,12 +111,13 @@ def test_plans_are_evaluated_and_kept_beside_the_other_figures(tmp_path, capsys)
     found = run(capsys, tmp_path, "evaluate", "tiny-household", *options)
     assert found["goals"] == {"1": 2, "3": 2}
     assert found["metrics"]["plan/oracle@3"]["value"] == 1.0
-    assert 0 <= found["metrics"]["plan/success@1"]["value"] <= 1
+    assert 0 <= found["metrics"]["plan/success@1"]["value"] <= found["metrics"]["plan/replan@1"]["value"] <= 1
+    assert found["metrics"]["plan/replan_states@3"]["value"] >= found["metrics"]["plan/states@3"]["value"]
     [kept] = History(tmp_path).evaluations("tiny-household")
     assert kept.data == "household, plans" and kept.metrics.keys() == found["metrics"].keys()
     assert main(["--home", str(tmp_path), "evaluate", "tiny-household", *options]) == 0
     shown = capsys.readouterr().out
-    assert "STEPS AWAY" in shown and "TRUE ACTIONS" in shown and "SIMULATOR" in shown
+    assert "STEPS AWAY" in shown and "REPLANNED" in shown and "TRUE ACTIONS" in shown and "SIMULATOR" in shown
 
 
 @pytest.mark.parametrize(

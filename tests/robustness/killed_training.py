@@ -155,9 +155,11 @@ def train(home: Path, run_id: str, point: Point | None, occurrence: int, counts:
         wrap(point.function, *((kill, nothing) if point.when == "before" else (nothing, kill)))
     keep_optimisers(home / "runs" / run_id)
     jobs.reconcile(home)
-    if jobs.History(home).run(run_id).status in jobs.RESUMABLE:
+    status = jobs.History(home).run(run_id).status
+    if status in jobs.RESUMABLE:
         jobs.resume(home, run_id, detach=False)
-    jobs.train_in_foreground(home, run_id)
+    if status != "finished":  # a run may be killed when all of it is written
+        jobs.train_in_foreground(home, run_id)
 
 
 def nothing() -> None:

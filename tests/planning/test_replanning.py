@@ -1,0 +1,112 @@
+"""Acting with a second look: plans are made again where the truth is not as imagined."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rules_model import RulesModel, UnknowingModel
+
+import swirl
+from swirl.evaluation.progress import EvaluationStopped
+from swirl.models.results import Alternative, Inference
+from swirl.planning.goals import TextGoal
+from swirl.planning.plan_success import draw_tasks
+from swirl.planning.replanning import pursue
+from swirl.planning.search import Search
+from swirl.planning.search_settings import SearchSettings
+from swirl.states import State
+from swirl.worlds.household import Household
+
+SETTINGS = SearchSettings(budget=400, suggested=24)
+
+
+class MistakenModel(RulesModel):
+    """Believes that an action leads from one state straight to the goal; it does not."""
+
+    def __init__(self, where: State, action: str, goal: State) -> None:
+        super().__init__()
+        self.where, self.mistaken_action, self.goal = where, action, goal
+
+    def after(self, state: State, action: str) -> State:
+        return self.goal if (state, action) == (self.where, self.mistaken_action) else super().after(state, action)
+
+
+class DancingModel(RulesModel):
+    """Names every action `dance`, which the world does not know."""
+
+    def after(self, state: State, action: str) -> State:
+        return State(f"{state.text} !") if action == "dance" else state
+
+    def action_between(self, before: State, after: State) -> str:
+        return "dance"
+
+    def effective(self, state: State) -> list[str]:
+        return ["dance"]
+
+    def infer(self, transitions, *, alternatives=4, seed=0):
+        return [Inference("dance", -0.1, (Alternative("dance", -0.1),)) for _ in transitions]
+
+
+@pytest.fixture(scope="module")
+def task():
+    return draw_tasks(swirl.load_collection("household").sequences, 1, (2,))[0]
+
+
+def test_a_mistaken_plan_is_made_again_from_where_it_led(task):
+    start, goal = task.sequence.states[task.start], task.sequence.states[task.goal_step]
+    mistake = next(z for z in RulesModel().effective(start) if z.startswith("go to"))
+    model = MistakenModel(start, mistake, goal)
+    once = Search.begin(model, start, TextGoal(goal), SETTINGS).run()
+    assert once.actions == (mistake,) and once.is_reached
+    game = Household().game_in(start)
+    found = pursue(model, game, TextGoal(goal), SETTINGS)
+    assert found.is_reached and game.state == goal and found.searches == 2
+    assert [step.action for step in found.steps].count(mistake) == 1
+    first = found.steps[0]
+    assert (first.action, first.imagined, first.search) == (mistake, goal, 1) and first.real != goal
+    assert all(step.imagined == step.real and step.search == 2 and step.is_known for step in found.steps[1:])
+    assert found.imagined > 0
+
+
+def test_a_plan_that_comes_true_is_made_once(task):
+    start, goal = task.sequence.states[task.start], task.sequence.states[task.goal_step]
+    search = Search.begin(RulesModel(), start, TextGoal(goal), SETTINGS)
+    plan = search.run()
+    found = pursue(RulesModel(), Household().game_in(start), TextGoal(goal), SETTINGS)
+    assert (found.searches, found.imagined) == (1, search.imagined)
+    assert tuple(step.action for step in found.steps) == plan.actions
+
+
+def test_words_that_are_no_action_are_tried_once(task):
+    start, goal = task.sequence.states[task.start], task.sequence.states[task.goal_step]
+    found = pursue(DancingModel(), Household().game_in(start), TextGoal(goal), replace(SETTINGS, budget=30))
+    assert [(step.action, step.is_known) for step in found.steps] in ([], [("dance", False)])
+    assert not found.is_reached
+
+
+def test_there_are_no_more_actions_than_a_plan_may_have(task):
+    start = task.sequence.states[task.start]
+    asked = []
+    found = pursue(
+        MistakenModel(start, "go to nowhere", start),
+        Household().game_in(start),
+        TextGoal(State(f"{start.text} And more.")),
+        replace(SETTINGS, budget=60, max_steps=3),
+        watch=lambda: asked.append(1),
+    )
+    assert not found.is_reached and len(found.steps) == len(asked) <= 3
+    nothing = pursue(UnknowingModel(), Household().game_in(start), TextGoal(start), SETTINGS)
+    assert nothing.is_reached and nothing.searches == 0 and nothing.steps == ()
+
+
+def test_it_can_be_stopped_before_each_action(task):
+    start, goal = task.sequence.states[task.start], task.sequence.states[task.goal_step]
+    game = Household().game_in(start)
+
+    def stop() -> None:
+        raise EvaluationStopped
+
+    with pytest.raises(EvaluationStopped):
+        pursue(RulesModel(), game, TextGoal(goal), SETTINGS, watch=stop)
+    assert game.state == start
