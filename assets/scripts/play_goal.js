@@ -10,7 +10,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   const one = (selector) => page.querySelector(selector);
   const searches = lateAnswers();
   let by = "step", chosen = null; // how the goal is chosen, and the key of a dropped picture
-  let search = null; // { name, from, steps, real, done } of the plan that is shown; `from` is its start in the path
+  let search = null; // { name, from, steps, real, done, again } of the plan that is shown; `from` is its start in the path
   let isSearching = false, isStopping = false, shownFor = null, edited = null, root = null;
 
   const isOpen = () => page.dataset.mode === "goal";
@@ -52,7 +52,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
 
   // What to do next is the one button that stands out.
   const standOut = (name) => {
-    for (const other of ["search", "stop", "real"]) one(`[data-${other}]`).classList.toggle("button-primary", other === name);
+    for (const other of ["search", "stop", "real", "again"]) one(`[data-${other}]`).classList.toggle("button-primary", other === name);
   };
 
   // A search that is at the goal goes on for a better way, but nobody need wait for that.
@@ -68,9 +68,10 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     one("[data-search]").hidden = searching;
     const hasPlan = Boolean(search?.steps) && !searching;
     one("[data-plan]").hidden = !hasPlan;
-    standOut(hasPlan && search.real && !search.done ? "real" : "search");
+    standOut(!hasPlan ? "search" : search.real && !search.done ? "real" : search.again ? "again" : "search");
     if (!hasPlan) return;
     one("[data-real]").hidden = !search.real || search.done;
+    one("[data-again]").hidden = !search.again;
     one("[data-walk]").hidden = one(".plan .save").hidden = !search.steps.length;
   };
 
@@ -88,17 +89,27 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     goal: by === "words" ? one("[data-words]").value : by === "edit" ? one("[data-edited]").value : chosen ?? "",
   });
 
-  const begin = async () => {
-    if (isSearching) return;
-    const isLate = searches.ask(), { nodes, at, origin = null } = path();
+  const begin = () => {
+    const { nodes, at, origin = null } = path();
     const values = { path: { nodes, at }, origin, data: one("select[data-collection]").value, budget: one("[data-budget]").value };
+    return seek(() => callServer(server.seek, { ...values, ...goalValues() }), at);
+  };
+  const again = () => {
+    const { name, from } = search;
+    return seek(() => callServer(server.replan, { search: name }), from);
+  };
+
+  // A search to its end or until it is stopped; `ask` begins it, and its plan belongs to the state `from` of the path.
+  const seek = async (ask, from) => {
+    if (isSearching) return;
+    const isLate = searches.ask();
     search = null;
     isStopping = false;
     show(true);
     tell("");
     fill(page, { seeking: "Beginning …" });
     one(".goal-tree").hidden = true;
-    let tree = newTree(), words = "", answer = await callServer(server.seek, { ...values, ...goalValues() });
+    let tree = newTree(), words = "", answer = await ask();
     const name = answer.search;
     for (;;) {
       if (isLate() || !page.isConnected) return;
@@ -113,12 +124,12 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     if (isLate()) return;
     window.dispatchEvent(new Event("studio:models"));
     if (answer.error) { show(false); fill(page, { seeking: "" }); return tell(answer.error); }
-    reveal(answer, name, at);
+    reveal(answer, name, from);
     draw(tree, words); // in the room that the page has now
   };
 
   const reveal = (answer, name, from) => {
-    search = { name, from, steps: answer.steps, real: answer.real, done: answer.done };
+    search = { name, from, steps: answer.steps, real: answer.real, done: answer.done, again: answer.again };
     show(false);
     fill(page, answer.parts);
     one("[data-plan]").scrollIntoView({ block: "nearest" });
@@ -166,6 +177,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     if ((hit = on("[data-by]"))) { choose(hit.dataset.by); standOut("search"); }
     else if (on("[data-stop]")) stop();
     else if (on("[data-real]")) carryOut();
+    else if (on("[data-again]")) again();
     else if (on("[data-walk]")) walk(search.steps, search.from);
     else if ((hit = on("[data-save-plan]"))) save(hit.dataset.savePlan);
   });
@@ -182,6 +194,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     if (event.target.matches?.("input:not([type=radio]), textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return false;
     if (event.key.toLowerCase() === "g") { toggle(); return true; }
     if (event.key.toLowerCase() === "r" && search?.real && !search.done && !isSearching) { carryOut(); return true; }
+    if (event.key.toLowerCase() === "a" && search?.again && !isSearching) { again(); return true; }
     return false;
   };
 

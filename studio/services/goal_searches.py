@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from studio.services.checkpoint_answers import infers_actions
 from studio.services.collection_cache import sequences
 from studio.services.inference import Models
-from studio.view_models.plan_words import goal_unit, progress_words
+from studio.view_models.plan_words import first_parting, goal_unit, progress_words
 from swirl.errors import SwirlError
 from swirl.planning.goals import Goal, WordsGoal, state_goal
 from swirl.planning.proposals import ModelProposer
 from swirl.planning.real_games import CarriedOut, carry_out, open_real_games
+from swirl.planning.replanning import UntriedActions
 from swirl.planning.search import Plan, Search
 from swirl.planning.search_settings import SearchSettings
 from swirl.planning.search_tree import Node
@@ -64,11 +65,32 @@ class Start:
     actions: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class StripStep:
+    """A step towards the goal: of the plan, or one that was really taken before the plan was made again.
+
+    `before` is the state in which the plan took the action, and `imagined` the next one. `real_before` and `real` are
+    the true ones and `same` says whether the next one came as imagined, all None before the plan was carried out. In
+    `search`, the plans are numbered from 1.
+    """
+
+    action: str
+    before: State
+    imagined: State
+    read_back: float
+    log_prob: float
+    search: int
+    real_before: State | None = None
+    real: State | None = None
+    same: bool | None = None
+
+
 @dataclass
 class GoalSearch:
     """One search, the checkpoint that it asks, and what came of its plan for real, once that was tried.
 
-    `same` says of each imagined state, the start included, whether the true one is the same.
+    `same` says of each imagined state, the start included, whether the true one is the same. `walked` are the steps
+    that were really taken towards the same goal before this search began.
     """
 
     checkpoint: str
@@ -77,6 +99,7 @@ class GoalSearch:
     is_finished: bool = False
     done: CarriedOut | None = None
     same: tuple[bool, ...] = ()
+    walked: tuple[StripStep, ...] = ()
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -84,13 +107,68 @@ class GoalSearch:
         """What the distance to the goal is counted in."""
         return goal_unit(self.search.goal.state)
 
+    @property
+    def number(self) -> int:
+        """How often it was planned towards this goal, this search included."""
+        return self.walked[-1].search + 1 if self.walked else 1
+
     def use(self, model: WorldModel) -> None:
         """Ask this model from now on: the checkpoint may have been unloaded and loaded again since the last batch."""
         settings, goal = self.search.settings, self.search.goal
+        proposer = ModelProposer(model, settings.towards_goal, settings.halfway, settings.suggested)
         self.search.model = model
-        self.search.proposer = ModelProposer(model, settings.towards_goal, settings.halfway, settings.suggested)
+        taken = [(step.real_before, step.action) for step in self.walked if step.real_before is not None]
+        self.search.proposer = UntriedActions(proposer, taken)
         if goal.state is not None:
             self.search.goal = goal_for_model(goal.state, model)
+
+    def steps(self) -> list[StripStep]:
+        """The steps that were taken before, and those of the plan so far."""
+        plan, done = self.search.plan(), self.done
+        return [
+            *self.walked,
+            *(
+                StripStep(
+                    action,
+                    plan.states[place],
+                    plan.states[place + 1],
+                    plan.read_back[place],
+                    plan.log_prob[place],
+                    self.number,
+                    *((done.states[place], done.states[place + 1], self.same[place + 1]) if done else ()),
+                )
+                for place, action in enumerate(plan.actions)
+            ),
+        ]
+
+    def whole_plan(self) -> Plan:
+        """The plan after the steps that were really taken before it, whose states are the true ones."""
+        plan, steps = self.search.plan(), self.steps()
+        return replace(
+            plan,
+            actions=tuple(step.action for step in steps),
+            states=(*self._past(), *plan.states),
+            read_back=tuple(step.read_back for step in steps),
+            log_prob=tuple(step.log_prob for step in steps),
+        )
+
+    def true_states(self) -> tuple[State, ...]:
+        """The true states beside those of `whole_plan`; none before the plan was carried out."""
+        return (*self._past(), *self.done.states) if self.done is not None else ()
+
+    def _past(self) -> list[State]:
+        """The true states before the one in which this search began."""
+        return [step.real_before for step in self.walked if step.real_before is not None]
+
+    def parting(self) -> int | None:
+        """After how many steps of the plan the true state was another than imagined, or all steps if none was.
+
+        None where there is nothing to plan again: the plan was not carried out, or it has reached the goal.
+        """
+        if self.done is None or 0 in self.search.goal.differences(self.done.states):
+            return None
+        parted = first_parting(self.same)
+        return len(self.same) - 1 if parted is None else parted
 
     def news(self, nodes: Sequence[Node]) -> dict[str, Any]:
         """What the page draws: new or moved nodes as [number, parent, differences], and the best path."""
@@ -139,11 +217,40 @@ class GoalSearches:
             raise SwirlError("The state is a picture, so the goal must be one, too; choose a later state or drop one.")
         if start.state.picture is None and isinstance(goal, State) and goal.picture is not None:
             raise SwirlError("The state is a text, so the goal must be one, too; edit the state or name its words.")
-        settings = replace(SearchSettings(), budget=min(budget, self.largest_budget), width=WIDTH)
+        return self._begin(checkpoint, start, goal, min(budget, self.largest_budget), ())
+
+    def replan(self, name: str) -> tuple[str, GoalSearch]:
+        """Begin a search for the same goal where imagination and truth parted; its name and the search.
+
+        Actions that were taken in a state are not proposed there again, since what comes of them is known. Raises
+        SwirlError where there is nothing to plan again.
+        """
+        found = self.find(name)
+        with found.lock, self.models.use(found.checkpoint) as model:
+            found.use(model)
+            parting = found.parting()
+            steps, done, goal = found.steps(), found.done, found.search.goal
+        if parting is None or done is None:
+            raise SwirlError("Do this plan for real first; it is made again where the truth is not as imagined.")
+        walked = tuple(steps[: len(found.walked) + parting])
+        start = replace(
+            found.start,
+            state=done.states[parting],
+            actions=(*found.start.actions, *found.search.plan().actions[:parting]),
+        )
+        wanted = goal.state if goal.state is not None else goal.phrases
+        return self._begin(found.checkpoint, start, wanted, found.search.settings.budget, walked)
+
+    def _begin(
+        self, checkpoint: str, start: Start, goal: State | Sequence[str], budget: int, walked: tuple[StripStep, ...]
+    ) -> tuple[str, GoalSearch]:
+        settings = replace(SearchSettings(), budget=budget, width=WIDTH)
         with self.models.use(checkpoint) as model:
             wanted: Goal = goal_for_model(goal, model) if isinstance(goal, State) else WordsGoal(tuple(goal))
-            found = GoalSearch(checkpoint, start, Search.begin(model, start.state, wanted, settings))
-            found.is_finished = found.search.is_finished
+            search = Search.begin(model, start.state, wanted, settings)
+            found = GoalSearch(checkpoint, start, search, walked=walked)
+            found.use(model)
+            found.is_finished = search.is_finished
         name = secrets.token_hex(8)
         with self._guard:
             self._searches[name] = found

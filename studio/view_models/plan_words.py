@@ -35,10 +35,11 @@ def progress_words(imagined: int, differences: int, steps: int, unit: str, *, is
     return reached if is_finished else f"{reached}; looking for a better way"
 
 
-def plan_verdict(is_reached: bool, differences: int, steps: int, unit: str) -> str:
-    """One sentence on what a plan reaches in imagination."""
+def plan_verdict(is_reached: bool, differences: int, steps: int, unit: str, *, before: int = 0) -> str:
+    """One sentence on what a plan reaches in imagination, where `before` steps were really taken before it."""
     if is_reached:
-        return f"Reached in imagination, in {pluralize(steps, 'step')}." if steps else "The state is the goal already."
+        words = pluralize(steps, "step") if not before else f"{steps} more {'step' if steps == 1 else 'steps'}"
+        return f"Reached in imagination, in {words}." if steps else "The state is the goal already."
     if not steps:
         return f"No step leads closer: the state stays {distance_words(differences, unit)}."
     return f"Not reached. The closest state found is {distance_words(differences, unit)}."
@@ -64,16 +65,18 @@ def first_parting(same: Sequence[bool]) -> int | None:
     return next((number for number, is_same in enumerate(same) if not is_same), None)
 
 
-def real_verdict(is_reached: bool, parted: int | None, unknown: Sequence[str], left: int, unit: str) -> str:
+def real_verdict(
+    is_reached: bool, parted: int | None, unknown: Sequence[str], left: int, unit: str, *, before: int = 0
+) -> str:
     """What came of a plan in the simulator.
 
-    `parted` is the result of `first_parting`, `unknown` are the actions that the world does not know, and `left` is how
-    far the last true state is from the goal.
+    `parted` is the result of `first_parting`, `unknown` are the actions that the world does not know, `left` is how far
+    the last true state is from the goal, and `before` counts the steps that were really taken before the plan.
     """
+    parted = parted + before if parted else parted  # steps are numbered from the first one
     if is_reached:
-        what = "The goal was reached for real" + (
-            ", and every state came as imagined." if parted is None else f", although {_parting(parted)}."
-        )
+        came = ", and every state came as imagined" if not before else ""
+        what = "The goal was reached for real" + (f"{came}." if parted is None else f", although {_parting(parted)}.")
     elif parted is None:
         what = f"All came as imagined, and so the goal is still {pluralize(left, unit)} away."
     else:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from swirl.planning.goals import Goal
     from swirl.planning.real_games import CarriedOut
+    from swirl.planning.replanning import Pursuit
     from swirl.planning.search import Plan, Search, SearchSettings
 
 SECONDS_BETWEEN_KEEPS = 10.0
@@ -58,6 +59,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--for-real",
         action="store_true",
         help="carry the plan out in the simulator that --data was recorded from, and show both",
+    )
+    planning.add_argument(
+        "--replan",
+        action="store_true",
+        help="with --for-real: look at the simulator's state after each step, and plan again from there where it is "
+        "not what was imagined",
     )
     add_seed(planning, "the same seed gives the same plan")
     add_json(planning)
@@ -133,14 +140,17 @@ def search_settings(args: argparse.Namespace) -> SearchSettings:
 
 def make_plan(args: argparse.Namespace, out: Output) -> int:
     """Search for a plan and print it; with --for-real beside what happens in the simulator."""
-    from swirl.planning.kept_searches import forget_search, resume_search, search_file
+    from swirl.planning.kept_searches import forget_search, keep_search, resume_search, search_file
     from swirl.planning.real_games import carry_out, open_real_games
+    from swirl.planning.replanning import pursue
     from swirl.planning.search import Search
 
     settings = search_settings(args)
     sequence = read_sequence(args)
     start = read_start(args, sequence)
     read_goal(args, sequence, None)  # reports a missing or unreadable goal before a model is loaded
+    if args.replan and not args.for_real:
+        raise UsageError("--replan needs --for-real: only the simulator's states tell when to plan again.")
     with ExitStack() as stack:
         games = stack.enter_context(open_real_games(args.home, args.data)) if args.for_real else None
         model = stack.enter_context(loaded_model(args))
@@ -152,12 +162,16 @@ def make_plan(args: argparse.Namespace, out: Output) -> int:
         watch = stack.enter_context(stop_on_request("imagined states"))
         run_search(search, file, out, watch)
         seconds = time.monotonic() - began
-        forget_search(file)
         plan = search.plan()
-        done = None
+        done: CarriedOut | Pursuit | None = None
         if games is not None:
             game = games.game_at(sequence, args.start) if args.start_state is None else games.game_in(start)
-            done = carry_out(game, plan.actions)
+            if args.replan:
+                keep_search(file, search)
+                done = pursue(model, game, search.goal, settings, first=plan, watch=watch)
+            else:
+                done = carry_out(game, plan.actions)
+        forget_search(file)
     print_plan(args, search, plan, done, seconds, out)
     return 0
 
@@ -237,23 +251,21 @@ def read_goal(args: argparse.Namespace, sequence: StateSequence | None, model: A
 
 
 def print_plan(
-    args: argparse.Namespace, search: Search, plan: Plan, done: CarriedOut | None, seconds: float, out: Output
+    args: argparse.Namespace, search: Search, plan: Plan, done: CarriedOut | Pursuit | None, seconds: float, out: Output
 ) -> None:
     """Print each step with its imagined state, and what really happened if it was carried out."""
-    steps = []
-    for place, action in enumerate(plan.actions):
-        row: dict[str, Any] = {
+    from swirl.planning.replanning import Pursuit
+
+    steps = [
+        {
             "step": place + 1,
             "action": action,
             "imagined": save_imagined_state(args.home, plan.states[place + 1]),
             "read_back": plan.read_back[place],
             "log_prob": plan.log_prob[place],
         }
-        if done is not None:
-            row["real"] = save_imagined_state(args.home, done.states[place + 1])
-            row["same"] = search.goal.looks_same(plan.states[place + 1], done.states[place + 1])
-        steps.append(row)
-    verdict = describe_verdict(plan)
+        for place, action in enumerate(plan.actions)
+    ]
     document = {
         "checkpoint": args.checkpoint,
         "reached": plan.is_reached,
@@ -262,19 +274,75 @@ def print_plan(
         "seconds": round(seconds, 3),
         "steps": steps,
     }
-    if done is not None:
-        reached = 0 in search.goal.differences(done.states)
-        parted = next((row["step"] for row in steps if not row["same"]), None)
-        document["real"] = {"reached": reached, "parts_at": parted, "unknown": [place + 1 for place in done.unknown]}
+    if isinstance(done, Pursuit):
+        document["real"] = describe_pursuit(args.home, search, done)
+    elif done is not None:
+        document["real"] = compare_with_truth(args.home, search, plan, done, steps)
     out.print_document(document)
-    out.print_line(f"{verdict} {count(search.imagined, 'state')} imagined in {seconds:.1f} s.")
+    out.print_line(f"{describe_verdict(plan)} {count(search.imagined, 'state')} imagined in {seconds:.1f} s.")
     for row in steps:
         out.print_line(f"{row['step']}\t{row['action']}\t(read back {row['read_back']:.2f} nats)")
         out.print_line(f"\timagined: {row['imagined']}")
-        if done is not None and not row["same"]:
+        if "real" in row and not row["same"]:
             out.print_line(f"\treally:   {row['real']}")
-    if done is not None:
+    if isinstance(done, Pursuit):
+        print_pursuit(document["real"], out)
+    elif done is not None:
         out.print_line(describe_reality(document["real"]))
+
+
+def compare_with_truth(
+    home: Path, search: Search, plan: Plan, done: CarriedOut, steps: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Add the true state to each step of a plan; returns what came of it in all."""
+    for row, imagined, real in zip(steps, plan.states[1:], done.states[1:], strict=True):
+        row["real"] = save_imagined_state(home, real)
+        row["same"] = search.goal.looks_same(imagined, real)
+    return {
+        "reached": 0 in search.goal.differences(done.states),
+        "parts_at": next((row["step"] for row in steps if not row["same"]), None),
+        "unknown": [place + 1 for place in done.unknown],
+    }
+
+
+def describe_pursuit(home: Path, search: Search, done: Pursuit) -> dict[str, Any]:
+    """What came of a plan that was made again on the way; its steps are those that were taken."""
+    return {
+        "reached": done.is_reached,
+        "searches": done.searches,
+        "imagined_states": search.imagined + done.imagined,
+        "unknown": [number for number, step in enumerate(done.steps, start=1) if not step.is_known],
+        "steps": [
+            {
+                "step": number,
+                "search": step.search,
+                "action": step.action,
+                "imagined": save_imagined_state(home, step.imagined),
+                "real": save_imagined_state(home, step.real),
+                "same": search.goal.looks_same(step.imagined, step.real),
+            }
+            for number, step in enumerate(done.steps, start=1)
+        ],
+    }
+
+
+def print_pursuit(real: dict[str, Any], out: Output) -> None:
+    """Print the steps that were really taken, and where they were planned again."""
+    out.print_line("In the simulator:")
+    before = 1
+    for row in real["steps"]:
+        if row["search"] != before:
+            out.print_line("\tplanned again from here")
+        before = row["search"]
+        out.print_line(f"{row['step']}\t{row['action']}")
+        out.print_line(f"\treally:   {row['real']}")
+        if not row["same"]:
+            out.print_line(f"\timagined: {row['imagined']}")
+    out.print_line(
+        f"In the simulator the goal is {'reached' if real['reached'] else 'not reached'}, after "
+        f"{count(len(real['steps']), 'step')} and {count(real['searches'], 'plan')}; "
+        f"{count(real['imagined_states'], 'state')} imagined in all.{describe_unknown(real)}"
+    )
 
 
 def describe_verdict(plan: Plan) -> str:
@@ -294,6 +362,18 @@ def count(number: int, noun: str) -> str:
 
 def describe_reality(real: dict[str, Any]) -> str:
     """One sentence on what came of the plan in the simulator."""
-    unknown = f" Steps {', '.join(map(str, real['unknown']))} are no actions of this world." if real["unknown"] else ""
     parted = f" Imagination and truth part at step {real['parts_at']}." if real["parts_at"] else ""
-    return f"In the simulator the goal is {'reached' if real['reached'] else 'not reached'}.{parted}{unknown}"
+    verdict = "reached" if real["reached"] else "not reached"
+    return f"In the simulator the goal is {verdict}.{parted}{describe_unknown(real)}"
+
+
+def describe_unknown(real: dict[str, Any]) -> str:
+    """A sentence on steps that are no actions of the world, if there are any."""
+    numbers = ", ".join(map(str, real["unknown"]))
+    if not numbers:
+        return ""
+    return (
+        f" Step {numbers} is no action of this world."
+        if len(real["unknown"]) == 1
+        else (f" Steps {numbers} are no actions of this world.")
+    )

@@ -6,7 +6,7 @@ is kept as long as it comes true.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from swirl.pictures import state_key
@@ -51,9 +51,9 @@ class UntriedActions:
     What came of those is known: it did not lead to the goal. The models would believe in them again.
     """
 
-    def __init__(self, proposer: Proposer) -> None:
+    def __init__(self, proposer: Proposer, taken: Iterable[tuple[State, str]] = ()) -> None:
         self.proposer = proposer
-        self._taken: set[tuple[str, str]] = set()
+        self._taken = {(state_key(state), action) for state, action in taken}
 
     def note(self, state: State, action: str) -> None:
         """An action was taken in this state."""
@@ -74,23 +74,31 @@ def pursue(
     goal: Goal,
     settings: SearchSettings,
     *,
+    first: Plan | None = None,
     make_plan: Callable[[Search], Plan] = Search.run,
     watch: Callable[[], None] | None = None,
 ) -> Pursuit:
     """Play a game towards a goal: plan, act, and plan again from the real state where imagination and truth part.
 
     At most `settings.max_steps` actions are taken in all, as many as a plan may have. Each search has the whole budget
-    of `settings`, and it is repeated at the end of a plan that leads only closer to the goal. `watch` is called before
-    each action.
+    of `settings`, and it is repeated at the end of a plan that leads only closer to the goal. `first` is the plan to
+    begin with, if it has been made already; it counts as a search, but not what it imagined. `watch` is called before
+    each search and each action.
     """
     proposer = UntriedActions(ModelProposer(model, settings.towards_goal, settings.halfway, settings.suggested))
     steps: list[RealStep] = []
     searches = imagined = 0
     while goal.differences([game.state])[0] and len(steps) < settings.max_steps:
-        left, seed = settings.max_steps - len(steps), settings.seed + SEEDS_APART * searches
-        search = Search.begin(model, game.state, goal, replace(settings, max_steps=left, seed=seed), proposer)
-        plan = make_plan(search)
-        searches, imagined = searches + 1, imagined + search.imagined
+        if watch is not None:
+            watch()
+        if first is not None and not searches:
+            plan = first
+        else:
+            left, seed = settings.max_steps - len(steps), settings.seed + SEEDS_APART * searches
+            search = Search.begin(model, game.state, goal, replace(settings, max_steps=left, seed=seed), proposer)
+            plan = make_plan(search)
+            imagined += search.imagined
+        searches += 1
         if not plan.actions:
             break
         for action, expected in zip(plan.actions, plan.states[1:], strict=True):

@@ -36,6 +36,20 @@ def test_a_plan_of_one_step_comes_true(tmp_path, capsys):
     assert not list((tmp_path / "planning").glob("*")) if (tmp_path / "planning").exists() else True
 
 
+def test_a_plan_is_made_again_from_the_truth(tmp_path, capsys):
+    options = ("--data", "household", "--sequence", "household-7-00004", "--start", "0", "--goal-step", "3")
+    once = run(capsys, tmp_path, "plan", "tiny-household", *options, "--for-real")
+    found = run(capsys, tmp_path, "plan", "tiny-household", *options, "--for-real", "--replan")
+    assert found["steps"] == [{k: v for k, v in row.items() if k not in ("real", "same")} for row in once["steps"]]
+    real = found["real"]
+    assert real["reached"] and len(real["steps"]) <= 8 and real["searches"] == real["steps"][-1]["search"] > 1
+    assert real["imagined_states"] > found["imagined_states"]
+    parted = next(place for place, row in enumerate(real["steps"]) if not row["same"])
+    assert real["steps"][parted]["search"] == 1 and real["steps"][parted + 1]["search"] == 2
+    assert main(["--home", str(tmp_path), "plan", "tiny-household", *options, "--for-real", "--replan"]) == 0
+    assert "planned again from here" in capsys.readouterr().out
+
+
 def test_goals_are_given_as_texts_words_and_pictures(tmp_path, capsys):
     states = swirl.load_collection("household").sequences[0].states
     (tmp_path / "start.txt").write_text(states[0].text)
@@ -57,6 +71,7 @@ def test_goals_are_given_as_texts_words_and_pictures(tmp_path, capsys):
     [
         (("--goal", "x"), "A start needs --data NAME"),
         (("--from", "x"), "Give the goal in one way"),
+        (("--data", "household", "--goal-step", "1", "--replan"), "--replan needs --for-real"),
         (("--from", "x", "--goal", "y", "--words", "z"), "Give the goal in one way"),
         (("--from", "x", "--goal-step", "2"), "--goal-step needs --data"),
         (("--data", "household", "--goal-step", "99"), "--goal-step: the sequence household-7-00000 has the states 0"),

@@ -86,18 +86,22 @@ def test_words_that_are_no_action_are_tried_once(task):
 
 
 def test_there_are_no_more_actions_than_a_plan_may_have(task):
+    start, goal = task.sequence.states[task.start], task.sequence.states[task.goal_step]
+    mistake = next(z for z in RulesModel().effective(start) if z.startswith("go to"))
+    model, asked = MistakenModel(start, mistake, goal), []
+    game, few = Household().game_in(start), replace(SETTINGS, max_steps=1)
+    found = pursue(model, game, TextGoal(goal), few, watch=lambda: asked.append(1))
+    assert not found.is_reached and [step.action for step in found.steps] == [mistake] and found.searches == 1
+    assert len(asked) == 2, "before the search and before the action"
+
+
+def test_nothing_is_done_at_the_goal_or_without_a_plan(task):
     start = task.sequence.states[task.start]
-    asked = []
-    found = pursue(
-        MistakenModel(start, "go to nowhere", start),
-        Household().game_in(start),
-        TextGoal(State(f"{start.text} And more.")),
-        replace(SETTINGS, budget=60, max_steps=3),
-        watch=lambda: asked.append(1),
-    )
-    assert not found.is_reached and len(found.steps) == len(asked) <= 3
-    nothing = pursue(UnknowingModel(), Household().game_in(start), TextGoal(start), SETTINGS)
-    assert nothing.is_reached and nothing.searches == 0 and nothing.steps == ()
+    there = pursue(UnknowingModel(), Household().game_in(start), TextGoal(start), SETTINGS)
+    assert there.is_reached and there.searches == 0 and there.steps == ()
+    goal = TextGoal(task.sequence.states[task.goal_step])
+    lost = pursue(UnknowingModel(), Household().game_in(start), goal, SETTINGS)
+    assert not lost.is_reached and lost.searches == 1 and lost.steps == ()
 
 
 def test_it_can_be_stopped_before_each_action(task):

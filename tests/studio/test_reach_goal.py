@@ -39,7 +39,7 @@ class PlanningRules(RulesModel):
 
     def after(self, state: State, action: str) -> State:
         after = super().after(state, action)
-        if self.wrong and action == self.wrong:
+        if self.wrong and action == self.wrong and after != state:
             return State(after.text.replace("kitchen dark", "kitchen lit", 1))
         return after
 
@@ -140,18 +140,51 @@ def test_a_search_grows_reaches_the_goal_and_comes_true(page: ReachGoal) -> None
     assert "reached for real, and every state came as imagined" in real["parts"]["verdicts"] and real["done"]
     assert real["parts"]["plan"].count("✓ as imagined") == len(shown["steps"]) + 1
     assert page.advance({"search": name})["nodes"] == [], "what was carried out stays the plan"
+    assert real["again"] is False
+    with pytest.raises(SwirlError, match="made again where the truth is not as imagined"):
+        page.replan({"search": name})
 
 
-def test_where_imagination_and_truth_part_is_marked(page: ReachGoal, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = (
-        "you are in hall. key in hall, lying. cup in hall, lying. book in kitchen, lying. box in hall, lying, shut. "
-        "chest in cellar, shut. cellar door shut. kitchen dark. cellar dark. attic dark."
-    )
+DARK_HALL = (
+    "you are in hall. key in hall, lying. cup in hall, lying. book in kitchen, lying. box in hall, lying, shut. "
+    "chest in cellar, shut. cellar door shut. kitchen dark. cellar dark. attic dark."
+)
+
+
+@pytest.fixture
+def mistaken(page: ReachGoal, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A finished search whose plan is to take the cup, as that would light the kitchen."""
     monkeypatch.setattr(PlanningRules, "wrong", "take the cup")
-    path = {"nodes": [{"parent": None, "action": "", "state": start}], "at": 0}
-    goal = start.replace("cup in hall, lying", "cup in hall, held").replace("kitchen dark", "kitchen lit")
-    name, _ = searched(page, {"path": path, "data": "household", "by": "edit", "goal": goal, "budget": 250})
-    shown = page.carry_out({"search": name})["parts"]
+    path = {"nodes": [{"parent": None, "action": "", "state": DARK_HALL}], "at": 0}
+    goal = DARK_HALL.replace("cup in hall, lying", "cup in hall, held").replace("kitchen dark", "kitchen lit")
+    return searched(page, {"path": path, "data": "household", "by": "edit", "goal": goal, "budget": 250})[0]
+
+
+def test_a_plan_that_failed_is_made_again_from_where_it_parted(page: ReachGoal, mistaken: str) -> None:
+    with pytest.raises(SwirlError, match="Do this plan for real first"):
+        page.replan({"search": mistaken})
+    assert page.found({"search": mistaken})["again"] is False
+    assert page.carry_out({"search": mistaken})["again"] is True
+    news = page.replan({"search": mistaken})
+    name = news["search"]
+    while not news["finished"]:
+        news = page.advance({"search": name})
+    shown = page.found({"search": name})
+    strip = shown["parts"]["plan"]
+    assert "Reached in imagination, in 3 more steps." in shown["parts"]["verdicts"]
+    assert shown["steps"][0]["action"] == "take the cup" and len(shown["steps"]) == 4
+    assert shown["steps"][0]["state"] == DARK_HALL.replace("cup in hall, lying", "cup in hall, held"), "the true state"
+    assert strip.count("planned again") == 1 and strip.count("✕ parts here") == 1 and strip.count("for real") == 1
+    real = page.carry_out({"search": name})
+    assert "reached for real" in real["parts"]["verdicts"] and real["again"] is False
+    assert real["parts"]["plan"].count("✓ as imagined") == 3
+    lines = content(page.save_plan({"search": name, "form": "jsonl"})).decode().splitlines()
+    planned, true = map(json.loads, lines)
+    assert planned["states"] == true["states"] and len(planned["states"]) == 5 and len(planned["read_back"]) == 4
+
+
+def test_where_imagination_and_truth_part_is_marked(page: ReachGoal, mistaken: str) -> None:
+    shown = page.carry_out({"search": mistaken})["parts"]
     assert "Imagination and truth part at step 1, and the goal was not reached: it is 1 word away" in shown["verdicts"]
     assert shown["plan"].count("✕ parts here") == 1 and "✓ as imagined" in shown["plan"]
 
@@ -223,7 +256,7 @@ def test_a_search_goes_on_with_a_model_that_was_loaded_anew(page: ReachGoal) -> 
     shared_models(page.home).unload()
     page.advance({"search": name})
     search = page.searches.find(name).search
-    assert search.model is not before and search.proposer.model is search.model
+    assert search.model is not before and search.proposer.proposer.model is search.model
 
 
 def test_pictures_are_searched_done_for_real_and_saved(page: ReachGoal) -> None:

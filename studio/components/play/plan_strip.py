@@ -11,7 +11,7 @@ from studio.components.shared.imagined_state import imagined_picture, imagined_t
 from studio.components.shared.inferred_actions import action_text
 from studio.components.shared.picture_frame import annotated_picture
 from studio.components.shared.text_difference import highlight_tokens
-from studio.services.goal_searches import GoalSearch
+from studio.services.goal_searches import GoalSearch, StripStep
 from studio.view_models.formatting import format_percent
 from studio.view_models.picture_difference import picture_difference
 from studio.view_models.plan_words import first_parting, plan_verdict, real_verdict, trust_explanation, trust_word
@@ -22,67 +22,77 @@ from swirl.states import State
 FRAME_SIZE = 128  # pixels: the room for a frame
 
 
-def plan_strip(found: GoalSearch, plan: Plan) -> str:
-    """A column for the start, for each step and for the goal, as far as it is a state."""
-    columns = [_start(found, plan)]
-    columns += [_step(found, plan, place) for place in range(len(plan.actions))]
-    goal = found.search.goal.state
+def plan_strip(found: GoalSearch) -> str:
+    """A column for the start, for each step that was taken or is planned, and for the goal, as far as it is a state."""
+    plan, steps, goal = found.search.plan(), found.steps(), found.search.goal.state
+    columns = [_start(found, steps[0].before if steps else plan.states[0])]
+    columns += [_step(found, steps, place) for place in range(len(steps))]
     if goal is not None:
         columns.append(_goal(plan.states[-1], goal, plan.is_reached))
     classes = "pictured" if plan.states[0].picture is not None else ""
+    both = " both" if found.done or found.walked else ""
     return (
         '<div class="scroll" tabindex="0" role="group" aria-label="The plan, from the start to the goal">'
-        f'<ol class="ahead-strip plan-strip {classes}{" both" if found.done else ""}" data-marks="outline">'
-        f"{''.join(columns)}</ol></div>"
+        f'<ol class="ahead-strip plan-strip {classes}{both}" data-marks="outline">{"".join(columns)}</ol></div>'
     )
 
 
 def plan_verdicts(found: GoalSearch, plan: Plan, true_distances: Sequence[int]) -> str:
     """What the plan reaches in imagination and, if it was carried out, for real."""
     tone = "good" if plan.is_reached else ""
-    words = plan_verdict(plan.is_reached, plan.differences, len(plan.actions), found.unit)
+    words = plan_verdict(plan.is_reached, plan.differences, len(plan.actions), found.unit, before=len(found.walked))
     html = f'<p class="verdict {tone}"><b>{words}</b></p>'
     if found.done is None:
         return html
     is_reached = 0 in true_distances
     unknown = [plan.actions[place] for place in found.done.unknown]
-    words = real_verdict(is_reached, first_parting(found.same), unknown, true_distances[-1], found.unit)
+    words = real_verdict(
+        is_reached, first_parting(found.same), unknown, true_distances[-1], found.unit, before=len(found.walked)
+    )
     sign = "✓" if is_reached else "✕"
     return f'{html}<p class="verdict real {"good" if is_reached else "wrong"}"><b>{sign} {escape(words)}</b></p>'
 
 
-def _start(found: GoalSearch, plan: Plan) -> str:
-    card = state_card(None, plan.states[0], box=FRAME_SIZE)
+def _start(found: GoalSearch, state: State) -> str:
     real = ""
-    if found.done is not None:
-        real = _true_state(None, found.done.states[0]) + _sameness(found, 0)
+    if not found.walked and found.done is not None:
+        real = _true_state(None, found.done.states[0]) + _sameness(found.same[0], parts_here=not found.same[0])
     return (
         '<li class="step start"><span class="action">start</span><div class="state ours"><small>the state</small>'
-        f"{card}</div><span></span>{real}</li>"
+        f"{state_card(None, state, box=FRAME_SIZE)}</div><span></span>{real}</li>"
     )
 
 
-def _step(found: GoalSearch, plan: Plan, place: int) -> str:
-    before, state, action = plan.states[place], plan.states[place + 1], plan.actions[place]
-    truth = found.done.states[place + 1] if found.done is not None else None
-    if state.picture is not None:
-        same = found.same[place + 1] if truth is not None else None
-        view = imagined_picture(state, truth, FRAME_SIZE, is_exact=same)
+def _step(found: GoalSearch, steps: Sequence[StripStep], place: int) -> str:
+    step = steps[place]
+    is_again = place > 0 and step.search != steps[place - 1].search
+    if step.imagined.picture is not None:
+        view = imagined_picture(step.imagined, step.real, FRAME_SIZE, is_exact=step.same)
     else:
-        view = imagined_text(before.text, state.text, None if truth is None else truth.text)
-    read_back = plan.read_back[place]
-    word = trust_word(read_back)
+        truth = None if step.real is None else step.real.text
+        view = imagined_text(step.before.text, step.imagined.text, truth)
+    word, meaning = trust_word(step.read_back), trust_explanation(step.action, step.read_back)
     trust = (
-        f'<span class="trust {word.split()[-1]}"><abbr title="{escape(trust_explanation(action, read_back))}">'
-        f"{word} · {format_percent(math.exp(min(0.0, read_back)))}</abbr></span>"
+        f'<span class="trust {word.split()[-1]}"><abbr title="{escape(meaning)}">'
+        f"{word} · {format_percent(math.exp(min(0.0, step.read_back)))}</abbr></span>"
     )
     real = ""
-    if found.done is not None and truth is not None:
-        real = _true_state(found.done.states[place], truth) + _sameness(found, place + 1)
+    if step.real_before is not None and step.real is not None:
+        parts_here = place == _parting(found, steps, step.search)
+        real = _true_state(step.real_before, step.real) + _sameness(step.same is True, parts_here=parts_here)
+    again = " · planned again" if is_again else ""
     return (
-        f'<li class="step"><span class="action"><b>{action_text(action)}</b><small>step {place + 1}</small></span>'
+        f'<li class="step{" again" if is_again else ""}"><span class="action"><b>{action_text(step.action)}</b>'
+        f"<small>step {place + 1}{again}</small></span>"
         f'<div class="state ours"><small>imagined</small>{view}</div>{trust}{real}</li>'
     )
+
+
+def _parting(found: GoalSearch, steps: Sequence[StripStep], search: int) -> int | None:
+    """The place of the first step of a plan that did not come as imagined; None if they had parted before it."""
+    if search == found.number and found.same and not found.same[0]:
+        return None
+    return next((place for place, step in enumerate(steps) if step.search == search and step.same is False), None)
 
 
 def _true_state(before: State | None, state: State) -> str:
@@ -95,11 +105,10 @@ def _true_state(before: State | None, state: State) -> str:
     return f'<div class="state theirs"><small>for real</small>{view}</div>'
 
 
-def _sameness(found: GoalSearch, number: int) -> str:
+def _sameness(is_same: bool, *, parts_here: bool) -> str:
     """Whether the true state is the imagined one, and where the two part."""
-    if found.same[number]:
+    if is_same:
         return '<b class="good-text same-mark">✓ as imagined</b>'
-    parts_here = number == first_parting(found.same)
     if parts_here:
         return '<b class="wrong-text same-mark parting">✕ parts here</b>'
     return '<b class="wrong-text same-mark">✕ differs</b>'

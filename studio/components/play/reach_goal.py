@@ -50,7 +50,8 @@ class ReachGoal:
 
     def functions(self) -> tuple[Callable[[Request], Answer], ...]:
         """What the page may call."""
-        return (self.goals, self.drop_picture, self.seek, self.advance, self.found, self.carry_out, self.save_plan)
+        asked = (self.goals, self.drop_picture, self.seek, self.advance, self.found)
+        return (*asked, self.carry_out, self.replan, self.save_plan)
 
     def goals(self, request: Request) -> Answer:
         """The later states of the sequence that the path began in, as choices; none for a start of one's own.
@@ -164,6 +165,11 @@ class ReachGoal:
         """Do the plan for real, and show both."""
         return self._show(self.searches.carry_out(get_text(request, "search")))
 
+    def replan(self, request: Request) -> Answer:
+        """Begin to search for the same goal where imagination and truth parted; its name, and its first news."""
+        name, found = self.searches.replan(get_text(request, "search"))
+        return {"search": name, **found.news(found.search.tree.nodes)}
+
     def _show(self, found: GoalSearch) -> Answer:
         plan = found.search.plan()
         distances = self.searches.distances(found, found.done.states) if found.done else []
@@ -174,12 +180,13 @@ class ReachGoal:
         return {
             "parts": {
                 "verdicts": plan_verdicts(found, plan, distances),
-                "plan": plan_strip(found, plan) if plan.actions else "",
+                "plan": plan_strip(found) if plan.actions or found.walked else "",
                 "plan-note": "".join(f'<p class="note">{escape(note)}</p>' for note in notes),
             },
-            "steps": self._steps(plan),
+            "steps": self._steps(found.whole_plan()),
             "real": bool(plan.actions) and not reason,
             "done": found.done is not None,
+            "again": bool(distances) and 0 not in distances,
         }
 
     def _steps(self, plan: Plan) -> Sequence[dict[str, str]]:
@@ -193,8 +200,6 @@ class ReachGoal:
         """The plan, and what came of it, as a file in a `data:` address."""
         found = self.searches.find(get_text(request, "search"))
         goal = found.search.goal
-        true_states = found.done.states if found.done is not None else ()
-        file, address = export_plan(
-            get_text(request, "form"), "plan", found.search.plan(), goal.state or goal.describe(), true_states
-        )
+        form, wanted = get_text(request, "form"), goal.state or goal.describe()
+        file, address = export_plan(form, "plan", found.whole_plan(), wanted, found.true_states())
         return {"name": file, "address": address}
