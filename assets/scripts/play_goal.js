@@ -133,6 +133,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     show(false);
     fill(page, answer.parts);
     one("[data-plan]").scrollIntoView({ block: "nearest" });
+    [...page.querySelectorAll(".plan-strip .again")].at(-1)?.scrollIntoView({ block: "nearest", inline: "start" });
     if (search.real && !search.done) one("[data-real]").focus({ preventScroll: true });
   };
 

@@ -81,6 +81,28 @@ def test_a_goal_of_texts_by_keys(visit: Callable[..., Visitor], tmp_path: Path) 
     expect(page.locator("[data-plan]")).to_be_hidden()
 
 
+def test_a_plan_that_failed_is_made_again_from_the_truth(visit: Callable[..., Visitor]) -> None:
+    page = visit().open("/play?data=household&sequence=5")
+    open_mode(page)
+    page.locator(".goal-choice").last.click()  # too far away for this model
+    page.locator("[data-budget]").select_option("100")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("[data-plan]")).to_be_visible()
+    expect(page.locator("[data-again]")).to_be_hidden()
+    page.keyboard.press("r")
+    expect(page.locator(".verdict.real")).to_contain_text("not reached")
+    one_teal_button(page, "Plan again from the truth A")
+    parted = page.locator(".plan-strip .theirs").count()
+    fits(page)
+    page.keyboard.press("a")
+    expect(page.locator(".plan-strip .again")).to_have_count(1)
+    expect(page.locator(".plan-strip .again")).to_contain_text("planned again")
+    assert 1 <= page.locator(".plan-strip .theirs").count() < parted, "the true states up to the first one that differs"
+    expect(page.locator("[data-again]")).to_be_hidden()
+    one_teal_button(page, "Do it for real R")
+    fits(page)
+
+
 def save(page: Page, folder: Path, steps: int) -> None:
     """The plan as JSONL: what was imagined, and what came true."""
     with page.expect_download() as started:
