@@ -1,0 +1,74 @@
+"""Measure how long Play takes to imagine: `python tests/browser/measure_play.py CHECKPOINT --data NAME --home HOME`.
+
+In a real browser, for several recorded states, the true action is typed, and Enter pressed. Prints the seconds until
+the first words and until all four futures with their scores, and the median and the longest of both. Suggestions are
+imagined ahead, so a typed action is the slower case. Use a machine that does nothing else, and a home without runs that
+go on, for they are ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+from studio_server import PATIENCE, Outside, StudioServer
+from visitor import Visitor, chromium_path, open_chromium
+
+from swirl.evaluation.true_actions import load_true_actions
+from swirl.sources.collections.catalog import load_sequences
+
+
+def main() -> None:
+    """Visit one state after the other."""
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("checkpoint")
+    flags.add_argument("--data", required=True)
+    flags.add_argument("--home", type=Path, required=True)
+    flags.add_argument("--states", type=int, default=10)
+    given = flags.parse_args()
+    path = chromium_path()
+    if path is None:
+        raise SystemExit("There is no Chromium on this machine.")
+    expect.set_options(timeout=1000 * PATIENCE)
+    sequences, actions = load_sequences(given.home, given.data), load_true_actions(given.home, given.data)
+    places = [(number, actions[each.id][0]) for number, each in enumerate(sequences, start=1) if actions.get(each.id)]
+    spread = places[:: max(1, len(places) // given.states)][: given.states]
+    outside = Outside()
+    server = StudioServer(given.home, outside)
+    try:
+        server.start()
+        with sync_playwright() as playwright, open_chromium(playwright, path) as browser:
+            visitor = Visitor(browser, server.url)
+            choice = json.dumps({"swirl-checkpoint": given.checkpoint, "swirl-checkpoint-text": given.checkpoint})
+            visitor.context.add_init_script(f"try {{ Object.assign(localStorage, {choice}); }} catch {{ /* blank */ }}")
+            rows = [imagine(visitor, given.data, number, action) for number, action in spread]
+    finally:
+        server.close()
+        outside.close()
+    for name, column in zip(("first words", "all futures"), zip(*rows, strict=True), strict=True):
+        print(f"{name}: median {statistics.median(column):.2f} s, longest {max(column):.2f} s, of {len(column)}")
+
+
+def imagine(visitor: Visitor, data: str, sequence: int, action: str) -> tuple[float, float]:
+    """The seconds from Enter to the first words and to all futures, in the first state of a sequence."""
+    page: Page = visitor.open(f"/play?data={data}&sequence={sequence}")
+    expect(page.locator("[data-suggestion]").first).to_be_visible()
+    field = page.locator("#play-action")
+    field.fill(action)
+    began = time.monotonic()
+    field.press("Enter")
+    expect(page.locator(".future").first).to_be_visible()
+    first = time.monotonic() - began
+    expect(page.locator(".futures:not([aria-busy]) .score").first).to_be_visible()
+    whole = time.monotonic() - began
+    print(f"sequence {sequence}, {action!r}: first words {first:.2f} s, all futures {whole:.2f} s", flush=True)
+    page.close()
+    return first, whole
+
+
+if __name__ == "__main__":
+    main()
