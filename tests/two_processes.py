@@ -12,10 +12,10 @@ from swirl.paths import assets
 ROOT = Path(__file__).parents[1]
 
 
-def run_in_two_processes(script: Path, *arguments: str) -> None:
-    """Launch the script as `swirl train --parallel ddp` does, and wait for both processes to succeed."""
+def run_in_two_processes(script: Path, *arguments: str, kind: str = "ddp") -> None:
+    """Launch the script as `swirl train --parallel KIND` does, and wait for both processes to succeed."""
     command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--main_process_port", "0"]
-    command += ["--config_file", str(assets() / "parallel" / "ddp.yaml"), str(script), *arguments]
+    command += ["--config_file", str(assets() / "parallel" / f"{kind}.yaml"), str(script), *arguments]
     done = subprocess.run(
         command,
         cwd=ROOT,

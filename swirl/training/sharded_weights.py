@@ -62,8 +62,13 @@ class WholeWeightSteps:
     """For a Trainer: every rank holds all weights during a step, as ranks differ in their numbers of passes."""
 
     model: torch.nn.Module
+    is_deepspeed_enabled: bool
 
     def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
         """A step of the trainer that comes next in the order of classes."""
         with whole_weights(self.model):
-            return super().training_step(*arguments, **options)  # type: ignore[misc]
+            loss = super().training_step(*arguments, **options)  # type: ignore[misc]
+        if self.is_deepspeed_enabled:
+            # Its optimiser changes weights of its own, and writes them into the model without counting it as a change.
+            forget_folded_weights(self.model)
+        return loss
