@@ -22,7 +22,7 @@ from swirl.training.diagnostics import is_out_of_memory, memory_error
 from swirl.training.held_out import MakeScorer
 from swirl.training.lengths import drop_too_long
 from swirl.training.parallelism import early_accelerator
-from swirl.training.phase_results import SCORING_TIME, name_best_checkpoint, save_phase, score_checkpoint
+from swirl.training.phase_results import SCORING_TIME, name_best_checkpoint, remove_saves, save_phase, score_checkpoint
 from swirl.training.phase_training import pseudo_labels_per_phase, train_phase
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
@@ -104,6 +104,7 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
                     save_phase(run, phase)
                 else:
                     phase = replace(planned, steps=steps_taken[planned.index])
+                    remove_saves(run)  # a run that was killed right after its checkpoint was saved still has them
                 saved = None
                 score_checkpoint(run, phase)
             if phase.steps < planned.steps:

@@ -29,6 +29,12 @@ def save_phase(run: RunContext, phase: PlannedPhase) -> None:
         folder = checkpoint_folder(run.home, run.id, phase)
         folder.parent.mkdir(parents=True, exist_ok=True)
         run.world.save(folder, adapters=adapters)
+    remove_saves(run)
+
+
+def remove_saves(run: RunContext) -> None:
+    """Remove what the trainer saved within a phase, which its checkpoint has made superfluous."""
+    if run.is_main_process:
         shutil.rmtree(run.folder / "trainer", ignore_errors=True)
 
 

@@ -17,6 +17,7 @@ KILLS = (
     ("loop", "before Trainer._save_checkpoint", 7),  # the first save of the forward phase; its probe comes again
     ("loop", "before base_entry", 2),
     ("loop", "after WorldModel.save", 2),
+    ("loop", "after WorldModel.save", 3),  # of the last phase: nobody else would remove its saves
     ("loop", "before History.finish_phase", 2),
     ("loop", "before evaluate_checkpoint", 1),
     ("loop", "before record_end", 1),
