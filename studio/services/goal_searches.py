@@ -20,15 +20,14 @@ from studio.services.inference import Models
 from studio.view_models.plan_words import first_parting, goal_unit, progress_words
 from swirl.errors import SwirlError
 from swirl.planning.goals import Goal, WordsGoal, state_goal
-from swirl.planning.proposals import ModelProposer
-from swirl.planning.real_games import CarriedOut, carry_out, open_real_games
+from swirl.planning.proposals import model_proposer
+from swirl.planning.real_games import CarriedOut, carry_out, open_real_games, take_action
 from swirl.planning.replanning import UntriedActions
 from swirl.planning.search import Plan, Search
 from swirl.planning.search_settings import SearchSettings
 from swirl.planning.search_tree import Node
 from swirl.sources.collections.catalog import get_collection
 from swirl.states import State
-from swirl.worlds.base import UnknownActionError
 from swirl.worlds.registry import WORLDS, missing_requirements
 
 if TYPE_CHECKING:
@@ -114,11 +113,9 @@ class GoalSearch:
 
     def use(self, model: WorldModel) -> None:
         """Ask this model from now on: the checkpoint may have been unloaded and loaded again since the last batch."""
-        settings, goal = self.search.settings, self.search.goal
-        proposer = ModelProposer(model, settings.towards_goal, settings.halfway, settings.suggested)
+        goal = self.search.goal
         self.search.model = model
-        taken = [(step.real_before, step.action) for step in self.walked if step.real_before is not None]
-        self.search.proposer = UntriedActions(proposer, taken)
+        self.search.proposer = untried_actions(model, self.search.settings, self.walked)
         if goal.state is not None:
             self.search.goal = goal_for_model(goal.state, model)
 
@@ -217,7 +214,9 @@ class GoalSearches:
             raise SwirlError("The state is a picture, so the goal must be one, too; choose a later state or drop one.")
         if start.state.picture is None and isinstance(goal, State) and goal.picture is not None:
             raise SwirlError("The state is a text, so the goal must be one, too; edit the state or name its words.")
-        return self._begin(checkpoint, start, goal, min(budget, self.largest_budget), ())
+        with self.models.use(checkpoint) as model:
+            wanted: Goal = goal_for_model(goal, model) if isinstance(goal, State) else WordsGoal(tuple(goal))
+            return self._begin(model, checkpoint, start, wanted, min(budget, self.largest_budget))
 
     def replan(self, name: str) -> tuple[str, GoalSearch]:
         """Begin a search for the same goal where imagination and truth parted; its name and the search.
@@ -229,28 +228,26 @@ class GoalSearches:
         with found.lock, self.models.use(found.checkpoint) as model:
             found.use(model)
             parting = found.parting()
-            steps, done, goal = found.steps(), found.done, found.search.goal
-        if parting is None or done is None:
-            raise SwirlError("Do this plan for real first; it is made again where the truth is not as imagined.")
-        walked = tuple(steps[: len(found.walked) + parting])
-        start = replace(
-            found.start,
-            state=done.states[parting],
-            actions=(*found.start.actions, *found.search.plan().actions[:parting]),
-        )
-        wanted = goal.state if goal.state is not None else goal.phrases
-        return self._begin(found.checkpoint, start, wanted, found.search.settings.budget, walked)
+            if parting is None or found.done is None:
+                raise SwirlError("Do this plan for real first; it is made again where the truth is not as imagined.")
+            taken = found.steps()[len(found.walked) :][:parting]
+            actions = (*found.start.actions, *(step.action for step in taken))
+            start = replace(found.start, state=found.done.states[parting], actions=actions)
+            budget, walked = found.search.settings.budget, (*found.walked, *taken)
+            return self._begin(model, found.checkpoint, start, found.search.goal, budget, walked)
 
     def _begin(
-        self, checkpoint: str, start: Start, goal: State | Sequence[str], budget: int, walked: tuple[StripStep, ...]
+        self,
+        model: WorldModel,
+        checkpoint: str,
+        start: Start,
+        goal: Goal,
+        budget: int,
+        walked: tuple[StripStep, ...] = (),
     ) -> tuple[str, GoalSearch]:
         settings = replace(SearchSettings(), budget=budget, width=WIDTH)
-        with self.models.use(checkpoint) as model:
-            wanted: Goal = goal_for_model(goal, model) if isinstance(goal, State) else WordsGoal(tuple(goal))
-            search = Search.begin(model, start.state, wanted, settings)
-            found = GoalSearch(checkpoint, start, search, walked=walked)
-            found.use(model)
-            found.is_finished = search.is_finished
+        search = Search.begin(model, start.state, goal, settings, untried_actions(model, settings, walked))
+        found = GoalSearch(checkpoint, start, search, is_finished=search.is_finished, walked=walked)
         name = secrets.token_hex(8)
         with self._guard:
             self._searches[name] = found
@@ -305,10 +302,7 @@ class GoalSearches:
             chain = sequences(self.home, start.data)
             game = games.game_at(chain[start.origin.sequence - 1], start.origin.step)
             for action in start.actions:
-                try:
-                    game.act(action)
-                except UnknownActionError:
-                    continue  # it changed nothing; the page shows that the states had parted before
+                take_action(game, action)  # an unknown one changes nothing; the page shows that the states had parted
             return carry_out(game, plan.actions)
 
     def distances(self, found: GoalSearch, states: Sequence[State]) -> list[int]:
@@ -327,6 +321,12 @@ class GoalSearches:
             return f"{entry.title} does not run in a demonstration; install SWIRL Studio to do this plan for real."
         needs = missing_requirements(entry)
         return f"{entry.title} is not ready on this machine. {needs}" if needs else ""
+
+
+def untried_actions(model: WorldModel, settings: SearchSettings, walked: Sequence[StripStep]) -> UntriedActions:
+    """What the model proposes, without the actions that were really taken in the same state before."""
+    taken = [(step.real_before, step.action) for step in walked if step.real_before is not None]
+    return UntriedActions(model_proposer(model, settings), taken)
 
 
 def goal_for_model(goal: State, model: WorldModel) -> Goal:

@@ -339,8 +339,7 @@ def print_pursuit(real: dict[str, Any], out: Output) -> None:
         if not row["same"]:
             out.print_line(f"\timagined: {row['imagined']}")
     out.print_line(
-        f"In the simulator the goal is {'reached' if real['reached'] else 'not reached'}, after "
-        f"{count(len(real['steps']), 'step')} and {count(real['searches'], 'plan')}; "
+        f"{describe_outcome(real)}, after {count(len(real['steps']), 'step')} and {count(real['searches'], 'plan')}; "
         f"{count(real['imagined_states'], 'state')} imagined in all.{describe_unknown(real)}"
     )
 
@@ -363,17 +362,17 @@ def count(number: int, noun: str) -> str:
 def describe_reality(real: dict[str, Any]) -> str:
     """One sentence on what came of the plan in the simulator."""
     parted = f" Imagination and truth part at step {real['parts_at']}." if real["parts_at"] else ""
-    verdict = "reached" if real["reached"] else "not reached"
-    return f"In the simulator the goal is {verdict}.{parted}{describe_unknown(real)}"
+    return f"{describe_outcome(real)}.{parted}{describe_unknown(real)}"
+
+
+def describe_outcome(real: dict[str, Any]) -> str:
+    """Whether the goal was reached in the simulator, as the beginning of a sentence."""
+    return f"In the simulator the goal is {'reached' if real['reached'] else 'not reached'}"
 
 
 def describe_unknown(real: dict[str, Any]) -> str:
     """A sentence on steps that are no actions of the world, if there are any."""
     numbers = ", ".join(map(str, real["unknown"]))
-    if not numbers:
-        return ""
-    return (
-        f" Step {numbers} is no action of this world."
-        if len(real["unknown"]) == 1
-        else (f" Steps {numbers} are no actions of this world.")
-    )
+    if len(real["unknown"]) > 1:
+        return f" Steps {numbers} are no actions of this world."
+    return f" Step {numbers} is no action of this world." if numbers else ""

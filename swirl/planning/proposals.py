@@ -9,6 +9,7 @@ from typing import Protocol
 from swirl.models.results import Inference, LogProb
 from swirl.pictures import state_key
 from swirl.planning.goals import Goal
+from swirl.planning.search_settings import SearchSettings
 from swirl.states import State
 
 
@@ -102,3 +103,8 @@ class ModelProposer:
         pairs = [(x, y) for x, group in zip(states, others, strict=True) for y in group]
         found = iter(self.model.infer(pairs, alternatives=1) if pairs else [])
         return [[Proposal(next(found).action, y) for y in group] for group in others]
+
+
+def model_proposer(model: PlanningModel, settings: SearchSettings) -> ModelProposer:
+    """The proposer that suggests as many actions of each kind as the settings say."""
+    return ModelProposer(model, settings.towards_goal, settings.halfway, settings.suggested)

@@ -114,13 +114,20 @@ def open_real_games(home: Path, data: str) -> Iterator[RealGames]:
         yield RealGames(world, data, load_true_actions(home, data))
 
 
+def take_action(game: Game, action: str) -> bool:
+    """Take an action. Returns whether the world knows it; words that it does not know change nothing."""
+    try:
+        game.act(action)
+    except UnknownActionError:
+        return False
+    return True
+
+
 def carry_out(game: Game, actions: Sequence[str]) -> CarriedOut:
     """Play the actions one after the other and note every state."""
     states, unknown = [game.state], []
     for place, action in enumerate(actions):
-        try:
-            game.act(action)
-        except UnknownActionError:
+        if not take_action(game, action):
             unknown.append(place)
         states.append(game.state)
     return CarriedOut(tuple(states), tuple(unknown))

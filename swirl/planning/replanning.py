@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 from swirl.pictures import state_key
 from swirl.planning.goals import Goal
-from swirl.planning.proposals import ModelProposer, PlanningModel, Proposal, Proposer
+from swirl.planning.proposals import PlanningModel, Proposal, Proposer, model_proposer
+from swirl.planning.real_games import take_action
 from swirl.planning.search import Plan, Search
 from swirl.planning.search_settings import SearchSettings
 from swirl.states import State
-from swirl.worlds.base import Game, UnknownActionError
+from swirl.worlds.base import Game
 
 SEEDS_APART = 10_000
 """Between the seeds of two searches of one pursuit, so that those of other goals differ as well."""
@@ -85,7 +86,7 @@ def pursue(
     begin with, if it has been made already; it counts as a search, but not what it imagined. `watch` is called before
     each search and each action.
     """
-    proposer = UntriedActions(ModelProposer(model, settings.towards_goal, settings.halfway, settings.suggested))
+    proposer = UntriedActions(model_proposer(model, settings))
     steps: list[RealStep] = []
     searches = imagined = 0
     while goal.differences([game.state])[0] and len(steps) < settings.max_steps:
@@ -105,17 +106,8 @@ def pursue(
             if watch is not None:
                 watch()
             proposer.note(game.state, action)
-            is_known = _act(game, action)
+            is_known = take_action(game, action)
             steps.append(RealStep(action, expected, game.state, searches, is_known))
             if not goal.looks_same(expected, game.state) or not goal.differences([game.state])[0]:
                 break
     return Pursuit(tuple(steps), not goal.differences([game.state])[0], searches, imagined)
-
-
-def _act(game: Game, action: str) -> bool:
-    """Take an action. Returns whether the world knows it; else nothing changes."""
-    try:
-        game.act(action)
-    except UnknownActionError:
-        return False
-    return True

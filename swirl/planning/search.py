@@ -16,7 +16,7 @@ from swirl.evaluation.best_of import sample_best_of_n
 from swirl.models.results import LogProb
 from swirl.pictures import state_key
 from swirl.planning.goals import Goal
-from swirl.planning.proposals import ModelProposer, PlanningModel, Proposal, Proposer
+from swirl.planning.proposals import PlanningModel, Proposal, Proposer, model_proposer
 from swirl.planning.search_settings import SearchSettings
 from swirl.planning.search_tree import Node, SearchTree
 from swirl.progress import ProgressCallback
@@ -73,7 +73,7 @@ class Search:
     ) -> Search:
         """A new search from a state; by default the models propose the actions. Raises SwirlError for a wrong kind."""
         settings = settings or SearchSettings()
-        proposer = proposer or ModelProposer(model, settings.towards_goal, settings.halfway, settings.suggested)
+        proposer = proposer or model_proposer(model, settings)
         root = Node(0, start, goal.differences([start])[0])
         return cls(model, goal, settings, SearchTree(root), proposer)
 
