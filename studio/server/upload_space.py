@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-from studio.services.upload_folder import current_upload_folder
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive
@@ -15,8 +14,12 @@ CHECKED_BYTES = 16 * 2**20  # taken between two looks at the disk
 
 
 def free_bytes() -> int:
-    """The bytes that uploads may take now."""
-    return max(0, shutil.disk_usage(current_upload_folder()).free - RESERVE_BYTES)
+    """The bytes that uploads may take now; Gradio creates their folder with the first one."""
+    from gradio.utils import get_upload_folder  # the server is set up before Gradio may be imported
+
+    folder = Path(get_upload_folder()).absolute()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    return max(0, shutil.disk_usage(existing).free - RESERVE_BYTES)
 
 
 def shortage(announced: int) -> str | None:

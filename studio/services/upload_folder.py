@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
 FOLDER = "uploads"
 VARIABLE = "GRADIO_TEMP_DIR"
 KEPT_SECONDS = 24 * 3600
-
-
-def current_upload_folder() -> Path:
-    """The folder that `prepare_upload_folder` named, the machine's folder of temporary files before that."""
-    return Path(os.environ.get(VARIABLE) or tempfile.gettempdir())
 
 
 def prepare_upload_folder(home: Path) -> Path:

@@ -147,6 +147,8 @@ def test_the_room_is_that_of_the_folder_of_uploads(tmp_path: Path, monkeypatch: 
     assert upload_space.free_bytes() == 7 and seen == [tmp_path]
     usage.free = 5
     assert upload_space.free_bytes() == 0
+    monkeypatch.setenv(upload_folder.VARIABLE, str(tmp_path / "not" / "yet"))
+    assert upload_space.free_bytes() == 0 and seen[-1] == tmp_path
 
 
 def test_many_wrong_passwords_have_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
