@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from two_processes import run_in_two_processes
+from two_processes import train_in_two_processes
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,22 +38,12 @@ if os.environ["RANK"] == "0":
 """
 
 
-def train(folder: Path, base: Path, direction: str, kind: str) -> dict[str, torch.Tensor]:
-    """The adapters' weights after four steps in two processes."""
-    folder.mkdir()
-    script = folder / "ranks.py"
-    script.write_text(RANKS)
-    run_in_two_processes(script, str(folder), str(base), direction, kind=kind)
-    files = {name: folder / "checkpoint" / name / "adapter_model.safetensors" for name in ("fwm", "idm")}
-    return {f"{name} {key}": value for name, file in files.items() for key, value in load_file(file).items()}
-
-
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_zero_2_trains_as_ddp(direction: str, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    ddp = train(tmp_path / "ddp", tiny_base, direction, "ddp")
-    zero = train(tmp_path / "zero", tiny_base, direction, "zero2")
+    ddp = train_in_two_processes(tmp_path / "ddp", RANKS, str(tiny_base), direction)
+    zero = train_in_two_processes(tmp_path / "zero", RANKS, str(tiny_base), direction, kind="zero2")
     assert ddp.keys() == zero.keys()
     for name, weight in ddp.items():
         torch.testing.assert_close(zero[name], weight, rtol=1e-3, atol=1e-5, msg=lambda text, n=name: f"{n}: {text}")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from two_processes import run_in_two_processes
+from two_processes import train_in_two_processes
 
 pytestmark = pytest.mark.slow
 
@@ -65,12 +64,7 @@ if rank == 0:
 
 def train(folder: Path, base: Path, direction: str, divided: str) -> dict[str, torch.Tensor]:
     """The adapters' weights and the scores after three steps in two processes."""
-    folder.mkdir()
-    script = folder / "ranks.py"
-    script.write_text(RANKS)
-    run_in_two_processes(script, str(folder), str(base), direction, divided)
-    files = {name: folder / "checkpoint" / name / "adapter_model.safetensors" for name in ("fwm", "idm")}
-    weights = {f"{name} {key}": value for name, file in files.items() for key, value in load_file(file).items()}
+    weights = train_in_two_processes(folder, RANKS, str(base), direction, divided)
     return weights | {"scores": torch.tensor(json.loads((folder / "scores.json").read_text()))}
 
 
