@@ -94,7 +94,9 @@ class Arena:
         for module in work.imports:
             importlib.import_module(module)
         prepared = self.folder / "prepared" / work.name
-        shutil.rmtree(self.place.folder, ignore_errors=True)
+        end = time.monotonic() + DEADLINE_SECONDS
+        while self.place.folder.exists() and time.monotonic() < end:  # a process that is about to end may still write
+            shutil.rmtree(self.place.folder, ignore_errors=True)
         if not prepared.is_dir():
             self.place.folder.mkdir(parents=True)
             answer = self.call(work, "prepare")

@@ -181,10 +181,11 @@ def test_what_cannot_be_probed_is_said_at_its_field(advised: Path) -> None:
 
 
 def test_a_probe_is_stopped_and_only_one_is_made_at_a_time(advised: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = threading.Event()
+    begun, told = threading.Event(), threading.Event()
 
     def endless(world: Any, *_: Any) -> None:
         begun.set()
+        assert told.wait(PATIENCE), "what is said while it stops"
         while True:
             world.check_interrupt()
             time.sleep(0.01)
@@ -196,6 +197,7 @@ def test_a_probe_is_stopped_and_only_one_is_made_at_a_time(advised: Path, monkey
     with pytest.raises(SwirlError, match="Another model is being probed; wait until that is done, or stop it"):
         method_advice.ask_advice(advised, request({"temperature": "0.5"}))
     assert "stopping" in method_advice.stop_probe(advised, request())["parts"]["probing"]
+    told.set()
     until(lambda: shared_prober(advised).progress() is None)
     answer = method_advice.follow_probe(advised, request())
     assert answer == {"parts": {"probing": "", "advice": ""}, "probing": False}
