@@ -15,7 +15,7 @@ def add_parallel(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--parallel",
         choices=PARALLEL_KINDS,
-        help="train in several processes, by default one for each GPU: DDP, FSDP2, or DeepSpeed ZeRO 2",
+        help="train in several processes, by default one for each GPU: DDP, FSDP2, or DeepSpeed ZeRO 2 or 3",
     )
     command.add_argument(
         "--processes", metavar="N", type=positive_integer, help="how many processes --parallel starts (default: GPUs)"

@@ -14,7 +14,7 @@ from swirl import devices
 from swirl.errors import SwirlError, UsageError
 from swirl.paths import PACKAGE, assets
 
-PARALLEL_KINDS = ("ddp", "fsdp2", "zero2")
+PARALLEL_KINDS = ("ddp", "fsdp2", "zero2", "zero3")
 """The kinds of `--parallel`, each a configuration file of the same name."""
 LAUNCHED = "ACCELERATE_SWIRL_LAUNCHED"
 """Set for the processes that were started here; named so that what they start does not inherit it."""

@@ -23,7 +23,7 @@ RANK_TIMEOUT_SECONDS = 24 * 3600
 """How long ranks wait for one another, such as while rank 0 scores a checkpoint. A rank that dies ends all at once."""
 
 
-UNFIT_KINDS = ("FSDP1", "DeepSpeed ZeRO 3")
+UNFIT_KINDS = ("FSDP1",)
 """With these no rank can do a pass alone; but ranks sample in different numbers of passes, and rank 0 scores alone."""
 
 
@@ -100,7 +100,7 @@ def require_asked_parallelism(accelerator: Accelerator) -> Parallelism:
         if real.kind in UNFIT_KINDS:
             raise ParallelismError(
                 f"{real.kind} divides the weights in a way that this program cannot gather to sample and to score; use "
-                "DDP, FSDP2 or DeepSpeed ZeRO 2, as with `swirl train --parallel`."
+                "DDP, FSDP2 or DeepSpeed, as with `swirl train --parallel`."
             )
         return real
     device = accelerator.device.type

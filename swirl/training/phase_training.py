@@ -26,7 +26,7 @@ from swirl.training.run_context import RunContext
 from swirl.training.run_monitor import PhaseEnded, RunMonitor
 from swirl.training.run_progress import StopRequested
 from swirl.training.schedule import PlannedPhase
-from swirl.training.sharded_weights import whole_weights
+from swirl.training.sharded_weights import undivide, whole_weights
 from swirl.training.warm_up import build_supervised_phase_trainer, build_warm_up_trainer
 
 log = logging.getLogger("swirl")
@@ -180,6 +180,7 @@ def run_trainer(run: RunContext, trainer: Trainer, monitor: RunMonitor, folder: 
         ) from error
     finished = monitor.ended_early or trainer.state.global_step >= trainer.args.max_steps
     trainer.accelerator.free_memory()
+    undivide(run.world.model)
     gc.collect()
     if monitor.stopped and not finished:
         raise StopRequested

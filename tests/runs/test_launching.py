@@ -22,6 +22,7 @@ from swirl.training.parallelism import asked_parallelism
         ("ddp", "DDP, 2 processes"),
         ("fsdp2", "FSDP2, 2 processes"),
         ("zero2", "DeepSpeed ZeRO 2, 2 processes"),
+        ("zero3", "DeepSpeed ZeRO 3, 2 processes"),
     ],
 )
 def test_accelerate_reads_each_file_as_what_it_is_called(kind: str, said: str) -> None:

@@ -89,11 +89,11 @@ def test_something_else_than_asked_is_refused(
 
 
 def test_divided_weights_that_no_rank_can_gather_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in DEEPSPEED.items():
+    for name, value in {**FSDP, "FSDP_VERSION": "1"}.items():
         monkeypatch.setenv(name, value)
-    plugin = SimpleNamespace(deepspeed_config={"zero_optimization": {"stage": 3}})
-    with pytest.raises(ParallelismError, match="DeepSpeed ZeRO 3 divides the weights"):
-        parallelism.require_asked_parallelism(accelerator(DistributedType.DEEPSPEED, 8, deepspeed_plugin=plugin))
+    plugin = SimpleNamespace(fsdp_version=1)
+    with pytest.raises(ParallelismError, match="FSDP1 divides the weights"):
+        parallelism.require_asked_parallelism(accelerator(DistributedType.FSDP, 8, fsdp_plugin=plugin))
 
 
 ALONE = """
