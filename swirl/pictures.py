@@ -122,12 +122,18 @@ def state_key(state: State) -> str:
     if state.picture is None:
         return state.text
     file = state.picture.file
-    return _digest(state.picture, file.stat().st_mtime_ns if file is not None and file.is_file() else 0)
+    if file is None:  # not kept, which would keep its bytes
+        return _digest(state.picture)
+    return _file_digest(state.picture, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 @functools.lru_cache(maxsize=65536)
-def _digest(picture: Picture, stamp: int) -> str:
-    """The hash of a picture's bytes. `stamp` makes the cache miss when the file changes."""
+def _file_digest(picture: Picture, stamp: int) -> str:
+    """The hash of a file's bytes. `stamp` makes the cache miss when the file changes."""
+    return _digest(picture)
+
+
+def _digest(picture: Picture) -> str:
     return "picture:" + hashlib.sha256(read_picture_bytes(picture)).hexdigest()
 
 

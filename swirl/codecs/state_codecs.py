@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from swirl import pictures
 from swirl.codecs.exact_text import FastTextTokenizer, SlowTextTokenizer, TextTokenizer
+from swirl.codecs.token_cache import TokenCache
 from swirl.errors import SwirlError
 from swirl.states import State
 
@@ -22,7 +21,12 @@ if TYPE_CHECKING:
 StateOrIds = State | Sequence[int]
 """A state as prompts take it: the state itself, or its ids if they are already known."""
 
-CACHED_STATES = 65_536
+CACHED_TEXT_BYTES = 16 * 2**20
+"""The most that ids of texts take; tokenizing a text again takes little."""
+
+CACHED_FRAME_BYTES = 256 * 2**20
+"""The most that ids of frames take, about 60 000 of 1024 ids; encoding a frame again takes a pass of a model."""
+
 FRAMES_AT_ONCE, FRAMES_DECODED_AT_ONCE = 64, 16
 
 
@@ -106,14 +110,15 @@ class TextCodec:
         self.text_tokenizer = build_text_tokenizer(tokenizer)
         self.end_ids = {index for index in (tokenizer.eos_token_id, tokenizer.pad_token_id) if index is not None}
         # The same states recur often, and a tokenizer takes up to a tenth of a millisecond for each.
-        self._cached_ids = lru_cache(maxsize=CACHED_STATES)(self._tokenize)
-
-    def _tokenize(self, text: str) -> tuple[int, ...]:
-        return tuple(self.text_tokenizer.encode(text))
+        self._text_ids = TokenCache(CACHED_TEXT_BYTES)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text; control tokens that it quotes are ordinary text."""
-        return list(self._cached_ids(text))
+        ids = self._text_ids.get(text)
+        if ids is None:
+            ids = list(self.text_tokenizer.encode(text))
+            self._text_ids.put(text, ids)
+        return ids
 
     def encode_between(self, before: str, text: str, after: str) -> list[int]:
         """Token ids of a text between two parts of a prompt template, whose control tokens are control tokens."""
@@ -193,7 +198,7 @@ class ImageCodec(TextCodec):
         self.prompt_offset = offset if prompt_offset is None else prompt_offset
         self.size, self.grid, self.codebook_size = (images.size, images.size), images.grid, images.codebook_size
         self.length = self.grid[0] * self.grid[1]
-        self._cache: OrderedDict[str, list[int]] = OrderedDict()
+        self._frame_ids = TokenCache(CACHED_FRAME_BYTES)
 
     def to_completion_ids(self, ids: Sequence[int]) -> list[int]:
         """The ids of a frame as the model draws them, with row ends if it uses them."""
@@ -218,9 +223,12 @@ class ImageCodec(TextCodec):
         if not isinstance(state, State):
             return list(state)
         key = self._key(state)
-        if key not in self._cache:
+        ids = self._frame_ids.get(key)
+        if ids is None:
             self.prepare([state])
-        return list(self._cache[key])
+            ids = self._frame_ids.get(key)
+            assert ids is not None  # what was put last is known
+        return ids
 
     def _key(self, state: State) -> str:
         if state.picture is None:
@@ -230,14 +238,12 @@ class ImageCodec(TextCodec):
     def prepare(self, states: Sequence[State]) -> None:
         """Encode the frames that are not cached yet, in batches."""
         distinct = {self._key(state): state for state in states}
-        rows = [(key, state) for key, state in distinct.items() if key not in self._cache]
+        rows = [(key, state) for key, state in distinct.items() if key not in self._frame_ids]
         for start in range(0, len(rows), FRAMES_AT_ONCE):
             part = rows[start : start + FRAMES_AT_ONCE]
             encoded = self.image_tokenizer.encode([pictures.pixels(state.picture, self.size) for _, state in part])
             for (key, _), codes in zip(part, encoded, strict=True):
-                self._cache[key] = [self.offset + code for code in codes]
-        while len(self._cache) > max(CACHED_STATES, len(rows)):
-            self._cache.popitem(last=False)
+                self._frame_ids.put(key, [self.offset + code for code in codes])
 
     def decode_state(self, ids: Sequence[int]) -> State:
         """The picture that `length` ids decode to, without row ends; ids that are not codes count as code 0."""
@@ -253,7 +259,7 @@ class ImageCodec(TextCodec):
             for codes, pixels in zip(part, self.image_tokenizer.decode(part), strict=True):
                 states[codes] = state = State(picture=pictures.from_pixels(pixels))
                 # Encoding this frame again must give the codes that it was decoded from.
-                self._cache[pictures.state_key(state)] = [self.offset + code for code in codes]
+                self._frame_ids.put(pictures.state_key(state), [self.offset + code for code in codes])
         return [states[codes] for codes in frames]
 
     def _codes(self, ids: Sequence[int]) -> list[int]:

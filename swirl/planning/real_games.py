@@ -19,8 +19,11 @@ from swirl.errors import SwirlError
 from swirl.states import State, StateSequence
 from swirl.worlds.base import Game, PlayableWorld, RulesGame, UnknownActionError, episode_seed
 
-EPISODE_ID = re.compile(r"(?P<world>.+)-(?P<seed>\d+)-(?P<index>\d+)")
-"""The id of a recorded sequence, which names its episode (`swirl.worlds.recording`)."""
+EPISODE_ID = re.compile(r"(?P<world>.+?)-(?P<seed>\d+)-(?P<index>\d{5,})(?:-\d{1,4})?")
+"""The id of a recorded sequence, which names its episode (`swirl.worlds.recording`).
+
+A last number was counted up to bring the sequence into a part of its collection (`swirl.worlds.trial_data`).
+"""
 
 
 @runtime_checkable

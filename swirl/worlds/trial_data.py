@@ -7,8 +7,8 @@ without actions, whose test part is a held-out recording of other games, tasks o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from itertools import islice, pairwise
+from collections.abc import Iterable, Iterator
+from itertools import count, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,32 +36,37 @@ def write_trial(
     """
     training = play_enough_episodes(world, seed, transitions, progress)
     unseen = play_enough_episodes(world, seed + HELD_OUT_SEED, transitions // 2, progress)
-    labelled, rest = training[::2], training[1::2]
+    labelled, rest = [episode for _, episode in training[::2]], training[1::2]
     write_labelled_episodes(folder, kind, labelled)
     parts: list[Split] = [
         "selection" if index % SELECTION_EVERY == SELECTION_EVERY - 1 else "train" for index in range(len(rest))
     ]
     named = [
-        (sequence_id_for_split(world.name, seed, index, parts[index]), episode) for index, episode in enumerate(rest)
+        (sequence_id_for_split(world.name, seed, index, part), episode)
+        for (index, episode), part in zip(rest, parts, strict=True)
     ]
     tests = [
-        (sequence_id_for_split(world.name, seed + HELD_OUT_SEED, i, "test"), episode)
-        for i, episode in enumerate(unseen)
+        (sequence_id_for_split(world.name, seed + HELD_OUT_SEED, index, "test"), episode) for index, episode in unseen
     ]
     write_episodes(kind, folder, [*named, *tests], len(named) + len(tests))
     return {
         "labelled": count_transitions(labelled),
-        "unlabelled": count_transitions(rest),
-        "held_out": count_transitions(unseen),
+        "unlabelled": count_transitions(episode for _, episode in rest),
+        "held_out": count_transitions(episode for _, episode in unseen),
     }
 
 
-def play_enough_episodes(world: World, seed: int, transitions: int, progress: ProgressCallback | None) -> list[Episode]:
-    """Episodes with at least `transitions` transitions, or a whole log. Raises UsageError for fewer than 2 episodes."""
-    episodes: list[Episode] = []
-    for episode in islice(iterate_episodes(world, seed), transitions):
-        episodes.append(episode)
-        done = count_transitions(episodes)
+def play_enough_episodes(
+    world: World, seed: int, transitions: int, progress: ProgressCallback | None
+) -> list[tuple[int, Episode]]:
+    """Episodes with at least `transitions` transitions, or a whole log, each with its number in the recording.
+
+    Raises UsageError for fewer than 2 episodes.
+    """
+    episodes: list[tuple[int, Episode]] = []
+    for index, episode in islice(iterate_episodes(world, seed), transitions):
+        episodes.append((index, episode))
+        done = count_transitions(episode for _, episode in episodes)
         if progress:
             progress(min(1.0, done / transitions), f"recording {world.name}: {done} of {transitions} transitions")
         if done >= transitions:
@@ -71,17 +76,15 @@ def play_enough_episodes(world: World, seed: int, transitions: int, progress: Pr
     return episodes
 
 
-def iterate_episodes(world: World, seed: int) -> Iterator[Episode]:
-    """Yield a recording's episodes that have an action, until the world has no more."""
-    index = 0
-    while True:
+def iterate_episodes(world: World, seed: int) -> Iterator[tuple[int, Episode]]:
+    """Yield a recording's episodes that have an action, with their numbers, until the world has no more."""
+    for index in count():
         try:
             episode = world.episode(episode_seed(seed, index), EPISODE_LENGTH)
         except UsageError:  # the log has ended
             return
-        index += 1
         if episode.actions:
-            yield episode
+            yield index, episode
 
 
 def sequence_id_for_split(world: str, seed: int, index: int, wanted: Split) -> str:
@@ -112,6 +115,6 @@ def state_reference(folder: Path, kind: str, number: int, step: int, state: Stat
     return str(file.relative_to(folder))
 
 
-def count_transitions(episodes: list[Episode]) -> int:
+def count_transitions(episodes: Iterable[Episode]) -> int:
     """The total number of transitions."""
     return sum(len(episode.actions) for episode in episodes)

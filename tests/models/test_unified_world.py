@@ -62,7 +62,7 @@ def test_a_frame_is_its_codes_and_is_drawn_from_them(world: WorldModel, states: 
     assert pictures.pixels(drawn.picture).shape == (*world.codec.size, 3)
     assert world.codec.encode_state(drawn) == ids == world.codec.to_prompt_state(world.state_completion(states[0]))
     world.model.train()  # where batch norms would use the statistics of the batch
-    world.codec._cache.clear()
+    world.codec._frame_ids.clear()
     world.codec.prepare(states[1:])
     again = world.codec.encode_state(states[0])
     redrawn = world.codec.decode_state(ids)
@@ -220,7 +220,7 @@ def test_pictures_are_coded_by_angle_in_janus(tmp_path: Path, states: list[State
     images = world.codec.image_tokenizer
     before = world.codec.encode_state(states[0])
     images.vq.quantize.embedding.weight.data *= torch.linspace(0.1, 10, unified.CODES)[:, None]
-    world.codec._cache.clear()
+    world.codec._frame_ids.clear()
     assert world.codec.encode_state(states[0]) == before
 
 

@@ -36,8 +36,8 @@ from swirl.runs import jobs, scheduler  # noqa: E402
 from swirl.settings import Settings  # noqa: E402
 
 VISITORS = 3
-PHASES = 4
-"""Two iterations, so that the worker begins each kind of phase again."""
+PHASES = 24
+"""Each kind of phase begins for the first time, which takes memory once, well before the warm-up of the judge ends."""
 
 
 @dataclass

@@ -304,6 +304,8 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
         draft = target.with_suffix(".part")
         shutil.copyfile(source, draft)
         os.replace(draft, target)
+    except FileNotFoundError as error:  # the same file was sent twice at once, and the other one has been taken
+        raise SwirlError("The labels file did not arrive; choose it again.") from error
     except SwirlError as error:
         raise SwirlError(str(error).replace(str(source), Path(name).name)) from error
     finally:
