@@ -44,11 +44,12 @@ def test_new_states_without_end_take_no_more_memory(length: int) -> None:
     ids = list(range(1000, 1000 + length))
     tracemalloc.start()
     try:
-        peaks = []
+        taken = []
         for part in range(4):
             for number in range(1000):
                 cache.put(f"{part} {number}", ids)
-            peaks.append(tracemalloc.get_traced_memory()[0])
+            taken.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    assert peaks[-1] < peaks[0] + 20_000 and peaks[-1] < 300_000
+    # The first part fills the cache, and the second makes the dictionary's table as large as it gets.
+    assert taken[-1] < taken[1] + 5_000 and taken[-1] < 250_000
