@@ -4,7 +4,7 @@ import { download } from "./shared/downloads.js";
 import { errorHtml, fill, noteHtml } from "./shared/html.js";
 import { lateAnswers } from "./shared/late_answers.js";
 import { every, follow } from "./shared/polling.js";
-import { callServer, newTicket, sendFile } from "./shared/server.js";
+import { callServer, newTicket, sendPassingFile } from "./shared/server.js";
 
 const FILTERS = ["text", "status", "preset", "data", "tag"], MOST_CURVES = 8;
 const DEFAULTS = { sort: "started", order: "down", page: "1" };
@@ -214,7 +214,7 @@ export const mount = ({ element, server, upload }) => {
     const [file] = event.target.files;
     if (!file) return;
     const answer = await transfer(`Sending ${file.name}`, async (ticket) => {
-      const { error, path } = await sendFile(upload, file);
+      const { error, path } = await sendPassingFile(upload, file);
       return error ? { error } : callServer(server.receive, { path, name: file.name, ticket });
     });
     event.target.value = "";

@@ -4,7 +4,7 @@ import { linkTo, readQuery, setQuery } from "./shared/address.js";
 import { listen, send } from "./shared/events.js";
 import { escapeHtml, fill } from "./shared/html.js";
 import { lateAnswers } from "./shared/late_answers.js";
-import { callServer, sendFile } from "./shared/server.js";
+import { callServer, sendPassingFile } from "./shared/server.js";
 
 export const mount = ({ element, server, upload }) => {
   const form = element.querySelector(".start-form"), button = form.querySelector("[data-start]");
@@ -105,7 +105,7 @@ export const mount = ({ element, server, upload }) => {
     const file = event.target.files[0];
     labels = "";
     if (file) {
-      const { error, path } = await sendFile(upload, file);
+      const { error, path } = await sendPassingFile(upload, file);
       const answer = error ? { error } : await callServer(server.labels, { path, name: file.name });
       if (answer.error) { event.target.value = ""; return errors({ labels: answer.error }); }
       labels = answer.path;

@@ -222,7 +222,9 @@ def train(day: Day, draw: random.Random) -> None:
         form = visit.ask("form", query={"new": "1"})
         visit.ask("check", preset=form["preset"], values=form["presets"][form["preset"]])
         label = {"state": "a", "action": f"b{draw.randint(1, 9)}", "next_state": "c"}
-        visit.ask("labels", path=visit.upload("labels.jsonl", json.dumps(label) + "\n"), name="labels.jsonl")
+        # Under a name of its own, as the page sends it: several visitors send the same labels.
+        path = visit.upload(f"{secrets.token_hex(6)}.jsonl", json.dumps(label) + "\n")
+        visit.ask("labels", path=path, name="labels.jsonl")
         after, seen = 0, {}
         for _ in range(12):
             news = visit.ask("news", run=day.run, after=after, seen=seen, log=draw.random() < 0.3)

@@ -8,7 +8,7 @@ import { errorHtml, escapeHtml, fill, noteHtml } from "../../assets/scripts/shar
 import { lateAnswers } from "../../assets/scripts/shared/late_answers.js";
 import { fileSize, grouped, threeDigits } from "../../assets/scripts/shared/numbers.js";
 import { every, follow, poller, wait } from "../../assets/scripts/shared/polling.js";
-import { callServer, callStreaming, newTicket, partsOrError } from "../../assets/scripts/shared/server.js";
+import { callServer, callStreaming, newTicket, partsOrError, sendPassingFile } from "../../assets/scripts/shared/server.js";
 import { keepNewest, readJson, readText, writeJson, writeText } from "../../assets/scripts/shared/storage.js";
 
 class Storage {
@@ -171,4 +171,15 @@ test("numbers are written for readers", () => {
   assert.deepEqual([fileSize(10), fileSize(45_600), fileSize(12_300_000)], ["1 kB", "46 kB", "12 MB"]);
   assert.deepEqual([threeDigits(-0.12345), threeDigits(null), threeDigits(12.345)], ["−0.123", "no value", "12.3"]);
   assert.equal(grouped(1234567.4), "1\u202f234\u202f567");
+});
+
+test("a file that the server deletes is sent under a name of its own", async () => {
+  const names = [], upload = async (file) => { names.push(file.name); return { path: `/${await file.text()}` }; };
+  const file = new File(["labels"], "my labels.jsonl");
+  assert.deepEqual(await sendPassingFile(upload, file), { path: "/labels" });
+  await sendPassingFile(upload, file);
+  assert.match(names[0], /^\w+\.jsonl$/);
+  assert.notEqual(names[0], names[1]);
+  await sendPassingFile(upload, new File(["x"], "none"));
+  assert.match(names[2], /^\w+$/);
 });

@@ -152,6 +152,17 @@ def test_uploaded_labels_are_checked_and_saved(tmp_path: Path, monkeypatch: pyte
     assert len(list((home / "labels").iterdir())) == 1 and list(upload.parent.iterdir()) == []
 
 
+def test_labels_that_another_visitor_took_are_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    upload = tmp_path / "uploads" / "labels.jsonl"
+    upload.parent.mkdir()
+    upload.write_text('{"state": "a", "action": "b", "next_state": "c"}\n')
+    monkeypatch.setattr(Path, "read_bytes", lambda file: file.unlink() or file.open("rb").read())
+    with pytest.raises(SwirlError, match="did not arrive"):
+        form.save_labels(tmp_path, str(upload), "labels.jsonl")
+    assert not (tmp_path / "labels").exists()
+
+
 def test_a_missing_model_and_collection_are_named_before_the_start(tmp_path: Path) -> None:
     values = field_values(Settings(model="nothing-here", data="nowhere"))
     answer = form.start_run(tmp_path, {"values": values})

@@ -22,6 +22,11 @@ export const sendFile = async (upload, file) => {
   }
 };
 
+// The same for a file that the server deletes once it has read it: under a name of its own, since equal files of equal
+// names are one file there, and somebody else may have sent it, too.
+export const sendPassingFile = (upload, file) =>
+  sendFile(upload, new File([file], newTicket() + (/\.\w+$/.exec(file.name)?.[0] ?? "")));
+
 // What is to be shown of an answer: its parts, or its error in the part of that name.
 export const partsOrError = (answer, part) => (answer.error ? { [part]: errorHtml(answer.error) } : answer.parts);
 
