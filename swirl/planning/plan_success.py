@@ -72,6 +72,11 @@ class Attempt:
     tried: int = 0
     seconds: float = 0.0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the goal counted as reached without a step: start and goal look the same to the model's codec."""
+        return bool(self.imagined) and not self.actions
+
 
 @dataclass(frozen=True)
 class PlanReport:
@@ -284,8 +289,13 @@ def report_attempts(
         for distance in sorted({task.distance for task in tasks}):
             metrics |= dict(method_metrics(method, distance, [row for row in rows if row[0].distance == distance]))
     counts = {distance: sum(task.distance == distance for task in tasks) for distance in {t.distance for t in tasks}}
-    missing = [WHY_MISSING[method] for method, rows in attempts.items() if not rows and method in WHY_MISSING]
-    return PlanReport(metrics, dict(sorted(counts.items())), attempts, tuple(missing))
+    notes = [WHY_MISSING[method] for method, rows in attempts.items() if not rows and method in WHY_MISSING]
+    if confused := sum(attempt.is_empty for _, attempt in attempts.get("plan", [])):
+        notes.append(
+            f"The model cannot tell {confused} of {len(tasks)} goals from their starts, and counts them as reached; "
+            "train a codec that can (`swirl codec`)."
+        )
+    return PlanReport(metrics, dict(sorted(counts.items())), attempts, tuple(notes))
 
 
 def method_metrics(

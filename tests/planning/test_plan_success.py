@@ -14,7 +14,15 @@ from swirl.evaluation.answer_cache import AnswerCache
 from swirl.evaluation.progress import EvaluationStopped
 from swirl.planning.baselines import greedy_plan, random_actions, real_search
 from swirl.planning.goals import TextGoal
-from swirl.planning.plan_success import ATTEMPTS, METHODS, draw_tasks, measure_plans, never_repeats
+from swirl.planning.plan_success import (
+    ATTEMPTS,
+    METHODS,
+    Attempt,
+    draw_tasks,
+    measure_plans,
+    never_repeats,
+    report_attempts,
+)
 from swirl.planning.real_games import carry_out, looks_same, open_real_games
 from swirl.planning.search import Search
 from swirl.planning.search_settings import SearchSettings
@@ -59,6 +67,15 @@ def test_a_right_model_meets_its_goals_and_a_wrong_one_does_not(tmp_path, sequen
     assert wrong.metrics["plan/success@1"].value == wrong.metrics["plan/imagined@1"].value == 0.0
     assert "plan/honest@1" not in wrong.metrics
     assert right.tasks == {1: 6, 3: 6} and right.notes == ()
+
+
+def test_goals_that_look_like_their_starts_are_told(tmp_path, sequences):
+    tasks = draw_tasks(sequences, 2, (1,))
+    attempts = [Attempt(False, (), True, 1.0), Attempt(True, ("go",), True, 0.5)]
+    with open_real_games(tmp_path, "household") as games:
+        report = report_attempts({"plan": [*zip(tasks, attempts, strict=True)]}, tasks, games)
+    assert len(report.notes) == 1 and "cannot tell 1 of 2 goals from their starts" in report.notes[0]
+    assert report.metrics["plan/imagined@1"].value == 1.0 and report.metrics["plan/honest@1"].value == 0.5
 
 
 def test_a_stopped_measurement_continues_with_the_same_figures(tmp_path, sequences):
