@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 StateOrIds = State | Sequence[int]
 """A state as prompts take it: the state itself, or its ids if they are already known."""
 
-CACHED_TEXT_BYTES = 16 * 2**20
+CACHED_TEXT_BYTES = 4 * 2**20
 """The most that ids of texts take; tokenizing a text again takes little."""
 
 CACHED_FRAME_BYTES = 256 * 2**20
