@@ -46,8 +46,8 @@ def whole_weights(model: torch.nn.Module | None) -> Iterator[None]:
 def whole_adapters(model: torch.nn.Module) -> dict[str, torch.Tensor] | None:
     """The whole weights of all adapters, by name, in main memory; None if they are not divided. All ranks must call it.
 
-    With FSDP2 they are those that the optimiser changes, in float32, where a rank computes with bfloat16; with ZeRO 3 they
-    are those that it computes with.
+    With FSDP2 they are those that the optimiser changes, in float32, where a rank computes with bfloat16; with ZeRO 3
+    they are those that it computes with.
     """
     adapters = {name: weight for name, weight in model.named_parameters() if ".lora_" in name}
     if is_divided_by_deepspeed(model):
