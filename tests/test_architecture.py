@@ -316,7 +316,7 @@ def test_every_import_is_a_declared_dependency() -> None:
     allowed |= {"swirl", "studio", "huggingface_hub", "py4j", "scipy", "selenium", "tokenizers", "yaml"}
     allowed |= {"PIL", "skimage", "sklearn"}  # import names of pillow, scikit-image and scikit-learn
     allowed |= set(sys.stdlib_module_names)
-    optional = {"bitsandbytes", "lpips", "spaces"}
+    optional = {"bitsandbytes", "deepspeed", "lpips", "spaces"}
     used = {name.partition(".")[0] for file in sources("swirl", "studio") for name in imports(file)}
     assert used - allowed - optional == set()
 
