@@ -64,9 +64,10 @@ def play_enough_episodes(
     Raises UsageError for fewer than 2 episodes.
     """
     episodes: list[tuple[int, Episode]] = []
+    done = 0
     for index, episode in islice(iterate_episodes(world, seed), transitions):
         episodes.append((index, episode))
-        done = count_transitions(episode for _, episode in episodes)
+        done += len(episode.actions)
         if progress:
             progress(min(1.0, done / transitions), f"recording {world.name}: {done} of {transitions} transitions")
         if done >= transitions:

@@ -285,6 +285,9 @@ def source_run_differences(past: History, run_id: str, settings: Settings) -> st
     return f"<p>Like {name}, except for</p><ul>{rows}</ul>" if rows else f"<p>The same settings as {name}.</p>"
 
 
+LABELS_MISSING = "The labels file did not arrive; choose it again."
+
+
 def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     """Check an uploaded labels file and copy it into the home, so that a run can be resumed; its path and a note.
 
@@ -295,7 +298,7 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     try:
         source = resolve_upload(uploaded)
     except SwirlError as error:
-        raise SwirlError("The labels file did not arrive; choose it again.") from error
+        raise SwirlError(LABELS_MISSING) from error
     try:
         labels, skipped = read_labels(source)
         digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
@@ -305,7 +308,7 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
         shutil.copyfile(source, draft)
         os.replace(draft, target)
     except FileNotFoundError as error:  # the same file was sent twice at once, and the other one has been taken
-        raise SwirlError("The labels file did not arrive; choose it again.") from error
+        raise SwirlError(LABELS_MISSING) from error
     except SwirlError as error:
         raise SwirlError(str(error).replace(str(source), Path(name).name)) from error
     finally:
