@@ -19,8 +19,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "trial",
         help="record a world, train on it for a few steps, and measure before and after",
         description="Records N training transitions and half as many held-out ones, and imports them as the "
-        "collection trial-WORLD. Takes SmolLM2-135M if it is installed, else builds a small text model from the "
-        "world's own states; for pictures it takes tiny-blocks; --set model=NAME names another model. Warms it up on "
+        "collection trial-WORLD. For texts it takes SmolLM2-135M if it is installed; else it builds a small model "
+        "from the world's own states, for pictures with a codec of its own; Blocks has tiny-blocks; "
+        "--set model=NAME names another model. Warms it up on "
         "the half of the training transitions that keep their actions, trains a few steps of each phase on the other "
         "half, and measures it on the held-out transitions before and after, beside the copy-the-state baseline. The "
         "collection and the run stay in the home.",
@@ -63,7 +64,7 @@ def run_trial(args: argparse.Namespace, out: Output) -> int:
         counts = trial.record(args.transitions, args.seed, args.source)
     with trial.timed("import"):
         import_recording(trial, out)
-    if trial.kind == "text" and "model" not in changes and settings.model != SMOLLM2:
+    if trial.needs_base and "model" not in changes and settings.model != SMOLLM2:
         with trial.timed("make a small model"):
             settings = trial.make_base_model(settings)
     with trial.timed("measure before"):

@@ -110,19 +110,44 @@ class Trial:
         labels = str((self.folder / "labels.jsonl").resolve())
         return settings.replace({"data": self.name, "labels": labels, **changes})
 
+    @property
+    def needs_base(self) -> bool:
+        """Whether a shipped model knows neither this world's words nor its pictures, so that one is made."""
+        from swirl.worlds.registry import WORLDS
+
+        return self.kind == "text" or WORLDS[self.world].tile_pixels > 0
+
     def make_base_model(self, settings: Settings) -> Settings:
-        """Build a small text model from the world's own states, and return the settings with it as the model."""
-        from swirl.recipes.trial_base import make_base
+        """Build a small model from the world's own states, and return the settings with it as the model.
+
+        For pictures it gets a codec of its own, in which every cell of the world has one code.
+        """
+        from swirl.evaluation.codec_metrics import mean_reconstruction_quality
+        from swirl.pictures import pixels
+        from swirl.recipes.trial_base import make_base, make_codec
         from swirl.sources.collections.catalog import load_sequences
         from swirl.sources.collections.split import split_of
         from swirl.sources.labels.reading import read_labels
+        from swirl.worlds.registry import WORLDS
 
-        folder = self.folder.with_name(f"{self.world}-base")
-        sequences = [sequence for sequence in load_sequences(self.home, self.name) if split_of(sequence.id) != "test"]
-        transitions = [t for sequence in sequences for t in sequence.transitions()]
+        folder, progress = self.folder.with_name(f"{self.world}-base"), self.out.show_progress
+        sequences = load_sequences(self.home, self.name)
+        seen = [sequence for sequence in sequences if split_of(sequence.id) != "test"]
+        transitions = [t for sequence in seen for t in sequence.transitions()]
         labels, _ = read_labels(self.folder / "labels.jsonl")
+        images = None
+        if self.kind == "image":
+            states = [state for t in (*transitions, *labels) for state in (t.state, t.next_state)]
+            images = make_codec(states, WORLDS[self.world].tile_pixels, settings.seed, progress)
+            held_out = [state for s in sequences if split_of(s.id) == "test" for state in s.states]
+            frames = [pixels(state.picture, (images.size, images.size)) for state in held_out]
+            images.quality = {"data": self.name, **mean_reconstruction_quality(images, frames)}
+            self.out.print_note(
+                f"{self.name}: a codec of {images.codebook_size} codes draws the held-out frames "
+                f"with {images.quality['psnr']} dB PSNR"
+            )
         shutil.rmtree(folder, ignore_errors=True)
-        make_base(folder, transitions, labels, settings.seed, self.out.show_progress)
+        make_base(folder, transitions, labels, settings.seed, progress, images=images)
         return settings.replace({"model": str(folder.resolve())})
 
     def train(self, settings: Settings) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from swirl.worlds import java_simulators, launchers, miniwob
 from swirl.worlds.base import WORLDS_INSTALL_COMMAND, World, requirements_sentence
 from swirl.worlds.gymnasium_environments import PREFIX
 from swirl.worlds.gymnasium_world import GymnasiumWorld, PlayOptions, open_gymnasium
+from swirl.worlds.minigrid import TILE_PIXELS
 from swirl.worlds.recording import play_episodes, write_episodes
 from swirl.worlds.regimes import REGIME_DESCRIPTIONS, check_regime
 
@@ -56,6 +57,8 @@ class _Entry:
     """Whether the simulator needs Chromium."""
     log_source: str = ""
     """What `--from` must name for worlds that are read from logs; empty for worlds that are played."""
+    tile_pixels: int = 0
+    """The side of a cell, for pictures made of cells that no shipped codec draws: a trial makes a codec of its own."""
     has_regimes: bool = False
     """Whether it can be recorded in another regime than `clean` (`swirl.worlds.regimes`)."""
 
@@ -96,6 +99,7 @@ WORLDS = {
         "MIT",
         kind="image",
         module="minigrid",
+        tile_pixels=TILE_PIXELS,
     ),
     "bfcl": _Entry(
         "BFCL tools",

@@ -14,7 +14,8 @@ from swirl.cli.trial_steps import Trial
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.history import History
 from swirl.models import load_world_model
-from swirl.recipes.trial_base import make_base
+from swirl.pictures import pixels
+from swirl.recipes.trial_base import make_base, make_codec
 from swirl.sharing.hub_upload import write_upload_folder
 from swirl.sharing.space import export_space
 from swirl.sources.collections.catalog import get_collection, load_sequences
@@ -75,6 +76,27 @@ def test_a_small_base_model_uses_the_words_of_the_world(tmp_path):
     model = load_world_model(tmp_path, str(tmp_path / "base"))
     assert model.completion(episode.states[0].text)[:-1]  # any text can be encoded
     assert len(model.tokenizer) < 1024 and model.infer([(seen[0].state, seen[0].next_state)], alternatives=1)
+
+
+def test_a_world_of_cells_gets_a_codec_with_one_code_for_each(tmp_path):
+    with registry.open_world("blocks") as world:
+        episode = world.episode(5, 8)
+    steps = list(zip(pairwise(episode.states), episode.actions, strict=True))
+    labels = [LabelledTransition(x, action, y) for (x, y), action in steps]
+    images = make_codec(episode.states, 16, 0, lambda share, text: None, steps=(10, 10))
+    assert images.grid == (4, 4)
+    make_base(tmp_path / "base", [], labels, 0, lambda share, text: None, images=images, steps=2)
+    model = load_world_model(tmp_path, str(tmp_path / "base"))
+    assert model.kind == "image" and model.codec.offset == len(model.tokenizer) < 1024 - images.codebook_size
+    assert model.codec.encode_state(episode.states[0]) == [
+        model.codec.offset + code for code in images.encode([pixels(episode.states[0].picture, (64, 64))])[0]
+    ]
+    assert model.imagine([(episode.states[0], "anything")])[0].state.picture is not None
+
+
+def test_only_worlds_that_no_shipped_model_knows_get_a_base(tmp_path):
+    made = {name: Trial(tmp_path, name, registry.WORLDS[name].kind, None).needs_base for name in registry.WORLDS}
+    assert made.pop("blocks") is False and set(made.values()) == {True}
 
 
 @pytest.mark.parametrize("ready", [True, False])
