@@ -11,6 +11,9 @@ from pathlib import Path
 # Gradio reads these when it is imported. The studio contacts no other host by itself.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# After every event it would make a table of the last 10 000 for its page of statistics, which the studio does not have.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
 
 import gradio as gr
 
@@ -18,7 +21,7 @@ from studio.components.explore import analysis
 from studio.components.shared import accessibility, guided_tour, header, share_window
 from studio.components.shared.logo import favicon
 from studio.pages import compare, experiments, explore, label, play, runs, train
-from studio.server import api, demo, guard, preload, pwa
+from studio.server import api, demo, finished_calls, guard, preload, pwa
 from studio.server.guard import Admission
 from studio.server.theme import head, stylesheet_route, theme
 from studio.services import browser_scripts, downloads, frames
@@ -115,6 +118,7 @@ def launch(
             "middleware": [
                 *guard.middleware(admission or Admission()),
                 *preload.middleware(app),
+                *finished_calls.middleware(app),
                 *(demo.middleware() if read_only else []),
             ],
         },

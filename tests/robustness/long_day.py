@@ -81,7 +81,8 @@ def read_home(home: Path, run_id: str) -> dict[str, float]:
     db.close()
     on_disk = sum(f.stat().st_size for f in (database, database.with_name("studio.db-wal")) if f.exists())
     kept = [home / "frames", *(home / point.path for point in History(home).checkpoints(run_id))]
-    files = read_folder(home)[0] - sum(read_folder(folder)[0] for folder in kept)
+    # A kept folder is a file of its own beside those in it.
+    files = read_folder(home)[0] - sum(1 + read_folder(folder)[0] for folder in kept if folder.is_dir())
     return {
         "database beyond its rows, MB": (on_disk - (pages - free) * size) / MEGABYTE,
         "files beyond checkpoints": files,

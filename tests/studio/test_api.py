@@ -84,6 +84,34 @@ def test_only_the_newest_sessions_are_remembered(launched: tuple[gr.Blocks, str,
     assert f"tab-{app.MAX_SESSIONS + 7}" in sessions
 
 
+def test_an_answered_call_leaves_nothing_behind(launched: tuple[gr.Blocks, str, Path], client: Client) -> None:
+    built, address, _ = launched
+    queue = built._queue
+
+    def call(fetch: bool) -> None:
+        request = urllib.request.Request(
+            f"{address}/gradio_api/call/status", b'{"data": [""]}', {"Content-Type": "application/json"}
+        )
+        event = json.load(urllib.request.urlopen(request))["event_id"]
+        if fetch:
+            with urllib.request.urlopen(f"{address}/gradio_api/call/status/{event}") as answer:
+                assert answer.read().startswith(b"event: complete")
+
+    call(fetch=True)
+    before = set(queue.pending_event_ids_session), set(queue.pending_messages_per_session)
+    for _ in range(5):
+        call(fetch=True)
+    assert (set(queue.pending_event_ids_session), set(queue.pending_messages_per_session)) == before
+    call(fetch=False)  # its answer waits
+    (waiting,) = set(queue.pending_event_ids_session) - before[0]
+    assert waiting in queue.pending_messages_per_session
+    del queue.pending_messages_per_session[waiting]  # as when 2000 others have come
+    call(fetch=True)
+    assert set(queue.pending_event_ids_session) == before[0]
+    # The calls of this client share a session.
+    assert client.predict("", api_name="/status") == client.predict("", api_name="/status")
+
+
 @pytest.mark.slow
 def test_the_examples_of_the_document_run(served: tuple[str, Path]) -> None:
     examples = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S)
