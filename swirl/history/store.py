@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 HISTORY_FILE = "studio.db"
 """The file of a home that holds its history."""
+CACHED_KIBIBYTES = 256
+"""Of pages that each connection keeps; by default it would be 2 MB for each of a studio's threads, up to 40. The system
+keeps the file's pages anyway."""
 MACHINE_FILE = "only-on-machine.txt"
 """Names the one machine that may open the history of a home; it is there while a cluster's job trains in it."""
 
@@ -146,6 +149,7 @@ class Store:
             enable_wal(db, seconds)
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
+            db.execute(f"PRAGMA cache_size = -{CACHED_KIBIBYTES}")
             self._migrate(db)
         except BaseException:
             connection.close()
