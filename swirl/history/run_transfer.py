@@ -24,6 +24,7 @@ TRANSFERRED_COLUMNS = frozenset(RUN_COLUMNS) - {
     *("id", "pid", "pid_started", "seconds_left", "share_done", "activity", "parent", "settings")
 }
 """The columns of a run that an import copies unchanged."""
+METRICS_READ_AT_ONCE, ROLLOUTS_READ_AT_ONCE = 2000, 200
 MetricRecord = tuple[int, int, str, float | None]
 """The phase, step, name and value of a metric; None stands for NaN."""
 
@@ -33,21 +34,23 @@ class RunTransfer(Runs):
 
     def iterate_metrics(self, run_id: str) -> Iterator[MetricRecord]:
         """Yield every metric of a run by id, read in batches so that a million of them need little memory."""
-        sql = "SELECT id, phase, step, name, value FROM metrics WHERE run = ? AND id > ? ORDER BY id LIMIT ?"
+        for row in self._rows_by_id("metrics", "phase, step, name, value", run_id, METRICS_READ_AT_ONCE):
+            yield tuple(row)
+
+    def iterate_rollouts(self, run_id: str) -> Iterator[Rollout]:
+        """Yield every rollout of a run, in the order in which they were stored, read in batches."""
+        yield from map(as_rollout, self._rows_by_id("rollouts", ROLLOUT_COLUMNS, run_id, ROLLOUTS_READ_AT_ONCE))
+
+    def _rows_by_id(self, table: str, columns: str, run_id: str, at_once: int) -> Iterator[Sequence[Any]]:
         last = 0
         while True:
             with self._reading() as db:
-                rows = db.execute(sql, [run_id, last, ROWS_PER_TRANSACTION]).fetchall()
-            yield from (tuple(row[1:]) for row in rows)
-            if len(rows) < ROWS_PER_TRANSACTION:
+                sql = f"SELECT id, {columns} FROM {table} WHERE run = ? AND id > ? ORDER BY id LIMIT ?"
+                rows = db.execute(sql, [run_id, last, at_once]).fetchall()
+            yield from (row[1:] for row in rows)
+            if len(rows) < at_once:
                 return
             last = rows[-1][0]
-
-    def all_rollouts(self, run_id: str) -> list[Rollout]:
-        """Every rollout of a run, in the order in which they were stored."""
-        with self._reading() as db:
-            rows = db.execute(f"SELECT {ROLLOUT_COLUMNS} FROM rollouts WHERE run = ? ORDER BY id", [run_id])
-            return [as_rollout(row) for row in rows]
 
     def evaluations_of_run(self, run_id: str) -> list[Evaluation]:
         """Every evaluation of a run's checkpoints, oldest first."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from swirl.errors import SwirlError, UsageError
-from swirl.history import History
+from swirl.history import History, run_transfer
 from swirl.models import resolve_checkpoint
 from swirl.paths import assets
 from swirl.runs.archive.exporting import export_run
@@ -82,7 +82,7 @@ def test_a_run_is_unchanged_by_export_and_import(home: Path, exported: Path, tmp
     assert replace(after, heartbeat=before.heartbeat) == before
     assert found.phases(done.run) == here.phases(done.was)
     assert found.checkpoints(done.run) == here.checkpoints(done.was)
-    assert [r.samples for r in found.all_rollouts(done.run)] == [("ü", "v")]
+    assert [r.samples for r in found.iterate_rollouts(done.run)] == [("ü", "v")]
     assert {m.name: m.value for m in found.metrics(done.run, ["reward"])} == {"reward": -0.5}
     assert math.isnan(found.metrics(done.run, ["loss"])[0].value)
     assert [(e.checkpoint, e.metrics) for e in found.evaluations_of_run(done.run)] == [
@@ -92,6 +92,22 @@ def test_a_run_is_unchanged_by_export_and_import(home: Path, exported: Path, tmp
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "log.txt", "settings.json"]
     assert resolve_checkpoint(there, done.run) == folder / "checkpoints/00-warm-up"
     assert found.origins()[done.run].file == exported.name
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, 6, 50])
+def test_a_run_is_read_in_batches(home: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(run_transfer, "METRICS_READ_AT_ONCE", at_once)
+    monkeypatch.setattr(run_transfer, "ROLLOUTS_READ_AT_ONCE", at_once)
+    history = History(home)
+    runs = [history.create_run(preset=None, settings=Settings().to_dict(), name=name) for name in "ab"]
+    for step in range(1, 6):  # the rows of two runs alternate
+        for run in runs:
+            history.log_metrics(run, 0, step, {"reward": float(step)})
+            row = {"state": run, "next_state": "", "action": "", "samples": [f"{step}"], "rewards": [0.0]}
+            history.log_rollouts(run, 0, step, [row | {"advantages": [0.0]}])
+    assert list(history.iterate_metrics(runs[0])) == [(0, step, "reward", float(step)) for step in range(1, 6)]
+    found = list(history.iterate_rollouts(runs[1]))
+    assert [(r.step, r.state, r.samples) for r in found] == [(step, runs[1], (f"{step}",)) for step in range(1, 6)]
 
 
 def test_a_used_id_is_replaced_even_after_a_deletion(home: Path, exported: Path) -> None:

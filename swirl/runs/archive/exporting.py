@@ -73,7 +73,7 @@ class RunFileWriter:
         self.write_lines(
             layout.METRICS_JSONL, (json.dumps(row) + "\n" for row in self.history.iterate_metrics(self.run.id))
         )
-        self.write_lines(layout.ROLLOUTS_JSONL, map(rollout_line, self.history.all_rollouts(self.run.id)))
+        self.write_lines(layout.ROLLOUTS_JSONL, map(rollout_line, self.history.iterate_rollouts(self.run.id)))
         for checkpoint, manifest in kept:
             place = layout.checkpoint_folder(checkpoint.index, checkpoint.phase)
             self.write_lines(f"{place}/{MANIFEST}", [json.dumps(manifest, indent=1) + "\n"])
