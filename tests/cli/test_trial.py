@@ -91,7 +91,7 @@ def test_a_world_of_cells_gets_a_codec_with_one_code_for_each(tmp_path):
     assert model.codec.encode_state(episode.states[0]) == [
         model.codec.offset + code for code in images.encode([pixels(episode.states[0].picture, (64, 64))])[0]
     ]
-    assert model.imagine([(episode.states[0], "anything")])[0].state.picture is not None
+    assert model.imagine(episode.states[0], "anything", n=1)[0].state.picture is not None
 
 
 def test_only_worlds_that_no_shipped_model_knows_get_a_base(tmp_path):
