@@ -41,7 +41,7 @@ class Counted(pandas.DataFrame):
         super().__init__(records, *args, **options)
 
 
-plain, pandas.DataFrame = pandas.DataFrame, Counted
+pandas.DataFrame = Counted
 
 
 def greet(name: str) -> str:

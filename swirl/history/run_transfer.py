@@ -34,20 +34,19 @@ class RunTransfer(Runs):
 
     def iterate_metrics(self, run_id: str) -> Iterator[MetricRecord]:
         """Yield every metric of a run by id, read in batches so that a million of them need little memory."""
-        for row in self._rows_by_id("metrics", "phase, step, name, value", run_id, METRICS_READ_AT_ONCE):
-            yield tuple(row)
+        yield from self._rows_by_id("metrics", "phase, step, name, value", run_id, METRICS_READ_AT_ONCE)
 
     def iterate_rollouts(self, run_id: str) -> Iterator[Rollout]:
         """Yield every rollout of a run, in the order in which they were stored, read in batches."""
         yield from map(as_rollout, self._rows_by_id("rollouts", ROLLOUT_COLUMNS, run_id, ROLLOUTS_READ_AT_ONCE))
 
-    def _rows_by_id(self, table: str, columns: str, run_id: str, at_once: int) -> Iterator[Sequence[Any]]:
+    def _rows_by_id(self, table: str, columns: str, run_id: str, at_once: int) -> Iterator[tuple[Any, ...]]:
         last = 0
         while True:
             with self._reading() as db:
                 sql = f"SELECT id, {columns} FROM {table} WHERE run = ? AND id > ? ORDER BY id LIMIT ?"
                 rows = db.execute(sql, [run_id, last, at_once]).fetchall()
-            yield from (row[1:] for row in rows)
+            yield from (tuple(row[1:]) for row in rows)
             if len(rows) < at_once:
                 return
             last = rows[-1][0]
