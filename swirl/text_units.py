@@ -36,7 +36,7 @@ MAX_SHARE_IN_WORDS = 0.2  # of the characters of a map that may stand in runs of
 MIN_EQUAL_LINES = 0.8  # of the lines of a map that are as long as its longest one
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=1024)  # of texts, which may be long
 def writing_of(text: str) -> Writing:
     """How a text is written."""
     if is_map(text):

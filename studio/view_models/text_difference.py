@@ -48,7 +48,7 @@ def sentence_spans(words: Sequence[str]) -> list[Span]:
     return spans
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # more than a page shows; the texts, which may be long, are kept with each
 def changed_tokens(before: str, after: str) -> tuple[frozenset[int], frozenset[int]]:
     """The indices of the tokens removed from `before` and of those added in `after`.
 

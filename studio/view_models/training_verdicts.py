@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from studio.view_models.formatting import format_percent, format_signed, pluralize
 from studio.view_models.timeline import PhaseBand
-from swirl.history import Checkpoint, Metric, Run
+from swirl.history import Checkpoint, Run
 from swirl.settings import Settings
 from swirl.training.critic_verdicts import HOPELESS_FORWARD, STRONG_INVERSE, WEAK_INVERSE
 
@@ -39,16 +39,17 @@ def training_verdicts(
     settings: Settings,
     checkpoints: Sequence[Checkpoint],
     line: Sequence[PhaseBand],
-    rewards: Sequence[Metric],
+    reward_rises: Mapping[int, float],
     held_out: int,
     warning: str | None = None,
 ) -> list[Verdict]:
     """What a user should know before looking at a curve, the most urgent first.
 
-    `rewards` are the run's `reward` metrics and `held_out` is the number of transitions behind each score; a change
-    within its 95 % interval counts as no change. `warning` is the last one that training itself gave.
+    `reward_rises` are those of the run's phases by index, as `rises_by_phase` gives them, and `held_out` is the number
+    of transitions behind each score; a change within its 95 % interval counts as no change. `warning` is the last one
+    that training itself gave.
     """
-    verdicts = divergence_verdicts(settings, checkpoints, line, rewards, held_out)
+    verdicts = divergence_verdicts(settings, checkpoints, line, reward_rises, held_out)
     critic = critic_strength_verdict(checkpoints, line) if settings.training_method.trains_by_rewards else None
     # Training warns of divergence and of a weak critic too; quote it only if neither verdict is already given here.
     if warning and not verdicts and (critic is None or critic.tone == "good"):
@@ -157,7 +158,7 @@ def divergence_verdicts(
     settings: Settings,
     checkpoints: Sequence[Checkpoint],
     line: Sequence[PhaseBand],
-    rewards: Sequence[Metric],
+    reward_rises: Mapping[int, float],
     held_out: int,
 ) -> list[Verdict]:
     """The phases whose reward rose while the trained model's held-out score fell by more than noise."""
@@ -169,8 +170,8 @@ def divergence_verdicts(
         if not (before and after and name and name in before.scores and name in after.scores):
             continue
         first, last = before.scores[name], after.scores[name]
-        rise = reward_rise([m for m in rewards if m.phase == band.index])
-        if rise is not None and rise > 0 and first - last > confidence_margin(first, last, held_out):
+        rise = reward_rises.get(band.index, 0.0)
+        if rise > 0 and first - last > confidence_margin(first, last, held_out):
             unit = "nats per token" if settings.for_phase(band.direction).reward == "mean" else "nats"
             claim = f"Reward rose but held-out accuracy fell in iteration {band.iteration}, {band.direction} phase"
             why = (
@@ -181,13 +182,16 @@ def divergence_verdicts(
     return verdicts
 
 
-def reward_rise(rewards: Sequence[Metric]) -> float | None:
-    """The mean reward of a phase's last fifth minus that of its first fifth; None below MIN_STEPS steps."""
-    values = [m.value for m in sorted(rewards, key=lambda m: m.step)]
-    if len(values) < MIN_STEPS:
-        return None
-    fifth = len(values) // 5
-    return fmean(values[-fifth:]) - fmean(values[:fifth])
+def rises_by_phase(rewards: Iterable[tuple[int, float]]) -> dict[int, float]:
+    """Of each phase the mean reward of its last fifth minus that of its first; none for less than MIN_STEPS values.
+
+    `rewards` are pairs of a phase's index and a reward, in the order of the steps.
+    """
+    phases: dict[int, list[float]] = {}
+    for phase, reward in rewards:
+        phases.setdefault(phase, []).append(reward)
+    fifths = {phase: len(values) // 5 for phase, values in phases.items() if len(values) >= MIN_STEPS}
+    return {phase: fmean(phases[phase][-fifth:]) - fmean(phases[phase][:fifth]) for phase, fifth in fifths.items()}
 
 
 def score_points(checkpoints: Sequence[Checkpoint], line: Sequence[PhaseBand]) -> dict[str, list[tuple[int, float]]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studio.view_models.timeline import phase_bands, phase_label, steps_done
-from studio.view_models.training_verdicts import score_points, training_verdicts
-from swirl.history import Checkpoint, Metric, Phase
+from studio.view_models.training_verdicts import rises_by_phase, score_points, training_verdicts
+from swirl.history import Checkpoint, Phase
 from swirl.settings import Settings
 
 SETTINGS = Settings(iterations=1, steps_per_phase=20)
@@ -22,9 +22,10 @@ def checkpoint(index: int, forward: float, inverse: float, best: bool = False) -
     return Checkpoint("r", index, f"r@{index}", (index + 1) // 2, names[index], "", scores, best, "t")
 
 
-def rewards(phase: int, first: float, last: float, steps: int = 20) -> list[Metric]:
+def rises(phase: int, first: float, last: float, steps: int = 20) -> dict[int, float]:
+    """The rise of a phase whose reward goes from `first` to `last` in a straight line."""
     rise = (last - first) / (steps - 1)
-    return [Metric(step, phase, step, "reward", first + rise * (step - 1)) for step in range(1, steps + 1)]
+    return rises_by_phase((phase, first + rise * step) for step in range(steps))
 
 
 def line(*phases: Phase):
@@ -60,7 +61,7 @@ def test_a_rise_beyond_noise_is_reported_with_its_figures() -> None:
         SETTINGS,
         [checkpoint(0, 0.5, 0.88), checkpoint(1, 0.73, 0.88, True)],
         line(phase(1, "forward", 20, True)),
-        [],
+        {},
         300,
     )
     assert found[0].tone == "good"
@@ -69,23 +70,28 @@ def test_a_rise_beyond_noise_is_reported_with_its_figures() -> None:
 
 
 def test_a_change_within_noise_is_reported_as_no_clear_change() -> None:
-    found = claims(SETTINGS, [checkpoint(0, 0.5, 0.88), checkpoint(1, 0.52, 0.88)], line(), [], 100)
+    found = claims(SETTINGS, [checkpoint(0, 0.5, 0.88), checkpoint(1, 0.52, 0.88)], line(), {}, 100)
     assert ("neutral", "No clear change in next-state accuracy since the start") in found
 
 
 def test_a_fall_has_the_tone_wrong() -> None:
-    found = claims(SETTINGS, [checkpoint(0, 0.93, 0.61), checkpoint(1, 0.70, 0.61)], line(), [], 300)
+    found = claims(SETTINGS, [checkpoint(0, 0.93, 0.61), checkpoint(1, 0.70, 0.61)], line(), {}, 300)
     assert ("wrong", "Next-state accuracy is down 23 points since the start") in found
 
 
 def test_a_rising_reward_with_a_falling_score_is_warned_of_first() -> None:
     phases = line(phase(0, "warm-up", 0, True), phase(1, "forward", 20, True))
     kept = [checkpoint(0, 0.93, 0.61), checkpoint(1, 0.75, 0.61)]
-    assert claims(SETTINGS, kept, phases, rewards(1, -0.49, -0.40), 300)[0][1].startswith(
+    assert claims(SETTINGS, kept, phases, rises(1, -0.49, -0.40), 300)[0][1].startswith(
         "Reward rose but held-out accuracy fell in iteration 1, forward phase"
     )
-    falling = claims(SETTINGS, kept, phases, rewards(1, -0.40, -0.49), 300)
+    falling = claims(SETTINGS, kept, phases, rises(1, -0.40, -0.49), 300)
     assert not any("held-out accuracy fell" in claim for _, claim in falling)
+
+
+def test_the_rise_of_a_reward_compares_the_first_and_the_last_fifth_of_each_phase() -> None:
+    found = rises_by_phase([*((1, 0.0),) * 2, *((1, 9.0),) * 6, *((1, 0.5),) * 2, *((2, 0.0),) * 9])
+    assert found == {1: 0.5}  # nine steps are too few
 
 
 @pytest.mark.parametrize(
@@ -93,7 +99,7 @@ def test_a_rising_reward_with_a_falling_score_is_warned_of_first() -> None:
     [(0.88, "strong enough"), (0.72, "critic is fair"), (0.61, "too weak")],
 )
 def test_the_critic_of_the_next_phase_is_judged(inverse: float, claim: str) -> None:
-    found = claims(SETTINGS, [checkpoint(0, 0.5, inverse)], line(phase(0, "warm-up", 0, True)), [], 300)
+    found = claims(SETTINGS, [checkpoint(0, 0.5, inverse)], line(phase(0, "warm-up", 0, True)), {}, 300)
     assert any(claim in words for _, words in found)
 
 
@@ -102,17 +108,17 @@ def test_without_true_actions_the_inferred_ones_are_scored() -> None:
         Checkpoint("r", i, f"r@{i}", i, "inverse", "", {"cycle/exact_match": score}, False, "t")
         for i, score in enumerate((0.3, 0.6))
     ]
-    found = training_verdicts(SETTINGS, kept, line(), [], 200)
+    found = training_verdicts(SETTINGS, kept, line(), {}, 200)
     assert found[0].claim == "Next-state accuracy is up 30 points since the start"
     assert "with inferred actions" in found[0].reason
 
 
 def test_without_scores_nothing_is_claimed() -> None:
-    assert claims(SETTINGS, [], line(), [], 200) == [("neutral", "No held-out score yet")]
+    assert claims(SETTINGS, [], line(), {}, 200) == [("neutral", "No held-out score yet")]
 
 
 def test_a_warning_from_training_is_quoted() -> None:
-    found = training_verdicts(SETTINGS, [], line(), [], 200, "the critic is being pleased")
+    found = training_verdicts(SETTINGS, [], line(), {}, 200, "the critic is being pleased")
     assert found[0].tone == "inverse" and found[0].reason == "the critic is being pleased"
 
 

@@ -18,9 +18,9 @@ from studio.view_models.curve_points import (
     metric_columns,
 )
 from studio.view_models.timeline import PhaseBand, phase_bands
-from studio.view_models.training_verdicts import score_points
+from studio.view_models.training_verdicts import rises_by_phase, score_points
 from swirl.errors import SwirlError
-from swirl.history import Metric, Run
+from swirl.history import Run
 from swirl.settings import Settings
 
 MAX_NEW_POINTS = 2000
@@ -130,11 +130,12 @@ def run_phase_bands(home: Path, run: Run) -> tuple[PhaseBand, ...]:
 
 
 @lru_cache(maxsize=64)
-def phase_rewards(home: Path, run_id: str, shortest: int, checkpoints: tuple[str, ...]) -> tuple[Metric, ...]:
-    """The rewards of a run for its verdicts, binned so that even its shortest phase keeps about REWARD_BINS points.
+def reward_rises(home: Path, run_id: str, shortest: int, checkpoints: tuple[str, ...]) -> Mapping[int, float]:
+    """By how much the reward rose in each phase of a run, from bins of which its shortest phase has about REWARD_BINS.
 
-    `shortest` is the number of steps of the shortest phase. `checkpoints` is part of the cache's key, so that the
-    rewards are read again after each new checkpoint.
+    `shortest` is the number of steps of the shortest phase. `checkpoints`, when each was made, is part of the cache's
+    key, so that the rewards are read again after each new one. Only the rises are kept: the rewards of a long run
+    would be kept once for each of its checkpoints.
     """
     _, curves = history(home).curves(run_id, ["reward"], max(1, shortest // REWARD_BINS))
-    return tuple(Metric(0, one.phase, one.last, "reward", one.mean) for one in curves.get("reward", ()))
+    return rises_by_phase((one.phase, one.mean) for one in curves.get("reward", ()))

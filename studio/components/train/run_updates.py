@@ -21,7 +21,7 @@ from studio.components.train.run_curves import (
     curve_updates,
     overlaid_run_chips,
     overlaid_runs,
-    phase_rewards,
+    reward_rises,
     run_phase_bands,
 )
 from studio.services.history_store import history
@@ -77,7 +77,7 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     line = run_phase_bands(home, run)
     checkpoints = past.checkpoints(run.id)
     shortest = min((band.steps for band in line if band.steps), default=1)
-    rewards = phase_rewards(home, run.id, shortest, tuple(c.created for c in checkpoints))
+    rises = reward_rises(home, run.id, shortest, tuple(c.created for c in checkpoints))
     held_out = min(settings.held_out, selection_size(home, settings.data) or settings.held_out)
     parts = header_parts(
         run,
@@ -88,7 +88,7 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
         now=datetime.now(UTC),
         experiment=(past.experiment_of_run(run.id) or (None,))[0],
     )
-    verdicts = training_verdicts(settings, checkpoints, line, rewards, held_out, run.warning)
+    verdicts = training_verdicts(settings, checkpoints, line, rises, held_out, run.warning)
     early = probe_verdicts(run)
     # Until the first phase is scored nothing says more; from then on its score does.
     is_scored = any(checkpoint.index for checkpoint in checkpoints)
