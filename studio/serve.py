@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.server.memory_arenas import limit_memory_arenas
 from studio.services.upload_folder import FOLDER, prepare_upload_folder
 from swirl.errors import SwirlError, UsageError
 from swirl.history.store import HISTORY_FILE
@@ -166,6 +167,7 @@ def serve(arguments: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace, home: Path) -> int:
+    limit_memory_arenas()
     # Report wrong options before the slow import of Gradio.
     wanted = os.environ.pop(AUTH, None)  # training processes need not know it
     options.auth = options.auth or wanted
