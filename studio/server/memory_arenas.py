@@ -2,7 +2,7 @@
 
 glibc gives threads arenas of their own, up to eight a core. A page's answer is computed in one thread of many, so
 every arena in turn grows to the size of the largest answer. Python computes in one thread at a time anyway, so two
-arenas do: over a day of visitors the studio stays some 16 MB smaller.
+arenas do; docs/lab-notes.md has the figures of a long day.
 """
 
 from __future__ import annotations

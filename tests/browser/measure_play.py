@@ -60,6 +60,7 @@ def main() -> None:
             rows = [imagine(visitor, given.data, number, action) for number, action in spread]
     finally:
         server.close()
+        server.log.unlink(missing_ok=True)
         outside.close()
     for name, column in zip(("first words", "all futures"), zip(*rows, strict=True), strict=True):
         print(f"{name}: median {statistics.median(column):.2f} s, longest {max(column):.2f} s, of {len(column)}")
