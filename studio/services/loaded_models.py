@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.services.compute_thread import compute, keep_in_one_thread
 from studio.services.history_store import history
 from studio.services.model_lock import ModelLock
 from swirl import devices
@@ -64,12 +65,13 @@ class LoadedModels:
             if name not in self._loaded:
                 while len(self._loaded) >= MAX_LOADED_MODELS:
                     self._loaded.popitem(last=False)[1].unload()
-                self._loaded[name] = load_world_model(self.home, name, **self._device_override())
+                loaded = compute(load_world_model, self.home, name, **self._device_override())
+                self._loaded[name] = keep_in_one_thread(loaded)
             self._loaded.move_to_end(name)
             model = self._loaded[name]
             self._device = str(model.device)
             if getattr(model, "is_small", None) is not None:
-                importlib.import_module("swirl.models.thread_count").set_threads_for_inference(model)
+                compute(importlib.import_module("swirl.models.thread_count").set_threads_for_inference, model)
             yield model
 
     def unload(self) -> None:

@@ -200,18 +200,16 @@ class WorldModel(AdaptedModel):
         limit, adapter = self.next_state_token_limit([state]), self.adapter("fwm")
         sampling = SamplingConfig(limit, temperature, cuts_stragglers=True)
         sampled = self.sample(adapter, [prompt], n, sampling, generator, answer="state", draft_states=[state])
-        by_ids = self.decode_states(dict.fromkeys(map(tuple, sampled)))  # equal samples are scored once
-        distinct = len(by_ids)
-        scores = self.inverse_log_prob([state] * distinct, list(by_ids.values()), [action] * distinct)
-        log_probs: list[float | None] = [None] * distinct
+        by_ids = self.decode_states(dict.fromkeys(map(tuple, sampled)))
+        states = [by_ids[tuple(ids)] for ids in sampled]
+        scores = self.inverse_log_prob([state] * n, states, [action] * n)
+        log_probs: list[float | None] = [None] * n
         if with_log_probs:
-            found = self.log_prob(adapter, [prompt] * distinct, list(by_ids), answer="state")
-            log_probs = [log_prob.total for log_prob in found]
-        predictions = {
-            ids: Prediction(y, score.total, log_prob)
-            for (ids, y), score, log_prob in zip(by_ids.items(), scores, log_probs, strict=True)
-        }
-        return sorted((predictions[tuple(ids)] for ids in sampled), key=lambda prediction: -prediction.score)
+            log_probs = [found.total for found in self.log_prob(adapter, [prompt] * n, sampled, answer="state")]
+        predictions = [
+            Prediction(s, score.total, log_prob) for s, score, log_prob in zip(states, scores, log_probs, strict=True)
+        ]
+        return sorted(predictions, key=lambda prediction: -prediction.score)
 
     def suggest_actions(self, state: State, n: int = 6, seed: int = 0) -> list[str]:
         """Suggest plausible actions: sample next states without an action, then infer actions from them.
