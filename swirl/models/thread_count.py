@@ -40,7 +40,8 @@ RECHECK_SECONDS = 120.0
 MAX_MEASURING_SHARE = 0.01  # of the time, from the second measurement on
 SLOW_STEP = 1.5  # times as long as steps have been since the last measurement: measure again at once,
 MIN_RECHECK_SECONDS = 20.0  # but not more often than this
-LOOK_SECONDS = 2.0  # between looks at the load of other processes
+LOOK_SECONDS = 2.0  # between looks at the load of other processes,
+FIRST_LOOK_SECONDS = 0.25  # and from the beginning of a question that comes later to the first
 TOLERATED_LOAD = 0.4  # of a core; from there on a thread makes room, since beside it others get only a part of one
 
 
@@ -158,6 +159,10 @@ class ThreadTuner:
         """Set the calling thread's number, measuring it first if the last measurement is missing or old."""
         if self._is_measured and time.monotonic() - self._measured_at >= self._recheck_after(RECHECK_SECONDS):
             self._measure()
+        elif self._is_measured and time.monotonic() - self._looked_at >= LOOK_SECONDS:
+            # What others did while nobody asked says little about now: a page that was opened keeps all cores busy.
+            self._others.busy_cores()
+            self._looked_at = time.monotonic() - LOOK_SECONDS + FIRST_LOOK_SECONDS
         torch.set_num_threads(self.count or DEFAULT_THREAD_COUNT)
 
     def after_step(self, seconds: float) -> bool:

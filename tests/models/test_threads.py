@@ -190,3 +190,28 @@ def test_other_work_takes_threads_away_between_two_passes(world: WorldModel, sec
     busy[0] = 0.0
     clock(thread_count.LOOK_SECONDS)
     assert score() == tuner.count == 2
+
+
+def test_what_others_did_before_a_question_does_not_count(world: WorldModel, seconds, clock, monkeypatch) -> None:
+    busy_since_asked = [0.0]
+
+    def ask(load: devices.OtherLoad) -> float:
+        busy, busy_since_asked[0] = busy_since_asked[0], 0.0
+        return busy
+
+    monkeypatch.setattr(devices.OtherLoad, "busy_cores", ask)
+    tuner = ThreadTuner(world, training=True)
+    tuner.apply()
+    row = [world.codec.encode("you are in hall.")]
+
+    def question(work_of_others: float) -> int:
+        clock(thread_count.LOOK_SECONDS)
+        busy_since_asked[0] = 2.0  # a page is opened
+        tuner.apply()
+        clock(thread_count.FIRST_LOOK_SECONDS)
+        busy_since_asked[0] = work_of_others
+        world.log_prob("fwm", row, row, answer="state")
+        return torch.get_num_threads()
+
+    assert question(0.1) == 2
+    assert question(0.9) == 1
