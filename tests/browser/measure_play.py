@@ -1,7 +1,8 @@
 """Measure how long Play takes to imagine: `python tests/browser/measure_play.py CHECKPOINT --data NAME --home HOME`.
 
 In a real browser, for several recorded states, the true action is typed, and Enter pressed. Prints the seconds until
-the first words and until all four futures with their scores, and the median and the longest of both. Suggestions are
+the first words, until a next state is there to its last word, and until all four futures with their scores; and the
+median and the longest of each. Suggestions are
 imagined ahead, so a typed action is the slower case. Use a machine that does nothing else, and a home without runs that
 go on, for they are ended.
 """
@@ -21,17 +22,22 @@ from visitor import Visitor, chromium_path, open_chromium
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import load_sequences
 
+MOMENTS = ("first words", "a whole next state", "all futures")
 WATCH = """() => {
-  const seen = (window.seen = {}), now = () => performance.now() / 1000;
+  const seen = (window.seen = { growing: [] }), now = () => performance.now() / 1000;
+  const folded = (part) => part.textContent.replace(/\\s+/g, " ").trim();
+  const texts = (which) => [...document.querySelectorAll(which)].map(folded);
   addEventListener("keydown", (event) => { if (event.key === "Enter") seen.began ??= now(); }, true);
   const look = () => {
     if (seen.began === undefined) return;
     if (document.querySelector(".future")) seen.first ??= now();
+    if (document.querySelector(".future.growing")) seen.growing.push([now(), texts(".future.growing")]);
     if (document.querySelector(".futures:not([aria-busy]) .score")) seen.whole ??= now();
+    if (seen.whole) seen.futures ??= texts(".futures .future");
   };
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true, attributes: true });
 }"""
-"""Notes in the page itself when Enter is pressed and what appears when: Playwright looks only once a second."""
+"""Notes in the page itself when Enter is pressed and what is there when: Playwright looks only once a second."""
 
 
 def main() -> None:
@@ -62,12 +68,12 @@ def main() -> None:
         server.close()
         server.log.unlink(missing_ok=True)
         outside.close()
-    for name, column in zip(("first words", "all futures"), zip(*rows, strict=True), strict=True):
+    for name, column in zip(MOMENTS, zip(*rows, strict=True), strict=True):
         print(f"{name}: median {statistics.median(column):.2f} s, longest {max(column):.2f} s, of {len(column)}")
 
 
-def imagine(visitor: Visitor, data: str, sequence: int, action: str) -> tuple[float, float]:
-    """The seconds from Enter to the first words and to all futures, in the first state of a sequence."""
+def imagine(visitor: Visitor, data: str, sequence: int, action: str) -> tuple[float, ...]:
+    """The seconds from Enter to each of the MOMENTS, in the first state of a sequence."""
     page: Page = visitor.open(f"/play?data={data}&sequence={sequence}")
     # The model may have no suggestion; the page then says so.
     expect(page.locator('[data-part="suggestions"]')).to_have_text(re.compile(r"^(?!.*Looking for actions).*\S", re.S))
@@ -77,10 +83,13 @@ def imagine(visitor: Visitor, data: str, sequence: int, action: str) -> tuple[fl
     field.press("Enter")
     expect(page.locator(".futures:not([aria-busy]) .score").first).to_be_visible()
     seen = page.evaluate("window.seen")
-    first, whole = seen["first"] - seen["began"], seen["whole"] - seen["began"]
-    print(f"sequence {sequence}, {action!r}: first words {first:.2f} s, all futures {whole:.2f} s", flush=True)
+    complete = (when for when, texts in seen["growing"] if set(texts) & set(seen["futures"]))
+    moments = (seen["first"], next(complete, seen["whole"]), seen["whole"])
+    seconds = tuple(moment - seen["began"] for moment in moments)
+    told = ", ".join(f"{name} {value:.2f} s" for name, value in zip(MOMENTS, seconds, strict=True))
+    print(f"sequence {sequence}, {action!r}: {told}", flush=True)
     page.close()
-    return first, whole
+    return seconds
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,14 @@ def test_only_the_newest_sessions_are_remembered(launched: tuple[gr.Blocks, str,
     assert f"tab-{app.MAX_SESSIONS + 7}" in sessions
 
 
+def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until a condition holds; fails if it does not in that time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_an_answered_call_leaves_nothing_behind(launched: tuple[gr.Blocks, str, Path], client: Client) -> None:
     built, address, _ = launched
     queue = built._queue
@@ -97,17 +106,22 @@ def test_an_answered_call_leaves_nothing_behind(launched: tuple[gr.Blocks, str, 
             with urllib.request.urlopen(f"{address}/gradio_api/call/status/{event}") as answer:
                 assert answer.read().startswith(b"event: complete")
 
+    def kept() -> tuple[set[str], set[str]]:
+        return set(queue.pending_event_ids_session), set(queue.pending_messages_per_session)
+
     call(fetch=True)
-    before = set(queue.pending_event_ids_session), set(queue.pending_messages_per_session)
+    time.sleep(0.5)  # the server forgets a call after its client has read the answer
+    before = kept()
     for _ in range(5):
         call(fetch=True)
-    assert (set(queue.pending_event_ids_session), set(queue.pending_messages_per_session)) == before
-    call(fetch=False)  # its answer waits
+    wait_until(lambda: kept() == before)
+    call(fetch=False)
     (waiting,) = set(queue.pending_event_ids_session) - before[0]
-    assert waiting in queue.pending_messages_per_session
+    messages = queue.pending_messages_per_session[waiting]
+    wait_until(lambda: any(message.msg == "process_completed" for message in messages._queue))
     del queue.pending_messages_per_session[waiting]  # as when 2000 others have come
     call(fetch=True)
-    assert set(queue.pending_event_ids_session) == before[0]
+    wait_until(lambda: kept()[0] == before[0])
     # The calls of this client share a session.
     assert client.predict("", api_name="/status") == client.predict("", api_name="/status")
 
