@@ -83,7 +83,8 @@ def imagine(visitor: Visitor, data: str, sequence: int, action: str) -> tuple[fl
     field.press("Enter")
     expect(page.locator(".futures:not([aria-busy]) .score").first).to_be_visible()
     seen = page.evaluate("window.seen")
-    complete = (when for when, texts in seen["growing"] if set(texts) & set(seen["futures"]))
+    futures = {text.replace("… ", "") for text in seen["futures"]}  # without the marks before what is faded
+    complete = (when for when, texts in seen["growing"] if futures & set(texts))
     moments = (seen["first"], next(complete, seen["whole"]), seen["whole"])
     seconds = tuple(moment - seen["began"] for moment in moments)
     told = ", ".join(f"{name} {value:.2f} s" for name, value in zip(MOMENTS, seconds, strict=True))
