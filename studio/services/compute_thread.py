@@ -9,7 +9,7 @@ after a few questions a second core would gain nothing (docs/lab-notes.md has th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextvars import copy_context
 from functools import partial, wraps
@@ -23,6 +23,8 @@ P, T = ParamSpec("P"), TypeVar("T")
 
 ARITHMETIC = ("sample", "log_prob", "row_log_probs", "greedy_with_guesses")
 """The methods of a world model in which all passes through its layers happen."""
+CODEC_ARITHMETIC = ("encode", "decode")
+"""The same of an image tokenizer."""
 
 
 class ComputeThread(threading.Thread):
@@ -67,8 +69,13 @@ def compute(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def keep_in_one_thread(model: WorldModel) -> WorldModel:
-    """The same model, whose ARITHMETIC happens in the one thread from now on."""
+    """The same model, whose arithmetic and that of its image codec happen in the one thread from now on."""
+    _move(model, ARITHMETIC)
+    _move(getattr(getattr(model, "codec", None), "image_tokenizer", None), CODEC_ARITHMETIC)
+    return model
 
+
+def _move(owner: Any, names: Sequence[str]) -> None:
     def moved(method: Callable[P, T]) -> Callable[P, T]:
         @wraps(method)
         def ask(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -76,7 +83,6 @@ def keep_in_one_thread(model: WorldModel) -> WorldModel:
 
         return ask
 
-    for name in ARITHMETIC:
-        if hasattr(model, name):  # editors by diffusion have none of them
-            setattr(model, name, moved(getattr(model, name)))
-    return model
+    for name in names:
+        if hasattr(owner, name):  # editors by diffusion have none of them, and texts no image tokenizer
+            setattr(owner, name, moved(getattr(owner, name)))

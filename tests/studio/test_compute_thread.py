@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from studio.services.compute_thread import compute, keep_in_one_thread
 from studio.services.inference import Models
@@ -54,4 +55,17 @@ def test_a_loaded_model_computes_in_that_thread(tmp_path: Path, tiny_base: Path)
         model.infer([(State("The lamp is off."), State("The lamp is on."))])
         model.infer_with_guesses([(State("The lamp is off."), State("The lamp is on."))], ["press"])
         model.suggest_actions(State("The lamp is off."), n=2)
+    assert seen == {"models"}
+
+
+def test_the_codec_of_pictures_computes_there_too(tmp_path: Path, tiny_pictures: Path) -> None:
+    models, seen = Models(tmp_path), set()
+    with models.use(str(tiny_pictures)) as model:
+        tokenizer = model.codec.image_tokenizer
+        layers = [part for part in vars(tokenizer).values() if isinstance(part, torch.nn.Module)]
+        for layer in (inner for part in layers for inner in part.modules()):
+            layer.register_forward_pre_hook(lambda *_: seen.add(threading.current_thread().name))
+        drawn = model.codec.decode_state([*range(model.codec.completion_length)])
+        model.codec.prepare([drawn])
+        model.codec.reconstruct(drawn)
     assert seen == {"models"}
