@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from steps import OVERFLOWING
 from studio_server import StudioServer, until
-from visitor import Visitor
+from visitor import SERVER_GONE, Visitor
 
 from swirl.sources.collections.split import split_of
 from swirl.sources.labels.reading import read_labels
@@ -40,9 +40,7 @@ def test_labels_by_keyboard_survive_a_crash_and_start_a_warm_up(
     studio: StudioServer, visit: Callable[..., Visitor], tmp_path: Path
 ) -> None:
     visitor = visit()
-    visitor.harmless.append(
-        r"ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|Failed to fetch"
-    )  # while it is down
+    visitor.harmless.append(SERVER_GONE)
     page = visitor.open("/?data=household")
     link = page.get_by_role("link", name="Label a few by hand")
     expect(link).to_have_attribute("href", re.compile("data=household"))

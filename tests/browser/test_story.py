@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from steps import drop, expect_status, fill_start_form, points, wait_for_points
 from studio_server import SHORT_RUN, StudioServer, until
-from visitor import Visitor
+from visitor import SERVER_GONE, Visitor
 
 RUN = {**SHORT_RUN, "steps_per_phase": 40}
 """Long enough that the story still finds it training after a crash of the server, on a machine with other work too."""
@@ -28,8 +28,7 @@ def test_the_whole_story(studio: StudioServer, visit: Callable[..., Visitor]) ->
     play(page)
     run = start_a_run(page, studio)
     find_it_again_in_a_second_tab(page, visitor, run)
-    # Chromium reports each request of the open pages that meets no server; the pages say it in words.
-    visitor.harmless.append(r"ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|Failed to fetch")
+    visitor.harmless.append(SERVER_GONE)
     lose_the_server_and_nothing_else(page, visitor, studio, run)
     stop_resume_and_finish(page, studio, run)
     compare_with_the_start(page, run)

@@ -19,6 +19,16 @@ OWN_HOSTS = ("127.0.0.1", "localhost")
 LOCAL_SCHEMES = ("data", "blob", "about")
 SHOWN_AROUND = """try { localStorage["swirl-guide"] ??= '{"over": true}'; } catch { /* about:blank keeps nothing */ }"""
 """What the browser of somebody remembers whom the studio need not show around any more."""
+SERVER_GONE = "|".join(
+    (
+        "ERR_CONNECTION_(REFUSED|RESET|CLOSED|ABORTED)",
+        "ERR_SOCKET_NOT_CONNECTED",
+        "ERR_EMPTY_RESPONSE",
+        "ERR_INCOMPLETE",
+        "Failed to fetch",
+    )
+)
+"""How Chromium complains of a request whose server was killed, at whatever moment; the pages say it in words."""
 
 
 def chromium_path() -> str | None:
