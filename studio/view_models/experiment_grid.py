@@ -30,9 +30,8 @@ class PanelKey:
     @property
     def title(self) -> str:
         """`Household, noisy, 800 transitions a phase`."""
-        words = self.problem.describe()
         size = f", {self.size} transitions a phase" if self.size != DEFAULT_SIZE else ""
-        return words[0].upper() + words[1:] + size
+        return self.problem.describe() + size
 
 
 @dataclass(frozen=True)

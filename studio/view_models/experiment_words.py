@@ -20,17 +20,24 @@ MOST_NAMED = 3
 
 
 def describe_experiment(panels: Sequence[Panel]) -> str:
-    """The whole in a sentence: `Anchor is ahead on 5 of 8 problems, …`; empty with fewer than two."""
-    leaders = [row for panel in panels if (row := best_row(panel)) is not None]
-    if len(leaders) < 2:
+    """The whole in a sentence: `Anchor is ahead on 5 of 8 problems, …`; empty with fewer than two.
+
+    A method that is best where none is clearly above the warm-up leads nothing.
+    """
+    best = [row for panel in panels if (row := best_row(panel)) is not None]
+    if len(best) < 2:
         return ""
+    so_far = "" if all(panel.is_complete for panel in panels) else "So far "
+    cases = "problems and sizes" if any(panel.key.size for panel in panels) else "problems"
+    leaders = [row for row in best if not is_level_with_start(row)]
+    if not leaders:
+        sentence = f"{so_far}no method is clearly above the warm-up on any of the {len(best)} {cases}."
+        return sentence[0].upper() + sentence[1:]
     counts = {row.method.name: sum(other.method.name == row.method.name for other in leaders) for row in leaders}
     first = max(leaders, key=lambda row: counts[row.method.name])
     mine = [row for row in leaders if row.method.name == first.method.name]
     above = [row for row in mine if (found := row.figures.over_imitation) is not None and found.low > 0]
-    so_far = "" if all(panel.is_complete for panel in panels) else "So far "
-    cases = "problems and sizes" if any(panel.key.size for panel in panels) else "problems"
-    sentence = f"{so_far}{first.method.title} is ahead on {len(mine)} of {len(leaders)} {cases}"
+    sentence = f"{so_far}{first.method.title} is ahead on {len(mine)} of {len(best)} {cases}"
     if first.method.name == IMITATION:
         return f"{sentence}."
     return f"{sentence}, and above SFT beyond chance on {len(above) or 'none'} of them."
@@ -46,7 +53,7 @@ def describe_panel(panel: Panel, metric: ExperimentMetric) -> Verdict | None:
     so_far = "" if panel.is_complete else "so far "
     value = format_interval(best.figures.value, metric)
     claim = f"{panel.key.title}: {so_far}{best.method.title} {clearly}, {value}"
-    if best.figures.over_start is not None and best.figures.over_start.low <= 0:
+    if is_level_with_start(best):
         claim = f"{panel.key.title}: {so_far}no method is clearly above the warm-up; {best.method.title} has {value}"
     parts = [gain(best, metric), over_imitation(best, metric), level_with(equals), losers(panel, metric)]
     gained = best.figures.over_start is not None and best.figures.over_start.low > 0
@@ -68,6 +75,11 @@ def competes(row: MethodRow) -> bool:
 def is_level(row: MethodRow) -> bool:
     """Whether a row is not told apart from the best one."""
     return row.figures.below_best is not None and not is_off_zero(row.figures.below_best)
+
+
+def is_level_with_start(row: MethodRow) -> bool:
+    """Whether a row is known not to be clearly above the warm-up."""
+    return row.figures.over_start is not None and row.figures.over_start.low <= 0
 
 
 def gain(best: MethodRow, metric: ExperimentMetric) -> str:

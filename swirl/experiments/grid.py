@@ -41,8 +41,13 @@ class Problem:
     method_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def describe(self) -> str:
-        """The problem in words, such as `household, noisy`."""
-        return f"{self.world}, {self.regime}" if self.world and self.regime else self.world or self.data or self.name
+        """The problem in words: `Household, noisy`, `ScienceWorld`, or the name of a collection."""
+        from swirl.worlds.registry import world_title
+
+        if self.world is None:
+            return self.data or self.name
+        title = world_title(self.world)
+        return f"{title}, {self.regime}" if self.regime else title
 
 
 @dataclass(frozen=True)

@@ -109,8 +109,7 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
     ]
     heads = ["method", "forward exact match", "± seeds", "last", "over the warm-up", "over SFT"]
     heads += [*(SHOWN[name] for name in names), "seconds"]
-    heading = problem.describe()[0].upper() + problem.describe()[1:]
-    lines = [f"## {heading}" + (f", {size} transitions a phase" if size != DEFAULT_SIZE else ""), ""]
+    lines = [f"## {problem.describe()}" + (f", {size} transitions a phase" if size != DEFAULT_SIZE else ""), ""]
     test = len(chosen[0].results[0].chosen["places"])
     copied = [
         f"{title} {format_value(found)}"

@@ -139,6 +139,11 @@ GYMNASIUM = _Entry(
 )
 
 
+def world_title(name: str) -> str:
+    """How a world is called, such as `ScienceWorld`; the name itself if there is no such world."""
+    return WORLDS[name].title if name in WORLDS else name
+
+
 def world_infos() -> list[WorldInfo]:
     """All worlds, and `gym:ID` for Gymnasium's environments. Starts no simulator, so it is cheap."""
     found = []

@@ -16,11 +16,12 @@ from studio.pages import experiments
 from studio.pages.experiments import ExperimentsPage
 from studio.pages.runs import RunsPage
 from studio.services import downloads
-from studio.view_models.experiment_grid import axis_marks
+from studio.view_models.experiment_grid import PanelKey, axis_marks
 from studio.view_models.experiment_words import join_names
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.catalog import EXPERIMENTS
+from swirl.experiments.grid import Problem
 from swirl.history import History
 
 
@@ -221,6 +222,21 @@ def test_several_problems_are_summed_up(tmp_path: Path) -> None:
     words = plain(read(ExperimentsPage(tmp_path), name="made-up")["summary"])
     assert "So far Anchor is ahead on 2 of 2 problems, and above SFT beyond chance on 2 of them." in words
     assert words.count("so far Anchor is best, 0.85") == 1  # one panel is complete
+
+
+def test_what_is_not_above_the_warm_up_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for method in ("anchor", "sft", "best-of-n"):
+        monkeypatch.setitem(__import__("made_up_experiment").RIGHT, method, range(1, 42))
+    make_experiment(tmp_path, plan_of(problems=("clean", "noisy")))
+    words = plain(read(ExperimentsPage(tmp_path), name="made-up")["summary"])
+    assert "No method is clearly above the warm-up on any of the 2 problems." in words
+    assert "is ahead" not in words
+
+
+def test_problems_are_called_as_their_worlds_and_collections_are() -> None:
+    assert Problem("a", "tiny-household", world="household", regime="noisy").describe() == "Household, noisy"
+    assert Problem("b", "smollm2-135m", world="scienceworld").describe() == "ScienceWorld"
+    assert PanelKey(0, Problem("c", "tiny-household", data="my-logs"), 0).title == "my-logs"
 
 
 def test_the_axis_has_round_marks_around_all_intervals() -> None:
