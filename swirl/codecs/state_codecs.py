@@ -62,6 +62,8 @@ class Codec(Protocol):
     tokenizer: PreTrainedTokenizerBase
     text_tokenizer: TextTokenizer
     end_ids: set[int]
+    states_have_one_length: bool
+    """Whether all states have equally many tokens, as frames do."""
 
     def encode(self, text: str) -> list[int]:
         """Token ids of an action or another text; control tokens that it quotes are ordinary text."""
@@ -104,6 +106,7 @@ class TextCodec:
     """Text states and actions through the language model's own tokenizer."""
 
     kind = "text"
+    states_have_one_length = False
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
@@ -182,6 +185,7 @@ class ImageCodec(TextCodec):
     """
 
     kind = "image"
+    states_have_one_length = True
 
     def __init__(
         self,

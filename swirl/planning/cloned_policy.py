@@ -52,7 +52,6 @@ def train_policy(
     adapter = world.adapter("idm")
     if not settings.starts_from_idm:
         reset_adapter(world.model, adapter, seed)
-    world.codec.prepare([state for row in rows for state in (row.state, row.goal)])
     # Selecting an adapter does not freeze the rest.
     world.model.requires_grad_(False)
     world.model.set_adapter(adapter)

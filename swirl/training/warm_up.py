@@ -20,6 +20,7 @@ def build_supervised_pairs(
     world: WorldModel, direction: Direction, rows: Sequence[LabelledTransition]
 ) -> list[PromptCompletion]:
     """Labelled transitions as (prompt, completion) pairs: next states for the FWM, actions for the IDM."""
+    world.codec.prepare([state for row in rows for state in (row.state, row.next_state)])
     if direction == "forward":
         return [(world.layout.forward_prompt(r.state, r.action), world.state_completion(r.next_state)) for r in rows]
     return [(world.layout.inverse_prompt(r.state, r.next_state), world.completion(r.action)) for r in rows]

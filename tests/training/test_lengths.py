@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from swirl.states import State, Transition
 from swirl.training.length_check import check_lengths, tokenizer_folder
 from swirl.training.lengths import TransitionLengths, drop_too_long, measure_lengths
 from swirl.training.run_start import record_left_out, training_transitions
+from swirl.worlds.blocks import Blocks
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,30 @@ def test_the_error_names_the_lengths_and_a_limit_that_works(world: WorldModel) -
     kept, left_out = drop_too_long(world, rows, settings.replace(caught.value.advised_changes))
     assert len(kept) == 19 and left_out is not None
     assert (left_out.too_long, left_out.total, left_out.suggested_limits) == (1, 20, {})
+
+
+def test_pictures_are_counted_by_the_first_and_encoded_when_they_are_needed(
+    tiny_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = load_world_model(tmp_path, str(tiny_pictures), "cpu", "float32")
+    frames = Blocks().episode(3, 30).states
+    rows = [Transition("s", i, a, b) for i, (a, b) in enumerate(pairwise(frames))]
+    encoded: list[int] = []
+    encode = type(world.codec.image_tokenizer).encode
+    monkeypatch.setattr(
+        type(world.codec.image_tokenizer),
+        "encode",
+        lambda self, images: encoded.append(len(images)) or encode(self, images),
+    )
+    settings = Settings(data="frames")
+    kept, left_out = drop_too_long(world, rows, settings)
+    assert (len(kept), left_out, sum(encoded)) == (30, None, 2)
+    lengths = measure_lengths(world, rows, settings)
+    for length, prompt, row in zip(lengths.states, lengths.prompts, rows, strict=True):
+        assert length == len(world.state_completion(row.next_state))
+        assert prompt == len(world.layout.inverse_prompt(row.state, row.next_state)) + settings.max_action_tokens
+    with pytest.raises(UsageError, match="No transition of 'frames' is short enough"):
+        drop_too_long(world, rows, settings.replace({"max_state_tokens": 2}))
 
 
 def test_what_is_left_out_is_logged_and_stored_with_the_limit(
