@@ -123,7 +123,6 @@ class Trial:
         For pictures it gets a codec of its own, in which every cell of the world has one code.
         """
         from swirl.evaluation.codec_metrics import mean_reconstruction_quality
-        from swirl.pictures import pixels
         from swirl.recipes.trial_base import make_base, make_codec
         from swirl.sources.collections.catalog import load_sequences
         from swirl.sources.collections.split import split_of
@@ -140,8 +139,7 @@ class Trial:
             states = [state for t in (*transitions, *labels) for state in (t.state, t.next_state)]
             images = make_codec(states, WORLDS[self.world].tile_pixels, settings.seed, progress)
             held_out = [state for s in sequences if split_of(s.id) == "test" for state in s.states]
-            frames = [pixels(state.picture, (images.size, images.size)) for state in held_out]
-            images.quality = {"data": self.name, **mean_reconstruction_quality(images, frames)}
+            images.quality = {"data": self.name, **mean_reconstruction_quality(images, held_out)}
             self.out.print_note(
                 f"{self.name}: a codec of {images.codebook_size} codes draws the held-out frames "
                 f"with {images.quality['psnr']} dB PSNR"

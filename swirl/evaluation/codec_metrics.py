@@ -11,7 +11,7 @@ import numpy as np
 from swirl.codecs.state_codecs import ImageTokenizer
 from swirl.evaluation.frame_comparison import PictureCodec, state_pixels
 from swirl.evaluation.image_metrics import psnr, ssim
-from swirl.pictures import Pixels
+from swirl.pictures import pixels
 from swirl.states import State
 
 MAX_FRAMES = 200
@@ -32,12 +32,13 @@ def score_reconstructions(codec: PictureCodec, states: Sequence[State], seed: in
     return {name: [quality[i][k] if i in quality else None for i in indices] for k, name in enumerate(("psnr", "ssim"))}
 
 
-def mean_reconstruction_quality(codec: ImageTokenizer, frames: Sequence[Pixels]) -> dict[str, Any]:
+def mean_reconstruction_quality(codec: ImageTokenizer, states: Sequence[State]) -> dict[str, Any]:
     """The number of frames used, and the mean PSNR (dB) and SSIM of the codec's reconstructions.
 
     Of many frames, every n-th is used: 200 to 399.
     """
-    frames = frames[:: max(1, len(frames) // 200)]
+    used = states[:: max(1, len(states) // 200)]
+    frames = [pixels(state.picture, (codec.size, codec.size)) for state in used]
     reconstructed = codec.decode(codec.encode(frames))
     pairs = list(zip(reconstructed, frames, strict=True))
     return {

@@ -11,10 +11,10 @@ from swirl.codecs.vq_training import CodecShape, train_codec
 from swirl.errors import SwirlError
 from swirl.evaluation.codec_metrics import mean_reconstruction_quality
 from swirl.paths import replace_folder
-from swirl.pictures import Pixels
 from swirl.progress import ProgressCallback
 from swirl.sources.collections.catalog import get_collection, load_sequences
 from swirl.sources.collections.split import split_of
+from swirl.states import State
 
 
 def train_on_collection(
@@ -35,14 +35,15 @@ def train_on_collection(
         raise SwirlError(f"{out} is not empty; name a new folder.")
     if get_collection(home, name).kind != "image":
         raise SwirlError(f"The collection {name!r} contains texts; choose a collection of pictures.")
-    frames: dict[bool, list[Pixels]] = {True: [], False: []}
+    seen: list[State] = []
+    held_out: list[State] = []
     for sequence in load_sequences(home, name):
-        rows = frames[split_of(sequence.id) == "train"]
-        rows += [pictures.pixels(state.picture, (shape.size, shape.size)) for state in sequence.states]
-    if not frames[True]:
+        (seen if split_of(sequence.id) == "train" else held_out).extend(sequence.states)
+    if not seen:
         raise SwirlError(f"The collection {name!r} has no training frames; import more sequences.")
-    codec = train_codec(frames[True], shape, seed=seed, progress=progress, **options)
-    codec.quality = {"data": name, **mean_reconstruction_quality(codec, frames[False] or frames[True])}
+    frames = [pictures.pixels(state.picture, (shape.size, shape.size)) for state in seen]
+    codec = train_codec(frames, shape, seed=seed, progress=progress, **options)
+    codec.quality = {"data": name, **mean_reconstruction_quality(codec, held_out or seen)}
     with replace_folder(out) as temporary:
         codec.save(temporary)
         if out.exists():

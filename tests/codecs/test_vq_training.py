@@ -16,6 +16,7 @@ from swirl.codecs.vq_training import CodecShape, new_codec, train_codec
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.codec_metrics import mean_reconstruction_quality
 from swirl.recipes.image_codec import train_on_collection
+from swirl.states import State
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.blocks_rules import draw
 from swirl.worlds.registry import record
@@ -38,7 +39,7 @@ def trained(frames: list[pictures.Pixels]) -> vq.VQImageTokenizer:
 def test_training_makes_a_codec_that_draws_the_world(
     trained: vq.VQImageTokenizer, frames: list[pictures.Pixels]
 ) -> None:
-    unseen = [draw(board) for board in Blocks().play(99, 8)[0]]
+    unseen = [State(picture=pictures.from_pixels(draw(board))) for board in Blocks().play(99, 8)[0]]
     torch.manual_seed(0)
     assert (
         mean_reconstruction_quality(trained, unseen)["psnr"]
