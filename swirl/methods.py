@@ -18,9 +18,9 @@ class TrainingMethod:
     sentence: str
     """What it does, for somebody who has to choose."""
     role: str = ""
-    """Baseline or upper bound; empty for the method itself."""
+    """Baseline, upper bound or extension; empty for the method itself and for the hybrid."""
     trains_on_pseudo_labels: bool = False
-    """Whether forward phases imitate the observed next states under the actions that the inverse model infers."""
+    """Whether phases imitate the actions that the inverse model infers, or the observed next states under them."""
     trains_on_labels: bool = False
     """Whether the phases after the warm-up imitate the run's labels."""
     has_inverse_phases: bool = False
@@ -72,6 +72,15 @@ TRAINING_METHODS = {
             trains_on_pseudo_labels=True,
         ),
         TrainingMethod(
+            "hard-em",
+            "Hard EM",
+            "both models imitate, in turn, the actions that the inverse model infers; with label_candidates above 1, "
+            "those that both models together find likeliest.",
+            role="extension",
+            trains_on_pseudo_labels=True,
+            has_inverse_phases=True,
+        ),
+        TrainingMethod(
             "sft-merged",
             "SFT, merged with labels",
             "as sft, on the pseudo-labels and the labels, shuffled together.",
@@ -105,6 +114,9 @@ of a model on pseudo-labels and labels, rather than going on from the warmed-up 
 so that each iteration starts anew with the same pseudo-labels: one iteration is enough.
 """
 
+LABEL_CANDIDATES = 4
+"""Guesses for an action to imitate in the methods that compare several; of eight, the others are hardly ever taken."""
+
 EXTENSIONS_OFF: dict[str, object] = {
     "method": "swirl",
     "anchor": 0.0,
@@ -114,6 +126,7 @@ EXTENSIONS_OFF: dict[str, object] = {
     "overlap_penalty": 0.0,
     "action_cap": None,
     "min_reward_spread": 0.0,
+    "label_candidates": 1,
     "prior_reference": False,
     "inverse_first": False,
     "share_weights": False,
@@ -167,6 +180,18 @@ METHODS = {
         ),
         _supervised("sft"),
         _supervised("sft-merged", title="SFT, merged"),
+        Method(
+            "sft-reranked",
+            "SFT, reranked",
+            "As SFT, but under the action that both models together find likeliest among the inverse model's guesses.",
+            EXTENSIONS_OFF | {"method": "sft", "label_candidates": LABEL_CANDIDATES},
+        ),
+        Method(
+            "hard-em",
+            "Hard EM",
+            "Both models imitate, in turn, the action that is likeliest under both among the inverse model's guesses.",
+            EXTENSIONS_OFF | {"method": "hard-em", "label_candidates": LABEL_CANDIDATES},
+        ),
         _supervised("bootstrap", iterations=1),
         _method(
             "phase-one",

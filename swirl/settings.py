@@ -173,6 +173,13 @@ class Settings:
         high=1000.0,
         per_phase=True,
     )
+    label_candidates: int = setting(
+        1,
+        "Extension: where the IDM is unsure of an action to imitate, the likeliest of this many guesses under both "
+        "models is taken, by log Q(z|x,y) + log P(y|x,z); 1 takes its first guess, as the paper's SFT does.",
+        low=1,
+        high=64,
+    )
     prior_reference: bool = setting(
         False,
         "Extension: in inverse phases the KL reference is asked without the next state, so that it presses against "

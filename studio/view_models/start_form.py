@@ -29,6 +29,7 @@ SETTING_GROUPS = {
         "overlap_penalty",
         "action_cap",
         "min_reward_spread",
+        "label_candidates",
         "prior_reference",
     ),
     "Optimiser": ("learning_rate", "learning_rate_warmup", "scheduler", "max_grad_norm"),

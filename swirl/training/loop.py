@@ -23,7 +23,8 @@ from swirl.training.held_out import MakeScorer
 from swirl.training.lengths import drop_too_long
 from swirl.training.parallelism import early_accelerator
 from swirl.training.phase_results import SCORING_TIME, name_best_checkpoint, remove_saves, save_phase, score_checkpoint
-from swirl.training.phase_training import pseudo_labels_per_phase, train_phase
+from swirl.training.phase_training import train_phase
+from swirl.training.pseudo_labels import pseudo_labels_per_phase
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
 from swirl.training.run_context import RunContext, warn

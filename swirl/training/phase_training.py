@@ -17,11 +17,12 @@ from transformers import PrinterCallback, Trainer
 
 from swirl.errors import SwirlError
 from swirl.models.loading import reset_adapter
-from swirl.settings import Direction, Settings
+from swirl.settings import Direction
 from swirl.states import LabelledTransition
 from swirl.training.grpo_phase import build_grpo_trainer
 from swirl.training.on_demand_samples import OnDemandSampler
 from swirl.training.phase_probe import PhaseProbe
+from swirl.training.pseudo_labels import infer_actions_to_imitate, pseudo_labels_per_phase
 from swirl.training.run_context import RunContext
 from swirl.training.run_monitor import PhaseEnded, RunMonitor
 from swirl.training.run_progress import StopRequested
@@ -118,14 +119,8 @@ def as_taken(run: RunContext, phase: PlannedPhase, trainer: Trainer, monitor: Ru
     return ended
 
 
-def pseudo_labels_per_phase(settings: Settings) -> int:
-    """The transitions that a forward phase sees: no more have to be labelled."""
-    forward = settings.for_phase("forward")
-    return forward.steps_per_phase * forward.batch_size
-
-
 def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTransition]:
-    """Training transitions, as many as the phase sees, with the actions that the IDM infers from them, greedily."""
+    """Training transitions, as many as the phase sees, with the actions that are inferred from them."""
     transitions = run.transitions
     seen = pseudo_labels_per_phase(run.settings)
     if seen < len(transitions):
@@ -137,8 +132,9 @@ def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTr
         run.world, phase, "pseudo-labels", len(pairs), "inferring the actions to train on", can_stop=can_stop
     )
     with whole_weights(run.world.model), follow as report:
-        inferred = run.world.infer(pairs, alternatives=1, progress=report)
-    return [LabelledTransition(t.state, i.action, t.next_state) for t, i in zip(transitions, inferred, strict=True)]
+        seed = run.settings.seed + phase.index
+        actions = infer_actions_to_imitate(run.world, pairs, run.settings.label_candidates, seed, report)
+    return [LabelledTransition(t.state, z, t.next_state) for t, z in zip(transitions, actions, strict=True)]
 
 
 def run_grpo_phase(run: RunContext, phase: PlannedPhase) -> PlannedPhase:

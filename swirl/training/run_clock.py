@@ -17,6 +17,7 @@ Part = Literal["warm-up", "forward", "inverse", "scoring", "pseudo-labels", "pro
 
 # What a rollout, a scored, a probed transition and an inferred action cost, against a transition that is trained on.
 ROLLOUT_WORK, SCORED_WORK, PROBED_WORK, INFERRED_WORK = 2.0, 3.0, 1.5, 1.0
+RERANKED_TIMES = 2.5  # what it takes to compare several guesses where the first is not sure, against the first alone
 STEP_SMOOTHING = 0.2
 # While a part runs for the first time, its estimate weighs as much as this share of it.
 ESTIMATE_WEIGHT = 0.1
@@ -128,7 +129,9 @@ class RunClock:
 
     def _parts(self, phase: PlannedPhase) -> list[tuple[Part, int]]:
         """The parts of a phase, each with its number of steps or probes, or 1."""
-        labelling: list[tuple[Part, int]] = [("pseudo-labels", 1)] if phase.kind == "forward" else []
+        method = self.settings.training_method
+        imitates = phase.kind != "warm-up" and method.trains_on_pseudo_labels and not method.rewards_in(phase.kind)
+        labelling: list[tuple[Part, int]] = [("pseudo-labels", 1)] if imitates else []
         probes = probes_until(self._probe_every(phase), phase.steps)
         return [*labelling, ("probe", probes), (phase.kind, phase.steps), ("scoring", 1)]
 
@@ -147,11 +150,12 @@ def probes_until(every: int, step: int) -> int:
 def part_work(settings: Settings, scored: int, labelled: int, probed: int = 0) -> dict[Part, float]:
     """The work of one step of each kind and of each other part, in transitions that a model is trained on."""
     method = settings.training_method
+    inferred_work = INFERRED_WORK * (RERANKED_TIMES if settings.label_candidates > 1 else 1.0)
     work: dict[Part, float] = {
         "warm-up": settings.warm_up_batch_size,
         "scoring": SCORED_WORK * scored,
         "probe": PROBED_WORK * probed,
-        "pseudo-labels": INFERRED_WORK * labelled if method.trains_on_pseudo_labels else 0.0,
+        "pseudo-labels": inferred_work * labelled if method.trains_on_pseudo_labels else 0.0,
     }
     for direction in ("forward", "inverse"):
         own = settings.for_phase(direction)

@@ -302,6 +302,11 @@ def test_every_method_is_a_choice_with_a_line() -> None:
     ("method", "words", "verdict"),
     [
         ("sft", "SFT, continued, a baseline, not SWIRL: the forward", "This baseline imitates pseudo-labels; it"),
+        (
+            "hard-em",
+            "Hard EM, an extension, not SWIRL: both models imitate",
+            "This extension imitates pseudo-labels; it",
+        ),
         ("sft-merged", "SFT, merged with labels, a baseline", "This baseline imitates pseudo-labels and labels; it"),
         ("bootstrap", "Bootstrap, a baseline, not SWIRL: a new forward", "imitates pseudo-labels and labels; it"),
         ("supervised", "Supervised, an upper bound, not SWIRL: both", "This upper bound imitates labels; it"),
@@ -311,6 +316,14 @@ def test_a_run_says_which_method_it_is(method: str, words: str, verdict: str, tm
     settings = Settings().replace({"method": method, "anchor": 1.0})
     assert describe_method(settings).startswith(words)
     assert verdict in start_verdict(History(tmp_path), settings).reason
+
+
+def test_compared_guesses_are_named_where_actions_are_imitated() -> None:
+    words = "Actions to imitate are the likeliest of 4 guesses under both models."
+    for method in ("sft", "hybrid", "hard-em"):
+        assert words in describe_method(Settings(method=method, label_candidates=4))
+        assert words not in describe_method(Settings(method=method))
+    assert words not in describe_method(Settings(label_candidates=4))
 
 
 def test_the_prior_reference_is_named_as_an_extension() -> None:

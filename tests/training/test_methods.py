@@ -115,10 +115,12 @@ def test_the_catalogue_holds_what_the_comparison_needs() -> None:
         for name, method in METHODS.items()
     }
     assert planned["warm-up"] == planned["best-of-n"] == []
-    assert planned["sft"] == planned["sft-merged"] == planned["phase-one"] == ["forward"] * 2
+    assert planned["sft"] == planned["sft-reranked"] == planned["sft-merged"] == ["forward"] * 2
+    assert planned["phase-one"] == ["forward"] * 2
     assert planned["bootstrap"] == ["forward"]
     assert planned["hybrid"] == ["inverse", "forward"] * 2
-    assert planned["paper"] == planned["shared"] == planned["supervised"] == ["forward", "inverse"] * 2
+    for name in ("paper", "shared", "supervised", "hard-em"):
+        assert planned[name] == ["forward", "inverse"] * 2
     both = base.replace(METHODS["anchor-observed"].changes)
     assert (both.anchor, both.observed_reward, both.drift_penalty) == (4.0, 0.5, 0.0)
     assert base.replace(METHODS["paper"].changes).anchor == 0.0
@@ -239,6 +241,7 @@ def test_which_model_each_method_trains(start_model: Path, labels: str, tmp_path
         "swirl": (3, 3),
         "hybrid": (3, 3),
         "sft": (3, 1),
+        "hard-em": (3, 3),
         "sft-merged": (3, 1),
         "bootstrap": (3, 1),
         "supervised": (3, 3),

@@ -48,6 +48,12 @@ def test_pseudo_labels_count_before_each_forward_phase_of_the_baseline() -> None
     times.record_step("forward", 1.0)
     times.record_part("pseudo-labels", 30.0)
     assert times.seconds_left(Position(1, "pseudo-labels", 0.5)) == pytest.approx(15 + 10 + 10 + 30 + 10 + 10)
+    em = clock(baseline.replace({"method": "hard-em", "label_candidates": 4}))
+    em.record_part("scoring", 10.0)
+    for direction in ("forward", "inverse"):
+        em.record_step(direction, 1.0)
+    em.record_part("pseudo-labels", 30.0)
+    assert em.seconds_left(Position(3, "scoring", 0.0)) == pytest.approx(10 + 30 + 10 + 10)
     method = clock(HALF)
     method.record_step("forward", 1.0)
     assert method.seconds("pseudo-labels") == 0.0

@@ -1,0 +1,73 @@
+"""Pseudo-labels: the actions that phases without rewards imitate, inferred from training transitions.
+
+The greedy answer of the IDM is the paper's pseudo-label. With more than one candidate, the FWM has a say in it as well:
+of the IDM's guesses, the one with the highest log Q(z | x, y) + log P(y | x, z) is taken, the likeliest under both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from swirl.models.results import Inference
+from swirl.models.world_model import WorldModel
+from swirl.progress import ProgressCallback
+from swirl.settings import DIRECTIONS, Settings
+from swirl.states import State
+
+SURE = math.log(0.95)
+"""Greedy actions at least so likely under the IDM are kept; those that the FWM overrules to a gain are less likely."""
+
+SCORED_AT_ONCE = 256
+
+GREEDY_SHARE, GUESSES_SHARE = 0.4, 0.4
+"""About the shares of time that the greedy answers and the other guesses take; their scores take the rest."""
+
+
+def pseudo_labels_per_phase(settings: Settings) -> int:
+    """The transitions that a phase sees which imitates, the longer one if both directions do: no more are labelled."""
+    method = settings.training_method
+    directions = DIRECTIONS if method.has_inverse_phases else ("forward",)
+    phases = [settings.for_phase(direction) for direction in directions if not method.rewards_in(direction)]
+    return max((phase.steps_per_phase * phase.batch_size for phase in phases), default=0)
+
+
+def infer_actions_to_imitate(
+    world: WorldModel, pairs: Sequence[tuple[State, State]], candidates: int, seed: int, progress: ProgressCallback
+) -> list[str]:
+    """The action of each transition (x, y): the IDM's greedy answer, or the best of `candidates` under both models.
+
+    Candidates are drawn where the greedy answer has a probability below 0.95, with random numbers of `seed`.
+    """
+    if candidates == 1:
+        return [found.action for found in world.infer(pairs, alternatives=1, progress=progress)]
+    message = "inferring the actions to train on"
+    greedy = world.infer(pairs, alternatives=1, progress=lambda done, _: progress(GREEDY_SHARE * done, message))
+    actions = [found.action for found in greedy]
+    unsure = [index for index, found in enumerate(greedy) if found.log_prob < SURE]
+    guesses = world.infer(
+        [pairs[index] for index in unsure],
+        alternatives=candidates,
+        seed=seed,
+        progress=lambda done, _: progress(GREEDY_SHARE + GUESSES_SHARE * done, message),
+    )
+    both = sum_log_probs(world, [pairs[index] for index in unsure], guesses, progress)
+    for index, found, sums in zip(unsure, guesses, both, strict=True):
+        actions[index] = found.alternatives[max(range(len(sums)), key=sums.__getitem__)].action
+    progress(1.0, message)
+    return actions
+
+
+def sum_log_probs(
+    world: WorldModel, pairs: Sequence[tuple[State, State]], guesses: Sequence[Inference], progress: ProgressCallback
+) -> list[list[float]]:
+    """log Q(z | x, y) + log P(y | x, z) in nats of each alternative of each transition."""
+    rows = [(x, a.action, y) for (x, y), found in zip(pairs, guesses, strict=True) for a in found.alternatives]
+    forward: list[float] = []
+    before = GREEDY_SHARE + GUESSES_SHARE
+    for start in range(0, len(rows), SCORED_AT_ONCE):
+        states, actions, next_states = zip(*rows[start : start + SCORED_AT_ONCE], strict=True)
+        forward += [score.total for score in world.forward_log_prob(states, actions, next_states)]
+        progress(before + (1 - before) * len(forward) / len(rows), "comparing the inferred actions")
+    scores = iter(forward)
+    return [[a.log_prob + next(scores) for a in found.alternatives] for found in guesses]

@@ -1,0 +1,106 @@
+"""Actions to imitate: the inverse model's first guess, or where it is unsure the likeliest guess under both models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from small_runs import SMALL_RUN
+
+from swirl.history import History
+from swirl.methods import METHODS
+from swirl.models import load_world_model
+from swirl.models.results import Alternative, Inference, LogProb
+from swirl.models.world_model import WorldModel
+from swirl.progress import ProgressCallback
+from swirl.runs import jobs
+from swirl.settings import Settings
+from swirl.states import State
+from swirl.training.pseudo_labels import infer_actions_to_imitate, pseudo_labels_per_phase
+
+GUESSES = {
+    "sure": {"open": 0.97, "close": 0.03},
+    "unsure": {"take": 0.6, "drop": 0.3, "wait": 0.1},
+    "right": {"go": 0.7, "stay": 0.3},
+}
+"""Q(z | x, y) by next state."""
+EXPLAINS = {"open": 0.01, "close": 0.9, "take": 0.1, "drop": 0.5, "wait": 0.9, "go": 0.5, "stay": 0.6}
+"""P(y | x, z) by action."""
+
+
+class TwoModels:
+    """An inverse and a forward model whose probabilities are those above."""
+
+    def __init__(self) -> None:
+        self.drawn: list[str] = []
+        self.scored: list[str] = []
+
+    def infer(
+        self, pairs: Sequence[tuple[State, State]], *, alternatives: int, progress: ProgressCallback, seed: int = 0
+    ) -> list[Inference]:
+        found = []
+        for _, y in pairs:
+            ranked = [Alternative(z, math.log(p)) for z, p in GUESSES[y.text].items()][:alternatives]
+            found.append(Inference(ranked[0].action, ranked[0].log_prob, tuple(ranked)))
+            self.drawn += [y.text] if alternatives > 1 else []
+        progress(1.0, "inferring")
+        return found
+
+    def forward_log_prob(self, x: Sequence[State], z: Sequence[str], y: Sequence[State]) -> list[LogProb]:
+        self.scored += z
+        return [LogProb(math.log(EXPLAINS[action]), 3) for action in z]
+
+
+def infer(candidates: int) -> tuple[list[str], TwoModels, list[float]]:
+    models, shares = TwoModels(), []
+    pairs = [(State("before"), State(after)) for after in GUESSES]
+    actions = infer_actions_to_imitate(
+        cast(WorldModel, models), pairs, candidates, 0, lambda share, message="": shares.append(share)
+    )
+    return actions, models, shares
+
+
+def test_one_candidate_is_the_first_guess_of_the_inverse_model() -> None:
+    actions, models, _ = infer(1)
+    assert actions == ["open", "take", "go"] and not models.drawn and not models.scored
+
+
+def test_of_several_the_likeliest_under_both_is_taken_where_the_inverse_model_is_unsure() -> None:
+    actions, models, shares = infer(4)
+    # 0.6 × 0.1 < 0.1 × 0.9 < 0.3 × 0.5; 0.7 × 0.5 > 0.3 × 0.6; the sure one stays although it explains nothing
+    assert actions == ["open", "drop", "go"]
+    assert models.drawn == ["unsure", "right"]
+    assert models.scored == ["take", "drop", "wait", "go", "stay"]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert infer(2)[0] == ["open", "drop", "go"]
+
+
+def test_no_more_are_labelled_than_a_phase_sees() -> None:
+    settings = Settings().replace({"forward.steps_per_phase": 10, "inverse.steps_per_phase": 30, "batch_size": 4})
+    counts = {m: pseudo_labels_per_phase(settings.replace({"method": m})) for m in ("sft", "hybrid", "hard-em")}
+    assert counts == {"sft": 40, "hybrid": 40, "hard-em": 120}
+
+
+@pytest.mark.slow
+def test_hard_em_trains_both_models_without_rewards(tiny_base: Path, tmp_path: Path) -> None:
+    world = load_world_model(tmp_path, str(tiny_base), "cpu", "float32", lora_rank=4)
+    world.save(tmp_path / "start", with_base=True)
+    changes: dict[str, Any] = SMALL_RUN | METHODS["hard-em"].changes
+    settings = Settings().replace({**changes, "model": str(tmp_path / "start"), "warm_up_epochs": 0})
+    run = jobs.create_foreground_run(tmp_path, preset=None, settings=settings)
+    jobs.train_in_foreground(tmp_path, run)
+    history = History(tmp_path)
+    assert history.run(run).status == "finished", history.run(run).error
+    assert [(p.direction, p.steps) for p in history.phases(run)] == [("warm-up", 0), ("forward", 4), ("inverse", 4)]
+    assert "reward" not in {metric.name for metric in history.metrics(run)}
+    files = {
+        name: [
+            (folder / name / "adapter_model.safetensors").read_bytes()
+            for folder in sorted((tmp_path / "runs" / run / "checkpoints").iterdir())
+        ]
+        for name in ("fwm", "idm")
+    }
+    assert [len(set(versions)) for versions in files.values()] == [2, 2]
