@@ -114,8 +114,8 @@ of a model on pseudo-labels and labels, rather than going on from the warmed-up 
 so that each iteration starts anew with the same pseudo-labels: one iteration is enough.
 """
 
-LABEL_CANDIDATES = 4
-"""Guesses for an action to imitate in the methods that compare several; of eight, the others are hardly ever taken."""
+LABEL_CANDIDATES = 8
+"""Guesses for an action to imitate in the methods that compare several."""
 
 EXTENSIONS_OFF: dict[str, object] = {
     "method": "swirl",

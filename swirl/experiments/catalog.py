@@ -39,6 +39,19 @@ FORWARD_FIRST_TWICE = OwnMethod(
 )
 """The shipped default: as many steps of imitation as SFT_TWICE, with short inverse phases between and after them."""
 
+RERANKED_TWICE = OwnMethod("sft-reranked-twice", "SFT, reranked, twice the steps", "sft-reranked", steps_times=2)
+"""SFT_TWICE on the actions that both models agree on; the inverse model stays as it is."""
+
+HARD_EM_TWICE = OwnMethod(
+    "hard-em-twice",
+    "Hard EM, twice the steps",
+    "hard-em",
+    settings={"inverse.steps_per_phase": 50, "inverse.learning_rate": 4e-4},
+    steps_times=2,
+)
+"""The forward phases of SFT_TWICE on the actions that both models agree on; between them the inverse model learns these
+actions, from as many transitions. Its settings come from pilots on the selection part (docs/lab-notes.md)."""
+
 HYBRID_LONG = OwnMethod("hybrid-equal-compute", "Hybrid, equal compute", "hybrid", steps_times=3)
 """The hybrid for about as long as the loop takes."""
 
@@ -66,6 +79,8 @@ def household(regime: str, sequences: int = 1500) -> Problem:
             SFT_TWICE.name: HOUSEHOLD_METHODS["sft"],
             HYBRID_LONG.name: HOUSEHOLD_METHODS["hybrid"],
             FORWARD_FIRST_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
+            RERANKED_TWICE.name: HOUSEHOLD_METHODS["sft"],
+            HARD_EM_TWICE.name: HOUSEHOLD_METHODS["sft"],
         },
     )
 
@@ -92,8 +107,10 @@ EXPERIMENTS = {
                 *LOOPS,
                 FORWARD_FIRST_TWICE.name,
                 HYBRID_LONG.name,
+                RERANKED_TWICE.name,
+                HARD_EM_TWICE.name,
             ),
-            own_methods=(SFT_TWICE, EQUAL_COMPUTE, FORWARD_FIRST_TWICE, HYBRID_LONG),
+            own_methods=(SFT_TWICE, EQUAL_COMPUTE, FORWARD_FIRST_TWICE, HYBRID_LONG, RERANKED_TWICE, HARD_EM_TWICE),
             default_method=FORWARD_FIRST_TWICE.name,
         ),
         Plan(
