@@ -155,6 +155,11 @@ class Method:
     best_of: int = 1
     """Predictions sampled at test time, of which the inverse model's score takes the best; 1 is the greedy one."""
 
+    @property
+    def models_teach_each_other(self) -> bool:
+        """Whether what one model learns depends on what the other finds likely: by rewards, or by shared labels."""
+        return self.mutual or self.changes.get("label_candidates", 1) != 1
+
 
 def _method(name: str, title: str, sentence: str, /, **changes: object) -> Method:
     """A method that trains by mutual reinforcement learning."""

@@ -62,10 +62,10 @@ def advise(
 ) -> Advice:
     """The advice for a probe's figures.
 
-    `private_code` is the sentence of a health check that found one: methods in which the two models reward each other
+    `private_code` is the sentence of a health check that found one: methods in which the two models teach each other
     are then left out, for they would go on with it. Raises SwirlError if no experiment has finished runs to advise by.
     """
-    evidence = [without_mutual(problem) for problem in evidence] if private_code else evidence
+    evidence = [without_mutual_teaching(problem) for problem in evidence] if private_code else evidence
     known = [problem for problem in evidence if problem.probe and candidates(problem, has_labels)]
     if not known:
         raise SwirlError("There is no finished experiment to advise by; run: swirl experiment regimes")
@@ -77,17 +77,19 @@ def advise(
     sentence = sentence_of(best, nearest, rivals, away)
     if private_code:
         sentence += (
-            f" {private_code} So methods in which the models reward each other are left out; inferred actions may mean "
+            f" {private_code} So methods in which the models teach each other are left out; inferred actions may mean "
             "something else than they say, and an earlier checkpoint or more labels are worth a try."
         )
     return Advice(best.method, best.title, nearest, away, rivals, sentence)
 
 
-def without_mutual(problem: ProblemEvidence) -> ProblemEvidence:
-    """The evidence of a problem without the methods in which the models reward each other."""
+def without_mutual_teaching(problem: ProblemEvidence) -> ProblemEvidence:
+    """The evidence of a problem without the methods in which the models teach each other."""
     plan = get_experiment(EXPERIMENT)
     known = {*plan.methods, *METHODS}
-    kept = tuple(r for r in problem.results if r.method not in known or not plan.method(r.method).mutual)
+    kept = tuple(
+        r for r in problem.results if r.method not in known or not plan.method(r.method).models_teach_each_other
+    )
     return replace(problem, results=kept)
 
 

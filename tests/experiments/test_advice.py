@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_the_advice_is_the_best_method_where_the_probe_looks_most_alike() -> Non
     assert advise(STRONG, EVIDENCE, has_labels=True).method == "sft-merged"
 
 
-def test_after_a_private_code_no_method_is_advised_in_which_the_models_reward_each_other(tmp_path: Path) -> None:
+def test_after_a_private_code_no_method_is_advised_in_which_the_models_teach_each_other(tmp_path: Path) -> None:
     history = History(tmp_path)
     run = history.create_run(preset=None, settings={"model": "m"})
     scores = {"forward/exact_match": 0.5}
@@ -71,6 +72,9 @@ def test_after_a_private_code_no_method_is_advised_in_which_the_models_reward_ea
     history.save_health_check(checkpoint=name, data="d", found=found | {"figures": {"private_share": [0.5, 0.3, 0.7]}})
     sentence = private_code_of(tmp_path, run)
     assert sentence is not None and "a private code, which other@0 does not share" in sentence
+    agreed = replace(EVIDENCE[1], results=(*EVIDENCE[1].results, method("hard-em-twice", 0.9, {"warm-up": (0.3, 0.5)})))
+    assert advise(WEAK, [agreed]).method == "hard-em-twice"
+    assert advise(WEAK, [agreed], private_code=sentence).method == "sft"
     advice = advise(WEAK, EVIDENCE, private_code=sentence)
     assert advice.method == "sft" and "Paper" not in advice.sentence
     assert sentence in advice.sentence and "an earlier checkpoint or more labels" in advice.sentence
