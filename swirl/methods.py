@@ -28,6 +28,8 @@ class TrainingMethod:
     """Whether inverse phases learn from rewards although forward phases imitate."""
     starts_anew: bool = False
     """Whether each forward phase trains a new forward adapter from the base model."""
+    label_candidates: int = 1
+    """Guesses that are compared for an action to imitate, unless the setting of that name says otherwise."""
 
     @property
     def trains_by_rewards(self) -> bool:
@@ -45,6 +47,9 @@ class TrainingMethod:
         """Whether its result depends on how well the inverse model infers actions."""
         return self.trains_by_rewards or self.trains_on_pseudo_labels
 
+
+LABEL_CANDIDATES = 8
+"""Guesses for an action to imitate in the methods that compare several."""
 
 TRAINING_METHODS = {
     method.name: method
@@ -74,11 +79,12 @@ TRAINING_METHODS = {
         TrainingMethod(
             "hard-em",
             "Hard EM",
-            "both models imitate, in turn, the actions that the inverse model infers; with label_candidates above 1, "
-            "those that both models together find likeliest.",
+            "both models imitate, in turn, the actions that they together find likeliest among several guesses of the "
+            "inverse model.",
             role="extension",
             trains_on_pseudo_labels=True,
             has_inverse_phases=True,
+            label_candidates=LABEL_CANDIDATES,
         ),
         TrainingMethod(
             "sft-merged",
@@ -114,9 +120,6 @@ of a model on pseudo-labels and labels, rather than going on from the warmed-up 
 so that each iteration starts anew with the same pseudo-labels: one iteration is enough.
 """
 
-LABEL_CANDIDATES = 8
-"""Guesses for an action to imitate in the methods that compare several."""
-
 EXTENSIONS_OFF: dict[str, object] = {
     "method": "swirl",
     "anchor": 0.0,
@@ -126,7 +129,7 @@ EXTENSIONS_OFF: dict[str, object] = {
     "overlap_penalty": 0.0,
     "action_cap": None,
     "min_reward_spread": 0.0,
-    "label_candidates": 1,
+    "label_candidates": None,
     "prior_reference": False,
     "inverse_first": False,
     "share_weights": False,
@@ -158,7 +161,8 @@ class Method:
     @property
     def models_teach_each_other(self) -> bool:
         """Whether what one model learns depends on what the other finds likely: by rewards, or by shared labels."""
-        return self.mutual or self.changes.get("label_candidates", 1) != 1
+        own = TRAINING_METHODS[str(self.changes["method"])].label_candidates
+        return self.mutual or (self.changes["label_candidates"] or own) != 1
 
 
 def _method(name: str, title: str, sentence: str, /, **changes: object) -> Method:
@@ -191,12 +195,7 @@ METHODS = {
             "As SFT, but under the action that both models together find likeliest among the inverse model's guesses.",
             EXTENSIONS_OFF | {"method": "sft", "label_candidates": LABEL_CANDIDATES},
         ),
-        Method(
-            "hard-em",
-            "Hard EM",
-            "Both models imitate, in turn, the action that is likeliest under both among the inverse model's guesses.",
-            EXTENSIONS_OFF | {"method": "hard-em", "label_candidates": LABEL_CANDIDATES},
-        ),
+        _supervised("hard-em"),
         _supervised("bootstrap", iterations=1),
         _method(
             "phase-one",

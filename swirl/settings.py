@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from swirl.errors import UsageError
-from swirl.methods import TRAINING_METHODS, TrainingMethod
+from swirl.methods import LABEL_CANDIDATES, TRAINING_METHODS, TrainingMethod
 
 Direction = Literal["forward", "inverse"]
 DIRECTIONS: tuple[Direction, ...] = ("forward", "inverse")
@@ -173,10 +173,11 @@ class Settings:
         high=1000.0,
         per_phase=True,
     )
-    label_candidates: int = setting(
-        1,
+    label_candidates: int | None = setting(
+        None,
         "Extension: where the IDM is unsure of an action to imitate, the likeliest of this many guesses under both "
-        "models is taken, by log Q(z|x,y) + log P(y|x,z); 1 takes its first guess, as the paper's SFT does.",
+        "models is taken, by log Q(z|x,y) + log P(y|x,z); 1 takes its first guess, as the paper's SFT does; none: "
+        f"{LABEL_CANDIDATES} with hard-em, otherwise 1.",
         low=1,
         high=64,
     )
@@ -233,6 +234,11 @@ class Settings:
     def training_method(self) -> TrainingMethod:
         """What the setting `method` stands for."""
         return TRAINING_METHODS[self.method]
+
+    @property
+    def guesses_per_label(self) -> int:
+        """The guesses that are compared for each action to imitate."""
+        return self.training_method.label_candidates if self.label_candidates is None else self.label_candidates
 
     def for_phase(self, direction: Direction) -> Settings:
         """These settings with the overrides of one direction applied."""

@@ -42,8 +42,8 @@ def describe_method(settings: Settings) -> str:
     """The method a run trains by, and which of our extensions to the paper's loop, in a sentence."""
     method = settings.training_method
     shared = " Both models share one adapter." if settings.share_weights else ""
-    if method.trains_on_pseudo_labels and settings.label_candidates > 1:
-        shared += f" Actions to imitate are the likeliest of {settings.label_candidates} guesses under both models."
+    if method.trains_on_pseudo_labels and settings.guesses_per_label > 1:
+        shared += f" Actions to imitate are the likeliest of {settings.guesses_per_label} guesses under both models."
     if method.inverse_by_rewards:
         return f"{method.title}, our extension of the loop: {method.sentence}{shared}"
     if not method.trains_by_rewards:

@@ -133,7 +133,7 @@ def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTr
     )
     with whole_weights(run.world.model), follow as report:
         seed = run.settings.seed + phase.index
-        actions = infer_actions_to_imitate(run.world, pairs, run.settings.label_candidates, seed, report)
+        actions = infer_actions_to_imitate(run.world, pairs, run.settings.guesses_per_label, seed, report)
     return [LabelledTransition(t.state, z, t.next_state) for t, z in zip(transitions, actions, strict=True)]
 
 

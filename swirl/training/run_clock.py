@@ -150,7 +150,7 @@ def probes_until(every: int, step: int) -> int:
 def part_work(settings: Settings, scored: int, labelled: int, probed: int = 0) -> dict[Part, float]:
     """The work of one step of each kind and of each other part, in transitions that a model is trained on."""
     method = settings.training_method
-    inferred_work = INFERRED_WORK * (RERANKED_TIMES if settings.label_candidates > 1 else 1.0)
+    inferred_work = INFERRED_WORK * (RERANKED_TIMES if settings.guesses_per_label > 1 else 1.0)
     work: dict[Part, float] = {
         "warm-up": settings.warm_up_batch_size,
         "scoring": SCORED_WORK * scored,

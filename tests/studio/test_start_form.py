@@ -319,11 +319,16 @@ def test_a_run_says_which_method_it_is(method: str, words: str, verdict: str, tm
 
 
 def test_compared_guesses_are_named_where_actions_are_imitated() -> None:
-    words = "Actions to imitate are the likeliest of 4 guesses under both models."
+    words = "Actions to imitate are the likeliest of {} guesses under both models."
     for method in ("sft", "hybrid", "hard-em"):
-        assert words in describe_method(Settings(method=method, label_candidates=4))
-        assert words not in describe_method(Settings(method=method))
-    assert words not in describe_method(Settings(label_candidates=4))
+        assert words.format(4) in describe_method(Settings(method=method, label_candidates=4))
+    for settings in (
+        Settings(label_candidates=4),
+        Settings(method="sft"),
+        Settings(method="hard-em", label_candidates=1),
+    ):
+        assert "likeliest of" not in describe_method(settings)
+    assert words.format(8) in describe_method(Settings(method="hard-em"))
 
 
 def test_the_prior_reference_is_named_as_an_extension() -> None:
