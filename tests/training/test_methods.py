@@ -307,7 +307,7 @@ def test_shared_weights_on_two_adapters_begin_anew(start_model: Path, labels: st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "phase"), [("sft-merged", 1), ("bootstrap", 2), ("supervised", 2)])
+@pytest.mark.parametrize(("method", "phase"), [("sft-merged", 1), ("hard-em", 2), ("bootstrap", 2), ("supervised", 2)])
 def test_killed_and_resumed_ends_like_uninterrupted(
     method: str, phase: int, start_model: Path, labels: str, tmp_path: Path
 ) -> None:
