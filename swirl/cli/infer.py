@@ -43,6 +43,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         default=4,
         help="number of candidate actions for each transition (default: 4)",
     )
+    inferring.add_argument(
+        "--by-both-models",
+        action="store_true",
+        help="rank the candidates by both models, log Q(z|x,y) + log P(y|x,z), instead of the inverse model alone",
+    )
     add_seed(inferring, "the same seed gives the same actions")
     add_json(inferring)
     inferring.set_defaults(handler=infer_actions)
@@ -80,7 +85,7 @@ def inferred_actions(
     from swirl.evaluation.answer_cache import open_answer_cache
     from swirl.exports.resumable_inference import infer_in_batches
 
-    options = {name: getattr(args, name) for name in ("alternatives", "seed")}
+    options = {name: getattr(args, name) for name in ("alternatives", "by_both_models", "seed")}
     settings = {"task": "infer", "limit": args.limit, "device": args.device, **options}
     answers = open_answer_cache(args.home, args.checkpoint, args.data, settings)
     try:

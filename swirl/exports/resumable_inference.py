@@ -25,6 +25,7 @@ def infer_in_batches(
     cache: AnswerCache,
     *,
     alternatives: int,
+    by_both_models: bool = False,
     seed: int,
     progress: ProgressCallback,
     watch: Callable[[], None],
@@ -44,7 +45,7 @@ def infer_in_batches(
             pairs = [(item.state, item.next_state) for item in batch]
             watch()
             with watch_passes(model, watch):
-                known = model.infer(pairs, alternatives=alternatives, seed=seed + start)
+                known = model.infer(pairs, alternatives=alternatives, by_both_models=by_both_models, seed=seed + start)
             computed += len(batch)
             cache.add(("inference", question, answer) for question, answer in zip(questions, known, strict=True))
         done = start + len(batch)

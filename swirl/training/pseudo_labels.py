@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from swirl.models.results import Inference
 from swirl.models.world_model import WorldModel
 from swirl.progress import ProgressCallback
 from swirl.settings import DIRECTIONS, Settings
@@ -18,10 +17,8 @@ from swirl.states import State
 SURE = math.log(0.95)
 """Greedy actions at least so likely under the IDM are kept; those that the FWM overrules to a gain are less likely."""
 
-SCORED_AT_ONCE = 256
-
-GREEDY_SHARE, GUESSES_SHARE = 0.4, 0.4
-"""About the shares of time that the greedy answers and the other guesses take; their scores take the rest."""
+GREEDY_SHARE = 0.4
+"""About the share of time that the greedy answers take; other guesses and their scores take the rest."""
 
 
 def pseudo_labels_per_phase(settings: Settings) -> int:
@@ -48,26 +45,11 @@ def infer_actions_to_imitate(
     guesses = world.infer(
         [pairs[index] for index in unsure],
         alternatives=candidates,
+        by_both_models=True,
         seed=seed,
-        progress=lambda done, _: progress(GREEDY_SHARE + GUESSES_SHARE * done, message),
+        progress=lambda done, _: progress(GREEDY_SHARE + (1 - GREEDY_SHARE) * done, message),
     )
-    both = sum_log_probs(world, [pairs[index] for index in unsure], guesses, progress)
-    for index, found, sums in zip(unsure, guesses, both, strict=True):
-        actions[index] = found.alternatives[max(range(len(sums)), key=sums.__getitem__)].action
+    for index, found in zip(unsure, guesses, strict=True):
+        actions[index] = found.action
     progress(1.0, message)
     return actions
-
-
-def sum_log_probs(
-    world: WorldModel, pairs: Sequence[tuple[State, State]], guesses: Sequence[Inference], progress: ProgressCallback
-) -> list[list[float]]:
-    """log Q(z | x, y) + log P(y | x, z) in nats of each alternative of each transition."""
-    rows = [(x, a.action, y) for (x, y), found in zip(pairs, guesses, strict=True) for a in found.alternatives]
-    forward: list[float] = []
-    before = GREEDY_SHARE + GUESSES_SHARE
-    for start in range(0, len(rows), SCORED_AT_ONCE):
-        states, actions, next_states = zip(*rows[start : start + SCORED_AT_ONCE], strict=True)
-        forward += [score.total for score in world.forward_log_prob(states, actions, next_states)]
-        progress(before + (1 - before) * len(forward) / len(rows), "comparing the inferred actions")
-    scores = iter(forward)
-    return [[a.log_prob + next(scores) for a in found.alternatives] for found in guesses]

@@ -106,6 +106,10 @@ def test_infer_has_one_row_for_each_transition(trained: tuple[Path, dict[str, An
     for row in rows:
         assert row["log_prob"] <= 0.0 and 1 <= len(row["alternatives"]) <= 2
         assert row["alternatives"][0] == {"action": row["action"], "log_prob": row["log_prob"]}
+    assert main(["--home", str(home), *asked, "--by-both-models"]) == 0
+    together = json.loads(capsys.readouterr().out)["transitions"]
+    for row, other in zip(rows, together, strict=True):
+        assert sorted(map(str, row["alternatives"])) == sorted(map(str, other["alternatives"]))
 
 
 def test_imagine_ranks_its_predictions(trained: tuple[Path, dict[str, Any]], tmp_path: Path, capsys) -> None:

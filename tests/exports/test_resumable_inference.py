@@ -25,7 +25,10 @@ class Guessing:
         self.batches: list[list[str]] = []
         self.check_interrupt: Callable[[], None] = lambda: None
 
-    def infer(self, pairs: Sequence[tuple[State, State]], *, alternatives: int, seed: int) -> list[Inference]:
+    def infer(
+        self, pairs: Sequence[tuple[State, State]], *, alternatives: int, by_both_models: bool, seed: int
+    ) -> list[Inference]:
+        assert not by_both_models
         self.check_interrupt()
         self.batches.append([state.text for state, _ in pairs])
         draw = random.Random(f"{seed} {len(pairs)}")

@@ -67,6 +67,20 @@ def test_shared_weights_are_one_adapter(tiny_base: Path, tmp_path: Path) -> None
     assert apart.describe()["adapters"] == ["fwm", "idm"]
 
 
+def test_both_models_rank_the_actions_together(world: WorldModel) -> None:
+    scramble(world)
+    pairs = [(HALL, KITCHEN), (KITCHEN, HALL), (HALL, HALL)]
+    alone = world.infer(pairs, alternatives=4, seed=0)
+    together = world.infer(pairs, alternatives=4, seed=0, by_both_models=True)
+    for (x, y), before, after in zip(pairs, alone, together, strict=True):
+        assert set(after.alternatives) == set(before.alternatives)
+        explained = world.forward_log_prob([x] * 4, [a.action for a in after.alternatives], [y] * 4)
+        sums = [a.log_prob + score.total for a, score in zip(after.alternatives, explained, strict=True)]
+        assert sums == sorted(sums, reverse=True)
+        assert (after.action, after.log_prob) == (after.alternatives[0].action, after.alternatives[0].log_prob)
+    assert [found.alternatives for found in alone] != [found.alternatives for found in together]
+
+
 def test_inference_and_imagination(world: WorldModel) -> None:
     scramble(world)
     pairs = [(HALL, KITCHEN), (KITCHEN, HALL)]
