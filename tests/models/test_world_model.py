@@ -12,6 +12,7 @@ import torch
 
 from swirl.errors import SwirlError, UsageError
 from swirl.models import load_world_model, resolve_checkpoint
+from swirl.models.results import LogProb
 from swirl.models.world_model import WorldModel
 from swirl.states import State
 
@@ -67,8 +68,15 @@ def test_shared_weights_are_one_adapter(tiny_base: Path, tmp_path: Path) -> None
     assert apart.describe()["adapters"] == ["fwm", "idm"]
 
 
-def test_both_models_rank_the_actions_together(world: WorldModel) -> None:
+def test_both_models_rank_the_actions_together(world: WorldModel, monkeypatch: pytest.MonkeyPatch) -> None:
     scramble(world)
+    forward_log_prob = world.forward_log_prob
+
+    def sharper(*rows: list) -> list[LogProb]:
+        """What an untrained model says of actions hardly differs."""
+        return [replace(score, total=1000 * score.total) for score in forward_log_prob(*rows)]
+
+    monkeypatch.setattr(world, "forward_log_prob", sharper)
     pairs = [(HALL, KITCHEN), (KITCHEN, HALL), (HALL, HALL)]
     alone = world.infer(pairs, alternatives=4, seed=0)
     together = world.infer(pairs, alternatives=4, seed=0, by_both_models=True)
