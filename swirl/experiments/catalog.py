@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swirl.errors import UsageError
 from swirl.experiments.grid import WARM_UP, OwnMethod, Plan, Problem
+from swirl.methods import LABEL_CANDIDATES
 
 HOUSEHOLD_METHODS = {
     "sft": {"forward.learning_rate": 1e-3},
@@ -41,6 +42,15 @@ FORWARD_FIRST_TWICE = OwnMethod(
 
 RERANKED_TWICE = OwnMethod("sft-reranked-twice", "SFT, reranked, twice the steps", "sft-reranked", steps_times=2)
 """SFT_TWICE on the actions that both models agree on; the inverse model stays as it is."""
+
+HYBRID_RERANKED_TWICE = OwnMethod(
+    "hybrid-reranked-twice",
+    "Hybrid, forward first, reranked, twice the steps",
+    "forward-first",
+    settings={"label_candidates": LABEL_CANDIDATES},
+    steps_times=2,
+)
+"""FORWARD_FIRST_TWICE whose forward model imitates under the actions that both models agree on."""
 
 HARD_EM_TWICE = OwnMethod(
     "hard-em-twice",
@@ -80,6 +90,7 @@ def household(regime: str, sequences: int = 1500) -> Problem:
             HYBRID_LONG.name: HOUSEHOLD_METHODS["hybrid"],
             FORWARD_FIRST_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
             RERANKED_TWICE.name: HOUSEHOLD_METHODS["sft"],
+            HYBRID_RERANKED_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
             HARD_EM_TWICE.name: HOUSEHOLD_METHODS["sft"],
         },
     )
@@ -108,9 +119,18 @@ EXPERIMENTS = {
                 FORWARD_FIRST_TWICE.name,
                 HYBRID_LONG.name,
                 RERANKED_TWICE.name,
+                HYBRID_RERANKED_TWICE.name,
                 HARD_EM_TWICE.name,
             ),
-            own_methods=(SFT_TWICE, EQUAL_COMPUTE, FORWARD_FIRST_TWICE, HYBRID_LONG, RERANKED_TWICE, HARD_EM_TWICE),
+            own_methods=(
+                SFT_TWICE,
+                EQUAL_COMPUTE,
+                FORWARD_FIRST_TWICE,
+                HYBRID_LONG,
+                RERANKED_TWICE,
+                HYBRID_RERANKED_TWICE,
+                HARD_EM_TWICE,
+            ),
             default_method=FORWARD_FIRST_TWICE.name,
         ),
         Plan(
