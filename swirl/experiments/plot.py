@@ -8,8 +8,10 @@ from html import escape
 from swirl.experiments.grid import WARM_UP, Plan
 from swirl.experiments.results import Row, estimate_row
 
-PANEL_WIDTH, PANELS_PER_ROW = 460, 2
-LABEL_WIDTH, LINE_HEIGHT, HEAD, FOOT, MARGIN = 170, 22, 34, 30, 16
+AXIS_WIDTH, PANELS_PER_ROW = 274, 2
+LINE_HEIGHT, HEAD, FOOT, MARGIN = 22, 34, 30, 16
+LETTER_WIDTH = 6.7
+"""Of a title's letters, about; wide ones and narrow ones make up for each other."""
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
 .head { font-weight: 600; font-size: 13px; }
@@ -29,18 +31,21 @@ def draw_intervals(plan: Plan, rows: Sequence[Row]) -> str:
 
     A dashed line marks the warm-up. Each panel has its own axis, from the lowest to the highest end of an interval.
     """
+    titles = [plan.method(row.method).title for row in rows]
+    label_width = round(MARGIN + LETTER_WIDTH * max(map(len, titles), default=0) + 10)
+    panel_width = label_width + AXIS_WIDTH + MARGIN
     panels = []
     for problem in plan.problems:
         for size in plan.sizes:
             shown = [row for row in rows if row.problem == problem.name and row.size in (size, 0)]
             if shown:
                 title = problem.describe() + (f", {size} transitions" if size else "")
-                panels.append(draw_panel(plan, title, shown))
-    parts, top, width = [], 0.0, PANEL_WIDTH * min(PANELS_PER_ROW, max(1, len(panels)))
+                panels.append(draw_panel(plan, title, shown, label_width))
+    parts, top, width = [], 0.0, panel_width * min(PANELS_PER_ROW, max(1, len(panels)))
     for start in range(0, len(panels), PANELS_PER_ROW):
         line = panels[start : start + PANELS_PER_ROW]
         for column, (_, content) in enumerate(line):
-            parts.append(f'<g transform="translate({column * PANEL_WIDTH},{top:g})">{content}</g>')
+            parts.append(f'<g transform="translate({column * panel_width},{top:g})">{content}</g>')
         top += max(height for height, _ in line)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{top:g}" viewBox="0 0 {width} {top:g}" '
@@ -48,7 +53,7 @@ def draw_intervals(plan: Plan, rows: Sequence[Row]) -> str:
     )
 
 
-def draw_panel(plan: Plan, title: str, rows: Sequence[Row]) -> tuple[float, str]:
+def draw_panel(plan: Plan, title: str, rows: Sequence[Row], label_width: int) -> tuple[float, str]:
     """The height of one panel and its content."""
     found = [(row, estimate_row(row, plan.method(row.method))) for row in rows]
     shown = [(row, value.estimate) for row, value in found if value is not None]
@@ -56,7 +61,7 @@ def draw_panel(plan: Plan, title: str, rows: Sequence[Row]) -> tuple[float, str]
     low = min(estimate.low for _, estimate in shown)
     high = max(estimate.high for _, estimate in shown)
     low, high = (low - 0.02, high + 0.02) if high - low < 0.04 else (low, high)
-    left, right = LABEL_WIDTH, PANEL_WIDTH - MARGIN
+    left, right = label_width, label_width + AXIS_WIDTH
 
     def x(value: float) -> float:
         return round(left + (value - low) / (high - low) * (right - left), 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from swirl.experiments.catalog import get_experiment
-from swirl.experiments.grid import Plan, Problem
+from swirl.experiments.grid import OwnMethod, Plan, Problem
 from swirl.experiments.plot import draw_intervals
 from swirl.experiments.report import difference_cell
 from swirl.experiments.results import (
@@ -112,3 +112,16 @@ def test_the_plot_shows_every_row_and_is_valid_xml() -> None:
     assert places == sorted(places) and places[1] - places[0] == pytest.approx(places[2] - places[1], abs=0.2)
     assert [c.get("class") for c in circles] == ["other", "other", "mutual"]
     assert draw_intervals(plan, []).startswith("<svg")
+
+
+def test_the_longest_title_of_a_plot_has_room() -> None:
+    from xml.etree import ElementTree
+
+    problem = Problem("p", "tiny-household", world="household", regime="clean")
+    title = "A method whose title is longer than all others here"
+    own = OwnMethod("own", title, based_on="sft")
+    plan = Plan("x", "A", "?", (problem,), ("warm-up", "own"), own_methods=(own,))
+    drawing = ElementTree.fromstring(draw_intervals(plan, [row("warm-up", [0.25] * 40), row("own", [0.5] * 40)]))
+    (label,) = [e for e in drawing.iter() if e.text == title]
+    assert float(label.get("x", "0")) - 6.5 * len(title) > 0
+    assert float(drawing.get("width", "0")) > float(label.get("x", "0")) + 274
