@@ -57,7 +57,7 @@ def test_the_grid_fills_and_leads_to_its_runs(
     card.click()
     expect(page).to_have_url(re.compile(r"\?name=live$"))
     expect(page.locator('tr[data-part="row-0-anchor"]')).to_contain_text("0.85")
-    expect(page.locator('[data-part="summary"]')).to_contain_text("Household: so far Anchor is best, 0.85")
+    expect(page.locator('[data-part="summary"]')).to_contain_text("household: so far Anchor is best, 0.85")
     expect(page.locator(".seed.waiting:visible").last).to_have_attribute(
         "aria-label", "SFT, continued, seed 0: waiting"
     )
