@@ -41,14 +41,14 @@ def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:
 def describe_method(settings: Settings) -> str:
     """The method a run trains by, and which of our extensions to the paper's loop, in a sentence."""
     method = settings.training_method
-    shared = " Both models share one adapter." if settings.share_weights else ""
+    addition = " Both models share one adapter." if settings.share_weights else ""
     if method.trains_on_pseudo_labels and settings.guesses_per_label > 1:
-        shared += f" Actions to imitate are the likeliest of {settings.guesses_per_label} guesses under both models."
+        addition += f" Actions to imitate are the likeliest of {settings.guesses_per_label} guesses under both models."
     if method.inverse_by_rewards:
-        return f"{method.title}, our extension of the loop: {method.sentence}{shared}"
+        return f"{method.title}, our extension of the loop: {method.sentence}{addition}"
     if not method.trains_by_rewards:
         article = "an" if method.role[0] in "aeiou" else "a"
-        return f"{method.title}, {article} {method.role}, not SWIRL: {method.sentence}{shared}"
+        return f"{method.title}, {article} {method.role}, not SWIRL: {method.sentence}{addition}"
     extensions = []
     if settings.anchor:
         extensions.append(f"anchor {settings.anchor:g}")
@@ -68,10 +68,10 @@ def describe_method(settings: Settings) -> str:
     if settings.prior_reference:
         extensions.append("a reference that does not see the next state")
     if not extensions:
-        return f"The paper's loop, without extensions.{shared}"
+        return f"The paper's loop, without extensions.{addition}"
     word = "extension" if len(extensions) == 1 else "extensions"
     named = ", ".join([*extensions[:-2], " and ".join(extensions[-2:])])
-    return f"The paper's loop with our {word} {named}.{shared}"
+    return f"The paper's loop with our {word} {named}.{addition}"
 
 
 def progress_lines(run: Run, step_seconds: float | None, now: datetime) -> tuple[str, str]:

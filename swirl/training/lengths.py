@@ -93,7 +93,7 @@ class LeftOut:
 def measure_lengths(model: LengthModel, transitions: Sequence[Transition], settings: Settings) -> TransitionLengths:
     """The lengths of transitions as a model reads and writes them.
 
-    Of frames one transition is enough: encoding all of them takes a large model hours, and a run needs only a part.
+    Of frames one transition is enough: to encode all of them takes long, and a run needs only a part.
     """
     measured = transitions[:1] if model.codec.states_have_one_length else transitions
     states = [max(len(model.state_completion(s)) for s in (t.state, t.next_state)) for t in measured]
