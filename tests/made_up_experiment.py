@@ -55,6 +55,11 @@ def start_cell(history: History, plan: Plan, cell: Cell) -> str:
     return history.create_run(preset="tiny-household", settings=settings, name=name, cell=place)
 
 
+def checkpoint_path(run: str, index: int) -> str:
+    """Where the checkpoint of a run would lie in the home; there is nothing."""
+    return f"runs/{run}/checkpoints/{index:02d}-forward"
+
+
 def finish_cell(history: History, plan: Plan, cell: Cell, transitions: int = 80) -> str:
     """The run of a cell, finished after 60 seconds, with the values of its best and its last checkpoint.
 
@@ -65,7 +70,9 @@ def finish_cell(history: History, plan: Plan, cell: Cell, transitions: int = 80)
     right = set(RIGHT[cell.method])
     places = [[f"sequence {i // 4}", i % 4] for i in range(transitions)]
     for index, share in ((0, 1), (1, 2)):
-        history.add_checkpoint(run, index=index, iteration=index, phase="forward", path="none", scores={})
+        history.add_checkpoint(
+            run, index=index, iteration=index, phase="forward", path=checkpoint_path(run, index), scores={}
+        )
         name = history.checkpoints(run)[-1].name
         exact = [float(i % 80 in right and i % share == 0) for i in range(transitions)]
         values = {

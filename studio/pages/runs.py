@@ -192,13 +192,13 @@ class RunsPage:
 
     def receive(self, request: Request) -> Answer:
         """Import the uploaded file at `path`, called `name`; the new run's id and a summary."""
-        done = self.transfers.import_upload(
+        done, placement = self.transfers.import_upload(
             get_text(request, "path"), get_text(request, "name"), get_text(request, "ticket")
         )
         renamed = f" It was {done.was}, but that id is taken here." if done.run != done.was else ""
         lacks = f" This machine lacks {' and '.join(done.lacks)}." if done.lacks else ""
         counts = f"{pluralize(done.checkpoints, 'checkpoint')}, {pluralize(done.figures, 'metric value')}"
-        details = f"{counts}.{escape(renamed + lacks)}"
+        details = escape(" ".join(filter(None, (f"{counts}.{renamed}{lacks}", placement.describe()))))
         summary = f'<p class="verdict good"><b>Imported {escape(done.run)}</b><small>{details}</small></p>'
         return {"parts": {"moving": summary}, "run": done.run}
 

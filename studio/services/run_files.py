@@ -7,6 +7,7 @@ from pathlib import Path
 from studio.services.downloads import offer_file
 from studio.services.uploads import delete_upload, resolve_upload
 from studio.view_models.formatting import format_percent
+from swirl.experiments.exchange import Placement, place_run
 from swirl.progress import ProgressCallback
 from swirl.runs.archive.exporting import export_run
 from swirl.runs.archive.importing import ImportedRun, import_run
@@ -28,11 +29,15 @@ class Transfers:
         finally:
             self._words.pop(ticket, None)
 
-    def import_upload(self, path: str, name: str, ticket: str) -> ImportedRun:
-        """Import an uploaded run file, named `name` by its owner, and delete the upload."""
+    def import_upload(self, path: str, name: str, ticket: str) -> tuple[ImportedRun, Placement]:
+        """Import an uploaded run file, named `name` by its owner, and delete the upload.
+
+        A run of an experiment takes its place in the grid here if it fits.
+        """
         file = resolve_upload(path)
         try:
-            return import_run(self.home, file, self._progress_callback(ticket), Path(name).name[:200] or file.name)
+            done = import_run(self.home, file, self._progress_callback(ticket), Path(name).name[:200] or file.name)
+            return done, place_run(self.home, done)
         finally:
             self._words.pop(ticket, None)
             delete_upload(file)

@@ -51,6 +51,19 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     experiment.add_argument("--detach", action="store_true", help="carry it out in the background and return at once")
     experiment.add_argument("--stop", action="store_true", help="stop the experiment that runs in the background")
     experiment.add_argument("--show", action="store_true", help="print the figures so far, and start nothing")
+    experiment.add_argument(
+        "--export",
+        metavar="DIR",
+        type=Path,
+        help="write each finished run to a file there, for the grid of another home",
+    )
+    experiment.add_argument(
+        "--import",
+        dest="bring",
+        metavar="DIR",
+        type=Path,
+        help="import the runs from such files and give them their places in the grid",
+    )
     add_json(experiment)
     experiment.set_defaults(handler=handle_experiment)
 
@@ -62,6 +75,10 @@ def handle_experiment(args: argparse.Namespace, out: Output) -> int:
     plan = find_plan(args)
     if args.stop:
         return stop_experiment(args, plan, out)
+    if args.export is not None:
+        return export_runs(args, plan, out)
+    if args.bring is not None:
+        return import_runs(args, plan, out)
     if not args.show:
         code = detach(args, plan, out) if args.detach else carry_out(args, plan, out)
         if code or args.detach:
@@ -144,6 +161,35 @@ def stop_experiment(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     request_stop(args.home, plan.name)
     out.print_document({"experiment": plan.name, "status": "stopping"})
     out.print_line(f"{plan.name} stops after the current step of its runs.")
+    return 0
+
+
+def export_runs(args: argparse.Namespace, plan: Plan, out: Output) -> int:
+    """Write each finished run of the grid to a file of its own."""
+    from swirl.experiments.exchange import export_cells
+
+    written, there = export_cells(args.home, plan, args.export, out.show_progress)
+    out.print_document({"experiment": plan.name, "written": [str(file) for file in written], "there": there})
+    out.print_line(
+        f"{len(written)} finished runs of {plan.name} are written to {args.export}"
+        + (f"; {there} were there already." if there else ".")
+    )
+    return 0
+
+
+def import_runs(args: argparse.Namespace, plan: Plan, out: Output) -> int:
+    """Import the runs of files into the grid, and say of each other one why it is left out."""
+    from swirl.experiments.exchange import import_cells
+
+    placed, left_out = [], {}
+    for file, placement in import_cells(args.home, plan, args.bring, out.show_progress):
+        if placement.cell is not None:
+            placed.append(file.name)
+        else:
+            left_out[file.name] = placement.reason
+            out.print_note(f"{file.name} is left out: {placement.reason}.")
+    out.print_document({"experiment": plan.name, "placed": placed, "left_out": left_out})
+    out.print_line(f"{len(placed)} runs have taken their places in the grid of {plan.name}.")
     return 0
 
 

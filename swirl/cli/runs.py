@@ -137,14 +137,18 @@ def export_run_file(args: argparse.Namespace, out: Output) -> int:
 
 def import_run_file(args: argparse.Namespace, out: Output) -> int:
     """Add the run from a file, and name what it needs that this machine lacks."""
+    from swirl.experiments.exchange import place_run
     from swirl.runs.archive.importing import import_run
 
     imported = import_run(args.home, args.file, out.show_progress)
-    out.print_document(asdict(imported))
+    placement = place_run(args.home, imported)
+    out.print_document({**asdict(imported), "placed": placement.cell is not None})
     if imported.run != imported.was:
         out.print_note(f"Its id was {imported.was}, which is already in use here.")
     for missing in imported.lacks:
         out.print_note(f"This machine lacks {missing}.")
+    if sentence := placement.describe():
+        out.print_note(sentence)
     out.print_line(imported.run)
     return 0
 

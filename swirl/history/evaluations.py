@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swirl.history.records import Evaluation
 from swirl.history.runs import owning_run_id
 from swirl.history.store import Store, equality_condition, utc_timestamp
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 EVALUATION_COLUMNS = "id, checkpoint, data, metrics, created"
 
@@ -25,14 +28,8 @@ class Evaluations(Store):
         the run, and its cases with it.
         """
         with self._writing() as db:
-            evaluation = db.execute(
-                "INSERT INTO evaluations (run, checkpoint, data, metrics, created) VALUES (?, ?, ?, ?, ?)",
-                [owning_run_id(db, checkpoint), checkpoint, data, json.dumps(dict(metrics)), utc_timestamp()],
-            ).lastrowid
-            if cases is not None:
-                sql = "INSERT INTO evaluation_cases (evaluation, cases) VALUES (?, ?)"
-                db.execute(sql, [evaluation, json.dumps(dict(cases))])
-        return evaluation
+            run = owning_run_id(db, checkpoint)
+            return insert_evaluation(db, run, checkpoint, data, metrics, utc_timestamp(), cases)
 
     def evaluation_cases(self, evaluation: int) -> dict[str, Any] | None:
         """An evaluation's results per transition, or None if they were not stored."""
@@ -62,6 +59,26 @@ class Evaluations(Store):
         sql = f"SELECT run, max(id) FROM evaluations WHERE run IN ({', '.join('?' * len(runs))}) GROUP BY run"
         with self._reading() as db:
             return dict(db.execute(sql, list(runs)).fetchall())
+
+
+def insert_evaluation(
+    db: Database,
+    run: str | None,
+    checkpoint: str,
+    data: str,
+    metrics: Mapping[str, Any],
+    created: str,
+    cases: Mapping[str, Any] | None,
+) -> int:
+    """Insert an evaluation with its results per transition, if there are any; returns its id."""
+    evaluation = db.execute(
+        "INSERT INTO evaluations (run, checkpoint, data, metrics, created) VALUES (?, ?, ?, ?, ?)",
+        [run, checkpoint, data, json.dumps(dict(metrics)), created],
+    ).lastrowid
+    if cases is not None:
+        sql = "INSERT INTO evaluation_cases (evaluation, cases) VALUES (?, ?)"
+        db.execute(sql, [evaluation, json.dumps(dict(cases))])
+    return evaluation
 
 
 def as_evaluation(row: tuple[Any, ...]) -> Evaluation:

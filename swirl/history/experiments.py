@@ -9,7 +9,7 @@ from typing import Any
 
 from swirl.errors import SwirlError
 from swirl.history.records import Run
-from swirl.history.runs import Runs
+from swirl.history.runs import INSERT_CELL_SQL, Runs
 from swirl.history.store import utc_timestamp
 
 EXPERIMENT_COLUMNS = 'name, "plan", pid, pid_started, activity, error, created, finished'
@@ -80,6 +80,15 @@ class Experiments(Runs):
         """Make a cell of the grid one without a run; the run itself stays."""
         with self._writing() as db:
             db.execute("DELETE FROM experiment_runs WHERE experiment = ? AND cell = ?", [experiment, cell])
+
+    def place_experiment_run(self, experiment: str, cell: str, run: str) -> bool:
+        """Make a run that of a cell, unless the cell has one. Returns whether it did."""
+        with self._writing() as db:
+            taken = "SELECT 1 FROM experiment_runs WHERE experiment = ? AND cell = ?"
+            if db.execute(taken, [experiment, cell]).fetchone():
+                return False
+            db.execute(INSERT_CELL_SQL, [experiment, cell, run])
+        return True
 
     def experiment_runs(self, experiment: str) -> dict[str, str]:
         """The id of the run of each cell that has one."""

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from swirl.history.annotations import tidy_tags
-from swirl.history.evaluations import EVALUATION_COLUMNS, as_evaluation
+from swirl.history.evaluations import EVALUATION_COLUMNS, as_evaluation, insert_evaluation
 from swirl.history.records import Evaluation, Rollout
 from swirl.history.runs import ROWS_PER_TRANSACTION, RUN_COLUMNS, Runs, slug
 from swirl.history.store import utc_timestamp
@@ -110,9 +110,16 @@ class RunTransfer(Runs):
                 scores = json.dumps(checkpoint["scores"])
                 db.table("checkpoints").insert({"run": run_id, **checkpoint, "name": name, "scores": scores})
             for evaluation in evaluations:
-                metrics = json.dumps(evaluation["metrics"])
                 name = f"{run_id}@{evaluation['checkpoint'].partition('@')[2]}".removesuffix("@")
-                db.table("evaluations").insert({"run": run_id, **evaluation, "checkpoint": name, "metrics": metrics})
+                insert_evaluation(
+                    db,
+                    run_id,
+                    name,
+                    evaluation["data"],
+                    evaluation["metrics"],
+                    evaluation["created"],
+                    evaluation.get("cases"),
+                )
             db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in tidy_tags(tags)])
             if note.strip():
                 db.table("notes").insert({"run": run_id, "text": note, "updated": utc_timestamp()})

@@ -159,6 +159,12 @@ def changed(members: dict[str, bytes], name: str, **values: object) -> None:
     members[name] = json.dumps({**json.loads(members[name]), **values}).encode()
 
 
+def with_cases(members: dict[str, bytes], cases: object) -> None:
+    """Give the evaluation results per transition."""
+    (evaluation,) = json.loads(members["run.json"])["evaluations"]
+    changed(members, "run.json", evaluations=[{**evaluation, "cases": cases}])
+
+
 def foreign_weights(members: dict[str, bytes]) -> None:
     name = "checkpoints/00-warm-up/fwm/adapter_model.safetensors"
     members[name] = b"\x80\x04 a pickle" * 20
@@ -186,6 +192,16 @@ INVALID_FILES: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
     "a setting out of range": (lambda m: changed(m, "settings.json", beta=-1), "out of range"),
     "no phases": (lambda m: changed(m, "run.json", phases=None), "no list of phases"),
     "too many tags": (lambda m: changed(m, "run.json", tags=["x"] * 99), "too many tags"),
+    "results without places": (lambda m: with_cases(m, {"values": {}}), "results per transition without their places"),
+    "too few results": (
+        lambda m: with_cases(m, {"places": [["a", 0], ["a", 1]], "values": {"x": [1.0]}}),
+        "a metric without one value per transition",
+    ),
+    "results that are no numbers": (
+        lambda m: with_cases(m, {"places": [["a", 0]], "values": {"x": ["1"]}}),
+        "a value that is not a number",
+    ),
+    "an experiment without a cell": (lambda m: changed(m, "run.json", experiment={"name": "x"}), "a cell that is not"),
     "no figures": (lambda m: m.pop("metrics.jsonl"), "no metrics.jsonl"),
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from swirl.errors import SwirlError
 from swirl.exports.new_files import new_files
-from swirl.history import Checkpoint, History, Rollout, Run
+from swirl.history import Checkpoint, Evaluation, History, Rollout, Run
 from swirl.history.run_transfer import TRANSFERRED_COLUMNS
 from swirl.models.checkpoint_files import ADAPTERS, MANIFEST, read_manifest
 from swirl.models.checkpoints import base_name, base_source
@@ -80,7 +80,7 @@ class RunFileWriter:
         for name, file in files:
             self.write_file(name, file)
         document = self.build_run_document([checkpoint for checkpoint, _ in kept])
-        self.archive.writestr(layout.RUN_JSON, json.dumps(document, ensure_ascii=False, indent=1))
+        self.archive.writestr(layout.RUN_JSON, json.dumps(document, ensure_ascii=False))
         return left_out
 
     def complete_checkpoints(self) -> tuple[list[tuple[Checkpoint, dict[str, Any]]], tuple[str, ...]]:
@@ -157,9 +157,19 @@ class RunFileWriter:
             "resumptions": [omit_keys(asdict(resumption), "run") for resumption in history.resumptions(run_id)],
             "phases": [omit_keys(asdict(phase), "run") for phase in history.phases(run_id)],
             "checkpoints": [omit_keys(asdict(checkpoint), "run", "name", "path") for checkpoint in kept],
-            "evaluations": [omit_keys(asdict(evaluation), "id") for evaluation in history.evaluations_of_run(run_id)],
+            "evaluations": [self.evaluation_row(evaluation) for evaluation in history.evaluations_of_run(run_id)],
+            "experiment": self.experiment_row(),
             "members": self.members,
         }
+
+    def evaluation_row(self, evaluation: Evaluation) -> dict[str, Any]:
+        """An evaluation with its results per transition, without which two runs cannot be compared in pairs."""
+        return {**omit_keys(asdict(evaluation), "id"), "cases": self.history.evaluation_cases(evaluation.id)}
+
+    def experiment_row(self) -> dict[str, str] | None:
+        """The experiment and the cell of its grid that the run is for, if it is for one."""
+        found = self.history.experiment_of_run(self.run.id)
+        return None if found is None else {"name": found[0], "cell": found[1]}
 
 
 def rollout_line(rollout: Rollout) -> str:

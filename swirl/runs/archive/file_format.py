@@ -1,6 +1,7 @@
 """The format of an exported run: a zip file with run.json, settings.json, two JSONL files and the run's own files.
 
-    run.json         the run, its phases, checkpoints, evaluations, note and tags; the SHA-256 of each member
+    run.json         the run, its phases, checkpoints, evaluations (with their results per transition), note and tags;
+                     the experiment and cell that it is for; the SHA-256 of each member
     settings.json    its settings, as accepted by `swirl train --config`
     metrics.jsonl    [phase, step, name, value or null] per line
     rollouts.jsonl   [phase, step, state, next_state, action, samples, rewards, advantages] per line
@@ -26,7 +27,7 @@ RUN_JSON, SETTINGS_JSON, METRICS_JSONL, ROLLOUTS_JSONL, LOG_FILE = (
 )
 MEGABYTE = 2**20
 ALLOWED_MEMBERS = (
-    (re.compile(r"run\.json"), 64 * MEGABYTE),
+    (re.compile(r"run\.json"), 256 * MEGABYTE),
     (re.compile(r"settings\.json"), MEGABYTE),
     (re.compile(r"metrics\.jsonl"), 4096 * MEGABYTE),
     (re.compile(r"rollouts\.jsonl"), 4096 * MEGABYTE),

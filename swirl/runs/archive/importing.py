@@ -6,7 +6,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class ImportedRun:
     figures: int
     size: int
     lacks: tuple[str, ...]
+    cell: tuple[str, str] | None = None
+    """The experiment and the cell of its grid that the run was for, by the file."""
 
 
 def import_run(
@@ -53,10 +55,25 @@ def import_run(
     """
     name = name or file.name
     remove_leftovers(home)
+    with open_run_file(file, name) as archive:
+        return RunFileReader(home, archive, name, progress).store_run()
+
+
+def read_cell(file: Path) -> tuple[str, str] | None:
+    """The experiment and the cell of its grid that the run in `file` was for, or None; nothing is imported.
+
+    Raises SwirlError if the file is damaged or not an exported run.
+    """
+    with open_run_file(file, file.name) as archive:
+        return schema.parse_experiment(RunFileMembers(archive, file.name).run_document.get("experiment"))
+
+
+@contextmanager
+def open_run_file(file: Path, name: str) -> Iterator[zipfile.ZipFile]:
+    """Open the zip file of a run; what turns out to be wrong with it becomes a SwirlError that names it."""
     with ExitStack() as stack:
         try:
-            archive = stack.enter_context(zipfile.ZipFile(file))
-            return RunFileReader(home, archive, name, progress).store_run()
+            yield stack.enter_context(zipfile.ZipFile(file))
         except UsageError as error:
             raise SwirlError(f"{name} does not fit this version of SWIRL Studio: {error}") from error
         except READ_ERRORS as error:
@@ -88,6 +105,7 @@ class RunFileReader:
         rows = self.parse_rows()
         settings, parent = self.parse_settings()
         columns = schema.parse_run_columns(self.run_document.get("run"))
+        cell = schema.parse_experiment(self.run_document.get("experiment"))
         was = schema.require_text(self.run_document.get("id"), "id", 100)
         if shutil.disk_usage(self.home).free < self.total_bytes:
             raise SwirlError(
@@ -111,7 +129,13 @@ class RunFileReader:
             self.history.purge_run(run_id)
             raise
         return ImportedRun(
-            run_id, was, len(rows["checkpoints"]), figures, self.total_bytes, tuple(dict.fromkeys(lacks))
+            run_id,
+            was,
+            len(rows["checkpoints"]),
+            figures,
+            self.total_bytes,
+            tuple(dict.fromkeys(lacks)),
+            cell,
         )
 
     def parse_rows(self) -> dict[str, Any]:

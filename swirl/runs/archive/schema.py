@@ -81,9 +81,39 @@ def parse_evaluations(value: Any) -> list[dict[str, Any]]:
             "data": require_text(row.get("data"), "data", 200),
             "metrics": require_object(row.get("metrics"), "metrics"),
             "created": require_timestamp(row.get("created"), "created"),
+            "cases": None if row.get("cases") is None else parse_cases(row["cases"]),
         }
         for row in require_objects(value, "evaluations")
     ]
+
+
+def parse_cases(value: Any) -> dict[str, Any]:
+    """The results of an evaluation per transition: the sequence and step of each, and the values of each metric."""
+    cases = require_object(value, "results per transition")
+    places = cases.get("places")
+    if not isinstance(places, list) or not all(isinstance(place, list) and len(place) == 2 for place in places):
+        raise InvalidRunFileError("it has results per transition without their places")
+    columns = require_object(cases.get("values"), "values per transition")
+    if any(not isinstance(column, list) or len(column) != len(places) for column in columns.values()):
+        raise InvalidRunFileError("it has a metric without one value per transition")
+    return {
+        "places": [
+            [require_text(sequence, "sequence", MAX_TEXT_LENGTH), require_integer(step, "step")]
+            for sequence, step in places
+        ],
+        "values": {
+            require_text(name, "metric", 200): [None if v is None else require_number(v, "value") for v in column]
+            for name, column in columns.items()
+        },
+    }
+
+
+def parse_experiment(value: Any) -> tuple[str, str] | None:
+    """The experiment and the cell of its grid that the run is for; None if it is for none, or the file is old."""
+    if value is None:
+        return None
+    row = require_object(value, "experiment")
+    return require_text(row.get("name"), "experiment", 200), require_text(row.get("cell"), "cell", 500)
 
 
 def parse_resumptions(value: Any) -> list[dict[str, Any]]:

@@ -1,0 +1,242 @@
+"""A grid over several machines: runs leave one home as files and take their places in the grid of another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_up_experiment import checkpoint_path, finish_cell, make_experiment, plan_of
+
+from swirl.cli import main
+from swirl.errors import SwirlError
+from swirl.experiments.exchange import Placement, export_cells, import_cells, place_run
+from swirl.experiments.grid import Plan
+from swirl.experiments.report import write_report
+from swirl.experiments.results import collect_rows, estimate_row, finished_runs, paired_difference
+from swirl.history import History
+from swirl.paths import assets
+from swirl.runs.archive.exporting import export_run
+from swirl.runs.archive.importing import import_run, read_cell
+
+PLAN = plan_of(seeds=(0,))
+
+
+def silent(share: float, words: str) -> None:
+    """No progress."""
+
+
+def add_checkpoints(home: Path) -> None:
+    """Give the runs of a made-up experiment the checkpoints that they name: adapters of the shipped model."""
+    for run in History(home).runs():
+        for checkpoint in History(home).checkpoints(run.id):
+            folder = home / checkpoint_path(run.id, checkpoint.index)
+            for adapter in ("fwm", "idm"):
+                shutil.copytree(assets() / "tiny-household" / adapter, folder / adapter)
+            (folder / "swirl.json").write_text('{"format": 1, "base": "asset:tiny-household", "shared": false}')
+
+
+def make_home(home: Path, *methods: str, plan: Plan = PLAN, transitions: int = 80) -> History:
+    """A home that has finished the cells of these methods."""
+    history = History(home)
+    history.save_experiment(plan.name, plan.to_dict())
+    for cell in plan.cells():
+        if cell.method in methods:
+            finish_cell(history, plan, cell, transitions)
+    add_checkpoints(home)
+    return history
+
+
+def methods_of(home: Path, plan: Plan = PLAN) -> set[str]:
+    return {key.split("/")[2] for key in finished_runs(History(home), plan)}
+
+
+def test_two_homes_become_one_grid_with_the_figures_of_one(tmp_path: Path) -> None:
+    first, second, whole = tmp_path / "first", tmp_path / "second", tmp_path / "whole"
+    make_home(first, "warm-up", "sft", "paper")
+    make_home(second, "best-of-n", "anchor")
+    make_experiment(whole, PLAN)
+    written, there = export_cells(second, PLAN, tmp_path / "files", silent)
+    assert [file.name for file in written] == [
+        "made-up.clean.0.best-of-n.0.swirl.zip",
+        "made-up.clean.0.anchor.0.swirl.zip",
+    ]
+    assert there == 0
+    assert export_cells(second, PLAN, tmp_path / "files", silent) == ([], 2)
+    placements = dict(import_cells(first, PLAN, tmp_path / "files", silent))
+    assert {file.name for file in written} == {file.name for file in placements}
+    assert all(placement.cell for placement in placements.values())
+    assert methods_of(first) == {"warm-up", "sft", "paper", "best-of-n", "anchor"}
+    merged = {row.method: row for row in collect_rows(first, PLAN)}
+    one = {row.method: row for row in collect_rows(whole, PLAN)}
+    for name in merged:
+        method = PLAN.method(name)
+        assert estimate_row(merged[name], method) == estimate_row(one[name], method)
+    pair = [PLAN.method(name) for name in ("anchor", "sft")]
+    found = paired_difference(merged["anchor"], pair[0], merged["sft"], pair[1])
+    assert found is not None
+    assert found == paired_difference(one["anchor"], pair[0], one["sft"], pair[1])
+    page = write_report(first, PLAN, tmp_path / "report").read_text()
+    assert "5 of 6 runs are finished" in page
+
+
+def test_a_second_import_brings_nothing_twice(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    make_home(first, "sft")
+    make_home(second, "sft", "paper")
+    export_cells(second, PLAN, tmp_path / "files", silent)
+    list(import_cells(first, PLAN, tmp_path / "files", silent))
+    runs = [run.id for run in History(first).runs()]
+    assert len(runs) == 2
+    again = list(import_cells(first, PLAN, tmp_path / "files", silent))
+    assert [run.id for run in History(first).runs()] == runs
+    assert sorted(placement.reason for _, placement in again) == [
+        "its cell clean/0/paper/0 has the run household-02 here already",
+        "its cell clean/0/sft/0 has the run household-01 here already",
+    ]
+
+
+def change_settings(history: History, run: str) -> None:
+    settings = {**history.run(run).settings, "beta": 0.77}
+    with history._writing() as db:
+        db.execute("UPDATE runs SET settings = ? WHERE id = ?", [json.dumps(settings), run])
+
+
+def stop_run(history: History, run: str) -> None:
+    history.update_run(run, status="stopped")
+
+
+def change_data(history: History, run: str) -> None:
+    settings = {**history.run(run).settings, "data": "other"}
+    with history._writing() as db:
+        db.execute("UPDATE runs SET settings = ? WHERE id = ?", [json.dumps(settings), run])
+
+
+def change_start(history: History, run: str) -> None:
+    for owner, value in ((run, 0.5), *((other.id, 0.6) for other in history.runs() if other.id != run)):
+        with history._writing() as db:
+            scores = json.dumps({"forward/exact_match": value})
+            db.execute('UPDATE checkpoints SET scores = ? WHERE run = ? AND "index" = 0', [scores, owner])
+
+
+def move_cell(history: History, run: str) -> None:
+    with history._writing() as db:
+        db.execute("UPDATE experiment_runs SET cell = 'clean/0/sft/9' WHERE run = ?", [run])
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (change_settings, "its settings differ from those of the cell clean/0/paper/0: beta"),
+        (stop_run, "it is stopped, not finished"),
+        (change_data, "it was trained on other, the runs of clean here on household"),
+        (
+            change_start,
+            "it started from another model: its start has a forward exact match of 0.500 on the selection part, that "
+            "of household-01 has 0.600",
+        ),
+        (move_cell, "the experiment made-up has no cell clean/0/sft/9 here"),
+    ],
+)
+def test_a_run_that_does_not_fit_stays_outside_the_grid(
+    tmp_path: Path, damage: Callable[[History, str], None], reason: str
+) -> None:
+    home = tmp_path / "home"
+    history = make_home(home, "sft", "paper")
+    run = history.experiment_runs(PLAN.name)["clean/0/paper/0"]
+    damage(history, run)
+    file = export_run(home, run, tmp_path).file
+    history.clear_experiment_run(PLAN.name, history.experiment_of_run(run)[1])  # its cell is free again
+    imported = import_run(home, file)
+    assert place_run(home, imported) == Placement(reason=reason)
+    assert imported.run not in history.experiment_runs(PLAN.name).values()
+    assert history.run(imported.run)
+
+
+def test_a_run_of_an_unknown_experiment_is_a_run_like_any_other(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    history = make_home(tmp_path / "home", "sft")
+    imported = import_run(there, export_run(history.home, history.runs()[0].id, tmp_path).file)
+    assert place_run(there, imported).describe() == (
+        "It has no place in its experiment: the experiment made-up is not known here."
+    )
+    assert [run.id for run in History(there).runs()] == [imported.run]
+
+
+def test_what_does_not_fit_is_not_kept_by_an_import_of_the_grid(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    make_home(first, "sft")
+    history = make_home(second, "paper", "anchor")
+    change_settings(history, history.experiment_runs(PLAN.name)["clean/0/paper/0"])
+    assert main(["--home", str(second), "experiment", "made-up", "--export", str(tmp_path / "files")]) == 0
+    assert "2 finished runs of made-up are written to" in capsys.readouterr().out
+    command = ["--home", str(first), "experiment", "made-up", "--import", str(tmp_path / "files"), "--json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "experiment": "made-up",
+        "placed": ["made-up.clean.0.anchor.0.swirl.zip"],
+        "left_out": {
+            "made-up.clean.0.paper.0.swirl.zip": "its settings differ from those of the cell clean/0/paper/0: beta"
+        },
+    }
+    assert methods_of(first) == {"sft", "anchor"}
+    assert len(History(first).runs()) == 2
+
+
+def test_one_run_takes_its_place_by_an_ordinary_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    make_home(first, "sft")
+    history = make_home(second, "paper")
+    file = export_run(second, history.experiment_runs(PLAN.name)["clean/0/paper/0"], tmp_path).file
+    assert read_cell(file) == (PLAN.name, "clean/0/paper/0")
+    assert main(["--home", str(first), "runs", "import", str(file)]) == 0
+    said = capsys.readouterr()
+    assert "It takes its place in the experiment made-up: clean/0/paper/0." in said.err
+    assert methods_of(first) == {"sft", "paper"}
+
+
+def test_the_results_of_single_transitions_come_along(tmp_path: Path) -> None:
+    home, there = tmp_path / "home", tmp_path / "there"
+    history = make_home(home, "sft")
+    run = history.experiment_runs(PLAN.name)["clean/0/sft/0"]
+    imported = import_run(there, export_run(home, run, tmp_path).file)
+    cases = history.newest_cases(f"{run}@0-forward", "household")
+    assert cases is not None
+    assert History(there).newest_cases(f"{imported.run}@0-forward", "household") == cases
+
+
+def test_a_file_of_an_earlier_version_still_opens(tmp_path: Path) -> None:
+    home, there = tmp_path / "home", tmp_path / "there"
+    history = make_home(home, "sft")
+    file = export_run(home, history.experiment_runs(PLAN.name)["clean/0/sft/0"], tmp_path).file
+    old = tmp_path / "old.swirl.zip"
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(old, "w") as target:
+        for member in source.infolist():
+            content = source.read(member)
+            if member.filename == "run.json":
+                document = json.loads(content)
+                del document["experiment"]
+                for evaluation in document["evaluations"]:
+                    del evaluation["cases"]
+                content = json.dumps(document).encode()
+            target.writestr(member, content)
+    imported = import_run(there, old)
+    assert place_run(there, imported) == Placement()
+    assert [e.checkpoint for e in History(there).evaluations_of_run(imported.run)] == [
+        f"{imported.run}@0-forward",
+        f"{imported.run}@1-forward",
+    ]
+
+
+def test_a_folder_without_runs_is_named(tmp_path: Path) -> None:
+    make_home(tmp_path / "home", "sft")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SwirlError, match=r"empty has no file of a run \(\*\.swirl\.zip\)"):
+        list(import_cells(tmp_path / "home", PLAN, tmp_path / "empty", silent))
+    with pytest.raises(SwirlError, match=r"nowhere cannot be read or unpacked \(No such file or directory\)"):
+        list(import_cells(tmp_path / "home", PLAN, tmp_path / "nowhere", silent))
