@@ -123,6 +123,7 @@ so that each iteration starts anew with the same pseudo-labels: one iteration is
 EXTENSIONS_OFF: dict[str, object] = {
     "method": "swirl",
     "anchor": 0.0,
+    "reference_reward": 0.0,
     "observed_in_group": False,
     "observed_reward": 0.0,
     "drift_penalty": 0.0,
@@ -253,6 +254,15 @@ METHODS = {
             "Observed reward",
             "The loop with half of the forward reward for the likeness to the observed next state.",
             observed_reward=0.5,
+        ),
+        _method(
+            "joint-reward",
+            "Joint reward",
+            "The loop with rewards by both models: log Q(z | x, y') + log P(y' | x, z) forward, and the same sum for "
+            "the inferred action in inverse phases, each trainee's own part as it was at the phase's start.",
+            reward="sum",
+            reward_clamp=None,
+            reference_reward=1.0,
         ),
         _method(
             "drift-penalty",

@@ -130,6 +130,14 @@ class Settings:
         high=0.0,
         per_phase=True,
     )
+    reference_reward: float = setting(
+        0.0,
+        "Extension: this weight times the log-probability of a rollout under the reference, the trainee at the phase's "
+        "start, is added to its reward; with reward=sum and 1, the likeliest rollout under both models earns most.",
+        low=0.0,
+        high=1000.0,
+        per_phase=True,
+    )
     anchor: float = setting(
         0.0,
         "Extension: adds this weight times the negative log-likelihood of the observed next state to the forward loss.",

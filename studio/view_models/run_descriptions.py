@@ -18,7 +18,7 @@ from studio.view_models.formatting import (
 from swirl.history import UNFINISHED_STATUSES, Run
 from swirl.models.checkpoints import short_name
 from swirl.models.precision import describe_precision
-from swirl.settings import Settings
+from swirl.settings import DIRECTIONS, Settings
 
 STATUS_LABELS = {
     "queued": ("○", "waiting", ""),
@@ -44,7 +44,9 @@ def describe_method(settings: Settings) -> str:
     addition = " Both models share one adapter." if settings.share_weights else ""
     if method.trains_on_pseudo_labels and settings.guesses_per_label > 1:
         addition += f" Actions to imitate are the likeliest of {settings.guesses_per_label} guesses under both models."
+    weighs_reference = any(settings.for_phase(direction).reference_reward for direction in DIRECTIONS)
     if method.inverse_by_rewards:
+        addition += " The reference's log-probability counts in the rewards." if weighs_reference else ""
         return f"{method.title}, our extension of the loop: {method.sentence}{addition}"
     if not method.trains_by_rewards:
         article = "an" if method.role[0] in "aeiou" else "a"
@@ -54,6 +56,8 @@ def describe_method(settings: Settings) -> str:
         extensions.append(f"anchor {settings.anchor:g}")
     if settings.observed_in_group:
         extensions.append("observed next state in the group")
+    if weighs_reference:
+        extensions.append("the reference's log-probability in the reward")
     if settings.inverse_first:
         extensions.append("inverse phases first")
     if settings.observed_reward:

@@ -24,6 +24,7 @@ SETTING_GROUPS = {
     "Objective": ("beta", "reward", "reward_clamp"),
     "More extensions": (
         "inverse_first",
+        "reference_reward",
         "observed_reward",
         "drift_penalty",
         "overlap_penalty",

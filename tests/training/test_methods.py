@@ -291,9 +291,23 @@ def test_the_share_of_groups_left_out_is_recorded(start_model: Path, tmp_path: P
     run_id = train(tmp_path, start_model, min_reward_spread=1000.0)
     found = {(m.phase, m.step): m.value for m in History(tmp_path).metrics(run_id, ["groups_skipped"])}
     assert found == {(phase, step): 1.0 for phase in (1, 2) for step in (1, 2, 3, 4)}
-    extended = train(tmp_path, start_model, observed_reward=0.5, drift_penalty=1.0, overlap_penalty=1.0, action_cap=1)
+    extended = train(
+        tmp_path,
+        start_model,
+        observed_reward=0.5,
+        drift_penalty=1.0,
+        overlap_penalty=1.0,
+        action_cap=1,
+        reference_reward=1.0,
+    )
     names = {m.name for m in History(tmp_path).metrics(extended)}
-    assert {"observed_likeness", "drift", "overlap", "over_cap"} <= names and "groups_skipped" not in names
+    assert {
+        "observed_likeness",
+        "drift",
+        "overlap",
+        "over_cap",
+        "reference_total",
+    } <= names and "groups_skipped" not in names
 
 
 @pytest.mark.slow
