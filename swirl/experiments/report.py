@@ -38,6 +38,11 @@ SHOWN = {
 }
 """The metrics of a table beside the headline, and the heads of their columns."""
 
+INFERRED = ("inverse/equivalent", "inverse/exact_match")
+"""What tells whether the inverse model has learnt: its actions' effect where a simulator knows it, else their words."""
+
+INFERRED_HEAD = "inverse, last, over the warm-up"
+
 OF_FREE_TEXT = ("forward/rouge_l", "forward/bertscore")
 """Those that say something where no simulator's grammar makes the states: they are left out for worlds with regimes."""
 
@@ -83,6 +88,8 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
         "sequences and seeds. The checkpoint of a run is the one that is best on the selection part; *last* is its "
         "last one. Differences are paired by transition and seed; those in bold have an interval off zero. *Changed "
         "facts* is the share of what the step changed that is predicted, *kept facts* that of what it left as it was. "
+        "*Inverse, last, over the warm-up* is what the inverse model has gained by the last checkpoint, in actions of "
+        "the same effect where the world can tell, else in their words. "
         "*Seconds* is the median time of all optimiser steps on one core, beside the other runs of the experiment.",
         "",
         f"![Forward exact match of each method, with 95 % intervals]({plot})",
@@ -108,7 +115,8 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
         if name not in left_out and any(estimate_row(row, plan.method(row.method), name) for row in chosen)
     ]
     heads = ["method", "forward exact match", "± seeds", "last", "over the warm-up", "over SFT"]
-    heads += [*(SHOWN[name] for name in names), "seconds"]
+    inferred = next((name for name in INFERRED if name in names), None)
+    heads += [*(SHOWN[name] for name in names), *([INFERRED_HEAD] if inferred else []), "seconds"]
     lines = [f"## {problem.describe()}" + (f", {size} transitions a phase" if size != DEFAULT_SIZE else ""), ""]
     test = len(chosen[0].results[0].chosen["places"])
     copied = [
@@ -131,17 +139,18 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
             difference_cell(plan, row, start),
             difference_cell(plan, row, imitation),
             *(format_value(estimate_row(row, method, name)) for name in names),
+            *([difference_cell(plan, row, start, inferred, last=True)] if inferred else []),
             f"{row.training_seconds():.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, ""]
 
 
-def difference_cell(plan: Plan, row: Row, other: Row | None) -> str:
-    """The paired difference to another row with its interval, bold if that is off zero."""
+def difference_cell(plan: Plan, row: Row, other: Row | None, metric: str = HEADLINE, *, last: bool = False) -> str:
+    """The paired difference of a metric to another row with its interval, bold if that is off zero."""
     if other is None or other.method == row.method:
         return "–"
-    found = paired_difference(row, plan.method(row.method), other, plan.method(other.method), HEADLINE)
+    found = paired_difference(row, plan.method(row.method), other, plan.method(other.method), metric, last=last)
     if found is None:
         return "–"
     e = found.estimate

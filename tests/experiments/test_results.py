@@ -8,7 +8,7 @@ import pytest
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.grid import OwnMethod, Plan, Problem
 from swirl.experiments.plot import draw_intervals
-from swirl.experiments.report import difference_cell
+from swirl.experiments.report import difference_cell, problem_section
 from swirl.experiments.results import (
     Row,
     SeedResult,
@@ -125,3 +125,25 @@ def test_the_longest_title_of_a_plot_has_room() -> None:
     (label,) = [e for e in drawing.iter() if e.text == title]
     assert float(label.get("x", "0")) - 6.5 * len(title) > 0
     assert float(drawing.get("width", "0")) > float(label.get("x", "0")) + 274
+
+
+@pytest.mark.parametrize("metric", ["inverse/exact_match", "inverse/equivalent"])
+def test_the_report_says_what_the_inverse_model_gained_by_the_last_checkpoint(metric: str) -> None:
+    """The best checkpoint has the start's inverse model; the last one infers a quarter of the actions more."""
+    plan = Plan(
+        "p", "P", "?", (Problem("p", "tiny-household", regime="clean", world="household"),), ("warm-up", "paper")
+    )
+
+    def run(seed: int, last: list[float]) -> SeedResult:
+        first = {"forward/exact_match": [1.0] * 40, "inverse/exact_match": [1.0] * 40, metric: [0.0] * 40}
+        columns = (first, {**first, metric: last})
+        chosen, final = ({"places": PLACES, "values": {**values}} for values in columns)
+        return SeedResult(seed, f"run-{seed}", chosen, final, 1.0)
+
+    learnt = [float(i // 4 % 4 == 0) for i in range(40)]
+    start = Row("p", 0, "warm-up", (run(0, [0.0] * 40),))
+    trained = Row("p", 0, "paper", tuple(run(seed, learnt) for seed in (0, 1, 2)))
+    lines = problem_section(plan, [start, trained], plan.problems[0], 0)
+    heads, cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in (lines[2], lines[5]))
+    assert cells[heads.index("inverse, last, over the warm-up")].strip("*").startswith("+0.300 [")
+    assert lines[4].split("|")[-3].strip() == "–"
