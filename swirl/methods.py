@@ -51,6 +51,17 @@ class TrainingMethod:
 LABEL_CANDIDATES = 8
 """Guesses for an action to imitate in the methods that compare several."""
 
+JUDGED_BY_BOTH: dict[str, object] = {
+    "label_candidates": LABEL_CANDIDATES,
+    "inverse.reward": "sum",
+    "inverse.reward_clamp": None,
+    "inverse.reference_reward": 1.0,
+}
+"""Settings of a hybrid whose inferred actions both models judge: those that are imitated, and those that are rewarded.
+
+The forward model alone is a worse judge of actions than the inverse model where outcomes are noisy (docs/lab-notes.md).
+"""
+
 TRAINING_METHODS = {
     method.name: method
     for method in (

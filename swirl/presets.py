@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from swirl.errors import UsageError
+from swirl.methods import JUDGED_BY_BOTH
 from swirl.models.checkpoint_files import EMU3, JANUS_1B, JANUS_7B
 from swirl.models.gguf_files import SMOLLM2
 from swirl.models.model_sizes import EMU3_8B, JANUS_PRO_1B, JANUS_PRO_7B, LIQUID_7B, ModelShape, estimate_run_memory
@@ -43,10 +44,11 @@ TINY = {
     "inverse.probe_every": 12,
     "stop_when_harmful": True,
 }
-# The hybrid: the forward model imitates for twice as many steps, and so becomes the better critic of short inverse
-# phases (docs/results/regimes.md).
+# The hybrid: the forward model imitates for twice as many steps, under actions that both models agree on, and so
+# becomes a better critic in short inverse phases, in which both judge, too (docs/results/README.md).
 FORWARD_FIRST = {
     "method": "hybrid",
+    **JUDGED_BY_BOTH,
     "forward.steps_per_phase": 100,
     "inverse.steps_per_phase": 24,
     "inverse.learning_rate": 4e-4,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swirl.errors import UsageError
 from swirl.experiments.grid import WARM_UP, OwnMethod, Plan, Problem
-from swirl.methods import LABEL_CANDIDATES
+from swirl.methods import JUDGED_BY_BOTH, LABEL_CANDIDATES
 
 HOUSEHOLD_METHODS = {
     "sft": {"forward.learning_rate": 1e-3},
@@ -38,7 +38,7 @@ SFT_TWICE = OwnMethod("sft-twice", "SFT, twice the steps", "sft", steps_times=2)
 FORWARD_FIRST_TWICE = OwnMethod(
     "forward-first-twice", "Hybrid, forward first, twice the steps", "forward-first", steps_times=2
 )
-"""The shipped default: as many steps of imitation as SFT_TWICE, with short inverse phases between and after them."""
+"""As many steps of imitation as SFT_TWICE, with short inverse phases between and after them."""
 
 RERANKED_TWICE = OwnMethod("sft-reranked-twice", "SFT, reranked, twice the steps", "sft-reranked", steps_times=2)
 """SFT_TWICE on the actions that both models agree on; the inverse model stays as it is."""
@@ -51,6 +51,15 @@ HYBRID_RERANKED_TWICE = OwnMethod(
     steps_times=2,
 )
 """FORWARD_FIRST_TWICE whose forward model imitates under the actions that both models agree on."""
+
+JUDGED_TWICE = OwnMethod(
+    "hybrid-judged-twice",
+    "Hybrid, forward first, judged by both, twice the steps",
+    "forward-first",
+    settings=JUDGED_BY_BOTH,
+    steps_times=2,
+)
+"""The shipped default: HYBRID_RERANKED_TWICE whose inverse phases are rewarded by both models, too."""
 
 HARD_EM_TWICE = OwnMethod(
     "hard-em-twice",
@@ -91,6 +100,7 @@ def household(regime: str, sequences: int = 1500) -> Problem:
             FORWARD_FIRST_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
             RERANKED_TWICE.name: HOUSEHOLD_METHODS["sft"],
             HYBRID_RERANKED_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
+            JUDGED_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
             HARD_EM_TWICE.name: HOUSEHOLD_METHODS["sft"],
         },
     )
@@ -120,6 +130,7 @@ EXPERIMENTS = {
                 HYBRID_LONG.name,
                 RERANKED_TWICE.name,
                 HYBRID_RERANKED_TWICE.name,
+                JUDGED_TWICE.name,
                 HARD_EM_TWICE.name,
             ),
             own_methods=(
@@ -129,9 +140,10 @@ EXPERIMENTS = {
                 HYBRID_LONG,
                 RERANKED_TWICE,
                 HYBRID_RERANKED_TWICE,
+                JUDGED_TWICE,
                 HARD_EM_TWICE,
             ),
-            default_method=FORWARD_FIRST_TWICE.name,
+            default_method=JUDGED_TWICE.name,
         ),
         Plan(
             name="variants",
