@@ -46,7 +46,7 @@ def describe_method(settings: Settings) -> str:
         addition += f" Actions to imitate are the likeliest of {settings.guesses_per_label} guesses under both models."
     weighs_reference = any(settings.for_phase(direction).reference_reward for direction in DIRECTIONS)
     if method.inverse_by_rewards:
-        addition += " The reference's log-probability counts in the rewards." if weighs_reference else ""
+        addition += " The rewards are by both models, too." if weighs_reference else ""
         return f"{method.title}, our extension of the loop: {method.sentence}{addition}"
     if not method.trains_by_rewards:
         article = "an" if method.role[0] in "aeiou" else "a"
@@ -57,7 +57,7 @@ def describe_method(settings: Settings) -> str:
     if settings.observed_in_group:
         extensions.append("observed next state in the group")
     if weighs_reference:
-        extensions.append("the reference's log-probability in the reward")
+        extensions.append("rewards by both models")
     if settings.inverse_first:
         extensions.append("inverse phases first")
     if settings.observed_reward:

@@ -41,7 +41,7 @@ class Placement:
     def describe(self) -> str:
         """A sentence for whoever imported the run; empty for a run of no experiment."""
         if self.cell is not None:
-            return "It takes its place in the experiment {}: {}.".format(*self.cell)
+            return f"It takes its place in the grid of the experiment {self.cell[0]}."
         return f"It has no place in its experiment: {self.reason}." if self.reason else ""
 
 

@@ -196,7 +196,7 @@ def test_one_run_takes_its_place_by_an_ordinary_import(tmp_path: Path, capsys: p
     assert read_cell(file) == (PLAN.name, "clean/0/paper/0")
     assert main(["--home", str(first), "runs", "import", str(file)]) == 0
     said = capsys.readouterr()
-    assert "It takes its place in the experiment made-up: clean/0/paper/0." in said.err
+    assert "It takes its place in the grid of the experiment made-up." in said.err
     assert methods_of(first) == {"sft", "paper"}
 
 

@@ -355,3 +355,9 @@ def test_the_cost_of_a_baseline_counts_no_rollouts(tmp_path: Path) -> None:
 def test_labels_without_warm_up_epochs_are_no_warm_up(tmp_path: Path) -> None:
     settings = Settings(labels="labels.jsonl", warm_up_epochs=0)
     assert not start_verdict(History(tmp_path), settings).claim.startswith("The warm-up decides")
+
+
+def test_rewards_by_both_models_are_named() -> None:
+    assert "our extension rewards by both models." in describe_method(Settings(reference_reward=1.0))
+    assert "The rewards are by both models, too." in describe_method(PRESETS["tiny-household"].settings)
+    assert "by both models" not in describe_method(PRESETS["tiny-household-paper"].settings)
