@@ -44,7 +44,8 @@ METRIC_NAMES = {
     "completions/clipped_ratio": "cut_short",
     "anchor": "anchor",
     "server_gap": "server_gap",
-    # The figures of `swirl.training.reward_extensions`.
+    # The figures of extensions of the reward.
+    "reference_total": "reference_total",
     "observed_likeness": "observed_likeness",
     "drift": "drift",
     "overlap": "overlap",
