@@ -118,7 +118,7 @@ class RunTransfer(Runs):
                     evaluation["data"],
                     evaluation["metrics"],
                     evaluation["created"],
-                    evaluation.get("cases"),
+                    evaluation["cases"],
                 )
             db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in tidy_tags(tags)])
             if note.strip():

@@ -45,23 +45,13 @@ def partner_log_probs(
     return world.log_prob(partner_adapter(world, direction), prompts, targets, answer=answer)
 
 
-def reference_log_probs(
-    world: WorldModel,
-    direction: Direction,
-    transitions: Sequence[Transition],
-    actions: Sequence[str],
-    completions: Sequence[Sequence[int]],
-) -> list[LogProb]:
-    """The log-probabilities of the rollouts under the reference, the trainee at the start of the phase.
-
-    Forward phases: log P_ref(y' | x, z). Inverse phases: log Q_ref(z' | x, y).
-    """
-    layout, forward = world.layout, direction == "forward"
-    if forward:
-        prompts = [layout.forward_prompt(t.state, z) for t, z in zip(transitions, actions, strict=True)]
-    else:
-        prompts = [layout.inverse_prompt(t.state, t.next_state) for t in transitions]
-    return world.log_prob("ref", prompts, completions, answer="state" if forward else "action")
+def trainee_prompts(
+    world: WorldModel, direction: Direction, transitions: Sequence[Transition], actions: Sequence[str]
+) -> list[list[int]]:
+    """The prompts that rollouts answer: state and action in forward phases, state and next state in inverse ones."""
+    if direction == "forward":
+        return [world.layout.forward_prompt(t.state, z) for t, z in zip(transitions, actions, strict=True)]
+    return [world.layout.inverse_prompt(t.state, t.next_state) for t in transitions]
 
 
 def compute_reward(score: LogProb, settings: Settings) -> float:
@@ -130,7 +120,11 @@ class PartnerReward:
         log_metric("partner_total", fmean(score.total for score in scores))
         rewards = [compute_reward(score, self.settings) for score in scores]
         if weight := self.settings.reference_reward:
-            own = reference_log_probs(self.world, self.direction, rows, action, completion_ids)
+            own_prompts = trainee_prompts(self.world, self.direction, rows, action)
+            answer = "state" if self.direction == "forward" else "action"
+            with self.parts.time_part("reference") as part:
+                own = self.world.log_prob("ref", own_prompts, completion_ids, answer=answer)
+                part.tokens += sum(score.tokens for score in own)
             log_metric("reference_total", fmean(score.total for score in own))
             rewards = [a + weight * compute_reward(b, self.settings) for a, b in zip(rewards, own, strict=True)]
         rewards, figures = extend_rewards(rewards, self.world, self.direction, rows, completion_ids, self.settings)

@@ -10,7 +10,7 @@ from swirl.models.generation import SamplingConfig
 from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
-from swirl.training.rewards import partner_adapter
+from swirl.training.rewards import partner_adapter, trainee_prompts
 from swirl.training.rollout_server import RolloutServer
 from swirl.training.step_parts import StepParts
 from swirl.training.supervised import PromptCompletion
@@ -55,17 +55,14 @@ class RolloutSampler:
         self.world.codec.prepare([state for row in rows for state in (row.state, row.next_state)])
         if self.direction == "forward":
             actions = self.infer(rows)
-            model_prompts = [
-                self.world.layout.forward_prompt(row.state, z) for row, z in zip(rows, actions, strict=True)
-            ]
             max_tokens, role, answer = self.settings.max_state_tokens, "fwm", "state"
         else:
             actions = [""] * len(rows)
-            model_prompts = [self.world.layout.inverse_prompt(row.state, row.next_state) for row in rows]
             max_tokens, role, answer = self.settings.max_action_tokens, "idm", "action"
-            if self.settings.prior_reference:
-                priors = [self.world.layout.prompt_without_next_state(row.state) for row in rows]
-                self.prior_prompts = dict(zip(map(tuple, model_prompts), priors, strict=True))
+        model_prompts = trainee_prompts(self.world, self.direction, rows, actions)
+        if self.direction == "inverse" and self.settings.prior_reference:
+            priors = [self.world.layout.prompt_without_next_state(row.state) for row in rows]
+            self.prior_prompts = dict(zip(map(tuple, model_prompts), priors, strict=True))
         sampling = rollout_sampling(self.settings, max_tokens)
         indices = [prompt[0] for prompt in prompts[::size]]
         adapter = self.world.adapter(role)

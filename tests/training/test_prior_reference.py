@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from figures import Figures
+from noisy_trainer import BASES, build_noisy_trainer
 from small_runs import TWO_STEPS
-from transformers import PrinterCallback
 
 from swirl.models import load_world_model
 from swirl.settings import Settings
-from swirl.states import State, Transition
+from swirl.states import State
 from swirl.training.diagnostics import MAX_KL, MAX_KL_STEPS, DivergenceDetector, DivergenceError
-from swirl.training.grpo_phase import SharedPromptTrainer, build_grpo_trainer
+from swirl.training.grpo_phase import SharedPromptTrainer
 from swirl.training.schedule import PlannedPhase
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
 SETTINGS = {**TWO_STEPS, "prior_reference": True}
-BASES = {"tags": "tiny_base", "chat": "tiny_qwen", "pictures": "tiny_pictures"}
 
 
 def build(
     kind: str, direction: str, request: pytest.FixtureRequest, folder: Path, figures: Figures | None = None, **changes
 ) -> SharedPromptTrainer:
-    world_of = Blocks() if kind == "pictures" else Household()
-    states = world_of.episode(5, 24).states
-    transitions = [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
-    world = load_world_model(folder, str(request.getfixturevalue(BASES[kind])), "cpu", "float32")
-    torch.manual_seed(7)
-    with torch.no_grad():  # an untrained model would hardly heed its prompt
-        for name, parameter in world.model.named_parameters():
-            if "lora_" in name:
-                parameter.normal_(std=0.3)
-    settings = Settings().replace(SETTINGS | changes)
     callbacks = [] if figures is None else [figures]
-    trainer = build_grpo_trainer(world, direction, transitions, settings, folder / "phase", 1, callbacks)
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    return build_noisy_trainer(kind, direction, request, folder, SETTINGS | changes, callbacks)
 
 
 def direct_kl(trainer: SharedPromptTrainer, indices: list[int], inputs: dict[str, torch.Tensor]) -> torch.Tensor:

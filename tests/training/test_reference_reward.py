@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from noisy_trainer import build_noisy_trainer
 from small_runs import TWO_STEPS
-from transformers import PrinterCallback
 
 from swirl.methods import METHODS
-from swirl.models import load_world_model
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
-from swirl.training.grpo_phase import SharedPromptTrainer, build_grpo_trainer
-from swirl.worlds.blocks import Blocks
-from swirl.worlds.household import Household
+from swirl.training.grpo_phase import SharedPromptTrainer
 
-BASES = {"tags": "tiny_base", "pictures": "tiny_pictures"}
+KINDS = ("tags", "pictures")
 
 
 def build(
     kind: str, direction: Direction, request: pytest.FixtureRequest, folder: Path, **changes
 ) -> SharedPromptTrainer:
-    states = (Blocks() if kind == "pictures" else Household()).episode(5, 24).states
-    transitions = [Transition("five", i, x, y) for i, (x, y) in enumerate(pairwise(states))]
-    world = load_world_model(folder, str(request.getfixturevalue(BASES[kind])), "cpu", "float32")
-    torch.manual_seed(7)
-    with torch.no_grad():  # an untrained model would hardly heed its prompt
-        for name, parameter in world.model.named_parameters():
-            if "lora_" in name:
-                parameter.normal_(std=0.3)
-    settings = Settings().replace({**TWO_STEPS, "reward": "sum", "reward_clamp": None, **changes})
-    trainer = build_grpo_trainer(world, direction, transitions, settings, folder / "phase", 1)
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    settings = {**TWO_STEPS, "reward": "sum", "reward_clamp": None, **changes}
+    return build_noisy_trainer(kind, direction, request, folder, settings)
 
 
 def draw(trainer: SharedPromptTrainer, direction: Direction) -> tuple[list[Transition], list[str], list[list[int]]]:
@@ -57,7 +43,7 @@ def rewards_of(trainer: SharedPromptTrainer, rows: list[Transition], actions: li
 
 
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
-@pytest.mark.parametrize("kind", BASES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_reward_is_the_sum_of_both_models_scores(
     kind: str, direction: Direction, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
