@@ -18,7 +18,7 @@ from studio.view_models.formatting import (
 from swirl.history import UNFINISHED_STATUSES, Run
 from swirl.models.checkpoints import short_name
 from swirl.models.precision import describe_precision
-from swirl.settings import DIRECTIONS, Settings
+from swirl.settings import DIRECTIONS, Direction, Settings
 
 STATUS_LABELS = {
     "queued": ("○", "waiting", ""),
@@ -140,15 +140,29 @@ def end_notification(run: Run) -> dict[str, str]:
 
 
 def describe_reward(settings: Settings) -> str:
-    """The definition and unit of the reward, for the chart's subtitle."""
-    kinds = {settings.for_phase(direction).reward for direction in ("forward", "inverse")}
+    """The definition and unit of the reward, for the chart's subtitle; only phases count that have rewards."""
+    method = settings.training_method
+    rewarded = [direction for direction in DIRECTIONS if method.rewards_in(direction)] or DIRECTIONS
+    kinds = {settings.for_phase(direction).reward for direction in rewarded}
     if kinds == {"mean"}:
         unit = "nats per token"
     elif kinds == {"sum"}:
         unit = "nats"
     else:
         unit = f"nats{NO_BREAK_SPACE}(per token in one phase)"
-    return f"mean log-probability under the frozen partner, {unit}"
+    if all(is_partner_alone(settings, direction) for direction in rewarded):
+        return f"mean log-probability under the frozen partner, {unit}"
+    relative = "forward" in rewarded and settings.observed_reward  # to the group, so that it has no unit
+    return "mean reward with the run's extensions" + ("" if relative else f", {unit}")
+
+
+def is_partner_alone(settings: Settings, direction: Direction) -> bool:
+    """Whether a rollout's reward in the phases of one direction is the partner's log-probability and nothing else."""
+    if settings.for_phase(direction).reference_reward:
+        return False
+    if direction == "forward":
+        return not (settings.observed_reward or settings.drift_penalty)
+    return not settings.overlap_penalty and settings.action_cap is None
 
 
 def describe_scores(scores: dict[str, float]) -> str:

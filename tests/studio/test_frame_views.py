@@ -150,6 +150,14 @@ def rollout(forward: bool) -> Rollout:
     return Rollout(1, 1, 1, shown[1], shown[0], action, samples, (-0.1, -5.0), (1.0, -1.0))
 
 
+def test_rewards_with_extensions_are_not_called_log_probabilities() -> None:
+    for direction, partner in (("forward", "log Q(action | imagined)"), ("inverse", "log P(next | action)")):
+        rows = [rollout(direction == "forward")]
+        assert f">{partner}</abbr>" in rollout_table(rows, direction)
+        extended = rollout_table(rows, direction, partner_alone=False)
+        assert ">reward</abbr>" in extended and f">{partner}</abbr>" not in extended
+
+
 def test_rollouts_of_pictures_are_thumbnails() -> None:
     html = rollout_table([rollout(True)], "forward")
     assert html.count("<img") == 4 and html.count("✓ as observed") == 1 and html.count("outline wrong") == 1

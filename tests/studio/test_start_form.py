@@ -12,7 +12,7 @@ from studio.components.train import start_form as form
 from studio.view_models import preset_fit
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
 from studio.view_models.preset_fit import preset_obstacles
-from studio.view_models.run_descriptions import describe_method
+from studio.view_models.run_descriptions import describe_method, describe_reward
 from studio.view_models.start_form import (
     EXTENSION_SETTINGS,
     MAIN_SETTINGS,
@@ -361,3 +361,19 @@ def test_rewards_by_both_models_are_named() -> None:
     assert "our extension rewards by both models." in describe_method(Settings(reference_reward=1.0))
     assert "The rewards are by both models, too." in describe_method(PRESETS["tiny-household"].settings)
     assert "by both models" not in describe_method(PRESETS["tiny-household-paper"].settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "mean log-probability under the frozen partner, nats per token"),
+        ({"inverse.reward": "sum"}, "under the frozen partner, nats\u00a0(per token in one phase)"),
+        ({"method": "hybrid", "inverse.reward": "sum"}, "under the frozen partner, nats"),
+        ({"method": "hybrid", "drift_penalty": 1.0}, "under the frozen partner, nats per token"),
+        ({"drift_penalty": 1.0}, "mean reward with the run's extensions, nats per token"),
+        ({"reward": "sum", "reference_reward": 1.0}, "mean reward with the run's extensions, nats"),
+        ({"observed_reward": 0.5}, "mean reward with the run's extensions"),
+    ],
+)
+def test_the_rewards_are_described_as_they_are(changes: dict[str, object], words: str) -> None:
+    assert describe_reward(Settings().replace(changes)).endswith(words)

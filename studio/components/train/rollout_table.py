@@ -21,20 +21,25 @@ SAMPLES = 4
 THUMBNAIL = 64  # pixels
 
 
-def rollout_table(rollouts: Sequence[Rollout], direction: str, run_folder: Path | None = None) -> str:
+def rollout_table(
+    rollouts: Sequence[Rollout], direction: str, run_folder: Path | None = None, *, partner_alone: bool = True
+) -> str:
     """The groups of one step as an HTML table, the best sample of each first; a sentence when there are none yet.
 
-    `direction` is "forward" or "inverse". Pictures may lie in `run_folder`/media.
+    `direction` is "forward" or "inverse". Pictures may lie in `run_folder`/media. `partner_alone` says that the rewards
+    are the partner's log-probabilities, without extensions.
     """
     if not rollouts:
         return '<p class="note">Rollouts appear here from the first step of a forward or inverse phase.</p>'
     forward = direction == "forward"
     sampled = "imagined next state" if forward else "sampled action"
-    reward = "log Q(action | imagined)" if forward else "log P(next | action)"
+    partner = "log Q(action | imagined)" if forward else "log P(next | action)"
+    reward = partner if partner_alone else "reward"
+    help_text = _reward_help(forward) if partner_alone else f"{partner} with the run's extensions of the reward."
     rows = "".join(_group(rollout, forward, run_folder) for rollout in rollouts[:MAX_GROUPS])
     return (
         f'<table class="table rollouts"><thead><tr><th scope="col">transition</th><th scope="col">{sampled}</th>'
-        f'<th scope="col" class="number"><abbr title="{_reward_help(forward)}">{reward}</abbr></th>'
+        f'<th scope="col" class="number"><abbr title="{help_text}">{reward}</abbr></th>'
         '<th scope="col" class="number"><abbr title="How far the reward lies from the mean of its group, in '
         'standard deviations of the group: (R − mean) / (std + 1e-4).">advantage</abbr></th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"

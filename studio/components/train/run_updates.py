@@ -94,7 +94,7 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     is_scored = any(checkpoint.index for checkpoint in checkpoints)
     parts["verdicts"] = verdict_list([*verdicts, *early] if is_scored else [*early, *verdicts])
     parts["subtitle-reward"] = escape(run_descriptions.describe_reward(settings))
-    parts |= rollout_parts(home, run, line)
+    parts |= rollout_parts(home, run, settings, line)
     if request.get("log"):
         parts["log"] = escape(log_tail(jobs.run_folder(home, run.id) / "log.txt"))
     others, problems = overlaid_runs(home, run.id, request, metrics)
@@ -128,7 +128,7 @@ def checksum(value: Any) -> int:
     return zlib.crc32(json.dumps(value).encode())
 
 
-def rollout_parts(home: Path, run: Run, line: Sequence[PhaseBand]) -> dict[str, str]:
+def rollout_parts(home: Path, run: Run, settings: Settings, line: Sequence[PhaseBand]) -> dict[str, str]:
     """The newest rollouts as a table, and a heading with the step in which they were sampled."""
     newest = history(home).rollouts(run.id, limit=1)
     if not newest:
@@ -139,9 +139,11 @@ def rollout_parts(home: Path, run: Run, line: Sequence[PhaseBand]) -> dict[str, 
     direction = band.direction if band else ("inverse" if not newest[0].action else "forward")
     rows = history(home).rollouts(run.id, phase=phase, step=step, limit=MAX_GROUPS)
     place = f", iteration {band.iteration}, {direction} phase" if band else ""
+    alone = run_descriptions.is_partner_alone(settings, direction)
+    table = rollout_table(rows, direction, jobs.run_folder(home, run.id), partner_alone=alone)
     return {
         "rollouts-title": f'What it is trying, step {step}<span class="muted small">{place}</span>',
-        "rollouts": requested_rollouts(home, run, line) + rollout_table(rows, direction, jobs.run_folder(home, run.id)),
+        "rollouts": requested_rollouts(home, run, line) + table,
     }
 
 

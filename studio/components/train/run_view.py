@@ -20,7 +20,7 @@ from studio.components.train.run_curves import curve_detail, overlay_options
 from studio.components.train.run_updates import perform_action, run_updates
 
 REWARDS = Chart(
-    "reward", "Rewards", "mean reward of the rollouts, nats per token or, with reward=sum, in all", "reward",
+    "reward", "Rewards", "mean log-probability under the frozen partner, nats per token", "reward",
     "What GRPO maximises: log Q(z | x, ŷ) of the frozen inverse model in forward phases, log P(y | x, z) of the frozen "
     "forward model in inverse phases (section 2 of the paper). With reference_reward, the log-probability that the "
     "trainee gave the rollout at the phase's start counts, too.",
