@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF
 
 from swirl.text_units import (
@@ -23,6 +23,9 @@ from swirl.text_units import (
     split_units,
     writing_of,
 )
+
+if TYPE_CHECKING:
+    from rouge_score.rouge_scorer import RougeScorer
 
 
 def exact_match(candidate: str, reference: str) -> float:
@@ -58,6 +61,8 @@ class UnitTokenizer:
 
 @cache
 def _rouge() -> RougeScorer:
+    from rouge_score.rouge_scorer import RougeScorer  # takes seconds, and most runs never ask for it
+
     return RougeScorer(["rougeL"], tokenizer=UnitTokenizer())
 
 

@@ -190,6 +190,27 @@ EXPERIMENTS = {
             ),
         ),
         Plan(
+            name="longer-loop",
+            title="Six iterations",
+            question="Does the forward model peak and then fall? The paper's peaks in the second of three iterations.",
+            problems=(household("clean"),),
+            methods=(WARM_UP, "sft-six", "paper-six"),
+            own_methods=(
+                OwnMethod(
+                    "sft-six",
+                    "SFT, six iterations",
+                    "sft",
+                    settings={"iterations": 6, "forward.learning_rate": 1e-3},
+                ),
+                OwnMethod(
+                    "paper-six",
+                    "SWIRL, six iterations",
+                    "paper",
+                    settings={"iterations": 6, "group_size": 8, "forward.learning_rate": 4e-4},
+                ),
+            ),
+        ),
+        Plan(
             name="pretrained",
             title="A pretrained language model on real environments",
             question="Does the loop help SmolLM2-135M on ScienceWorld and TextWorldExpress?",

@@ -16,10 +16,12 @@ from swirl.experiments.results import (
     collect_rows,
     estimate_row,
     finished_runs,
+    last_over_chosen,
     paired_difference,
     start_row,
 )
 from swirl.history import History
+from swirl.methods import Method
 
 IMITATION = "sft"
 """The baseline that every other method is compared with, beside the start."""
@@ -86,11 +88,12 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
         "",
         "Each figure is a mean over seeds on transitions of the test part, with its 95 % interval from drawing "
         "sequences and seeds. The checkpoint of a run is the one that is best on the selection part; *last* is its "
-        "last one. Differences are paired by transition and seed; those in bold have an interval off zero. *Changed "
-        "facts* is the share of what the step changed that is predicted, *kept facts* that of what it left as it was. "
-        "*Inverse, last, over the warm-up* is what the inverse model has gained by the last checkpoint, in actions of "
-        "the same effect where the world can tell, else in their words. "
-        "*Seconds* is the median time of all optimiser steps on one core, beside the other runs of the experiment.",
+        "last one, with the difference to that where they are not the same. Differences are paired by transition and "
+        "seed; those in bold have an interval off zero. *Changed facts* is the share of what the step changed that is "
+        "predicted, *kept facts* that of what it left as it was. *Inverse, last, over the warm-up* is what the inverse "
+        "model has gained by the last checkpoint, in actions of the same effect where the world can tell, else in "
+        "their words. *Seconds* is the median time of all optimiser steps on one core, beside the other runs of the "
+        "experiment.",
         "",
         f"![Forward exact match of each method, with 95 % intervals]({plot})",
         "",
@@ -135,7 +138,7 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
             f"{method.title}" + (" (default)" if row.method == plan.default_method else ""),
             format_estimate(value),
             format_deviation(value),
-            format_value(estimate_row(row, method, last=True)),
+            last_cell(row, method),
             difference_cell(plan, row, start),
             difference_cell(plan, row, imitation),
             *(format_value(estimate_row(row, method, name)) for name in names),
@@ -143,7 +146,38 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
             f"{row.training_seconds():.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, "", *iterations_section(plan, chosen)]
+
+
+def iterations_section(plan: Plan, rows: Sequence[Row]) -> list[str]:
+    """How the forward model fared from iteration to iteration; empty where no method has two of them."""
+    curves = {row.method: mean_by_iteration(row) for row in rows}
+    longest = max(map(len, curves.values()))
+    if longest < 3:
+        return []
+    lines = [
+        "Forward exact match on the selection part at the start and after each iteration, mean over seeds:",
+        "",
+        "| method | start | " + " | ".join(map(str, range(1, longest))) + " |",
+        "|" + " --- |" * (longest + 1),
+    ]
+    for name, curve in curves.items():
+        if len(curve) > 1:
+            cells = [*(f"{value:.3f}" for value in curve), *["–"] * (longest - len(curve))]
+            lines.append(f"| {plan.method(name).title} | " + " | ".join(cells) + " |")
     return [*lines, ""]
+
+
+def mean_by_iteration(row: Row) -> list[float]:
+    """The mean over seeds of the selection part's scores; as many as the shortest run has."""
+    return [sum(scores) / len(scores) for scores in zip(*(result.by_iteration for result in row.results), strict=False)]
+
+
+def last_cell(row: Row, method: Method) -> str:
+    """The figure of the last checkpoints; where these are not the chosen ones, with the difference and its interval."""
+    value = format_value(estimate_row(row, method, last=True))
+    found = last_over_chosen(row, method)
+    return value if found is None else f"{value} ({format_difference(found)})"
 
 
 def difference_cell(plan: Plan, row: Row, other: Row | None, metric: str = HEADLINE, *, last: bool = False) -> str:
@@ -153,6 +187,11 @@ def difference_cell(plan: Plan, row: Row, other: Row | None, metric: str = HEADL
     found = paired_difference(row, plan.method(row.method), other, plan.method(other.method), metric, last=last)
     if found is None:
         return "–"
+    return format_difference(found)
+
+
+def format_difference(found: SeedEstimate) -> str:
+    """A difference with its interval, bold if that is off zero."""
     e = found.estimate
     text = f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
     return f"**{text}**" if e.low > 0 or e.high < 0 else text

@@ -17,7 +17,7 @@ import numpy as np
 
 from swirl.evaluation.bootstrap import LEVEL, RESAMPLES, Estimate
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan
-from swirl.history import History, Run
+from swirl.history import Checkpoint, History, Run
 from swirl.methods import Method
 from swirl.runs.final_evaluation import best_and_last
 
@@ -29,7 +29,8 @@ COST_METRIC = "step_time"
 class SeedResult:
     """One finished run: its seed, the values per transition of its chosen and its last checkpoint, and its cost.
 
-    `training_seconds` is the time of all optimiser steps, without scoring.
+    `training_seconds` is the time of all optimiser steps, without scoring; `by_iteration` is HEADLINE on the selection
+    part at the start and after each iteration, empty where the run did not score it.
     """
 
     seed: int
@@ -37,6 +38,7 @@ class SeedResult:
     chosen: dict[str, Any]
     last: dict[str, Any]
     training_seconds: float
+    by_iteration: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,14 @@ def seed_result(history: History, cell: Cell, run: Run) -> SeedResult | None:
     if chosen is None or last is None:
         return None
     seconds = sum(metric.value for metric in history.metrics(run.id, [COST_METRIC]))
-    return SeedResult(cell.seed, run.id, chosen, last, seconds)
+    return SeedResult(cell.seed, run.id, chosen, last, seconds, scores_by_iteration(checkpoints))
+
+
+def scores_by_iteration(checkpoints: Sequence[Checkpoint]) -> tuple[float, ...]:
+    """HEADLINE on the selection part at the start and after each iteration, empty if a checkpoint lacks it."""
+    ends = {checkpoint.iteration: checkpoint for checkpoint in checkpoints}  # the last one of each iteration
+    scores = [end.scores.get(HEADLINE) for end in ends.values()]
+    return tuple(score for score in scores if score is not None) if None not in scores else ()
 
 
 def metric_of(method: Method, metric: str) -> str:
@@ -143,6 +152,21 @@ def paired_difference(
     if not pairs or places_of(row.results[0]) != places_of(other.results[0]):
         return None
     values = np.array([np.subtract(a, b) for a, b in pairs], dtype=float)
+    return summarise(values, [sequence for sequence, _ in places_of(row.results[0])])
+
+
+def last_over_chosen(row: Row, method: Method, metric: str = HEADLINE) -> SeedEstimate | None:
+    """The mean of a metric at the last checkpoints of a row minus that at the chosen ones, paired by transition.
+
+    The chosen checkpoint is the best on the selection part, so on the test part the difference is not biased by that
+    choice. None where the runs do not have the metric, or chose their last checkpoints.
+    """
+    name = metric_of(method, metric)
+    pairs = [(column_of(result, name, True), column_of(result, name, False)) for result in row.results]
+    pairs = [(last, chosen) for last, chosen in pairs if last is not None and chosen is not None]
+    if len(pairs) < len(row.results) or all(last == chosen for last, chosen in pairs):
+        return None
+    values = np.array([np.subtract(last, chosen) for last, chosen in pairs], dtype=float)
     return summarise(values, [sequence for sequence, _ in places_of(row.results[0])])
 
 

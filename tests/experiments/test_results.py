@@ -15,7 +15,9 @@ from swirl.experiments.results import (
     bootstrap_two_ways,
     estimate_row,
     paired_difference,
+    scores_by_iteration,
 )
+from swirl.history import Checkpoint
 from swirl.methods import METHODS
 
 PLACES = [[f"s{i // 4}", i % 4] for i in range(40)]
@@ -147,3 +149,34 @@ def test_the_report_says_what_the_inverse_model_gained_by_the_last_checkpoint(me
     heads, cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in (lines[2], lines[5]))
     assert cells[heads.index("inverse, last, over the warm-up")].strip("*").startswith("+0.300 [")
     assert lines[4].split("|")[-3].strip() == "–"
+
+
+def test_the_report_says_what_was_lost_after_the_chosen_checkpoint() -> None:
+    """The last checkpoints predict a quarter less than the chosen ones; a run that chose its last one loses nothing."""
+    plan = Plan("p", "P", "?", (Problem("p", "tiny-household", regime="clean", world="household"),), ("sft", "paper"))
+
+    def cases(values: list[float]) -> dict[str, object]:
+        return {"places": PLACES, "values": {"forward/exact_match": values}}
+
+    def run(seed: int, last: list[float], curve: tuple[float, ...]) -> SeedResult:
+        return SeedResult(seed, f"run-{seed}", cases([1.0] * 40), cases(last), 1.0, curve)
+
+    fallen = [float(i % 4 != 0) for i in range(40)]
+    stayed = Row("p", 0, "sft", tuple(run(seed, [1.0] * 40, (0.2, 0.4)) for seed in (0, 1)))
+    fell = Row("p", 0, "paper", (run(0, fallen, (0.2, 0.5, 0.3)), run(1, fallen, (0.2, 0.7, 0.5))))
+    lines = problem_section(plan, [stayed, fell], plan.problems[0], 0)
+    last = lines[2].split("|").index(" last ")
+    assert lines[4].split("|")[last].strip() == "1.000"
+    assert lines[5].split("|")[last].strip().startswith("0.750 (**-0.250 [")
+    assert "| SFT, continued | 0.200 | 0.400 | – |" in lines
+    assert "| SWIRL | 0.200 | 0.600 | 0.400 |" in lines
+
+
+def test_scores_by_iteration_are_those_after_both_phases() -> None:
+    def checkpoint(index: int, iteration: int, score: float | None) -> Checkpoint:
+        scores = {} if score is None else {"forward/exact_match": score}
+        return Checkpoint("r", index, f"r@{index}", iteration, "forward", "", scores, False, "")
+
+    places = ((0, 0, 0.1), (1, 1, 0.2), (2, 1, 0.3), (3, 2, 0.4), (4, 2, 0.5))
+    assert scores_by_iteration([checkpoint(*place) for place in places]) == (0.1, 0.3, 0.5)
+    assert scores_by_iteration([checkpoint(0, 0, 0.1), checkpoint(1, 1, None)]) == ()
