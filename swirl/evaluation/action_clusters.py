@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rouge_score.tokenizers import DefaultTokenizer
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -133,4 +132,8 @@ def _verb(action: str) -> str:
 
 def _stem(word: str) -> str:
     """The stem of an ASCII word of letters; any other word unchanged."""
-    return DefaultTokenizer(use_stemmer=True).tokenize(word)[0] if word.isascii() and word.isalpha() else word
+    if not (word.isascii() and word.isalpha()):
+        return word
+    from rouge_score.tokenizers import DefaultTokenizer  # takes seconds, and most commands sort no actions
+
+    return DefaultTokenizer(use_stemmer=True).tokenize(word)[0]
