@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 TESTS = Path(__file__).parent
@@ -28,6 +30,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; the tests of a file stay together and in their order."""
     order = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(item.path.relative_to(TESTS).parts[0], len(order)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fails a file whose servers or trainings outlive it: they would take a core from all tests after it."""
+    yield
+    left = processes_over(tmp_path_factory.getbasetemp())
+    for process in left.values():
+        process.kill()
+    assert list(left) == []
+
+
+def processes_over(folder: Path) -> dict[str, psutil.Process]:
+    """The processes whose command names something in a folder, by their command lines."""
+    found = {}
+    for process in psutil.process_iter(["cmdline", "status"]):
+        command = " ".join(process.info["cmdline"] or ())
+        if f"{folder}{os.sep}" in command and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found[command] = process
+    return found
 
 
 @pytest.fixture(scope="session")

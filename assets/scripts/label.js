@@ -23,9 +23,12 @@ export const mount = ({ element, server }) => {
   const problem = (words) => fill(page, { error: words ? errorHtml(words) : "" });
   const finished = () => at.sequence === undefined;
 
+  const markSuggestion = (words) => {
+    for (const one of page.querySelectorAll("[data-suggestion]")) one.setAttribute("aria-pressed", one.dataset.suggestion === words);
+  };
   const write = (words) => {
     field.value = words;
-    for (const one of page.querySelectorAll("[data-suggestion]")) one.setAttribute("aria-pressed", one.dataset.suggestion === words);
+    markSuggestion(words);
     offer(false);
   };
 
@@ -54,7 +57,7 @@ export const mount = ({ element, server }) => {
       const answer = await callStreaming(server, server.suggest, { data: at.data }, growing);
       if (isLate()) return;
       fill(page, partsOrError(answer, "suggestions"));
-      if (field.value) write(field.value);
+      if (field.value) markSuggestion(field.value); // whoever types already keeps the list of words used before
       window.dispatchEvent(new Event("studio:models"));
       if (answer.error) return;
     }

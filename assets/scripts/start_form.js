@@ -57,6 +57,7 @@ export const mount = ({ element, server, upload }) => {
   const preset = () => form.querySelector("[name=preset]:checked")?.value ?? "";
 
   const check = async () => {
+    clearTimeout(waiting); // the values are read now; one that is still to come would make this answer late
     const isLate = checks.ask();
     const answer = await callServer(server.check, { preset: preset(), from: like, values: read(), undo: advice.undo() });
     if (isLate()) return;

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from steps import OVERFLOWING
 from studio_server import StudioServer, until
 from visitor import SERVER_GONE, Visitor
@@ -105,6 +105,36 @@ def test_labels_by_keyboard_survive_a_crash_and_start_a_warm_up(
     run = until(lambda: next(iter(studio.history.runs()), None), "a run")
     assert [label.action for label in read_labels(Path(run.settings["labels"]))[0]] == [first, OWN, OWN]
     until(lambda: studio.history.run(run.id).phase == "warm-up", "its warm-up")
+
+
+def test_guesses_that_come_late_leave_the_list_of_words_open(visit: Callable[..., Visitor]) -> None:
+    page = visit().context.new_page()
+    held: list[Route] = []
+
+    def hold_guesses(route: Route) -> None:
+        if (route.request.post_data_json or {}).get("fn_name") == "suggest":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/component_server", hold_guesses)
+    page.goto("/label?data=household")
+    expect(page.locator('[data-part="transition"] :is(ins, del)').first).to_be_visible()
+    before = place(page)
+    page.keyboard.press("/")
+    page.keyboard.type(OWN)
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-part="place"]')).not_to_have_text(before)
+    page.keyboard.type("whatever")
+    offered = page.locator("#label-completions").get_by_role("option")
+    expect(offered).to_have_text([OWN])
+    expect(page.locator("[data-suggestion]")).to_have_count(0)
+    page.unroute("**/component_server")
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-suggestion]").first).to_be_visible()
+    expect(offered).to_have_text([OWN])
+    expect(page.locator("#label-action")).to_have_value("whatever")
 
 
 def test_pictures_are_shown_before_after_and_as_a_difference(visit: Callable[..., Visitor]) -> None:

@@ -111,7 +111,8 @@ class Arena:
         """Kill a work and do it again; what is wrong then, in sentences."""
         self.begin(work)
         if self.call(work, "do", kill_at, seconds) is not None and kill_at is not None:
-            return ["it was not killed"]
+            # One that waits for another process looks more or less often for it: it had fewer events this time.
+            return self.kill_and_try_again(work, whole, kill_at - 1) if kill_at else ["it was not killed"]
         had = {folder.name for folder in (self.folder / "prepared" / work.name / "home" / "collections").glob("[!.]*")}
         wrong = opens(self.place, whole, had)
         complete = {name: what for name, what in outcome(self.place).items() if not is_hidden(Path(name))} == whole

@@ -27,10 +27,9 @@ TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "training"), str(TESTS.parent)]  # pytest does so by itself
 
 from killed_training import SMALL_RUN  # noqa: E402
-from studio_process import PATIENCE, ROOT, StudioProcess  # noqa: E402
+from studio_process import PATIENCE, ROOT, StudioProcess, end_runs  # noqa: E402
 from tiny_base import make_tiny_base  # noqa: E402
 
-from swirl import processes  # noqa: E402
 from swirl.history import UNFINISHED_STATUSES, History  # noqa: E402
 from swirl.runs import jobs, scheduler  # noqa: E402
 from swirl.sources.collections.catalog import load_sequences  # noqa: E402
@@ -114,8 +113,7 @@ def kill_studio(folder: Path, base: Path, kills: int, seed: int = 0, steps: int 
     finally:
         studio.kill()
         importing.kill()
-        for run in History(home).runs():
-            processes.terminate_process(run.pid, run.pid_started, grace=1.0)
+        end_runs(home)
     return wrong
 
 

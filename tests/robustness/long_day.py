@@ -27,10 +27,9 @@ sys.path[:0] = [str(TESTS), str(Path(__file__).parent), str(TESTS.parent)]  # py
 from growth import MEGABYTE, Growth, Reading, judge, read_folder, read_process, table  # noqa: E402
 from page_events import STORIES, Day, Stories, visitor  # noqa: E402
 from small_runs import SMALL_RUN  # noqa: E402
-from studio_process import StudioProcess  # noqa: E402
+from studio_process import StudioProcess, end_runs  # noqa: E402
 from tiny_base import make_tiny_base  # noqa: E402
 
-from swirl import processes  # noqa: E402
 from swirl.history import UNFINISHED_STATUSES, History  # noqa: E402
 from swirl.runs import jobs, scheduler  # noqa: E402
 from swirl.settings import Settings  # noqa: E402
@@ -173,8 +172,7 @@ def live_a_day(folder: Path, steps: int, events: int, seconds: float, stories: S
             day.wrong.append(f"the run failed: {history.run(run_id).error}")
     finally:
         studio.stop()
-        for run in History(home).runs():
-            processes.terminate_process(run.pid, run.pid_started, grace=30.0)
+        end_runs(home, grace=30.0)
     day.wrong += failures[:5]
     if "Traceback" in studio.log.read_text():
         day.wrong.append("the studio wrote a traceback")

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from door_scene import CALLS, TESTS, Door, Scene, call_body
-from studio_process import StudioProcess
+from studio_process import StudioProcess, end_runs
 
 from swirl.history import History
 from swirl.paths import assets
@@ -168,6 +168,7 @@ def html(scene: Scene) -> Door:
                 visit(door, chromium, studio, address)
     finally:
         studio.kill()
+        end_runs(home)  # whoever touches everything also resumes runs
     return door
 
 

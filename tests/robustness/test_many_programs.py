@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 from killed_training import SMALL_RUN
-from studio_process import PATIENCE, ROOT, StudioProcess
+from studio_process import PATIENCE, ROOT, StudioProcess, end_runs
 from test_full_disk import write_source
 
-from swirl import processes
 from swirl.history import UNFINISHED_STATUSES, History
 from swirl.runs import scheduler
 from swirl.settings import Settings
@@ -48,8 +47,7 @@ def studios(tmp_path: Path) -> Iterator[list[StudioProcess]]:
     yield both
     for studio in both:
         studio.kill()
-    for run in History(tmp_path / "home").runs():
-        processes.terminate_process(run.pid, run.pid_started, grace=1.0)
+    end_runs(tmp_path / "home")
 
 
 def test_two_studios_and_three_terminals(studios: list[StudioProcess], tiny_base: Path, tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from killed_training import SMALL_RUN
-from studio_process import PATIENCE, ROOT, StudioProcess
+from studio_process import PATIENCE, ROOT, StudioProcess, end_runs
 from test_full_disk import write_source
 
-from swirl import processes
 from swirl.history import UNFINISHED_STATUSES, History
 from swirl.settings import Settings
 
@@ -83,5 +82,4 @@ def test_a_home_on_a_strange_path(name: str, tiny_base: Path, tmp_path: Path) ->
         assert "Traceback" not in studio.log.read_text()
     finally:
         studio.kill()
-        for run in History(home).runs():
-            processes.terminate_process(run.pid, run.pid_started, grace=1.0)
+        end_runs(home)
