@@ -16,7 +16,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # same number, so that their weights are the same to the last bit. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-LONGEST_FIRST = ("browser", "training", "cli", "runs", "recipes", "sharing")
+LONGEST_FIRST = ("browser", "robustness", "training", "cli", "runs", "recipes", "sharing")
 """Folders that take longest; started first, so that no worker is left alone with one of them in the end."""
 MAX_WORKERS = 4
 

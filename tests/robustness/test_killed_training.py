@@ -12,17 +12,13 @@ pytestmark = pytest.mark.slow
 
 KILLS = (
     ("loop", "before Trainer._save_optimizer_and_scheduler", 2),  # a save of the warm-up without its optimiser
-    ("loop", "after Trainer._save_checkpoint", 6),  # the last save of the warm-up
     ("loop", "after Trainer._save_checkpoint", 9),  # the last save of the forward phase
     ("loop", "before Trainer._save_checkpoint", 7),  # the first save of the forward phase; its probe comes again
     ("loop", "before base_entry", 2),
-    ("loop", "after WorldModel.save", 2),
     ("loop", "after WorldModel.save", 3),  # of the last phase: nobody else would remove its saves
     ("loop", "before History.finish_phase", 2),
     ("loop", "before evaluate_checkpoint", 1),
-    ("loop", "before record_end", 1),
     ("hybrid", "after infer_pseudo_labels", 1),
-    ("hybrid", "before History.mark_best", 3),
 )
 """The kind of run, the point and which time it is passed: a sample of what the command tries."""
 

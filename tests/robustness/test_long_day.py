@@ -19,7 +19,7 @@ SETTLING = ("memory, MB", "resident memory, MB")
 
 
 def test_a_short_day_leaves_nothing_behind(tmp_path: Path) -> None:
-    day = live_a_day(tmp_path, steps=80, events=500, seconds=240.0, stories=LIGHT_STORIES)
+    day = live_a_day(tmp_path, steps=60, events=300, seconds=240.0, stories=LIGHT_STORIES)
     assert day.wrong == []
     assert sum(day.events.values()) >= 200 and day.steps >= 20 and len(day.events) == len(LIGHT_STORIES)
     grown = [growth for growth in judge(day.studio, tolerance=TOLERANCE) if growth.is_real]
