@@ -23,7 +23,8 @@ class Problem:
 
     A world is recorded (`sequences` of `length` actions) and its model made by the recipe of the regime where there is
     one. Otherwise each seed's model is the result of its warm-up run on `labels`, or with `shared_warm_up` that of the
-    first seed's, which saves time where a warm-up is long. `settings` are changes to the `preset`, for all methods;
+    first seed's, which saves time where a warm-up is long. So it is in a regime with `new_adapters`, too: only the base
+    is the recipe's, and its adapters are warmed up. `settings` are changes to the `preset`, for all methods;
     `method_settings` are changes for some methods, by name.
     """
 
@@ -37,6 +38,7 @@ class Problem:
     sequences: int = 1500
     length: int = 8
     shared_warm_up: bool = False
+    new_adapters: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     method_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -47,7 +49,8 @@ class Problem:
         if self.world is None:
             return self.data or self.name
         title = world_title(self.world)
-        return f"{title}, {self.regime}" if self.regime else title
+        parts = [title, self.regime, "new adapters" if self.new_adapters else None]
+        return ", ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class Plan:
     @staticmethod
     def needs_warm_up_run(problem: Problem) -> bool:
         """Whether the problem's model has to be warmed up on labels first, in a run per seed."""
-        return problem.regime is None and problem.model is None
+        return problem.model is None and (problem.regime is None or problem.new_adapters)
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON; `from_dict` reads it back."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments.grid import Problem
 from swirl.presets import get_preset
@@ -56,6 +57,8 @@ def prepare_regime(home: Path, problem: Problem, progress: ProgressCallback) -> 
         write_fresh_labels(labels, world, played, problem.length)
     if problem.model is not None:
         model = problem.model
+    elif problem.new_adapters:
+        model = str(paths.assets() / RECIPES[world] / "base")
     elif regime == "clean":
         model = RECIPES[world]
     else:

@@ -157,3 +157,25 @@ def test_a_wrong_file_is_one_sentence_with_its_name(tmp_path: Path, old: str, ne
     with pytest.raises(UsageError) as caught:
         read_plan(path)
     assert sentence in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_shared_and_separate_weights_are_warmed_up_alike() -> None:
+    """On the same labels for the same epochs: each method's gain is over a warm-up of its own kind."""
+    plan = get_experiment("shared-weights")
+    (problem,) = plan.problems
+    prepared = {"data": "d", "model": "m", "labels": "labels.jsonl", "true_labels": None}
+    assert plan.needs_warm_up_run(problem) and problem.describe() == "Household, clean, new adapters"
+    assert [cell.key.partition("/")[2] for cell in plan.cells()][:3] == ["0/warm-up/0", "0/warm-up/1", "0/warm-up/2"]
+    found = {cell.method: cell_settings(plan, cell, prepared) for cell in plan.cells() if cell.seed == 1}
+    told = {
+        name: (settings.warm_up_epochs, settings.share_weights, settings.iterations, settings.labels)
+        for name, settings in found.items()
+    }
+    assert told == {
+        "warm-up": (3, False, 0, "labels.jsonl"),
+        "paper": (0, False, 2, None),
+        "shared-warm-up": (3, True, 0, "labels.jsonl"),
+        "shared": (3, True, 2, "labels.jsonl"),
+    }
+    warmed_up = {"labels": "labels.jsonl", "share_weights": True, "warm_up_epochs": 3}
+    assert found["paper"].replace(warmed_up) == found["shared"]
