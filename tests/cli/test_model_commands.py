@@ -317,7 +317,8 @@ def test_options_of_several_processes_that_do_not_fit(options, sentence, config:
 
 
 @pytest.mark.slow
-def test_benchmark_measures_this_machine(tmp_path: Path, capsys) -> None:
+def test_benchmark_measures_this_machine(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("swirl.planning.search_speed.BUDGET", 12)  # states, of 96: row by row they take a minute
     sizes = ["--prompts", "1", "--group-size", "2", "--new-tokens", "8"]
     assert main(["--home", str(tmp_path), "benchmark", *sizes, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
