@@ -19,7 +19,7 @@ from studio.view_models.experiment_grid import (
 )
 from studio.view_models.experiment_words import competes
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan
-from swirl.experiments.report import IMITATION
+from swirl.experiments.report import baseline_of
 from swirl.experiments.results import HEADLINE, Row
 from swirl.history import Run
 
@@ -45,7 +45,7 @@ def read_panels(
                 row_key = f"row-{key.number}-{name}"
                 default = name == plan.default_method
                 drawn.append(MethodRow(row_key, plan.method(name), squares, figures, default, is_best=False))
-        panels.append(read_panel(key, drawn, rows, metric))
+        panels.append(read_panel(plan, key, drawn, rows, metric))
     if reader.unread or reader.pending:
         return panels
     return [mark_best(reader, plan, rows, panel, metric, last) for panel in panels]
@@ -74,11 +74,12 @@ def read_figures(
             return None
         return reader.difference(row, plan.method(name), other, plan.method(other_name), metric, last)
 
-    imitation = over(IMITATION) if name != WARM_UP else None
-    return MethodFigures(value.estimate, over(WARM_UP), imitation, seeds=value.seeds)
+    baseline = baseline_of(plan)
+    over_baseline = over(baseline) if baseline is not None and name != WARM_UP else None
+    return MethodFigures(value.estimate, over(WARM_UP), over_baseline, seeds=value.seeds)
 
 
-def read_panel(key: PanelKey, drawn: Sequence[MethodRow], rows: Rows, metric: str) -> Panel:
+def read_panel(plan: Plan, key: PanelKey, drawn: Sequence[MethodRow], rows: Rows, metric: str) -> Panel:
     """The panel of these rows, with its axis and the copy baseline."""
     known = [row for name in (row.method.name for row in drawn) if (row := find_row(rows, key, name)) is not None]
     copied = known[0].results[0].chosen["values"].get("copy/exact_match") if known and metric == HEADLINE else None
@@ -86,7 +87,8 @@ def read_panel(key: PanelKey, drawn: Sequence[MethodRow], rows: Rows, metric: st
     values = [row.figures.value for row in drawn if row.figures.value is not None]
     axis = axis_marks(values)
     transitions = len(known[0].results[0].chosen["places"]) if known else None
-    return Panel(key, tuple(drawn), axis, copying, transitions)
+    baseline = baseline_of(plan)
+    return Panel(key, tuple(drawn), axis, copying, transitions, plan.method(baseline) if baseline else None)
 
 
 def mark_best(reader: FigureReader, plan: Plan, rows: Rows, panel: Panel, metric: str, last: bool) -> Panel:

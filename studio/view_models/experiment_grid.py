@@ -46,13 +46,13 @@ class SeedSquare:
 class MethodFigures:
     """The figures of a method on a problem; None for what is not known yet.
 
-    `over_start` and `over_imitation` are the paired differences to the warm-up and to SFT, `below_best` that to the
-    best method of the panel; `seeds` is the number of seeds they come from.
+    `over_start` and `over_baseline` are the paired differences to the warm-up and to the panel's baseline, `below_best`
+    that to the best method of the panel; `seeds` is the number of seeds they come from.
     """
 
     value: Estimate | None = None
     over_start: Estimate | None = None
-    over_imitation: Estimate | None = None
+    over_baseline: Estimate | None = None
     below_best: Estimate | None = None
     seeds: int = 0
 
@@ -71,7 +71,10 @@ class MethodRow:
 
 @dataclass(frozen=True)
 class Panel:
-    """One problem at one size. `copying` is what copying the state scores; `transitions` the number of test cases."""
+    """One problem at one size. `copying` is what copying the state scores; `transitions` the number of test cases.
+
+    `baseline` is the method that the others are compared with beside the warm-up, SFT where it is one of them.
+    """
 
     key: PanelKey
     rows: tuple[MethodRow, ...]
@@ -79,6 +82,7 @@ class Panel:
     """The marks of the common axis, from its low to its high end; empty while there is no figure."""
     copying: float | None
     transitions: int | None
+    baseline: Method | None
 
     @property
     def start(self) -> Estimate | None:

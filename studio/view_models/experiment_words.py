@@ -14,7 +14,8 @@ from studio.view_models.experiment_metrics import (
 from studio.view_models.training_verdicts import Verdict
 from swirl.experiments.advice import join_titles
 from swirl.experiments.grid import WARM_UP
-from swirl.experiments.report import IMITATION
+from swirl.experiments.report import baseline_title
+from swirl.methods import Method
 
 MOST_NAMED = 3
 
@@ -36,11 +37,12 @@ def describe_experiment(panels: Sequence[Panel]) -> str:
     counts = {row.method.name: sum(other.method.name == row.method.name for other in leaders) for row in leaders}
     first = max(leaders, key=lambda row: counts[row.method.name])
     mine = [row for row in leaders if row.method.name == first.method.name]
-    above = [row for row in mine if (found := row.figures.over_imitation) is not None and found.low > 0]
+    above = [row for row in mine if (found := row.figures.over_baseline) is not None and found.low > 0]
     sentence = f"{so_far}{first.method.title} is ahead on {len(mine)} of {len(best)} {cases}"
-    if first.method.name == IMITATION:
+    baseline = panels[0].baseline
+    if baseline is None or first.method.name == baseline.name:
         return f"{sentence}."
-    return f"{sentence}, and above SFT beyond chance on {len(above) or 'none'} of them."
+    return f"{sentence}, and above {baseline_title(baseline)} beyond chance on {len(above) or 'none'} of them."
 
 
 def describe_panel(panel: Panel, metric: ExperimentMetric) -> Verdict | None:
@@ -55,7 +57,12 @@ def describe_panel(panel: Panel, metric: ExperimentMetric) -> Verdict | None:
     claim = f"{panel.key.title}: {so_far}{best.method.title} {clearly}, {value}"
     if is_level_with_start(best):
         claim = f"{panel.key.title}: {so_far}no method is clearly above the warm-up; {best.method.title} has {value}"
-    parts = [gain(best, metric), over_imitation(best, metric), level_with(equals), losers(panel, metric)]
+    parts = [
+        gain(best, metric),
+        over_baseline(best, panel.baseline, metric),
+        level_with(equals, panel.baseline),
+        losers(panel, metric),
+    ]
     gained = best.figures.over_start is not None and best.figures.over_start.low > 0
     tone = "good" if gained else "inverse" if best.figures.over_start is not None else "neutral"
     reason = "; ".join(part for part in parts if part)
@@ -92,15 +99,17 @@ def gain(best: MethodRow, metric: ExperimentMetric) -> str:
     return f"not told apart from the warm-up ({format_difference(found, metric)})"
 
 
-def over_imitation(best: MethodRow, metric: ExperimentMetric) -> str:
-    """What the best method gains over SFT, the baseline; empty if the two are not told apart."""
-    found = best.figures.over_imitation
-    return f"{format_difference(found, metric)} over SFT" if found is not None and is_off_zero(found) else ""
+def over_baseline(best: MethodRow, baseline: Method | None, metric: ExperimentMetric) -> str:
+    """What the best method gains over the baseline; empty if the two are not told apart."""
+    found = best.figures.over_baseline
+    if baseline is None or found is None or not is_off_zero(found):
+        return ""
+    return f"{format_difference(found, metric)} over {baseline_title(baseline)}"
 
 
-def level_with(equals: Sequence[MethodRow]) -> str:
-    """The methods that are not told apart from the best, SFT first."""
-    names = [row.method.title for row in sorted(equals, key=lambda row: row.method.name != IMITATION)]
+def level_with(equals: Sequence[MethodRow], baseline: Method | None) -> str:
+    """The methods that are not told apart from the best, the baseline first."""
+    names = [row.method.title for row in sorted(equals, key=lambda row: row.method != baseline)]
     return f"not told apart from {join_names(names)}" if names else ""
 
 

@@ -215,7 +215,7 @@ EXPERIMENTS = {
         Plan(
             name="longer-loop",
             title="Six iterations",
-            question="Does the forward model peak and then fall? The paper's peaks in the second of three iterations.",
+            question="Does the forward model peak and then fall? In the paper it peaks in the second iteration.",
             problems=(household("clean"),),
             methods=(WARM_UP, "sft-six", "paper-six"),
             own_methods=(

@@ -20,11 +20,12 @@ from swirl.experiments.results import (
     paired_difference,
     start_row,
 )
+from swirl.experiments.settings_of_cells import base_method
 from swirl.history import History
 from swirl.methods import Method
 
-IMITATION = "sft"
-"""The baseline that every other method is compared with, beside the start."""
+BASELINES = ("sft", "paper")
+"""What every other method is compared with, beside the start: imitation, else the paper's loop, or one based on it."""
 
 SHOWN = {
     "forward/changed_facts": "changed facts",
@@ -110,14 +111,16 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
     if not chosen:
         return []
     start = start_row(rows, problem.name)
-    imitation = next((row for row in chosen if row.method == IMITATION), None)
+    baseline = baseline_of(plan)
+    compared = next((row for row in chosen if row.method == baseline), None)
     left_out = OF_FREE_TEXT if problem.regime else ()
     names = [
         name
         for name in SHOWN
         if name not in left_out and any(estimate_row(row, plan.method(row.method), name) for row in chosen)
     ]
-    heads = ["method", "forward exact match", "± seeds", "last", "over the warm-up", "over SFT"]
+    heads = ["method", "forward exact match", "± seeds", "last", "over the warm-up"]
+    heads += [f"over {baseline_title(plan.method(baseline))}"] if baseline else []
     inferred = next((name for name in INFERRED if name in names), None)
     heads += [*(SHOWN[name] for name in names), *([INFERRED_HEAD] if inferred else []), "seconds"]
     lines = [f"## {problem.describe()}" + (f", {size} transitions a phase" if size != DEFAULT_SIZE else ""), ""]
@@ -140,13 +143,24 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
             format_deviation(value),
             last_cell(row, method),
             difference_cell(plan, row, start),
-            difference_cell(plan, row, imitation),
+            *([difference_cell(plan, row, compared)] if baseline else []),
             *(format_value(estimate_row(row, method, name)) for name in names),
             *([difference_cell(plan, row, start, inferred, last=True)] if inferred else []),
             f"{row.training_seconds():.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, "", *iterations_section(plan, chosen)]
+
+
+def baseline_of(plan: Plan) -> str | None:
+    """The method that the others are compared with: the plan's first one that is, or is based on, one of BASELINES."""
+    based = {base_method(plan, name): name for name in reversed(plan.methods)}
+    return next((based[name] for name in BASELINES if name in based), None)
+
+
+def baseline_title(method: Method) -> str:
+    """The baseline in the head of a column: SFT, or the title of another method."""
+    return method.title.removesuffix(", continued")
 
 
 def iterations_section(plan: Plan, rows: Sequence[Row]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.grid import OwnMethod, Plan, Problem
 from swirl.experiments.plot import draw_intervals
-from swirl.experiments.report import difference_cell, problem_section
+from swirl.experiments.report import baseline_of, difference_cell, problem_section
 from swirl.experiments.results import (
     Row,
     SeedResult,
@@ -180,3 +180,17 @@ def test_scores_by_iteration_are_those_after_both_phases() -> None:
     places = ((0, 0, 0.1), (1, 1, 0.2), (2, 1, 0.3), (3, 2, 0.4), (4, 2, 0.5))
     assert scores_by_iteration([checkpoint(*place) for place in places]) == (0.1, 0.3, 0.5)
     assert scores_by_iteration([checkpoint(0, 0, 0.1), checkpoint(1, 1, None)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "baseline"),
+    [
+        ("regimes", "sft"),
+        ("variants", "paper"),
+        ("group-size", "group-2"),
+        ("longer-loop", "sft-six"),
+        ("quick", "sft"),
+    ],
+)
+def test_methods_are_compared_with_imitation_else_with_the_loop(name: str, baseline: str) -> None:
+    assert baseline_of(get_experiment(name)) == baseline

@@ -17,30 +17,34 @@ from studio.view_models.experiment_metrics import (
 )
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.grid import WARM_UP
-from swirl.experiments.report import IMITATION
+from swirl.experiments.report import baseline_title
 from swirl.methods import Method
 
 NONE = "–"
 """A cell without a figure."""
 
-HEADS = (
-    ("method", "Method", ""),
-    ("plot", "", ""),
-    ("value", "Mean and 95 % interval", "Over seeds and test transitions; the interval comes from drawing both"),
-    (
-        "over",
-        "Over the warm\N{NON-BREAKING HYPHEN}up",
-        "Paired by transition and seed; marked ▲ or ▼ when its 95 % interval leaves out zero",
-    ),
-    ("over", "Over SFT", "Paired by transition and seed; marked ▲ or ▼ when its 95 % interval leaves out zero"),
-    ("seeds", "Seeds", "One square a run; it leads to the run"),
-)
-"""The columns: their class, their head and its title."""
+SHORT_LABEL = len("over SFT")
+"""A label that has room beside another on a telephone; a longer one has a line of its own."""
+
+PAIRED = "Paired by transition and seed; marked ▲ or ▼ when its 95 % interval leaves out zero"
+
+
+def heads_of(panel: Panel) -> list[tuple[str, str, str]]:
+    """The columns: their class, their head and its title."""
+    over = ["Over the warm\N{NON-BREAKING HYPHEN}up"]
+    over += [f"Over {baseline_title(panel.baseline)}"] if panel.baseline else []
+    return [
+        ("method", "Method", ""),
+        ("plot", "", ""),
+        ("value", "Mean and 95 % interval", "Over seeds and test transitions; the interval comes from drawing both"),
+        *(("over", words, PAIRED) for words in over),
+        ("seeds", "Seeds", "One square a run; it leads to the run"),
+    ]
 
 
 def panel_frame(panel: Panel, metric: ExperimentMetric) -> str:
     """The panel without its rows, which are parts of their own, so that a refresh replaces only what has changed."""
-    heads = "".join(map(head_cell, *zip(*HEADS, strict=True)))
+    heads = "".join(map(head_cell, *zip(*heads_of(panel), strict=True)))
     rows = "".join(f'<tr data-part="{escape(row.key)}"></tr>' for row in panel.rows)
     number = panel.key.number
     return (
@@ -79,21 +83,27 @@ def row_cells(row: MethodRow, panel: Panel, metric: ExperimentMetric) -> str:
         notes.append('<small title="It trains on true actions">upper bound</small>')
     value = format_interval(figures.value, metric) if figures.value else NONE
     start = NONE if row.method.name == WARM_UP else difference(figures.over_start, metric)
-    imitation = NONE if row.method.name in (WARM_UP, IMITATION) else difference(figures.over_imitation, metric)
+    over = ""
+    if panel.baseline:
+        is_compared = row.method.name not in (WARM_UP, panel.baseline.name)
+        found = difference(figures.over_baseline, metric) if is_compared else NONE
+        label = f"over {baseline_title(panel.baseline)}"
+        kind = "over" if len(label) <= SHORT_LABEL else "over long"
+        over = f'<td class="{kind}"{label_of(found, label)}>{found}</td>'
     return (
         f'<th scope="row" class="method" title="{escape(row.method.sentence)}"><span class="name">'
         f"{method_mark(row.method)}<span>{' '.join([name, *notes])}</span></span></th>"
         f'<td class="plot">{lane(row, panel)}</td>'
         f'<td class="value">{mean_first(value)}</td>'
         f'<td class="over"{label_of(start, "over the warm-up")}>{start}</td>'
-        f'<td class="over"{label_of(imitation, "over SFT")}>{imitation}</td>'
+        f"{over}"
         f'<td class="seeds">{seed_squares(row.method.title, row.squares)}</td>'
     )
 
 
 def label_of(content: str, label: str) -> str:
     """The attribute that names a cell where there are no column heads; none for an empty cell."""
-    return "" if content == NONE else f' data-label="{label}"'
+    return "" if content == NONE else f' data-label="{escape(label)}"'
 
 
 def mean_first(text: str) -> str:
@@ -159,7 +169,7 @@ def axis(panel: Panel) -> str:
     numbered = list(zip(panel.axis, texts, strict=True))[::every]
     marks = "".join(f'<span style="left:{place(mark, panel)}%">{text}</span>' for mark, text in numbered)
     numbers = f'<div class="lane numbers" aria-hidden="true">{marks}</div>'
-    return f'<td></td><td class="plot">{numbers}</td><td colspan="4"></td>'
+    return f'<td></td><td class="plot">{numbers}</td><td colspan="{4 if panel.baseline else 3}"></td>'
 
 
 def mark_text(mark: float, panel: Panel) -> str:
