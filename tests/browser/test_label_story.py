@@ -107,6 +107,14 @@ def test_labels_by_keyboard_survive_a_crash_and_start_a_warm_up(
     until(lambda: studio.history.run(run.id).phase == "warm-up", "its warm-up")
 
 
+def go_on(page: Page, words: str) -> None:
+    """Label the transition in these words, and wait for another one."""
+    shown = place(page)
+    page.locator("#label-action").fill(words)
+    page.keyboard.press("Enter")
+    expect(page.locator('[data-part="place"]')).not_to_have_text(shown)
+
+
 def test_guesses_that_come_late_leave_the_list_of_words_open(visit: Callable[..., Visitor]) -> None:
     page = visit().context.new_page()
     held: list[Route] = []
@@ -120,11 +128,11 @@ def test_guesses_that_come_late_leave_the_list_of_words_open(visit: Callable[...
     page.route("**/component_server", hold_guesses)
     page.goto("/label?data=household")
     expect(page.locator('[data-part="transition"] :is(ins, del)').first).to_be_visible()
-    before = place(page)
-    page.keyboard.press("/")
-    page.keyboard.type(OWN)
-    page.keyboard.press("Enter")
-    expect(page.locator('[data-part="place"]')).not_to_have_text(before)
+    go_on(page, OWN)
+    for _ in range(20):  # the server may have guesses for the next ones from a visitor before
+        if not page.locator("[data-suggestion]").count():
+            break
+        go_on(page, OWN)
     page.keyboard.type("whatever")
     offered = page.locator("#label-completions").get_by_role("option")
     expect(offered).to_have_text([OWN])
