@@ -19,6 +19,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 LONGEST_FIRST = ("browser", "robustness", "training", "cli", "runs", "recipes", "sharing")
 """Folders that take longest; started first, so that no worker is left alone with one of them in the end."""
 MAX_WORKERS = 4
+SECONDS_TO_END = 30.0
+"""That a process has whose work is done; Python itself takes a while to end."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -36,19 +38,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def nothing_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Fails a file whose servers or trainings outlive it: they would take a core from all tests after it."""
     yield
-    left = processes_over(tmp_path_factory.getbasetemp())
-    for process in left.values():
+    folder = tmp_path_factory.getbasetemp()
+    psutil.wait_procs(processes_over(folder), timeout=SECONDS_TO_END)
+    left = processes_over(folder)
+    for process in left:
         process.kill()
-    assert list(left) == []
+    assert list(left.values()) == []
 
 
-def processes_over(folder: Path) -> dict[str, psutil.Process]:
-    """The processes whose command names something in a folder, by their command lines."""
+def processes_over(folder: Path) -> dict[psutil.Process, str]:
+    """The processes whose command names something in a folder, with their command lines."""
     found = {}
     for process in psutil.process_iter(["cmdline", "status"]):
         command = " ".join(process.info["cmdline"] or ())
         if f"{folder}{os.sep}" in command and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found[command] = process
+            found[process] = command
     return found
 
 
