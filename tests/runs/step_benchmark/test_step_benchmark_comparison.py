@@ -25,8 +25,8 @@ SMALL = {"prompts": 2, "group_size": 2, "new_tokens": 6, "device": "cpu"}
 
 
 def workers_of_this_process() -> list[psutil.Process]:
-    """The benchmark's own child processes; a browser test before this one may have left others."""
-    return [child for child in psutil.Process().children() if "step_benchmark" in " ".join(child.cmdline())]
+    """The benchmark's own child processes; tests before this one may have left others, such as Python's fork server."""
+    return [child for child in psutil.Process().children() if "swirl.runs.step_benchmark.worker" in child.cmdline()]
 
 
 @pytest.fixture
