@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 DROP = """([element, name, text]) => {
   const data = new DataTransfer();
@@ -75,3 +75,15 @@ def points(page: Page, chart: str) -> int:
 def wait_for_points(page: Page, chart: str, at_least: int) -> None:
     """Wait until the curves of a live chart have so many points."""
     page.wait_for_function(f"([chart, least]) => ({POINTS})(chart) >= least", arg=[chart, at_least])
+
+
+def on_call(page: Page, function: str, handle: Callable[[Route], object]) -> None:
+    """Hand the page's calls of a function on the server to `handle`, which lets them go on when it likes."""
+
+    def seen(route: Route) -> None:
+        if (route.request.post_data_json or {}).get("fn_name") == function:
+            handle(route)
+        else:
+            route.continue_()
+
+    page.route("**/component_server/", seen)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from steps import OVERFLOWING
+from steps import OVERFLOWING, on_call
 from studio_server import StudioServer, until
 from visitor import SERVER_GONE, Visitor
 
@@ -118,14 +118,7 @@ def go_on(page: Page, words: str) -> None:
 def test_guesses_that_come_late_leave_the_list_of_words_open(visit: Callable[..., Visitor]) -> None:
     page = visit().context.new_page()
     held: list[Route] = []
-
-    def hold_guesses(route: Route) -> None:
-        if (route.request.post_data_json or {}).get("fn_name") == "suggest":
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/component_server", hold_guesses)
+    on_call(page, "suggest", held.append)
     page.goto("/label?data=household")
     expect(page.locator('[data-part="transition"] :is(ins, del)').first).to_be_visible()
     go_on(page, OWN)
@@ -137,7 +130,7 @@ def test_guesses_that_come_late_leave_the_list_of_words_open(visit: Callable[...
     offered = page.locator("#label-completions").get_by_role("option")
     expect(offered).to_have_text([OWN])
     expect(page.locator("[data-suggestion]")).to_have_count(0)
-    page.unroute("**/component_server")
+    assert held
     for route in held:
         route.continue_()
     expect(page.locator("[data-suggestion]").first).to_be_visible()

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 from stage import furnish
-from steps import OVERFLOWING
+from steps import OVERFLOWING, on_call
 from studio_server import ROOT, Outside, StudioServer
 from visitor import Visitor
 
@@ -194,10 +194,9 @@ def advising(outside: Outside, chromium: Browser, tmp_path: Path) -> Iterator[Vi
         server.close()
 
 
-def slow_checks(route: Route) -> None:
-    """Lets the form's checks take longer than it waits before the next one."""
-    if (route.request.post_data_json or {}).get("fn_name") == "check":
-        time.sleep(0.6)
+def go_on_late(route: Route) -> None:
+    """Lets a check of the form take longer than the form waits before the next one."""
+    time.sleep(0.6)
     route.continue_()
 
 
@@ -215,7 +214,7 @@ def test_the_start_form_advises_a_method(advising: Visitor, tmp_path: Path) -> N
     expect(card.locator("tbody tr")).to_have_count(4)
     expect(page.locator(".probing")).to_be_hidden()
     # The form checks itself a moment after a change; "Use it" pressed before that still gets the focus to Undo.
-    page.route("**/component_server", slow_checks)
+    on_call(page, "check", go_on_late)
     page.locator("#set-seed").fill("7")
     use = card.get_by_role("button", name="Use it")
     use.focus()
