@@ -22,6 +22,7 @@ from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan
 from swirl.experiments.report import baseline_of
 from swirl.experiments.results import HEADLINE, Row
 from swirl.history import Run
+from swirl.methods import Method
 
 Rows = Mapping[tuple[str, int, str], Row]
 
@@ -34,18 +35,18 @@ def read_panels(
     The best methods are named only when nothing is left to read.
     """
     rows = {(row.problem, row.size, row.method): row for row in read}
-    cells = panel_cells(plan)
+    cells, baseline = panel_cells(plan), baseline_of(plan)
     panels = []
     for key in panel_keys(plan):
         drawn = []
         for name in row_names(plan):
             squares = squares_of(cells, key, name, runs)
             if squares:
-                figures = read_figures(reader, plan, rows, key, name, metric, last)
+                figures = read_figures(reader, plan, rows, key, name, metric, last, baseline)
                 row_key = f"row-{key.number}-{name}"
                 default = name == plan.default_method
                 drawn.append(MethodRow(row_key, plan.method(name), squares, figures, default, is_best=False))
-        panels.append(read_panel(plan, key, drawn, rows, metric))
+        panels.append(read_panel(key, drawn, rows, metric, plan.method(baseline) if baseline else None))
     if reader.unread or reader.pending:
         return panels
     return [mark_best(reader, plan, rows, panel, metric, last) for panel in panels]
@@ -58,7 +59,14 @@ def find_row(rows: Rows, key: PanelKey, method: str) -> Row | None:
 
 
 def read_figures(
-    reader: FigureReader, plan: Plan, rows: Rows, key: PanelKey, name: str, metric: str, last: bool
+    reader: FigureReader,
+    plan: Plan,
+    rows: Rows,
+    key: PanelKey,
+    name: str,
+    metric: str,
+    last: bool,
+    baseline: str | None,
 ) -> MethodFigures:
     """The figures of one row."""
     row = find_row(rows, key, name)
@@ -74,12 +82,11 @@ def read_figures(
             return None
         return reader.difference(row, plan.method(name), other, plan.method(other_name), metric, last)
 
-    baseline = baseline_of(plan)
     over_baseline = over(baseline) if baseline is not None and name != WARM_UP else None
     return MethodFigures(value.estimate, over(WARM_UP), over_baseline, seeds=value.seeds)
 
 
-def read_panel(plan: Plan, key: PanelKey, drawn: Sequence[MethodRow], rows: Rows, metric: str) -> Panel:
+def read_panel(key: PanelKey, drawn: Sequence[MethodRow], rows: Rows, metric: str, baseline: Method | None) -> Panel:
     """The panel of these rows, with its axis and the copy baseline."""
     known = [row for name in (row.method.name for row in drawn) if (row := find_row(rows, key, name)) is not None]
     copied = known[0].results[0].chosen["values"].get("copy/exact_match") if known and metric == HEADLINE else None
@@ -87,8 +94,7 @@ def read_panel(plan: Plan, key: PanelKey, drawn: Sequence[MethodRow], rows: Rows
     values = [row.figures.value for row in drawn if row.figures.value is not None]
     axis = axis_marks(values)
     transitions = len(known[0].results[0].chosen["places"]) if known else None
-    baseline = baseline_of(plan)
-    return Panel(key, tuple(drawn), axis, copying, transitions, plan.method(baseline) if baseline else None)
+    return Panel(key, tuple(drawn), axis, copying, transitions, baseline)
 
 
 def mark_best(reader: FigureReader, plan: Plan, rows: Rows, panel: Panel, metric: str, last: bool) -> Panel:

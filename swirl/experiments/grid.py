@@ -24,7 +24,7 @@ class Problem:
     A world is recorded (`sequences` of `length` actions) and its model made by the recipe of the regime where there is
     one. Otherwise each seed's model is the result of its warm-up run on `labels`, or with `shared_warm_up` that of the
     first seed's, which saves time where a warm-up is long. So it is in a regime with `new_adapters`, too: only the base
-    is the recipe's, and its adapters are warmed up. `settings` are changes to the `preset`, for all methods;
+    is that of the world's shipped model, its adapters are warmed up. `settings` are changes to the `preset`, for all;
     `method_settings` are changes for some methods, by name.
     """
 

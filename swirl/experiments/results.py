@@ -151,8 +151,7 @@ def paired_difference(
     pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
     if not pairs or places_of(row.results[0]) != places_of(other.results[0]):
         return None
-    values = np.array([np.subtract(a, b) for a, b in pairs], dtype=float)
-    return summarise(values, [sequence for sequence, _ in places_of(row.results[0])])
+    return mean_difference(row, pairs)
 
 
 def last_over_chosen(row: Row, method: Method, metric: str = HEADLINE) -> SeedEstimate | None:
@@ -166,7 +165,12 @@ def last_over_chosen(row: Row, method: Method, metric: str = HEADLINE) -> SeedEs
     pairs = [(last, chosen) for last, chosen in pairs if last is not None and chosen is not None]
     if len(pairs) < len(row.results) or all(last == chosen for last, chosen in pairs):
         return None
-    values = np.array([np.subtract(last, chosen) for last, chosen in pairs], dtype=float)
+    return mean_difference(row, pairs)
+
+
+def mean_difference(row: Row, pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> SeedEstimate | None:
+    """The mean of first minus second column over pairs of columns of the row's transitions, a pair a seed."""
+    values = np.array([np.subtract(first, second) for first, second in pairs], dtype=float)
     return summarise(values, [sequence for sequence, _ in places_of(row.results[0])])
 
 

@@ -26,8 +26,9 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "training"), str(TESTS.parent)]  # pytest does so by itself
 
+from ended_runs import end_runs  # noqa: E402
 from killed_training import SMALL_RUN  # noqa: E402
-from studio_process import PATIENCE, ROOT, StudioProcess, end_runs  # noqa: E402
+from studio_process import PATIENCE, ROOT, StudioProcess  # noqa: E402
 from tiny_base import make_tiny_base  # noqa: E402
 
 from swirl.history import UNFINISHED_STATUSES, History  # noqa: E402

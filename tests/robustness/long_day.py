@@ -24,10 +24,11 @@ import psutil
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS), str(Path(__file__).parent), str(TESTS.parent)]  # pytest does so by itself
 
+from ended_runs import end_runs  # noqa: E402
 from growth import MEGABYTE, Growth, Reading, judge, read_folder, read_process, table  # noqa: E402
 from page_events import STORIES, Day, Stories, visitor  # noqa: E402
 from small_runs import SMALL_RUN  # noqa: E402
-from studio_process import StudioProcess, end_runs  # noqa: E402
+from studio_process import StudioProcess  # noqa: E402
 from tiny_base import make_tiny_base  # noqa: E402
 
 from swirl.history import UNFINISHED_STATUSES, History  # noqa: E402

@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from door_scene import CALLS, TESTS, Door, Scene, call_body
-from studio_process import StudioProcess, end_runs
+from ended_runs import end_runs
+from studio_process import StudioProcess
 
 from swirl.history import History
 from swirl.paths import assets

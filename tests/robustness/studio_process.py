@@ -15,9 +15,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from swirl import processes
-from swirl.history import History
-
 ROOT = Path(__file__).parents[2]
 PATIENCE = 240.0
 
@@ -97,9 +94,3 @@ class StudioProcess:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
-
-
-def end_runs(home: Path, grace: float = 1.0) -> None:
-    """End every training process of a home, which outlive the studio; each has `grace` seconds to end by itself."""
-    for run in History(home).runs():
-        processes.terminate_process(run.pid, run.pid_started, grace=grace)

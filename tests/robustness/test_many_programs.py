@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ended_runs import end_runs
 from killed_training import SMALL_RUN
-from studio_process import PATIENCE, ROOT, StudioProcess, end_runs
+from studio_process import PATIENCE, ROOT, StudioProcess
 from test_full_disk import write_source
 
 from swirl.history import UNFINISHED_STATUSES, History

@@ -169,7 +169,7 @@ def axis(panel: Panel) -> str:
     numbered = list(zip(panel.axis, texts, strict=True))[::every]
     marks = "".join(f'<span style="left:{place(mark, panel)}%">{text}</span>' for mark, text in numbered)
     numbers = f'<div class="lane numbers" aria-hidden="true">{marks}</div>'
-    return f'<td></td><td class="plot">{numbers}</td><td colspan="{4 if panel.baseline else 3}"></td>'
+    return f'<td></td><td class="plot">{numbers}</td><td colspan="{len(heads_of(panel)) - 2}"></td>'
 
 
 def mark_text(mark: float, panel: Panel) -> str:
