@@ -171,6 +171,11 @@ class Method:
     """Predictions sampled at test time, of which the inverse model's score takes the best; 1 is the greedy one."""
 
     @property
+    def is_trained(self) -> bool:
+        """Whether it has phases of training after the warm-up."""
+        return self.changes.get("iterations") != 0
+
+    @property
     def models_teach_each_other(self) -> bool:
         """Whether what one model learns depends on what the other finds likely: by rewards, or by shared labels."""
         own = TRAINING_METHODS[str(self.changes["method"])].label_candidates

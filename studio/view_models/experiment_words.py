@@ -13,7 +13,6 @@ from studio.view_models.experiment_metrics import (
 )
 from studio.view_models.training_verdicts import Verdict
 from swirl.experiments.advice import join_titles
-from swirl.experiments.grid import WARM_UP
 from swirl.experiments.report import baseline_title
 from swirl.methods import Method
 
@@ -76,7 +75,8 @@ def best_row(panel: Panel) -> MethodRow | None:
 
 def competes(row: MethodRow) -> bool:
     """Whether a row can be the best: it trains or draws, without true actions, and has figures."""
-    return row.method.name not in (WARM_UP, UPPER_BOUND) and row.figures.value is not None
+    does_more = row.method.is_trained or row.method.best_of > 1
+    return does_more and row.method.name != UPPER_BOUND and row.figures.value is not None
 
 
 def is_level(row: MethodRow) -> bool:

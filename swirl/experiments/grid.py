@@ -105,7 +105,9 @@ class Plan:
         if own is None:
             return METHODS[name]
         base = METHODS[own.based_on]
-        return dataclasses.replace(base, name=own.name, title=own.title, changes={**base.changes, **own.settings})
+        changes = {**base.changes, **own.settings}
+        own_method = dataclasses.replace(base, name=own.name, title=own.title, changes=changes)
+        return dataclasses.replace(own_method, mutual=base.mutual and own_method.is_trained)
 
     def steps_times(self, name: str) -> float:
         """By how much a method multiplies the number of steps."""
@@ -143,7 +145,7 @@ class Plan:
 
     def is_trained(self, method: str) -> bool:
         """Whether a method has training steps, so that it depends on the size."""
-        return self.method(method).changes.get("iterations") != 0
+        return self.method(method).is_trained
 
     @staticmethod
     def needs_warm_up_run(problem: Problem) -> bool:

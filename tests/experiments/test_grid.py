@@ -177,5 +177,6 @@ def test_shared_and_separate_weights_are_warmed_up_alike() -> None:
         "shared-warm-up": (3, True, 0, "labels.jsonl"),
         "shared": (3, True, 2, "labels.jsonl"),
     }
+    assert [plan.method(name).mutual for name in plan.methods] == [False, True, False, True]
     warmed_up = {"labels": "labels.jsonl", "share_weights": True, "warm_up_epochs": 3}
     assert found["paper"].replace(warmed_up) == found["shared"]

@@ -16,8 +16,8 @@ from studio.pages import experiments
 from studio.pages.experiments import ExperimentsPage
 from studio.pages.runs import RunsPage
 from studio.services import downloads
-from studio.view_models.experiment_grid import PanelKey, axis_marks
-from studio.view_models.experiment_words import join_names
+from studio.view_models.experiment_grid import MethodFigures, MethodRow, PanelKey, axis_marks
+from studio.view_models.experiment_words import competes, join_names
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.catalog import EXPERIMENTS
@@ -90,6 +90,15 @@ def test_methods_of_mutual_rewards_have_another_shape(tmp_path: Path) -> None:
         "sft": ["polygon"] * 2,
         "best-of-n": ["polygon"] * 2,
     }
+
+
+def test_a_method_without_training_is_not_called_the_best() -> None:
+    """A warm-up of the experiment's own is a start, as the warm-up is; drawing several predictions is a method."""
+    plan = EXPERIMENTS["shared-weights"]
+    figures = MethodFigures(Estimate(0.7, 0.6, 0.8))
+    names = (*plan.methods, "best-of-n", "supervised")
+    rows = [MethodRow(name, plan.method(name), (), figures, is_default=False, is_best=False) for name in names]
+    assert [row.key for row in rows if competes(row)] == ["paper", "shared", "best-of-n"]
 
 
 def test_what_overlaps_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
