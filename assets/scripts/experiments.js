@@ -60,6 +60,10 @@ export const mount = ({ element, server }) => {
     const answer = await press(button, () => callServer(server.start, { name }));
     if (!answer.error) write({ name }, { push: !wanted.name });
   };
+  const showPublished = async (button) => {
+    const answer = await press(button, () => callServer(server.published, { name: wanted.name }));
+    if (!answer.error) ask();
+  };
   const fetchReport = async (button) => {
     const label = button.textContent;
     button.textContent = "Writing the report";
@@ -92,6 +96,7 @@ export const mount = ({ element, server }) => {
     else if (dataset.do === "start") start(button, wanted.name);
     else if (dataset.do === "stop") dialog.showModal();
     else if (dataset.do === "report") fetchReport(button);
+    else if (dataset.do === "published") showPublished(button);
     else if ("last" in dataset) write({ last: dataset.last });
   });
   page.addEventListener("change", ({ target }) => { if (target.name === "metric") write({ metric: target.value }); });

@@ -20,6 +20,7 @@ from studio.services.downloads import offer_file
 from studio.services.experiment_figures import FigureCache, FigureReader
 from studio.services.experiment_panels import read_panels
 from studio.services.history_store import history
+from studio.services.published_runs import PublishedRuns
 from studio.view_models.experiment_metrics import METRICS, ExperimentMetric
 from studio.view_models.experiment_state import ExperimentState, describe_time_left, experiment_state
 from studio.view_models.page import Page
@@ -38,14 +39,14 @@ SECONDS_OF_READING = 0.7
 """What a request spends on figures that it does not know yet, so that the page never waits long for an answer."""
 
 PAUSES = {"running": 2000, "stopping": 1000}
-PAUSE = 5000
+PAUSE, LOADING_PAUSE = 5000, 500
 """Milliseconds until the page asks again, by the experiment's status."""
 
 
 def render(home: Path) -> None:
     """Draw the page over `home`; `assets/scripts/experiments.js` calls the functions below."""
     page = ExperimentsPage(home)
-    functions = (page.overview, page.look, page.start, page.stop, page.report)
+    functions = (page.overview, page.look, page.start, page.stop, page.report, page.published)
     scripted_block(load_template("experiments"), "experiments", functions, styles=("experiments",))
 
 
@@ -55,6 +56,7 @@ class ExperimentsPage:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.cache = FigureCache(home)
+        self.published_runs = PublishedRuns(home)
 
     def overview(self, request: Request) -> Answer:
         """The experiments of the home, newest first, and those of the catalogue that were not started yet."""
@@ -68,7 +70,11 @@ class ExperimentsPage:
         others = [experiment_state(plan, None, {}) for plan in EXPERIMENTS.values() if plan.name not in names]
         others.sort(key=lambda state: state.total)
         running = any(state.is_running for state in known)
-        return {"parts": {"overview": overview(known, others)}, "pause": PAUSES["running"] if running else PAUSE}
+        published = {state.plan.name: self.published_runs.missing(state.plan) for state in (*known, *others)}
+        return {
+            "parts": {"overview": overview(known, others, published)},
+            "pause": PAUSES["running"] if running else PAUSE,
+        }
 
     def look(self, request: Request) -> Answer:
         """The parts of an experiment's page that differ from what the page has `seen`.
@@ -79,15 +85,15 @@ class ExperimentsPage:
         plan, record = self.find(get_text(request, "name"))
         runs = self.runs(plan)
         state = experiment_state(plan, record, {key: run.status for key, run in runs.items()})
-        last = get_text(request, "last") == "1"
+        last, loading = get_text(request, "last") == "1", self.published_runs.state(plan.name)
         with self.cache.lock:
             reader = FigureReader(self.cache, SECONDS_OF_READING)
             rows = reader.rows(plan, runs)
             metric = METRICS.get(get_text(request, "metric"), next(iter(METRICS.values())))
             panels = read_panels(reader, plan, runs, rows, metric.name, last)
         parts = {
-            "title": title_part(state),
-            "progress": progress_part(state, describe_time_left(state, runs, datetime.now(UTC))),
+            "title": title_part(state, 0 if loading.is_running else self.published_runs.missing(plan)),
+            "progress": progress_part(state, describe_time_left(state, runs, datetime.now(UTC)), loading),
             "choice": metric_choice(measured(rows), metric, last) if state.finished else "",
             "summary": summary(panels, metric, last),
             "reading": unread_note(reader.unread, state.finished) if reader.unread or reader.pending else "",
@@ -96,7 +102,10 @@ class ExperimentsPage:
         }
         for panel in panels:
             parts |= panel_parts(panel, metric)
-        return {**self.changes(parts, request), "pause": self.pause(reader, state)}
+        return {
+            **self.changes(parts, request),
+            "pause": LOADING_PAUSE if loading.is_running else self.pause(reader, state),
+        }
 
     def changes(self, parts: dict[str, str], request: Request) -> Answer:
         """The parts that the page has not seen; all of them if the frame of the grid, which holds the rows, is new."""
@@ -135,6 +144,12 @@ class ExperimentsPage:
         """Ask the process of an experiment to stop; its runs save first."""
         request_stop(self.home, get_text(request, "name"))
         return {"stopped": True}
+
+    def published(self, request: Request) -> Answer:
+        """Begin to load the runs of an experiment that come with the program; the grid shows them as they come."""
+        plan, _ = self.find(get_text(request, "name"))
+        self.published_runs.load(plan)
+        return {"loading": True}
 
     def report(self, request: Request) -> Answer:
         """Write the report and return the address to fetch it from."""

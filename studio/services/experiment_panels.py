@@ -19,7 +19,7 @@ from studio.view_models.experiment_grid import (
 )
 from studio.view_models.experiment_words import competes
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan
-from swirl.experiments.report import baseline_of
+from swirl.experiments.report import baseline_of, describe_mixed_starts
 from swirl.experiments.results import HEADLINE, Row
 from swirl.history import Run
 from swirl.methods import Method
@@ -46,7 +46,8 @@ def read_panels(
                 row_key = f"row-{key.number}-{name}"
                 default = name == plan.default_method
                 drawn.append(MethodRow(row_key, plan.method(name), squares, figures, default, is_best=False))
-        panels.append(read_panel(key, drawn, rows, metric, plan.method(baseline) if baseline else None))
+        panel = read_panel(key, drawn, rows, metric, plan.method(baseline) if baseline else None)
+        panels.append(dataclasses.replace(panel, warning=describe_mixed_starts(plan, read, key.problem)))
     if reader.unread or reader.pending:
         return panels
     return [mark_best(reader, plan, rows, panel, metric, last) for panel in panels]

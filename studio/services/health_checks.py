@@ -17,7 +17,7 @@ from swirl.errors import SwirlError
 from swirl.evaluation.health_findings import HealthCheck, health_check_from_json, health_check_to_json
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.history import Checkpoint
-from swirl.models.checkpoint_files import MANIFEST
+from swirl.models.checkpoint_files import has_files
 from swirl.progress import ProgressCallback
 from swirl.states import Transition
 
@@ -76,7 +76,7 @@ def usable_checkpoints(home: Path, models: Models, name: str) -> list[Checkpoint
     if models.only_offered:
         offered = {item.name for item in models.available()}
         saved = [checkpoint for checkpoint in saved if checkpoint.name in offered]
-    return [checkpoint for checkpoint in saved if (home / checkpoint.path / MANIFEST).is_file()]
+    return [checkpoint for checkpoint in saved if has_files(home / checkpoint.path)]
 
 
 def follow_run(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.services import zero_gpu
-from studio.services.history_store import history
 from studio.services.loaded_models import LoadedModels
 from studio.services.model_lock import POLL_SECONDS
 from studio.services.text_streams import streamed
@@ -21,7 +20,7 @@ from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models import hub
 from swirl.models.checkpoint_files import MANIFEST
-from swirl.models.checkpoints import checkpoint_kind, ready_models
+from swirl.models.checkpoints import checkpoint_kind, ready_models, trained_checkpoints
 from swirl.models.gguf_files import SMOLLM2
 from swirl.pictures import state_key
 from swirl.states import State
@@ -69,7 +68,6 @@ class Models(LoadedModels):
             AvailableCheckpoint(name, "from the Hub", False, _kind(hub.cached_folder(name)))
             for name in hub.list_cached_checkpoints()
         ]
-        past = history(self.home)
         trained = [
             AvailableCheckpoint(
                 checkpoint.name,
@@ -77,8 +75,7 @@ class Models(LoadedModels):
                 True,
                 _kind(self.home / checkpoint.path),
             )
-            for run in past.runs(limit=MAX_LISTED_RUNS)
-            for checkpoint in reversed(past.checkpoints(run.id))
+            for checkpoint in trained_checkpoints(self.home, MAX_LISTED_RUNS)
         ]
         return [item for item in [*ready, *fetched, *trained] if not kind or item.kind == kind]
 

@@ -74,6 +74,7 @@ class Panel:
     """One problem at one size. `copying` is what copying the state scores; `transitions` the number of test cases.
 
     `baseline` is the method that the others are compared with beside the warm-up, SFT where it is one of them.
+    `warning` says what makes the rows unlike, empty if nothing does.
     """
 
     key: PanelKey
@@ -83,6 +84,7 @@ class Panel:
     copying: float | None
     transitions: int | None
     baseline: Method | None
+    warning: str = ""
 
     @property
     def start(self) -> Estimate | None:

@@ -12,6 +12,15 @@ def add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON document on standard output")
 
 
+def add_figures_only(command: argparse.ArgumentParser) -> None:
+    """Add `--figures-only`, which exports runs without what is large."""
+    command.add_argument(
+        "--figures-only",
+        action="store_true",
+        help="leave out weights, rollouts, pictures and the log: some 20 kB, to look at and compare, but not to load",
+    )
+
+
 def add_checkpoint(command: argparse.ArgumentParser) -> None:
     """Add the checkpoint to load, and the device to load it on."""
     command.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_NAMES)

@@ -8,12 +8,15 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swirl.cli.arguments import add_json
+from swirl.cli.arguments import add_figures_only, add_json
 from swirl.cli.output import Output, format_table
 from swirl.errors import SwirlError, UsageError
 
 if TYPE_CHECKING:
     from swirl.experiments.grid import Plan
+
+PUBLISHED = Path()
+"""Stands for the published runs where --import names no folder."""
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -57,12 +60,16 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         type=Path,
         help="write each finished run to a file there, for the grid of another home",
     )
+    add_figures_only(experiment)
     experiment.add_argument(
         "--import",
         dest="bring",
         metavar="DIR",
         type=Path,
-        help="import the runs from such files and give them their places in the grid",
+        nargs="?",
+        const=PUBLISHED,
+        help="import the runs from such files and give them their places in the grid (default: from the published "
+        "runs that come with the program)",
     )
     add_json(experiment)
     experiment.set_defaults(handler=handle_experiment)
@@ -168,7 +175,7 @@ def export_runs(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     """Write each finished run of the grid to a file of its own."""
     from swirl.experiments.exchange import export_cells
 
-    written, there = export_cells(args.home, plan, args.export, out.show_progress)
+    written, there = export_cells(args.home, plan, args.export, out.show_progress, figures_only=args.figures_only)
     out.print_document({"experiment": plan.name, "written": [str(file) for file in written], "there": there})
     out.print_line(
         f"{len(written)} finished runs of {plan.name} are written to {args.export}"
@@ -179,10 +186,13 @@ def export_runs(args: argparse.Namespace, plan: Plan, out: Output) -> int:
 
 def import_runs(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     """Import the runs of files into the grid, and say of each other one why it is left out."""
-    from swirl.experiments.exchange import import_cells
+    from swirl.experiments.exchange import import_cells, published_runs
 
+    folder = published_runs(plan) if args.bring is PUBLISHED else args.bring
+    if folder is None:
+        raise UsageError(f"No runs of {plan.name} come with the program; name the folder: --import DIR.")
     placed, left_out = [], {}
-    for file, placement in import_cells(args.home, plan, args.bring, out.show_progress):
+    for file, placement in import_cells(args.home, plan, folder, out.show_progress):
         if placement.cell is not None:
             placed.append(file.name)
         else:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from swirl.cli.arguments import add_json
+from swirl.cli.arguments import add_figures_only, add_json
 from swirl.cli.output import Output, format_table
 from swirl.errors import UsageError
 from swirl.history import RUN_STATUSES, History, Run
@@ -31,6 +31,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     export = add_runs_action(actions, "export", "write a run to one file", export_run_file)
     export.add_argument("run", metavar="RUN", help="id of the run")
     export.add_argument("file", metavar="FILE", type=Path, help="file to write, or a folder to write RUN.swirl.zip to")
+    add_figures_only(export)
     importing = add_runs_action(
         actions,
         "import",
@@ -122,15 +123,20 @@ def run_document(run: Run) -> dict[str, object]:
 
 
 def export_run_file(args: argparse.Namespace, out: Output) -> int:
-    """Write a run to one file, and name the checkpoints that could not be included."""
+    """Write a run to one file, and name the checkpoints whose weights could not be included."""
     from swirl.runs.archive.exporting import export_run
 
-    exported = export_run(args.home, args.run, args.file, out.show_progress)
+    exported = export_run(args.home, args.run, args.file, out.show_progress, figures_only=args.figures_only)
     out.print_document(
-        {"run": args.run, "file": str(exported.file), "bytes": exported.size, "left_out": list(exported.left_out)}
+        {
+            "run": args.run,
+            "file": str(exported.file),
+            "bytes": exported.size,
+            "without_weights": list(exported.without_weights),
+        }
     )
-    for name in exported.left_out:
-        out.print_note(f"Checkpoint {name} is left out because its files are missing.")
+    for name in exported.without_weights:
+        out.print_note(f"Checkpoint {name} has scores but no weights in the file, because its own files are missing.")
     out.print_line(str(exported.file))
     return 0
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments.background import known_plan
 from swirl.experiments.grid import Cell, Plan
-from swirl.experiments.results import HEADLINE, finished_runs
+from swirl.experiments.results import HEADLINE, SAME_START, finished_runs
 from swirl.experiments.settings_of_cells import cell_settings
 from swirl.history import History, Run
 from swirl.progress import ProgressCallback
@@ -24,19 +25,17 @@ from swirl.runs.archive.importing import ImportedRun, import_run, read_cell
 from swirl.runs.archive.settings_differences import settings_difference
 from swirl.settings import Settings
 
-SAME_START = 0.02
-"""The largest difference between the scores of two starts that count as the same: machines round differently."""
-
 
 @dataclass(frozen=True)
 class Placement:
     """What became of an imported run: the experiment and cell whose place it took, or the reason why it took none.
 
-    A run that was for no experiment has neither.
+    A run that was for no experiment has neither. `is_taken` tells whether the reason is that its cell has a run.
     """
 
     cell: tuple[str, str] | None = None
     reason: str = ""
+    is_taken: bool = False
 
     def describe(self) -> str:
         """A sentence for whoever imported the run; empty for a run of no experiment."""
@@ -45,8 +44,16 @@ class Placement:
         return f"It has no place in its experiment: {self.reason}." if self.reason else ""
 
 
-def export_cells(home: Path, plan: Plan, folder: Path, progress: ProgressCallback) -> tuple[list[Path], int]:
-    """Write each finished run of the grid to a file of its own, named by its cell.
+def published_runs(plan: Plan) -> Path | None:
+    """The folder with the runs of an experiment that come with the program, or None if none do."""
+    folder = paths.assets() / "experiments" / plan.name
+    return folder if folder.is_dir() else None
+
+
+def export_cells(
+    home: Path, plan: Plan, folder: Path, progress: ProgressCallback, *, figures_only: bool = False
+) -> tuple[list[Path], int]:
+    """Write each finished run of the grid to a file of its own, named by its cell; all of it, or its figures alone.
 
     Returns the files that were written, and how many were there already. Raises SwirlError if one cannot be written.
     """
@@ -61,7 +68,7 @@ def export_cells(home: Path, plan: Plan, folder: Path, progress: ProgressCallbac
         file = folder / f"{file_stem(plan, cell)}{SUFFIX}"
         if not file.exists():
             progress(number / len(cells), file.name)
-            written.append(export_run(home, runs[cell.key].id, file).file)
+            written.append(export_run(home, runs[cell.key].id, file, figures_only=figures_only).file)
     return written, len(cells) - len(written)
 
 
@@ -80,7 +87,7 @@ def import_cells(home: Path, plan: Plan, folder: Path, progress: ProgressCallbac
     if not files:
         raise SwirlError(f"{folder} has no file of a run (*{SUFFIX}); name the folder of swirl experiment --export.")
     history = History(home)
-    history.save_experiment(plan.name, plan.to_dict())
+    save_plan(history, plan)
     for number, file in enumerate(files):
         progress(number / len(files), file.name)
         experiment, key = read_cell(file) or ("", "")
@@ -88,7 +95,7 @@ def import_cells(home: Path, plan: Plan, folder: Path, progress: ProgressCallbac
             continue
         taken = history.experiment_runs(plan.name).get(key)
         if taken is not None:
-            yield file, Placement(reason=f"its cell {key} has the run {taken} here already")
+            yield file, Placement(reason=f"its cell {key} has the run {taken} here already", is_taken=True)
             continue
         imported = import_run(home, file)
         placement = place_run(home, imported)
@@ -114,10 +121,19 @@ def place_run(home: Path, imported: ImportedRun) -> Placement:
     if reason:
         return Placement(reason=reason)
     if history.find_experiment(experiment) is None:
-        history.save_experiment(experiment, plan.to_dict())
+        save_plan(history, plan)
     if not history.place_experiment_run(experiment, key, imported.run):
-        return Placement(reason=f"its cell {key} has the run {history.experiment_runs(experiment)[key]} here already")
+        taken = history.experiment_runs(experiment)[key]
+        return Placement(reason=f"its cell {key} has the run {taken} here already", is_taken=True)
     return Placement(imported.cell)
+
+
+def save_plan(history: History, plan: Plan) -> None:
+    """Make this the plan of its experiment; one that is new here counts as stopped, as no process carries it out."""
+    is_new = history.find_experiment(plan.name) is None
+    history.save_experiment(plan.name, plan.to_dict())
+    if is_new:
+        history.end_experiment(plan.name)
 
 
 def reason_against(history: History, plan: Plan, cell: Cell, run: Run) -> str:

@@ -19,6 +19,7 @@ from swirl.experiments.results import (
     last_over_chosen,
     paired_difference,
     start_row,
+    start_scores,
 )
 from swirl.experiments.settings_of_cells import base_method
 from swirl.history import History
@@ -105,6 +106,18 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def describe_mixed_starts(plan: Plan, rows: Sequence[Row], problem: Problem) -> str:
+    """A warning that the runs of a problem did not start from one model; empty if they did."""
+    found = start_scores(plan, rows, problem.name)
+    if found is None:
+        return ""
+    return (
+        f"Not all of these runs started from the same model: their starts have a forward exact match of {found[0]:.3f} "
+        f"to {found[1]:.3f} on the selection part. Runs of another machine, whose recipe made another start, were "
+        "imported before others were trained here. Differences between methods may be differences between starts."
+    )
+
+
 def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int) -> list[str]:
     """The heading and table of one problem at one size; empty while none of its runs is finished."""
     chosen = [row for row in rows if row.problem == problem.name and row.size in (size, DEFAULT_SIZE)]
@@ -133,6 +146,8 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
     ]
     if copied:
         lines += [f"{test} test transitions. Copying the state has {', '.join(copied)}.", ""]
+    if mixed := describe_mixed_starts(plan, rows, problem):
+        lines += [mixed, ""]
     lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for row in chosen:
         method = plan.method(row.method)

@@ -22,6 +22,8 @@ from swirl.methods import Method
 from swirl.runs.final_evaluation import best_and_last
 
 HEADLINE = "forward/exact_match"
+SAME_START = 0.02
+"""The largest difference between the scores of two starts that count as the same: machines round differently."""
 COST_METRIC = "step_time"
 
 
@@ -221,6 +223,18 @@ def draw_weights(sequences: int, seeds: int, seed: int) -> tuple[np.ndarray, np.
     by_sequence = rng.multinomial(sequences, np.full(sequences, 1 / sequences), size=RESAMPLES).astype(float)
     by_seed = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
     return by_sequence, by_seed
+
+
+def start_scores(plan: Plan, rows: Sequence[Row], problem: str) -> tuple[float, float] | None:
+    """The lowest and the highest HEADLINE, on the selection part, of what the runs of a problem started from.
+
+    None if these are one model: machines build different ones from the same recipe, and round differently. So it is,
+    too, where each seed has a start of its own, or no run scored its start.
+    """
+    if plan.needs_warm_up_run(plan.problem(problem)):
+        return None
+    scores = [r.by_iteration[0] for row in rows if row.problem == problem for r in row.results if r.by_iteration]
+    return (min(scores), max(scores)) if scores and max(scores) - min(scores) > SAME_START else None
 
 
 def start_row(rows: Sequence[Row], problem: str) -> Row | None:

@@ -45,6 +45,11 @@ class Annotations(Runs):
         with self._reading() as db:
             return {row[0]: ImportOrigin(*row) for row in db.execute("SELECT run, file, id, created FROM origins")}
 
+    def run_ids(self) -> list[str]:
+        """The ids of all runs, newest first."""
+        with self._reading() as db:
+            return [run_id for (run_id,) in db.execute(f"SELECT id FROM runs WHERE {VISIBLE} ORDER BY number DESC")]
+
     def all_checkpoints(self, ids: Sequence[str] | None = None) -> dict[str, list[Checkpoint]]:
         """The checkpoints of all runs, or of those in `ids`, by run and in order; runs without any are left out."""
         among = "" if ids is None else f"WHERE run IN ({', '.join('?' * len(ids))})"

@@ -45,6 +45,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def has_files(folder: Path) -> bool:
+    """Whether a checkpoint's files are there: they may have been deleted, or not imported with their run."""
+    return (folder / MANIFEST).is_file()
+
+
 def manifest_kind(manifest: Path) -> str:
     """The kind of states that a `swirl.json` names, "text" or "image"; "text" if it names none or cannot be read."""
     return "image" if read_json_object(manifest).get("kind") == "image" else "text"

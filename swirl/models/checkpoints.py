@@ -8,7 +8,7 @@ from typing import Any
 from swirl import paths
 from swirl.codecs import CODEC_FOLDER
 from swirl.errors import SwirlError
-from swirl.history import History
+from swirl.history import Checkpoint, History
 from swirl.models.checkpoint_files import (
     EMU3,
     JANUS_1B,
@@ -16,6 +16,7 @@ from swirl.models.checkpoint_files import (
     MANIFEST,
     PIPELINE_INDEX_FILE,
     UNIFIED_MODEL_TYPES,
+    has_files,
     manifest_kind,
     model_type,
     read_manifest,
@@ -31,6 +32,9 @@ from swirl.models.gguf_files import (
     packaged_smollm2,
 )
 from swirl.models.hub import HUB_ID, HUB_PREFIX, download_checkpoint, hub_file
+
+RUNS_AT_ONCE = 50
+"""Runs whose checkpoints are read with one query."""
 
 
 def asset_names() -> list[str]:
@@ -128,6 +132,26 @@ def run_checkpoint(home: Path, run_id: str, iteration: str) -> Path | None:
     if not (folder / MANIFEST).is_file():
         raise SwirlError(f"The checkpoint {matching[-1].name} is missing from {folder}; choose another one.")
     return folder
+
+
+def trained_checkpoints(home: Path, most_runs: int) -> list[Checkpoint]:
+    """The checkpoints whose files are here, of the newest `most_runs` runs that have any.
+
+    The newest run comes first, and of each run the last checkpoint. Runs of which only the figures were imported do not
+    count: they may be many, and nothing of them can be loaded.
+    """
+    history, found, runs = History(home), [], 0
+    ids = history.run_ids()
+    for start in range(0, len(ids), RUNS_AT_ONCE):
+        some = ids[start : start + RUNS_AT_ONCE]
+        of_runs = history.all_checkpoints(some)
+        for run_id in some:
+            here = [c for c in reversed(of_runs.get(run_id, [])) if has_files(home / c.path)]
+            found += here
+            runs += bool(here)
+            if runs == most_runs:
+                return found
+    return found
 
 
 def checkpoint_kind(folder: Path | str) -> str:

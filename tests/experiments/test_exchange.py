@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import zipfile
@@ -13,10 +14,12 @@ from made_up_experiment import checkpoint_path, finish_cell, make_experiment, pl
 
 from swirl.cli import main
 from swirl.errors import SwirlError
-from swirl.experiments.exchange import Placement, export_cells, import_cells, place_run
+from swirl.experiments import exchange
+from swirl.experiments.catalog import EXPERIMENTS
+from swirl.experiments.exchange import Placement, export_cells, import_cells, place_run, published_runs
 from swirl.experiments.grid import Plan
-from swirl.experiments.report import write_report
-from swirl.experiments.results import collect_rows, estimate_row, finished_runs, paired_difference
+from swirl.experiments.report import report_text, write_report
+from swirl.experiments.results import collect_rows, estimate_row, finished_runs, paired_difference, start_scores
 from swirl.history import History
 from swirl.paths import assets
 from swirl.runs.archive.exporting import export_run
@@ -81,6 +84,79 @@ def test_two_homes_become_one_grid_with_the_figures_of_one(tmp_path: Path) -> No
     assert found == paired_difference(one["anchor"], pair[0], one["sft"], pair[1])
     page = write_report(first, PLAN, tmp_path / "report").read_text()
     assert "5 of 6 runs are finished" in page
+
+
+def test_figures_alone_make_the_same_grid(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    make_home(first, "warm-up", "sft", "paper")
+    export_cells(first, PLAN, tmp_path / "files", silent, figures_only=True)
+    assert all(file.stat().st_size < 20_000 for file in (tmp_path / "files").iterdir())
+    assert all(placement.cell for _, placement in import_cells(second, PLAN, tmp_path / "files", silent))
+    found = [
+        [estimate_row(row, PLAN.method(row.method), last=last) for row in collect_rows(home, PLAN) for last in (0, 1)]
+        for home in (first, second)
+    ]
+    assert found[0] == found[1] and len(found[0]) == 6
+
+
+def test_published_runs_are_what_is_imported_without_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_home(tmp_path / "home", "sft", "paper")
+    History(tmp_path / "other").save_experiment(PLAN.name, PLAN.to_dict())
+    command = ["--home", str(tmp_path / "other"), "experiment", PLAN.name, "--import"]
+    assert main(command) == 2
+    assert "No runs of made-up come with the program; name the folder: --import DIR." in capsys.readouterr().err
+    export = ["--home", str(tmp_path / "home"), "experiment", PLAN.name, "--export", str(tmp_path / "files")]
+    assert main([*export, "--figures-only"]) == 0
+    monkeypatch.setattr(exchange, "published_runs", lambda plan: tmp_path / "files")
+    assert main(command) == 0
+    assert "2 runs have taken their places in the grid of made-up." in capsys.readouterr().out
+    assert methods_of(tmp_path / "other") == {"sft", "paper"}
+
+
+PUBLISHED = [plan for plan in EXPERIMENTS.values() if published_runs(plan)]
+
+
+@pytest.mark.parametrize("plan", PUBLISHED, ids=lambda plan: plan.name)
+def test_every_published_run_fits_its_cell_and_names_no_place_of_a_machine(plan: Plan, tmp_path: Path) -> None:
+    folder = published_runs(plan)
+    assert folder is not None
+    placements = dict(import_cells(tmp_path, plan, folder, silent))
+    assert [f"{file.name}: {found.reason}" for file, found in placements.items() if found.cell is None] == []
+    assert len(placements) == len(list(folder.iterdir()))
+    assert all(row.results for row in collect_rows(tmp_path, plan))
+    for file in folder.iterdir():
+        with zipfile.ZipFile(file) as archive:
+            settings = json.loads(archive.read("settings.json"))
+            assert not [value for value in settings.values() if isinstance(value, str) and Path(value).is_absolute()]
+            assert not [name for name in archive.namelist() if name.startswith(("checkpoints/", "media/", "log"))]
+
+
+def test_runs_from_unlike_starts_are_not_compared_silently(tmp_path: Path) -> None:
+    history = make_home(tmp_path, "sft", "paper")
+    runs = history.experiment_runs(PLAN.name)
+    for key, score in (("clean/0/sft/0", 0.5), ("clean/0/paper/0", 0.515)):
+        set_start(history, runs[key], score)
+    rows = collect_rows(tmp_path, PLAN)
+    assert start_scores(PLAN, rows, "clean") is None
+    assert "same model" not in report_text(tmp_path, PLAN, rows, "plot.svg")
+    set_start(history, runs["clean/0/paper/0"], 0.55)
+    rows = collect_rows(tmp_path, PLAN)
+    assert start_scores(PLAN, rows, "clean") == (0.5, 0.55)
+    assert (
+        "Not all of these runs started from the same model: their starts have a forward exact match of 0.500 to 0.550 "
+        "on the selection part." in report_text(tmp_path, PLAN, rows, "plot.svg")
+    )
+    each_has_its_own = dataclasses.replace(PLAN, problems=(dataclasses.replace(PLAN.problems[0], regime=None),))
+    assert start_scores(each_has_its_own, rows, "clean") is None
+
+
+def set_start(history: History, run: str, score: float) -> None:
+    """Give all checkpoints of a run a score on the selection part."""
+    with history._writing() as db:
+        scores = json.dumps({"forward/exact_match": score})
+        db.execute("UPDATE checkpoints SET scores = ? WHERE run = ?", [scores, run])
 
 
 def test_a_second_import_brings_nothing_twice(tmp_path: Path) -> None:

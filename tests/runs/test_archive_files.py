@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from studio.components.compare.comparison_choices import counterparts
+from studio.services.inference import Models
 from swirl.errors import SwirlError, UsageError
 from swirl.history import History, run_transfer
 from swirl.models import resolve_checkpoint
+from swirl.models.checkpoints import trained_checkpoints
 from swirl.paths import assets
 from swirl.runs.archive.exporting import export_run
 from swirl.runs.archive.importing import import_run
@@ -108,6 +111,62 @@ def test_a_run_is_read_in_batches(home: Path, monkeypatch: pytest.MonkeyPatch, a
     assert list(history.iterate_metrics(runs[0])) == [(0, step, "reward", float(step)) for step in range(1, 6)]
     found = list(history.iterate_rollouts(runs[1]))
     assert [(r.step, r.state, r.samples) for r in found] == [(step, runs[1], (f"{step}",)) for step in range(1, 6)]
+
+
+def add_second_checkpoint(home: Path, run: str) -> None:
+    """A forward checkpoint whose files were deleted, and an inverse one that ends the iteration."""
+    history = History(home)
+    for index, phase in ((1, "forward"), (2, "inverse")):
+        place = f"runs/{run}/checkpoints/{index:02d}-{phase}"
+        history.add_checkpoint(run, index=index, iteration=1, phase=phase, path=place, scores={})
+    shutil.copytree(home / f"runs/{run}/checkpoints/00-warm-up", home / place)
+
+
+def test_a_checkpoint_without_files_keeps_its_row_and_the_others_their_names(home: Path, tmp_path: Path) -> None:
+    run, there = make_run(home), tmp_path / "there"
+    add_second_checkpoint(home, run)
+    exported = export_run(home, run, tmp_path)
+    assert exported.without_weights == (f"{run}@1-forward",)
+    done = import_run(there, exported.file)
+    assert done.lacks == ("the weights of 1 of its checkpoints, which are not in the file",)
+    assert History(there).checkpoints(done.run) == History(home).checkpoints(run)
+    assert resolve_checkpoint(there, f"{run}@1").name == "02-inverse"
+    with pytest.raises(SwirlError, match="The checkpoint household-01@1-forward is missing from"):
+        resolve_checkpoint(there, f"{run}@1-forward")
+
+
+def test_the_figures_alone_can_be_looked_at_and_passed_on(home: Path, tmp_path: Path) -> None:
+    labels = home / "labels" / "labels.jsonl"
+    run, there, here = make_run(home, labels=str(labels)), tmp_path / "there", History(home)
+    (run_folder(home, run) / "media").mkdir()
+    (run_folder(home, run) / "media" / "a.png").write_bytes(b"a picture")
+    exported = export_run(home, run, tmp_path, figures_only=True)
+    with zipfile.ZipFile(exported.file) as archive:
+        assert archive.namelist() == ["settings.json", "metrics.jsonl", "rollouts.jsonl", "run.json"]
+        assert not any(str(tmp_path) in archive.read(name).decode() for name in archive.namelist())
+    assert exported.without_weights == ()
+    done = import_run(there, exported.file)
+    assert done.lacks == ("the weights of its checkpoints, which are not in the file",)
+    found = History(there)
+    assert found.run(run).settings == {**here.run(run).settings, "labels": "labels.jsonl"}
+    assert found.checkpoints(run) == here.checkpoints(run)
+    assert found.evaluations_of_run(run) == here.evaluations_of_run(run)
+    assert not list(found.iterate_rollouts(run))
+    again = export_run(there, run, tmp_path / "again.swirl.zip")
+    assert again.without_weights == (f"{run}@0",)
+    assert History(tmp_path / "third").checkpoints(import_run(tmp_path / "third", again.file).run)
+
+
+def test_only_checkpoints_with_files_are_offered_and_figures_crowd_out_no_run(home: Path, tmp_path: Path) -> None:
+    file = export_run(home, make_run(home), tmp_path, figures_only=True).file
+    runs = [import_run(home, file).run for _ in range(3)]
+    newest = make_run(home)
+    add_second_checkpoint(home, newest)
+    here = [f"{newest}@1", f"{newest}@0", "household-01@0"]
+    assert [c.name for c in trained_checkpoints(home, 2)] == here
+    assert [c.name for c in trained_checkpoints(home, 1)] == here[:2]
+    assert [item.name for item in Models(home).available() if item.is_from_run] == here
+    assert counterparts(home, runs[0]) == []
 
 
 def test_a_used_id_is_replaced_even_after_a_deletion(home: Path, exported: Path) -> None:

@@ -16,11 +16,13 @@ from studio.pages import experiments
 from studio.pages.experiments import ExperimentsPage
 from studio.pages.runs import RunsPage
 from studio.services import downloads
+from studio.services import published_runs as published
 from studio.view_models.experiment_grid import MethodFigures, MethodRow, PanelKey, axis_marks
 from studio.view_models.experiment_words import competes, join_names
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.catalog import EXPERIMENTS
+from swirl.experiments.exchange import export_cells
 from swirl.experiments.grid import Problem
 from swirl.history import History
 
@@ -78,6 +80,64 @@ def test_the_figures_and_the_words_of_a_finished_experiment(tmp_path: Path) -> N
     words = plain(parts["summary"])
     assert "Household, clean: Anchor is best, 0.85 [" in words  # not the supervised upper bound, which has 1.00
     assert "+0.35 over the warm-up; +0.28 over SFT; SWIRL loses 0.25." in words
+
+
+def publish(folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the figures of the runs of a home those that come with the program, and their plan one of its own."""
+    monkeypatch.setitem(EXPERIMENTS, "made-up", plan_of())
+    export_cells(home, plan_of(), folder, lambda share, words: None, figures_only=True)
+    monkeypatch.setattr(published, "published_runs", lambda plan: folder if plan.name == "made-up" else None)
+
+
+def wait_for_loading(page: ExperimentsPage) -> None:
+    """Wait until the published runs are loaded."""
+    deadline = time.monotonic() + 60
+    while page.published_runs.state("made-up").is_running:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_published_runs_are_loaded_into_an_empty_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_experiment(tmp_path / "theirs", plan_of(), finished=7)
+    publish(tmp_path / "files", tmp_path / "theirs", monkeypatch)
+    page = ExperimentsPage(tmp_path / "home")
+    assert "7 published runs to look at" in plain(page.overview({})["parts"]["overview"])
+    assert "Show 7 published runs" in plain(read(page, name="made-up")["title"])
+    page.published({"name": "made-up"})
+    wait_for_loading(page)
+    parts = read(page, name="made-up")
+    assert "stopped and saved" in plain(parts["title"]) and plain(parts["progress"]) == "7 of 11 runs finished"
+    assert "published" not in plain(parts["title"])
+    theirs = read(ExperimentsPage(tmp_path / "theirs"), name="made-up")
+    for method in ("warm-up", "sft"):
+        mine, other = (plain(of[f"row-0-{method}"]) for of in (parts, theirs))
+        assert mine == other and "[" in mine
+
+
+def test_published_runs_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = make_experiment(tmp_path / "theirs", plan_of(), finished=2)
+    run = history.runs()[0].id
+    with history._writing() as db:
+        db.execute("UPDATE runs SET settings = json_set(settings, '$.beta', 0.77) WHERE id = ?", [run])
+    publish(tmp_path / "files", tmp_path / "theirs", monkeypatch)
+    page = ExperimentsPage(tmp_path / "home")
+    page.published({"name": "made-up"})
+    wait_for_loading(page)
+    said = plain(read(page, name="made-up")["progress"])
+    assert "1 of 11 runs finished" in said and "1 run was left out; the first: made-up.clean.0." in said
+    assert "its settings differ from those of the cell" in said
+    with pytest.raises(SwirlError, match=r"No runs of quick come with the program\."):
+        page.published({"name": "quick"})
+
+
+def test_unlike_starts_are_said_above_their_panel(tmp_path: Path) -> None:
+    history = make_experiment(tmp_path, plan_of())
+    for number, run in enumerate(history.runs()):
+        with history._writing() as db:
+            scores = f'{{"forward/exact_match": {0.5 + 0.01 * number}}}'
+            db.execute("UPDATE checkpoints SET scores = ? WHERE run = ?", [scores, run.id])
+    grid = plain(read(ExperimentsPage(tmp_path), name="made-up")["grid"])
+    assert "Not all of these runs started from the same model" in grid and "0.500 to 0.600" in grid
 
 
 def test_methods_of_mutual_rewards_have_another_shape(tmp_path: Path) -> None:

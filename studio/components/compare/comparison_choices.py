@@ -16,6 +16,7 @@ from studio.services.inference import AvailableCheckpoint, Models, no_model_mess
 from studio.services.model_choices import Offer, inspect_model
 from studio.view_models.comparison import SIDES
 from swirl.errors import SwirlError
+from swirl.models.checkpoint_files import has_files
 from swirl.models.checkpoints import short_name
 from swirl.sources.collections.catalog import list_collections
 
@@ -73,7 +74,7 @@ def repeated_side(names: Mapping[str, str]) -> str:
 def counterparts(home: Path, checkpoint: str) -> list[str]:
     """The checkpoints of the same run that are worth comparing with one: its start, its best and its last."""
     run_id = checkpoint.partition("@")[0]
-    names = [item.name for item in history(home).checkpoints(run_id)]
+    names = [item.name for item in history(home).checkpoints(run_id) if has_files(home / item.path)]
     return [names[0], resolve_run_id(home, run_id), names[-1]] if names else []
 
 
@@ -169,7 +170,7 @@ def model_offers(home: Path, models: Models, names: list[str]) -> list[Offer]:
 def newest_comparable_run(home: Path) -> str:
     """The newest run with more than one checkpoint, or ''."""
     runs = history(home).runs()
-    return next((run.id for run in runs if len(history(home).checkpoints(run.id)) > 1), "")
+    return next((run.id for run in runs if len(counterparts(home, run.id)) > 1), "")
 
 
 def training_collection(home: Path, checkpoint: str, otherwise: str) -> str:

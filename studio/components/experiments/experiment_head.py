@@ -5,7 +5,9 @@ from __future__ import annotations
 from studio.components.shared.html import escape
 from studio.components.shared.run_header import status_chip
 from studio.components.shared.share_bar import share_bar
+from studio.services.published_runs import LoadingState
 from studio.view_models.experiment_state import ExperimentState
+from studio.view_models.formatting import pluralize
 
 BUTTONS = {
     "new": (
@@ -22,14 +24,19 @@ BUTTONS = {
 """What can be pressed in each status: the action, its label, its look and its title."""
 
 
-def title_part(state: ExperimentState) -> str:
-    """The title, the question and the buttons."""
+def title_part(state: ExperimentState, published: int) -> str:
+    """The title, the question and the buttons; `published` runs that come with the program are not loaded yet."""
     chip = '<span class="chip">○ not started</span>' if state.status == "new" else status_chip(state.status)
     buttons = ""
     if state.finished:
         buttons += (
             '<button type="button" class="button" data-do="report" title="Tables as Markdown and plots as SVG, in one '
             'zip file">Download the report</button>'
+        )
+    if published:
+        buttons += (
+            '<button type="button" class="button" data-do="published" title="Their figures, for cells that have no run '
+            f'here; without weights">Show {pluralize(published, "published run")}</button>'
         )
     if state.status in BUTTONS:
         action, label, look, title = BUTTONS[state.status]
@@ -43,14 +50,15 @@ def title_part(state: ExperimentState) -> str:
     )
 
 
-def progress_part(state: ExperimentState, time_left: str) -> str:
-    """How far it is, what it does, and what went wrong."""
+def progress_part(state: ExperimentState, time_left: str, loading: LoadingState) -> str:
+    """How far it is, what it does, and what went wrong; `loading` is that of its published runs."""
     words = " · ".join(filter(None, [state.counts, time_left]))
-    activity = f'<span class="muted">{escape(state.activity)}</span>' if state.activity else ""
+    now = "loading published runs" if loading.is_running else state.activity
+    activity = f'<span class="muted">{escape(now)}</span>' if now else ""
     bar = share_bar(state.share) if state.status not in ("new", "finished") else ""
-    error = f'<p class="error">{escape(state.error)}</p>' if state.error else ""
+    error = "".join(f'<p class="error">{escape(words)}</p>' for words in (state.error, loading.error) if words)
     if state.status == "interrupted":
-        error = (
+        error += (
             '<p class="notice">Its process ended without a word, because it was killed or the machine stopped. '
             "Continue goes on with the runs that have not finished.</p>"
         )

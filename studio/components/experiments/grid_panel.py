@@ -47,10 +47,12 @@ def panel_frame(panel: Panel, metric: ExperimentMetric) -> str:
     heads = "".join(map(head_cell, *zip(*heads_of(panel), strict=True)))
     rows = "".join(f'<tr data-part="{escape(row.key)}"></tr>' for row in panel.rows)
     number = panel.key.number
+    warning = f'<p class="notice">{escape(panel.warning)}</p>' if panel.warning else ""
     return (
         f'<section class="panel" aria-labelledby="panel-{number}"><div class="row spread">'
         f'<h2 id="panel-{number}" tabindex="-1">{escape(panel.key.title)}</h2>'
         f'<span class="muted small" data-part="about-{number}"></span></div>'
+        f"{warning}"
         f'<table class="table grid-of-runs {metric.tone}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
         f'<tfoot><tr data-part="axis-{number}"></tr></tfoot></table></section>'
     )

@@ -22,7 +22,7 @@ from studio.components.train.preset_choices import preset_choices
 from studio.components.train.run_updates import active_run
 from studio.components.train.setting_field import NO_PHASE_VALUES, error_line, setting_field
 from studio.services.history_store import history
-from studio.services.inference import shared_models
+from studio.services.inference import MAX_LISTED_RUNS, shared_models
 from studio.services.uploads import delete_upload, resolve_upload
 from studio.view_models.advised_settings import describe_limits, format_assignments
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
@@ -189,9 +189,9 @@ def labels_note(path: str) -> str:
 
 def model_names(home: Path) -> list[str]:
     """The models a run can start from: those shipped, those of the presets, and the checkpoints of recent runs."""
-    from swirl.models.checkpoints import ready_models
+    from swirl.models.checkpoints import ready_models, trained_checkpoints
 
-    trained = [c.name for run in history(home).runs(limit=12) for c in reversed(history(home).checkpoints(run.id))]
+    trained = [checkpoint.name for checkpoint in trained_checkpoints(home, MAX_LISTED_RUNS)]
     return list(dict.fromkeys([*ready_models(), *(known.settings.model for known in PRESETS.values()), *trained]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,25 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 @dataclass(frozen=True)
 class ExportedRun:
-    """The written file, its size in bytes, and the checkpoints that were left out because their files are missing."""
+    """The written file, its size in bytes, and the checkpoints in it without weights, whose files are missing."""
 
     file: Path
     size: int
-    left_out: tuple[str, ...]
+    without_weights: tuple[str, ...]
 
 
 def export_run(
-    home: Path, run_id: str, target: Path, progress: ProgressCallback = lambda share, words: None
+    home: Path,
+    run_id: str,
+    target: Path,
+    progress: ProgressCallback = lambda share, words: None,
+    *,
+    figures_only: bool = False,
 ) -> ExportedRun:
     """Write a run to the file `target`, or into the folder `target` under the run's id, atomically.
+
+    With `figures_only`, without its weights, rollouts, pictures and log, and without paths: a file of some 20 kB, which
+    can be looked at, compared and counted in an experiment, but not loaded.
 
     Raises SwirlError if the run is unknown or the file cannot be written, UsageError if the file already exists.
     """
@@ -49,54 +57,71 @@ def export_run(
         new_files(file) as folder,
         zipfile.ZipFile(folder / file.name, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
     ):
-        left_out = RunFileWriter(home, history, run, archive, progress).write()
-    return ExportedRun(file, file.stat().st_size, left_out)
+        without_weights = RunFileWriter(home, history, run, archive, progress, figures_only).write()
+    return ExportedRun(file, file.stat().st_size, without_weights)
 
 
 class RunFileWriter:
     """Writes one run into an open zip file, member by member, and records the size and SHA-256 of each member."""
 
     def __init__(
-        self, home: Path, history: History, run: Run, archive: zipfile.ZipFile, progress: ProgressCallback
+        self,
+        home: Path,
+        history: History,
+        run: Run,
+        archive: zipfile.ZipFile,
+        progress: ProgressCallback,
+        figures_only: bool,
     ) -> None:
         self.home, self.history, self.run, self.archive, self.progress = home, history, run, archive, progress
+        self.figures_only = figures_only
         self.folder = scheduler.run_folder(home, run.id)
         self.members: dict[str, dict[str, Any]] = {}
         self.written_bytes, self.total_bytes = 0, 1
 
     def write(self) -> tuple[str, ...]:
         """Write all members, run.json last. Returns the names of checkpoints whose files are missing."""
-        kept, left_out = self.complete_checkpoints()
-        files = [*self.adapter_files(kept), *self.log_and_media_files()]
+        checkpoints = self.history.checkpoints(self.run.id)
+        kept, missing = ([], ()) if self.figures_only else self.complete_checkpoints(checkpoints)
+        files = [] if self.figures_only else [*self.adapter_files(kept), *self.log_and_media_files()]
         self.total_bytes = max(1, sum(file.stat().st_size for _, file in files))
-        self.write_lines(layout.SETTINGS_JSON, [json.dumps(self.run.settings, indent=2) + "\n"])
+        settings = without_folders(self.run.settings) if self.figures_only else self.run.settings
+        self.write_lines(layout.SETTINGS_JSON, [json.dumps(settings, indent=2) + "\n"])
         self.write_lines(
             layout.METRICS_JSONL, (json.dumps(row) + "\n" for row in self.history.iterate_metrics(self.run.id))
         )
-        self.write_lines(layout.ROLLOUTS_JSONL, map(rollout_line, self.history.iterate_rollouts(self.run.id)))
+        rollouts = () if self.figures_only else self.history.iterate_rollouts(self.run.id)
+        self.write_lines(layout.ROLLOUTS_JSONL, map(rollout_line, rollouts))
         for checkpoint, manifest in kept:
             place = layout.checkpoint_folder(checkpoint.index, checkpoint.phase)
             self.write_lines(f"{place}/{MANIFEST}", [json.dumps(manifest, indent=1) + "\n"])
         for name, file in files:
             self.write_file(name, file)
-        document = self.build_run_document([checkpoint for checkpoint, _ in kept])
+        with_weights = {checkpoint.index for checkpoint, _ in kept}
+        rows = [
+            {**omit_keys(asdict(checkpoint), "run", "name", "path"), "weights": checkpoint.index in with_weights}
+            for checkpoint in checkpoints
+        ]
+        document = self.build_run_document(rows)
         self.archive.writestr(layout.RUN_JSON, json.dumps(document, ensure_ascii=False))
-        return left_out
+        return missing
 
-    def complete_checkpoints(self) -> tuple[list[tuple[Checkpoint, dict[str, Any]]], tuple[str, ...]]:
+    def complete_checkpoints(
+        self, checkpoints: Iterable[Checkpoint]
+    ) -> tuple[list[tuple[Checkpoint, dict[str, Any]]], tuple[str, ...]]:
         """The checkpoints whose files are complete, each with a portable swirl.json; and the names of the others."""
-        kept, left_out = [], []
-        for checkpoint in self.history.checkpoints(self.run.id):
+        kept, missing = [], []
+        for checkpoint in checkpoints:
             folder = self.home / checkpoint.path
             try:
                 manifest = read_manifest(folder)
             except SwirlError:
-                left_out.append(checkpoint.name)
+                missing.append(checkpoint.name)
                 continue
             # A GGUF base is named with its hash already, by which it is recognised on another machine.
             portable = {} if "base_sha256" in manifest else {"base": base_name(base_source(folder, manifest))}
             kept.append((checkpoint, {**manifest, **portable}))
-        return kept, tuple(left_out)
+        return kept, tuple(missing)
 
     def adapter_files(self, kept: Iterable[tuple[Checkpoint, dict[str, Any]]]) -> Iterator[tuple[str, Path]]:
         """Yield the adapter files of the checkpoints with their names in the zip file."""
@@ -136,8 +161,8 @@ class RunFileWriter:
                 self.progress(min(1.0, self.written_bytes / self.total_bytes), f"Writing {name}")
         self.members[name] = {"bytes": size, "sha256": digest.hexdigest()}
 
-    def build_run_document(self, kept: Iterable[Checkpoint]) -> dict[str, Any]:
-        """The content of run.json."""
+    def build_run_document(self, checkpoints: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The content of run.json with these rows of checkpoints."""
         run_id, history = self.run.id, self.history
         link = find_parent_links(self.home, history.runs()).get(run_id)
         origin = None
@@ -156,7 +181,7 @@ class RunFileWriter:
             "from": origin,
             "resumptions": [omit_keys(asdict(resumption), "run") for resumption in history.resumptions(run_id)],
             "phases": [omit_keys(asdict(phase), "run") for phase in history.phases(run_id)],
-            "checkpoints": [omit_keys(asdict(checkpoint), "run", "name", "path") for checkpoint in kept],
+            "checkpoints": checkpoints,
             "evaluations": [self.evaluation_row(evaluation) for evaluation in history.evaluations_of_run(run_id)],
             "experiment": self.experiment_row(),
             "members": self.members,
@@ -176,6 +201,14 @@ def rollout_line(rollout: Rollout) -> str:
     """Format a rollout as a line of rollouts.jsonl."""
     texts = (rollout.phase, rollout.step, rollout.state, rollout.next_state, rollout.action)
     return json.dumps([*texts, rollout.samples, rollout.rewards, rollout.advantages], ensure_ascii=False) + "\n"
+
+
+def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which a path of this machine is the name of its file or folder alone."""
+    return {
+        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for name, value in settings.items()
+    }
 
 
 def omit_keys(row: dict[str, Any], *names: str) -> dict[str, Any]:

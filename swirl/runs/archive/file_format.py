@@ -8,6 +8,8 @@
     log.txt, media/  its log and pictures
     checkpoints/     the adapters of each checkpoint as safetensors, with their swirl.json
 
+A checkpoint whose row in run.json has `"weights": false` is listed with its scores but has no files; an export of the
+figures alone lists all of them so, and has neither rollouts, pictures nor a log.
 Nothing in it is ever executed: pickles, such as an optimiser's state, are neither exported nor imported.
 """
 

@@ -165,10 +165,17 @@ class RunFileReader:
         return values, parent
 
     def check_checkpoints(self, draft: Path, rows: list[dict[str, Any]], run_id: str) -> list[str]:
-        """Validate the weights of every checkpoint and set its path here. Returns the base models that are missing."""
-        lacks = []
+        """Validate the weights of every checkpoint and set its path here. Returns what is missing.
+
+        A checkpoint without weights gets the path where they would lie, as if its files had been deleted here.
+        """
+        lacks, with_weights = [], set()
         for row in rows:
             place = layout.checkpoint_folder(row["index"], row["phase"])
+            row["path"] = (scheduler.run_folder(Path(), run_id) / place).as_posix()
+            if not row.pop("weights"):
+                continue
+            with_weights.add(place)
             try:
                 manifest = read_manifest(draft / place)
             except SwirlError as error:
@@ -176,15 +183,17 @@ class RunFileReader:
             base = manifest["base"]
             for weights in sorted((draft / place).glob("*/adapter_model.safetensors")):
                 check_adapter(weights, f"{place}/{weights.parent.name}")
-            row["path"] = (scheduler.run_folder(Path(), run_id) / place).as_posix()
             if base == "base" or (base.startswith("asset:") and base.removeprefix("asset:") not in asset_names()):
                 raise InvalidRunFileError(f"{place} needs a base model that the file does not contain")
             if "base_sha256" in manifest:
                 lacks += missing_gguf_base(draft / place, manifest)
             elif Path(base).is_absolute() and not Path(base).is_dir():
                 lacks.append(f"the base model {base}")
-        if self.members.checkpoint_folders() - {layout.checkpoint_folder(row["index"], row["phase"]) for row in rows}:
+        if self.members.checkpoint_folders() - with_weights:
             raise InvalidRunFileError("it contains a checkpoint that the run does not list")
+        if without := len(rows) - len(with_weights):
+            some = "" if without == len(rows) else f"{without} of "
+            lacks.append(f"the weights of {some}its checkpoints, which are not in the file")
         return lacks
 
     def missing_collections(self, settings: dict[str, Any]) -> list[str]:

@@ -57,7 +57,7 @@ def parse_phases(value: Any) -> list[dict[str, Any]]:
 
 
 def parse_checkpoints(value: Any) -> list[dict[str, Any]]:
-    """The rows of `checkpoints` without paths, which depend on this home."""
+    """The rows of `checkpoints` without paths, which depend on this home; `weights` tells whether the file has them."""
     rows = []
     for row in require_objects(value, "checkpoints"):
         numbers = {name: require_integer(row.get(name), name) for name in ("index", "iteration")}
@@ -69,7 +69,8 @@ def parse_checkpoints(value: Any) -> list[dict[str, Any]]:
             "phase": require_choice(row.get("phase"), PHASES),
             "created": require_timestamp(row.get("created"), "created"),
         }
-        rows.append({**numbers, **words, "scores": scores, "best": int(row.get("best") is True)})
+        flags = {"best": int(row.get("best") is True), "weights": row.get("weights") is not False}
+        rows.append({**numbers, **words, "scores": scores, **flags})
     return require_distinct_indices(rows)
 
 
