@@ -40,6 +40,8 @@ def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:
 
 def describe_method(settings: Settings) -> str:
     """The method a run trains by, and which of our extensions to the paper's loop, in a sentence."""
+    if not settings.iterations:
+        return "The warm-up alone: no phases follow it."
     method = settings.training_method
     addition = " Both models share one adapter." if settings.share_weights else ""
     if method.trains_on_pseudo_labels and settings.guesses_per_label > 1:

@@ -165,3 +165,21 @@ def test_the_selection_part_is_counted_anew_after_a_reimport(tmp_path: Path) -> 
     import_steps(home, source, 48)
     assert selection_size(home, "walks") == 48
     assert selection_size(home, "nothing-here") is None
+
+
+def test_a_run_of_figures_alone_offers_nothing_that_needs_weights(history: History) -> None:
+    settings = Settings(iterations=0).to_dict()
+    run_id = history.create_run(preset=None, settings=settings)
+    place = f"runs/{run_id}/checkpoints/00-warm-up"
+    history.add_checkpoint(run_id, index=0, iteration=0, phase="warm-up", path=place, scores={"forward/log_prob": -0.1})
+    history.update_run(run_id, status="running")
+    history.update_run(run_id, status="finished")
+    parts = run_updates(history.home, {"run": run_id}, METRICS)["parts"]
+    assert "New run like this" in parts["actions"] and "Compare" not in parts["actions"]
+    assert "Share" not in parts["actions"] and "Only the figures of this run are here" in parts["trouble"]
+    assert "No rollouts are stored for this run." in parts["rollouts"]
+    assert "The warm-up alone: no phases follow it." in parts["title"]
+    (history.home / place).mkdir(parents=True)
+    (history.home / place / "swirl.json").write_text("{}")
+    parts = run_updates(history.home, {"run": run_id}, METRICS)["parts"]
+    assert "Compare" in parts["actions"] and "Share" in parts["actions"] and not parts["trouble"]

@@ -28,6 +28,9 @@ BUTTONS = {
     "cancel": ("Remove from the queue", "button-danger", "The run keeps its settings and can be resumed later"),
     "resume": ("Resume", "button-primary", "Continues from the last checkpoint"),
 }
+FIGURES_ONLY = (
+    '<p class="note">Only the figures of this run are here, without weights to compare, to share or to start from.</p>'
+)
 ALLOWED = {
     "queued": ("cancel",),
     "running": ("sample", "stop"),
@@ -48,19 +51,20 @@ def header_parts(
     step_seconds: float | None,
     now: datetime,
     experiment: str | None = None,
+    has_weights: bool = True,
 ) -> dict[str, str]:
     """The parts of HEADER_TEMPLATE as HTML.
 
     `line` is the run's timeline of phases, `sequences` the size of its collection, if known, and `experiment` the name
-    of the experiment that it belongs to, if any.
+    of the experiment that it belongs to, if any. Without `has_weights`, only its figures were imported.
     """
     left, pace = run_descriptions.progress_lines(run, step_seconds, now)
     return {
         "title": _title(run, settings, sequences, experiment),
         "bar": phase_bar(line, run),
         "figures": f"<span>{escape(left)}</span><span>{escape(pace)}</span>",
-        "actions": _actions(run),
-        "trouble": _trouble(run),
+        "actions": _actions(run, has_weights),
+        "trouble": _trouble(run) + ("" if has_weights else FIGURES_ONLY),
     }
 
 
@@ -88,13 +92,15 @@ def _title(run: Run, settings: Settings, sequences: int | None, experiment: str 
     )
 
 
-def _actions(run: Run) -> str:
+def _actions(run: Run, has_weights: bool) -> str:
+    again = f'<a class="button" href="train?new=1&amp;from={escape(run.id)}">New run like this</a>'
+    if not has_weights:
+        return again
     buttons = "".join(
         f'<button type="button" class="button {tone}" data-do="{name}" title="{escape(title)}">{words}</button>'
         for name, (words, tone, title) in BUTTONS.items()
         if name in ALLOWED[run.status]
     )
-    again = f'<a class="button" href="train?new=1&amp;from={escape(run.id)}">New run like this</a>'
     compare = (
         f'<a class="button" href="compare?a={escape(run.id)}@0&amp;b={escape(run.id)}" '
         'title="Compares its start and its best checkpoint on the same inputs">Compare</a>'

@@ -31,10 +31,12 @@ from studio.view_models.timeline import PhaseBand
 from studio.view_models.training_verdicts import probe_verdicts, score_points, training_verdicts
 from swirl.errors import SwirlError
 from swirl.history import UNFINISHED_STATUSES, Run
+from swirl.models.checkpoint_files import has_files
 from swirl.runs import jobs
 from swirl.settings import Settings
 
 LOG_BYTES = 40_000
+NO_ROLLOUTS = '<p class="note">No rollouts are stored for this run.</p>'
 
 
 def perform_action(home: Path, run_id: str, action: str) -> Answer:
@@ -87,6 +89,7 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
         step_seconds=recent_step_seconds(past.latest_values(run.id, "step_time", RECENT_STEPS)),
         now=datetime.now(UTC),
         experiment=(past.experiment_of_run(run.id) or (None,))[0],
+        has_weights=not checkpoints or any(has_files(home / checkpoint.path) for checkpoint in checkpoints),
     )
     verdicts = training_verdicts(settings, checkpoints, line, rises, held_out, run.warning)
     early = probe_verdicts(run)
@@ -132,7 +135,8 @@ def rollout_parts(home: Path, run: Run, settings: Settings, line: Sequence[Phase
     """The newest rollouts as a table, and a heading with the step in which they were sampled."""
     newest = history(home).rollouts(run.id, limit=1)
     if not newest:
-        table = requested_rollouts(home, run, line) or rollout_table([], "forward")
+        empty = rollout_table([], "forward") if run.status in UNFINISHED_STATUSES else NO_ROLLOUTS
+        table = requested_rollouts(home, run, line) or empty
         return {"rollouts-title": "What it is trying", "rollouts": table}
     phase, step = newest[0].phase, newest[0].step
     band = next((band for band in line if band.index == phase), None)
