@@ -198,3 +198,13 @@ def check_plan(plan: Plan) -> None:
     for problem in plan.problems:
         if not problem.world and not problem.data:
             raise UsageError(f"The problem {problem.name!r} names neither a world nor data; give one of them.")
+        if problem.world and problem.data:
+            raise UsageError(f"The problem {problem.name!r} names a world and data; give one of them.")
+        if problem.regime and not problem.world:
+            raise UsageError(
+                f"The problem {problem.name!r} has a regime without a world; data have none, so remove it."
+            )
+        if problem.new_adapters and not problem.regime:
+            raise UsageError(
+                f"The problem {problem.name!r} has new_adapters, which need a world with a regime; remove them."
+            )
