@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from swirl import paths
+from swirl.codecs import CODEC_FOLDER
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments.grid import Problem
 from swirl.presets import get_preset
@@ -26,6 +27,9 @@ LABELS_SEED = 78
 
 LABELS = 1000
 """Labelled transitions for those methods: an eighth of what the recipe's start was warmed up on."""
+
+PUBLISHED_STARTS = "experiments/starts"
+"""The starts that come with the program, in the folder of assets, named by model and regime, without codecs."""
 
 RECIPES = {"household": "tiny-household", "blocks": "tiny-blocks"}
 """The recipe of each world that has regimes."""
@@ -46,8 +50,6 @@ def prepare_problem(home: Path, problem: Problem, progress: ProgressCallback) ->
 
 def prepare_regime(home: Path, problem: Problem, progress: ProgressCallback) -> dict[str, Any]:
     """A recording of a world in one of its regimes, with the model that the recipe makes for the regime."""
-    from swirl.recipes.tiny_models import build_start
-
     world, regime = str(problem.world), str(problem.regime)
     played = "clean" if regime == "weak-critic" else regime  # a weak critic plays in the clean world
     data = f"{world}-{played}-{problem.sequences}"
@@ -62,17 +64,39 @@ def prepare_regime(home: Path, problem: Problem, progress: ProgressCallback) -> 
     elif regime == "clean":
         model = RECIPES[world]
     else:
-        start = starts_folder(home) / f"{RECIPES[world]}-{regime}"
-        if not start.is_dir():
-            pretrained = starts_folder(home) / f"pretrained-{RECIPES[world]}"
-            build_start(RECIPES[world], regime, start, pretrained=pretrained, progress=progress)
-        model = str(start)
+        model = str(prepare_start(home, RECIPES[world], regime, progress))
     return {
         "data": data,
         "model": model,
         "labels": str(labels / "labels.jsonl"),
         "true_labels": write_true_labels(home, data),
     }
+
+
+def prepare_start(home: Path, model: str, regime: str, progress: ProgressCallback) -> Path:
+    """The starting model of a regime: the published one, else what its recipe builds here in an hour or so.
+
+    Machines build different models from one recipe, so only runs from the published one can be compared everywhere.
+    """
+    from swirl.recipes.tiny_models import build_start
+
+    start = starts_folder(home) / f"{model}-{regime}"
+    if not start.is_dir():
+        published = paths.assets() / PUBLISHED_STARTS / start.name
+        if published.is_dir():
+            install_once(start, lambda draft: copy_start(published, model, draft))
+        else:
+            pretrained = starts_folder(home) / f"pretrained-{model}"
+            build_start(model, regime, start, pretrained=pretrained, progress=progress)
+    return start
+
+
+def copy_start(published: Path, model: str, draft: Path) -> None:
+    """Copy a published start; for images with the codec of the world's shipped model, which they share."""
+    shutil.copytree(published, draft, dirs_exist_ok=True)
+    codec = paths.assets() / model / "base" / CODEC_FOLDER
+    if codec.is_dir():
+        shutil.copytree(codec, draft / "base" / CODEC_FOLDER)
 
 
 def prepare_own_data(home: Path, problem: Problem) -> dict[str, Any]:
