@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.services import zero_gpu
+from studio.services.history_store import history
 from studio.services.loaded_models import LoadedModels
 from studio.services.model_lock import POLL_SECONDS
 from studio.services.text_streams import streamed
@@ -75,7 +76,7 @@ class Models(LoadedModels):
                 True,
                 _kind(self.home / checkpoint.path),
             )
-            for checkpoint in trained_checkpoints(self.home, MAX_LISTED_RUNS)
+            for checkpoint in trained_checkpoints(history(self.home), MAX_LISTED_RUNS)
         ]
         return [item for item in [*ready, *fetched, *trained] if not kind or item.kind == kind]
 

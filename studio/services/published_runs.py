@@ -19,9 +19,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadingState:
-    """How far the published runs of an experiment are loaded: the share from 0 to 1, or what went wrong at the end."""
+    """Whether the published runs of an experiment are being loaded, and what went wrong with the last loading."""
 
-    share: float = 0.0
     is_running: bool = False
     error: str = ""
 
@@ -45,7 +44,7 @@ class PublishedRuns:
         )
 
     def state(self, name: str) -> LoadingState:
-        """How far the loading of an experiment's runs is."""
+        """Whether the runs of an experiment are being loaded, or how that ended."""
         return self._states.get(name, LoadingState())
 
     def load(self, plan: Plan) -> None:
@@ -63,15 +62,12 @@ class PublishedRuns:
         threading.Thread(target=self._load, args=(plan, folder), daemon=True).start()
 
     def _load(self, plan: Plan, folder: Path) -> None:
-        def progress(share: float, words: str = "") -> None:
-            self._states[plan.name] = LoadingState(share, is_running=True)
-
         reasons: list[str] = []
         try:
-            for file, placement in import_cells(self.home, plan, folder, progress):
+            for file, placement in import_cells(self.home, plan, folder, lambda share, words: None):
                 if placement.cell is None and not placement.is_taken:
                     reasons.append(f"{file.name}: {placement.reason}")
-            self._states[plan.name] = LoadingState(1.0, error=describe_left_out(reasons))
+            self._states[plan.name] = LoadingState(error=describe_left_out(reasons))
         except SwirlError as problem:
             self._states[plan.name] = LoadingState(error=str(problem))
         except Exception as problem:

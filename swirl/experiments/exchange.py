@@ -25,6 +25,9 @@ from swirl.runs.archive.importing import ImportedRun, import_run, read_cell
 from swirl.runs.archive.settings_differences import settings_difference
 from swirl.settings import Settings
 
+PUBLISHED_RUNS = "experiments/runs"
+"""The figures of runs that come with the program, a folder an experiment, in the folder of assets."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -46,7 +49,7 @@ class Placement:
 
 def published_runs(plan: Plan) -> Path | None:
     """The folder with the runs of an experiment that come with the program, or None if none do."""
-    folder = paths.assets() / "experiments" / plan.name
+    folder = paths.assets() / PUBLISHED_RUNS / plan.name
     return folder if folder.is_dir() else None
 
 

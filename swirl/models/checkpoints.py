@@ -134,19 +134,20 @@ def run_checkpoint(home: Path, run_id: str, iteration: str) -> Path | None:
     return folder
 
 
-def trained_checkpoints(home: Path, most_runs: int) -> list[Checkpoint]:
+def trained_checkpoints(history: History, most_runs: int) -> list[Checkpoint]:
     """The checkpoints whose files are here, of the newest `most_runs` runs that have any.
 
     The newest run comes first, and of each run the last checkpoint. Runs of which only the figures were imported do not
     count: they may be many, and nothing of them can be loaded.
     """
-    history, found, runs = History(home), [], 0
+    found: list[Checkpoint] = []
+    runs = 0
     ids = history.run_ids()
     for start in range(0, len(ids), RUNS_AT_ONCE):
         some = ids[start : start + RUNS_AT_ONCE]
         of_runs = history.all_checkpoints(some)
         for run_id in some:
-            here = [c for c in reversed(of_runs.get(run_id, [])) if has_files(home / c.path)]
+            here = [c for c in reversed(of_runs.get(run_id, [])) if has_files(history.home / c.path)]
             found += here
             runs += bool(here)
             if runs == most_runs:

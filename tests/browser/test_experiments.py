@@ -125,3 +125,18 @@ def test_it_is_of_use_on_a_telephone(studio: StudioServer, visit: Callable[..., 
     row = page.locator('tr[data-part="row-0-anchor"]')
     expect(row).to_contain_text("+0.35")
     assert page.evaluate(OVERFLOWING) == []
+
+
+def test_published_runs_fill_a_grid_and_lead_to_their_runs(studio: StudioServer, visit: Callable[..., Visitor]) -> None:
+    page = opened(visit, "/experiments?name=regimes")
+    button = page.get_by_role("button", name=re.compile(r"Show \d+ published runs"))
+    count = int(re.findall(r"\d+", button.inner_text())[0])
+    button.click()
+    expect(page.locator('[data-part="progress"]')).to_contain_text(re.compile(rf"^{count} of \d+ runs finished$"))
+    expect(button).to_be_hidden()
+    row = page.locator('tr[data-part="row-0-warm-up"]')
+    expect(row).to_contain_text("0.54")
+    row.locator("a.seed").click()
+    expect(page.get_by_text("Only the figures of this run are here")).to_be_visible()
+    expect(page.get_by_role("link", name="New run like this")).to_be_visible()
+    assert page.get_by_role("button", name="Share").count() == 0

@@ -163,8 +163,8 @@ def test_only_checkpoints_with_files_are_offered_and_figures_crowd_out_no_run(ho
     newest = make_run(home)
     add_second_checkpoint(home, newest)
     here = [f"{newest}@1", f"{newest}@0", "household-01@0"]
-    assert [c.name for c in trained_checkpoints(home, 2)] == here
-    assert [c.name for c in trained_checkpoints(home, 1)] == here[:2]
+    assert [c.name for c in trained_checkpoints(History(home), 2)] == here
+    assert [c.name for c in trained_checkpoints(History(home), 1)] == here[:2]
     assert [item.name for item in Models(home).available() if item.is_from_run] == here
     assert counterparts(home, runs[0]) == []
 

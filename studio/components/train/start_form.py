@@ -191,7 +191,7 @@ def model_names(home: Path) -> list[str]:
     """The models a run can start from: those shipped, those of the presets, and the checkpoints of recent runs."""
     from swirl.models.checkpoints import ready_models, trained_checkpoints
 
-    trained = [checkpoint.name for checkpoint in trained_checkpoints(home, MAX_LISTED_RUNS)]
+    trained = [checkpoint.name for checkpoint in trained_checkpoints(history(home), MAX_LISTED_RUNS)]
     return list(dict.fromkeys([*ready_models(), *(known.settings.model for known in PRESETS.values()), *trained]))
 
 
