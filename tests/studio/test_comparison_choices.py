@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_checkpoints import write_manifest
 
 from studio.components.compare.comparison_choices import empty_comparison
 from studio.pages import compare
@@ -27,6 +28,7 @@ def add_run(home: Path, checkpoints: int, best: int | None = None, data: str = "
     """A run with so many checkpoints, one of them perhaps marked as the best."""
     history = History(home)
     run = history.create_run(preset=None, settings={"data": data})
+    write_manifest(home / "p")
     for index in range(checkpoints):
         history.add_checkpoint(run, index=index, iteration=index, phase="forward", path="p", scores={})
     if best is not None:

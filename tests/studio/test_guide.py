@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_checkpoints import write_manifest
 
 from studio import app
 from studio.components.shared import guided_tour
@@ -52,6 +53,7 @@ def test_how_far_the_run_is(tmp_path: Path) -> None:
     history.update_run(run, status="failed")
     with pytest.raises(SwirlError, match=r"\(failed\) without two checkpoints"):
         practice_run.practice_status(tmp_path, run)
+    write_manifest(tmp_path / "p")
     for index, phase in enumerate(("warm-up", "forward")):
         history.add_checkpoint(run, index=index, iteration=index, phase=phase, path="p", scores={})
     assert practice_run.practice_status(tmp_path, run).pair == (f"{run}@0", f"{run}@1-forward")

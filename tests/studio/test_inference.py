@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from fake_checkpoints import write_manifest
 
 from studio.services import inference
 from studio.services.history_store import history
@@ -93,6 +94,8 @@ def test_a_checkpoint_that_fails_to_load_does_not_stay_loaded(
 def test_shipped_checkpoints_come_first_then_the_newest_runs(home: Path, loaded: list) -> None:
     past = history(home)
     run = past.create_run(preset=None, settings={"data": "walks"})
+    for place in ("a", "b"):
+        write_manifest(home / place)
     past.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="a", scores={})
     past.add_checkpoint(run, index=1, iteration=1, phase="forward", path="b", scores={})
     past.mark_best(run, 1)
