@@ -36,12 +36,14 @@ def describe_experiment(panels: Sequence[Panel]) -> str:
     counts = {row.method.name: sum(other.method.name == row.method.name for other in leaders) for row in leaders}
     first = max(leaders, key=lambda row: counts[row.method.name])
     mine = [row for row in leaders if row.method.name == first.method.name]
-    above = [row for row in mine if (found := row.figures.over_baseline) is not None and found.low > 0]
+    compared = [found for row in mine if (found := row.figures.over_baseline) is not None]
     sentence = f"{so_far}{first.method.title} is ahead on {len(mine)} of {len(best)} {cases}"
     baseline = panels[0].baseline
-    if baseline is None or first.method.name == baseline.name:
+    if baseline is None or first.method.name == baseline.name or not compared:
         return f"{sentence}."
-    return f"{sentence}, and above {baseline_title(baseline)} beyond chance on {len(above) or 'none'} of them."
+    above = sum(found.low > 0 for found in compared)
+    of = "them" if len(compared) == len(mine) else f"{len(compared)} with both"
+    return f"{sentence}, and above {baseline_title(baseline)} beyond chance on {above or 'none'} of {of}."
 
 
 def describe_panel(panel: Panel, metric: ExperimentMetric) -> Verdict | None:

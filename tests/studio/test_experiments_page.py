@@ -293,6 +293,18 @@ def test_several_problems_are_summed_up(tmp_path: Path) -> None:
     assert words.count("so far Anchor is best, 0.85") == 1  # one panel is complete
 
 
+def test_a_baseline_counts_only_where_it_was_run(tmp_path: Path) -> None:
+    plan = plan_of(problems=("clean", "noisy"))
+    history = make_experiment(tmp_path, plan)
+    said = []
+    for problem in plan.problems:
+        for seed in plan.seeds:
+            history.clear_experiment_run(plan.name, f"{problem.name}/0/sft/{seed}")
+        said.append(plain(read(ExperimentsPage(tmp_path), name="made-up")["summary"]))
+    assert "is ahead on 2 of 2 problems, and above SFT beyond chance on 1 of 1 with both." in said[0]
+    assert "So far Anchor is ahead on 2 of 2 problems. " in said[1]
+
+
 def test_what_is_not_above_the_warm_up_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for method in ("anchor", "sft", "best-of-n"):
         monkeypatch.setitem(__import__("made_up_experiment").RIGHT, method, range(1, 42))
