@@ -17,7 +17,7 @@ from swirl.errors import SwirlError
 from swirl.evaluation.health_findings import HealthCheck, health_check_from_json, health_check_to_json
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.history import Checkpoint
-from swirl.models.checkpoint_files import has_files
+from swirl.models.checkpoints import loadable_checkpoints
 from swirl.progress import ProgressCallback
 from swirl.states import Transition
 
@@ -72,11 +72,11 @@ def first_checkpoint(home: Path, models: Models, name: str) -> str | None:
 
 def usable_checkpoints(home: Path, models: Models, name: str) -> list[Checkpoint]:
     """The checkpoints of the run that a checkpoint belongs to, in order, as far as they can be loaded here."""
-    saved = history(home).checkpoints(name.partition("@")[0])
+    saved = loadable_checkpoints(history(home), name.partition("@")[0])
     if models.only_offered:
         offered = {item.name for item in models.available()}
         saved = [checkpoint for checkpoint in saved if checkpoint.name in offered]
-    return [checkpoint for checkpoint in saved if has_files(home / checkpoint.path)]
+    return saved
 
 
 def follow_run(

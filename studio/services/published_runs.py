@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.services.history_store import history
+from studio.view_models.formatting import pluralize
 from swirl.errors import SwirlError
 from swirl.experiments.exchange import file_stem, import_cells, published_runs
 from swirl.experiments.grid import Plan
@@ -38,10 +39,9 @@ class PublishedRuns:
         folder = published_runs(plan)
         if folder is None:
             return 0
+        names = {file.name for file in folder.iterdir()}
         taken = history(self.home).experiment_runs(plan.name)
-        return sum(
-            (folder / f"{file_stem(plan, cell)}{SUFFIX}").is_file() for cell in plan.cells() if cell.key not in taken
-        )
+        return sum(f"{file_stem(plan, cell)}{SUFFIX}" in names for cell in plan.cells() if cell.key not in taken)
 
     def state(self, name: str) -> LoadingState:
         """Whether the runs of an experiment are being loaded, or how that ended."""
@@ -79,5 +79,6 @@ def describe_left_out(reasons: Sequence[str]) -> str:
     """How many runs were left out, and why the first one was; empty if none was."""
     if not reasons:
         return ""
-    some = "1 run was" if len(reasons) == 1 else f"{len(reasons)} runs were"
-    return f"{some} left out; the first: {reasons[0]}."
+    return (
+        f"{pluralize(len(reasons), 'run')} {'was' if len(reasons) == 1 else 'were'} left out; the first: {reasons[0]}."
+    )

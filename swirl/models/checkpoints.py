@@ -127,11 +127,15 @@ def run_checkpoint(home: Path, run_id: str, iteration: str) -> Path | None:
         raise SwirlError(
             f"The run {run_id} has no checkpoint {iteration}; it has {', '.join(c.name for c in checkpoints)}."
         )
-    folder = Path(matching[-1].path)
-    folder = folder if folder.is_absolute() else home / folder
-    if not (folder / MANIFEST).is_file():
+    folder = home / matching[-1].path
+    if not has_files(folder):
         raise SwirlError(f"The checkpoint {matching[-1].name} is missing from {folder}; choose another one.")
     return folder
+
+
+def loadable_checkpoints(history: History, run_id: str) -> list[Checkpoint]:
+    """The checkpoints of a run whose files are here, in order."""
+    return [checkpoint for checkpoint in history.checkpoints(run_id) if has_files(history.home / checkpoint.path)]
 
 
 def trained_checkpoints(history: History, most_runs: int) -> list[Checkpoint]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_checkpoints import write_manifest
 
-from studio.components.compare.comparison_choices import empty_comparison
+from studio.components.compare.comparison_choices import empty_comparison, newest_comparable_run
 from studio.pages import compare
 from studio.pages.compare import ComparePage
 from studio.services import inference
@@ -163,3 +163,9 @@ def test_an_empty_page_says_what_to_do_first(home: Path, loaded: list, monkeypat
 def test_without_a_model_of_the_collections_kind_the_note_says_so(home: Path, loaded: list) -> None:
     first, second, note = opening(home, data="blocks")
     assert (first, second) == ("", "") and "no model of pictures" in note
+
+
+def test_a_run_with_a_single_checkpoint_is_nothing_to_compare(tmp_path: Path) -> None:
+    several = add_run(tmp_path, 2)
+    add_run(tmp_path, 1)
+    assert newest_comparable_run(tmp_path) == several

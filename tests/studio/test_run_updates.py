@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from fake_checkpoints import write_manifest
 
 from studio.components.train.run_updates import active_run, log_tail, perform_action, run_updates, selection_size
 from studio.view_models.run_descriptions import progress_lines
@@ -179,7 +180,6 @@ def test_a_run_of_figures_alone_offers_nothing_that_needs_weights(history: Histo
     assert "Share" not in parts["actions"] and "Only the figures of this run are here" in parts["trouble"]
     assert "No rollouts are stored for this run." in parts["rollouts"]
     assert "The warm-up alone: no phases follow it." in parts["title"]
-    (history.home / place).mkdir(parents=True)
-    (history.home / place / "swirl.json").write_text("{}")
+    write_manifest(history.home / place)
     parts = run_updates(history.home, {"run": run_id}, METRICS)["parts"]
     assert "Compare" in parts["actions"] and "Share" in parts["actions"] and not parts["trouble"]

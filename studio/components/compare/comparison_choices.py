@@ -16,8 +16,7 @@ from studio.services.inference import AvailableCheckpoint, Models, no_model_mess
 from studio.services.model_choices import Offer, inspect_model
 from studio.view_models.comparison import SIDES
 from swirl.errors import SwirlError
-from swirl.models.checkpoint_files import has_files
-from swirl.models.checkpoints import short_name
+from swirl.models.checkpoints import loadable_checkpoints, short_name
 from swirl.sources.collections.catalog import list_collections
 
 KINDS = ("text", "image")
@@ -74,7 +73,7 @@ def repeated_side(names: Mapping[str, str]) -> str:
 def counterparts(home: Path, checkpoint: str) -> list[str]:
     """The checkpoints of the same run that are worth comparing with one: its start, its best and its last."""
     run_id = checkpoint.partition("@")[0]
-    names = [item.name for item in history(home).checkpoints(run_id) if has_files(home / item.path)]
+    names = [item.name for item in loadable_checkpoints(history(home), run_id)]
     return [names[0], resolve_run_id(home, run_id), names[-1]] if names else []
 
 
@@ -168,9 +167,9 @@ def model_offers(home: Path, models: Models, names: list[str]) -> list[Offer]:
 
 
 def newest_comparable_run(home: Path) -> str:
-    """The newest run with more than one checkpoint, or ''."""
-    runs = history(home).runs()
-    return next((run.id for run in runs if len(counterparts(home, run.id)) > 1), "")
+    """The newest run with more than one checkpoint that can be loaded here, or ''."""
+    past = history(home)
+    return next((run.id for run in past.runs() if len(loadable_checkpoints(past, run.id)) > 1), "")
 
 
 def training_collection(home: Path, checkpoint: str, otherwise: str) -> str:
