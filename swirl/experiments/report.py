@@ -113,8 +113,8 @@ def describe_mixed_starts(plan: Plan, rows: Sequence[Row], problem: Problem) -> 
         return ""
     return (
         f"Not all of these runs started from the same model: their starts have a forward exact match of {found[0]:.3f} "
-        f"to {found[1]:.3f} on the selection part. Runs of another machine, whose recipe made another start, were "
-        "imported before others were trained here. Differences between methods may be differences between starts."
+        f"to {found[1]:.3f} on the selection part. Runs may have been imported from another machine, whose recipe made "
+        "another start. Differences between methods may be differences between starts."
     )
 
 
