@@ -13,12 +13,13 @@ from studio.components.experiments.experiment_head import progress_part, title_p
 from studio.components.experiments.experiment_list import overview
 from studio.components.experiments.grid_panel import panel_frame, panel_parts
 from studio.components.experiments.grid_summary import legend, metric_choice, summary, unread_note
+from studio.components.experiments.overall_panel import overall_panel
 from studio.components.shared.html import load_template, scripted_block
 from studio.components.shared.page_requests import Answer, Request, get_text
 from studio.components.train.run_updates import changed_values
 from studio.services.downloads import offer_file
 from studio.services.experiment_figures import FigureCache, FigureReader
-from studio.services.experiment_panels import read_panels
+from studio.services.experiment_panels import read_overall, read_panels
 from studio.services.history_store import history
 from studio.services.published_runs import PublishedRuns
 from studio.view_models.experiment_metrics import METRICS, ExperimentMetric
@@ -91,12 +92,14 @@ class ExperimentsPage:
             rows = reader.rows(plan, runs)
             metric = METRICS.get(get_text(request, "metric"), next(iter(METRICS.values())))
             panels = read_panels(reader, plan, runs, rows, metric.name, last)
+            overall = read_overall(reader, plan, rows, metric.name, last)
         parts = {
             "title": title_part(state, 0 if loading.is_running else self.published_runs.missing(plan)),
             "progress": progress_part(state, describe_time_left(state, runs, datetime.now(UTC)), loading),
             "choice": metric_choice(measured(rows), metric, last) if state.finished else "",
             "summary": summary(panels, metric, last),
             "reading": unread_note(reader.unread, state.finished) if reader.unread or reader.pending else "",
+            "overall": overall_panel(overall, metric),
             "legend": legend(plan, metric, unfolded=state.status == "new"),
             "grid": "".join(panel_frame(panel, metric) for panel in panels),
         }

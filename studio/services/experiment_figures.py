@@ -10,14 +10,15 @@ import dataclasses
 import threading
 import time
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from studio.services.history_store import history
 from studio.view_models.experiment_metrics import METRICS
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.grid import Plan
+from swirl.experiments.overall import OverallDifference, overall_difference
 from swirl.experiments.results import (
     Row,
     SeedEstimate,
@@ -35,6 +36,7 @@ MOST_ESTIMATES = 50_000
 
 KEPT = {*METRICS, "copy/exact_match"}
 Stamp = tuple[str | None, int | None]
+Figure = TypeVar("Figure", SeedEstimate, OverallDifference)
 
 
 class FigureCache:
@@ -44,7 +46,7 @@ class FigureCache:
         self.home = home
         self.lock = threading.Lock()
         self.results: dict[str, tuple[Stamp, SeedResult | None]] = {}
-        self.estimates: dict[tuple[Any, ...], SeedEstimate | None] = {}
+        self.estimates: dict[tuple[Any, ...], SeedEstimate | OverallDifference | None] = {}
         self.places: dict[Any, Any] = {}
 
 
@@ -98,7 +100,14 @@ class FigureReader:
         found = self.cached(key, lambda: paired_difference(row, method, other, other_method, metric, last=last))
         return found.estimate if found else None
 
-    def cached(self, key: tuple[Any, ...], compute: Callable[[], SeedEstimate | None]) -> SeedEstimate | None:
+    def overall(
+        self, plan: Plan, pairs: Sequence[tuple[Row, Row]], metric: str, last: bool
+    ) -> OverallDifference | None:
+        """`overall_difference`, from the cache if it is there; None also if it is left for later."""
+        stamps = tuple((row.method, self.stamp(row), other.method, self.stamp(other)) for row, other in pairs)
+        return self.cached((stamps, metric, last), lambda: overall_difference(plan, pairs, metric, last=last))
+
+    def cached(self, key: tuple[Any, ...], compute: Callable[[], Figure | None]) -> Figure | None:
         """What the cache has under the key, computed now if there is time for it."""
         estimates = self.cache.estimates
         if key not in estimates:
@@ -108,7 +117,7 @@ class FigureReader:
             if len(estimates) >= MOST_ESTIMATES:
                 estimates.clear()
             estimates[key] = compute()
-        return estimates[key]
+        return cast("Figure | None", estimates[key])
 
     def stamp(self, row: Row) -> tuple[Any, ...]:
         """What a row's figures depend on: its runs and their newest evaluations."""

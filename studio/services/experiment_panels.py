@@ -17,10 +17,12 @@ from studio.view_models.experiment_grid import (
     row_names,
     squares_of,
 )
+from studio.view_models.experiment_overall import Overall, OverallRow
 from studio.view_models.experiment_words import competes
-from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan
+from swirl.experiments.grid import WARM_UP, Plan
+from swirl.experiments.overall import OverallDifference, compared_methods, reference_of, row_pairs
 from swirl.experiments.report import baseline_of, describe_mixed_starts
-from swirl.experiments.results import HEADLINE, Row
+from swirl.experiments.results import HEADLINE, Row, find_row, rows_by_key
 from swirl.history import Run
 from swirl.methods import Method
 
@@ -34,7 +36,7 @@ def read_panels(
 
     The best methods are named only when nothing is left to read.
     """
-    rows = {(row.problem, row.size, row.method): row for row in read}
+    rows = rows_by_key(read)
     cells, baseline = panel_cells(plan), baseline_of(plan)
     panels = []
     for key in panel_keys(plan):
@@ -53,10 +55,28 @@ def read_panels(
     return [mark_best(reader, plan, rows, panel, metric, last) for panel in panels]
 
 
-def find_row(rows: Rows, key: PanelKey, method: str) -> Row | None:
-    """The row of a method in a panel; one that does not depend on the size stands in all panels of its problem."""
-    problem = key.problem.name
-    return rows.get((problem, key.size, method)) or rows.get((problem, DEFAULT_SIZE, method))
+def read_overall(reader: FigureReader, plan: Plan, read: Sequence[Row], metric: str, last: bool) -> Overall | None:
+    """The methods over all problems, the best first; None while there is something left to read, or nothing to show."""
+    reference = reference_of(plan, baseline_of(plan))
+    if reference is None:
+        return None
+
+    def over(name: str, other: str) -> OverallDifference | None:
+        return reader.overall(plan, row_pairs(plan, read, name, other), metric, last)
+
+    own = OverallRow(plan.method(reference), None, over(reference, WARM_UP))
+    rows = [
+        OverallRow(plan.method(name), found, over(name, WARM_UP) if name != WARM_UP else None)
+        for name in compared_methods(plan, reference)
+        if (found := over(name, reference)) is not None
+    ]
+    if reader.unread or reader.pending or not rows:
+        return None
+    rows.append(own)
+    rows.sort(key=lambda row: -row.over_reference.estimate.value if row.over_reference else 0.0)
+    axis = axis_marks([row.over_reference.estimate for row in rows if row.over_reference])
+    problems = len(plan.problems) * len(plan.sizes)
+    return Overall(own.method, tuple(rows), axis, problems, is_default=reference == plan.default_method)
 
 
 def read_figures(
@@ -70,7 +90,7 @@ def read_figures(
     baseline: str | None,
 ) -> MethodFigures:
     """The figures of one row."""
-    row = find_row(rows, key, name)
+    row = find_row(rows, key.place, name)
     if row is None:
         return MethodFigures()
     value = reader.value(row, plan.method(name), metric, last)
@@ -78,7 +98,7 @@ def read_figures(
         return MethodFigures()
 
     def over(other_name: str) -> object:
-        other = find_row(rows, key, other_name)
+        other = find_row(rows, key.place, other_name)
         if other is None:
             return None
         return reader.difference(row, plan.method(name), other, plan.method(other_name), metric, last)
@@ -89,7 +109,7 @@ def read_figures(
 
 def read_panel(key: PanelKey, drawn: Sequence[MethodRow], rows: Rows, metric: str, baseline: Method | None) -> Panel:
     """The panel of these rows, with its axis and the copy baseline."""
-    known = [row for name in (row.method.name for row in drawn) if (row := find_row(rows, key, name)) is not None]
+    known = [found for row in drawn if (found := find_row(rows, key.place, row.method.name)) is not None]
     copied = known[0].results[0].chosen["values"].get("copy/exact_match") if known and metric == HEADLINE else None
     copying = sum(copied) / len(copied) if copied else None
     values = [row.figures.value for row in drawn if row.figures.value is not None]
@@ -104,10 +124,10 @@ def mark_best(reader: FigureReader, plan: Plan, rows: Rows, panel: Panel, metric
     if not candidates:
         return panel
     best = max(candidates, key=lambda row: row.figures.value.value)
-    best_row = find_row(rows, panel.key, best.method.name)
+    best_row = find_row(rows, panel.key.place, best.method.name)
     marked = []
     for row in panel.rows:
-        mine = find_row(rows, panel.key, row.method.name)
+        mine = find_row(rows, panel.key.place, row.method.name)
         below = None
         if mine is not None and row.figures.value is not None:
             below = reader.difference(mine, row.method, best_row, best.method, metric, last)

@@ -28,6 +28,11 @@ class PanelKey:
     size: int
 
     @property
+    def place(self) -> tuple[str, int]:
+        """The problem's name and the size."""
+        return self.problem.name, self.size
+
+    @property
     def title(self) -> str:
         """`Household, noisy, 800 transitions a phase`."""
         size = f", {self.size} transitions a phase" if self.size != DEFAULT_SIZE else ""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.evidence import collect_evidence, write_evidence
-from swirl.experiments.grid import DEFAULT_SIZE, Plan, Problem
+from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan, Problem
+from swirl.experiments.overall import compared_methods, overall_difference, reference_of, row_pairs
 from swirl.experiments.plot import draw_intervals
 from swirl.experiments.probing import stored_probes
 from swirl.experiments.results import (
@@ -100,10 +102,53 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
         f"![Forward exact match of each method, with 95 % intervals]({plot})",
         "",
     ]
+    lines += overall_section(plan, rows)
     for problem in plan.problems:
         for size in plan.sizes:
             lines += problem_section(plan, rows, problem, size)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def overall_section(plan: Plan, rows: Sequence[Row]) -> list[str]:
+    """The methods over all problems, the best first; empty where none has finished on two with the reference."""
+    reference = reference_of(plan, baseline_of(plan))
+    if reference is None:
+        return []
+    found = [
+        (name, difference)
+        for name in compared_methods(plan, reference)
+        if (difference := overall_difference(plan, row_pairs(plan, rows, name, reference))) is not None
+    ]
+    if not found:
+        return []
+    found.sort(key=lambda pair: -pair[1].estimate.value)
+    title = plan.method(reference).title
+    lines = [
+        "## Over all problems",
+        "",
+        f"Forward exact match of each method minus that of “{title}”: the mean over the problems on which both have "
+        "finished, each counting the same. The interval comes from drawing sequences and seeds within each problem, so "
+        "it is about these problems and says nothing about others. *Above* and *below* count the problems whose own "
+        "interval is off zero. Methods that finished on different problems cannot be compared with each other here.",
+        "",
+        "| method | over it | problems | above | below | over the warm-up |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    own = overall_difference(plan, row_pairs(plan, rows, reference, WARM_UP))
+    if own is not None:
+        lines.append(f"| {title} | – | {own.problems} | – | – | {format_difference(own.estimate)} |")
+    for name, difference in found:
+        start = overall_difference(plan, row_pairs(plan, rows, name, WARM_UP)) if name != WARM_UP else None
+        cells = [
+            plan.method(name).title,
+            format_difference(difference.estimate),
+            difference.problems,
+            difference.above,
+            difference.below,
+            format_difference(start.estimate) if start else "–",
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return [*lines, ""]
 
 
 def describe_mixed_starts(plan: Plan, rows: Sequence[Row], problem: Problem) -> str:
@@ -206,7 +251,7 @@ def last_cell(row: Row, method: Method) -> str:
     """The figure of the last checkpoints; where these are not the chosen ones, with the difference and its interval."""
     value = format_value(estimate_row(row, method, last=True))
     found = last_over_chosen(row, method)
-    return value if found is None else f"{value} ({format_difference(found)})"
+    return value if found is None else f"{value} ({format_difference(found.estimate)})"
 
 
 def difference_cell(plan: Plan, row: Row, other: Row | None, metric: str = HEADLINE, *, last: bool = False) -> str:
@@ -216,12 +261,11 @@ def difference_cell(plan: Plan, row: Row, other: Row | None, metric: str = HEADL
     found = paired_difference(row, plan.method(row.method), other, plan.method(other.method), metric, last=last)
     if found is None:
         return "–"
-    return format_difference(found)
+    return format_difference(found.estimate)
 
 
-def format_difference(found: SeedEstimate) -> str:
+def format_difference(e: Estimate) -> str:
     """A difference with its interval, bold if that is off zero."""
-    e = found.estimate
     text = f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
     return f"**{text}**" if e.low > 0 or e.high < 0 else text
 

@@ -130,9 +130,7 @@ def estimate_row(row: Row, method: Method, metric: str = HEADLINE, *, last: bool
     columns = [column_of(result, metric_of(method, metric), last) for result in row.results]
     if any(column is None for column in columns):
         return None
-    places = places_of(row.results[0])
-    values = np.array(columns, dtype=float)
-    return summarise(values, [sequence for sequence, _ in places])
+    return summarise(np.array(columns, dtype=float), sequences_of(row))
 
 
 def paired_difference(
@@ -142,6 +140,14 @@ def paired_difference(
 
     A row without seeds of its own (a start that is the same for all) is paired with every seed.
     """
+    values = paired_values(row, method, other, other_method, metric, last=last)
+    return None if values is None else summarise(values, sequences_of(row))
+
+
+def paired_values(
+    row: Row, method: Method, other: Row, other_method: Method, metric: str = HEADLINE, *, last: bool = False
+) -> np.ndarray | None:
+    """The differences that `paired_difference` is the mean of, (seeds, transitions); None if nothing can be paired."""
     first = {result.seed: column_of(result, metric_of(method, metric), last) for result in row.results}
     second = {result.seed: column_of(result, metric_of(other_method, metric), last) for result in other.results}
     only = next(iter(second.values())) if len(second) == 1 else None
@@ -153,7 +159,7 @@ def paired_difference(
     pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
     if not pairs or places_of(row.results[0]) != places_of(other.results[0]):
         return None
-    return mean_difference(row, pairs)
+    return differences(pairs)
 
 
 def last_over_chosen(row: Row, method: Method, metric: str = HEADLINE) -> SeedEstimate | None:
@@ -167,25 +173,28 @@ def last_over_chosen(row: Row, method: Method, metric: str = HEADLINE) -> SeedEs
     pairs = [(last, chosen) for last, chosen in pairs if last is not None and chosen is not None]
     if len(pairs) < len(row.results) or all(last == chosen for last, chosen in pairs):
         return None
-    return mean_difference(row, pairs)
+    return summarise(differences(pairs), sequences_of(row))
 
 
-def mean_difference(row: Row, pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> SeedEstimate | None:
-    """The mean of first minus second column over pairs of columns of the row's transitions, a pair a seed."""
-    values = np.array([np.subtract(first, second) for first, second in pairs], dtype=float)
-    return summarise(values, [sequence for sequence, _ in places_of(row.results[0])])
+def differences(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> np.ndarray:
+    """First minus second column of each pair, (pairs, transitions)."""
+    return np.array([np.subtract(first, second) for first, second in pairs], dtype=float)
 
 
 def summarise(values: np.ndarray, groups: Sequence[str]) -> SeedEstimate | None:
     """The mean of `values` (seeds, transitions; NaN where undefined) with its interval; None if none is defined."""
-    defined = ~np.isnan(values).any(axis=0)
-    if not defined.any():
+    values, groups = defined_part(values, groups)
+    if not groups:
         return None
-    values = values[:, defined]
     means = values.mean(axis=1)
     deviation = float(means.std(ddof=1)) if len(means) > 1 else 0.0
-    kept = [group for group, is_defined in zip(groups, defined, strict=True) if is_defined]
-    return SeedEstimate(bootstrap_two_ways(values, kept), deviation, len(means))
+    return SeedEstimate(bootstrap_two_ways(values, groups), deviation, len(means))
+
+
+def defined_part(values: np.ndarray, groups: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """The transitions of `values` (seeds, transitions) that are defined for all seeds, and their groups."""
+    defined = ~np.isnan(values).any(axis=0)
+    return values[:, defined], [group for group, is_defined in zip(groups, defined, strict=True) if is_defined]
 
 
 def column_of(result: SeedResult, metric: str, last: bool) -> list[float] | None:
@@ -199,21 +208,34 @@ def places_of(result: SeedResult) -> list[tuple[str, int]]:
     return [(str(sequence), int(step)) for sequence, step in result.chosen["places"]]
 
 
+def sequences_of(row: Row) -> list[str]:
+    """The sequence of each evaluated transition of a row."""
+    return [sequence for sequence, _ in places_of(row.results[0])]
+
+
 def bootstrap_two_ways(values: np.ndarray, groups: Sequence[str], seed: int = 0) -> Estimate:
     """The mean of `values` (seeds, transitions) with its percentile interval from drawing seeds and sequences."""
+    return interval_of(float(values.mean()), draw_two_ways(values, groups, seed))
+
+
+def interval_of(value: float, spread: np.ndarray) -> Estimate:
+    """A value with the percentile interval of what it was in each draw, (RESAMPLES,)."""
+    low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, min(float(low), value), max(float(high), value))
+
+
+def draw_two_ways(values: np.ndarray, groups: Sequence[str], seed: int) -> np.ndarray:
+    """The mean of `values` (seeds, transitions) in each draw of seeds and sequences, (RESAMPLES,)."""
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.zeros((len(values), len(names)))
     for row, line in zip(sums, values, strict=True):
         np.add.at(row, index, line)
     counts = np.bincount(index, minlength=len(names)).astype(float)
     by_sequence, by_seed = draw_weights(len(names), len(values), seed)
-    spread = ((by_seed @ sums) * by_sequence).sum(axis=1) / (by_sequence @ counts)
-    low, high = np.quantile(spread, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    value = float(values.mean())
-    return Estimate(value, min(float(low), value), max(float(high), value))
+    return ((by_seed @ sums) * by_sequence).sum(axis=1) / (by_sequence @ counts)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def draw_weights(sequences: int, seeds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each sequence is drawn, (RESAMPLES, sequences), and the share of each seed, (RESAMPLES, seeds).
 
@@ -235,6 +257,17 @@ def start_scores(plan: Plan, rows: Sequence[Row], problem: str) -> tuple[float, 
         return None
     scores = [r.by_iteration[0] for row in rows if row.problem == problem for r in row.results if r.by_iteration]
     return (min(scores), max(scores)) if scores and max(scores) - min(scores) > SAME_START else None
+
+
+def rows_by_key(rows: Sequence[Row]) -> dict[tuple[str, int, str], Row]:
+    """The rows by problem, size and method."""
+    return {(row.problem, row.size, row.method): row for row in rows}
+
+
+def find_row(rows: Mapping[tuple[str, int, str], Row], place: tuple[str, int], method: str) -> Row | None:
+    """The row of a method on a problem at a size; one that does not depend on the size stands at all of them."""
+    problem, size = place
+    return rows.get((problem, size, method)) or rows.get((problem, DEFAULT_SIZE, method))
 
 
 def start_row(rows: Sequence[Row], problem: str) -> Row | None:

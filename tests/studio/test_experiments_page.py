@@ -330,3 +330,25 @@ def test_the_axis_has_round_marks_around_all_intervals() -> None:
 def test_names_are_joined() -> None:
     assert join_names(["A"]) == "A" and join_names(["A", "B"]) == "A and B"
     assert join_names(["A, b", *"CDEFG"]) == "“A, b”, C, D and 3 more"
+
+
+def test_methods_are_compared_over_all_problems(tmp_path: Path) -> None:
+    make_experiment(tmp_path, plan_of(problems=("clean", "noisy")))
+    html = read(ExperimentsPage(tmp_path), name="made-up")["overall"]
+    words = plain(html)
+    assert "Over all problems each method minus the default, the dashed line" in words
+    assert "No method is above the default beyond chance." in words  # true actions are no competitor
+    rows = [plain(row) for row in re.findall(r"<tr>(<th scope=\"row\".*?)</tr>", html)]
+    assert [row.split(" – ")[0].split(" +")[0].split(" \N{MINUS SIGN}")[0] for row in rows][:2] == [
+        "Supervised upper bound",
+        "Anchor default",
+    ]
+    assert "+0.150 [+0." in rows[0]  # 80 and 68 of 80
+    assert rows[1] == "Anchor default – ▲ above: +0.35 2 of 2"
+    assert rows[-1].startswith("SWIRL \N{MINUS SIGN}0.600 [") and "below on ▼ 2" in rows[-1]
+    assert read(ExperimentsPage(tmp_path), name="made-up", last="1")["overall"] != html
+
+
+def test_one_problem_is_not_compared_over_all(tmp_path: Path) -> None:
+    make_experiment(tmp_path, plan_of())
+    assert read(ExperimentsPage(tmp_path), name="made-up")["overall"] == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from studio.components.experiments.seed_squares import seed_squares
 from studio.components.shared.html import escape
@@ -73,18 +74,24 @@ def panel_parts(panel: Panel, metric: ExperimentMetric) -> dict[str, str]:
     if panel.copying is not None:
         about.append(f"copying the state: {format_value(panel.copying, metric)}")
     rows = {row.key: row_cells(row, panel, metric) for row in panel.rows}
-    return {f"about-{panel.key.number}": escape(" · ".join(about)), **rows, f"axis-{panel.key.number}": axis(panel)}
+    return {
+        f"about-{panel.key.number}": escape(" · ".join(about)),
+        **rows,
+        f"axis-{panel.key.number}": axis_cells(panel.axis, len(heads_of(panel))),
+    }
 
 
 def row_cells(row: MethodRow, panel: Panel, metric: ExperimentMetric) -> str:
     """The cells of a method's row."""
     figures, title = row.figures, escape(row.method.title)
+    start = panel.start.value if panel.start else None
+    drawing = lane(row.method, figures.value, panel.axis, start, panel.copying)
     name = f"<b>{title}</b>" if row.is_best else title
     notes = ["<small>default</small>"] if row.is_default else []
     if row.method.name == UPPER_BOUND:
         notes.append('<small title="It trains on true actions">upper bound</small>')
     value = format_interval(figures.value, metric) if figures.value else NONE
-    start = NONE if row.method.name == WARM_UP else difference(figures.over_start, metric)
+    gained = NONE if row.method.name == WARM_UP else difference(figures.over_start, metric)
     over = ""
     if panel.baseline:
         is_compared = row.method.name not in (WARM_UP, panel.baseline.name)
@@ -95,9 +102,9 @@ def row_cells(row: MethodRow, panel: Panel, metric: ExperimentMetric) -> str:
     return (
         f'<th scope="row" class="method" title="{escape(row.method.sentence)}"><span class="name">'
         f"{method_mark(row.method)}<span>{' '.join([name, *notes])}</span></span></th>"
-        f'<td class="plot">{lane(row, panel)}</td>'
+        f'<td class="plot">{drawing}</td>'
         f'<td class="value">{mean_first(value)}</td>'
-        f'<td class="over"{label_of(start, "over the warm-up")}>{start}</td>'
+        f'<td class="over"{label_of(gained, "over the warm-up")}>{gained}</td>'
         f"{over}"
         f'<td class="seeds">{seed_squares(row.method.title, row.squares)}</td>'
     )
@@ -141,47 +148,48 @@ def kind_of(method: Method) -> str:
     return "mutual" if method.mutual else "other"
 
 
-def lane(row: MethodRow, panel: Panel) -> str:
-    """The row's figure on the panel's axis, with the warm-up as a dashed and the copy baseline as a grey line."""
-    if not panel.axis:
+def lane(
+    method: Method, value: Estimate | None, axis: Sequence[float], start: float | None, copying: float | None = None
+) -> str:
+    """A method's figure on an axis, with where it starts as a dashed and the copy baseline as a grey line."""
+    if not axis:
         return '<div class="lane" aria-hidden="true"></div>'
     lines = []
-    if panel.copying is not None and panel.axis[0] <= panel.copying <= panel.axis[-1]:
-        lines.append(f'<i class="copying" style="left:{place(panel.copying, panel)}%"></i>')
-    if panel.start is not None:
-        lines.append(f'<i class="start" style="left:{place(panel.start.value, panel)}%"></i>')
-    value = row.figures.value
+    if copying is not None and axis[0] <= copying <= axis[-1]:
+        lines.append(f'<i class="copying" style="left:{place(copying, axis)}%"></i>')
+    if start is not None:
+        lines.append(f'<i class="start" style="left:{place(start, axis)}%"></i>')
     if value is not None:
-        low, middle, high = (place(number, panel) for number in (value.low, value.value, value.high))
+        low, middle, high = (place(number, axis) for number in (value.low, value.value, value.high))
         lines.append(
-            f'<i class="spread {kind_of(row.method)}" style="left:{low}%;width:{high - low:.1f}%"></i>'
-            + method_mark(row.method, f"left:{middle}%")
+            f'<i class="spread {kind_of(method)}" style="left:{low}%;width:{high - low:.1f}%"></i>'
+            + method_mark(method, f"left:{middle}%")
         )
-    return f'<div class="lane" style="--marks:{len(panel.axis) - 1}" aria-hidden="true">{"".join(lines)}</div>'
+    return f'<div class="lane" style="--marks:{len(axis) - 1}" aria-hidden="true">{"".join(lines)}</div>'
 
 
 AXIS_CHARACTERS = 18
 """The characters that an axis has room for; where its numbers have more, every second or third is written."""
 
 
-def axis(panel: Panel) -> str:
-    """The cells of the last row: the numbers of the axis."""
-    texts = [mark_text(mark, panel) for mark in panel.axis]
+def axis_cells(axis: Sequence[float], columns: int) -> str:
+    """The cells of the last row of a table with so many columns: the numbers of the axis."""
+    texts = [mark_text(mark, axis) for mark in axis]
     every = math.ceil(len(texts) * max(map(len, texts), default=0) / AXIS_CHARACTERS) or 1
-    numbered = list(zip(panel.axis, texts, strict=True))[::every]
-    marks = "".join(f'<span style="left:{place(mark, panel)}%">{text}</span>' for mark, text in numbered)
+    numbered = list(zip(axis, texts, strict=True))[::every]
+    marks = "".join(f'<span style="left:{place(mark, axis)}%">{text}</span>' for mark, text in numbered)
     numbers = f'<div class="lane numbers" aria-hidden="true">{marks}</div>'
-    return f'<td></td><td class="plot">{numbers}</td><td colspan="{len(heads_of(panel)) - 2}"></td>'
+    return f'<td></td><td class="plot">{numbers}</td><td colspan="{columns - 2}"></td>'
 
 
-def mark_text(mark: float, panel: Panel) -> str:
+def mark_text(mark: float, axis: Sequence[float]) -> str:
     """A number of the axis, with as many decimals as its step needs."""
-    step = panel.axis[1] - panel.axis[0]
+    step = axis[1] - axis[0]
     digits = next((n for n in (0, 1, 2, 3) if abs(step * 10**n - round(step * 10**n)) < 1e-6), 3)
     return f"{mark:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def place(value: float, panel: Panel) -> float:
+def place(value: float, axis: Sequence[float]) -> float:
     """The position of a value on the axis, in percent."""
-    low, high = panel.axis[0], panel.axis[-1]
+    low, high = axis[0], axis[-1]
     return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 1)
