@@ -71,7 +71,7 @@ def advise(
         raise SwirlError("There is no finished experiment to advise by; run: swirl experiment regimes")
     nearest = min(known, key=lambda problem: distance(probe, problem.probe))
     results = candidates(nearest, has_labels)
-    best = max(results, key=lambda result: result.value.value)
+    best = max(of_several_seeds(results), key=lambda result: result.value.value)
     rivals = tuple(result.title for result in results if result is not best and is_rival(best, result))
     away = distance(probe, nearest.probe)
     sentence = sentence_of(best, nearest, rivals, away)
@@ -134,6 +134,11 @@ def candidates(problem: ProblemEvidence, has_labels: bool) -> list[MethodResult]
     ]
 
 
+def of_several_seeds(results: Sequence[MethodResult]) -> list[MethodResult]:
+    """The results that are a mean over seeds, all of them if none is: one run alone may have been lucky."""
+    return [result for result in results if result.seeds > 1] or list(results)
+
+
 def is_rival(best: MethodResult, other: MethodResult) -> bool:
     """Whether the difference between the best method and another has an interval that reaches zero."""
     difference = best.over.get(other.method)
@@ -166,13 +171,14 @@ def features(probe: Mapping[str, float | None]) -> dict[str, float]:
 def sentence_of(best: MethodResult, problem: ProblemEvidence, rivals: Sequence[str], away: float) -> str:
     """The advice in words, with the figures behind it."""
     gain = best.over.get("warm-up")
+    seeds = "one seed" if best.seeds == 1 else f"{best.seeds} seeds"
     words = f"Your start is most like {problem.description}, where "
     if gain is not None:
         figures = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] of exact match"
         if gain.low > 0:
-            words += f"{best.title} did best. It gained {figures} there, {best.seeds} seeds."
+            words += f"{best.title} did best. It gained {figures} there, {seeds}."
         else:
-            words += f"no method clearly beat the warm-up; {best.title} was at best {figures}, {best.seeds} seeds."
+            words += f"no method clearly beat the warm-up; {best.title} was at best {figures}, {seeds}."
     else:
         words += f"{best.title} did best."
     if rivals:

@@ -1,6 +1,6 @@
 """The results of an experiment as a document: what its problems looked like, and how each method did on them.
 
-The document of the experiment `regimes` ships with the program, so that advice can point to figures on any machine.
+The documents of the experiment `regimes` ship with the program, so that advice can point to figures on any machine.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.grid import Plan
 from swirl.experiments.results import Row, SeedEstimate, estimate_row, paired_difference, start_row
 
-EVIDENCE_FILE = "experiments/regimes.json"
-"""The shipped document, in the folder of assets."""
+EVIDENCE_FILES = ("experiments/regimes.json", "experiments/regimes-earlier.json")
+"""The shipped documents, in the folder of assets: of the published runs, and of earlier ones that no longer exist."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,13 @@ def rounded(value: Any) -> Any:
     return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def read_evidence(path: Path | None = None) -> list[ProblemEvidence]:
-    """The evidence in a file, by default the shipped one; empty if there is no file."""
-    path = path or paths.assets() / EVIDENCE_FILE
+def shipped_evidence() -> list[ProblemEvidence]:
+    """The evidence that comes with the program, the published runs first."""
+    return [problem for name in EVIDENCE_FILES for problem in read_evidence(paths.assets() / name)]
+
+
+def read_evidence(path: Path) -> list[ProblemEvidence]:
+    """The evidence in a file; empty if there is no file."""
     if not path.is_file():
         return []
     return [

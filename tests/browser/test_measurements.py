@@ -180,7 +180,7 @@ def test_the_share_window_is_fine_for_axe(visit: Callable[..., Visitor], run: st
 def advising(outside: Outside, chromium: Browser, tmp_path: Path) -> Iterator[Visitor]:
     """A visitor of a studio with evidence of two problems, whatever experiment is shipped."""
     write_evidence(EVIDENCE, tmp_path / "regimes.json")
-    patch = f"from swirl.experiments import evidence\nevidence.EVIDENCE_FILE = {str(tmp_path / 'regimes.json')!r}\n"
+    patch = f"from swirl.experiments import evidence\nevidence.EVIDENCE_FILES = [{str(tmp_path / 'regimes.json')!r}]\n"
     (tmp_path / "sitecustomize.py").write_text(patch, encoding="utf-8")
     server = StudioServer(tmp_path / "home", outside)
     server.environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(ROOT)])

@@ -82,6 +82,14 @@ def test_after_a_private_code_no_method_is_advised_in_which_the_models_teach_eac
     assert private_code_of(tmp_path, run) is None
 
 
+def test_one_lucky_run_is_not_advised_where_others_are_a_mean_over_seeds() -> None:
+    lucky = replace(method("anchor", 0.95, {"warm-up": (0.4, 0.5), "sft": (0.2, 0.3)}), seeds=1)
+    advice = advise(STRONG, [replace(EVIDENCE[0], results=(*EVIDENCE[0].results, lucky))])
+    assert (advice.method, advice.rivals) == ("sft", ())
+    alone = advise(STRONG, [replace(EVIDENCE[0], results=(EVIDENCE[0].results[0], lucky))])
+    assert alone.method == "anchor" and alone.sentence.endswith("of exact match there, one seed.")
+
+
 def test_methods_that_are_not_told_apart_are_named() -> None:
     advice = advise({**WEAK, "critic": 0.55}, EVIDENCE)
     assert (advice.method, advice.rivals) == ("paper", ("Sft",))
@@ -119,7 +127,7 @@ def test_evidence_survives_its_file(tmp_path: Path) -> None:
 
 def test_the_command_probes_a_real_model(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     write_evidence(EVIDENCE, tmp_path / "regimes.json")
-    monkeypatch.setattr(evidence_room, "EVIDENCE_FILE", str(tmp_path / "regimes.json"))
+    monkeypatch.setattr(evidence_room, "EVIDENCE_FILES", [str(tmp_path / "regimes.json")])
     command = ["--home", str(tmp_path), "advise", "tiny-household", "--data", "household", "--limit", "24", "--json"]
     assert main(command) == 0
     document = json.loads(capsys.readouterr().out)

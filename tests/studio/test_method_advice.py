@@ -54,7 +54,7 @@ EVIDENCE = [
 def advised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home, with evidence of one problem and probes of a few transitions."""
     write_evidence(EVIDENCE, tmp_path / "regimes.json")
-    monkeypatch.setattr(evidence_room, "EVIDENCE_FILE", str(tmp_path / "regimes.json"))
+    monkeypatch.setattr(evidence_room, "EVIDENCE_FILES", [str(tmp_path / "regimes.json")])
     monkeypatch.setattr(reward_probe, "MAX_PROBED", 12)
     (tmp_path / "home").mkdir()
     return tmp_path / "home"
@@ -165,7 +165,7 @@ def test_the_advice_is_about_the_forms_own_start(known: Path) -> None:
 
 
 def test_without_evidence_nothing_is_probed(advised: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence_room, "EVIDENCE_FILE", "nowhere/regimes.json")
+    monkeypatch.setattr(evidence_room, "EVIDENCE_FILES", ["nowhere/regimes.json"])
     answer = method_advice.ask_advice(advised, request())
     assert answer["parts"]["advice"].startswith('<p class="note">No advice yet: the experiment')
     assert shared_prober(advised).progress() is None

@@ -19,7 +19,7 @@ from studio.view_models.start_form import check_references, field_values, parse_
 from swirl.errors import SwirlError
 from swirl.experiments.advice import EXPERIMENT, Advice, advise, with_method
 from swirl.experiments.catalog import get_experiment
-from swirl.experiments.evidence import ProblemEvidence, read_evidence
+from swirl.experiments.evidence import ProblemEvidence, shipped_evidence
 from swirl.experiments.known_private_codes import private_code_of
 from swirl.models.checkpoints import short_name
 from swirl.runs.archive.settings_differences import settings_difference
@@ -53,7 +53,7 @@ def ask_advice(home: Path, request: Request) -> Answer:
     missing = check_references(home, reading.settings)
     if missing.keys() & {"model", "data"}:
         return {"errors": missing, "error": "Correct the marked settings first."}
-    if not read_evidence():
+    if not shipped_evidence():
         return {"parts": {"advice": NO_EVIDENCE}}
     shared_prober(home).start(question_of(reading.settings))
     return follow_probe(home, request)
@@ -78,7 +78,7 @@ def advice_answer(home: Path, request: Request, settings: Settings | None) -> An
     now = shared_prober(home).progress()
     running = now is not None and now.is_running
     parts = {"probing": progress_bar(now) if now is not None and running else ""}
-    if settings is not None and (evidence := read_evidence()):
+    if settings is not None and (evidence := shipped_evidence()):
         parts["advice"] = advice_part(home, request, settings, evidence)
     return {"parts": parts, "probing": running}
 
