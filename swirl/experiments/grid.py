@@ -43,13 +43,14 @@ class Problem:
     method_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def describe(self) -> str:
-        """The problem in words: `Household, noisy`, `ScienceWorld`, or the name of a collection."""
+        """The problem in words: `Household, weak critic`, `ScienceWorld`, or the name of a collection."""
         from swirl.worlds.registry import world_title
 
         if self.world is None:
             return self.data or self.name
         title = world_title(self.world)
-        parts = [title, self.regime, "new adapters" if self.new_adapters else None]
+        regime = self.regime and self.regime.replace("-", " ")
+        parts = [title, regime, "new adapters" if self.new_adapters else None]
         return ", ".join(part for part in parts if part)
 
 
