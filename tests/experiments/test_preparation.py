@@ -12,7 +12,7 @@ from swirl.experiments import preparation
 from swirl.experiments.preparation import PUBLISHED_STARTS, prepare_start
 from swirl.models.loading import load_world_model
 from swirl.recipes.tiny_models import RECIPES, START_FILE
-from swirl.recipes.tiny_recipes import regime_recipe
+from swirl.recipes.tiny_recipes import START_REGIMES, regime_recipe
 from swirl.recipes.tiny_stages import score_stage
 
 STARTS = sorted(folder.name for folder in (paths.assets() / PUBLISHED_STARTS).iterdir())
@@ -20,6 +20,10 @@ STARTS = sorted(folder.name for folder in (paths.assets() / PUBLISHED_STARTS).it
 
 def silent(share: float, words: str = "") -> None:
     """No progress."""
+
+
+def test_every_regime_has_its_start() -> None:
+    assert sorted(f"{model}-{regime}" for model in RECIPES for regime in START_REGIMES) == STARTS
 
 
 @pytest.mark.parametrize("name", STARTS)
