@@ -16,9 +16,10 @@ from typing import Any, TypeVar, cast
 
 from studio.services.history_store import history
 from studio.view_models.experiment_metrics import METRICS
+from studio.view_models.experiment_overall import Overall
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.grid import Plan
-from swirl.experiments.overall import OverallDifference, overall_difference
+from swirl.experiments.overall import OverallDifference, RowPair, overall_difference
 from swirl.experiments.results import (
     Row,
     SeedEstimate,
@@ -48,6 +49,8 @@ class FigureCache:
         self.results: dict[str, tuple[Stamp, SeedResult | None]] = {}
         self.estimates: dict[tuple[Any, ...], SeedEstimate | OverallDifference | None] = {}
         self.places: dict[Any, Any] = {}
+        self.overall: dict[tuple[str, str, bool], Overall | None] = {}
+        """The last whole comparison over all problems of each experiment, by its name, metric and checkpoint."""
 
 
 class FigureReader:
@@ -100,9 +103,7 @@ class FigureReader:
         found = self.cached(key, lambda: paired_difference(row, method, other, other_method, metric, last=last))
         return found.estimate if found else None
 
-    def overall(
-        self, plan: Plan, pairs: Sequence[tuple[Row, Row]], metric: str, last: bool
-    ) -> OverallDifference | None:
+    def overall(self, plan: Plan, pairs: Sequence[RowPair], metric: str, last: bool) -> OverallDifference | None:
         """`overall_difference`, from the cache if it is there; None also if it is left for later."""
         stamps = tuple((row.method, self.stamp(row), other.method, self.stamp(other)) for row, other in pairs)
         return self.cached((stamps, metric, last), lambda: overall_difference(plan, pairs, metric, last=last))

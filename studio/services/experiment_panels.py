@@ -17,11 +17,12 @@ from studio.view_models.experiment_grid import (
     row_names,
     squares_of,
 )
-from studio.view_models.experiment_overall import Overall, OverallRow
+from studio.view_models.experiment_overall import Overall
 from studio.view_models.experiment_words import competes
+from swirl.experiments.baselines import baseline_of
 from swirl.experiments.grid import WARM_UP, Plan
-from swirl.experiments.overall import OverallDifference, compared_methods, reference_of, row_pairs
-from swirl.experiments.report import baseline_of, describe_mixed_starts
+from swirl.experiments.overall import compare_overall
+from swirl.experiments.report import describe_mixed_starts
 from swirl.experiments.results import HEADLINE, Row, find_row, rows_by_key
 from swirl.history import Run
 from swirl.methods import Method
@@ -56,27 +57,12 @@ def read_panels(
 
 
 def read_overall(reader: FigureReader, plan: Plan, read: Sequence[Row], metric: str, last: bool) -> Overall | None:
-    """The methods over all problems, the best first; None while there is something left to read, or nothing to show."""
-    reference = reference_of(plan, baseline_of(plan))
-    if reference is None:
-        return None
-
-    def over(name: str, other: str) -> OverallDifference | None:
-        return reader.overall(plan, row_pairs(plan, read, name, other), metric, last)
-
-    own = OverallRow(plan.method(reference), None, over(reference, WARM_UP))
-    rows = [
-        OverallRow(plan.method(name), found, over(name, WARM_UP) if name != WARM_UP else None)
-        for name in compared_methods(plan, reference)
-        if (found := over(name, reference)) is not None
-    ]
-    if reader.unread or reader.pending or not rows:
-        return None
-    rows.append(own)
-    rows.sort(key=lambda row: -row.over_reference.estimate.value if row.over_reference else 0.0)
-    axis = axis_marks([row.over_reference.estimate for row in rows if row.over_reference])
-    problems = len(plan.problems) * len(plan.sizes)
-    return Overall(own.method, tuple(rows), axis, problems, is_default=reference == plan.default_method)
+    """The methods over all problems; as they were last, while something is left to read; None without figures."""
+    known, key = reader.cache.overall, (plan.name, metric, last)
+    found = compare_overall(plan, read, lambda pairs: reader.overall(plan, pairs, metric, last))
+    if not (reader.unread or reader.pending):
+        known[key] = found and Overall(plan, found)
+    return known.get(key)
 
 
 def read_figures(

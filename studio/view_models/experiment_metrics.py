@@ -50,9 +50,9 @@ def format_difference(found: Estimate, metric: ExperimentMetric) -> str:
     return format_signed(found.value, metric.digits, plus=True)
 
 
-def format_fine_difference(found: Estimate, metric: ExperimentMetric) -> str:
-    """`+0.034 [+0.013, +0.058]`: a difference with its interval and a decimal more, for narrow intervals."""
-    value, low, high = (format_signed(n, metric.digits + 1, plus=True) for n in (found.value, found.low, found.high))
+def format_difference_interval(found: Estimate, metric: ExperimentMetric) -> str:
+    """`+0.18 [+0.13, +0.24]`: a difference with its interval."""
+    value, low, high = (format_signed(n, metric.digits, plus=True) for n in (found.value, found.low, found.high))
     return f"{value} [{low},{NO_BREAK_SPACE}{high}]"
 
 

@@ -1,55 +1,67 @@
-"""The methods of an experiment over all its problems as plain data, and in words."""
+"""An experiment over all its problems as plain data, and in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from studio.view_models.experiment_grid import UPPER_BOUND
-from studio.view_models.experiment_words import join_names
-from swirl.experiments.grid import WARM_UP
-from swirl.experiments.overall import OverallDifference
-from swirl.experiments.report import baseline_title
-from swirl.methods import Method
+from studio.view_models.experiment_grid import UPPER_BOUND, axis_marks
+from studio.view_models.experiment_words import is_competitor, join_names
+from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.advice import join_titles
+from swirl.experiments.baselines import baseline_title
+from swirl.experiments.grid import Plan
+from swirl.experiments.overall import OverallComparison, OverallRow
 
-
-@dataclass(frozen=True)
-class OverallRow:
-    """A method with its mean differences to the reference and to the warm-up; None for the same method, or unknown."""
-
-    method: Method
-    over_reference: OverallDifference | None
-    over_start: OverallDifference | None
+NOTHING = Estimate(0.0, 0.0, 0.0)
+"""What the reference has over itself."""
 
 
 @dataclass(frozen=True)
 class Overall:
-    """All methods against the `reference`, the best first, on a common `axis`; `problems` is how many the plan has."""
+    """The methods of a plan over all its problems."""
 
-    reference: Method
-    rows: tuple[OverallRow, ...]
-    axis: tuple[float, ...]
-    problems: int
-    is_default: bool
+    plan: Plan
+    comparison: OverallComparison
 
     @property
     def reference_title(self) -> str:
-        """`the default`, or the title of the method that the others are compared with."""
-        return "the default" if self.is_default else baseline_title(self.reference)
+        """`the default`, or the title of the method that the others are compared with, as in a sentence."""
+        reference = self.comparison.reference
+        is_default = reference == self.plan.default_method
+        return "the default" if is_default else join_titles([baseline_title(self.plan.method(reference))])
+
+    @property
+    def axis(self) -> tuple[float, ...]:
+        """The marks of the common axis of the differences, which also has the reference on it."""
+        found = [row.over_reference.estimate for row in self.comparison.rows if row.over_reference]
+        return axis_marks([NOTHING, *found])
+
+    def title(self, row: OverallRow) -> str:
+        """The title of a row's method."""
+        return self.plan.method(row.method).title
 
 
 def describe_overall(overall: Overall) -> str:
-    """Who is above the reference beyond chance, who is not told apart from it; the warm-up and true actions aside."""
-    rivals = [row for row in overall.rows if row.over_reference and row.method.name not in (WARM_UP, UPPER_BOUND)]
+    """Who is above the reference beyond chance, and who is not told apart from it; empty where nobody competes.
+
+    The warm-up and the training on true actions do not.
+    """
+    compared = [row for row in overall.comparison.rows if row.over_reference is not None]
+    rivals = [row for row in compared if is_competitor(overall.plan.method(row.method))]
+    if not rivals:
+        return ""
     above = [row for row in rivals if row.over_reference.estimate.low > 0]
     level = [row for row in rivals if row not in above and row.over_reference.estimate.high >= 0]
-    name = overall.reference_title
-    sentence = (
-        f"{titles_are(above)} above {name} beyond chance" if above else f"No method is above {name} beyond chance"
-    )
-    return sentence + (f"; {titles_are(level)} not told apart from it." if level else ".")
+    has_bound = any(row.method == UPPER_BOUND for row in compared)
+    nobody = "No method that trains without true actions" if has_bound else "No method"
+    who = titles_are(overall, above) if above else f"{nobody} is"
+    sentence = f"{who} above {overall.reference_title} beyond chance"
+    if level:
+        sentence += f"; {titles_are(overall, level)} not told apart from it"
+    return ("" if overall.comparison.is_complete else "So far: ") + sentence + "."
 
 
-def titles_are(rows: Sequence[OverallRow]) -> str:
+def titles_are(overall: Overall, rows: Sequence[OverallRow]) -> str:
     """`A is`, `A and B are`."""
-    return f"{join_names([row.method.title for row in rows])} {'is' if len(rows) == 1 else 'are'}"
+    return f"{join_names([overall.title(row) for row in rows])} {'is' if len(rows) == 1 else 'are'}"

@@ -13,7 +13,7 @@ from studio.view_models.experiment_metrics import (
 )
 from studio.view_models.training_verdicts import Verdict
 from swirl.experiments.advice import join_titles
-from swirl.experiments.report import baseline_title
+from swirl.experiments.baselines import baseline_title
 from swirl.methods import Method
 
 MOST_NAMED = 3
@@ -77,8 +77,12 @@ def best_row(panel: Panel) -> MethodRow | None:
 
 def competes(row: MethodRow) -> bool:
     """Whether a row can be the best: it trains or draws, without true actions, and has figures."""
-    does_more = row.method.is_trained or row.method.best_of > 1
-    return does_more and row.method.name != UPPER_BOUND and row.figures.value is not None
+    return is_competitor(row.method) and row.figures.value is not None
+
+
+def is_competitor(method: Method) -> bool:
+    """Whether a method can be the best: it trains or draws, without true actions."""
+    return (method.is_trained or method.best_of > 1) and method.name != UPPER_BOUND
 
 
 def is_level(row: MethodRow) -> bool:

@@ -72,9 +72,10 @@ def advise(
     nearest = min(known, key=lambda problem: distance(probe, problem.probe))
     results = candidates(nearest, has_labels)
     best = max(of_several_seeds(results), key=lambda result: result.value.value)
+    lucky = [result for result in results if result.value.value > best.value.value]
     rivals = tuple(result.title for result in results if result is not best and is_rival(best, result))
     away = distance(probe, nearest.probe)
-    sentence = sentence_of(best, nearest, rivals, away)
+    sentence = sentence_of(best, nearest, rivals, lucky, away)
     if private_code:
         sentence += (
             f" {private_code} So methods in which the models teach each other are left out; inferred actions may mean "
@@ -142,7 +143,7 @@ def of_several_seeds(results: Sequence[MethodResult]) -> list[MethodResult]:
 def is_rival(best: MethodResult, other: MethodResult) -> bool:
     """Whether the difference between the best method and another has an interval that reaches zero."""
     difference = best.over.get(other.method)
-    return difference is not None and difference.low <= 0
+    return difference is not None and difference.low <= 0 <= difference.high
 
 
 def distance(first: Mapping[str, float | None], second: Mapping[str, float | None]) -> float:
@@ -168,21 +169,26 @@ def features(probe: Mapping[str, float | None]) -> dict[str, float]:
     }
 
 
-def sentence_of(best: MethodResult, problem: ProblemEvidence, rivals: Sequence[str], away: float) -> str:
-    """The advice in words, with the figures behind it."""
+def sentence_of(
+    best: MethodResult, problem: ProblemEvidence, rivals: Sequence[str], lucky: Sequence[MethodResult], away: float
+) -> str:
+    """The advice in words, with the figures behind it; `lucky` are single runs that had more than the best mean."""
     gain = best.over.get("warm-up")
     seeds = "one seed" if best.seeds == 1 else f"{best.seeds} seeds"
     words = f"Your start is most like {problem.description}, where "
     if gain is not None:
         figures = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] of exact match"
+        among = " with more than one seed" if lucky else ""
         if gain.low > 0:
-            words += f"{best.title} did best. It gained {figures} there, {seeds}."
+            words += f"{best.title} did best{among and f' of those{among}'}. It gained {figures} there, {seeds}."
         else:
-            words += f"no method clearly beat the warm-up; {best.title} was at best {figures}, {seeds}."
+            words += f"no method{among} clearly beat the warm-up; {best.title} was at best {figures}, {seeds}."
     else:
         words += f"{best.title} did best."
     if rivals:
         words += f" The experiment does not tell it apart from {join_titles(rivals)}."
+    if lucky:
+        words += f" Single runs had more: {join_titles([f'{r.title} ({r.value.value:.3f})' for r in lucky])}."
     if away >= FAR:
         words += " No problem of the experiment is much like yours, so take this as a first guess."
     return words

@@ -6,57 +6,148 @@ surely which method to prefer where the problem is not known beforehand, as a de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.baselines import baseline_of
 from swirl.experiments.grid import WARM_UP, Plan
 from swirl.experiments.results import (
     HEADLINE,
     Row,
     bootstrap_two_ways,
     defined_part,
-    draw_two_ways,
+    draw_seeds,
+    draw_weights,
     find_row,
     interval_of,
     paired_values,
+    places_of,
     rows_by_key,
     sequences_of,
+    weighted_means,
 )
 
 FEWEST_PROBLEMS = 2
 """Problems from which a mean over them says more than their own figures."""
 
+SEED_DRAWS = 1
+"""Sets the random draws of seeds apart from those of sequences."""
+
+RowPair = tuple[Row, Row]
+"""Two methods on one problem."""
+
 
 @dataclass(frozen=True)
 class OverallDifference:
-    """The mean over problems of a method's paired differences to another one; each problem counts the same.
+    """The mean over problems of a method's paired differences to another one, all weighted equally.
 
-    The interval comes from drawing sequences and seeds within each problem. The problems themselves are not drawn: it
-    is about these, and says nothing about others. `above` and `below` count those whose own interval is off zero.
+    The interval comes from drawing sequences, together for problems with the same test part, and seeds, for each
+    problem. The problems themselves are not drawn: it is about these, and says nothing about others. `above` and
+    `below` count those whose own interval is off zero, `seeds` is the number of seeds where there are fewest.
     """
 
     estimate: Estimate
     problems: int
     above: int
     below: int
+    seeds: int
 
 
-def row_pairs(plan: Plan, rows: Sequence[Row], method: str, other: str) -> list[tuple[Row, Row]]:
-    """The rows of two methods on each problem, and at each size, where both have one."""
+@dataclass(frozen=True)
+class OverallRow:
+    """A method's mean differences to the reference and, on the same problems, to the warm-up.
+
+    Each is None for that method itself; `over_start` also where the warm-up has no figures.
+    """
+
+    method: str
+    over_reference: OverallDifference | None
+    over_start: OverallDifference | None
+
+
+@dataclass(frozen=True)
+class OverallComparison:
+    """All methods against the `reference`, the best first.
+
+    `problems` is how many the plan has, `left_out` the methods that have figures, but on fewer than FEWEST_PROBLEMS
+    problems together with the reference.
+    """
+
+    reference: str
+    rows: tuple[OverallRow, ...]
+    left_out: tuple[str, ...]
+    problems: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each method has figures on all problems."""
+        compared = [row.over_reference for row in self.rows if row.over_reference is not None]
+        return not self.left_out and all(found.problems == self.problems for found in compared)
+
+
+def compare_overall(
+    plan: Plan, rows: Sequence[Row], difference: Callable[[Sequence[RowPair]], OverallDifference | None]
+) -> OverallComparison | None:
+    """The methods over all problems, by a `difference` such as `overall_difference`.
+
+    None where there is nothing to compare over two problems, and for a plan with several sizes: its question is how
+    methods change with the size, and one test part is no evidence for as many problems as there are sizes.
+    """
+    if len(plan.sizes) > 1:
+        return None
+    names = [name for name in dict.fromkeys((WARM_UP, *plan.methods)) if any(row.method == name for row in rows)]
+    for reference in filter(None, (plan.default_method, baseline_of(plan))):
+        found = [compare_with(plan, rows, name, reference, difference) for name in names if name != reference]
+        compared = [row for row in found if row.over_reference is not None]
+        if compared:
+            own = OverallRow(reference, None, over_warm_up(plan, rows, (reference,), difference))
+            compared.append(own)
+            compared.sort(key=lambda row: -row.over_reference.estimate.value if row.over_reference else 0.0)
+            left_out = tuple(row.method for row in found if row.over_reference is None)
+            return OverallComparison(reference, tuple(compared), left_out, len(plan.problems))
+    return None
+
+
+def compare_with(
+    plan: Plan,
+    rows: Sequence[Row],
+    method: str,
+    reference: str,
+    difference: Callable[[Sequence[RowPair]], OverallDifference | None],
+) -> OverallRow:
+    """A method against the reference."""
+    found = [(pair[0], pair[1]) for pair in rows_together(plan, rows, (method, reference))]
+    return OverallRow(method, difference(found), over_warm_up(plan, rows, (method, reference), difference))
+
+
+def over_warm_up(
+    plan: Plan,
+    rows: Sequence[Row],
+    methods: tuple[str, ...],
+    difference: Callable[[Sequence[RowPair]], OverallDifference | None],
+) -> OverallDifference | None:
+    """The first method against the warm-up, where all `methods` have figures; None for the warm-up itself."""
+    if methods[0] == WARM_UP:
+        return None
+    return difference([(found[0], found[-1]) for found in rows_together(plan, rows, (*methods, WARM_UP))])
+
+
+def rows_together(plan: Plan, rows: Sequence[Row], methods: tuple[str, ...]) -> list[list[Row]]:
+    """The rows of the methods on each problem where all of them have one."""
     known = rows_by_key(rows)
-    places = [(problem.name, size) for problem in plan.problems for size in plan.sizes]
-    found = [(find_row(known, place, method), find_row(known, place, other)) for place in places]
-    return [(mine, theirs) for mine, theirs in found if mine is not None and theirs is not None]
+    found = [[find_row(known, (problem.name, plan.sizes[0]), name) for name in methods] for problem in plan.problems]
+    return [[row for row in together if row is not None] for together in found if None not in together]
 
 
 def overall_difference(
-    plan: Plan, pairs: Sequence[tuple[Row, Row]], metric: str = HEADLINE, *, last: bool = False
+    plan: Plan, pairs: Sequence[RowPair], metric: str = HEADLINE, *, last: bool = False
 ) -> OverallDifference | None:
     """What the first row of each pair has over the second, on average; None with fewer than FEWEST_PROBLEMS pairs."""
-    estimates, spreads = [], []
+    estimates, spreads, seeds = [], [], []
+    test_parts: dict[tuple[tuple[str, int], ...], int] = {}
     for number, (row, other) in enumerate(pairs):
         values = paired_values(row, plan.method(row.method), other, plan.method(other.method), metric, last=last)
         if values is None:
@@ -65,8 +156,13 @@ def overall_difference(
         if not groups:
             continue
         estimates.append(bootstrap_two_ways(values, groups))
-        # Each problem is drawn on its own: if all were drawn alike, their chances would add up instead of cancelling.
-        spreads.append(draw_two_ways(values, groups, seed=1 + number))
+        seeds.append(len(values))
+        # Seeds are drawn anew for each problem: drawn alike, their chances would add up instead of cancelling. Those of
+        # the sequences do add up where problems share them.
+        part = test_parts.setdefault(tuple(places_of(row.results[0])), 1 + len(test_parts))
+        by_sequence, _ = draw_weights(len(set(groups)), len(values), seed=part)
+        by_seed = draw_seeds(len(values), np.random.default_rng((SEED_DRAWS, number)))
+        spreads.append(weighted_means(values, groups, by_sequence, by_seed))
     if len(estimates) < FEWEST_PROBLEMS:
         return None
     mean = float(np.mean([found.value for found in estimates]))
@@ -75,14 +171,5 @@ def overall_difference(
         len(estimates),
         above=sum(found.low > 0 for found in estimates),
         below=sum(found.high < 0 for found in estimates),
+        seeds=min(seeds),
     )
-
-
-def reference_of(plan: Plan, baseline: str | None) -> str | None:
-    """The method that all others are compared with over all problems: the plan's default, else its baseline."""
-    return plan.default_method or baseline
-
-
-def compared_methods(plan: Plan, reference: str) -> list[str]:
-    """The methods that are compared with the reference, the warm-up first."""
-    return [name for name in dict.fromkeys((WARM_UP, *plan.methods)) if name != reference]

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.baselines import baseline_of, baseline_title
 from swirl.experiments.evidence import collect_evidence, write_evidence
-from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan, Problem
-from swirl.experiments.overall import compared_methods, overall_difference, reference_of, row_pairs
+from swirl.experiments.grid import DEFAULT_SIZE, Plan, Problem
+from swirl.experiments.overall import compare_overall, overall_difference
 from swirl.experiments.plot import draw_intervals
 from swirl.experiments.probing import stored_probes
 from swirl.experiments.results import (
@@ -23,12 +24,8 @@ from swirl.experiments.results import (
     start_row,
     start_scores,
 )
-from swirl.experiments.settings_of_cells import base_method
 from swirl.history import History
 from swirl.methods import Method
-
-BASELINES = ("sft", "paper")
-"""What every other method is compared with, beside the start: imitation, else the paper's loop, or one based on it."""
 
 SHOWN = {
     "forward/changed_facts": "changed facts",
@@ -110,44 +107,40 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
 
 
 def overall_section(plan: Plan, rows: Sequence[Row]) -> list[str]:
-    """The methods over all problems, the best first; empty where none has finished on two with the reference."""
-    reference = reference_of(plan, baseline_of(plan))
-    if reference is None:
+    """The methods over all problems, the best first; empty where there is nothing to compare over two problems."""
+    found = compare_overall(plan, rows, lambda pairs: overall_difference(plan, pairs))
+    if found is None:
         return []
-    found = [
-        (name, difference)
-        for name in compared_methods(plan, reference)
-        if (difference := overall_difference(plan, row_pairs(plan, rows, name, reference))) is not None
-    ]
-    if not found:
-        return []
-    found.sort(key=lambda pair: -pair[1].estimate.value)
-    title = plan.method(reference).title
+    is_default = found.reference == plan.default_method
+    title = "the default" if is_default else baseline_title(plan.method(found.reference))
+    heads = ["method", f"over {title}", "problems", "above", "below", "seeds", "over the warm-up there"]
     lines = [
         "## Over all problems",
         "",
-        f"Forward exact match of each method minus that of “{title}”: the mean over the problems on which both have "
-        "finished, each counting the same. The interval comes from drawing sequences and seeds within each problem, so "
-        "it is about these problems and says nothing about others. *Above* and *below* count the problems whose own "
-        "interval is off zero. Methods that finished on different problems cannot be compared with each other here.",
+        f"Forward exact match of each method minus that of {title}: the mean over the problems on which both have "
+        "figures, all weighted equally. The interval comes from drawing sequences and seeds, so it is about these "
+        "problems and says nothing about others. *Above* and *below* count the problems whose own interval is off "
+        "zero, *seeds* are those of the problem with the fewest. Methods with figures on different problems cannot be "
+        "compared with each other here.",
         "",
-        "| method | over it | problems | above | below | over the warm-up |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| " + " | ".join(heads) + " |",
+        "|" + " --- |" * len(heads),
     ]
-    own = overall_difference(plan, row_pairs(plan, rows, reference, WARM_UP))
-    if own is not None:
-        lines.append(f"| {title} | – | {own.problems} | – | – | {format_difference(own.estimate)} |")
-    for name, difference in found:
-        start = overall_difference(plan, row_pairs(plan, rows, name, WARM_UP)) if name != WARM_UP else None
+    for row in found.rows:
+        name = plan.method(row.method).title + (" (default)" if row.method == plan.default_method else "")
+        over, counted = row.over_reference, row.over_reference or row.over_start
         cells = [
-            plan.method(name).title,
-            format_difference(difference.estimate),
-            difference.problems,
-            difference.above,
-            difference.below,
-            format_difference(start.estimate) if start else "–",
+            name,
+            format_difference(over.estimate) if over else "–",
+            f"{counted.problems} of {found.problems}" if counted else "–",
+            *((over.above, over.below) if over else ("–", "–")),
+            counted.seeds if counted else "–",
+            format_difference(row.over_start.estimate) if row.over_start else "–",
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
+    if found.left_out:
+        titles = "; ".join(plan.method(name).title for name in found.left_out)
+        lines += ["", f"Left out, as fewer than two problems have figures of both: {titles}."]
     return [*lines, ""]
 
 
@@ -210,17 +203,6 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, "", *iterations_section(plan, chosen)]
-
-
-def baseline_of(plan: Plan) -> str | None:
-    """The method that the others are compared with: the plan's first one that is, or is based on, one of BASELINES."""
-    based = {base_method(plan, name): name for name in reversed(plan.methods)}
-    return next((based[name] for name in BASELINES if name in based), None)
-
-
-def baseline_title(method: Method) -> str:
-    """The baseline in the head of a column: SFT, or the title of another method."""
-    return method.title.removesuffix(", continued")
 
 
 def iterations_section(plan: Plan, rows: Sequence[Row]) -> list[str]:

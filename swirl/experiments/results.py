@@ -138,7 +138,7 @@ def paired_difference(
 ) -> SeedEstimate | None:
     """The mean of a metric in `row` minus that in `other`, paired by transition and, where both have them, by seed.
 
-    A row without seeds of its own (a start that is the same for all) is paired with every seed.
+    A start that is the same for all seeds is paired with each of them.
     """
     values = paired_values(row, method, other, other_method, metric, last=last)
     return None if values is None else summarise(values, sequences_of(row))
@@ -150,12 +150,11 @@ def paired_values(
     """The differences that `paired_difference` is the mean of, (seeds, transitions); None if nothing can be paired."""
     first = {result.seed: column_of(result, metric_of(method, metric), last) for result in row.results}
     second = {result.seed: column_of(result, metric_of(other_method, metric), last) for result in other.results}
-    only = next(iter(second.values())) if len(second) == 1 else None
-    only_first = next(iter(first.values())) if len(first) == 1 and len(second) > 1 else None
-    if only_first is not None:
-        pairs = [(only_first, column) for column in second.values()]
-    else:
-        pairs = [(column, second.get(seed, only)) for seed, column in first.items()]
+    if method.name == WARM_UP and len(first) == 1:
+        first = dict.fromkeys(second, next(iter(first.values())))
+    if other_method.name == WARM_UP and len(second) == 1:
+        second = dict.fromkeys(first, next(iter(second.values())))
+    pairs = [(first[seed], second[seed]) for seed in first if seed in second]
     pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
     if not pairs or places_of(row.results[0]) != places_of(other.results[0]):
         return None
@@ -215,7 +214,8 @@ def sequences_of(row: Row) -> list[str]:
 
 def bootstrap_two_ways(values: np.ndarray, groups: Sequence[str], seed: int = 0) -> Estimate:
     """The mean of `values` (seeds, transitions) with its percentile interval from drawing seeds and sequences."""
-    return interval_of(float(values.mean()), draw_two_ways(values, groups, seed))
+    by_sequence, by_seed = draw_weights(len(set(groups)), len(values), seed)
+    return interval_of(float(values.mean()), weighted_means(values, groups, by_sequence, by_seed))
 
 
 def interval_of(value: float, spread: np.ndarray) -> Estimate:
@@ -224,18 +224,19 @@ def interval_of(value: float, spread: np.ndarray) -> Estimate:
     return Estimate(value, min(float(low), value), max(float(high), value))
 
 
-def draw_two_ways(values: np.ndarray, groups: Sequence[str], seed: int) -> np.ndarray:
-    """The mean of `values` (seeds, transitions) in each draw of seeds and sequences, (RESAMPLES,)."""
+def weighted_means(
+    values: np.ndarray, groups: Sequence[str], by_sequence: np.ndarray, by_seed: np.ndarray
+) -> np.ndarray:
+    """The mean of `values` (seeds, transitions) in each draw of `draw_weights`, (RESAMPLES,)."""
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.zeros((len(values), len(names)))
     for row, line in zip(sums, values, strict=True):
         np.add.at(row, index, line)
     counts = np.bincount(index, minlength=len(names)).astype(float)
-    by_sequence, by_seed = draw_weights(len(names), len(values), seed)
     return ((by_seed @ sums) * by_sequence).sum(axis=1) / (by_sequence @ counts)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def draw_weights(sequences: int, seeds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each sequence is drawn, (RESAMPLES, sequences), and the share of each seed, (RESAMPLES, seeds).
 
@@ -243,8 +244,12 @@ def draw_weights(sequences: int, seeds: int, seed: int) -> tuple[np.ndarray, np.
     """
     rng = np.random.default_rng(seed)
     by_sequence = rng.multinomial(sequences, np.full(sequences, 1 / sequences), size=RESAMPLES).astype(float)
-    by_seed = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
-    return by_sequence, by_seed
+    return by_sequence, draw_seeds(seeds, rng)
+
+
+def draw_seeds(seeds: int, rng: np.random.Generator) -> np.ndarray:
+    """The share of each seed in each draw, (RESAMPLES, seeds)."""
+    return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
 
 
 def start_scores(plan: Plan, rows: Sequence[Row], problem: str) -> tuple[float, float] | None:

@@ -84,8 +84,13 @@ def test_after_a_private_code_no_method_is_advised_in_which_the_models_teach_eac
 
 def test_one_lucky_run_is_not_advised_where_others_are_a_mean_over_seeds() -> None:
     lucky = replace(method("anchor", 0.95, {"warm-up": (0.4, 0.5), "sft": (0.2, 0.3)}), seeds=1)
-    advice = advise(STRONG, [replace(EVIDENCE[0], results=(*EVIDENCE[0].results, lucky))])
+    sft = next(r for r in EVIDENCE[0].results if r.method == "sft")
+    below = replace(sft, over={**sft.over, "anchor": Estimate(-0.25, -0.3, -0.2)})
+    others = [r for r in EVIDENCE[0].results if r.method != "sft"]
+    advice = advise(STRONG, [replace(EVIDENCE[0], results=(*others, below, lucky))])
     assert (advice.method, advice.rivals) == ("sft", ())
+    assert "Sft did best of those with more than one seed. It gained +0.200" in advice.sentence
+    assert advice.sentence.endswith("Single runs had more: Anchor (0.950).")
     alone = advise(STRONG, [replace(EVIDENCE[0], results=(EVIDENCE[0].results[0], lucky))])
     assert alone.method == "anchor" and alone.sentence.endswith("of exact match there, one seed.")
 

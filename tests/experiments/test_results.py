@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from swirl.experiments.baselines import baseline_of
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.grid import OwnMethod, Plan, Problem
 from swirl.experiments.plot import draw_intervals
-from swirl.experiments.report import baseline_of, difference_cell, problem_section
+from swirl.experiments.report import difference_cell, problem_section
 from swirl.experiments.results import (
     Row,
     SeedResult,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
 import psutil
 import pytest
-from made_up_experiment import make_experiment, plan_of, start_cell
+from made_up_experiment import PLACES, make_experiment, plan_of, start_cell
 
 from studio.pages import experiments
 from studio.pages.experiments import ExperimentsPage
@@ -18,12 +19,15 @@ from studio.pages.runs import RunsPage
 from studio.services import downloads
 from studio.services import published_runs as published
 from studio.view_models.experiment_grid import MethodFigures, MethodRow, PanelKey, axis_marks
+from studio.view_models.experiment_overall import Overall, describe_overall
 from studio.view_models.experiment_words import competes, join_names
 from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.catalog import EXPERIMENTS
 from swirl.experiments.exchange import export_cells
-from swirl.experiments.grid import Problem
+from swirl.experiments.grid import OwnMethod, Problem
+from swirl.experiments.overall import compare_overall, overall_difference
+from swirl.experiments.results import Row, SeedResult
 from swirl.history import History
 
 
@@ -336,17 +340,66 @@ def test_methods_are_compared_over_all_problems(tmp_path: Path) -> None:
     make_experiment(tmp_path, plan_of(problems=("clean", "noisy")))
     html = read(ExperimentsPage(tmp_path), name="made-up")["overall"]
     words = plain(html)
-    assert "Over all problems each method minus the default, the dashed line" in words
-    assert "No method is above the default beyond chance." in words  # true actions are no competitor
+    assert "Over all problems Forward exact match minus that of the default" in words
+    assert "No method that trains without true actions is above the default beyond chance." in words
     rows = [plain(row) for row in re.findall(r"<tr>(<th scope=\"row\".*?)</tr>", html)]
-    assert [row.split(" – ")[0].split(" +")[0].split(" \N{MINUS SIGN}")[0] for row in rows][:2] == [
-        "Supervised upper bound",
-        "Anchor default",
-    ]
-    assert "+0.150 [+0." in rows[0]  # 80 and 68 of 80
-    assert rows[1] == "Anchor default – ▲ above: +0.35 2 of 2"
-    assert rows[-1].startswith("SWIRL \N{MINUS SIGN}0.600 [") and "below on ▼ 2" in rows[-1]
-    assert read(ExperimentsPage(tmp_path), name="made-up", last="1")["overall"] != html
+    # 80 and 68 of 80, in the same sequences of both problems, which are drawn together.
+    assert rows[0].startswith("Supervised upper bound +0.150 [0.000, +0.300]")
+    assert rows[1] == "Anchor default – ▲ above: +0.350 2 of 2 problems"
+    assert rows[-1].startswith("SWIRL \N{MINUS SIGN}0.600 [")
+    assert rows[-1].endswith("▼ below: \N{MINUS SIGN}0.250 2 of 2 problems , below on ▼ 2")
+    assert len(rows) == 6 and "Left out" not in words
+    last = plain(read(ExperimentsPage(tmp_path), name="made-up", last="1")["overall"])
+    assert "Anchor default – ▲ above: +0.175 2 of 2 problems" in last
+
+
+def test_figures_over_all_problems_stay_while_a_new_run_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(problems=("clean", "noisy"))
+    history = make_experiment(tmp_path, plan)
+    page = ExperimentsPage(tmp_path)
+    before = read(page, name="made-up")["overall"]
+    run = history.experiment_runs("made-up")["clean/0/sft/0"]
+    checkpoint = history.checkpoints(run)[0].name
+    cases = {"places": PLACES, "values": {"forward/exact_match": [1.0] * 80}}
+    history.add_evaluation(checkpoint=checkpoint, data="household", metrics={}, cases=cases)
+    with monkeypatch.context() as patch:
+        patch.setattr(experiments, "SECONDS_OF_READING", -1.0)
+        answer = page.look({"name": "made-up"})
+        assert answer["pause"] < 100 and answer["parts"]["overall"] == before
+    assert read(page, name="made-up")["overall"] != before
+
+
+@pytest.mark.parametrize(
+    ("methods", "default", "sentence"),
+    [
+        (("warm-up", "sft", "anchor"), None, "Anchor is above SFT beyond chance."),
+        (("warm-up", "sft", "anchor"), "anchor", "No method is above the default beyond chance."),
+        (("warm-up", "sft"), None, ""),
+        (("warm-up", "sft", "sft-twice"), None, "No method is above SFT beyond chance; “SFT, twice” is not told apart"),
+        (
+            ("warm-up", "sft", "sft-twice"),
+            "sft-twice",
+            "No method is above the default beyond chance; “SFT, continued” is not told",
+        ),
+    ],
+)
+def test_what_is_said_over_all_problems(methods: tuple[str, ...], default: str | None, sentence: str) -> None:
+    own = OwnMethod("sft-twice", "SFT, twice", "sft", steps_times=2)
+    plan = replace(plan_of(problems=("clean", "noisy")), methods=methods, own_methods=(own,), default_method=default)
+    shares = {"warm-up": 20, "sft": 40, "sft-twice": 40, "anchor": 60}
+    rows = []
+    for problem in plan.problems:
+        for name in methods:
+            cases = {"places": PLACES, "values": {"forward/exact_match": [float(i < shares[name]) for i in range(80)]}}
+            results = tuple(SeedResult(seed, f"{problem.name}-{name}", cases, cases, 1.0) for seed in (0, 1))
+            rows.append(Row(problem.name, 0, name, results))
+    found = compare_overall(plan, rows, lambda pairs: overall_difference(plan, pairs))
+    assert found is not None
+    words = describe_overall(Overall(plan, found))
+    assert words.startswith(sentence) and bool(words) == bool(sentence)
+    assert Overall(plan, found).axis[0] <= 0 <= Overall(plan, found).axis[-1]
 
 
 def test_one_problem_is_not_compared_over_all(tmp_path: Path) -> None:

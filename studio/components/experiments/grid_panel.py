@@ -17,8 +17,8 @@ from studio.view_models.experiment_metrics import (
     is_off_zero,
 )
 from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.baselines import baseline_title
 from swirl.experiments.grid import WARM_UP
-from swirl.experiments.report import baseline_title
 from swirl.methods import Method
 
 NONE = "–"
@@ -83,13 +83,9 @@ def panel_parts(panel: Panel, metric: ExperimentMetric) -> dict[str, str]:
 
 def row_cells(row: MethodRow, panel: Panel, metric: ExperimentMetric) -> str:
     """The cells of a method's row."""
-    figures, title = row.figures, escape(row.method.title)
+    figures = row.figures
     start = panel.start.value if panel.start else None
-    drawing = lane(row.method, figures.value, panel.axis, start, panel.copying)
-    name = f"<b>{title}</b>" if row.is_best else title
-    notes = ["<small>default</small>"] if row.is_default else []
-    if row.method.name == UPPER_BOUND:
-        notes.append('<small title="It trains on true actions">upper bound</small>')
+    drawing = lane(row.method, figures.value, panel.axis, start=start, copying=panel.copying)
     value = format_interval(figures.value, metric) if figures.value else NONE
     gained = NONE if row.method.name == WARM_UP else difference(figures.over_start, metric)
     over = ""
@@ -100,13 +96,24 @@ def row_cells(row: MethodRow, panel: Panel, metric: ExperimentMetric) -> str:
         kind = "over" if len(label) <= SHORT_LABEL else "over long"
         over = f'<td class="{kind}"{label_of(found, label)}>{found}</td>'
     return (
-        f'<th scope="row" class="method" title="{escape(row.method.sentence)}"><span class="name">'
-        f"{method_mark(row.method)}<span>{' '.join([name, *notes])}</span></span></th>"
+        f"{method_cell(row.method, bold=row.is_best, is_default=row.is_default)}"
         f'<td class="plot">{drawing}</td>'
         f'<td class="value">{mean_first(value)}</td>'
         f'<td class="over"{label_of(gained, "over the warm-up")}>{gained}</td>'
         f"{over}"
         f'<td class="seeds">{seed_squares(row.method.title, row.squares)}</td>'
+    )
+
+
+def method_cell(method: Method, *, bold: bool, is_default: bool) -> str:
+    """The head of a method's row: its mark, its title and what it is beside the others."""
+    title = f"<b>{escape(method.title)}</b>" if bold else escape(method.title)
+    notes = ["<small>default</small>"] if is_default else []
+    if method.name == UPPER_BOUND:
+        notes.append('<small title="It trains on true actions">upper bound</small>')
+    return (
+        f'<th scope="row" class="method" title="{escape(method.sentence)}"><span class="name">'
+        f"{method_mark(method)}<span>{' '.join([title, *notes])}</span></span></th>"
     )
 
 
@@ -149,9 +156,18 @@ def kind_of(method: Method) -> str:
 
 
 def lane(
-    method: Method, value: Estimate | None, axis: Sequence[float], start: float | None, copying: float | None = None
+    method: Method,
+    value: Estimate | None,
+    axis: Sequence[float],
+    *,
+    start: float | None = None,
+    copying: float | None = None,
+    reference: float | None = None,
 ) -> str:
-    """A method's figure on an axis, with where it starts as a dashed and the copy baseline as a grey line."""
+    """A method's figure on an axis.
+
+    A dashed line marks where it starts, a grey one the copy baseline, a dark one what the figure is a difference to.
+    """
     if not axis:
         return '<div class="lane" aria-hidden="true"></div>'
     lines = []
@@ -159,6 +175,8 @@ def lane(
         lines.append(f'<i class="copying" style="left:{place(copying, axis)}%"></i>')
     if start is not None:
         lines.append(f'<i class="start" style="left:{place(start, axis)}%"></i>')
+    if reference is not None:
+        lines.append(f'<i class="reference" style="left:{place(reference, axis)}%"></i>')
     if value is not None:
         low, middle, high = (place(number, axis) for number in (value.low, value.value, value.high))
         lines.append(

@@ -1,11 +1,13 @@
-"""Record the GIF of the README: `python tests/browser/make_play_gif.py`.
+"""Make the pictures of the README: `python tests/browser/make_readme_pictures.py`.
 
-Starts a studio on a temporary home, plays Blocks with the number keys, and writes assets/readme/play.gif, 960 px wide.
+Starts a studio on a temporary home, plays Blocks with the number keys, shows the published runs of an experiment, and
+writes play.gif and experiments.png to assets/readme, 960 px wide.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import tempfile
 from pathlib import Path
 
@@ -20,6 +22,7 @@ KEYS = "1112"
 """What is pressed on Play: each the number of a suggested action."""
 FREQUENT = 96
 """Colours of the GIF that are taken by how often they occur; the other 160 by how far they lie apart."""
+SIZE = (960, 608)
 SHOWN, LAST = 1100, 2500
 """Milliseconds that the GIF shows a state, and its last one."""
 
@@ -42,6 +45,25 @@ def play(page: Page) -> None:
     write_gif([*pictures, page.screenshot()], FOLDER / "play.gif")
 
 
+def experiments(page: Page) -> None:
+    """What the published runs say over all problems, and the first of these."""
+    page.set_viewport_size({"width": 1200, "height": 760})
+    page.goto("/experiments?name=regimes")
+    page.get_by_role("button", name=re.compile(r"Show \d+ published runs")).click()
+    overall = page.locator(".experiment-overall table")
+    expect(overall).to_be_visible()
+    expect(page.locator('[data-part="progress"] button, [data-part="reading"] p')).to_have_count(0)
+    page.evaluate("document.activeElement.blur()")
+    box = page.locator(".experiment-overall").bounding_box()
+    assert box is not None
+    page.mouse.wheel(0, box["y"] - 70)
+    page.wait_for_timeout(1000)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)
+    path = FOLDER / "experiments.png"
+    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(path)
+
+
 def palette_of(frames: list[Image.Image]) -> Image.Image:
     """The most frequent colours as they are, for paper must stay paper, and others spread over all that occur."""
     strip = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames]))
@@ -59,8 +81,7 @@ def fresh(page: Page) -> None:
 
 def write_gif(pictures: list[bytes], path: Path) -> None:
     """The pictures one after the other, 960 px wide, in 256 colours chosen from all of them."""
-    size = (960, 608)
-    frames = [Image.open(io.BytesIO(each)).convert("RGB").resize(size, Image.Resampling.LANCZOS) for each in pictures]
+    frames = [Image.open(io.BytesIO(each)).convert("RGB").resize(SIZE, Image.Resampling.LANCZOS) for each in pictures]
     palette = palette_of(frames)
     same = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     times = [SHOWN] * (len(same) - 1) + [LAST]
@@ -69,19 +90,21 @@ def write_gif(pictures: list[bytes], path: Path) -> None:
 
 
 def main() -> None:
-    """Start the studio, play, and write the GIF."""
+    """Start the studio and make both pictures."""
     path = chromium_path()
     if path is None:
         raise SystemExit("There is no Chromium on this machine.")
     expect.set_options(timeout=1000 * PATIENCE)
     FOLDER.mkdir(parents=True, exist_ok=True)
     outside = Outside()
-    with tempfile.TemporaryDirectory(prefix="swirl-gif-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="swirl-pictures-") as scratch:
         server = StudioServer(Path(scratch) / "home", outside)
         try:
             server.start()
             with sync_playwright() as playwright, open_chromium(playwright, path) as browser:
-                play(Visitor(browser, server.url).open("/play?data=blocks"))
+                page = Visitor(browser, server.url).open("/play?data=blocks")
+                play(page)
+                experiments(page)
         finally:
             server.close()
             outside.close()
