@@ -54,12 +54,13 @@ def describe_overall(overall: Overall) -> str:
     above = [row for row in rivals if row.over_reference.estimate.low > 0]
     level = [row for row in rivals if row not in above and row.over_reference.estimate.high >= 0]
     has_bound = any(row.method == UPPER_BOUND for row in compared)
-    nobody = "No method that trains without true actions" if has_bound else "No method"
+    nobody = "no method that trains without true actions" if has_bound else "no method"
     who = titles_are(overall, above) if above else f"{nobody} is"
     sentence = f"{who} above {overall.reference_title} beyond chance"
     if level:
         sentence += f"; {titles_are(overall, level)} not told apart from it"
-    return ("" if overall.comparison.is_complete else "So far: ") + sentence + "."
+    sentence = sentence if overall.comparison.is_complete else f"so far {sentence}"
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def titles_are(overall: Overall, rows: Sequence[OverallRow]) -> str:
