@@ -8,6 +8,7 @@ from pathlib import Path
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.baselines import baseline_of, baseline_title
 from swirl.experiments.evidence import collect_evidence, write_evidence
+from swirl.experiments.exchange import published_runs
 from swirl.experiments.grid import DEFAULT_SIZE, Plan, Problem
 from swirl.experiments.overall import compare_overall, overall_difference
 from swirl.experiments.plot import draw_intervals
@@ -26,6 +27,7 @@ from swirl.experiments.results import (
 )
 from swirl.history import History
 from swirl.methods import Method
+from swirl.runs.archive.file_format import SUFFIX
 
 SHOWN = {
     "forward/changed_facts": "changed facts",
@@ -87,6 +89,7 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
         f"swirl experiment {plan.name}",
         "```",
         "",
+        *published_lines(plan),
         "Each figure is a mean over seeds on transitions of the test part, with its 95 % interval from drawing "
         "sequences and seeds. The checkpoint of a run is the one that is best on the selection part; *last* is its "
         "last one, with the difference to that where they are not the same. Differences are paired by transition and "
@@ -104,6 +107,23 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
         for size in plan.sizes:
             lines += problem_section(plan, rows, problem, size)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def published_lines(plan: Plan) -> list[str]:
+    """How to see the runs that come with the program; empty if there are none."""
+    folder = published_runs(plan)
+    if folder is None:
+        return []
+    return [
+        f"The figures of {len(list(folder.glob(f'*{SUFFIX}')))} runs come with the program. This shows them without "
+        "training anything, each as a run of its own (*Show published runs* on the Experiments page does the same):",
+        "",
+        "```",
+        f"swirl experiment {plan.name} --import",
+        f"swirl experiment {plan.name} --show --report DIR",
+        "```",
+        "",
+    ]
 
 
 def overall_section(plan: Plan, rows: Sequence[Row]) -> list[str]:
