@@ -6,7 +6,8 @@ import dataclasses
 import json
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.experiments import exchange
 from swirl.experiments.catalog import EXPERIMENTS
+from swirl.experiments.evidence import EVIDENCE_FILES, collect_evidence, read_evidence
 from swirl.experiments.exchange import Placement, export_cells, import_cells, place_run, published_runs
 from swirl.experiments.grid import Plan
 from swirl.experiments.report import report_text, write_report
-from swirl.experiments.results import collect_rows, estimate_row, finished_runs, paired_difference, start_scores
+from swirl.experiments.results import Row, collect_rows, estimate_row, finished_runs, paired_difference, start_scores
 from swirl.history import History
 from swirl.paths import assets
 from swirl.runs.archive.exporting import export_run
@@ -125,12 +127,29 @@ def test_every_published_run_fits_its_cell_and_names_no_place_of_a_machine(plan:
     placements = dict(import_cells(tmp_path, plan, folder, silent))
     assert [f"{file.name}: {found.reason}" for file, found in placements.items() if found.cell is None] == []
     assert len(placements) == len(list(folder.iterdir()))
-    assert all(row.results for row in collect_rows(tmp_path, plan))
+    rows = collect_rows(tmp_path, plan)
+    assert all(row.results for row in rows)
+    check_evidence(plan, rows)
     for file in folder.iterdir():
         with zipfile.ZipFile(file) as archive:
             settings = json.loads(archive.read("settings.json"))
             assert not [value for value in settings.values() if isinstance(value, str) and Path(value).is_absolute()]
             assert not [name for name in archive.namelist() if name.startswith(("checkpoints/", "media/", "log"))]
+
+
+def check_evidence(plan: Plan, rows: Sequence[Row]) -> None:
+    """The figures that advice rests on are those of the published runs; only the times depend on the machine."""
+    shipped = {problem.problem: problem for problem in read_evidence(assets() / EVIDENCE_FILES[0])}
+    found = {problem.problem: problem for problem in collect_evidence(plan, rows, {})}
+    assert list(shipped) == list(found)
+    for name, problem in found.items():
+        assert shipped[name].description == problem.description and shipped[name].probe
+        assert [result.method for result in shipped[name].results] == [result.method for result in problem.results]
+        for ours, theirs in zip(problem.results, shipped[name].results, strict=True):
+            assert astuple(theirs.value) == pytest.approx(astuple(ours.value), abs=1e-4) and theirs.seeds == ours.seeds
+            assert {method: astuple(over) for method, over in theirs.over.items()} == {
+                method: pytest.approx(astuple(over), abs=1e-4) for method, over in ours.over.items()
+            }
 
 
 def test_runs_from_unlike_starts_are_not_compared_silently(tmp_path: Path) -> None:
