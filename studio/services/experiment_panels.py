@@ -11,7 +11,6 @@ from studio.view_models.experiment_grid import (
     MethodRow,
     Panel,
     PanelKey,
-    axis_marks,
     panel_cells,
     panel_keys,
     row_names,
@@ -19,6 +18,7 @@ from studio.view_models.experiment_grid import (
 )
 from studio.view_models.experiment_overall import Overall
 from studio.view_models.experiment_words import competes
+from swirl.experiments.axis import axis_marks
 from swirl.experiments.baselines import baseline_of
 from swirl.experiments.grid import WARM_UP, Plan
 from swirl.experiments.overall import compare_overall

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,10 +9,6 @@ from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
 from swirl.history import Run
 from swirl.methods import Method
-
-AXIS_STEPS = (1, 2, 2.5, 5, 10)
-NARROWEST_AXIS = 0.02
-"""The least range of an axis, so that figures which are all but equal also look so."""
 
 UPPER_BOUND = "supervised"
 """The method that trains on true actions: a bound for the others, no competitor."""
@@ -129,18 +124,3 @@ def squares_of(
     """The squares of a row; empty if the plan has no such row."""
     found = cells.get((key.problem.name, key.size, method)) or cells.get((key.problem.name, DEFAULT_SIZE, method), ())
     return tuple(SeedSquare(cell.seed, runs.get(cell.key)) for cell in found)
-
-
-def axis_marks(values: Sequence[Estimate]) -> tuple[float, ...]:
-    """Three to eight round numbers around all intervals; none without intervals."""
-    if not values:
-        return ()
-    low, high = min(v.low for v in values), max(v.high for v in values)
-    if (room := NARROWEST_AXIS - (high - low)) > 0:
-        low, high = low - room / 2, high + room / 2
-    span = high - low
-    power = 10.0 ** math.floor(math.log10(span / 5))
-    step = next(power * s for s in AXIS_STEPS if power * s >= span / 5)
-    first = math.floor(low / step + 1e-9)
-    last = max(first + 1, math.ceil(high / step - 1e-9))
-    return tuple(round(n * step, 6) for n in range(first, last + 1))

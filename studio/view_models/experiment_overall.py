@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from studio.view_models.experiment_grid import UPPER_BOUND, axis_marks
+from studio.view_models.experiment_grid import UPPER_BOUND
 from studio.view_models.experiment_words import is_competitor, join_names
-from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.advice import join_titles
+from swirl.experiments.axis import axis_marks
 from swirl.experiments.baselines import baseline_title
 from swirl.experiments.grid import Plan
-from swirl.experiments.overall import OverallComparison, OverallRow
-
-NOTHING = Estimate(0.0, 0.0, 0.0)
-"""What the reference has over itself."""
+from swirl.experiments.overall import NO_DIFFERENCE, OverallComparison, OverallRow
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Overall:
     def axis(self) -> tuple[float, ...]:
         """The marks of the common axis of the differences, which also has the reference on it."""
         found = [row.over_reference.estimate for row in self.comparison.rows if row.over_reference]
-        return axis_marks([NOTHING, *found])
+        return axis_marks([NO_DIFFERENCE, *found])
 
     def title(self, row: OverallRow) -> str:
         """The title of a row's method."""

@@ -36,6 +36,9 @@ FEWEST_PROBLEMS = 2
 SEED_DRAWS = 1
 """Sets the random draws of seeds apart from those of sequences."""
 
+NO_DIFFERENCE = Estimate(0.0, 0.0, 0.0)
+"""What a method has over itself."""
+
 RowPair = tuple[Row, Row]
 """Two methods on one problem."""
 

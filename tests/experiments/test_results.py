@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.axis import axis_marks, numbered_marks
 from swirl.experiments.baselines import baseline_of
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.grid import OwnMethod, Plan, Problem
@@ -195,3 +197,19 @@ def test_scores_by_iteration_are_those_after_both_phases() -> None:
 )
 def test_methods_are_compared_with_imitation_else_with_the_loop(name: str, baseline: str) -> None:
     assert baseline_of(get_experiment(name)) == baseline
+
+
+def test_the_axis_has_round_marks_around_all_intervals() -> None:
+    assert axis_marks([]) == ()
+    assert axis_marks([Estimate(0.5, 0.42, 0.61), Estimate(0.7, 0.66, 0.83)]) == (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    assert axis_marks([Estimate(1.0, 1.0, 1.0)]) == (0.99, 0.995, 1.0, 1.005, 1.01)
+    assert axis_marks([Estimate(26.0, 24.9, 31.0)]) == (24.0, 26.0, 28.0, 30.0, 32.0)
+
+
+def test_zero_is_among_the_numbered_marks() -> None:
+    axis = axis_marks([Estimate(-0.1, -0.21, 0.04)])
+    assert axis == (-0.25, -0.2, -0.15, -0.1, -0.05, 0.0, 0.05)
+    minus = "\N{MINUS SIGN}"
+    assert [text for _, text in numbered_marks(axis, 2)] == [f"{minus}0.20", f"{minus}0.10", "0.00"]
+    assert numbered_marks((0.4, 0.5, 0.6), 2) == [(0.4, "0.4"), (0.6, "0.6")]
+    assert numbered_marks((), 1) == []

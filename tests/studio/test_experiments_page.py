@@ -18,7 +18,7 @@ from studio.pages.experiments import ExperimentsPage
 from studio.pages.runs import RunsPage
 from studio.services import downloads
 from studio.services import published_runs as published
-from studio.view_models.experiment_grid import MethodFigures, MethodRow, PanelKey, axis_marks
+from studio.view_models.experiment_grid import MethodFigures, MethodRow, PanelKey
 from studio.view_models.experiment_overall import Overall, describe_overall
 from studio.view_models.experiment_words import competes, join_names
 from swirl.errors import SwirlError, UsageError
@@ -322,13 +322,6 @@ def test_problems_are_called_as_their_worlds_and_collections_are() -> None:
     assert Problem("a", "tiny-household", world="household", regime="noisy").describe() == "Household, noisy"
     assert Problem("b", "smollm2-135m", world="scienceworld").describe() == "ScienceWorld"
     assert PanelKey(0, Problem("c", "tiny-household", data="my-logs"), 0).title == "my-logs"
-
-
-def test_the_axis_has_round_marks_around_all_intervals() -> None:
-    assert axis_marks([]) == ()
-    assert axis_marks([Estimate(0.5, 0.42, 0.61), Estimate(0.7, 0.66, 0.83)]) == (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    assert axis_marks([Estimate(1.0, 1.0, 1.0)]) == (0.99, 0.995, 1.0, 1.005, 1.01)
-    assert axis_marks([Estimate(26.0, 24.9, 31.0)]) == (24.0, 26.0, 28.0, 30.0, 32.0)
 
 
 def test_names_are_joined() -> None:

@@ -17,6 +17,7 @@ from studio.view_models.experiment_metrics import (
     is_off_zero,
 )
 from swirl.evaluation.bootstrap import Estimate
+from swirl.experiments.axis import mark_text, numbered_marks
 from swirl.experiments.baselines import baseline_title
 from swirl.experiments.grid import WARM_UP
 from swirl.methods import Method
@@ -194,17 +195,10 @@ def axis_cells(axis: Sequence[float], columns: int) -> str:
     """The cells of the last row of a table with so many columns: the numbers of the axis."""
     texts = [mark_text(mark, axis) for mark in axis]
     every = math.ceil(len(texts) * max(map(len, texts), default=0) / AXIS_CHARACTERS) or 1
-    numbered = list(zip(axis, texts, strict=True))[::every]
+    numbered = numbered_marks(axis, every)
     marks = "".join(f'<span style="left:{place(mark, axis)}%">{text}</span>' for mark, text in numbered)
     numbers = f'<div class="lane numbers" aria-hidden="true">{marks}</div>'
     return f'<td></td><td class="plot">{numbers}</td><td colspan="{columns - 2}"></td>'
-
-
-def mark_text(mark: float, axis: Sequence[float]) -> str:
-    """A number of the axis, with as many decimals as its step needs."""
-    step = axis[1] - axis[0]
-    digits = next((n for n in (0, 1, 2, 3) if abs(step * 10**n - round(step * 10**n)) < 1e-6), 3)
-    return f"{mark:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def place(value: float, axis: Sequence[float]) -> float:
