@@ -49,10 +49,12 @@ def experiments(page: Page) -> None:
     """What the published runs say over all problems, and the first of these."""
     page.set_viewport_size({"width": 1200, "height": 760})
     page.goto("/experiments?name=regimes")
-    page.get_by_role("button", name=re.compile(r"Show \d+ published runs")).click()
-    overall = page.locator(".experiment-overall table")
-    expect(overall).to_be_visible()
-    expect(page.locator('[data-part="progress"] button, [data-part="reading"] p')).to_have_count(0)
+    button = page.get_by_role("button", name=re.compile(r"Show \d+ published runs"))
+    count = re.findall(r"\d+", button.inner_text())[0]
+    button.click()
+    expect(page.locator('[data-part="progress"]')).to_contain_text(re.compile(rf"^{count} of \d+ runs finished$"))
+    expect(page.locator('[data-part="reading"] p')).to_have_count(0)
+    expect(page.locator(".experiment-overall table")).to_be_visible()
     page.evaluate("document.activeElement.blur()")
     box = page.locator(".experiment-overall").bounding_box()
     assert box is not None
@@ -60,7 +62,7 @@ def experiments(page: Page) -> None:
     page.wait_for_timeout(1000)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)
     path = FOLDER / "experiments.png"
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.save(path, optimize=True)
     print(path)
 
 
