@@ -9,9 +9,9 @@ from studio.view_models.experiment_grid import UPPER_BOUND
 from studio.view_models.experiment_words import is_competitor, join_names
 from swirl.experiments.advice import join_titles
 from swirl.experiments.axis import axis_marks
-from swirl.experiments.baselines import baseline_title
+from swirl.experiments.baselines import reference_title
 from swirl.experiments.grid import Plan
-from swirl.experiments.overall import NO_DIFFERENCE, OverallComparison, OverallRow
+from swirl.experiments.overall import OverallComparison, OverallRow
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,12 @@ class Overall:
     @property
     def reference_title(self) -> str:
         """`the default`, or the title of the method that the others are compared with, as in a sentence."""
-        reference = self.comparison.reference
-        is_default = reference == self.plan.default_method
-        return "the default" if is_default else join_titles([baseline_title(self.plan.method(reference))])
+        return join_titles([reference_title(self.plan, self.comparison.reference)])
 
     @property
     def axis(self) -> tuple[float, ...]:
         """The marks of the common axis of the differences, which also has the reference on it."""
-        found = [row.over_reference.estimate for row in self.comparison.rows if row.over_reference]
-        return axis_marks([NO_DIFFERENCE, *found])
+        return axis_marks([row.estimate for row in self.comparison.rows])
 
     def title(self, row: OverallRow) -> str:
         """The title of a row's method."""
@@ -48,8 +45,8 @@ def describe_overall(overall: Overall) -> str:
     rivals = [row for row in compared if is_competitor(overall.plan.method(row.method))]
     if not rivals:
         return ""
-    above = [row for row in rivals if row.over_reference.estimate.low > 0]
-    level = [row for row in rivals if row not in above and row.over_reference.estimate.high >= 0]
+    above = [row for row in rivals if row.estimate.low > 0]
+    level = [row for row in rivals if row.estimate.low <= 0 <= row.estimate.high]
     has_bound = any(row.method == UPPER_BOUND for row in compared)
     nobody = "no method that trains without true actions" if has_bound else "no method"
     who = titles_are(overall, above) if above else f"{nobody} is"

@@ -16,6 +16,11 @@ def baseline_of(plan: Plan) -> str | None:
     return next((based[name] for name in BASELINES if name in based), None)
 
 
+def reference_title(plan: Plan, reference: str) -> str:
+    """What all methods are compared with over all problems: `the default`, or the title of another method."""
+    return "the default" if reference == plan.default_method else baseline_title(plan.method(reference))
+
+
 def baseline_title(method: Method) -> str:
     """The baseline in the head of a column: SFT, or the title of another method."""
     return method.title.removesuffix(", continued")

@@ -70,6 +70,11 @@ class OverallRow:
     over_reference: OverallDifference | None
     over_start: OverallDifference | None
 
+    @property
+    def estimate(self) -> Estimate:
+        """What the method has over the reference: nothing, if it is the reference."""
+        return self.over_reference.estimate if self.over_reference else NO_DIFFERENCE
+
 
 @dataclass(frozen=True)
 class OverallComparison:
@@ -101,41 +106,26 @@ def compare_overall(
     """
     if len(plan.sizes) > 1:
         return None
+
+    def over(*methods: str) -> OverallDifference | None:
+        """The first of the methods against the last one, where all of them have figures."""
+        return difference([(found[0], found[-1]) for found in rows_together(plan, rows, methods)])
+
+    def over_start(*methods: str) -> OverallDifference | None:
+        """The first of the methods against the warm-up; None for the warm-up itself."""
+        return None if methods[0] == WARM_UP else over(*methods, WARM_UP)
+
     names = [name for name in dict.fromkeys((WARM_UP, *plan.methods)) if any(row.method == name for row in rows)]
     for reference in filter(None, (plan.default_method, baseline_of(plan))):
-        found = [compare_with(plan, rows, name, reference, difference) for name in names if name != reference]
+        others = [name for name in names if name != reference]
+        found = [OverallRow(name, over(name, reference), over_start(name, reference)) for name in others]
         compared = [row for row in found if row.over_reference is not None]
         if compared:
-            own = OverallRow(reference, None, over_warm_up(plan, rows, (reference,), difference))
-            compared.append(own)
-            compared.sort(key=lambda row: -row.over_reference.estimate.value if row.over_reference else 0.0)
+            compared.append(OverallRow(reference, None, over_start(reference)))
+            compared.sort(key=lambda row: -row.estimate.value)
             left_out = tuple(row.method for row in found if row.over_reference is None)
             return OverallComparison(reference, tuple(compared), left_out, len(plan.problems))
     return None
-
-
-def compare_with(
-    plan: Plan,
-    rows: Sequence[Row],
-    method: str,
-    reference: str,
-    difference: Callable[[Sequence[RowPair]], OverallDifference | None],
-) -> OverallRow:
-    """A method against the reference."""
-    found = [(pair[0], pair[1]) for pair in rows_together(plan, rows, (method, reference))]
-    return OverallRow(method, difference(found), over_warm_up(plan, rows, (method, reference), difference))
-
-
-def over_warm_up(
-    plan: Plan,
-    rows: Sequence[Row],
-    methods: tuple[str, ...],
-    difference: Callable[[Sequence[RowPair]], OverallDifference | None],
-) -> OverallDifference | None:
-    """The first method against the warm-up, where all `methods` have figures; None for the warm-up itself."""
-    if methods[0] == WARM_UP:
-        return None
-    return difference([(found[0], found[-1]) for found in rows_together(plan, rows, (*methods, WARM_UP))])
 
 
 def rows_together(plan: Plan, rows: Sequence[Row], methods: tuple[str, ...]) -> list[list[Row]]:

@@ -9,7 +9,7 @@ from html import escape
 
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments.axis import axis_marks, numbered_marks
-from swirl.experiments.baselines import baseline_title
+from swirl.experiments.baselines import reference_title
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Plan
 from swirl.experiments.overall import NO_DIFFERENCE, compare_overall, overall_difference
 from swirl.experiments.results import Row, estimate_row
@@ -88,13 +88,8 @@ def draw_overall(plan: Plan, rows: Sequence[Row], label_width: int) -> tuple[flo
     found = compare_overall(plan, rows, lambda pairs: overall_difference(plan, pairs))
     if found is None:
         return None
-    lines = [
-        Line(plan.method(row.method), row.over_reference.estimate if row.over_reference else NO_DIFFERENCE)
-        for row in found.rows
-    ]
-    reference = plan.method(found.reference)
-    is_default = found.reference == plan.default_method
-    title = f"Over all problems, minus {'the default' if is_default else baseline_title(reference)}"
+    lines = [Line(plan.method(row.method), row.estimate) for row in found.rows]
+    title = f"Over all problems, minus {reference_title(plan, found.reference)}"
     return draw_panel(title, lines, label_width, NO_DIFFERENCE.value, "reference")
 
 

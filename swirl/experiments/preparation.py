@@ -76,7 +76,7 @@ def prepare_regime(home: Path, problem: Problem, progress: ProgressCallback) -> 
 def prepare_start(home: Path, model: str, regime: str, progress: ProgressCallback) -> Path:
     """The starting model of a regime: the published one, else what its recipe builds here in an hour or so.
 
-    Machines build different models from one recipe, so only runs from the published one can be compared everywhere.
+    A recipe may build another model elsewhere, so only runs from the published one can be compared everywhere.
     """
     from swirl.recipes.tiny_models import build_start
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from swirl.evaluation.bootstrap import Estimate
-from swirl.experiments.baselines import baseline_of, baseline_title
+from swirl.experiments.baselines import baseline_of, baseline_title, reference_title
 from swirl.experiments.evidence import collect_evidence, write_evidence
 from swirl.experiments.exchange import published_runs
 from swirl.experiments.grid import DEFAULT_SIZE, Plan, Problem
@@ -131,8 +131,7 @@ def overall_section(plan: Plan, rows: Sequence[Row]) -> list[str]:
     found = compare_overall(plan, rows, lambda pairs: overall_difference(plan, pairs))
     if found is None:
         return []
-    is_default = found.reference == plan.default_method
-    title = "the default" if is_default else baseline_title(plan.method(found.reference))
+    title = reference_title(plan, found.reference)
     heads = ["method", f"over {title}", "problems", "above", "below", "seeds", "over the warm-up there"]
     lines = [
         "## Over all problems",

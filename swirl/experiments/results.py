@@ -255,7 +255,7 @@ def draw_seeds(seeds: int, rng: np.random.Generator) -> np.ndarray:
 def start_scores(plan: Plan, rows: Sequence[Row], problem: str) -> tuple[float, float] | None:
     """The lowest and the highest HEADLINE, on the selection part, of what the runs of a problem started from.
 
-    None if these are one model: machines build different ones from the same recipe, and round differently. So it is,
+    None if these are one model: a recipe may build different ones, and machines round differently. So it is,
     too, where each seed has a start of its own, or no run scored its start.
     """
     if plan.needs_warm_up_run(plan.problem(problem)):
@@ -277,4 +277,4 @@ def find_row(rows: Mapping[tuple[str, int, str], Row], place: tuple[str, int], m
 
 def start_row(rows: Sequence[Row], problem: str) -> Row | None:
     """The row of the warm-up alone on a problem, the start of all other methods."""
-    return next((r for r in rows if (r.problem, r.size, r.method) == (problem, DEFAULT_SIZE, WARM_UP)), None)
+    return rows_by_key(rows).get((problem, DEFAULT_SIZE, WARM_UP))

@@ -65,11 +65,10 @@ def row_cells(row: OverallRow, overall: Overall, metric: ExperimentMetric) -> st
     method, found = overall.plan.method(row.method), row.over_reference
     is_reference = row.method == overall.comparison.reference
     head = method_cell(method, bold=is_reference, is_default=row.method == overall.plan.default_method)
-    drawn = found.estimate if found else NO_DIFFERENCE
     value = mean_first(format_difference_interval(found.estimate, metric)) if found else NONE
     gained = difference(row.over_start.estimate, metric) if row.over_start else NONE
     return (
-        f'{head}<td class="plot">{lane(method, drawn, overall.axis, reference=NO_DIFFERENCE.value)}</td>'
+        f'{head}<td class="plot">{lane(method, row.estimate, overall.axis, reference=NO_DIFFERENCE.value)}</td>'
         f'<td class="value">{value}</td>'
         f'<td class="over"{label_of(gained, "over the warm-up")}>{gained}</td>'
         f'<td class="seeds problems">{problems_cell(row, overall)}</td>'
