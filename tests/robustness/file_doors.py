@@ -462,6 +462,14 @@ def copied(source: Path, target: Path) -> Path:
 
 
 def snapshot(folder: Path, home: Path) -> set[str]:
-    """The files below a folder and in the machine's shared ones, but for those of the home and the servers' logs."""
+    """The files below a folder and in the machine's shared ones, but for those of the home and the servers' logs.
+
+    The companions of a database are left out as well: they come and go while another server looks at its own home.
+    """
     places = [*folder.rglob("*"), *Path("/tmp").glob("evil*"), *Path("/etc").glob("evil*")]
-    return {str(path) for path in places if not path.is_relative_to(home) and path.parent != folder}
+    companions = ("studio.db-wal", "studio.db-shm")
+    return {
+        str(path)
+        for path in places
+        if not path.is_relative_to(home) and path.parent != folder and path.name not in companions
+    }

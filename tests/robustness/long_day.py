@@ -157,6 +157,7 @@ def live_a_day(folder: Path, steps: int, events: int, seconds: float, stories: S
                 files, size = read_folder(temporary)
                 seen = {"temporary files": files, "temporary files, MB": size / MEGABYTE}
                 day.studio.append(Reading(visits.done, read_process(process) | seen | read_home(home, run_id)))
+                visits.readings += 1
             training = read_training(history, run_id)
             if training and (not day.training or training.done > day.training[-1].done):
                 day.training.append(training)

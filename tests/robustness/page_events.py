@@ -23,10 +23,16 @@ FRAME = re.compile(r"frame/[0-9a-f]{64}")
 
 
 class Day:
-    """Counts the events of all visitors, and says when their day is over: after `events` of them or `seconds`."""
+    """Counts the events of all visitors, and says when their day is over: after `events` of them or `seconds`.
+
+    However fast the events are, it lasts until the studio was read `FEWEST_READINGS` times.
+    """
+
+    FEWEST_READINGS = 24
 
     def __init__(self, port: int, events: int, seconds: float, run: str) -> None:
         self.port, self.run, self.events = port, run, events
+        self.readings = 0
         self.deadline = time.monotonic() + seconds
         self.done = 0
         self.by_story: dict[str, int] = {}
@@ -51,7 +57,8 @@ class Day:
 
     def is_over(self) -> bool:
         """Whether the visitors go home."""
-        return self.done >= self.events or time.monotonic() > self.deadline
+        is_full = self.done >= self.events and self.readings >= self.FEWEST_READINGS
+        return is_full or time.monotonic() > self.deadline
 
 
 class Visit:
