@@ -42,6 +42,10 @@ class TrainingMethod:
             return direction == "inverse"
         return not (self.trains_on_pseudo_labels or self.trains_on_labels)
 
+    def infers_actions_in(self, direction: str) -> bool:
+        """Whether the phases of one direction imitate actions that are inferred before them."""
+        return self.trains_on_pseudo_labels and not self.rewards_in(direction)
+
     @property
     def needs_inverse_model(self) -> bool:
         """Whether its result depends on how well the inverse model infers actions."""

@@ -26,7 +26,7 @@ class MethodResult:
     """A method on a problem: its mean of the headline with its interval, and the paired differences to others.
 
     `over` holds the differences to other methods of the same problem by name. `needs_labels` tells whether it trains on
-    labels after the warm-up, `seconds` how long its optimiser steps took.
+    labels after the warm-up, `seconds` how long it trained.
     """
 
     method: str

@@ -63,12 +63,14 @@ class OverallDifference:
 class OverallRow:
     """A method's mean differences to the reference and, on the same problems, to the warm-up.
 
-    Each is None for that method itself; `over_start` also where the warm-up has no figures.
+    Each is None for that method itself; `over_start` also where the warm-up has no figures. `relative_time` is how long
+    the method trained on these problems together, as a multiple of the reference's time; None if that is zero.
     """
 
     method: str
     over_reference: OverallDifference | None
     over_start: OverallDifference | None
+    relative_time: float | None
 
     @property
     def estimate(self) -> Estimate:
@@ -115,13 +117,22 @@ def compare_overall(
         """The first of the methods against the warm-up; None for the warm-up itself."""
         return None if methods[0] == WARM_UP else over(*methods, WARM_UP)
 
+    def time_of(method: str, reference: str) -> float | None:
+        """The training time of a method as a multiple of the reference's."""
+        both = rows_together(plan, rows, (method, reference))
+        own, other = (sum(found[i].training_seconds() for found in both) for i in (0, 1))
+        return own / other if other else None
+
     names = [name for name in dict.fromkeys((WARM_UP, *plan.methods)) if any(row.method == name for row in rows)]
     for reference in filter(None, (plan.default_method, baseline_of(plan))):
         others = [name for name in names if name != reference]
-        found = [OverallRow(name, over(name, reference), over_start(name, reference)) for name in others]
+        found = [
+            OverallRow(name, over(name, reference), over_start(name, reference), time_of(name, reference))
+            for name in others
+        ]
         compared = [row for row in found if row.over_reference is not None]
         if compared:
-            compared.append(OverallRow(reference, None, over_start(reference)))
+            compared.append(OverallRow(reference, None, over_start(reference), 1.0))
             compared.sort(key=lambda row: -row.estimate.value)
             left_out = tuple(row.method for row in found if row.over_reference is None)
             return OverallComparison(reference, tuple(compared), left_out, len(plan.problems))

@@ -96,8 +96,8 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
         "seed; those in bold have an interval off zero. *Changed facts* is the share of what the step changed that is "
         "predicted, *kept facts* that of what it left as it was. *Inverse, last, over the warm-up* is what the inverse "
         "model has gained by the last checkpoint, in actions of the same effect where the world can tell, else in "
-        "their words. *Seconds* is the median time of all optimiser steps on one core, beside the other runs of the "
-        "experiment.",
+        "their words. *Seconds* is the median time that a run trained on one core, beside the other runs of the "
+        "experiment: all optimiser steps, and inferring the actions that they imitate, but no scoring.",
         "",
         f"![Forward exact match of each method, with 95 % intervals]({plot})",
         "",
@@ -132,14 +132,15 @@ def overall_section(plan: Plan, rows: Sequence[Row]) -> list[str]:
     if found is None:
         return []
     title = reference_title(plan, found.reference)
-    heads = ["method", f"over {title}", "problems", "above", "below", "seeds", "over the warm-up there"]
+    heads = ["method", f"over {title}", "problems", "above", "below", "seeds", "over the warm-up there", "time"]
     lines = [
         "## Over all problems",
         "",
         f"Forward exact match of each method minus that of {title}: the mean over the problems on which both have "
         "figures, all weighted equally. The interval comes from drawing sequences and seeds, so it is about these "
         "problems and says nothing about others. *Above* and *below* count the problems whose own interval is off "
-        "zero, *seeds* are those of the problem with the fewest. Methods with figures on different problems cannot be "
+        "zero, *seeds* are those of the problem with the fewest. *Time* is how long the method trained on these "
+        f"problems, as a multiple of the time of {title}. Methods with figures on different problems cannot be "
         "compared with each other here.",
         "",
         "| " + " | ".join(heads) + " |",
@@ -155,6 +156,7 @@ def overall_section(plan: Plan, rows: Sequence[Row]) -> list[str]:
             *((over.above, over.below) if over else ("–", "–")),
             counted.seeds if counted else "–",
             format_difference(row.over_start.estimate) if row.over_start else "–",
+            f"{row.relative_time:.1f}" if row.relative_time is not None else "–",
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     if found.left_out:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from swirl.evaluation.bootstrap import LEVEL, RESAMPLES, Estimate
+from swirl.experiments.cost import training_seconds
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan
 from swirl.history import Checkpoint, History, Run
 from swirl.methods import Method
@@ -24,15 +25,14 @@ from swirl.runs.final_evaluation import best_and_last
 HEADLINE = "forward/exact_match"
 SAME_START = 0.02
 """The largest difference between the scores of two starts that count as the same: machines round differently."""
-COST_METRIC = "step_time"
 
 
 @dataclass(frozen=True)
 class SeedResult:
     """One finished run: its seed, the values per transition of its chosen and its last checkpoint, and its cost.
 
-    `training_seconds` is the time of all optimiser steps, without scoring; `by_iteration` is HEADLINE on the selection
-    part at the start and after each iteration, empty where the run did not score it.
+    `training_seconds` is that of `swirl.experiments.cost`; `by_iteration` is HEADLINE on the selection part at the
+    start and after each iteration, empty where the run did not score it.
     """
 
     seed: int
@@ -107,8 +107,7 @@ def seed_result(history: History, cell: Cell, run: Run) -> SeedResult | None:
     chosen, last = (history.newest_cases(checkpoint.name, data) for checkpoint in best_and_last(checkpoints))
     if chosen is None or last is None:
         return None
-    seconds = sum(metric.value for metric in history.metrics(run.id, [COST_METRIC]))
-    return SeedResult(cell.seed, run.id, chosen, last, seconds, scores_by_iteration(checkpoints))
+    return SeedResult(cell.seed, run.id, chosen, last, training_seconds(history, run), scores_by_iteration(checkpoints))
 
 
 def scores_by_iteration(checkpoints: Sequence[Checkpoint]) -> tuple[float, ...]:

@@ -126,13 +126,15 @@ class WorldModel(AdaptedModel):
         *,
         alternatives: int = 4,
         by_both_models: bool = False,
+        greedy: Sequence[str] | None = None,
         seed: int = 0,
         progress: ProgressCallback | None = None,
     ) -> list[Inference]:
         """Infer the latent action of each transition (x, y): the likeliest of the greedy answer and some samples.
 
         With `alternatives=1` only the greedy answer is computed. Log-probabilities are in nats. `by_both_models` ranks
-        the alternatives by log Q(z | x, y) + log P(y | x, z), which takes longer and is right more often.
+        the alternatives by log Q(z | x, y) + log P(y | x, z), which takes longer and is right more often. `greedy` are
+        the greedy answers, if they are known, which are then not computed again.
         """
         generator = torch.Generator(self.device).manual_seed(seed)
         self.codec.prepare([state for pair in transitions for state in pair])
@@ -141,13 +143,17 @@ class WorldModel(AdaptedModel):
 
         def compute(part: slice) -> list[Inference]:
             batch = prompts[part]
-            greedy = self.sample(adapter, batch, 1, SamplingConfig(max_tokens, 0.0), answer="action")
-            candidates = [[ids] for ids in greedy]
+            if greedy is None:
+                sampled = self.sample(adapter, batch, 1, SamplingConfig(max_tokens, 0.0), answer="action")
+                first = [self.codec.decode_action(ids) for ids in sampled]
+            else:
+                first = list(greedy[part])
+            actions = [[action] for action in first]
             if alternatives > 1:
                 n = 2 * alternatives
                 samples = self.sample(adapter, batch, n, SamplingConfig(max_tokens), generator, answer="action")
-                candidates = [first + samples[i * n : (i + 1) * n] for i, first in enumerate(candidates)]
-            actions = [list(dict.fromkeys(self.codec.decode_action(ids) for ids in group)) for group in candidates]
+                decoded = [self.codec.decode_action(ids) for ids in samples]
+                actions = [list(dict.fromkeys([z, *decoded[i * n : (i + 1) * n]])) for i, z in enumerate(first)]
             rows = [(prompt, action) for prompt, group in zip(batch, actions, strict=True) for action in group]
             scored_prompts, answers = [p for p, _ in rows], [self.completion(a) for _, a in rows]
             scores = iter(self.log_prob(adapter, scored_prompts, answers, answer="action"))

@@ -17,6 +17,7 @@ from swirl.processes import peak_process_memory
 from swirl.progress import ProgressCallback
 from swirl.runs import jobs
 from swirl.states import State
+from swirl.training.time_metrics import STEP_TIME
 
 if TYPE_CHECKING:
     from swirl.models.world_model import WorldModel
@@ -109,7 +110,7 @@ def measure_training(model: str, preset: str, device: str) -> dict[str, float]:
         run = history.run(run_id)
         if run.status != "finished":
             raise SwirlError(f"The training steps could not be measured: {run.error or 'the run was ' + run.status}.")
-        times = [row.value for row in history.metrics(run_id, ["step_time"]) if row.value is not None]
+        times = [row.value for row in history.metrics(run_id, [STEP_TIME]) if row.value is not None]
     step = statistics.median(times)
     return {
         "training_step_seconds": round(step, 3),

@@ -29,6 +29,7 @@ from swirl.training.probe_verdicts import (
 )
 from swirl.training.run_progress import RunProgress
 from swirl.training.schedule import PlannedPhase
+from swirl.training.time_metrics import PROBE_TIME
 
 log = logging.getLogger("swirl")
 
@@ -125,7 +126,7 @@ class PhaseProbe:
         metrics = {
             "probe_exact_match": fmean(values.exact_match),
             "probe_log_prob": fmean(values.log_prob),
-            "probe_time": self.progress.clock.measured["probe"],
+            PROBE_TIME: self.progress.clock.measured["probe"],
         }
         self.history.log_metrics(self.run_id, self.phase.index, step, metrics)
 

@@ -14,10 +14,7 @@ from swirl.training.run_monitor import is_true_on_any_rank
 from swirl.training.run_progress import StopRequested
 from swirl.training.schedule import PlannedPhase
 from swirl.training.sharded_weights import whole_adapters, whole_weights
-
-SCORING_TIME = "scoring_time"
-"""The metric that holds the seconds that the scoring of a phase's checkpoint took."""
-
+from swirl.training.time_metrics import SCORING_TIME
 
 log = logging.getLogger("swirl")
 

@@ -28,6 +28,7 @@ from swirl.training.run_monitor import PhaseEnded, RunMonitor
 from swirl.training.run_progress import StopRequested
 from swirl.training.schedule import PlannedPhase
 from swirl.training.sharded_weights import undivide, whole_weights
+from swirl.training.time_metrics import LABELLING_TIME
 from swirl.training.warm_up import build_supervised_phase_trainer, build_warm_up_trainer
 
 log = logging.getLogger("swirl")
@@ -134,6 +135,9 @@ def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTr
     with whole_weights(run.world.model), follow as report:
         seed = run.settings.seed + phase.index
         actions = infer_actions_to_imitate(run.world, pairs, run.settings.guesses_per_label, seed, report)
+    if run.is_main_process:
+        seconds = run.progress.clock.measured["pseudo-labels"]
+        run.history.log_metrics(run.id, phase.index, 0, {LABELLING_TIME: seconds})
     return [LabelledTransition(t.state, z, t.next_state) for t, z in zip(transitions, actions, strict=True)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from swirl.models.results import Alternative
 from swirl.models.world_model import WorldModel
 from swirl.progress import ProgressCallback
 from swirl.settings import DIRECTIONS, Settings
@@ -17,8 +18,8 @@ from swirl.states import State
 SURE = math.log(0.95)
 """Greedy actions at least so likely under the IDM are kept; those that the FWM overrules to a gain are less likely."""
 
-GREEDY_SHARE = 0.4
-"""About the share of time that the greedy answers take; other guesses and their scores take the rest."""
+TRANSITIONS_AT_ONCE = 256
+"""How many transitions are taken through all steps of a choice before the next ones."""
 
 
 def pseudo_labels_per_phase(settings: Settings) -> int:
@@ -38,18 +39,50 @@ def infer_actions_to_imitate(
     """
     if candidates == 1:
         return [found.action for found in world.infer(pairs, alternatives=1, progress=progress)]
-    message = "inferring the actions to train on"
-    greedy = world.infer(pairs, alternatives=1, progress=lambda done, _: progress(GREEDY_SHARE * done, message))
+    actions: list[str] = []
+    for start in range(0, len(pairs), TRANSITIONS_AT_ONCE):
+        part = pairs[start : start + TRANSITIONS_AT_ONCE]
+        actions += choose_by_both_models(world, part, candidates, seed + start)
+        progress(len(actions) / len(pairs), "inferring the actions to train on")
+    return actions
+
+
+def choose_by_both_models(
+    world: WorldModel, pairs: Sequence[tuple[State, State]], candidates: int, seed: int
+) -> list[str]:
+    """The action of each transition (x, y) with the highest log Q(z | x, y) + log P(y | x, z) of several candidates.
+
+    What cannot be chosen is not computed: log P is at most 0, so that an action loses to one whose sum is above its
+    log Q; and all actions but the greedy one together have a probability of at most 1 - Q(greedy).
+    """
+    greedy = world.infer(pairs, alternatives=1)
     actions = [found.action for found in greedy]
     unsure = [index for index, found in enumerate(greedy) if found.log_prob < SURE]
-    guesses = world.infer(
-        [pairs[index] for index in unsure],
-        alternatives=candidates,
-        by_both_models=True,
-        seed=seed,
-        progress=lambda done, _: progress(GREEDY_SHARE + (1 - GREEDY_SHARE) * done, message),
+    sums = dict(
+        zip(unsure, joint_log_probs(world, [(pairs[i], greedy[i].alternatives[0]) for i in unsure]), strict=True)
     )
-    for index, found in zip(unsure, guesses, strict=True):
-        actions[index] = found.action
-    progress(1.0, message)
+    beatable = [index for index in unsure if sums[index] < math.log1p(-math.exp(greedy[index].log_prob))]
+    drawn = world.infer(
+        [pairs[index] for index in beatable],
+        alternatives=candidates,
+        greedy=[actions[index] for index in beatable],
+        seed=seed,
+    )
+    rivals = [
+        (index, rival)
+        for index, found in zip(beatable, drawn, strict=True)
+        for rival in found.alternatives
+        if rival.action != actions[index] and rival.log_prob > sums[index]
+    ]
+    scores = joint_log_probs(world, [(pairs[index], rival) for index, rival in rivals])
+    for (index, rival), score in zip(rivals, scores, strict=True):
+        if score > sums[index]:
+            actions[index], sums[index] = rival.action, score
     return actions
+
+
+def joint_log_probs(world: WorldModel, candidates: Sequence[tuple[tuple[State, State], Alternative]]) -> list[float]:
+    """log Q(z | x, y) + log P(y | x, z), in nats, of an action z of each transition (x, y)."""
+    states, next_states = [x for (x, _), _ in candidates], [y for (_, y), _ in candidates]
+    forward = world.forward_log_prob(states, [z.action for _, z in candidates], next_states)
+    return [z.log_prob + score.total for (_, z), score in zip(candidates, forward, strict=True)]

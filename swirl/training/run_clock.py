@@ -130,8 +130,8 @@ class RunClock:
     def _parts(self, phase: PlannedPhase) -> list[tuple[Part, int]]:
         """The parts of a phase, each with its number of steps or probes, or 1."""
         method = self.settings.training_method
-        imitates = phase.kind != "warm-up" and method.trains_on_pseudo_labels and not method.rewards_in(phase.kind)
-        labelling: list[tuple[Part, int]] = [("pseudo-labels", 1)] if imitates else []
+        infers = phase.kind != "warm-up" and method.infers_actions_in(phase.kind)
+        labelling: list[tuple[Part, int]] = [("pseudo-labels", 1)] if infers else []
         probes = probes_until(self._probe_every(phase), phase.steps)
         return [*labelling, ("probe", probes), (phase.kind, phase.steps), ("scoring", 1)]
 

@@ -19,6 +19,7 @@ from swirl.training.run_computing import RunComputing
 from swirl.training.run_progress import RunProgress, StopRequested
 from swirl.training.schedule import PlannedPhase
 from swirl.training.sharded_weights import whole_weights
+from swirl.training.time_metrics import STEP_TIME
 
 __all__ = ["METRIC_NAMES", "DivergenceError", "RunMonitor", "is_true_on_any_rank"]
 
@@ -202,7 +203,7 @@ class RunMonitor(TrainerCallback):
         if not state.is_world_process_zero:
             return
         if self.step_time:
-            values["step_time"] = self.step_time
+            values[STEP_TIME] = self.step_time
         if "partner_total" in logs:
             values["bound"] = self.bound(logs)
         step = state.global_step + self.offset

@@ -23,13 +23,13 @@ PLAN = Plan(
 )
 
 
-def row(problem: str, method: str, *columns: list[float], size: int = 0) -> Row:
+def row(problem: str, method: str, *columns: list[float], size: int = 0, seconds: float = 10.0) -> Row:
     """A row with a column of values of 40 transitions, four of a sequence, for each seed."""
     results = []
     for seed, column in enumerate(columns):
         places = [[f"{problem} {i // 4}", i % 4] for i in range(len(column))]
         cases = {"places": places, "values": {"forward/exact_match": column}}
-        results.append(SeedResult(seed, f"{problem}/{method}/{seed}", cases, cases, 10.0))
+        results.append(SeedResult(seed, f"{problem}/{method}/{seed}", cases, cases, seconds))
     return Row(problem, size, method, tuple(results))
 
 
@@ -144,14 +144,14 @@ def test_both_columns_are_about_the_same_problems_and_a_default_without_runs_giv
 def test_the_report_has_the_table_with_the_best_first() -> None:
     rows = []
     for name in PROBLEMS[:2]:
-        rows += [row(name, "warm-up", *level(0.25, seeds=1)), row(name, "sft", *level(0.75))]
-        rows += [row(name, "paper", *level(0.5))]
+        rows += [row(name, "warm-up", *level(0.25, seeds=1), seconds=0), row(name, "sft", *level(0.75))]
+        rows += [row(name, "paper", *level(0.5), seconds=30 if name == "a" else 10)]
     lines = overall_section(PLAN, [*rows, row("a", "anchor", *level(1.0))])
     assert lines[0] == "## Over all problems" and "minus that of the default" in lines[2]
     assert lines[6:9] == [
-        "| SFT, continued | **+0.250 [+0.250, +0.250]** | 2 of 3 | 2 | 0 | 2 | **+0.500 [+0.500, +0.500]** |",
-        "| SWIRL (default) | – | 2 of 3 | – | – | 2 | **+0.250 [+0.250, +0.250]** |",
-        "| Warm-up only | **-0.250 [-0.250, -0.250]** | 2 of 3 | 0 | 2 | 2 | – |",
+        "| SFT, continued | **+0.250 [+0.250, +0.250]** | 2 of 3 | 2 | 0 | 2 | **+0.500 [+0.500, +0.500]** | 0.5 |",
+        "| SWIRL (default) | – | 2 of 3 | – | – | 2 | **+0.250 [+0.250, +0.250]** | 1.0 |",
+        "| Warm-up only | **-0.250 [-0.250, -0.250]** | 2 of 3 | 0 | 2 | 2 | – | 0.0 |",
     ]
     assert lines[9:] == [""]  # the anchor is none of this plan's methods
     anchored = dataclasses.replace(PLAN, methods=(*PLAN.methods, "anchor"))

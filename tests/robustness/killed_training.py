@@ -35,7 +35,7 @@ from tiny_base import make_tiny_base  # noqa: E402
 from swirl.runs import jobs  # noqa: E402
 from swirl.settings import Settings  # noqa: E402
 
-CLOCK_METRICS = ("step_time", "scoring_time", "probe_time")
+CLOCK_METRICS = ("step_time", "scoring_time", "probe_time", "labelling_time")
 """Metrics that say how long something took, the only ones that may differ."""
 
 DEADLINE_SECONDS = 900.0

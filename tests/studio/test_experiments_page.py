@@ -338,12 +338,12 @@ def test_methods_are_compared_over_all_problems(tmp_path: Path) -> None:
     rows = [plain(row) for row in re.findall(r"<tr>(<th scope=\"row\".*?)</tr>", html)]
     # 80 and 68 of 80, in the same sequences of both problems, which are drawn together.
     assert rows[0].startswith("Supervised upper bound +0.150 [0.000, +0.300]")
-    assert rows[1] == "Anchor default – ▲ above: +0.350 2 of 2 problems"
+    assert rows[1] == "Anchor default – ▲ above: +0.350 1.0× 2 of 2 problems"
     assert rows[-1].startswith("SWIRL \N{MINUS SIGN}0.600 [")
-    assert rows[-1].endswith("▼ below: \N{MINUS SIGN}0.250 2 of 2 problems , below on ▼ 2")
+    assert rows[-1].endswith("▼ below: \N{MINUS SIGN}0.250 1.0× 2 of 2 problems , below on ▼ 2")
     assert len(rows) == 6 and "Left out" not in words
     last = plain(read(ExperimentsPage(tmp_path), name="made-up", last="1")["overall"])
-    assert "Anchor default – ▲ above: +0.175 2 of 2 problems" in last
+    assert "Anchor default – ▲ above: +0.175 1.0× 2 of 2 problems" in last
 
 
 def test_figures_over_all_problems_stay_while_a_new_run_is_read(

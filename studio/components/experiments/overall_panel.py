@@ -22,7 +22,8 @@ from swirl.experiments.overall import NO_DIFFERENCE, OverallDifference, OverallR
 ABOUT = (
     "The mean over the problems on which both have figures, all weighted equally; ▲ and ▼ count those on which the "
     "method is above or below beyond chance. The interval comes from drawing sequences and seeds, so it is about these "
-    "problems. Methods with figures on different problems cannot be compared with each other here."
+    "problems. Time is that of all optimiser steps and of inferring the actions that they imitate. Methods with "
+    "figures on different problems cannot be compared with each other here."
 )
 
 
@@ -36,6 +37,7 @@ def overall_panel(overall: Overall | None, metric: ExperimentMetric) -> str:
         ("plot", "", ""),
         ("value", f"Over {title}", "Mean paired difference and its 95 % interval"),
         ("over", "Over the warm\N{NON-BREAKING HYPHEN}up", "On the same problems"),
+        ("over", "Time", f"Training time on the same problems, as a multiple of that of {title}"),
         ("seeds", "Problems", "Those on which both have figures"),
     ]
     # A decimal more than on one problem, since the intervals are narrower.
@@ -67,10 +69,12 @@ def row_cells(row: OverallRow, overall: Overall, metric: ExperimentMetric) -> st
     head = method_cell(method, bold=is_reference, is_default=row.method == overall.plan.default_method)
     value = mean_first(format_difference_interval(found.estimate, metric)) if found else NONE
     gained = difference(row.over_start.estimate, metric) if row.over_start else NONE
+    time = f"{row.relative_time:.1f}\N{MULTIPLICATION SIGN}" if row.relative_time else NONE
     return (
         f'{head}<td class="plot">{lane(method, row.estimate, overall.axis, reference=NO_DIFFERENCE.value)}</td>'
         f'<td class="value">{value}</td>'
         f'<td class="over"{label_of(gained, "over the warm-up")}>{gained}</td>'
+        f'<td class="over"{label_of(time, "the time")}>{time}</td>'
         f'<td class="seeds problems">{problems_cell(row, overall)}</td>'
     )
 
