@@ -34,6 +34,9 @@ FAR = 1 / 3
 """A distance from which the nearest problem is too different to be relied on: on average, the figures differ by a third
 of a large difference."""
 
+QUICKER = 0.75
+"""A rival is named as quicker if it trained at most so many times as long."""
+
 NOT_ADVISED = ("warm-up", "supervised", "shared")
 """Methods that are never advised: no training, true actions, and a model that has to be warmed up anew."""
 
@@ -73,7 +76,7 @@ def advise(
     results = candidates(nearest, has_labels)
     best = max(of_several_seeds(results), key=lambda result: result.value.value)
     lucky = [result for result in results if result.value.value > best.value.value]
-    rivals = tuple(result.title for result in results if result is not best and is_rival(best, result))
+    rivals = [result for result in results if result is not best and is_rival(best, result)]
     away = distance(probe, nearest.probe)
     sentence = sentence_of(best, nearest, rivals, lucky, away)
     if private_code:
@@ -81,7 +84,7 @@ def advise(
             f" {private_code} So methods in which the models teach each other are left out; inferred actions may mean "
             "something else than they say, and an earlier checkpoint or more labels are worth a try."
         )
-    return Advice(best.method, best.title, nearest, away, rivals, sentence)
+    return Advice(best.method, best.title, nearest, away, tuple(rival.title for rival in rivals), sentence)
 
 
 def without_mutual_teaching(problem: ProblemEvidence) -> ProblemEvidence:
@@ -170,28 +173,43 @@ def features(probe: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def sentence_of(
-    best: MethodResult, problem: ProblemEvidence, rivals: Sequence[str], lucky: Sequence[MethodResult], away: float
+    best: MethodResult,
+    problem: ProblemEvidence,
+    rivals: Sequence[MethodResult],
+    lucky: Sequence[MethodResult],
+    away: float,
 ) -> str:
     """The advice in words, with the figures behind it; `lucky` are single runs that had more than the best mean."""
-    gain = best.over.get("warm-up")
+    gain, title = best.over.get("warm-up"), join_titles([best.title])
     seeds = "one seed" if best.seeds == 1 else f"{best.seeds} seeds"
     words = f"Your start is most like {problem.description}, where "
     if gain is not None:
         figures = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] of exact match"
         among = " with more than one seed" if lucky else ""
         if gain.low > 0:
-            words += f"{best.title} did best{among and f' of those{among}'}. It gained {figures} there, {seeds}."
+            words += f"{title} did best{among and f' of those{among}'}. It gained {figures} there, {seeds}."
         else:
-            words += f"no method{among} clearly beat the warm-up; {best.title} was at best {figures}, {seeds}."
+            words += f"no method{among} clearly beat the warm-up; {title} was at best {figures}, {seeds}."
     else:
-        words += f"{best.title} did best."
+        words += f"{title} did best."
     if rivals:
-        words += f" The experiment does not tell it apart from {join_titles(rivals)}."
+        words += f" The experiment does not tell it apart from {join_titles([rival.title for rival in rivals])}."
+        words += quickest_of(best, rivals) if gain is None or gain.low > 0 else ""
     if lucky:
         words += f" Single runs had more: {join_titles([f'{r.title} ({r.value.value:.3f})' for r in lucky])}."
     if away >= FAR:
         words += " No problem of the experiment is much like yours, so take this as a first guess."
     return words
+
+
+def quickest_of(best: MethodResult, rivals: Sequence[MethodResult]) -> str:
+    """A sentence about the rival that trained for the shortest time, if that is much less and known."""
+    known = [rival for rival in rivals if rival.seconds]  # one that only chooses at test time does not train
+    if not best.seconds or not known:
+        return ""
+    quickest = min(known, key=lambda rival: rival.seconds or 0.0)
+    share = (quickest.seconds or 0.0) / best.seconds
+    return f" {join_titles([quickest.title])} trained {share:.1f} times as long." if share <= QUICKER else ""
 
 
 def join_titles(titles: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ class MethodResult:
     """A method on a problem: its mean of the headline with its interval, and the paired differences to others.
 
     `over` holds the differences to other methods of the same problem by name. `needs_labels` tells whether it trains on
-    labels after the warm-up, `seconds` how long it trained.
+    labels after the warm-up, `seconds` how long it trained, None if that is not known with the labels that it inferred.
     """
 
     method: str
@@ -34,7 +34,7 @@ class MethodResult:
     value: Estimate
     over: dict[str, Estimate]
     seeds: int
-    seconds: float
+    seconds: float | None
     needs_labels: bool
 
 

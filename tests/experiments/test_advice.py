@@ -98,7 +98,17 @@ def test_one_lucky_run_is_not_advised_where_others_are_a_mean_over_seeds() -> No
 def test_methods_that_are_not_told_apart_are_named() -> None:
     advice = advise({**WEAK, "critic": 0.55}, EVIDENCE)
     assert (advice.method, advice.rivals) == ("paper", ("Sft",))
-    assert "does not tell it apart from Sft." in advice.sentence
+    assert advice.sentence.endswith("does not tell it apart from Sft.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "more"), [(3.0, " Sft trained 0.3 times as long."), (8.0, ""), (0.0, ""), (None, "")]
+)
+def test_a_much_quicker_method_that_is_not_told_apart_is_named(seconds: float | None, more: str) -> None:
+    start, sft, paper = EVIDENCE[1].results
+    weak = replace(EVIDENCE[1], results=(start, replace(sft, seconds=seconds), paper))
+    sentence = advise({**WEAK, "critic": 0.55}, [weak]).sentence
+    assert sentence.endswith(f"does not tell it apart from Sft.{more}")
 
 
 def test_where_nothing_helped_the_advice_says_so() -> None:
