@@ -114,7 +114,7 @@ def test_a_real_model_is_probed_once_and_the_advice_shows_what_was_seen(
     assert answer["parts"]["advice"] == start_form.check_form(advised, request())["parts"]["advice"]
     assert shared_models(advised).loaded() == ["tiny-household"]
     card = words(answer["parts"]["advice"])
-    assert "Advised: SFT, continued Your start is most like household, clean, where SFT, continued did best." in card
+    assert "Advised: SFT, continued Your start is most like household, clean, where “SFT, continued” did best." in card
     assert "It gained +0.200 [+0.100, +0.300] of exact match there, 3 seeds." in card
     assert "does not tell it apart from Anchor." in card
     assert f"Prefers right to wrong {100 * figures['critic']:.0f} % 95 %" in card
