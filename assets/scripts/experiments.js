@@ -14,11 +14,11 @@ export const mount = ({ element, server }) => {
   const tell = (sentence) => fill(page, { problem: sentence ? errorHtml(sentence) : "" });
   const view = (name) => { for (const part of page.querySelectorAll("[data-view]")) part.hidden = part.dataset.view !== name; };
 
-  // The experiment, the metric and the checkpoint live in the address, so that a link or a reload shows the same.
+  // The experiment, the metric, the checkpoint and the methods live in the address, so that a link or a reload shows the same.
   const read = () => {
-    const { name = "", metric = "", last = "" } = readQuery();
+    const { name = "", metric = "", last = "", methods = "" } = readQuery();
     if (name !== wanted.name) { seen = {}; tell(""); }
-    wanted = { name, metric, last };
+    wanted = { name, metric, last, methods };
   };
   const write = (values, options) => {
     setQuery(values, options);
@@ -29,7 +29,7 @@ export const mount = ({ element, server }) => {
   // What is drawn anew loses the focus: it goes back to the same link, button or list.
   const draw = (parts) => {
     const { activeElement } = document, within = page.contains(activeElement) ? activeElement : null;
-    const key = within && ["href", "data-do", "data-last", "name"].find((name) => within.hasAttribute(name));
+    const key = within && ["href", "data-do", "data-last", "data-methods", "name"].find((name) => within.hasAttribute(name));
     fill(page, parts);
     if (within && !within.isConnected && key) page.querySelector(`[${key}="${CSS.escape(within.getAttribute(key))}"]`)?.focus();
   };
@@ -76,7 +76,7 @@ export const mount = ({ element, server }) => {
     const link = event.target.closest("a[data-open]");
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
-      write({ name: link.dataset.open, metric: "", last: "" }, { push: true });
+      write({ name: link.dataset.open, metric: "", last: "", methods: "" }, { push: true });
       window.scrollTo(0, 0);
       return;
     }
@@ -98,6 +98,7 @@ export const mount = ({ element, server }) => {
     else if (dataset.do === "report") fetchReport(button);
     else if (dataset.do === "published") showPublished(button);
     else if ("last" in dataset) write({ last: dataset.last });
+    else if ("methods" in dataset) write({ methods: dataset.methods });
   });
   page.addEventListener("change", ({ target }) => { if (target.name === "metric") write({ metric: target.value }); });
   dialog.addEventListener("submit", async (event) => {

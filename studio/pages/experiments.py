@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from studio.components.experiments.experiment_head import progress_part, title_part
 from studio.components.experiments.experiment_list import overview
 from studio.components.experiments.grid_panel import panel_frame, panel_parts
-from studio.components.experiments.grid_summary import legend, metric_choice, summary, unread_note
+from studio.components.experiments.grid_summary import choices, legend, summary, unread_note
 from studio.components.experiments.overall_panel import overall_panel
 from studio.components.shared.html import load_template, scripted_block
 from studio.components.shared.page_requests import Answer, Request, get_text
@@ -80,8 +81,9 @@ class ExperimentsPage:
     def look(self, request: Request) -> Answer:
         """The parts of an experiment's page that differ from what the page has `seen`.
 
-        The request also carries the `metric` (one of METRICS) and `last` (whether the last checkpoint of each run
-        counts, rather than the best by selection). While figures remain to be read, `pause` is short.
+        The request also carries the `metric` (one of METRICS), `last` (whether the last checkpoint of each run counts,
+        rather than the best by selection), and `methods` (those `begun`, or `all`; by default, all only while the
+        experiment waits for its first runs or carries on). While figures remain to be read, `pause` is short.
         """
         plan, record = self.find(get_text(request, "name"))
         runs = self.runs(plan)
@@ -93,17 +95,20 @@ class ExperimentsPage:
             metric = METRICS.get(get_text(request, "metric"), next(iter(METRICS.values())))
             panels = read_panels(reader, plan, runs, rows, metric.name, last)
             overall = read_overall(reader, plan, rows, metric.name, last)
+        waits = state.status in ("new", "running")
+        methods = get_text(request, "methods") or ("all" if waits else "begun")
+        shown = panels if methods == "all" else [replace(panel, rows=panel.begun_rows) for panel in panels]
         parts = {
             "title": title_part(state, 0 if loading.is_running else self.published_runs.missing(plan)),
             "progress": progress_part(state, describe_time_left(state, runs, datetime.now(UTC)), loading),
-            "choice": metric_choice(measured(rows), metric, last) if state.finished else "",
+            "choice": choices(panels, measured(rows), metric, last, methods) if state.finished else "",
             "summary": summary(panels, metric, last),
             "reading": unread_note(reader.unread, state.finished) if reader.unread or reader.pending else "",
             "overall": overall_panel(overall, metric),
             "legend": legend(plan, metric, unfolded=state.status == "new"),
-            "grid": "".join(panel_frame(panel, metric) for panel in panels),
+            "grid": "".join(panel_frame(panel, metric) for panel in shown),
         }
-        for panel in panels:
+        for panel in shown:
             parts |= panel_parts(panel, metric)
         return {
             **self.changes(parts, request),

@@ -92,6 +92,16 @@ class Panel:
         return next((row.figures.value for row in self.rows if row.method.name == WARM_UP), None)
 
     @property
+    def compared_baseline(self) -> Method | None:
+        """The baseline, if a difference to it is known here."""
+        return self.baseline if any(row.figures.over_baseline is not None for row in self.rows) else None
+
+    @property
+    def begun_rows(self) -> tuple[MethodRow, ...]:
+        """The rows of which a run was started; all of them if none was."""
+        return tuple(row for row in self.rows if any(s.run is not None for s in row.squares)) or self.rows
+
+    @property
     def is_complete(self) -> bool:
         """Whether every run of the panel has finished."""
         return all(s.run is not None and s.run.status == "finished" for row in self.rows for s in row.squares)

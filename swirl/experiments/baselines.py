@@ -11,9 +11,17 @@ BASELINES = ("sft", "paper")
 
 
 def baseline_of(plan: Plan) -> str | None:
-    """The method that the others are compared with: the plan's first one that is, or is based on, one of BASELINES."""
-    based = {base_method(plan, name): name for name in reversed(plan.methods)}
-    return next((based[name] for name in BASELINES if name in based), None)
+    """The method that the others are compared with: it is, or is based on, one of BASELINES.
+
+    Of several, it is the first one with as many steps as the default, so that both see as many transitions, else the
+    plan's first one.
+    """
+    times = plan.steps_times(plan.default_method) if plan.default_method else 1
+    for base in BASELINES:
+        based = [name for name in plan.methods if base_method(plan, name) == base]
+        if based:
+            return next((name for name in based if plan.steps_times(name) == times), based[0])
+    return None
 
 
 def reference_title(plan: Plan, reference: str) -> str:

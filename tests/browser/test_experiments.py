@@ -58,7 +58,10 @@ def test_the_grid_fills_and_leads_to_its_runs(
     expect(page).to_have_url(re.compile(r"\?name=live$"))
     expect(page.locator('tr[data-part="row-0-anchor"]')).to_contain_text("0.85")
     expect(page.locator('[data-part="summary"]')).to_contain_text("household: so far Anchor is best, 0.85")
-    expect(page.locator(".seed.waiting:visible").last).to_have_attribute(
+    expect(page.locator('tr[data-part="row-0-sft"]')).to_have_count(0)
+    page.get_by_role("group", name="Methods").get_by_role("button", name="All").click()
+    expect(page).to_have_url(re.compile(r"methods=all"))
+    expect(page.locator(".experiment-grid .seed.waiting").last).to_have_attribute(
         "aria-label", "SFT, continued, seed 0: waiting"
     )
     page.locator('tr[data-part="row-0-paper"] a.seed').focus()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -188,7 +190,7 @@ def test_scores_by_iteration_are_those_after_both_phases() -> None:
 @pytest.mark.parametrize(
     ("name", "baseline"),
     [
-        ("regimes", "sft"),
+        ("regimes", "sft-twice"),  # as many steps as the default
         ("variants", "paper"),
         ("group-size", "group-2"),
         ("longer-loop", "sft-six"),
@@ -197,6 +199,12 @@ def test_scores_by_iteration_are_those_after_both_phases() -> None:
 )
 def test_methods_are_compared_with_imitation_else_with_the_loop(name: str, baseline: str) -> None:
     assert baseline_of(get_experiment(name)) == baseline
+
+
+def test_without_imitation_of_as_many_steps_the_first_is_the_baseline() -> None:
+    regimes = get_experiment("regimes")
+    assert baseline_of(replace(regimes, default_method="hybrid-equal-compute")) == "sft"
+    assert baseline_of(replace(regimes, default_method=None)) == "sft"
 
 
 def test_the_axis_has_round_marks_around_all_intervals() -> None:

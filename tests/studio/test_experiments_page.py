@@ -144,6 +144,29 @@ def test_unlike_starts_are_said_above_their_panel(tmp_path: Path) -> None:
     assert "Not all of these runs started from the same model" in grid and "0.500 to 0.600" in grid
 
 
+def test_methods_without_runs_are_left_out_unless_they_are_wanted_or_may_come(tmp_path: Path) -> None:
+    page, history = ExperimentsPage(tmp_path), make_experiment(tmp_path, plan_of(seeds=(0,)), finished=3)
+
+    def rows(**request: str) -> tuple[list[str], str]:
+        parts = read(page, name="made-up", **request)
+        pressed = re.findall(r'data-methods="(\w+)" aria-pressed="true"', parts["choice"])
+        return [key.removeprefix("row-0-") for key in parts if key.startswith("row-0-")], "".join(pressed)
+
+    everything = ["warm-up", "best-of-n", "sft", "supervised", "paper", "anchor"]
+    assert rows() == (everything[:3], "begun")
+    assert rows(methods="all") == (everything, "all")
+    alive(history, "made-up", "training")
+    assert rows() == (everything, "all")
+    assert rows(methods="begun") == (everything[:3], "begun")
+
+
+def test_where_all_methods_or_none_have_runs_there_is_nothing_to_choose(tmp_path: Path) -> None:
+    for name, finished in (("whole", None), ("none", 0)):
+        make_experiment(tmp_path, plan_of(name), finished=finished)
+        parts = read(ExperimentsPage(tmp_path), name=name)
+        assert sum(key.startswith("row-0-") for key in parts) == 6 and "data-methods" not in parts["choice"]
+
+
 def test_methods_of_mutual_rewards_have_another_shape(tmp_path: Path) -> None:
     make_experiment(tmp_path, plan_of())
     parts = read(ExperimentsPage(tmp_path), name="made-up")

@@ -25,21 +25,22 @@ from swirl.methods import Method
 NONE = "–"
 """A cell without a figure."""
 
-SHORT_LABEL = len("over SFT")
-"""A label that has room beside another on a telephone; a longer one has a line of its own."""
+SHORT_TITLE = len("SFT")
+"""A baseline whose difference has room beside another on a telephone; that to a longer one has a line of its own."""
 
 PAIRED = "Paired by transition and seed; marked ▲ or ▼ when its 95 % interval leaves out zero"
 
 
 def heads_of(panel: Panel) -> list[tuple[str, str, str]]:
     """The columns: their class, their head and its title."""
-    over = ["Over the warm\N{NON-BREAKING HYPHEN}up"]
-    over += [f"Over {baseline_title(panel.baseline)}"] if panel.baseline else []
+    baseline = panel.compared_baseline
+    over = [("over", "Over the warm\N{NON-BREAKING HYPHEN}up", PAIRED)]
+    over += [(kind_of_difference(baseline), f"Over {baseline_title(baseline)}", PAIRED)] if baseline else []
     return [
         ("method", "Method", ""),
         ("plot", "", ""),
         ("value", "Mean and 95 % interval", "Over seeds and test transitions; the interval comes from drawing both"),
-        *(("over", words, PAIRED) for words in over),
+        *over,
         ("seeds", "Seeds", "One square a run; it leads to the run"),
     ]
 
@@ -89,13 +90,12 @@ def row_cells(row: MethodRow, panel: Panel, metric: ExperimentMetric) -> str:
     drawing = lane(row.method, figures.value, panel.axis, start=start, copying=panel.copying)
     value = format_interval(figures.value, metric) if figures.value else NONE
     gained = NONE if row.method.name == WARM_UP else difference(figures.over_start, metric)
-    over = ""
-    if panel.baseline:
-        is_compared = row.method.name not in (WARM_UP, panel.baseline.name)
+    over, baseline = "", panel.compared_baseline
+    if baseline:
+        is_compared = row.method.name not in (WARM_UP, baseline.name)
         found = difference(figures.over_baseline, metric) if is_compared else NONE
-        label = f"over {baseline_title(panel.baseline)}"
-        kind = "over" if len(label) <= SHORT_LABEL else "over long"
-        over = f'<td class="{kind}"{label_of(found, label)}>{found}</td>'
+        label = label_of(found, f"over {baseline_title(baseline)}")
+        over = f'<td class="{kind_of_difference(baseline)}"{label}>{found}</td>'
     return (
         f"{method_cell(row.method, bold=row.is_best, is_default=row.is_default)}"
         f'<td class="plot">{drawing}</td>'
@@ -116,6 +116,11 @@ def method_cell(method: Method, *, bold: bool, is_default: bool) -> str:
         f'<th scope="row" class="method" title="{escape(method.sentence)}"><span class="name">'
         f"{method_mark(method)}<span>{' '.join([title, *notes])}</span></span></th>"
     )
+
+
+def kind_of_difference(baseline: Method) -> str:
+    """The classes of the cells with the difference to a baseline."""
+    return "over" if len(baseline_title(baseline)) <= SHORT_TITLE else "over long"
 
 
 def label_of(content: str, label: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from studio.components.experiments.grid_panel import method_mark
 from studio.components.shared.html import escape
@@ -26,6 +26,13 @@ CAUTION = (
     "The best method is chosen after looking at all of them, so expect a little less of it on new data. Intervals over "
     "two or three seeds are too narrow rather than too wide."
 )
+
+
+METHODS = {
+    "begun": ("With runs", "The methods of which a run was started"),
+    "all": ("All", "All methods of the experiment"),
+}
+"""Which rows a panel has: the value in the address, its label and its title."""
 
 
 def summary(panels: Sequence[Panel], metric: ExperimentMetric, last: bool) -> str:
@@ -54,21 +61,35 @@ def verdict_of_panel(key: PanelKey, verdict: Verdict) -> str:
     )
 
 
-def metric_choice(choices: Sequence[ExperimentMetric], metric: ExperimentMetric, last: bool) -> str:
-    """The switches of the metric and of the checkpoint."""
+def choices(
+    panels: Sequence[Panel], metrics: Sequence[ExperimentMetric], metric: ExperimentMetric, last: bool, methods: str
+) -> str:
+    """The switches of the metric, the checkpoint and, where some were not begun, the methods."""
+    parts = [metric_choice(metrics, metric), switch("Checkpoint", "last", CHECKPOINTS, "1" if last else "")]
+    if any(len(panel.begun_rows) < len(panel.rows) for panel in panels):
+        parts.append(switch("Methods", "methods", METHODS, methods))
+    return "".join(parts)
+
+
+def metric_choice(metrics: Sequence[ExperimentMetric], metric: ExperimentMetric) -> str:
+    """The switch of the metric."""
     options = "".join(
         f'<option value="{escape(one.name)}"{" selected" if one is metric else ""}>{escape(one.title)}</option>'
-        for one in choices
+        for one in metrics
     )
+    return f'<label class="row">Metric <select class="field short" name="metric">{options}</select></label>'
+
+
+def switch(head: str, name: str, options: Mapping[str, tuple[str, str]], chosen: str) -> str:
+    """Buttons of which one is pressed; each sets the value `name` of the address."""
     buttons = "".join(
-        f'<button type="button" data-last="{value}" aria-pressed="{"true" if last == bool(value) else "false"}" '
+        f'<button type="button" data-{name}="{value}" aria-pressed="{"true" if value == chosen else "false"}" '
         f'title="{escape(title)}">{label}</button>'
-        for value, (label, title) in CHECKPOINTS.items()
+        for value, (label, title) in options.items()
     )
     return (
-        f'<label class="row">Metric <select class="field short" name="metric">{options}</select></label>'
-        f'<span class="row"><span class="small muted">Checkpoint</span>'
-        f'<span class="marks" role="group" aria-label="Checkpoint">{buttons}</span></span>'
+        f'<span class="row"><span class="small muted">{head}</span>'
+        f'<span class="marks" role="group" aria-label="{head}">{buttons}</span></span>'
     )
 
 
