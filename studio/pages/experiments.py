@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from studio.components.experiments.experiment_head import progress_part, title_part
 from studio.components.experiments.experiment_list import overview
 from studio.components.experiments.grid_panel import panel_frame, panel_parts
-from studio.components.experiments.grid_summary import choices, legend, summary, unread_note
+from studio.components.experiments.grid_summary import METHODS, choices, legend, summary, unread_note
 from studio.components.experiments.overall_panel import overall_panel
 from studio.components.shared.html import load_template, scripted_block
 from studio.components.shared.page_requests import Answer, Request, get_text
@@ -83,7 +83,8 @@ class ExperimentsPage:
 
         The request also carries the `metric` (one of METRICS), `last` (whether the last checkpoint of each run counts,
         rather than the best by selection), and `methods` (those `begun`, or `all`; by default, all only while the
-        experiment waits for its first runs or carries on). While figures remain to be read, `pause` is short.
+        experiment is carried out and before its first run has finished). While figures remain to be read, `pause` is
+        short.
         """
         plan, record = self.find(get_text(request, "name"))
         runs = self.runs(plan)
@@ -95,8 +96,9 @@ class ExperimentsPage:
             metric = METRICS.get(get_text(request, "metric"), next(iter(METRICS.values())))
             panels = read_panels(reader, plan, runs, rows, metric.name, last)
             overall = read_overall(reader, plan, rows, metric.name, last)
-        waits = state.status in ("new", "running")
-        methods = get_text(request, "methods") or ("all" if waits else "begun")
+        methods = get_text(request, "methods")
+        if methods not in METHODS:
+            methods = "all" if state.is_running or not state.finished else "begun"
         shown = panels if methods == "all" else [replace(panel, rows=panel.begun_rows) for panel in panels]
         parts = {
             "title": title_part(state, 0 if loading.is_running else self.published_runs.missing(plan)),

@@ -38,7 +38,7 @@ def read_panels(
     The best methods are named only when nothing is left to read.
     """
     rows = rows_by_key(read)
-    cells, baseline = panel_cells(plan), baseline_of(plan)
+    cells, baseline = panel_cells(plan), baseline_of(plan, {row.method for row in read})
     panels = []
     for key in panel_keys(plan):
         drawn = []

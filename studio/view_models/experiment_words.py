@@ -43,7 +43,8 @@ def describe_experiment(panels: Sequence[Panel]) -> str:
         return f"{sentence}."
     above = sum(found.low > 0 for found in compared)
     of = "them" if len(compared) == len(mine) else f"{len(compared)} with both"
-    return f"{sentence}, and above {baseline_title(baseline)} beyond chance on {above or 'none'} of {of}."
+    title = join_titles([baseline_title(baseline)])
+    return f"{sentence}, and above {title} beyond chance on {above or 'none'} of {of}."
 
 
 def describe_panel(panel: Panel, metric: ExperimentMetric) -> Verdict | None:
@@ -110,7 +111,7 @@ def over_baseline(best: MethodRow, baseline: Method | None, metric: ExperimentMe
     found = best.figures.over_baseline
     if baseline is None or found is None or not is_off_zero(found):
         return ""
-    return f"{format_difference(found, metric)} over {baseline_title(baseline)}"
+    return f"{format_difference(found, metric)} over {join_titles([baseline_title(baseline)])}"
 
 
 def level_with(equals: Sequence[MethodRow], baseline: Method | None) -> str:

@@ -13,6 +13,7 @@ from swirl.errors import SwirlError
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence
 from swirl.experiments.grid import DEFAULT_SIZE, Cell, Plan
+from swirl.experiments.overall import describe_ratio
 from swirl.experiments.settings_of_cells import UNPREPARED, cell_settings
 from swirl.methods import METHODS
 from swirl.settings import DIRECTIONS, Settings
@@ -209,7 +210,8 @@ def quickest_of(best: MethodResult, rivals: Sequence[MethodResult]) -> str:
         return ""
     quickest = min(known, key=lambda rival: rival.seconds or 0.0)
     share = (quickest.seconds or 0.0) / best.seconds
-    return f" {join_titles([quickest.title])} trained {share:.1f} times as long." if share <= QUICKER else ""
+    said = f" {join_titles([quickest.title])} trained {describe_ratio(share)} times as long."
+    return said if share <= QUICKER else ""
 
 
 def join_titles(titles: Sequence[str]) -> str:

@@ -50,6 +50,8 @@ class OverallDifference:
     The interval comes from drawing sequences, together for problems with the same test part, and seeds, for each
     problem. The problems themselves are not drawn: it is about these, and says nothing about others. `above` and
     `below` count those whose own interval is off zero, `seeds` is the number of seeds where there are fewest.
+    `relative_time` is how long the method trained on these problems together, as a multiple of the other's time; None
+    if that is not known, or zero.
     """
 
     estimate: Estimate
@@ -57,25 +59,29 @@ class OverallDifference:
     above: int
     below: int
     seeds: int
+    relative_time: float | None
 
 
 @dataclass(frozen=True)
 class OverallRow:
     """A method's mean differences to the reference and, on the same problems, to the warm-up.
 
-    Each is None for that method itself; `over_start` also where the warm-up has no figures. `relative_time` is how long
-    the method trained on these problems together, as a multiple of the reference's time; None if that is zero.
+    Each is None for that method itself; `over_start` also where the warm-up has no figures.
     """
 
     method: str
     over_reference: OverallDifference | None
     over_start: OverallDifference | None
-    relative_time: float | None
 
     @property
     def estimate(self) -> Estimate:
         """What the method has over the reference: nothing, if it is the reference."""
         return self.over_reference.estimate if self.over_reference else NO_DIFFERENCE
+
+    @property
+    def relative_time(self) -> float | None:
+        """The time of training as a multiple of the reference's, None if it is not known."""
+        return self.over_reference.relative_time if self.over_reference else 1.0
 
 
 @dataclass(frozen=True)
@@ -117,22 +123,13 @@ def compare_overall(
         """The first of the methods against the warm-up; None for the warm-up itself."""
         return None if methods[0] == WARM_UP else over(*methods, WARM_UP)
 
-    def time_of(method: str, reference: str) -> float | None:
-        """The training time of a method as a multiple of the reference's."""
-        both = rows_together(plan, rows, (method, reference))
-        own, other = (sum(found[i].training_seconds() for found in both) for i in (0, 1))
-        return own / other if other else None
-
     names = [name for name in dict.fromkeys((WARM_UP, *plan.methods)) if any(row.method == name for row in rows)]
-    for reference in filter(None, (plan.default_method, baseline_of(plan))):
+    for reference in filter(None, (plan.default_method, baseline_of(plan, {row.method for row in rows}))):
         others = [name for name in names if name != reference]
-        found = [
-            OverallRow(name, over(name, reference), over_start(name, reference), time_of(name, reference))
-            for name in others
-        ]
+        found = [OverallRow(name, over(name, reference), over_start(name, reference)) for name in others]
         compared = [row for row in found if row.over_reference is not None]
         if compared:
-            compared.append(OverallRow(reference, None, over_start(reference), 1.0))
+            compared.append(OverallRow(reference, None, over_start(reference)))
             compared.sort(key=lambda row: -row.estimate.value)
             left_out = tuple(row.method for row in found if row.over_reference is None)
             return OverallComparison(reference, tuple(compared), left_out, len(plan.problems))
@@ -151,6 +148,7 @@ def overall_difference(
 ) -> OverallDifference | None:
     """What the first row of each pair has over the second, on average; None with fewer than FEWEST_PROBLEMS pairs."""
     estimates, spreads, seeds = [], [], []
+    used: list[RowPair] = []
     test_parts: dict[tuple[tuple[str, int], ...], int] = {}
     for number, (row, other) in enumerate(pairs):
         values = paired_values(row, plan.method(row.method), other, plan.method(other.method), metric, last=last)
@@ -161,6 +159,7 @@ def overall_difference(
             continue
         estimates.append(bootstrap_two_ways(values, groups))
         seeds.append(len(values))
+        used.append((row, other))
         # Seeds are drawn anew for each problem: drawn alike, their chances would add up instead of cancelling. Those of
         # the sequences do add up where problems share them.
         part = test_parts.setdefault(tuple(places_of(row.results[0])), 1 + len(test_parts))
@@ -176,4 +175,18 @@ def overall_difference(
         above=sum(found.low > 0 for found in estimates),
         below=sum(found.high < 0 for found in estimates),
         seeds=min(seeds),
+        relative_time=relative_time(used),
     )
+
+
+def relative_time(pairs: Sequence[RowPair]) -> float | None:
+    """The training time of the first rows together as a multiple of that of the second ones; None if it is unknown."""
+    times = [(row.training_seconds(), other.training_seconds()) for row, other in pairs]
+    known = [(own, other) for own, other in times if own is not None and other is not None]
+    own, other = (sum(column) for column in zip(*known, strict=True)) if known else (0.0, 0.0)
+    return own / other if other else None
+
+
+def describe_ratio(ratio: float) -> str:
+    """`0.5`, `1.3`, and with more decimals what would be read as zero."""
+    return f"{ratio:.1f}" if ratio >= 0.1 else f"{ratio:.2g}"

@@ -10,7 +10,7 @@ from swirl.experiments.baselines import baseline_of, baseline_title, reference_t
 from swirl.experiments.evidence import collect_evidence, write_evidence
 from swirl.experiments.exchange import published_runs
 from swirl.experiments.grid import DEFAULT_SIZE, Plan, Problem
-from swirl.experiments.overall import compare_overall, overall_difference
+from swirl.experiments.overall import compare_overall, describe_ratio, overall_difference
 from swirl.experiments.plot import draw_intervals
 from swirl.experiments.probing import stored_probes
 from swirl.experiments.results import (
@@ -156,7 +156,7 @@ def overall_section(plan: Plan, rows: Sequence[Row]) -> list[str]:
             *((over.above, over.below) if over else ("–", "–")),
             counted.seeds if counted else "–",
             format_difference(row.over_start.estimate) if row.over_start else "–",
-            f"{row.relative_time:.1f}" if row.relative_time is not None else "–",
+            describe_ratio(row.relative_time) if row.relative_time else "–",
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     if found.left_out:
@@ -183,7 +183,7 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
     if not chosen:
         return []
     start = start_row(rows, problem.name)
-    baseline = baseline_of(plan)
+    baseline = baseline_of(plan, {row.method for row in rows})
     compared = next((row for row in chosen if row.method == baseline), None)
     left_out = OF_FREE_TEXT if problem.regime else ()
     names = [
@@ -220,7 +220,7 @@ def problem_section(plan: Plan, rows: Sequence[Row], problem: Problem, size: int
             *([difference_cell(plan, row, compared)] if baseline else []),
             *(format_value(estimate_row(row, method, name)) for name in names),
             *([difference_cell(plan, row, start, inferred, last=True)] if inferred else []),
-            f"{row.training_seconds():.0f}",
+            format_seconds(row.training_seconds()),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, "", *iterations_section(plan, chosen)]
@@ -265,6 +265,11 @@ def difference_cell(plan: Plan, row: Row, other: Row | None, metric: str = HEADL
     if found is None:
         return "–"
     return format_difference(found.estimate)
+
+
+def format_seconds(seconds: float | None) -> str:
+    """Whole seconds; a dash where they are not known."""
+    return "–" if seconds is None else f"{seconds:.0f}"
 
 
 def format_difference(e: Estimate) -> str:

@@ -31,15 +31,15 @@ SAME_START = 0.02
 class SeedResult:
     """One finished run: its seed, the values per transition of its chosen and its last checkpoint, and its cost.
 
-    `training_seconds` is that of `swirl.experiments.cost`; `by_iteration` is HEADLINE on the selection part at the
-    start and after each iteration, empty where the run did not score it.
+    `training_seconds` is that of `swirl.experiments.cost`, None if it is not known; `by_iteration` is HEADLINE on the
+    selection part at the start and after each iteration, empty where the run did not score it.
     """
 
     seed: int
     run: str
     chosen: dict[str, Any]
     last: dict[str, Any]
-    training_seconds: float
+    training_seconds: float | None
     by_iteration: tuple[float, ...] = ()
 
 
@@ -52,9 +52,10 @@ class Row:
     method: str
     results: tuple[SeedResult, ...]
 
-    def training_seconds(self) -> float:
-        """The median over the seeds."""
-        return float(np.median([result.training_seconds for result in self.results]))
+    def training_seconds(self) -> float | None:
+        """The median over the seeds of which it is known; None if it is of none."""
+        known = [result.training_seconds for result in self.results if result.training_seconds is not None]
+        return float(np.median(known)) if known else None
 
 
 @dataclass(frozen=True)

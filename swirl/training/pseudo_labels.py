@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from swirl.models.results import Alternative
+from swirl.models.results import Alternative, Inference
 from swirl.models.world_model import WorldModel
 from swirl.progress import ProgressCallback
 from swirl.settings import DIRECTIONS, Settings
@@ -18,8 +18,11 @@ from swirl.states import State
 SURE = math.log(0.95)
 """Greedy actions at least so likely under the IDM are kept; those that the FWM overrules to a gain are less likely."""
 
-TRANSITIONS_AT_ONCE = 256
+TRANSITIONS_AT_ONCE = 128
 """How many transitions are taken through all steps of a choice before the next ones."""
+
+GREEDY_SHARE = 0.4
+"""About the share of time that the greedy answers take; other guesses and their scores take the rest."""
 
 
 def pseudo_labels_per_phase(settings: Settings) -> int:
@@ -42,20 +45,26 @@ def infer_actions_to_imitate(
     actions: list[str] = []
     for start in range(0, len(pairs), TRANSITIONS_AT_ONCE):
         part = pairs[start : start + TRANSITIONS_AT_ONCE]
-        actions += choose_by_both_models(world, part, candidates, seed + start)
+        greedy = world.infer(part, alternatives=1)
+        progress((start + GREEDY_SHARE * len(part)) / len(pairs), "inferring the actions to train on")
+        actions += choose_by_both_models(world, part, greedy, candidates, seed + start)
         progress(len(actions) / len(pairs), "inferring the actions to train on")
     return actions
 
 
 def choose_by_both_models(
-    world: WorldModel, pairs: Sequence[tuple[State, State]], candidates: int, seed: int
+    world: WorldModel,
+    pairs: Sequence[tuple[State, State]],
+    greedy: Sequence[Inference],
+    candidates: int,
+    seed: int,
 ) -> list[str]:
     """The action of each transition (x, y) with the highest log Q(z | x, y) + log P(y | x, z) of several candidates.
 
-    What cannot be chosen is not computed: log P is at most 0, so that an action loses to one whose sum is above its
-    log Q; and all actions but the greedy one together have a probability of at most 1 - Q(greedy).
+    These are the IDM's `greedy` answers and, where they are unsure, the likeliest of its samples. What cannot be chosen
+    is not computed: log P is at most 0, so that an action loses to one whose sum is above its log Q; and all actions
+    but the greedy one together have a probability of at most 1 - Q(greedy).
     """
-    greedy = world.infer(pairs, alternatives=1)
     actions = [found.action for found in greedy]
     unsure = [index for index, found in enumerate(greedy) if found.log_prob < SURE]
     sums = dict(

@@ -102,7 +102,8 @@ def test_methods_that_are_not_told_apart_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "more"), [(3.0, " Sft trained 0.3 times as long."), (8.0, ""), (0.0, ""), (None, "")]
+    ("seconds", "more"),
+    [(3.0, " Sft trained 0.3 times as long."), (0.2, " Sft trained 0.02 times as long."), (8.0, ""), (None, "")],
 )
 def test_a_much_quicker_method_that_is_not_told_apart_is_named(seconds: float | None, more: str) -> None:
     start, sft, paper = EVIDENCE[1].results

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from swirl.experiments.grid import Plan, Problem
-from swirl.experiments.overall import OverallDifference, compare_overall, overall_difference, rows_together
+from swirl.experiments.overall import (
+    OverallDifference,
+    compare_overall,
+    overall_difference,
+    relative_time,
+    rows_together,
+)
 from swirl.experiments.report import overall_section
 from swirl.experiments.results import Row, SeedResult, paired_difference
 
@@ -23,7 +29,7 @@ PLAN = Plan(
 )
 
 
-def row(problem: str, method: str, *columns: list[float], size: int = 0, seconds: float = 10.0) -> Row:
+def row(problem: str, method: str, *columns: list[float], size: int = 0, seconds: float | None = 10.0) -> Row:
     """A row with a column of values of 40 transitions, four of a sequence, for each seed."""
     results = []
     for seed, column in enumerate(columns):
@@ -141,6 +147,20 @@ def test_both_columns_are_about_the_same_problems_and_a_default_without_runs_giv
     assert without["sft"] == (None, (0.333, 3)) and without["paper"] == ((-0.25, 2), (0.25, 2))
 
 
+def test_times_are_compared_on_the_problems_that_count_and_where_they_are_known() -> None:
+    rows = [row(name, "sft", *level(0.5), seconds=10) for name in PROBLEMS]
+    rows += [row("a", "paper", *level(0.5), seconds=30), row("b", "paper", *level(0.5), seconds=10)]
+    undefined = [[float("nan")] * 40] * 2
+    found = over([*rows, row("c", "paper", *undefined, seconds=900)], "paper", "sft")
+    assert found is not None and (found.problems, found.relative_time) == (2, 2.0)
+    unknown = row("c", "paper", *level(0.5), seconds=None)
+    found = over([*rows, unknown], "paper", "sft")
+    assert found is not None and (found.problems, found.relative_time) == (3, 2.0)
+    assert relative_time([(unknown, rows[2])]) is None and relative_time([]) is None
+    once = dataclasses.replace(unknown.results[0], training_seconds=40.0)
+    assert dataclasses.replace(unknown, results=(once, unknown.results[1])).training_seconds() == 40.0
+
+
 def test_the_report_has_the_table_with_the_best_first() -> None:
     rows = []
     for name in PROBLEMS[:2]:
@@ -151,7 +171,7 @@ def test_the_report_has_the_table_with_the_best_first() -> None:
     assert lines[6:9] == [
         "| SFT, continued | **+0.250 [+0.250, +0.250]** | 2 of 3 | 2 | 0 | 2 | **+0.500 [+0.500, +0.500]** | 0.5 |",
         "| SWIRL (default) | – | 2 of 3 | – | – | 2 | **+0.250 [+0.250, +0.250]** | 1.0 |",
-        "| Warm-up only | **-0.250 [-0.250, -0.250]** | 2 of 3 | 0 | 2 | 2 | – | 0.0 |",
+        "| Warm-up only | **-0.250 [-0.250, -0.250]** | 2 of 3 | 0 | 2 | 2 | – | – |",
     ]
     assert lines[9:] == [""]  # the anchor is none of this plan's methods
     anchored = dataclasses.replace(PLAN, methods=(*PLAN.methods, "anchor"))

@@ -207,6 +207,13 @@ def test_without_imitation_of_as_many_steps_the_first_is_the_baseline() -> None:
     assert baseline_of(replace(regimes, default_method=None)) == "sft"
 
 
+def test_imitation_that_has_run_is_the_baseline_before_that_which_has_not() -> None:
+    regimes = get_experiment("regimes")
+    assert baseline_of(regimes, {"warm-up", "sft", "paper"}) == "sft"
+    assert baseline_of(regimes, {"sft", "sft-twice", "sft-equal-compute"}) == "sft-twice"
+    assert baseline_of(regimes, {"warm-up", "paper"}) == "sft-twice"
+
+
 def test_the_axis_has_round_marks_around_all_intervals() -> None:
     assert axis_marks([]) == ()
     assert axis_marks([Estimate(0.5, 0.42, 0.61), Estimate(0.7, 0.66, 0.83)]) == (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

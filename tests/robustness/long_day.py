@@ -134,7 +134,7 @@ def check_stored(history: History, run_id: str) -> list[str]:
 
 
 def live_a_day(folder: Path, steps: int, events: int, seconds: float, stories: Stories = STORIES) -> LongDay:
-    """Train and receive visitors at once, for at most so many `steps`, `events` and `seconds`."""
+    """Train and receive visitors at once, for at most so many `steps` and `seconds`, and for so many `events`."""
     home, temporary = folder / "home", folder / "tmp"
     temporary.mkdir()
     base = make_tiny_base(folder / "base")
@@ -188,7 +188,7 @@ def main() -> int:
     """The command. Returns 1 if anything grows, or was stored or left behind that should not be."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=4000, help="training steps (default: 4000)")
-    parser.add_argument("--events", type=int, default=20_000, help="page events (default: 20000)")
+    parser.add_argument("--events", type=int, default=20_000, help="the fewest page events (default: 20000)")
     parser.add_argument("--minutes", type=float, default=20, help="the longest that both may take (default: 20)")
     options = parser.parse_args()
     begun = time.monotonic()

@@ -23,9 +23,8 @@ FRAME = re.compile(r"frame/[0-9a-f]{64}")
 
 
 class Day:
-    """Counts the events of all visitors, and says when their day is over: after `events` of them or `seconds`.
-
-    However fast the events are, it lasts until the studio was read `FEWEST_READINGS` times.
+    """Counts the events of all visitors, and says when their day is over: after `seconds`, or after `events` of them
+    once the studio has been read `FEWEST_READINGS` times.
     """
 
     FEWEST_READINGS = 24

@@ -28,6 +28,7 @@ from swirl.experiments.exchange import export_cells
 from swirl.experiments.grid import OwnMethod, Problem
 from swirl.experiments.overall import compare_overall, overall_difference
 from swirl.experiments.results import Row, SeedResult
+from swirl.experiments.runner import STOPPING
 from swirl.history import History
 
 
@@ -156,15 +157,24 @@ def test_methods_without_runs_are_left_out_unless_they_are_wanted_or_may_come(tm
     assert rows() == (everything[:3], "begun")
     assert rows(methods="all") == (everything, "all")
     alive(history, "made-up", "training")
+    assert rows() == rows(methods="of another version") == (everything, "all")
+    alive(history, "made-up", STOPPING)
     assert rows() == (everything, "all")
     assert rows(methods="begun") == (everything[:3], "begun")
 
 
 def test_where_all_methods_or_none_have_runs_there_is_nothing_to_choose(tmp_path: Path) -> None:
-    for name, finished in (("whole", None), ("none", 0)):
-        make_experiment(tmp_path, plan_of(name), finished=finished)
-        parts = read(ExperimentsPage(tmp_path), name=name)
-        assert sum(key.startswith("row-0-") for key in parts) == 6 and "data-methods" not in parts["choice"]
+    make_experiment(tmp_path, plan_of())
+    parts = read(ExperimentsPage(tmp_path), name="made-up")
+    assert "data-last" in parts["choice"] and "data-methods" not in parts["choice"]
+
+
+def test_all_methods_are_shown_until_a_run_has_finished(tmp_path: Path) -> None:
+    history = make_experiment(tmp_path, plan_of(), finished=0)
+    run = start_cell(history, plan_of(), next(plan_of().cells()))
+    history.update_run(run, status="stopped")
+    parts = read(ExperimentsPage(tmp_path), name="made-up")
+    assert sum(key.startswith("row-0-") for key in parts) == 6 and not parts["choice"]
 
 
 def test_methods_of_mutual_rewards_have_another_shape(tmp_path: Path) -> None:

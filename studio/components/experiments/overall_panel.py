@@ -17,7 +17,7 @@ from studio.components.experiments.grid_panel import (
 from studio.components.shared.html import escape
 from studio.view_models.experiment_metrics import ExperimentMetric, format_difference_interval
 from studio.view_models.experiment_overall import Overall, describe_overall
-from swirl.experiments.overall import NO_DIFFERENCE, OverallDifference, OverallRow
+from swirl.experiments.overall import NO_DIFFERENCE, OverallDifference, OverallRow, describe_ratio
 
 ABOUT = (
     "The mean over the problems on which both have figures, all weighted equally; ▲ and ▼ count those on which the "
@@ -69,7 +69,7 @@ def row_cells(row: OverallRow, overall: Overall, metric: ExperimentMetric) -> st
     head = method_cell(method, bold=is_reference, is_default=row.method == overall.plan.default_method)
     value = mean_first(format_difference_interval(found.estimate, metric)) if found else NONE
     gained = difference(row.over_start.estimate, metric) if row.over_start else NONE
-    time = f"{row.relative_time:.1f}\N{MULTIPLICATION SIGN}" if row.relative_time else NONE
+    time = f"{describe_ratio(row.relative_time)}\N{MULTIPLICATION SIGN}" if row.relative_time else NONE
     return (
         f'{head}<td class="plot">{lane(method, row.estimate, overall.axis, reference=NO_DIFFERENCE.value)}</td>'
         f'<td class="value">{value}</td>'
