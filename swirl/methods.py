@@ -146,6 +146,7 @@ EXTENSIONS_OFF: dict[str, object] = {
     "action_cap": None,
     "min_reward_spread": 0.0,
     "label_candidates": None,
+    "label_passes": 1.0,
     "prior_reference": False,
     "inverse_first": False,
     "share_weights": False,

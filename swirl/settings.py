@@ -189,6 +189,13 @@ class Settings:
         low=1,
         high=64,
     )
+    label_passes: float = setting(
+        1.0,
+        "Extension: how often a phase imitates each action that it infers; with 2, half as many are inferred, in half "
+        "the time.",
+        low=1.0,
+        high=100.0,
+    )
     prior_reference: bool = setting(
         False,
         "Extension: in inverse phases the KL reference is asked without the next state, so that it presses against "

@@ -31,6 +31,7 @@ SETTING_GROUPS = {
         "action_cap",
         "min_reward_spread",
         "label_candidates",
+        "label_passes",
         "prior_reference",
     ),
     "Optimiser": ("learning_rate", "learning_rate_warmup", "scheduler", "max_grad_norm"),

@@ -63,6 +63,23 @@ JUDGED_TWICE = OwnMethod(
 )
 """The shipped default: HYBRID_RERANKED_TWICE whose inverse phases are rewarded by both models, too."""
 
+FEWER_LABELS = {"label_passes": 2.5}
+"""Five times the steps on twice the labels: each label is imitated two and a half times."""
+
+RERANKED_FIVE = OwnMethod(
+    "sft-reranked-five", "SFT, reranked, equal compute", "sft-reranked", settings=FEWER_LABELS, steps_times=5
+)
+"""EQUAL_COMPUTE on as many labels as RERANKED_TWICE has, since comparing guesses takes most of its time."""
+
+JUDGED_FIVE = OwnMethod(
+    "hybrid-judged-five",
+    "Hybrid, judged by both, equal compute",
+    "forward-first",
+    settings={**JUDGED_BY_BOTH, **FEWER_LABELS, "inverse.steps_per_phase": 5},
+    steps_times=5,
+)
+"""The forward phases of RERANKED_FIVE and, within a step, the inverse phases of JUDGED_TWICE."""
+
 HARD_EM_TWICE = OwnMethod(
     "hard-em-twice",
     "Hard EM, twice the steps",
@@ -103,6 +120,8 @@ def household(regime: str, sequences: int = 1500) -> Problem:
             RERANKED_TWICE.name: HOUSEHOLD_METHODS["sft"],
             HYBRID_RERANKED_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
             JUDGED_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
+            RERANKED_FIVE.name: HOUSEHOLD_METHODS["sft"],
+            JUDGED_FIVE.name: HOUSEHOLD_METHODS["forward-first"],
             HARD_EM_TWICE.name: HOUSEHOLD_METHODS["sft"],
         },
     )
@@ -142,6 +161,8 @@ EXPERIMENTS = {
                 RERANKED_TWICE.name,
                 HYBRID_RERANKED_TWICE.name,
                 JUDGED_TWICE.name,
+                RERANKED_FIVE.name,
+                JUDGED_FIVE.name,
                 HARD_EM_TWICE.name,
             ),
             own_methods=(
@@ -152,6 +173,8 @@ EXPERIMENTS = {
                 RERANKED_TWICE,
                 HYBRID_RERANKED_TWICE,
                 JUDGED_TWICE,
+                RERANKED_FIVE,
+                JUDGED_FIVE,
                 HARD_EM_TWICE,
             ),
             default_method=JUDGED_TWICE.name,

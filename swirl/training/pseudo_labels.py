@@ -26,11 +26,15 @@ GREEDY_SHARE = 0.4
 
 
 def pseudo_labels_per_phase(settings: Settings) -> int:
-    """The transitions that a phase sees which imitates, the longer one if both directions do: no more are labelled."""
+    """The transitions that are labelled before a phase which imitates: as many as it sees, each `label_passes` times.
+
+    Of the longer phase, if both directions imitate.
+    """
     method = settings.training_method
     directions = DIRECTIONS if method.has_inverse_phases else ("forward",)
     phases = [settings.for_phase(direction) for direction in directions if not method.rewards_in(direction)]
-    return max((phase.steps_per_phase * phase.batch_size for phase in phases), default=0)
+    seen = max((phase.steps_per_phase * phase.batch_size for phase in phases), default=0)
+    return math.ceil(seen / settings.label_passes)
 
 
 def infer_actions_to_imitate(

@@ -140,6 +140,7 @@ def test_no_more_are_labelled_than_a_phase_sees() -> None:
     settings = Settings().replace({"forward.steps_per_phase": 10, "inverse.steps_per_phase": 30, "batch_size": 4})
     counts = {m: pseudo_labels_per_phase(settings.replace({"method": m})) for m in ("sft", "hybrid", "hard-em")}
     assert counts == {"sft": 40, "hybrid": 40, "hard-em": 120}
+    assert pseudo_labels_per_phase(settings.replace({"method": "sft", "label_passes": 3.0})) == 14
 
 
 @pytest.mark.slow
