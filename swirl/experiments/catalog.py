@@ -67,13 +67,13 @@ FEWER_LABELS = {"label_passes": 2.5}
 """Five times the steps on twice the labels: each label is imitated two and a half times."""
 
 RERANKED_FIVE = OwnMethod(
-    "sft-reranked-five", "SFT, reranked, equal compute", "sft-reranked", settings=FEWER_LABELS, steps_times=5
+    "sft-reranked-five", "SFT, reranked, five times the steps", "sft-reranked", settings=FEWER_LABELS, steps_times=5
 )
 """EQUAL_COMPUTE on as many labels as RERANKED_TWICE has, since comparing guesses takes most of its time."""
 
 JUDGED_FIVE = OwnMethod(
     "hybrid-judged-five",
-    "Hybrid, judged by both, equal compute",
+    "Hybrid, judged by both, five times the steps",
     "forward-first",
     settings={**JUDGED_BY_BOTH, **FEWER_LABELS, "inverse.steps_per_phase": 5},
     steps_times=5,
