@@ -13,7 +13,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from studio.components.experiments.experiment_head import progress_part, title_part
 from studio.components.experiments.experiment_list import overview
 from studio.components.experiments.grid_panel import panel_frame, panel_parts
-from studio.components.experiments.grid_summary import METHODS, choices, legend, summary, unread_note
+from studio.components.experiments.grid_summary import METHOD_CHOICES, choices, legend, summary, unread_note
 from studio.components.experiments.overall_panel import overall_panel
 from studio.components.shared.html import load_template, scripted_block
 from studio.components.shared.page_requests import Answer, Request, get_text
@@ -97,7 +97,7 @@ class ExperimentsPage:
             panels = read_panels(reader, plan, runs, rows, metric.name, last)
             overall = read_overall(reader, plan, rows, metric.name, last)
         methods = get_text(request, "methods")
-        if methods not in METHODS:
+        if methods not in METHOD_CHOICES:
             methods = "all" if state.is_running or not state.finished else "begun"
         shown = panels if methods == "all" else [replace(panel, rows=panel.begun_rows) for panel in panels]
         parts = {

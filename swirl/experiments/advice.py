@@ -205,13 +205,12 @@ def sentence_of(
 
 def quickest_of(best: MethodResult, rivals: Sequence[MethodResult]) -> str:
     """A sentence about the rival that trained for the shortest time, if that is much less and known."""
-    known = [rival for rival in rivals if rival.seconds]  # one that only chooses at test time does not train
+    known = [(rival.seconds, rival.title) for rival in rivals if rival.seconds]  # best of N does not train
     if not best.seconds or not known:
         return ""
-    quickest = min(known, key=lambda rival: rival.seconds or 0.0)
-    share = (quickest.seconds or 0.0) / best.seconds
-    said = f" {join_titles([quickest.title])} trained {describe_ratio(share)} times as long."
-    return said if share <= QUICKER else ""
+    seconds, title = min(known)
+    share = seconds / best.seconds
+    return f" {join_titles([title])} trained {describe_ratio(share)} times as long." if share <= QUICKER else ""
 
 
 def join_titles(titles: Sequence[str]) -> str:

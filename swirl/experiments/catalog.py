@@ -32,7 +32,7 @@ BASELINES = ("sft", "sft-merged", "bootstrap", "supervised")
 LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "anchor-drift", "hybrid", "forward-first")
 
 EQUAL_COMPUTE = OwnMethod("sft-equal-compute", "SFT, equal compute", "sft", steps_times=5)
-"""Imitation for about as long as the loop takes; a step of it costs a fifth."""
+"""Imitation for about as long as the default takes, the labels included."""
 
 SFT_TWICE = OwnMethod("sft-twice", "SFT, twice the steps", "sft", steps_times=2)
 """Imitation of as many transitions as the forward and inverse phases of the hybrid see together."""

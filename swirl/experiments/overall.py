@@ -183,8 +183,8 @@ def relative_time(pairs: Sequence[RowPair]) -> float | None:
     """The training time of the first rows together as a multiple of that of the second ones; None if it is unknown."""
     times = [(row.training_seconds(), other.training_seconds()) for row, other in pairs]
     known = [(own, other) for own, other in times if own is not None and other is not None]
-    own, other = (sum(column) for column in zip(*known, strict=True)) if known else (0.0, 0.0)
-    return own / other if other else None
+    total = sum(other for _, other in known)
+    return sum(own for own, _ in known) / total if total else None
 
 
 def describe_ratio(ratio: float) -> str:

@@ -171,10 +171,9 @@ class WorldModel(AdaptedModel):
         self, transitions: Sequence[tuple[State, State]], found: Sequence[Sequence[Alternative]]
     ) -> list[list[Alternative]]:
         """The alternatives of each transition by log Q(z | x, y) + log P(y | x, z), the likeliest first."""
-        rows = [(x, a.action, y) for (x, y), group in zip(transitions, found, strict=True) for a in group]
-        forward = iter(self.forward_log_prob(*map(list, zip(*rows, strict=True))))
-        sums = [[(a.log_prob + next(forward).total, a) for a in group] for group in found]
-        return [[a for _, a in sorted(group, key=lambda pair: -pair[0])] for group in sums]
+        sums = iter(joint_log_probs(self, [(pair, a) for pair, g in zip(transitions, found, strict=True) for a in g]))
+        scored = [[(next(sums), a) for a in group] for group in found]
+        return [[a for _, a in sorted(group, key=lambda pair: -pair[0])] for group in scored]
 
     def imagine_with_guesses(
         self, states: Sequence[State], actions: Sequence[str], guesses: Sequence[State]
@@ -271,3 +270,10 @@ class WorldModel(AdaptedModel):
     def save(self, folder: Path, *, with_base: bool = False, adapters: dict[str, torch.Tensor] | None = None) -> None:
         """Write a checkpoint, with the base model in it if asked; see `swirl.models.checkpoint_writer`."""
         save_checkpoint(self, folder, with_base=with_base, adapters=adapters)
+
+
+def joint_log_probs(world: WorldModel, candidates: Sequence[tuple[tuple[State, State], Alternative]]) -> list[float]:
+    """log Q(z | x, y) + log P(y | x, z), in nats, of an action z of each transition (x, y)."""
+    states, next_states = [x for (x, _), _ in candidates], [y for (_, y), _ in candidates]
+    forward = world.forward_log_prob(states, [z.action for _, z in candidates], next_states)
+    return [z.log_prob + score.total for (_, z), score in zip(candidates, forward, strict=True)]

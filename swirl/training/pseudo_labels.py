@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from swirl.models.results import Alternative, Inference
-from swirl.models.world_model import WorldModel
+from swirl.models.results import Inference
+from swirl.models.world_model import WorldModel, joint_log_probs
 from swirl.progress import ProgressCallback
 from swirl.settings import DIRECTIONS, Settings
 from swirl.states import State
@@ -47,12 +47,13 @@ def infer_actions_to_imitate(
     if candidates == 1:
         return [found.action for found in world.infer(pairs, alternatives=1, progress=progress)]
     actions: list[str] = []
+    message = "inferring the actions to train on"
     for start in range(0, len(pairs), TRANSITIONS_AT_ONCE):
         part = pairs[start : start + TRANSITIONS_AT_ONCE]
         greedy = world.infer(part, alternatives=1)
-        progress((start + GREEDY_SHARE * len(part)) / len(pairs), "inferring the actions to train on")
+        progress((start + GREEDY_SHARE * len(part)) / len(pairs), message)
         actions += choose_by_both_models(world, part, greedy, candidates, seed + start)
-        progress(len(actions) / len(pairs), "inferring the actions to train on")
+        progress(len(actions) / len(pairs), message)
     return actions
 
 
@@ -92,10 +93,3 @@ def choose_by_both_models(
         if score > sums[index]:
             actions[index], sums[index] = rival.action, score
     return actions
-
-
-def joint_log_probs(world: WorldModel, candidates: Sequence[tuple[tuple[State, State], Alternative]]) -> list[float]:
-    """log Q(z | x, y) + log P(y | x, z), in nats, of an action z of each transition (x, y)."""
-    states, next_states = [x for (x, _), _ in candidates], [y for (_, y), _ in candidates]
-    forward = world.forward_log_prob(states, [z.action for _, z in candidates], next_states)
-    return [z.log_prob + score.total for (_, z), score in zip(candidates, forward, strict=True)]

@@ -163,7 +163,7 @@ def test_methods_without_runs_are_left_out_unless_they_are_wanted_or_may_come(tm
     assert rows(methods="begun") == (everything[:3], "begun")
 
 
-def test_where_all_methods_or_none_have_runs_there_is_nothing_to_choose(tmp_path: Path) -> None:
+def test_where_all_methods_have_runs_there_is_nothing_to_choose(tmp_path: Path) -> None:
     make_experiment(tmp_path, plan_of())
     parts = read(ExperimentsPage(tmp_path), name="made-up")
     assert "data-last" in parts["choice"] and "data-methods" not in parts["choice"]

@@ -22,17 +22,16 @@ CHECKPOINTS = {
 }
 """Which checkpoint of a run counts: its value in the address, its label and its title."""
 
-CAUTION = (
-    "The best method is chosen after looking at all of them, so expect a little less of it on new data. Intervals over "
-    "two or three seeds are too narrow rather than too wide."
-)
-
-
-METHODS = {
+METHOD_CHOICES = {
     "begun": ("With runs", "The methods of which a run was started"),
     "all": ("All", "All methods of the experiment"),
 }
 """Which rows a panel has: the value in the address, its label and its title."""
+
+CAUTION = (
+    "The best method is chosen after looking at all of them, so expect a little less of it on new data. Intervals over "
+    "two or three seeds are too narrow rather than too wide."
+)
 
 
 def summary(panels: Sequence[Panel], metric: ExperimentMetric, last: bool) -> str:
@@ -67,7 +66,7 @@ def choices(
     """The switches of the metric, the checkpoint and, where some were not begun, the methods."""
     parts = [metric_choice(metrics, metric), switch("Checkpoint", "last", CHECKPOINTS, "1" if last else "")]
     if any(len(panel.begun_rows) < len(panel.rows) for panel in panels):
-        parts.append(switch("Methods", "methods", METHODS, methods))
+        parts.append(switch("Methods", "methods", METHOD_CHOICES, methods))
     return "".join(parts)
 
 
