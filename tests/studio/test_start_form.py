@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from studio.components.train import start_form as form
+from studio.components.train.setting_field import setting_field
 from studio.view_models import preset_fit
 from studio.view_models.cost import describe_cost, estimate_cost, past_paces
 from studio.view_models.preset_fit import preset_obstacles
@@ -330,6 +331,12 @@ def test_compared_guesses_are_named_where_actions_are_imitated() -> None:
     ):
         assert "likeliest of" not in describe_method(settings)
     assert words.format(8) in describe_method(Settings(method="hard-em"))
+
+
+def test_the_meaning_of_an_extension_keeps_its_capital_letters() -> None:
+    shown = unescape(setting_field("label_candidates"))
+    assert "Where the IDM is unsure" in shown and "log Q(z|x,y) + log P(y|x,z)" in shown and "Extension" not in shown
+    assert ">In inverse phases the KL reference is asked" in setting_field("prior_reference")
 
 
 def test_the_prior_reference_is_named_as_an_extension() -> None:

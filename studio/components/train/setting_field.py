@@ -25,7 +25,8 @@ def setting_field(name: str) -> str:
     spec = SETTING_FIELDS[name]
     meaning = spec.metadata["help"]
     if meaning.startswith("Extension: "):
-        meaning = meaning.removeprefix("Extension: ").capitalize()
+        meaning = meaning.removeprefix("Extension: ")
+        meaning = meaning[0].upper() + meaning[1:]  # capitalize() would make IDM and KL small
     span = describe_range(name)
     hint = f"{meaning} {span[:1].upper() + span[1:]}." if span else meaning
     title = escape(TITLES.get(name, name))
