@@ -65,6 +65,9 @@ class Recipe:
     """Labels of the forward task. A round that trains both tasks sees as many inverse pairs, repeated if need be."""
     random_board_steps: int = 0
     """Pretraining steps on frames of random codes, before those on the world's frames."""
+    extra_pretraining_steps: int = 200
+    """Steps of a further round of pretraining, on bases that cannot yet copy each token (`confused_tokens`)."""
+    max_extra_rounds: int = 10
     pretraining_world: Callable[[], RegimeWorld] | None = None
     """The world whose states the pretraining uses; None for `world`."""
     tokenizer_world: Callable[[], RegimeWorld] | None = None
