@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from studio.view_models.formatting import format_percent
+from studio.view_models.formatting import format_percent, pluralize
 from studio.view_models.health import (
     MAX_EXAMPLES,
     HealthFinding,
@@ -14,22 +14,62 @@ from studio.view_models.health import (
     format_share,
 )
 from studio.view_models.training_verdicts import Verdict
+from swirl.evaluation.confused_words import MIN_SHARE, ConfusedWord
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
 from swirl.evaluation.health_rules import UNDO_RATIO, is_composed, is_undone
 from swirl.evaluation.private_code import MIN_MASTERED, PRIVATE_SHARE, private_code_verdict
 
 
 def health_findings(check: HealthCheck) -> list[HealthFinding]:
-    """All findings, in order: meaningful, collapsed, leaking, composed, private.
+    """All findings, in order: meaningful, collapsed, leaking, confused, composed, private.
 
-    Checks by earlier versions have only the first three. The last one needs an earlier checkpoint of the same run.
+    Checks by earlier versions have only the first three, those of pictures do not have `confused`. The last one needs
+    an earlier checkpoint of the same run.
     """
     found = basic_findings(check)
+    if check.confused is not None and "kept_words" in check.figures:
+        found.append(check_confused(check, check.confused))
     if "done" in check.figures:
         found.append(check_composed(check))
     if check.partner is not None:
         found.append(check_private_code(check, check.partner))
     return found
+
+
+def check_confused(check: HealthCheck, confused: Sequence[ConfusedWord]) -> HealthFinding:
+    """Check that the forward model copies the words that a step leaves as they are, and takes none for another."""
+    kept = check.figures["kept_words"]
+    if confused:
+        verdict = Verdict("wrong", "Takes words for others", confused[0].sentence)
+    else:
+        verdict = Verdict("good", "Tells words apart", f"keeps {format_percent(kept.value)} of the words that stay")
+    limit = f"less than {format_percent(MIN_SHARE)}"
+    measures = (
+        Measure("words that stay, and are predicted there", format_share(kept), "for comparison"),
+        *(
+            Measure(
+                f"“{word.other}” where “{word.word}” stays",
+                f"{format_percent(word.share)}, {word.taken} of {pluralize(word.places, 'place')}",
+                limit,
+            )
+            for word in confused[:MAX_EXAMPLES]
+        ),
+    )
+    method = (
+        "A word that a step leaves in its place only has to be copied. A model that writes the same other word there "
+        "again and again does not tell the two apart, and every score of it suffers. The loop trains no embeddings, so "
+        "it rarely mends that: start from a base model that knows the words, or train all weights of yours longer."
+    )
+    pairs = {(word.word, word.other) for word in confused}
+    telling = sorted(check.cases, key=lambda case: -sum(pair in pairs for pair in case.mixed_up))
+    return HealthFinding("confused", verdict, method, measures, tuple(telling[:MAX_EXAMPLES]))
+
+
+def describe_mix_up(case: CheckedTransition) -> str:
+    """The words that were taken for others on one transition."""
+    if not case.mixed_up:
+        return "no word taken for another"
+    return ", ".join(f"“{other}” for “{word}”" for word, other in case.mixed_up[:3])
 
 
 def check_composed(check: HealthCheck) -> HealthFinding:

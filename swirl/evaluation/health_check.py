@@ -13,6 +13,7 @@ from dataclasses import replace
 from swirl.evaluation import action_health, bootstrap, cycle, leakage
 from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.composition import check_composition, composition_figures
+from swirl.evaluation.confused_words import WordFates, confused_words, kept_share, word_fates
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_findings import CheckedTransition, ExchangedAction, HealthCheck
 from swirl.evaluation.partner_exchange import Exchanges
@@ -42,6 +43,7 @@ def check_health(
     with limit_prediction_length(model, rows.next_states):
         cases = check_transitions(rows)
         composed = check_composition(rows, after or [None] * len(transitions))
+        fates = fates_of_words(rows) if rows.kind == "text" else None
     cases = tuple(replace(case, composition=one) for case, one in zip(cases, composed, strict=True))
     groups = [t.sequence_id for t in transitions]
     columns: dict[str, list[float | None]] = {
@@ -53,10 +55,25 @@ def check_health(
             same_words(z, truth) for z, truth in zip(rows.inferred_actions, true_actions, strict=True)
         ]
     columns["length"] = list(action_health.word_counts(rows.inferred_actions))
+    if fates is not None:
+        cases = tuple(replace(case, mixed_up=mixed_up(of_one)) for case, of_one in zip(cases, fates, strict=True))
+        columns["kept_words"] = [kept_share(of_one) for of_one in fates]
     figures = {name: mean for name, values in columns.items() if (mean := bootstrap.bootstrap_mean(values, groups))}
     for name, count in (("distinct", lambda z: float(len(set(z)))), ("effective", action_health.effective_number)):
         figures[name] = bootstrap.jackknife_statistic(rows.inferred_actions, groups, count)
-    return HealthCheck(cases, figures | composition_figures(composed, groups))
+    confused = None if fates is None else tuple(confused_words(fates))
+    return HealthCheck(cases, figures | composition_figures(composed, groups), confused=confused)
+
+
+def fates_of_words(rows: EvaluatedRows) -> list[WordFates]:
+    """For each row, what becomes of the words that stay in the next state predicted from the inferred action."""
+    predicted = cycle.predicted_keys(rows)
+    return [word_fates(*texts) for texts in zip(rows.keys(rows.states), rows.next_keys, predicted, strict=True)]
+
+
+def mixed_up(fates: WordFates) -> tuple[tuple[str, str], ...]:
+    """The words that stay and have another in their place."""
+    return tuple((word, ours) for word, ours in fates if ours is not None and ours != word)
 
 
 def with_exchange(check: HealthCheck, exchanges: Exchanges) -> HealthCheck:
@@ -66,7 +83,8 @@ def with_exchange(check: HealthCheck, exchanges: Exchanges) -> HealthCheck:
         replace(case, exchange=ExchangedAction(action, lost))
         for case, action, lost in zip(check.cases, exchange.partner_actions, exchange.lost(), strict=True)
     )
-    return HealthCheck(cases, check.figures | exchanges.truth_figures() | exchange.figures(), exchange.partner)
+    figures = check.figures | exchanges.truth_figures() | exchange.figures()
+    return HealthCheck(cases, figures, exchange.partner, check.confused)
 
 
 def check_transitions(rows: EvaluatedRows) -> tuple[CheckedTransition, ...]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.confused_words import ConfusedWord
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class CheckedTransition:
     log P(y | x, z) − log P(y | x, `swapped`) in nats. `stitch` and `ablation` are in nats per token (see `leakage`),
     `overlap` is a share from 0 to 1. `read_back` says whether the IDM infers the action again from the state that was
     predicted with it. `composition` is None where nothing changed, `exchange` where there is no other model, and both
-    in checks by earlier versions.
+    in checks by earlier versions. `mixed_up` lists words that the step left in their place, each with the other word
+    that was predicted there.
     """
 
     sequence: str
@@ -64,6 +66,7 @@ class CheckedTransition:
     overlap: float | None
     composition: Composition | None = None
     exchange: ExchangedAction | None = None
+    mixed_up: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,17 @@ class HealthCheck:
 
     In `figures`, `shuffling`, `stitch`, `ablation` and `overlap` are means of the transitions' values; `read_back` and
     `agreement` (with the true actions, where known) are shares; `distinct` and `effective` are numbers of actions;
-    `length` is a number of words. A figure that is defined on no transition is left out: `overlap` for pictures,
+    `length` is a number of words, and `kept_words` the share of the words that a step left in their place which is
+    predicted there. A figure that is defined on no transition is left out: `overlap` for pictures,
     `shuffling` if all actions are the same. Those of `composition.composition_figures` are there too and, if partners
-    were exchanged with the model `partner`, those of `partner_exchange.Exchange.figures`.
+    were exchanged with the model `partner`, those of `partner_exchange.Exchange.figures`. `confused` are the words that
+    the forward model takes for others; None for pictures and in checks by earlier versions.
     """
 
     cases: tuple[CheckedTransition, ...]
     figures: dict[str, Estimate]
     partner: str | None = None
+    confused: tuple[ConfusedWord, ...] | None = None
 
     @property
     def mastered(self) -> int:
@@ -93,6 +99,7 @@ def health_check_to_json(check: HealthCheck) -> dict[str, Any]:
         "cases": [asdict(case) for case in check.cases],
         "figures": {name: [value.value, value.low, value.high] for name, value in check.figures.items()},
         "partner": check.partner,
+        "confused": None if check.confused is None else [asdict(word) for word in check.confused],
     }
 
 
@@ -100,13 +107,16 @@ def health_check_from_json(stored: Mapping[str, Any]) -> HealthCheck:
     """The health check from its stored form."""
     figures = {name: Estimate(*value) for name, value in stored["figures"].items()}
     cases = tuple(_checked_transition(case) for case in stored["cases"])
-    return HealthCheck(cases, figures, stored.get("partner"))
+    confused = stored.get("confused")
+    words = None if confused is None else tuple(ConfusedWord(**word) for word in confused)
+    return HealthCheck(cases, figures, stored.get("partner"), words)
 
 
 def _checked_transition(stored: Mapping[str, Any]) -> CheckedTransition:
     composition, exchange = stored.get("composition"), stored.get("exchange")
     return CheckedTransition(
-        **{name: value for name, value in stored.items() if name not in ("composition", "exchange")},
+        **{name: value for name, value in stored.items() if name not in ("composition", "exchange", "mixed_up")},
         composition=Composition(**composition) if composition else None,
         exchange=ExchangedAction(**exchange) if exchange else None,
+        mixed_up=tuple((word, other) for word, other in stored.get("mixed_up", ())),
     )

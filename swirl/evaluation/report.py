@@ -17,6 +17,7 @@ from swirl.evaluation import (
     action_perplexity,
     bert_score,
     best_of_metrics,
+    confused_words,
     controllability,
     copy_baseline,
     cycle,
@@ -94,8 +95,19 @@ def evaluate(
         columns = {**scores_per_transition(rows, seed), **best_of_metrics.score_best_of_n(rows, best_of)}
         metrics = compute_metrics(rows, columns, seed)
     sequences_used = len({t.sequence_id for t in transitions})
-    remarks = describe_metrics(model, metrics, transitions)
+    remarks = (*describe_metrics(model, metrics, transitions), *describe_confusions(rows))
     return Report(len(transitions), sequences_used, part, metrics, cases_to_json(transitions, columns), remarks)
+
+
+def describe_confusions(rows: EvaluatedRows) -> tuple[str, ...]:
+    """A sentence on the words that the forward model takes for others, under true actions where known; () if none."""
+    if rows.kind != "text":
+        return ()
+    predicted = forward.predicted_keys(rows) or cycle.predicted_keys(rows)
+    texts = zip(rows.keys(rows.states), rows.next_keys, predicted, strict=True)
+    found = confused_words.confused_words(confused_words.word_fates(*three) for three in texts)
+    sentence = confused_words.describe_confusions(found)
+    return (sentence,) if sentence else ()
 
 
 def draw_part(

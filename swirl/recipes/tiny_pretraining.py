@@ -171,8 +171,8 @@ def confused_tokens(world: WorldModel, rows: Sequence[LabelledTransition]) -> li
 def move_apart(world: WorldModel, tokens: Sequence[int], seed: int) -> None:
     """Add to the embedding of each token a random vector of about its own length.
 
-    Steps alone do not part two names whose embeddings are the same: where neither the input nor the output distinguishes
-    them, there is no gradient to (docs/lab-notes.md).
+    Steps alone part two names slowly whose embeddings are the same, since the input of one then says nothing of which
+    output is right (docs/lab-notes.md).
     """
     embeddings = world.model.get_input_embeddings().weight
     generator = torch.Generator().manual_seed(seed)

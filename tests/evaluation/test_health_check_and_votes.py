@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import toy
 
 from swirl.evaluation.health_check import check_health, sample_transitions
+from swirl.evaluation.health_findings import health_check_from_json, health_check_to_json
 from swirl.evaluation.paired_differences import mean_difference, metric_differences
 from swirl.evaluation.preferences import tally, wilson_interval
 
@@ -33,6 +36,26 @@ def test_the_health_check_of_collapsed_and_of_leaking_actions() -> None:
     assert "shuffling" not in collapsed and collapsed["effective"].value == 1
     leaking = check(toy.Leaking()).figures
     assert leaking["overlap"].value == 1 and leaking["stitch"].value == leaking["ablation"].value == 0
+
+
+class Confusing(toy.Knowing):
+    """The forward model writes `kitchen` where `cellar` stays."""
+
+    def prediction(self, x: str, action: str) -> str:
+        return super().prediction(x, action).replace("apple cellar", "apple kitchen")
+
+
+def test_the_health_check_finds_words_taken_for_others() -> None:
+    sound = check(toy.Knowing())
+    assert sound.confused == () and sound.figures["kept_words"].value == 1
+    assert all(case.mixed_up == () for case in sound.cases)
+    found = check(Confusing())
+    assert [(word.word, word.other) for word in found.confused or ()] == [("cellar", "kitchen")]
+    assert found.confused is not None and found.confused[0].share > 0.5
+    assert 0.7 < found.figures["kept_words"].value < 1
+    mixed = [case for case in found.cases if case.mixed_up]
+    assert len(mixed) == found.confused[0].taken and mixed[0].mixed_up == (("cellar", "kitchen"),)
+    assert health_check_from_json(json.loads(json.dumps(health_check_to_json(found)))) == found
 
 
 def test_votes_count_on_either_side() -> None:

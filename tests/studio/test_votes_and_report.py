@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.components.shared.health_report import health_report
 from studio.pages.compare import ComparePage
 from studio.services.health_checks import check_summaries
 from studio.view_models.health import summarize_health
@@ -16,6 +17,7 @@ from studio.view_models.health_of_codes import describe_exchange, health_finding
 from swirl import models
 from swirl.errors import SwirlError
 from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.confused_words import ConfusedWord
 from swirl.evaluation.health_findings import (
     CheckedTransition,
     Composition,
@@ -150,6 +152,32 @@ def test_the_verdicts_on_undoing_composing_and_codes() -> None:
     assert tones(glance_of(done=0.0, undone=1.0))[3] == "neutral"
     # The line in the menu keeps to the first three.
     assert summarize_health(glance_of(**composed, **two)) == "meaningful · not collapsed · no leak"
+
+
+def confused_check(*confused: ConfusedWord) -> HealthCheck:
+    plain = glance_of(kept_words=0.93)
+    cases = tuple(
+        replace(case, mixed_up=(("coin", "apple"), ("key", "rope")) if case.step == 5 else ()) for case in plain.cases
+    )
+    return replace(plain, cases=cases, confused=confused)
+
+
+def test_the_verdict_on_words_taken_for_others() -> None:
+    sound = health_findings(confused_check())[3]
+    assert (sound.name, sound.verdict.tone, sound.verdict.claim) == ("confused", "good", "Tells words apart")
+    assert sound.verdict.reason == "keeps 93\N{NO-BREAK SPACE}% of the words that stay"
+    check = confused_check(ConfusedWord("coin", "apple", 11, 20), ConfusedWord("apple", "coin", 8, 20))
+    finding = health_findings(check)[3]
+    assert (finding.verdict.tone, finding.verdict.claim) == ("wrong", "Takes words for others")
+    assert finding.verdict.reason == "writes “apple” in 11 of 20 places where “coin” stays"
+    assert [measure.name for measure in finding.measures[1:]] == [
+        "“apple” where “coin” stays",
+        "“coin” where “apple” stays",
+    ]
+    assert finding.measures[1].value.replace("\N{NO-BREAK SPACE}", " ") == "55 %, 11 of 20 places"
+    assert finding.cases[0].step == 5
+    html = health_report(check, {})
+    assert 'data-finding="confused"' in html and "“apple” for “coin”, “rope” for “key”" in html
 
 
 def exchanged_check(lost: list[float | None], share: float) -> HealthCheck:

@@ -10,7 +10,7 @@ from studio.components.shared.inferred_actions import action_text
 from studio.components.shared.verdict_list import SPOKEN_TONES
 from studio.view_models.formatting import format_percent, format_signed
 from studio.view_models.health import HealthFinding, describe_sample
-from studio.view_models.health_of_codes import describe_exchange, describe_undoing, health_findings
+from studio.view_models.health_of_codes import describe_exchange, describe_mix_up, describe_undoing, health_findings
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
 from swirl.states import Transition
 
@@ -70,6 +70,8 @@ def _describe_case(name: str, case: CheckedTransition) -> str:
         return f"with “{case.swapped}” instead: {format_signed(-case.shuffling, plus=True)} nats"
     if name == "collapsed":
         return f"step {case.step + 1} of {case.sequence}"
+    if name == "confused":
+        return describe_mix_up(case)
     if name == "composed":
         return describe_undoing(case)
     if name == "private":
