@@ -14,7 +14,7 @@ from studio.view_models.health import (
     format_share,
 )
 from studio.view_models.training_verdicts import Verdict
-from swirl.evaluation.confused_words import MIN_SHARE, ConfusedWord
+from swirl.evaluation.confused_words import MIN_KEPT, MIN_SHARE, ConfusedWord
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
 from swirl.evaluation.health_rules import UNDO_RATIO, is_composed, is_undone
 from swirl.evaluation.private_code import MIN_MASTERED, PRIVATE_SHARE, private_code_verdict
@@ -23,11 +23,11 @@ from swirl.evaluation.private_code import MIN_MASTERED, PRIVATE_SHARE, private_c
 def health_findings(check: HealthCheck) -> list[HealthFinding]:
     """All findings, in order: meaningful, collapsed, leaking, confused, composed, private.
 
-    Checks by earlier versions have only the first three, those of pictures do not have `confused`. The last one needs
-    an earlier checkpoint of the same run.
+    Checks by earlier versions have only the first three. `confused` needs words that can be judged, so pictures do not
+    have it, and the last one an earlier checkpoint of the same run.
     """
     found = basic_findings(check)
-    if check.confused is not None and "kept_words" in check.figures:
+    if check.confused is not None:
         found.append(check_confused(check, check.confused))
     if "done" in check.figures:
         found.append(check_composed(check))
@@ -41,11 +41,14 @@ def check_confused(check: HealthCheck, confused: Sequence[ConfusedWord]) -> Heal
     kept = check.figures["kept_words"]
     if confused:
         verdict = Verdict("wrong", "Takes words for others", confused[0].sentence)
+    elif kept.value < MIN_KEPT:
+        why = f"keeps only {format_percent(kept.value)} of the words that stay, though it takes none for another"
+        verdict = Verdict("inverse", "Loses words", why)
     else:
         verdict = Verdict("good", "Tells words apart", f"keeps {format_percent(kept.value)} of the words that stay")
     limit = f"less than {format_percent(MIN_SHARE)}"
     measures = (
-        Measure("words that stay, and are predicted there", format_share(kept), "for comparison"),
+        Measure("words that stay, and are predicted there", format_share(kept), f"at least {format_percent(MIN_KEPT)}"),
         *(
             Measure(
                 f"“{word.other}” where “{word.word}” stays",
@@ -57,11 +60,12 @@ def check_confused(check: HealthCheck, confused: Sequence[ConfusedWord]) -> Heal
     )
     method = (
         "A word that a step leaves in its place only has to be copied. A model that writes the same other word there "
-        "again and again does not tell the two apart, and every score of it suffers. The loop trains no embeddings, so "
-        "it rarely mends that: start from a base model that knows the words, or train all weights of yours longer."
+        "again and again, though no step turns one into the other, does not tell the two apart, and every score of it "
+        "suffers. The loop trains no embeddings, so it rarely mends that: start from a base model that knows these "
+        "words, or train all weights of yours longer."
     )
     pairs = {(word.word, word.other) for word in confused}
-    telling = sorted(check.cases, key=lambda case: -sum(pair in pairs for pair in case.mixed_up))
+    telling = sorted(check.cases, key=lambda case: (-sum(pair in pairs for pair in case.mixed_up), -len(case.mixed_up)))
     return HealthFinding("confused", verdict, method, measures, tuple(telling[:MAX_EXAMPLES]))
 
 

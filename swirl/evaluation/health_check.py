@@ -13,7 +13,7 @@ from dataclasses import replace
 from swirl.evaluation import action_health, bootstrap, cycle, leakage
 from swirl.evaluation.answers import ModelAnswers
 from swirl.evaluation.composition import check_composition, composition_figures
-from swirl.evaluation.confused_words import WordFates, confused_words, kept_share, word_fates
+from swirl.evaluation.confused_words import ConfusedWord, WordFates, confused_words, word_fates
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_findings import CheckedTransition, ExchangedAction, HealthCheck
 from swirl.evaluation.partner_exchange import Exchanges
@@ -55,14 +55,17 @@ def check_health(
             same_words(z, truth) for z, truth in zip(rows.inferred_actions, true_actions, strict=True)
         ]
     columns["length"] = list(action_health.word_counts(rows.inferred_actions))
-    if fates is not None:
-        cases = tuple(replace(case, mixed_up=mixed_up(of_one)) for case, of_one in zip(cases, fates, strict=True))
-        columns["kept_words"] = [kept_share(of_one) for of_one in fates]
+    confused = confused_words(fates) if fates is not None else None
+    if fates is not None and confused is not None:
+        cases = tuple(
+            replace(case, mixed_up=mixed_up(of_one, confused)) for case, of_one in zip(cases, fates, strict=True)
+        )
+        columns["kept_words"] = [of_one.kept_share for of_one in fates]
     figures = {name: mean for name, values in columns.items() if (mean := bootstrap.bootstrap_mean(values, groups))}
     for name, count in (("distinct", lambda z: float(len(set(z)))), ("effective", action_health.effective_number)):
         figures[name] = bootstrap.jackknife_statistic(rows.inferred_actions, groups, count)
-    confused = None if fates is None else tuple(confused_words(fates))
-    return HealthCheck(cases, figures | composition_figures(composed, groups), confused=confused)
+    found = None if confused is None else tuple(confused)
+    return HealthCheck(cases, figures | composition_figures(composed, groups), confused=found)
 
 
 def fates_of_words(rows: EvaluatedRows) -> list[WordFates]:
@@ -71,9 +74,10 @@ def fates_of_words(rows: EvaluatedRows) -> list[WordFates]:
     return [word_fates(*texts) for texts in zip(rows.keys(rows.states), rows.next_keys, predicted, strict=True)]
 
 
-def mixed_up(fates: WordFates) -> tuple[tuple[str, str], ...]:
-    """The words that stay and have another in their place."""
-    return tuple((word, ours) for word, ours in fates if ours is not None and ours != word)
+def mixed_up(fates: WordFates, confused: Sequence[ConfusedWord]) -> tuple[tuple[str, str], ...]:
+    """The words that stay and have another in their place, those that are confused again and again first."""
+    pairs = {(word.word, word.other) for word in confused}
+    return tuple(sorted(fates.mixed_up, key=lambda pair: pair not in pairs))
 
 
 def with_exchange(check: HealthCheck, exchanges: Exchanges) -> HealthCheck:

@@ -79,7 +79,8 @@ class HealthCheck:
     predicted there. A figure that is defined on no transition is left out: `overlap` for pictures,
     `shuffling` if all actions are the same. Those of `composition.composition_figures` are there too and, if partners
     were exchanged with the model `partner`, those of `partner_exchange.Exchange.figures`. `confused` are the words that
-    the forward model takes for others; None for pictures and in checks by earlier versions.
+    the forward model takes for others; None where there are none to judge, as in pictures, and in checks by earlier
+    versions.
     """
 
     cases: tuple[CheckedTransition, ...]

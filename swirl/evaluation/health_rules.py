@@ -29,7 +29,7 @@ UNDO_RATIO = 0.5
 """How often opposites must undo a step that was done, relative to how often a single step is done.
 
 Undoing is one more inference and prediction, so a sound model undoes about as often as it does: tiny-household trained
-with its preset undoes 0.70 and does 0.70, tiny-blocks 0.54 and 0.56. Half of it leaves room for steps that the world
+by the hybrid undoes 0.70 and does 0.70, tiny-blocks 0.54 and 0.56. Half of it leaves room for steps that the world
 cannot take back.
 """
 

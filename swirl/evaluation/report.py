@@ -41,6 +41,9 @@ from swirl.text_units import describe_writing
 HELD_OUT_MEASURES = ("exact_match", "psnr")
 """The measures of a predicted state that are computed after every training phase, where the states have them."""
 
+MAX_READ = 400
+"""The most predictions that are read word by word."""
+
 DISTINCT_SAMPLES = 3.0
 """How many of the actions that are sampled for a transition are expected to differ; for the time left."""
 
@@ -52,7 +55,8 @@ class Report:
     `part` is the part of the collection that was used: the one asked for ("test" by default), or "all" where it was
     empty. `cases` holds the values per transition, as JSON: `places`, the sequence and step of each, and `values`, a
     list of numbers or None per metric; `paired_differences.metric_differences` compares two reports transition by
-    transition. `remarks` are sentences: the verdict on the inferred actions, and which models some figures depend on.
+    transition. `remarks` are sentences: the verdict on the inferred actions, which models some figures depend on, and
+    the words that the forward model takes for others.
     """
 
     transitions: int
@@ -104,9 +108,9 @@ def describe_confusions(rows: EvaluatedRows) -> tuple[str, ...]:
     if rows.kind != "text":
         return ()
     predicted = forward.predicted_keys(rows) or cycle.predicted_keys(rows)
-    texts = zip(rows.keys(rows.states), rows.next_keys, predicted, strict=True)
-    found = confused_words.confused_words(confused_words.word_fates(*three) for three in texts)
-    sentence = confused_words.describe_confusions(found)
+    texts = list(zip(rows.keys(rows.states), rows.next_keys, predicted, strict=True))
+    fates = [confused_words.word_fates(*texts[i]) for i in rows.sample_indices(MAX_READ, seed=0)]
+    sentence = confused_words.describe_confusions(confused_words.confused_words(fates) or [])
     return (sentence,) if sentence else ()
 
 

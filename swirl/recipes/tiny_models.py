@@ -31,7 +31,7 @@ from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models.world_model import WorldModel
 from swirl.progress import ProgressCallback
-from swirl.recipes.tiny_pretraining import load_pretrained, pretrain
+from swirl.recipes.tiny_pretraining import load_pretrained, pretrain, warn_of_confused_tokens
 from swirl.recipes.tiny_recipes import (
     LABELLED_SEED,
     RECIPES,
@@ -127,6 +127,7 @@ def build_checkpoint(
     if base is not None:
         set_seed(seed)  # a base that was just saved and one of an earlier call give the same model
         world = load_pretrained(recipe, out.name, base)
+    warn_of_confused_tokens(world, recipe)
     warm_up(world, recipe, seed, stages)
     world.save(out, with_base=True)
     return stages.scores

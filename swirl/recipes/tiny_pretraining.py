@@ -32,7 +32,7 @@ WORDED_ACTIONS = 4000
 """Labelled transitions of `Recipe.tokenizer_world` whose actions the tokenizer covers."""
 
 COPIED_TRANSITIONS = 480
-"""Of the recipe's own episodes, on which copying is judged."""
+"""Of the episodes that the stages are scored on, in the world of the pretraining; copying is judged on them."""
 
 MAX_UNEXPECTED_LOSS = 0.2
 """Of two names that a base took for each other, both had 0.5; the most that any token of a good base had was 0.11."""
@@ -141,30 +141,31 @@ def pretrain_until_copied(
 ) -> None:
     """Pretrain in further rounds, each with its own learning-rate cycle, until no token is taken for another.
 
-    Before each, the embeddings of these tokens are moved apart. A warning is logged if some still are taken for others
-    after `Recipe.max_extra_rounds`.
+    There are at most `Recipe.max_extra_rounds`. Before each, the embeddings of these tokens are moved apart.
     """
-    rows = record_episodes((recipe.pretraining_world or recipe.world)(), HELD_OUT_SEED, COPIED_TRANSITIONS)
     steps = recipe.extra_pretraining_steps
     for number in range(1, recipe.max_extra_rounds + 1):
-        confused = confused_tokens(world, rows)
+        confused = confused_tokens(world, recipe)
         if not confused:
             return
         move_apart(world, confused, seed + number)
         stage = f"more pretraining, round {number}"
         stages.total_steps += steps
         stages.train(world, list(pairs), stage, steps=steps, learning_rate=2e-3, seed=seed + 100 + number)
-    if confused := confused_tokens(world, rows):
-        words = ", ".join(token_name(world, token) for token in confused)
-        log.warning("after %d more rounds the base still cannot copy: %s", number, words)
 
 
-def confused_tokens(world: WorldModel, rows: Sequence[LabelledTransition]) -> list[int]:
+def confused_tokens(world: WorldModel, recipe: Recipe) -> list[int]:
     """The tokens that the base loses far more often than the world does, worst first."""
+    rows = record_episodes((recipe.pretraining_world or recipe.world)(), HELD_OUT_SEED, COPIED_TRANSITIONS)
     losses = unexpected_losses(world, rows)
-    worst = sorted((token for token in losses if losses[token] > MAX_UNEXPECTED_LOSS), key=lambda t: -losses[t])
-    log.info("tokens that the base cannot copy: %s", ", ".join(token_name(world, token) for token in worst) or "none")
-    return worst
+    return sorted((token for token in losses if losses[token] > MAX_UNEXPECTED_LOSS), key=lambda t: -losses[t])
+
+
+def warn_of_confused_tokens(world: WorldModel, recipe: Recipe) -> None:
+    """Log a warning that names the tokens which a pretrained base takes for others, if there are any."""
+    if confused := confused_tokens(world, recipe):
+        names = ", ".join(token_name(world, token) for token in confused)
+        log.warning("the base takes these tokens for others, so no model built on it gets far: %s", names)
 
 
 @torch.no_grad()

@@ -23,7 +23,8 @@ log = logging.getLogger("swirl")
 class Stages:
     """Trains one stage after another and reports the progress of all of them.
 
-    `total_steps` is the number of optimiser steps of all stages, at most.
+    `total_steps` is the number of optimiser steps of all stages that are foreseen, at most; rounds that turn out to be
+    needed add theirs.
     """
 
     total_steps: int

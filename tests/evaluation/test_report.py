@@ -79,16 +79,16 @@ def test_every_metric_with_an_interval_on_the_test_part(imported):
 @pytest.mark.parametrize("known", [True, False])
 def test_a_remark_names_words_that_are_taken_for_others(imported, known):
     class Confusing(toy.Knowing):
-        """The forward model writes `kitchen` where `cellar` stays."""
+        """The forward model writes `coin` where `apple` stays."""
 
         def prediction(self, x, action):
-            return super().prediction(x, action).replace("apple cellar", "apple kitchen")
+            return super().prediction(x, action).replace("apple", "coin")
 
     home = imported(known=known)
     assert not any("takes words for others" in remark for remark in evaluate(toy.Knowing(), home, "toy").remarks)
     remark = evaluate(Confusing(), home, "toy").remarks[-1]
-    assert remark.startswith("The forward model takes words for others: it writes “kitchen” in ")
-    assert remark.endswith(" places where “cellar” stays.")
+    assert remark.startswith("The forward model takes words for others: it writes “coin” in ")
+    assert remark.endswith(" places where “apple” stays.")
 
 
 def test_without_true_actions_the_metrics_that_need_them_are_left_out(imported):

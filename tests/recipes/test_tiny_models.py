@@ -20,6 +20,8 @@ FEW = {
     "inverse_rounds": ((16, 2), (24, 2)),
     "forward_labels": 24,
     "layers": 1,
+    "extra_pretraining_steps": 2,
+    "max_extra_rounds": 1,
 }
 
 
@@ -36,6 +38,7 @@ def test_every_stage_runs_and_the_model_loads(name: str, kind: str, tmp_path: Pa
         }
     monkeypatch.setitem(tiny_recipes.RECIPES, name, replace(tiny_recipes.RECIPES[name], **FEW, **short))
     monkeypatch.setattr(tiny_stages.score_stage, "__defaults__", (4,))
+    monkeypatch.setattr(tiny_pretraining, "COPIED_TRANSITIONS", 8)
     new_codec(small).save(tmp_path / "codec")
     out = tmp_path / "model"
     assert tiny_models.main([name, "--out", str(out), "--codec", str(tmp_path / "codec")]) == 0
@@ -98,6 +101,7 @@ def quick(monkeypatch) -> None:
     monkeypatch.setattr(tiny_recipes, "REGIME_CHANGES", {})
     monkeypatch.setattr(tiny_pretraining, "OTHER_TEXT_COLLECTIONS", ())
     monkeypatch.setattr(tiny_stages.score_stage, "__defaults__", (4,))
+    monkeypatch.setattr(tiny_pretraining, "COPIED_TRANSITIONS", 8)
 
 
 def test_starts_share_a_pretrained_base_and_say_how_they_were_made(quick, tmp_path: Path) -> None:

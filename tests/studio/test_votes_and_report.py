@@ -154,8 +154,8 @@ def test_the_verdicts_on_undoing_composing_and_codes() -> None:
     assert summarize_health(glance_of(**composed, **two)) == "meaningful · not collapsed · no leak"
 
 
-def confused_check(*confused: ConfusedWord) -> HealthCheck:
-    plain = glance_of(kept_words=0.93)
+def confused_check(*confused: ConfusedWord, kept_words: float = 0.98) -> HealthCheck:
+    plain = glance_of(kept_words=kept_words)
     cases = tuple(
         replace(case, mixed_up=(("coin", "apple"), ("key", "rope")) if case.step == 5 else ()) for case in plain.cases
     )
@@ -165,7 +165,10 @@ def confused_check(*confused: ConfusedWord) -> HealthCheck:
 def test_the_verdict_on_words_taken_for_others() -> None:
     sound = health_findings(confused_check())[3]
     assert (sound.name, sound.verdict.tone, sound.verdict.claim) == ("confused", "good", "Tells words apart")
-    assert sound.verdict.reason == "keeps 93\N{NO-BREAK SPACE}% of the words that stay"
+    assert sound.verdict.reason == "keeps 98\N{NO-BREAK SPACE}% of the words that stay"
+    losing = health_findings(confused_check(kept_words=0.4))[3].verdict
+    assert (losing.tone, losing.claim) == ("inverse", "Loses words")
+    assert losing.reason == "keeps only 40\N{NO-BREAK SPACE}% of the words that stay, though it takes none for another"
     check = confused_check(ConfusedWord("coin", "apple", 11, 20), ConfusedWord("apple", "coin", 8, 20))
     finding = health_findings(check)[3]
     assert (finding.verdict.tone, finding.verdict.claim) == ("wrong", "Takes words for others")
