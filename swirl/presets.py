@@ -39,17 +39,20 @@ TINY = {
     "max_state_tokens": 128,
     "warm_up_learning_rate": 2e-3,
     "warm_up_epochs": 20,
-    # About six probes a forward phase; an inverse phase takes a few seconds and is scored at its end anyway.
+    # Some six to ten probes a forward phase; an inverse phase takes a few seconds and is scored at its end anyway.
     "forward.probe_every": 8,
     "inverse.probe_every": 12,
     "stop_when_harmful": True,
 }
-# The hybrid: the forward model imitates for twice as many steps, under actions that both models agree on, and so
-# becomes a better critic in short inverse phases, in which both judge, too (docs/results/README.md).
+# The hybrid: the forward model imitates for five times as many steps, under actions that both models agree on, and so
+# becomes a better critic in short inverse phases, in which both judge, too (docs/results/README.md). To infer an action
+# takes longer than to imitate it, so each is imitated two and a half times, and more where there are not so many.
 FORWARD_FIRST = {
     "method": "hybrid",
     **JUDGED_BY_BOTH,
-    "forward.steps_per_phase": 100,
+    "label_passes": 2.5,
+    "forward.steps_per_phase": 250,
+    "forward.probe_every": 25,
     "inverse.steps_per_phase": 24,
     "inverse.learning_rate": 4e-4,
 }
@@ -175,7 +178,7 @@ PRESETS = {
             "tiny-blocks",
             "A small image model on the Blocks world, trained by the hybrid; takes minutes on a CPU.",
             NO_GPU,
-            **{**TINY, **BLOCKS, **FORWARD_FIRST, "forward.steps_per_phase": 200},
+            **{**TINY, **BLOCKS, **FORWARD_FIRST, "forward.steps_per_phase": 500, "forward.probe_every": 50},
         ),
         _preset(
             "tiny-blocks-anchor",

@@ -31,8 +31,9 @@ REGIMES = ("clean", "ambiguous", "noisy", "weak-critic")
 BASELINES = ("sft", "sft-merged", "bootstrap", "supervised")
 LOOPS = ("phase-one", "paper", "observed-reward", "drift-penalty", "anchor", "anchor-drift", "hybrid", "forward-first")
 
-EQUAL_COMPUTE = OwnMethod("sft-equal-compute", "SFT, equal compute", "sft", steps_times=5)
-"""Imitation for about as long as the default takes, the labels included."""
+SFT_FIVE = OwnMethod("sft-equal-compute", "SFT, five times the steps", "sft", steps_times=5)
+"""Imitation of as many forward steps as the default has. It takes about as long as JUDGED_TWICE, hence its name, which
+is of the time when that was the default."""
 
 SFT_TWICE = OwnMethod("sft-twice", "SFT, twice the steps", "sft", steps_times=2)
 """Imitation of as many transitions as the forward and inverse phases of the hybrid see together."""
@@ -61,7 +62,7 @@ JUDGED_TWICE = OwnMethod(
     settings=JUDGED_BY_BOTH,
     steps_times=2,
 )
-"""The shipped default: HYBRID_RERANKED_TWICE whose inverse phases are rewarded by both models, too."""
+"""HYBRID_RERANKED_TWICE whose inverse phases are rewarded by both models, too."""
 
 FEWER_LABELS = {"label_passes": 2.5}
 """Five times the steps on twice the labels: each label is imitated two and a half times."""
@@ -69,7 +70,7 @@ FEWER_LABELS = {"label_passes": 2.5}
 RERANKED_FIVE = OwnMethod(
     "sft-reranked-five", "SFT, reranked, five times the steps", "sft-reranked", settings=FEWER_LABELS, steps_times=5
 )
-"""EQUAL_COMPUTE on as many labels as RERANKED_TWICE has, since comparing guesses takes most of its time."""
+"""SFT_FIVE on as many labels as RERANKED_TWICE has, since comparing guesses takes most of its time."""
 
 JUDGED_FIVE = OwnMethod(
     "hybrid-judged-five",
@@ -78,7 +79,7 @@ JUDGED_FIVE = OwnMethod(
     settings={**JUDGED_BY_BOTH, **FEWER_LABELS, "inverse.steps_per_phase": 5},
     steps_times=5,
 )
-"""The forward phases of RERANKED_FIVE and, within a step, the inverse phases of JUDGED_TWICE."""
+"""The shipped default: the forward phases of RERANKED_FIVE and, within a step, the inverse phases of JUDGED_TWICE."""
 
 HARD_EM_TWICE = OwnMethod(
     "hard-em-twice",
@@ -113,7 +114,7 @@ def household(regime: str, sequences: int = 1500) -> Problem:
         sequences=sequences,
         method_settings={
             **HOUSEHOLD_METHODS,
-            EQUAL_COMPUTE.name: HOUSEHOLD_METHODS["sft"],
+            SFT_FIVE.name: HOUSEHOLD_METHODS["sft"],
             SFT_TWICE.name: HOUSEHOLD_METHODS["sft"],
             HYBRID_LONG.name: HOUSEHOLD_METHODS["hybrid"],
             FORWARD_FIRST_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
@@ -154,7 +155,7 @@ EXPERIMENTS = {
                 "best-of-n",
                 *BASELINES,
                 SFT_TWICE.name,
-                EQUAL_COMPUTE.name,
+                SFT_FIVE.name,
                 *LOOPS,
                 FORWARD_FIRST_TWICE.name,
                 HYBRID_LONG.name,
@@ -167,7 +168,7 @@ EXPERIMENTS = {
             ),
             own_methods=(
                 SFT_TWICE,
-                EQUAL_COMPUTE,
+                SFT_FIVE,
                 FORWARD_FIRST_TWICE,
                 HYBRID_LONG,
                 RERANKED_TWICE,
@@ -177,7 +178,7 @@ EXPERIMENTS = {
                 JUDGED_FIVE,
                 HARD_EM_TWICE,
             ),
-            default_method=JUDGED_TWICE.name,
+            default_method=JUDGED_FIVE.name,
         ),
         Plan(
             name="variants",

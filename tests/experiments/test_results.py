@@ -190,7 +190,7 @@ def test_scores_by_iteration_are_those_after_both_phases() -> None:
 @pytest.mark.parametrize(
     ("name", "baseline"),
     [
-        ("regimes", "sft-twice"),  # as many steps as the default
+        ("regimes", "sft-equal-compute"),  # as many steps as the default
         ("variants", "paper"),
         ("group-size", "group-2"),
         ("longer-loop", "sft-six"),
@@ -208,7 +208,7 @@ def test_without_imitation_of_as_many_steps_the_first_is_the_baseline() -> None:
 
 
 def test_imitation_that_has_run_is_the_baseline_before_that_which_has_not() -> None:
-    regimes = get_experiment("regimes")
+    regimes = replace(get_experiment("regimes"), default_method="hybrid-judged-twice")
     assert baseline_of(regimes, {"warm-up", "sft", "paper"}) == "sft"
     assert baseline_of(regimes, {"sft", "sft-twice", "sft-equal-compute"}) == "sft-twice"
     assert baseline_of(regimes, {"warm-up", "paper"}) == "sft-twice"

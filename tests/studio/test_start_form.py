@@ -175,8 +175,8 @@ def test_a_value_that_holds_in_no_phase_is_not_shown() -> None:
     settings = PRESETS["tiny-household"].settings
     values = field_values(settings)
     assert (settings.steps_per_phase, values["steps_per_phase"]) == (60, "")
-    assert (values["forward.steps_per_phase"], values["inverse.steps_per_phase"]) == ("100", "24")
-    assert describe_phase_values(settings, "steps_per_phase") == "100 forward, 24 inverse"
+    assert (values["forward.steps_per_phase"], values["inverse.steps_per_phase"]) == ("250", "24")
+    assert describe_phase_values(settings, "steps_per_phase") == "250 forward, 24 inverse"
     assert describe_phase_values(settings, "batch_size") == "" and values["batch_size"] == "32"
     blocks = PRESETS["tiny-blocks"].settings
     assert describe_phase_values(blocks, "batch_size") == "64 forward, 32 inverse"
@@ -200,7 +200,7 @@ def test_phase_values_can_be_changed_and_replaced_by_one(tmp_path: Path) -> None
 def test_the_form_says_which_values_hold(home: Path) -> None:
     values = field_values(PRESETS["tiny-household"].settings) | {"data": "walks"}
     parts = form.check_form(home, {"preset": "tiny-household", "values": values})["parts"]
-    assert parts["by-phase-steps_per_phase"] == "100 forward, 24 inverse"
+    assert parts["by-phase-steps_per_phase"] == "250 forward, 24 inverse"
     assert parts["by-phase-beta"] == "Other values by phase"
     assert all(f'data-part="by-phase-{name}"' in form.template() for name in PER_PHASE)
 
