@@ -27,7 +27,7 @@ SETTING_OVERRIDES = {
     "inverse.batch_size": 16,
 }
 """Changes to the preset, so that both phases take about half a minute on two idle cores. The preset's own learning rate
-is chosen for a hundred steps; within eight it would only disturb the model."""
+is chosen for hundreds of steps; within eight it would only disturb the model."""
 
 
 @dataclass(frozen=True)
