@@ -6,6 +6,7 @@ settings to change in any preset, so that two runs from one preset differ in the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -137,6 +138,8 @@ so that each iteration starts anew with the same pseudo-labels: one iteration is
 
 EXTENSIONS_OFF: dict[str, object] = {
     "method": "swirl",
+    "reward": "mean",
+    "reward_clamp": -10.0,
     "anchor": 0.0,
     "reference_reward": 0.0,
     "observed_in_group": False,
@@ -158,15 +161,16 @@ EXTENSIONS_OFF: dict[str, object] = {
 class Method:
     """A method of a comparison, as changes to the settings of any preset.
 
-    `changes` set every setting of EXTENSIONS_OFF, so that the preset's own extensions have no influence. Iterations and
-    steps stay those of the preset where a method does not say otherwise.
+    `own_changes` are what makes the method, `changes` set every other setting of EXTENSIONS_OFF, too, so that the
+    preset's own rewards and extensions have no influence. Iterations, steps and learning rates stay those of the preset
+    where a method does not say otherwise.
     """
 
     name: str
     title: str
     """A short name for tables and plots."""
     sentence: str
-    changes: dict[str, object]
+    own_changes: Mapping[str, object]
     needs_labels: bool = False
     needs_warm_up: bool = False
     """Whether it also needs `warm_up_epochs` of 1 or more, as it starts from untrained adapters."""
@@ -174,6 +178,11 @@ class Method:
     """Whether it trains by mutual reinforcement learning: each model on the other's rewards."""
     best_of: int = 1
     """Predictions sampled at test time, of which the inverse model's score takes the best; 1 is the greedy one."""
+
+    @property
+    def changes(self) -> dict[str, object]:
+        """The method as changes to a preset."""
+        return {**EXTENSIONS_OFF, **self.own_changes}
 
     @property
     def is_trained(self) -> bool:
@@ -189,14 +198,14 @@ class Method:
 
 def _method(name: str, title: str, sentence: str, /, **changes: object) -> Method:
     """A method that trains by mutual reinforcement learning."""
-    return Method(name, title, sentence, EXTENSIONS_OFF | changes, mutual=True)
+    return Method(name, title, sentence, changes, mutual=True)
 
 
 def _supervised(name: str, *, title: str | None = None, **changes: object) -> Method:
     """A method of supervised phases, or with `iterations` 0 none."""
     known = TRAINING_METHODS[name]
     sentence = known.sentence[0].upper() + known.sentence[1:]
-    changes = EXTENSIONS_OFF | {"method": name} | changes
+    changes = {"method": name, **changes}
     return Method(name, title or known.title, sentence, changes, needs_labels=known.trains_on_labels)
 
 
@@ -207,7 +216,7 @@ METHODS = {
             "warm-up",
             "Warm-up only",
             "The model that all other methods start from.",
-            EXTENSIONS_OFF | {"iterations": 0},
+            {"iterations": 0},
         ),
         _supervised("sft"),
         _supervised("sft-merged", title="SFT, merged"),
@@ -215,7 +224,7 @@ METHODS = {
             "sft-reranked",
             "SFT, reranked",
             "As SFT, but under the action that both models together find likeliest among the inverse model's guesses.",
-            EXTENSIONS_OFF | {"method": "sft", "label_candidates": LABEL_CANDIDATES},
+            {"method": "sft", "label_candidates": LABEL_CANDIDATES},
         ),
         _supervised("hard-em"),
         _supervised("bootstrap", iterations=1),
@@ -230,7 +239,7 @@ METHODS = {
             "shared",
             "SWIRL, shared weights",
             "The paper's loop with one adapter for both models, which is new and needs a warm-up on labels.",
-            EXTENSIONS_OFF | {"share_weights": True},
+            {"share_weights": True},
             needs_labels=True,
             needs_warm_up=True,
             mutual=True,
@@ -241,8 +250,7 @@ METHODS = {
             "Hybrid",
             "Each iteration first trains the inverse model on the forward model's rewards, then the forward model "
             "imitates the observed next states under the actions that are inferred now.",
-            EXTENSIONS_OFF
-            | {
+            {
                 "method": "hybrid",
                 "inverse_first": True,
                 "inverse.steps_per_phase": 50,
@@ -255,7 +263,7 @@ METHODS = {
             "Hybrid, forward first",
             "Each iteration first has the forward model imitate the observed next states under the inferred actions; "
             "then the inverse model learns from the rewards of the forward model, which is the better critic by then.",
-            EXTENSIONS_OFF | {"method": "hybrid", "inverse.learning_rate": 4e-4},
+            {"method": "hybrid", "inverse.learning_rate": 4e-4},
             mutual=True,
         ),
         _method(
@@ -309,7 +317,7 @@ METHODS = {
             "best-of-n",
             "Best of 8",
             "The warmed-up model, of whose 8 predictions the inverse model's score takes the best at test time.",
-            EXTENSIONS_OFF | {"iterations": 0},
+            {"iterations": 0},
             best_of=8,
         ),
     )

@@ -106,8 +106,8 @@ class Plan:
         if own is None:
             return METHODS[name]
         base = METHODS[own.based_on]
-        changes = {**base.changes, **own.settings}
-        own_method = dataclasses.replace(base, name=own.name, title=own.title, changes=changes)
+        changes = {**base.own_changes, **own.settings}
+        own_method = dataclasses.replace(base, name=own.name, title=own.title, own_changes=changes)
         return dataclasses.replace(own_method, mutual=base.mutual and own_method.is_trained)
 
     def steps_times(self, name: str) -> float:

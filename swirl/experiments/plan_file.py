@@ -74,7 +74,7 @@ def parse_problem(row: dict[str, Any], number: int, folder: Path) -> Problem:
     parts = [fields.get("world"), fields.get("regime")] if fields.get("world") else [fields.get("data")]
     fields.setdefault("name", "-".join(part for part in parts if part) or f"problem-{number}")
     if "preset" not in fields:
-        raise UsageError(f"problems {number} ({fields['name']}) has no preset; name one, such as tiny-household.")
+        raise UsageError(f"problems {number} ({fields['name']}) has no preset; name one, such as tiny-household-paper.")
     if fields.get("labels"):
         fields["labels"] = str((folder / Path(fields["labels"]).expanduser()).resolve())
     return Problem(**fields)

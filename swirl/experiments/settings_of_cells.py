@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
+from swirl.methods import EXTENSIONS_OFF
 from swirl.presets import get_preset
 from swirl.settings import Settings
 
@@ -26,10 +27,10 @@ def cell_settings(plan: Plan, cell: Cell, prepared: dict[str, Any]) -> Settings:
     `true_labels` (of the whole training part, for the supervised upper bound).
     """
     problem, method = plan.problem(cell.problem), plan.method(cell.method)
-    settings = get_preset(problem.preset).settings
+    settings = get_preset(problem.preset).settings.replace(EXTENSIONS_OFF)  # those of the plan itself are for all runs
     changes: dict[str, Any] = {**COMMON, **plan.settings, **problem.settings}
     changes |= {"data": prepared["data"], "model": prepared["model"], "test_at_end": plan.test_at_end}
-    changes |= method.changes
+    changes |= method.own_changes
     changes |= problem.method_settings.get(base_method(plan, cell.method), {})
     changes |= problem.method_settings.get(cell.method, {})
     changes |= {"seed": cell.seed, "best_of": method.best_of}

@@ -126,6 +126,23 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
     assert plan.method("loud").changes["anchor"] == 9 and plan.method("loud").title == "Loud"
 
 
+def test_settings_for_all_runs_hold_unless_a_method_is_made_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "summed.toml"
+    path.write_text(FILE.replace("iterations = 1", "iterations = 1\nreward = 'sum'\nanchor = 2"))
+    plan = read_plan(path)
+    prepared = {"data": "household", "model": "tiny-household", "labels": "mine.jsonl", "true_labels": None}
+    loud = cell_settings(plan, Cell("household", DEFAULT_SIZE, "loud", 3), prepared)
+    assert (loud.reward, loud.for_phase("inverse").reward, loud.anchor) == ("sum", "sum", 9)
+    plain = cell_settings(read_plan(write(tmp_path, FILE)), Cell("household", DEFAULT_SIZE, "loud", 3), prepared)
+    assert (plain.reward, plain.for_phase("inverse").reward, plain.reward_clamp) == ("mean", "mean", -10)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "my-grid.toml"
+    path.write_text(text)
+    return path
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [

@@ -19,7 +19,7 @@ from studio.view_models.start_form import check_references
 from swirl.cli import main
 from swirl.errors import UsageError
 from swirl.history import History
-from swirl.methods import EXTENSIONS_OFF, METHODS, TRAINING_METHODS
+from swirl.methods import EXTENSIONS_OFF, JUDGED_BY_BOTH, METHODS, TRAINING_METHODS
 from swirl.models import load_world_model
 from swirl.models.loading import reset_adapter
 from swirl.models.world_model import WorldModel
@@ -101,6 +101,7 @@ def adapters(home: Path, run_id: str, adapter: str) -> list[str]:
 def test_a_method_does_not_depend_on_the_extensions_of_a_preset(name: str) -> None:
     method = METHODS[name]
     extended = {"anchor": 3.0, "drift_penalty": 1.0, "observed_in_group": True, "prior_reference": True}
+    extended |= JUDGED_BY_BOTH
     plain = PRESETS["tiny-household-paper"].settings.replace(method.changes)
     assert PRESETS["tiny-household-paper"].settings.replace(extended).replace(method.changes) == plain
     assert EXTENSIONS_OFF.keys() <= method.changes.keys()
