@@ -83,7 +83,7 @@ def finish_cell(history: History, plan: Plan, cell: Cell, transitions: int = 80)
         if plan.method(cell.method).best_of > 1:
             values[f"forward/exact_match_best_of_{plan.method(cell.method).best_of}"] = exact
         cases = {"places": places, "values": values}
-        history.add_evaluation(checkpoint=name, data="household", metrics={}, cases=cases)
+        history.add_evaluation(checkpoint=name, data="household", metrics={}, cases=cases, part="test", at_end=True)
     history.mark_best(run, 0)
     history.log_metrics(run, 0, 1, {"step_time": 1.0})
     history.update_run(run, status="finished", finished="2026-01-01T00:01:00.000+00:00")

@@ -125,7 +125,9 @@ class Evaluator:
                     watch=check_interrupt,
                 )
             metrics = {metric: dataclasses.asdict(value) for metric, value in report.metrics.items()}
-            history(self.home).add_evaluation(checkpoint=name, data=data, metrics=metrics, cases=report.cases)
+            history(self.home).add_evaluation(
+                checkpoint=name, data=data, metrics=metrics, cases=report.cases, part=report.part
+            )
             answers.remove()
         except _Preempted:
             return False

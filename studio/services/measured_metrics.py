@@ -10,6 +10,9 @@ from studio.services.history_store import history
 from studio.view_models.metric_rows import MetricValue, parse_metric_values
 from swirl.history import Evaluation
 
+PART_WORDS = {"train": "training part", "selection": "selection part", "test": "test part", "all": "all transitions"}
+"""How the parts of a collection are called where figures are shown."""
+
 
 @dataclass(frozen=True)
 class MeasuredFigures:
@@ -27,14 +30,16 @@ class MeasuredFigures:
 def known_figures(home: Path, names: Sequence[str], data: str) -> MeasuredFigures:
     """The metrics of checkpoints on a collection, from the same source for all of them if possible.
 
-    These are the evaluations if all have one, else the held-out scores of training if all have those, else whatever
-    each has.
+    These are the evaluations if all have one of the same part, else the held-out scores of training if all have those,
+    else whatever each has.
     """
-    evaluations = [_evaluation(home, name, data) for name in names]
+    evaluations = [history(home).evaluation_to_show(name, data) for name in names]
+    parts = {evaluation.part or "test" for evaluation in evaluations if evaluation}
     evaluated = [parse_metric_values(evaluation.metrics) if evaluation else {} for evaluation in evaluations]
-    if all(evaluated):
+    if all(evaluated) and len(parts) == 1:
         differences = [_differences(home, evaluations[0], other) for other in evaluations[1:]]
-        return MeasuredFigures(evaluated, "test part, with 95\u00a0% intervals", differences)
+        source = f"{PART_WORDS[parts.pop()]}, with 95\u00a0% intervals"
+        return MeasuredFigures(evaluated, source, differences)
     scored = [_scores(home, name, data) for name in names]
     no_differences: list[dict[str, MetricValue]] = [{} for _ in names[1:]]
     if all(scored):
@@ -52,10 +57,6 @@ def _differences(home: Path, first: Evaluation, second: Evaluation) -> dict[str,
 
     differences = metric_differences(first_cases, second_cases)
     return {name: MetricValue(v.value, v.low, v.high) for name, v in differences.items()}
-
-
-def _evaluation(home: Path, name: str, data: str) -> Evaluation | None:
-    return next(iter(history(home).evaluations(checkpoint=name, data=data)), None)
 
 
 def _scores(home: Path, name: str, data: str) -> dict[str, MetricValue]:

@@ -58,6 +58,7 @@ def known_scores(history: History, model: str, data: str) -> tuple[dict[str, flo
             own = [c for c in checkpoints if c.index == 0 and unwarmed]
         if own and own[0].scores:
             return own[0].scores, own[0].name
-    for evaluation in history.evaluations(checkpoint=model, data=data):
+    evaluation = history.evaluation_to_show(model, data)
+    if evaluation is not None:
         return {name: value["value"] for name, value in evaluation.metrics.items()}, "its last evaluation"
     return {}, ""

@@ -71,7 +71,9 @@ def evaluate_checkpoint(args: argparse.Namespace, out: Output) -> int:
         report = run_evaluation(args, out, answers)
         metrics = {name: dataclasses.asdict(value) for name, value in report.metrics.items()}
         history = History(args.home)
-        history.add_evaluation(checkpoint=args.checkpoint, data=args.data, metrics=metrics, cases=report.cases)
+        history.add_evaluation(
+            checkpoint=args.checkpoint, data=args.data, metrics=metrics, cases=report.cases, part=report.part
+        )
         answers.remove()
     out.print_document(
         {

@@ -192,7 +192,7 @@ class Trial:
         model.max_action_tokens, model.max_state_tokens = settings.max_action_tokens, settings.max_state_tokens
         with threads_for_inference(model):
             metrics = evaluate_held_out(model, self.home, self.name, MEASURES[self.kind], self.out.show_progress)
-        History(self.home).add_evaluation(checkpoint=checkpoint, data=self.name, metrics=metrics)
+        History(self.home).add_evaluation(checkpoint=checkpoint, data=self.name, metrics=metrics, part="test")
         return metrics
 
 

@@ -7,6 +7,7 @@ their share of the spread is underestimated by (n - 1) / n; the standard deviati
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,10 +78,20 @@ def collect_rows(home: Path, plan: Plan) -> list[Row]:
 
 
 def arrange_rows(plan: Plan, found: Mapping[str, SeedResult]) -> list[Row]:
-    """The results of cells, by key, as rows in the order of the plan."""
+    """The results of cells, by key, as rows in the order of the plan.
+
+    Those that were tested on other transitions than most of their problem are left out, as nothing can be paired with
+    them.
+    """
+    cells = [cell for cell in plan.cells() if cell.key in found]
+    places = {cell.key: tuple(places_of(found[cell.key])) for cell in cells}
+    usual = {
+        problem.name: Counter(places[cell.key] for cell in cells if cell.problem == problem.name).most_common(1)
+        for problem in plan.problems
+    }
     results: dict[tuple[str, int, str], list[SeedResult]] = {}
-    for cell in plan.cells():
-        if cell.key in found:
+    for cell in cells:
+        if places[cell.key] == usual[cell.problem][0][0]:
             results.setdefault((cell.problem, cell.size, cell.method), []).append(found[cell.key])
     rows = [Row(*key, tuple(of_seeds)) for key, of_seeds in results.items()]
     names = list(plan.methods)
@@ -105,7 +116,7 @@ def seed_result(history: History, cell: Cell, run: Run) -> SeedResult | None:
     if not checkpoints:
         return None
     data = str(run.settings["data"])
-    chosen, last = (history.newest_cases(checkpoint.name, data) for checkpoint in best_and_last(checkpoints))
+    chosen, last = (history.final_cases(checkpoint.name, data) for checkpoint in best_and_last(checkpoints))
     if chosen is None or last is None:
         return None
     return SeedResult(cell.seed, run.id, chosen, last, training_seconds(history, run), scores_by_iteration(checkpoints))

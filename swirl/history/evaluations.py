@@ -13,23 +13,34 @@ from swirl.history.store import Store, equality_condition, utc_timestamp
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-EVALUATION_COLUMNS = "id, checkpoint, data, metrics, created"
+EVALUATION_COLUMNS = "id, checkpoint, data, metrics, created, part, at_end"
 
 
 class Evaluations(Store):
     """The tables `evaluations` and `evaluation_cases`."""
 
     def add_evaluation(
-        self, *, checkpoint: str, data: str, metrics: Mapping[str, Any], cases: Mapping[str, Any] | None = None
+        self,
+        *,
+        checkpoint: str,
+        data: str,
+        metrics: Mapping[str, Any],
+        cases: Mapping[str, Any] | None = None,
+        part: str | None = None,
+        at_end: bool = False,
     ) -> int:
         """Store an evaluation and return its id; `metrics`, any JSON, maps metrics to values and intervals.
 
-        `cases` are its results per transition (any JSON). The evaluation of a run's checkpoint (RUN@…) is deleted with
-        the run, and its cases with it.
+        `cases` are its results per transition (any JSON), `part` is the part of the collection that they are of, and
+        `at_end` tells whether the run made it itself when its training had ended (setting `test_at_end`). The
+        evaluation of a run's checkpoint (RUN@…) is deleted with the run, and its cases with it.
         """
         with self._writing() as db:
             run = owning_run_id(db, checkpoint)
-            return insert_evaluation(db, run, checkpoint, data, metrics, utc_timestamp(), cases)
+            row = {"run": run, "checkpoint": checkpoint, "data": data, "metrics": json.dumps(dict(metrics))}
+            return insert_evaluation(
+                db, {**row, "created": utc_timestamp(), "part": part, "at_end": int(at_end)}, cases
+            )
 
     def evaluation_cases(self, evaluation: int) -> dict[str, Any] | None:
         """An evaluation's results per transition, or None if they were not stored."""
@@ -37,11 +48,15 @@ class Evaluations(Store):
             row = db.execute("SELECT cases FROM evaluation_cases WHERE evaluation = ?", [evaluation]).fetchone()
         return json.loads(row[0]) if row else None
 
-    def newest_cases(self, checkpoint: str, data: str) -> dict[str, Any] | None:
-        """The results per transition of a checkpoint's newest evaluation on a collection that has them, or None."""
+    def final_cases(self, checkpoint: str, data: str) -> dict[str, Any] | None:
+        """The results per transition of the evaluation that a run made of its checkpoint at its end, or None.
+
+        Later evaluations of the checkpoint, of other parts or sizes, do not count. Earlier versions did not record
+        which one the run made; it is the first.
+        """
         sql = (
             "SELECT cases FROM evaluation_cases JOIN evaluations ON id = evaluation WHERE checkpoint = ? AND data = ? "
-            "ORDER BY id DESC LIMIT 1"
+            "AND (at_end OR part IS NULL) ORDER BY at_end DESC, id LIMIT 1"
         )
         with self._reading() as db:
             row = db.execute(sql, [checkpoint, data]).fetchone()
@@ -54,6 +69,10 @@ class Evaluations(Store):
         with self._reading() as db:
             return [as_evaluation(row) for row in db.execute(sql, values)]
 
+    def evaluation_to_show(self, checkpoint: str, data: str) -> Evaluation | None:
+        """The evaluation to show for a checkpoint on a collection: the newest on its test part, else the newest."""
+        return preferred_evaluation(self.evaluations(checkpoint, data))
+
     def newest_evaluations(self, runs: Sequence[str]) -> dict[str, int]:
         """The id of the newest evaluation of any checkpoint of each of these runs that has one."""
         sql = f"SELECT run, max(id) FROM evaluations WHERE run IN ({', '.join('?' * len(runs))}) GROUP BY run"
@@ -61,20 +80,17 @@ class Evaluations(Store):
             return dict(db.execute(sql, list(runs)).fetchall())
 
 
-def insert_evaluation(
-    db: Database,
-    run: str | None,
-    checkpoint: str,
-    data: str,
-    metrics: Mapping[str, Any],
-    created: str,
-    cases: Mapping[str, Any] | None,
-) -> int:
-    """Insert an evaluation with its results per transition, if there are any; returns its id."""
-    evaluation = db.execute(
-        "INSERT INTO evaluations (run, checkpoint, data, metrics, created) VALUES (?, ?, ?, ?, ?)",
-        [run, checkpoint, data, json.dumps(dict(metrics)), created],
-    ).lastrowid
+def preferred_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    """Of evaluations, newest first: the first on the test part, else the first; None if there is none.
+
+    One whose part is not known counts as one of the test part, on which earlier versions evaluated unless asked not to.
+    """
+    return next((e for e in evaluations if e.part in ("test", None)), next(iter(evaluations), None))
+
+
+def insert_evaluation(db: Database, row: Mapping[str, Any], cases: Mapping[str, Any] | None) -> int:
+    """Insert a row of `evaluations` with its results per transition, if there are any; returns its id."""
+    evaluation = int(db.table("evaluations").insert(dict(row)).last_pk)
     if cases is not None:
         sql = "INSERT INTO evaluation_cases (evaluation, cases) VALUES (?, ?)"
         db.execute(sql, [evaluation, json.dumps(dict(cases))])
@@ -83,4 +99,4 @@ def insert_evaluation(
 
 def as_evaluation(row: tuple[Any, ...]) -> Evaluation:
     """A row of EVALUATION_COLUMNS as an Evaluation."""
-    return Evaluation(*row[:3], metrics=json.loads(row[3]), created=row[4])
+    return Evaluation(*row[:3], metrics=json.loads(row[3]), created=row[4], part=row[5], at_end=bool(row[6]))

@@ -372,6 +372,13 @@ def run_rollout_engine(db: Database) -> None:
     db.execute("ALTER TABLE runs ADD COLUMN rollout_engine TEXT")
 
 
+@MIGRATIONS()
+def evaluated_parts(db: Database) -> None:
+    """The part of a collection that an evaluation is of, and whether the run made it itself at its end."""
+    db.execute("ALTER TABLE evaluations ADD COLUMN part TEXT")
+    db.execute("ALTER TABLE evaluations ADD COLUMN at_end INTEGER NOT NULL DEFAULT 0")
+
+
 def number_or_text(value: str) -> float | str:
     """A value from a sentence as a number if it is one."""
     for kind in (int, float):

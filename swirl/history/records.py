@@ -161,13 +161,19 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One evaluation of a checkpoint on a collection; `metrics` maps metrics to values and intervals, as stored."""
+    """One evaluation of a checkpoint on a collection; `metrics` maps metrics to values and intervals, as stored.
+
+    `part` is the part of the collection it was made on: train, selection, test, all; None if that is unknown, as for
+    those of earlier versions, or does not apply. `at_end` tells whether the run made it itself when its training ended.
+    """
 
     id: int
     checkpoint: str
     data: str
     metrics: dict[str, Any]
     created: str
+    part: str | None = None
+    at_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

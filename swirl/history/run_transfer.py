@@ -111,15 +111,8 @@ class RunTransfer(Runs):
                 db.table("checkpoints").insert({"run": run_id, **checkpoint, "name": name, "scores": scores})
             for evaluation in evaluations:
                 name = f"{run_id}@{evaluation['checkpoint'].partition('@')[2]}".removesuffix("@")
-                insert_evaluation(
-                    db,
-                    run_id,
-                    name,
-                    evaluation["data"],
-                    evaluation["metrics"],
-                    evaluation["created"],
-                    evaluation["cases"],
-                )
+                row = {"run": run_id, **evaluation, "checkpoint": name, "metrics": json.dumps(evaluation["metrics"])}
+                insert_evaluation(db, {key: row[key] for key in row if key != "cases"}, evaluation["cases"])
             db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in tidy_tags(tags)])
             if note.strip():
                 db.table("notes").insert({"run": run_id, "text": note, "updated": utc_timestamp()})

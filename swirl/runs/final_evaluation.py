@@ -35,13 +35,13 @@ log = logging.getLogger("swirl")
 
 
 def evaluate_at_end(home: Path, run_id: str, settings: Settings) -> bool:
-    """Evaluate the checkpoints of a run that have no evaluation yet. Returns False if the run was asked to stop."""
+    """Evaluate the checkpoints of a run that this has not been done for. Returns False if it was asked to stop."""
     from swirl.evaluation.progress import EvaluationStopped
     from swirl.evaluation.report import draw_part
 
     history = History(home)
     chosen = {c.index: c for c in best_and_last(history.checkpoints(run_id))}
-    pending = [c for c in chosen.values() if history.newest_cases(c.name, settings.data) is None]
+    pending = [c for c in chosen.values() if not is_evaluated(history, c, settings.data)]
     if not pending:
         return True
     transitions, true_actions, part = draw_part(home, settings.data, "test", settings.test_at_end, DRAW_SEED)
@@ -55,6 +55,11 @@ def evaluate_at_end(home: Path, run_id: str, settings: Settings) -> bool:
     except EvaluationStopped:
         return False
     return True
+
+
+def is_evaluated(history: History, checkpoint: Checkpoint, data: str) -> bool:
+    """Whether the run of a checkpoint has evaluated it at its end."""
+    return any(evaluation.at_end for evaluation in history.evaluations(checkpoint.name, data))
 
 
 def best_and_last(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, Checkpoint]:
@@ -128,7 +133,9 @@ def evaluate_checkpoint(
     estimates = {name: bootstrap_mean(column, groups) for name, column in values.items()}
     metrics = {name: dataclasses.asdict(estimate) for name, estimate in estimates.items() if estimate is not None}
     cases = cases_to_json(transitions, values)
-    history.add_evaluation(checkpoint=checkpoint.name, data=settings.data, metrics=metrics, cases=cases)
+    history.add_evaluation(
+        checkpoint=checkpoint.name, data=settings.data, metrics=metrics, cases=cases, part="test", at_end=True
+    )
     log.info(
         "%s on %d transitions of the test part: %s",
         checkpoint.name,

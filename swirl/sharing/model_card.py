@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
-from swirl.history import Checkpoint, History
+from swirl.history import Checkpoint, Evaluation, History
+from swirl.history.evaluations import preferred_evaluation
 from swirl.models.checkpoints import resolve_checkpoint
 from swirl.models.hub import HUB_ID
 
@@ -31,20 +32,23 @@ class Score:
 def load_scores(home: Path, source: Path) -> tuple[list[Score], dict[str, Any]]:
     """Return the scores of a checkpoint, and the settings of the run that made it.
 
-    The scores are those of its newest evaluation on each collection or, without one, the held-out scores from
-    training. The settings are empty when no run of this home made the checkpoint.
+    The scores are those of its newest evaluation on the test part of each collection, or on another part of those that
+    it was not tested on, or without any the held-out scores from training. The settings are empty when no run of this
+    home made the checkpoint.
     """
     history = History(home)
     row = find_checkpoint_row(history, home, source)
     settings = history.run(row.run).settings if row else {}
-    newest: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, list[Evaluation]] = {}
     for evaluation in history.evaluations():
         if is_same_checkpoint(home, evaluation.checkpoint, source):
-            newest.setdefault(evaluation.data, evaluation.metrics)
+            found.setdefault(evaluation.data, []).append(evaluation)
+    shown = [preferred_evaluation(evaluations) for evaluations in found.values()]
     scores = [
-        Score(metric, value["value"], value.get("low"), value.get("high"), data, "test")
-        for data, metrics in newest.items()
-        for metric, value in metrics.items()
+        Score(metric, value["value"], value.get("low"), value.get("high"), evaluation.data, evaluation.part or "test")
+        for evaluation in shown
+        if evaluation is not None
+        for metric, value in evaluation.metrics.items()
         if isinstance(value, dict) and isinstance(value.get("value"), int | float)
     ]
     if not scores and row:
@@ -176,10 +180,15 @@ def score_table(scores: list[Score]) -> str:
     if not scores:
         return "None are recorded, because this checkpoint was not evaluated before the upload."
     rows = [
-        f"| {score.metric} | {score.value:.4f} | {format_interval(score)} | {score.data}, {score.part} part |"
+        f"| {score.metric} | {score.value:.4f} | {format_interval(score)} | {describe_place(score)} |"
         for score in scores
     ]
     return "\n".join(["| metric | value | 95 % interval | measured on |", "|---|---|---|---|", *rows])
+
+
+def describe_place(score: Score) -> str:
+    """Where a score was measured: `household, test part`, or `household, all of it`."""
+    return f"{score.data}, all of it" if score.part == "all" else f"{score.data}, {score.part} part"
 
 
 def format_interval(score: Score) -> str:

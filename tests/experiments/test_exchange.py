@@ -300,9 +300,9 @@ def test_the_results_of_single_transitions_come_along(tmp_path: Path) -> None:
     history = make_home(home, "sft")
     run = history.experiment_runs(PLAN.name)["clean/0/sft/0"]
     imported = import_run(there, export_run(home, run, tmp_path).file)
-    cases = history.newest_cases(f"{run}@0-forward", "household")
+    cases = history.final_cases(f"{run}@0-forward", "household")
     assert cases is not None
-    assert History(there).newest_cases(f"{imported.run}@0-forward", "household") == cases
+    assert History(there).final_cases(f"{imported.run}@0-forward", "household") == cases
 
 
 def test_a_file_of_an_earlier_version_still_opens(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_home_of_each_version_reads_back(applied: int, tmp_path: Path) -> None
     if "preferences" in tables:
         assert [vote.choice for vote in history.preferences("mine", [f"{RUN}@0", "tiny-household"])] == ["left"]
         assert history.health_checks()[0].found == {"level": "good"}
-        assert history.newest_cases(f"{RUN}@0", "household") == {"values": [1]}
+        assert history.final_cases(f"{RUN}@0", "household") == {"values": [1]}
     if "judgements" in tables:
         assert history.judgement("k") == "yes"
     if "step_benchmarks" in tables:

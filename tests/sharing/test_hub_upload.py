@@ -108,6 +108,17 @@ def test_the_card_carries_the_scores(tmp_path: Path) -> None:
     (result,) = front_matter(text)["model-index"][0]["results"]
     assert result["metrics"] == [{"type": "forward/exact_match", "name": "forward/exact_match", "value": 0.625}]
     assert result["dataset"]["split"] == "test"
+    for part, value in (("train", 0.9), ("all", 0.8)):  # figures that are not of the test part are not shown as such
+        History(tmp_path).add_evaluation(
+            checkpoint=name, data="household", metrics={"forward/exact_match": {"value": value}}, part=part
+        )
+        History(tmp_path).add_evaluation(
+            checkpoint=name, data=part, metrics={"forward/exact_match": {"value": value}}, part=part
+        )
+    write_upload_folder(tmp_path, name, "me/world", tmp_path / "third")
+    text = (tmp_path / "third" / "README.md").read_text()
+    assert "| forward/exact_match | 0.6250 | 0.5500 to 0.7000 | household, test part |" in text
+    assert "0.9000 | – | train, train part |" in text and "0.8000 | – | all, all of it |" in text
 
 
 def test_a_checkpoint_without_scores_says_so(tmp_path: Path) -> None:

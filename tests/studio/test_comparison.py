@@ -133,6 +133,17 @@ def test_metrics_come_from_the_same_source(tmp_path: Path) -> None:
     known = known_figures(tmp_path, names, "household")
     assert known.source.startswith("test part")
     assert known.differences == [{"forward/exact_match": MetricValue(1.0, 1.0, 1.0)}]
+    for name in names:
+        history.add_evaluation(
+            checkpoint=name, data="household", metrics={"forward/exact_match": {"value": 0.9}}, part="train"
+        )
+    assert known_figures(tmp_path, names, "household") == known  # figures of the test part stay
+    for name, part in zip(names, ("train", "selection"), strict=True):
+        metrics = {"forward/exact_match": {"value": 0.9}}
+        history.add_evaluation(checkpoint=name, data="untested", metrics=metrics, part=part)
+    assert known_figures(tmp_path, names, "untested").source.startswith("measured on different parts")
+    history.add_evaluation(checkpoint=names[1], data="untested", metrics=metrics, part="train")
+    assert known_figures(tmp_path, names, "untested").source == "training part, with 95\u00a0% intervals"
     assert known_figures(tmp_path, names, "other").figures == [{}, {}]
     assert resolve_run_id(tmp_path, run) == f"{run}@1-forward"
     history.mark_best(run, 0)

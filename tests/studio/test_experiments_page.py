@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import psutil
@@ -27,7 +29,7 @@ from swirl.experiments.catalog import EXPERIMENTS
 from swirl.experiments.exchange import export_cells
 from swirl.experiments.grid import OwnMethod, Problem
 from swirl.experiments.overall import compare_overall, overall_difference
-from swirl.experiments.results import Row, SeedResult
+from swirl.experiments.results import Row, SeedResult, collect_rows
 from swirl.experiments.runner import STOPPING
 from swirl.history import History
 
@@ -252,18 +254,40 @@ def test_a_refresh_sends_only_what_has_changed(tmp_path: Path) -> None:
     assert page.look({"name": plan.name, "seen": first["seen"]})["parts"] == {}
 
 
-def test_a_new_evaluation_of_a_known_run_counts(tmp_path: Path) -> None:
+def evaluate_anew(history: History, checkpoint: str, cases: dict[str, Any]) -> None:
+    """Replace what a run measured of its checkpoint at its end."""
+    with sqlite3.connect(history.home / "studio.db") as db:
+        db.execute("DELETE FROM evaluations WHERE checkpoint = ?", [checkpoint])
+    history.add_evaluation(checkpoint=checkpoint, data="household", metrics={}, cases=cases, part="test", at_end=True)
+
+
+@pytest.mark.parametrize("transitions", [20, 80])
+def test_later_evaluations_of_a_run_do_not_change_its_grid(transitions: int, tmp_path: Path) -> None:
+    """They may be of another part, of fewer transitions, or with the best of several predictions."""
     plan = plan_of()
     history = make_experiment(tmp_path, plan)
     page = ExperimentsPage(tmp_path)
-    assert plain(read(page, name=plan.name)["row-0-sft"]).startswith("SFT, continued 0.57 [")
-    for seed in plan.seeds:
+    before = read(page, name=plan.name)["row-0-sft"]
+    assert plain(before).startswith("SFT, continued 0.57 [")
+    for seed in plan.seeds[:1]:
         run = history.experiment_runs(plan.name)[f"clean/0/sft/{seed}"]
-        places = [[f"sequence {i // 4}", i % 4] for i in range(80)]
-        cases = {"places": places, "values": {"forward/exact_match": [1.0] * 80}}
+        places = [[f"selected {i // 4}", i % 4] for i in range(transitions)]
+        cases = {"places": places, "values": {"forward/exact_match": [1.0] * transitions}}
         name = history.checkpoints(run)[0].name
-        history.add_evaluation(checkpoint=name, data="household", metrics={}, cases=cases)
-    assert plain(read(page, name=plan.name)["row-0-sft"]).startswith("SFT, continued 1.00 [")
+        history.add_evaluation(checkpoint=name, data="household", metrics={}, cases=cases, part="selection")
+    assert read(page, name=plan.name)["row-0-sft"] == before
+
+
+def test_a_run_that_was_tested_on_other_transitions_is_left_out(tmp_path: Path) -> None:
+    plan = plan_of()
+    history = make_experiment(tmp_path, plan)
+    run = history.experiment_runs(plan.name)["clean/0/sft/0"]
+    for checkpoint in history.checkpoints(run):
+        evaluate_anew(history, checkpoint.name, {"places": [["other", 0]], "values": {"forward/exact_match": [1.0]}})
+    rows = collect_rows(tmp_path, plan)
+    seeds = {row.method: [result.seed for result in row.results] for row in rows if row.problem == "clean"}
+    assert seeds["sft"] == list(plan.seeds[1:]) and seeds["paper"] == list(plan.seeds)
+    assert plain(read(ExperimentsPage(tmp_path), name=plan.name)["row-0-sft"]).startswith("SFT, continued 0.")
 
 
 def test_a_large_grid_answers_soon_and_refreshes_at_once(tmp_path: Path) -> None:
@@ -389,7 +413,7 @@ def test_figures_over_all_problems_stay_while_a_new_run_is_read(
     run = history.experiment_runs("made-up")["clean/0/sft/0"]
     checkpoint = history.checkpoints(run)[0].name
     cases = {"places": PLACES, "values": {"forward/exact_match": [1.0] * 80}}
-    history.add_evaluation(checkpoint=checkpoint, data="household", metrics={}, cases=cases)
+    evaluate_anew(history, checkpoint, cases)
     with monkeypatch.context() as patch:
         patch.setattr(experiments, "SECONDS_OF_READING", -1.0)
         answer = page.look({"name": "made-up"})

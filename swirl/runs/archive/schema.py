@@ -18,6 +18,7 @@ MAX_STATE_LENGTH = 4_000_000
 """The longest state or sample, in characters; a picture may be a `data:` URL."""
 INTEGER_LIMIT = 2**53
 PHASES = ("warm-up", "forward", "inverse")
+PARTS = ("train", "selection", "test", "all")
 
 
 class InvalidRunFileError(ValueError):
@@ -82,6 +83,8 @@ def parse_evaluations(value: Any) -> list[dict[str, Any]]:
             "data": require_text(row.get("data"), "data", 200),
             "metrics": require_object(row.get("metrics"), "metrics"),
             "created": require_timestamp(row.get("created"), "created"),
+            "part": None if row.get("part") is None else require_choice(row["part"], PARTS),
+            "at_end": int(row.get("at_end") is True),
             "cases": None if row.get("cases") is None else parse_cases(row["cases"]),
         }
         for row in require_objects(value, "evaluations")
