@@ -5,6 +5,8 @@ and the adapters `fwm/` and `idm/` as ordinary peft folders (safetensors). `base
 folder itself (an image model has its codec in `base/codec/`), else the source of the base model: "asset:NAME" for a
 shipped one, a folder, a model id on the Hub, or a GGUF file: its path, or "package:NAME/FILE" for one in an installed
 package, with its size `base_bytes` and its hash `base_sha256`, by which it is recognised wherever it has moved.
+`max_action_tokens` and `max_state_tokens` are the longest answers that the model was trained to give; checkpoints of
+earlier versions have none.
 
 A plain model can be loaded in place of a checkpoint: a causal language model (a folder or a GGUF file), a unified
 model that reads and draws images (Janus, Emu3, or a causal language model with an image codec in its folder
@@ -21,6 +23,9 @@ from swirl.errors import SwirlError
 
 MANIFEST = "swirl.json"
 ADAPTERS = ("fwm", "idm")
+TOKEN_LIMITS = ("max_action_tokens", "max_state_tokens")
+MOST_TOKENS = 65_536
+"""The largest of these limits that a run may set."""
 PIPELINE_INDEX_FILE = "model_index.json"
 UNIFIED_MODEL_TYPES = ("emu3", "janus")
 """Values of `model_type` in config.json for models that contain their own image codec."""
@@ -38,6 +43,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise SwirlError(
             f"{file} is not a checkpoint of this version (format 1 with a base); choose another checkpoint."
         )
+    for name in TOKEN_LIMITS:
+        limit = manifest.get(name, 1)
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_TOKENS:
+            raise SwirlError(
+                f"{file} has {name}={limit!r}, which must be a whole number from 1 to {MOST_TOKENS}; correct it."
+            )
     for adapter in ADAPTERS:
         weights = folder / adapter / "adapter_model.safetensors"
         if not weights.is_file():

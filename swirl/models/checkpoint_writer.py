@@ -10,7 +10,7 @@ import torch
 
 from swirl.codecs.state_codecs import ImageCodec
 from swirl.models.adapter_model import AdaptedModel
-from swirl.models.checkpoint_files import MANIFEST
+from swirl.models.checkpoint_files import MANIFEST, TOKEN_LIMITS
 from swirl.models.checkpoints import base_entry
 from swirl.paths import replace_folder
 
@@ -49,5 +49,6 @@ def save_checkpoint(
             config.write_text(json.dumps({**content, "base_model_name_or_path": entry["base"]}, indent=2) + "\n")
         for weights in temporary.rglob("*.safetensors"):
             weights.chmod(0o644)
-        manifest = {"format": 1, **entry, "shared": world.shared, "kind": world.kind}
+        limits = {name: getattr(world, name) for name in TOKEN_LIMITS}
+        manifest = {"format": 1, **entry, "shared": world.shared, "kind": world.kind, **limits}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

@@ -38,7 +38,7 @@ from transformers.utils.logging import disable_progress_bar
 from swirl.codecs import CODEC_FOLDER, vq
 from swirl.codecs.state_codecs import Codec, ImageCodec
 from swirl.errors import SwirlError, UsageError, first_line
-from swirl.models.checkpoint_files import MANIFEST, UNIFIED_MODEL_TYPES, read_manifest
+from swirl.models.checkpoint_files import MANIFEST, TOKEN_LIMITS, UNIFIED_MODEL_TYPES, read_manifest
 from swirl.models.checkpoints import base_source, checkpoint_kind, locate_checkpoint
 from swirl.models.families.diffusion_editors import DiffusionEditor, is_editor, load_editor
 from swirl.models.gguf_files import check_loadable, find_in_folder
@@ -100,7 +100,10 @@ def load_world_model(
         ) from error
     if shared and not share_weights:
         copy_adapter(model, "fwm", "idm")
-    return WorldModel(model, tokenizer, name=name, base=base_from, shared=shared and share_weights, codec=codec)
+    world = WorldModel(model, tokenizer, name=name, base=base_from, shared=shared and share_weights, codec=codec)
+    for limit in TOKEN_LIMITS:  # or answers as long as those of its training would be cut
+        setattr(world, limit, max(getattr(world, limit), manifest.get(limit, 0)))
+    return world
 
 
 def find_codec(source: str, base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ImageCodec | None:

@@ -49,6 +49,20 @@ def test_a_saved_checkpoint_answers_the_same(world: WorldModel, tmp_path: Path) 
     ]
 
 
+def test_a_checkpoint_gives_answers_as_long_as_those_of_its_training(world: WorldModel, tmp_path: Path) -> None:
+    usual = 64, 1024
+    world.max_action_tokens, world.max_state_tokens = 128, 16
+    world.save(tmp_path / "long")
+    again = load_world_model(tmp_path, str(tmp_path / "long"), "cpu", "float32")
+    assert (again.max_action_tokens, again.max_state_tokens) == (128, usual[1])
+    file = tmp_path / "long" / "swirl.json"
+    manifest = json.loads(file.read_text())
+    earlier = {name: value for name, value in manifest.items() if not name.startswith("max_")}
+    file.write_text(json.dumps(earlier))
+    again = load_world_model(tmp_path, str(tmp_path / "long"), "cpu", "float32")
+    assert (again.max_action_tokens, again.max_state_tokens) == usual
+
+
 def test_a_checkpoint_with_its_base_can_be_moved(world: WorldModel, tmp_path: Path) -> None:
     scramble(world)
     world.save(tmp_path / "one", with_base=True)
@@ -133,6 +147,10 @@ def test_any_text_survives_the_tiny_tokenizer(world: WorldModel) -> None:
         (lambda f: shutil.rmtree(f / "idm"), "no adapter 'idm'"),
         (lambda f: (f / "swirl.json").write_text("{"), "cannot be read as JSON"),
         (lambda f: (f / "swirl.json").write_text('{"format": 9}'), "not a checkpoint of this version"),
+        (
+            lambda f: (f / "swirl.json").write_text('{"format": 1, "base": "base", "max_action_tokens": 0}'),
+            "max_action_tokens=0, which must be a whole number from 1 to 65536",
+        ),
         (lambda f: (f / "fwm" / "adapter_config.json").write_text("{}"), "do not fit"),
         (lambda f: (f / "fwm" / "adapter_model.safetensors").write_bytes(b"junk"), "do not fit"),
     ],
