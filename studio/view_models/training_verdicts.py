@@ -140,10 +140,18 @@ def best_checkpoint_verdict(checkpoints: Sequence[Checkpoint]) -> Verdict | None
     if best is None:
         return None
     last = checkpoints[-1]
+    if not best.scores:
+        return Verdict(
+            "neutral", f"Kept as the best: {describe_checkpoint(best)}", "no sequence is held out to score on"
+        )
     if best.index == 0:
         why = "no checkpoint has beaten it yet" if last.index else "every later checkpoint is compared with it"
         return Verdict("neutral", "Best so far: the start", why)
-    why = "kept; later iterations often lose ground" if best.index == last.index else f"kept; {last.name} scores lower"
+    why = (
+        "kept; later iterations often lose ground"
+        if best.index == last.index
+        else f"kept; {last.name} scores no higher"
+    )
     return Verdict("neutral", f"Best so far: {describe_checkpoint(best)}", why)
 
 

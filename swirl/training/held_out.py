@@ -1,4 +1,4 @@
-"""The interfaces of the held-out scorer and its probe, and the headline score that ranks the checkpoints of a run.
+"""The interfaces of the held-out scorer and its probe, and how the scores rank the checkpoints of a run.
 
 Scoring reads the true actions of held-out transitions, which training must never see. So the scorer is built elsewhere
 and passed to the loop.
@@ -6,7 +6,7 @@ and passed to the loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +16,7 @@ from swirl.settings import Direction
 from swirl.states import Transition
 
 if TYPE_CHECKING:
+    from swirl.history import Checkpoint
     from swirl.models.world_model import WorldModel
 
 
@@ -67,6 +68,20 @@ MakeScorer = Callable[[Path, str, int], HeldOutScorer]
 HEADLINE_METRICS = ("forward/exact_match", "cycle/exact_match")
 
 
-def headline(scores: dict[str, float]) -> float:
-    """The score that ranks the checkpoints of a run; minus infinity if there is none."""
-    return next((scores[name] for name in HEADLINE_METRICS if name in scores), float("-inf"))
+TIE_BREAKER = "forward/log_prob"
+"""Where no state is predicted exactly, as may be with photos and long texts, all checkpoints have the same headline."""
+
+
+def best_checkpoint(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
+    """The checkpoint with the highest headline score, of equal ones that which finds the observed states likeliest.
+
+    The last one where nothing was scored, since there is nothing to say against the training.
+    """
+    scored = [checkpoint for checkpoint in checkpoints if any(name in checkpoint.scores for name in HEADLINE_METRICS)]
+    return max(scored, key=lambda checkpoint: rank(checkpoint.scores)) if scored else checkpoints[-1]
+
+
+def rank(scores: Mapping[str, float]) -> tuple[float, float]:
+    """The first of HEADLINE_METRICS that is there, and TIE_BREAKER, minus infinity if it is not."""
+    headline = next(scores[name] for name in HEADLINE_METRICS if name in scores)
+    return headline, scores.get(TIE_BREAKER, float("-inf"))

@@ -38,6 +38,7 @@ from swirl.training.run_start import (
     record_left_out,
     saved_checkpoint,
     training_transitions,
+    warn_if_nothing_is_held_out,
     warn_if_states_change,
 )
 from swirl.training.schedule import PlannedPhase, plan_phases
@@ -96,6 +97,7 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
         history.update_run(run_id, device=str(world.device))  # it differs from the one that the queue assumed
     if is_main_process and not done:
         warn_if_states_change(run)
+        warn_if_nothing_is_held_out(run)
     try:
         for planned in phases[len(done) :]:
             with explain_out_of_memory(settings, planned.kind, str(world.device)):

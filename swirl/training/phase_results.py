@@ -8,7 +8,7 @@ import shutil
 from swirl.history import History
 from swirl.settings import Settings
 from swirl.training.critic_verdicts import reward_divergence_warning
-from swirl.training.held_out import headline
+from swirl.training.held_out import best_checkpoint
 from swirl.training.run_context import RunContext, checkpoint_folder, warn
 from swirl.training.run_monitor import is_true_on_any_rank
 from swirl.training.run_progress import StopRequested
@@ -72,7 +72,7 @@ def record_checkpoint(run: RunContext, phase: PlannedPhase, scores: dict[str, fl
             run.id, index=phase.index, iteration=phase.iteration, phase=phase.kind, path=path, scores=scores
         )
         history.finish_phase(run.id, phase.index)
-        history.mark_best(run.id, max(history.checkpoints(run.id), key=lambda c: headline(c.scores)).index)
+        history.mark_best(run.id, best_checkpoint(history.checkpoints(run.id)).index)
         if earlier and phase.kind != "warm-up" and run.settings.training_method.rewards_in(phase.kind):
             check_reward_against_score(run, phase, earlier[-1].scores, scores)
     log.info("held out: %s", ", ".join(f"{name} {value:.3f}" for name, value in scores.items()))

@@ -122,6 +122,16 @@ def connect_rollout_server(
     return server
 
 
+def warn_if_nothing_is_held_out(run: RunContext) -> None:
+    """Warn if no checkpoint will be scored."""
+    if not run.scorer.transitions:
+        warn(
+            run,
+            f"{run.settings.data} has so few sequences that none is in its selection part, about a tenth of them: no "
+            "checkpoint is scored, and the last one counts as the best. More sequences would change that.",
+        )
+
+
 def warn_if_states_change(run: RunContext) -> None:
     """Warn if the tokenizer of a text model does not give every state back."""
     if run.world.kind != "text":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from studio.view_models.training_verdicts import best_checkpoint_verdict
 from swirl.history import History
 from swirl.runs import jobs
 from swirl.settings import Settings
@@ -24,15 +25,16 @@ SMALL = {
 class Scorer:
     """A scorer that calls `during` in the middle of a scoring, with the number of scorings before it."""
 
-    def __init__(self, during: Callable[[int], None]) -> None:
-        self.transitions, self.during, self.scored = (None,) * 4, during, 0
+    def __init__(self, during: Callable[[int], None], log_probs: Sequence[float] = ()) -> None:
+        self.transitions, self.during, self.scored, self.log_probs = (None,) * 4, during, 0, log_probs
 
     def __call__(self, model, progress) -> dict[str, float]:
         progress(0.5, "half")
         self.during(self.scored)
         model.check_interrupt()
         self.scored += 1
-        return {"cycle/exact_match": 0.5}
+        more = {"forward/log_prob": self.log_probs[self.scored - 1]} if self.log_probs else {}
+        return {"cycle/exact_match": 0.5, **more}
 
 
 @pytest.fixture
@@ -52,6 +54,30 @@ def test_what_a_run_does_while_it_scores(run: str, tmp_path: Path) -> None:
     assert all(row.seconds_left is not None for row in seen[1:])
     assert 0 < seen[1].share_done < seen[2].share_done < 1, "the last scoring is still to be done"
     assert len(history.metrics(run, ["scoring_time"])) == 3
+
+
+def best(history: History, run: str) -> list[int]:
+    return [checkpoint.index for checkpoint in history.checkpoints(run) if checkpoint.best]
+
+
+def test_equal_scores_are_told_apart_by_the_log_probability(run: str, tmp_path: Path) -> None:
+    train(tmp_path, run, lambda *_: Scorer(lambda number: None, (-3.0, -1.0, -2.0)))
+    assert best(History(tmp_path), run) == [1]
+
+
+def test_without_held_out_sequences_the_last_checkpoint_is_the_best(run: str, tmp_path: Path) -> None:
+    class NoScorer:
+        transitions: tuple[()] = ()
+
+        def __call__(self, model, progress) -> dict[str, float]:
+            return {}
+
+    train(tmp_path, run, lambda *_: NoScorer())
+    history = History(tmp_path)
+    assert best(history, run) == [2]
+    assert "no checkpoint is scored, and the last one counts as the best" in history.run(run).warning
+    verdict = best_checkpoint_verdict(history.checkpoints(run))
+    assert (verdict.claim, verdict.reason) == ("Kept as the best: iteration 1", "no sequence is held out to score on")
 
 
 def test_a_stop_during_a_scoring_continues_with_that_scoring(run: str, tmp_path: Path) -> None:
