@@ -10,6 +10,8 @@ import numpy as np
 RESAMPLES = 1000
 LEVEL = 0.95
 NORMAL_QUANTILE = 1.959964
+FEW_GROUPS = 8
+"""With fewer groups a bootstrap interval is far too narrow: of 4 it misses the mean in a quarter of cases."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,24 @@ def bootstrap_mean(values: Sequence[float | None], groups: Sequence[str], seed: 
     return bootstrap_statistic(
         rows, [group for _, group in kept], lambda sums: sums[0] / sums[1] if sums[1] else 0.0, seed
     )
+
+
+def mean_by_few_groups(values: Sequence[float], groups: Sequence[str]) -> Estimate:
+    """The mean with Student's interval from the delete-one-group jackknife, which holds with few groups, too.
+
+    A single group says nothing about others: the interval is infinite.
+    """
+    rows = np.array([(value, 1.0) for value in values])
+    value = float(rows[:, 0].mean())
+    if len(set(groups)) < 2:
+        return Estimate(value, float("-inf"), float("inf"))
+    from scipy.special import stdtrit
+
+    sums = sum_by_group(rows, groups)
+    without_one = [rest[0] / rest[1] for rest in sums.sum(axis=0) - sums]
+    error = float(np.sqrt((len(sums) - 1) * np.var(without_one)))
+    margin = float(stdtrit(len(sums) - 1, (1 + LEVEL) / 2)) * error
+    return Estimate(value, value - margin, value + margin)
 
 
 def jackknife_statistic(

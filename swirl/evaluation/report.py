@@ -28,7 +28,7 @@ from swirl.evaluation import (
 )
 from swirl.evaluation.answer_cache import AnswerCache
 from swirl.evaluation.answers import ModelAnswers
-from swirl.evaluation.bootstrap import Estimate
+from swirl.evaluation.bootstrap import FEW_GROUPS, Estimate
 from swirl.evaluation.evaluated_rows import EvaluatedRows
 from swirl.evaluation.health_rules import assess_actions
 from swirl.evaluation.metrics import bert_scores_per_transition, compute_metrics, scores_per_transition
@@ -99,8 +99,20 @@ def evaluate(
         columns = {**scores_per_transition(rows, seed), **best_of_metrics.score_best_of_n(rows, best_of)}
         metrics = compute_metrics(rows, columns, seed)
     sequences_used = len({t.sequence_id for t in transitions})
-    remarks = (*describe_metrics(model, metrics, transitions), *describe_confusions(rows))
+    remarks = (
+        *describe_metrics(model, metrics, transitions),
+        *describe_few_sequences(sequences_used),
+        *describe_confusions(rows),
+    )
     return Report(len(transitions), sequences_used, part, metrics, cases_to_json(transitions, columns), remarks)
+
+
+def describe_few_sequences(sequences: int) -> tuple[str, ...]:
+    """A sentence on intervals that rest on few sequences; () if there are enough."""
+    if sequences >= FEW_GROUPS:
+        return ()
+    number = "a single sequence" if sequences == 1 else f"{sequences} sequences"
+    return (f"The intervals rest on {number} and are too narrow; more sequences are needed to rely on them.",)
 
 
 def describe_confusions(rows: EvaluatedRows) -> tuple[str, ...]:

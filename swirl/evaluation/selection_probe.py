@@ -58,6 +58,10 @@ class SelectionProbe:
     def change(self, before: Sequence[float], after: Sequence[float]) -> Change:
         """The mean of `after` minus `before` over the transitions, with its 95 % interval over sequences."""
         differences = [new - old for old, new in zip(before, after, strict=True)]
-        estimate = bootstrap.bootstrap_mean(differences, [transition.sequence_id for transition in self.transitions])
+        groups = [transition.sequence_id for transition in self.transitions]
+        if len(set(groups)) < bootstrap.FEW_GROUPS:
+            estimate = bootstrap.mean_by_few_groups(differences, groups)
+        else:
+            estimate = bootstrap.bootstrap_mean(differences, groups)
         assert estimate is not None  # a probe has at least one transition
         return Change(estimate.value, estimate.low, estimate.high)

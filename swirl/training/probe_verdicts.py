@@ -170,8 +170,10 @@ def describe_aim(reading: Reading) -> str:
 def describe_score(reading: Reading) -> str:
     """`from -0.0367 to -0.0656 (95 % interval of the change: -0.0427 to -0.0178)`."""
     start, change = reading.score.start, reading.score.change
-    interval = f"{number(change.low)} to {number(change.high)}"
-    return f"from {number(start)} to {number(start + change.value)} (95 % interval of the change: {interval})"
+    ends = f"from {number(start)} to {number(start + change.value)}"
+    if math.isinf(change.low):
+        return f"{ends} (on a single sequence, which has no interval)"
+    return f"{ends} (95 % interval of the change: {number(change.low)} to {number(change.high)})"
 
 
 def number(value: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,26 @@ def test_its_measures_are_those_of_the_phases_trainee(rows, known: bool) -> None
     else:
         assert inverse.exact_match == copying.exact_match, "judged by the next state that the action leads to"
     assert probe.measure(toy.Knowing(), "inverse").exact_match == (1.0,) * 20
+
+
+def test_few_sequences_rarely_show_a_change_that_is_none(rows) -> None:
+    """Of samples without a change, 5 % may seem to have one; a bootstrap of 4 sequences saw one in a quarter."""
+    found = rows(toy.Knowing())
+    few = {sequence: None for sequence in (t.sequence_id for t in found.transitions)}
+    generator = random.Random(0)
+    for count in (2, 4, 7):
+        kept = [t for t in found.transitions if t.sequence_id in list(few)[:count]]
+        probe = SelectionProbe(kept, None, len(kept))
+        misses = 0
+        for _ in range(400):
+            shift = {sequence: generator.gauss(0, 1) for sequence in few}
+            after = [shift[t.sequence_id] + generator.gauss(0, 1) for t in probe.transitions]
+            change = probe.change([0.0] * len(after), after)
+            misses += change.low > 0 or change.high < 0
+        assert 0.01 < misses / 400 < 0.1
+    alone = [t for t in found.transitions if t.sequence_id == next(iter(few))]
+    change = SelectionProbe(alone, None, len(alone)).change([0.0] * len(alone), [1.0] * len(alone))
+    assert (change.value, change.low, change.high) == (1.0, -math.inf, math.inf)
 
 
 def test_a_change_is_paired_and_its_interval_drawn_by_sequence(rows) -> None:
