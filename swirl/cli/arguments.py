@@ -17,7 +17,7 @@ def add_figures_only(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--figures-only",
         action="store_true",
-        help="leave out weights, rollouts, pictures and the log: some 20 kB, to look at and compare, but not to load",
+        help="leave out weights, rollouts, pictures and the log: 10 to 80 kB, to look at and compare, but not to load",
     )
 
 

@@ -114,9 +114,10 @@ def published_lines(plan: Plan) -> list[str]:
     folder = published_runs(plan)
     if folder is None:
         return []
+    count = len(list(folder.glob(f"*{SUFFIX}")))
     return [
-        f"The figures of {len(list(folder.glob(f'*{SUFFIX}')))} runs come with the program. This shows them without "
-        "training anything, each as a run of its own (*Show published runs* on the Experiments page does the same):",
+        f"The figures of {count} runs come with the program. This shows them without training anything, each as a run "
+        f"of its own (*Show {count} published runs* on the Experiments page does the same):",
         "",
         "```",
         f"swirl experiment {plan.name} --import",
