@@ -214,7 +214,8 @@ def require_known_checkpoint(home: Path, checkpoint: str) -> str:
     """`checkpoint`, if it is shipped or from a run of this home. Raises SwirlError for a path or a name on the Hub."""
     shipped = ready_models()
     if checkpoint not in shipped and history(home).find_run(checkpoint.partition("@")[0]) is None:
-        raise SwirlError(f"There is no checkpoint {checkpoint!r} here; name {', '.join(shipped)}, a run, or RUN@ITERATION.")
+        known = ", ".join(shipped)
+        raise SwirlError(f"There is no checkpoint {checkpoint!r} here; name {known}, a run, or RUN@ITERATION.")
     return checkpoint
 
 
