@@ -45,8 +45,8 @@ def export_run(
 ) -> ExportedRun:
     """Write a run to the file `target`, or into the folder `target` under the run's id, atomically.
 
-    With `figures_only`, without its weights, rollouts, pictures and log, and without paths: a file of 10 to 80 kB that can
-    be looked at, compared and counted in an experiment, but not loaded.
+    With `figures_only`, without its weights, rollouts, pictures and log, and without paths: a file of 10 to 80 kB to
+    look at, to compare and to count in an experiment, but not to load.
 
     Raises SwirlError if the run is unknown or the file cannot be written, UsageError if the file already exists.
     """
