@@ -50,6 +50,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         default=[],
         help="carry out these methods alone for now",
     )
+    experiment.add_argument(
+        "--retrain",
+        action="store_true",
+        help="train cells again whose run has other settings than the plan has now; the runs stay in the history",
+    )
     experiment.add_argument("--report", metavar="DIR", type=Path, help="write tables and plots there (default: none)")
     experiment.add_argument("--detach", action="store_true", help="carry it out in the background and return at once")
     experiment.add_argument("--stop", action="store_true", help="stop the experiment that runs in the background")
@@ -80,6 +85,7 @@ def handle_experiment(args: argparse.Namespace, out: Output) -> int:
     if args.name is None and not args.quick:
         return list_experiments(args, out)
     plan = find_plan(args)
+    check_options(args)
     if args.stop:
         return stop_experiment(args, plan, out)
     if args.export is not None:
@@ -104,6 +110,12 @@ def find_plan(args: argparse.Namespace) -> Plan:
     plan = read_plan(Path(name)) if name.endswith(".toml") else known_plan(args.home, name)
     check_names(plan, args.only, args.methods)
     return plan
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Raises UsageError for options that do not go together, rather than ignoring one of them."""
+    if args.retrain and (args.stop or args.show or args.export is not None or args.bring is not None):
+        raise UsageError("--retrain carries the experiment out; omit it with --stop, --show, --export and --import.")
 
 
 def list_experiments(args: argparse.Namespace, out: Output) -> int:
@@ -133,7 +145,15 @@ def carry_out(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     from swirl.processes import stop_on_signals
 
     stop_requested = threading.Event()
-    runner = Runner(args.home, plan, out.show_progress, stop_requested.is_set, tuple(args.only), tuple(args.methods))
+    runner = Runner(
+        args.home,
+        plan,
+        out.show_progress,
+        stop_requested.is_set,
+        tuple(args.only),
+        tuple(args.methods),
+        retrain=args.retrain,
+    )
     try:
         with stop_on_signals(stop_requested.set):
             runner.run()
@@ -155,7 +175,9 @@ def detach(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     from swirl.experiments.background import start_in_background
 
     source = args.name if args.name and args.name.endswith(".toml") else None
-    pid, log = start_in_background(args.home, plan, source=source, only=args.only, methods=args.methods)
+    pid, log = start_in_background(
+        args.home, plan, source=source, only=args.only, methods=args.methods, retrain=args.retrain
+    )
     out.print_document({"experiment": plan.name, "pid": pid, "log": str(log)})
     out.print_line(f"{plan.name} runs in the background (process {pid}); its log is {log}.")
     return 0

@@ -14,16 +14,14 @@ from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments.background import known_plan
 from swirl.experiments.grid import Cell, Plan
+from swirl.experiments.plan_changes import differing_settings
 from swirl.experiments.results import HEADLINE, SAME_START, finished_runs
-from swirl.experiments.settings_of_cells import cell_settings
 from swirl.history import History, Run
 from swirl.progress import ProgressCallback
 from swirl.runs.archive.deletion import delete_run
 from swirl.runs.archive.exporting import export_run
 from swirl.runs.archive.file_format import SUFFIX
 from swirl.runs.archive.importing import ImportedRun, import_run, read_cell
-from swirl.runs.archive.settings_differences import settings_difference
-from swirl.settings import Settings
 
 PUBLISHED_RUNS = "experiments/runs"
 """The figures of runs that come with the program, a folder an experiment, in the folder of assets."""
@@ -143,19 +141,15 @@ def reason_against(history: History, plan: Plan, cell: Cell, run: Run) -> str:
     """Why a run is not what the plan would have made for a cell, as a clause; empty if it is."""
     if run.status != "finished":
         return f"it is {run.status}, not finished"
-    settings = Settings.from_dict(run.settings)
-    # Where labels and models lie depends on the machine; what they are is told by the start's score.
-    paths = {"data": settings.data, "model": settings.model, "labels": settings.labels, "true_labels": settings.labels}
-    wanted = cell_settings(plan, cell, paths)
-    differences = [difference.name for difference in settings_difference(wanted.to_dict(), settings.to_dict())]
+    differences = differing_settings(plan, cell, run)  # not of labels and models: the start's score tells these
     if differences:
         return f"its settings differ from those of the cell {cell.key}: {', '.join(differences)}"
-    own = start_score(history, run.id)
+    data, own = run.settings["data"], start_score(history, run.id)
     for other_key, other in finished_runs(history, plan).items():
         if other_key.partition("/")[0] != cell.problem:
             continue
-        if other.settings["data"] != settings.data:
-            return f"it was trained on {settings.data}, the runs of {cell.problem} here on {other.settings['data']}"
+        if other.settings["data"] != data:
+            return f"it was trained on {data}, the runs of {cell.problem} here on {other.settings['data']}"
         if plan.needs_warm_up_run(plan.problem(cell.problem)):
             continue  # each seed has a start of its own
         theirs = start_score(history, other.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,6 +117,19 @@ class Plan:
     def problem(self, name: str) -> Problem:
         """The problem of that name."""
         return next(problem for problem in self.problems if problem.name == name)
+
+    def part(self, problems: Collection[str], methods: Collection[str]) -> Plan:
+        """The plan of some problems and methods alone, all of them where none are named.
+
+        The warm-up, which the others start from, always belongs to it.
+        """
+        kept = tuple(name for name in self.methods if not methods or name == WARM_UP or name in methods)
+        return dataclasses.replace(
+            self,
+            problems=tuple(problem for problem in self.problems if not problems or problem.name in problems),
+            methods=kept,
+            default_method=self.default_method if self.default_method in kept else None,
+        )
 
     def cells(self) -> Iterator[Cell]:
         """All cells; those that others start from come first, then seed by seed, so that early figures are even."""

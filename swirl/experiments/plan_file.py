@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from swirl.errors import UsageError
+from swirl.experiments.catalog import EXPERIMENTS
 from swirl.experiments.grid import OwnMethod, Plan, Problem, check_plan
 from swirl.presets import get_preset
 
@@ -49,6 +50,10 @@ def parse_plan(values: dict[str, Any], folder: Path) -> Plan:
     """The plan of a parsed file; paths in it are relative to `folder`."""
     if not isinstance(values["name"], str) or not NAME.fullmatch(values["name"]):
         raise UsageError(f"name={values['name']!r} must be lower-case letters, digits and dashes.")
+    if values["name"] in EXPERIMENTS:
+        raise UsageError(
+            f"{values['name']} is the name of an experiment that comes with the program; give the file another name."
+        )
     problems = require_tables(values, "problems")
     methods = require_tables(values, "own_methods", optional=True)
     rest = {key: value for key, value in values.items() if key not in ("problems", "own_methods")}

@@ -16,6 +16,7 @@ from typing import Any
 from swirl import devices, processes
 from swirl.errors import SwirlError
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
+from swirl.experiments.plan_changes import require_same_settings, take_out_changed_runs
 from swirl.experiments.preparation import check_worlds, prepare_problem
 from swirl.experiments.probing import probe_problem
 from swirl.experiments.settings_of_cells import CORES_PER_RUN, cell_settings
@@ -48,6 +49,8 @@ class Runner:
     """The names of the problems to carry out; empty for all."""
     methods: tuple[str, ...] = ()
     """The names of the methods to carry out, beside the warm-up runs that they start from; empty for all."""
+    retrain: bool = False
+    """Whether cells whose run has other settings than the plan has now get a new one, instead of an error."""
     prepared: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
@@ -57,21 +60,24 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.history = History(self.home)
-        self.problems = [p for p in self.plan.problems if not self.only or p.name in self.only]
-        names = {problem.name for problem in self.problems}
-        methods = {*self.methods, WARM_UP} if self.methods else {*self.plan.methods, WARM_UP}
-        self.cells = [cell for cell in self.plan.cells() if cell.problem in names and cell.method in methods]
+        self.part = self.plan.part(self.only, self.methods)
+        self.problems = self.part.problems
+        self.cells = list(self.part.cells())
 
     @locking.patience(locking.TRAINING_BUSY_SECONDS)
     def run(self) -> None:
         """Carry out all cells that have no finished run.
 
         Raises ExperimentStopped on request, after its runs have been asked to stop, and SwirlError if the experiment is
-        carried out by another process already or a problem cannot be prepared.
+        carried out by another process already, a problem cannot be prepared, or runs have other settings than the plan.
         """
         check_worlds(self.problems)
+        if not self.retrain:
+            require_same_settings(self.history, self.plan, self.part)
         self.claim()
         try:
+            if self.retrain:
+                take_out_changed_runs(self.history, self.plan, self.part)
             self.prepare()
             self.resume_stopped_runs()
             while not locking.retry_while_locked(self.advance):

@@ -169,6 +169,7 @@ def write(folder: Path, text: str) -> Path:
         ("[[problems]]", "[problems]", "begun with"),
         ('title = "Loud"', "", "own_methods 1 has no title"),
         ("methods = [", "methods = ][", "is not TOML"),
+        ("seeds = [3]", 'name = "quick"', "quick is the name of an experiment that comes with the program; give"),
     ],
 )
 def test_a_wrong_file_is_one_sentence_with_its_name(tmp_path: Path, old: str, new: str, sentence: str) -> None:
