@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,15 @@ DEFAULT_SIZE = 0
 
 WARM_UP = "warm-up"
 """The method whose figures are the start of all others."""
+
+NAME_IN_CELLS = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,99}")
+"""What a problem or a method may be called: its name is part of the names of files."""
+
+MOST_RECORDED = 1_000_000
+"""The largest number of sequences, and of actions in each."""
+
+MOST_STEPS_TIMES = 10_000
+"""The largest multiple of steps."""
 
 
 @dataclass(frozen=True)
@@ -201,14 +211,22 @@ def check_plan(plan: Plan) -> None:
         if repeated is not None:
             raise UsageError(f"The experiment {plan.name} has the {what} {repeated!r} twice; remove one.")
     known = {*METHODS, *(own.name for own in plan.own_methods)}
-    for method in (*plan.methods, *(own.based_on for own in plan.own_methods)):
+    for method in plan.methods:
         if method not in known:
             raise UsageError(f"There is no method {method!r}; the methods are: {', '.join(sorted(known))}.")
+    check_own_methods(plan)
     if plan.default_method is not None and plan.default_method not in plan.methods:
         raise UsageError(f"default_method={plan.default_method!r} is not one of the methods of {plan.name}; add it.")
+    if plan.test_at_end < 1:
+        raise UsageError(
+            f"test_at_end={plan.test_at_end} is too small: the figures of a run are those of so many test transitions; "
+            "give 1 or more."
+        )
     for name in (*names, *plan.methods):
-        if "/" in name:
-            raise UsageError(f"The name {name!r} has a slash; use letters, digits and dashes.")
+        if not NAME_IN_CELLS.fullmatch(name):
+            raise UsageError(
+                f"The name {name!r} cannot be part of the names of files; use up to 100 letters, digits and dashes."
+            )
     for problem in plan.problems:
         if not problem.world and not problem.data:
             raise UsageError(f"The problem {problem.name!r} names neither a world nor data; give one of them.")
@@ -221,4 +239,27 @@ def check_plan(plan: Plan) -> None:
         if problem.new_adapters and not problem.regime:
             raise UsageError(
                 f"The problem {problem.name!r} has new_adapters, which need a world with a regime; remove them."
+            )
+        for what, value in (("sequences", problem.sequences), ("length", problem.length)):
+            if not 1 <= value <= MOST_RECORDED:
+                raise UsageError(
+                    f"The problem {problem.name!r} has {what}={value}; give a whole number from 1 to {MOST_RECORDED}."
+                )
+
+
+def check_own_methods(plan: Plan) -> None:
+    """Raises UsageError for an own method that is there twice, or whose base or number of steps is of no use."""
+    names = [own.name for own in plan.own_methods]
+    for own in plan.own_methods:
+        if names.count(own.name) > 1:
+            raise UsageError(f"The experiment {plan.name} has the own method {own.name!r} twice; remove one.")
+        if own.based_on not in METHODS:
+            raise UsageError(
+                f"The own method {own.name!r} is based on {own.based_on!r}, but it can only be based on one of: "
+                f"{', '.join(METHODS)}."
+            )
+        if not 0 < own.steps_times <= MOST_STEPS_TIMES:  # which is also False of what is not a number
+            raise UsageError(
+                f"The own method {own.name!r} has steps_times={own.steps_times}; give a number above 0, up to "
+                f"{MOST_STEPS_TIMES}."
             )

@@ -31,6 +31,9 @@ LABELS = 1000
 PUBLISHED_STARTS = "experiments/starts"
 """The starts that come with the program, in the folder of assets, named by model and regime, without codecs."""
 
+PROBLEM_REGIMES = ("clean", "ambiguous", "noisy", "weak-critic")
+"""The regimes of a problem: those of the worlds, and one in which the start is weak."""
+
 RECIPES = {"household": "tiny-household", "blocks": "tiny-blocks"}
 """The recipe of each world that has regimes."""
 
@@ -175,7 +178,7 @@ def write_fresh_labels(folder: Path, world: str, regime: str, length: int) -> No
     from swirl.worlds.trial_data import write_labelled_episodes
 
     with open_world(world, regime=regime) as running:
-        episodes = [running.episode(episode_seed(LABELS_SEED, i), length) for i in range(LABELS // length)]
+        episodes = [running.episode(episode_seed(LABELS_SEED, i), length) for i in range(max(1, LABELS // length))]
     install_once(folder, lambda draft: write_labelled_episodes(draft, WORLDS[world].kind, episodes))
 
 
@@ -238,11 +241,25 @@ def check_worlds(problems: Sequence[Problem]) -> None:
     """Raises UsageError or SwirlError before any work if a world is unknown, not ready, or has no such regime."""
     from swirl.worlds.registry import find_world, missing_requirements
 
+    check_regimes(problems)
+    for problem in problems:
+        needs = missing_requirements(find_world(problem.world)) if problem.world is not None else None
+        if needs:
+            raise SwirlError(f"The problem {problem.name!r} cannot be recorded. {needs}")
+
+
+def check_regimes(problems: Sequence[Problem]) -> None:
+    """Raises UsageError if a world is unknown, or has no such regime."""
+    from swirl.worlds.registry import find_world
+
     for problem in problems:
         if problem.world is None:
             continue
-        needs = missing_requirements(find_world(problem.world))
-        if needs:
-            raise SwirlError(f"The problem {problem.name!r} cannot be recorded. {needs}")
+        find_world(problem.world)
         if problem.regime is not None and problem.world not in RECIPES:
             raise UsageError(f"{problem.world} has no regimes; omit regime from the problem {problem.name!r}.")
+        if problem.regime is not None and problem.regime not in PROBLEM_REGIMES:
+            raise UsageError(
+                f"The problem {problem.name!r} has the unknown regime {problem.regime!r}; the regimes are: "
+                f"{', '.join(PROBLEM_REGIMES)}."
+            )

@@ -169,6 +169,58 @@ def write(folder: Path, text: str) -> Path:
         ("[[problems]]", "[problems]", "begun with"),
         ('title = "Loud"', "", "own_methods 1 has no title"),
         ("methods = [", "methods = ][", "is not TOML"),
+        (
+            'based_on = "anchor"',
+            'based_on = "loud"',
+            "'loud' is based on 'loud', but it can only be based on one of: warm",
+        ),
+        (
+            'data = "household"',
+            'data = "household"\nmethod_settings = {sft = 3}',
+            "has sft=3 in its method_settings; it",
+        ),
+        (
+            'data = "household"',
+            'data = "household"\nmethod_settings = {anker = {}}',
+            "name 'anker', which is no method",
+        ),
+        (
+            'data = "household"',
+            'data = "household"\nmethod_settings = {anchor = {method = "sft"}}',
+            "make another method of anchor",
+        ),
+        ("mine.jsonl", "~nosuch/mine.jsonl", "problems 1 has labels='~nosuch/mine.jsonl': no such path; correct it"),
+        ("mine.jsonl", "mine\\u0000.jsonl", "labels holds a NUL character"),
+        ('"loud"', '"lo\\u0000ud"', "methods holds a NUL character"),
+        ('data = "household"', 'data = "household"\nname = "a/b"', "'a/b' cannot be part of the names of files"),
+        ('data = "household"', f'data = "household"\nname = "{"a" * 101}"', "cannot be part of the names of files"),
+        ("settings = {anchor = 9}", "steps_times = 'two'", "own_methods 1 has steps_times='two'; it takes a number"),
+        ("settings = {anchor = 9}", "steps_times = 0", "has steps_times=0; give a number above 0"),
+        ("settings = {anchor = 9}", "steps_times = nan", "has steps_times=nan; give a number above 0"),
+        ("settings = {anchor = 9}", "steps_times = inf", "has steps_times=inf; give a number above 0"),
+        (
+            "settings = {anchor = 9}",
+            'settings = {"forward.steps_per_phase" = 900_000}\nsteps_times = 9',
+            "loud on the problem 'household': forward.steps_per_phase=8100000 is out of range",
+        ),
+        ("seeds = [3]", "seeds = [3]\ntest_at_end = 0", "test_at_end=0 is too small"),
+        ("seeds = [3]", "seeds = [3_000_000_000]", "must not hold a number above 2147483647"),
+        ("seeds = [3]", f"seeds = [3]\nsizes = [1{'0' * 400}]", "must not hold a number above 2147483647"),
+        (
+            'data = "household"',
+            'world = "household"\nregime = "loud"',
+            "has the unknown regime 'loud'; the regimes are",
+        ),
+        ('data = "household"', 'world = "minigrid"\nregime = "noisy"', "minigrid has no regimes; omit regime from the"),
+        ('data = "household"', 'world = "mars"', "There is no world 'mars'"),
+        ('data = "household"', 'data = "household"\nlength = 0', "has length=0; give a whole number from 1"),
+        ("iterations = 1", "method = 'sft'", "The settings hold method, which is chosen by `methods` here; remove it"),
+        (
+            'data = "household"',
+            'data = "household"\nsettings = {seed = 2}',
+            "The settings of household hold seed, which",
+        ),
+        ("[[own_methods]]", "[[own_methods]]\nname='loud'\ntitle='L'\nbased_on='sft'\n[[own_methods]]", "'loud' twice"),
         ("seeds = [3]", 'name = "quick"', "quick is the name of an experiment that comes with the program; give"),
     ],
 )
@@ -179,6 +231,12 @@ def test_a_wrong_file_is_one_sentence_with_its_name(tmp_path: Path, old: str, ne
     with pytest.raises(UsageError) as caught:
         read_plan(path)
     assert sentence in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_settings_of_a_method_that_an_own_one_is_based_on_are_known(tmp_path: Path) -> None:
+    text = FILE.replace('data = "household"', 'data = "household"\nmethod_settings = {anchor = {beta = 0.3}}')
+    plan = read_plan(write(tmp_path, text))
+    assert cell_settings(plan, Cell("household", DEFAULT_SIZE, "loud", 3), PREPARED).beta == 0.3
 
 
 def test_shared_and_separate_weights_are_warmed_up_alike() -> None:
