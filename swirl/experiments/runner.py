@@ -15,6 +15,7 @@ from typing import Any
 
 from swirl import devices, processes
 from swirl.errors import SwirlError
+from swirl.experiments.cell_requirements import require_for_cells
 from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
 from swirl.experiments.plan_changes import require_same_settings, take_out_changed_runs
 from swirl.experiments.preparation import check_worlds, prepare_problem
@@ -79,6 +80,7 @@ class Runner:
             if self.retrain:
                 take_out_changed_runs(self.history, self.plan, self.part)
             self.prepare()
+            self.require_for_cells()
             self.resume_stopped_runs()
             while not locking.retry_while_locked(self.advance):
                 self.say_progress()
@@ -125,6 +127,12 @@ class Runner:
             self.prepared[problem.name] = prepare_problem(self.home, problem, progress)
             if not self.plan.needs_warm_up_run(problem):
                 probe_problem(self.home, problem, self.prepared[problem.name], progress)
+
+    def require_for_cells(self) -> None:
+        """Raises UsageError if a run that is missing could not start with what was prepared."""
+        runs = self.runs()
+        missing = [cell for cell in self.cells if cell.key not in runs]
+        require_for_cells(self.home, self.plan, missing, self.prepared)
 
     def progress_of(self, problem: Problem, number: int) -> ProgressCallback:
         """A progress callback for the preparation of one problem, which also stops it on request."""

@@ -16,7 +16,7 @@ import pytest
 
 from swirl import devices
 from swirl.cli import main
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
 from swirl.experiments import runner as runner_module
 from swirl.experiments.grid import Plan, Problem
 from swirl.experiments.plan_file import read_plan
@@ -24,6 +24,7 @@ from swirl.experiments.results import collect_rows, estimate_row
 from swirl.experiments.runner import MOST_FAILURES_IN_A_ROW, Runner
 from swirl.history import History
 from swirl.methods import METHODS
+from swirl.sources.collections.catalog import import_collection
 
 GRID = """
 methods = ["warm-up", "sft", "anchor"]
@@ -171,6 +172,31 @@ def test_runs_that_all_fail_end_the_experiment(tmp_path: Path) -> None:
             runner.advance()
             run = next(run for run in runner.runs().values() if run.status == "running")
             runner.history.update_run(run.id, status="failed", error="the disk is on fire", pid=None, pid_started=None)
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("supervised", "the collection bare has no true actions; leave the method out."),
+        ("sft-merged", "it trains on labels; give the problem labels, or leave the method out."),
+        ("shared", "its one adapter needs a warm-up on labels; give the problem labels, or leave the method out."),
+    ],
+)
+def test_a_method_that_lacks_something_is_refused_before_any_run_starts(
+    tmp_path: Path, method: str, reason: str
+) -> None:
+    file = tmp_path / "bare.jsonl"
+    file.write_text("".join(f'{{"id": "{n}", "states": ["a {n}", "b {n}", "c {n}"]}}\n' for n in range(40)))
+    import_collection(tmp_path / "home", file, "bare")
+    problem = Problem("own", "tiny-household", data="bare")
+    plan = small_plan(problems=(problem,), methods=("sft", method))
+    with pytest.raises(UsageError) as caught:
+        Runner(tmp_path / "home", plan, lambda fraction, message: None, lambda: False).run()
+    title = METHODS[method].title
+    assert str(caught.value) == f"The method {method} ({title}) cannot be trained on the problem own: {reason}"
+    history = History(tmp_path / "home")
+    assert history.runs() == [] and history.experiment("p").error == str(caught.value)
 
 
 @pytest.mark.usefixtures("no_training")
