@@ -56,6 +56,8 @@ class Runner:
     failed: dict[str, str] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
     """When each run ended, in the order in which that was seen; the clock may be set back in between."""
+    saving: set[str] = field(default_factory=set)
+    """Runs that were stopping when this execution began, to be resumed when they have saved."""
     said: str = ""
     """What the history says that the experiment does."""
 
@@ -165,20 +167,36 @@ class Runner:
     def resume_stopped_runs(self) -> None:
         """Resume runs that were stopped or interrupted, and give failed ones another try.
 
-        A run without its folder cannot go on: its cell gets a new one.
+        Those that are still stopping, as an execution was just stopped, are resumed when they have saved. A run
+        that is stopped from now on stays so.
         """
         jobs.reconcile(self.home)
         for key, run in self.runs().items():
-            if run.status not in jobs.RESUMABLE:
-                continue
-            if scheduler.run_folder(self.home, run.id).is_dir():
-                jobs.resume(self.home, run.id)
-            else:
-                self.history.clear_experiment_run(self.plan.name, key)
+            asked = run.status in UNFINISHED_STATUSES and "stop" in self.history.pending_requests(run.id)
+            if run.status == "stopping" or asked:
+                self.saving.add(run.id)
+            elif run.status in jobs.RESUMABLE:
+                self.resume(key, run)
+
+    def resume_saved_runs(self) -> None:
+        """Resume the runs that were stopping when this execution began and have saved now."""
+        for key, run in self.runs().items():
+            if run.id in self.saving and run.status not in UNFINISHED_STATUSES:
+                self.saving.discard(run.id)
+                if run.status in jobs.RESUMABLE:
+                    self.resume(key, run)
+
+    def resume(self, key: str, run: Run) -> None:
+        """Resume the run of a cell. One without its folder cannot go on: its cell gets a new one."""
+        if scheduler.run_folder(self.home, run.id).is_dir():
+            jobs.resume(self.home, run.id)
+        else:
+            self.history.clear_experiment_run(self.plan.name, key)
 
     def advance(self) -> bool:
         """Start runs as far as there is room for them. Returns whether all cells have ended."""
         jobs.reconcile(self.home)
+        self.resume_saved_runs()
         runs = self.runs()
         self.note_failures(runs)
         self.raise_if_all_fail(runs)

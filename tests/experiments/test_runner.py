@@ -150,6 +150,29 @@ def test_a_cell_whose_run_has_lost_its_folder_gets_a_new_one(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("no_training")
+def test_runs_that_were_saving_when_the_command_began_go_on_and_those_stopped_later_do_not(tmp_path: Path) -> None:
+    first = runner_of(tmp_path, small_plan(methods=("sft",), seeds=(0, 1)))
+    first.advance()
+    first.stop_runs()
+    runner = runner_of(tmp_path, first.plan)
+    runner.resume_stopped_runs()
+    assert {run.status for run in runner.runs().values()} == {"stopping"}
+    assert not runner.advance()
+    ended = {"pid": None, "pid_started": None}
+    saved, saving = (run.id for run in runner.runs().values())
+    runner.history.update_run(saved, status="stopped", **ended)
+    assert not runner.advance()
+    assert runner.history.run(saved).status == "running"  # though the other one is still saving
+    runner.history.update_run(saving, status="stopped", **ended)
+    assert not runner.advance()
+    assert runner.history.run(saving).status == "running"
+    runner.history.update_run(saved, status="stopped", **ended)
+    runner.history.update_run(saving, status="finished", **ended)
+    assert runner.advance()
+    assert runner.history.run(saved).status == "stopped"
+
+
+@pytest.mark.usefixtures("no_training")
 def test_methods_wait_for_the_warm_up_run_that_they_start_from(tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
     labels.write_text('{"state": "a", "action": "b", "next_state": "c"}\n')
