@@ -14,6 +14,9 @@ from swirl.methods import METHODS, Method
 DEFAULT_SIZE = 0
 """The size that keeps the number of steps of the problem's preset."""
 
+DEFAULT_LENGTH = 8
+"""The number of actions of each sequence that is recorded for a problem."""
+
 WARM_UP = "warm-up"
 """The method whose figures are the start of all others."""
 
@@ -46,7 +49,7 @@ class Problem:
     labels: str | None = None
     model: str | None = None
     sequences: int = 1500
-    length: int = 8
+    length: int = DEFAULT_LENGTH
     shared_warm_up: bool = False
     new_adapters: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
