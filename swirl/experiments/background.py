@@ -12,7 +12,7 @@ from swirl.experiments.grid import Plan
 from swirl.experiments.plan_changes import require_same_settings
 from swirl.experiments.preparation import check_worlds
 from swirl.experiments.runner import is_being_carried_out
-from swirl.history import History
+from swirl.history import ExperimentRecord, History
 from swirl.runs import scheduler
 
 
@@ -78,6 +78,16 @@ def known_plan(home: Path, name: str) -> Plan:
         if stored is not None:
             return Plan.from_dict(stored.plan)
     return get_experiment(name)
+
+
+def plan_of_record(record: ExperimentRecord) -> Plan:
+    """The plan of a stored experiment: as stored, or by the name of one of the program's, that one's as it is now.
+
+    The program's may have grown since it was stored. While a process carries the experiment out, its plan counts.
+    """
+    if record.name in EXPERIMENTS and not is_being_carried_out(record):
+        return EXPERIMENTS[record.name]
+    return Plan.from_dict(record.plan)
 
 
 def check_names(plan: Plan, problems: Sequence[str], methods: Sequence[str] = ()) -> None:
