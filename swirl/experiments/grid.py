@@ -69,13 +69,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class OwnMethod:
-    """A method that an experiment defines: another one with changed settings, and `steps_times` as many steps."""
+    """A method that an experiment defines: another one with changed settings, and `steps_times` as many steps.
+
+    `sentence` says what it does; without one, that of the method that it is based on has to do.
+    """
 
     name: str
     title: str
     based_on: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     steps_times: float = 1.0
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,22 @@ class Plan:
             return METHODS[name]
         base = METHODS[own.based_on]
         changes = {**base.own_changes, **own.settings}
-        own_method = dataclasses.replace(base, name=own.name, title=own.title, own_changes=changes)
+        own_method = dataclasses.replace(
+            base, name=own.name, title=own.title, sentence=own.sentence or base.sentence, own_changes=changes
+        )
         return dataclasses.replace(own_method, mutual=base.mutual and own_method.is_trained)
 
     def steps_times(self, name: str) -> float:
         """By how much a method multiplies the number of steps."""
         return next((own.steps_times for own in self.own_methods if own.name == name), 1.0)
+
+    def sentence_of(self, name: str) -> str:
+        """What a method does, and by how much its forward phases are longer where only `steps_times` says it."""
+        method, times = self.method(name), self.steps_times(name)
+        has_own_steps = {"steps_per_phase", "forward.steps_per_phase"} & method.own_changes.keys()
+        if times == 1 or has_own_steps:
+            return method.sentence
+        return f"{method.sentence} Its forward phases have {times:g} times as many steps."
 
     def problem(self, name: str) -> Problem:
         """The problem of that name."""

@@ -12,6 +12,7 @@ from swirl.experiments.catalog import EXPERIMENTS, get_experiment
 from swirl.experiments.grid import DEFAULT_SIZE, Cell, OwnMethod, Plan, Problem, check_plan
 from swirl.experiments.plan_file import check_settings, read_plan
 from swirl.experiments.settings_of_cells import cell_settings
+from swirl.methods import METHODS
 
 CLEAN = Problem("clean", "tiny-household", world="household", regime="clean")
 PREPARED = {"data": "d", "model": "m", "labels": "labels.jsonl", "true_labels": "true.jsonl"}
@@ -220,6 +221,7 @@ def write(folder: Path, text: str) -> Path:
             'data = "household"\nsettings = {seed = 2}',
             "The settings of household hold seed, which",
         ),
+        ('title = "Loud"', 'title = "Loud"\nsentence = 3', "own_methods 1 has sentence=3; it takes text"),
         ("[[own_methods]]", "[[own_methods]]\nname='loud'\ntitle='L'\nbased_on='sft'\n[[own_methods]]", "'loud' twice"),
         ("seeds = [3]", 'name = "quick"', "quick is the name of an experiment that comes with the program; give"),
     ],
@@ -237,6 +239,29 @@ def test_settings_of_a_method_that_an_own_one_is_based_on_are_known(tmp_path: Pa
     text = FILE.replace('data = "household"', 'data = "household"\nmethod_settings = {anchor = {beta = 0.3}}')
     plan = read_plan(write(tmp_path, text))
     assert cell_settings(plan, Cell("household", DEFAULT_SIZE, "loud", 3), PREPARED).beta == 0.3
+
+
+def test_an_own_method_says_what_it_does(tmp_path: Path) -> None:
+    plain = read_plan(write(tmp_path, FILE))
+    assert plain.sentence_of("loud") == METHODS["anchor"].sentence
+    told = read_plan(write(tmp_path, FILE + "sentence = 'Louder.'\nsteps_times = 1.5\n"))
+    assert told.method("loud").sentence == "Louder."
+    assert told.sentence_of("loud") == "Louder. Its forward phases have 1.5 times as many steps."
+    own_steps = FILE.replace("{anchor = 9}", '{"forward.steps_per_phase" = 3}') + "steps_times = 2\n"
+    assert read_plan(write(tmp_path, own_steps)).sentence_of("loud") == METHODS["anchor"].sentence
+    assert Plan.from_dict(told.to_dict()) == told
+
+
+def test_the_programs_own_methods_say_what_they_do() -> None:
+    regimes, shared = get_experiment("regimes"), get_experiment("shared-weights")
+    default = regimes.sentence_of(regimes.default_method)
+    assert "under the actions that both models together find likeliest" in default
+    assert "rewards of both models" in default and default.endswith("forward phases have 5 times as many steps.")
+    assert "loop" not in shared.sentence_of("shared-warm-up")
+    for name in regimes.methods:
+        method = regimes.method(name)
+        if method.own_changes.get("label_candidates"):
+            assert "both models together find likeliest" in method.sentence, name
 
 
 def test_shared_and_separate_weights_are_warmed_up_alike() -> None:

@@ -72,6 +72,17 @@ def test_the_experiments_of_the_home_come_first_with_what_is_finished(tmp_path: 
     assert "Start" not in words and words.count("mine ·") == 1
 
 
+def test_the_legend_says_how_much_longer_the_forward_phases_of_a_method_are(tmp_path: Path) -> None:
+    own = OwnMethod(
+        "long", "Long", "sft", settings={"inverse.steps_per_phase": 1}, steps_times=3, sentence="It is long."
+    )
+    make_experiment(
+        tmp_path, replace(plan_of(), methods=("sft", "long"), default_method=None, own_methods=(own,)), finished=0
+    )
+    legend = plain(read(ExperimentsPage(tmp_path), name="made-up")["legend"])
+    assert "It is long. Its forward phases have 3 times as many steps." in legend
+
+
 def test_what_the_program_has_added_to_an_experiment_of_its_own_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
