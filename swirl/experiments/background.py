@@ -8,7 +8,7 @@ from pathlib import Path
 from swirl import processes
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments.catalog import EXPERIMENTS, get_experiment
-from swirl.experiments.grid import Plan
+from swirl.experiments.grid import Plan, part_to_dict
 from swirl.experiments.plan_changes import require_same_settings
 from swirl.experiments.preparation import check_worlds
 from swirl.experiments.runner import is_being_carried_out
@@ -53,8 +53,9 @@ def start_in_background(
         except OSError as error:
             raise SwirlError(f"{plan.name} cannot be started: {error.strerror}: {error.filename}.") from error
         history.save_experiment(plan.name, plan.to_dict())
+        part = part_to_dict(only, methods)
         history.update_experiment(
-            plan.name, pid=pid, pid_started=started, activity="starting", error=None, finished=None
+            plan.name, pid=pid, pid_started=started, activity="starting", error=None, finished=None, part=part
         )
     return pid, log
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -215,6 +215,11 @@ def select_fields(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """The entries of `values` that a dataclass has fields for."""
     names = {f.name for f in dataclasses.fields(kind)}
     return {name: value for name, value in values.items() if name in names}
+
+
+def part_to_dict(problems: Sequence[str], methods: Sequence[str]) -> dict[str, list[str]] | None:
+    """The problems and methods that an experiment is carried out for, as stored; None for all of them."""
+    return {"problems": list(problems), "methods": list(methods)} if problems or methods else None
 
 
 def check_plan(plan: Plan) -> None:

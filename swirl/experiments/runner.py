@@ -16,7 +16,7 @@ from typing import Any
 from swirl import devices, processes
 from swirl.errors import SwirlError
 from swirl.experiments.cell_requirements import require_for_cells
-from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
+from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem, part_to_dict
 from swirl.experiments.plan_changes import require_same_settings, take_out_changed_runs
 from swirl.experiments.preparation import check_worlds, prepare_problem
 from swirl.experiments.probing import probe_problem
@@ -116,7 +116,10 @@ class Runner:
                     f"swirl experiment {self.plan.name} --stop"
                 )
             history.save_experiment(self.plan.name, self.plan.to_dict())
-            history.update_experiment(self.plan.name, pid=pid, pid_started=started, error=None, finished=None)
+            part = part_to_dict(self.only, self.methods)
+            history.update_experiment(
+                self.plan.name, pid=pid, pid_started=started, error=None, finished=None, part=part
+            )
 
     def release(self) -> None:
         """Record that no process carries the experiment out any more."""

@@ -239,7 +239,10 @@ def test_some_problems_alone_leave_the_plan_whole(tmp_path: Path) -> None:
     runner = Runner(tmp_path, plan, lambda fraction, message: None, lambda: False, ("second",))
     runner.claim()
     assert {cell.problem for cell in runner.cells} == {"second"}
+    assert runner.history.experiment("p").part == {"problems": ["second"], "methods": []}
     assert Plan.from_dict(runner.history.experiment("p").plan) == plan
+    Runner(tmp_path, plan, lambda fraction, message: None, lambda: False).claim()
+    assert runner.history.experiment("p").part is None
 
 
 def test_a_list_of_the_experiments_and_unknown_names(tmp_path: Path, capsys) -> None:

@@ -83,6 +83,17 @@ def test_the_legend_says_how_much_longer_the_forward_phases_of_a_method_are(tmp_
     assert "It is long. Its forward phases have 3 times as many steps." in legend
 
 
+def test_the_time_left_is_that_of_the_part_which_is_carried_out(tmp_path: Path) -> None:
+    history = make_experiment(tmp_path, plan_of(), finished=2)  # 60 seconds each
+    page = ExperimentsPage(tmp_path)
+    alive(history, "made-up", "2 of 11 runs finished")
+    whole = plain(read(page, name="made-up")["progress"])
+    history.update_experiment("made-up", part={"problems": [], "methods": ["best-of-n"]})
+    part = plain(read(page, name="made-up")["progress"])
+    assert "2 of 11 runs finished" in part and "about 1 min left" in part
+    assert "about 1 min left" not in whole and "left" in whole
+
+
 def test_what_the_program_has_added_to_an_experiment_of_its_own_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
