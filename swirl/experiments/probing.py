@@ -29,12 +29,17 @@ def probe_problem(home: Path, problem: Problem, prepared: dict[str, Any], progre
     path = made_for_problem(home, problem, PROBE_FILE)
     if path.is_file():
         return
-    settings = problem_settings(problem).for_phase("forward")
-    figures = probe_figures(home, prepared["model"], prepared["data"], settings.temperature, PROBED, progress)
+    temperature = probe_temperature(problem)
+    figures = probe_figures(home, prepared["model"], prepared["data"], temperature, PROBED, progress)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.part")  # another experiment may probe the same at this moment
     draft.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     draft.replace(path)
+
+
+def probe_temperature(problem: Problem) -> float:
+    """The temperature at which a problem's model is probed: that of its rollouts."""
+    return problem_settings(problem).for_phase("forward").temperature
 
 
 def probe_figures(
