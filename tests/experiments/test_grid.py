@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -262,6 +263,22 @@ def test_the_programs_own_methods_say_what_they_do() -> None:
         method = regimes.method(name)
         if method.own_changes.get("label_candidates"):
             assert "both models together find likeliest" in method.sentence, name
+
+
+def test_the_documented_own_method_is_the_default_of_the_program() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```toml\n") if block.startswith("[[own_methods]]")).split("```")[0]
+    (row,) = tomllib.loads(example)["own_methods"]
+    own = OwnMethod(**row)
+    regimes = get_experiment("regimes")
+    plan = dataclasses.replace(regimes, methods=(*regimes.methods, own.name), own_methods=(*regimes.own_methods, own))
+    assert regimes.default_method == "hybrid-judged-five"
+    for seed in regimes.seeds:
+        documented, default = (
+            cell_settings(plan, Cell("blocks-clean", DEFAULT_SIZE, name, seed), PREPARED)
+            for name in (own.name, regimes.default_method)
+        )
+        assert documented == default
 
 
 def test_shared_and_separate_weights_are_warmed_up_alike() -> None:
