@@ -215,7 +215,7 @@ def test_a_method_that_lacks_something_is_refused_before_any_run_starts(
     problem = Problem("own", "tiny-household", data="bare")
     plan = small_plan(problems=(problem,), methods=("sft", method))
     with pytest.raises(UsageError) as caught:
-        Runner(tmp_path / "home", plan, lambda fraction, message: None, lambda: False).run()
+        Runner(tmp_path / "home", plan, lambda fraction, message: None, lambda: True).run()
     title = METHODS[method].title
     assert str(caught.value) == f"The method {method} ({title}) cannot be trained on the problem own: {reason}"
     history = History(tmp_path / "home")
