@@ -81,6 +81,7 @@ def test_retraining_takes_the_runs_out_of_their_cells_and_keeps_them(
 ) -> None:
     history = make_experiment(tmp_path, PLAN)
     monkeypatch.setattr(Runner, "prepare", lambda runner: None)
+    monkeypatch.setattr(Runner, "require_for_cells", lambda runner: None)
     monkeypatch.setattr(Runner, "advance", lambda runner: False)
     with pytest.raises(ExperimentStopped):
         runner_of(tmp_path, OTHER_BETA, retrain=True).run()
