@@ -27,7 +27,7 @@ from studio.view_models.experiment_metrics import METRICS, ExperimentMetric
 from studio.view_models.experiment_state import ExperimentState, describe_time_left, experiment_state
 from studio.view_models.page import Page
 from swirl.errors import SwirlError
-from swirl.experiments.background import known_plan, start_in_background
+from swirl.experiments.background import known_plan, plan_of_record, start_in_background
 from swirl.experiments.catalog import EXPERIMENTS
 from swirl.experiments.grid import Plan
 from swirl.experiments.report import write_report
@@ -65,7 +65,7 @@ class ExperimentsPage:
         past = history(self.home)
         records = past.experiments()
         known = [
-            experiment_state(Plan.from_dict(record.plan), record, past.experiment_statuses(record.name))
+            experiment_state(plan_of_record(record), record, past.experiment_statuses(record.name))
             for record in records
         ]
         names = {record.name for record in records}
@@ -129,12 +129,12 @@ class ExperimentsPage:
         return 30 if reader.unread or reader.pending else PAUSES.get(state.status, PAUSE)
 
     def find(self, name: str) -> tuple[Plan, ExperimentRecord | None]:
-        """The plan of that name as it was last carried out here, with its record, or as the catalogue has it.
+        """The plan of that name with its record, if it was carried out here.
 
         Raises UsageError, which lists the names, if there is none.
         """
         record = history(self.home).find_experiment(name)
-        return (Plan.from_dict(record.plan), record) if record else (known_plan(self.home, name), None)
+        return (plan_of_record(record), record) if record else (known_plan(self.home, name), None)
 
     def runs(self, plan: Plan) -> dict[str, Run]:
         """The run of each cell that has one, after marking those whose process has died."""

@@ -15,9 +15,13 @@ from swirl.history import TRAINING_STATUSES, ExperimentRecord, Run
 
 @dataclass(frozen=True)
 class ExperimentState:
-    """An experiment's state; `status` is one of a run, or `new` while it was never started."""
+    """An experiment's state; `status` is one of a run, or `new` while it was never started.
+
+    `part` is what its process carries out of the plan, which is all of it unless some problems or methods were named.
+    """
 
     plan: Plan
+    part: Plan
     status: str
     finished: int
     total: int
@@ -46,6 +50,7 @@ def experiment_state(plan: Plan, record: ExperimentRecord | None, statuses: Mapp
     error = record.error or "" if record is not None else ""
     return ExperimentState(
         plan=plan,
+        part=plan.part(**record.part) if record is not None and record.part else plan,
         status=describe_status(record, known, finished == len(keys)),
         finished=finished,
         total=len(keys),
@@ -85,9 +90,9 @@ def describe_time_left(state: ExperimentState, runs: Mapping[str, Run], now: dat
         return f"roughly {format_duration(round_time(rough_total(state.plan, at_once)))} on this machine"
     if state.status != "running":
         return ""
-    left = seconds_left(state.plan, runs, now, at_once)
+    left = seconds_left(state.part, runs, now, at_once)
     if left is None:
-        return f"roughly {format_duration(round_time(rough_total(state.plan, at_once)))} in all"
+        return f"roughly {format_duration(round_time(rough_total(state.part, at_once)))} in all"
     return f"about {format_duration(round_time(left))} left"
 
 

@@ -41,7 +41,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 def advise_on_training(args: argparse.Namespace, out: Output) -> int:
     """Probe, print the figures and the advice."""
-    from swirl.experiments.advice import advise
+    from swirl.experiments.advice import advise, evidence_temperature
     from swirl.experiments.evidence import shipped_evidence
     from swirl.experiments.known_private_codes import private_code_of
     from swirl.experiments.probing import probe_figures
@@ -49,7 +49,8 @@ def advise_on_training(args: argparse.Namespace, out: Output) -> int:
 
     get_collection(args.home, args.data)  # an unknown name fails before a model is loaded
     evidence = shipped_evidence()
-    figures = probe_figures(args.home, args.checkpoint, args.data, 1.0, args.limit, out.show_progress)
+    temperature = evidence_temperature()
+    figures = probe_figures(args.home, args.checkpoint, args.data, temperature, args.limit, out.show_progress)
     private_code = private_code_of(args.home, args.checkpoint)
     advice = advise(figures, evidence, has_labels=args.labels, private_code=private_code)
     nearest = advice.problem.probe

@@ -40,7 +40,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="carry out these problems alone for now",
+        help="carry out, show or export these problems alone",
     )
     experiment.add_argument(
         "--methods",
@@ -48,7 +48,12 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="carry out these methods alone for now",
+        help="carry out, show or export these methods alone, beside the warm-up",
+    )
+    experiment.add_argument(
+        "--retrain",
+        action="store_true",
+        help="train cells again whose run has other settings than the plan has now; the runs stay in the history",
     )
     experiment.add_argument("--report", metavar="DIR", type=Path, help="write tables and plots there (default: none)")
     experiment.add_argument("--detach", action="store_true", help="carry it out in the background and return at once")
@@ -79,18 +84,19 @@ def handle_experiment(args: argparse.Namespace, out: Output) -> int:
     """List, show, stop or carry out an experiment."""
     if args.name is None and not args.quick:
         return list_experiments(args, out)
+    check_options(args)
     plan = find_plan(args)
     if args.stop:
         return stop_experiment(args, plan, out)
     if args.export is not None:
-        return export_runs(args, plan, out)
+        return export_runs(args, plan.part(args.only, args.methods), out)
     if args.bring is not None:
         return import_runs(args, plan, out)
     if not args.show:
         code = detach(args, plan, out) if args.detach else carry_out(args, plan, out)
         if code or args.detach:
             return code
-    return show_results(args, plan, out)
+    return show_results(args, plan.part(args.only, args.methods), out)
 
 
 def find_plan(args: argparse.Namespace) -> Plan:
@@ -104,6 +110,26 @@ def find_plan(args: argparse.Namespace) -> Plan:
     plan = read_plan(Path(name)) if name.endswith(".toml") else known_plan(args.home, name)
     check_names(plan, args.only, args.methods)
     return plan
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Raises UsageError for options that do not go together, rather than ignoring one of them."""
+    if args.retrain and (args.stop or args.show or args.export is not None or args.bring is not None):
+        raise UsageError("--retrain carries the experiment out; omit it with --stop, --show, --export and --import.")
+    if args.detach and args.report is not None and not args.show:
+        name = args.name or "--quick"
+        raise UsageError(
+            "--detach returns before there is anything to report; write the report when the experiment has ended: "
+            f"swirl experiment {name} --show --report {args.report}"
+        )
+    if (args.only or args.methods) and (args.stop or args.bring is not None):
+        raise UsageError("--only and --methods have no meaning with --stop and --import; omit them.")
+
+
+def part_options(args: argparse.Namespace) -> str:
+    """The options that name a part of the grid, as they were given; empty for all of it."""
+    options = [*(["--only", *args.only] if args.only else []), *(["--methods", *args.methods] if args.methods else [])]
+    return " ".join(options)
 
 
 def list_experiments(args: argparse.Namespace, out: Output) -> int:
@@ -133,7 +159,15 @@ def carry_out(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     from swirl.processes import stop_on_signals
 
     stop_requested = threading.Event()
-    runner = Runner(args.home, plan, out.show_progress, stop_requested.is_set, tuple(args.only), tuple(args.methods))
+    runner = Runner(
+        args.home,
+        plan,
+        out.show_progress,
+        stop_requested.is_set,
+        tuple(args.only),
+        tuple(args.methods),
+        retrain=args.retrain,
+    )
     try:
         with stop_on_signals(stop_requested.set):
             runner.run()
@@ -155,7 +189,9 @@ def detach(args: argparse.Namespace, plan: Plan, out: Output) -> int:
     from swirl.experiments.background import start_in_background
 
     source = args.name if args.name and args.name.endswith(".toml") else None
-    pid, log = start_in_background(args.home, plan, source=source, only=args.only, methods=args.methods)
+    pid, log = start_in_background(
+        args.home, plan, source=source, only=args.only, methods=args.methods, retrain=args.retrain
+    )
     out.print_document({"experiment": plan.name, "pid": pid, "log": str(log)})
     out.print_line(f"{plan.name} runs in the background (process {pid}); its log is {log}.")
     return 0
@@ -239,7 +275,7 @@ def show_results(args: argparse.Namespace, plan: Plan, out: Output) -> int:
         )
     if args.report is not None:
         try:
-            page = write_report(args.home, plan, args.report)
+            page = write_report(args.home, plan, args.report, options=part_options(args))
         except OSError as error:
             raise SwirlError(f"{args.report} cannot be written ({error.strerror}); choose another --report.") from error
         out.print_note(f"Written: {page}")

@@ -14,6 +14,7 @@ from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence
 from swirl.experiments.grid import DEFAULT_SIZE, Cell, Plan
 from swirl.experiments.overall import describe_ratio
+from swirl.experiments.probing import probe_temperature
 from swirl.experiments.settings_of_cells import UNPREPARED, cell_settings
 from swirl.methods import METHODS
 from swirl.settings import DIRECTIONS, Settings
@@ -55,6 +56,14 @@ class Advice:
     distance: float
     rivals: tuple[str, ...]
     sentence: str
+
+
+def evidence_temperature() -> float:
+    """The temperature at which the problems of EXPERIMENT were probed, one for all.
+
+    A start is compared with them, so it has to be probed at the same one: figures such as the spread depend on it.
+    """
+    return probe_temperature(get_experiment(EXPERIMENT).problems[0])
 
 
 def advise(

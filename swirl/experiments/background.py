@@ -8,22 +8,30 @@ from pathlib import Path
 from swirl import processes
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments.catalog import EXPERIMENTS, get_experiment
-from swirl.experiments.grid import Plan
+from swirl.experiments.grid import Plan, part_to_dict
+from swirl.experiments.plan_changes import require_same_settings
 from swirl.experiments.preparation import check_worlds
 from swirl.experiments.runner import is_being_carried_out
-from swirl.history import History
+from swirl.history import ExperimentRecord, History
 from swirl.runs import scheduler
 
 
 def start_in_background(
-    home: Path, plan: Plan, *, source: str | None = None, only: Sequence[str] = (), methods: Sequence[str] = ()
+    home: Path,
+    plan: Plan,
+    *,
+    source: str | None = None,
+    only: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    retrain: bool = False,
 ) -> tuple[int, Path]:
     """Carry out the experiment in a process of its own. Returns its pid and its log.
 
     `source` is the TOML file of the plan if it comes from one; otherwise the name says which plan it is. `only` names
-    the problems to carry out, `methods` the methods, if not all. Raises SwirlError or UsageError, before anything
-    starts, if a problem cannot be recorded here, if the experiment is being carried out already, if its runs are still
-    saving, or if the log cannot be written.
+    the problems to carry out, `methods` the methods, if not all; with `retrain`, cells whose run has other settings
+    than the plan has now get a new one. Raises SwirlError or UsageError, before anything starts, if a problem cannot be
+    recorded here, if the experiment is being carried out already, if its runs are still saving, if some have other
+    settings than the plan, or if the log cannot be written.
     """
     check_worlds([problem for problem in plan.problems if not only or problem.name in only])
     log = home / "experiments" / f"{plan.name}.log"
@@ -32,17 +40,22 @@ def start_in_background(
         command += ["--only", *only]
     if methods:
         command += ["--methods", *methods]
+    if retrain:
+        command += ["--retrain"]
     # The lock keeps the new process from taking over the experiment before it is recorded here.
     with scheduler.locked_history(home) as history:
         check_free(history, plan.name)
+        if not retrain:
+            require_same_settings(history, plan, plan.part(only, methods))
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             pid, started = processes.spawn(command, log)
         except OSError as error:
             raise SwirlError(f"{plan.name} cannot be started: {error.strerror}: {error.filename}.") from error
         history.save_experiment(plan.name, plan.to_dict())
+        part = part_to_dict(only, methods)
         history.update_experiment(
-            plan.name, pid=pid, pid_started=started, activity="starting", error=None, finished=None
+            plan.name, pid=pid, pid_started=started, activity="starting", error=None, finished=None, part=part
         )
     return pid, log
 
@@ -66,6 +79,16 @@ def known_plan(home: Path, name: str) -> Plan:
         if stored is not None:
             return Plan.from_dict(stored.plan)
     return get_experiment(name)
+
+
+def plan_of_record(record: ExperimentRecord) -> Plan:
+    """The plan of a stored experiment: as stored, or by the name of one of the program's, that one's as it is now.
+
+    The program's may have grown since it was stored. While a process carries the experiment out, its plan counts.
+    """
+    if record.name in EXPERIMENTS and not is_being_carried_out(record):
+        return EXPERIMENTS[record.name]
+    return Plan.from_dict(record.plan)
 
 
 def check_names(plan: Plan, problems: Sequence[str], methods: Sequence[str] = ()) -> None:

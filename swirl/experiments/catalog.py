@@ -52,8 +52,16 @@ HYBRID_RERANKED_TWICE = OwnMethod(
     "forward-first",
     settings={"label_candidates": LABEL_CANDIDATES},
     steps_times=2,
+    sentence="Each iteration first has the forward model imitate the observed next states under the actions that both "
+    "models together find likeliest; then the inverse model learns from the rewards of the forward model.",
 )
 """FORWARD_FIRST_TWICE whose forward model imitates under the actions that both models agree on."""
+
+BOTH_JUDGE = (
+    "Each iteration first has the forward model imitate the observed next states under the actions that both models "
+    "together find likeliest; then the inverse model learns from rewards of both models for its actions."
+)
+"""What the methods do that are made of JUDGED_BY_BOTH."""
 
 JUDGED_TWICE = OwnMethod(
     "hybrid-judged-twice",
@@ -61,6 +69,7 @@ JUDGED_TWICE = OwnMethod(
     "forward-first",
     settings=JUDGED_BY_BOTH,
     steps_times=2,
+    sentence=BOTH_JUDGE,
 )
 """HYBRID_RERANKED_TWICE whose inverse phases are rewarded by both models, too."""
 
@@ -68,7 +77,13 @@ FEWER_LABELS = {"label_passes": 2.5}
 """Five times the steps on twice the labels: each label is imitated two and a half times."""
 
 RERANKED_FIVE = OwnMethod(
-    "sft-reranked-five", "SFT, reranked, five times the steps", "sft-reranked", settings=FEWER_LABELS, steps_times=5
+    "sft-reranked-five",
+    "SFT, reranked, five times the steps",
+    "sft-reranked",
+    settings=FEWER_LABELS,
+    steps_times=5,
+    sentence="As SFT, but under the action that both models together find likeliest among the inverse model's guesses, "
+    "each of which is imitated two and a half times.",
 )
 """SFT_FIVE on as many labels as RERANKED_TWICE has, since comparing guesses takes most of its time."""
 
@@ -78,6 +93,7 @@ JUDGED_FIVE = OwnMethod(
     "forward-first",
     settings={**JUDGED_BY_BOTH, **FEWER_LABELS, "inverse.steps_per_phase": 5},
     steps_times=5,
+    sentence=f"{BOTH_JUDGE} Each inferred action is imitated two and a half times, and inverse phases are short.",
 )
 """The shipped default: the forward phases of RERANKED_FIVE and, within a step, the inverse phases of JUDGED_TWICE."""
 
@@ -138,7 +154,13 @@ HOUSEHOLD_ANEW = replace(household("clean"), name="household-anew", new_adapters
 a new one, and so do separate weights that are compared with them. After three epochs both models are of use, and there
 is room left."""
 
-SHARED_WARM_UP = OwnMethod("shared-warm-up", "Warm-up only, shared weights", "shared", settings={"iterations": 0})
+SHARED_WARM_UP = OwnMethod(
+    "shared-warm-up",
+    "Warm-up only, shared weights",
+    "shared",
+    settings={"iterations": 0},
+    sentence="One new adapter for both models, warmed up on the labels.",
+)
 """What the loop with shared weights starts from."""
 
 
@@ -228,6 +250,7 @@ EXPERIMENTS = {
                     f"SWIRL, G = {size}",
                     "paper",
                     settings={"group_size": size, "forward.learning_rate": 4e-4},
+                    sentence=f"The paper's loop with {size} rollouts for each prompt.",
                 )
                 for size in (2, 4, 8, 16)
             ),

@@ -14,16 +14,14 @@ from swirl import paths
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments.background import known_plan
 from swirl.experiments.grid import Cell, Plan
+from swirl.experiments.plan_changes import differing_settings
 from swirl.experiments.results import HEADLINE, SAME_START, finished_runs
-from swirl.experiments.settings_of_cells import cell_settings
 from swirl.history import History, Run
 from swirl.progress import ProgressCallback
 from swirl.runs.archive.deletion import delete_run
 from swirl.runs.archive.exporting import export_run
 from swirl.runs.archive.file_format import SUFFIX
 from swirl.runs.archive.importing import ImportedRun, import_run, read_cell
-from swirl.runs.archive.settings_differences import settings_difference
-from swirl.settings import Settings
 
 PUBLISHED_RUNS = "experiments/runs"
 """The figures of runs that come with the program, a folder an experiment, in the folder of assets."""
@@ -83,14 +81,14 @@ def file_stem(plan: Plan, cell: Cell) -> str:
 def import_cells(home: Path, plan: Plan, folder: Path, progress: ProgressCallback) -> Iterator[tuple[Path, Placement]]:
     """Import the runs in a folder that are for cells of this grid without a run here, and place them.
 
-    Yields each file of a run of this experiment with what became of it; a run that cannot be placed is not kept. Raises
-    SwirlError if there is no file of a run in the folder, or if a file is damaged.
+    Yields each file of a run of this experiment with what became of it; a run that cannot be placed is not kept. The
+    first that is placed makes this the plan of the experiment here. Raises SwirlError if there is no file of a run in
+    the folder, or if a file is damaged.
     """
     files = sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else [folder]
     if not files:
         raise SwirlError(f"{folder} has no file of a run (*{SUFFIX}); name the folder of swirl experiment --export.")
     history = History(home)
-    save_plan(history, plan)
     for number, file in enumerate(files):
         progress(number / len(files), file.name)
         experiment, key = read_cell(file) or ("", "")
@@ -101,30 +99,33 @@ def import_cells(home: Path, plan: Plan, folder: Path, progress: ProgressCallbac
             yield file, Placement(reason=f"its cell {key} has the run {taken} here already", is_taken=True)
             continue
         imported = import_run(home, file)
-        placement = place_run(home, imported)
+        placement = place_run(home, imported, plan)
         if placement.cell is None:
             delete_run(home, imported.run)
         yield file, placement
 
 
-def place_run(home: Path, imported: ImportedRun) -> Placement:
-    """Give an imported run its place in the grid of the experiment that it was for, if it fits there."""
+def place_run(home: Path, imported: ImportedRun, plan: Plan | None = None) -> Placement:
+    """Give an imported run its place in the grid of the experiment that it was for, if it fits there.
+
+    The grid is that of `plan`, which becomes the plan of its experiment here, or of the plan that is known by the name.
+    """
     if imported.cell is None:
         return Placement()
     history = History(home)
     experiment, key = imported.cell
     try:
-        plan = known_plan(home, experiment)
+        grid = plan or known_plan(home, experiment)
     except UsageError:
         return Placement(reason=f"the experiment {experiment} is not known here")
-    cell = next((cell for cell in plan.cells() if cell.key == key), None)
+    cell = next((cell for cell in grid.cells() if cell.key == key), None)
     if cell is None:
         return Placement(reason=f"the experiment {experiment} has no cell {key} here")
-    reason = reason_against(history, plan, cell, history.run(imported.run))
+    reason = reason_against(history, grid, cell, history.run(imported.run))
     if reason:
         return Placement(reason=reason)
-    if history.find_experiment(experiment) is None:
-        save_plan(history, plan)
+    if plan is not None or history.find_experiment(experiment) is None:
+        save_plan(history, grid)
     if not history.place_experiment_run(experiment, key, imported.run):
         taken = history.experiment_runs(experiment)[key]
         return Placement(reason=f"its cell {key} has the run {taken} here already", is_taken=True)
@@ -133,9 +134,11 @@ def place_run(home: Path, imported: ImportedRun) -> Placement:
 
 def save_plan(history: History, plan: Plan) -> None:
     """Make this the plan of its experiment; one that is new here counts as stopped, as no process carries it out."""
-    is_new = history.find_experiment(plan.name) is None
+    record = history.find_experiment(plan.name)
+    if record is not None and Plan.from_dict(record.plan) == plan:
+        return
     history.save_experiment(plan.name, plan.to_dict())
-    if is_new:
+    if record is None:
         history.end_experiment(plan.name)
 
 
@@ -143,19 +146,15 @@ def reason_against(history: History, plan: Plan, cell: Cell, run: Run) -> str:
     """Why a run is not what the plan would have made for a cell, as a clause; empty if it is."""
     if run.status != "finished":
         return f"it is {run.status}, not finished"
-    settings = Settings.from_dict(run.settings)
-    # Where labels and models lie depends on the machine; what they are is told by the start's score.
-    paths = {"data": settings.data, "model": settings.model, "labels": settings.labels, "true_labels": settings.labels}
-    wanted = cell_settings(plan, cell, paths)
-    differences = [difference.name for difference in settings_difference(wanted.to_dict(), settings.to_dict())]
+    differences = differing_settings(plan, cell, run)  # not of labels and models: the start's score tells these
     if differences:
         return f"its settings differ from those of the cell {cell.key}: {', '.join(differences)}"
-    own = start_score(history, run.id)
+    data, own = run.settings["data"], start_score(history, run.id)
     for other_key, other in finished_runs(history, plan).items():
         if other_key.partition("/")[0] != cell.problem:
             continue
-        if other.settings["data"] != settings.data:
-            return f"it was trained on {settings.data}, the runs of {cell.problem} here on {other.settings['data']}"
+        if other.settings["data"] != data:
+            return f"it was trained on {data}, the runs of {cell.problem} here on {other.settings['data']}"
         if plan.needs_warm_up_run(plan.problem(cell.problem)):
             continue  # each seed has a start of its own
         theirs = start_score(history, other.id)

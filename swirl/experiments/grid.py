@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +14,20 @@ from swirl.methods import METHODS, Method
 DEFAULT_SIZE = 0
 """The size that keeps the number of steps of the problem's preset."""
 
+DEFAULT_LENGTH = 8
+"""The number of actions of each sequence that is recorded for a problem."""
+
 WARM_UP = "warm-up"
 """The method whose figures are the start of all others."""
+
+NAME_IN_CELLS = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,99}")
+"""What a problem or a method may be called: its name is part of the names of files."""
+
+MOST_RECORDED = 1_000_000
+"""The largest number of sequences, and of actions in each."""
+
+MOST_STEPS_TIMES = 10_000
+"""The largest multiple of steps."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,7 @@ class Problem:
     labels: str | None = None
     model: str | None = None
     sequences: int = 1500
-    length: int = 8
+    length: int = DEFAULT_LENGTH
     shared_warm_up: bool = False
     new_adapters: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -56,13 +69,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class OwnMethod:
-    """A method that an experiment defines: another one with changed settings, and `steps_times` as many steps."""
+    """A method that an experiment defines: another one with changed settings, and `steps_times` as many steps.
+
+    `sentence` says what it does; without one, that of the method that it is based on has to do.
+    """
 
     name: str
     title: str
     based_on: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     steps_times: float = 1.0
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,16 +124,39 @@ class Plan:
             return METHODS[name]
         base = METHODS[own.based_on]
         changes = {**base.own_changes, **own.settings}
-        own_method = dataclasses.replace(base, name=own.name, title=own.title, own_changes=changes)
+        own_method = dataclasses.replace(
+            base, name=own.name, title=own.title, sentence=own.sentence or base.sentence, own_changes=changes
+        )
         return dataclasses.replace(own_method, mutual=base.mutual and own_method.is_trained)
 
     def steps_times(self, name: str) -> float:
         """By how much a method multiplies the number of steps."""
         return next((own.steps_times for own in self.own_methods if own.name == name), 1.0)
 
+    def sentence_of(self, name: str) -> str:
+        """What a method does, and by how much its forward phases are longer where only `steps_times` says it."""
+        method, times = self.method(name), self.steps_times(name)
+        has_own_steps = {"steps_per_phase", "forward.steps_per_phase"} & method.own_changes.keys()
+        if times == 1 or has_own_steps:
+            return method.sentence
+        return f"{method.sentence} Its forward phases have {times:g} times as many steps."
+
     def problem(self, name: str) -> Problem:
         """The problem of that name."""
         return next(problem for problem in self.problems if problem.name == name)
+
+    def part(self, problems: Collection[str], methods: Collection[str]) -> Plan:
+        """The plan of some problems and methods alone, all of them where none are named.
+
+        The warm-up, which the others start from, always belongs to it.
+        """
+        kept = tuple(name for name in self.methods if not methods or name == WARM_UP or name in methods)
+        return dataclasses.replace(
+            self,
+            problems=tuple(problem for problem in self.problems if not problems or problem.name in problems),
+            methods=kept,
+            default_method=self.default_method if self.default_method in kept else None,
+        )
 
     def cells(self) -> Iterator[Cell]:
         """All cells; those that others start from come first, then seed by seed, so that early figures are even."""
@@ -177,6 +217,11 @@ def select_fields(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in names}
 
 
+def part_to_dict(problems: Sequence[str], methods: Sequence[str]) -> dict[str, list[str]] | None:
+    """The problems and methods that an experiment is carried out for, as stored; None for all of them."""
+    return {"problems": list(problems), "methods": list(methods)} if problems or methods else None
+
+
 def check_plan(plan: Plan) -> None:
     """Raises UsageError in one sentence if the plan cannot be carried out: an unknown method, an empty axis, …"""
     for axis in ("problems", "methods", "seeds", "sizes"):
@@ -188,14 +233,22 @@ def check_plan(plan: Plan) -> None:
         if repeated is not None:
             raise UsageError(f"The experiment {plan.name} has the {what} {repeated!r} twice; remove one.")
     known = {*METHODS, *(own.name for own in plan.own_methods)}
-    for method in (*plan.methods, *(own.based_on for own in plan.own_methods)):
+    for method in plan.methods:
         if method not in known:
             raise UsageError(f"There is no method {method!r}; the methods are: {', '.join(sorted(known))}.")
+    check_own_methods(plan)
     if plan.default_method is not None and plan.default_method not in plan.methods:
         raise UsageError(f"default_method={plan.default_method!r} is not one of the methods of {plan.name}; add it.")
+    if plan.test_at_end < 1:
+        raise UsageError(
+            f"test_at_end={plan.test_at_end} is too small: the figures of a run are those of so many test transitions; "
+            "give 1 or more."
+        )
     for name in (*names, *plan.methods):
-        if "/" in name:
-            raise UsageError(f"The name {name!r} has a slash; use letters, digits and dashes.")
+        if not NAME_IN_CELLS.fullmatch(name):
+            raise UsageError(
+                f"The name {name!r} cannot be part of the names of files; use up to 100 letters, digits and dashes."
+            )
     for problem in plan.problems:
         if not problem.world and not problem.data:
             raise UsageError(f"The problem {problem.name!r} names neither a world nor data; give one of them.")
@@ -208,4 +261,27 @@ def check_plan(plan: Plan) -> None:
         if problem.new_adapters and not problem.regime:
             raise UsageError(
                 f"The problem {problem.name!r} has new_adapters, which need a world with a regime; remove them."
+            )
+        for what, value in (("sequences", problem.sequences), ("length", problem.length)):
+            if not 1 <= value <= MOST_RECORDED:
+                raise UsageError(
+                    f"The problem {problem.name!r} has {what}={value}; give a whole number from 1 to {MOST_RECORDED}."
+                )
+
+
+def check_own_methods(plan: Plan) -> None:
+    """Raises UsageError for an own method that is there twice, or whose base or number of steps is of no use."""
+    names = [own.name for own in plan.own_methods]
+    for own in plan.own_methods:
+        if names.count(own.name) > 1:
+            raise UsageError(f"The experiment {plan.name} has the own method {own.name!r} twice; remove one.")
+        if own.based_on not in METHODS:
+            raise UsageError(
+                f"The own method {own.name!r} is based on {own.based_on!r}, but it can only be based on one of: "
+                f"{', '.join(METHODS)}."
+            )
+        if not 0 < own.steps_times <= MOST_STEPS_TIMES:  # which is also False of what is not a number
+            raise UsageError(
+                f"The own method {own.name!r} has steps_times={own.steps_times}; give a number above 0, up to "
+                f"{MOST_STEPS_TIMES}."
             )

@@ -1,6 +1,6 @@
 """Makes what an experiment's problems need: recordings, labels, and the models that training starts from.
 
-Everything lies in the home and is made once: collections by name, labels and models in `HOME/experiments/problems`. A
+Everything lies in the home and is made once: collections by name, the rest as `swirl.experiments.material` says. A
 folder is installed when it is complete, so a stopped preparation goes on with the next thing that is missing.
 """
 
@@ -15,6 +15,13 @@ from swirl import paths
 from swirl.codecs import CODEC_FOLDER
 from swirl.errors import SwirlError, UsageError
 from swirl.experiments.grid import Problem
+from swirl.experiments.material import (
+    made_for_problem,
+    recording_name,
+    recordings_folder,
+    starts_folder,
+    true_labels_folder,
+)
 from swirl.presets import get_preset
 from swirl.progress import ProgressCallback
 from swirl.sources.atomic_folder import draft_folder, install_folder
@@ -30,6 +37,9 @@ LABELS = 1000
 
 PUBLISHED_STARTS = "experiments/starts"
 """The starts that come with the program, in the folder of assets, named by model and regime, without codecs."""
+
+PROBLEM_REGIMES = ("clean", "ambiguous", "noisy", "weak-critic")
+"""The regimes of a problem: those of the worlds, and one in which the start is weak."""
 
 RECIPES = {"household": "tiny-household", "blocks": "tiny-blocks"}
 """The recipe of each world that has regimes."""
@@ -52,9 +62,9 @@ def prepare_regime(home: Path, problem: Problem, progress: ProgressCallback) -> 
     """A recording of a world in one of its regimes, with the model that the recipe makes for the regime."""
     world, regime = str(problem.world), str(problem.regime)
     played = "clean" if regime == "weak-critic" else regime  # a weak critic plays in the clean world
-    data = f"{world}-{played}-{problem.sequences}"
+    data = recording_name(problem, played)
     record_collection(home, world, played, data, problem, progress)
-    labels = problem_folder(home, problem) / "labels"
+    labels = made_for_problem(home, problem, "labels")
     if not labels.is_dir():
         write_fresh_labels(labels, world, played, problem.length)
     if problem.model is not None:
@@ -126,14 +136,14 @@ def prepare_trial(home: Path, problem: Problem, progress: ProgressCallback) -> d
     world = str(problem.world)
     transitions = problem.sequences * problem.length
     data = f"{world}-halves-{transitions}"
-    folder = problem_folder(home, problem) / "recording"
+    folder = made_for_problem(home, problem, "recording")
     if not folder.is_dir():
         with open_world(world) as running, draft_folder(folder) as draft:
             kind = WORLDS[world].kind
             write_trial(running, kind, draft, transitions, RECORDING_SEED, progress)
             command = f"swirl trial {world} --transitions {transitions} --seed {RECORDING_SEED}"
             write_metadata(world, WORLDS[world], draft, command, title=f"{WORLDS[world].title}, half without labels")
-            install_folder(draft, folder, register=lambda: None)
+            install_unless_there(draft, folder)
     if not is_collection(home, data):
         import_collection(home, folder, data, progress=progress)
     return {
@@ -153,19 +163,20 @@ def record_collection(
 
     if is_collection(home, name):
         return
-    folder = problem_folder(home, problem) / "recording"
-    shutil.rmtree(folder, ignore_errors=True)
-    record(
-        world,
-        folder,
-        seed=RECORDING_SEED,
-        sequences=problem.sequences,
-        length=problem.length,
-        regime=regime,
-        progress=progress,
-    )
-    import_collection(home, folder, name, progress=progress)
-    shutil.rmtree(folder, ignore_errors=True)
+    # In a folder of its own, for another experiment may record the same at this moment.
+    with draft_folder(recordings_folder(home) / name) as draft:
+        folder = draft / "recording"
+        record(
+            world,
+            folder,
+            seed=RECORDING_SEED,
+            sequences=problem.sequences,
+            length=problem.length,
+            regime=regime,
+            progress=progress,
+        )
+        if not is_collection(home, name):
+            import_collection(home, folder, name, progress=progress)
 
 
 def write_fresh_labels(folder: Path, world: str, regime: str, length: int) -> None:
@@ -175,7 +186,7 @@ def write_fresh_labels(folder: Path, world: str, regime: str, length: int) -> No
     from swirl.worlds.trial_data import write_labelled_episodes
 
     with open_world(world, regime=regime) as running:
-        episodes = [running.episode(episode_seed(LABELS_SEED, i), length) for i in range(LABELS // length)]
+        episodes = [running.episode(episode_seed(LABELS_SEED, i), length) for i in range(max(1, LABELS // length))]
     install_once(folder, lambda draft: write_labelled_episodes(draft, WORLDS[world].kind, episodes))
 
 
@@ -190,7 +201,7 @@ def write_true_labels(home: Path, data: str) -> str | None:
     from swirl.worlds.base import make_episode
     from swirl.worlds.trial_data import write_labelled_episodes
 
-    folder = home / "experiments" / "true-labels" / data
+    folder = true_labels_folder(home, data)
     if not folder.is_dir():
         actions = load_true_actions(home, data)
         episodes = [
@@ -210,11 +221,17 @@ def install_once(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         with draft_folder(folder) as draft:
             write(draft)
-            install_folder(draft, folder, register=lambda: None)
+            install_unless_there(draft, folder)
     except OSError as error:
         raise SwirlError(
             f"{folder} cannot be written ({error.strerror}); check its permissions and its disk."
         ) from error
+
+
+def install_unless_there(draft: Path, folder: Path) -> None:
+    """Move a draft to its place, unless another process has done so meanwhile: its folder may be in use."""
+    if not folder.is_dir():
+        install_folder(draft, folder, register=lambda: None)
 
 
 def is_collection(home: Path, name: str) -> bool:
@@ -224,25 +241,29 @@ def is_collection(home: Path, name: str) -> bool:
     return any(collection.name == name for collection in list_collections(home))
 
 
-def problem_folder(home: Path, problem: Problem) -> Path:
-    """The folder of what was made for a problem."""
-    return home / "experiments" / "problems" / problem.name
-
-
-def starts_folder(home: Path) -> Path:
-    """The folder of the models that recipes made."""
-    return home / "experiments" / "starts"
-
-
 def check_worlds(problems: Sequence[Problem]) -> None:
     """Raises UsageError or SwirlError before any work if a world is unknown, not ready, or has no such regime."""
     from swirl.worlds.registry import find_world, missing_requirements
 
+    check_regimes(problems)
+    for problem in problems:
+        needs = missing_requirements(find_world(problem.world)) if problem.world is not None else None
+        if needs:
+            raise SwirlError(f"The problem {problem.name!r} cannot be recorded. {needs}")
+
+
+def check_regimes(problems: Sequence[Problem]) -> None:
+    """Raises UsageError if a world is unknown, or has no such regime."""
+    from swirl.worlds.registry import find_world
+
     for problem in problems:
         if problem.world is None:
             continue
-        needs = missing_requirements(find_world(problem.world))
-        if needs:
-            raise SwirlError(f"The problem {problem.name!r} cannot be recorded. {needs}")
+        find_world(problem.world)
         if problem.regime is not None and problem.world not in RECIPES:
             raise UsageError(f"{problem.world} has no regimes; omit regime from the problem {problem.name!r}.")
+        if problem.regime is not None and problem.regime not in PROBLEM_REGIMES:
+            raise UsageError(
+                f"The problem {problem.name!r} has the unknown regime {problem.regime!r}; the regimes are: "
+                f"{', '.join(PROBLEM_REGIMES)}."
+            )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swirl.errors import SwirlError
 from swirl.experiments.grid import Plan, Problem
-from swirl.experiments.preparation import problem_folder
+from swirl.experiments.material import made_for_problem
 from swirl.experiments.settings_of_cells import problem_settings
 from swirl.progress import ProgressCallback
 from swirl.sources.collections.split import split_of
@@ -25,15 +26,20 @@ PROBED = 96
 
 def probe_problem(home: Path, problem: Problem, prepared: dict[str, Any], progress: ProgressCallback) -> None:
     """Probe the problem's model on the selection part of its data, unless that was done before."""
-    path = problem_folder(home, problem) / PROBE_FILE
+    path = made_for_problem(home, problem, PROBE_FILE)
     if path.is_file():
         return
-    settings = problem_settings(problem).for_phase("forward")
-    figures = probe_figures(home, prepared["model"], prepared["data"], settings.temperature, PROBED, progress)
+    temperature = probe_temperature(problem)
+    figures = probe_figures(home, prepared["model"], prepared["data"], temperature, PROBED, progress)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".part")
+    draft = path.with_suffix(f".{os.getpid()}.part")  # another experiment may probe the same at this moment
     draft.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     draft.replace(path)
+
+
+def probe_temperature(problem: Problem) -> float:
+    """The temperature at which a problem's model is probed: that of its rollouts."""
+    return problem_settings(problem).for_phase("forward").temperature
 
 
 def probe_figures(
@@ -81,7 +87,7 @@ def stored_probes(home: Path, plan: Plan) -> dict[str, dict[str, float | None]]:
     """The figures of the problems that were probed."""
     found = {}
     for problem in plan.problems:
-        path = problem_folder(home, problem) / PROBE_FILE
+        path = made_for_problem(home, problem, PROBE_FILE)
         if path.is_file():
             found[problem.name] = json.loads(path.read_text(encoding="utf-8"))
     return found

@@ -61,19 +61,22 @@ COPIED = {
 """The metrics of a prediction that copies the state."""
 
 
-def write_report(home: Path, plan: Plan, folder: Path) -> Path:
-    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page. Raises OSError on failure."""
+def write_report(home: Path, plan: Plan, folder: Path, *, options: str = "") -> Path:
+    """Write `NAME.md`, `NAME.svg` and `NAME.json` into the folder; returns the page. Raises OSError on failure.
+
+    `options` are those of `swirl experiment` that name the part of an experiment which the plan is.
+    """
     rows = collect_rows(home, plan)
     folder.mkdir(parents=True, exist_ok=True)
     plot = folder / f"{plan.name}.svg"
     plot.write_text(draw_intervals(plan, rows), encoding="utf-8")
     write_evidence(collect_evidence(plan, rows, stored_probes(home, plan)), folder / f"{plan.name}.json")
     page = folder / f"{plan.name}.md"
-    page.write_text(report_text(home, plan, rows, plot.name), encoding="utf-8")
+    page.write_text(report_text(home, plan, rows, plot.name, options), encoding="utf-8")
     return page
 
 
-def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
+def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str, options: str = "") -> str:
     """The page's text."""
     cells = list(plan.cells())
     done = finished_runs(History(home), plan)
@@ -86,7 +89,7 @@ def report_text(home: Path, plan: Plan, rows: Sequence[Row], plot: str) -> str:
         f"{finished} of {len(cells)} runs are finished; seeds {', '.join(map(str, plan.seeds))}. Repeat it with:",
         "",
         "```",
-        f"swirl experiment {plan.name}",
+        f"swirl experiment {plan.name} {options}".rstrip(),
         "```",
         "",
         *published_lines(plan),

@@ -15,7 +15,9 @@ from typing import Any
 
 from swirl import devices, processes
 from swirl.errors import SwirlError
-from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem
+from swirl.experiments.cell_requirements import require_for_cells
+from swirl.experiments.grid import DEFAULT_SIZE, WARM_UP, Cell, Plan, Problem, part_to_dict
+from swirl.experiments.plan_changes import require_same_settings, take_out_changed_runs
 from swirl.experiments.preparation import check_worlds, prepare_problem
 from swirl.experiments.probing import probe_problem
 from swirl.experiments.settings_of_cells import CORES_PER_RUN, cell_settings
@@ -48,31 +50,39 @@ class Runner:
     """The names of the problems to carry out; empty for all."""
     methods: tuple[str, ...] = ()
     """The names of the methods to carry out, beside the warm-up runs that they start from; empty for all."""
+    retrain: bool = False
+    """Whether cells whose run has other settings than the plan has now get a new one, instead of an error."""
     prepared: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
     """When each run ended, in the order in which that was seen; the clock may be set back in between."""
+    saving: set[str] = field(default_factory=set)
+    """Runs that were stopping when this execution began, to be resumed when they have saved."""
     said: str = ""
     """What the history says that the experiment does."""
 
     def __post_init__(self) -> None:
         self.history = History(self.home)
-        self.problems = [p for p in self.plan.problems if not self.only or p.name in self.only]
-        names = {problem.name for problem in self.problems}
-        methods = {*self.methods, WARM_UP} if self.methods else {*self.plan.methods, WARM_UP}
-        self.cells = [cell for cell in self.plan.cells() if cell.problem in names and cell.method in methods]
+        self.part = self.plan.part(self.only, self.methods)
+        self.problems = self.part.problems
+        self.cells = list(self.part.cells())
 
     @locking.patience(locking.TRAINING_BUSY_SECONDS)
     def run(self) -> None:
         """Carry out all cells that have no finished run.
 
         Raises ExperimentStopped on request, after its runs have been asked to stop, and SwirlError if the experiment is
-        carried out by another process already or a problem cannot be prepared.
+        carried out by another process already, a problem cannot be prepared, or runs have other settings than the plan.
         """
         check_worlds(self.problems)
+        if not self.retrain:
+            require_same_settings(self.history, self.plan, self.part)
         self.claim()
         try:
+            if self.retrain:
+                take_out_changed_runs(self.history, self.plan, self.part)
             self.prepare()
+            self.require_for_cells()
             self.resume_stopped_runs()
             while not locking.retry_while_locked(self.advance):
                 self.say_progress()
@@ -106,7 +116,10 @@ class Runner:
                     f"swirl experiment {self.plan.name} --stop"
                 )
             history.save_experiment(self.plan.name, self.plan.to_dict())
-            history.update_experiment(self.plan.name, pid=pid, pid_started=started, error=None, finished=None)
+            part = part_to_dict(self.only, self.methods)
+            history.update_experiment(
+                self.plan.name, pid=pid, pid_started=started, error=None, finished=None, part=part
+            )
 
     def release(self) -> None:
         """Record that no process carries the experiment out any more."""
@@ -119,6 +132,12 @@ class Runner:
             self.prepared[problem.name] = prepare_problem(self.home, problem, progress)
             if not self.plan.needs_warm_up_run(problem):
                 probe_problem(self.home, problem, self.prepared[problem.name], progress)
+
+    def require_for_cells(self) -> None:
+        """Raises UsageError if a run that is missing could not start with what was prepared."""
+        runs = self.runs()
+        missing = [cell for cell in self.cells if cell.key not in runs]
+        require_for_cells(self.home, self.plan, missing, self.prepared)
 
     def progress_of(self, problem: Problem, number: int) -> ProgressCallback:
         """A progress callback for the preparation of one problem, which also stops it on request."""
@@ -151,20 +170,36 @@ class Runner:
     def resume_stopped_runs(self) -> None:
         """Resume runs that were stopped or interrupted, and give failed ones another try.
 
-        A run without its folder cannot go on: its cell gets a new one.
+        Those that are still stopping, as an execution was just stopped, are resumed when they have saved. A run
+        that is stopped from now on stays so.
         """
         jobs.reconcile(self.home)
         for key, run in self.runs().items():
-            if run.status not in jobs.RESUMABLE:
-                continue
-            if scheduler.run_folder(self.home, run.id).is_dir():
-                jobs.resume(self.home, run.id)
-            else:
-                self.history.clear_experiment_run(self.plan.name, key)
+            asked = run.status in UNFINISHED_STATUSES and "stop" in self.history.pending_requests(run.id)
+            if run.status == "stopping" or asked:
+                self.saving.add(run.id)
+            elif run.status in jobs.RESUMABLE:
+                self.resume(key, run)
+
+    def resume_saved_runs(self) -> None:
+        """Resume the runs that were stopping when this execution began and have saved now."""
+        for key, run in self.runs().items():
+            if run.id in self.saving and run.status not in UNFINISHED_STATUSES:
+                self.saving.discard(run.id)
+                if run.status in jobs.RESUMABLE:
+                    self.resume(key, run)
+
+    def resume(self, key: str, run: Run) -> None:
+        """Resume the run of a cell. One without its folder cannot go on: its cell gets a new one."""
+        if scheduler.run_folder(self.home, run.id).is_dir():
+            jobs.resume(self.home, run.id)
+        else:
+            self.history.clear_experiment_run(self.plan.name, key)
 
     def advance(self) -> bool:
         """Start runs as far as there is room for them. Returns whether all cells have ended."""
         jobs.reconcile(self.home)
+        self.resume_saved_runs()
         runs = self.runs()
         self.note_failures(runs)
         self.raise_if_all_fail(runs)

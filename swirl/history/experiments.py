@@ -12,8 +12,8 @@ from swirl.history.records import Run
 from swirl.history.runs import INSERT_CELL_SQL, Runs
 from swirl.history.store import utc_timestamp
 
-EXPERIMENT_COLUMNS = 'name, "plan", pid, pid_started, activity, error, created, finished'
-CHANGEABLE = frozenset({"pid", "pid_started", "activity", "error", "finished"})
+EXPERIMENT_COLUMNS = 'name, "plan", pid, pid_started, activity, error, created, finished, part'
+CHANGEABLE = frozenset({"pid", "pid_started", "activity", "error", "finished", "part"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class ExperimentRecord:
     """An experiment as stored; `plan` is the JSON of its plan, `activity` says what its process does.
 
     `pid` and `pid_started` name the process that carries it out, if one does; `finished` is when it last came to an
-    end, None while it runs.
+    end, None while it runs. `part` holds the names of the `problems` and `methods` that its process carries out or did
+    last, empty for all; None for the whole grid.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ExperimentRecord:
     error: str | None
     created: str
     finished: str | None
+    part: dict[str, list[str]] | None = None
 
 
 class Experiments(Runs):
@@ -50,7 +52,10 @@ class Experiments(Runs):
         """All experiments, newest first."""
         with self._reading() as db:
             rows = db.execute(f"SELECT {EXPERIMENT_COLUMNS} FROM experiments ORDER BY created DESC, name")
-            return [ExperimentRecord(row[0], json.loads(row[1]), *row[2:]) for row in rows]
+            return [
+                ExperimentRecord(row[0], json.loads(row[1]), *row[2:-1], row[-1] and json.loads(row[-1]))
+                for row in rows
+            ]
 
     def experiment(self, name: str) -> ExperimentRecord:
         """The experiment with that name. Raises SwirlError, which lists the names, if there is none."""
@@ -68,6 +73,8 @@ class Experiments(Runs):
         """Change columns of an experiment, as named in ExperimentRecord. Raises ValueError for an unknown column."""
         if wrong := sorted(set(columns) - CHANGEABLE):
             raise ValueError(f"experiments have no changeable column {wrong[0]!r}")
+        if columns.get("part") is not None:
+            columns["part"] = json.dumps(columns["part"])
         assignments = ", ".join(f"{column} = :{column}" for column in columns)
         with self._writing() as db:
             db.execute(f"UPDATE experiments SET {assignments} WHERE name = :name", {**columns, "name": name})

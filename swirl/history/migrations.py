@@ -379,6 +379,12 @@ def evaluated_parts(db: Database) -> None:
     db.execute("ALTER TABLE evaluations ADD COLUMN at_end INTEGER NOT NULL DEFAULT 0")
 
 
+@MIGRATIONS()
+def experiment_part(db: Database) -> None:
+    """The part of its grid that an experiment's process carries out, as JSON; NULL for all of it."""
+    db.execute("ALTER TABLE experiments ADD COLUMN part TEXT")
+
+
 def number_or_text(value: str) -> float | str:
     """A value from a sentence as a number if it is one."""
     for kind in (int, float):

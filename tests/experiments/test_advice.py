@@ -12,7 +12,8 @@ from swirl.cli import main
 from swirl.errors import SwirlError
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments import evidence as evidence_room
-from swirl.experiments.advice import EXPERIMENT, FAR, advise, with_method
+from swirl.experiments import probing
+from swirl.experiments.advice import EXPERIMENT, FAR, advise, evidence_temperature, with_method
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import MethodResult, ProblemEvidence, read_evidence, write_evidence
 from swirl.experiments.known_private_codes import private_code_of
@@ -150,6 +151,17 @@ def test_the_command_probes_a_real_model(tmp_path: Path, capsys, monkeypatch: py
     assert document["method"] == "sft" and document["nearest"] == "clean"
     assert document["probe"]["critic"] > 0.7 and 0.2 < document["probe"]["right"] < 0.8
     assert document["probe"]["changed_preferred"] > document["probe"]["changed"]
+
+
+def test_a_start_is_probed_at_the_temperature_of_the_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = get_experiment(EXPERIMENT).problems
+    assert {probing.probe_temperature(problem) for problem in problems} == {evidence_temperature()} == {0.8}
+    asked: list[float] = []
+    monkeypatch.setattr(probing, "probe_figures", lambda *given: asked.append(given[3]) or dict(STRONG))
+    write_evidence(EVIDENCE, tmp_path / "regimes.json")
+    monkeypatch.setattr(evidence_room, "EVIDENCE_FILES", [str(tmp_path / "regimes.json")])
+    assert main(["--home", str(tmp_path), "advise", "tiny-household", "--data", "household"]) == 0
+    assert asked == [0.8]
 
 
 def test_an_advised_method_is_what_the_experiment_trained() -> None:

@@ -49,6 +49,10 @@ def test_some_problems_alone_leave_the_plan_whole(tmp_path: Path, spawned: list[
     start_in_background(tmp_path, plan, only=["blocks-noisy", "household-clean"])
     assert spawned[0][-4:] == ["regimes", "--only", "blocks-noisy", "household-clean"]
     assert Plan.from_dict(History(tmp_path).experiment("regimes").plan) == plan
+    assert History(tmp_path).experiment("regimes").part == {
+        "problems": ["blocks-noisy", "household-clean"],
+        "methods": [],
+    }
     check_names(plan, ["household-clean"])
     with pytest.raises(UsageError, match="has no problem 'mars'; its problems are: household-clean"):
         check_names(plan, ["mars"])

@@ -335,3 +335,52 @@ def test_a_folder_without_runs_is_named(tmp_path: Path) -> None:
         list(import_cells(tmp_path / "home", PLAN, tmp_path / "empty", silent))
     with pytest.raises(SwirlError, match=r"nowhere cannot be read or unpacked \(No such file or directory\)"):
         list(import_cells(tmp_path / "home", PLAN, tmp_path / "nowhere", silent))
+
+
+def test_an_import_that_brings_nothing_leaves_the_home_as_it_is(tmp_path: Path) -> None:
+    home, theirs = tmp_path / "home", tmp_path / "theirs"
+    with pytest.raises(SwirlError):
+        list(import_cells(home, PLAN, tmp_path / "nowhere", silent))
+    assert History(home).find_experiment(PLAN.name) is None
+    history = make_home(theirs, "sft")
+    change_settings(history, history.runs()[0].id)
+    export_cells(theirs, PLAN, tmp_path / "files", silent)
+    (found,) = import_cells(home, PLAN, tmp_path / "files", silent)
+    assert found[1].cell is None and History(home).find_experiment(PLAN.name) is None
+
+
+def test_what_is_imported_first_brings_its_plan_which_counts_as_stopped(tmp_path: Path) -> None:
+    home, theirs = tmp_path / "home", tmp_path / "theirs"
+    make_home(theirs, "sft")
+    export_cells(theirs, PLAN, tmp_path / "files", silent)
+    (found,) = import_cells(home, PLAN, tmp_path / "files", silent)
+    record = History(home).experiment(PLAN.name)
+    assert found[1].cell is not None and Plan.from_dict(record.plan) == PLAN
+    assert record.pid is None and record.finished is not None
+
+
+def test_a_part_of_the_grid_alone_is_shown_reported_and_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    make_experiment(home, PLAN)
+    command = ["--home", str(home), "experiment", PLAN.name, "--methods", "sft"]
+    assert main([*command, "--show", "--report", str(tmp_path / "report"), "--json"]) == 0
+    assert [row["method"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["warm-up", "sft"]
+    page = (tmp_path / "report" / "made-up.md").read_text()
+    assert "2 of 2 runs are finished" in page and "| Anchor" not in page
+    assert "\nswirl experiment made-up --methods sft\n" in page
+    add_checkpoints(home)
+    assert main([*command, "--export", str(tmp_path / "files")]) == 0
+    assert sorted(file.name for file in (tmp_path / "files").iterdir()) == [
+        "made-up.clean.0.sft.0.swirl.zip",
+        "made-up.clean.0.warm-up.0.swirl.zip",
+    ]
+    assert main([*command, "--import", str(tmp_path / "files")]) == 2
+    assert "--only and --methods have no meaning with --stop and --import; omit them." in capsys.readouterr().err
+
+
+def test_a_report_is_not_asked_of_what_returns_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--home", str(tmp_path), "experiment", "quick", "--detach", "--report", "out"]) == 2
+    assert "swirl experiment quick --show --report out" in capsys.readouterr().err
+    assert History(tmp_path).find_experiment("quick") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from swirl.experiments.catalog import EXPERIMENTS, get_experiment
 from swirl.experiments.grid import DEFAULT_SIZE, Cell, OwnMethod, Plan, Problem, check_plan
 from swirl.experiments.plan_file import check_settings, read_plan
 from swirl.experiments.settings_of_cells import cell_settings
+from swirl.methods import METHODS
 
 CLEAN = Problem("clean", "tiny-household", world="household", regime="clean")
 PREPARED = {"data": "d", "model": "m", "labels": "labels.jsonl", "true_labels": "true.jsonl"}
@@ -169,6 +171,60 @@ def write(folder: Path, text: str) -> Path:
         ("[[problems]]", "[problems]", "begun with"),
         ('title = "Loud"', "", "own_methods 1 has no title"),
         ("methods = [", "methods = ][", "is not TOML"),
+        (
+            'based_on = "anchor"',
+            'based_on = "loud"',
+            "'loud' is based on 'loud', but it can only be based on one of: warm",
+        ),
+        (
+            'data = "household"',
+            'data = "household"\nmethod_settings = {sft = 3}',
+            "has sft=3 in its method_settings; it",
+        ),
+        (
+            'data = "household"',
+            'data = "household"\nmethod_settings = {anker = {}}',
+            "name 'anker', which is no method",
+        ),
+        (
+            'data = "household"',
+            'data = "household"\nmethod_settings = {anchor = {method = "sft"}}',
+            "make another method of anchor",
+        ),
+        ("mine.jsonl", "~nosuch/mine.jsonl", "problems 1 has labels='~nosuch/mine.jsonl': no such path; correct it"),
+        ("mine.jsonl", "mine\\u0000.jsonl", "labels holds a NUL character"),
+        ('"loud"', '"lo\\u0000ud"', "methods holds a NUL character"),
+        ('data = "household"', 'data = "household"\nname = "a/b"', "'a/b' cannot be part of the names of files"),
+        ('data = "household"', f'data = "household"\nname = "{"a" * 101}"', "cannot be part of the names of files"),
+        ("settings = {anchor = 9}", "steps_times = 'two'", "own_methods 1 has steps_times='two'; it takes a number"),
+        ("settings = {anchor = 9}", "steps_times = 0", "has steps_times=0; give a number above 0"),
+        ("settings = {anchor = 9}", "steps_times = nan", "has steps_times=nan; give a number above 0"),
+        ("settings = {anchor = 9}", "steps_times = inf", "has steps_times=inf; give a number above 0"),
+        (
+            "settings = {anchor = 9}",
+            'settings = {"forward.steps_per_phase" = 900_000}\nsteps_times = 9',
+            "loud on the problem 'household': forward.steps_per_phase=8100000 is out of range",
+        ),
+        ("seeds = [3]", "seeds = [3]\ntest_at_end = 0", "test_at_end=0 is too small"),
+        ("seeds = [3]", "seeds = [3_000_000_000]", "must not hold a number above 2147483647"),
+        ("seeds = [3]", f"seeds = [3]\nsizes = [1{'0' * 400}]", "must not hold a number above 2147483647"),
+        (
+            'data = "household"',
+            'world = "household"\nregime = "loud"',
+            "has the unknown regime 'loud'; the regimes are",
+        ),
+        ('data = "household"', 'world = "minigrid"\nregime = "noisy"', "minigrid has no regimes; omit regime from the"),
+        ('data = "household"', 'world = "mars"', "There is no world 'mars'"),
+        ('data = "household"', 'data = "household"\nlength = 0', "has length=0; give a whole number from 1"),
+        ("iterations = 1", "method = 'sft'", "The settings hold method, which is chosen by `methods` here; remove it"),
+        (
+            'data = "household"',
+            'data = "household"\nsettings = {seed = 2}',
+            "The settings of household hold seed, which",
+        ),
+        ('title = "Loud"', 'title = "Loud"\nsentence = 3', "own_methods 1 has sentence=3; it takes text"),
+        ("[[own_methods]]", "[[own_methods]]\nname='loud'\ntitle='L'\nbased_on='sft'\n[[own_methods]]", "'loud' twice"),
+        ("seeds = [3]", 'name = "quick"', "quick is the name of an experiment that comes with the program; give"),
     ],
 )
 def test_a_wrong_file_is_one_sentence_with_its_name(tmp_path: Path, old: str, new: str, sentence: str) -> None:
@@ -178,6 +234,51 @@ def test_a_wrong_file_is_one_sentence_with_its_name(tmp_path: Path, old: str, ne
     with pytest.raises(UsageError) as caught:
         read_plan(path)
     assert sentence in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_settings_of_a_method_that_an_own_one_is_based_on_are_known(tmp_path: Path) -> None:
+    text = FILE.replace('data = "household"', 'data = "household"\nmethod_settings = {anchor = {beta = 0.3}}')
+    plan = read_plan(write(tmp_path, text))
+    assert cell_settings(plan, Cell("household", DEFAULT_SIZE, "loud", 3), PREPARED).beta == 0.3
+
+
+def test_an_own_method_says_what_it_does(tmp_path: Path) -> None:
+    plain = read_plan(write(tmp_path, FILE))
+    assert plain.sentence_of("loud") == METHODS["anchor"].sentence
+    told = read_plan(write(tmp_path, FILE + "sentence = 'Louder.'\nsteps_times = 1.5\n"))
+    assert told.method("loud").sentence == "Louder."
+    assert told.sentence_of("loud") == "Louder. Its forward phases have 1.5 times as many steps."
+    own_steps = FILE.replace("{anchor = 9}", '{"forward.steps_per_phase" = 3}') + "steps_times = 2\n"
+    assert read_plan(write(tmp_path, own_steps)).sentence_of("loud") == METHODS["anchor"].sentence
+    assert Plan.from_dict(told.to_dict()) == told
+
+
+def test_the_programs_own_methods_say_what_they_do() -> None:
+    regimes, shared = get_experiment("regimes"), get_experiment("shared-weights")
+    default = regimes.sentence_of(regimes.default_method)
+    assert "under the actions that both models together find likeliest" in default
+    assert "rewards of both models" in default and default.endswith("forward phases have 5 times as many steps.")
+    assert "loop" not in shared.sentence_of("shared-warm-up")
+    for name in regimes.methods:
+        method = regimes.method(name)
+        if method.own_changes.get("label_candidates"):
+            assert "both models together find likeliest" in method.sentence, name
+
+
+def test_the_documented_own_method_is_the_default_of_the_program() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```toml\n") if block.startswith("[[own_methods]]")).split("```")[0]
+    (row,) = tomllib.loads(example)["own_methods"]
+    own = OwnMethod(**row)
+    regimes = get_experiment("regimes")
+    plan = dataclasses.replace(regimes, methods=(*regimes.methods, own.name), own_methods=(*regimes.own_methods, own))
+    assert regimes.default_method == "hybrid-judged-five"
+    for seed in regimes.seeds:
+        documented, default = (
+            cell_settings(plan, Cell("blocks-clean", DEFAULT_SIZE, name, seed), PREPARED)
+            for name in (own.name, regimes.default_method)
+        )
+        assert documented == default
 
 
 def test_shared_and_separate_weights_are_warmed_up_alike() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from swirl import devices
 from swirl.cli import main
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
 from swirl.experiments import runner as runner_module
 from swirl.experiments.grid import Plan, Problem
 from swirl.experiments.plan_file import read_plan
@@ -24,6 +24,7 @@ from swirl.experiments.results import collect_rows, estimate_row
 from swirl.experiments.runner import MOST_FAILURES_IN_A_ROW, Runner
 from swirl.history import History
 from swirl.methods import METHODS
+from swirl.sources.collections.catalog import import_collection
 
 GRID = """
 methods = ["warm-up", "sft", "anchor"]
@@ -149,6 +150,29 @@ def test_a_cell_whose_run_has_lost_its_folder_gets_a_new_one(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("no_training")
+def test_runs_that_were_saving_when_the_command_began_go_on_and_those_stopped_later_do_not(tmp_path: Path) -> None:
+    first = runner_of(tmp_path, small_plan(methods=("sft",), seeds=(0, 1)))
+    first.advance()
+    first.stop_runs()
+    runner = runner_of(tmp_path, first.plan)
+    runner.resume_stopped_runs()
+    assert {run.status for run in runner.runs().values()} == {"stopping"}
+    assert not runner.advance()
+    ended = {"pid": None, "pid_started": None}
+    saved, saving = (run.id for run in runner.runs().values())
+    runner.history.update_run(saved, status="stopped", **ended)
+    assert not runner.advance()
+    assert runner.history.run(saved).status == "running"  # though the other one is still saving
+    runner.history.update_run(saving, status="stopped", **ended)
+    assert not runner.advance()
+    assert runner.history.run(saving).status == "running"
+    runner.history.update_run(saved, status="stopped", **ended)
+    runner.history.update_run(saving, status="finished", **ended)
+    assert runner.advance()
+    assert runner.history.run(saved).status == "stopped"
+
+
+@pytest.mark.usefixtures("no_training")
 def test_methods_wait_for_the_warm_up_run_that_they_start_from(tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
     labels.write_text('{"state": "a", "action": "b", "next_state": "c"}\n')
@@ -174,6 +198,31 @@ def test_runs_that_all_fail_end_the_experiment(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("supervised", "the collection bare has no true actions; leave the method out."),
+        ("sft-merged", "it trains on labels; give the problem labels, or leave the method out."),
+        ("shared", "its one adapter needs a warm-up on labels; give the problem labels, or leave the method out."),
+    ],
+)
+def test_a_method_that_lacks_something_is_refused_before_any_run_starts(
+    tmp_path: Path, method: str, reason: str
+) -> None:
+    file = tmp_path / "bare.jsonl"
+    file.write_text("".join(f'{{"id": "{n}", "states": ["a {n}", "b {n}", "c {n}"]}}\n' for n in range(40)))
+    import_collection(tmp_path / "home", file, "bare")
+    problem = Problem("own", "tiny-household", data="bare")
+    plan = small_plan(problems=(problem,), methods=("sft", method))
+    with pytest.raises(UsageError) as caught:
+        Runner(tmp_path / "home", plan, lambda fraction, message: None, lambda: True).run()
+    title = METHODS[method].title
+    assert str(caught.value) == f"The method {method} ({title}) cannot be trained on the problem own: {reason}"
+    history = History(tmp_path / "home")
+    assert history.runs() == [] and history.experiment("p").error == str(caught.value)
+
+
+@pytest.mark.usefixtures("no_training")
 def test_one_process_carries_an_experiment_out(tmp_path: Path) -> None:
     runner = runner_of(tmp_path, small_plan())
     other = psutil.Process(os.getppid())
@@ -190,7 +239,10 @@ def test_some_problems_alone_leave_the_plan_whole(tmp_path: Path) -> None:
     runner = Runner(tmp_path, plan, lambda fraction, message: None, lambda: False, ("second",))
     runner.claim()
     assert {cell.problem for cell in runner.cells} == {"second"}
+    assert runner.history.experiment("p").part == {"problems": ["second"], "methods": []}
     assert Plan.from_dict(runner.history.experiment("p").plan) == plan
+    Runner(tmp_path, plan, lambda fraction, message: None, lambda: False).claim()
+    assert runner.history.experiment("p").part is None
 
 
 def test_a_list_of_the_experiments_and_unknown_names(tmp_path: Path, capsys) -> None:

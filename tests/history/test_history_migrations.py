@@ -146,7 +146,9 @@ def test_a_home_of_each_version_reads_back(applied: int, tmp_path: Path) -> None
     if "step_benchmarks" in tables:
         assert history.step_benchmarks()[0].title == "t"
     if "experiments" in tables:
-        assert history.experiment_runs("grid") == {"c": RUN}
+        assert history.experiment_runs("grid") == {"c": RUN} and history.experiment("grid").part is None
+        history.update_experiment("grid", part={"problems": ["p"], "methods": []})
+        assert history.experiment("grid").part == {"problems": ["p"], "methods": []}
 
     # This version writes to it as to its own.
     new = history.create_run(preset=None, settings={"data": "household"})

@@ -68,10 +68,52 @@ def test_an_empty_home_offers_the_small_experiment_and_lists_the_others(tmp_path
 
 
 def test_the_experiments_of_the_home_come_first_with_what_is_finished(tmp_path: Path) -> None:
-    make_experiment(tmp_path, plan_of("quick"), finished=3)
+    make_experiment(tmp_path, plan_of("mine"), finished=3)
     words = plain(ExperimentsPage(tmp_path).overview({})["parts"]["overview"])
-    assert words.index("quick · 3 of 11 runs finished") < words.index("Not started yet")
-    assert "Start" not in words and words.count("quick ·") == 1
+    assert words.index("mine · 3 of 11 runs finished") < words.index("Not started yet")
+    assert "Start" not in words and words.count("mine ·") == 1
+
+
+def test_the_legend_says_how_much_longer_the_forward_phases_of_a_method_are(tmp_path: Path) -> None:
+    own = OwnMethod(
+        "long", "Long", "sft", settings={"inverse.steps_per_phase": 1}, steps_times=3, sentence="It is long."
+    )
+    make_experiment(
+        tmp_path, replace(plan_of(), methods=("sft", "long"), default_method=None, own_methods=(own,)), finished=0
+    )
+    legend = plain(read(ExperimentsPage(tmp_path), name="made-up")["legend"])
+    assert "It is long. Its forward phases have 3 times as many steps." in legend
+
+
+def test_the_time_left_is_that_of_the_part_which_is_carried_out(tmp_path: Path) -> None:
+    history = make_experiment(tmp_path, plan_of(), finished=2)  # 60 seconds each
+    page = ExperimentsPage(tmp_path)
+    alive(history, "made-up", "2 of 11 runs finished")
+    whole = plain(read(page, name="made-up")["progress"])
+    history.update_experiment("made-up", part={"problems": [], "methods": ["best-of-n"]})
+    part = plain(read(page, name="made-up")["progress"])
+    assert "2 of 11 runs finished" in part and "about 1 min left" in part
+    assert "about 1 min left" not in whole and "left" in whole
+
+
+def test_what_the_program_has_added_to_an_experiment_of_its_own_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_experiment(tmp_path / "theirs", plan_of())
+    publish(tmp_path / "files", tmp_path / "theirs", monkeypatch)
+    older = replace(plan_of(), methods=("warm-up", "sft"), default_method="sft")
+    history = make_experiment(tmp_path / "home", older)
+    page = ExperimentsPage(tmp_path / "home")
+    assert "made-up · 3 of 11 runs finished" in plain(page.overview({})["parts"]["overview"])
+    assert "Show 8 published runs" in plain(read(page, name="made-up")["title"])
+    page.published({"name": "made-up"})
+    wait_for_loading(page)
+    parts = read(page, name="made-up")
+    assert plain(parts["progress"]) == "11 of 11 runs finished"
+    assert plain(parts["row-0-anchor"]).startswith("Anchor default 0.85 [")
+    history.save_experiment("made-up", older.to_dict())
+    alive(history, "made-up", "3 of 3 runs finished")
+    assert "3 of 3 runs finished" in plain(read(page, name="made-up")["progress"])
 
 
 def test_the_figures_and_the_words_of_a_finished_experiment(tmp_path: Path) -> None:

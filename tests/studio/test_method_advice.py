@@ -23,14 +23,17 @@ from swirl.evaluation import reward_probe
 from swirl.evaluation.bootstrap import Estimate
 from swirl.experiments import evidence as evidence_room
 from swirl.experiments import probing
-from swirl.experiments.advice import advise, with_method
+from swirl.experiments.advice import advise, evidence_temperature, with_method
 from swirl.experiments.evidence import MethodResult, ProblemEvidence, write_evidence
+from swirl.paths import assets
 from swirl.presets import PRESETS
 
 STRONG = {"critic": 0.95, "right": 0.5, "spread": 0.4, "agreement": 0.95, "kept": 0.95, "kept_preferred": 0.96,
           "changed": 0.5, "changed_preferred": 0.8}  # fmt: skip
 SETTINGS = PRESETS["tiny-household-anchor"].settings
-QUESTION = ProbeQuestion("tiny-household", "household", SETTINGS.for_phase("forward").temperature)
+QUESTION = ProbeQuestion("tiny-household", "household", evidence_temperature())
+OTHER = {"model": str(assets() / "tiny-household")}
+"""The same model under another name, which makes it another question."""
 PATIENCE = 300.0  # seconds; a busy machine is slow, not broken
 
 
@@ -158,10 +161,11 @@ def test_methods_that_need_labels_are_advised_where_there_are_some(known: Path) 
 
 
 def test_the_advice_is_about_the_forms_own_start(known: Path) -> None:
-    for other in ({"temperature": "0.5"}, {"data": "blocks"}, {"model": "tiny-blocks"}, {"data": "nowhere"}):
+    for other in (OTHER, {"data": "blocks"}, {"model": "tiny-blocks"}, {"data": "nowhere"}):
         assert method_advice.follow_probe(known, request(other))["parts"]["advice"] == ""
     assert "advice" not in method_advice.follow_probe(known, request({"seed": "x"}))["parts"]
-    assert "Advised" in method_advice.follow_probe(known, request({"seed": "3"}))["parts"]["advice"]
+    for same in ({"seed": "3"}, {"temperature": "0.5"}):  # it is compared with probes at the evidence's temperature
+        assert "Advised" in method_advice.follow_probe(known, request(same))["parts"]["advice"]
 
 
 def test_without_evidence_nothing_is_probed(advised: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +199,7 @@ def test_a_probe_is_stopped_and_only_one_is_made_at_a_time(advised: Path, monkey
     assert begun.wait(PATIENCE)
     assert method_advice.ask_advice(advised, request())["probing"], "the same question joins the running probe"
     with pytest.raises(SwirlError, match="Another model is being probed; wait until that is done, or stop it"):
-        method_advice.ask_advice(advised, request({"temperature": "0.5"}))
+        method_advice.ask_advice(advised, request(OTHER))
     assert "stopping" in method_advice.stop_probe(advised, request())["parts"]["probing"]
     told.set()
     until(lambda: shared_prober(advised).progress() is None)
@@ -234,7 +238,7 @@ def test_a_probe_that_fails_says_why(advised: Path, monkeypatch: pytest.MonkeyPa
     until(lambda: not method_advice.follow_probe(advised, request())["probing"])
     shown = method_advice.follow_probe(advised, request())["parts"]["advice"]
     assert shown == '<p class="error" role="alert">The model is &lt;broken&gt;.</p>'
-    assert method_advice.follow_probe(advised, request({"temperature": "0.5"}))["parts"]["advice"] == ""
+    assert method_advice.follow_probe(advised, request(OTHER))["parts"]["advice"] == ""
 
 
 def test_a_demonstration_has_no_button(advised: Path) -> None:

@@ -104,8 +104,7 @@ def legend(plan: Plan, metric: ExperimentMetric, *, unfolded: bool) -> str:
     mutual = next((method_mark(m) for m in methods if m.mutual), "")
     other = next((method_mark(m) for m in methods if not m.mutual), "")
     sentences = "".join(
-        f"<dt>{method_mark(m)}{escape(m.title)}</dt><dd>{escape(m.sentence + more_steps(plan, m.name))}</dd>"
-        for m in methods
+        f"<dt>{method_mark(m)}{escape(m.title)}</dt><dd>{escape(plan.sentence_of(m.name))}</dd>" for m in methods
     )
     keys = [
         f"{mutual}learns from the other model's rewards" if mutual else "",
@@ -125,12 +124,6 @@ def legend(plan: Plan, metric: ExperimentMetric, *, unfolded: bool) -> str:
         f'<details class="fold-methods"{unfold}><summary>What the methods do</summary><dl>{sentences}</dl>'
         "</details></div>"
     )
-
-
-def more_steps(plan: Plan, method: str) -> str:
-    """What a method of the experiment's own adds to the sentence of the one it is based on."""
-    times = plan.steps_times(method)
-    return "" if times == 1 else f" It has {times:g} times as many steps."
 
 
 def _seed(status: str, content: str) -> str:

@@ -17,7 +17,7 @@ from studio.view_models.formatting import format_percent
 from studio.view_models.method_advice import ProbeBar, advice_verdict, probe_bars
 from studio.view_models.start_form import check_references, field_values, parse_form
 from swirl.errors import SwirlError
-from swirl.experiments.advice import EXPERIMENT, Advice, advise, with_method
+from swirl.experiments.advice import EXPERIMENT, Advice, advise, evidence_temperature, with_method
 from swirl.experiments.catalog import get_experiment
 from swirl.experiments.evidence import ProblemEvidence, shipped_evidence
 from swirl.experiments.known_private_codes import private_code_of
@@ -102,8 +102,8 @@ def advice_part(home: Path, request: Request, settings: Settings, evidence: Sequ
 
 
 def question_of(settings: Settings) -> ProbeQuestion:
-    """What a probe of a run's start is about."""
-    return ProbeQuestion(settings.model, settings.data, settings.for_phase("forward").temperature)
+    """What a probe of a run's start is about, at the temperature of the evidence that it is compared with."""
+    return ProbeQuestion(settings.model, settings.data, evidence_temperature())
 
 
 def settings_before(request: Request, settings: Settings) -> Settings:
