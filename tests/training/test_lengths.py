@@ -13,6 +13,7 @@ from swirl.errors import UsageError
 from swirl.history import History
 from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
+from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.settings import Settings
 from swirl.sources.collections.importing import import_collection
@@ -116,6 +117,19 @@ def test_both_limits_are_named_where_both_are_too_low() -> None:
     lengths = TransitionLengths([30, 40], [70, 90])
     assert "max_state_tokens=40 and max_prompt_tokens=90 takes 95 %" in lengths.describe(settings)
     assert lengths.suggest_limits(settings) == {"max_state_tokens": 40, "max_prompt_tokens": 90}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_takes_short_transitions(name: str, world: WorldModel) -> None:
+    settings = PRESETS[name].settings
+    rows = transitions(5, 60)
+    assert drop_too_long(world, rows, settings) == (rows, None)
+
+
+def test_the_papers_limits_are_of_prompts_without_the_action() -> None:
+    settings = PRESETS["qwen2.5-3b-paper"].settings
+    lengths = TransitionLengths([2000, 2000], [4096 + settings.max_action_tokens, 4097 + settings.max_action_tokens])
+    assert lengths.fits(settings) == [True, False]
 
 
 def test_a_failed_run_keeps_the_limits_that_let_another_one_start(home: Path, tiny_base: Path) -> None:
