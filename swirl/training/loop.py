@@ -17,6 +17,7 @@ from pathlib import Path
 from transformers import set_seed
 
 from swirl.settings import Settings
+from swirl.training.batch_checks import require_fitting_batches
 from swirl.training.critic_verdicts import critic_verdict
 from swirl.training.diagnostics import is_out_of_memory, memory_error
 from swirl.training.held_out import MakeScorer
@@ -75,10 +76,13 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
         computing = RunComputing(history, run_id, world, settings, is_main_process=is_main_process)
         # Before anything is written: processes that do not know of each other would all write this run.
         computing.record_parallelism(early_accelerator(world.device))
-        server = connect_rollout_server(history, run_id, world, settings, is_main_process=is_main_process)
         transitions, left_out = drop_too_long(world, transitions, settings)
-    if is_main_process:
-        record_left_out(history, run_id, left_out)
+        if is_main_process:
+            record_left_out(history, run_id, left_out)
+        # Now, since the first phase with rewards may begin hours later.
+        still_to_train = phases[len(done) :] if saved is None else phases[len(done) + 1 :]
+        require_fitting_batches(settings, still_to_train, int(os.environ.get("WORLD_SIZE", "1")), len(transitions))
+        server = connect_rollout_server(history, run_id, world, settings, is_main_process=is_main_process)
     scorer = make_scorer(home, settings.data, settings.held_out)
     probe = make_probe(scorer, settings)
     probed = len(probe.transitions) if probe else 0
