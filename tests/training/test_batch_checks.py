@@ -65,7 +65,7 @@ def test_a_batch_of_more_prompts_than_there_are_fails_before_the_warm_up(tiny_ba
     rows = [{"id": f"s{i}", "states": [f"room {i} is dark", f"room {i} is lit"]} for i in range(10)]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     import_collection(tmp_path, source, "talk")
-    labels.write_text(json.dumps({"state": "room 1 is dark", "action": "light", "next_state": "room 1 is lit"}))
+    labels.write_text(json.dumps({"state": "room 1 is dark", "action": "go", "next_state": "room 1 is lit"}))
     settings = settings_of(
         tiny_base, data="talk", labels=str(labels), warm_up_epochs=2, method="hybrid", **{"inverse.batch_size": 40}
     )
