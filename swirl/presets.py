@@ -110,6 +110,8 @@ PAPER_TEXT = {
     "group_size": 16,
     "max_action_tokens": 4096,
     "max_state_tokens": 4096,
+    # The paper's 4096 tokens of a prompt, and the action, which the limit counts with it.
+    "max_prompt_tokens": 4096 + 4096,
 }
 AUTHORS = {
     **QWEN,

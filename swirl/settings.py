@@ -113,7 +113,11 @@ class Settings:
         "URL of a vLLM server that samples the rollouts of a text model; none: this program samples them itself.",
     )
     max_prompt_tokens: int = setting(
-        4096, "Longest prompt, in tokens; transitions that need more are left out and counted.", low=8, high=1_000_000
+        4096,
+        "Longest prompt together with the longest action, in tokens; transitions that need more are left out and "
+        "counted.",
+        low=8,
+        high=1_000_000,
     )
     max_action_tokens: int = setting(32, "Longest sampled action, in tokens.", low=1, high=65536)
     max_state_tokens: int = setting(512, "Longest sampled next state, in tokens.", low=1, high=65536)

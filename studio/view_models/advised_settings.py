@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.view_models.start_form import format_setting
 
-TOKEN_LIMITS = {"max_state_tokens": "a state", "max_prompt_tokens": "a prompt"}
+TOKEN_LIMITS = {"max_state_tokens": "a state", "max_prompt_tokens": "a prompt", "max_action_tokens": "an action"}
 
 
 def format_assignments(changes: Mapping[str, Any], separator: str = ", ") -> str:
@@ -19,5 +19,6 @@ def describe_limits(changes: Mapping[str, Any]) -> str:
     """`Take 900 tokens a state and 2048 a prompt`; empty if other settings than the token limits are to be changed."""
     if not changes or not changes.keys() <= TOKEN_LIMITS.keys():
         return ""
-    limits = [f"{value} {TOKEN_LIMITS[name]}" for name, value in changes.items()]
-    return "Take " + " and ".join([limits[0].replace(" ", " tokens ", 1), *limits[1:]])
+    first, *others = [f"{value} {TOKEN_LIMITS[name]}" for name, value in changes.items()]
+    limits = [first.replace(" ", " tokens ", 1), *others]
+    return "Take " + " and ".join(limits if len(limits) < 3 else [", ".join(limits[:-1]), limits[-1]])

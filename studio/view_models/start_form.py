@@ -13,7 +13,9 @@ from swirl.presets import PRESETS, Preset
 from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
 from swirl.training import trackers
+from swirl.training.batch_checks import require_fitting_batches
 from swirl.training.requirements import missing_requirements
+from swirl.training.schedule import plan_phases
 
 MAIN_SETTINGS = ("iterations", "steps_per_phase", "seed")
 EXTENSION_SETTINGS = ("anchor", "observed_in_group")
@@ -91,7 +93,8 @@ def shorten_error(name: str, sentence: str) -> str:
 def check_references(home: Path, settings: Settings) -> dict[str, str]:
     """Errors, by field, for what the settings name or need but is missing.
 
-    That is the collection, the model, labels and what else the method needs, or the package of a tracker.
+    That is the collection, the model, labels and what else the method needs, or the package of a tracker. So are
+    batches that cannot be split as the settings say.
     """
     from swirl.models.checkpoints import checkpoint_kind, resolve_loadable
     from swirl.sources.collections.catalog import get_collection
@@ -109,6 +112,10 @@ def check_references(home: Path, settings: Settings) -> dict[str, str]:
         errors |= missing_requirements(home, settings)
     if settings.labels and not Path(settings.labels).is_file():
         errors["labels"] = f"The labels file {settings.labels} no longer exists; choose it again."
+    try:
+        require_fitting_batches(settings, plan_phases(settings, 0), processes=1)
+    except UsageError as error:
+        errors["accumulation"] = str(error)
     try:
         trackers.require_tracker_package(settings.report_to)
     except UsageError as error:

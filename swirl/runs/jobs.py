@@ -27,7 +27,9 @@ from swirl.runs.archive.deletion import delete_run, remove_leftovers
 from swirl.runs.scheduler import is_alive, run_folder
 from swirl.settings import Settings
 from swirl.training import trackers
+from swirl.training.batch_checks import require_fitting_batches
 from swirl.training.requirements import require_for_method
+from swirl.training.schedule import plan_phases
 
 __all__ = [
     "create_foreground_run",
@@ -283,10 +285,12 @@ def _create(
 
     With `in_this_process`, nobody else may train it.
 
-    Raises UsageError if the settings ask for a package or for labels that are not there.
+    Raises UsageError if the settings ask for a package or for labels that are not there, or for batches that cannot be
+    divided as they say.
     """
     trackers.require_tracker_package(settings.report_to)
     require_for_method(home, settings)
+    require_fitting_batches(settings, plan_phases(settings, 0), distributed.world_size())
     values = settings.to_dict()
     folder: Path | None = None
     try:

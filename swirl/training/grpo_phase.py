@@ -17,7 +17,6 @@ from huggingface_hub import constants
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from swirl.errors import UsageError
 from swirl.models.adapter_model import Answer
 from swirl.models.loading import copy_adapter
 from swirl.models.scoring import ScoredRows, install_scoring_forward, remove_scoring_forward
@@ -25,6 +24,7 @@ from swirl.models.token_interface import get_token_interface, unwrap_model
 from swirl.models.world_model import WorldModel
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
+from swirl.training.batch_checks import require_fitting_batch
 from swirl.training.grouped_loss import StepRows, StepStatistics, build_step_rows, pass_loss
 from swirl.training.parallelism import RANK_TIMEOUT_SECONDS
 from swirl.training.rewards import PartnerReward
@@ -149,18 +149,7 @@ def build_grpo_trainer(
     settings = settings.for_phase(direction)
     trainee = world.adapter("fwm" if direction == "forward" else "idm")
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    rollouts_per_step = settings.batch_size * settings.group_size
-    settings.require_even_batch(processes)
-    if settings.accumulation > rollouts_per_step:
-        raise UsageError(
-            f"accumulation={settings.accumulation} is more than the {rollouts_per_step} rollouts of a step; set it to "
-            f"{rollouts_per_step} or less."
-        )
-    if settings.batch_size > len(transitions):
-        raise UsageError(
-            f"batch_size={settings.batch_size} is more than the {len(transitions)} training transitions; "
-            f"set it to {len(transitions)} or less, or import more sequences."
-        )
+    require_fitting_batch(settings, processes, len(transitions))
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)
     parts = parts or StepParts(enabled=False)

@@ -17,14 +17,16 @@ from pathlib import Path
 from transformers import set_seed
 
 from swirl.settings import Settings
+from swirl.training.batch_checks import require_fitting_batches
 from swirl.training.critic_verdicts import critic_verdict
 from swirl.training.diagnostics import is_out_of_memory, memory_error
 from swirl.training.held_out import MakeScorer
-from swirl.training.lengths import drop_too_long
+from swirl.training.lengths import drop_too_long, drop_too_long_labels
 from swirl.training.parallelism import early_accelerator
 from swirl.training.phase_results import SCORING_TIME, name_best_checkpoint, remove_saves, save_phase, score_checkpoint
 from swirl.training.phase_training import train_phase
 from swirl.training.pseudo_labels import pseudo_labels_per_phase
+from swirl.training.requirements import is_warmed_up
 from swirl.training.run_clock import RunClock
 from swirl.training.run_computing import RunComputing, precision_for_run
 from swirl.training.run_context import RunContext, warn
@@ -76,10 +78,18 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
         computing = RunComputing(history, run_id, world, settings, is_main_process=is_main_process)
         # Before anything is written: processes that do not know of each other would all write this run.
         computing.record_parallelism(early_accelerator(world.device))
-        server = connect_rollout_server(history, run_id, world, settings, is_main_process=is_main_process)
         transitions, left_out = drop_too_long(world, transitions, settings)
-    if is_main_process:
-        record_left_out(history, run_id, left_out)
+        labels_left_out = None
+        begins_with_labels = is_warmed_up(settings) and not done and saved is None
+        if begins_with_labels or settings.training_method.trains_on_labels:
+            labels, labels_left_out = drop_too_long_labels(world, labels, settings)
+            phases = plan_phases(settings, 2 * warm_up_steps(len(labels), settings))
+        if is_main_process:
+            record_left_out(history, run_id, left_out, labels_left_out)
+        # Now, since the first phase with rewards may begin hours later.
+        still_to_train = phases[len(done) :] if saved is None else phases[len(done) + 1 :]
+        require_fitting_batches(settings, still_to_train, int(os.environ.get("WORLD_SIZE", "1")), len(transitions))
+        server = connect_rollout_server(history, run_id, world, settings, is_main_process=is_main_process)
     scorer = make_scorer(home, settings.data, settings.held_out)
     probe = make_probe(scorer, settings)
     probed = len(probe.transitions) if probe else 0

@@ -69,7 +69,8 @@ class PhaseProbe:
     def catch_up(self, step: int) -> bool:
         """Read the probes up to the step from which the phase goes on, and take that of this step if it is missing.
 
-        Returns whether the phase must end here. Raises StopRequested on request.
+        Returns whether the phase must end here: as `after_step` says, or has said before the run was killed. Raises
+        StopRequested on request.
         """
         if self.is_off:
             return False
@@ -77,7 +78,9 @@ class PhaseProbe:
             rows = json.loads(self.file.read_text(encoding="utf-8"))
             taken = {int(at): ProbeValues(**{name: tuple(row[name]) for name in row}) for at, row in rows.items()}
             self.taken = {at: values for at, values in taken.items() if at <= step}
-        return self.is_due(step) and step not in self.taken and self.after_step(step)
+        if not self.is_due(step):
+            return False
+        return self.conclude(step) if step in self.taken else self.after_step(step)
 
     def after_step(self, step: int) -> bool:
         """Probe the model as it is after a step; returns whether the phase must end here.
@@ -95,6 +98,10 @@ class PhaseProbe:
             self.is_off = True
             return False
         self.keep(step, values)
+        return self.conclude(step)
+
+    def conclude(self, step: int) -> bool:
+        """Record the verdict if it is that of this step's probe; returns whether the phase must end here."""
         if step == self.verdict_step and (reading := self.reading(step)) is not None:
             sentence = describe_outcome(reading)
             log.info(sentence)

@@ -20,9 +20,10 @@ from swirl.models.loading import reset_adapter
 from swirl.settings import Direction
 from swirl.states import LabelledTransition
 from swirl.training.grpo_phase import build_grpo_trainer
+from swirl.training.label_file import LabelFile
 from swirl.training.on_demand_samples import OnDemandSampler
 from swirl.training.phase_probe import PhaseProbe
-from swirl.training.pseudo_labels import infer_actions_to_imitate, pseudo_labels_per_phase
+from swirl.training.pseudo_labels import infer_actions_to_imitate, label_source, pseudo_labels_per_phase
 from swirl.training.run_context import RunContext
 from swirl.training.run_monitor import PhaseEnded, RunMonitor
 from swirl.training.run_progress import StopRequested
@@ -121,20 +122,30 @@ def as_taken(run: RunContext, phase: PlannedPhase, trainer: Trainer, monitor: Ru
 
 
 def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTransition]:
-    """Training transitions, as many as the phase sees, with the actions that are inferred from them."""
+    """Training transitions, as many as the phase sees, with the actions that are inferred from them.
+
+    Those that an earlier attempt has inferred are read from its file.
+    """
     transitions = run.transitions
     seen = pseudo_labels_per_phase(run.settings)
     if seen < len(transitions):
         transitions = random.Random(run.settings.seed + phase.index).sample(transitions, seen)
     pairs = [(t.state, t.next_state) for t in transitions]
+    guesses, seed = run.settings.guesses_per_label, run.settings.seed + phase.index
     # Several ranks must stop together, which they do after a step.
     can_stop = int(os.environ.get("WORLD_SIZE", "1")) == 1
-    follow = run.progress.follow(
-        run.world, phase, "pseudo-labels", len(pairs), "inferring the actions to train on", can_stop=can_stop
-    )
-    with whole_weights(run.world.model), follow as report:
-        seed = run.settings.seed + phase.index
-        actions = infer_actions_to_imitate(run.world, pairs, run.settings.guesses_per_label, seed, report)
+    with whole_weights(run.world.model):
+        source = label_source(run.world, pairs, guesses, seed)
+        file = run.folder / "trainer" / f"{phase.folder_name}-labels.jsonl"
+        kept = LabelFile(file, source, writes=run.is_main_process)
+        follow = run.progress.follow(
+            *(run.world, phase, "pseudo-labels", len(pairs), "inferring the actions to train on"),
+            can_stop=can_stop,
+            share_before=len(kept.actions) / len(pairs),
+            seconds_before=kept.seconds,
+        )
+        with follow as report:
+            actions = infer_actions_to_imitate(run.world, pairs, guesses, seed, report, kept)
     if run.is_main_process:
         seconds = run.progress.clock.measured["pseudo-labels"]
         run.history.log_metrics(run.id, phase.index, 0, {LABELLING_TIME: seconds})

@@ -6,20 +6,29 @@ of the IDM's guesses, the one with the highest log Q(z | x, y) + log P(y | x, z)
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 
+import torch
+
 from swirl.models.results import Inference
 from swirl.models.world_model import WorldModel, joint_log_probs
+from swirl.pictures import state_key
 from swirl.progress import ProgressCallback
 from swirl.settings import DIRECTIONS, Settings
 from swirl.states import State
+from swirl.training.label_file import LabelFile
 
 SURE = math.log(0.95)
 """Greedy actions at least so likely under the IDM are kept; those that the FWM overrules to a gain are less likely."""
 
 TRANSITIONS_AT_ONCE = 128
-"""How many transitions are taken through all steps of a choice before the next ones."""
+"""How many transitions are taken through all steps of a choice, and kept, before the next ones.
+
+As many as the model takes at once: the answers to more are those to their parts, to the last bit.
+"""
 
 GREEDY_SHARE = 0.4
 """About the share of time that the greedy answers take; other guesses and their scores take the rest."""
@@ -38,23 +47,47 @@ def pseudo_labels_per_phase(settings: Settings) -> int:
 
 
 def infer_actions_to_imitate(
-    world: WorldModel, pairs: Sequence[tuple[State, State]], candidates: int, seed: int, progress: ProgressCallback
+    world: WorldModel,
+    pairs: Sequence[tuple[State, State]],
+    candidates: int,
+    seed: int,
+    progress: ProgressCallback,
+    kept: LabelFile | None = None,
 ) -> list[str]:
     """The action of each transition (x, y): the IDM's greedy answer, or the best of `candidates` under both models.
 
-    Candidates are drawn where the greedy answer has a probability below 0.95, with random numbers of `seed`.
+    Candidates are drawn where the greedy answer has a probability below 0.95, with random numbers of `seed`. With
+    `kept`, the actions that it holds are taken, and each part of the others is added to it.
     """
-    if candidates == 1:
-        return [found.action for found in world.infer(pairs, alternatives=1, progress=progress)]
-    actions: list[str] = []
+    actions = list(kept.actions) if kept is not None else []
     message = "inferring the actions to train on"
-    for start in range(0, len(pairs), TRANSITIONS_AT_ONCE):
+    for start in range(len(actions), len(pairs), TRANSITIONS_AT_ONCE):
         part = pairs[start : start + TRANSITIONS_AT_ONCE]
         greedy = world.infer(part, alternatives=1)
-        progress((start + GREEDY_SHARE * len(part)) / len(pairs), message)
-        actions += choose_by_both_models(world, part, greedy, candidates, seed + start)
+        if candidates == 1:
+            chosen = [found.action for found in greedy]
+        else:
+            progress((start + GREEDY_SHARE * len(part)) / len(pairs), message)
+            chosen = choose_by_both_models(world, part, greedy, candidates, seed + start)
+        actions += chosen
+        if kept is not None:
+            kept.add(chosen)
         progress(len(actions) / len(pairs), message)
     return actions
+
+
+def label_source(world: WorldModel, pairs: Sequence[tuple[State, State]], candidates: int, seed: int) -> str:
+    """A hash of what `infer_actions_to_imitate` depends on: the adapters, the transitions (x, y), how it chooses."""
+    digest = hashlib.sha256(json.dumps([candidates, seed, TRANSITIONS_AT_ONCE, len(pairs)]).encode())
+    for pair in pairs:
+        for state in pair:
+            digest.update(hashlib.sha256(state_key(state).encode("utf-8", "surrogatepass")).digest())
+    adapters = {world.adapter("idm")} if candidates == 1 else {world.adapter("idm"), world.adapter("fwm")}
+    for name, weight in world.model.named_parameters():
+        if ".lora_" in name and not adapters.isdisjoint(name.split(".")):
+            digest.update(name.encode())
+            digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def choose_by_both_models(

@@ -70,15 +70,18 @@ class RunProgress:
         *,
         can_stop: bool = True,
         step: int = 0,
+        share_before: float = 0.0,
+        seconds_before: float = 0.0,
     ) -> Iterator[ProgressCallback]:
         """Inside the block the model does a part that takes no steps; the block reports the share done.
 
         With `can_stop`, a stop request raises StopRequested before the model's next pass. `words` name what the run
-        does with its `transitions`, after `step` steps of the phase if it is a probe.
+        does with its `transitions`, after `step` steps of the phase if it is a probe. Of the part, `share_before` was
+        done by earlier attempts, in `seconds_before`.
         """
-        started = time.monotonic()
+        started = time.monotonic() - seconds_before
         checked = 0.0
-        expected, share = self.clock.seconds(part), 0.0
+        expected, share = self.clock.seconds(part), share_before
 
         def record() -> None:
             self.clock.record_part(part, time.monotonic() - started, min(share, 0.99), expected)

@@ -57,14 +57,19 @@ def make_probe(scorer: HeldOutScorer, settings: Settings) -> HeldOutProbe | None
     return scorer.make_probe(settings.probe_size) if is_on else None
 
 
-def record_left_out(history: History, run_id: str, left_out: LeftOut | None) -> None:
-    """Log which transitions are left out; store it with the run if other limits would take many more of them."""
-    if left_out is not None:
-        log.warning(left_out.sentence)
-    if left_out is None or not left_out.suggested_limits:
+def record_left_out(history: History, run_id: str, *found: LeftOut | None) -> None:
+    """Log what is left out; store it with the run if other limits would take much more of it."""
+    left_out = [each for each in found if each is not None]
+    for each in left_out:
+        log.warning(each.sentence)
+    much = [each for each in left_out if each.suggested_limits]
+    if not much:
         history.update_run(run_id, left_out=None)
-    else:
-        history.update_run(run_id, left_out=left_out.sentence, advised_changes=left_out.suggested_limits)
+        return
+    limits: dict[str, int] = {}
+    for each in much:
+        limits |= {name: max(limit, limits.get(name, 0)) for name, limit in each.suggested_limits.items()}
+    history.update_run(run_id, left_out=" ".join(each.sentence for each in much), advised_changes=limits)
 
 
 def completed_checkpoints(home: Path, history: History, run_id: str) -> list[Path]:

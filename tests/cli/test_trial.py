@@ -119,7 +119,7 @@ def test_a_trial_trains_on_a_gguf_file(tmp_path, capsys):
 
     file = write_gguf(tmp_path / "tiny.gguf")
     command = ["--home", str(tmp_path), "trial", "household", "--transitions", "20", "--json", "--set", *ONE_STEP]
-    limits = ["forward.batch_size=4", "max_state_tokens=200", "max_action_tokens=8"]
+    limits = ["forward.batch_size=4", "max_state_tokens=200", "max_action_tokens=32"]
     assert main([*command, *limits, f"model={file}"]) == 0
     last = json.loads(capsys.readouterr().out)["checkpoints"]["after"]
     model = load_world_model(tmp_path, last, "cpu")

@@ -88,7 +88,7 @@ def settings_of(kind: str, model: Path, labels: Path) -> Settings:
     """The settings of a run of one of KINDS: a constant learning rate shows a step too many."""
     changes = {**SMALL_RUN, "steps_per_phase": 5, "seed": 3, "model": str(model), "cores": 1, **KINDS[kind]}
     if "warm_up_epochs" in changes:
-        changes |= {"labels": str(labels), "warm_up_batch_size": 4}
+        changes |= {"labels": str(labels), "warm_up_batch_size": 4, "max_action_tokens": 8}
     return Settings().replace(changes)
 
 

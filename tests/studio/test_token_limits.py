@@ -39,6 +39,9 @@ def test_the_limits_are_named_in_words() -> None:
     assert describe_limits({"max_prompt_tokens": 4000}) == "Take 4000 tokens a prompt"
     both = {"max_state_tokens": 900, "max_prompt_tokens": 4000}
     assert describe_limits(both) == "Take 900 tokens a state and 4000 a prompt"
+    assert (
+        describe_limits(both | {"max_action_tokens": 40}) == "Take 900 tokens a state, 4000 a prompt and 40 an action"
+    )
     assert describe_limits({}) == describe_limits({"accumulation": 4, "max_state_tokens": 9}) == ""
     assert format_assignments({"reward_clamp": None, "learning_rate": 2e-05}) == "reward_clamp=none, learning_rate=2e-5"
 

@@ -13,12 +13,13 @@ from swirl.errors import UsageError
 from swirl.history import History
 from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
+from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.settings import Settings
 from swirl.sources.collections.importing import import_collection
-from swirl.states import State, Transition
+from swirl.states import LabelledTransition, State, Transition
 from swirl.training.length_check import check_lengths, tokenizer_folder
-from swirl.training.lengths import TransitionLengths, drop_too_long, measure_lengths
+from swirl.training.lengths import TransitionLengths, drop_too_long, drop_too_long_labels, measure_lengths
 from swirl.training.run_start import record_left_out, training_transitions
 from swirl.worlds.blocks import Blocks
 
@@ -116,6 +117,117 @@ def test_both_limits_are_named_where_both_are_too_low() -> None:
     lengths = TransitionLengths([30, 40], [70, 90])
     assert "max_state_tokens=40 and max_prompt_tokens=90 takes 95 %" in lengths.describe(settings)
     assert lengths.suggest_limits(settings) == {"max_state_tokens": 40, "max_prompt_tokens": 90}
+
+
+def labels(*actions: str, words: int = 5) -> list[LabelledTransition]:
+    """Labels whose states have about so many words, with these actions."""
+    return [LabelledTransition(State("hall " * words + "lit"), action, State("hall " * words)) for action in actions]
+
+
+def write_labels(file: Path, rows: list[LabelledTransition]) -> str:
+    lines = [{"state": row.state.text, "action": row.action, "next_state": row.next_state.text} for row in rows]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return str(file)
+
+
+def test_labels_are_within_the_limits_of_transitions_and_of_actions(world: WorldModel) -> None:
+    settings = Settings(labels="my.jsonl", max_action_tokens=4, max_state_tokens=32)
+    short, wordy = labels("go", "take"), labels(*["go to the hall and wait there"] * 3)
+    kept, left_out = drop_too_long_labels(world, [*short, *wordy, *labels("go", words=200)], settings)
+    assert kept == short and left_out is not None and (left_out.too_long, left_out.total) == (4, 6)
+    assert left_out.sentence.startswith("4 of 6 labels are too long and are left out: states have from ")
+    needed = len(world.completion(wordy[0].action))
+    assert f"actions up to {needed}, and max_state_tokens=32, max_prompt_tokens=4096, max_action_tokens=4" in (
+        left_out.sentence
+    )
+    assert left_out.suggested_limits["max_action_tokens"] == needed
+    with pytest.raises(UsageError, match=r"No label of 'my.jsonl' is short enough for this run") as caught:
+        drop_too_long_labels(world, wordy, settings)
+    assert caught.value.advised_changes == {"max_action_tokens": needed}
+    assert drop_too_long_labels(world, wordy, settings.replace(caught.value.advised_changes)) == (wordy, None)
+    assert drop_too_long_labels(world, short, settings) == (short, None)
+
+
+def test_a_longer_action_needs_a_longer_prompt() -> None:
+    settings = Settings(max_action_tokens=4, max_prompt_tokens=32)
+    lengths = TransitionLengths([9, 9], [30, 30], [3, 8])
+    assert lengths.suggest_limits(settings) == {"max_prompt_tokens": 34, "max_action_tokens": 8}
+
+
+def test_what_is_left_out_of_both_is_stored_together(world: WorldModel, tmp_path: Path) -> None:
+    settings = Settings().replace(
+        {"data": "talk", "labels": "my.jsonl", "max_state_tokens": 64, "max_action_tokens": 2}
+    )
+    history = History(tmp_path)
+    run_id = history.create_run(preset=None, settings=settings.to_dict())
+    rows = drop_too_long(world, transitions(5, 200), settings)[1]
+    own = drop_too_long_labels(world, [*labels("go"), *labels("go to the hall", words=100)], settings)[1]
+    assert rows is not None and own is not None
+    record_left_out(history, run_id, rows, own)
+    run = history.run(run_id)
+    assert run.left_out == f"{rows.sentence} {own.sentence}"
+    assert run.advised_changes == rows.suggested_limits | {
+        "max_action_tokens": own.suggested_limits["max_action_tokens"]
+    }
+    assert rows.suggested_limits["max_state_tokens"] > own.suggested_limits["max_state_tokens"]
+
+
+SHORT_RUN = {
+    "data": "talk",
+    "device": "cpu",
+    "iterations": 0,
+    "warm_up_epochs": 2,
+    "warm_up_batch_size": 4,
+    "max_state_tokens": 64,
+    "held_out": 2,
+}
+
+
+@pytest.mark.slow
+def test_the_warm_up_takes_the_labels_that_fit(home: Path, tiny_base: Path, tmp_path: Path) -> None:
+    rows = [*labels(*["go"] * 8), *labels(*["go to the hall and wait there"] * 40), *labels("go", words=200)]
+    settings = Settings().replace(
+        {
+            **SHORT_RUN,
+            "model": str(tiny_base),
+            "labels": write_labels(tmp_path / "l.jsonl", rows),
+            "max_action_tokens": 4,
+        }
+    )
+    run_id = jobs.create_foreground_run(home, preset=None, settings=settings)
+    jobs.train_in_foreground(home, run_id)
+    history = History(home)
+    run = history.run(run_id)
+    assert run.status == "finished" and run.left_out is not None and "41 of 49 labels are too long" in run.left_out
+    # Two epochs of two batches for each of the two models.
+    assert [phase.steps for phase in history.phases(run_id)] == [8]
+    assert [m.step for m in history.metrics(run_id, ["loss"])] == list(range(1, 9))
+
+
+def test_a_run_whose_labels_are_all_too_long_says_so(home: Path, tiny_base: Path, tmp_path: Path) -> None:
+    file = write_labels(tmp_path / "l.jsonl", labels("go to the hall and wait there"))
+    settings = Settings().replace({**SHORT_RUN, "model": str(tiny_base), "labels": file, "max_action_tokens": 4})
+    run_id = jobs.create_foreground_run(home, preset=None, settings=settings)
+    jobs.train_in_foreground(home, run_id)
+    run = History(home).run(run_id)
+    assert run.status == "failed" and run.error is not None and run.error.startswith(f"No label of {file!r} is short")
+    assert set(run.advised_changes) == {"max_action_tokens"}
+    unused = jobs.create_foreground_run(home, preset=None, settings=settings.replace({"warm_up_epochs": 0}))
+    jobs.train_in_foreground(home, unused)
+    assert History(home).run(unused).status == "finished", "labels that nobody reads are of no matter"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_takes_short_transitions(name: str, world: WorldModel) -> None:
+    settings = PRESETS[name].settings
+    rows = transitions(5, 60)
+    assert drop_too_long(world, rows, settings) == (rows, None)
+
+
+def test_the_papers_limits_are_of_prompts_without_the_action() -> None:
+    settings = PRESETS["qwen2.5-3b-paper"].settings
+    lengths = TransitionLengths([2000, 2000], [4096 + settings.max_action_tokens, 4097 + settings.max_action_tokens])
+    assert lengths.fits(settings) == [True, False]
 
 
 def test_a_failed_run_keeps_the_limits_that_let_another_one_start(home: Path, tiny_base: Path) -> None:

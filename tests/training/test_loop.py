@@ -113,6 +113,7 @@ def test_the_warm_up_teaches_both_models(tiny_base: Path, tmp_path: Path) -> Non
         warm_up_epochs=30,
         warm_up_batch_size=8,
         warm_up_learning_rate=0.02,
+        max_action_tokens=8,
     )
     jobs.train_in_foreground(tmp_path, run_id)
     history = History(tmp_path)

@@ -34,7 +34,8 @@ from swirl.training.warm_up import build_supervised_phase_trainer
 from swirl.worlds.blocks import Blocks
 from swirl.worlds.household import Household
 
-SMALL = {**SMALL_RUN, "warm_up_epochs": 0, "precision": "float32"}
+SMALL = {**SMALL_RUN, "warm_up_epochs": 0, "precision": "float32", "max_action_tokens": 8}
+"""Actions as long as those of the labels, and one token that ends them."""
 
 
 def labelled(world: type, steps: int = 24) -> list[LabelledTransition]:
@@ -272,8 +273,8 @@ def test_the_bootstrap_does_not_depend_on_the_trained_forward_model(
 def test_picture_labels_merge_with_pseudo_labels(tiny_pictures: Path, tmp_path: Path) -> None:
     rows = labelled(Blocks)
     file = write_labels(tmp_path, "blocks", rows * 100)  # about half of what is imitated
-    run_id = train(tmp_path, tiny_pictures, data="blocks", labels=str(file), method="sft-merged")
-    plain = train(tmp_path, tiny_pictures, data="blocks", method="sft")
+    run_id = train(tmp_path, tiny_pictures, data="blocks", labels=str(file), method="sft-merged", max_action_tokens=16)
+    plain = train(tmp_path, tiny_pictures, data="blocks", method="sft", max_action_tokens=16)
     ends = [adapters(tmp_path, run, "fwm") for run in (run_id, plain)]
     assert ends[0][0] == ends[1][0] and len({ends[0][0], ends[0][1], ends[1][1]}) == 3
 

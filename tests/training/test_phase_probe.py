@@ -16,7 +16,7 @@ from swirl.evaluation.selection_scores import SelectionScorer
 from swirl.history import History
 from swirl.runs import jobs
 from swirl.settings import Settings
-from swirl.training import phase_probe, run_progress
+from swirl.training import loop, phase_probe, run_progress
 from swirl.training.held_out import Change, ProbeValues
 from swirl.training.loop import train
 from swirl.training.phase_probe import preserved_random_state
@@ -218,6 +218,32 @@ def test_a_run_that_ended_itself_and_was_stopped_in_its_scoring_only_scores(
     assert [(p.index, p.steps) for p in history.phases(run)] == [(0, 0), (1, 4)]
     assert [c.index for c in history.checkpoints(run)] == [0, 1]
     assert "The best checkpoint is" in history.run(run).ended_early
+
+
+@pytest.mark.slow
+def test_a_run_killed_after_its_last_save_ends_itself_when_it_is_resumed(
+    tiny_base: Path, tmp_path: Path, rising_reward: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe that ended the phase is among those that were taken; the phase's own checkpoint is missing."""
+    run = start(tmp_path, tiny_base, probe_every=1, stop_when_harmful=True)
+    history, saved = History(tmp_path), loop.save_phase
+
+    def die_in_the_forward_phase(context, phase) -> None:
+        if phase.kind == "forward":
+            raise InterruptedError
+        saved(context, phase)
+
+    monkeypatch.setattr(loop, "save_phase", die_in_the_forward_phase)
+    with pytest.raises(InterruptedError):
+        train(tmp_path, run, lambda *_: Scorer())
+    assert (tmp_path / "runs" / run / "trainer" / "01-forward" / "checkpoint-4").is_dir()
+    history.update_run(run, ended_early=None)
+    monkeypatch.setattr(loop, "save_phase", saved)
+    scorer = Scorer()
+    assert train(tmp_path, run, lambda *_: scorer) == "finished"
+    assert scorer.probe.measured == 0
+    assert [(p.index, p.steps) for p in history.phases(run)] == [(0, 0), (1, 4)], "training went on"
+    assert history.run(run).ended_early.startswith("Stopped by itself after step 4 of 6 ")
 
 
 def test_a_probe_reads_the_rewards_before_its_step_in_their_order(tmp_path: Path) -> None:

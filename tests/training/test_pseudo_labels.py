@@ -20,8 +20,11 @@ from swirl.progress import ProgressCallback
 from swirl.runs import jobs
 from swirl.settings import Settings
 from swirl.states import State
-from swirl.training import pseudo_labels
-from swirl.training.pseudo_labels import infer_actions_to_imitate, pseudo_labels_per_phase
+from swirl.training import pseudo_labels, run_progress
+from swirl.training.label_file import LabelFile
+from swirl.training.pseudo_labels import infer_actions_to_imitate, label_source, pseudo_labels_per_phase
+from swirl.training.run_monitor import RunMonitor
+from swirl.training.run_progress import RunProgress
 
 GUESSES = {
     "sure": {"open": 0.97, "close": 0.03},
@@ -165,3 +168,119 @@ def test_hard_em_trains_both_models_without_rewards(tiny_base: Path, tmp_path: P
         for name in ("fwm", "idm")
     }
     assert [len(set(versions)) for versions in files.values()] == [2, 2]
+
+
+def test_a_file_of_labels_is_taken_up_to_its_first_line_that_is_not_whole(tmp_path: Path) -> None:
+    file = tmp_path / "trainer" / "01-forward-labels.jsonl"
+    first = LabelFile(file, "abc")
+    first.add(["open", "take"])
+    first.add(["go “up”"])
+    whole = file.read_bytes()
+    for damage in (b'{"source": "abc", "seconds": 1.0, "act', b"\0\0\0\n" + whole, whole[:-1]):
+        file.write_bytes(whole + damage)
+        second = LabelFile(file, "abc")
+        assert second.actions == ["open", "take", "go “up”"] + (["open", "take"] if damage == whole[:-1] else [])
+        kept = len(second.actions)
+        second.add(["push"])
+        third = LabelFile(file, "abc")
+        assert third.actions == [*second.actions[:kept], "push"] and third.seconds == second.seconds > first.seconds
+    other = LabelFile(file, "another model")
+    assert other.actions == [] and other.seconds == 0.0
+    other.add(["wait"])
+    assert LabelFile(file, "another model").actions == ["wait"] and LabelFile(file, "abc").actions == []
+    size = file.stat().st_size
+    LabelFile(file, "another model", writes=False).add(["hum"])
+    assert file.stat().st_size == size, "only the first rank writes"
+
+
+def test_labels_have_another_source_if_the_models_or_the_transitions_change(tiny_base: Path, tmp_path: Path) -> None:
+    world = load_world_model(tmp_path, str(tiny_base), "cpu", "float32", lora_rank=4)
+    pairs = [(State("room 1 is dark"), State("room 1 is lit")), (State("room 2 is dark"), State("room 2 is lit"))]
+
+    def sources() -> list[str]:
+        return [label_source(world, pairs, candidates, 3) for candidates in (1, 4)]
+
+    before = sources()
+    assert sources() == before and len({*before, label_source(world, pairs, 1, 4)}) == 3
+    assert label_source(world, pairs[::-1], 1, 3) not in before
+
+    def change(adapter: str) -> None:
+        with torch.no_grad():
+            next(w for name, w in world.model.named_parameters() if f"lora_B.{adapter}." in name).add_(0.1)
+
+    change("fwm")
+    assert [new == old for new, old in zip(sources(), before, strict=True)] == [True, False]
+    change("idm")
+    assert [new == old for new, old in zip(sources(), before, strict=True)] == [False, False]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{"method": "sft"}, {"method": "hard-em"}])
+def test_a_stop_while_labels_are_inferred_keeps_them(
+    changes: dict[str, Any], tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops after the second of four parts and in the steps after them; what was inferred is not inferred again."""
+    monkeypatch.setattr(pseudo_labels, "TRANSITIONS_AT_ONCE", 4)
+    monkeypatch.setattr(run_progress, "SECONDS_BETWEEN_CHECKS", 0.0)
+    settings = Settings().replace({**SMALL_RUN, **changes, "model": str(tiny_base), "seed": 3})
+    inferred: list[str] = []
+    activities: list[str] = []
+
+    def run(home: Path, stop_in: str = "", resumed: str | None = None) -> str:
+        run_id = resumed or jobs.create_foreground_run(home, preset=None, settings=settings)
+        history, add = History(home), LabelFile.add
+        if resumed:
+            jobs.resume(home, run_id, detach=False)
+
+        def add_and_note(kept: LabelFile, actions: Sequence[str]) -> None:
+            add(kept, actions)
+            inferred.extend(f"{kept.file.name} {len(kept.actions)}" for _ in actions[:1])
+            if stop_in == "labelling" and len(kept.actions) == 8:
+                history.add_request(run_id, "stop")
+
+        def note(progress: RunProgress, *arguments: Any, **named: Any) -> None:
+            activities.append(str(arguments[3]) if len(arguments) > 3 else "")
+            record(progress, *arguments, **named)
+
+        record = RunProgress.record
+        step_end = RunMonitor.on_step_end
+
+        def stop_after_a_step(monitor: RunMonitor, *arguments: Any, **named: Any) -> None:
+            if stop_in == "steps" and arguments[1].global_step == 3:
+                history.add_request(run_id, "stop")
+            step_end(monitor, *arguments, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LabelFile, "add", add_and_note)
+            patch.setattr(RunProgress, "record", note)
+            patch.setattr(RunMonitor, "on_step_end", stop_after_a_step)
+            jobs.train_in_foreground(home, run_id)
+        return run_id
+
+    whole = run(tmp_path / "whole")
+    parts = list(inferred)
+    assert len(parts) == 4 * sum(phase.direction != "warm-up" for phase in History(tmp_path / "whole").phases(whole))
+    inferred.clear()
+    home = tmp_path / "broken"
+    broken = run(home, "labelling")
+    assert History(home).run(broken).status == "stopped" and inferred == parts[:2]
+    activities.clear()
+    run(home, "steps", broken)
+    assert History(home).run(broken).status == "stopped" and inferred == parts[:4], "the first two were inferred again"
+    assert next(a for a in activities if "inferring" in a).endswith("8 of 16 transitions")
+    labelled = History(home).metrics(broken, ["labelling_time"])
+    assert (home / "runs" / broken / "trainer" / "01-forward-labels.jsonl").is_file()
+    run(home, "", broken)
+    history = History(home)
+    assert history.run(broken).status == "finished" and inferred == parts
+    assert history.metrics(broken, ["labelling_time"])[0].value >= labelled[0].value > 0
+    assert not (home / "runs" / broken / "trainer").exists()
+    for name in ("fwm", "idm"):
+        ends = [
+            [
+                file.read_bytes()
+                for file in sorted((place / "runs" / run_id / "checkpoints").glob(f"*/{name}/*.safetensors"))
+            ]
+            for place, run_id in ((tmp_path / "whole", whole), (home, broken))
+        ]
+        assert ends[0] == ends[1] and ends[0]
