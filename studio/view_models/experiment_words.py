@@ -37,7 +37,7 @@ def describe_experiment(panels: Sequence[Panel]) -> str:
     first = max(leaders, key=lambda row: counts[row.method.name])
     mine = [row for row in leaders if row.method.name == first.method.name]
     compared = [found for row in mine if (found := row.figures.over_baseline) is not None]
-    sentence = f"{so_far}{first.method.title} is ahead on {len(mine)} of {len(best)} {cases}"
+    sentence = f"{so_far}{join_titles([first.method.title])} is ahead on {len(mine)} of {len(best)} {cases}"
     baseline = panels[0].baseline
     if baseline is None or first.method.name == baseline.name or not compared:
         return f"{sentence}."
@@ -56,9 +56,10 @@ def describe_panel(panel: Panel, metric: ExperimentMetric) -> Verdict | None:
     clearly = "is best" if not equals else "is ahead"
     so_far = "" if panel.is_complete else "so far "
     value = format_interval(best.figures.value, metric)
-    claim = f"{panel.key.title}: {so_far}{best.method.title} {clearly}, {value}"
+    title = join_titles([best.method.title])
+    claim = f"{panel.key.title}: {so_far}{title} {clearly}, {value}"
     if is_level_with_start(best):
-        claim = f"{panel.key.title}: {so_far}no method is clearly above the warm-up; {best.method.title} has {value}"
+        claim = f"{panel.key.title}: {so_far}no method is clearly above the warm-up; {title} has {value}"
     parts = [
         gain(best, metric),
         over_baseline(best, panel.baseline, metric),

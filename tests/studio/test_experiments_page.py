@@ -246,7 +246,7 @@ def test_what_overlaps_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("made_up_experiment").RIGHT, "sft", range(1, 69))
     make_experiment(tmp_path, plan_of())
     words = plain(read(ExperimentsPage(tmp_path), name="made-up")["summary"])
-    assert "SFT, continued is ahead" in words or "Anchor is ahead" in words
+    assert "“SFT, continued” is ahead" in words or "Anchor is ahead" in words
     assert "not told apart from" in words and "over SFT" not in words
 
 
