@@ -86,7 +86,7 @@ def test_an_evaluation_is_kept_in_the_history(home: Path, loaded: list, monkeypa
         watch()
         progress(0.5, "imagining")
         return SimpleNamespace(
-            metrics={"forward/exact_match": Estimate(0.5, 0.4, 0.6)}, cases={"places": [], "values": {}}
+            metrics={"forward/exact_match": Estimate(0.5, 0.4, 0.6)}, cases={"places": [], "values": {}}, part="test"
         )
 
     monkeypatch.setattr(evaluation, "evaluate", evaluate, raising=False)
