@@ -273,7 +273,8 @@ def test_a_stop_while_labels_are_inferred_keeps_them(
     run(home, "", broken)
     history = History(home)
     assert history.run(broken).status == "finished" and inferred == parts
-    assert history.metrics(broken, ["labelling_time"])[0].value >= labelled[0].value > 0
+    # The last attempt read all actions; what it took to infer them is that of the attempts before.
+    assert history.metrics(broken, ["labelling_time"])[0].value > labelled[0].value / 2 > 0
     assert not (home / "runs" / broken / "trainer").exists()
     for name in ("fwm", "idm"):
         ends = [
