@@ -38,6 +38,11 @@ RANK_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTE
 RANK_PREFIXES = ("TORCHELASTIC_", "ACCELERATE_", "GROUP_", "ROLE_")
 
 
+def world_size() -> int:
+    """The number of processes that train together; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def current_process() -> tuple[int, float]:
     """The pid of this process and its start, as `process_start` gives it."""
     return os.getpid(), process_start(os.getpid())

@@ -14,6 +14,8 @@ from swirl.methods import LABEL_CANDIDATES, TRAINING_METHODS, TrainingMethod
 
 Direction = Literal["forward", "inverse"]
 DIRECTIONS: tuple[Direction, ...] = ("forward", "inverse")
+MOST_TOKENS = 65536
+"""The largest limit of the tokens of an action or a state."""
 
 
 def setting(
@@ -119,8 +121,8 @@ class Settings:
         low=8,
         high=1_000_000,
     )
-    max_action_tokens: int = setting(32, "Longest sampled action, in tokens.", low=1, high=65536)
-    max_state_tokens: int = setting(512, "Longest sampled next state, in tokens.", low=1, high=65536)
+    max_action_tokens: int = setting(32, "Longest sampled action, in tokens.", low=1, high=MOST_TOKENS)
+    max_state_tokens: int = setting(512, "Longest sampled next state, in tokens.", low=1, high=MOST_TOKENS)
     reward: str = setting(
         "mean",
         "mean: the partner's log-probability per token. sum: its total over all tokens.",

@@ -66,6 +66,7 @@ def settings_help() -> str:
 
 def train_run(args: argparse.Namespace, out: Output) -> int:
     """Create a run and train it, in this process or in the background."""
+    from swirl import processes
     from swirl.runs import distributed, jobs, secondary_rank
 
     settings = build_settings(args)
@@ -74,7 +75,7 @@ def train_run(args: argparse.Namespace, out: Output) -> int:
     code = start_processes(args, out)
     if code is not None:
         return code
-    if args.detach and distributed.world_size() > 1:
+    if args.detach and processes.world_size() > 1:
         raise UsageError(
             "--detach cannot be combined with a launcher that starts several processes; leave --detach out."
         )

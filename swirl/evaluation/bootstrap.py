@@ -72,8 +72,7 @@ def mean_by_few_groups(values: Sequence[float], groups: Sequence[str]) -> Estima
     from scipy.special import stdtrit
 
     sums = sum_by_group(rows, groups)
-    without_one = [rest[0] / rest[1] for rest in sums.sum(axis=0) - sums]
-    error = float(np.sqrt((len(sums) - 1) * np.var(without_one)))
+    error = jackknife_error([rest[0] / rest[1] for rest in sums.sum(axis=0) - sums])
     margin = float(stdtrit(len(sums) - 1, (1 + LEVEL) / 2)) * error
     return Estimate(value, value - margin, value + margin)
 
@@ -94,5 +93,10 @@ def jackknife_statistic(
         return Estimate(value, value, value)
     ends = [*starts[1:], len(by_group)]
     without_one = [statistic(by_group[:start] + by_group[end:]) for start, end in zip(starts, ends, strict=True)]
-    error = float(np.sqrt((len(starts) - 1) * np.var(without_one)))
+    error = jackknife_error(without_one)
     return Estimate(value, value - NORMAL_QUANTILE * error, value + NORMAL_QUANTILE * error)
+
+
+def jackknife_error(without_one: Sequence[float]) -> float:
+    """The standard error of a statistic from its values without each group in turn (Tukey 1958)."""
+    return float(np.sqrt((len(without_one) - 1) * np.var(without_one)))

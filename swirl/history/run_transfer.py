@@ -111,8 +111,9 @@ class RunTransfer(Runs):
                 db.table("checkpoints").insert({"run": run_id, **checkpoint, "name": name, "scores": scores})
             for evaluation in evaluations:
                 name = f"{run_id}@{evaluation['checkpoint'].partition('@')[2]}".removesuffix("@")
-                row = {"run": run_id, **evaluation, "checkpoint": name, "metrics": json.dumps(evaluation["metrics"])}
-                insert_evaluation(db, {key: row[key] for key in row if key != "cases"}, evaluation["cases"])
+                metrics = json.dumps(evaluation["metrics"])
+                row = {"run": run_id, **evaluation, "checkpoint": name, "metrics": metrics}
+                insert_evaluation(db, row, row.pop("cases"))
             db.conn.executemany("INSERT INTO tags (run, tag) VALUES (?, ?)", [(run_id, tag) for tag in tidy_tags(tags)])
             if note.strip():
                 db.table("notes").insert({"run": run_id, "text": note, "updated": utc_timestamp()})

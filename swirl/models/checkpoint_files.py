@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from swirl.errors import SwirlError
+from swirl.settings import MOST_TOKENS
 
 MANIFEST = "swirl.json"
 ADAPTERS = ("fwm", "idm")
 TOKEN_LIMITS = ("max_action_tokens", "max_state_tokens")
-MOST_TOKENS = 65_536
-"""The largest of these limits that a run may set."""
 PIPELINE_INDEX_FILE = "model_index.json"
 UNIFIED_MODEL_TYPES = ("emu3", "janus")
 """Values of `model_type` in config.json for models that contain their own image codec."""

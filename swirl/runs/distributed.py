@@ -29,11 +29,6 @@ LAUNCH_VARIABLE = "SWIRL_LAUNCH"
 """Names a launch on several machines, the same on all of them and never used twice in a home."""
 
 
-def world_size() -> int:
-    """The number of processes that train together; 1 without a launcher."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def rank() -> int:
     """The number of this process among them; rank 0 is the one that writes."""
     return int(os.environ.get("RANK", "0"))
@@ -57,7 +52,7 @@ def announce(home: Path, run_id: str) -> None:
 @contextmanager
 def announced(home: Path, run_id: str) -> Iterator[None]:
     """Rank 0: inside the block the other ranks know the run's id; at its end all part. Alone, it does nothing."""
-    if world_size() == 1:
+    if processes.world_size() == 1:
         yield
         return
     announce(home, run_id)

@@ -290,7 +290,7 @@ def _create(
     """
     trackers.require_tracker_package(settings.report_to)
     require_for_method(home, settings)
-    require_fitting_batches(settings, plan_phases(settings, 0), distributed.world_size())
+    require_fitting_batches(settings, plan_phases(settings, 0), processes.world_size())
     values = settings.to_dict()
     folder: Path | None = None
     try:

@@ -21,7 +21,6 @@ from filelock import FileLock, Timeout
 from swirl import devices, processes
 from swirl.errors import SwirlError
 from swirl.history import History, Run, Status, locking
-from swirl.runs import distributed
 from swirl.training.diagnostics import killed_error
 
 LOCK_SECONDS = 60.0
@@ -169,5 +168,5 @@ def claim_run(history: History, run_id: str) -> None:
 def assign_to_this_process(history: History, run_id: str) -> None:
     """Record that this process trains the run, or will; with several ranks, the run needs every GPU."""
     pid, started = processes.current_process()
-    spread = {"device": devices.EVERY_GPU} if distributed.world_size() > 1 else {}
+    spread = {"device": devices.EVERY_GPU} if processes.world_size() > 1 else {}
     history.update_run(run_id, pid=pid, pid_started=started, **spread)

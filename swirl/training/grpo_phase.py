@@ -22,6 +22,7 @@ from swirl.models.loading import copy_adapter
 from swirl.models.scoring import ScoredRows, install_scoring_forward, remove_scoring_forward
 from swirl.models.token_interface import get_token_interface, unwrap_model
 from swirl.models.world_model import WorldModel
+from swirl.processes import world_size
 from swirl.settings import Direction, Settings
 from swirl.states import Transition
 from swirl.training.batch_checks import require_fitting_batch
@@ -148,7 +149,7 @@ def build_grpo_trainer(
     action_sampling = rollout_sampling(settings.for_phase("inverse"), settings.max_action_tokens)
     settings = settings.for_phase(direction)
     trainee = world.adapter("fwm" if direction == "forward" else "idm")
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = world_size()
     require_fitting_batch(settings, processes, len(transitions))
     copy_adapter(world.model, trainee, "ref")
     world.model.set_adapter(trainee)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from transformers import set_seed
 
+from swirl.processes import world_size
 from swirl.settings import Settings
 from swirl.training.batch_checks import require_fitting_batches
 from swirl.training.critic_verdicts import critic_verdict
@@ -88,7 +89,7 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
             record_left_out(history, run_id, left_out, labels_left_out)
         # Now, since the first phase with rewards may begin hours later.
         still_to_train = phases[len(done) :] if saved is None else phases[len(done) + 1 :]
-        require_fitting_batches(settings, still_to_train, int(os.environ.get("WORLD_SIZE", "1")), len(transitions))
+        require_fitting_batches(settings, still_to_train, world_size(), len(transitions))
         server = connect_rollout_server(history, run_id, world, settings, is_main_process=is_main_process)
     scorer = make_scorer(home, settings.data, settings.held_out)
     probe = make_probe(scorer, settings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import os
 import random
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from transformers import PrinterCallback, Trainer
 
 from swirl.errors import SwirlError
 from swirl.models.loading import reset_adapter
+from swirl.processes import world_size
 from swirl.settings import Direction
 from swirl.states import LabelledTransition
 from swirl.training.grpo_phase import build_grpo_trainer
@@ -133,7 +133,7 @@ def infer_pseudo_labels(run: RunContext, phase: PlannedPhase) -> list[LabelledTr
     pairs = [(t.state, t.next_state) for t in transitions]
     guesses, seed = run.settings.guesses_per_label, run.settings.seed + phase.index
     # Several ranks must stop together, which they do after a step.
-    can_stop = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    can_stop = world_size() == 1
     with whole_weights(run.world.model):
         source = label_source(run.world, pairs, guesses, seed)
         file = run.folder / "trainer" / f"{phase.folder_name}-labels.jsonl"

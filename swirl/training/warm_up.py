@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from transformers import TrainerCallback
 
 from swirl.models.scoring import FULL_VOCABULARY
 from swirl.models.world_model import WorldModel
+from swirl.processes import world_size
 from swirl.settings import Direction, Settings
 from swirl.states import LabelledTransition
 from swirl.training.supervised import PairTrainer, PromptCompletion, supervised_trainer
@@ -58,7 +58,7 @@ def build_warm_up_trainer(
         warmup_steps=math.ceil(0.05 * steps),
         seed=settings.seed,
         save_every=settings.save_every,
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        processes=world_size(),
         callbacks=callbacks,
         support=support,
     )
@@ -92,7 +92,7 @@ def build_supervised_phase_trainer(
         seed=settings.seed + index,
         save_every=settings.save_every,
         accumulation=settings.accumulation,
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        processes=world_size(),
         max_grad_norm=settings.max_grad_norm,
         scheduler=settings.scheduler,
         callbacks=callbacks,

@@ -52,7 +52,7 @@ def test_an_announcement_can_be_removed(tmp_path: Path) -> None:
 def test_without_a_launcher_there_is_only_rank_0(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in processes.RANK_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    assert (distributed.rank(), distributed.world_size()) == (0, 1)
+    assert (distributed.rank(), processes.world_size()) == (0, 1)
 
 
 def test_a_launch_on_several_machines_needs_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

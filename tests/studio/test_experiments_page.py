@@ -106,8 +106,7 @@ def test_what_the_program_has_added_to_an_experiment_of_its_own_is_shown(
     page = ExperimentsPage(tmp_path / "home")
     assert "made-up · 3 of 11 runs finished" in plain(page.overview({})["parts"]["overview"])
     assert "Show 8 published runs" in plain(read(page, name="made-up")["title"])
-    page.published({"name": "made-up"})
-    wait_for_loading(page)
+    load_published(page)
     parts = read(page, name="made-up")
     assert plain(parts["progress"]) == "11 of 11 runs finished"
     assert plain(parts["row-0-anchor"]).startswith("Anchor default 0.85 [")
@@ -138,8 +137,9 @@ def publish(folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published, "published_runs", lambda plan: folder if plan.name == "made-up" else None)
 
 
-def wait_for_loading(page: ExperimentsPage) -> None:
-    """Wait until the published runs are loaded."""
+def load_published(page: ExperimentsPage) -> None:
+    """Load the published runs, and wait until it is done."""
+    page.published({"name": "made-up"})
     deadline = time.monotonic() + 60
     while page.published_runs.state("made-up").is_running:
         assert time.monotonic() < deadline
@@ -152,8 +152,7 @@ def test_published_runs_are_loaded_into_an_empty_grid(tmp_path: Path, monkeypatc
     page = ExperimentsPage(tmp_path / "home")
     assert "7 published runs to look at" in plain(page.overview({})["parts"]["overview"])
     assert "Show 7 published runs" in plain(read(page, name="made-up")["title"])
-    page.published({"name": "made-up"})
-    wait_for_loading(page)
+    load_published(page)
     parts = read(page, name="made-up")
     assert "stopped and saved" in plain(parts["title"]) and plain(parts["progress"]) == "7 of 11 runs finished"
     assert "published" not in plain(parts["title"])
@@ -170,8 +169,7 @@ def test_published_runs_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: p
         db.execute("UPDATE runs SET settings = json_set(settings, '$.beta', 0.77) WHERE id = ?", [run])
     publish(tmp_path / "files", tmp_path / "theirs", monkeypatch)
     page = ExperimentsPage(tmp_path / "home")
-    page.published({"name": "made-up"})
-    wait_for_loading(page)
+    load_published(page)
     said = plain(read(page, name="made-up")["progress"])
     assert "1 of 11 runs finished" in said and "1 run was left out; the first: made-up.clean.0." in said
     assert "its settings differ from those of the cell" in said

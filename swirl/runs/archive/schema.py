@@ -6,11 +6,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from swirl.history.annotations import MAX_TAG_LENGTH, MAX_TAGS, tidy_tags
 from swirl.history.records import RUN_STATUSES, UNFINISHED_STATUSES
 from swirl.history.run_transfer import TRANSFERRED_COLUMNS
+from swirl.sources.collections.split import Split
 
 MAX_TEXT_LENGTH = 20_000
 """The longest text of a run, such as its note, error or name, in characters."""
@@ -18,7 +19,7 @@ MAX_STATE_LENGTH = 4_000_000
 """The longest state or sample, in characters; a picture may be a `data:` URL."""
 INTEGER_LIMIT = 2**53
 PHASES = ("warm-up", "forward", "inverse")
-PARTS = ("train", "selection", "test", "all")
+PARTS = (*get_args(Split), "all")
 
 
 class InvalidRunFileError(ValueError):
