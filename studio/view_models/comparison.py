@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from studio.view_models.formatting import pluralize
 from studio.view_models.frame_similarity import FrameSimilarity
 from studio.view_models.training_verdicts import Verdict
 from swirl.sources.collections.split import split_of
@@ -58,6 +59,14 @@ def sample_transitions(sequences: Sequence[StateSequence], limit: int, seed: int
             if pile and len(sample) < limit:
                 sample.append(pile.pop())
     return sample
+
+
+def describe_sample(transitions: Sequence[Transition]) -> str:
+    """`12 transitions of the test part`, or that they are from all parts, of what `sample_transitions` drew."""
+    count = pluralize(len(transitions), "transition")
+    if all(split_of(transition.sequence_id) == "test" for transition in transitions):
+        return f"{count} of the test part"
+    return f"{count}, those of training among them (too few sequences to set some aside)"
 
 
 def disagreement_score(answers: Sequence[CheckpointAnswer]) -> int:

@@ -12,6 +12,7 @@ from studio.services.model_choices import PREVIEW_NOTE
 from studio.view_models.comparison import (
     CheckpointAnswer,
     describe_disagreement,
+    describe_sample,
     disagreement_score,
     is_significant,
     sample_transitions,
@@ -49,7 +50,10 @@ def test_the_sample_is_from_the_test_part_and_always_the_same() -> None:
 
 def test_a_small_collection_is_used_whole() -> None:
     train_only = [s for s in sequences(30) if split_of(s.id) == "train"][:2]
-    assert len(sample_transitions(train_only, 50)) == 8
+    found = sample_transitions(train_only, 50)
+    assert len(found) == 8
+    assert describe_sample(found).startswith("8 transitions, those of training among them")
+    assert describe_sample(sample_transitions(sequences(60), 6)) == "6 transitions of the test part"
 
 
 def test_the_most_disputed_come_first() -> None:

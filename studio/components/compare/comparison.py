@@ -22,7 +22,7 @@ from studio.services.history_store import history
 from studio.services.inference import Models
 from studio.services.measured_metrics import known_figures
 from studio.services.model_choices import PREVIEW_NOTE
-from studio.view_models.comparison import CheckpointAnswer, tally_verdicts, transition_order
+from studio.view_models.comparison import CheckpointAnswer, describe_sample, tally_verdicts, transition_order
 from studio.view_models.formatting import pluralize
 from studio.view_models.metric_rows import metric_rows
 from swirl.errors import SwirlError
@@ -95,7 +95,7 @@ class CheckpointComparison:
     def description(self) -> str:
         """What was compared, in a sentence."""
         by = "the true action" if self.has_true_actions else "each one's own inferred action"
-        return f"{pluralize(len(self.transitions), 'transition')} of the test part; next states imagined from {by}"
+        return f"{describe_sample(self.transitions)}; next states imagined from {by}"
 
     def rates(self) -> str:
         """The win rates of the blind votes as HTML."""

@@ -17,6 +17,7 @@ from studio.services.collection_cache import sequences
 from studio.services.inference import choose_checkpoint, shared_models
 from studio.services.measured_metrics import known_figures
 from studio.services.progress_words import ProgressWords
+from studio.view_models.comparison import describe_sample
 from studio.view_models.formatting import pluralize
 from studio.view_models.metric_rows import metric_rows
 from swirl.errors import SwirlError
@@ -137,7 +138,7 @@ class AnalysisPanels:
             )
         ]
         no_truths = '<p class="note">This collection has no true actions to compare the clusters with.</p>'
-        basis = f"{pluralize(len(points), 'transition')} of the test part, actions inferred by {name}"
+        basis = f"{describe_sample(on_map.transitions)}; actions inferred by {name}"
         return {
             "parts": {
                 "map": action_map(points, categories, names, meaning),

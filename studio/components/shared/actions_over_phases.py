@@ -40,8 +40,8 @@ def actions_over_phases(found: Sequence[ActionsOfCheckpoint], current: str) -> s
         '<div class="scrolled"><table class="table over-phases"><caption class="visually-hidden">The actions of each '
         f'checkpoint</caption><thead><tr><th scope="col">phase</th>{headings}</tr></thead><tbody>{rows}</tbody>'
         "</table></div>"
-        '<p class="note">Every checkpoint on the same transitions of the test part. Actions that become shorter and '
-        "fewer while the cycle closes as often are becoming a code.</p>"
+        '<p class="note">Every checkpoint on the same transitions, held out if there are sequences enough. Actions '
+        "that become shorter and fewer while the cycle closes as often are becoming a code.</p>"
     )
 
 
