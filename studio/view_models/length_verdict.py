@@ -1,4 +1,4 @@
-"""The verdict on transitions that are too long for a run, and the token limits that would take most of them."""
+"""The verdict on transitions or labels that are too long for a run, and the limits that would take most of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from swirl.training.lengths import LeftOut
 
 def length_verdict(left_out: LeftOut) -> Verdict:
     """What the check before the start found; a warning if much is left out, and an error if everything is."""
-    reason = f"Of {left_out.total} sampled transitions, {left_out.lengths}."
+    reason = f"Of {left_out.total} sampled {left_out.what}s, {left_out.lengths}."
     if left_out.is_everything:
-        return Verdict("wrong", "No transition is short enough to train on", reason)
+        return Verdict("wrong", f"No {left_out.what} is short enough to train on", reason)
     share = format_percent(left_out.too_long / left_out.total)
     tone = "inverse" if left_out.suggested_limits else "neutral"
-    return Verdict(tone, f"{share} of the transitions are too long and are left out", reason)
+    return Verdict(tone, f"{share} of the {left_out.what}s are too long and are left out", reason)
 
 
 def earlier_run_verdict(history: History, settings: Settings) -> tuple[Verdict, dict[str, int]] | None:

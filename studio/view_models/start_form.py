@@ -14,6 +14,7 @@ from swirl.runs.archive.settings_differences import Difference, settings_differe
 from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
 from swirl.training import trackers
 from swirl.training.batch_checks import require_fitting_batches
+from swirl.training.length_check import sample_labels
 from swirl.training.requirements import missing_requirements
 from swirl.training.schedule import plan_phases
 
@@ -112,6 +113,11 @@ def check_references(home: Path, settings: Settings) -> dict[str, str]:
         errors |= missing_requirements(home, settings)
     if settings.labels and not Path(settings.labels).is_file():
         errors["labels"] = f"The labels file {settings.labels} no longer exists; choose it again."
+    elif "data" in resolved:
+        try:
+            sample_labels(home, settings)
+        except SwirlError as error:
+            errors["labels"] = str(error)
     try:
         require_fitting_batches(settings, plan_phases(settings, 0), processes=1)
     except UsageError as error:

@@ -76,10 +76,10 @@ class TransitionLengths:
     def describe(self, settings: Settings) -> str:
         """How long states are, the limits, and the limits that would take most transitions, as a clause."""
         change = " and ".join(f"{name}={limit}" for name, limit in self.suggest_limits(settings).items())
-        share = f"{SHARE_TO_TAKE * 100:.0f} % of them"
+        share, shortest, longest = f"{SHARE_TO_TAKE * 100:.0f} % of them", min(self.states), max(self.states)
+        spread = f"from {shortest} to {longest} tokens, half of them at most {median_high(self.states)}"
         return (
-            f"states have from {min(self.states)} to {max(self.states)} tokens, half of them at most "
-            f"{median_high(self.states)}, "
+            f"states have {spread if shortest < longest else f'{longest} tokens'}, "
             + (f"actions up to {max(self.actions)}, " if self.actions else "")
             + f"and max_state_tokens={settings.max_state_tokens}, max_prompt_tokens={settings.max_prompt_tokens}"
             + (f", max_action_tokens={settings.max_action_tokens}" if self.actions else "")
@@ -119,6 +119,14 @@ class LeftOut:
         if self.is_everything:
             return f"No {self.what} of {self.data!r} is short enough for this run: {self.lengths}."
         return f"{self.too_long} of {self.total} {self.what}s are too long and are left out: {self.lengths}."
+
+
+def limits_that_take_most(left_out: Sequence[LeftOut]) -> dict[str, int]:
+    """The limits that take most of the transitions and of the labels: of each, the higher one that either suggests."""
+    limits: dict[str, int] = {}
+    for each in left_out:
+        limits |= {name: max(limit, limits.get(name, 0)) for name, limit in each.suggested_limits.items()}
+    return limits
 
 
 def measure_lengths(

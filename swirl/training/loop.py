@@ -59,7 +59,7 @@ def train(home: Path, run_id: str, make_scorer: MakeScorer) -> str:
     """
     history = open_tracked_history(home, run_id)
     settings = Settings.from_dict(history.run(run_id).settings)
-    labels = load_labels(settings)
+    labels = load_labels(home, settings)
     transitions = training_transitions(home, settings)
     phases = plan_phases(settings, 2 * warm_up_steps(len(labels), settings) if labels else 0)
     done = completed_checkpoints(home, history, run_id)

@@ -10,12 +10,12 @@ from swirl.history import History
 from swirl.models import load_world_model
 from swirl.models.world_model import WorldModel
 from swirl.settings import DIRECTIONS, Settings
-from swirl.sources.collections.catalog import load_sequences
+from swirl.sources.collections.catalog import get_collection, load_sequences
 from swirl.sources.collections.split import split_of
-from swirl.sources.labels.reading import read_labels
+from swirl.sources.labels.reading import read_labels, require_kind
 from swirl.states import LabelledTransition, Transition
 from swirl.training.held_out import HeldOutProbe, HeldOutScorer
-from swirl.training.lengths import LeftOut
+from swirl.training.lengths import LeftOut, limits_that_take_most
 from swirl.training.rollout_server import OWN_ENGINE, RolloutServer
 from swirl.training.run_context import RunContext, checkpoint_folder, warn
 from swirl.training.schedule import PlannedPhase
@@ -24,10 +24,10 @@ from swirl.training.text_check import describe_loss, sample_loss
 log = logging.getLogger("swirl")
 
 
-def load_labels(settings: Settings) -> list[LabelledTransition]:
+def load_labels(home: Path, settings: Settings) -> list[LabelledTransition]:
     """The labelled transitions of a run; empty if the settings name no labels.
 
-    Raises SwirlError if the file has no usable label.
+    Raises SwirlError if the file has no usable label, or labels of another kind than the collection.
     """
     if settings.labels is None:
         return []
@@ -36,6 +36,7 @@ def load_labels(settings: Settings) -> list[LabelledTransition]:
         log.warning("%s left out: %s", row.where, row.why)
     if not labels:
         raise SwirlError(f"{settings.labels} has no usable label; each line needs state, action and next_state.")
+    require_kind(labels, get_collection(home, settings.data).kind, settings.labels, settings.data)
     return labels
 
 
@@ -66,10 +67,8 @@ def record_left_out(history: History, run_id: str, *found: LeftOut | None) -> No
     if not much:
         history.update_run(run_id, left_out=None)
         return
-    limits: dict[str, int] = {}
-    for each in much:
-        limits |= {name: max(limit, limits.get(name, 0)) for name, limit in each.suggested_limits.items()}
-    history.update_run(run_id, left_out=" ".join(each.sentence for each in much), advised_changes=limits)
+    sentences = " ".join(each.sentence for each in much)
+    history.update_run(run_id, left_out=sentences, advised_changes=limits_that_take_most(much))
 
 
 def completed_checkpoints(home: Path, history: History, run_id: str) -> list[Path]:

@@ -7,6 +7,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from studio.components.shared.run_header import header_parts
 from studio.components.train.start_form import check_form, initial_form
@@ -26,7 +27,12 @@ def offered(parts: dict[str, str]) -> dict[str, dict[str, str]]:
 
 
 def check(home: Path, settings: Settings) -> dict[str, str]:
-    return check_form(home, {"values": field_values(settings)})["parts"]
+    return answer(home, settings)["parts"]
+
+
+def answer(home: Path, settings: Settings) -> dict[str, Any]:
+    """What the check of the form answers."""
+    return check_form(home, {"values": field_values(settings) | {"labels": settings.labels or ""}})
 
 
 def trouble(home: Path, run_id: str) -> str:
@@ -73,6 +79,23 @@ def test_a_share_that_is_left_out_is_a_warning(tmp_path: Path, tiny_base: Path) 
     assert list(offered(parts)) == [f"Take {left_out.suggested_limits['max_state_tokens']} tokens a state"]
     parts = check(tmp_path / "home", settings.replace(left_out.suggested_limits))
     assert "of the transitions are too long" in parts["before"] and offered(parts) == {}
+
+
+def test_labels_that_are_too_long_are_told_before_the_start(home: Path, tiny_base: Path, tmp_path: Path) -> None:
+    actions = ["go", *["walk slowly to the hall and wait there"] * 3]
+    rows = [{"state": "hall", "action": action, "next_state": "hall lit"} for action in actions]
+    file = tmp_path / "my.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = Settings(model=str(tiny_base), data="walks", labels=str(file), max_action_tokens=4, device="cpu")
+    parts = check(home, settings)
+    assert f"{format_percent(0.75)} of the labels are too long and are left out" in parts["before"]
+    ((label, values),) = offered(parts).items()
+    assert label == f"Take {values['max_action_tokens']} tokens an action"
+    parts = check(home, settings.replace(values))
+    assert "of the labels" not in parts["before"] and offered(parts) == {}
+    file.write_text('{"state": 3}\n')
+    errors = answer(home, settings)["errors"]
+    assert set(errors) == {"labels"} and "my.jsonl" in errors["labels"]
 
 
 def test_a_failed_run_offers_the_limit_and_opens_the_form_with_it(home: Path) -> None:

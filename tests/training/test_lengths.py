@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from swirl.errors import UsageError
 from swirl.history import History
@@ -18,9 +19,9 @@ from swirl.runs import jobs
 from swirl.settings import Settings
 from swirl.sources.collections.importing import import_collection
 from swirl.states import LabelledTransition, State, Transition
-from swirl.training.length_check import check_lengths, tokenizer_folder
+from swirl.training.length_check import check_label_lengths, check_lengths, sample_labels, tokenizer_folder
 from swirl.training.lengths import TransitionLengths, drop_too_long, drop_too_long_labels, measure_lengths
-from swirl.training.run_start import record_left_out, training_transitions
+from swirl.training.run_start import load_labels, record_left_out, training_transitions
 from swirl.worlds.blocks import Blocks
 
 
@@ -251,6 +252,28 @@ def test_the_check_before_the_start_counts_as_the_run_does(home: Path, tiny_base
         assert found is not None and found.lengths == lengths.describe(settings)
         assert (found.too_long, found.total) == (lengths.fits(settings).count(False), len(rows))
         assert check_lengths(home, settings.replace({"max_state_tokens": max(lengths.states)}), tokenizer) is None
+
+
+def test_the_check_before_the_start_counts_labels_as_the_run_does(home: Path, tiny_base: Path, tmp_path: Path) -> None:
+    rows = [*labels("go", "take"), *labels(*["go to the hall and wait there"] * 3), *labels("go", words=200)]
+    file = write_labels(tmp_path / "my.jsonl", rows)
+    settings = Settings(model=str(tiny_base), data="talk", labels=file, max_action_tokens=4, max_state_tokens=32)
+    found = check_label_lengths(home, settings, tiny_base)
+    _, by_the_run = drop_too_long_labels(load_world_model(home, str(tiny_base), "cpu", "float32"), rows, settings)
+    assert found == by_the_run and found is not None and found.too_long == 4
+    assert check_label_lengths(home, settings.replace({"warm_up_epochs": 0}), tiny_base) is None  # they are not used
+    assert check_label_lengths(home, settings.replace({"labels": None}), tiny_base) is None
+    write_labels(tmp_path / "my.jsonl", rows[:2])
+    assert check_label_lengths(home, settings, tiny_base) is None  # the file is read again
+
+
+def test_labels_of_another_kind_than_the_collection_are_refused(home: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "room.png")
+    (tmp_path / "my.jsonl").write_text('{"state": "room.png", "action": "go", "next_state": "room.png"}\n')
+    settings = Settings(data="talk", labels=str(tmp_path / "my.jsonl"))
+    for load in (sample_labels, load_labels):
+        with pytest.raises(UsageError, match=r"1 of 1 labels of \S+my.jsonl have pictures .* talk contains texts"):
+            load(home, settings)
 
 
 def test_the_check_is_left_to_the_run_where_it_has_no_tokenizer(home: Path) -> None:

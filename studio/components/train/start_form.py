@@ -51,7 +51,8 @@ from swirl.presets import PRESETS
 from swirl.runs import jobs
 from swirl.runs.archive.settings_differences import Difference, settings_difference
 from swirl.settings import PER_PHASE, Settings, parse_assignment
-from swirl.training.length_check import check_lengths, tokenizer_folder
+from swirl.training.length_check import check_label_lengths, check_lengths, tokenizer_folder
+from swirl.training.lengths import limits_that_take_most
 from swirl.training.memory_check import MemoryFit, check_memory
 from swirl.training.text_check import check_states, describe_loss
 
@@ -221,8 +222,8 @@ def check_form(home: Path, request: Request) -> Answer:
     if "model" not in errors and "data" not in errors:
         fit = check_memory(home, settings)
         verdicts.append(memory_verdict(fit))
-        length, limits = check_length(home, past, settings)
-        verdicts += [length] if length else []
+        lengths, limits = check_length(home, past, settings, with_labels="labels" not in errors)
+        verdicts += lengths
         fitting = apply_fit_button(fit) + use_button(limits, describe_limits(limits))
         verdicts.append(start_verdict(past, settings))
         loss = check_states(home, settings)
@@ -262,13 +263,19 @@ def use_button(changes: Mapping[str, Any], label: str) -> str:
     return f'<button type="button" class="button" data-use="{escape(values)}">{escape(label)}</button>'
 
 
-def check_length(home: Path, past: History, settings: Settings) -> tuple[Verdict | None, dict[str, int]]:
-    """The verdict on transitions that are too long, None if there are none, and the limits that would take them."""
+def check_length(
+    home: Path, past: History, settings: Settings, *, with_labels: bool
+) -> tuple[list[Verdict], dict[str, int]]:
+    """The verdicts on transitions and labels that are too long, and the limits that would take most of them."""
     tokenizer = tokenizer_folder(home, settings)
     if tokenizer is None:
-        return earlier_run_verdict(past, settings) or (None, {})
-    left_out = check_lengths(home, settings, tokenizer)
-    return (length_verdict(left_out), left_out.suggested_limits) if left_out else (None, {})
+        verdict, limits = earlier_run_verdict(past, settings) or (None, {})
+        return [verdict] if verdict else [], limits
+    found = [check_lengths(home, settings, tokenizer)]
+    if with_labels:
+        found.append(check_label_lengths(home, settings, tokenizer))
+    left_out = [each for each in found if each is not None]
+    return [length_verdict(each) for each in left_out], limits_that_take_most(left_out)
 
 
 def source_run_differences(past: History, run_id: str, settings: Settings) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
 from swirl.sources.formats.jsonl import read_json_document, read_records
 from swirl.sources.labels.layouts import LABEL_KEYS, parse_labels
 from swirl.sources.reading import SkipReport, no_sequences_error
@@ -47,6 +47,20 @@ def read_labels(path: Path) -> tuple[list[LabelledTransition], list[Skipped]]:
     if not labels:
         raise no_sequences_error(path, report)
     return labels, list(report.summary(path.name))
+
+
+def require_kind(labels: Sequence[LabelledTransition], kind: str, path: str, data: str) -> None:
+    """Raise UsageError unless the states of all labels of the file `path` are of the `kind` of the collection `data`.
+
+    Kinds are "text" and "image".
+    """
+    other = sum((label.state.picture is None) != (kind == "text") for label in labels)
+    if other:
+        wrong, right = ("pictures", "texts") if kind == "text" else ("texts", "pictures")
+        raise UsageError(
+            f"{other} of {len(labels)} labels of {path} have {wrong} as states, but {data} contains {right}; choose "
+            f"labels of {right}."
+        )
 
 
 def read_label_records(source: TextFile) -> Iterator[tuple[str, Any]]:
