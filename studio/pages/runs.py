@@ -143,7 +143,7 @@ class RunsPage:
         if field == "name":
             past.update_run(run.id, name=value[:80] or None)
         elif field == "note":
-            past.set_note(run.id, value[:4000])
+            past.set_note(run.id, value)
         elif field == "tag":
             past.set_tags(run.id, [*run.tags, *value.split(",")])
         elif field == "untag":

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from swirl.cli.arguments import add_json, add_seed, positive_integer
 from swirl.cli.output import Output
+from swirl.errors import UsageError
+
+FEWEST_STEPS = 4
+"""Half of the steps train without the codebook, half with it; a schedule needs two."""
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -51,6 +55,8 @@ def train_codec(args: argparse.Namespace, out: Output) -> int:
 
     names = ("size", "tile", "patch", "down", "codes", "channels")
     shape = CodecShape(**{name: getattr(args, name) for name in names})
+    if args.steps < FEWEST_STEPS:
+        raise UsageError(f"--steps {args.steps} leaves no step without the codebook; take {FEWEST_STEPS} or more.")
     steps = (args.steps // 2, args.steps - args.steps // 2)
     codec = train_on_collection(
         args.home, args.data, shape, args.out, seed=args.seed, steps=steps, progress=out.show_progress
@@ -60,8 +66,9 @@ def train_codec(args: argparse.Namespace, out: Output) -> int:
         {"codec": str(args.out), "tokens": rows * columns, "codes": codec.codebook_size, **codec.quality}
     )
     quality = codec.quality
+    frames = "held-out frames" if quality["held_out"] else "training frames, as no sequence is held out,"
     out.print_line(
         f"{args.out}: {rows * columns} tokens a frame, {codec.codebook_size} codes; reconstructs {quality['frames']} "
-        f"held-out frames of {args.data} with PSNR {quality['psnr']} dB and SSIM {quality['ssim']}."
+        f"{frames} of {args.data} with PSNR {quality['psnr']} dB and SSIM {quality['ssim']}."
     )
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from swirl.cli.arguments import add_checkpoint, add_json, add_seed, positive_integer
@@ -66,28 +67,45 @@ def imagine_states(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def read_state(text: str) -> State:
+def read_state(text: str, option: str = "--state") -> State:
     """Read a state: a text, the text of the file after an @, or the picture that a path names.
 
-    Raises UsageError for an empty text, SwirlError for a file that cannot be read.
+    `option` is what gave it. Raises UsageError for an empty text, SwirlError for a file that cannot be read.
     """
-    if text.startswith("@"):
-        path = Path(text[1:])
-        try:
-            text = path.read_bytes().decode()  # with its line ends, which reading as text would change
-        except OSError as error:
-            raise SwirlError(f"The state file {path} cannot be read: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise SwirlError(f"The state file {path} is not UTF-8 text (byte {error.start}).") from error
+    if not text.startswith("@"):
+        return read_picture(text) or read_text(text, option)
+    path = Path(text[1:])
+    try:
+        # With its line ends, which reading as text would change.
+        return read_text(path.read_bytes().decode(), option)
+    except OSError as error:
+        raise SwirlError(f"The state file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SwirlError(f"The state file {path} is not UTF-8 text (byte {error.start}).") from error
+
+
+def read_text(text: str, option: str) -> State:
+    """A text as a state. Raises UsageError if it is empty."""
     if not text.strip():
-        raise UsageError("--state is empty; give the state as text, as @FILE, or as the path of a picture.")
+        raise UsageError(f"{option} is empty; give the state as text, as @FILE, or as the path of a picture.")
+    return State(text)
+
+
+def read_picture(path: str) -> State | None:
+    """The picture at a path; None for what is no such path, as a text may end with the name of a picture, too.
+
+    Raises SwirlError if there is no such file, or if it is not a picture.
+    """
     from swirl.pictures import pixels
     from swirl.sources.formats.still_images import PICTURE_SUFFIXES
 
-    if Path(text).suffix.lower() in PICTURE_SUFFIXES:
-        file = Path(text).expanduser()
-        if not file.is_file():
-            raise SwirlError(f"There is no picture {file}; check the path.")
-        pixels(Picture(file=file))  # reports an unreadable picture before a model is loaded
-        return State(picture=Picture(file=file))
-    return State(text)
+    file = os.path.expanduser(path)  # pathlib raises an error for texts that are too long for a path
+    if os.path.splitext(file)[1].lower() not in PICTURE_SUFFIXES:
+        return None
+    if not os.path.isfile(file):
+        if path.split()[1:]:
+            return None
+        raise SwirlError(f"There is no picture {file}; check the path.")
+    picture = Picture(file=Path(file))
+    pixels(picture)  # reports an unreadable picture before a model is loaded
+    return State(picture=picture)

@@ -140,6 +140,7 @@ def search_settings(args: argparse.Namespace) -> SearchSettings:
 
 def make_plan(args: argparse.Namespace, out: Output) -> int:
     """Search for a plan and print it; with --for-real beside what happens in the simulator."""
+    from swirl.evaluation.answer_cache import model_identity
     from swirl.planning.kept_searches import forget_search, keep_search, resume_search, search_file
     from swirl.planning.real_games import carry_out, open_real_games
     from swirl.planning.replanning import pursue
@@ -155,7 +156,7 @@ def make_plan(args: argparse.Namespace, out: Output) -> int:
         games = stack.enter_context(open_real_games(args.home, args.data)) if args.for_real else None
         model = stack.enter_context(loaded_model(args))
         search = Search.begin(model, start, read_goal(args, sequence, model), settings)
-        file = search_file(args.home, args.checkpoint, search)
+        file = search_file(args.home, model_identity(args.home, args.checkpoint), search)
         if resume_search(file, search):
             out.print_note(f"Continuing from {search.imagined} imagined states.")
         began = time.monotonic()
@@ -216,7 +217,7 @@ def read_sequence(args: argparse.Namespace) -> StateSequence | None:
 def read_start(args: argparse.Namespace, sequence: StateSequence | None) -> State:
     """The start state. Raises UsageError for a number that the sequence does not have."""
     if args.start_state is not None:
-        return read_state(args.start_state)
+        return read_state(args.start_state, "--from")
     assert sequence is not None
     return state_of(sequence, args.start, "--start")
 
@@ -241,7 +242,7 @@ def read_goal(args: argparse.Namespace, sequence: StateSequence | None, model: A
             raise UsageError("--words is for texts, and this model reads pictures; give --goal or --goal-step.")
         return WordsGoal(tuple(args.words))
     if args.goal is not None:
-        state = read_state(args.goal)
+        state = read_state(args.goal, "--goal")
     else:
         assert sequence is not None
         state = state_of(sequence, args.goal_step, "--goal-step")

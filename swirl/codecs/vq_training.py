@@ -20,6 +20,8 @@ from swirl.pictures import Pixels
 from swirl.progress import ProgressCallback
 
 MAX_TILES = 20_000
+NORM_GROUPS = 8
+"""The groups of channels that each layer normalises."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class CodecShape:
                 f"tile={self.tile} cannot be split into patches of patch={self.patch} pixels and halved "
                 f"down={self.down} times; make it a multiple of {step}."
             )
+        if self.channels % NORM_GROUPS:
+            raise UsageError(f"channels={self.channels} must be a multiple of {NORM_GROUPS}; take another number.")
 
 
 def new_codec(shape: CodecShape) -> VQImageTokenizer:
@@ -66,7 +70,7 @@ def new_codec(shape: CodecShape) -> VQImageTokenizer:
         latent_channels=shape.width,
         vq_embed_dim=shape.width,
         num_vq_embeddings=shape.codes,
-        norm_num_groups=8,
+        norm_num_groups=NORM_GROUPS,
         sample_size=shape.tile // shape.patch,
         mid_block_add_attention=False,
     )

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, get_args
 
 from swirl import processes
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
 from swirl.history.records import ENDED_STATUSES, RUN_STATUSES, UNFINISHED_STATUSES, Run, RunRequest
 from swirl.history.store import Store, utc_timestamp
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 RUN_COLUMNS = tuple(field.name for field in fields(Run) if field.name not in ("note", "tags"))
+MAX_NOTE_LENGTH = 20_000
+"""The longest note on a run, in characters."""
 # Excludes runs that are being deleted or imported.
 VISIBLE = "runs.id NOT IN (SELECT run FROM hidden)"
 SELECT_RUNS_SQL = (
@@ -197,7 +199,11 @@ class Runs(Store):
             db.execute("DELETE FROM requests WHERE run = ? AND kind = ?", [run_id, kind])
 
     def set_note(self, run_id: str, text: str) -> None:
-        """Store a note on a run; an empty one removes it."""
+        """Store a note on a run; an empty one removes it. Raises UsageError if it is longer than MAX_NOTE_LENGTH."""
+        if len(text) > MAX_NOTE_LENGTH:
+            raise UsageError(
+                f"The note has {len(text)} characters, and {MAX_NOTE_LENGTH} at most are kept; shorten it."
+            )
         with self._writing() as db:
             self._require_run(db, run_id)
             if text.strip():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,12 +23,15 @@ FOLDER = "planning"
 """The folder of these files in the home."""
 
 
-def search_file(home: Path, checkpoint: str, search: Search) -> Path:
-    """The file of a search that has just begun: another one for each checkpoint, start, goal and set of settings."""
+def search_file(home: Path, model: Sequence[str], search: Search) -> Path:
+    """The file of a search that has just begun: another one for each model, start, goal and set of settings.
+
+    `model` is what `answer_cache.model_identity` says of the checkpoint: its name may come to mean another one.
+    """
     goal = search.goal
     identity = {
         "version": __version__,
-        "checkpoint": checkpoint,
+        "model": list(model),
         "start": state_key(search.tree.nodes[0].state),
         "goal": goal.describe() if goal.state is None else state_key(goal.state),
         "settings": asdict(replace(search.settings, budget=1)),  # with a larger budget a search goes on

@@ -29,6 +29,8 @@ def train_on_collection(
 ) -> VQImageTokenizer:
     """Train a codec on a collection's training frames, measure it on the held-out ones and write the folder `out`.
 
+    Where no sequence is held out, it is measured on the training frames, and `quality` says so.
+
     `options` go to `train_codec`. Raises SwirlError for a collection without pictures, or if `out` is not empty.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -43,7 +45,11 @@ def train_on_collection(
         raise SwirlError(f"The collection {name!r} has no training frames; import more sequences.")
     frames = [pictures.pixels(state.picture, (shape.size, shape.size)) for state in seen]
     codec = train_codec(frames, shape, seed=seed, progress=progress, **options)
-    codec.quality = {"data": name, **mean_reconstruction_quality(codec, held_out or seen)}
+    codec.quality = {
+        "data": name,
+        "held_out": bool(held_out),
+        **mean_reconstruction_quality(codec, held_out or seen),
+    }
     with replace_folder(out) as temporary:
         codec.save(temporary)
         if out.exists():

@@ -40,7 +40,8 @@ class Meter:
 class TextFile:
     """An open text file, its name in reports, and the meter that reading advances.
 
-    `number` is the last line that was read, `offset` where the next one begins, in bytes.
+    `number` is the last line that was read, `offset` where the next one begins, `longest` the most that a line may
+    have; both in bytes.
     """
 
     name: str
@@ -48,16 +49,17 @@ class TextFile:
     meter: Meter
     number: int = 0
     offset: int = 0
+    longest: int = MAX_SEQUENCE_BYTES
 
     def lines(self, *, keep_ends: bool = False) -> Iterator[tuple[int, bytes | None]]:
-        """Yield each line's number, from 1, and its bytes, or None if above MAX_SEQUENCE_BYTES.
+        """Yield each line's number, from 1, and its bytes, or None if it has more than `longest`.
 
         Line ends are left out unless they are to be kept.
         """
-        while line := self.file.readline(MAX_SEQUENCE_BYTES + 1):
+        while line := self.file.readline(self.longest + 1):
             self.number += 1
             self._count(line)
-            if len(line) > MAX_SEQUENCE_BYTES and not line.endswith(b"\n"):
+            if len(line) > self.longest and not line.endswith(b"\n"):
                 self._skip_line()
                 yield self.number, None
                 continue
@@ -92,14 +94,14 @@ def without_end(line: bytes) -> bytes:
 
 
 @contextmanager
-def open_text(path: Path, name: str, meter: Meter) -> Iterator[TextFile]:
+def open_text(path: Path, name: str, meter: Meter, longest: int = MAX_SEQUENCE_BYTES) -> Iterator[TextFile]:
     """Open a text file for reading by line. Raises UnusableError if it cannot be read, is empty, or is not text."""
     try:
         with path.open("rb") as file:
             start = file.read(PEEK)
             refuse_non_text(start)
             file.seek(0)
-            yield TextFile(name, file, meter)
+            yield TextFile(name, file, meter, longest=longest)
     except OSError as error:
         raise UnusableError(
             f"cannot be read ({error.strerror or error}); check the file and its permissions"

@@ -16,7 +16,7 @@ from swirl.cli import build_parser, main
 from swirl.cli.imagine import read_state
 from swirl.cli.output import Output, format_table
 from swirl.cli.run_settings import build_settings, read_config
-from swirl.errors import UsageError
+from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 from swirl.presets import PRESETS
 from swirl.runs import jobs
@@ -280,3 +280,14 @@ def test_record_then_import(tmp_path: Path, capsys) -> None:
 def test_imagine_takes_the_text_of_a_file_to_the_byte(tmp_path: Path) -> None:
     (tmp_path / "state.txt").write_bytes(b"  if x:\r\n\ty \n")
     assert read_state(f"@{tmp_path / 'state.txt'}") == State("  if x:\r\n\ty \n")
+
+
+def test_a_text_may_end_with_the_name_of_a_picture(tmp_path: Path) -> None:
+    text = "Saved figure to plot.png"
+    (tmp_path / "state.txt").write_text(text)
+    assert read_state(f"@{tmp_path / 'state.txt'}") == read_state(text) == State(text)
+    assert read_state(f"{'x ' * 5000}y.png").picture is None
+    with pytest.raises(SwirlError, match=r"There is no picture plot\.png; check the path"):
+        read_state("plot.png")
+    with pytest.raises(UsageError, match="--goal is empty"):
+        read_state(" ", "--goal")

@@ -71,7 +71,10 @@ def test_tiles_are_put_together_as_they_were_cut() -> None:
     assert torch.equal(vq.split_into_tiles(images, 4)[1], images[0, :, :4, 4:])
 
 
-@pytest.mark.parametrize(("shape", "said"), [(CodecShape(size=60), "tile=16"), (CodecShape(tile=8), "multiple of 16")])
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [(CodecShape(size=60), "tile=16"), (CodecShape(tile=8), "multiple of 16"), (CodecShape(channels=20), "of 8")],
+)
 def test_shapes_that_do_not_fit_are_refused(shape: CodecShape, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         new_codec(shape)
@@ -86,12 +89,23 @@ def test_the_command_writes_a_codec_and_says_how_good_it_is(tmp_path: Path, caps
     options = ["--codes", "32", "--channels", "16", "--steps", "20", "--json"]
     assert main([*home, "codec", "--data", "board", "--out", str(out), *options]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert (said["tokens"], said["codes"]) == (16, 32) and 0 < said["psnr"] < 60
+    assert (said["tokens"], said["codes"]) == (16, 32) and 0 < said["psnr"] < 60 and said["held_out"]
     assert vq.load_image_tokenizer(out, "cpu").quality["psnr"] == said["psnr"]
     with pytest.raises(SwirlError, match="is not empty; name a new folder"):
         train_on_collection(tmp_path / "home", "board", SMALL, out)
     with pytest.raises(SwirlError, match="contains texts; choose a collection of pictures"):
         train_on_collection(tmp_path / "home", "household", SMALL, tmp_path / "other")
+
+
+def test_what_is_measured_on_training_frames_says_so(tmp_path: Path, capsys) -> None:
+    record("blocks", tmp_path / "rec", sequences=2, length=4, seed=3)
+    home = ["--home", str(tmp_path / "home")]
+    assert main([*home, "import", str(tmp_path / "rec"), "--name", "board"]) == 0
+    options = ["--data", "board", "--out", str(tmp_path / "codec"), "--codes", "8", "--channels", "8", "--steps"]
+    assert main([*home, "codec", *options, "3"]) == 2
+    assert "take 4 or more" in capsys.readouterr().err
+    assert main([*home, "codec", *options, "4"]) == 0
+    assert "reconstructs 10 training frames, as no sequence is held out, of board" in capsys.readouterr().out
 
 
 def test_a_broken_codec_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
 from swirl.history import History
 
 
@@ -138,6 +138,9 @@ def test_notes(history: History) -> None:
     assert history.run(run_id).note == ""
     history.set_note(run_id, "β too low")
     assert history.run(run_id).note == history.runs()[0].note == "β too low"
+    with pytest.raises(UsageError, match="has 20001 characters, and 20000 at most are kept; shorten it"):
+        history.set_note(run_id, "x" * 20_001)
+    assert history.run(run_id).note == "β too low"
     history.set_note(run_id, "  ")
     assert history.run(run_id).note == ""
 

@@ -131,7 +131,7 @@ def test_a_kept_search_goes_on_as_if_never_stopped(tmp_path):
     whole.run()
     stopped = Search.begin(RulesModel(), START, goal, settings)
     stopped.advance(), stopped.advance()
-    file = search_file(tmp_path, "rules", stopped)
+    file = search_file(tmp_path, ["rules"], stopped)
     keep_search(file, stopped)
     resumed = Search.begin(RulesModel(), START, goal, settings)
     assert resume_search(file, resumed) and resumed.imagined == stopped.imagined > 0
@@ -139,8 +139,8 @@ def test_a_kept_search_goes_on_as_if_never_stopped(tmp_path):
     assert resumed.plan() == whole.plan()
     assert [vars(node) for node in resumed.tree.nodes] == [vars(node) for node in whole.tree.nodes]
     larger = Search.begin(RulesModel(), START, goal, replace(settings, budget=900))
-    assert search_file(tmp_path, "rules", larger) == file
-    assert search_file(tmp_path, "other", larger) != file
+    assert search_file(tmp_path, ["rules"], larger) == file
+    assert search_file(tmp_path, ["other"], larger) != file
     assert list(file.parent.iterdir()) == [file]
     forget_search(file)
     assert not resume_search(file, larger)
@@ -148,7 +148,7 @@ def test_a_kept_search_goes_on_as_if_never_stopped(tmp_path):
 
 def test_a_damaged_or_unwritable_file_loses_nothing(tmp_path):
     search = Search.begin(RulesModel(), START, TextGoal(play("take the cup")))
-    file = search_file(tmp_path, "rules", search)
+    file = search_file(tmp_path, ["rules"], search)
     file.parent.mkdir()
     for damage in ("", "{", '{"nodes": []}', '{"nodes": [{"state": "x"}], "distances": [], "changes": []}'):
         file.write_text(damage)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from swirl import paths
@@ -267,6 +269,15 @@ def test_a_folder_deleted_by_hand_is_forgotten(tmp_path: Path, home: Path) -> No
         file.unlink()
     assert names(home) == ["household"]
     assert [row["name"] for row in History(home).collections()] == ["household"]
+
+
+def test_what_was_imported_can_be_read_however_long_its_stored_line_is(tmp_path: Path, home: Path) -> None:
+    """JSON writes a quotation mark as two bytes, so that the line is longer than the 16 MB that a sequence may have."""
+    page = '<a href="x">\n' * (15 * 2**19 // 13)
+    table = pyarrow.table({"id": ["p"], "states": [[page, f"{page}!"]]})
+    pyarrow.parquet.write_table(table, tmp_path / "pages.parquet")
+    import_collection(home, tmp_path / "pages.parquet", "pages")
+    assert load_sequences(home, "pages")[0].states[0].text == page
 
 
 def test_a_damaged_collection_is_listed_but_not_loaded(tmp_path: Path, home: Path) -> None:

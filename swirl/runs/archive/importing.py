@@ -142,7 +142,8 @@ class RunFileReader:
         """The rows in run.json, validated."""
         document, kinds = self.run_document, ("phases", "checkpoints", "evaluations", "resumptions", "tags")
         rows: dict[str, Any] = {kind: getattr(schema, f"parse_{kind}")(document.get(kind)) for kind in kinds}
-        return rows | {"note": schema.require_text(document.get("note"), "note", schema.MAX_TEXT_LENGTH)}
+        # Earlier versions took notes of any length.
+        return rows | {"note": schema.require_text(document.get("note"), "note", schema.MAX_STATE_LENGTH)}
 
     def parse_settings(self) -> tuple[dict[str, Any], str | None]:
         """The run's settings, and the id of its parent if exactly that run is in this home.

@@ -13,10 +13,15 @@ from swirl.errors import SwirlError
 from swirl.sources.collections.collection_files import ACTIONS_FILE as ACTIONS_FILE
 from swirl.sources.collections.collection_files import FRAMES_FILE, METADATA_FILE, SEQUENCES_FILE
 from swirl.sources.collections.frame_records import read_frame_records
-from swirl.sources.reading import stream_sequences, unique_sequences
-from swirl.sources.validation import LocatedSequence, ReadResult, UnusableError
+from swirl.sources.formats.jsonl import read_jsonl
+from swirl.sources.reading import unique_sequences
+from swirl.sources.text_lines import Meter, open_text
+from swirl.sources.validation import MAX_SEQUENCE_BYTES, LocatedSequence, ReadResult, UnusableError
 
 METADATA_KEYS = ("title", "description", "world", "license", "recorded_with")
+
+MAX_STORED_LINE_BYTES = 7 * MAX_SEQUENCE_BYTES
+"""The longest line of a stored collection, in bytes: JSON writes a control character of a text as six bytes."""
 
 StateKind = Literal["text", "image"]
 
@@ -82,11 +87,13 @@ def fingerprint(folder: Path) -> str:
 
 def read_stored(folder: Path) -> Iterator[ReadResult]:
     """Yield the sequences of a stored collection. Raises SwirlError if its files cannot be read."""
-    if collection_kind(folder) == "text":
-        yield from unique_sequences(stream_sequences(folder / SEQUENCES_FILE))
-        return
+    file = folder / SEQUENCES_FILE
     try:
-        yield from read_frame_records(folder / SEQUENCES_FILE)
+        if collection_kind(folder) == "text":
+            with open_text(file, file.name, Meter(1), MAX_STORED_LINE_BYTES) as source:
+                yield from unique_sequences(read_jsonl(source))
+        else:
+            yield from read_frame_records(file)
     except UnusableError as problem:
         raise SwirlError(f"The collection {folder.name} is damaged: it {problem}; import it again.") from problem
 
