@@ -97,6 +97,17 @@ JUDGED_FIVE = OwnMethod(
 )
 """The shipped default: the forward phases of RERANKED_FIVE and, within a step, the inverse phases of JUDGED_TWICE."""
 
+JUDGED_FIVE_FRESH = OwnMethod(
+    "hybrid-judged-five-fresh",
+    "Hybrid, judged by both, five times the steps, no label twice",
+    "forward-first",
+    settings={**JUDGED_BY_BOTH, "inverse.steps_per_phase": 5},
+    steps_times=5,
+    sentence=f"{BOTH_JUDGE} Each inferred action is imitated once in a phase, and inverse phases are short.",
+)
+"""JUDGED_FIVE on two and a half times as many labels, as many as SFT_FIVE has: where outcomes are random, to imitate
+one again and again teaches the outcome rather than its odds."""
+
 HARD_EM_TWICE = OwnMethod(
     "hard-em-twice",
     "Hard EM, twice the steps",
@@ -139,6 +150,7 @@ def household(regime: str, sequences: int = 1500) -> Problem:
             JUDGED_TWICE.name: HOUSEHOLD_METHODS["forward-first"],
             RERANKED_FIVE.name: HOUSEHOLD_METHODS["sft"],
             JUDGED_FIVE.name: HOUSEHOLD_METHODS["forward-first"],
+            JUDGED_FIVE_FRESH.name: HOUSEHOLD_METHODS["forward-first"],
             HARD_EM_TWICE.name: HOUSEHOLD_METHODS["sft"],
         },
     )
@@ -186,6 +198,7 @@ EXPERIMENTS = {
                 JUDGED_TWICE.name,
                 RERANKED_FIVE.name,
                 JUDGED_FIVE.name,
+                JUDGED_FIVE_FRESH.name,
                 HARD_EM_TWICE.name,
             ),
             own_methods=(
@@ -198,6 +211,7 @@ EXPERIMENTS = {
                 JUDGED_TWICE,
                 RERANKED_FIVE,
                 JUDGED_FIVE,
+                JUDGED_FIVE_FRESH,
                 HARD_EM_TWICE,
             ),
             default_method=JUDGED_FIVE.name,
