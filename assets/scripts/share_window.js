@@ -44,7 +44,7 @@ export const mount = ({ element, server }) => {
       form.elements.share.innerHTML = answer.options;
       form.elements.share.value = answer.first;
       form.elements.token.placeholder = answer.token;
-      if (answer.running) followTask(answer); else if (!dialog.open) tell("");
+      if (answer.running) followTask(answer); else if (answer.missing) tell(errorHtml(answer.missing)); else if (!dialog.open) tell("");
     }
     arrange();
     if (!dialog.open) dialog.showModal();

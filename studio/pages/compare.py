@@ -160,7 +160,9 @@ class ComparePage:
         """A blind question, and the win rates so far."""
         now = self.requested_comparison(request)
         vote_round = self.votes.ask(list(now.names.values()), now.data, now.transitions, list(now.answers.values()))
-        return {"parts": {"question": vote_question(vote_round, now.has_true_actions), "rates": now.rates()}}
+        asked = vote_round.question
+        by_truth = asked is not None and now.knows_true_action(asked.transition)
+        return {"parts": {"question": vote_question(vote_round, by_truth), "rates": now.rates()}}
 
     def vote(self, request: Request) -> Answer:
         """Store a vote, reveal who was who, and ask the next question."""

@@ -136,5 +136,5 @@ def _check_summary(home: Path, name: str, data: str, when: str) -> str:
 
 
 def _newest_saved_check(home: Path, name: str, data: str) -> HealthCheck | None:
-    newest = next(iter(history(home).health_checks(checkpoint=name, data=data)), None)
+    newest = history(home).health_check_to_show(name, data)
     return health_check_from_json(newest.found) if newest else None

@@ -21,7 +21,7 @@ from swirl import paths
 from swirl.errors import SwirlError
 from swirl.models import hub
 from swirl.models.checkpoint_files import MANIFEST
-from swirl.models.checkpoints import checkpoint_kind, ready_models, trained_checkpoints
+from swirl.models.checkpoints import checkpoint_kind, ready_models, resolve_checkpoint, trained_checkpoints
 from swirl.models.gguf_files import SMOLLM2
 from swirl.pictures import state_key
 from swirl.states import State
@@ -80,14 +80,30 @@ class Models(LoadedModels):
         ]
         return [item for item in [*ready, *fetched, *trained] if not kind or item.kind == kind]
 
+    def find(self, name: str) -> AvailableCheckpoint | None:
+        """A checkpoint on this machine by its name: one of those listed, else, unless only these are offered, a folder
+        or a checkpoint of an older run. None if there is none, or if it would have to be downloaded."""
+        listed = next((item for item in self.available() if item.name == name), None)
+        if listed is not None or self.only_offered or not name:
+            return listed
+        try:
+            source = resolve_checkpoint(self.home, name)
+        except SwirlError:
+            return None
+        if not isinstance(source, Path) or not source.exists():
+            return None
+        run = history(self.home).find_run(name.partition("@")[0])
+        return AvailableCheckpoint(name, "", run is not None, _kind(source))
+
     def choose(self, wanted: str = "", kind: str = "") -> str | None:
-        """`wanted` if it is available and of that kind, else the first available checkpoint; None if there is none.
+        """`wanted` if it is here and of that kind, else the first available checkpoint; None if there is none.
 
         Without a kind, a model of texts is preferred to one of pictures.
         """
-        available = self.available(kind)
-        if any(item.name == wanted for item in available):
+        found = self.find(wanted)
+        if found is not None and kind in ("", found.kind):
             return wanted
+        available = self.available(kind)
         return next((item.name for item in sorted(available, key=lambda item: item.kind != "text")), None)
 
     @contextmanager

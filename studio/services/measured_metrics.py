@@ -61,6 +61,6 @@ def _differences(home: Path, first: Evaluation, second: Evaluation) -> dict[str,
 
 def _scores(home: Path, name: str, data: str) -> dict[str, MetricValue]:
     run = history(home).find_run(name.partition("@")[0])
-    if run is None or run.settings.get("data") != data:
+    if run is None or run.settings.get("data") != data or run.created < history(home).contents_since(data):
         return {}
     return parse_metric_values(next((c.scores for c in history(home).checkpoints(run.id) if c.name == name), {}))

@@ -63,6 +63,8 @@ class Sharing:
         """Start a request. Raises UsageError if something is missing, SwirlError while another is running."""
         if request.action not in SHARE_ACTIONS:
             raise UsageError("Choose what to do with the checkpoint.")
+        if request.action != "fetch" and not request.checkpoint:
+            raise UsageError("Choose the checkpoint to share.")
         if request.action in ("space", "model"):
             from swirl.models.hub import require_write_token
 

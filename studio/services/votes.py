@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 from studio.services.history_store import history
-from studio.view_models.comparison import CheckpointAnswer
+from studio.view_models.comparison import CheckpointAnswer, is_same_next_state
 from swirl.errors import SwirlError
 from swirl.history import PREFERENCE_CHOICES, Preference
 from swirl.states import Transition
@@ -73,7 +73,7 @@ class Votes:
             for (one, first), (other, second) in combinations(zip(names, row, strict=True), 2):
                 if first is None or second is None or one == other:
                     continue
-                if first.imagined == second.imagined:
+                if is_same_next_state(first, second):
                     identical += 1
                 elif (transition.sequence_id, transition.step, frozenset((one, other))) not in done:
                     remaining.append((transition, (one, first), (other, second)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from studio.view_models.formatting import pluralize
@@ -78,8 +78,13 @@ def disagreement_score(answers: Sequence[CheckpointAnswer]) -> int:
     return sum(_pair_score(one, other) for one, other in combinations(answers, 2))
 
 
+def is_same_next_state(a: CheckpointAnswer, b: CheckpointAnswer) -> bool:
+    """Whether two answers imagined the same: two pictures may both be right, and differ in what no code tells."""
+    return a.imagined == b.imagined or (a.state_right and b.state_right)
+
+
 def _pair_score(a: CheckpointAnswer, b: CheckpointAnswer) -> int:
-    score = 4 * (a.state_right != b.state_right) + (a.imagined != b.imagined)
+    score = 4 * (a.state_right != b.state_right) + (not is_same_next_state(a, b))
     if a.is_preview or b.is_preview:
         return score
     return score + 2 * (a.action_right != b.action_right if a.action_right is not None else a.action != b.action)
@@ -104,8 +109,8 @@ def describe_disagreement(answers: Mapping[str, CheckpointAnswer]) -> str:
     if judged and len(set(judged)) > 1:
         named = [side.upper() for side, answer in answers.items() if answer.action_right]
         return f"only {join_sides(named)} {'infers' if len(named) == 1 else 'infer'} the true action"
-    if len({answer.imagined for answer in answers.values()}) > 1:
-        return "all different, none right" if not right else "they differ only in punctuation or spaces"
+    if not right and len({answer.imagined for answer in answers.values()}) > 1:
+        return "all different, none right"
     agreed = "they agree" if right else "they agree, and are wrong"
     return "different actions, same next state" if len({answer.action for answer in inferring}) > 1 else agreed
 
@@ -123,11 +128,15 @@ def tally_verdicts(names: Mapping[str, str], answers: Mapping[str, Sequence[Chec
     inferring = {side: row for side, row in answers.items() if not any(a.is_preview for a in row)}
     if len(inferring) < 2:
         return verdicts
-    if all(a.action_right is not None for row in inferring.values() for a in row):
-        right = {side: [bool(a.action_right) for a in row] for side, row in inferring.items()}
-        verdicts.append(tally_verdict("actions", names, right))
+    transitions = list(zip(*inferring.values(), strict=True))
+    judged = [row for row in transitions if all(a.action_right is not None for a in row)]
+    if judged:
+        right = {side: [bool(row[place].action_right) for row in judged] for place, side in enumerate(inferring)}
+        verdict = tally_verdict("actions", names, right)
+        if len(judged) < len(transitions):
+            verdict = replace(verdict, reason=f"{verdict.reason}; the true action of the others is not known")
+        verdicts.append(verdict)
     else:
-        transitions = list(zip(*inferring.values(), strict=True))
         same = sum(len({a.action for a in row}) == 1 for row in transitions)
         why = "These data have no true actions to check them against."
         verdicts.append(Verdict("neutral", f"Same action on {same} of {len(transitions)} transitions", why))

@@ -43,11 +43,11 @@ def known_scores(history: History, model: str, data: str) -> tuple[dict[str, flo
     """The held-out scores of `model` on `data` and where they were measured; ({}, "") if it was never scored.
 
     They come from the checkpoint itself or from a run that started from this model without a warm-up, whichever run
-    is newer, else from the newest evaluation.
+    is newer, else from the newest evaluation. Those of a collection that had the same name do not count.
     """
-    run_id = model.partition("@")[0]
+    run_id, since = model.partition("@")[0], history.contents_since(data)
     for run in history.runs():
-        if run.settings.get("data") != data:
+        if run.settings.get("data") != data or run.created < since:
             continue
         checkpoints = history.checkpoints(run.id)
         if run.id == run_id:

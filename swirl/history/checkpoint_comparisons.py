@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from swirl.history.collection_registry import OF_PRESENT_CONTENTS
 from swirl.history.runs import owning_run_id
 from swirl.history.store import Store, equality_condition, utc_timestamp
 
@@ -67,11 +68,12 @@ class Comparisons(Store):
             ).lastrowid
 
     def preferences(self, data: str, checkpoints: Sequence[str]) -> list[Preference]:
-        """The votes on a collection between any two of these checkpoints, oldest first."""
+        """The votes on a collection, as it is now, between any two of these checkpoints, oldest first."""
         marks = ", ".join("?" for _ in checkpoints)
         sql = (
             'SELECT id, data, sequence, step, "left", "right", choice, created FROM preferences '
-            f'WHERE data = ? AND "left" IN ({marks}) AND "right" IN ({marks}) ORDER BY id'
+            f'WHERE data = ? AND "left" IN ({marks}) AND "right" IN ({marks}) AND {OF_PRESENT_CONTENTS} '
+            "ORDER BY id"
         )
         with self._reading() as db:
             return [Preference(*row) for row in db.execute(sql, [data, *checkpoints, *checkpoints])]
@@ -97,12 +99,25 @@ class Comparisons(Store):
             rows = db.execute(sql, values).fetchall()
         return [StoredHealthCheck(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
 
+    def health_check_to_show(self, checkpoint: str, data: str) -> StoredHealthCheck | None:
+        """The health check of a checkpoint on a collection as it is now; None if there is none."""
+        sql = (
+            f"SELECT checkpoint, data, found, created FROM looks WHERE checkpoint = ? AND data = ? "
+            f"AND {OF_PRESENT_CONTENTS}"
+        )
+        with self._reading() as db:
+            row = db.execute(sql, [checkpoint, data]).fetchone()
+        return StoredHealthCheck(row[0], row[1], json.loads(row[2]), row[3]) if row else None
+
     def newest_health_checks(self) -> list[tuple[str, str, str]]:
-        """The checkpoint, collection and time of each checkpoint's newest health check, without its results."""
+        """The checkpoint, collection and time of each checkpoint's newest health check, without its results.
+
+        Those of collections that had the same name do not count.
+        """
         # By their order in the table: the clock may have been set back since.
         sql = (
             "SELECT checkpoint, data, created FROM looks "
-            "WHERE rowid IN (SELECT max(rowid) FROM looks GROUP BY checkpoint)"
+            f"WHERE rowid IN (SELECT max(rowid) FROM looks WHERE {OF_PRESENT_CONTENTS} GROUP BY checkpoint)"
         )
         with self._reading() as db:
             return [tuple(row) for row in db.execute(sql)]

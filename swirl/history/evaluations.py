@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from swirl.history.collection_registry import OF_PRESENT_CONTENTS
 from swirl.history.records import Evaluation
 from swirl.history.runs import owning_run_id
 from swirl.history.store import Store, equality_condition, utc_timestamp
@@ -70,8 +71,16 @@ class Evaluations(Store):
             return [as_evaluation(row) for row in db.execute(sql, values)]
 
     def evaluation_to_show(self, checkpoint: str, data: str) -> Evaluation | None:
-        """The evaluation to show for a checkpoint on a collection: the newest on its test part, else the newest."""
-        return preferred_evaluation(self.evaluations(checkpoint, data))
+        """The evaluation to show for a checkpoint on a collection: the newest on its test part, else the newest.
+
+        Those of a collection that had the same name do not count.
+        """
+        sql = (
+            f"SELECT {EVALUATION_COLUMNS} FROM evaluations WHERE checkpoint = ? AND data = ? AND {OF_PRESENT_CONTENTS} "
+            "ORDER BY id DESC"
+        )
+        with self._reading() as db:
+            return preferred_evaluation([as_evaluation(row) for row in db.execute(sql, [checkpoint, data])])
 
     def newest_evaluations(self, runs: Sequence[str]) -> dict[str, int]:
         """The id of the newest evaluation of any checkpoint of each of these runs that has one."""

@@ -385,6 +385,12 @@ def experiment_part(db: Database) -> None:
     db.execute("ALTER TABLE experiments ADD COLUMN part TEXT")
 
 
+@MIGRATIONS()
+def collection_contents(db: Database) -> None:
+    """A digest of what each collection contains, and since when its name stands for that; NULL if it always did."""
+    db.execute("CREATE TABLE collection_contents (name TEXT PRIMARY KEY, digest TEXT NOT NULL, since TEXT)")
+
+
 def number_or_text(value: str) -> float | str:
     """A value from a sentence as a number if it is one."""
     for kind in (int, float):

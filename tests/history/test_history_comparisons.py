@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,33 @@ def test_everything_is_deleted_with_its_run(tmp_path: Path) -> None:
     history.delete_run(run)
     assert history.preferences("walks", ["tiny", f"{run}@1"]) == [] and history.evaluation_cases(evaluation) is None
     assert [look.checkpoint for look in history.health_checks(data="walks")] == ["tiny"]
+
+
+def test_figures_are_of_the_contents_that_they_were_measured_on(tmp_path: Path) -> None:
+    history = History(tmp_path)
+
+    def measure(checkpoint: str) -> None:
+        history.add_evaluation(checkpoint=checkpoint, data="walks", metrics={})
+        history.save_health_check(checkpoint=checkpoint, data="walks", found={})
+        history.add_preference(**PLACE, left=checkpoint, right=checkpoint, choice="tie")
+
+    def known(checkpoint: str) -> list[bool]:
+        checked = any(row[0] == checkpoint for row in history.newest_health_checks())
+        return [
+            history.evaluation_to_show(checkpoint, "walks") is not None,
+            history.health_check_to_show(checkpoint, "walks") is not None,
+            history.preferences("walks", [checkpoint]) != [],
+            checked,
+        ]
+
+    measure("tiny")
+    assert history.contents_since("walks") == "" and known("tiny") == [True] * 4
+    history.record_contents("walks", "digest")
+    history.record_contents("walks", "digest")
+    assert history.contents_since("walks") == "" and known("tiny") == [True] * 4
+    time.sleep(0.002)  # times are stored to the millisecond
+    history.record_contents("walks", "other")
+    assert history.contents_since("walks") != "" and known("tiny") == [False] * 4
+    measure("second")
+    assert known("second") == [True] * 4
+    assert len(history.evaluations("tiny")) == 1  # nothing is deleted

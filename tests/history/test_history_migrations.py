@@ -84,6 +84,7 @@ ROWS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("step_benchmarks", {"title": "t", "version": "0", "machine": "m", "figures": "{}", "created": THEN}),
     ("experiments", {"name": "grid", "plan": '{"name": "grid"}', "created": THEN}),
     ("experiment_runs", {"experiment": "grid", "cell": "c", "run": RUN}),
+    ("collection_contents", {"name": "mine", "digest": "d", "since": None}),
 )
 """A row of every table, with the columns that a version may or may not have had yet."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from studio.components.compare.comparison_table import compare_table
@@ -26,7 +29,10 @@ from studio.view_models.metric_rows import (
     metric_rows,
     parse_metric_values,
 )
+from studio.view_models.start_verdict import known_scores
 from swirl.history import History
+from swirl.sources.collections.catalog import delete_collection
+from swirl.sources.collections.importing import import_collection
 from swirl.sources.collections.split import split_of
 from swirl.states import State, StateSequence
 
@@ -98,6 +104,20 @@ def test_without_true_actions_only_agreement_is_counted() -> None:
     assert found[1].claim == "Same action on 1 of 1 transitions"
 
 
+def test_two_right_pictures_are_the_same_however_their_pixels_differ() -> None:
+    answers = {"a": answer(True, True, "one"), "b": answer(True, True, "other")}
+    assert disagreement_score(list(answers.values())) == 0 and describe_disagreement(answers) == "they agree"
+
+
+def test_actions_are_tallied_where_the_true_ones_are_known() -> None:
+    known, unknown = answer(True, True), replace(answer(True, True), action_right=None)
+    verdicts = tally_verdicts(NAMES, {"a": [known, unknown], "b": [answer(False, True), unknown]})
+    assert verdicts[1].reason.startswith("A 1, B 0 of 1 actions right")
+    assert verdicts[1].reason.endswith("the true action of the others is not known")
+    nothing = tally_verdicts(NAMES, {"a": [unknown], "b": [unknown]})
+    assert nothing[1].reason == "These data have no true actions to check them against."
+
+
 def test_only_disjoint_intervals_give_a_winner() -> None:
     low, high, wide = MetricValue(0.5, 0.4, 0.6), MetricValue(0.8, 0.7, 0.9), MetricValue(0.7, 0.55, 0.85)
     name = "forward/exact_match"
@@ -152,6 +172,33 @@ def test_metrics_come_from_the_same_source(tmp_path: Path) -> None:
     assert resolve_run_id(tmp_path, run) == f"{run}@1-forward"
     history.mark_best(run, 0)
     assert resolve_run_id(tmp_path, run) == f"{run}@0"
+
+
+def test_figures_of_a_replaced_collection_are_not_shown(tmp_path: Path) -> None:
+    history, source = History(tmp_path), tmp_path / "mine.jsonl"
+
+    def import_with(word: str) -> None:
+        source.write_text(json.dumps({"id": "a", "states": [word, "lit", "dark"]}) + "\n")
+        import_collection(tmp_path, source, "mine")
+        time.sleep(0.002)  # times are stored to the millisecond
+
+    import_with("dark")
+    run = history.create_run(preset=None, settings={"data": "mine"})
+    history.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="p", scores={"forward/exact_match": 0.5})
+    history.add_evaluation(checkpoint="tiny", data="mine", metrics={"forward/exact_match": {"value": 0.9}})
+
+    def shown() -> list[bool]:
+        return [bool(known_figures(tmp_path, [name], "mine").figures[0]) for name in ("tiny", f"{run}@0")]
+
+    import_with("dark")
+    assert shown() == [True, True] and known_scores(history, f"{run}@0", "mine")[0]
+    import_with("bright")
+    assert shown() == [False, False] and known_scores(history, f"{run}@0", "mine") == ({}, "")
+    history.add_evaluation(checkpoint="tiny", data="mine", metrics={"forward/exact_match": {"value": 0.9}})
+    delete_collection(tmp_path, "mine")
+    time.sleep(0.002)
+    import_with("grey")
+    assert shown() == [False, False]
 
 
 def test_right_and_wrong_are_shown_in_words_and_texts_are_escaped() -> None:

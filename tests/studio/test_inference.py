@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from fake_checkpoints import write_manifest
 
+from studio.components.shared.header import status_parts
+from studio.components.shared.model_for_states import fit_note
 from studio.services import inference
 from studio.services.history_store import history
-from studio.services.inference import Models, choose_checkpoint
+from studio.services.inference import Models, choose_checkpoint, shared_models
 from studio.services.loaded_models import MAX_LOADED_MODELS
 from swirl import models as swirl_models
 from swirl.errors import SwirlError
@@ -124,3 +126,23 @@ def test_the_wanted_checkpoint_is_chosen_while_it_exists(
     assert holder.choose() is None
     with pytest.raises(SwirlError, match="Train page"):
         choose_checkpoint(home, "")
+
+
+def test_a_checkpoint_that_is_here_but_not_listed_is_found_under_its_name(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_manifest(tmp_path / "mine")
+    past, models = history(home), shared_models(home)
+    run = past.create_run(preset=None, settings={"data": "walks"})
+    write_manifest(home / "old")
+    past.add_checkpoint(run, index=0, iteration=0, phase="warm-up", path="old", scores={})
+    monkeypatch.setattr(inference, "trained_checkpoints", lambda history, runs: [])
+    for name in (str(tmp_path / "mine"), f"{run}@0"):
+        assert name not in [item.name for item in models.available()]
+        assert models.choose(name) == models.choose(name, "text") == name != models.choose(name, "image")
+        assert fit_note(home, {"checkpoint": name}, "text") == ""
+        assert f'data-checkpoint="{name}" aria-pressed="true"' in status_parts(home, name)["menu"]
+    note = fit_note(home, {"checkpoint": "gone"}, "text")
+    assert "gone is not on this machine any more, so tiny-household answers here." in note
+    monkeypatch.setattr(models, "only_offered", True)
+    assert models.choose(f"{run}@0") == "tiny-household"

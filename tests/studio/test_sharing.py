@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from studio.components.shared.share_window import checkpoint_choices
 from studio.services.sharing import ShareRequest, Sharing, SharingProgress
+from swirl import paths
 from swirl.errors import SwirlError, UsageError
 
 SECRET = "hf_secretOfTheUser"
@@ -37,6 +40,19 @@ def test_errors_are_sentences(tmp_path: Path) -> None:
         sharing.start(ShareRequest("model", "tiny-household", "world"), SECRET)
     with pytest.raises(UsageError, match="Choose what"):
         sharing.start(ShareRequest("everything", "tiny-household"), "")
+    with pytest.raises(UsageError, match="Choose the checkpoint to share"):
+        sharing.start(ShareRequest("folder", ""), "")
+
+
+def test_what_was_asked_for_is_offered_or_said_to_be_missing(tmp_path: Path) -> None:
+    shutil.copytree(paths.assets() / "tiny-household", tmp_path / "mine")
+    mine = str(tmp_path / "mine")
+    found = checkpoint_choices(tmp_path, mine)
+    assert (found["first"], found["missing"]) == (mine, "") and f'value="{mine}"' in found["options"]
+    assert checkpoint_choices(tmp_path, "")["first"] == "tiny-household"
+    gone = checkpoint_choices(tmp_path, "gone@1")
+    assert gone["first"] == "" and gone["missing"].startswith("gone@1 is not on this machine")
+    assert 'value="tiny-household"' in gone["options"]
 
 
 def test_only_one_request_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

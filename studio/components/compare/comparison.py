@@ -55,10 +55,9 @@ class CheckpointComparison:
         """Whether every side has answered every transition."""
         return all(answer is not None for answers in self.answers.values() for answer in answers)
 
-    @property
-    def has_true_actions(self) -> bool:
-        """Whether the next states were imagined from the true actions."""
-        return all(truth is not None for truth in self.truths)
+    def knows_true_action(self, transition: Transition) -> bool:
+        """Whether the next states of one of the transitions were imagined from the true action."""
+        return self.truths[self.transitions.index(transition)] is not None
 
     @property
     def short_names(self) -> dict[str, str]:
@@ -94,7 +93,13 @@ class CheckpointComparison:
     @property
     def description(self) -> str:
         """What was compared, in a sentence."""
-        by = "the true action" if self.has_true_actions else "each one's own inferred action"
+        known = sum(truth is not None for truth in self.truths)
+        if known == len(self.truths):
+            by = "the true action"
+        elif known:
+            by = f"the true action where it is known ({known} of {len(self.truths)}), else from each one's own"
+        else:
+            by = "each one's own inferred action"
         return f"{describe_sample(self.transitions)}; next states imagined from {by}"
 
     def rates(self) -> str:

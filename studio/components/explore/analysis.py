@@ -37,11 +37,28 @@ def render(home: Path) -> None:
 
 @dataclass(frozen=True)
 class MapTransitions:
-    """The transitions of the map, the sequence and step of each (both from 1), and their true actions if known."""
+    """The transitions of the map, the sequence and step of each (both from 1), and their true actions where known."""
 
     transitions: list[Transition]
     places: list[tuple[int, int]]
-    truths: list[str] | None
+    true_actions: list[str | None]
+
+    @property
+    def truths(self) -> list[str] | None:
+        """The true actions; None unless that of every transition is known."""
+        known = [action for action in self.true_actions if action is not None]
+        return known if len(known) == len(self.transitions) else None
+
+    @property
+    def why_no_truths(self) -> str:
+        """Why clusters cannot be compared with true actions."""
+        known = sum(action is not None for action in self.true_actions)
+        if not known:
+            return "This collection has no true actions to compare the clusters with."
+        return (
+            f"The true actions of {known} of these {len(self.transitions)} transitions are known; to compare the "
+            "clusters with them, those of all are needed."
+        )
 
 
 class AnalysisPanels:
@@ -97,8 +114,7 @@ class AnalysisPanels:
         transitions, truths = sample_with_true_actions(self.home, data, MAX_MAP_TRANSITIONS)
         index = {sequence.id: n for n, sequence in enumerate(sequences(self.home, data), start=1)}
         places = [(index[t.sequence_id], t.step + 1) for t in transitions]
-        known = [truth for truth in truths if truth is not None]
-        return MapTransitions(transitions, places, known if len(known) == len(transitions) else None)
+        return MapTransitions(transitions, places, truths)
 
     def ask(self, request: Request) -> Answer:
         """Infer the actions of the map's transitions from `first` on, `size` of them."""
@@ -137,7 +153,7 @@ class AnalysisPanels:
                 plan.points, on_map.places, actions, truths or [None] * len(actions), strict=True
             )
         ]
-        no_truths = '<p class="note">This collection has no true actions to compare the clusters with.</p>'
+        no_truths = f'<p class="note">{escape(on_map.why_no_truths)}</p>'
         basis = f"{describe_sample(on_map.transitions)}; actions inferred by {name}"
         return {
             "parts": {

@@ -19,13 +19,16 @@ def requested_checkpoint(request: Request, kind: str) -> str:
 
 
 def fit_note(home: Path, request: Request, kind: str) -> str:
-    """A note if the chosen model is for another kind of state: which model answers instead, or what to do."""
+    """A note if the chosen model is gone or for another kind of state: which model answers instead, or what to do."""
     models, asked = shared_models(home), requested_checkpoint(request, kind)
     name = models.choose(asked, kind)
     if name is None:
         return f'<p class="notice">{escape(no_model_message(kind))}</p>' if models.available() else ""
-    other = next((item for item in models.available() if item.name == asked), None)
-    if other is None or other.kind == kind:
+    if asked in ("", name):
         return ""
-    sentence = f"{asked} is for {KIND_PLURALS[other.kind]}; these are {KIND_PLURALS[kind]}, so {name} answers here."
+    other = models.find(asked)
+    if other is None:
+        sentence = f"{asked} is not on this machine any more, so {name} answers here."
+    else:
+        sentence = f"{asked} is for {KIND_PLURALS[other.kind]}; these are {KIND_PLURALS[kind]}, so {name} answers here."
     return f'<p class="notice">{escape(sentence)}</p>'

@@ -23,12 +23,9 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
         """The available checkpoints, the one to preselect, and whether this machine is logged in to the Hub."""
         from huggingface_hub import get_token
 
-        asked = resolve_run_id(home, get_text(request, "share") or get_text(request, "checkpoint"))
-        names = [item.name for item in shared_models(home).available()]
-        first = asked if asked in names else shared_models(home).choose() or ""
+        asked = get_text(request, "share") or get_text(request, "checkpoint")
         return {
-            "options": "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names),
-            "first": first,
+            **checkpoint_choices(home, asked),
             "token": "the login of this machine" if get_token() else "hf_…",
             **state(),
         }
@@ -65,3 +62,21 @@ def render(home: Path, sharing: Sharing) -> gr.HTML:
     functions = (choices, share, progress)
     html = load_template("share_window")
     return scripted_block(html, "share_window", functions, classes="share-block", styles=("share_window",))
+
+
+def checkpoint_choices(home: Path, asked: str) -> dict[str, str]:
+    """The checkpoints that can be shared, as options, and the `first` to preselect: the one asked for, if any.
+
+    One that is not on this machine is said to be `missing`, and none is preselected: another in its place might be
+    uploaded by mistake.
+    """
+    models, asked = shared_models(home), resolve_run_id(home, asked)
+    names = [item.name for item in models.available()]
+    first = asked or models.choose() or ""
+    missing = ""
+    if models.find(asked) is not None:
+        names = names if asked in names else [asked, *names]
+    elif asked:
+        first, missing = "", f"{asked} is not on this machine, so it cannot be shared; choose another checkpoint."
+    options = "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names)
+    return {"options": options, "first": first, "missing": missing}

@@ -16,6 +16,7 @@ from swirl.sources.collections.stored_collection import (
     builtin_collections_folder,
     collection_kind,
     collection_names,
+    contents_digest,
     count_stored,
     fingerprint,
     home_collections_folder,
@@ -81,11 +82,14 @@ def delete_collection(home: Path, name: str) -> None:
     collection = get_collection(home, name)
     if collection.builtin:
         raise SwirlError(f"The collection {name!r} is built in and can't be deleted.")
+    digest = contents_digest(collection.path)
     try:
         delete_folder(collection.path)
     except OSError as error:
         raise home_write_error(home, error) from error
-    History(home).remove_collection(name)
+    history = History(home)
+    history.record_contents(name, digest)
+    history.remove_collection(name)
 
 
 def collection_from_folder(history: History, folder: Path, row: dict[str, Any] | None, builtin: bool) -> Collection:

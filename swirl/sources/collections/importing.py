@@ -33,6 +33,7 @@ from swirl.sources.collections.stored_collection import (
     StateKind,
     builtin_collections_folder,
     collection_names,
+    contents_digest,
     fingerprint,
     home_collections_folder,
     load_metadata,
@@ -104,7 +105,11 @@ def import_collection(
                 "has_actions": stored.has_actions,
                 "created": metadata["created"],
             }
-            install_folder(draft.folder, target, lambda: History(home).register_collection(name, **row))
+            history = History(home)
+            if target.is_dir():
+                history.record_contents(name, contents_digest(target))
+            install_folder(draft.folder, target, lambda: history.register_collection(name, **row))
+            history.record_contents(name, metadata["sha256"])
     except OSError as error:
         raise home_write_error(home, error) from error
     kind: StateKind = "image" if stored.size else "text"

@@ -85,6 +85,11 @@ def fingerprint(folder: Path) -> str:
     return "-".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in stats)
 
 
+def contents_digest(folder: Path) -> str:
+    """A digest of what a collection contains, as its import noted it; empty if it is not known."""
+    return str(load_metadata(folder).get("sha256", ""))
+
+
 def read_stored(folder: Path) -> Iterator[ReadResult]:
     """Yield the sequences of a stored collection. Raises SwirlError if its files cannot be read."""
     file = folder / SEQUENCES_FILE
