@@ -338,6 +338,69 @@ def test_a_folder_of_several_numbered_sequences(tmp_path: Path, home: Path) -> N
     assert shapes(home, "plain") == {"plain": 4}
 
 
+def numbered(folder: Path, *names: str) -> Path:
+    """A folder of different pictures with these names."""
+    for n, name in enumerate(names):
+        write(folder / f"{name}.png", picture(at=4 * n))
+    return folder
+
+
+@pytest.mark.parametrize("stray", ["cover", "c_0"])
+def test_a_picture_that_fits_no_numbered_sequence_is_named(tmp_path: Path, home: Path, stray: str) -> None:
+    names = [f"{group}_{n}" for group in "ab" for n in range(4)]
+    folder = numbered(tmp_path / "set", *names, stray)
+    report = import_collection(home, folder)
+    assert shapes(home, "set") == {"a": 4, "b": 4}
+    assert "set was divided into 2 sequences by what stands before the numbers in its names: a, b." in notes(report)
+    assert f"{stray}.png fits no group of numbered pictures and was left out" in notes(report)
+    assert preview_import(folder).notes == report.skipped
+
+
+def test_pictures_that_are_mostly_not_numbered_stay_together(tmp_path: Path, home: Path) -> None:
+    report = import_collection(home, numbered(tmp_path / "few", "cat", "dog", "mouse1", "mouse2"))
+    assert shapes(home, "few") == {"few": 4} and report.skipped == ()
+    report = import_collection(home, numbered(tmp_path / "mixed", "a1", "a2", "b1", "b2", *"vxyz"))
+    assert shapes(home, "mixed") == {"mixed": 8}
+    assert "has numbered pictures (a, b) among others and is one sequence all the same" in notes(report)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([f"130503110{second}.{part}" for second in range(3) for part in ("175300", "425300", "675300")], 1),
+        (["1305031102.05", "1305031102.1753", "1305031102.21", "1305031103.1", "1305031103.35"], 1),
+        (["0", "0.5", "1", "1.5"], 1),
+        (["rgb_1305031102.17", "rgb_1305031102.5", "rgb_1305031103.2", "rgb_1305031103.4"], 1),
+        (["Screenshot from 2026-01-05 10-15-32", "Screenshot from 2026-01-05 10-15-40"], 1),
+        (["2026-01-30", "2026-01-31", "2026-02-01"], 1),
+        (["20260105_101532", "20260105_101540", "20260106_090000"], 1),
+        ([f"{episode}.{n:04d}" for episode in (1, 2) for n in range(3)], 2),
+        (["1.8", "1.9", "1.10", "1.11"], 1),
+        ([f"20260105_{n:06d}" for n in range(3)] + [f"20260106_{n:06d}" for n in range(3)], 2),
+    ],
+)
+def test_times_and_fractions_are_one_number(tmp_path: Path, home: Path, names: list[str], expected: int) -> None:
+    import_collection(home, numbered(tmp_path / "set", *names))
+    states = [state for sequence in load_sequences(home, "set") for state in sequence.states]
+    assert len(shapes(home, "set")) == expected and len(states) == len(names)
+    order = [4 * n for n in range(len(names))]
+    assert [int(shown(state)[20, :, 0].argmax()) for state in states] == order
+
+
+def test_every_third_picture_of_a_folder(tmp_path: Path, home: Path) -> None:
+    folder = frames(tmp_path / "walk", 7)
+    frames(folder / "short", 3)
+    options = ImportOptions(every=3)
+    report = import_collection(home, folder, options=options)
+    assert shapes(home, "walk") == {"walk": 3} and "short has one frame at a step of 3" in notes(report)
+    sequence = load_sequences(home, "walk")[0]
+    assert sequence.frame_step == 3 and int(shown(sequence.states[2])[20, :, 0].argmax()) == 4 * 7
+    preview = preview_import(folder, options)
+    assert (preview.sequences, preview.lengths) == (1, (3,))
+    report = import_collection(home, folder, "all", options=ImportOptions(seconds=0.5))
+    assert shapes(home, "all")["walk"] == 7 and "walk has pictures that tell no times" in notes(report)
+
+
 # texts and logs
 
 
