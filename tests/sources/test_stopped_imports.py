@@ -33,7 +33,10 @@ pytestmark = pytest.mark.usefixtures("nothing_shipped")
 def texts(folder: Path) -> Path:
     """Two files of lines, one of them with lines that are skipped, and a table."""
     for name in ("a", "b"):
-        lines = [json.dumps({"id": f"{name}{n}", "states": [f"{n}", "ü"]}) for n in range(5)]
+        # The actions of every second line do not fit, so that it gives a sequence and a note.
+        lines = [
+            json.dumps({"id": f"{name}{n}", "states": [f"{n}", "ü"], "actions": ["go"] * (n % 2)}) for n in range(5)
+        ]
         write(folder / f"{name}.jsonl", "\n".join([*lines[:2], "{broken", *lines[2:], lines[0]]).encode())
     rows = [f"s{n % 3},{n // 3},state {n}" for n in range(9)]
     write(folder / "c.csv", "\n".join(["sequence_id,step,state", *rows]).encode())
