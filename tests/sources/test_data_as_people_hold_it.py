@@ -20,6 +20,7 @@ from test_webdataset_and_image_folder import tar
 
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
+from swirl.exports.state_sequences import export_collection
 from swirl.sources.collections.catalog import import_collection, load_sequences
 from swirl.sources.collections.previewing import preview_import
 from swirl.sources.formats.episodes import describe_action, describe_actions
@@ -401,6 +402,22 @@ def test_every_third_picture_of_a_folder(tmp_path: Path, home: Path) -> None:
     assert shapes(home, "all")["walk"] == 7 and "walk has pictures that tell no times" in notes(report)
 
 
+def test_an_exported_folder_of_pictures_is_read_back(tmp_path: Path, home: Path) -> None:
+    np.savez(tmp_path / "r.npz", image=pictures(4), action=np.arange(4))
+    import_collection(home, tmp_path / "r.npz")
+    file = tmp_path / "out" / "mine.jsonl"
+    file.parent.mkdir()
+    export_collection(home, "r", file, with_actions=True)
+    report = import_collection(home, file.parent, "again")
+    assert (shapes(home, "again"), report.skipped) == ({"r": 4}, ())
+    assert load_true_actions(home, "again") == load_true_actions(home, "r")
+    write(file.with_name("._mine.jsonl"), b"what a Mac keeps beside a file")
+    assert import_collection(home, file.parent, "again").sequences == 1
+    write(file.with_name("other.jsonl"), file.read_bytes())
+    with pytest.raises(SwirlError, match=r"several files of sequences beside frames.zip \(mine.jsonl, other.jsonl\)"):
+        import_collection(home, file.parent)
+
+
 # texts and logs
 
 
@@ -430,6 +447,47 @@ def test_what_is_no_text_is_not_read_as_one(tmp_path: Path, home: Path) -> None:
     rows = b"sequence_id,step,state\na,0,one\na,1,two"
     import_collection(home, write(tmp_path / "rows", rows))
     assert texts(home, "rows") == {"a": ["one", "two"]}
+
+
+def test_actions_in_lines_of_texts(tmp_path: Path, home: Path) -> None:
+    """As Play exports a path of texts."""
+    records = [
+        {"id": "a", "states": ["x", "y", "z"], "actions": ["go", "stop"]},
+        {"id": "b", "states": ["x", "y", "z"], "actions": ["go"]},
+        {"id": "c", "states": ["x", "y"], "actions": [7]},
+        {"id": "d", "states": ["x", "y"], "actions": "go"},
+        {"id": "e", "states": ["x", "y"], "actions": None},
+    ]
+    lines = write(tmp_path / "path.jsonl", "\n".join(map(json.dumps, records)).encode())
+    report = import_collection(home, lines)
+    assert list(texts(home, "path")) == ["a", "b", "c", "d", "e"]
+    assert load_true_actions(home, "path") == {"a": ["go", "stop"]}
+    why = "is read without its actions: it has"
+    assert [str(item) for item in report.skipped] == [
+        f"path.jsonl:2 {why} 1 actions for its 2 transitions; give one for each.",
+        f"path.jsonl:3 {why} a number as action 1, which must be text; correct it.",
+        f'path.jsonl:4 {why} text as "actions", which must be a list of texts; correct it.',
+    ]
+    import_collection(home, write(tmp_path / "list.json", json.dumps(records[:2]).encode()))
+    assert load_true_actions(home, "list") == {"a": ["go", "stop"]}
+
+
+def test_files_of_another_kind_in_a_folder_are_named(tmp_path: Path, home: Path) -> None:
+    for name in ("a.txt", "b.log", "c.1", "README.md"):
+        write(tmp_path / "notes" / name, b"x\n\ny")
+    report = import_collection(home, tmp_path / "notes")
+    assert "b.log and 1 more are beside the texts, and not read." in notes(report)
+    (tmp_path / "arrays").mkdir()
+    np.savez(tmp_path / "arrays" / "a.npz", image=pictures(4))
+    write(tmp_path / "arrays" / "b.jsonl", b'{"id": "x", "states": ["a", "b"]}')
+    report = import_collection(home, tmp_path / "arrays")
+    assert [str(item) for item in report.skipped] == ["b.jsonl is beside the arrays, and not read."]
+    call = {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]}
+    talk = [{"role": "user", "content": "q"}, call, {"role": "tool", "tool_call_id": "a", "content": "x"}]
+    write(tmp_path / "logs" / "run.json", json.dumps({"messages": talk}).encode())
+    write(tmp_path / "logs" / "part" / "notes.txt", b"x\n\ny")
+    report = import_collection(home, tmp_path / "logs")
+    assert [str(item) for item in report.skipped] == ["part/notes.txt is beside the logs, and not read."]
 
 
 def test_words_of_the_user_beside_an_answer_come_after_it(tmp_path: Path, home: Path) -> None:

@@ -35,6 +35,7 @@ from swirl.sources.formats.episodes import (
     episode_clips,
     text_episodes,
 )
+from swirl.sources.formats.files_beside import files_beside
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.minari_metadata import find_minari, minari_action_names, names_of_actions
@@ -139,6 +140,8 @@ def array_clips(
         yield from file_clips(source, options, "", progress, start[0] if start else 0, ())
         return
     files = find_array_files(source)
+    if start is None:
+        yield from files_beside(source, {file.path for file in files}, "arrays")
     first, *inside = start or (0,)
     for number, file in enumerate(files):
         if number < first:

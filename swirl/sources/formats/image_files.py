@@ -12,6 +12,7 @@ from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, Entry, open_entries
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.deep_pictures import decode_deep_frame, is_deep, read_numbers
+from swirl.sources.formats.files_beside import ABOUT_THE_FOLDER
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.number_range import NumberRange
@@ -270,8 +271,7 @@ def report_other_files(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:
     others = [entry.name for entry in found if entry.suffix not in known]
     if len(others) == len(found):
         raise SwirlError(f"{path} contains no pictures or videos; it needs {PICTURE_FORMATS}.")
-    ignored_stems = DOCUMENTATION_STEMS | {"thumbs", "desktop"}
-    others = [name for name in others if PurePosixPath(name).stem.lower() not in ignored_stems]
+    others = [name for name in others if PurePosixPath(name).stem.lower() not in ABOUT_THE_FOLDER]
     described = {PurePosixPath(entry.name).with_suffix("") for entry in found if entry.suffix in known}
     captions = [
         name
