@@ -7,7 +7,10 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from lerobot_files import shared_files, table
 from making import shapes, shown
 
 from swirl.errors import SwirlError
@@ -177,6 +180,37 @@ def test_actions_that_fit_nothing_are_said_to_be_left_out(tmp_path: Path, home: 
 
 BUTTONS = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]], dtype=np.int8)
 """Of two episodes of three frames; those of the last frames lead nowhere."""
+
+
+def folder_of_files(folder: Path, buttons: np.ndarray) -> None:
+    for number in range(2):
+        np.savez(folder / f"{number}.npz", image=pictures(3), actions=buttons[3 * number : 3 * number + 3])
+
+
+def lerobot(folder: Path, buttons: np.ndarray) -> None:
+    shared_files(folder, [3, 3])
+    actions = pa.array(buttons.tolist(), pa.list_(pa.int64()))
+    table(folder / "data/chunk-000/file-000.parquet", {0: 3, 1: 3}, {"action": actions})
+
+
+def minari_tables(folder: Path, buttons: np.ndarray) -> None:
+    (folder / "metadata.json").write_text("{}")
+    for number in range(2):
+        (folder / str(number)).mkdir()
+        actions = buttons[3 * number : 3 * number + 3].tolist()
+        columns = {"observations": ["a", "b", "c"], "actions": actions}
+        pq.write_table(pa.table(columns), folder / str(number) / "part.parquet")
+
+
+@pytest.mark.parametrize("make", [folder_of_files, lerobot, minari_tables])
+def test_what_actions_are_is_decided_once_for_a_folder(tmp_path: Path, home: Path, make: Any) -> None:
+    for name, buttons in (("held", BUTTONS), ("chosen", BUTTONS[[0, 1, 2, 3, 1, 5]])):
+        (tmp_path / name).mkdir()
+        make(tmp_path / name, buttons)
+        import_collection(home, tmp_path / name)
+    told = ["(0, 1, 0)", "(1, 0, 0)"], ["(0, 1, 0)", "(0, 1, 1)"]
+    assert list(load_true_actions(home, "held").values()) == list(told)
+    assert list(load_true_actions(home, "chosen").values()) == [["action 1", "action 0"]] * 2
 
 
 @pytest.mark.parametrize("kind", ["npz", "hdf5"])

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from itertools import accumulate, chain, pairwise
+from functools import partial
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,10 @@ from swirl.sources.environment_names import Names
 from swirl.sources.formats.array_pictures import array_frames, holds_pictures, is_picture_shape
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import (
+    ActionKind,
     Episode,
-    all_choices,
     camera_labels,
     choose_camera,
-    describe_actions,
     episode_clips,
     text_episodes,
 )
@@ -70,9 +69,13 @@ NO_PICTURES = "holds no pictures: no array of the shape (time, height, width, ch
 
 @dataclass
 class ArrayFile:
-    """The episodes of a file, its cameras, and what is to be said about it; reading frames adds to that."""
+    """The episodes of a file, its cameras, and what is to be said about it; reading frames adds to that.
+
+    `actions` yields those of each episode as they are in the file.
+    """
 
     episodes: Sequence[Episode | TextEpisode]
+    actions: Callable[[], Iterable[Iterable[Any]]]
     notes: list[str] = field(default_factory=list)
     cameras: tuple[str, ...] = ()
 
@@ -139,6 +142,7 @@ def array_clips(
     if not is_array_folder(source):
         yield from file_clips(source, options, "", progress, start[0] if start else 0, ())
         return
+    kind = ActionKind(partial(folder_actions, source, options))
     files = find_array_files(source)
     if start is None:
         yield from files_beside(source, {file.path for file in files}, "arrays")
@@ -151,12 +155,19 @@ def array_clips(
         name = file.path.relative_to(source.path).with_suffix("").as_posix()
         try:
             done = inside[0] if inside and number == first else 0
-            yield from file_clips(file, options, name, None, done, (number,))
+            yield from file_clips(file, options, name, None, done, (number,), kind)
         except UsageError:
             raise
         except SwirlError as problem:
             yield Skipped(file.path.name, str(problem).removeprefix(f"{file.path} ").rstrip("."))
         yield Mark((number + 1,))
+
+
+def folder_actions(source: Source, options: ImportOptions) -> Iterator[Iterable[Any]]:
+    """Yield the actions of each episode in a folder; what cannot be read is passed over, as it is said later."""
+    for file in find_array_files(source):
+        with suppress(SwirlError), open_arrays(file, options) as found:
+            yield from found.actions()
 
 
 def file_clips(
@@ -166,13 +177,14 @@ def file_clips(
     progress: ProgressCallback | None,
     done: int,
     position: tuple[int, ...],
+    kind: ActionKind | None = None,
 ) -> Iterator[Clip | LocatedSequence | Skipped | Mark]:
     """Yield the episodes of one file, which is called `name` in a folder, from number `done` on.
 
-    Positions of marks begin with `position`.
+    Positions of marks begin with `position`; `kind` describes the actions of the folder.
     """
     path = source.path
-    with open_arrays(source, options, name) as found:
+    with open_arrays(source, options, name, kind) as found:
         step = options.episode_step(None)
         said: set[str] = set()
         for number in range(done, len(found.episodes)):
@@ -205,15 +217,18 @@ def read_episode(
 
 
 @contextmanager
-def open_arrays(source: Source, options: ImportOptions, name: str = "") -> Iterator[ArrayFile]:
+def open_arrays(
+    source: Source, options: ImportOptions, name: str = "", kind: ActionKind | None = None
+) -> Iterator[ArrayFile]:
     """Open a file, which is called `name` in a folder, and find its episodes.
 
-    Raises SwirlError if it cannot be read or holds no pictures.
+    `kind` describes the actions, by default as those of this file alone. Raises SwirlError if the file cannot be read
+    or holds no pictures.
     """
     path = source.path
     with ExitStack() as stack:
         try:
-            found = find_episodes(source, options, name, stack)
+            found = find_episodes(source, options, name, kind, stack)
         except UnusableError as problem:
             raise SwirlError(f"{path} {problem}.") from problem
         except FILE_ERRORS as error:
@@ -223,22 +238,24 @@ def open_arrays(source: Source, options: ImportOptions, name: str = "") -> Itera
         yield found
 
 
-def find_episodes(source: Source, options: ImportOptions, name: str, stack: ExitStack) -> ArrayFile:
+def find_episodes(
+    source: Source, options: ImportOptions, name: str, kind: ActionKind | None, stack: ExitStack
+) -> ArrayFile:
     """The episodes of a file, which stays open as long as `stack`. Raises UnusableError if it holds none."""
     path = source.path
     file = (find_minari(path, "main_data.hdf5") or path) if source.is_folder else path
     if source.suffix == ".npy":
         frames = np.load(file, mmap_mode="r", allow_pickle=False)
-        return numpy_episodes(path, name, {"frames": frames}, options.camera)
+        return numpy_episodes(path, name, {"frames": frames}, options.camera, kind)
     if source.suffix == ".npz":
         archive = stack.enter_context(zipfile.ZipFile(file))
-        return numpy_episodes(path, name, npz_arrays(archive), options.camera)
+        return numpy_episodes(path, name, npz_arrays(archive), options.camera, kind)
     try:
         import h5py
     except ImportError:
         raise SwirlError(f"{file} is an HDF5 file, which needs the package h5py; {INSTALL_H5PY}.") from None
     opened = stack.enter_context(h5py.File(file, "r"))
-    return hdf5_episodes(path, name, opened, options.camera, minari_action_names(file.parent))
+    return hdf5_episodes(path, name, opened, options.camera, minari_action_names(file.parent), kind)
 
 
 def picture_episode(
@@ -252,13 +269,15 @@ def picture_episode(
     return Episode(identity, where, bounds[1] - bounds[0], read, actions)
 
 
-def numpy_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
+def numpy_episodes(
+    path: Path, name: str, arrays: Mapping[str, Any], camera: str | None, kind: ActionKind | None
+) -> ArrayFile:
     """The episodes of NumPy arrays."""
     arrays = {key: array for key, array in arrays.items() if array.ndim and len(array)}
     many = [key for key, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])]
     many = [key for key in many if is_camera(key)]
     if not many:
-        return flat_episodes(path, name, arrays, camera)
+        return flat_episodes(path, name, arrays, camera, kind)
     chosen, _ = choose_camera(path, many, camera)
     count, length = arrays[str(chosen)].shape[:2]
     flat = {
@@ -274,7 +293,7 @@ def numpy_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str
     lengths = next((load(arrays[n]) for n in LENGTH_NAMES if n in arrays and arrays[n].shape == (count,)), None)
     ends = [length] * count if lengths is None else [min(int(each), length) for each in lengths]
     spans = [(number * length, number * length + end) for number, end in enumerate(ends)]
-    return flat_episodes(path, name, flat, camera, spans)
+    return flat_episodes(path, name, flat, camera, kind, spans)
 
 
 def aligned_actions(actions: np.ndarray, *, at_start: bool) -> np.ndarray:
@@ -300,6 +319,7 @@ def flat_episodes(
     name: str,
     arrays: Mapping[str, Any],
     camera: str | None,
+    kind: ActionKind | None,
     spans: Sequence[tuple[int, int]] | None = None,
 ) -> ArrayFile:
     """The episodes of arrays whose first axis is time, divided where one ends; `spans` are parts known before.
@@ -314,13 +334,13 @@ def flat_episodes(
     bounds = episode_bounds(arrays, len(pictures), spans or [(0, len(pictures))])
     known, why = flat_actions(arrays, len(pictures), bounds)
     notes += [why] if why else []
-    are_choices = known is not None and all_choices(chain.from_iterable(known))
+    kind = kind or ActionKind(lambda: known or [])
     episodes = []
     for number, (start, end) in enumerate(bounds):
         identity = stem if len(bounds) == 1 else f"{stem}-{number}"
-        said = None if known is None else describe_actions(known[number], are_choices=are_choices)
+        said = None if known is None else kind.describe(known[number])
         episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, (start, end), said, notes))
-    return ArrayFile(episodes, notes, camera_labels(cameras))
+    return ArrayFile(episodes, lambda: known or [], notes, camera_labels(cameras))
 
 
 def flat_actions(
@@ -400,14 +420,17 @@ def first_column(array: Any) -> np.ndarray:
     return numbers.reshape(len(numbers), -1)[:, 0]
 
 
-def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names: Names) -> ArrayFile:
+def hdf5_episodes(
+    path: Path, name: str, opened: Any, camera: str | None, names: Names, kind: ActionKind | None
+) -> ArrayFile:
     """The episodes of an HDF5 file: groups (Minari, robomimic), else flat arrays (D4RL)."""
     inside = own_items(opened)
     holder = inside["data"] if hasattr(inside.get("data"), "keys") else opened
     groups = episode_groups(holder)
     if not groups:
-        return flat_episodes(path, name, {key: data for key, data in datasets(opened).items() if data.shape}, camera)
-    found = ArrayFile([])
+        arrays = {key: data for key, data in datasets(opened).items() if data.shape}
+        return flat_episodes(path, name, arrays, camera, kind)
+    found = ArrayFile([], lambda: (group_actions(holder[group]) for group in groups))
     read = partial(
         group_episode,
         path,
@@ -416,7 +439,7 @@ def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names:
         camera=camera,
         names=names,
         found=found,
-        kind=ActionKind(holder, groups),
+        kind=kind or ActionKind(found.actions),
     )
     found.episodes = LazyEpisodes(groups, read)
     return found
@@ -437,25 +460,14 @@ def episode_groups(holder: Any, depth: int = MAX_DEPTH, prefix: str = "") -> lis
     return sorted(found, key=natural_sort_key)
 
 
-class ActionKind:
-    """Tells whether the actions of the groups of a file are choices, which is the same for all of them."""
-
-    def __init__(self, holder: Any, groups: Sequence[str]) -> None:
-        self.holder, self.groups = holder, groups
-
-    @cached_property
-    def are_choices(self) -> bool:
-        """Whether the actions of all groups are vectors of zeros and a one."""
-        return all_choices(action for name in self.groups for action in self._taken(name))
-
-    def _taken(self, name: str) -> Any:
-        """The actions of a group; none if they cannot be read, which is said where the group is."""
-        try:
-            seen, actions = group_arrays(self.holder[name])
-            length = max((len(data) for data in seen.values()), default=0)
-            return () if actions is None else np.asarray(actions[: max(0, length - 1)])
-        except (UnusableError, *FILE_ERRORS):
-            return ()
+def group_actions(group: Any) -> Any:
+    """The actions of an episode but one of its last state; none if they cannot be read, which is said where it is."""
+    try:
+        seen, actions = group_arrays(group)
+        length = max((len(data) for data in seen.values()), default=0)
+        return () if actions is None else np.asarray(actions[: max(0, length - 1)])
+    except (UnusableError, *FILE_ERRORS):
+        return ()
 
 
 def group_arrays(group: Any) -> tuple[dict[str, Any], Any]:
@@ -503,8 +515,7 @@ def group_episode(
             found.notes.append(f"{why}; {ACTIONS_NEEDED}")
             return None
         taken = np.asarray(actions[: length - 1])
-        are_choices = all_choices(taken) and kind.are_choices
-        return describe_actions(taken, names_of_actions(names, taken), are_choices=are_choices)
+        return kind.describe(taken, names_of_actions(names, taken))
 
     cameras = [key for key, data in seen.items() if holds_pictures(data) and is_camera(key)]
     chosen, notes = choose_camera(path, cameras, camera)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,25 @@ def all_choices(actions: Iterable[Any]) -> bool:
             return False
         found = True
     return found
+
+
+class ActionKind:
+    """Describes the actions of a source, in which vectors of zeros and a one are choices in all episodes or in none.
+
+    `read` yields the actions of each episode. It is asked once, and only if those of one episode look like choices.
+    """
+
+    def __init__(self, read: Callable[[], Iterable[Iterable[Any]]]) -> None:
+        self._read = read
+
+    @cached_property
+    def are_choices(self) -> bool:
+        """Whether the actions of all episodes are vectors of zeros and a one."""
+        return all_choices(chain.from_iterable(self._read()))
+
+    def describe(self, actions: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
+        """The actions of one episode in words."""
+        return describe_actions(actions, names, are_choices=all_choices(actions) and self.are_choices)
 
 
 def is_choice(action: Any) -> bool:
