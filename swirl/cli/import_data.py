@@ -43,7 +43,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         type=frame_step,
         help="take every N-th frame, or with a unit one frame in each interval, such as 0.5s (default: 0.5s of videos, "
-        "every frame of recorded episodes)",
+        "every frame of recorded episodes and of folders of pictures)",
     )
     importing.add_argument(
         "--keep-duplicates", action="store_true", help="videos: keep frames that look the same as the one before"

@@ -131,9 +131,16 @@ def read_marked(
     if reader is read_jsonl:
         if start:
             source.go_to(*start)
+        # A line may give several items; what comes before its last one is not complete.
+        line: Mark | None = None
         for item in reader(source):
+            here = Mark((number, source.number, source.offset))
+            if line is not None and here != line:
+                yield line
             yield item
-            yield Mark((number, source.number, source.offset))
+            line = here
+        if line is not None:
+            yield line
         return
     done = start[0] if start else 0
     for count, item in enumerate(reader(source)):

@@ -13,6 +13,7 @@ from swirl.sources.formats.aurora_bench import is_aurora
 from swirl.sources.formats.aurora_bench_sequences import aurora_clips
 from swirl.sources.formats.column_episodes import column_clips, column_outline, is_columns
 from swirl.sources.formats.content import Source
+from swirl.sources.formats.files_beside import files_beside
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.image_files import PICTURE_FORMATS, holds_pictures, picture_clips, picture_outline
 from swirl.sources.formats.image_folder import image_folder_clips, is_image_folder
@@ -24,7 +25,7 @@ from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.table import COLUMNS
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences
 from swirl.sources.formats.webdataset import is_webdataset, webdataset_clips
-from swirl.sources.reading import TEXT_FORMATS, stream_sequences
+from swirl.sources.reading import READERS, TEXT_FORMATS, stream_sequences
 from swirl.sources.validation import LocatedSequence, Mark, Skipped
 
 Item = LocatedSequence | Clip | Skipped | Mark
@@ -74,7 +75,10 @@ def texts(suffix: str | None = None) -> Reader:
         taken = own if suffix is None or (suffix == ".jsonl" and own == ".json") else suffix
         columns = (options.episode_column, options.order_column, options.state_column)
         named = [name or usual for name, usual in zip(columns, COLUMNS, strict=True)]
-        return stream_sequences(source.path, progress, suffix=taken, start=start, columns=named)
+        if source.is_folder and start is None:
+            taken_files = {file for file in source.files if file.suffix.lower() in READERS}
+            yield from files_beside(source, taken_files, "texts")
+        yield from stream_sequences(source.path, progress, suffix=taken, start=start, columns=named)
 
     return read
 
@@ -122,7 +126,7 @@ FORMATS = {
             "agent-logs",
             "logs of agents",
             is_tool_logs,
-            lambda source, options, progress, start: tool_sequences(source.path, progress, start),
+            lambda source, options, progress, start: tool_sequences(source, progress, start),
         ),
         SourceFormat(
             "inline-pictures",

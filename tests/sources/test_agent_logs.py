@@ -79,8 +79,19 @@ def test_no_step_leads_across_a_call_without_an_answer() -> None:
     states, calls, reasons = read(messages)
     assert (states, calls) == ([STATES[:2]], [CALLS[:1]])
     assert len(reasons) == 1 and "without an answer" in reasons[0]
+
+
+def test_a_call_that_nothing_answers_is_named() -> None:
     last = conversation(["a", "b", "c"])[:-1]
-    assert read(last) == ([STATES[:3]], [CALLS[:2]], [])
+    assert read(last)[:2] == ([STATES[:3]], [CALLS[:2]])
+    said = message_logs("talk", last).left_out
+    assert said == (
+        ("talk, message 6", "calls a tool that has not answered before the end of the log; the call is left out"),
+    )
+    interrupted = [*last, {"role": "user", "content": STATES[0]}, call("d", "W0"), answer("d", STATES[1])]
+    states, calls, reasons = read(interrupted)
+    assert (states, calls) == ([STATES[:3], STATES[:2]], [CALLS[:2], CALLS[:1]])
+    assert len(reasons) == 1 and "before the next message of the user" in reasons[0]
 
 
 def test_contents_are_texts_parts_or_objects() -> None:

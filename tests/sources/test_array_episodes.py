@@ -7,12 +7,17 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from lerobot_files import shared_files, table
 from making import shapes, shown
 
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import ImportReport, import_collection, load_sequences
+from swirl.sources.collections.previewing import preview_import
+from swirl.sources.formats.episodes import camera_labels
 from swirl.sources.formats.import_options import ImportOptions
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
@@ -87,6 +92,147 @@ def test_demonstrations_with_cameras(tmp_path: Path, home: Path) -> None:
     assert np.array_equal(frames(home, "lift", 1), kept["10 wrist"])
     with pytest.raises(SwirlError, match=r"has no camera 'top'; it has agentview_image, wrist_image"):
         import_collection(home, tmp_path / "lift.hdf5", options=ImportOptions(camera="top"))
+
+
+@pytest.mark.parametrize("below", ["", "data/", "data/task_1/"])
+def test_demonstrations_in_groups_by_split(tmp_path: Path, home: Path, below: str) -> None:
+    with h5py.File(tmp_path / "lift.hdf5", "w") as file:
+        for split in ("train", "val"):
+            for number in range(3):
+                file[f"{below}{split}/demo_{number}/obs/image"] = pictures(4, number)
+                file[f"{below}{split}/demo_{number}/actions"] = np.arange(4)
+    report = import_collection(home, tmp_path / "lift.hdf5")
+    prefix = below.removeprefix("data/")
+    expected = [f"{prefix}{split}/demo_{number}" for split in ("train", "val") for number in range(3)]
+    assert shapes(home, "lift") == dict.fromkeys(expected, 4) and report.skipped == ()
+    assert load_true_actions(home, "lift")[expected[-1]] == ["action 0", "action 1", "action 2"]
+    assert preview_import(tmp_path / "lift.hdf5").summary == "6 sequences of 4 states"
+
+
+def test_numbered_cameras_are_no_episodes_and_have_different_names(tmp_path: Path, home: Path) -> None:
+    with h5py.File(tmp_path / "arm.hdf5", "w") as file:
+        file["observations/images/cam_0/rgb"], file["observations/images/cam_1/rgb"] = pictures(4, 1), pictures(4, 2)
+        file["robot/cam_2/rgb"] = pictures(4, 3)
+    first = "observations/images/cam_0/rgb"
+    report = import_collection(home, tmp_path / "arm.hdf5")
+    assert shapes(home, "arm") == {"arm": 4}
+    said = f"has the cameras {first}, observations/images/cam_1/rgb, robot/cam_2/rgb; {first} was taken"
+    assert said in notes(report)
+    options = ImportOptions(camera="robot/cam_2/rgb")
+    import_collection(home, tmp_path / "arm.hdf5", options=options)
+    assert np.array_equal(frames(home, "arm"), pictures(4, 3))
+    assert camera_labels(["obs/top", "obs/left/rgb", "obs/right/rgb"]) == ("obs/left/rgb", "obs/right/rgb", "top")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "expected"),
+    [
+        ({"image": pictures(6), "actions": np.arange(5)}, [[0, 1, 2, 3, 4]]),
+        ({"image": pictures(6), "action": np.arange(6), "actions": np.arange(5, 10)}, [[0, 1, 2, 3, 4]]),
+        ({"image": pictures(6), "is_first": [1, 0, 0, 0, 0, 0], "action": np.arange(5)}, [[0, 1, 2, 3, 4]]),
+        ({"image": pictures(6), "is_last": [0, 0, 1, 0, 0, 1], "action": np.arange(4)}, [[0, 1], [2, 3]]),
+        ({"image": pictures(6), "is_last": [0, 0, 1, 0, 0, 1], "action": np.arange(5)}, [[0, 1], [3, 4]]),
+        ({"image": np.stack([pictures(4)] * 2), "action": np.arange(6).reshape(2, 3)}, [[0, 1, 2], [3, 4, 5]]),
+        (
+            {"image": np.stack([pictures(4)] * 2), "length": [3, 4], "action": np.arange(6).reshape(2, 3)},
+            [[0, 1], [3, 4, 5]],
+        ),
+        (
+            {
+                "image": np.stack([pictures(4)] * 2),
+                "is_first": [[1, 0, 0, 0]] * 2,
+                "action": np.arange(6).reshape(2, 3),
+            },
+            [[0, 1, 2], [3, 4, 5]],
+        ),
+    ],
+)
+def test_actions_of_all_but_the_last_frame(
+    tmp_path: Path, home: Path, arrays: dict[str, Any], expected: list[list[int]]
+) -> None:
+    arrays = {name: np.array(values) for name, values in arrays.items()}
+    np.savez(tmp_path / "r.npz", **arrays)
+    report = import_collection(home, tmp_path / "r.npz")
+    assert list(load_true_actions(home, "r").values()) == [[f"action {n}" for n in each] for each in expected]
+    assert report.skipped == ()
+    if arrays["image"].ndim == 4:
+        with h5py.File(tmp_path / "h.hdf5", "w") as file:
+            for name, values in arrays.items():
+                file[name] = values
+        import_collection(home, tmp_path / "h.hdf5")
+        assert list(load_true_actions(home, "h").values()) == list(load_true_actions(home, "r").values())
+
+
+def test_actions_that_fit_nothing_are_said_to_be_left_out(tmp_path: Path, home: Path) -> None:
+    np.savez(tmp_path / "r.npz", image=pictures(6), actions=np.arange(3))
+    report = import_collection(home, tmp_path / "r.npz")
+    assert "r.npz has 3 values of actions for 6 frames, which were left out; save one for each" in notes(report)
+    np.savez(tmp_path / "n.npz", image=np.stack([pictures(4)] * 2), action=np.arange(4).reshape(2, 2))
+    report = import_collection(home, tmp_path / "n.npz")
+    assert "n.npz has 2 values of action for 8 frames, which were left out" in notes(report)
+    with h5py.File(tmp_path / "g.hdf5", "w") as file:
+        for number, count in enumerate((4, 2)):
+            file[f"demo_{number}/obs/image"], file[f"demo_{number}/actions"] = pictures(4), np.arange(count)
+    report = import_collection(home, tmp_path / "g.hdf5")
+    assert list(load_true_actions(home, "g")) == ["demo_0"]
+    assert "g.hdf5 has 2 actions for the 4 states of demo_1, which were left out; save one for each" in notes(report)
+
+
+BUTTONS = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 1, 1], [0, 0, 0]], dtype=np.int8)
+"""Of two episodes of three frames; those of the last frames lead nowhere."""
+
+
+def folder_of_files(folder: Path, buttons: np.ndarray) -> None:
+    for number in range(2):
+        np.savez(folder / f"{number}.npz", image=pictures(3), actions=buttons[3 * number : 3 * number + 3])
+
+
+def lerobot(folder: Path, buttons: np.ndarray) -> None:
+    shared_files(folder, [3, 3])
+    actions = pa.array(buttons.tolist(), pa.list_(pa.int64()))
+    table(folder / "data/chunk-000/file-000.parquet", {0: 3, 1: 3}, {"action": actions})
+
+
+def minari_tables(folder: Path, buttons: np.ndarray) -> None:
+    (folder / "metadata.json").write_text("{}")
+    for number in range(2):
+        (folder / str(number)).mkdir()
+        actions = buttons[3 * number : 3 * number + 3].tolist()
+        columns = {"observations": ["a", "b", "c"], "actions": actions}
+        pq.write_table(pa.table(columns), folder / str(number) / "part.parquet")
+
+
+@pytest.mark.parametrize("make", [folder_of_files, lerobot, minari_tables])
+def test_what_actions_are_is_decided_once_for_a_folder(tmp_path: Path, home: Path, make: Any) -> None:
+    for name, buttons in (("held", BUTTONS), ("chosen", BUTTONS[[0, 1, 2, 3, 1, 5]])):
+        (tmp_path / name).mkdir()
+        make(tmp_path / name, buttons)
+        import_collection(home, tmp_path / name)
+    told = ["(0, 1, 0)", "(1, 0, 0)"], ["(0, 1, 0)", "(0, 1, 1)"]
+    assert list(load_true_actions(home, "held").values()) == list(told)
+    assert list(load_true_actions(home, "chosen").values()) == [["action 1", "action 0"]] * 2
+
+
+@pytest.mark.parametrize("kind", ["npz", "hdf5"])
+@pytest.mark.parametrize(
+    ("buttons", "first", "second"),
+    [
+        (BUTTONS, ["(0, 1, 0)", "(1, 0, 0)"], ["(0, 1, 0)", "(0, 1, 1)"]),
+        (BUTTONS[[0, 1, 2, 3, 1, 5]], ["action 1", "action 0"], ["action 1", "action 0"]),
+    ],
+)
+def test_what_actions_are_is_decided_once_for_a_file(
+    tmp_path: Path, home: Path, kind: str, buttons: np.ndarray, first: list[str], second: list[str]
+) -> None:
+    if kind == "npz":
+        np.savez(tmp_path / "mb.npz", image=pictures(6), is_last=np.array([0, 0, 1, 0, 0, 1]), actions=buttons)
+    else:
+        with h5py.File(tmp_path / "mb.hdf5", "w") as file:
+            for number in range(2):
+                file[f"demo_{number}/obs/image"] = pictures(3)
+                file[f"demo_{number}/actions"] = buttons[3 * number : 3 * number + 3]
+    import_collection(home, tmp_path / f"mb.{kind}")
+    assert list(load_true_actions(home, "mb").values()) == [first, second]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from test_webdataset_and_image_folder import tar
 
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
+from swirl.exports.state_sequences import export_collection
 from swirl.sources.collections.catalog import import_collection, load_sequences
 from swirl.sources.collections.previewing import preview_import
 from swirl.sources.formats.episodes import describe_action, describe_actions
@@ -338,6 +339,85 @@ def test_a_folder_of_several_numbered_sequences(tmp_path: Path, home: Path) -> N
     assert shapes(home, "plain") == {"plain": 4}
 
 
+def numbered(folder: Path, *names: str) -> Path:
+    """A folder of different pictures with these names."""
+    for n, name in enumerate(names):
+        write(folder / f"{name}.png", picture(at=4 * n))
+    return folder
+
+
+@pytest.mark.parametrize("stray", ["cover", "c_0"])
+def test_a_picture_that_fits_no_numbered_sequence_is_named(tmp_path: Path, home: Path, stray: str) -> None:
+    names = [f"{group}_{n}" for group in "ab" for n in range(4)]
+    folder = numbered(tmp_path / "set", *names, stray)
+    report = import_collection(home, folder)
+    assert shapes(home, "set") == {"a": 4, "b": 4}
+    assert "set was divided into 2 sequences by what stands before the numbers in its names: a, b." in notes(report)
+    assert f"{stray}.png fits no group of numbered pictures and was left out" in notes(report)
+    assert preview_import(folder).notes == report.skipped
+
+
+def test_pictures_that_are_mostly_not_numbered_stay_together(tmp_path: Path, home: Path) -> None:
+    report = import_collection(home, numbered(tmp_path / "few", "cat", "dog", "mouse1", "mouse2"))
+    assert shapes(home, "few") == {"few": 4} and report.skipped == ()
+    report = import_collection(home, numbered(tmp_path / "mixed", "a1", "a2", "b1", "b2", *"vxyz"))
+    assert shapes(home, "mixed") == {"mixed": 8}
+    assert "has numbered pictures (a, b) among others and is one sequence all the same" in notes(report)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([f"130503110{second}.{part}" for second in range(3) for part in ("175300", "425300", "675300")], 1),
+        (["1305031102.05", "1305031102.1753", "1305031102.21", "1305031103.1", "1305031103.35"], 1),
+        (["0", "0.5", "1", "1.5"], 1),
+        (["rgb_1305031102.17", "rgb_1305031102.5", "rgb_1305031103.2", "rgb_1305031103.4"], 1),
+        (["Screenshot from 2026-01-05 10-15-32", "Screenshot from 2026-01-05 10-15-40"], 1),
+        (["2026-01-30", "2026-01-31", "2026-02-01"], 1),
+        (["20260105_101532", "20260105_101540", "20260106_090000"], 1),
+        ([f"{episode}.{n:04d}" for episode in (1, 2) for n in range(3)], 2),
+        (["1.8", "1.9", "1.10", "1.11"], 1),
+        ([f"20260105_{n:06d}" for n in range(3)] + [f"20260106_{n:06d}" for n in range(3)], 2),
+    ],
+)
+def test_times_and_fractions_are_one_number(tmp_path: Path, home: Path, names: list[str], expected: int) -> None:
+    import_collection(home, numbered(tmp_path / "set", *names))
+    states = [state for sequence in load_sequences(home, "set") for state in sequence.states]
+    assert len(shapes(home, "set")) == expected and len(states) == len(names)
+    order = [4 * n for n in range(len(names))]
+    assert [int(shown(state)[20, :, 0].argmax()) for state in states] == order
+
+
+def test_every_third_picture_of_a_folder(tmp_path: Path, home: Path) -> None:
+    folder = frames(tmp_path / "walk", 7)
+    frames(folder / "short", 3)
+    options = ImportOptions(every=3)
+    report = import_collection(home, folder, options=options)
+    assert shapes(home, "walk") == {"walk": 3} and "short has one frame at a step of 3" in notes(report)
+    sequence = load_sequences(home, "walk")[0]
+    assert sequence.frame_step == 3 and int(shown(sequence.states[2])[20, :, 0].argmax()) == 4 * 7
+    preview = preview_import(folder, options)
+    assert (preview.sequences, preview.lengths) == (1, (3,))
+    report = import_collection(home, folder, "all", options=ImportOptions(seconds=0.5))
+    assert shapes(home, "all")["walk"] == 7 and "walk has pictures that tell no times" in notes(report)
+
+
+def test_an_exported_folder_of_pictures_is_read_back(tmp_path: Path, home: Path) -> None:
+    np.savez(tmp_path / "r.npz", image=pictures(4), action=np.arange(4))
+    import_collection(home, tmp_path / "r.npz")
+    file = tmp_path / "out" / "mine.jsonl"
+    file.parent.mkdir()
+    export_collection(home, "r", file, with_actions=True)
+    report = import_collection(home, file.parent, "again")
+    assert (shapes(home, "again"), report.skipped) == ({"r": 4}, ())
+    assert load_true_actions(home, "again") == load_true_actions(home, "r")
+    write(file.with_name("._mine.jsonl"), b"what a Mac keeps beside a file")
+    assert import_collection(home, file.parent, "again").sequences == 1
+    write(file.with_name("other.jsonl"), file.read_bytes())
+    with pytest.raises(SwirlError, match=r"several files of sequences beside frames.zip \(mine.jsonl, other.jsonl\)"):
+        import_collection(home, file.parent)
+
+
 # texts and logs
 
 
@@ -367,6 +447,47 @@ def test_what_is_no_text_is_not_read_as_one(tmp_path: Path, home: Path) -> None:
     rows = b"sequence_id,step,state\na,0,one\na,1,two"
     import_collection(home, write(tmp_path / "rows", rows))
     assert texts(home, "rows") == {"a": ["one", "two"]}
+
+
+def test_actions_in_lines_of_texts(tmp_path: Path, home: Path) -> None:
+    """As Play exports a path of texts."""
+    records = [
+        {"id": "a", "states": ["x", "y", "z"], "actions": ["go", "stop"]},
+        {"id": "b", "states": ["x", "y", "z"], "actions": ["go"]},
+        {"id": "c", "states": ["x", "y"], "actions": [7]},
+        {"id": "d", "states": ["x", "y"], "actions": "go"},
+        {"id": "e", "states": ["x", "y"], "actions": None},
+    ]
+    lines = write(tmp_path / "path.jsonl", "\n".join(map(json.dumps, records)).encode())
+    report = import_collection(home, lines)
+    assert list(texts(home, "path")) == ["a", "b", "c", "d", "e"]
+    assert load_true_actions(home, "path") == {"a": ["go", "stop"]}
+    why = "is read without its actions: it has"
+    assert [str(item) for item in report.skipped] == [
+        f"path.jsonl:2 {why} 1 actions for its 2 transitions; give one for each.",
+        f"path.jsonl:3 {why} a number as action 1, which must be text; correct it.",
+        f'path.jsonl:4 {why} text as "actions", which must be a list of texts; correct it.',
+    ]
+    import_collection(home, write(tmp_path / "list.json", json.dumps(records[:2]).encode()))
+    assert load_true_actions(home, "list") == {"a": ["go", "stop"]}
+
+
+def test_files_of_another_kind_in_a_folder_are_named(tmp_path: Path, home: Path) -> None:
+    for name in ("a.txt", "b.log", "c.1", "README.md"):
+        write(tmp_path / "notes" / name, b"x\n\ny")
+    report = import_collection(home, tmp_path / "notes")
+    assert "b.log and 1 more are beside the texts, and not read." in notes(report)
+    (tmp_path / "arrays").mkdir()
+    np.savez(tmp_path / "arrays" / "a.npz", image=pictures(4))
+    write(tmp_path / "arrays" / "b.jsonl", b'{"id": "x", "states": ["a", "b"]}')
+    report = import_collection(home, tmp_path / "arrays")
+    assert [str(item) for item in report.skipped] == ["b.jsonl is beside the arrays, and not read."]
+    call = {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]}
+    talk = [{"role": "user", "content": "q"}, call, {"role": "tool", "tool_call_id": "a", "content": "x"}]
+    write(tmp_path / "logs" / "run.json", json.dumps({"messages": talk}).encode())
+    write(tmp_path / "logs" / "part" / "notes.txt", b"x\n\ny")
+    report = import_collection(home, tmp_path / "logs")
+    assert [str(item) for item in report.skipped] == ["part/notes.txt is beside the logs, and not read."]
 
 
 def test_words_of_the_user_beside_an_answer_come_after_it(tmp_path: Path, home: Path) -> None:

@@ -33,7 +33,10 @@ def test_pictures_and_actions_are_imported(tmp_path: Path, home: Path) -> None:
         {"id": "a", "states": states, "actions": ["go", "stop"]},
         {"id": 7, "states": states[:2], "actions": ["too", "many"]},
     )
-    assert import_collection(home, file).kind == "image"
+    report = import_collection(home, file)
+    assert report.kind == "image"
+    said = ["p.jsonl:2 is read without its actions: it has 2 actions for its 1 transitions; give one for each."]
+    assert [str(item) for item in report.skipped] == said
     assert shapes(home, "p") == {"a": 3, "7": 2}
     stored = [read_picture_bytes(state.picture) for state in load_sequences(home, "p")[0].states if state.picture]
     assert stored == encoded

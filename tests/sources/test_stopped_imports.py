@@ -33,7 +33,10 @@ pytestmark = pytest.mark.usefixtures("nothing_shipped")
 def texts(folder: Path) -> Path:
     """Two files of lines, one of them with lines that are skipped, and a table."""
     for name in ("a", "b"):
-        lines = [json.dumps({"id": f"{name}{n}", "states": [f"{n}", "ü"]}) for n in range(5)]
+        # The actions of every second line do not fit, so that it gives a sequence and a note.
+        lines = [
+            json.dumps({"id": f"{name}{n}", "states": [f"{n}", "ü"], "actions": ["go"] * (n % 2)}) for n in range(5)
+        ]
         write(folder / f"{name}.jsonl", "\n".join([*lines[:2], "{broken", *lines[2:], lines[0]]).encode())
     rows = [f"s{n % 3},{n // 3},state {n}" for n in range(9)]
     write(folder / "c.csv", "\n".join(["sequence_id,step,state", *rows]).encode())
@@ -171,6 +174,23 @@ def test_a_stop_anywhere_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
         assert [file.name for file in (home / "collections").iterdir()] == ["mine"]
 
 
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_second_stop_just_after_going_on(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What was passed over is not said to be done again, as its position lies before that of the draft."""
+    source = MAKERS[kind](tmp_path / "source")
+    with pytest.raises(KeyboardInterrupt):
+        import_until(source, home, monkeypatch, 2)
+    draft = home / "collections" / ".mine.draft" / "draft.json"
+    before = json.loads(draft.read_text())["position"]
+    with pytest.raises(KeyboardInterrupt):
+        import_until(source, home, monkeypatch, 1)
+    assert json.loads(draft.read_text())["position"] > before
+    report = import_collection(home, source, "mine", options=OPTIONS)
+    assert report.sequences == import_collection(tmp_path / "whole", source, "mine", options=OPTIONS).sequences
+
+
 def test_other_options_or_a_changed_source_begin_anew(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +200,7 @@ def test_other_options_or_a_changed_source_begin_anew(
     draft = home / "collections" / ".mine.draft"
     assert (draft / "draft.json").is_file()
     report = import_collection(home, source, "mine", options=ImportOptions(every=2, keep_duplicates=True))
-    assert report.transitions == 2 * 5 + 2
+    assert report.transitions == 2 * 5 + 1
     with pytest.raises(KeyboardInterrupt):
         import_until(source, home, monkeypatch, 2)
     (source / "one.mp4").unlink()

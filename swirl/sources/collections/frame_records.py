@@ -17,7 +17,7 @@ from swirl.sources.collections.frame_archive import stored_state
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.jsonl import read_records
 from swirl.sources.formats.still_images import MAX_FILE_BYTES, Frame, decode_frame
-from swirl.sources.reading import check_unique_id
+from swirl.sources.reading import COMPANION_FILES, check_unique_id
 from swirl.sources.text_lines import Meter, open_text
 from swirl.sources.validation import (
     LocatedSequence,
@@ -80,18 +80,36 @@ def parse_frame_record(record: Any, folder: Path, members: frozenset[str]) -> St
 
 
 def find_frame_records(path: Path) -> Path | None:
-    """The file of picture sequences at a path or in a recorded folder, or None."""
-    file = path / SEQUENCES_FILE if path.is_dir() else path
-    if file.suffix != ".jsonl" or not file.is_file():
+    """The file of picture sequences at a path, or in a folder that was recorded or exported; None if there is none.
+
+    Raises SwirlError if a folder has several beside the same frames.
+    """
+    if not path.is_dir():
+        return path if names_frames(path) else None
+    if (path / SEQUENCES_FILE).is_file():
+        return path / SEQUENCES_FILE if names_frames(path / SEQUENCES_FILE) else None
+    if not (path / FRAMES_FILE).is_file():
         return None
+    files = [file for file in sorted(path.glob("[!.]*.jsonl")) if file.name not in COMPANION_FILES]
+    found = [file for file in files if names_frames(file)]
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise SwirlError(f"{path} has several files of sequences beside {FRAMES_FILE} ({names}); import one of them.")
+    return found[0] if found else None
+
+
+def names_frames(file: Path) -> bool:
+    """Whether a file holds sequences of frames: its first line says so, or it is a recording with frames beside it."""
+    if file.suffix != ".jsonl" or not file.is_file():
+        return False
     if file.name == SEQUENCES_FILE and (file.parent / FRAMES_FILE).is_file():
-        return file
+        return True
     try:
         with file.open("rb") as source:
             first = json.loads(source.readline(1 << 20))
     except (OSError, ValueError, RecursionError):
-        return None
-    return file if isinstance(first, dict) and "frames" in first else None
+        return False
+    return isinstance(first, dict) and "frames" in first
 
 
 def recorded_clips(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ from swirl.sources.environment_names import Names
 from swirl.sources.formats.array_pictures import array_frames, holds_pictures, is_picture_shape
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import (
+    ActionKind,
     Episode,
     camera_labels,
     choose_camera,
-    describe_actions,
     episode_clips,
     text_episodes,
 )
+from swirl.sources.formats.files_beside import files_beside
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.minari_metadata import find_minari, minari_action_names, names_of_actions
@@ -50,6 +51,11 @@ FILE_ERRORS = (*READ_ERRORS, KeyError)
 OUTLINED = 200
 """Of how many episodes a preview tells the length, as each has to be looked into."""
 ACTION_NAMES = ("actions", "action")
+OBSERVATION_NAMES = ("observations", "obs")
+EPISODE_GROUP = re.compile(r"[A-Za-z]*[-_ ]?\d+")
+"""The name of the group of an episode, such as `demo_3` or `traj-0`."""
+MAX_DEPTH = 2
+"""How many levels further down groups of episodes are looked for."""
 FIRST_NAMES = ("is_first",)
 LAST_NAMES = ("is_last", "terminals", "terminal", "terminated", "terminations", "timeouts", "timeout", "truncated")
 LAST_NAMES += ("truncations", "dones", "done")
@@ -57,14 +63,19 @@ NUMBER_NAMES = ("episode_index", "episode_id", "episode_ids", "episode", "ep_idx
 ENDS_NAMES = ("episode_ends",)
 LENGTH_NAMES = ("length", "lengths", "episode_length", "episode_lengths")
 """What tells where episodes end: flags at the first or last step, a number at each step, ends, or lengths."""
+ACTIONS_NEEDED = "save one for each state, or for each but the last of an episode"
 NO_PICTURES = "holds no pictures: no array of the shape (time, height, width, channels)"
 
 
 @dataclass
 class ArrayFile:
-    """The episodes of a file, its cameras, and what is to be said about it; reading frames adds to that."""
+    """The episodes of a file, its cameras, and what is to be said about it; reading frames adds to that.
+
+    `actions` yields those of each episode as they are in the file.
+    """
 
     episodes: Sequence[Episode | TextEpisode]
+    actions: Callable[[], Iterable[Iterable[Any]]]
     notes: list[str] = field(default_factory=list)
     cameras: tuple[str, ...] = ()
 
@@ -131,7 +142,10 @@ def array_clips(
     if not is_array_folder(source):
         yield from file_clips(source, options, "", progress, start[0] if start else 0, ())
         return
+    kind = ActionKind(partial(folder_actions, source, options))
     files = find_array_files(source)
+    if start is None:
+        yield from files_beside(source, {file.path for file in files}, "arrays")
     first, *inside = start or (0,)
     for number, file in enumerate(files):
         if number < first:
@@ -141,12 +155,19 @@ def array_clips(
         name = file.path.relative_to(source.path).with_suffix("").as_posix()
         try:
             done = inside[0] if inside and number == first else 0
-            yield from file_clips(file, options, name, None, done, (number,))
+            yield from file_clips(file, options, name, None, done, (number,), kind)
         except UsageError:
             raise
         except SwirlError as problem:
             yield Skipped(file.path.name, str(problem).removeprefix(f"{file.path} ").rstrip("."))
         yield Mark((number + 1,))
+
+
+def folder_actions(source: Source, options: ImportOptions) -> Iterator[Iterable[Any]]:
+    """Yield the actions of each episode in a folder; what cannot be read is passed over, as it is said later."""
+    for file in find_array_files(source):
+        with suppress(SwirlError), open_arrays(file, options) as found:
+            yield from found.actions()
 
 
 def file_clips(
@@ -156,13 +177,14 @@ def file_clips(
     progress: ProgressCallback | None,
     done: int,
     position: tuple[int, ...],
+    kind: ActionKind | None = None,
 ) -> Iterator[Clip | LocatedSequence | Skipped | Mark]:
     """Yield the episodes of one file, which is called `name` in a folder, from number `done` on.
 
-    Positions of marks begin with `position`.
+    Positions of marks begin with `position`; `kind` describes the actions of the folder.
     """
     path = source.path
-    with open_arrays(source, options, name) as found:
+    with open_arrays(source, options, name, kind) as found:
         step = options.episode_step(None)
         said: set[str] = set()
         for number in range(done, len(found.episodes)):
@@ -171,6 +193,7 @@ def file_clips(
             yield from read_episode(path, found.episodes, number, step)
             yield from (Skipped(path.name, note) for note in dict.fromkeys(found.notes) if note not in said)
             said |= set(found.notes)
+            found.notes.clear()
             yield Mark((*position, number + 1))
 
 
@@ -194,15 +217,18 @@ def read_episode(
 
 
 @contextmanager
-def open_arrays(source: Source, options: ImportOptions, name: str = "") -> Iterator[ArrayFile]:
+def open_arrays(
+    source: Source, options: ImportOptions, name: str = "", kind: ActionKind | None = None
+) -> Iterator[ArrayFile]:
     """Open a file, which is called `name` in a folder, and find its episodes.
 
-    Raises SwirlError if it cannot be read or holds no pictures.
+    `kind` describes the actions, by default as those of this file alone. Raises SwirlError if the file cannot be read
+    or holds no pictures.
     """
     path = source.path
     with ExitStack() as stack:
         try:
-            found = find_episodes(source, options, name, stack)
+            found = find_episodes(source, options, name, kind, stack)
         except UnusableError as problem:
             raise SwirlError(f"{path} {problem}.") from problem
         except FILE_ERRORS as error:
@@ -212,22 +238,24 @@ def open_arrays(source: Source, options: ImportOptions, name: str = "") -> Itera
         yield found
 
 
-def find_episodes(source: Source, options: ImportOptions, name: str, stack: ExitStack) -> ArrayFile:
+def find_episodes(
+    source: Source, options: ImportOptions, name: str, kind: ActionKind | None, stack: ExitStack
+) -> ArrayFile:
     """The episodes of a file, which stays open as long as `stack`. Raises UnusableError if it holds none."""
     path = source.path
     file = (find_minari(path, "main_data.hdf5") or path) if source.is_folder else path
     if source.suffix == ".npy":
         frames = np.load(file, mmap_mode="r", allow_pickle=False)
-        return numpy_episodes(path, name, {"frames": frames}, options.camera)
+        return numpy_episodes(path, name, {"frames": frames}, options.camera, kind)
     if source.suffix == ".npz":
         archive = stack.enter_context(zipfile.ZipFile(file))
-        return numpy_episodes(path, name, npz_arrays(archive), options.camera)
+        return numpy_episodes(path, name, npz_arrays(archive), options.camera, kind)
     try:
         import h5py
     except ImportError:
         raise SwirlError(f"{file} is an HDF5 file, which needs the package h5py; {INSTALL_H5PY}.") from None
     opened = stack.enter_context(h5py.File(file, "r"))
-    return hdf5_episodes(path, name, opened, options.camera, minari_action_names(file.parent))
+    return hdf5_episodes(path, name, opened, options.camera, minari_action_names(file.parent), kind)
 
 
 def picture_episode(
@@ -241,13 +269,15 @@ def picture_episode(
     return Episode(identity, where, bounds[1] - bounds[0], read, actions)
 
 
-def numpy_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str | None) -> ArrayFile:
+def numpy_episodes(
+    path: Path, name: str, arrays: Mapping[str, Any], camera: str | None, kind: ActionKind | None
+) -> ArrayFile:
     """The episodes of NumPy arrays."""
     arrays = {key: array for key, array in arrays.items() if array.ndim and len(array)}
     many = [key for key, array in arrays.items() if array.ndim == 5 and is_picture_shape(array.shape[2:])]
     many = [key for key in many if is_camera(key)]
     if not many:
-        return flat_episodes(path, name, arrays, camera)
+        return flat_episodes(path, name, arrays, camera, kind)
     chosen, _ = choose_camera(path, many, camera)
     count, length = arrays[str(chosen)].shape[:2]
     flat = {
@@ -255,10 +285,27 @@ def numpy_episodes(path: Path, name: str, arrays: Mapping[str, Any], camera: str
         for key, array in arrays.items()
         if array.ndim > 1 and tuple(array.shape[:2]) == (count, length)
     }
+    for key in ACTION_NAMES:
+        if key in arrays and tuple(arrays[key].shape[:2]) == (count, length - 1):
+            flat[key] = aligned_actions(load(arrays[key]), at_start=has_firsts(arrays))
+        elif key in arrays:
+            flat.setdefault(key, arrays[key])  # said to fit no frames
     lengths = next((load(arrays[n]) for n in LENGTH_NAMES if n in arrays and arrays[n].shape == (count,)), None)
     ends = [length] * count if lengths is None else [min(int(each), length) for each in lengths]
     spans = [(number * length, number * length + end) for number, end in enumerate(ends)]
-    return flat_episodes(path, name, flat, camera, spans)
+    return flat_episodes(path, name, flat, camera, kind, spans)
+
+
+def aligned_actions(actions: np.ndarray, *, at_start: bool) -> np.ndarray:
+    """Actions (episodes, frames - 1, …) as one for each frame of all episodes; one that is never read fills each up."""
+    parts = [actions[:, :1], actions] if at_start else [actions, actions[:, -1:]]
+    filled = np.concatenate(parts, axis=1)
+    return filled.reshape((-1, *filled.shape[2:]))
+
+
+def has_firsts(arrays: Mapping[str, Any]) -> bool:
+    """Whether first frames are marked; an action then stands at the frame that it led to."""
+    return any(key in arrays for key in FIRST_NAMES)
 
 
 def is_camera(name: str) -> bool:
@@ -272,6 +319,7 @@ def flat_episodes(
     name: str,
     arrays: Mapping[str, Any],
     camera: str | None,
+    kind: ActionKind | None,
     spans: Sequence[tuple[int, int]] | None = None,
 ) -> ArrayFile:
     """The episodes of arrays whose first axis is time, divided where one ends; `spans` are parts known before.
@@ -284,17 +332,45 @@ def flat_episodes(
         raise UnusableError(NO_PICTURES)
     pictures, stem = arrays[chosen], name or path.stem
     bounds = episode_bounds(arrays, len(pictures), spans or [(0, len(pictures))])
-    has_firsts = any(key in arrays for key in FIRST_NAMES)
-    taken = next((load(arrays[n]) for n in ACTION_NAMES if n in arrays and len(arrays[n]) == len(pictures)), None)
+    known, why = flat_actions(arrays, len(pictures), bounds)
+    notes += [why] if why else []
+    kind = kind or ActionKind(lambda: known or [])
     episodes = []
     for number, (start, end) in enumerate(bounds):
         identity = stem if len(bounds) == 1 else f"{stem}-{number}"
-        known = None
-        if taken is not None:
-            # With `is_first` an action stands at the frame that it led to, else at the one that it was taken in.
-            known = action_texts(taken[start + 1 : end] if has_firsts else taken[start : end - 1])
-        episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, (start, end), known, notes))
-    return ArrayFile(episodes, notes, camera_labels(cameras))
+        said = None if known is None else kind.describe(known[number])
+        episodes.append(picture_episode(identity, f"{path.name}: {identity}", pictures, (start, end), said, notes))
+    return ArrayFile(episodes, lambda: known or [], notes, camera_labels(cameras))
+
+
+def flat_actions(
+    arrays: Mapping[str, Any], count: int, bounds: Sequence[tuple[int, int]]
+) -> tuple[list[np.ndarray] | None, str]:
+    """The actions of each episode among `count` frames, one for each frame but its last, or why they are left out."""
+    names = sorted((name for name in ACTION_NAMES if name in arrays), key=lambda name: len(arrays[name]) != count)
+    for name in names:
+        if (spans := action_spans(len(arrays[name]), count, bounds, has_firsts(arrays))) is not None:
+            actions = np.asarray(load(arrays[name]))
+            return [actions[start:end] for start, end in spans], ""
+    if not names:
+        return None, ""
+    why = f"has {len(arrays[names[0]])} values of {names[0]} for {count} frames, which were left out"
+    return None, f"{why}; {ACTIONS_NEEDED}"
+
+
+def action_spans(
+    length: int, count: int, bounds: Sequence[tuple[int, int]], lead_to_frames: bool
+) -> list[tuple[int, int]] | None:
+    """Where the actions of each episode lie among `length`; None if these fit neither the frames nor the steps.
+
+    With `lead_to_frames` an action stands at the frame that it led to, else at the one that it was taken in.
+    """
+    if length == count and lead_to_frames:
+        return [(start + 1, end) for start, end in bounds]
+    if length in (count, count - 1):  # of the last frame no step leads on
+        return [(start, end - 1) for start, end in bounds]
+    ends = list(accumulate(end - start - 1 for start, end in bounds))
+    return list(pairwise([0, *ends])) if length == ends[-1] else None
 
 
 def episode_bounds(arrays: Mapping[str, Any], count: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -344,29 +420,64 @@ def first_column(array: Any) -> np.ndarray:
     return numbers.reshape(len(numbers), -1)[:, 0]
 
 
-def action_texts(actions: Any) -> list[str]:
-    """Actions in words."""
-    return describe_actions(np.asarray(actions))
-
-
-def hdf5_episodes(path: Path, name: str, opened: Any, camera: str | None, names: Names) -> ArrayFile:
+def hdf5_episodes(
+    path: Path, name: str, opened: Any, camera: str | None, names: Names, kind: ActionKind | None
+) -> ArrayFile:
     """The episodes of an HDF5 file: groups (Minari, robomimic), else flat arrays (D4RL)."""
     inside = own_items(opened)
     holder = inside["data"] if hasattr(inside.get("data"), "keys") else opened
-    groups = [key for key, item in own_items(holder).items() if is_episode_group(key, item)]
+    groups = episode_groups(holder)
     if not groups:
-        return flat_episodes(path, name, {key: data for key, data in datasets(opened).items() if data.shape}, camera)
-    found = ArrayFile([])
+        arrays = {key: data for key, data in datasets(opened).items() if data.shape}
+        return flat_episodes(path, name, arrays, camera, kind)
+    found = ArrayFile([], lambda: (group_actions(holder[group]) for group in groups))
     read = partial(
-        group_episode, path, holder, prefix=f"{name}/" if name else "", camera=camera, names=names, found=found
+        group_episode,
+        path,
+        holder,
+        prefix=f"{name}/" if name else "",
+        camera=camera,
+        names=names,
+        found=found,
+        kind=kind or ActionKind(found.actions),
     )
-    found.episodes = LazyEpisodes(sorted(groups, key=natural_sort_key), read)
+    found.episodes = LazyEpisodes(groups, read)
     return found
 
 
-def is_episode_group(name: str, item: Any) -> bool:
-    """Whether something in a file is the group of an episode: it has a number, such as `demo_3` or `traj-0`."""
-    return hasattr(item, "keys") and re.fullmatch(r"[A-Za-z]*[-_ ]?\d+", name) is not None
+def episode_groups(holder: Any, depth: int = MAX_DEPTH, prefix: str = "") -> list[str]:
+    """The paths of the groups of episodes in a group, and in groups below it, as in `train/demo_0`."""
+    found = []
+    for name, item in own_items(holder).items():
+        if not hasattr(item, "keys") or name in OBSERVATION_NAMES:
+            continue
+        has_observations = any(key in item for key in OBSERVATION_NAMES)
+        below = [] if has_observations or not depth else episode_groups(item, depth - 1, f"{prefix}{name}/")
+        # Further down other things have numbers, too, such as cameras.
+        if not below and EPISODE_GROUP.fullmatch(name) and (has_observations or not prefix):
+            below = [prefix + name]
+        found += below
+    return sorted(found, key=natural_sort_key)
+
+
+def group_actions(group: Any) -> Any:
+    """The actions of an episode but one of its last state; none if they cannot be read, which is said where it is."""
+    try:
+        seen, actions = group_arrays(group)
+        length = max((len(data) for data in seen.values()), default=0)
+        return () if actions is None else np.asarray(actions[: max(0, length - 1)])
+    except (UnusableError, *FILE_ERRORS):
+        return ()
+
+
+def group_arrays(group: Any) -> tuple[dict[str, Any], Any]:
+    """The observations of an episode by their paths, and its actions, None without any.
+
+    Raises UnusableError if something lies in another file.
+    """
+    arrays = {key: data for key, data in datasets(group).items() if data.shape}
+    seen = {key: data for key, data in arrays.items() if key.split("/")[0] in OBSERVATION_NAMES}
+    return seen, next((arrays[key] for key in ACTION_NAMES if key in arrays), None)
 
 
 class LazyEpisodes(Sequence):
@@ -383,19 +494,28 @@ class LazyEpisodes(Sequence):
 
 
 def group_episode(
-    path: Path, holder: Any, name: str, prefix: str, camera: str | None, names: Names, found: ArrayFile
+    path: Path,
+    holder: Any,
+    name: str,
+    prefix: str,
+    camera: str | None,
+    names: Names,
+    kind: ActionKind,
+    found: ArrayFile,
 ) -> Episode | TextEpisode:
     """The episode of a group: its pictures, else its texts. Raises UnusableError if it has neither."""
-    arrays = datasets(holder[name])
+    seen, actions = group_arrays(holder[name])
     where = f"{path.name}: {name}"
-    seen = {key: data for key, data in arrays.items() if key.split("/")[0] in ("observations", "obs") and data.shape}
-    actions = next((arrays[key] for key in ACTION_NAMES if key in arrays), None)
 
     def known(length: int) -> list[str] | None:
-        if actions is None or len(actions) not in (length, length - 1):
+        if actions is None:
+            return None
+        if len(actions) not in (length, length - 1):
+            why = f"has {len(actions)} actions for the {length} states of {name}, which were left out"
+            found.notes.append(f"{why}; {ACTIONS_NEEDED}")
             return None
         taken = np.asarray(actions[: length - 1])
-        return describe_actions(taken, names_of_actions(names, taken))
+        return kind.describe(taken, names_of_actions(names, taken))
 
     cameras = [key for key, data in seen.items() if holds_pictures(data) and is_camera(key)]
     chosen, notes = choose_camera(path, cameras, camera)

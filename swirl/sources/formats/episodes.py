@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,13 @@ def as_text(value: object) -> object:
 
 
 def camera_labels(names: Iterable[str]) -> tuple[str, ...]:
-    """The names of cameras as they are shown, in order: the last part of each, such as `top` of `obs/top`."""
-    return tuple(name.replace(".", "/").rpartition("/")[2] for name in sorted(names, key=natural_sort_key))
+    """The names of cameras as they are shown, in order: the last part of each, such as `top` of `obs/top`.
+
+    Those whose last parts are equal are shown in full.
+    """
+    ordered = sorted(names, key=natural_sort_key)
+    last = [name.replace(".", "/").rpartition("/")[2] for name in ordered]
+    return tuple(label if last.count(label) == 1 else name for name, label in zip(ordered, last, strict=True))
 
 
 def choose_camera(path: Path, names: Iterable[str], camera: str | None) -> tuple[str | None, list[str]]:
@@ -172,10 +178,46 @@ def choose_camera(path: Path, names: Iterable[str], camera: str | None) -> tuple
     return ordered[0], [note] if len(ordered) > 1 else []
 
 
-def describe_actions(actions: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
-    """Actions of one kind in words; integers that are all zeros and a one are numbers of actions."""
-    are_choices = len(actions) > 0 and all(is_choice(action) for action in actions)
+def describe_actions(
+    actions: Sequence[Any], names: Sequence[str] = (), *, are_choices: bool | None = None
+) -> list[str]:
+    """Actions of one kind in words.
+
+    `are_choices` says whether vectors of zeros and a one are numbers of actions. That holds for all episodes of a
+    source alike; by default these actions alone tell.
+    """
+    if are_choices is None:
+        are_choices = all_choices(actions)
     return [describe_action(action, names, is_choice=are_choices) for action in actions]
+
+
+def all_choices(actions: Iterable[Any]) -> bool:
+    """Whether all actions are vectors of zeros and a one; False if there are none."""
+    found = False
+    for action in actions:
+        if not is_choice(action):
+            return False
+        found = True
+    return found
+
+
+class ActionKind:
+    """Describes the actions of a source, in which vectors of zeros and a one are choices in all episodes or in none.
+
+    `read` yields the actions of each episode. It is asked once, and only if those of one episode look like choices.
+    """
+
+    def __init__(self, read: Callable[[], Iterable[Iterable[Any]]]) -> None:
+        self._read = read
+
+    @cached_property
+    def are_choices(self) -> bool:
+        """Whether the actions of all episodes are vectors of zeros and a one."""
+        return all_choices(chain.from_iterable(self._read()))
+
+    def describe(self, actions: Sequence[Any], names: Sequence[str] = ()) -> list[str]:
+        """The actions of one episode in words."""
+        return describe_actions(actions, names, are_choices=all_choices(actions) and self.are_choices)
 
 
 def is_choice(action: Any) -> bool:

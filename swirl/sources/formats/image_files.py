@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from swirl.errors import SwirlError
@@ -14,9 +12,11 @@ from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, Entry, open_entries
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.deep_pictures import decode_deep_frame, is_deep, read_numbers
+from swirl.sources.formats.files_beside import ABOUT_THE_FOLDER
 from swirl.sources.formats.frame_clips import Clip, peek_frames, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.number_range import NumberRange
+from swirl.sources.formats.numbered_names import divide, jumps
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import (
     MAX_FILE_BYTES,
@@ -38,8 +38,6 @@ PICTURE_FORMATS = (
 )
 ABOUT_PICTURES_STEMS = frozenset({"metadata", "captions", "classes", "labels"})
 """File names, without suffix, of texts about the pictures beside them; so is a text named like a picture."""
-NUMBERED = re.compile(r"(.*?)(\d{1,15})")
-"""The name of a picture that ends in a number."""
 HEAD_BYTES = 65_536
 """The first bytes of a picture, in which it says whether it is animated."""
 
@@ -96,22 +94,26 @@ def picture_clips(
     with open_entries(path, skipped, None if source.is_folder else source.suffix) as found:
         refuse_datasets(path, found)
         others = list(report_other_files(path, found))
+        parts, notes = group_clip_sources(path, found)
+        if options.seconds is not None and not all(part.is_video for part in parts):
+            why = "has pictures that tell no times, so all of them were taken; --every with a number takes fewer"
+            notes.append(Skipped(path.name, why))
         if start is None:
-            yield from (*skipped, *others)
-        parts = group_clip_sources(path, found)
+            yield from (*skipped, *others, *notes)
         meter = Meter(max(1, sum(entry.size for part in parts for entry in part.entries)), progress)
-        end = 0
+        end, first = 0, start[0] if start else 0
         for number, part in enumerate(parts):
             meter.text = f"Reading {part.name}"
-            if number >= (start or (0,))[0]:
+            if number >= first:
                 if part.is_video:
                     yield from video_clips(part.entries[0], part.id, options, meter)
                 else:
-                    yield from folder_clip(part, meter)
+                    yield from folder_clip(part, options.every or 1, meter)
             end += sum(entry.size for entry in part.entries)
             # Some bytes, such as a video's sound, are never read.
             meter.advance(max(0, end - meter.done))
-            yield Mark((number + 1,))
+            if number >= first:
+                yield Mark((number + 1,))
 
 
 def refuse_datasets(path: Path, found: Sequence[Entry]) -> None:
@@ -123,9 +125,10 @@ def refuse_datasets(path: Path, found: Sequence[Entry]) -> None:
 def picture_outline(source: Source, options: ImportOptions) -> Outline:
     """The videos and folders of pictures of a source; how many sequences a video gives is not known before."""
     with open_entries(source.path, [], None if source.is_folder else source.suffix) as found:
-        parts = group_clip_sources(source.path, found)
+        parts, _ = group_clip_sources(source.path, found)
     films = sum(part.is_video for part in parts)
-    folders = [len(part.entries) for part in parts if not part.is_video]
+    taken = [len(part.entries[:: options.every or 1]) for part in parts if not part.is_video]
+    folders = [length for length in taken if length > 1]
     if not films:
         return Outline(len(folders), tuple(folders))
     said = [f"{films} video{'s' * (films > 1)}"]
@@ -134,8 +137,9 @@ def picture_outline(source: Source, options: ImportOptions) -> Outline:
     return Outline(None, tuple(folders), parts=" and ".join(said))
 
 
-def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
-    """Group files into sequences, in natural order, each with a unique id."""
+def group_clip_sources(path: Path, found: Sequence[Entry]) -> tuple[list[ClipSource], list[Skipped]]:
+    """Group files into sequences, in natural order, each with a unique id; and what is to be said about that."""
+    root = path.name if path.is_dir() else path.stem
     folders: dict[str, list[Entry]] = defaultdict(list)
     parts: list[tuple[str, tuple[Entry, ...], bool]] = []
     for entry in found:
@@ -143,47 +147,20 @@ def group_clip_sources(path: Path, found: Sequence[Entry]) -> list[ClipSource]:
             parts.append((entry.name, (entry,), True))
         elif entry.suffix in PICTURE_SUFFIXES:
             folders[str(PurePosixPath(entry.name).parent)].append(entry)
+    notes: list[Skipped] = []
     for folder, pictures in folders.items():
-        parts += [(name, tuple(members), False) for name, members in divide(folder, pictures)]
+        division = divide(folder, root if folder == "." else folder, pictures)
+        parts += [(name, tuple(members), False) for name, members in division.parts]
+        notes += division.notes
     used_ids: set[str] = set()
     named = []
     for name, members, video in sorted(parts, key=lambda part: natural_sort_key(part[0])):
-        root = path.name if path.is_dir() else path.stem
         identity = str(PurePosixPath(name).with_suffix("")) if video else root if name == "." else name
         if identity in used_ids:
             identity = name if video else f"{name}/"
         used_ids.add(identity)
         named.append(ClipSource(root if name == "." else name, identity, members, video))
-    return named
-
-
-def divide(folder: str, pictures: Sequence[Entry]) -> list[tuple[str, Sequence[Entry]]]:
-    """The pictures of a folder by sequence: if their names end in numbers, one for what stands before these."""
-    named: dict[str, list[Entry]] = defaultdict(list)
-    for entry in pictures:
-        match = NUMBERED.fullmatch(PurePosixPath(entry.name).stem)
-        if match is None:
-            return [(folder, pictures)]
-        named[match[1].rstrip("-_. ")].append(entry)
-    if len(named) < 2 or any(len(each) < 2 for each in named.values()):
-        return [(folder, pictures)]
-    return [(name if folder == "." else f"{folder}/{name}", each) for name, each in named.items()]
-
-
-def jumps(part: ClipSource) -> str:
-    """A predicate on numbers that are missing in the names of a folder's pictures; empty if there are none."""
-    names = [PurePosixPath(entry.name).stem for entry in part.entries]
-    matches = [NUMBERED.fullmatch(name) for name in names]
-    if None in matches or len(names) < 3:
-        return ""
-    numbers = [int(match[2]) for match in matches if match]
-    widths = [after - before for before, after in pairwise(numbers)]
-    usual = max(set(widths), key=widths.count)
-    found = [number for number, width in enumerate(widths) if width > usual]
-    if not found or widths.count(usual) * 2 <= len(widths):
-        return ""
-    more = f" and at {len(found) - 1} more places" if len(found) > 1 else ""
-    return f"jumps from {names[found[0]]} to {names[found[0] + 1]}{more}; its pictures are one sequence all the same"
+    return named, notes
 
 
 def is_animated(entry: Entry) -> bool:
@@ -199,20 +176,20 @@ def is_animated(entry: Entry) -> bool:
     return False
 
 
-def folder_clip(part: ClipSource, meter: Meter) -> Iterator[Clip | Skipped]:
-    """The sequence of a folder's pictures, or why there is none."""
-    frames, count = peek_frames(read_folder_frames(part, meter))
+def folder_clip(part: ClipSource, step: int, meter: Meter) -> Iterator[Clip | Skipped]:
+    """The sequence of every step-th of a folder's pictures, or why there is none."""
+    taken = replace(part, entries=part.entries[::step])
+    frames, count = peek_frames(read_folder_frames(taken, meter))
     if count == 2:
-        yield Clip(part.name, part.id, frames, length=len(part.entries))
-        if said := jumps(part):
+        yield Clip(part.name, part.id, frames, length=len(taken.entries), step=step)
+        if said := jumps(part.entries):
             yield Skipped(part.name, said)
         return
     yield from (item for item in frames if isinstance(item, Skipped))
     name = part.entries[0].name if len(part.entries) == 1 else part.name
     if count or len(part.entries) > 1:
-        yield Skipped(
-            name, f"has {'one' if count else 'no'} frame{' left' * (name == part.name)}; a sequence needs two"
-        )
+        left = f" at a step of {step}" if step > 1 else " left" if name == part.name else ""
+        yield Skipped(name, f"has {'one' if count else 'no'} frame{left}; a sequence needs two")
 
 
 def read_folder_frames(part: ClipSource, meter: Meter) -> Iterator[Frame | Skipped]:
@@ -294,8 +271,7 @@ def report_other_files(path: Path, found: Sequence[Entry]) -> Iterator[Skipped]:
     others = [entry.name for entry in found if entry.suffix not in known]
     if len(others) == len(found):
         raise SwirlError(f"{path} contains no pictures or videos; it needs {PICTURE_FORMATS}.")
-    ignored_stems = DOCUMENTATION_STEMS | {"thumbs", "desktop"}
-    others = [name for name in others if PurePosixPath(name).stem.lower() not in ignored_stems]
+    others = [name for name in others if PurePosixPath(name).stem.lower() not in ABOUT_THE_FOLDER]
     described = {PurePosixPath(entry.name).with_suffix("") for entry in found if entry.suffix in known}
     captions = [
         name

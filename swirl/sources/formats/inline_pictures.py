@@ -12,7 +12,7 @@ from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.formats.content import HEAD_BYTES, Source
 from swirl.sources.formats.frame_clips import Clip
-from swirl.sources.formats.jsonl import read_records
+from swirl.sources.formats.jsonl import read_records, record_actions
 from swirl.sources.formats.still_images import Frame, decode_frame
 from swirl.sources.text_lines import Meter, open_text
 from swirl.sources.validation import Mark, Skipped, UnusableError, validate_text
@@ -43,7 +43,7 @@ def inline_clips(
                 if start and number < start[0]:
                     continue
                 try:
-                    yield parse_inline_record(where, record)
+                    yield from parse_inline_record(where, record)
                 except UnusableError as problem:
                     yield Skipped(where, str(problem))
                 yield Mark((number + 1,))
@@ -51,8 +51,8 @@ def inline_clips(
         raise SwirlError(f"{file} {problem}.") from problem
 
 
-def parse_inline_record(where: str, record: Any) -> Clip:
-    """The sequence of one line. Raises UnusableError if the line is not valid."""
+def parse_inline_record(where: str, record: Any) -> Iterator[Clip | Skipped]:
+    """Yield the sequence of one line, and why its actions are left out. Raises UnusableError if it is not valid."""
     if isinstance(record, UnusableError):
         raise record
     if not isinstance(record, dict) or not isinstance(record.get("states"), list) or "id" not in record:
@@ -61,9 +61,10 @@ def parse_inline_record(where: str, record: Any) -> Clip:
     frames = [parse_address(address, number) for number, address in enumerate(record["states"], start=1)]
     if len(frames) < 2:
         raise UnusableError("has fewer than two states; a sequence needs two or more")
-    actions = record.get("actions")
-    fits = isinstance(actions, list) and len(actions) == len(frames) - 1 and all(isinstance(a, str) for a in actions)
-    return Clip(where, identity, iter(frames), tuple(actions) if fits else None, len(frames))
+    actions, why = record_actions(record, len(frames) - 1)
+    if why:
+        yield Skipped(where, why)
+    yield Clip(where, identity, iter(frames), actions, len(frames))
 
 
 def parse_address(address: object, number: int) -> Frame:

@@ -15,6 +15,7 @@ from swirl.sources.validation import (
     UnusableError,
     json_type_name,
     validate_sequence,
+    validate_text,
 )
 
 MAX_DOCUMENT_BYTES = 4 * MAX_SEQUENCE_BYTES
@@ -27,7 +28,7 @@ def read_jsonl(source: TextFile) -> Iterator[ReadResult]:
         if isinstance(record, UnusableError):
             yield Skipped(where, str(record))
             continue
-        yield parse_sequence_record(where, record)
+        yield from parse_sequence_record(where, record)
 
 
 def read_json(source: TextFile) -> Iterator[ReadResult]:
@@ -35,9 +36,9 @@ def read_json(source: TextFile) -> Iterator[ReadResult]:
     document = read_json_document(source)
     if isinstance(document, list):
         for index, record in enumerate(document):
-            yield parse_sequence_record(f"{source.name}[{index}]", record)
+            yield from parse_sequence_record(f"{source.name}[{index}]", record)
     elif document is not None:
-        yield parse_sequence_record(source.name, document)
+        yield from parse_sequence_record(source.name, document)
     else:
         yield from read_jsonl(source)
 
@@ -66,17 +67,40 @@ def parse_json(text: str) -> Any:
         raise UnusableError(f"is not usable JSON ({error}); correct the line") from None
 
 
-def parse_sequence_record(where: str, record: Any) -> ReadResult:
-    """The sequence of one JSON object, or why it is skipped."""
+def parse_sequence_record(where: str, record: Any) -> Iterator[ReadResult]:
+    """Yield the sequence of one JSON object with its true actions, or why it or these are left out."""
     try:
         if not isinstance(record, dict):
             raise UnusableError(f'is {json_type_name(record)}, not an object with "id" and "states"; correct it')
         for key in ("id", "states"):
             if key not in record:
                 raise UnusableError(f'has no "{key}"; each line needs "id" and "states"')
-        return LocatedSequence(where, validate_sequence(record["id"], record["states"]))
+        sequence = validate_sequence(record["id"], record["states"])
     except UnusableError as problem:
-        return Skipped(where, str(problem))
+        yield Skipped(where, str(problem))
+        return
+    actions, why = record_actions(record, len(sequence.states) - 1)
+    if why:
+        yield Skipped(where, why)
+    yield LocatedSequence(where, sequence, actions)
+
+
+def record_actions(record: dict[str, Any], transitions: int) -> tuple[tuple[str, ...] | None, str]:
+    """The true actions of a JSON object, as Play saves them beside its states; None, and why, if they do not fit."""
+    actions = record.get("actions")
+    if actions is None:
+        return None, ""
+    try:
+        if not isinstance(actions, list):
+            raise UnusableError(
+                f'has {json_type_name(actions)} as "actions", which must be a list of texts; correct it'
+            )
+        if len(actions) != transitions:
+            raise UnusableError(f"has {len(actions)} actions for its {transitions} transitions; give one for each")
+        texts = [validate_text(action, f"action {number}") for number, action in enumerate(actions, start=1)]
+    except UnusableError as problem:
+        return None, f"is read without its actions: it {problem}"
+    return tuple(texts), ""
 
 
 def read_json_document(source: TextFile, most: int = MAX_DOCUMENT_BYTES) -> dict[str, Any] | list[Any] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,10 +20,10 @@ from swirl.sources.formats.column_files import BATCH_ROWS, INDEX_ROWS, open_colu
 from swirl.sources.formats.column_pictures import cell_frame
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import (
+    ActionKind,
     Episode,
     camera_labels,
     choose_camera,
-    describe_actions,
     episode_clips,
     text_episodes,
 )
@@ -113,6 +113,7 @@ class Tables:
         self._rows: dict[int, dict[int, int]] = {}
         """By episode, the row of each frame."""
         self._values: dict[str, list[Any]] = {}
+        self._kind = ActionKind(partial(all_actions, dataset))
 
     def actions(self, row: EpisodeRow) -> list[str] | None:
         """The actions of an episode in words; None if the dataset has none, or not one for each frame."""
@@ -121,7 +122,7 @@ class Tables:
         values = self.column(row, "action")
         if any(number not in self._rows[row.index] for number in range(row.length)):
             return None
-        return describe_actions(values[: row.length - 1], self.dataset.action_names)
+        return self._kind.describe(values[: row.length - 1], self.dataset.action_names)
 
     def column(self, row: EpisodeRow, name: str) -> list[Any]:
         """The cells of an episode in a column, in the order of its frames. Raises UnusableError if it has none."""
@@ -193,6 +194,14 @@ class Tables:
             raise UnusableError(self._problem) from problem
         # Of rows that say the same frame the first is taken.
         self._rows = {episode: dict(reversed(rows)) for episode, rows in order.items()}
+
+
+def all_actions(dataset: LeRobotDataset) -> Iterator[list[Any]]:
+    """Yield the actions of each episode as they are in its table; what cannot be read is passed over."""
+    tables = Tables(dataset)
+    for row in dataset.episodes:
+        with suppress(UnusableError):
+            yield [action for action in tables.column(row, "action")[: row.length - 1] if action is not None]
 
 
 class Films:

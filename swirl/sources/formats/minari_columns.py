@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from swirl.sources.formats.array_pictures import LOSSY, array_frames, is_encoded
 from swirl.sources.formats.column_files import open_columns
 from swirl.sources.formats.column_pictures import cell_frame
 from swirl.sources.formats.content import Source
-from swirl.sources.formats.episodes import Episode, choose_camera, describe_actions, episode_clips, text_episodes
+from swirl.sources.formats.episodes import ActionKind, Episode, choose_camera, episode_clips, text_episodes
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.minari_metadata import (
@@ -99,6 +100,7 @@ def minari_clips(
     spaces = load_spaces(load_minari_metadata(data).get("observation_space"))
     names = minari_action_names(data)
     step = options.episode_step(None)
+    kind = ActionKind(partial(all_actions, tables))
     said: set[str] = set()
     for number, file in enumerate(tables):
         if start and number < start[0]:
@@ -108,7 +110,7 @@ def minari_clips(
         notes: list[str] = []
         where = f"{path.name}: episode {file.parent.name}"
         try:
-            yield from read_table(file, spaces, names, options.camera, where, step, notes)
+            yield from read_table(file, spaces, names, kind, options.camera, where, step, notes)
         except UnusableError as problem:
             yield Skipped(where, str(problem))
         yield from (Skipped(path.name, note) for note in dict.fromkeys(notes) if note not in said)
@@ -120,6 +122,7 @@ def read_table(
     file: Path,
     spaces: Mapping[tuple[str, ...], tuple[int, ...]],
     names: Names,
+    kind: ActionKind,
     camera: str | None,
     where: str,
     step: int,
@@ -136,9 +139,8 @@ def read_table(
     length = sum(batch.num_rows for batch in batches)
     actions = None
     if ACTIONS in columns:
-        taken = [value for batch in batches for value in batch.column(ACTIONS).to_pylist()]
-        taken = taken[: length - 1]
-        actions = describe_actions(taken, names_of_actions(names, taken))
+        taken = taken_actions(batches)
+        actions = kind.describe(taken, names_of_actions(names, taken))
     pictures = [leaf for leaf in leaves if is_picture(leaf, batches)]
     chosen, said = choose_camera(file.parent.parent, [leaf.name for leaf in pictures], camera)
     if chosen is not None:
@@ -157,6 +159,19 @@ def read_table(
     yield from text_episodes(
         where, identity, [text for batch in batches for text in leaf.values(batch).to_pylist()], actions
     )
+
+
+def taken_actions(batches: Sequence[pyarrow.RecordBatch]) -> list[Any]:
+    """The actions of an episode; its last row is a state in which none was taken."""
+    return [value for batch in batches for value in batch.column(ACTIONS).to_pylist()][:-1]
+
+
+def all_actions(tables: Sequence[Path]) -> Iterator[list[Any]]:
+    """Yield the actions of each episode; what cannot be read is passed over, as it is said where the episode is."""
+    for file in tables:
+        with suppress(UnusableError), open_columns(file) as table:
+            if ACTIONS in table.schema.names:
+                yield taken_actions(list(table.batches([ACTIONS], 1 << 20, 0)))
 
 
 def find_leaves(

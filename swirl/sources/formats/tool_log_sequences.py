@@ -11,6 +11,7 @@ from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.formats.agent_logs import detect_layout, is_session_start, read_document, read_session
 from swirl.sources.formats.content import Source, content_suffix
+from swirl.sources.formats.files_beside import files_beside
 from swirl.sources.formats.inspect_logs import inspect_conversations
 from swirl.sources.formats.jsonl import read_records
 from swirl.sources.formats.tool_logs import ReadLogs, ToolLog, load_json_file, message_logs
@@ -64,13 +65,16 @@ def is_document(file: Path) -> bool:
 
 
 def tool_sequences(
-    path: Path, progress: ProgressCallback | None = None, start: tuple[int, ...] | None = None
+    source: Source, progress: ProgressCallback | None = None, start: tuple[int, ...] | None = None
 ) -> Iterator[ReadResult | Mark]:
-    """Yield the sequences of all logs at a path: the task or the user's message, then the tools' answers.
+    """Yield the sequences of all logs of a source: the task or the user's message, then the tools' answers.
 
     The calls are the true actions. A mark follows each file, and each conversation of a file with many.
     """
+    path = source.path
     files = log_files(path)
+    if source.is_folder and start is None:
+        yield from files_beside(source, files, "logs")
     meter = Meter(max(1, sum(file.stat().st_size for file in files)), progress)
     first, done = start or (0, 0)
     for number, file in enumerate(files):

@@ -22,6 +22,7 @@ MAX_LOG_BYTES = 2**28
 """The largest log file, in bytes, as each is read in one go."""
 UNPAIRED = "is an answer of which it cannot be told whose call it belongs to; steps across it are left out"
 UNANSWERED = "comes after a call without an answer; steps across it are left out"
+NEVER_ANSWERED = "calls a tool that has not answered before {end}; the call is left out"
 FINISH = "Finish"
 """The name of ToolBench's call that ends an answer; it calls no tool."""
 
@@ -108,11 +109,17 @@ def message_logs(name: str, messages: Sequence[Any]) -> ReadLogs:
     left_out: list[tuple[str, str]] = []
     run, seen, is_broken = StepCollector(), "", False
     pending: list[Call] = []
+    calling = 0  # the number of the message that made the pending calls
 
     def end_run() -> None:
         if run.steps:
             logs.append(ToolLog(f"{name}-{len(logs)}", task, tuple(run.steps)))
         run.steps = []
+
+    def end_calls(where: str) -> None:
+        if pending:
+            left_out.append((f"{name}, message {calling}", NEVER_ANSWERED.format(end=where)))
+        pending.clear()
 
     for number, message in enumerate(said):
         for answer in message.answers:
@@ -133,15 +140,18 @@ def message_logs(name: str, messages: Sequence[Any]) -> ReadLogs:
         # What the user says beside answers comes after them.
         if message.user.strip():
             end_run()
+            end_calls("the next message of the user")
             seen, is_broken = message.user, False
-            pending.clear()
         if message.calls and pending:
             left_out.append((f"{name}, message {number + 1}", UNANSWERED))
             end_run()
             is_broken = True
             pending.clear()
-        pending += message.calls
+        if message.calls:
+            pending += message.calls
+            calling = number + 1
     end_run()
+    end_calls("the end of the log")
     return ReadLogs(tuple(logs), tuple(left_out))
 
 
