@@ -38,7 +38,7 @@ from swirl.sources.labels.writing import write_labels  # noqa: E402
 
 VARYING = frozenset(
     {
-        *("created", "updated", "started", "finished", "heartbeat", "exported", "fingerprint", "applied_at"),
+        *("created", "updated", "started", "finished", "heartbeat", "exported", "fingerprint", "applied_at", "since"),
         *("pid", "pid_started", "place", "device", "memory_bytes"),
     }
 )
