@@ -24,6 +24,7 @@ from swirl.sources.collections.catalog import import_collection, load_sequences
 from swirl.sources.collections.previewing import preview_import
 from swirl.sources.formats.episodes import describe_action, describe_actions
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.row_order import place_name
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
@@ -73,6 +74,29 @@ def test_gaps_and_places_of_every_kind(
 ) -> None:
     import_collection(home, table(tmp_path / "s.parquet", {"state": list("vwxyz"), **columns}))
     assert {name: len(states) for name, states in texts(home, "s").items()} == expected
+
+
+def test_rows_of_the_same_time_are_all_kept(tmp_path: Path, home: Path) -> None:
+    columns = {"state": list("abcdef"), "timestamp": [100, 101, 101, 102, 103, 103], "action": list("123456")}
+    report = import_collection(home, table(tmp_path / "s.parquet", {**columns, "episode": ["e"] * 6}))
+    assert texts(home, "s") == {"e": list("abcdef")} and not report.skipped
+    assert load_true_actions(home, "s") == {"e": list("12345")}
+
+
+def test_parts_after_gaps_have_names_of_their_own(tmp_path: Path, home: Path) -> None:
+    places = [first + n for first in (12345600, 12345620, 12345640) for n in range(3)]
+    columns = {"state": [f"at {place}" for place in places], "frame_index": places, "episode": ["e"] * 9}
+    report = import_collection(home, table(tmp_path / "s.parquet", columns))
+    assert list(texts(home, "s")) == ["e", "e#12345620", "e#12345640"]
+    assert "has a gap, from 12345602 to 12345620" in notes(report)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [(3.0, "3"), (-2.0, "-2"), (0.25, "0.25"), (12345620.0, "12345620"), (1700000000.5, "1700000000.5")],
+)
+def test_a_place_has_all_of_its_digits(place: float, name: str) -> None:
+    assert place_name(place) == place_name(np.float64(place)) == name
 
 
 def test_a_missing_text_divides_its_episode(tmp_path: Path, home: Path) -> None:

@@ -89,11 +89,11 @@ def split_at_gaps(
 
     What is left out or missing is yielded as a predicate of the sequence. `usual` is the width of a step in all
     sequences, None where places are times and none can be missing: places may be counted in ones, or in tens where only
-    every tenth was kept. A sequence of three rows or more may have a width of its own. A row that repeats a place is
-    left out. `cuts` says after which rows something was left out.
+    every tenth was kept. A row that repeats a step is left out; rows of the same time are all kept, as much may happen
+    in one second. `cuts` says after which rows something was left out.
     """
     widths = np.diff(places)
-    if not widths.all():
+    if usual is not None and not widths.all():
         count = int((widths == 0).sum())
         row = "row repeats" if count == 1 else "rows repeat"
         yield f"has {count} {row} a place in the sequence, left out"
@@ -103,15 +103,14 @@ def split_at_gaps(
         rows, places = rows[kept], places[kept]
         widths = np.diff(places)
     gaps = np.zeros(len(widths), dtype=bool)
-    if usual is not None and len(widths):
-        values, counts = np.unique(widths, return_counts=True)
-        gaps = widths > (values[counts.argmax()] if len(widths) > 1 and counts.max() > 1 else usual)
+    if usual is not None:
+        gaps = widths > own_width(widths, usual)
     if cuts is not None:
         gaps |= cuts[:-1]
     bounds = (np.flatnonzero(gaps) + 1).tolist()
     for begin, end in pairwise([0, *bounds, len(rows)]):
         if begin:
-            gap = f"from {places[begin - 1]:g} to {places[begin]:g}"
+            gap = f"from {place_name(places[begin - 1])} to {place_name(places[begin])}"
             yield f"has a gap, {gap}; the sequence is split there"
         yield (places[begin] if begin else None), rows[begin:end]
 
@@ -128,7 +127,19 @@ def named_runs(
             yield Skipped(where, part)
         else:
             first, inside = part
-            yield (name if first is None else f"{name}#{first:g}"), inside
+            yield (name if first is None else f"{name}#{place_name(first)}"), inside
+
+
+def own_width(widths: np.ndarray, usual: float) -> float:
+    """The width of a step in one sequence with these distances: the most frequent one if it occurs twice, else the
+    usual one of all sequences."""
+    values, counts = np.unique(widths, return_counts=True)
+    return float(values[counts.argmax()]) if len(values) and counts.max() > 1 else usual
+
+
+def place_name(place: float) -> str:
+    """A place in words, with all of its digits, so that two places never have the same name."""
+    return str(int(place)) if float(place).is_integer() else repr(float(place))
 
 
 def usual_width(keys: np.ndarray, places: np.ndarray) -> float:
