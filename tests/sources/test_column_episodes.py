@@ -162,6 +162,16 @@ def test_parts_of_a_dataset_do_not_run_into_each_other(tmp_path: Path, home: Pat
     assert {name: len(states) for name, states in texts(home, "set").items()} == {"test/0": 4, "train/0": 4}
 
 
+def test_an_episode_goes_on_in_the_next_shard_whatever_hash_its_name_has(tmp_path: Path, home: Path) -> None:
+    for shard, name in enumerate(("00000-of-00003-566cc9b19d7203f8", "00001-of-00003-a7d1c3e7a9b0c4f2")):
+        steps = [4 * shard + n for n in range(4)]
+        columns = {"state": [f"s{n}" for n in steps], "episode_index": [n // 5 for n in steps], "frame_index": steps}
+        table(tmp_path / "set" / "data" / f"train-{name}.parquet", columns)
+    report = import_collection(home, tmp_path / "set")
+    assert texts(home, "set") == {"0": ["s0", "s1", "s2", "s3", "s4"], "1": ["s5", "s6", "s7"]}
+    assert [str(item) for item in report.skipped] == ["data/train has 2 of its 3 files; copy the others, too."]
+
+
 def test_the_good_rest_of_damaged_tables(tmp_path: Path, home: Path) -> None:
     good = {"state": ["a", "b"], "episode": ["p", "p"], "step": [0, 1]}
     table(tmp_path / "set" / "0.parquet", good)

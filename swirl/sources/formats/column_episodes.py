@@ -82,9 +82,12 @@ def find_tables(source: Source) -> list[Table]:
 
 
 def part_name(name: str) -> str:
-    """The part of a dataset that a file belongs to: its name without the number of the shard."""
+    """The part of a dataset that a file belongs to: its name without the number of the shard.
+
+    The library `datasets` writes a hash behind it: `train-00000-of-00002-566cc9b19d7203f8.parquet`.
+    """
     stem = PurePosixPath(name).with_suffix("").as_posix()
-    stem = re.sub(r"[-_.]?\d+(-of-\d+)?$", "", stem)
+    stem = re.sub(r"[-_.]?\d+(-of-\d+(-[0-9a-f]+)?)?$", "", stem)
     parts = [part for part in stem.split("/") if part not in ("data", "")]
     return "/".join(parts)
 
