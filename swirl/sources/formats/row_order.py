@@ -60,6 +60,17 @@ class RowOrder:
             yield rows, places[rows]
             start = end
 
+    def begin_too_often(self) -> bool:
+        """Whether sequences that were begun wherever places begin anew cannot be right.
+
+        Most of several have one row, or many rows begin one with the place of the row before: then the rows of several
+        sequences lie between each other.
+        """
+        keys, places = (np.frombuffer(numbers, numbers.typecode) for numbers in (self._keys, self._places))
+        _, counts = np.unique(keys, return_counts=True)
+        repeats = int(((keys[1:] != keys[:-1]) & (places[1:] == places[:-1])).sum())
+        return len(counts) > 1 and (float((counts == 1).mean()) > 0.5 or 3 * repeats > len(keys))
+
     def usual_width(self) -> float | None:
         """The usual distance between two rows of a sequence; None if places do not count steps."""
         keys, places = (np.frombuffer(numbers, numbers.typecode) for numbers in (self._keys, self._places))
@@ -142,10 +153,66 @@ def place_name(place: float) -> str:
     return str(int(place)) if float(place).is_integer() else repr(float(place))
 
 
+class Restarts:
+    """Divides rows that no column of episodes divides: a new sequence begins where places begin anew."""
+
+    def __init__(self) -> None:
+        self._last, self._count = -np.inf, 0
+
+    def count(self, places: np.ndarray, are_times: bool) -> np.ndarray:
+        """How often places have begun anew up to each of the next rows. Rows of the same time follow each other."""
+        # A row without a place changes nothing: what follows it is compared with what was before it.
+        known = np.flatnonzero(np.isfinite(places))
+        widths = np.diff(places[known], prepend=self._last)
+        restarts = np.zeros(len(places), dtype=np.int64)
+        restarts[known] = widths < 0 if are_times else widths <= 0
+        counts = self._count + np.cumsum(restarts)
+        if len(known):
+            self._last, self._count = float(places[known[-1]]), int(counts[-1])
+        return counts
+
+
+def are_places(numbers: np.ndarray, keys: np.ndarray | None) -> bool:
+    """Whether the numbers of rows look like places in sequences, rather than data that are numbers, too.
+
+    They are whole, and in nearly every step of a sequence the next one follows. Most sequences begin with 0 or 1; or
+    they are parts of longer ones, and then rows stand in the order of their places. `keys` tell sequences apart; None
+    if nothing does, so that one begins where numbers begin anew.
+    """
+    if not len(numbers) or not are_steps(numbers):
+        return False
+    whole = np.isfinite(numbers)
+    numbers = numbers[whole]
+    known = np.zeros(len(numbers), dtype=np.int64) if keys is None else keys[whole]
+    keys = Restarts().count(numbers, are_times=False) if keys is None else known
+    widths = step_widths(keys, numbers)
+    if len(widths) and float((widths == usual_width(keys, numbers)).mean()) < MIN_FOLLOWING:
+        return False
+    order = np.lexsort((numbers, keys))
+    begins = numbers[order][np.concatenate([[True], np.diff(keys[order]) != 0])]
+    if float(np.isin(begins, (0, 1)).mean()) > 0.5:
+        return True
+    order = np.argsort(known, kind="stable")
+    falls = (np.diff(known[order]) == 0) & (np.diff(numbers[order]) <= 0)
+    return len(np.unique(known[order][1:][falls])) <= 0.5 * len(np.unique(known))
+
+
+def have_own_places(keys: np.ndarray, places: np.ndarray | None) -> bool:
+    """Whether keys tell sequences apart: most stand in several rows, and nearly no place comes twice with one."""
+    if not len(keys) or 2 * len(np.unique(keys)) > len(keys):
+        return False
+    return places is None or float((step_widths(keys, places) == 0).mean()) < MAX_REPEATED
+
+
+def step_widths(keys: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The distances between two rows of a sequence that follow each other by their places."""
+    order = np.lexsort((places, keys))
+    return np.diff(places[order])[np.diff(keys[order].astype(np.uint64)) == 0]
+
+
 def usual_width(keys: np.ndarray, places: np.ndarray) -> float:
     """The most frequent distance between two rows of a sequence that follow each other; 1 if there are none."""
-    order = np.lexsort((places, keys))
-    widths = np.diff(places[order])[np.diff(keys[order].astype(np.uint64)) == 0]
+    widths = step_widths(keys, places)
     values, counts = np.unique(widths[widths > 0], return_counts=True)
     return float(values[counts.argmax()]) if len(values) else 1.0
 
@@ -157,3 +224,7 @@ def are_steps(places: np.ndarray) -> bool:
 
 MIN_WHOLE = 0.9
 """The share of whole numbers from which places count steps; others are times."""
+MIN_FOLLOWING = 0.75
+"""The share of steps to the next place from which numbers are taken for places; a few rows may be missing."""
+MAX_REPEATED = 0.1
+"""The share of repeated places from which rows with the same id are no sequence."""
