@@ -31,7 +31,7 @@ from swirl.sources.formats.frame_clips import Clip, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.row_order import Restarts, RowOrder, are_steps, name_key, named_runs, split_at_gaps
-from swirl.sources.formats.sequence_columns import LOOKED_AT, NAME_EPISODES, TIME_NAMES, as_number
+from swirl.sources.formats.sequence_columns import LOOKED_AT, NAME_EPISODES, as_number, holds_steps
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key
@@ -446,7 +446,7 @@ def order_rows(source: Source, tables: Sequence[Table], layout: ColumnLayout) ->
     counts: list[int] = []
     unusable: list[int] = []
     problems: list[Skipped] = []
-    has_steps = layout.order not in TIME_NAMES
+    has_steps = layout.order is not None
     for table in tables:
         before, at = sum(counts), 0
         restarts, name = Restarts(), f"{part_label(table, tables)}{table.path.stem}"
@@ -458,7 +458,7 @@ def order_rows(source: Source, tables: Sequence[Table], layout: ColumnLayout) ->
                     places = own.astype(float)
                     if layout.order is not None:
                         column = batch.column(layout.order)
-                        has_steps = has_steps and counts_steps(column)
+                        has_steps = has_steps and counts_steps(layout.order, column)
                         places = as_numbers(column)
                     usable = np.isfinite(places)
                     if layout.episode is not None:
@@ -486,7 +486,7 @@ def order_rows(source: Source, tables: Sequence[Table], layout: ColumnLayout) ->
     if layout.episode is None and not layout.is_one and rows.begin_too_often():
         anew = f"as {layout.order} begins anew again and again"
         raise SwirlError(f"{source.path} does not say which rows follow each other, {anew}. {NAME_EPISODES}.")
-    width = rows.usual_width() if layout.order is not None and has_steps else None
+    width = rows.usual_width() if has_steps else None
     left_out_rows = np.array(sorted(unusable), dtype=np.int64)
     return OrderedRows(rows, np.frombuffer(numbers, np.int64), counts, width, left_out_rows, problems)
 
@@ -509,15 +509,11 @@ def episode_keys(column: pyarrow.Array, prefix: str) -> tuple[np.ndarray, np.nda
     return table[codes], named[codes]
 
 
-def counts_steps(column: pyarrow.Array) -> bool:
+def counts_steps(name: str, column: pyarrow.Array) -> bool:
     """Whether the values of a column are numbers, and no times."""
     import pyarrow
 
-    kind = column.type
-    if pyarrow.types.is_temporal(kind):
-        return False
-    texts = [value for value in column.slice(0, 16).to_pylist() if isinstance(value, str)]
-    return all(re.fullmatch(r"\s*[+-]?\d+(\.\d*)?\s*", text) for text in texts)
+    return not pyarrow.types.is_temporal(column.type) and holds_steps(name, column.slice(0, 16).to_pylist())
 
 
 def as_numbers(column: pyarrow.Array) -> np.ndarray:

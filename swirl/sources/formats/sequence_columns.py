@@ -4,7 +4,8 @@ their values."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -92,6 +93,12 @@ def numbered_names(rows: Rows, column: str | None) -> np.ndarray:
     known: dict[str, int] = {}
     names = ("" if column is None else str(row.get(column)) for row in rows)
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.int64)
+
+
+def holds_steps(column: str, values: Iterable[Any]) -> bool:
+    """Whether a column of places counts steps, of which one may be missing, and does not tell times."""
+    texts = (value for value in values if isinstance(value, str) and value.strip())
+    return column not in TIME_NAMES and all(re.fullmatch(r"\s*[+-]?\d+(\.\d*)?\s*", text) for text in texts)
 
 
 def as_number(value: Any) -> float | None:
