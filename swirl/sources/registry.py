@@ -21,6 +21,7 @@ from swirl.sources.formats.inline_pictures import has_inline_pictures, inline_cl
 from swirl.sources.formats.lerobot import is_lerobot, lerobot_clips, lerobot_outline
 from swirl.sources.formats.minari_columns import is_minari_columns, minari_clips, minari_outline
 from swirl.sources.formats.outline import Outline
+from swirl.sources.formats.sequence_columns import chosen
 from swirl.sources.formats.table import COLUMNS
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences
 from swirl.sources.formats.webdataset import is_webdataset, webdataset_clips
@@ -73,7 +74,7 @@ def texts(suffix: str | None = None) -> Reader:
         # A document of JSON holds sequences as lines do.
         taken = own if suffix is None or (suffix == ".jsonl" and own == ".json") else suffix
         columns = (options.episode_column, options.order_column, options.state_column)
-        named = [name or usual for name, usual in zip(columns, COLUMNS, strict=True)]
+        named = [chosen(name, iter([usual])) for name, usual in zip(columns, COLUMNS, strict=True)]
         return stream_sequences(source.path, progress, suffix=taken, start=start, columns=named)
 
     return read

@@ -99,6 +99,26 @@ def test_a_place_has_all_of_its_digits(place: float, name: str) -> None:
     assert place_name(place) == place_name(np.float64(place)) == name
 
 
+def test_a_csv_table_without_columns_of_episodes_or_places(tmp_path: Path, home: Path) -> None:
+    lines = ["episode,step,state", "p,3,d", "q,1,b", "q,0,a", "", "p,2,c"]
+    path = write(tmp_path / "t.csv", "\n".join(lines).encode())
+    import_collection(home, path, options=ImportOptions(episode_column="none"))
+    assert texts(home, "t") == {"t": ["a", "b", "c", "d"]}
+    import_collection(home, path, options=ImportOptions(episode_column="episode", order_column="none"))
+    assert texts(home, "t") == {"p": ["d", "c"], "q": ["b", "a"]}
+    write(path, "\n".join([*lines, 'p,0,"x"y', "p,1,e", "p,0,f"]).encode())
+    report = import_collection(home, path, options=ImportOptions(episode_column="none", order_column="none"))
+    assert texts(home, "t") == {"t": ["d", "b", "a", "c"], "t#8": ["e", "f"]}
+    assert "t.csv:8 follows a gap in sequence 't', where a row cannot be used; the sequence is split" in notes(report)
+
+
+def test_a_csv_table_names_the_columns_that_were_asked_for(tmp_path: Path, home: Path) -> None:
+    path = write(tmp_path / "t.csv", b"episode,n,text\np,0,a\np,1,b\n")
+    options = ImportOptions(episode_column="episode", order_column="when", state_column="text")
+    with pytest.raises(SwirlError, match=r"lacks when in its first line, .*; name the columns episode, when, text, or"):
+        import_collection(home, path, options=options)
+
+
 def test_a_missing_text_divides_its_episode(tmp_path: Path, home: Path) -> None:
     columns = {"state": ["a", "b", None, "c", "d"], "step": range(5), "action": [f"do {n}" for n in range(5)]}
     report = import_collection(home, table(tmp_path / "s.parquet", columns))
