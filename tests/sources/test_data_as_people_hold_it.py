@@ -18,7 +18,7 @@ from making import frames, picture, shapes, shown, write
 from test_column_episodes import images, notes, table, texts
 from test_webdataset_and_image_folder import tar
 
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import import_collection, load_sequences
 from swirl.sources.collections.previewing import preview_import
@@ -258,6 +258,47 @@ def test_a_preview_of_every_third_frame(tmp_path: Path) -> None:
     folder = shared_files(tmp_path / "arm", [6, 7, 1])
     preview = preview_import(folder, ImportOptions(every=3))
     assert preview.lengths == (2, 3) and len(preview.samples) == 3 and preview.cameras == ("top",)
+
+
+def test_every_second_state_of_tables(tmp_path: Path, home: Path) -> None:
+    columns = {"episode": ["e"] * 5 + ["f"] * 2, "step": [*range(5), 0, 1], "action": list("1234512")}
+    path = table(tmp_path / "t.parquet", {**columns, "state": list("abcdexy")})
+    every = ImportOptions(every=2)
+    report = import_collection(home, path, options=every)
+    assert texts(home, "t") == {"e": ["a", "c", "e"]} and load_true_actions(home, "t") == {}
+    assert "has 1 state; a sequence needs two" in notes(report) and preview_import(path, every).lengths == (3,)
+    pictures = table(tmp_path / "p.parquet", {**columns, "image": images(*range(0, 56, 8))})
+    import_collection(home, pictures, options=every)
+    assert shapes(home, "p") == {"e": 3} and preview_import(pictures, every).lengths == (3,)
+    lists = table(tmp_path / "l.parquet", {"id": ["p"], "states": [["a", "b", "c", "d", None, "e", "f", "g", "h"]]})
+    import_collection(home, lists, options=every)
+    assert texts(home, "l") == {"p": ["a", "c"], "p#7": ["f", "h"]}
+    members = {f"w_{n}.txt": state.encode() for n, state in enumerate("abcde")}
+    members["own.json"] = json.dumps({"states": list("vwxyz")}).encode()
+    import_collection(home, tar(tmp_path / "w.tar", members), options=every)
+    assert texts(home, "w") == {"w": ["a", "c", "e"], "own": ["v", "x", "z"]}
+    with pytest.raises(SwirlError, match="do not say how many frames they have a second"):
+        import_collection(home, path, options=ImportOptions(seconds=0.5))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "title"),
+    [
+        ("t.jsonl", '{"id": "a", "states": ["x", "y", "z"]}', "texts, a sequence a line of JSON"),
+        ("t.csv", "sequence_id,step,state\na,0,x\na,1,y\na,2,z\n", "texts in a table"),
+        ("t.txt", "x\n\ny\n\nz\n", "a plain text"),
+    ],
+)
+def test_every_state_of_a_text_is_taken(tmp_path: Path, home: Path, name: str, content: str, title: str) -> None:
+    path = write(tmp_path / name, content.encode())
+    for options in (ImportOptions(every=2), ImportOptions(seconds=0.5)):
+        said = f"is read as {title}, of which every state is taken; leave --every out"
+        with pytest.raises(UsageError, match=said):
+            preview_import(path, options)
+        with pytest.raises(UsageError, match=said):
+            import_collection(home, path, options=options)
+    import_collection(home, path, options=ImportOptions(every=1))
+    assert list(texts(home, "t").values()) == [["x", "y", "z"]]
 
 
 def test_a_preview_says_each_thing_once_and_stores_nothing(tmp_path: Path, home: Path) -> None:

@@ -122,7 +122,8 @@ def column_outline(source: Source, options: ImportOptions) -> Outline:
         for part in split_at_gaps(rows, places, order.width, order.cuts(rows))
         if not isinstance(part, str)
     ]
-    lengths = tuple(len(rows) for _, rows in runs if len(rows) > 1)
+    step = options.episode_step(None)
+    lengths = tuple(-(-len(rows) // step) for _, rows in runs if len(rows) > step)
     return Outline(len(lengths), lengths, layout.cameras)
 
 
@@ -261,7 +262,7 @@ def table_sequences(
 ) -> Iterator[Item]:
     """Yield the sequences of one table from row `first` on, a mark after each."""
     at, prefix = first, part_label(table, tables)
-    step = options.episode_step(None) if layout.kind == "picture" else 1
+    step = options.episode_step(None) if layout.kind != "film" else 1
     with open_columns(table.path) as opened:
         for batch in opened.batches(names, 1 if layout.kind == "film" else BATCH_ROWS, first):
             for row in batch.to_pylist():
@@ -299,7 +300,7 @@ def row_items(
     fits = isinstance(taken, list) and len(taken) in (len(cells), len(cells) - 1)
     actions = describe_actions(taken, layout.action_names) if fits and taken else None
     if layout.kind == "text":
-        yield from text_episodes(where, identity, cells, actions)
+        yield from text_episodes(where, identity, cells, actions, step)
         return
     read = partial(list_frames, cells, folder, where)
     yield from episode_clips(Episode(identity, where, len(cells), read, actions), step)
@@ -375,7 +376,7 @@ def part_items(
         taken = [] if actions is None else list(actions.read(rows[:-1]))
         known = None if actions is None or None in taken else describe_actions(taken, layout.action_names)
         if layout.kind == "text":
-            yield from text_episodes(where, identity, list(states.read(rows)), known)
+            yield from text_episodes(where, identity, list(states.read(rows)), known, step)
             return
     except UnusableError as problem:
         yield Skipped(where, str(problem))

@@ -322,7 +322,7 @@ def state_sequence(identity: str, samples: Sequence[Sample], camera: str | None,
         read = partial(sample_frames, samples, camera)
         yield from episode_clips(Episode(identity, where, len(samples), read, actions), step)
     else:
-        yield from text_episodes(where, identity, [sample.members.get("txt", b"") for sample in samples], actions)
+        yield from text_episodes(where, identity, [sample.members.get("txt", b"") for sample in samples], actions, step)
 
 
 def taken_in(sample: Sample) -> Any:
@@ -369,7 +369,7 @@ def own_sequence(sample: Sample, options: ImportOptions) -> Iterator[Item]:
             episode = Episode(identity, sample.where, len(rows), read, taken)
             yield from episode_clips(episode, options.episode_step(None))
     elif isinstance(record.get("states"), list):
-        yield from text_episodes(sample.where, sample.key, record["states"], actions)
+        yield from text_episodes(sample.where, sample.key, record["states"], actions, options.episode_step(None))
     else:
         what = (
             "does not say which sequence it belongs to"
