@@ -31,7 +31,7 @@ from swirl.sources.formats.frame_clips import Clip, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.row_order import Restarts, RowOrder, are_steps, name_key, named_runs, split_at_gaps
-from swirl.sources.formats.sequence_columns import LOOKED_AT, NAME_EPISODES, as_number, holds_steps
+from swirl.sources.formats.sequence_columns import LOOKED_AT, as_number, holds_steps, mixed_rows_error
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key
@@ -485,8 +485,7 @@ def order_rows(source: Source, tables: Sequence[Table], layout: ColumnLayout) ->
             )
         counts.append(at)
     if layout.episode is None and not layout.is_one and rows.begin_too_often():
-        anew = f"as {layout.order} begins anew again and again"
-        raise SwirlError(f"{source.path} does not say which rows follow each other, {anew}. {NAME_EPISODES}.")
+        raise mixed_rows_error(source.path, layout.order)
     width = rows.usual_width() if has_steps else None
     left_out_rows = np.array(sorted(unusable), dtype=np.int64)
     return OrderedRows(rows, np.frombuffer(numbers, np.int64), counts, width, left_out_rows, problems)

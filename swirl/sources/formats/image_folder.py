@@ -29,12 +29,12 @@ from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.row_order import Restarts, RowOrder, are_steps, named_runs
 from swirl.sources.formats.sequence_columns import (
     LOOKED_AT,
-    NAME_EPISODES,
     NO_PLACES,
     NONE,
     Rows,
     find_sequence_columns,
     holds_steps,
+    mixed_rows_error,
     numbers,
 )
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
@@ -145,8 +145,7 @@ def image_folder_clips(
             raise SwirlError(f"{source.path} has no metadata.csv or metadata.jsonl with {FILE_NAME} and an episode.")
         kept, placed, problems = place_rows(source, tables)
         if all(table.episode is None and not table.is_one for table in tables) and placed.begin_too_often():
-            anew = f"as {tables[0].order} begins anew again and again"
-            raise SwirlError(f"{source.path} does not say which rows follow each other, {anew}. {NAME_EPISODES}.")
+            raise mixed_rows_error(source.path, tables[0].order)
     except (OSError, ValueError, csv.Error) as error:
         raise SwirlError(f"The metadata of {source.path} cannot be read ({error}); correct them.") from error
     if start is None:

@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from swirl.errors import SwirlError
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.row_order import are_places, have_own_places
 
@@ -80,6 +82,12 @@ def chosen(asked: str | None, usual: Iterator[str]) -> str | None:
     if asked is not None:
         return None if asked == NONE else asked
     return next(usual, None)
+
+
+def mixed_rows_error(path: Path, order: str | None) -> SwirlError:
+    """The error for a table in which the places in a column begin anew too often to tell sequences apart."""
+    anew = f"as {order} begins anew again and again"
+    return SwirlError(f"{path} does not say which rows follow each other, {anew}. {NAME_EPISODES}.")
 
 
 def numbers(rows: Rows, column: str) -> np.ndarray:

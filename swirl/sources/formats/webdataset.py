@@ -232,7 +232,7 @@ def read_group(
     where = samples[0].where
     if cut:
         yield Skipped(where, f"is a sequence of more than {MAX_SEQUENCE_BYTES >> 20} MB; its end is left out")
-    names = place_names(samples, options)
+    names = place_keys(samples, options)
     for name, inside in divide(place, samples, names):
         yield from ordered_sequence(name, inside, names, camera, options)
 
@@ -262,7 +262,7 @@ def ordered_sequence(
         yield Skipped(bad[0], "has no usable place in its sequence" + (f", and {len(bad) - 1} more" if bad[1:] else ""))
     order = np.argsort(places, kind="stable")
     order = order[np.isfinite(places[order])]
-    are_times = place_name(samples[0].record, names) in TIME_NAMES
+    are_times = place_key(samples[0].record, names) in TIME_NAMES
     width = 1.0 if are_steps(places[order]) and not are_times else None
     for part in named_runs(name, where, order, places[order], width):
         if isinstance(part, Skipped):
@@ -286,7 +286,7 @@ def collect(group: Iterable[Sample]) -> tuple[list[Sample], bool]:
     return samples, cut
 
 
-def place_names(samples: Sequence[Sample], options: ImportOptions) -> list[str]:
+def place_keys(samples: Sequence[Sample], options: ImportOptions) -> list[str]:
     """The values in the JSON of a sequence's samples that say their places, the surest first."""
     if options.order_column:
         return [options.order_column]
@@ -297,7 +297,7 @@ def place_names(samples: Sequence[Sample], options: ImportOptions) -> list[str]:
     ]
 
 
-def place_name(record: dict[str, Any], names: Sequence[str]) -> str | None:
+def place_key(record: dict[str, Any], names: Sequence[str]) -> str | None:
     """The first of some values of a sample's JSON that is there, if it is a number and so says a place."""
     name = next((name for name in names if record.get(name) not in (None, "")), None)
     value = None if name is None else record[name]
@@ -307,7 +307,7 @@ def place_name(record: dict[str, Any], names: Sequence[str]) -> str | None:
 def place_in(sample: Sample, number: int, names: Sequence[str]) -> float:
     """The place of a state in its sequence: as its JSON says, else the number at the end of its name, else its turn."""
     record = sample.record
-    if name := place_name(record, names):
+    if name := place_key(record, names):
         return float(record[name])
     ending = re.search(r"(\d{1,15})$", sample.key)
     return float(ending[1]) if ending else float(number)
