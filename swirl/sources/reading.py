@@ -87,11 +87,12 @@ def stream_sequences(
     *,
     suffix: str | None = None,
     start: tuple[int, ...] | None = None,
-    columns: Sequence[str] = COLUMNS,
+    columns: Sequence[str | None] = COLUMNS,
 ) -> Iterator[ReadResult | Mark]:
     """Yield the sequences of a file or folder as they are read, what is skipped, and marks to go on from.
 
-    `suffix` overrules that of a file's name; `start` is the position of a mark, `columns` those of tables.
+    `suffix` overrules that of a file's name; `start` is the position of a mark, `columns` those of tables, as
+    `read_table` takes them.
     Raises SwirlError if the path is missing, has an unknown format, cannot be read, or is a folder without readable
     files.
     """

@@ -22,6 +22,7 @@ from swirl.sources.formats.inline_pictures import has_inline_pictures, inline_cl
 from swirl.sources.formats.lerobot import is_lerobot, lerobot_clips, lerobot_outline
 from swirl.sources.formats.minari_columns import is_minari_columns, minari_clips, minari_outline
 from swirl.sources.formats.outline import Outline
+from swirl.sources.formats.sequence_columns import chosen
 from swirl.sources.formats.table import COLUMNS
 from swirl.sources.formats.tool_log_sequences import is_tool_logs, tool_sequences
 from swirl.sources.formats.webdataset import is_webdataset, webdataset_clips
@@ -39,6 +40,7 @@ class SourceFormat:
 
     `read` yields sequences, what is left out, and marks; given the position of a mark, it goes on from there.
     `outline` tells what is there before it is read, where that is quick; the n-th mark of such a format is at (n,).
+    With `takes_all` its sequences are taken as they are, whatever the options say about every N-th state.
     """
 
     name: str
@@ -46,6 +48,15 @@ class SourceFormat:
     recognises: Callable[[Source], bool]
     read: Reader
     outline: Callable[[Source, ImportOptions], Outline] | None = None
+    takes_all: bool = False
+
+
+def find_reader(source: Source, name: str | None, options: ImportOptions) -> SourceFormat:
+    """The format of a source, as `find_format`. Raises UsageError, too, if it cannot do what the options ask for."""
+    found = find_format(source, name)
+    if found.takes_all and options.thins_out:
+        raise UsageError(f"{source.path} is read as {found.title}, of which every state is taken; leave --every out.")
+    return found
 
 
 def find_format(source: Source, name: str | None = None) -> SourceFormat:
@@ -74,7 +85,7 @@ def texts(suffix: str | None = None) -> Reader:
         # A document of JSON holds sequences as lines do.
         taken = own if suffix is None or (suffix == ".jsonl" and own == ".json") else suffix
         columns = (options.episode_column, options.order_column, options.state_column)
-        named = [name or usual for name, usual in zip(columns, COLUMNS, strict=True)]
+        named = [chosen(name, iter([usual])) for name, usual in zip(columns, COLUMNS, strict=True)]
         if source.is_folder and start is None:
             taken_files = {file for file in source.files if file.suffix.lower() in READERS}
             yield from files_beside(source, taken_files, "texts")
@@ -96,12 +107,14 @@ FORMATS = {
             "frames recorded by the studio",
             lambda source: find_frame_records(source.path) is not None,
             lambda source, options, progress, start: recorded_clips(source.path, progress, start),
+            takes_all=True,
         ),
         SourceFormat(
             "aurora-bench",
             "AURORA-Bench",
             lambda source: is_aurora(source.path),
             lambda source, options, progress, start: aurora_clips(source.path, progress, start),
+            takes_all=True,
         ),
         SourceFormat("lerobot", "a LeRobot dataset", is_lerobot, lerobot_clips, lerobot_outline),
         SourceFormat("minari", "a Minari dataset", is_minari_columns, minari_clips, minari_outline),
@@ -127,19 +140,25 @@ FORMATS = {
             "logs of agents",
             is_tool_logs,
             lambda source, options, progress, start: tool_sequences(source, progress, start),
+            takes_all=True,
         ),
         SourceFormat(
             "inline-pictures",
             "pictures in lines of JSON",
             has_inline_pictures,
             lambda source, options, progress, start: inline_clips(source, progress, start),
+            takes_all=True,
         ),
         SourceFormat(
-            "jsonl", "texts, a sequence a line of JSON", has_suffix(".jsonl", ".ndjson", ".json"), texts(".jsonl")
+            "jsonl",
+            "texts, a sequence a line of JSON",
+            has_suffix(".jsonl", ".ndjson", ".json"),
+            texts(".jsonl"),
+            takes_all=True,
         ),
-        SourceFormat("csv", "texts in a table", has_suffix(".csv", ".tsv"), texts(".csv")),
-        SourceFormat("plain-text", "a plain text", has_suffix(".txt", ".md", ""), texts(".txt")),
-        SourceFormat("texts", "a folder of texts", lambda source: source.is_folder, texts()),
+        SourceFormat("csv", "texts in a table", has_suffix(".csv", ".tsv"), texts(".csv"), takes_all=True),
+        SourceFormat("plain-text", "a plain text", has_suffix(".txt", ".md", ""), texts(".txt"), takes_all=True),
+        SourceFormat("texts", "a folder of texts", lambda source: source.is_folder, texts(), takes_all=True),
     )
 }
 """The formats by name, in the order in which they are asked."""

@@ -15,6 +15,7 @@ from making import picture, scene, shapes, shown, video, write
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.sources.collections.catalog import ImportReport, import_collection, load_sequences
+from swirl.sources.collections.previewing import preview_import
 from swirl.sources.formats.import_options import ImportOptions
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
@@ -89,9 +90,79 @@ def test_all_rows_as_one_sequence_and_restarting_places(tmp_path: Path, home: Pa
     assert texts(home, "two") == {"two": ["a", "b"], "two-1": ["c", "d", "e"]}
 
 
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"position": [0.3, 0.1, 0.4, -0.2, 0.0], "episode": ["e"] * 5}, {"e": "abcde"}),
+        ({"position": [36, 24, 25, 26, 27], "episode": ["e"] * 5}, {"e": "abcde"}),
+        ({"position": [5, 6, 5, 4, 5], "id": ["e"] * 5}, {"e": "abcde"}),
+        ({"position": [[0.3, 1.0]] * 5, "episode": ["e"] * 5}, {"e": "abcde"}),
+        ({"turn": [0, 1, 0, 1, 0], "episode": ["e"] * 5}, {"e": "abcde"}),
+        ({"turn": [0, 1, 0, 1, 0], "step": [4, 3, 2, 1, 0], "episode": ["e"] * 5}, {"e": "edcba"}),
+        ({"turn": ["white", "black"] * 2 + ["white"], "time": [1, 2, 4, 3, 5], "episode": ["e"] * 5}, {"e": "abdce"}),
+        ({"turn": [2, 0, 1, 1, 0], "episode": list("pppqq")}, {"p": "bca", "q": "ed"}),
+        ({"order": [7, 8, 9, 3, 4], "episode": list("pppqq")}, {"p": "abc", "q": "de"}),
+        ({"order": [1, 2, 3, 6, 7], "episode": ["e"] * 5}, {"e": "abc", "e#6": "de"}),
+        ({"position": [0, 1, 2, 0, 1]}, {"t": "abc", "t-1": "de"}),
+    ],
+)
+def test_columns_whose_names_data_have_too_are_places_if_they_count(
+    tmp_path: Path, home: Path, columns: dict[str, Any], expected: dict[str, str]
+) -> None:
+    import_collection(home, table(tmp_path / "t.parquet", {"state": list("abcde"), **columns}))
+    assert texts(home, "t") == {name: list(states) for name, states in expected.items()}
+
+
+def test_without_a_column_of_places_the_order_of_the_file_is_named(tmp_path: Path, home: Path) -> None:
+    columns = {"state": list("abc"), "position": [0.5, 0.25, 0.75], "episode": ["e"] * 3}
+    path = table(tmp_path / "t.parquet", columns)
+    assert "has no column of places in a sequence, so that rows are taken in the order" in notes(
+        import_collection(home, path)
+    )
+    import_collection(home, path, options=ImportOptions(order_column="position"))
+    assert texts(home, "t") == {"e": ["b", "a", "c"]}
+
+
+def test_ids_that_come_again_tell_sequences(tmp_path: Path, home: Path) -> None:
+    mixed = {"id": ["p", "q"] * 3, "step": [0, 0, 1, 1, 2, 2], "state": list("axbycz")}
+    import_collection(home, table(tmp_path / "mixed.parquet", mixed))
+    assert texts(home, "mixed") == {"p": ["a", "b", "c"], "q": ["x", "y", "z"]}
+    own = {"id": list("uvwxyz"), "step": [0, 1, 2, 0, 1, 2], "state": list("abcxyz")}
+    import_collection(home, table(tmp_path / "own.parquet", own))
+    assert texts(home, "own") == {"own": ["a", "b", "c"], "own-1": ["x", "y", "z"]}
+    same = {**own, "id": ["source"] * 6}
+    import_collection(home, table(tmp_path / "same.parquet", same))
+    assert texts(home, "same") == {"same": ["a", "b", "c"], "same-1": ["x", "y", "z"]}
+
+
+def test_sequences_whose_rows_lie_between_each_other_are_not_guessed(tmp_path: Path, home: Path) -> None:
+    said = (
+        r"t\.parquet does not say which rows follow each other, as step begins anew again and again\. "
+        "Name the column that tells sequences apart with --episode-column, or say --episode-column none"
+    )
+    path = tmp_path / "t.parquet"
+    for steps in ([0, 0, 1, 1, 2, 2], [0, 0, 0, 1, 1, 1], [5, 4, 3, 2, 1, 0]):
+        table(path, {"who": ["p", "q"] * 3, "step": steps, "state": list("axbycz")})
+        with pytest.raises(SwirlError, match=said):
+            import_collection(home, path)
+        with pytest.raises(SwirlError, match=said):
+            preview_import(path)
+    table(path, {"who": ["p", "q"] * 3, "step": [0, 0, 1, 1, 2, 2], "state": list("axbycz")})
+    import_collection(home, path, options=ImportOptions(episode_column="who"))
+    assert texts(home, "t") == {"p": ["a", "b", "c"], "q": ["x", "y", "z"]}
+
+
+def test_rows_of_one_sequence_lie_in_any_order(tmp_path: Path, home: Path) -> None:
+    path = table(tmp_path / "t.parquet", {"step": [3, 1, 0, 2], "state": list("dbac")})
+    import_collection(home, path, options=ImportOptions(episode_column="none"))
+    assert texts(home, "t") == {"t": list("abcd")}
+
+
 def test_times_are_no_gaps(tmp_path: Path, home: Path) -> None:
     import_collection(home, table(tmp_path / "t.parquet", {"state": list("abc"), "timestamp": [0.0, 5.0, 6.0]}))
     assert texts(home, "t") == {"t": ["a", "b", "c"]}
+    import_collection(home, table(tmp_path / "same.parquet", {"state": list("abc"), "timestamp": [5, 5, 6]}))
+    assert texts(home, "same") == {"same": ["a", "b", "c"]}
 
 
 def test_rows_that_are_sequences(tmp_path: Path, home: Path) -> None:
@@ -160,6 +231,16 @@ def test_parts_of_a_dataset_do_not_run_into_each_other(tmp_path: Path, home: Pat
             table(tmp_path / "set" / "data" / f"{part}-0000{shard}-of-00002.parquet", columns)
     import_collection(home, tmp_path / "set")
     assert {name: len(states) for name, states in texts(home, "set").items()} == {"test/0": 4, "train/0": 4}
+
+
+def test_an_episode_goes_on_in_the_next_shard_whatever_hash_its_name_has(tmp_path: Path, home: Path) -> None:
+    for shard, name in enumerate(("00000-of-00003-566cc9b19d7203f8", "00001-of-00003-a7d1c3e7a9b0c4f2")):
+        steps = [4 * shard + n for n in range(4)]
+        columns = {"state": [f"s{n}" for n in steps], "episode_index": [n // 5 for n in steps], "frame_index": steps}
+        table(tmp_path / "set" / "data" / f"train-{name}.parquet", columns)
+    report = import_collection(home, tmp_path / "set")
+    assert texts(home, "set") == {"0": ["s0", "s1", "s2", "s3", "s4"], "1": ["s5", "s6", "s7"]}
+    assert [str(item) for item in report.skipped] == ["data/train has 2 of its 3 files; copy the others, too."]
 
 
 def test_the_good_rest_of_damaged_tables(tmp_path: Path, home: Path) -> None:

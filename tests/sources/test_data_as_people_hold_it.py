@@ -18,13 +18,14 @@ from making import frames, picture, shapes, shown, write
 from test_column_episodes import images, notes, table, texts
 from test_webdataset_and_image_folder import tar
 
-from swirl.errors import SwirlError
+from swirl.errors import SwirlError, UsageError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.exports.state_sequences import export_collection
 from swirl.sources.collections.catalog import import_collection, load_sequences
 from swirl.sources.collections.previewing import preview_import
 from swirl.sources.formats.episodes import describe_action, describe_actions
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.row_order import place_name
 
 pytestmark = pytest.mark.usefixtures("nothing_shipped")
 
@@ -74,6 +75,49 @@ def test_gaps_and_places_of_every_kind(
 ) -> None:
     import_collection(home, table(tmp_path / "s.parquet", {"state": list("vwxyz"), **columns}))
     assert {name: len(states) for name, states in texts(home, "s").items()} == expected
+
+
+def test_rows_of_the_same_time_are_all_kept(tmp_path: Path, home: Path) -> None:
+    columns = {"state": list("abcdef"), "timestamp": [100, 101, 101, 102, 103, 103], "action": list("123456")}
+    report = import_collection(home, table(tmp_path / "s.parquet", {**columns, "episode": ["e"] * 6}))
+    assert texts(home, "s") == {"e": list("abcdef")} and not report.skipped
+    assert load_true_actions(home, "s") == {"e": list("12345")}
+
+
+def test_parts_after_gaps_have_names_of_their_own(tmp_path: Path, home: Path) -> None:
+    places = [first + n for first in (12345600, 12345620, 12345640) for n in range(3)]
+    columns = {"state": [f"at {place}" for place in places], "frame_index": places, "episode": ["e"] * 9}
+    report = import_collection(home, table(tmp_path / "s.parquet", columns))
+    assert list(texts(home, "s")) == ["e", "e#12345620", "e#12345640"]
+    assert "has a gap, from 12345602 to 12345620" in notes(report)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [(3.0, "3"), (-2.0, "-2"), (0.25, "0.25"), (12345620.0, "12345620"), (1700000000.5, "1700000000.5")],
+)
+def test_a_place_has_all_of_its_digits(place: float, name: str) -> None:
+    assert place_name(place) == place_name(np.float64(place)) == name
+
+
+def test_a_csv_table_without_columns_of_episodes_or_places(tmp_path: Path, home: Path) -> None:
+    lines = ["episode,step,state", "p,3,d", "q,1,b", "q,0,a", "", "p,2,c"]
+    path = write(tmp_path / "t.csv", "\n".join(lines).encode())
+    import_collection(home, path, options=ImportOptions(episode_column="none"))
+    assert texts(home, "t") == {"t": ["a", "b", "c", "d"]}
+    import_collection(home, path, options=ImportOptions(episode_column="episode", order_column="none"))
+    assert texts(home, "t") == {"p": ["d", "c"], "q": ["b", "a"]}
+    write(path, "\n".join([*lines, 'p,0,"x"y', "p,1,e", "p,0,f"]).encode())
+    report = import_collection(home, path, options=ImportOptions(episode_column="none", order_column="none"))
+    assert texts(home, "t") == {"t": ["d", "b", "a", "c"], "t#8": ["e", "f"]}
+    assert "t.csv:8 follows a gap in sequence 't', where a row cannot be used; the sequence is split" in notes(report)
+
+
+def test_a_csv_table_names_the_columns_that_were_asked_for(tmp_path: Path, home: Path) -> None:
+    path = write(tmp_path / "t.csv", b"episode,n,text\np,0,a\np,1,b\n")
+    options = ImportOptions(episode_column="episode", order_column="when", state_column="text")
+    with pytest.raises(SwirlError, match=r"lacks when in its first line, .*; name the columns episode, when, text, or"):
+        import_collection(home, path, options=options)
 
 
 def test_a_missing_text_divides_its_episode(tmp_path: Path, home: Path) -> None:
@@ -215,6 +259,47 @@ def test_a_preview_of_every_third_frame(tmp_path: Path) -> None:
     folder = shared_files(tmp_path / "arm", [6, 7, 1])
     preview = preview_import(folder, ImportOptions(every=3))
     assert preview.lengths == (2, 3) and len(preview.samples) == 3 and preview.cameras == ("top",)
+
+
+def test_every_second_state_of_tables(tmp_path: Path, home: Path) -> None:
+    columns = {"episode": ["e"] * 5 + ["f"] * 2, "step": [*range(5), 0, 1], "action": list("1234512")}
+    path = table(tmp_path / "t.parquet", {**columns, "state": list("abcdexy")})
+    every = ImportOptions(every=2)
+    report = import_collection(home, path, options=every)
+    assert texts(home, "t") == {"e": ["a", "c", "e"]} and load_true_actions(home, "t") == {}
+    assert "has 1 state; a sequence needs two" in notes(report) and preview_import(path, every).lengths == (3,)
+    pictures = table(tmp_path / "p.parquet", {**columns, "image": images(*range(0, 56, 8))})
+    import_collection(home, pictures, options=every)
+    assert shapes(home, "p") == {"e": 3} and preview_import(pictures, every).lengths == (3,)
+    lists = table(tmp_path / "l.parquet", {"id": ["p"], "states": [["a", "b", "c", "d", None, "e", "f", "g", "h"]]})
+    import_collection(home, lists, options=every)
+    assert texts(home, "l") == {"p": ["a", "c"], "p#7": ["f", "h"]}
+    members = {f"w_{n}.txt": state.encode() for n, state in enumerate("abcde")}
+    members["own.json"] = json.dumps({"states": list("vwxyz")}).encode()
+    import_collection(home, tar(tmp_path / "w.tar", members), options=every)
+    assert texts(home, "w") == {"w": ["a", "c", "e"], "own": ["v", "x", "z"]}
+    with pytest.raises(SwirlError, match="do not say how many frames they have a second"):
+        import_collection(home, path, options=ImportOptions(seconds=0.5))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "title"),
+    [
+        ("t.jsonl", '{"id": "a", "states": ["x", "y", "z"]}', "texts, a sequence a line of JSON"),
+        ("t.csv", "sequence_id,step,state\na,0,x\na,1,y\na,2,z\n", "texts in a table"),
+        ("t.txt", "x\n\ny\n\nz\n", "a plain text"),
+    ],
+)
+def test_every_state_of_a_text_is_taken(tmp_path: Path, home: Path, name: str, content: str, title: str) -> None:
+    path = write(tmp_path / name, content.encode())
+    for options in (ImportOptions(every=2), ImportOptions(seconds=0.5)):
+        said = f"is read as {title}, of which every state is taken; leave --every out"
+        with pytest.raises(UsageError, match=said):
+            preview_import(path, options)
+        with pytest.raises(UsageError, match=said):
+            import_collection(home, path, options=options)
+    import_collection(home, path, options=ImportOptions(every=1))
+    assert list(texts(home, "t").values()) == [["x", "y", "z"]]
 
 
 def test_a_preview_says_each_thing_once_and_stores_nothing(tmp_path: Path, home: Path) -> None:

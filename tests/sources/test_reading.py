@@ -208,6 +208,43 @@ def test_an_unclosed_quote_is_reported_where_it_opens(tmp_path: Path) -> None:
     assert "unclosed quote" in places(reading)["t.csv:4"]
 
 
+@pytest.mark.parametrize("end", ["b,3,z\n", 'b,3,"z"\n'])
+def test_rows_after_an_unclosed_quote_are_read(tmp_path: Path, end: str) -> None:
+    content = f'sequence_id,step,state\na,0,p\na,1,"open\na,2,q\na,3,r\nb,0,x\nb,1,"y, ""y"""\nb,2,"z\nz"\n{end}'
+    reading = read_sequences(write(tmp_path / "t.csv", content))
+    assert texts(reading) == {"a#2": ["q", "r"], "b": ["x", 'y, "y"', "z\nz", "z"]}
+    found = places(reading)
+    assert "begins a row with a misplaced or unclosed quote" in found["t.csv:3"] and found["t.csv:3"].endswith(
+        "correct it"
+    )
+    assert "follows a gap in sequence 'a', from step 0 to 2" in found["t.csv:4"]
+
+
+def test_a_line_that_is_too_long_behind_an_unclosed_quote_is_named_once(tmp_path: Path) -> None:
+    long = "x" * (MAX_SEQUENCE_BYTES + 10)
+    content = f'sequence_id,step,state\na,0,p\na,1,q\nb,0,"open\n{long}\nc,0,r\nc,1,s\n'
+    reading = read_sequences(write(tmp_path / "t.csv", content))
+    assert texts(reading) == {"a": ["p", "q"], "c": ["r", "s"]}
+    assert [skipped.where for skipped in reading.skipped] == ["t.csv:4", "t.csv:5"]
+
+
+def test_steps_of_a_table_may_be_counted_in_tens(tmp_path: Path) -> None:
+    rows = [f"a,{step},a{step}" for step in (0, 10, 20, 40, 50)] + [
+        "b,30,b30",
+        "b,40,b40",
+        "c,0,c0",
+        "c,5,c5",
+        "c,10,c",
+    ]
+    reading = read_sequences(write(tmp_path / "t.csv", "\n".join(["sequence_id,step,state", *rows])))
+    assert texts(reading) == {
+        "a": ["a0", "a10", "a20"],
+        "a#40": ["a40", "a50"],
+        "b": ["b30", "b40"],
+        "c": ["c0", "c5", "c"],
+    }
+
+
 def test_a_row_above_16_mb_is_left_out_of_a_table(tmp_path: Path) -> None:
     long = "x" * (MAX_SEQUENCE_BYTES + 10)
     content = f"sequence_id,step,state\na,0,p\na,1,q\nb,0,{long}\nc,0,r\nc,1,s\n"
@@ -221,6 +258,7 @@ def test_a_row_above_16_mb_is_left_out_of_a_table(tmp_path: Path) -> None:
 def test_a_table_without_the_header_says_what_it_needs(tmp_path: Path) -> None:
     sentence = refusal(write(tmp_path / "t.csv", "id,time,text\na,0,x\n"))
     assert "lacks sequence_id, step, state in its first line, which has: id, time, text" in sentence
+    assert "name the columns sequence_id, step, state, or say what they are called with --episode-column" in sentence
 
 
 def test_a_table_with_nothing_but_its_header(tmp_path: Path) -> None:

@@ -70,6 +70,28 @@ def test_episodes_in_the_json_in_any_order(tmp_path: Path, home: Path) -> None:
     assert states(home, "set") == {"0": ["0 0", "0 1"], "1": ["1 0", "1 1"]}
 
 
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([{"position": place} for place in (0.3, 0.1, 0.4, -0.2, 0.0)], {"w": "abcde"}),
+        ([{"turn": n % 2} for n in range(5)], {"w": "abcde"}),
+        ([{"turn": 4 - n} for n in range(5)], {"w": "edcba"}),
+        ([{"turn": n % 2, "step": 4 - n} for n in range(5)], {"w": "edcba"}),
+        ([{"timestamp": at} for at in (100, 101, 101, 105, 108)], {"w": "abcde"}),
+        ([{"step": at} for at in (0, 1, 1, 5, 6)], {"w": "ab", "w#5": "de"}),
+    ],
+)
+def test_places_in_the_json_or_else_in_the_name(
+    tmp_path: Path, home: Path, records: list[dict[str, Any]], expected: dict[str, str]
+) -> None:
+    members = {}
+    for number, (state, record) in enumerate(zip("abcde", records, strict=True)):
+        members[f"w_{number:04d}.txt"] = state.encode()
+        members[f"w_{number:04d}.json"] = json.dumps(record).encode()
+    import_collection(home, tar(tmp_path / "set.tar", members))
+    assert states(home, "set") == {name: list(found) for name, found in expected.items()}
+
+
 def test_samples_that_are_sequences(tmp_path: Path, home: Path) -> None:
     film = video(tmp_path / "film.mp4", [scene(4 * i) for i in range(12)]).read_bytes()
     members = {"one.mp4": film, **{f"two.{n:03d}.png": picture(at=8 * n) for n in range(3)}}
@@ -153,3 +175,61 @@ def test_a_metadata_table_names_what_is_missing(tmp_path: Path, home: Path) -> N
     assert shapes(home, "set") == {"a": 2}
     assert "names the picture 'gone.png', which cannot be read" in notes(report)
     assert "metadata.csv: row 4 lacks" in notes(report) and "has a gap, from 2 to 4" in notes(report)
+
+
+def folder_with_table(folder: Path, lines: list[str]) -> Path:
+    """A folder of six pictures, `0.png` to `5.png`, with these lines as its table."""
+    for n in range(6):
+        write(folder / f"{n}.png", picture(at=8 * n))
+    write(folder / "metadata.csv", "\n".join(lines).encode())
+    return folder
+
+
+def order_of(home: Path, name: str) -> dict[str, list[int]]:
+    """The numbers of the pictures of each sequence that `folder_with_table` gave."""
+    known = [scene(8 * n).tobytes() for n in range(6)]
+    return {
+        sequence.id: [known.index(shown(state).tobytes()) for state in sequence.states]
+        for sequence in load_sequences(home, name)
+    }
+
+
+@pytest.mark.parametrize("times", ["2024-01-01T00:00:0{}", "170000000{}", "{}.5"])
+def test_times_in_a_metadata_table_are_no_gaps(tmp_path: Path, home: Path, times: str) -> None:
+    lines = [f"{n}.png,e,{times.format(at)}" for n, at in enumerate((0, 2, 2, 6, 8, 1))]
+    report = import_collection(home, folder_with_table(tmp_path / "set", ["file_name,episode,timestamp", *lines]))
+    assert order_of(home, "set") == {"e": [0, 5, 1, 2, 3, 4]} and not report.skipped
+
+
+def test_data_in_a_metadata_table_are_no_places(tmp_path: Path, home: Path) -> None:
+    lines = [f"{n}.png,e,{place}" for n, place in enumerate((0.3, 0.1, 0.4, -0.2, 0.0, 0.5))]
+    folder = folder_with_table(tmp_path / "set", ["file_name,episode,position", *lines])
+    assert "metadata.csv has no column of places" in notes(import_collection(home, folder))
+    assert order_of(home, "set") == {"e": [0, 1, 2, 3, 4, 5]}
+
+
+def test_ids_in_a_metadata_table_that_come_again_tell_sequences(tmp_path: Path, home: Path) -> None:
+    lines = [f"{n}.png,{'pq'[n % 2]},{n // 2}" for n in range(6)]
+    import_collection(home, folder_with_table(tmp_path / "set", ["file_name,id,step", *lines]))
+    assert order_of(home, "set") == {"p": [0, 2, 4], "q": [1, 3, 5]}
+    folder_with_table(tmp_path / "set", ["file_name,who,step", *lines])
+    with pytest.raises(SwirlError, match=r"as step begins anew again and again\. Name the column .* --episode-column"):
+        import_collection(home, tmp_path / "set")
+
+
+def test_all_rows_of_a_metadata_table_as_one_sequence(tmp_path: Path, home: Path) -> None:
+    lines = [f"{n}.png,{n},{5 - n}" for n in range(6)]
+    folder = folder_with_table(tmp_path / "set", ["file_name,episode,step", *lines])
+    import_collection(home, folder, options=ImportOptions(episode_column="none"))
+    assert order_of(home, "set") == {"set": [5, 4, 3, 2, 1, 0]}
+    import_collection(home, folder, options=ImportOptions(episode_column="none", order_column="none"))
+    assert order_of(home, "set") == {"set": [0, 1, 2, 3, 4, 5]}
+
+
+def test_a_metadata_table_that_is_damaged_further_down_is_named(tmp_path: Path, home: Path) -> None:
+    folder = folder_with_table(tmp_path / "set", [])
+    (folder / "metadata.csv").unlink()
+    rows = [json.dumps({"file_name": f"{n}.png", "episode": "e", "turn": n}) for n in range(6)]
+    write(folder / "metadata.jsonl", "\n".join([*rows[:4], "{", *rows[4:]]).encode())
+    with pytest.raises(SwirlError, match=r"The metadata of .* cannot be read"):
+        import_collection(home, folder)

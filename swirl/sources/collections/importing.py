@@ -41,7 +41,7 @@ from swirl.sources.collections.stored_collection import (
 from swirl.sources.formats.content import Source, open_source
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.reading import SkipReport, no_sequences_error
-from swirl.sources.registry import SourceFormat, find_format
+from swirl.sources.registry import SourceFormat, find_reader
 from swirl.sources.validation import Mark, Skipped
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -81,7 +81,7 @@ def import_collection(
     name = resolve_collection_name(path, name)
     target = home_collections_folder(home) / name
     source = open_source(path)
-    reader = find_format(source, source_format)
+    reader = find_reader(source, source_format, options)
     try:
         identity = identify_source(path, (reader.name, options))
         with open_draft(target, identity) as draft:

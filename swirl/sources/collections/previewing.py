@@ -17,7 +17,7 @@ from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.outline import Outline
 from swirl.sources.formats.still_images import Frame
 from swirl.sources.reading import SkipReport, no_sequences_error
-from swirl.sources.registry import Item, SourceFormat, find_format
+from swirl.sources.registry import Item, SourceFormat, find_reader
 from swirl.sources.validation import LocatedSequence, Mark, Skipped
 from swirl.states import Picture, State
 
@@ -69,7 +69,7 @@ def preview_import(path: Path, options: ImportOptions | None = None, source_form
     path = path.expanduser().absolute()
     options = options or ImportOptions()
     source = open_source(path)
-    reader = find_format(source, source_format)
+    reader = find_reader(source, source_format, options)
     outline = reader.outline(source, options) if reader.outline else None
     look = _Look(source, reader, options, outline)
     look.read()

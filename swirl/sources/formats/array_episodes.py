@@ -118,8 +118,8 @@ def array_outline(source: Source, options: ImportOptions) -> Outline:
         for number in range(min(len(found.episodes), OUTLINED)):
             with suppress(UnusableError, *FILE_ERRORS):  # said where the episode is read
                 episode = found.episodes[number]
-                length = len(episode.texts) if isinstance(episode, TextEpisode) else -(-episode.length // step)
-                lengths.append(length)
+                length = len(episode.texts) if isinstance(episode, TextEpisode) else episode.length
+                lengths.append(-(-length // step))
         usable = [length for length in lengths if length > 1]
         return Outline(len(found.episodes) - len(lengths) + len(usable), tuple(usable), found.cameras)
 
@@ -211,7 +211,7 @@ def read_episode(
         yield Skipped(f"{path.name}: episode {number + 1}", f"cannot be read ({error_reason(error)}); copy it again")
         return
     if isinstance(episode, TextEpisode):
-        yield from text_episodes(episode.where, episode.id, texts, episode.actions)
+        yield from text_episodes(episode.where, episode.id, texts, episode.actions, step)
     else:
         yield from episode_clips(episode, step)
 

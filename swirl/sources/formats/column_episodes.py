@@ -7,14 +7,11 @@ Rows may lie in any order. A table is read twice: for the order of its rows, and
 from __future__ import annotations
 
 import io
-import math
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -33,7 +30,8 @@ from swirl.sources.formats.episodes import Episode, describe_actions, episode_cl
 from swirl.sources.formats.frame_clips import Clip, summarize_names
 from swirl.sources.formats.import_options import ImportOptions
 from swirl.sources.formats.outline import Outline
-from swirl.sources.formats.row_order import RowOrder, name_key, named_runs, split_at_gaps
+from swirl.sources.formats.row_order import Restarts, RowOrder, are_steps, name_key, named_runs, split_at_gaps
+from swirl.sources.formats.sequence_columns import LOOKED_AT, as_number, holds_steps, mixed_rows_error
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, READERS, natural_sort_key
@@ -46,8 +44,6 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".parquet", ".arrow", ".feather")
 PROGRESS_SEQUENCES = 16
 """Sequences between two reports of progress."""
-TIME_NAMES = ("timestamp", "time")
-"""Columns of times, between which no step can be missing."""
 Item = Clip | LocatedSequence | Skipped | Mark
 
 
@@ -82,9 +78,12 @@ def find_tables(source: Source) -> list[Table]:
 
 
 def part_name(name: str) -> str:
-    """The part of a dataset that a file belongs to: its name without the number of the shard."""
+    """The part of a dataset that a file belongs to: its name without the number of the shard.
+
+    The library `datasets` writes a hash behind it: `train-00000-of-00002-566cc9b19d7203f8.parquet`.
+    """
     stem = PurePosixPath(name).with_suffix("").as_posix()
-    stem = re.sub(r"[-_.]?\d+(-of-\d+)?$", "", stem)
+    stem = re.sub(r"[-_.]?\d+(-of-\d+(-[0-9a-f]+)?)?$", "", stem)
     parts = [part for part in stem.split("/") if part not in ("data", "")]
     return "/".join(parts)
 
@@ -116,14 +115,15 @@ def column_outline(source: Source, options: ImportOptions) -> Outline:
     if layout.is_row_sequence:
         parts = f"{len(tables)} table{'s' * (len(tables) > 1)}"
         return Outline(None, cameras=layout.cameras, parts=parts, can_jump=False)
-    order = order_rows(tables, layout)
+    order = order_rows(source, tables, layout)
     runs = [
         part
         for rows, places in order.rows.sequences()
         for part in split_at_gaps(rows, places, order.width, order.cuts(rows))
         if not isinstance(part, str)
     ]
-    lengths = tuple(len(rows) for _, rows in runs if len(rows) > 1)
+    step = options.episode_step(None)
+    lengths = tuple(-(-len(rows) // step) for _, rows in runs if len(rows) > step)
     return Outline(len(lengths), lengths, layout.cameras)
 
 
@@ -144,7 +144,7 @@ def usable_tables(source: Source, options: ImportOptions) -> tuple[list[Table], 
             left_out.append(Skipped(table.name, str(problem)))
             continue
         try:
-            layout = layout or find_layout(schema, sample_row(first), options)
+            layout = layout or find_layout(schema, sample_row(first), options, partial(first_rows, table))
         except UnusableError as problem:
             raise SwirlError(f"{source.path} {str(problem).rstrip('.')}.") from problem
         needed = (*layout.columns, layout.episode, layout.order)
@@ -195,6 +195,17 @@ def sample_row(batch: pyarrow.RecordBatch | None) -> dict[str, Any]:
     """The first cell of each column that is not empty, of the first rows of a table."""
     rows = batch.to_pylist() if batch is not None else []
     return {name: next((row[name] for row in rows if row[name]), None) for row in rows[:1] for name in row}
+
+
+def first_rows(table: Table, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Some columns of the first rows of a table, as far as it can be read."""
+    rows: list[dict[str, Any]] = []
+    with suppress(UnusableError), open_columns(table.path) as opened:  # said where the rows themselves are read
+        for batch in opened.batches(columns, TEXT_ROWS, 0):
+            rows += batch.to_pylist()
+            if len(rows) >= LOOKED_AT:
+                break
+    return rows
 
 
 def part_label(table: Table, tables: Sequence[Table]) -> str:
@@ -251,7 +262,7 @@ def table_sequences(
 ) -> Iterator[Item]:
     """Yield the sequences of one table from row `first` on, a mark after each."""
     at, prefix = first, part_label(table, tables)
-    step = options.episode_step(None) if layout.kind == "picture" else 1
+    step = options.episode_step(None) if layout.kind != "film" else 1
     with open_columns(table.path) as opened:
         for batch in opened.batches(names, 1 if layout.kind == "film" else BATCH_ROWS, first):
             for row in batch.to_pylist():
@@ -289,7 +300,7 @@ def row_items(
     fits = isinstance(taken, list) and len(taken) in (len(cells), len(cells) - 1)
     actions = describe_actions(taken, layout.action_names) if fits and taken else None
     if layout.kind == "text":
-        yield from text_episodes(where, identity, cells, actions)
+        yield from text_episodes(where, identity, cells, actions, step)
         return
     read = partial(list_frames, cells, folder, where)
     yield from episode_clips(Episode(identity, where, len(cells), read, actions), step)
@@ -312,7 +323,7 @@ def row_states(
     """Yield the sequences of tables whose rows are states."""
     if progress:
         progress(0.0, f"Looking through the rows of {source.path.name}")
-    order = order_rows(tables, layout)
+    order = order_rows(source, tables, layout)
     if start is None:
         yield from order.problems
     step = options.episode_step(None)
@@ -365,7 +376,7 @@ def part_items(
         taken = [] if actions is None else list(actions.read(rows[:-1]))
         known = None if actions is None or None in taken else describe_actions(taken, layout.action_names)
         if layout.kind == "text":
-            yield from text_episodes(where, identity, list(states.read(rows)), known)
+            yield from text_episodes(where, identity, list(states.read(rows)), known, step)
             return
     except UnusableError as problem:
         yield Skipped(where, str(problem))
@@ -426,17 +437,20 @@ class OrderedRows:
         return part_label(table, tables) + (f"{table.path.stem}-{before}" if before else table.path.stem)
 
 
-def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
-    """Look through the columns of episodes and places of all tables."""
+def order_rows(source: Source, tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
+    """Look through the columns of episodes and places of all tables.
+
+    Raises SwirlError if nothing tells the episodes apart.
+    """
     names = [name for name in (layout.episode, layout.order) if name]
     rows, numbers = RowOrder(with_fractions=True), array("q")
     counts: list[int] = []
     unusable: list[int] = []
     problems: list[Skipped] = []
-    has_steps = layout.order not in TIME_NAMES
+    has_steps = layout.order is not None
     for table in tables:
         before, at = sum(counts), 0
-        begin = _Restarts(f"{part_label(table, tables)}{table.path.stem}")
+        restarts, name = Restarts(), f"{part_label(table, tables)}{table.path.stem}"
         left_out: list[int] = []
         try:
             with open_columns(table.path) as opened:
@@ -445,14 +459,17 @@ def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
                     places = own.astype(float)
                     if layout.order is not None:
                         column = batch.column(layout.order)
-                        has_steps = has_steps and counts_steps(column)
+                        has_steps = has_steps and counts_steps(layout.order, column)
                         places = as_numbers(column)
                     usable = np.isfinite(places)
-                    if layout.episode is None:
-                        keys = begin.keys(places, layout.order is not None)
-                    else:
+                    if layout.episode is not None:
                         keys, named = episode_keys(batch.column(layout.episode), part_label(table, tables))
                         usable &= named
+                    elif layout.order is None or layout.is_one:
+                        keys = np.full(len(places), name_key(name), dtype=np.uint64)
+                    else:
+                        are_times = not has_steps or not are_steps(places[usable])
+                        keys = restart_keys(name, restarts.count(places, are_times))
                     rows.extend(keys[usable], places[usable])
                     numbers.frombytes((own[usable] + before).tobytes())
                     left_out += (own[~usable] + 1).tolist()
@@ -467,29 +484,17 @@ def order_rows(tables: Sequence[Table], layout: ColumnLayout) -> OrderedRows:
                 Skipped(f"{table.name}: {row}", f"{verb} no usable value in {' or '.join(names)}; fill it in")
             )
         counts.append(at)
-    width = rows.usual_width() if layout.order is not None and has_steps else None
+    if layout.episode is None and not layout.is_one and rows.begin_too_often():
+        raise mixed_rows_error(source.path, layout.order)
+    width = rows.usual_width() if has_steps else None
     left_out_rows = np.array(sorted(unusable), dtype=np.int64)
     return OrderedRows(rows, np.frombuffer(numbers, np.int64), counts, width, left_out_rows, problems)
 
 
-class _Restarts:
-    """Names sequences where no column does: a new one begins where places begin anew."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.last, self.count = name, -np.inf, 0
-
-    def keys(self, places: np.ndarray, has_order: bool) -> np.ndarray:
-        """The keys of the next rows."""
-        if not has_order or not len(places):
-            return np.full(len(places), name_key(self.name), dtype=np.uint64)
-        # A row without a place changes nothing: what follows it is compared with what was before it.
-        known = np.flatnonzero(np.isfinite(places))
-        restarts = np.zeros(len(places), dtype=np.int64)
-        restarts[known] = np.diff(places[known], prepend=self.last) <= 0
-        numbers = self.count + np.cumsum(restarts)
-        self.last, self.count = (places[known[-1]] if len(known) else self.last), int(numbers[-1])
-        found, inverse = np.unique(numbers, return_inverse=True)
-        return np.array([name_key(f"{self.name}-{number}") for number in found.tolist()], dtype=np.uint64)[inverse]
+def restart_keys(name: str, restarts: np.ndarray) -> np.ndarray:
+    """The key of each row's sequence, where these are told by how often places began anew."""
+    found, inverse = np.unique(restarts, return_inverse=True)
+    return np.array([name_key(f"{name}-{number}") for number in found.tolist()], dtype=np.uint64)[inverse]
 
 
 def episode_keys(column: pyarrow.Array, prefix: str) -> tuple[np.ndarray, np.ndarray]:
@@ -504,15 +509,11 @@ def episode_keys(column: pyarrow.Array, prefix: str) -> tuple[np.ndarray, np.nda
     return table[codes], named[codes]
 
 
-def counts_steps(column: pyarrow.Array) -> bool:
+def counts_steps(name: str, column: pyarrow.Array) -> bool:
     """Whether the values of a column are numbers, and no times."""
     import pyarrow
 
-    kind = column.type
-    if pyarrow.types.is_temporal(kind):
-        return False
-    texts = [value for value in column.slice(0, 16).to_pylist() if isinstance(value, str)]
-    return all(re.fullmatch(r"\s*[+-]?\d+(\.\d*)?\s*", text) for text in texts)
+    return not pyarrow.types.is_temporal(column.type) and holds_steps(name, column.slice(0, 16).to_pylist())
 
 
 def as_numbers(column: pyarrow.Array) -> np.ndarray:
@@ -527,22 +528,3 @@ def as_numbers(column: pyarrow.Array) -> np.ndarray:
         return numbers.astype(np.float64)
     values = (as_number(value) for value in column.to_pylist())
     return np.array([np.nan if value is None else value for value in values])
-
-
-def as_number(value: Any) -> float | None:
-    """A place in a sequence as a number; None if it is none. Texts may be numbers, dates or times."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            try:
-                value = datetime.fromisoformat(value.strip())
-            except ValueError:
-                return None
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, date):
-        return float(value.toordinal())
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return None
-    return float(value) if math.isfinite(value) else None

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from swirl.sources.formats.import_options import ImportOptions
+from swirl.sources.formats.sequence_columns import (
+    EPISODE_NAMES,
+    ID,
+    NAME_EPISODES,
+    NO_PLACES,
+    NONE,
+    ORDER_NAMES,
+    Rows,
+    chosen,
+    find_sequence_columns,
+)
 from swirl.sources.validation import UnusableError
 
 if TYPE_CHECKING:
@@ -17,15 +28,6 @@ STATE_NAMES = (
     "state", "states", "observation", "observations", "text", "texts", "image", "images", "frame", "frames",
     "picture", "pictures", "video", "content", "page", "html", "obs", "caption", "captions", "screenshot",
 )  # fmt: skip
-# A name says more than a number: our own exports, for one, have both.
-EPISODE_NAMES = (
-    "episode_id", "episode", "episode_index", "sequence_id", "sequence", "trajectory_id", "trajectory_index",
-    "trajectory", "traj_id", "traj", "video_id", "clip_id", "session_id", "session", "conversation_id",
-)  # fmt: skip
-ORDER_NAMES = (
-    "frame_index", "frame_id", "frame_number", "step_index", "step", "step_id", "turn_idx", "turn", "time_step",
-    "timestep", "t", "timestamp", "time", "order", "position", "frame", "index",
-)  # fmt: skip
 ACTION_NAMES = ("actions", "action")
 NOT_STATES = frozenset(
     {
@@ -34,8 +36,6 @@ NOT_STATES = frozenset(
     }
 )  # fmt: skip
 """Columns of texts that say something about states but are none, unless they are named."""
-NONE = "none"
-"""What an option says to mean that there is no such column."""
 
 StateKind = Literal["picture", "film", "text"]
 
@@ -57,6 +57,8 @@ class ColumnLayout:
     notes: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     """The columns of pictures or films, of which `state` is one."""
+    is_one: bool = False
+    """Whether all rows are one sequence, as an option says."""
 
     @property
     def is_row_sequence(self) -> bool:
@@ -69,8 +71,13 @@ class ColumnLayout:
         return [name for name in (self.state, self.action) if name]
 
 
-def find_layout(schema: pyarrow.Schema, sample: Mapping[str, Any], options: ImportOptions) -> ColumnLayout:
-    """The layout of a table; `sample` is its first row.
+def find_layout(
+    schema: pyarrow.Schema,
+    sample: Mapping[str, Any],
+    options: ImportOptions,
+    look: Callable[[Sequence[str]], Rows],
+) -> ColumnLayout:
+    """The layout of a table; `sample` is its first row, `look` gives the first rows of some columns.
 
     Raises UnusableError, which names the columns and the option that mends it, if it cannot be told.
     """
@@ -86,15 +93,19 @@ def find_layout(schema: pyarrow.Schema, sample: Mapping[str, Any], options: Impo
     else:
         state, states = choose_state(states, schema.names, options.camera)
     kind, is_list = states[state]
-    # An id is that of a state where each row is one, so that it tells sequences only where each row is one.
-    usual = (*EPISODE_NAMES, "id") if is_list or kind == "film" else EPISODE_NAMES
-    episode = named_column(schema, options.episode_column, "--episode-column", usual, {state})
-    order = named_column(schema, options.order_column, "--order-column", ORDER_NAMES, {state, episode})
-    if not is_list and kind != "film" and episode is None and order is None and options.episode_column != NONE:
-        raise UnusableError(
-            f"does not say which rows follow each other; its columns are {', '.join(schema.names)}. Name the one that "
-            "tells sequences apart with --episode-column, or say --episode-column none if all rows are one sequence"
-        )
+    for asked, option in ((options.episode_column, "--episode-column"), (options.order_column, "--order-column")):
+        if asked not in (None, NONE):
+            require_column(schema, asked, option)
+    episode, order = None, None
+    if is_list or kind == "film":
+        usual = (name for name in (*EPISODE_NAMES, ID) if name in schema.names and name != state)
+        episode = chosen(options.episode_column, usual)
+    else:
+        episode, order = find_sequence_columns(schema.names, options, {state}, look)
+        if episode is None and order is None and options.episode_column != NONE:
+            raise UnusableError(
+                f"does not say which rows follow each other; its columns are {', '.join(schema.names)}. {NAME_EPISODES}"
+            )
     action = next((name for name in ACTION_NAMES if name in schema.names and name != state), None)
     notes = []
     alike = [name for name, found in states.items() if found == (kind, is_list) and name != state]
@@ -103,9 +114,10 @@ def find_layout(schema: pyarrow.Schema, sample: Mapping[str, Any], options: Impo
         named = ", ".join(cameras)
         notes.append(f"has the columns of pictures {named}; {state} was taken, --camera takes another")
     if order is None and episode is not None and not is_list and kind != "film":
-        notes.append("has no column of places in a sequence, so that rows are taken in the order of the file")
+        notes.append(NO_PLACES)
     names = action_value_names(features.get(action)) if action else ()
-    return ColumnLayout(state, kind, is_list, episode, order, action, names, tuple(notes), cameras)
+    is_one = options.episode_column == NONE
+    return ColumnLayout(state, kind, is_list, episode, order, action, names, tuple(notes), cameras, is_one)
 
 
 def choose_state(
@@ -136,18 +148,6 @@ def require_column(schema: pyarrow.Schema, name: str, option: str) -> None:
     """Raise UnusableError if a table lacks a column that an option names."""
     if name not in schema.names:
         raise UnusableError(f"has no column {name!r}; its columns are {', '.join(schema.names)}. Correct {option}")
-
-
-def named_column(
-    schema: pyarrow.Schema, asked: str | None, option: str, usual: Sequence[str], taken: set[str | None]
-) -> str | None:
-    """The column that an option names, else the first with a usual name that is not taken."""
-    if asked == NONE:
-        return None
-    if asked is not None:
-        require_column(schema, asked, option)
-        return asked
-    return next((name for name in usual if name in schema.names and name not in taken), None)
 
 
 def hub_features(schema: pyarrow.Schema) -> dict[str, Any]:

@@ -111,19 +111,25 @@ class _Numbered:
 
 
 def text_episodes(
-    where: str, identity: str, texts: Sequence[object], actions: Sequence[str] | None
+    where: str, identity: str, texts: Sequence[object], actions: Sequence[str] | None, step: int = 1
 ) -> Iterator[LocatedSequence | Skipped]:
-    """Yield an episode of texts as a sequence, or as several where a text is missing."""
+    """Yield every step-th text of an episode as a sequence, or as several where a text is missing.
+
+    With a step above 1 it has no true actions, since several lie between two of its texts.
+    """
+    texts, actions = texts[::step], actions if step == 1 else None
     present = [text is not None and as_text(text) != "" for text in texts]
     if all(present):
         yield text_run(where, identity, texts, actions)
         return
     missing = [number for number, there in enumerate(present) if not there]
-    yield Skipped(describe_frames(where, [number + 1 for number in missing]), "has no text; no step leads across it")
+    yield Skipped(
+        describe_frames(where, [number * step + 1 for number in missing]), "has no text; no step leads across it"
+    )
     for before, after in pairwise([-1, *missing, len(texts)]):
         start = before + 1
         if after - start > 1:
-            name = identity if start == 0 else f"{identity}#{start + 1}"
+            name = identity if start == 0 else f"{identity}#{start * step + 1}"
             yield text_run(where, name, texts[start:after], None if actions is None else actions[start:])
 
 

@@ -9,22 +9,34 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
-from swirl.sources.formats.column_layout import ACTION_NAMES, EPISODE_NAMES, ORDER_NAMES
+from swirl.sources.formats.column_layout import ACTION_NAMES
 from swirl.sources.formats.column_pictures import cell_frame
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import Episode, describe_actions, episode_clips
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.row_order import RowOrder, named_runs
+from swirl.sources.formats.row_order import Restarts, RowOrder, are_steps, named_runs
+from swirl.sources.formats.sequence_columns import (
+    LOOKED_AT,
+    NO_PLACES,
+    NONE,
+    Rows,
+    find_sequence_columns,
+    holds_steps,
+    mixed_rows_error,
+    numbers,
+)
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame
 from swirl.sources.formats.table import DELIMITERS
 from swirl.sources.validation import Mark, Skipped
@@ -37,13 +49,18 @@ MAX_TABLE_BYTES = 2**28
 
 @dataclass(frozen=True)
 class MetadataTable:
-    """A table: its file, its columns of episodes, places and actions, and what the ids of its sequences begin with."""
+    """A table: its file, its columns of episodes, places and actions, and what the ids of its sequences begin with.
+
+    With `has_steps` its places count steps, of which one may be missing; with `is_one` all rows are one sequence.
+    """
 
     file: Path
     episode: str | None
     order: str | None
     action: str | None
     prefix: str
+    has_steps: bool
+    is_one: bool
 
 
 def is_image_folder(source: Source) -> bool:
@@ -65,15 +82,30 @@ def find_tables(source: Source, options: ImportOptions) -> list[MetadataTable]:
 
 def find_table(file: Path, root: Path, options: ImportOptions) -> MetadataTable | None:
     """The columns of a table; None if it does not tell sequences of pictures."""
-    first = next(iter(read_rows(file)), None)
-    if first is None or FILE_NAME not in first or suffix_of(first) not in PICTURE_SUFFIXES:
+    rows = first_rows(file)
+    if not rows or FILE_NAME not in rows[0] or suffix_of(rows[0]) not in PICTURE_SUFFIXES:
         return None
-    episode = options.episode_column or next((name for name in EPISODE_NAMES if name in first), None)
-    order = options.order_column or next((name for name in ORDER_NAMES if name in first), None)
-    action = next((name for name in ACTION_NAMES if name in first), None)
+    episode, order = find_sequence_columns(list(rows[0]), options, {FILE_NAME}, lambda _: rows)
+    is_one = options.episode_column == NONE
+    if episode is None and order is None and not is_one:
+        return None
+    action = next((name for name in ACTION_NAMES if name in rows[0]), None)
     below = file.parent.relative_to(root).as_posix()
     prefix = "" if below == "." else f"{below}/"
-    return None if episode is None and order is None else MetadataTable(file, episode, order, action, prefix)
+    has_steps = order is not None and holds_steps(order, (row.get(order) for row in rows))
+    return MetadataTable(file, episode, order, action, prefix, has_steps, is_one)
+
+
+def first_rows(file: Path) -> Rows:
+    """The first rows of a table, up to one that cannot be read, which is said when all rows are read."""
+    rows: list[dict[str, Any]] = []
+    try:
+        for row in islice(read_rows(file), LOOKED_AT):
+            rows.append(row)
+    except (ValueError, csv.Error):
+        if not rows:
+            raise
+    return rows
 
 
 def suffix_of(row: dict[str, Any]) -> str:
@@ -112,17 +144,19 @@ def image_folder_clips(
         if not tables:
             raise SwirlError(f"{source.path} has no metadata.csv or metadata.jsonl with {FILE_NAME} and an episode.")
         kept, placed, problems = place_rows(source, tables)
+        if all(table.episode is None and not table.is_one for table in tables) and placed.begin_too_often():
+            raise mixed_rows_error(source.path, tables[0].order)
     except (OSError, ValueError, csv.Error) as error:
         raise SwirlError(f"The metadata of {source.path} cannot be read ({error}); correct them.") from error
     if start is None:
         yield from problems
     step = options.episode_step(None)
-    width = placed.usual_width() if any(table.order for table in tables) else None
+    width = placed.usual_width() if any(table.has_steps for table in tables) else None
     count = done = 0
-    for numbers, places in placed.sequences():
-        table, name, _ = kept[numbers[0]]
+    for rows, places in placed.sequences():
+        table, name, _ = kept[rows[0]]
         where = f"{source.path.name}: {name}"
-        for part in named_runs(name, where, numbers, places, width if table.order else None):
+        for part in named_runs(name, where, rows, places, width if table.has_steps else None):
             count += 1
             if start and count <= start[0]:
                 continue
@@ -140,7 +174,7 @@ def image_folder_clips(
                 read = partial(row_frames, table.file.parent, chosen)
                 yield from episode_clips(Episode(identity, where, len(chosen), read, known), step)
             yield Mark((count,))
-        done += len(numbers)
+        done += len(rows)
 
 
 Row = tuple[MetadataTable, str, dict[str, Any]]
@@ -151,32 +185,26 @@ def place_rows(source: Source, tables: Sequence[MetadataTable]) -> tuple[list[Ro
     """The rows that can be used, their order, and those that are left out."""
     placed, kept, problems = RowOrder(with_fractions=True), [], []
     for table in tables:
-        restarts, last = 0, -math.inf
-        for number, row in enumerate(read_rows(table.file), start=1):
-            place = as_place(row.get(table.order)) if table.order else float(number)
-            name = row.get(table.episode) if table.episode else source.path.name
-            if place is None or name in (None, "") or not row.get(FILE_NAME):
+        where = f"{table.prefix}{table.file.name}"
+        if table.order is None and table.episode is not None:
+            problems.append(Skipped(where, NO_PLACES))
+        rows = list(read_rows(table.file))
+        places = numbers(rows, table.order) if table.order else np.arange(len(rows), dtype=float)
+        is_one = table.is_one or table.order is None
+        are_times = not table.has_steps or not are_steps(places[np.isfinite(places)])
+        # Without a column that tells, a sequence begins where places begin anew.
+        restarts = np.zeros(len(rows), dtype=int) if is_one else Restarts().count(places, are_times)
+        for number, (row, place, before) in enumerate(zip(rows, places, restarts, strict=True), start=1):
+            own = f"{source.path.name}-{before}" if before else source.path.name
+            name = row.get(table.episode) if table.episode else own
+            if not np.isfinite(place) or name in (None, "") or not row.get(FILE_NAME):
                 needed = ", ".join(column for column in (FILE_NAME, table.episode, table.order) if column)
-                problems.append(Skipped(f"{table.prefix}{table.file.name}: row {number}", f"lacks one of {needed}"))
+                problems.append(Skipped(f"{where}: row {number}", f"lacks one of {needed}"))
                 continue
-            if table.episode is None:
-                # Without a column that tells, a sequence begins where places begin anew.
-                restarts += place <= last
-                last = place
-                name = f"{name}-{restarts}" if restarts else name
             identity = f"{table.prefix}{name}"
-            placed.add(identity, place)
+            placed.add(identity, float(place))
             kept.append((table, identity, row))
     return kept, placed, problems
-
-
-def as_place(value: Any) -> float | None:
-    """A place in a sequence as a number; None if it is none."""
-    try:
-        place = float(value)
-    except (TypeError, ValueError):
-        return None
-    return place if math.isfinite(place) else None
 
 
 def row_frames(folder: Path, rows: Sequence[dict[str, Any]], step: int) -> Iterator[Frame | Skipped]:

@@ -48,6 +48,11 @@ class ImportOptions:
             return None
         return self.seconds if self.seconds is not None else float(self.step(rate, frames) / rate)
 
+    @property
+    def thins_out(self) -> bool:
+        """Whether not every state is to be taken."""
+        return self.seconds is not None or (self.every is not None and self.every > 1)
+
     def episode_step(self, rate: float | None) -> int:
         """The step in frames for recorded episodes at `rate` frames per second, None if it is not known.
 

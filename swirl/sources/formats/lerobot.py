@@ -86,7 +86,7 @@ def lerobot_clips(
                 actions = tables.actions(row)
                 if camera is None:
                     texts = tables.column(row, dataset.texts[0])
-                    yield from text_episodes(where, episode_id(row), texts, actions)
+                    yield from text_episodes(where, episode_id(row), texts, actions, step)
                 else:
                     read = films.read if camera in dataset.film_cameras else partial(tables.frames, camera)
                     yield from episode_clips(

@@ -157,7 +157,7 @@ def read_table(
     notes += said
     leaf = next(leaf for leaf in texts if leaf.name == chosen)
     yield from text_episodes(
-        where, identity, [text for batch in batches for text in leaf.values(batch).to_pylist()], actions
+        where, identity, [text for batch in batches for text in leaf.values(batch).to_pylist()], actions, step
     )
 
 

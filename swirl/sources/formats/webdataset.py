@@ -24,12 +24,19 @@ import numpy as np
 from swirl.errors import SwirlError
 from swirl.progress import ProgressCallback
 from swirl.sources.archive_entries import READ_ERRORS, Entry, error_reason, is_hidden
-from swirl.sources.formats.column_layout import EPISODE_NAMES, NONE, ORDER_NAMES
 from swirl.sources.formats.content import Source
 from swirl.sources.formats.episodes import Episode, choose_camera, describe_actions, episode_clips, text_episodes
 from swirl.sources.formats.frame_clips import Clip
 from swirl.sources.formats.import_options import ImportOptions
-from swirl.sources.formats.row_order import are_steps, named_runs
+from swirl.sources.formats.row_order import are_places, are_steps, named_runs
+from swirl.sources.formats.sequence_columns import (
+    EPISODE_NAMES,
+    NONE,
+    ORDER_NAMES,
+    TIME_NAMES,
+    UNSURE_ORDER_NAMES,
+    numbers,
+)
 from swirl.sources.formats.still_images import PICTURE_SUFFIXES, Frame, decode_frame
 from swirl.sources.formats.video import VIDEO_SUFFIXES, video_clips
 from swirl.sources.reading import DOCUMENTATION_STEMS, natural_sort_key
@@ -225,18 +232,19 @@ def read_group(
     where = samples[0].where
     if cut:
         yield Skipped(where, f"is a sequence of more than {MAX_SEQUENCE_BYTES >> 20} MB; its end is left out")
-    for name, inside in divide(place, samples, options):
-        yield from ordered_sequence(name, inside, camera, options)
+    names = place_keys(samples, options)
+    for name, inside in divide(place, samples, names):
+        yield from ordered_sequence(name, inside, names, camera, options)
 
 
-def divide(place: Place, samples: list[Sample], options: ImportOptions) -> Iterator[tuple[str, list[Sample]]]:
+def divide(place: Place, samples: list[Sample], names: Sequence[str]) -> Iterator[tuple[str, list[Sample]]]:
     """Yield the samples of each sequence: of those told by names alone, one ends where numbers begin anew in another
     archive."""
     begin = 0
     for number in range(1, len(samples) + 1):
         if number < len(samples):
             before, after = samples[number - 1], samples[number]
-            anew = place_in(after, number, options) <= place_in(before, number - 1, options)
+            anew = place_in(after, number, names) <= place_in(before, number - 1, names)
             if not (place.is_guessed and after.archive != before.archive and anew):
                 continue
         name = place.sequence if begin == 0 else f"{place.sequence}-{samples[begin].archive}"
@@ -244,15 +252,18 @@ def divide(place: Place, samples: list[Sample], options: ImportOptions) -> Itera
         begin = number
 
 
-def ordered_sequence(name: str, samples: list[Sample], camera: str | None, options: ImportOptions) -> Iterator[Item]:
+def ordered_sequence(
+    name: str, samples: list[Sample], names: Sequence[str], camera: str | None, options: ImportOptions
+) -> Iterator[Item]:
     """Yield the sequence of samples that are states, in order, divided where a step is missing."""
     where = samples[0].where
-    places = np.array([place_in(sample, number, options) for number, sample in enumerate(samples)])
+    places = np.array([place_in(sample, number, names) for number, sample in enumerate(samples)])
     if bad := [sample.where for sample, place in zip(samples, places, strict=True) if not np.isfinite(place)]:
         yield Skipped(bad[0], "has no usable place in its sequence" + (f", and {len(bad) - 1} more" if bad[1:] else ""))
     order = np.argsort(places, kind="stable")
     order = order[np.isfinite(places[order])]
-    width = 1.0 if are_steps(places[order]) else None
+    are_times = place_key(samples[0].record, names) in TIME_NAMES
+    width = 1.0 if are_steps(places[order]) and not are_times else None
     for part in named_runs(name, where, order, places[order], width):
         if isinstance(part, Skipped):
             yield part
@@ -275,12 +286,29 @@ def collect(group: Iterable[Sample]) -> tuple[list[Sample], bool]:
     return samples, cut
 
 
-def place_in(sample: Sample, number: int, options: ImportOptions) -> float:
+def place_keys(samples: Sequence[Sample], options: ImportOptions) -> list[str]:
+    """The values in the JSON of a sequence's samples that say their places, the surest first."""
+    if options.order_column:
+        return [options.order_column]
+    records = [sample.record for sample in samples]
+    archives = np.array([sample.archive for sample in samples])
+    return [
+        name for name in ORDER_NAMES if name not in UNSURE_ORDER_NAMES or are_places(numbers(records, name), archives)
+    ]
+
+
+def place_key(record: dict[str, Any], names: Sequence[str]) -> str | None:
+    """The first of some values of a sample's JSON that is there, if it is a number and so says a place."""
+    name = next((name for name in names if record.get(name) not in (None, "")), None)
+    value = None if name is None else record[name]
+    return name if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def place_in(sample: Sample, number: int, names: Sequence[str]) -> float:
     """The place of a state in its sequence: as its JSON says, else the number at the end of its name, else its turn."""
-    names = (options.order_column,) if options.order_column else ORDER_NAMES
-    value = first_value(sample.record, names)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    record = sample.record
+    if name := place_key(record, names):
+        return float(record[name])
     ending = re.search(r"(\d{1,15})$", sample.key)
     return float(ending[1]) if ending else float(number)
 
@@ -294,7 +322,7 @@ def state_sequence(identity: str, samples: Sequence[Sample], camera: str | None,
         read = partial(sample_frames, samples, camera)
         yield from episode_clips(Episode(identity, where, len(samples), read, actions), step)
     else:
-        yield from text_episodes(where, identity, [sample.members.get("txt", b"") for sample in samples], actions)
+        yield from text_episodes(where, identity, [sample.members.get("txt", b"") for sample in samples], actions, step)
 
 
 def taken_in(sample: Sample) -> Any:
@@ -341,7 +369,7 @@ def own_sequence(sample: Sample, options: ImportOptions) -> Iterator[Item]:
             episode = Episode(identity, sample.where, len(rows), read, taken)
             yield from episode_clips(episode, options.episode_step(None))
     elif isinstance(record.get("states"), list):
-        yield from text_episodes(sample.where, sample.key, record["states"], actions)
+        yield from text_episodes(sample.where, sample.key, record["states"], actions, options.episode_step(None))
     else:
         what = (
             "does not say which sequence it belongs to"
