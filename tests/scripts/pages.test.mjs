@@ -11,7 +11,7 @@ import { labelsChoice } from "../../assets/scripts/labels_choice.js";
 import { completions, nextOption } from "../../assets/scripts/label_completions.js";
 import * as playPath from "../../assets/scripts/play_path.js";
 
-const { goTo, neighbour, newPath, redo, statesSoFar, take, undo } = playPath;
+const { goTo, neighbour, newPath, redo, statesSoFar, take, takePlan, undo } = playPath;
 const imagined = (path, action, ...states) => ({ ...path, action, futures: states.map((state) => ({ state })) });
 const step = (path, action, state) => take(imagined(path, action, state), { state });
 
@@ -39,6 +39,17 @@ test("undo and redo walk over the same steps", () => {
   const { redo: _, ...old } = step(newPath("hall"), "go", "kitchen"); // as browsers kept it before there was a redo
   assert.equal(redo(old), null);
   assert.equal(undo(old).redo.length, 1);
+});
+
+test("a plan is added to the state that it begins in, and to no other that has taken its place", () => {
+  const path = step(newPath("hall"), "go", "kitchen"), steps = [{ action: "open", state: "fridge open" }, { action: "take", state: "egg held" }];
+  const start = { at: 1, state: "kitchen" }, walked = takePlan(goTo(path, 0), steps, start);
+  assert.deepEqual(statesSoFar(walked), ["hall", "kitchen", "fridge open", "egg held"]);
+  const elsewhere = step(undo(path), "go", "garden");
+  assert.equal(takePlan(elsewhere, steps, start), null);
+  assert.equal(takePlan(undo(path), steps, start), null);
+  const back = step(goTo(elsewhere, 0), "go", "kitchen");
+  assert.deepEqual(statesSoFar(takePlan(back, steps, start)).slice(0, 3), ["hall", "kitchen", "fridge open"]);
 });
 
 test("arrow keys lead along the branches of the tree", () => {
