@@ -101,10 +101,9 @@ export const mount = ({ element, server, upload }) => {
   };
 
   const begin = async (where) => {
-    const answer = await callServer(server.begin, where);
-    if (answer.error) return tell("start-error", answer.error), (page.querySelector(".elsewhere").open = true);
-    const select = page.querySelector("select[data-collection]");
+    const answer = await callServer(server.begin, where), select = page.querySelector("select[data-collection]");
     if (answer.options) select.innerHTML = answer.options;
+    if (answer.error) return tell("start-error", answer.error), (page.querySelector(".elsewhere").open = true);
     if (answer.data) select.value = answer.data;
     if (answer.parts) return fill(page, answer.parts);
     page.querySelector(".elsewhere").open = false;

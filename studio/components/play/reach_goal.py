@@ -83,13 +83,17 @@ class ReachGoal:
         }
 
     def origin(self, request: Request) -> Origin | None:
-        """Where the path began; None for a text of one's own, and for paths that earlier versions kept."""
+        """Where the path began; None for a text of one's own, and for paths that earlier versions kept.
+
+        None, too, where that collection cannot be read any more: a path outlives it.
+        """
         value = request.get("origin")
         origin: dict[str, Any] = value if isinstance(value, dict) else {}
         data = get_text(origin, "data")
-        if not data:
+        try:
+            chain = sequences(self.home, data) if data else []
+        except SwirlError:
             return None
-        chain = sequences(self.home, data)
         if not chain:
             return None
         sequence = get_integer(origin, "sequence", 1, len(chain))
@@ -137,7 +141,7 @@ class ReachGoal:
             if origin is not None:
                 states = sequences(self.home, origin.data)[origin.sequence - 1].states
                 return states[get_integer(request, "step", 0, len(states) - 1)]
-            raise SwirlError("This path did not begin in a sequence; edit the state instead, or drop a picture.")
+            raise SwirlError("This path began in no sequence that is here; edit the state instead, or drop a picture.")
         wanted = get_text(request, "goal")
         if len(wanted) > LONGEST_GOAL:
             raise SwirlError(f"The goal has {len(wanted)} characters; shorten it to {LONGEST_GOAL}.")
