@@ -10,7 +10,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   const one = (selector) => page.querySelector(selector);
   const searches = lateAnswers();
   let by = "step", chosen = null; // how the goal is chosen, and the key of a dropped picture
-  let search = null; // { name, from, steps, real, done, again } of the plan that is shown; `from`, { at, state }, is its start in the path
+  let search = null; // { name, from, steps, real, done, again, note } of the plan that is shown; `from`, { at, state }, is its start in the path
   let isSearching = false, isStopping = false, shownFor = null, edited = null, root = null;
 
   const isOpen = () => page.dataset.mode === "goal";
@@ -129,9 +129,10 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   };
 
   const reveal = (answer, name, from) => {
-    search = { name, from, steps: answer.steps, real: answer.real, done: answer.done, again: answer.again };
+    const { steps, real, done, parts } = answer;
+    search = { name, from, steps, real, done, again: answer.again, note: parts["plan-note"] };
     show(false);
-    fill(page, answer.parts);
+    fill(page, parts);
     one("[data-plan]").scrollIntoView({ block: "nearest" });
     [...page.querySelectorAll(".plan-strip .again")].at(-1)?.scrollIntoView({ block: "nearest", inline: "start" });
     if (search.real && !search.done) one("[data-real]").focus({ preventScroll: true });
@@ -157,7 +158,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
 
   const addToPath = () => {
     const words = "The state that this plan begins in is no longer in your path; search again from where you are.";
-    if (!walk(search.steps, search.from)) fill(page, { "plan-note": errorHtml(words) });
+    fill(page, { "plan-note": walk(search.steps, search.from) ? search.note : errorHtml(words) });
   };
 
   const save = async (form) => {
