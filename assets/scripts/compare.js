@@ -31,7 +31,7 @@ export const mount = ({ element, server }) => {
   const show = async () => {
     const answer = await callServer(server.show, { ...shown, disputed: part("disputed").checked });
     if (answer.error) { tell(answer.error); return false; }
-    grid.hidden = false;
+    grid.hidden = !voting.hidden; // a vote is blind, also when an evaluation ends during it
     page.dataset.kind = answer.kind;
     unloaded = answer.unloaded;
     for (const name of ["start-voting", "report"]) part(name).disabled = !answer.complete;

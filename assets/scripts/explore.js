@@ -2,7 +2,7 @@
 import { droppedFiles } from "./dropped_files.js";
 import { askingOrder } from "./explore_order.js";
 import { linkTo, readQuery, setQuery } from "./shared/address.js";
-import { chooseKind } from "./shared/checkpoints.js";
+import { chooseKind, chosenCheckpoint } from "./shared/checkpoints.js";
 import { download } from "./shared/downloads.js";
 import { listen, send } from "./shared/events.js";
 import { errorHtml, fill, noteHtml } from "./shared/html.js";
@@ -203,19 +203,21 @@ export const mount = ({ element, server, upload }) => {
       ? '<form class="rename row" data-bring><input class="field" name="name" placeholder="another name" aria-label="Another name"><button class="button">Import</button></form>' : "") });
   };
 
-  // Fill a part with the answer of a check of the whole collection, and until then with how far it is.
+  // Fill a part with the answer of a check of the whole collection, and until then with how far it is; nothing once
+  // another collection or checkpoint is shown.
   const checkFor = async (name, ask, words) => {
-    const data = at.data, ticket = newTicket();
+    const data = at.data, checkpoint = chosenCheckpoint(), ticket = newTicket();
+    const isShown = () => at.data === data && chosenCheckpoint() === checkpoint && part(name);
     let isOver = false;
     fill(page, { [name]: noteHtml(words) });
     follow(element, 400, async () => {
       const told = await callServer(server.checking, { ticket });
-      if (!isOver && at.data === data && told.words && part(name)) fill(page, { [name]: noteHtml(`${words}: ${told.words}`) });
+      if (!isOver && told.words && isShown()) fill(page, { [name]: noteHtml(`${words}: ${told.words}`) });
       return isOver;
     });
     const answer = await callServer(ask, { ...at, ticket });
     isOver = true;
-    if (at.data === data && part(name)) fill(page, partsOrError(answer, name));
+    if (isShown()) fill(page, partsOrError(answer, name));
   };
 
   page.addEventListener("click", async (event) => {

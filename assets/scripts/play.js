@@ -1,6 +1,6 @@
 // Play: the path lives here, in this browser, under the id in the address; the server draws it and imagines.
 import { mountReachGoal } from "./play_goal.js";
-import { goTo, neighbour, newPath, redo, statesSoFar, take, undo } from "./play_path.js";
+import { goTo, neighbour, newPath, redo, statesSoFar, take, takePlan, undo } from "./play_path.js";
 import { readQuery, setQuery } from "./shared/address.js";
 import { chooseKind } from "./shared/checkpoints.js";
 import { downloadBlob } from "./shared/downloads.js";
@@ -101,10 +101,9 @@ export const mount = ({ element, server, upload }) => {
   };
 
   const begin = async (where) => {
-    const answer = await callServer(server.begin, where);
-    if (answer.error) return tell("start-error", answer.error), (page.querySelector(".elsewhere").open = true);
-    const select = page.querySelector("select[data-collection]");
+    const answer = await callServer(server.begin, where), select = page.querySelector("select[data-collection]");
     if (answer.options) select.innerHTML = answer.options;
+    if (answer.error) return tell("start-error", answer.error), (page.querySelector(".elsewhere").open = true);
     if (answer.data) select.value = answer.data;
     if (answer.parts) return fill(page, answer.parts);
     page.querySelector(".elsewhere").open = false;
@@ -133,20 +132,21 @@ export const mount = ({ element, server, upload }) => {
     if (busy || !game) return false;
     busy = true;
     button.disabled = true;
-    const at = game.at, tries = field.value.trim() === game.action ? game.tries + 1 : 0;
+    const node = game.nodes[game.at], tries = field.value.trim() === game.action ? game.tries + 1 : 0;
+    const isLeft = () => game.nodes[game.at] !== node; // for another place in this path, or for another path
     let hasStreamed = false;
     const growing = (html) => {
-      if (at !== game.at) return;
+      if (isLeft()) return;
       hasStreamed = true;
       fill(page, { title: "Imagining", futures: html });
     };
     const answer = await callStreaming(server, server.imagine, {
-      state: game.nodes[at].state, action: field.value, n: samples(), seed: tries,
+      state: node.state, action: field.value, n: samples(), seed: tries,
       best: one("[data-best]").checked, rival: one("[data-rival]").value,
     }, growing);
     busy = false;
     button.disabled = false;
-    if (at !== game.at) return false;
+    if (isLeft()) return false;
     if (answer.error && hasStreamed) await draw(); // the futures that were there before
     tell("action-error", answer.error);
     field.setAttribute("aria-invalid", Boolean(answer.error));
@@ -205,12 +205,11 @@ export const mount = ({ element, server, upload }) => {
     downloadBlob(await (await fetch(answer.address)).blob(), answer.name);
   };
 
-  // The steps of a plan as steps of the path, from the state that the plan starts from.
-  const walkPlan = (steps, from) => {
-    if (!game.nodes[from]) return;
-    game = goTo(game, from);
-    for (const { action, state } of steps) game = take({ ...game, action }, { state });
-    show(game);
+  // The steps of a plan as steps of the path; false where the path no longer has the state that the plan begins in.
+  const walkPlan = (steps, start) => {
+    const walked = takePlan(game, steps, start);
+    show(walked);
+    return walked !== null;
   };
   const goal = mountReachGoal({ page, server, upload, path: () => game, walk: walkPlan });
 

@@ -10,7 +10,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   const one = (selector) => page.querySelector(selector);
   const searches = lateAnswers();
   let by = "step", chosen = null; // how the goal is chosen, and the key of a dropped picture
-  let search = null; // { name, from, steps, real, done, again } of the plan that is shown; `from` is its start in the path
+  let search = null; // { name, from, steps, real, done, again, note } of the plan that is shown; `from`, { at, state }, is its start in the path
   let isSearching = false, isStopping = false, shownFor = null, edited = null, root = null;
 
   const isOpen = () => page.dataset.mode === "goal";
@@ -92,7 +92,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   const begin = () => {
     const { nodes, at, origin = null } = path();
     const values = { path: { nodes, at }, origin, data: one("select[data-collection]").value, budget: one("[data-budget]").value };
-    return seek(() => callServer(server.seek, { ...values, ...goalValues() }), at);
+    return seek(() => callServer(server.seek, { ...values, ...goalValues() }), { at, state: nodes[at].state });
   };
   const again = () => {
     const { name, from } = search;
@@ -129,9 +129,10 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
   };
 
   const reveal = (answer, name, from) => {
-    search = { name, from, steps: answer.steps, real: answer.real, done: answer.done, again: answer.again };
+    const { steps, real, done, parts } = answer;
+    search = { name, from, steps, real, done, again: answer.again, note: parts["plan-note"] };
     show(false);
-    fill(page, answer.parts);
+    fill(page, parts);
     one("[data-plan]").scrollIntoView({ block: "nearest" });
     [...page.querySelectorAll(".plan-strip .again")].at(-1)?.scrollIntoView({ block: "nearest", inline: "start" });
     if (search.real && !search.done) one("[data-real]").focus({ preventScroll: true });
@@ -153,6 +154,11 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     if (answer.error) return fill(page, { "plan-note": errorHtml(answer.error) });
     reveal(answer, name, from);
     one('[data-part="verdicts"]').focus({ preventScroll: true });
+  };
+
+  const addToPath = () => {
+    const words = "The state that this plan begins in is no longer in your path; search again from where you are.";
+    fill(page, { "plan-note": walk(search.steps, search.from) ? search.note : errorHtml(words) });
   };
 
   const save = async (form) => {
@@ -179,7 +185,7 @@ export const mountReachGoal = ({ page, server, upload, path, walk }) => {
     else if (on("[data-stop]")) stop();
     else if (on("[data-real]")) carryOut();
     else if (on("[data-again]")) again();
-    else if (on("[data-walk]")) walk(search.steps, search.from);
+    else if (on("[data-walk]")) addToPath();
     else if ((hit = on("[data-save-plan]"))) save(hit.dataset.savePlan);
   });
   one("[data-seek]").addEventListener("input", () => standOut("search"));

@@ -18,6 +18,15 @@ export const take = (path, { state }) => {
   return { ...path, nodes, at, undo: [...path.undo, step], redo: [], ...NOTHING_IMAGINED };
 };
 
+// Takes the steps of a plan from the state `start`, { at, state }, that it begins in; null where that state is no longer
+// in the path. It may stand elsewhere now: a step that was taken back and taken again comes last.
+export const takePlan = (path, steps, start) => {
+  const isStart = (node) => node.state === start.state;
+  const from = path.nodes[start.at] && isStart(path.nodes[start.at]) ? start.at : path.nodes.findIndex(isStart);
+  if (from < 0) return null;
+  return steps.reduce((walked, { action, state }) => take({ ...walked, action }, { state }), goTo(path, from));
+};
+
 // Takes the last step back, or null when there is none.
 export const undo = (path) => {
   const last = path.undo.at(-1);

@@ -30,10 +30,11 @@ export const mount = ({ element, server, upload }) => {
   };
 
   const refresh = async () => {
-    const isLate = questions.ask(), answer = await callServer(server.runs, { wanted });
+    const isLate = questions.ask(), answer = await callServer(server.runs, { wanted, runs: [...picked.keys()] });
     if (isLate()) return;
     if (answer.error) return tell(answer.error);
     tell("");
+    forget(answer.gone);
     ({ stamps, census } = answer);
     wanted.page = String(answer.page);
     // The heads are drawn anew with the rows: whoever sorted by keyboard stays on the head.
@@ -74,6 +75,10 @@ export const mount = ({ element, server, upload }) => {
   const focusable = (within) => [...within.querySelectorAll("a, button, input")];
 
   // ---- choosing ----
+  // Runs that are deleted, here or elsewhere, are neither chosen nor unfolded any more.
+  const forget = (gone) => {
+    for (const id of gone) { picked.delete(id); open.delete(id); }
+  };
   const mark = () => {
     for (const box of page.querySelectorAll("[data-pick]")) {
       const line = box.closest("tr");
@@ -167,7 +172,7 @@ export const mount = ({ element, server, upload }) => {
   // ---- deleting, after saying what goes ----
   const ask = async (ids) => {
     const answer = await callServer(server.leaving, { runs: ids });
-    if (answer.error) return tell(answer.error);
+    if (answer.error) { await refresh(); return tell(answer.error); } // the table may be what is out of date
     doomed = ids;
     fill(dialog, answer.parts);
     dialog.querySelector("h2").textContent = answer.title;
@@ -179,11 +184,12 @@ export const mount = ({ element, server, upload }) => {
     event.preventDefault();
     const button = dialog.querySelector("[data-confirm]");
     button.disabled = true;
-    const answer = await callServer(server.delete, { runs: doomed });
+    const { error = "", gone = [] } = await callServer(server.delete, { runs: doomed });
     button.disabled = false;
-    if (answer.error) { dialog.querySelector("[data-error]").textContent = answer.error; return refresh(); }
-    dialog.close();
-    for (const id of answer.gone) { picked.delete(id); open.delete(id); }
+    forget(gone);
+    doomed = doomed.filter((id) => !gone.includes(id));
+    dialog.querySelector("[data-error]").textContent = error;
+    if (!error) dialog.close();
     refresh();
   });
 

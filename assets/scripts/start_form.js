@@ -1,25 +1,39 @@
 // The start form: values from a preset or another run, checked as they change, started once.
+import { labelsChoice } from "./labels_choice.js";
 import { methodAdvice } from "./method_advice.js";
 import { linkTo, readQuery, setQuery } from "./shared/address.js";
 import { listen, send } from "./shared/events.js";
-import { escapeHtml, fill } from "./shared/html.js";
+import { fill } from "./shared/html.js";
 import { lateAnswers } from "./shared/late_answers.js";
 import { callServer, sendPassingFile } from "./shared/server.js";
 
 export const mount = ({ element, server, upload }) => {
   const form = element.querySelector(".start-form"), button = form.querySelector("[data-start]");
   const inputs = () => form.querySelectorAll("[name]:not([name=preset])");
-  let presets = {}, kinds = {}, labels = "", like = "", waiting = null;
+  let presets = {}, kinds = {}, like = "", waiting = null;
   const checks = lateAnswers();
 
-  const errors = (found) => {
-    for (const line of form.querySelectorAll("[data-error]")) {
-      const name = line.dataset.error, sentence = found[name] ?? "";
-      if (line.textContent !== sentence) line.textContent = sentence;
-      form.querySelector(`[id="set-${name}"]`)?.toggleAttribute("aria-invalid", Boolean(sentence));
-      if (sentence) unfold(line);
-    }
+  const showError = (name, sentence) => {
+    const line = form.querySelector(`[data-error="${name}"]`);
+    if (line.textContent !== sentence) line.textContent = sentence;
+    form.querySelector(`[id="set-${name}"]`)?.toggleAttribute("aria-invalid", Boolean(sentence));
+    if (sentence) unfold(line);
   };
+  // The server keeps nothing of a labels file that it refused, so its checks do not know of the error, which stays.
+  const errors = (found) => {
+    const all = labels.error() ? { ...found, labels: labels.error() } : found;
+    for (const { dataset: { error: name } } of form.querySelectorAll("[data-error]")) showError(name, all[name] ?? "");
+  };
+  const labels = labelsChoice({
+    send: async (file) => {
+      const { error, path } = await sendPassingFile(upload, file);
+      return error ? { error } : callServer(server.labels, { path, name: file.name });
+    },
+    show: (note, error) => {
+      fill(form, { "labels-note": note });
+      showError("labels", error);
+    },
+  });
 
   const setInput = (input, value) => {
     if (input.type === "checkbox") input.checked = Boolean(value);
@@ -47,7 +61,7 @@ export const mount = ({ element, server, upload }) => {
     }
   };
   const read = () => {
-    const values = { labels: labels || null };
+    const values = { labels: labels.path() || null };
     for (const input of inputs()) {
       if (input.type === "checkbox") values[input.name] = input.checked;
       else if (input.type !== "radio" || input.checked) values[input.name] = input.value;
@@ -72,11 +86,12 @@ export const mount = ({ element, server, upload }) => {
     const answer = await callServer(server.form, { query });
     if (answer.error) { form.hidden = false; return errors({ form: answer.error }); }
     ({ presets, kinds } = answer);
-    labels = answer.labels;
     like = query.from ?? "";
     form.querySelector("#set-data").innerHTML = answer.data;
     form.querySelector("#models").innerHTML = answer.models;
     fill(form, answer.parts);
+    labelsField.value = "";
+    labels.use({ path: answer.labels, note: answer.parts["labels-note"] });
     const radio = form.querySelector(`[name=preset][value="${answer.preset}"]`);
     if (radio) radio.checked = true;
     advice.forget();
@@ -102,16 +117,10 @@ export const mount = ({ element, server, upload }) => {
     }
     if (event.target.type !== "file") soon();
   });
-  form.querySelector("#set-labels").addEventListener("change", async (event) => {
-    const file = event.target.files[0];
-    labels = "";
-    if (file) {
-      const { error, path } = await sendPassingFile(upload, file);
-      const answer = error ? { error } : await callServer(server.labels, { path, name: file.name });
-      if (answer.error) { event.target.value = ""; return errors({ labels: answer.error }); }
-      labels = answer.path;
-      fill(form, { "labels-note": escapeHtml(answer.note) });
-    }
+  const labelsField = form.querySelector("#set-labels");
+  labelsField.addEventListener("change", async () => {
+    await labels.choose(labelsField.files[0]);
+    if (labels.error()) labelsField.value = ""; // so that the file can be chosen again once it is mended
     check();
   });
   // The settings that make a run fit are taken over as if they had been typed.
@@ -125,8 +134,14 @@ export const mount = ({ element, server, upload }) => {
     event.preventDefault();
     if (button.disabled) return;
     button.disabled = true;
+    const mayStart = await labels.arrived();
     clearTimeout(waiting);
     checks.ask();
+    if (!mayStart) {
+      button.disabled = false;
+      check();
+      return labelsField.focus();
+    }
     const answer = await callServer(server.start, { preset: preset(), from: like, name: form.querySelector("#run-name").value, values: read() });
     button.disabled = false;
     errors({ ...answer.errors, form: answer.error ?? (answer.errors && "Correct the marked settings first.") });
@@ -140,9 +155,9 @@ export const mount = ({ element, server, upload }) => {
     const link = event.target.closest("[data-label]");
     if (link) link.href = linkTo("label", { data: form.querySelector("#set-data").value });
     if (!event.target.closest("[data-no-labels]")) return;
-    labels = "";
-    fill(form, { "labels-note": "The run uses no labels." });
-    form.querySelector("#set-labels").focus();
+    labels.leaveOut();
+    labelsField.value = "";
+    labelsField.focus();
     check();
   });
 

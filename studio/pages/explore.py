@@ -225,7 +225,7 @@ class ExplorePage:
     def check_report(self, name: str, data: str, check: HealthCheck) -> str:
         """The verdicts of a check on a collection, a button that repeats it, and its run's actions over the phases."""
         models = shared_models(self.home)
-        report = health_report(check, checked_transitions(self.home, data, check)) + CHECK_AGAIN_BUTTON
+        report = health_report(check, checked_transitions(self.home, data, check), name) + CHECK_AGAIN_BUTTON
         if len(usable_checkpoints(self.home, models, name)) < 2:
             return report
         found = load_followed_run(models, name, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from studio.view_models.formatting import format_count
 from studio.view_models.page import Page
 from studio.view_models.play_path import parse_path
 from swirl.errors import SwirlError
-from swirl.sources.collections.catalog import list_collections
+from swirl.sources.collections.catalog import Collection, list_collections
 
 PAGE = Page(path="/play", title="Play", question="What if?")
 LONGEST_ACTION = 300  # characters; an action is a phrase
@@ -56,13 +57,20 @@ class PlayPage:
     def begin(self, request: Request) -> Answer:
         """The state to start from: the text `own`, or the state at `data`, `sequence` and `step` (both from 1).
 
-        The `origin` of a recorded state says where it is.
+        The `origin` of a recorded state says where it is. The `options` of collections come with an error, too, so that
+        whoever asked for one that is not there can choose another.
         """
         collections = list_collections(self.home)
         options = "".join(f'<option value="{escape(c.name)}">{escape(c.title or c.name)}</option>' for c in collections)
-        own = get_text(request, "own")
+        try:
+            return {"options": options, **self.first_state(request, collections)}
+        except SwirlError as error:
+            return {"options": options, "error": str(error)}
+
+    def first_state(self, request: Request, collections: Sequence[Collection]) -> Answer:
+        """What `begin` answers, but for the options. Raises SwirlError if there is no such state."""
         if "own" in request:
-            return {"state": usable_state(own), "options": options}
+            return {"state": usable_state(get_text(request, "own"))}
         data = get_text(request, "data") or default_collection(collections) or ""
         if not data:
             button = '<a class="button button-primary" href="./">Import sequences</a>'
@@ -74,7 +82,7 @@ class PlayPage:
         states = chain[sequence - 1].states
         step = get_integer(request, "step", 1, len(states))
         origin = {"data": data, "sequence": sequence, "step": step}
-        return {"state": self.frame_store.store(states[step - 1]), "options": options, "data": data, "origin": origin}
+        return {"state": self.frame_store.store(states[step - 1]), "data": data, "origin": origin}
 
     def draw(self, request: Request) -> Answer:
         """The current state, the futures and the path as HTML, from the path that the browser keeps.

@@ -32,7 +32,8 @@ from studio.view_models.run_rows import (
     sort_rows,
 )
 from swirl.errors import SwirlError
-from swirl.history import TRAINING_STATUSES, Run
+from swirl.history import TRAINING_STATUSES, Checkpoint, Run
+from swirl.models.checkpoints import keep_loadable
 from swirl.runs import jobs
 from swirl.runs.archive.deletion import preview_deletion
 from swirl.runs.archive.lineage import LineageNode, build_lineage_tree, find_parent_links
@@ -51,7 +52,10 @@ def render(home: Path) -> None:
 
 
 class RunsPage:
-    """The server functions of the Runs page. A request carries the id of a `run`, or the ids of several `runs`."""
+    """The server functions of the Runs page. A request carries the id of a `run`, or the ids of the chosen `runs`.
+
+    Chosen runs may have been deleted elsewhere: whatever is asked about several is answered for those that are left.
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -59,7 +63,10 @@ class RunsPage:
         self.transfers = Transfers(home)
 
     def runs(self, request: Request) -> Answer:
-        """One page of the table, filtered and sorted as requested, after marking runs whose process has died."""
+        """One page of the table, filtered and sorted as requested, after marking runs whose process has died.
+
+        `gone` are those of the chosen runs that have been deleted.
+        """
         wanted = read_table_query(request)
         past = history(self.home)
         runs = self.reconciled_runs(past.runs())
@@ -74,7 +81,10 @@ class RunsPage:
         fitting = sort_rows(filter_rows(rows, wanted), wanted.sort, wanted.descending)
         last = page_count(len(fitting))
         page = min(wanted.page, last)
-        shown = [self.with_disk_size(row, by_id[row.id]) for row in fitting[ROWS * (page - 1) : ROWS * page]]
+        shown = [
+            self.with_files(row, by_id[row.id], checkpoints.get(row.id, ()))
+            for row in fitting[ROWS * (page - 1) : ROWS * page]
+        ]
         parts = {
             "runs": runs_table(shown, wanted) if runs else empty_history(),
             "count": describe_count(len(fitting), len(rows), wanted) if runs else "",
@@ -85,7 +95,9 @@ class RunsPage:
         }
         stamps = {row.id: stamp(run_table_row(row)) for row in shown}
         self.disk.measure_in_background(runs)
-        return {"parts": parts, "all": len(runs), "page": page, "stamps": stamps, "census": past.status_counts()}
+        gone = [run_id for run_id in get_texts(request, "runs") if run_id not in by_id]
+        census = past.status_counts()
+        return {"parts": parts, "all": len(runs), "page": page, "stamps": stamps, "census": census, "gone": gone}
 
     def changes(self, request: Request) -> Answer:
         """The rows that changed since the page got its `stamps`; `again` when the table itself must be fetched anew."""
@@ -98,7 +110,11 @@ class RunsPage:
             return {"again": True}
         checkpoints, now, experiments = past.all_checkpoints(ids), datetime.now(UTC), past.experiments_of_runs()
         rows = [
-            self.with_disk_size(run_row(run, checkpoints.get(run.id, ()), now, experiment=experiments.get(run.id)), run)
+            self.with_files(
+                run_row(run, checkpoints.get(run.id, ()), now, experiment=experiments.get(run.id)),
+                run,
+                checkpoints.get(run.id, ()),
+            )
             for run in runs
         ]
         table_rows = {row.id: run_table_row(row) for row in rows}
@@ -112,13 +128,23 @@ class RunsPage:
         jobs.reconcile(self.home)
         return history(self.home).runs(ids=[run.id for run in runs])
 
+    def chosen_runs(self, request: Request) -> list[Run]:
+        """The requested runs that are still there, in the order in which they were chosen."""
+        ids = get_texts(request, "runs")
+        found = {run.id: run for run in history(self.home).runs(ids=ids)}
+        return [found[run_id] for run_id in ids if run_id in found]
+
     def with_disk_size(self, row: RunRow, run: Run) -> RunRow:
         """The row with its run's size on disk."""
         return row.with_size(self.disk.usage(run).size)
 
+    def with_files(self, row: RunRow, run: Run, checkpoints: Sequence[Checkpoint]) -> RunRow:
+        """The row with its run's size on disk, and with the checkpoint that can be compared, if one is here."""
+        return self.with_disk_size(row, run).with_loadable(keep_loadable(self.home, checkpoints))
+
     def difference(self, request: Request) -> Answer:
         """The settings in which the `runs` differ."""
-        chosen = [history(self.home).run(run_id) for run_id in get_texts(request, "runs")[:MOST_COMPARED]]
+        chosen = self.chosen_runs(request)[:MOST_COMPARED]
         if len(chosen) < 2:
             raise SwirlError("Choose two or more runs to see which settings differ.")
         differing = settings_difference(*(run.settings for run in chosen))
@@ -152,13 +178,16 @@ class RunsPage:
             raise SwirlError(f"A run has no field {field!r} to change; choose name, note, tag or untag.")
         run = past.run(run.id)
         experiment = past.experiments_of_runs().get(run.id)
-        row = run_row(run, past.checkpoints(run.id), datetime.now(UTC), experiment=experiment)
-        row = self.with_disk_size(row, run)
+        checkpoints = past.checkpoints(run.id)
+        row = run_row(run, checkpoints, datetime.now(UTC), experiment=experiment)
+        row = self.with_files(row, run, checkpoints)
         return {"rows": {run.id: [stamp(run_table_row(row)), run_table_row(row)]}}
 
     def leaving(self, request: Request) -> Answer:
         """What deleting `runs` would remove, and the label of the button that deletes them."""
-        previews = [preview_deletion(self.home, run_id) for run_id in get_texts(request, "runs")]
+        previews = [preview_deletion(self.home, run.id) for run in self.chosen_runs(request)]
+        if not previews:
+            raise SwirlError("What you chose has been deleted already; choose other runs.")
         for preview in previews:
             if preview.run.status in TRAINING_STATUSES:
                 raise SwirlError(f"Run {preview.run.id} is {preview.run.status}; stop it before you delete it.")
@@ -170,21 +199,24 @@ class RunsPage:
         }
 
     def delete(self, request: Request) -> Answer:
-        """Delete `runs` one after the other with their rows and files.
+        """Delete `runs` one after the other with their rows and files; `gone` are those that are not there any more.
 
-        Raises SwirlError at the first that cannot be deleted; it says why, and which runs are already deleted.
+        The first that cannot be deleted ends it; the error says why, and which runs are already deleted.
         """
         deleted: list[str] = []
-        for run_id in get_texts(request, "runs"):
+        answer: Answer = {}
+        for run in self.chosen_runs(request):
             try:
-                jobs.delete_run(self.home, run_id)
+                jobs.delete_run(self.home, run.id)
             except SwirlError as error:
                 done = (
                     f" {', '.join(deleted)} {'is' if len(deleted) == 1 else 'are'} already deleted." if deleted else ""
                 )
-                raise SwirlError(f"{error}{done}") from error
-            deleted.append(run_id)
-        return {"gone": deleted}
+                answer = {"error": f"{error}{done}"}
+                break
+            deleted.append(run.id)
+        left = {run.id for run in self.chosen_runs(request)}
+        return answer | {"gone": [run_id for run_id in get_texts(request, "runs") if run_id not in left]}
 
     def export(self, request: Request) -> Answer:
         """Write a run to a file and return the address to fetch it from. `moving` reports progress by `ticket`."""

@@ -12,6 +12,7 @@ from studio.services.frame_similarity import measure_likeness
 from studio.services.history_store import history
 from studio.services.inference import Models
 from studio.view_models.comparison import CheckpointAnswer, sample_transitions
+from studio.view_models.run_descriptions import best_checkpoint
 from swirl.errors import SwirlError
 from swirl.evaluation.true_actions import load_true_actions
 from swirl.models.checkpoints import short_name
@@ -117,5 +118,5 @@ def _key(name: str, transition: Transition) -> tuple[str, ...]:
 def resolve_run_id(home: Path, name: str) -> str:
     """A run's id as the name of its best checkpoint, or its newest; any other name as it is."""
     run = history(home).find_run(name)
-    checkpoints = history(home).checkpoints(run.id) if run else []
-    return next((c.name for c in checkpoints if c.best), checkpoints[-1].name) if checkpoints else name
+    best = best_checkpoint(history(home).checkpoints(run.id)) if run else None
+    return best.name if best else name

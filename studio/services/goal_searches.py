@@ -313,7 +313,10 @@ class GoalSearches:
 
     def why_not_real(self, data: str) -> str:
         """Why the plans of a collection cannot be carried out here; empty if they can."""
-        world = get_collection(self.home, data).world
+        try:
+            world = get_collection(self.home, data).world
+        except SwirlError:
+            return f"The collection {data} is not here any more, so that this plan cannot be done for real."
         if world not in WORLDS or WORLDS[world].log_source:
             return "These data were not recorded from a simulator, so that this plan cannot be done for real."
         entry = WORLDS[world]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from studio.view_models.formatting import (
@@ -15,7 +16,7 @@ from studio.view_models.formatting import (
     parse_time,
     pluralize,
 )
-from swirl.history import UNFINISHED_STATUSES, Run
+from swirl.history import UNFINISHED_STATUSES, Checkpoint, Run
 from swirl.models.checkpoints import short_name
 from swirl.models.precision import describe_precision
 from swirl.settings import DIRECTIONS, Direction, Settings
@@ -30,6 +31,11 @@ STATUS_LABELS = {
     "failed": ("✕", "failed", "wrong"),
 }
 """Status to its symbol, its label and its tone."""
+
+
+def best_checkpoint(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
+    """The one marked as the best, else the last; None if there is none."""
+    return next((c for c in checkpoints if c.best), checkpoints[-1] if checkpoints else None)
 
 
 def describe_run(run: Run, settings: Settings, sequences: int | None) -> str:

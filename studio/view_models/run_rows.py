@@ -15,7 +15,7 @@ from studio.view_models.formatting import (
     format_time_ago,
     pluralize,
 )
-from studio.view_models.run_descriptions import STATUS_LABELS, describe_scores, run_seconds
+from studio.view_models.run_descriptions import STATUS_LABELS, best_checkpoint, describe_scores, run_seconds
 from swirl.history import Checkpoint, Run
 
 MAIN_SCORES = ("forward/exact_match", "cycle/exact_match")
@@ -38,6 +38,7 @@ class RunRow:
     data: str
     best_scores: str
     best_checkpoint: str
+    """The best one of all, whether its files are here or not."""
     baseline: str
     """What copying the state scores, in words; "" if it was not measured."""
     score_history: tuple[float, ...]
@@ -53,6 +54,8 @@ class RunRow:
     """Bytes on disk; None until measured."""
     experiment: str | None = None
     """The experiment that it belongs to, if any."""
+    loadable_checkpoint: str = ""
+    """The checkpoint by which it can be compared: the best of those whose files are here, else the last; "" if none."""
 
     @property
     def best_score(self) -> float | None:
@@ -67,6 +70,11 @@ class RunRow:
     def with_size(self, size: int) -> RunRow:
         """The same row with its size on disk in bytes."""
         return replace(self, size=size)
+
+    def with_loadable(self, checkpoints: Sequence[Checkpoint]) -> RunRow:
+        """The same row, given the checkpoints of its run whose files are here."""
+        best = best_checkpoint(checkpoints)
+        return replace(self, loadable_checkpoint=best.name if best else "")
 
 
 def run_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,12 @@ def run_checkpoint(home: Path, run_id: str, iteration: str) -> Path | None:
 
 def loadable_checkpoints(history: History, run_id: str) -> list[Checkpoint]:
     """The checkpoints of a run whose files are here, in order."""
-    return [checkpoint for checkpoint in history.checkpoints(run_id) if has_files(history.home / checkpoint.path)]
+    return keep_loadable(history.home, history.checkpoints(run_id))
+
+
+def keep_loadable(home: Path, checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
+    """Those of the checkpoints whose files are here, in the same order."""
+    return [checkpoint for checkpoint in checkpoints if has_files(home / checkpoint.path)]
 
 
 def trained_checkpoints(history: History, most_runs: int) -> list[Checkpoint]:
@@ -151,7 +157,7 @@ def trained_checkpoints(history: History, most_runs: int) -> list[Checkpoint]:
         some = ids[start : start + RUNS_AT_ONCE]
         of_runs = history.all_checkpoints(some)
         for run_id in some:
-            here = [c for c in reversed(of_runs.get(run_id, [])) if has_files(history.home / c.path)]
+            here = keep_loadable(history.home, reversed(of_runs.get(run_id, [])))
             found += here
             runs += bool(here)
             if runs == most_runs:

@@ -124,6 +124,9 @@ def vote_blind(page: Page, studio: StudioServer, first: str, second: str) -> Non
         expect(page.locator(f'.ballot:not([data-ticket="{ticket}"])')).to_be_visible()
         expect(page.locator(".revealed")).to_contain_text(first)
         expect(page.locator(".revealed")).to_contain_text(second)
+    with page.expect_response("**/component_server/"):
+        page.locator("[data-disputed]").dispatch_event("change")  # draws the table anew, as an evaluation that ends
+    expect(page.locator(".compare-grid")).to_be_hidden()
     kept = studio.history.preferences("blocks", [first, second])
     assert [vote.choice for vote in kept] == ["left", "right", "tie", "skip"]
     page.get_by_role("button", name="Take it back").click()

@@ -16,6 +16,7 @@ from visitor import Visitor
 
 from swirl.history import History
 from swirl.paths import assets
+from swirl.runs import jobs
 from swirl.runs.scheduler import run_folder
 from swirl.settings import Settings
 
@@ -192,8 +193,14 @@ def test_deleting_names_what_goes(studio: StudioServer, visit: Callable[..., Vis
     expect(dialog).to_contain_text(re.compile("3 checkpoints.*files.*MB"))
     dialog.get_by_role("button", name="Keep").click()
     assert studio.history.run(parent)
-    page.get_by_role("button", name="Details of the child").click()
     child = page.locator('tr[data-name="the child"]').get_attribute("data-run")
+    gone = add_run(studio.history, "the short-lived", "stopped")
+    for run in (parent, child, gone):
+        page.locator(f'tr[data-run="{run}"] [data-pick]').check()
+    jobs.delete_run(studio.home, gone)
+    expect(page.locator("[data-picked]")).to_have_text("2 runs chosen")
+    page.get_by_role("button", name="Choose none").click()
+    page.get_by_role("button", name="Details of the child").click()
     page.locator(f'tr[data-of="{child}"]').get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete the child").click()
     expect(page.locator(f'tr[data-run="{child}"]')).to_have_count(0)

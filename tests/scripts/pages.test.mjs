@@ -7,10 +7,11 @@ import { choiceProblem, twinSide } from "../../assets/scripts/compare_sides.js";
 import { droppedFiles } from "../../assets/scripts/dropped_files.js";
 import { grow, layOut, newTree, treePicture } from "../../assets/scripts/goal_tree.js";
 import { askingOrder } from "../../assets/scripts/explore_order.js";
+import { labelsChoice } from "../../assets/scripts/labels_choice.js";
 import { completions, nextOption } from "../../assets/scripts/label_completions.js";
 import * as playPath from "../../assets/scripts/play_path.js";
 
-const { goTo, neighbour, newPath, redo, statesSoFar, take, undo } = playPath;
+const { goTo, neighbour, newPath, redo, statesSoFar, take, takePlan, undo } = playPath;
 const imagined = (path, action, ...states) => ({ ...path, action, futures: states.map((state) => ({ state })) });
 const step = (path, action, state) => take(imagined(path, action, state), { state });
 
@@ -38,6 +39,17 @@ test("undo and redo walk over the same steps", () => {
   const { redo: _, ...old } = step(newPath("hall"), "go", "kitchen"); // as browsers kept it before there was a redo
   assert.equal(redo(old), null);
   assert.equal(undo(old).redo.length, 1);
+});
+
+test("a plan is added to the state that it begins in, and to no other that has taken its place", () => {
+  const path = step(newPath("hall"), "go", "kitchen"), steps = [{ action: "open", state: "fridge open" }, { action: "take", state: "egg held" }];
+  const start = { at: 1, state: "kitchen" }, walked = takePlan(goTo(path, 0), steps, start);
+  assert.deepEqual(statesSoFar(walked), ["hall", "kitchen", "fridge open", "egg held"]);
+  const elsewhere = step(undo(path), "go", "garden");
+  assert.equal(takePlan(elsewhere, steps, start), null);
+  assert.equal(takePlan(undo(path), steps, start), null);
+  const back = step(goTo(elsewhere, 0), "go", "kitchen");
+  assert.deepEqual(statesSoFar(takePlan(back, steps, start)).slice(0, 3), ["hall", "kitchen", "fridge open"]);
 });
 
 test("arrow keys lead along the branches of the tree", () => {
@@ -132,4 +144,48 @@ test("the picture of the tree is wider than a phone when it must be, and shows n
   assert.ok(Number(/width="(\d+)"/.exec(html)[1]) > 300);
   assert.ok(html.includes("&lt;b&gt;go") && !html.includes("<b>") && html.includes("7 states &amp; more"));
   assert.equal(html.match(/class="best" d=/g).length, 6);
+});
+
+// A choice of labels whose answers come when the test says so, and what it has shown last.
+const choosing = () => {
+  const answers = {}, shown = [];
+  const send = ({ name }) => new Promise((resolve) => { answers[name] = resolve; });
+  const labels = labelsChoice({ send, show: (...now) => shown.splice(0, 2, ...now) });
+  return { labels, answers, shown };
+};
+
+test("what is said of the labels and what is sent agree, and the error of a refused file stays", async () => {
+  const { labels, answers, shown } = choosing(), good = labels.choose({ name: "good" });
+  assert.deepEqual(shown, ["Sending good …", ""]);
+  answers.good({ path: "kept", note: "The run learns from good." });
+  assert.equal(await good, true);
+  const bad = labels.choose({ name: "bad" });
+  answers.bad({ error: "bad holds none." });
+  assert.equal(await bad, false);
+  assert.deepEqual([labels.path(), labels.error(), shown], ["kept", "bad holds none.", ["The run learns from good.", "bad holds none."]]);
+  assert.equal(await labels.arrived(), true, "nothing is on its way any more");
+  labels.leaveOut();
+  assert.deepEqual([labels.path(), labels.error(), shown], ["", "", ["The run uses no labels.", ""]]);
+});
+
+test("Start waits for the labels that are on their way, and for those chosen in their place", async () => {
+  const { labels, answers } = choosing();
+  labels.choose({ name: "first" });
+  const waiting = labels.arrived();
+  labels.choose({ name: "second" });
+  answers.second({ path: "second", note: "" });
+  answers.first({ path: "first", note: "" });
+  assert.deepEqual([await waiting, labels.path()], [true, "second"]);
+  labels.choose({ name: "bad" });
+  const again = labels.arrived();
+  answers.bad({ error: "bad holds none." });
+  assert.deepEqual([await again, labels.path()], [false, "second"]);
+});
+
+test("labels that were left out do not come back when their file arrives", async () => {
+  const { labels, answers } = choosing(), late = labels.choose({ name: "late" });
+  labels.leaveOut();
+  answers.late({ path: "late", note: "" });
+  await late;
+  assert.equal(labels.path(), "");
 });

@@ -103,6 +103,7 @@ def test_a_run_is_checked_against_its_own_first_checkpoint(page: ExplorePage, ru
     asked = at(checkpoint=f"{run}@1", ticket="t")
     html = page.check(asked)["parts"]["health"]
     assert f"the warm-up&#x27;s model ({run}@0)" in html
+    assert f"Actions of {run}@1 on 6 transitions" in html
     assert 'data-finding="composed"' in html and "Undo and compose" in html
     # Two of the six transitions change nothing.
     assert 'data-finding="private"' in html and "Too few to tell" in html and "both predict only 4 transitions" in html

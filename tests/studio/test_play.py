@@ -32,6 +32,12 @@ def test_it_begins_where_explore_was(page: PlayPage) -> None:
     assert page.begin({"own": "  a state of mine. \n"})["state"] == "  a state of mine. \n"
 
 
+def test_a_start_that_is_not_there_is_named_beside_those_that_are(page: PlayPage) -> None:
+    for asked, words in (({"data": "gone"}, "There is no collection 'gone'"), ({"own": " "}, "Write or paste a state")):
+        begun = page.begin(asked)
+        assert begun["error"].startswith(words) and 'value="walks"' in begun["options"] and "state" not in begun
+
+
 def test_imagine_merges_equal_samples_and_marks_the_best(page: PlayPage) -> None:
     answer = page.imagine({"state": STATE, "action": " go  to attic ", "n": 4, "seed": 0})
     assert answer["action"] == "go to attic"

@@ -22,7 +22,7 @@ from studio.services.inference import shared_models
 from swirl import models, pictures
 from swirl.errors import SwirlError
 from swirl.models import LogProb
-from swirl.sources.collections.catalog import load_sequences
+from swirl.sources.collections.catalog import delete_collection, import_collection, load_sequences
 from swirl.states import State
 from swirl.worlds import blocks_rules
 from tests.planning.rules_model import RulesModel
@@ -121,8 +121,25 @@ def test_later_states_are_offered_by_what_must_change_for_them(page: ReachGoal) 
 def test_a_text_of_ones_own_has_no_later_states(page: ReachGoal) -> None:
     own = {"path": {"nodes": [{"parent": None, "action": "", "state": "you are in hall."}], "at": 0}}
     assert page.goals(own | {"state": "you are in hall."})["later"] == 0
-    with pytest.raises(SwirlError, match="did not begin in a sequence"):
+    with pytest.raises(SwirlError, match="began in no sequence that is here"):
         page.seek(own | {"by": "step", "step": 3})
+
+
+def test_a_path_outlives_its_collection(page: ReachGoal, tmp_path: Path) -> None:
+    file = tmp_path / "houses.jsonl"
+    held = DARK_HALL.replace("cup in hall, lying", "cup in hall, held")
+    file.write_text(json.dumps({"id": "h", "states": [DARK_HALL, held]}) + "\n")
+    import_collection(page.home, file, "houses")
+    wanted = {**begun(page, "houses"), "state": DARK_HALL, "by": "words", "goal": "cup in hall, held"}
+    name, _ = searched(page, wanted)
+    delete_collection(page.home, "houses")
+    assert page.goals(wanted)["later"] == 0 and page.goals(wanted)["parts"]["goals"] == ""
+    with pytest.raises(SwirlError, match="began in no sequence that is here"):
+        page.seek({**wanted, "by": "step", "step": 1})
+    for search in (name, searched(page, {**wanted, "data": "household"})[0]):
+        shown = page.found({"search": search})
+        assert "Reached in imagination" in shown["parts"]["verdicts"] and shown["real"] is False
+        assert "houses is not here any more" in shown["parts"]["plan-note"]
 
 
 def test_a_search_grows_reaches_the_goal_and_comes_true(page: ReachGoal) -> None:

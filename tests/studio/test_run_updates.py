@@ -182,4 +182,20 @@ def test_a_run_of_figures_alone_offers_nothing_that_needs_weights(history: Histo
     assert "The warm-up alone: no phases follow it." in parts["title"]
     write_manifest(history.home / place)
     parts = run_updates(history.home, {"run": run_id}, METRICS)["parts"]
-    assert "Compare" in parts["actions"] and "Share" in parts["actions"] and not parts["trouble"]
+    assert f'href="compare?a={run_id}@0"' in parts["actions"] and "Share" in parts["actions"]
+    assert not parts["trouble"]
+    for index in (1, 2):
+        place = f"runs/{run_id}/checkpoints/0{index}-forward"
+        history.add_checkpoint(run_id, index=index, iteration=index, phase="forward", path=place, scores={})
+    write_manifest(history.home / place)
+    parts = run_updates(history.home, {"run": run_id}, METRICS)["parts"]
+    assert f"compare?a={run_id}@0&amp;b={run_id}@2-forward" in parts["actions"]
+
+
+def test_a_run_without_a_checkpoint_can_be_resumed_but_not_compared_or_shared(history: History) -> None:
+    run_id = history.create_run(preset=None, settings=Settings().to_dict())
+    history.move_to_queue_end(run_id)
+    history.update_run(run_id, status="stopped")
+    parts = run_updates(history.home, {"run": run_id}, METRICS)["parts"]
+    assert 'data-do="resume"' in parts["actions"] and "New run like this" in parts["actions"]
+    assert "Compare" not in parts["actions"] and "Share" not in parts["actions"]

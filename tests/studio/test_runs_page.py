@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fake_checkpoints import write_manifest
 
 from studio.pages.runs import RunsPage
 from studio.view_models.formatting import (
@@ -19,6 +20,7 @@ from studio.view_models.formatting import (
     pluralize,
 )
 from studio.view_models.run_rows import run_row
+from swirl import processes
 from swirl.errors import SwirlError
 from swirl.history import History
 from swirl.runs.jobs import run_folder
@@ -140,8 +142,32 @@ def test_deleting_previews_what_it_removes(history: History, run: str) -> None:
     assert "<b>a child</b> started from checkpoints of" in words and answer["button"] == f"Delete {run}"
     assert page.delete({"runs": [run]}) == {"gone": [run]}
     assert not run_folder(history.home, run).exists()
-    with pytest.raises(SwirlError):
-        page.delete({"runs": [run]})
+
+
+def test_a_chosen_run_that_was_deleted_elsewhere_stands_in_nobodys_way(history: History, run: str) -> None:
+    page = RunsPage(history.home)
+    other, busy = (history.create_run(preset=None, settings=Settings(seed=s).to_dict()) for s in (5, 6))
+    chosen = {"runs": ["gone-01", run, other]}
+    assert page.runs(chosen)["gone"] == ["gone-01"] and page.runs({})["gone"] == []
+    assert page.leaving(chosen)["title"] == "Delete 2 runs?"
+    assert "<td>0</td><td>5</td>" in page.difference(chosen)["parts"]["differences"]
+    pid, started = processes.current_process()
+    history.update_run(busy, status="running", pid=pid, pid_started=started)
+    failed = page.delete({"runs": ["gone-01", run, busy, other]})
+    assert failed["error"].startswith(f"Run {busy} is running; ") and failed["error"].endswith(
+        f"{run} is already deleted."
+    )
+    assert failed["gone"] == ["gone-01", run]
+    assert page.delete({"runs": [run, other]}) == {"gone": [run, other]}
+    with pytest.raises(SwirlError, match="has been deleted already"):
+        page.leaving({"runs": [run, other]})
+
+
+def test_only_what_can_be_loaded_is_offered_for_a_comparison(history: History, run: str) -> None:
+    page = RunsPage(history.home)
+    assert f'data-run="{run}" data-best=""' in page.runs({})["parts"]["runs"], "its files are not here"
+    write_manifest(history.home / "p")
+    assert f'data-best="{run}@0"' in page.runs({})["parts"]["runs"]
 
 
 def test_details_draw_the_lineage(history: History, run: str) -> None:

@@ -32,6 +32,7 @@ from swirl.methods import TRAINING_METHODS
 from swirl.presets import PRESETS
 from swirl.runs.archive.settings_differences import settings_difference
 from swirl.settings import DIRECTIONS, PER_PHASE, SETTING_FIELDS, Settings
+from swirl.sources.labels.reading import read_labels
 
 GIGABYTE = 10**9
 
@@ -136,21 +137,33 @@ def test_the_start_verdict_uses_known_scores(tmp_path: Path) -> None:
 
 def test_uploaded_labels_are_checked_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    upload = tmp_path / "uploads" / "labels.jsonl"
+    upload = tmp_path / "uploads" / "x7k2.jsonl"
     upload.parent.mkdir()
     upload.write_text('{"state": "a", "action": "b", "next_state": "c"}\n{"state": "a"}\n', encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
     content = upload.read_bytes()
-    kept = form.save_labels(home, str(upload), "labels.jsonl")
+    kept = form.save_labels(home, str(upload), "<my> labels.jsonl")
     assert Path(kept["path"]).read_bytes() == content and not upload.exists()
-    assert kept["note"].startswith("1 labelled transition. 1 line left out: ")
+    own_name = "&lt;my&gt; labels.jsonl"
+    counted = f"The run learns from {own_name}: 1 labelled transition. 1 line left out: {own_name}:2 "
+    assert kept["note"].startswith(counted) and "data-no-labels" in kept["note"]
     with pytest.raises(SwirlError, match="did not arrive"):
         form.save_labels(home, "/etc/hostname", "hostname")
     upload.write_text("nonsense\n", encoding="utf-8")
-    with pytest.raises(SwirlError):
-        form.save_labels(home, str(upload), "labels.jsonl")
+    with pytest.raises(SwirlError, match=r"^mine\.jsonl contains no usable sequence: mine\.jsonl:1 ") as refusal:
+        form.save_labels(home, str(upload), "mine.jsonl")
+    assert "x7k2" not in str(refusal.value)
     assert len(list((home / "labels").iterdir())) == 1 and list(upload.parent.iterdir()) == []
+
+
+def test_labels_in_a_list_stay_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    upload = tmp_path / "uploads" / "x7k2.json"
+    upload.parent.mkdir()
+    upload.write_text('[\n{"state": "a", "action": "b", "next_state": "c"}\n]\n', encoding="utf-8")
+    kept = form.save_labels(tmp_path, str(upload), "labels.json")
+    assert len(read_labels(Path(kept["path"]))[0]) == 1
 
 
 def test_labels_that_another_visitor_took_are_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,6 +175,23 @@ def test_labels_that_another_visitor_took_are_asked_for_again(tmp_path: Path, mo
     with pytest.raises(SwirlError, match="did not arrive"):
         form.save_labels(tmp_path, str(upload), "labels.jsonl")
     assert not (tmp_path / "labels").exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"from": "household-99"}, "The run household-99 is not here any more, so these are the settings of "),
+        ({"set": "seed"}, "The changes in the address are left out: "),
+        ({"set": "seed=many"}, "The changes in the address are left out: seed="),
+        ({"data": "household", "labels": form.HAND_LABELS}, "The labels given by hand are left out: "),
+    ],
+)
+def test_what_the_address_asks_for_in_vain_is_named_above_the_default_form(
+    tmp_path: Path, query: dict[str, str], words: str
+) -> None:
+    opened, usual = form.initial_form(tmp_path, query), form.initial_form(tmp_path, {})
+    assert plain(opened["parts"]["notice"]).startswith(f'<p class="notice">{words}')
+    assert (opened["preset"], opened["values"], opened["labels"]) == (usual["preset"], usual["values"], "")
 
 
 def test_a_missing_model_and_collection_are_named_before_the_start(tmp_path: Path) -> None:

@@ -83,17 +83,25 @@ class ReachGoal:
         }
 
     def origin(self, request: Request) -> Origin | None:
-        """Where the path began; None for a text of one's own, and for paths that earlier versions kept."""
-        value = request.get("origin")
-        origin: dict[str, Any] = value if isinstance(value, dict) else {}
+        """Where the path began; None for a text of one's own, and for paths that earlier versions kept.
+
+        None, too, where that collection cannot be read any more: a path outlives it.
+        """
+        origin = self.kept_origin(request)
         data = get_text(origin, "data")
-        if not data:
+        try:
+            chain = sequences(self.home, data) if data else []
+        except SwirlError:
             return None
-        chain = sequences(self.home, data)
         if not chain:
             return None
         sequence = get_integer(origin, "sequence", 1, len(chain))
         return Origin(data, sequence, get_integer(origin, "step", 1, len(chain[sequence - 1].states)) - 1)
+
+    def kept_origin(self, request: Request) -> dict[str, Any]:
+        """Where the path began, as the browser keeps it, whether that is still here or not."""
+        value = request.get("origin")
+        return value if isinstance(value, dict) else {}
 
     def drop_picture(self, request: Request) -> Answer:
         """Take an uploaded picture as the goal. Raises SwirlError if it is no picture."""
@@ -119,13 +127,11 @@ class ReachGoal:
         """The current state of the path, and how the visitor came there."""
         path = parse_path(request.get("path"))
         indices = path.indices_to_current()
-        origin = self.origin(request)
+        data = get_text(self.kept_origin(request), "data") or get_text(request, "data")
         return Start(
             self.frame_store.load_state(path.nodes[path.current_index].state),
-            origin.data
-            if origin
-            else get_text(request, "data") or default_collection(list_collections(self.home)) or "",
-            origin,
+            data or default_collection(list_collections(self.home)) or "",
+            self.origin(request),
             tuple(path.nodes[index].action for index in indices[1:]),
         )
 
@@ -137,7 +143,7 @@ class ReachGoal:
             if origin is not None:
                 states = sequences(self.home, origin.data)[origin.sequence - 1].states
                 return states[get_integer(request, "step", 0, len(states) - 1)]
-            raise SwirlError("This path did not begin in a sequence; edit the state instead, or drop a picture.")
+            raise SwirlError("This path began in no sequence that is here; edit the state instead, or drop a picture.")
         wanted = get_text(request, "goal")
         if len(wanted) > LONGEST_GOAL:
             raise SwirlError(f"The goal has {len(wanted)} characters; shorten it to {LONGEST_GOAL}.")

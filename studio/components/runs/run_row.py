@@ -32,7 +32,7 @@ def run_table_row(row: RunRow) -> str:
         f'aria-label="Details of {name}">Details</button>'
     )
     return (
-        f'<tr data-run="{escape(row.id)}" data-best="{escape(row.best_checkpoint)}" data-name="{name}">'
+        f'<tr data-run="{escape(row.id)}" data-best="{escape(row.loadable_checkpoint)}" data-name="{name}">'
         f'<td class="pick"><input type="checkbox" data-pick aria-label="Choose {name}"></td>'
         + "".join(f'<td data-label="{label}" class="cell{more}">{html}</td>' for label, html, more in cells)
         + f'<td class="actions">{details}</td></tr>'

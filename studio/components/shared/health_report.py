@@ -12,6 +12,7 @@ from studio.view_models.formatting import format_percent, format_signed
 from studio.view_models.health import HealthFinding, describe_sample
 from studio.view_models.health_of_codes import describe_exchange, describe_mix_up, describe_undoing, health_findings
 from swirl.evaluation.health_findings import CheckedTransition, HealthCheck
+from swirl.models.checkpoints import short_name
 from swirl.states import Transition
 
 FRAME_SIZE = 56  # pixels: the size of a frame in an example
@@ -19,10 +20,14 @@ TransitionsByStep = Mapping[tuple[str, int], Transition]
 """Transitions by sequence and step."""
 
 
-def health_report(check: HealthCheck, transitions: TransitionsByStep) -> str:
-    """The verdicts of a check as HTML; `transitions` are those that it examined, as far as they still exist."""
+def health_report(check: HealthCheck, transitions: TransitionsByStep, checkpoint: str = "") -> str:
+    """The verdicts of a check as HTML; `transitions` are those that it examined, as far as they still exist.
+
+    The last line says what was checked; it names the `checkpoint`, if given, for pages that show several in turn.
+    """
+    whose = f"Actions of {short_name(checkpoint)} on " if checkpoint else ""
     return "".join(_finding(finding, transitions) for finding in health_findings(check)) + (
-        f'<p class="note">{escape(describe_sample(check))}; intervals of 95\N{NO-BREAK SPACE}%</p>'
+        f'<p class="note">{escape(whose + describe_sample(check))}; intervals of 95\N{NO-BREAK SPACE}%</p>'
     )
 
 

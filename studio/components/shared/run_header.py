@@ -11,7 +11,7 @@ from studio.components.train.phase_bar import phase_bar
 from studio.view_models import run_descriptions
 from studio.view_models.advised_settings import describe_limits, format_assignments
 from studio.view_models.timeline import PhaseBand
-from swirl.history import Run
+from swirl.history import Checkpoint, Run
 from swirl.settings import Settings
 
 HEADER_TEMPLATE = """<section class="panel run-head" aria-label="The run">
@@ -51,20 +51,22 @@ def header_parts(
     step_seconds: float | None,
     now: datetime,
     experiment: str | None = None,
-    has_weights: bool = True,
+    loadable: Sequence[Checkpoint] = (),
+    figures_only: bool = False,
 ) -> dict[str, str]:
     """The parts of HEADER_TEMPLATE as HTML.
 
     `line` is the run's timeline of phases, `sequences` the size of its collection, if known, and `experiment` the name
-    of the experiment that it belongs to, if any. Without `has_weights`, only its figures were imported.
+    of the experiment that it belongs to, if any. `loadable` are its checkpoints whose files are here, in order; with
+    `figures_only` it has some, but none of them is here.
     """
     left, pace = run_descriptions.progress_lines(run, step_seconds, now)
     return {
         "title": _title(run, settings, sequences, experiment),
         "bar": phase_bar(line, run),
         "figures": f"<span>{escape(left)}</span><span>{escape(pace)}</span>",
-        "actions": _actions(run, has_weights),
-        "trouble": _trouble(run) + ("" if has_weights else FIGURES_ONLY),
+        "actions": _actions(run, loadable, figures_only),
+        "trouble": _trouble(run) + (FIGURES_ONLY if figures_only else ""),
     }
 
 
@@ -92,28 +94,33 @@ def _title(run: Run, settings: Settings, sequences: int | None, experiment: str 
     )
 
 
-def _actions(run: Run, has_weights: bool) -> str:
+def _actions(run: Run, loadable: Sequence[Checkpoint], figures_only: bool) -> str:
     again = f'<a class="button" href="train?new=1&amp;from={escape(run.id)}">New run like this</a>'
-    if not has_weights:
+    if figures_only:
         return again
     buttons = "".join(
         f'<button type="button" class="button {tone}" data-do="{name}" title="{escape(title)}">{words}</button>'
         for name, (words, tone, title) in BUTTONS.items()
         if name in ALLOWED[run.status]
     )
-    compare = (
-        f'<a class="button" href="compare?a={escape(run.id)}@0&amp;b={escape(run.id)}" '
-        'title="Compares its start and its best checkpoint on the same inputs">Compare</a>'
-        if run.status in ("finished", "stopped")
-        else ""
-    )
+    if run.status not in ("finished", "stopped") or not loadable:
+        return buttons + again
     share = (
         f'<button type="button" class="button" data-share="{escape(run.id)}" '
         'title="As a Space, or on the Hugging Face Hub">Share</button>'
-        if run.status in ("finished", "stopped")
-        else ""
     )
-    return buttons + compare + again + share
+    return buttons + _compare(loadable) + again + share
+
+
+def _compare(loadable: Sequence[Checkpoint]) -> str:
+    """A link that compares the first checkpoint with the best; where both are one, Compare finds another side."""
+    first, best = loadable[0], run_descriptions.best_checkpoint(loadable)
+    if best is None or best == first:
+        address, title = f"compare?a={first.name}", "Compares its start on the same inputs"
+    else:
+        address = f"compare?a={first.name}&b={best.name}"
+        title = "Compares its start and its best checkpoint on the same inputs"
+    return f'<a class="button" href="{escape(address)}" title="{title}">Compare</a>'
 
 
 def _trouble(run: Run) -> str:

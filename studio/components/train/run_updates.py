@@ -31,7 +31,7 @@ from studio.view_models.timeline import PhaseBand
 from studio.view_models.training_verdicts import probe_verdicts, score_points, training_verdicts
 from swirl.errors import SwirlError
 from swirl.history import UNFINISHED_STATUSES, Run
-from swirl.models.checkpoint_files import has_files
+from swirl.models.checkpoints import keep_loadable
 from swirl.runs import jobs
 from swirl.settings import Settings
 
@@ -78,6 +78,7 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
     settings = Settings.from_dict(run.settings)
     line = run_phase_bands(home, run)
     checkpoints = past.checkpoints(run.id)
+    loadable = keep_loadable(home, checkpoints)
     shortest = min((band.steps for band in line if band.steps), default=1)
     rises = reward_rises(home, run.id, shortest, tuple(c.created for c in checkpoints))
     held_out = min(settings.held_out, selection_size(home, settings.data) or settings.held_out)
@@ -89,7 +90,8 @@ def run_updates(home: Path, request: Request, metrics: Sequence[str]) -> Answer:
         step_seconds=recent_step_seconds(past.latest_values(run.id, "step_time", RECENT_STEPS)),
         now=datetime.now(UTC),
         experiment=(past.experiment_of_run(run.id) or (None,))[0],
-        has_weights=not checkpoints or any(has_files(home / checkpoint.path) for checkpoint in checkpoints),
+        loadable=loadable,
+        figures_only=bool(checkpoints) and not loadable,
     )
     verdicts = training_verdicts(settings, checkpoints, line, rises, held_out, run.warning)
     early = probe_verdicts(run)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -135,22 +136,13 @@ def initial_form(home: Path, query: dict[str, str]) -> Answer:
     """What the form shows when it opens: values, choices, and a notice when another run is active.
 
     `query` may give `data`, `model`, a run (`from`) whose settings are copied, changes to them (`set`, as NAME=VALUE,
-    separated by commas), and `labels`, where HAND_LABELS stands for those given on the Label page.
+    separated by commas), and `labels`, where HAND_LABELS stands for those given on the Label page. What of it is not
+    there any more or cannot be used is named in a notice, and the form opens without it.
     """
     from swirl.sources.collections.catalog import list_collections
-    from swirl.sources.labels.hand_labelling import load_hand_labels
-    from swirl.sources.labels.writing import write_labels
 
-    preset, settings = DEFAULT_PRESET, PRESETS[DEFAULT_PRESET].settings
-    past = history(home)
-    if query.get("from"):
-        run = past.run(query["from"])
-        preset, settings = run.preset if run.preset in PRESETS else "", Settings.from_dict(run.settings)
-    if query.get("set"):
-        settings = settings.replace(dict(parse_assignment(part) for part in query["set"].split(",")))
-    labels = settings.labels or ""
-    if query.get("labels") == HAND_LABELS:
-        labels = str(write_labels(home, query.get("data", ""), load_hand_labels(home, query.get("data", ""))))
+    opening = open_settings(home, query)
+    preset, settings, labels = opening.preset, opening.settings, opening.labels
     collections = list_collections(home)
     kinds = {c.name: c.kind for c in collections}
     kind = kinds.get(query.get("data", ""))
@@ -172,18 +164,59 @@ def initial_form(home: Path, query: dict[str, str]) -> Answer:
         "kinds": kinds,
         "models": "".join(f'<option value="{escape(name)}">' for name in model_names(home)),
         "parts": {
-            "notice": queue_notice(home),
+            "notice": "".join(f'<p class="notice">{escape(problem)}</p>' for problem in opening.problems)
+            + queue_notice(home),
             "ask-advice": method_advice.ask_button(home),
             "presets": preset_choices(preset_obstacles(home), preset),
-            "labels-note": labels_note(labels) if labels else LABELS_NOTE,
+            "labels-note": labels_note(Path(labels).name) if labels else LABELS_NOTE,
         },
     }
 
 
-def labels_note(path: str) -> str:
-    """Which labels file the form uses, with a button that leaves it out."""
+@dataclass
+class Opening:
+    """The preset, the settings and the labels file that the form opens with, and what could not be followed."""
+
+    preset: str
+    settings: Settings
+    labels: str
+    problems: list[str]
+
+
+def open_settings(home: Path, query: dict[str, str]) -> Opening:
+    """What `initial_form` is asked to open with, as far as it is there; the problems are sentences."""
+    from swirl.sources.labels.hand_labelling import load_hand_labels
+    from swirl.sources.labels.writing import write_labels
+
+    preset, settings, problems = DEFAULT_PRESET, PRESETS[DEFAULT_PRESET].settings, []
+    run = history(home).find_run(query.get("from", ""))
+    if run is not None:
+        try:
+            settings = Settings.from_dict(run.settings)
+            preset = run.preset if run.preset in PRESETS else ""
+        except SwirlError as error:
+            problems.append(f"The settings of {run.id} cannot be copied, so these are those of {preset}: {error}")
+    elif query.get("from"):
+        problems.append(f"The run {query['from']} is not here any more, so these are the settings of {preset}.")
+    if query.get("set"):
+        try:
+            settings = settings.replace(dict(parse_assignment(part) for part in query["set"].split(",")))
+        except SwirlError as error:
+            problems.append(f"The changes in the address are left out: {error}")
+    labels = settings.labels or ""
+    if query.get("labels") == HAND_LABELS:
+        try:
+            labels = str(write_labels(home, query.get("data", ""), load_hand_labels(home, query.get("data", ""))))
+        except SwirlError as error:
+            problems.append(f"The labels given by hand are left out: {error}")
+    return Opening(preset, settings, labels, problems)
+
+
+def labels_note(name: str, details: str = "") -> str:
+    """Which labels file the form uses, what is known of it, and a button that leaves it out."""
+    known = f": {details}" if details else "."
     return (
-        f"The run learns from {escape(Path(path).name)}. "
+        f"The run learns from {escape(name)}{escape(known)} "
         '<button type="button" class="button-link" data-no-labels>Leave them out</button>'
     )
 
@@ -298,10 +331,12 @@ LABELS_MISSING = "The labels file did not arrive; choose it again."
 def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     """Check an uploaded labels file and copy it into the home, so that a run can be resumed; its path and a note.
 
-    The upload is deleted. Raises SwirlError when no line of it is usable; then nothing is kept.
+    The upload is deleted. Raises SwirlError when no line of it is usable; then nothing is kept. What is said of the
+    file calls it by its own `name`, not by that of the upload.
     """
     from swirl.sources.labels.reading import read_labels
 
+    own_name = Path(name).name
     try:
         source = resolve_upload(uploaded)
     except SwirlError as error:
@@ -309,7 +344,8 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     try:
         labels, skipped = read_labels(source)
         digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
-        target = home / "labels" / f"{file_stem(name)}-{digest}.jsonl"
+        suffix = ".json" if source.suffix.lower() == ".json" else ".jsonl"  # by which it is read again
+        target = home / "labels" / f"{file_stem(name)}-{digest}{suffix}"
         target.parent.mkdir(exist_ok=True)
         draft = target.with_suffix(".part")
         shutil.copyfile(source, draft)
@@ -317,11 +353,17 @@ def save_labels(home: Path, uploaded: str, name: str) -> Answer:
     except FileNotFoundError as error:  # the same file was sent twice at once, and the other one has been taken
         raise SwirlError(LABELS_MISSING) from error
     except SwirlError as error:
-        raise SwirlError(str(error).replace(str(source), Path(name).name)) from error
+        raise SwirlError(with_own_name(str(error), source, own_name)) from error
     finally:
         delete_upload(source)
     left_out = f" {pluralize(len(skipped), 'line')} left out: {skipped[0].where} {skipped[0].why}." if skipped else ""
-    return {"path": str(target), "note": f"{pluralize(len(labels), 'labelled transition')}.{left_out}"}
+    details = with_own_name(f"{pluralize(len(labels), 'labelled transition')}.{left_out}", source, own_name)
+    return {"path": str(target), "note": labels_note(own_name, details)}
+
+
+def with_own_name(sentence: str, uploaded: Path, name: str) -> str:
+    """A sentence about an uploaded file, with the name that its owner gave it wherever its path or its name stands."""
+    return re.sub(f"{re.escape(str(uploaded))}|{re.escape(uploaded.name)}", lambda _: name, sentence)
 
 
 def file_stem(name: str) -> str:
