@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Response, Route, expect
 from stage import finished_run
 from steps import on_call
-from studio_server import StudioServer
+from studio_server import StudioServer, until
 from visitor import Visitor
 
 from swirl.settings import Settings
@@ -30,8 +30,12 @@ def hold(page: Page, function: str) -> Callable[[], None]:
     held: list[Route] = []
     on_call(page, function, held.append)
 
+    def call_is_held() -> bool:
+        page.wait_for_timeout(20)  # in which the page's calls arrive here
+        return bool(held)
+
     def let_go() -> None:
-        assert held
+        until(call_is_held, f"a call of {function}")
         with page.expect_response(answers(function)):
             for route in held:
                 route.continue_()
