@@ -83,7 +83,10 @@ class Models(LoadedModels):
     def find(self, name: str) -> AvailableCheckpoint | None:
         """A checkpoint on this machine by its name: one of those listed, else, unless only these are offered, a folder
         or a checkpoint of an older run. None if there is none, or if it would have to be downloaded."""
-        listed = next((item for item in self.available() if item.name == name), None)
+        return self._find(name, self.available())
+
+    def _find(self, name: str, available: Sequence[AvailableCheckpoint]) -> AvailableCheckpoint | None:
+        listed = next((item for item in available if item.name == name), None)
         if listed is not None or self.only_offered or not name:
             return listed
         try:
@@ -100,11 +103,12 @@ class Models(LoadedModels):
 
         Without a kind, a model of texts is preferred to one of pictures.
         """
-        found = self.find(wanted)
+        available = self.available()
+        found = self._find(wanted, available)
         if found is not None and kind in ("", found.kind):
             return wanted
-        available = self.available(kind)
-        return next((item.name for item in sorted(available, key=lambda item: item.kind != "text")), None)
+        fitting = [item for item in available if kind in ("", item.kind)]
+        return next((item.name for item in sorted(fitting, key=lambda item: item.kind != "text")), None)
 
     @contextmanager
     def use(self, name: str, *, load: bool = True) -> Iterator[WorldModel]:

@@ -10,7 +10,7 @@ from swirl.cli.output import Output
 from swirl.errors import UsageError
 
 FEWEST_STEPS = 4
-"""Half of the steps train without the codebook, half with it; a schedule needs two."""
+"""Half of the steps train without the codebook, half with it."""
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -56,7 +56,7 @@ def train_codec(args: argparse.Namespace, out: Output) -> int:
     names = ("size", "tile", "patch", "down", "codes", "channels")
     shape = CodecShape(**{name: getattr(args, name) for name in names})
     if args.steps < FEWEST_STEPS:
-        raise UsageError(f"--steps {args.steps} leaves no step without the codebook; take {FEWEST_STEPS} or more.")
+        raise UsageError(f"--steps {args.steps} is too few to train both halves; take {FEWEST_STEPS} or more.")
     steps = (args.steps // 2, args.steps - args.steps // 2)
     codec = train_on_collection(
         args.home, args.data, shape, args.out, seed=args.seed, steps=steps, progress=out.show_progress

@@ -97,17 +97,17 @@ class Comparisons(Store):
         sql = f"SELECT checkpoint, data, found, created FROM looks WHERE {condition} ORDER BY rowid DESC"
         with self._reading() as db:
             rows = db.execute(sql, values).fetchall()
-        return [StoredHealthCheck(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
+        return [as_health_check(row) for row in rows]
 
     def health_check_to_show(self, checkpoint: str, data: str) -> StoredHealthCheck | None:
         """The health check of a checkpoint on a collection as it is now; None if there is none."""
         sql = (
-            f"SELECT checkpoint, data, found, created FROM looks WHERE checkpoint = ? AND data = ? "
+            "SELECT checkpoint, data, found, created FROM looks WHERE checkpoint = ? AND data = ? "
             f"AND {OF_PRESENT_CONTENTS}"
         )
         with self._reading() as db:
             row = db.execute(sql, [checkpoint, data]).fetchone()
-        return StoredHealthCheck(row[0], row[1], json.loads(row[2]), row[3]) if row else None
+        return as_health_check(row) if row else None
 
     def newest_health_checks(self) -> list[tuple[str, str, str]]:
         """The checkpoint, collection and time of each checkpoint's newest health check, without its results.
@@ -121,3 +121,8 @@ class Comparisons(Store):
         )
         with self._reading() as db:
             return [tuple(row) for row in db.execute(sql)]
+
+
+def as_health_check(row: tuple[Any, ...]) -> StoredHealthCheck:
+    """A row of checkpoint, collection, results and time as a StoredHealthCheck."""
+    return StoredHealthCheck(row[0], row[1], json.loads(row[2]), row[3])

@@ -129,9 +129,8 @@ def describe_phase(phase: str | None, step: int | None, steps: int | None) -> st
 def _menu(models: inference.Models, current: str | None, kind: str, checks: Mapping[str, str]) -> str:
     """The menu of checkpoints; `checks` are summaries of their health checks, by checkpoint."""
     available = models.available(kind)
-    chosen = models.find(current or "")
-    if chosen is not None and chosen not in available:
-        available.append(chosen)
+    if current is not None and current not in {item.name for item in available}:
+        available += filter(None, [models.find(current)])  # one that is here, but not among the newest
     mixed = len({item.kind for item in available}) > 1
     loaded = set(models.loaded())
 
